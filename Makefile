@@ -1,0 +1,49 @@
+# The developer interface. Everything lives in .venv and .uv inside this folder; nothing else is touched.
+PYTHON ?= python3
+UV := .uv/bin/uv
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format serve bench docs clean
+
+help:            ## show these lines
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(UV):
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+.venv/.ready: $(UV) pyproject.toml uv.lock
+	$(UV) sync --frozen --quiet
+	@touch .venv/.ready
+
+setup: .venv/.ready ## create .venv with the locked dependencies
+
+demo: setup      ## the sample catalogue through the queue, to a table and files under out/ (LIVE=1 uses OpenAI)
+	@$(BIN)/weighbridge run examples/catalogue.csv --out out --data-dir demo-data --yes $(if $(LIVE),,--simulate)
+
+test: setup      ## all tests
+	$(BIN)/python -m pytest
+
+check: setup     ## format, lint, types, import rules, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell src tests docs README.md CHANGELOG.md CONTRIBUTING.md
+
+format: setup    ## let ruff rewrite what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+serve: setup     ## API and worker on http://127.0.0.1:8000, against the simulator (LIVE=1 uses OpenAI)
+	$(BIN)/weighbridge serve $(if $(LIVE),,--simulate)
+
+bench: setup     ## the measurements of benchmarks/
+	$(BIN)/python -m benchmarks
+
+docs: setup      ## build the documentation site into site/
+	$(UV) run --frozen --group docs mkdocs build --strict
+
+clean:           ## remove what make created
+	rm -rf .venv .uv out demo-data site

@@ -1,0 +1,1 @@
+"""Pure: deterministic arithmetic, from accepted answers to a footprint."""

@@ -1,0 +1,63 @@
+"""The only reader of time. Everything else takes `now` as an argument or asks a Clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+from typing_extensions import override
+
+
+class Clock(Protocol):
+    """What the program needs to know of time."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, UTC."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds that never run backwards; only differences mean anything."""
+        ...
+
+    async def sleep(self, delay_s: float) -> None:
+        """Wait `delay_s` seconds of this clock."""
+        ...
+
+
+class SystemClock(Clock):
+    """The machine's own time."""
+
+    @override
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    @override
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    @override
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+
+
+class ScaledClock(Clock):
+    """Runs `factor` times as fast as the machine: a provider's minute in a second, for simulations."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+        self._started_at = datetime.now(UTC)
+        self._origin_s = time.monotonic()
+
+    @override
+    def now(self) -> datetime:
+        return self._started_at + (datetime.now(UTC) - self._started_at) * self.factor
+
+    @override
+    def monotonic_s(self) -> float:
+        return self._origin_s + (time.monotonic() - self._origin_s) * self.factor
+
+    @override
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s / self.factor)

@@ -1,0 +1,93 @@
+"""The contract with any provider: what we ask, what comes back, what it used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Lane(StrEnum):
+    """How a call travels: at once, or in the provider's slower and cheaper batch service."""
+
+    LIVE = "live"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """One question about one group, ready to be sent.
+
+    `instructions` is the same for every group, so that the provider's prompt cache can hold it;
+    `content` is the products as data; `image_url` is an http(s) or data: URL.
+    """
+
+    instructions: str
+    content: str
+    schema_name: str
+    schema: Mapping[str, Any]
+    max_output_tokens: int
+    image_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them. Cached ones are part of the input."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """What the provider's rate-limit headers say. None where a header was missing or unreadable.
+
+    `reset_s` is the time until the budget is full again, in seconds.
+    """
+
+    requests_limit: int | None = None
+    requests_remaining: int | None = None
+    requests_reset_s: float | None = None
+    tokens_limit: int | None = None
+    tokens_remaining: int | None = None
+    tokens_reset_s: float | None = None
+
+
+class FinishReason(StrEnum):
+    """Why the model stopped writing."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    REFUSAL = "refusal"  # the model declined, or a content filter cut it
+
+
+@dataclass(frozen=True, slots=True)
+class CallReply:
+    """What the provider sent back. It was paid for, whatever it says."""
+
+    text: str
+    finish_reason: FinishReason
+    usage: Usage
+    remaining: Remaining
+    model: str  # as the provider names the model that answered
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens. `known` is False when no price is published for the model (cost is then 0)."""
+
+    input_usd: float
+    cached_input_usd: float
+    output_usd: float
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one call takes from the provider's budget at admission: requests and tokens."""
+
+    requests: int
+    tokens: int

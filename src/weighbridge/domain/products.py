@@ -1,0 +1,104 @@
+"""A product, the states it passes through, and the row that could not become one.
+
+First stop of the flow: `ingest/` makes these, everything else takes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class ProcessingStatus(StrEnum):
+    """Where a product stands. The values are part of the HTTP contract (`aiProcessingStatus`)."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class ProductEvent(StrEnum):
+    """What can happen to a product."""
+
+    CHANGED = "changed"  # an upload changed something that matters to the result
+    ENQUEUED = "enqueued"  # a job was made for its group
+    RELEASED = "released"  # the queue stopped, or its job is gone
+    CALCULATED = "calculated"  # all steps answered, footprint stored
+    GAVE_UP = "gave up"  # no attempt left, or nothing can be done
+    RESET = "reset"  # a person asked for another try
+
+
+TRANSITIONS: Final[dict[tuple[ProcessingStatus, ProductEvent], ProcessingStatus]] = {
+    (ProcessingStatus.PENDING, ProductEvent.CHANGED): ProcessingStatus.PENDING,
+    (ProcessingStatus.PROCESSING, ProductEvent.CHANGED): ProcessingStatus.PENDING,
+    (ProcessingStatus.COMPLETED, ProductEvent.CHANGED): ProcessingStatus.PENDING,
+    (ProcessingStatus.FAILED, ProductEvent.CHANGED): ProcessingStatus.PENDING,
+    (ProcessingStatus.PENDING, ProductEvent.ENQUEUED): ProcessingStatus.PROCESSING,
+    (ProcessingStatus.PROCESSING, ProductEvent.RELEASED): ProcessingStatus.PENDING,
+    (ProcessingStatus.PROCESSING, ProductEvent.CALCULATED): ProcessingStatus.COMPLETED,
+    (ProcessingStatus.PROCESSING, ProductEvent.GAVE_UP): ProcessingStatus.FAILED,
+    (ProcessingStatus.FAILED, ProductEvent.RESET): ProcessingStatus.PENDING,
+    (ProcessingStatus.COMPLETED, ProductEvent.RESET): ProcessingStatus.PENDING,
+}
+"""The whole state machine. What is not in this table cannot happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A checked image file, named by its content. The bytes are stored once per content."""
+
+    sha256: str  # hex
+    media_type: str  # image/jpeg, image/png, image/webp or image/gif
+    width_px: int
+    height_px: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One record of a catalogue, as its owner describes it.
+
+    `image_url` is an http(s) address that goes to the provider as it is; `picture` is an image whose
+    bytes we hold. At most one of the two is set. `weight_kg` None means that nobody told us.
+    """
+
+    code: str
+    name: str
+    description: str
+    weight_kg: float | None = None
+    image_url: str | None = None
+    picture: Picture | None = None
+    country_of_origin: str | None = None  # ISO 3166-1 alpha-2
+
+    @property
+    def has_image(self) -> bool:
+        """Whether a call for this product carries an image (such calls are not shared)."""
+        return self.image_url is not None or self.picture is not None
+
+    def question_fingerprint(self) -> str:
+        """Names everything that the model is shown: an answer holds while this stays the same.
+
+        The country is left out: it changes the electricity factor, not the question.
+        """
+        image = self.picture.sha256 if self.picture else self.image_url
+        shown = [self.code, self.name, self.description, self.weight_kg, image]
+        encoded = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
+        return hashlib.sha256(encoded).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that could not become a product, and what to do about it.
+
+    `row` counts as a person does in the file: the header is row 1 in CSV and XLSX, and the first
+    record of JSON, JSONL and Parquet is row 1.
+    """
+
+    row: int
+    field: str  # our name of the field: code, name, description, weight, imageUrl, countryOfOrigin; "row" for all of it
+    reason: str
+    code: str | None = None  # the product code in that row, where one could be read

@@ -1,0 +1,86 @@
+"""A footprint and everything that it was computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from weighbridge.domain.quantities import Quantity
+
+
+class ContributionKind(StrEnum):
+    """The life-cycle stage (cradle-to-gate) a contribution belongs to."""
+
+    MATERIAL = "material"
+    PROCESS_ELECTRICITY = "process electricity"
+    PROCESS_HEAT = "process heat"
+    PROCESS_DIRECT = "process direct"
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """activity × factor: one term of a footprint, with its source.
+
+    `activity` is in `activity_unit` (kg or kWh), `factor` in kg CO2e per that unit, and
+    `emissions_kg_co2e` is their product. `low` and `high` are the factor's own 95 % range, carried through.
+    """
+
+    kind: ContributionKind
+    label: str  # "Polypropylene resin", "Injection moulding of …, electricity"
+    factor_key: str
+    activity: float
+    activity_unit: str
+    factor: float
+    emissions_kg_co2e: float
+    low_kg_co2e: float
+    high_kg_co2e: float
+    source: str
+    source_id: str
+    year: str
+    region: str
+    licence: str
+    is_proxy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DataQuality:
+    """PACT's three ratings, 1 (best) to 3, averaged over the inputs above 5 % of the footprint."""
+
+    technological: float
+    geographical: float
+    temporal: float
+
+    @property
+    def overall(self) -> float:
+        """The plain mean of the three."""
+        return (self.technological + self.geographical + self.temporal) / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The versions of everything that went in: the same versions and answers give the same figure."""
+
+    method: str  # version of the arithmetic in carbon/
+    factors: str  # name and version of the factor table
+    steps: Mapping[str, str]  # step name → version of prompt and schema
+    provider: str
+    model: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """kg CO2e of one unit, cradle-to-gate, GWP100; the sum of its contributions.
+
+    `low` and `high` bound 95 % of the distribution, model error included.
+    """
+
+    emissions_kg_co2e: float
+    low_kg_co2e: float
+    high_kg_co2e: float
+    mass: Quantity
+    data_quality: DataQuality
+    contributions: tuple[Contribution, ...]
+    boundary: str = "cradle-to-gate"
+    notes: tuple[str, ...] = ()  # what a reader should know: "mass inferred by the model", …

@@ -1,0 +1,1 @@
+"""The shell that performs what the core decides."""

@@ -1,0 +1,143 @@
+"""Everything that can go wrong, by what the caller can do about it.
+
+    WeighbridgeError
+    ├── SettingsError                    wrong configuration; stop at start, exit code 2
+    ├── InputError                       the user's file or request
+    │   └── UnsupportedFormat · UnreadableFile · MissingColumn
+    ├── NotFound · Conflict              the request does not fit the current state
+    ├── ProviderError                    no usable reply
+    │   ├── ProviderUnreachable · ProviderTimeout · ProviderOverloaded      → retry with backoff
+    │   ├── RateLimited(retry_after_s)   → wait, then retry; does not count as a failed attempt
+    │   ├── RequestTooLarge              → split the group (a group of one: give up)
+    │   ├── RequestRefused               → give up on this group
+    │   └── QuotaExhausted · AuthenticationFailed · ModelUnknown            → stop the queue, tell the operator
+    ├── AnswerError                      a reply, but not an answer
+    │   ├── AnswerTruncated              → split the group
+    │   └── AnswerMalformed · WrongProducts · ImplausibleAnswer             → ask again, alone
+    ├── CalculationError                 FactorTableInvalid
+    └── StoreError                       DatabaseUnavailable · SchemaOutdated · SchemaTooNew
+
+Messages say what happened, to which record, and what to do next. Secrets and prompts never enter them.
+"""
+
+from __future__ import annotations
+
+
+class WeighbridgeError(Exception):
+    """Something went wrong that we understand; the message is fit for the user."""
+
+
+class SettingsError(WeighbridgeError):
+    """The configuration cannot work. Nothing was started."""
+
+
+class InputError(WeighbridgeError):
+    """The user's file or request cannot be used as it is."""
+
+
+class UnsupportedFormat(InputError):
+    """The file is of a kind that Weighbridge does not read or write."""
+
+
+class UnreadableFile(InputError):
+    """The file is missing, empty, damaged, too large, or not what its name says."""
+
+
+class MissingColumn(InputError):
+    """A required column was not found; the message lists what was expected and found."""
+
+
+class NotFound(WeighbridgeError):
+    """There is no such record."""
+
+
+class Conflict(WeighbridgeError):
+    """The request does not fit the current state."""
+
+
+class ProviderError(WeighbridgeError):
+    """The provider gave no usable reply."""
+
+
+class ProviderUnreachable(ProviderError):
+    """No connection, or it broke before a reply arrived."""
+
+
+class ProviderTimeout(ProviderError):
+    """The reply did not arrive in time."""
+
+
+class ProviderOverloaded(ProviderError):
+    """The provider answered 5xx, or something that is not its API (an HTML page, say)."""
+
+
+class RateLimited(ProviderError):
+    """The provider answered 429: too many requests or tokens in its window."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RequestTooLarge(ProviderError):
+    """The request exceeds what the model or the account takes in one call."""
+
+
+class RequestRefused(ProviderError):
+    """The provider will not process this request (content policy, bad image, invalid request)."""
+
+
+class QuotaExhausted(ProviderError):
+    """The account has no credit left. Nothing will work until someone pays."""
+
+
+class AuthenticationFailed(ProviderError):
+    """The key is wrong, revoked, or may not use this model."""
+
+
+class ModelUnknown(ProviderError):
+    """The provider does not know the model."""
+
+
+class AnswerError(WeighbridgeError):
+    """The provider replied, but not with an answer."""
+
+
+class AnswerTruncated(AnswerError):
+    """The reply ended at the output allowance."""
+
+
+class AnswerMalformed(AnswerError):
+    """The reply does not have the form that was asked for."""
+
+
+class WrongProducts(AnswerError):
+    """The reply speaks of other products than the ones asked about, or leaves some out."""
+
+
+class ImplausibleAnswer(AnswerError):
+    """The form is right and the content cannot be."""
+
+
+class CalculationError(WeighbridgeError):
+    """A footprint cannot be computed."""
+
+
+class FactorTableInvalid(CalculationError):
+    """A factor file has missing or contradictory values; the message names file, row and column."""
+
+
+class StoreError(WeighbridgeError):
+    """The database cannot do what was asked."""
+
+
+class DatabaseUnavailable(StoreError):
+    """PostgreSQL cannot be started or reached, or ran out of disk."""
+
+
+class SchemaOutdated(StoreError):
+    """The database is older than this program and could not be migrated."""
+
+
+class SchemaTooNew(StoreError):
+    """The database was written by a newer Weighbridge; this one would damage it."""

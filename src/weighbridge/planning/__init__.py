@@ -1,0 +1,1 @@
+"""Pure: which products share a call, and what a call will take."""

@@ -1,0 +1,1 @@
+"""A CallRequest goes out to a model, a CallReply comes back."""

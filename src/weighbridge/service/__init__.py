@@ -1,0 +1,1 @@
+"""What a person can ask for; API, dashboard and command line all call these."""

@@ -1,0 +1,1 @@
+"""The counterparty: imitates a provider over HTTP, by its own books."""

@@ -1,0 +1,1 @@
+"""Pure: what we ask of the model and what we accept."""
