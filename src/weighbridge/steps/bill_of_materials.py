@@ -1,0 +1,183 @@
+"""Step 2: what is it made of? Materials from the closed list, with their masses in one unit.
+
+The model divides; the arithmetic is ours. Where the weight is known, the masses are scaled to it here, and
+`stated_mass_kg` keeps what the model's masses added up to (data quality looks at the difference). Where the
+model says that the weight cannot be that of one unit, its own masses stand and count as inferred.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.answers import (
+    BillOfMaterials,
+    BomLine,
+    Confidence,
+    StepName,
+    Subject,
+    Vocabulary,
+)
+from weighbridge.domain.calls import CallReply, CallRequest
+from weighbridge.errors import ImplausibleAnswer
+from weighbridge.steps.copied_bills import refuse_copies
+from weighbridge.steps.fields import (
+    choice,
+    confidence,
+    finite_number,
+    optional_flag,
+    parts,
+    plain_text,
+)
+from weighbridge.steps.questions import (
+    SHARED_RULES,
+    array_schema,
+    enum_schema,
+    object_schema,
+    product_row,
+    products_content,
+    reply_schema,
+    step_version,
+)
+from weighbridge.steps.replies import Entry, accept_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.steps.base import Accepted, Step
+
+RULES_NUMBER: Final = 1
+"""Raise it when the rules below change what they accept or how they scale."""
+
+MAX_LINES: Final = 15
+MAX_DEVIATION: Final = 0.5
+"""Of the given weight: masses that add up to less than half or more than one and a half of it are no answer."""
+LIGHTEST_KG: Final = 1e-6
+HEAVIEST_KG: Final = 1e5
+"""What one unit can weigh where only the model says so."""
+SMALLEST_LINE_KG: Final = 1e-9
+"""A microgram. Also keeps scaled masses clear of the smallest number that a float can hold."""
+COMPONENT_CHARACTERS: Final = 80
+
+INSTRUCTIONS: Final = f"""\
+You write bills of materials for carbon footprints: what one unit of a product is made of, with masses. "category" says what the product was found to be.
+
+Masses
+- All masses are kilograms in one unit as it is sold (5 g is 0.005). Every mass is above 0.
+- If "weight_kg" is a number, the masses add up to it. If it is null, estimate what one such unit weighs and let the masses add up to that.
+- "weight_plausible": null if weight_kg is null; true if one unit can weigh that; false if it cannot (a phone of 1000 kg, a sofa of 0.08 kg: a slip of the unit, or the weight of a whole pallet). If false, ignore weight_kg and give the masses of a realistic unit. Unusual is not impossible.
+
+Materials
+- 1 to {MAX_LINES} lines, the heaviest first, each material once. Leave out what is below 0.5 % of the mass, except electronics, batteries and precious metals: there grams matter.
+- "component" says in two or three words what the material is in the product: "seat shell".
+- Choose the key whose substance is right. If it is missing, take the closest in kind and make ("confidence" is then not "high"). Endings that name a country (uk, fr, us) tell where the figure was measured, not where the product comes from: ignore them.
+- Take "recycled", "organic" or another special kind only if the data says so. Otherwise take the ordinary one.
+- A complete part with a key of its own (motor, battery, tyre, screws, assembled circuit board, integrated circuit) is one line with that key. Everything else is taken apart into plain materials. Keys for whole finished articles (clothing, appliances, IT equipment, "average") are for products about which too little is known.
+- A plastic part is its resin or granulate; take a "formed", "film" or "bottle" key where the part is just that. A textile is its finished fabric if there is a key for it, otherwise its fibre.
+- Mixtures (food, drinks, detergents, cosmetics, paint) are taken apart into main ingredients, water included.
+- Packaging counts only where the data mentions it, or where the product cannot be sold without it (the bottle of a shampoo), within the weight.
+
+{SHARED_RULES}"""
+
+
+class BillOfMaterialsStep:
+    """Asks what each product is made of."""
+
+    def __init__(self, vocabulary: Vocabulary, needed: Sequence[Step] = ()) -> None:
+        self._materials = vocabulary.materials
+        line = {
+            "material": enum_schema(vocabulary.materials),
+            "mass_kg": {"type": "number"},
+            "component": {"type": "string"},
+        }
+        self._schema = reply_schema(
+            {
+                "code": {"type": "string"},
+                "weight_plausible": {"type": ["boolean", "null"]},
+                "materials": array_schema(object_schema(line)),
+                "confidence": enum_schema(Confidence),
+            }
+        )
+        self.name = StepName.BILL_OF_MATERIALS
+        self.needs = tuple(step.name for step in needed)
+        self.version = step_version(
+            RULES_NUMBER, INSTRUCTIONS, self._schema, [step.version for step in needed]
+        )
+        self.output_tokens_per_product = 400
+
+    def request(
+        self, group: Sequence[Subject], max_output_tokens: int, image_url: str | None = None
+    ) -> CallRequest:
+        """The question about this group."""
+        return CallRequest(
+            instructions=INSTRUCTIONS,
+            content=products_content(product_row(subject) for subject in group),
+            schema_name=self.name.value,
+            schema=self._schema,
+            max_output_tokens=max_output_tokens,
+            image_url=image_url,
+        )
+
+    def accept(self, reply: CallReply, group: Sequence[Subject]) -> Accepted:
+        """Keep the bills that can be, scaled to the known weights."""
+        return refuse_copies(accept_entries(reply, group, self._read), group)
+
+    def _read(self, subject: Subject, entry: Entry) -> BillOfMaterials:
+        stated = merged_lines([self._line(part) for part in parts(entry, "materials")])
+        if not 1 <= len(stated) <= MAX_LINES:
+            raise ImplausibleAnswer(
+                f"the bill has {len(stated)} materials; 1 to {MAX_LINES} are asked for."
+            )
+        flag = optional_flag(entry, "weight_plausible")
+        return weighed_bill(stated, subject.product.weight_kg, flag, confidence(entry))
+
+    def _line(self, part: Entry) -> BomLine:
+        material = choice(part, "material", self._materials)
+        mass_kg = finite_number(part, "mass_kg")
+        if mass_kg < SMALLEST_LINE_KG:
+            raise ImplausibleAnswer(
+                f"{material} has a mass of {mass_kg:g} kg; every mass has to be above 0."
+            )
+        return BomLine(material, mass_kg, plain_text(part.get("component"), COMPONENT_CHARACTERS))
+
+
+def merged_lines(lines: Sequence[BomLine]) -> tuple[BomLine, ...]:
+    """Each material once, in the order of first mention; masses added, components joined."""
+    merged: dict[str, BomLine] = {}
+    for line in lines:
+        known = merged.get(line.material)
+        if known is None:
+            merged[line.material] = line
+            continue
+        components = [part for part in (known.component, line.component) if part]
+        joined = "; ".join(dict.fromkeys(components))[:COMPONENT_CHARACTERS].rstrip()
+        merged[line.material] = BomLine(line.material, known.mass_kg + line.mass_kg, joined)
+    return tuple(merged.values())
+
+
+def weighed_bill(
+    stated: tuple[BomLine, ...],
+    weight_kg: float | None,
+    weight_plausible: bool | None,
+    sureness: Confidence,
+) -> BillOfMaterials:
+    """The bill with masses that add up to the weight, where that is known and can be.
+
+    Raises ImplausibleAnswer when the masses cannot be those of one unit.
+    """
+    stated_mass_kg = sum(line.mass_kg for line in stated)
+    if weight_kg is None or weight_plausible is False:
+        if not LIGHTEST_KG <= stated_mass_kg <= HEAVIEST_KG:
+            raise ImplausibleAnswer(
+                f"the masses add up to {stated_mass_kg:g} kg, which no single product weighs. "
+                "Giving its weight in the catalogue helps."
+            )
+        believed = None if weight_kg is None else False
+        return BillOfMaterials(stated, stated_mass_kg, True, believed, sureness)
+    if abs(stated_mass_kg - weight_kg) > MAX_DEVIATION * weight_kg:
+        raise ImplausibleAnswer(
+            f"the masses add up to {stated_mass_kg:g} kg, the catalogue says {weight_kg:g} kg. "
+            "Check that the weight is in kilograms and that of one unit."
+        )
+    scale = weight_kg / stated_mass_kg
+    lines = tuple(BomLine(line.material, line.mass_kg * scale, line.component) for line in stated)
+    return BillOfMaterials(lines, stated_mass_kg, False, True, sureness)

@@ -1,0 +1,78 @@
+"""Finds bills of materials that were copied from one product of a group to another.
+
+Small models do that when a group is long. Two red chairs may well have the same bill; a chair and a kettle may
+not, with the same components and the same masses to the gram. Only that is refused: products of different
+categories whose bills agree in every material, component and stated mass, in two lines or more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.answers import BillOfMaterials, Classification, StepName, Subject
+from weighbridge.errors import WrongProducts
+from weighbridge.steps.base import Accepted, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FITS_WEIGHT: Final = 0.05
+"""The original's masses add up to its own weight, within this share; the copy's do not."""
+
+Fingerprint = tuple[tuple[str, str, str], ...]
+
+
+def refuse_copies(accepted: Accepted, group: Sequence[Subject]) -> Accepted:
+    """The same, without the answers that certainly belong to another product of the group."""
+    alike: dict[Fingerprint, list[Subject]] = defaultdict(list)
+    for subject in group:
+        bill = accepted.answers.get(subject.product.code)
+        if isinstance(bill, BillOfMaterials) and len(bill.lines) > 1:
+            alike[_fingerprint(bill)].append(subject)
+    copies = [
+        subject.product.code
+        for subjects in alike.values()
+        if len({_category(subject) for subject in subjects} - {None}) > 1
+        for subject in _copies(subjects, accepted)
+    ]
+    if not copies:
+        return accepted
+    kept = {code: answer for code, answer in accepted.answers.items() if code not in copies}
+    refused = tuple(
+        Refusal(
+            code,
+            WrongProducts(
+                f"{code}: the model gave it the same bill of materials as another product of a different category."
+            ),
+        )
+        for code in copies
+    )
+    return Accepted(kept, accepted.refusals + refused)
+
+
+def _copies(subjects: Sequence[Subject], accepted: Accepted) -> list[Subject]:
+    """All of them, unless the weights tell which is the original."""
+    copies = [subject for subject in subjects if not _fits_weight(subject, accepted)]
+    return copies or list(subjects)
+
+
+def _fits_weight(subject: Subject, accepted: Accepted) -> bool:
+    bill = accepted.answers[subject.product.code]
+    weight_kg = subject.product.weight_kg
+    if weight_kg is None or not isinstance(bill, BillOfMaterials):
+        return False
+    return abs(bill.stated_mass_kg - weight_kg) <= FITS_WEIGHT * weight_kg
+
+
+def _category(subject: Subject) -> str | None:
+    known = subject.answers.get(StepName.CLASSIFICATION)
+    return known.category if isinstance(known, Classification) else None
+
+
+def _fingerprint(bill: BillOfMaterials) -> Fingerprint:
+    """The bill as the model stated it, before scaling. Rounding can only make it miss a copy, or hide 1 ppm."""
+    unscale = bill.stated_mass_kg / bill.mass_kg
+    return tuple(
+        (line.material, line.component, f"{line.mass_kg * unscale:.6g}") for line in bill.lines
+    )

@@ -1,0 +1,81 @@
+"""Reads typed fields out of one product's part of a reply, or says what is wrong with it.
+
+Strict structured outputs make most of these mistakes impossible; not every server is strict.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.domain.answers import Confidence
+from weighbridge.errors import AnswerMalformed, ImplausibleAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+SHOWN_CHARACTERS: Final = 60
+
+
+def choice(part: Mapping[str, Any], field: str, allowed: Collection[str]) -> str:
+    """A word from a closed list."""
+    value = part.get(field)
+    if not isinstance(value, str) or value not in allowed:
+        raise AnswerMalformed(f'"{field}" has to be from the list, and is {shown(value)}.')
+    return value
+
+
+def confidence(part: Mapping[str, Any]) -> Confidence:
+    """How sure the model says it is."""
+    return Confidence(choice(part, "confidence", [word.value for word in Confidence]))
+
+
+def finite_number(part: Mapping[str, Any], field: str) -> float:
+    """A number that can be calculated with."""
+    value = part.get(field)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise AnswerMalformed(f'"{field}" has to be a number, and is {shown(value)}.')
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ImplausibleAnswer(f'"{field}" is not a finite number.')
+    return number
+
+
+def optional_flag(part: Mapping[str, Any], field: str) -> bool | None:
+    """True, false, or null for "does not apply"."""
+    value = part.get(field)
+    if value is not None and not isinstance(value, bool):
+        raise AnswerMalformed(f'"{field}" has to be true, false or null, and is {shown(value)}.')
+    return value
+
+
+def parts(part: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
+    """A list of objects."""
+    value = part.get(field)
+    if not isinstance(value, list) or not all(isinstance(element, dict) for element in value):
+        raise AnswerMalformed(f'"{field}" has to be a list of entries.')
+    return value
+
+
+def plain_text(value: object, max_characters: int) -> str:
+    """The model's free text, fit to be stored and shown.
+
+    NUL and lone surrogates can be written in JSON and cannot be stored in PostgreSQL.
+    """
+    if not isinstance(value, str):
+        return ""
+    kept = (" " if unicodedata.category(char)[0] in "CZ" else char for char in value)
+    return " ".join("".join(kept).split())[:max_characters].rstrip()
+
+
+def shown(value: object) -> str:
+    """A value from a reply, made short and harmless for a message."""
+    if isinstance(value, str):
+        return f'"{plain_text(value, SHOWN_CHARACTERS)}"'
+    if value is None:
+        return "missing"
+    return "something else"

@@ -1,0 +1,142 @@
+"""From the text of a reply to one entry per product of the group, by product code.
+
+Models leave products out, name them twice, invent some, change the order, and stop in the middle of a word.
+Only the code decides which product an entry is about; its position never does. A reply that was cut off
+still gives the products that were complete: they were paid for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from weighbridge.domain.answers import Answer, Subject
+from weighbridge.domain.calls import CallReply, FinishReason
+from weighbridge.errors import AnswerError, AnswerMalformed, AnswerTruncated, WrongProducts
+from weighbridge.steps.base import Accepted, Refusal
+
+Entry = Mapping[str, Any]
+"""What a reply says about one product."""
+
+ReadEntry = Callable[[Subject, Entry], Answer]
+"""A step's own rules: the answer for this product, or an AnswerError that says what is wrong."""
+
+_PRODUCTS_LIST: Final = re.compile(r'"products"\s*:\s*\[')
+_BETWEEN_ELEMENTS: Final = re.compile(r"[\s,]*")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedReply:
+    """The entries that could be read. `complete` is False when the text was not one whole JSON object."""
+
+    entries: tuple[Entry, ...]
+    complete: bool
+
+
+def accept_entries(reply: CallReply, group: Sequence[Subject], read: ReadEntry) -> Accepted:
+    """Sort the reply by product, and let the step's `read` judge each product by itself."""
+    parsed = parse_reply(reply.text)
+    found = match_entries(parsed.entries, [subject.product.code for subject in group])
+    answers: dict[str, Answer] = {}
+    refusals: list[Refusal] = []
+    for subject in group:
+        code = subject.product.code
+        try:
+            entries = found.get(code)
+            if entries is None:
+                raise _missing(reply, parsed)
+            answers[code] = _read_once(subject, entries, read)
+        except AnswerError as error:
+            refusals.append(Refusal(code, type(error)(f"{code}: {error}")))
+    return Accepted(answers, tuple(refusals))
+
+
+def parse_reply(text: str) -> ParsedReply:
+    """The entries of `{"products": [...]}`, also of one that was cut off or wrapped in other words."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return ParsedReply(tuple(_complete_entries(text)), complete=False)
+    products = data.get("products") if isinstance(data, dict) else None
+    if not isinstance(products, list):
+        return ParsedReply((), complete=False)
+    return ParsedReply(tuple(entry for entry in products if isinstance(entry, dict)), complete=True)
+
+
+def match_entries(entries: Iterable[Entry], codes: Sequence[str]) -> dict[str, list[Entry]]:
+    """The entries about each code. What speaks of other products is left out.
+
+    A code counts as it is written, then without the blanks around it, then in whatever case and spacing:
+    each form only where it can mean a single product, and only for products not found by a stricter one.
+    """
+    found: dict[str, list[Entry]] = {}
+    waiting = [entry for entry in entries if isinstance(entry.get("code"), str)]
+    for form in (str, str.strip, loose_form):
+        meant = _unambiguous(codes, form)
+        hits: dict[str, list[Entry]] = {}
+        unmatched: list[Entry] = []
+        for entry in waiting:
+            code = meant.get(form(entry["code"]))
+            if code is None or code in found:
+                unmatched.append(entry)
+            else:
+                hits.setdefault(code, []).append(entry)
+        found |= hits
+        waiting = unmatched
+    return found
+
+
+def loose_form(code: str) -> str:
+    """The code without regard to case, spacing, invisible characters and ways to write the same character."""
+    folded = unicodedata.normalize("NFKC", code).casefold()
+    return "".join(char for char in folded if unicodedata.category(char)[0] not in "CZ")
+
+
+def _unambiguous(codes: Sequence[str], form: Callable[[str], str]) -> dict[str, str]:
+    counts = Counter(form(code) for code in set(codes))
+    return {form(code): code for code in codes if counts[form(code)] == 1}
+
+
+def _complete_entries(text: str) -> Iterable[Entry]:
+    """The elements of the first products list that are whole. The one that was cut is not among them."""
+    start = _PRODUCTS_LIST.search(text)
+    if start is None:
+        return
+    decoder = json.JSONDecoder()
+    position = start.end()
+    while gap := _BETWEEN_ELEMENTS.match(text, position):
+        try:
+            element, position = decoder.raw_decode(text, gap.end())
+        except (ValueError, RecursionError):
+            return
+        if isinstance(element, dict):
+            yield element
+
+
+def _read_once(subject: Subject, entries: Sequence[Entry], read: ReadEntry) -> Answer:
+    """One entry is read; several have to say the same."""
+    first, *others = [read(subject, entry) for entry in entries]
+    if any(other != first for other in others):
+        raise WrongProducts(
+            f"the model gave {len(entries)} different answers for this product in one reply."
+        )
+    return first
+
+
+def _missing(reply: CallReply, parsed: ParsedReply) -> AnswerError:
+    """Why there is nothing about a product."""
+    if reply.finish_reason is FinishReason.REFUSAL:
+        return AnswerMalformed(
+            "the model declined to answer. If this stays so when it is asked alone, look for words in its name, "
+            "description or picture that a content filter may object to."
+        )
+    if reply.finish_reason is FinishReason.LENGTH:
+        return AnswerTruncated("the reply reached its length limit before this product was done.")
+    if not parsed.complete:
+        return AnswerMalformed("the reply was not the JSON that was asked for.")
+    return WrongProducts("the model left this product out of its reply.")

@@ -1,0 +1,87 @@
+"""Short ways to say what a step is asked about and what a model replied."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.domain.answers import (
+    Answer,
+    BillOfMaterials,
+    BomLine,
+    Classification,
+    Confidence,
+    StepName,
+    Subject,
+)
+from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
+from weighbridge.domain.products import Product
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def subject(
+    code: str,
+    name: str = "A product",
+    description: str = "Nothing special.",
+    weight_kg: float | None = None,
+    answers: Mapping[StepName, Answer] | None = None,
+) -> Subject:
+    """A product with whatever it has been answered so far."""
+    return Subject(Product(code, name, description, weight_kg), answers or {})
+
+
+def classified(code: str, category: str, subcategory: str, weight_kg: float | None) -> Subject:
+    """A product that has been through step 1."""
+    answer = Classification(category, subcategory, Confidence.HIGH)
+    return subject(code, weight_kg=weight_kg, answers={StepName.CLASSIFICATION: answer})
+
+
+def with_bill(code: str, *materials: str) -> Subject:
+    """A product that has been through step 2: a kilogram of each of these materials."""
+    lines = tuple(BomLine(material, 1.0, "part") for material in materials)
+    bill = BillOfMaterials(lines, float(len(lines)), False, True, Confidence.HIGH)
+    kind = Classification("Furniture", "Seating & chairs", Confidence.HIGH)
+    answers: dict[StepName, Answer] = {
+        StepName.CLASSIFICATION: kind,
+        StepName.BILL_OF_MATERIALS: bill,
+    }
+    return subject(code, answers=answers)
+
+
+def reply(text: str, finish_reason: FinishReason = FinishReason.STOP) -> CallReply:
+    """A reply with this text."""
+    return CallReply(text, finish_reason, Usage(100, 50), Remaining(), "a-model")
+
+
+def products_reply(entries: Sequence[Mapping[str, Any]]) -> CallReply:
+    """A reply in the form that was asked for."""
+    return reply(json.dumps({"products": list(entries)}))
+
+
+def kind_entry(code: str, subcategory: str, confidence: str = "high") -> dict[str, Any]:
+    """What a model says about one product in step 1."""
+    return {"code": code, "subcategory": subcategory, "confidence": confidence}
+
+
+def bill_entry(
+    code: str, masses_kg: Mapping[str, float], weight_plausible: bool | None = True
+) -> dict[str, Any]:
+    """What a model says about one product in step 2."""
+    lines = [
+        {"material": material, "mass_kg": mass_kg, "component": f"{material} part"}
+        for material, mass_kg in masses_kg.items()
+    ]
+    return {
+        "code": code,
+        "weight_plausible": weight_plausible,
+        "materials": lines,
+        "confidence": "medium",
+    }
+
+
+def uses_entry(code: str, *uses: tuple[str, str]) -> dict[str, Any]:
+    """What a model says about one product in step 3: pairs of process and material."""
+    listed = [{"process": process, "material": material} for process, material in uses]
+    return {"code": code, "uses": listed, "confidence": "low"}

@@ -1,0 +1,60 @@
+"""What is stored is what was answered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.domain.answers import (
+    ANSWER_TYPES,
+    Answer,
+    BillOfMaterials,
+    BomLine,
+    Classification,
+    Confidence,
+    ManufacturingProcesses,
+    ProcessUse,
+    StepName,
+)
+from weighbridge.errors import AnswerMalformed
+from weighbridge.steps import decode_answer, encode_answer
+
+WORDS = st.text(max_size=20)
+MASSES = st.floats(min_value=0, max_value=1e9, exclude_min=True)
+SURENESS = st.sampled_from(Confidence)
+ANSWERS: st.SearchStrategy[Answer] = st.one_of(
+    st.builds(Classification, WORDS, WORDS, SURENESS),
+    st.builds(
+        BillOfMaterials,
+        st.lists(st.builds(BomLine, WORDS, MASSES, WORDS), max_size=5).map(tuple),
+        MASSES,
+        st.booleans(),
+        st.none() | st.booleans(),
+        SURENESS,
+    ),
+    st.builds(
+        ManufacturingProcesses,
+        st.lists(st.builds(ProcessUse, WORDS, WORDS), max_size=5).map(tuple),
+        SURENESS,
+    ),
+)
+
+
+@given(answer=ANSWERS)
+def test_an_answer_comes_back_from_storage_as_it_was(answer: Answer) -> None:
+    step = next(name for name, kind in ANSWER_TYPES.items() if isinstance(answer, kind))
+    stored = json.dumps(encode_answer(answer))
+    assert decode_answer(step, json.loads(stored)) == answer
+
+
+@pytest.mark.parametrize("step", StepName)
+@pytest.mark.parametrize(
+    "data", [{}, {"confidence": "sure"}, {"lines": 3, "uses": 3, "category": 1}]
+)
+def test_data_that_is_no_answer_says_to_process_again(step: StepName, data: dict[str, Any]) -> None:
+    with pytest.raises(AnswerMalformed, match="Process the product again"):
+        decode_answer(step, data)
