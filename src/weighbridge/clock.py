@@ -21,6 +21,10 @@ class Clock(Protocol):
         """Seconds that never run backwards; only differences mean anything."""
         ...
 
+    def of_database(self, epoch_s: float) -> float:
+        """The database's time (epoch seconds) in this clock's seconds, the same for every process."""
+        ...
+
     async def sleep(self, delay_s: float) -> None:
         """Wait `delay_s` seconds of this clock."""
         ...
@@ -36,6 +40,10 @@ class SystemClock(Clock):
     @override
     def monotonic_s(self) -> float:
         return time.monotonic()
+
+    @override
+    def of_database(self, epoch_s: float) -> float:
+        return epoch_s
 
     @override
     async def sleep(self, delay_s: float) -> None:
@@ -57,6 +65,10 @@ class ScaledClock(Clock):
     @override
     def monotonic_s(self) -> float:
         return self._origin_s + (time.monotonic() - self._origin_s) * self.factor
+
+    @override
+    def of_database(self, epoch_s: float) -> float:
+        return epoch_s * self.factor
 
     @override
     async def sleep(self, delay_s: float) -> None:

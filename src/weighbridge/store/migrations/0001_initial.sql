@@ -28,6 +28,8 @@ CREATE TABLE products (
     error_kind         text,
     error              text,
     job_id             bigint,
+    -- What calls without a usable answer have cost so far; the answers' own cost is with them.
+    spent_usd          double precision NOT NULL DEFAULT 0,
     created_at         timestamptz NOT NULL DEFAULT now(),
     updated_at         timestamptz NOT NULL DEFAULT now(),
     completed_at       timestamptz,
@@ -76,6 +78,7 @@ CREATE TABLE answers (
     model                 text NOT NULL,
     call_id               bigint NOT NULL,
     answer                jsonb NOT NULL,
+    cost_usd              double precision NOT NULL, -- this product's share of the call
     answered_at           timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (product_id, step, step_version, question_fingerprint, simulated)
 );
@@ -123,12 +126,9 @@ CREATE TABLE quota (
 
 -- What output lengths were seen, so that allowances fit.
 CREATE TABLE output_lengths (
-    model       text NOT NULL,
-    step        text NOT NULL,
-    group_size  integer NOT NULL,
+    model       text PRIMARY KEY,
     state       jsonb NOT NULL,
-    updated_at  timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (model, step, group_size)
+    updated_at  timestamptz NOT NULL DEFAULT now()
 );
 
 CREATE TABLE rejected_rows (
@@ -141,3 +141,10 @@ CREATE TABLE rejected_rows (
     rejected_at  timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX rejected_rows_import ON rejected_rows (import_id, row_number);
+
+-- Which products one `weighbridge run FILE` is about, whatever else is stored.
+CREATE TABLE scopes (
+    import_id   uuid NOT NULL,
+    product_id  bigint NOT NULL REFERENCES products (id) ON DELETE CASCADE,
+    PRIMARY KEY (import_id, product_id)
+);

@@ -1,0 +1,74 @@
+"""How the command line talks: data to stdout, everything else to stderr, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Coroutine
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+import uvloop
+from rich.console import Console
+
+out = Console()
+err = Console(stderr=True)
+
+T = TypeVar("T")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="Folder of the embedded database. [env: WEIGHBRIDGE_DATA_DIR]",
+        show_default="the user's data folder",
+    ),
+]
+SimulateOption = Annotated[
+    bool,
+    typer.Option(
+        "--simulate", help="Ask the built-in simulator: no key, no cost, invented answers."
+    ),
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="Say which column holds a field, as field=column; may be repeated."),
+]
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end on a fast event loop."""
+    return uvloop.run(work)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on stdout."""
+    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def duration(seconds: float | None) -> str:
+    """For people: 45 s, 3 min 20 s, 2 h 05 min."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def money(usd: float) -> str:
+    """USD with as many digits as matter."""
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"

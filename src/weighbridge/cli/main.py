@@ -1,0 +1,72 @@
+"""`weighbridge`: the commands, and how errors leave the program.
+
+Exit codes: 0 done; 1 finished with failed products; 2 wrong usage, input or configuration;
+130 interrupted and drained.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from weighbridge import __version__
+from weighbridge.cli import catalogue, queue, run, servers
+from weighbridge.cli.console import err
+from weighbridge.errors import WeighbridgeError
+
+app = typer.Typer(
+    name="weighbridge",
+    help="An AI processing queue for product catalogues: category, bill of materials, processes and "
+    "a traceable kg CO2e for every product.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"weighbridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Options that go before the command."""
+
+
+run.register(app)
+servers.register(app)
+catalogue.register(app)
+queue.register(app)
+
+
+def main() -> None:
+    """Run a command; understood errors become one clear line on stderr and exit code 2."""
+    try:
+        app()
+    except WeighbridgeError as error:
+        err.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        err.print(
+            f"Error: {error.strerror or error}{where}. Check free disk space and permissions.",
+            style="red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""`serve`, `worker`, `simulator`: what keeps running until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+from typing import Annotated
+
+import typer
+
+from weighbridge import telemetry
+from weighbridge.cli.console import DataDirOption, SimulateOption, err, run_async
+from weighbridge.errors import SettingsError
+from weighbridge.settings import Settings, load_settings
+from weighbridge.simulator.app import serve as serve_simulator
+from weighbridge.simulator.config import SimulatorConfig, parse_faults
+from weighbridge.wiring import make_engine, open_application, open_provider, simulator_config
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("serve")(serve)
+    app.command("worker")(worker)
+    app.command("simulator")(simulator)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8000,
+    simulate: SimulateOption = False,
+    data_dir: DataDirOption = None,
+) -> None:
+    """API and a worker in one process."""
+    settings = load_settings(data_dir=data_dir)
+    _refuse_open_door(host, settings)
+    telemetry.configure_logging(settings.log_format, settings.log_level)
+    raise typer.Exit(run_async(_serve(settings, host, port, simulate)))
+
+
+def _refuse_open_door(host: str, settings: Settings) -> None:
+    """Beyond this machine only with a token: the API can spend money and delete products."""
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = host == "localhost"
+    if not is_loopback and settings.api_token is None:
+        raise SettingsError(
+            f"Listening on {host} without a token would let anybody there spend your money. "
+            "Set WEIGHBRIDGE_API_TOKEN, or listen on 127.0.0.1."
+        )
+
+
+async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> int:
+    # Imported here: the other commands start faster without a web framework.
+    from weighbridge.api.server import run_server
+
+    simulated = simulator_config(settings, None) if simulate else None
+    async with (
+        open_provider(settings, simulated) as provider,
+        open_application(settings) as app,
+    ):
+        await provider.check()
+        engine = await make_engine(app, provider)
+        return await run_server(app, engine, host, port)
+
+
+def worker(simulate: SimulateOption = False, data_dir: DataDirOption = None) -> None:
+    """One more worker on the same database. Ctrl-C finishes its calls in flight and stops."""
+    settings = load_settings(data_dir=data_dir)
+    telemetry.configure_logging(settings.log_format, settings.log_level)
+    raise typer.Exit(run_async(_work(settings, simulate)))
+
+
+async def _work(settings: Settings, simulate: bool) -> int:
+    simulated = simulator_config(settings, None) if simulate else None
+    async with (
+        open_provider(settings, simulated) as provider,
+        open_application(settings) as app,
+    ):
+        await provider.check()
+        engine = await make_engine(app, provider)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await engine.supervisor.start()
+        err.print(f"Working with {provider.name} ({provider.model}). Ctrl-C finishes and stops.")
+        await stop.wait()
+        err.print(f"Finishing {engine.supervisor.in_flight} calls in flight …")
+        await engine.supervisor.drain()
+    return 0
+
+
+def simulator(
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8001,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    rpm: Annotated[
+        int | None, typer.Option(min=1, help="Requests per minute; none: no limit.")
+    ] = None,
+    tpm: Annotated[
+        int | None, typer.Option(min=1, help="Tokens per minute; none: no limit.")
+    ] = None,
+    latency: Annotated[float, typer.Option(min=0, help="Median seconds of a call.")] = 0.5,
+    burst: Annotated[
+        float, typer.Option(min=0.1, help="Seconds' worth of quota that may come at once.")
+    ] = 60.0,
+    faults: Annotated[
+        str, typer.Option(help="Such as rate=0.02,error500=0.01,outage=120-180.")
+    ] = "",
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same faults and latencies.")
+    ] = 0,
+) -> None:
+    """The simulated provider alone, as a server: point OPENAI_BASE_URL at http://HOST:PORT/v1."""
+    config = SimulatorConfig(
+        requests_per_minute=rpm,
+        tokens_per_minute=tpm,
+        latency_s=latency,
+        burst_s=burst,
+        faults=parse_faults(faults),
+        seed=seed,
+    )
+    err.print(
+        f"Simulated provider on http://{host}:{port}/v1 (set OPENAI_BASE_URL to it, and any OPENAI_API_KEY).",
+        highlight=False,
+    )
+    serve_simulator(config, host, port)

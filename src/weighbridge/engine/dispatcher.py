@@ -1,0 +1,220 @@
+"""Pending products become groups, groups become jobs: in batches with a pause between, or continuously.
+
+One dispatcher works at a time, whichever process holds the lock; when it dies PostgreSQL lets go of the
+lock and another takes over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge import telemetry
+from weighbridge.planning.grouping import Group, Ready, TokenBudget, group_products
+from weighbridge.planning.tokens import count_tokens
+from weighbridge.store import jobs, products, queue_state
+from weighbridge.store.database import DATABASE_ERRORS
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    import asyncpg
+
+    from weighbridge.clock import Clock
+    from weighbridge.engine.governor import Governor
+    from weighbridge.store.database import Connection, Database
+    from weighbridge.store.overrides import Overrides
+    from weighbridge.store.products import StoredProduct
+    from weighbridge.store.queue_state import QueueState
+
+DISPATCH_LOCK: Final = 0x57656967_64697370  # "Weigdisp"
+TICK_S: Final = 0.2
+STUCK_CHECK_S: Final = 10.0
+GROUP_TOKENS: Final = 6_000
+"""Data tokens that share a call. Longer groups make answers worse before they make calls cheaper."""
+FEWEST_JOBS_AHEAD: Final = 20
+MOST_JOBS_AHEAD: Final = 5_000
+LARGEST_INTAKE: Final = 5_000
+"""Products taken in one transaction of continuous pacing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one intake put into the queue."""
+
+    products: int
+    jobs: int
+
+
+class Dispatcher:
+    """Feeds the workers. `scope` restricts it to the products of one import."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        governor: Governor,
+        overrides: Overrides,
+        scope: UUID | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._governor = governor
+        self._overrides = overrides
+        self._scope = scope
+        self._wake = asyncio.Event()
+        self._batch_open = False
+        self._next_stuck_check_s = 0.0
+        self.is_leading = False
+        """Whether this process holds the lock."""
+
+    def look_again(self) -> None:
+        """Something changed: products arrived, the queue was started, a product was finished."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Wait for the lock, then feed until cancelled; survive the database going away."""
+        while True:
+            connection: asyncpg.Connection[Any] | None = None
+            try:
+                connection = await self._database.connect()
+                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", DISPATCH_LOCK):
+                    self.is_leading = True
+                    await self._feed(connection)
+            except (*DATABASE_ERRORS, TimeoutError) as error:
+                telemetry.warning(
+                    "dispatcher_interrupted",
+                    f"⚠️ The dispatcher lost the database ({type(error).__name__}), trying again",
+                )
+            finally:
+                if connection is not None:
+                    connection.terminate()
+            await self._clock.sleep(1.0)
+
+    async def _feed(self, connection: Connection) -> None:
+        self._next_stuck_check_s = 0.0
+        while True:
+            await self._tick(connection)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), timeout=TICK_S)
+            self._wake.clear()
+
+    async def _tick(self, connection: Connection) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._next_stuck_check_s:
+            self._next_stuck_check_s = now_s + STUCK_CHECK_S
+            await self._free_stuck(connection)
+        state = self._overrides.apply(await queue_state.load(connection))
+        if not state.running:
+            self._batch_open = False
+            return
+        if state.pacing == "continuous":
+            await self._top_up(connection, state)
+        else:
+            await self._next_batch(connection, state)
+
+    async def _free_stuck(self, connection: Connection) -> None:
+        freed = await products.release_stuck(connection)
+        if freed:
+            telemetry.warning(
+                "products_freed",
+                f"⚠️ {freed} products were in processing without a live job; they wait again",
+                products=freed,
+            )
+
+    async def _top_up(self, connection: Connection, state: QueueState) -> None:
+        """Keep as many jobs ready as the quota can use until the next look."""
+        target = jobs_ahead(
+            state.requests_per_minute, self._governor.mean_latency_s, state.concurrency_ceiling
+        )
+        unfinished = await jobs.count_unfinished(connection)
+        if unfinished > target * 3 // 4:
+            return
+        await self._take(connection, min((target - unfinished) * 5, LARGEST_INTAKE))
+
+    async def _next_batch(self, connection: Connection, state: QueueState) -> None:
+        if await products.any_processing(connection):
+            self._batch_open = True
+            return
+        if self._batch_open:
+            self._batch_open = False
+            await self._close_batch(connection, state)
+            return
+        if state.next_batch_at is not None and self._clock.now() < state.next_batch_at:
+            return
+        taken = await self._take(connection, state.batch_size)
+        if taken.products:
+            self._batch_open = True
+            await queue_state.update(
+                connection, current_batch=state.current_batch + 1, next_batch_at=None
+            )
+
+    async def _close_batch(self, connection: Connection, state: QueueState) -> None:
+        if not await products.any_pending(connection, self._scope):
+            await queue_state.update(connection, next_batch_at=None)
+            return
+        next_at = self._clock.now() + timedelta(milliseconds=state.batch_delay_ms)
+        await queue_state.update(connection, next_batch_at=next_at)
+        telemetry.info(
+            "batch_delay",
+            f"⏳ Waiting {state.batch_delay_ms / 1000:g}s before next batch to respect rate limits",
+            delay_ms=state.batch_delay_ms,
+        )
+
+    async def _take(self, connection: Connection, limit: int) -> Taken:
+        """Group up to `limit` pending products and enqueue them, all in one transaction."""
+        async with connection.transaction():
+            waiting = await products.take_pending(connection, limit, self._scope)
+            if not waiting:
+                return Taken(0, 0)
+            groups = group_products(
+                [_ready(stored) for stored in waiting], TokenBudget(GROUP_TOKENS)
+            )
+            job_ids = await jobs.enqueue_jobs(connection, len(groups))
+            job_of = {
+                product_id: job_id
+                for group, job_id in zip(groups, job_ids, strict=True)
+                for product_id in group.product_ids
+            }
+            await products.mark_processing(connection, job_of)
+        _say_group_size(groups)
+        return Taken(len(waiting), len(groups))
+
+
+def jobs_ahead(requests_per_minute: int, latency_s: float, ceiling: int | None) -> int:
+    """How many jobs to keep ready: twice what Little's law says is in flight, within sane bounds.
+
+    A job has one call in flight, so the quota keeps rate × latency of them busy.
+    """
+    in_flight = requests_per_minute / 60 * max(latency_s, 1.0)
+    if ceiling is not None:
+        in_flight = min(in_flight, ceiling)
+    return max(FEWEST_JOBS_AHEAD, min(ceil(in_flight * 2), MOST_JOBS_AHEAD))
+
+
+def _ready(stored: StoredProduct) -> Ready:
+    product = stored.product
+    return Ready(
+        product_id=stored.id,
+        tokens=count_tokens(f"{product.code} {product.name} {product.description}") + 30,
+        has_image=product.has_image,
+        alone=stored.alone,
+    )
+
+
+def _say_group_size(groups: list[Group]) -> None:
+    size, _ = Counter(len(group.product_ids) for group in groups).most_common(1)[0]
+    tokens = sum(group.tokens for group in groups)
+    telemetry.info(
+        "groups_made",
+        f"📊 Optimal batch size: {size} products (estimated {tokens:,} tokens)",
+        group_size=size,
+        groups=len(groups),
+        tokens=tokens,
+    )

@@ -1,0 +1,317 @@
+"""Shares one quota among every call of every process: the shell around `limits.Limiter`.
+
+Calls wait here in order. One round is one transaction: it locks the account's row, looks whether the
+queue still runs and whether the waiting jobs are still ours, and reserves for as many waiters as fit.
+So a stopped queue, a lost job and a full minute are all noticed before a call begins, and a hundred
+waiting calls cost one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from weighbridge import telemetry
+from weighbridge.errors import RequestTooLarge
+from weighbridge.limits.limiter import Granted, Limiter, Limits, NotBefore
+from weighbridge.limits.outage import NotBefore as PausedUntil
+from weighbridge.limits.outage import OutageWatch, Probe
+from weighbridge.store import jobs, queue_state, quota
+from weighbridge.store.database import DATABASE_ERRORS
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from weighbridge.clock import Clock
+    from weighbridge.domain.calls import Cost, Remaining
+    from weighbridge.store.database import Connection, Database
+    from weighbridge.store.overrides import Overrides
+    from weighbridge.store.queue_state import QueueState
+
+ROUND_SIZE: Final = 200
+"""Waiters looked at in one transaction."""
+MAX_ROUND_WAIT_S: Final = 5.0
+"""However long the quota says to wait, look again after this: limits may have been raised meanwhile."""
+DATABASE_RETRY_S: Final = 1.0
+
+
+class QueueStopped(Exception):  # noqa: N818 - not an error: the operator's wish
+    """No new call may begin: the queue was stopped, or this process is draining."""
+
+
+class JobLost(Exception):  # noqa: N818 - not an error: another worker has it
+    """This worker no longer holds the job: it was frozen for too long and another took over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Leave to make one call now. `waited_s` is how long it took to get it."""
+
+    granted: Granted
+    waited_s: float
+    is_probe: bool
+
+
+@dataclass(slots=True)
+class _Waiter:
+    cost: Cost
+    job_id: int
+    since_s: float
+    ready: asyncio.Future[Admission] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Governor:
+    """One per process. `run` must be running for `admit` to return."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        account: str,
+        manager_id: UUID,
+        random_source: random.Random,
+        overrides: Overrides,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._account = account
+        self._manager_id = manager_id
+        self._random = random_source
+        self._overrides = overrides
+        self._waiters: deque[_Waiter] = deque()
+        self._corrections: list[Callable[[Limiter, float], None]] = []
+        self._wake = asyncio.Event()
+        self._draining = False
+        self._drained = asyncio.Event()
+        self._probing = False
+        self._outage = OutageWatch()
+        self._published_reason: str | None = None
+        self.in_flight = 0
+        self.mean_latency_s = 2.0
+        """Moving average over finished calls, in seconds; sets how much work is kept ready."""
+
+    # What the worker calls ------------------------------------------------------------------
+
+    async def admit(self, cost: Cost, job_id: int) -> Admission:
+        """Wait for budget, in order.
+
+        Raises:
+            QueueStopped, JobLost: as their names say.
+            RequestTooLarge: the call alone exceeds a whole minute's quota.
+        """
+        if self._draining:
+            raise QueueStopped
+        waiter = _Waiter(cost, job_id, self._clock.monotonic_s())
+        self._waiters.append(waiter)
+        self._wake.set()
+        return await waiter.ready
+
+    def finished(self, admission: Admission, *, actual: Cost, latency_s: float) -> None:
+        """The call has ended: correct what it took, make room for the next."""
+        self._release(admission)
+        self.mean_latency_s += 0.05 * (latency_s - self.mean_latency_s)
+        self._outage.succeeded(self._clock.monotonic_s())
+        self._correct(lambda limiter, now_s: limiter.settle(admission.granted, actual, now_s))
+
+    def failed(self, admission: Admission) -> None:
+        """The call has ended without a reply. Its reservation stays: the provider may have counted it."""
+        self._release(admission)
+
+    def observe(self, remaining: Remaining) -> None:
+        """Believe the provider's headers."""
+        self._correct(lambda limiter, now_s: limiter.observe(remaining, now_s))
+
+    def refused(self, retry_after_s: float | None) -> None:
+        """The provider answered 429. That is a small correction, never a long stop."""
+        self._outage.succeeded(self._clock.monotonic_s())
+        self._correct(lambda limiter, now_s: limiter.refused(retry_after_s, now_s))
+
+    async def unreachable(self, reason: str) -> None:
+        """No usable reply at all. After several in a row the queue pauses itself and says why."""
+        self._outage.failed(reason, self._clock.monotonic_s(), self._random.random())
+        await self.publish_outage()
+
+    async def publish_outage(self) -> None:
+        """Tell everybody when a pause has begun or ended."""
+        reason = self._outage.paused_reason
+        if reason == self._published_reason:
+            return
+        self._published_reason = reason
+        if reason:
+            telemetry.warning("queue_paused", f"⏸️ Queue paused: {reason}", reason=reason)
+        else:
+            telemetry.info("queue_resumed", "▶️ The provider answers again, the queue goes on")
+        async with self._database.transaction() as connection:
+            await queue_state.update(connection, paused_reason=reason)
+
+    async def sleep(self, delay_s: float) -> None:
+        """Back off before the same call is tried again; cut short by a drain or a stop.
+
+        Raises:
+            QueueStopped: this process is draining.
+        """
+        pause = asyncio.ensure_future(self._clock.sleep(delay_s))
+        drained = asyncio.ensure_future(self._drained.wait())
+        _, pending = await asyncio.wait({pause, drained}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        if self._draining:
+            raise QueueStopped
+
+    def drain(self) -> None:
+        """Let no further call begin in this process."""
+        self._draining = True
+        self._drained.set()
+        self._dismiss(QueueStopped())
+        self._wake.set()
+
+    def look_again(self) -> None:
+        """Something changed (configuration, start, stop): do not sleep through it."""
+        self._wake.set()
+
+    # The loop ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve waiters until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiters and not self._draining:
+                try:
+                    wait_s = await self._round()
+                except DATABASE_ERRORS as error:
+                    telemetry.warning(
+                        "database_unavailable",
+                        f"⚠️ The database does not answer ({type(error).__name__}), trying again",
+                    )
+                    wait_s = DATABASE_RETRY_S
+                if wait_s is None:
+                    break  # only a finished call or a new waiter changes anything
+                await self._pause(wait_s)
+
+    async def _pause(self, wait_s: float) -> None:
+        """Sleep, unless something happens that may let a waiter go earlier."""
+        if wait_s <= 0:
+            return
+        sleep = asyncio.ensure_future(self._clock.sleep(min(wait_s, MAX_ROUND_WAIT_S)))
+        wake = asyncio.ensure_future(self._wake.wait())
+        _, pending = await asyncio.wait({sleep, wake}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        self._wake.clear()
+
+    async def _round(self) -> float | None:
+        """Admit whom we can; returns seconds until the next round, None when only an event helps."""
+        while self._waiters and self._waiters[0].ready.done():  # cancelled while waiting
+            self._waiters.popleft()
+        candidates = [w for w in list(self._waiters)[:ROUND_SIZE] if not w.ready.done()]
+        if not candidates:
+            return None
+        corrections, self._corrections = self._corrections, []
+        admitted: list[tuple[_Waiter, Granted]] = []
+        try:
+            async with self._database.transaction() as connection:
+                now_s, limiter, state = await self._open_books(connection)
+                for correct in corrections:
+                    correct(limiter, now_s)
+                held = await jobs.held_jobs(
+                    connection, [w.job_id for w in candidates], self._manager_id
+                )
+                wait_s = self._reserve(candidates, admitted, limiter, state, held, now_s)
+                await quota.save(connection, self._account, limiter.dump())
+        except BaseException:
+            self._corrections = corrections + self._corrections
+            raise
+        for waiter, granted in admitted:
+            self._let_go(waiter, granted)
+        return wait_s
+
+    async def _open_books(self, connection: Connection) -> tuple[float, Limiter, QueueState]:
+        database_now_s, stored = await quota.lock(connection, self._account)
+        now_s = self._clock.of_database(database_now_s)
+        state = self._overrides.apply(await queue_state.load(connection))
+        limits = Limits(state.requests_per_minute, state.tokens_per_minute)
+        if stored is None:
+            return now_s, Limiter(limits), state
+        limiter = Limiter.load(stored, limits)
+        limiter.reconfigure(limits, now_s)
+        return now_s, limiter, state
+
+    def _reserve(
+        self,
+        candidates: list[_Waiter],
+        admitted: list[tuple[_Waiter, Granted]],
+        limiter: Limiter,
+        state: QueueState,
+        held: set[int],
+        now_s: float,
+    ) -> float | None:
+        """Reserve in order until something does not fit; a big one is never overtaken by small ones."""
+        if not state.running:
+            self._dismiss(QueueStopped())
+            return None
+        for waiter in candidates:
+            if waiter.job_id not in held:
+                self._refuse(waiter, JobLost())
+                continue
+            if self._is_full(state, len(admitted)):
+                return None
+            permission = self._outage.permission(self._clock.monotonic_s())
+            if isinstance(permission, PausedUntil):
+                return permission.at_s - self._clock.monotonic_s()
+            if isinstance(permission, Probe) and (self._probing or admitted):
+                return None  # the probe's end wakes us
+            try:
+                outcome = limiter.reserve(waiter.cost, now_s)
+            except RequestTooLarge as error:
+                self._refuse(waiter, error)
+                continue
+            if isinstance(outcome, NotBefore):
+                return outcome.at_s - now_s
+            self._probing = isinstance(permission, Probe)
+            admitted.append((waiter, outcome))
+        return 0.0
+
+    def _is_full(self, state: QueueState, newly_admitted: int) -> bool:
+        ceiling = state.concurrency_ceiling
+        return ceiling is not None and self.in_flight + newly_admitted >= ceiling
+
+    def _let_go(self, waiter: _Waiter, granted: Granted) -> None:
+        self._remove(waiter)
+        if waiter.ready.done():  # cancelled during the round: the reservation lapses after a minute
+            self._probing = False
+            return
+        self.in_flight += 1
+        waited_s = self._clock.monotonic_s() - waiter.since_s
+        waiter.ready.set_result(Admission(granted, waited_s, self._probing))
+
+    def _release(self, admission: Admission) -> None:
+        self.in_flight -= 1
+        if admission.is_probe:
+            self._probing = False
+        self._wake.set()
+
+    def _refuse(self, waiter: _Waiter, why: Exception) -> None:
+        self._remove(waiter)
+        if not waiter.ready.done():
+            waiter.ready.set_exception(why)
+
+    def _dismiss(self, why: Exception) -> None:
+        for waiter in list(self._waiters):
+            self._refuse(waiter, why)
+
+    def _remove(self, waiter: _Waiter) -> None:
+        if self._waiters and self._waiters[0] is waiter:
+            self._waiters.popleft()
+        elif waiter in self._waiters:
+            self._waiters.remove(waiter)
+
+    def _correct(self, correction: Callable[[Limiter, float], None]) -> None:
+        self._corrections.append(correction)

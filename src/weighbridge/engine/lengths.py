@@ -1,0 +1,45 @@
+"""Keeps what `planning.tokens.OutputLengths` has learned in the database, across restarts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.calls import FinishReason
+from weighbridge.store import output_lengths
+
+if TYPE_CHECKING:
+    from weighbridge.domain.calls import CallReply
+    from weighbridge.planning.tokens import OutputLengths
+    from weighbridge.steps.base import Step
+    from weighbridge.store.database import Database
+
+SAVE_EVERY: Final = 100
+"""Observations between two saves; losing a few costs nothing but a slightly loose allowance."""
+
+
+class Lengths:
+    """Output allowances for one model."""
+
+    def __init__(self, database: Database, model: str, learned: OutputLengths) -> None:
+        self._database = database
+        self._model = model
+        self._learned = learned
+        self._unsaved = 0
+
+    def allowance(self, step: Step, group_size: int) -> int:
+        """Output tokens to allow (and be charged for) in a call for `group_size` products."""
+        return self._learned.allowance(step.name, group_size)
+
+    def observe(self, step: Step, group_size: int, reply: CallReply) -> None:
+        """Learn from a reply; a truncated one says that more was needed."""
+        truncated = reply.finish_reason is FinishReason.LENGTH
+        if reply.usage.output_tokens > 0:
+            self._learned.observe(step.name, group_size, reply.usage.output_tokens, truncated)
+            self._unsaved += 1
+
+    async def save_if_due(self, *, now: bool = False) -> None:
+        """Write what was learned, now and then."""
+        if self._unsaved >= SAVE_EVERY or (now and self._unsaved):
+            self._unsaved = 0
+            async with self._database.transaction() as connection:
+                await output_lengths.save(connection, self._model, self._learned.dump())

@@ -1,0 +1,195 @@
+"""What a person can do to the queue: look, start, stop, reset, configure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from weighbridge.domain.calls import Cost
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.errors import InputError
+from weighbridge.limits.limiter import Limiter, Limits
+from weighbridge.store import jobs, products, queue_state, quota
+from weighbridge.store.overrides import Overrides
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from weighbridge.clock import Clock
+    from weighbridge.store.database import Connection, Database
+    from weighbridge.store.queue_state import QueueState
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """One look at the queue."""
+
+    state: QueueState
+    counts: dict[ProcessingStatus, int]
+    used: Cost
+    limits: Limits
+    as_of: datetime
+
+    @property
+    def total_products(self) -> int:
+        """All products there are."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerRange:
+    """What a numeric setting may be."""
+
+    low: int
+    high: int | None
+
+    def __str__(self) -> str:
+        return f"a whole number from {self.low:,}" + (f" to {self.high:,}" if self.high else " up")
+
+
+CONFIG_RANGES: Final[dict[str, IntegerRange]] = {
+    "batchSize": IntegerRange(1, 1000),
+    "batchDelayMs": IntegerRange(30_000, 86_400_000),
+    "maxConcurrentRequests": IntegerRange(1, 20),
+    "requestsPerMinute": IntegerRange(1, 10_000_000),
+    "tokensPerMinute": IntegerRange(1, 100_000_000_000),
+}
+PACINGS: Final = ("batch", "continuous")
+_COLUMN_OF: Final = {
+    "batchSize": "batch_size",
+    "batchDelayMs": "batch_delay_ms",
+    "maxConcurrentRequests": "max_concurrent_requests",
+    "pacing": "pacing",
+    "requestsPerMinute": "requests_per_minute",
+    "tokensPerMinute": "tokens_per_minute",
+}
+
+
+class InvalidConfig(InputError):
+    """A configuration value is out of range, of the wrong type, or unknown. Nothing was changed."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+async def queue_status(
+    database: Database,
+    clock: Clock,
+    *,
+    scope: UUID | None = None,
+    overrides: Overrides = Overrides(),  # noqa: B008 - frozen
+) -> QueueStatus:
+    """The state of the queue; counts are of one import's products when `scope` is given."""
+    async with database.pool.acquire() as connection:
+        state = overrides.apply(await queue_state.load(connection))
+        counts = await products.counts(connection, scope)
+        limits = Limits(state.requests_per_minute, state.tokens_per_minute)
+        used = await used_quota(connection, clock, limits)
+    return QueueStatus(state, counts, used, limits, clock.now())
+
+
+async def used_quota(connection: Connection, clock: Clock, limits: Limits) -> Cost:
+    """Requests and tokens charged in the last 60 s."""
+    database_now_s, stored = await quota.read(connection)
+    if stored is None:
+        return Cost(0, 0)
+    return Limiter.load(stored, limits).used(clock.of_database(database_now_s))
+
+
+async def start_queue(database: Database) -> int:
+    """Let processing go on; returns how many pending products it will take.
+
+    Products that are stuck in `processing` without a live job are freed first.
+    """
+    async with database.transaction() as connection:
+        await products.release_stuck(connection)
+        await queue_state.update(connection, running=True, paused_reason=None, next_batch_at=None)
+        return (await products.counts(connection))[ProcessingStatus.PENDING]
+
+
+async def stop_queue(database: Database) -> int:
+    """No call begins after this returns; returns how many products went back to `pending` at once.
+
+    Calls in flight finish and are stored. It lasts: a stopped queue stays stopped over restarts.
+    """
+    async with database.transaction() as connection:
+        # Whoever reserves budget holds a quota row: with the rows in our hands nobody is just doing so.
+        await connection.execute("SELECT FROM quota FOR UPDATE")
+        await queue_state.update(connection, running=False, next_batch_at=None)
+        withdrawn = await jobs.withdraw_queued(connection)
+        return await products.release_jobs(connection, withdrawn)
+
+
+async def reset_failed(database: Database) -> int:
+    """failed → pending, with a clean slate; returns how many."""
+    async with database.transaction() as connection:
+        modified = await products.reset_failed(connection)
+        await queue_state.announce(connection)
+        return modified
+
+
+def check_config(values: dict[str, Any]) -> dict[str, Any]:
+    """Column values for the named settings.
+
+    Raises:
+        InvalidConfig: names the field, what was given and what is allowed.
+    """
+    if not values:
+        raise InvalidConfig("", f"Nothing to change. Settings are {', '.join(_COLUMN_OF)}.")
+    checked: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in _COLUMN_OF:
+            raise InvalidConfig(
+                name, f"{name} is not a setting. Settings are {', '.join(_COLUMN_OF)}."
+            )
+        if name == "pacing":
+            if value not in PACINGS:
+                raise InvalidConfig(name, f"pacing is {value!r}; it may be batch or continuous.")
+        else:
+            _check_integer(name, value)
+        checked[_COLUMN_OF[name]] = value
+    return checked
+
+
+def _check_integer(name: str, value: object) -> None:
+    allowed = CONFIG_RANGES[name]
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or value < allowed.low or (allowed.high is not None and value > allowed.high):  # type: ignore[operator]
+        raise InvalidConfig(name, f"{name} is {value!r}; it must be {allowed}.")
+
+
+async def configure(
+    database: Database, values: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Change settings while running; all or none. Returns (previous, current).
+
+    Raises:
+        InvalidConfig: nothing was changed.
+    """
+    columns = check_config(values)
+    async with database.transaction() as connection:
+        previous = await queue_state.load(connection)
+        await queue_state.update(connection, **columns)
+        current = await queue_state.load(connection)
+    return config_of(previous), config_of(current)
+
+
+def config_of(state: QueueState) -> dict[str, Any]:
+    """The settings as the outside names them."""
+    stored = asdict(state)
+    config = {name: stored[column] for name, column in _COLUMN_OF.items()}
+    config["maxConcurrentRequests"] = (
+        state.max_concurrent_requests or queue_state.DEFAULT_MAX_CONCURRENT_REQUESTS
+    )
+    return config
+
+
+async def read_config(database: Database) -> dict[str, Any]:
+    """The present settings."""
+    async with database.pool.acquire() as connection:
+        return config_of(await queue_state.load(connection))
+
+
+Pacing = Literal["batch", "continuous"]

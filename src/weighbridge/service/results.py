@@ -1,0 +1,116 @@
+"""Results on their way out: rows of the database become rows of files."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses, StepName
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.domain.results import Footprint
+from weighbridge.export import open_writer
+from weighbridge.export.base import ResultRow, Versions
+from weighbridge.steps import decode_answer
+from weighbridge.store.footprints import stream_results
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+    from uuid import UUID
+
+    from asyncpg import Record
+
+    from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.store.database import Database
+
+_FOOTPRINT = TypeAdapter(Footprint)
+
+
+def result_row(row: Record, taxonomy: Taxonomy) -> ResultRow:
+    """One product with all that is known about it."""
+    base: dict[str, Any] = {
+        "code": row["code"],
+        "name": row["name"],
+        "description": row["description"],
+        "status": ProcessingStatus(row["status"]),
+        "weight_kg": row["weight_kg"],
+        "image_url": row["image_url"],
+        "picture": picture_name(row["picture_sha256"], row["media_type"]),
+        "country_of_origin": row["country_of_origin"],
+        "error": row["error"],
+        "error_kind": row["error_kind"],
+        "completed_at": row["completed_at"],
+    }
+    detail = row["detail"]
+    if detail is None:
+        return ResultRow(**base)
+    footprint = _FOOTPRINT.validate_python(detail["footprint"])
+    bill = decode_answer(
+        StepName.BILL_OF_MATERIALS, detail["answers"][StepName.BILL_OF_MATERIALS.value]
+    )
+    processes = decode_answer(
+        StepName.MANUFACTURING, detail["answers"][StepName.MANUFACTURING.value]
+    )
+    provenance = detail["provenance"]
+    return ResultRow(
+        **base,
+        category=row["category"],
+        subcategory=row["subcategory"],
+        cpc_code=taxonomy.cpc_code(row["category"], row["subcategory"]),
+        emissions_kg_co2e=footprint.emissions_kg_co2e,
+        low_kg_co2e=footprint.low_kg_co2e,
+        high_kg_co2e=footprint.high_kg_co2e,
+        boundary=footprint.boundary,
+        mass_kg=footprint.mass.value,
+        mass_origin=footprint.mass.origin,
+        data_quality=footprint.data_quality,
+        contributions=footprint.contributions,
+        bill=bill.lines if isinstance(bill, BillOfMaterials) else (),
+        processes=processes.uses if isinstance(processes, ManufacturingProcesses) else (),
+        notes=footprint.notes,
+        provider=row["provider"],
+        model=row["model"],
+        simulated=row["simulated"],
+        cost_usd=row["cost_usd"],
+        versions=Versions(provenance["method"], provenance["factors"], provenance["steps"]),
+    )
+
+
+def picture_name(sha256: str | None, media_type: str | None) -> str | None:
+    """The name of a stored picture in files: by content, with the ending of its type."""
+    if sha256 is None or media_type is None:
+        return None
+    return f"{sha256[:16]}.{media_type.partition('/')[2]}"
+
+
+async def iterate_results(
+    database: Database, taxonomy: Taxonomy, scope: UUID | None = None
+) -> AsyncIterator[list[ResultRow]]:
+    """All products, batch by batch."""
+    async with database.pool.acquire() as connection:
+        async for rows in stream_results(connection, scope):
+            yield [result_row(row, taxonomy) for row in rows]
+
+
+async def export_results(
+    database: Database,
+    taxonomy: Taxonomy,
+    paths: Sequence[tuple[str, Path]],
+    scope: UUID | None = None,
+) -> int:
+    """Write every product to each of the (format, path) pairs in one pass; returns how many.
+
+    Files appear under their names only when all of them are complete.
+    """
+    written = 0
+    with ExitStack() as open_files:
+        writers = [
+            open_files.enter_context(open_writer(file_format, path)) for file_format, path in paths
+        ]
+        async for rows in iterate_results(database, taxonomy, scope):
+            for writer in writers:
+                writer.write(rows)
+            written += len(rows)
+    return written

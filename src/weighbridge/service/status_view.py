@@ -1,0 +1,46 @@
+"""The status of the queue as the outside names it: the contract of `GET /api/products/queue-status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.service.queue import config_of
+
+if TYPE_CHECKING:
+    from weighbridge.service.queue import QueueStatus
+
+
+def status_document(look: QueueStatus) -> dict[str, Any]:
+    """Field names and types as design and clients know them."""
+    state, counts = look.state, look.counts
+    config = config_of(state)
+    processing = counts[ProcessingStatus.PROCESSING]
+    return {
+        "queue": {
+            "queueLength": counts[ProcessingStatus.PENDING],
+            "processing": processing > 0,
+            "processedCount": counts[ProcessingStatus.COMPLETED],
+            "failedCount": counts[ProcessingStatus.FAILED],
+            "batchSize": config["batchSize"],
+            "batchDelayMs": config["batchDelayMs"],
+            "maxConcurrentRequests": config["maxConcurrentRequests"],
+            "pacing": config["pacing"],
+            "running": state.running,
+            "pausedReason": state.paused_reason,
+            "currentBatch": state.current_batch,
+            "nextBatchAt": state.next_batch_at,
+            "limits": {
+                "requestsPerMinute": {
+                    "used": look.used.requests,
+                    "allowed": look.limits.requests_per_minute,
+                },
+                "tokensPerMinute": {
+                    "used": look.used.tokens,
+                    "allowed": look.limits.tokens_per_minute,
+                },
+            },
+        },
+        "database": {status.value: counts[status] for status in ProcessingStatus},
+        "totalProducts": look.total_products,
+    }

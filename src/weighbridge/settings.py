@@ -1,0 +1,68 @@
+"""The only reader of the environment (and of `.env`). Settings seed the stored queue configuration once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from weighbridge.errors import SettingsError
+
+DEFAULT_MODEL = "gpt-4.1-mini"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside. Names in the environment: WEIGHBRIDGE_ + the field's name."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WEIGHBRIDGE_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+    )
+
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    model: str = Field(default=DEFAULT_MODEL, min_length=1)
+    database_url: SecretStr | None = None
+    data_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("weighbridge", appauthor=False)
+    )
+    requests_per_minute: int = Field(default=500, ge=1)
+    tokens_per_minute: int = Field(default=450_000, ge=1)
+    batch_size: int = Field(default=500, ge=1, le=1000)
+    batch_delay_ms: int = Field(default=60_000, ge=30_000)
+    max_concurrent_requests: int | None = Field(default=None, ge=1, le=20)
+    pacing: Literal["batch", "continuous"] = "batch"
+    api_token: SecretStr | None = None
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def limits_are_explicit(self) -> bool:
+        """Whether somebody chose the quota, rather than leaving it at the default."""
+        return bool({"requests_per_minute", "tokens_per_minute"} & self.model_fields_set)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment; `overrides` (from command-line options) win.
+
+    Raises:
+        SettingsError: names the variable, what was found and what is allowed.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _explain(problem: Any) -> str:
+    name = str(problem["loc"][0])
+    variable = name if name.startswith("OPENAI") else f"WEIGHBRIDGE_{name.upper()}"
+    return f"{variable} is {problem['input']!r}: {problem['msg']}"

@@ -1,0 +1,90 @@
+"""Accepted answers: the checkpoint. Written with the call that they came from, read before asking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.domain.answers import StepName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from weighbridge.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """One answer as it lies in the table; `answer` is its storage form."""
+
+    product_id: int
+    step: StepName
+    step_version: str
+    question_fingerprint: str
+    simulated: bool
+    provider: str
+    model: str
+    answer: Mapping[str, Any]
+    cost_usd: float
+
+
+async def insert_answers(
+    connection: Connection, call_id: int, answers: Sequence[StoredAnswer]
+) -> None:
+    """Keep what is new; an answer that came twice (a late worker) is the first one's."""
+    await connection.executemany(
+        "INSERT INTO answers (product_id, step, step_version, question_fingerprint, simulated, provider, model,"
+        " call_id, answer, cost_usd) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+        [
+            (
+                a.product_id,
+                a.step.value,
+                a.step_version,
+                a.question_fingerprint,
+                a.simulated,
+                a.provider,
+                a.model,
+                call_id,
+                a.answer,
+                a.cost_usd,
+            )
+            for a in answers
+        ],
+    )
+
+
+async def load_answers(
+    connection: Connection,
+    fingerprint_of: Mapping[int, str],
+    versions: Mapping[StepName, str],
+    *,
+    simulated: bool,
+) -> dict[int, dict[StepName, StoredAnswer]]:
+    """The answers that still hold: same question, same step version, same kind of provider.
+
+    `fingerprint_of`: product id → fingerprint of the question as it would be asked now.
+    """
+    rows = await connection.fetch(
+        "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, model, answer, cost_usd"
+        " FROM answers WHERE product_id = ANY($1::bigint[]) AND simulated = $2",
+        list(fingerprint_of),
+        simulated,
+    )
+    found: dict[int, dict[StepName, StoredAnswer]] = {}
+    for row in rows:
+        step = StepName(row["step"])
+        same_question = fingerprint_of[row["product_id"]] == row["question_fingerprint"]
+        if same_question and versions.get(step) == row["step_version"]:
+            answer = StoredAnswer(**{**dict(row), "step": step})
+            found.setdefault(row["product_id"], {})[step] = answer
+    return found
+
+
+async def answers_of(connection: Connection, product_id: int) -> list[dict[str, Any]]:
+    """Every answer ever accepted for a product, newest first."""
+    rows = await connection.fetch(
+        "SELECT step, step_version, provider, model, simulated, answer, cost_usd, call_id, answered_at"
+        " FROM answers WHERE product_id = $1 ORDER BY answered_at DESC",
+        product_id,
+    )
+    return [dict(row) for row in rows]

@@ -1,0 +1,123 @@
+"""Calls: one row per request to a provider, and what can be counted from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from weighbridge.domain.answers import StepName
+    from weighbridge.domain.calls import Lane, Usage
+    from weighbridge.store.database import Connection
+
+OK = "ok"
+"""The outcome of a call whose reply could be read (whatever was then accepted of it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call as it lies in the table. `outcome` is `ok` or the name of an error class."""
+
+    started_at: datetime
+    latency_s: float
+    waited_s: float
+    provider: str
+    model: str
+    simulated: bool
+    lane: Lane
+    step: StepName
+    step_version: str
+    job_id: int
+    product_ids: Sequence[int]
+    outcome: str
+    error: str | None
+    request_id: str | None
+    estimated_tokens: int
+    output_allowance: int
+    usage: Usage
+    cost_usd: float
+
+
+async def insert_call(connection: Connection, call: CallRecord) -> int:
+    """Record the call; returns its id."""
+    return int(
+        await connection.fetchval(
+            "INSERT INTO calls (started_at, latency_s, waited_s, provider, model, simulated, lane, step, step_version,"
+            " job_id, product_ids, outcome, error, request_id, estimated_tokens, output_allowance,"
+            " input_tokens, cached_input_tokens, output_tokens, cost_usd)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+            " RETURNING id",
+            call.started_at,
+            call.latency_s,
+            call.waited_s,
+            call.provider,
+            call.model,
+            call.simulated,
+            call.lane.value,
+            call.step.value,
+            call.step_version,
+            call.job_id,
+            list(call.product_ids),
+            call.outcome,
+            call.error,
+            call.request_id,
+            call.estimated_tokens,
+            call.output_allowance,
+            call.usage.input_tokens,
+            call.usage.cached_input_tokens,
+            call.usage.output_tokens,
+            call.cost_usd,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CallTotals:
+    """Sums over a set of calls."""
+
+    calls: int
+    failed_calls: int
+    rate_limited: int
+    estimated_tokens: int
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+
+
+async def totals(connection: Connection, since: datetime | None = None) -> CallTotals:
+    """Sums over the calls begun at or after `since` (all, when None)."""
+    row = await connection.fetchrow(
+        "SELECT count(*) AS calls, count(*) FILTER (WHERE outcome <> 'ok') AS failed_calls,"
+        " count(*) FILTER (WHERE outcome = 'RateLimited') AS rate_limited,"
+        " coalesce(sum(estimated_tokens), 0)::bigint AS estimated_tokens,"
+        " coalesce(sum(input_tokens), 0)::bigint AS input_tokens,"
+        " coalesce(sum(cached_input_tokens), 0)::bigint AS cached_input_tokens,"
+        " coalesce(sum(output_tokens), 0)::bigint AS output_tokens,"
+        " coalesce(sum(cost_usd), 0) AS cost_usd,"
+        " percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS latency_p50_s,"
+        " percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS latency_p95_s"
+        " FROM calls WHERE $1::timestamptz IS NULL OR started_at >= $1",
+        since,
+    )
+    assert row is not None  # noqa: S101 - an aggregate always has a row
+    return CallTotals(**dict(row))
+
+
+async def calls_of(
+    connection: Connection, product_id: int, limit: int = 100
+) -> list[dict[str, Any]]:
+    """The calls that a product took part in, newest first."""
+    rows = await connection.fetch(
+        "SELECT id, started_at, latency_s, waited_s, provider, model, simulated, step, step_version, lane, outcome,"
+        " error, request_id, cardinality(product_ids) AS group_size, input_tokens, cached_input_tokens, output_tokens,"
+        " cost_usd FROM calls WHERE product_ids @> ARRAY[$1::bigint] ORDER BY id DESC LIMIT $2",
+        product_id,
+        limit,
+    )
+    return [dict(row) for row in rows]

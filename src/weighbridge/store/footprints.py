@@ -1,0 +1,93 @@
+"""Footprints: the result of a product, with everything that it was computed from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from uuid import UUID
+
+    from asyncpg import Record
+
+    from weighbridge.domain.answers import Classification
+    from weighbridge.domain.results import Footprint, Provenance
+    from weighbridge.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFootprint:
+    """A footprint on its way into the table; `answers` is the storage form by step name."""
+
+    product_id: int
+    revision: int
+    footprint: Footprint
+    classification: Classification
+    answers: Mapping[str, Any]
+    provenance: Provenance
+    cost_usd: float
+
+
+async def upsert_footprints(connection: Connection, footprints: Sequence[StoredFootprint]) -> None:
+    """The newest result of each product replaces the one before."""
+    await connection.executemany(
+        "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, high_kg_co2e, mass_kg,"
+        " data_quality, category, subcategory, provider, model, simulated, cost_usd, detail)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+        " ON CONFLICT (product_id) DO UPDATE SET revision = excluded.revision,"
+        " emissions_kg_co2e = excluded.emissions_kg_co2e, low_kg_co2e = excluded.low_kg_co2e,"
+        " high_kg_co2e = excluded.high_kg_co2e, mass_kg = excluded.mass_kg, data_quality = excluded.data_quality,"
+        " category = excluded.category, subcategory = excluded.subcategory, provider = excluded.provider,"
+        " model = excluded.model, simulated = excluded.simulated, cost_usd = excluded.cost_usd,"
+        " detail = excluded.detail, calculated_at = now()",
+        [_row(footprint) for footprint in footprints],
+    )
+
+
+def _row(stored: StoredFootprint) -> tuple[Any, ...]:
+    footprint, provenance = stored.footprint, stored.provenance
+    detail = {
+        "footprint": asdict(footprint),
+        "answers": dict(stored.answers),
+        "provenance": {**asdict(provenance), "steps": dict(provenance.steps)},
+    }
+    return (
+        stored.product_id,
+        stored.revision,
+        footprint.emissions_kg_co2e,
+        footprint.low_kg_co2e,
+        footprint.high_kg_co2e,
+        footprint.mass.value,
+        footprint.data_quality.overall,
+        stored.classification.category,
+        stored.classification.subcategory,
+        provenance.provider,
+        provenance.model,
+        provenance.simulated,
+        stored.cost_usd,
+        detail,
+    )
+
+
+async def stream_results(
+    connection: Connection, scope: UUID | None, batch_size: int = 1_000
+) -> AsyncIterator[list[Record]]:
+    """Every product with its footprint, in order of id, `batch_size` rows at a time.
+
+    Reads one snapshot through a server-side cursor: memory does not grow, and what changes meanwhile
+    does not tear the file. Of one import's products only when `scope` is given.
+    """
+    within = "JOIN scopes s ON s.product_id = p.id AND s.import_id = $1" if scope else ""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        cursor = await connection.cursor(
+            "SELECT p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256, pic.media_type,"  # noqa: S608
+            " p.country_of_origin, p.status, p.error, p.error_kind, p.completed_at, f.category, f.subcategory,"
+            " f.provider, f.model, f.simulated, f.cost_usd, f.detail"
+            f" FROM products p {within}"
+            " LEFT JOIN footprints f ON f.product_id = p.id AND p.status = 'completed'"
+            " LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256 ORDER BY p.id",
+            *([scope] if scope else []),
+        )
+        while rows := await cursor.fetch(batch_size):
+            yield rows

@@ -1,0 +1,70 @@
+"""PgQueuer's jobs, as far as we write or read them ourselves: a group of products is a job.
+
+Enqueuing happens inside our transactions, so that a job exists exactly when its products are marked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.settings import db_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    from weighbridge.store.database import Connection
+
+ENTRYPOINT = "group"
+"""The name under which workers register for our jobs."""
+
+
+def jobs_table() -> str:
+    """The qualified name of PgQueuer's table, as its own settings give it."""
+    return str(db_settings().qualified.queue_table)
+
+
+async def enqueue_jobs(connection: Connection, count: int, priority: int = 0) -> list[int]:
+    """Make `count` jobs; returns their ids. What a job is about stands in `products.job_id`."""
+    if count == 0:
+        return []
+    queries = Queries(AsyncpgDriver(connection))  # type: ignore[arg-type]  # a pooled connection serves as well
+    ids = await queries.enqueue([ENTRYPOINT] * count, [None] * count, [priority] * count)
+    return [int(job_id) for job_id in ids]
+
+
+async def held_jobs(connection: Connection, job_ids: Sequence[int], manager_id: UUID) -> set[int]:
+    """Those of `job_ids` that this worker still holds: nobody took them over in the meantime."""
+    rows = await connection.fetch(
+        f"SELECT id FROM {jobs_table()} WHERE id = ANY($1::bigint[])"  # noqa: S608
+        " AND status = 'picked' AND queue_manager_id = $2",
+        job_ids,
+        manager_id,
+    )
+    return {row["id"] for row in rows}
+
+
+async def withdraw_queued(
+    connection: Connection, job_ids: Iterable[int] | None = None
+) -> list[int]:
+    """Delete jobs that no worker has begun (all of ours, or those given); returns their ids."""
+    chosen = None if job_ids is None else list(job_ids)
+    rows = await connection.fetch(
+        f"DELETE FROM {jobs_table()} WHERE entrypoint = $1 AND status = 'queued'"  # noqa: S608
+        " AND ($2::bigint[] IS NULL OR id = ANY($2)) RETURNING id",
+        ENTRYPOINT,
+        chosen,
+    )
+    return [row["id"] for row in rows]
+
+
+async def count_unfinished(connection: Connection) -> int:
+    """How many of our jobs wait or run, on any worker."""
+    return int(
+        await connection.fetchval(
+            f"SELECT count(*) FROM {jobs_table()} WHERE entrypoint = $1 AND status IN ('queued', 'picked')",  # noqa: S608
+            ENTRYPOINT,
+        )
+    )

@@ -1,0 +1,307 @@
+"""Products: taken, marked, released, finished, counted. Each function is one statement or two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.domain.products import Picture, ProcessingStatus, Product
+from weighbridge.store.jobs import jobs_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from asyncpg import Record
+
+    from weighbridge.store.database import Connection
+
+_COLUMNS = """p.id, p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256,
+    p.country_of_origin, p.status, p.revision, p.attempts, p.alone, p.error_kind, p.error, p.job_id, p.spent_usd,
+    p.created_at, p.updated_at, p.completed_at, pic.media_type, pic.width_px, pic.height_px, length(pic.data) AS size_bytes"""
+_FROM = "products p LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProduct:
+    """A product with what the queue knows of it."""
+
+    id: int
+    product: Product
+    revision: int
+    attempts: int
+    alone: bool
+    job_id: int | None
+    spent_usd: float
+    status: ProcessingStatus
+
+
+def product_of(row: Record) -> Product:
+    """The product in a row that has the columns of `products` joined with `pictures`."""
+    picture = None
+    if row["picture_sha256"] is not None:
+        picture = Picture(
+            sha256=row["picture_sha256"],
+            media_type=row["media_type"],
+            width_px=row["width_px"],
+            height_px=row["height_px"],
+            size_bytes=row["size_bytes"],
+        )
+    return Product(
+        code=row["code"],
+        name=row["name"],
+        description=row["description"],
+        weight_kg=row["weight_kg"],
+        image_url=row["image_url"],
+        picture=picture,
+        country_of_origin=row["country_of_origin"],
+    )
+
+
+def _stored(row: Record) -> StoredProduct:
+    return StoredProduct(
+        id=row["id"],
+        product=product_of(row),
+        revision=row["revision"],
+        attempts=row["attempts"],
+        alone=row["alone"],
+        job_id=row["job_id"],
+        spent_usd=row["spent_usd"],
+        status=ProcessingStatus(row["status"]),
+    )
+
+
+async def take_pending(
+    connection: Connection, limit: int, scope: UUID | None
+) -> list[StoredProduct]:
+    """Lock up to `limit` pending products, oldest first; of one import only when `scope` is given."""
+    within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $2 AND s.product_id = p.id)"
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM {_FROM} WHERE p.status = 'pending' {within if scope else ''}"  # noqa: S608
+        " ORDER BY p.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED",
+        limit,
+        *([scope] if scope else []),
+    )
+    return [_stored(row) for row in rows]
+
+
+async def mark_processing(connection: Connection, job_of: Mapping[int, int]) -> None:
+    """`job_of`: product id → the job that has it. Only pending products move."""
+    await connection.execute(
+        "UPDATE products p SET status = 'processing', job_id = j.job_id, updated_at = now()"
+        " FROM unnest($1::bigint[], $2::bigint[]) AS j (id, job_id)"
+        " WHERE p.id = j.id AND p.status = 'pending'",
+        list(job_of.keys()),
+        list(job_of.values()),
+    )
+
+
+async def load_members(connection: Connection, job_id: int) -> list[StoredProduct]:
+    """The products that still belong to this job and are not finished."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM {_FROM} WHERE p.job_id = $1 AND p.status = 'processing' ORDER BY p.id",  # noqa: S608
+        job_id,
+    )
+    return [_stored(row) for row in rows]
+
+
+async def load_picture(connection: Connection, sha256: str) -> bytes:
+    """The bytes of a stored picture."""
+    return bytes(await connection.fetchval("SELECT data FROM pictures WHERE sha256 = $1", sha256))
+
+
+async def complete(connection: Connection, job_id: int, ids: Sequence[int]) -> None:
+    """processing → completed, for those that still belong to the job."""
+    await connection.execute(
+        "UPDATE products SET status = 'completed', job_id = NULL, error = NULL, error_kind = NULL,"
+        " completed_at = now(), updated_at = now()"
+        " WHERE id = ANY($1::bigint[]) AND job_id = $2 AND status = 'processing'",
+        ids,
+        job_id,
+    )
+
+
+async def give_up(
+    connection: Connection, job_id: int, reasons: Mapping[int, tuple[str, str]], cost_usd: float
+) -> None:
+    """processing → failed, with (error kind, reason) per product id; `cost_usd` was spent on each in vain."""
+    await connection.execute(
+        "UPDATE products p SET status = 'failed', job_id = NULL, error_kind = r.kind, error = r.reason,"
+        " attempts = attempts + 1, spent_usd = spent_usd + $5, updated_at = now()"
+        " FROM unnest($1::bigint[], $2::text[], $3::text[]) AS r (id, kind, reason)"
+        " WHERE p.id = r.id AND p.job_id = $4 AND p.status = 'processing'",
+        list(reasons.keys()),
+        [kind for kind, _ in reasons.values()],
+        [reason for _, reason in reasons.values()],
+        job_id,
+        cost_usd,
+    )
+
+
+async def leave_group(
+    connection: Connection, job_id: int, reasons: Mapping[int, tuple[str, str]], cost_usd: float
+) -> list[int]:
+    """Detach products from the job, to be asked again alone; returns those that were still in it.
+
+    They stay `processing`: the caller gives each its own job in the same transaction.
+    """
+    rows = await connection.fetch(
+        "UPDATE products p SET job_id = NULL, alone = true, attempts = attempts + 1, error_kind = r.kind,"
+        " error = r.reason, spent_usd = spent_usd + $5, updated_at = now()"
+        " FROM unnest($1::bigint[], $2::text[], $3::text[]) AS r (id, kind, reason)"
+        " WHERE p.id = r.id AND p.job_id = $4 AND p.status = 'processing' RETURNING p.id",
+        list(reasons.keys()),
+        [kind for kind, _ in reasons.values()],
+        [reason for _, reason in reasons.values()],
+        job_id,
+        cost_usd,
+    )
+    return [row["id"] for row in rows]
+
+
+async def move_to_jobs(connection: Connection, job_of: Mapping[int, int]) -> None:
+    """Give products that are being processed another job (after `leave_group` or a split)."""
+    await connection.execute(
+        "UPDATE products p SET job_id = j.job_id, updated_at = now()"
+        " FROM unnest($1::bigint[], $2::bigint[]) AS j (id, job_id)"
+        " WHERE p.id = j.id AND p.status = 'processing'",
+        list(job_of.keys()),
+        list(job_of.values()),
+    )
+
+
+async def release_jobs(connection: Connection, job_ids: Sequence[int]) -> int:
+    """processing → pending for what is left of these jobs; returns how many."""
+    tag = await connection.execute(
+        "UPDATE products SET status = 'pending', job_id = NULL, updated_at = now()"
+        " WHERE job_id = ANY($1::bigint[]) AND status = 'processing'",
+        job_ids,
+    )
+    return int(tag.split()[-1])
+
+
+async def release_stuck(connection: Connection) -> int:
+    """processing → pending for products whose job is gone; returns how many.
+
+    A job that failed for a reason nobody foresaw is kept by PgQueuer with status `failed`: it is gone too.
+    """
+    tag = await connection.execute(
+        "UPDATE products p SET status = 'pending', job_id = NULL, updated_at = now()"  # noqa: S608
+        " WHERE p.status = 'processing' AND NOT EXISTS"
+        f" (SELECT FROM {jobs_table()} j WHERE j.id = p.job_id AND j.status IN ('queued', 'picked'))"
+    )
+    return int(tag.split()[-1])
+
+
+async def reset_failed(connection: Connection) -> int:
+    """failed → pending, error and attempts cleared; returns how many."""
+    tag = await connection.execute(
+        "UPDATE products SET status = 'pending', attempts = 0, alone = false, error = NULL, error_kind = NULL,"
+        " updated_at = now() WHERE status = 'failed'"
+    )
+    return int(tag.split()[-1])
+
+
+async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
+    """Forget the answers of an import's products, so that all are asked again; returns how many."""
+    await connection.execute(
+        "DELETE FROM answers a USING scopes s"
+        " WHERE s.import_id = $1 AND a.product_id = s.product_id AND a.simulated = $2",
+        scope,
+        simulated,
+    )
+    tag = await connection.execute(
+        "UPDATE products p SET status = 'pending', attempts = 0, alone = false, error = NULL, error_kind = NULL,"
+        " updated_at = now() FROM scopes s"
+        " WHERE s.import_id = $1 AND s.product_id = p.id AND p.status IN ('completed', 'failed')",
+        scope,
+    )
+    return int(tag.split()[-1])
+
+
+async def reopen_simulated(connection: Connection, scope: UUID) -> int:
+    """completed → pending where the footprint rests on the simulator: it never counts for a real provider."""
+    tag = await connection.execute(
+        "UPDATE products p SET status = 'pending', attempts = 0, alone = false, updated_at = now()"
+        " FROM scopes s, footprints f WHERE s.import_id = $1 AND s.product_id = p.id"
+        " AND f.product_id = p.id AND f.simulated AND p.status = 'completed'",
+        scope,
+    )
+    return int(tag.split()[-1])
+
+
+async def counts(connection: Connection, scope: UUID | None = None) -> dict[ProcessingStatus, int]:
+    """How many products are in each state; every state is present."""
+    within = "JOIN scopes s ON s.product_id = p.id AND s.import_id = $1" if scope else ""
+    rows = await connection.fetch(
+        f"SELECT p.status, count(*) AS n FROM products p {within} GROUP BY p.status",  # noqa: S608
+        *([scope] if scope else []),
+    )
+    found = {row["status"]: row["n"] for row in rows}
+    return {status: found.get(status, 0) for status in ProcessingStatus}
+
+
+async def any_processing(connection: Connection, scope: UUID | None = None) -> bool:
+    """Whether some product has a job."""
+    within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $1 AND s.product_id = p.id)"
+    found = await connection.fetchval(
+        f"SELECT EXISTS (SELECT FROM products p WHERE p.status = 'processing' {within if scope else ''})",  # noqa: S608
+        *([scope] if scope else []),
+    )
+    return bool(found)
+
+
+async def any_pending(connection: Connection, scope: UUID | None = None) -> bool:
+    """Whether some product waits."""
+    within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $1 AND s.product_id = p.id)"
+    found = await connection.fetchval(
+        f"SELECT EXISTS (SELECT FROM products p WHERE p.status = 'pending' {within if scope else ''})",  # noqa: S608
+        *([scope] if scope else []),
+    )
+    return bool(found)
+
+
+async def page(
+    connection: Connection,
+    *,
+    status: ProcessingStatus | None,
+    search: str | None,
+    after_id: int,
+    limit: int,
+) -> list[Record]:
+    """One page of products with their figures, in order of id. `search` looks into code and name."""
+    conditions, arguments = ["p.id > $1"], [after_id, limit]
+    values: list[Any] = list(arguments)
+    if status is not None:
+        values.append(status.value)
+        conditions.append(f"p.status = ${len(values)}")
+    if search:
+        values.append(f"%{_like(search)}%")
+        conditions.append(f"(p.code ILIKE ${len(values)} OR p.name ILIKE ${len(values)})")
+    rows: list[Record] = await connection.fetch(
+        f"SELECT {_COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
+        f" f.data_quality, f.simulated FROM {_FROM} LEFT JOIN footprints f ON f.product_id = p.id"
+        f" WHERE {' AND '.join(conditions)} ORDER BY p.id LIMIT $2",
+        *values,
+    )
+    return rows
+
+
+def _like(text: str) -> str:
+    """`text` with LIKE's own signs taken literally."""
+    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+
+
+async def find(connection: Connection, code: str) -> Record | None:
+    """One product with its figures, or None."""
+    return await connection.fetchrow(
+        f"SELECT {_COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
+        f" f.data_quality, f.simulated, f.detail, f.provider, f.model, f.cost_usd, f.calculated_at, f.mass_kg"
+        f" FROM {_FROM} LEFT JOIN footprints f ON f.product_id = p.id WHERE p.code = $1",
+        code,
+    )
+
+
+async def delete(connection: Connection, code: str) -> bool:
+    """Remove a product with its answers and footprint; False when there is none. Calls stay: they were paid."""
+    return await connection.execute("DELETE FROM products WHERE code = $1", code) == "DELETE 1"

@@ -1,0 +1,74 @@
+"""What the operator wants of the queue and what the dispatcher is doing: one row, announced by NOTIFY."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from weighbridge.store.database import Connection
+
+CHANNEL = "weighbridge"
+"""NOTIFY channel: something changed that dispatchers and workers should look at."""
+
+DEFAULT_MAX_CONCURRENT_REQUESTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """The stored row. `max_concurrent_requests` is None while nobody has set it."""
+
+    running: bool
+    paused_reason: str | None
+    batch_size: int
+    batch_delay_ms: int
+    max_concurrent_requests: int | None
+    pacing: str
+    requests_per_minute: int
+    tokens_per_minute: int
+    current_batch: int
+    next_batch_at: datetime | None
+
+    @property
+    def concurrency_ceiling(self) -> int | None:
+        """Calls that may be in flight at once; None where only the quota sets the pace."""
+        if self.pacing == "continuous":
+            return self.max_concurrent_requests
+        return self.max_concurrent_requests or DEFAULT_MAX_CONCURRENT_REQUESTS
+
+
+_COLUMNS = ", ".join(QueueState.__dataclass_fields__)
+
+
+async def seed(connection: Connection, values: dict[str, Any]) -> None:
+    """Store the configuration given by settings, once; later the API rules."""
+    names = list(values)
+    await connection.execute(
+        f"INSERT INTO queue_state ({', '.join(names)})"  # noqa: S608
+        f" VALUES ({', '.join(f'${i}' for i in range(1, len(names) + 1))}) ON CONFLICT DO NOTHING",
+        *values.values(),
+    )
+
+
+async def load(connection: Connection) -> QueueState:
+    """The present state."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM queue_state")  # noqa: S608
+    assert row is not None  # noqa: S101 - seeded when the database was opened
+    return QueueState(**dict(row))
+
+
+async def update(connection: Connection, **values: Any) -> None:
+    """Change some columns and tell everybody who listens."""
+    assignments = ", ".join(f"{name} = ${i}" for i, name in enumerate(values, start=1))
+    await connection.execute(
+        f"UPDATE queue_state SET {assignments}, updated_at = now()",  # noqa: S608
+        *values.values(),
+    )
+    await announce(connection)
+
+
+async def announce(connection: Connection) -> None:
+    """Wake every dispatcher and worker at commit."""
+    await connection.execute(f"NOTIFY {CHANNEL}")

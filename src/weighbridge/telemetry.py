@@ -1,0 +1,79 @@
+"""What the program says about itself while it works: log lines that people grep and machines parse.
+
+Every event has a name and fields (JSON format) and a sentence (console format). Console lines go to
+stderr, so that stdout stays clean for data.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+_logger = structlog.get_logger("weighbridge")
+
+_LEVEL_NAMES = {"warning": "WARN", "critical": "ERROR"}
+
+
+def configure_logging(log_format: Literal["console", "json"], level: str) -> None:
+    """Send events, and the warnings of the libraries below us, to stderr in one format."""
+    numeric = getattr(logging, level)
+    shared: list[Any] = [structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    if log_format == "json":
+        shared += [
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+    else:
+        shared += [
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            _console,
+        ]
+    structlog.configure(
+        processors=shared,
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        # Looked up at each line: a live display takes the place of sys.stderr while it is on.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    # Libraries log through the standard module. PgQueuer and the SDK are chatty below WARNING.
+    logging.basicConfig(level=max(numeric, logging.WARNING), stream=sys.stderr, force=True)
+    logging.getLogger("pgqueuer").setLevel(logging.ERROR)
+
+
+def _console(_logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
+    level = str(event.get("level", "info"))
+    line = f"{event['timestamp'][:19]}Z {_LEVEL_NAMES.get(level, level.upper()):5} {event.get('message', event['event'])}"
+    return f"{line}\n{event['exception']}" if "exception" in event else line
+
+
+def debug(event: str, message: str, **fields: Any) -> None:
+    """Detail for whoever looks into one run."""
+    _logger.debug(event, message=message, **fields)
+
+
+def info(event: str, message: str, **fields: Any) -> None:
+    """Something expected happened."""
+    _logger.info(event, message=message, **fields)
+
+
+def warning(event: str, message: str, **fields: Any) -> None:
+    """Something is slower or worse than it should be, and the program copes."""
+    _logger.warning(event, message=message, **fields)
+
+
+def error(event: str, message: str, **fields: Any) -> None:
+    """Somebody should look."""
+    _logger.error(event, message=message, **fields)
+
+
+def crashed(event: str, message: str, **fields: Any) -> None:
+    """An error that we do not understand: with its traceback. Call it in an except block."""
+    _logger.error(event, message=message, **fields)

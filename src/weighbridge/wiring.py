@@ -1,0 +1,206 @@
+"""Chooses implementations, builds everything, closes everything. The only place that knows them all."""
+
+from __future__ import annotations
+
+import random
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import httpx2
+
+from weighbridge.clock import Clock, SystemClock
+from weighbridge.engine.dispatcher import Dispatcher
+from weighbridge.engine.governor import Governor
+from weighbridge.engine.lengths import Lengths
+from weighbridge.engine.supervisor import Supervisor, make_queue_manager
+from weighbridge.engine.worker import Worker
+from weighbridge.errors import SettingsError
+from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
+from weighbridge.limits.limiter import Limits
+from weighbridge.planning.tokens import OutputLengths
+from weighbridge.providers.openai import OpenAIProvider
+from weighbridge.providers.prices import price_of
+from weighbridge.simulator.app import create_app
+from weighbridge.simulator.config import KNOWN_MODELS, ModelLimits, SimulatorConfig
+from weighbridge.steps import build_pipeline
+from weighbridge.store import output_lengths, queue_state
+from weighbridge.store.database import Database, open_database
+from weighbridge.store.overrides import Overrides
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from uuid import UUID
+
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.providers.base import Provider
+    from weighbridge.settings import Settings
+    from weighbridge.steps.base import Step
+
+SIMULATED_LIMITS: Final = Limits(requests_per_minute=10_000, tokens_per_minute=30_000_000)
+"""What `run --simulate` works with when nobody chose a quota: a large account."""
+SIMULATED_LATENCY_S: Final = 0.5
+
+
+@dataclass(slots=True)
+class Application:
+    """Everything that commands and the API work with."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    taxonomy: Taxonomy
+    factors: FactorTable
+
+
+@dataclass(slots=True)
+class Engine:
+    """A provider and what asks it."""
+
+    provider: Provider
+    supervisor: Supervisor
+
+
+@asynccontextmanager
+async def open_application(
+    settings: Settings, clock: Clock | None = None
+) -> AsyncIterator[Application]:
+    """Open the database and load the factors; close the database at the end.
+
+    Raises:
+        DatabaseUnavailable, SchemaTooNew, FactorTableInvalid: as their names say.
+    """
+    factors = BundledFactors().load()
+    taxonomy = load_taxonomy()
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    database = await open_database(url, settings.data_dir)
+    try:
+        async with database.transaction() as connection:
+            await queue_state.seed(connection, _queue_seed(settings))
+        yield Application(settings, clock or SystemClock(), database, taxonomy, factors)
+    finally:
+        await database.close()
+
+
+def _queue_seed(settings: Settings) -> dict[str, object]:
+    return {
+        "batch_size": settings.batch_size,
+        "batch_delay_ms": settings.batch_delay_ms,
+        "max_concurrent_requests": settings.max_concurrent_requests,
+        "pacing": settings.pacing,
+        "requests_per_minute": settings.requests_per_minute,
+        "tokens_per_minute": settings.tokens_per_minute,
+    }
+
+
+def make_pipeline(app: Application) -> Sequence[Step]:
+    """The steps, over the closed lists of the taxonomy and the factor table."""
+    return build_pipeline(app.factors.vocabulary(app.taxonomy))
+
+
+@asynccontextmanager
+async def open_provider(
+    settings: Settings, simulator: SimulatorConfig | None = None, clock: Clock | None = None
+) -> AsyncIterator[Provider]:
+    """The provider of the settings, or the built-in simulator behind the same SDK.
+
+    Raises:
+        SettingsError: there is no key.
+    """
+    provider = _make_provider(settings, simulator, clock or SystemClock())
+    try:
+        yield provider
+    finally:
+        await provider.aclose()
+
+
+def _make_provider(settings: Settings, simulator: SimulatorConfig | None, clock: Clock) -> Provider:
+    if simulator is not None:
+        transport = httpx2.ASGITransport(app=create_app(simulator, clock))
+        return OpenAIProvider(
+            settings.model,
+            "simulated-key",
+            "http://simulator.invalid/v1",
+            http_client=httpx2.AsyncClient(transport=transport, timeout=300),
+            simulated=True,
+        )
+    if settings.openai_api_key is None or not settings.openai_api_key.get_secret_value().strip():
+        raise SettingsError(
+            "OPENAI_API_KEY is not set. Set it in the environment or in a .env file, or add --simulate "
+            "to try everything against the built-in simulator, without a key and without cost."
+        )
+    return OpenAIProvider(
+        settings.model,
+        settings.openai_api_key.get_secret_value(),
+        settings.openai_base_url,
+    )
+
+
+def simulator_config(settings: Settings, limits: Limits | None) -> SimulatorConfig:
+    """The provider that `--simulate` stands in for: it enforces the limits that we are to keep."""
+    limits = limits or Limits(settings.requests_per_minute, settings.tokens_per_minute)
+    return SimulatorConfig(
+        requests_per_minute=limits.requests_per_minute,
+        tokens_per_minute=limits.tokens_per_minute,
+        latency_s=SIMULATED_LATENCY_S,
+        models=_simulated_models(settings.model),
+    )
+
+
+def _simulated_models(model: str) -> Mapping[str, ModelLimits]:
+    """The simulator knows its own list, and the configured model if that has a published price."""
+    if model in KNOWN_MODELS or not price_of(model, "openai").known:
+        return KNOWN_MODELS
+    return {**KNOWN_MODELS, model: KNOWN_MODELS["gpt-5"]}
+
+
+async def make_engine(
+    app: Application,
+    provider: Provider,
+    *,
+    scope: UUID | None = None,
+    overrides: Overrides = Overrides(),  # noqa: B008 - frozen
+    pipeline: Sequence[Step] | None = None,
+) -> Engine:
+    """Everything that works through the queue, ready to be started."""
+    pipeline = pipeline or make_pipeline(app)
+    random_source = random.Random()
+    manager = make_queue_manager(app.database)
+    governor = Governor(
+        database=app.database,
+        clock=app.clock,
+        account=provider.name,
+        manager_id=manager.queue_manager_id,
+        random_source=random_source,
+        overrides=overrides,
+    )
+    learned = OutputLengths({step.name: step.output_tokens_per_product for step in pipeline})
+    async with app.database.pool.acquire() as connection:
+        saved = await output_lengths.load(connection, provider.model)
+    if saved:
+        learned.load(saved)
+    lengths = Lengths(app.database, provider.model, learned)
+    worker = Worker(
+        database=app.database,
+        provider=provider,
+        pipeline=pipeline,
+        factors=app.factors,
+        governor=governor,
+        lengths=lengths,
+        clock=app.clock,
+        random_source=random_source,
+    )
+    dispatcher = Dispatcher(
+        database=app.database, clock=app.clock, governor=governor, overrides=overrides, scope=scope
+    )
+    supervisor = Supervisor(
+        database=app.database,
+        clock=app.clock,
+        queue_manager=manager,
+        governor=governor,
+        worker=worker,
+        lengths=lengths,
+        dispatcher=dispatcher,
+    )
+    return Engine(provider, supervisor)
