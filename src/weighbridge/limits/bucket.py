@@ -1,0 +1,266 @@
+"""One of the provider's own budgets (requests or tokens), as far as we can know it.
+
+Used by `limiter.py`, which holds two. Providers keep token buckets: a level that refills at so much a
+second, up to a capacity. Ours follows the provider's by what can be observed:
+
+- **Headers** tell limit, remaining and time until full, as they were when the call was *admitted* (a
+  provider that computed them at the end of a call would show a full budget on every slow one). What we
+  granted later is still to be taken off; what we granted within `JITTER_S` of it may or may not be in
+  the figure. So a header gives a range, and the level is moved only as far as the range demands.
+- **Drain**: the difference between how fast the level should have risen and how fast it did is what
+  other programs with the same key take. It is learned as a rate.
+- **Refusals** (429) say that the level was too low for a call: so it was, and what we believed to be
+  burst capacity above that was not there.
+- **No refusal** after a burst lets the assumed capacity grow. A first burst starts at `FIRST_BURST_S`
+  of quota and grows faster and faster while nobody objects (a refusal is back in a tenth of a second),
+  up to a full minute's worth after 0.8 s. After a refusal it is regained slowly.
+- Without headers, refusals that come in a row slow the assumed refill.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, fields
+from typing import Final
+
+from weighbridge.limits.headers import HeaderBudget
+
+FIRST_BURST_S: Final = 4.0
+"""What a provider of which nothing is known may be asked for at once, in seconds of its quota."""
+
+FULL_BURST_S: Final = 60.0
+
+GROWTH: Final = 0.9
+"""A tested burst of G seconds' quota grows by GROWTH × G√G a second: slowly at 5 s, where small accounts
+object (until a refusal is back, six calls of 500 a minute are refused), faster the less likely that is."""
+
+PRESSED_S: Final = 0.5
+"""The burst grows only so long after a grant that used most of it: growth must have been tested."""
+
+JITTER_S: Final = 0.25
+"""How far apart two calls may reach the provider that we granted at once. That much quota is left
+untouched: it costs nothing in a steady flow."""
+
+RECOVERY_S: Final = 90.0
+"""What a refusal took away is regained with the square of the time: 1 % after 9 s, all after 90 s."""
+
+DRAIN_MEMORY_S: Final = 15.0
+LEAST_NET: Final = 0.05
+"""At least this share of the refill is believed to be ours."""
+
+STORM_S: Final = 1.0
+"""Refusals within this time are one event: the calls were sent before the first refusal was back."""
+
+ROW_S: Final = 5.0
+SLOWDOWN: Final = 0.15
+"""Without headers, a refusal within ROW_S of another takes this share off the assumed refill."""
+
+AGE_MAX_S: Final = 50.0
+"""A header older than this says nothing about now: our own record does not reach back far enough."""
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Level, capacity and refill of one budget; times are those of the one clock, in seconds."""
+
+    rate: float  # refill a second
+    level: float
+    burst: float  # how much was found, or is dared, to be taken at once
+    at_s: float
+    capacity: float = 0.0  # as headers tell; 0 when none was seen
+    ramping: float = 1.0  # 1 until the burst is known; a float so that all fields dump alike
+    pressed_until_s: float = 0.0
+    drain: float = 0.0  # what others take, a second (headers)
+    slowdown: float = 0.0  # how much less is refilled than assumed (refusals without headers)
+    refused_at_s: float = 0.0  # 0: never
+    burst_then: float = 0.0
+    slowdown_then: float = 0.0
+    seen_s: float = 0.0  # when the call was granted whose header we believed last
+
+    @classmethod
+    def untested(cls, per_minute: float, now_s: float) -> Bucket:
+        """A budget of which only the configured limit is known."""
+        rate = per_minute / 60
+        first = rate * FIRST_BURST_S
+        return cls(rate=rate, level=first, burst=first, at_s=now_s)
+
+    @property
+    def net_rate(self) -> float:
+        """What is refilled for us, a second."""
+        return max(self.rate - self.drain - self.slowdown, LEAST_NET * self.rate)
+
+    @property
+    def cap(self) -> float:
+        """The most the level can be."""
+        return min(self.burst, self.capacity) if self.capacity else self.burst
+
+    @property
+    def _full_burst(self) -> float:
+        return self.capacity or self.rate * FULL_BURST_S
+
+    @property
+    def _floor(self) -> float:
+        """What is left untouched, so that jitter does not lead to refusals."""
+        return min(self.rate * JITTER_S, self.cap / 4)
+
+    def advance(self, now_s: float) -> None:
+        """Refill up to `now_s`; let the burst grow where nobody objects."""
+        elapsed_s = now_s - self.at_s
+        if elapsed_s <= 0:
+            return
+        cap_before = self.cap
+        self.level = min(self.level + self.net_rate * elapsed_s, max(cap_before, self.level))
+        full = self.level >= cap_before
+        if self.ramping:
+            self._grow(min(now_s, self.pressed_until_s) - self.at_s)
+        elif self.refused_at_s:
+            self._recover(now_s)
+        if full:  # a full bucket of a larger size is full too
+            self.level = max(self.level, self.cap)
+        self.at_s = now_s
+
+    def _grow(self, pressed_s: float) -> None:
+        if pressed_s <= 0:
+            return
+        burst_s = self.burst / self.rate
+        root = burst_s**-0.5 - GROWTH / 2 * pressed_s
+        if root > FULL_BURST_S**-0.5:
+            grown_s = root**-2
+        else:
+            grown_s = FULL_BURST_S
+            self.ramping = 0.0
+        self.level += (grown_s - burst_s) * self.rate
+        self.burst = grown_s * self.rate
+
+    def _recover(self, now_s: float) -> None:
+        regained = ((now_s - self.refused_at_s) / RECOVERY_S) ** 2
+        full = max(self._full_burst, self.burst)
+        self.burst = min(full, self.burst_then + full * regained)
+        self.slowdown = max(0.0, self.slowdown_then - self.rate * regained)
+
+    def wait_s(self, cost: float) -> float:
+        """How long until `cost` may be taken; 0 when it may be now.
+
+        A cost beyond the burst waits for a full bucket instead of for ever.
+        """
+        wanted = cost + self._floor
+        missing = min(wanted, self.cap) - self.level
+        if missing <= 0:
+            return 0.0
+        wait_s = missing / self.net_rate
+        if self.ramping:
+            burst_s = self.burst / self.rate
+            needed_s = burst_s + (wanted - self.level) / self.rate
+            growing_s = (burst_s**-0.5 - needed_s**-0.5) * 2 / GROWTH
+            if needed_s < FULL_BURST_S and growing_s <= self.pressed_until_s - self.at_s:
+                wait_s = min(wait_s, growing_s)
+        return wait_s
+
+    def take(self, cost: float) -> None:
+        """Book `cost`. The level may go below nothing: then that much is waited for."""
+        self.level -= cost
+        if self.level < self.burst / 2:
+            self.pressed_until_s = self.at_s + PRESSED_S
+
+    def give_back(self, amount: float) -> None:
+        """A call cost less (or, below zero, more) than was taken.
+
+        With headers the level comes from them, and they know already; only more is taken at once.
+        """
+        if amount < 0 or not self.capacity:
+            self.level = min(self.level + amount, max(self.cap, self.level))
+
+    def observe(self, seen: HeaderBudget, granted_s: float, unseen: tuple[float, float]) -> None:
+        """Believe a header of a call granted at `granted_s`.
+
+        `unseen` is the least and the most that was granted and is not in the header's figure.
+        """
+        age_s = self.at_s - granted_s
+        if granted_s < self.seen_s or age_s > AGE_MAX_S:
+            return
+        first = not self.seen_s
+        since_s = granted_s - self.seen_s
+        self.seen_s = granted_s
+        self._resize(seen)
+        refilled = self.net_rate * age_s
+        highest = min(seen.remaining + 1 + refilled - unseen[0], self.cap)
+        lowest = min(seen.remaining + refilled, self.cap) - unseen[1]
+        correction = min(max(self.level, lowest), highest) - self.level
+        if first:
+            self.level += correction
+            return
+        if self.burst < 0.8 * self.capacity:
+            # Refusals told of a smaller burst than the headers do: then they may not raise the level.
+            correction = min(correction, 0.0)
+        correction = min(correction, self.rate)  # and never by more than a second's worth at once
+        self.level += correction
+        self._learn_drain(correction, since_s, age_s)
+
+    def _resize(self, seen: HeaderBudget) -> None:
+        self.rate = seen.rate or self.rate
+        self.capacity = seen.capacity or self.capacity or self._full_burst
+        self.ramping = 0.0
+        self.slowdown = self.slowdown_then = 0.0
+        if not self.refused_at_s or self.at_s - self.refused_at_s > RECOVERY_S:
+            self.burst = self.capacity
+        self.level = min(self.level, max(self.cap, 0.0))
+
+    def _learn_drain(self, correction: float, since_s: float, age_s: float) -> None:
+        if self.level >= self.cap - self._floor:
+            correction = max(correction, 0.0)  # a full bucket hides nothing that others took
+        drain = self.drain - correction / max(DRAIN_MEMORY_S, since_s)
+        drain = min(max(drain, 0.0), self.rate)
+        self.level -= (drain - self.drain) * age_s  # as if it had been known since the call's admission
+        self.drain = drain
+
+    def refused(self, cost: float, now_s: float) -> None:
+        """The provider refused a call that took `cost` from here (0 when unknown).
+
+        The refused cost stays taken off our level: when the assumed level was above the true one by
+        as much as was refused, both agree afterwards.
+        """
+        was_ramping = bool(self.ramping)
+        self.burst = max(self.burst - max(self.level, 0.0) - cost, self.rate)
+        self.level = min(self.level, 0.0)
+        self.ramping = 0.0
+        if now_s - self.refused_at_s > STORM_S:  # not one of a number that were under way together
+            in_a_row = now_s - self.refused_at_s < ROW_S
+            if in_a_row and not self.capacity and not was_ramping:
+                self.slowdown += SLOWDOWN * self.net_rate
+            self.refused_at_s = now_s
+        self.burst_then = self.burst
+        self.slowdown_then = self.slowdown
+
+    def relimit(self, per_minute: float) -> None:
+        """The configured limit changed: it matters while the provider has not told its own."""
+        rate = per_minute / 60
+        if self.capacity or rate == self.rate:
+            return
+        share = rate / self.rate
+        self.rate = rate
+        self.level *= share
+        self.burst *= share
+        self.burst_then *= share
+        self.slowdown *= share
+        self.slowdown_then *= share
+
+    def shift(self, delta_s: float) -> None:
+        """Move everything in time, after the clock was set."""
+        self.at_s += delta_s
+        self.pressed_until_s += delta_s
+        self.refused_at_s = self.refused_at_s and self.refused_at_s + delta_s
+        self.seen_s = self.seen_s and self.seen_s + delta_s
+
+    def dump(self) -> bytes:
+        """All fields as doubles."""
+        return _STATE.pack(*[getattr(self, name) for name in _NAMES])
+
+    @classmethod
+    def load(cls, state: memoryview) -> Bucket:
+        """The bucket that `dump` wrote."""
+        return cls(*_STATE.unpack_from(state))
+
+
+_NAMES: Final = tuple(field.name for field in fields(Bucket))
+_STATE: Final = struct.Struct(f"<{len(_NAMES)}d")
+BUCKET_BYTES: Final = _STATE.size

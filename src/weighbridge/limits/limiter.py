@@ -1,0 +1,234 @@
+"""When may the next call go: the one place that decides about the quota.
+
+The flow asks here after `planning/` has priced a call and before `providers/` sends it. Pure: the shells
+(`engine/governor.py`) keep a `Limiter` in memory, or in one row of PostgreSQL, and do the waiting, in order.
+
+Two limits hold at once: the configured one (`window.py`: never more in any sliding minute, as the provider
+counts) and the provider's own (`bucket.py`: learned from headers and refusals). Every `now_s` must come from
+one clock, the same for all who share the state.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from weighbridge.domain.calls import Cost, Remaining
+from weighbridge.errors import RequestTooLarge, SchemaTooNew
+from weighbridge.limits.bucket import BUCKET_BYTES, JITTER_S, Bucket
+from weighbridge.limits.headers import read_budget
+from weighbridge.limits.window import WINDOW_MS, Window
+
+HOLD_MAX_S: Final = 3.0
+"""After a 429 nothing is granted for as long as it asks, but no longer than this: the level, not the pause,
+is what keeps us within the provider's limit, and a long pause loses quota that never comes back."""
+
+HOLD_DEFAULT_S: Final = 0.25
+CLOCK_SET_BACK_S: Final = 1.0
+TICK_S: Final = 0.001  # rounding: a promised moment is this much later than computed
+
+_VERSION: Final = 1
+_HEADER: Final = struct.Struct("<Bdd")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The configured limits, per minute."""
+
+    requests_per_minute: int
+    tokens_per_minute: int
+
+    def __post_init__(self) -> None:
+        if self.requests_per_minute < 1 or self.tokens_per_minute < 1:
+            msg = "Limits must be at least one request and one token per minute."
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The call may go now. Hand this back with its outcome: to `observe`, `refused` and `settle`."""
+
+    at_s: float
+    cost: Cost
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotBefore:
+    """The call may not go; ask again at `at_s`. If nothing else happens, it will be granted then."""
+
+    at_s: float
+
+
+class Limiter:
+    """The quota of one account with one provider."""
+
+    __slots__ = ("_at_s", "_held_until_s", "_requests", "_tokens", "_window", "limits")
+
+    def __init__(self, limits: Limits, now_s: float = 0.0) -> None:
+        self.limits = limits
+        self._at_s = now_s
+        self._held_until_s = 0.0
+        self._window = Window()
+        self._requests = Bucket.untested(limits.requests_per_minute, now_s)
+        self._tokens = Bucket.untested(limits.tokens_per_minute, now_s)
+
+    def reserve(self, cost: Cost, now_s: float) -> Granted | NotBefore:
+        """Take `cost` from the budget now, or say when to ask again.
+
+        Raises RequestTooLarge for a cost that no minute can hold. Grants in the order of asking: the
+        caller stops at the first one that has to wait, so that small calls do not starve a large one.
+        """
+        self._refuse_the_impossible(cost)
+        now_s = self._advance(now_s)
+        ready_at_s = max(
+            self._held_until_s,
+            self._window_ready_at_s(cost, now_s),
+            now_s + self._requests.wait_s(cost.requests),
+            now_s + self._tokens.wait_s(cost.tokens),
+        )
+        if ready_at_s > now_s:
+            return NotBefore(ready_at_s + TICK_S)
+        self._requests.take(cost.requests)
+        self._tokens.take(cost.tokens)
+        return Granted(now_s, cost, self._window.charge(cost, now_s))
+
+    def settle(self, granted: Granted, actual: Cost, now_s: float) -> None:
+        """Correct the charge of a call to what the provider charged for it."""
+        self._advance(now_s)
+        more_requests = actual.requests - granted.cost.requests
+        more_tokens = actual.tokens - granted.cost.tokens
+        self._window.correct(granted.slot, more_requests, more_tokens)
+        self._requests.give_back(-more_requests)
+        self._tokens.give_back(-more_tokens)
+
+    def observe(self, remaining: Remaining, now_s: float, granted: Granted | None = None) -> None:
+        """Believe the headers of a reply. `granted` tells how old their figures are.
+
+        Without it they are taken for figures of this moment.
+        """
+        now_s = self._advance(now_s)
+        granted_s = min(granted.at_s, now_s) if granted else now_s
+        surely = self._window.charged_since(granted_s + JITTER_S)
+        perhaps = self._window.charged_since(granted_s - JITTER_S)
+        requests = read_budget(
+            remaining.requests_limit, remaining.requests_remaining, remaining.requests_reset_s
+        )
+        if requests is not None:
+            self._requests.observe(requests, granted_s, (surely[0], perhaps[0]))
+        tokens = read_budget(
+            remaining.tokens_limit, remaining.tokens_remaining, remaining.tokens_reset_s
+        )
+        if tokens is not None:
+            self._tokens.observe(tokens, granted_s, (surely[1], perhaps[1]))
+
+    def refused(
+        self, retry_after_s: float | None, now_s: float, granted: Granted | None = None
+    ) -> None:
+        """The provider answered 429. Nothing is granted for a moment, and bursts become smaller.
+
+        What was refused was not admitted, and is not charged: no `settle` is needed.
+        """
+        now_s = self._advance(now_s)
+        cost = granted.cost if granted else Cost(0, 0)
+        if granted:
+            self._window.correct(granted.slot, -cost.requests, -cost.tokens)
+        for bucket, amount in self._scarce(cost):
+            bucket.refused(amount, now_s)
+        wait_s = HOLD_DEFAULT_S if retry_after_s is None else max(retry_after_s, 0.0)
+        # A pause longer than it takes the bucket to fill would lose quota.
+        fill_s = min(bucket.cap / bucket.rate for bucket in (self._requests, self._tokens))
+        hold_s = min(wait_s, HOLD_MAX_S, fill_s / 2)
+        self._held_until_s = max(self._held_until_s, now_s + hold_s)
+
+    def _scarce(self, cost: Cost) -> list[tuple[Bucket, int]]:
+        """Which budget refused? A 429 does not say; the one (or both) nearest to empty."""
+        both = [(self._requests, cost.requests), (self._tokens, cost.tokens)]
+        shares = [bucket.level / bucket.cap for bucket, _ in both]
+        least = min(shares)
+        return [pair for pair, share in zip(both, shares, strict=True) if share <= least + 0.1]
+
+    def reconfigure(self, limits: Limits, now_s: float) -> None:
+        """New limits, from now on; what was granted still counts."""
+        self._advance(now_s)
+        self.limits = limits
+        self._requests.relimit(limits.requests_per_minute)
+        self._tokens.relimit(limits.tokens_per_minute)
+
+    def used(self, now_s: float) -> Cost:
+        """What was charged in the last 60 s."""
+        now_s = self._advance(now_s)
+        return Cost(*self._window.charged_since(now_s - WINDOW_MS / 1000))
+
+    def dump(self) -> bytes:
+        """Everything that is known, in at most 3.3 KB."""
+        return b"".join(
+            (
+                _HEADER.pack(_VERSION, self._at_s, self._held_until_s),
+                self._requests.dump(),
+                self._tokens.dump(),
+                self._window.dump(),
+            )
+        )
+
+    @classmethod
+    def load(cls, state: bytes, limits: Limits) -> Limiter:
+        """The limiter that `dump` wrote, under these limits; no bytes make a new one."""
+        if not state:
+            return cls(limits)
+        if state[0] != _VERSION:
+            msg = (
+                "The stored quota was written by another version of Weighbridge. "
+                "Update this one, or delete the row of the table `quota` when no call is under way."
+            )
+            raise SchemaTooNew(msg)
+        limiter = cls.__new__(cls)
+        view = memoryview(state)
+        _, limiter._at_s, limiter._held_until_s = _HEADER.unpack_from(view)
+        first = _HEADER.size
+        limiter._requests = Bucket.load(view[first:])
+        limiter._tokens = Bucket.load(view[first + BUCKET_BYTES :])
+        limiter._window = Window.load(view[first + 2 * BUCKET_BYTES :])
+        limiter.limits = limits
+        limiter._requests.relimit(limits.requests_per_minute)
+        limiter._tokens.relimit(limits.tokens_per_minute)
+        return limiter
+
+    def _refuse_the_impossible(self, cost: Cost) -> None:
+        if (
+            cost.requests > self.limits.requests_per_minute
+            or cost.tokens > self.limits.tokens_per_minute
+        ):
+            msg = (
+                f"A call of {cost.tokens:,} tokens does not fit the limit of "
+                f"{self.limits.tokens_per_minute:,} tokens per minute. Raise tokensPerMinute, "
+                "or shorten the descriptions."
+            )
+            raise RequestTooLarge(msg)
+
+    def _window_ready_at_s(self, cost: Cost, now_s: float) -> float:
+        requests_left = self.limits.requests_per_minute - cost.requests
+        tokens_left = self.limits.tokens_per_minute - cost.tokens
+        if self._window.requests <= requests_left and self._window.tokens <= tokens_left:
+            return now_s
+        return self._window.room_at_s(requests_left, tokens_left)
+
+    def _advance(self, now_s: float) -> float:
+        """Bring everything to `now_s`. A clock that runs back a little stands still instead.
+
+        One that was set back by more takes the whole record along: waiting until it has caught up
+        could take hours.
+        """
+        behind_s = self._at_s - now_s
+        if behind_s > CLOCK_SET_BACK_S:
+            self._window.shift(-behind_s)
+            self._requests.shift(-behind_s)
+            self._tokens.shift(-behind_s)
+            self._held_until_s -= behind_s
+            self._at_s = now_s
+        self._at_s = now_s = max(now_s, self._at_s)
+        self._window.forget(now_s)
+        self._requests.advance(now_s)
+        self._tokens.advance(now_s)
+        return now_s
