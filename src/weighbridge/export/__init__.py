@@ -1,1 +1,81 @@
-"""Results become files."""
+"""Results become files. `open_writer` chooses the writer by the name of the format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.errors import UnsupportedFormat
+from weighbridge.export.base import ResultRow, Versions, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+def _csv(path: Path) -> Writer:
+    from weighbridge.export.csv_writer import CsvWriter
+
+    return CsvWriter(path)
+
+
+def _xlsx(path: Path) -> Writer:
+    from weighbridge.export.xlsx_writer import XlsxWriter
+
+    return XlsxWriter(path)
+
+
+def _jsonl(path: Path) -> Writer:
+    from weighbridge.export.jsonl_writer import JsonlWriter
+
+    return JsonlWriter(path)
+
+
+def _parquet(path: Path) -> Writer:
+    from weighbridge.export.parquet_writer import ParquetWriter
+
+    return ParquetWriter(path)
+
+
+# Imported when asked for: polars alone takes 0.4 s, and most commands write no file.
+WRITERS: Final[Mapping[str, Callable[[Path], Writer]]] = {
+    "csv": _csv,
+    "xlsx": _xlsx,
+    "jsonl": _jsonl,
+    "parquet": _parquet,
+}
+"""Every format that results can be written in. The name is also the file's suffix."""
+
+MEDIA_TYPES: Final[Mapping[str, str]] = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+"""How a download of each format is labelled."""
+
+
+def checked_format(name: str) -> str:
+    """The name as `WRITERS` has it, or UnsupportedFormat: so that a long run fails before it starts."""
+    wanted = name.strip().lower().removeprefix(".")
+    if wanted in WRITERS:
+        return wanted
+    known = ", ".join(WRITERS)
+    if wanted == "pact":
+        raise UnsupportedFormat(f"PACT export is not available yet. Choose one of: {known}.")
+    raise UnsupportedFormat(f"Results cannot be written as {name!r}. Choose one of: {known}.")
+
+
+def open_writer(format_name: str, path: Path) -> Writer:
+    """A writer of results to `path`. The folder is made if it is not there."""
+    return WRITERS[checked_format(format_name)](path)
+
+
+__all__ = [
+    "MEDIA_TYPES",
+    "WRITERS",
+    "ResultRow",
+    "Versions",
+    "Writer",
+    "checked_format",
+    "open_writer",
+]

@@ -1,0 +1,104 @@
+"""What every writer of results takes and promises. Last stop of the flow: `service/` reads results, this folder writes them.
+
+A row here holds everything that a file may want to say about one product; each writer shows the part
+that its format can carry. Nothing is rounded before it gets here (see `columns.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from types import TracebackType
+
+    from weighbridge.domain.answers import BomLine, ProcessUse
+    from weighbridge.domain.products import ProcessingStatus
+    from weighbridge.domain.quantities import Origin
+    from weighbridge.domain.results import Contribution, DataQuality
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The versions that a figure was made with: the same versions and answers give the same figure."""
+
+    method: str
+    factors: str
+    steps: Mapping[str, str] = field(default_factory=dict)  # step name → version
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One product and all that is known about it, ready for a file.
+
+    Every field from `category` down is empty until the product is completed; `error` and `error_kind`
+    are set while it is failed. At most one of `image_url` and `picture` is set. Texts are as PostgreSQL
+    holds them: no NUL, no half surrogate pairs.
+    """
+
+    code: str
+    name: str
+    description: str
+    status: ProcessingStatus
+    weight_kg: float | None = None  # as the owner gave it
+    image_url: str | None = None
+    picture: str | None = None  # name of the stored image
+    country_of_origin: str | None = None  # ISO 3166-1 alpha-2
+    error: str | None = None
+    error_kind: str | None = None
+    category: str | None = None
+    subcategory: str | None = None
+    cpc_code: str | None = None
+    emissions_kg_co2e: float | None = None
+    low_kg_co2e: float | None = None
+    high_kg_co2e: float | None = None
+    boundary: str = "cradle-to-gate"
+    mass_kg: float | None = None  # as calculated with
+    mass_origin: Origin | None = None
+    data_quality: DataQuality | None = None
+    contributions: tuple[Contribution, ...] = ()
+    bill: tuple[BomLine, ...] = ()
+    processes: tuple[ProcessUse, ...] = ()
+    notes: tuple[str, ...] = ()
+    provider: str | None = None
+    model: str | None = None
+    simulated: bool = False
+    cost_usd: float | None = None
+    completed_at: datetime | None = None  # aware, UTC
+    versions: Versions | None = None
+
+
+class Writer(Protocol):
+    """A file of results in the making.
+
+    `write` is called with one batch after the other, so memory does not grow with the catalogue. The
+    file appears under its own name only at `close`; `discard`, or an exception inside the `with`,
+    leaves whatever was there before.
+    """
+
+    def write(self, rows: Sequence[ResultRow]) -> None:
+        """Append these products, in this order."""
+        ...
+
+    def close(self) -> None:
+        """Finish the file and give it its name. A second call does nothing."""
+        ...
+
+    def discard(self) -> None:
+        """Give up: remove what was written so far. After `close` it does nothing."""
+        ...
+
+    def __enter__(self) -> Self:
+        """The writer is open from its making."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """`close`, or `discard` when an exception is on its way out."""
+        ...

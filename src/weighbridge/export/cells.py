@@ -1,0 +1,51 @@
+"""Text and numbers as a spreadsheet may hold them: nothing that a program would run, nothing that a file cannot hold.
+
+Used by the CSV and XLSX writers. A product's name comes from outside, and a cell such as `=HYPERLINK(…)`
+is run by the program that opens it. So text that could be read as a formula gets an apostrophe in front,
+which spreadsheets read as "this is text".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import Final
+
+_LINE_END: Final = re.compile(r"\r\n?")
+# What XML 1.0, and with it XLSX, has no way to write. Surrogates are here for being half a character.
+_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# A cell also begins after ; tab and line end: a spreadsheet set to semicolons, as in much of Europe,
+# splits a comma-separated line there whatever the quotes say. Excel skips spaces before a formula; the
+# invisible characters are skipped in case a program does so too. Full-width forms count as their ASCII kin.
+_BEFORE_FORMULA: Final = re.compile(
+    r"(^|[;\t\n])(?=[ \v\f\u00a0\u00ad\u1680\u2000-\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]*[=+\-@＝＋－＠])"
+)
+_MARK: Final = "'"
+
+
+def writable_text(text: str) -> str:
+    """`text` without characters that XLSX cannot hold, its line ends all `\\n`."""
+    return _UNWRITABLE.sub("", _LINE_END.sub("\n", text))
+
+
+def neutral_text(text: str) -> str:
+    """`text` as a cell that no spreadsheet runs. Harmless text comes back unchanged."""
+    marked = _BEFORE_FORMULA.sub(rf"\1{_MARK}", writable_text(text))
+    return _MARK + marked if marked[:1] in ("\t", "\n") else marked
+
+
+def finite(value: float | None) -> float | None:
+    """`value`, or None for infinity and not-a-number: neither a spreadsheet nor JSON has a way to write them."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def significant(value: float, digits: int) -> float:
+    """`value` rounded to so many significant digits: 0.012345 to four is 0.01235."""
+    return float(f"{value:.{digits}g}")
+
+
+def plain_number(value: float) -> str:
+    """`value` as digits, without an exponent: some programs take 1e-05 for text."""
+    text = format(Decimal(repr(value)), "f")
+    return text.removesuffix(".0")

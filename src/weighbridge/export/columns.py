@@ -1,0 +1,192 @@
+"""The columns of CSV and XLSX: one table that says what each holds, in which unit, and how it is rounded.
+
+This is the only place where figures are rounded. `docs/reference/export-columns.md` repeats the table for
+readers and a test compares the two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.results import Contribution, ContributionKind
+from weighbridge.export.cells import finite, significant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weighbridge.export.base import ResultRow
+
+Cell = str | float | datetime | None
+
+SIMULATED_WARNING: Final = (
+    "SIMULATED: these figures come from the built-in simulator, not from a model"
+)
+_TOP: Final = 3
+_EMISSIONS_DIGITS: Final = 4
+# Twelve digits keep every mass that a person wrote and drop what adding up a bill leaves: 0.30000000000000004.
+_MASS_DIGITS: Final = 12
+_GATHERED: Final = {
+    ContributionKind.PROCESS_ELECTRICITY: "electricity",
+    ContributionKind.PROCESS_HEAT: "heat",
+    ContributionKind.PROCESS_DIRECT: "process emissions",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: `unit` is "" for text, `number_format` is Excel's (None: text), `width` in characters."""
+
+    name: str
+    unit: str
+    meaning: str
+    width: int
+    value: Callable[[ResultRow], Cell]
+    number_format: str | None = None
+
+
+def top_contributions(contributions: tuple[Contribution, ...]) -> str:
+    """The largest shares of a footprint: "Stainless steel 62 %; Polypropylene 20 %; electricity 9 %".
+
+    Materials go by their own names; electricity, heat and direct emissions are each gathered over all
+    processes. "" when there is no positive total to take a share of.
+    """
+    total = sum(one.emissions_kg_co2e for one in contributions)
+    if not (total > 0 and math.isfinite(total)):
+        return ""
+    shares: defaultdict[str, float] = defaultdict(float)
+    for one in contributions:
+        shares[_GATHERED.get(one.kind, one.label)] += one.emissions_kg_co2e / total
+    largest = sorted(shares.items(), key=lambda named: (-named[1], named[0]))[:_TOP]
+    return "; ".join(f"{name} {_percent(share)}" for name, share in largest if share > 0)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %") if share >= 0.005 else "<1 %"
+
+
+def _emissions(value: float | None) -> float | None:
+    known = finite(value)
+    return None if known is None else significant(known, _EMISSIONS_DIGITS)
+
+
+def _mass_kg(row: ResultRow) -> float | None:
+    known = finite(row.mass_kg)
+    return None if known is None else significant(known, _MASS_DIGITS)
+
+
+def _data_quality(row: ResultRow) -> float | None:
+    known = finite(row.data_quality.overall if row.data_quality else None)
+    return None if known is None else round(known, 2)
+
+
+def _cost_usd(row: ResultRow) -> float | None:
+    known = finite(row.cost_usd)
+    return None if known is None else round(known, 6)
+
+
+_KG_CO2E_FORMAT: Final = "[<0.001]0.000E+00;[<1000]0.0#####;#,##0"
+_UNIT_KG_CO2E: Final = "kg CO2e per unit of product"
+
+COLUMNS: Final[tuple[Column, ...]] = (
+    Column("code", "", "Product code, as in the catalogue.", 18, lambda row: row.code),
+    Column("name", "", "Product name, as in the catalogue.", 36, lambda row: row.name),
+    Column(
+        "status",
+        "",
+        "pending, processing, completed or failed.",
+        12,
+        lambda row: row.status.value,
+    ),
+    Column("category", "", "What the product is.", 22, lambda row: row.category),
+    Column("subcategory", "", "What it is, more closely.", 26, lambda row: row.subcategory),
+    Column(
+        "emissions_kg_co2e",
+        _UNIT_KG_CO2E,
+        "Footprint: cradle-to-gate, GWP100, to 4 significant digits.",
+        18,
+        lambda row: _emissions(row.emissions_kg_co2e),
+        _KG_CO2E_FORMAT,
+    ),
+    Column(
+        "low_kg_co2e",
+        _UNIT_KG_CO2E,
+        "Lower end of the 95 % range.",
+        14,
+        lambda row: _emissions(row.low_kg_co2e),
+        _KG_CO2E_FORMAT,
+    ),
+    Column(
+        "high_kg_co2e",
+        _UNIT_KG_CO2E,
+        "Upper end of the 95 % range.",
+        14,
+        lambda row: _emissions(row.high_kg_co2e),
+        _KG_CO2E_FORMAT,
+    ),
+    Column(
+        "data_quality",
+        "1 (best) to 3",
+        "Mean of PACT's technological, geographical and temporal ratings.",
+        13,
+        _data_quality,
+        "0.00",
+    ),
+    Column(
+        "mass_kg",
+        "kg per unit of product",
+        "Mass that the footprint was computed for.",
+        12,
+        _mass_kg,
+        "#,##0.0#####",
+    ),
+    Column(
+        "mass_origin",
+        "",
+        "given: the weight in the catalogue; inferred: estimated by the model.",
+        13,
+        lambda row: row.mass_origin.value if row.mass_origin else None,
+    ),
+    Column(
+        "country_of_origin",
+        "ISO 3166-1 alpha-2",
+        "Country of origin, as in the catalogue.",
+        18,
+        lambda row: row.country_of_origin,
+    ),
+    Column(
+        "top_contributions",
+        "% of the footprint",
+        "The three largest contributions.",
+        52,
+        lambda row: top_contributions(row.contributions),
+    ),
+    Column("error", "", "Why a failed product failed, and what to do.", 40, lambda row: row.error),
+    Column("model", "", "Model that gave the answers.", 22, lambda row: row.model),
+    Column(
+        "simulated",
+        "yes or no",
+        "yes: the answers came from the built-in simulator, not from a model.",
+        11,
+        lambda row: "yes" if row.simulated else "no",
+    ),
+    Column(
+        "cost_usd",
+        "USD",
+        "This product's share of the calls behind its answers.",
+        11,
+        _cost_usd,
+        "0.000000",
+    ),
+    Column(
+        "completed_at",
+        "UTC",
+        "When the footprint was computed.",
+        20,
+        lambda row: row.completed_at,
+        "yyyy-mm-dd hh:mm:ss",
+    ),
+)

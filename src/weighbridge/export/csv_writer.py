@@ -1,0 +1,79 @@
+"""CSV: one line per product, for spreadsheets and scripts. UTF-8, commas, quotes where needed.
+
+`write_csv_line` is the one way by which a cell gets into a CSV of ours: text that a spreadsheet would
+run is neutralised there.
+"""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Protocol
+
+from typing_extensions import override
+
+from weighbridge.export.cells import neutral_text, plain_number
+from weighbridge.export.columns import COLUMNS, Cell
+from weighbridge.export.files import FileWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from weighbridge.export.base import ResultRow
+
+
+class LineWriter(Protocol):
+    """What `csv.writer` returns, as far as we use it."""
+
+    def writerow(self, row: Iterable[str], /) -> object:
+        """Write one line."""
+        ...
+
+
+def open_csv(path: Path) -> tuple[IO[str], LineWriter]:
+    """A new CSV file and the writer of its lines. The caller closes the file."""
+    file = path.open("w", encoding="utf-8", newline="")
+    return file, csv.writer(file, lineterminator="\n")
+
+
+def write_csv_line(lines: LineWriter, cells: Iterable[Cell]) -> None:
+    """One line: text neutralised, numbers in plain digits, times in ISO 8601, nothing for None."""
+    lines.writerow([_as_text(cell) for cell in cells])
+
+
+def _as_text(cell: Cell) -> str:
+    match cell:
+        case None:
+            return ""
+        case str():
+            return neutral_text(cell)
+        case datetime():
+            return cell.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case _:
+            return plain_number(cell)
+
+
+class CsvWriter(FileWriter):
+    """Writes the columns of `columns.py`."""
+
+    _file: IO[str]
+    _lines: LineWriter
+
+    @override
+    def _start(self, path: Path) -> None:
+        self._file, self._lines = open_csv(path)
+        write_csv_line(self._lines, [column.name for column in COLUMNS])
+
+    @override
+    def _append(self, rows: Sequence[ResultRow]) -> None:
+        for row in rows:
+            write_csv_line(self._lines, [column.value(row) for column in COLUMNS])
+
+    @override
+    def _finish(self) -> None:
+        self._file.close()
+
+    @override
+    def _abandon(self) -> None:
+        self._file.close()

@@ -1,0 +1,166 @@
+"""Files that are whole or not there: written under a temporary name beside the target, renamed when complete.
+
+Below every writer of this folder. A crash, a full disk or an interrupt leaves the target as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Final, Self
+
+from typing_extensions import override
+
+from weighbridge.errors import InputError, StoreError, WeighbridgeError
+from weighbridge.export.base import ResultRow, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_FOLDER: Final = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST}
+
+
+def explanation(path: Path, error: OSError) -> WeighbridgeError:
+    """What an operating-system error means for the person who wanted `path`, and what to do about it."""
+    if error.errno in _FULL:
+        return StoreError(
+            f"{path} was not written: the disk is full, or the file too large for it. "
+            "Free some space or choose another folder, then export again."
+        )
+    if error.errno in _FORBIDDEN:
+        return InputError(
+            f"{path} was not written: no permission. Choose another folder, or close the file if it "
+            "is open in another program."
+        )
+    if error.errno in _NO_FOLDER:
+        return InputError(
+            f"{path} was not written: {path.parent} is not a folder. Choose an existing folder."
+        )
+    return InputError(
+        f"{path} was not written: {error.strerror or error}. Choose another folder or file name."
+    )
+
+
+@contextlib.contextmanager
+def explaining(path: Path) -> Iterator[None]:
+    """Turn an OSError inside the block into a message that a person can act on."""
+    try:
+        yield
+    except OSError as error:
+        raise explanation(path, error) from error
+
+
+class PendingFile:
+    """A temporary folder beside the target, and in it the file that is to take the target's place.
+
+    Beside it, so that renaming never copies from one disk to another. The name is new every time:
+    two exports to the same target do not write into each other; the later one to finish wins.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.folder = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
+        self.path = self.folder / target.name
+        if target.is_dir():
+            raise InputError(f"{target} is a folder. Give the name of a file in it.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir()
+
+    def commit(self) -> None:
+        """Make sure that the bytes are on the disk, then give the file its name."""
+        with self.path.open("rb+") as file:
+            os.fsync(file.fileno())
+        self.path.replace(self.target)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove the folder with whatever is left in it. Never raises: there is nothing more to save."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class FileWriter(Writer, ABC):
+    """The part that is the same for every format; a format says how to start, write and finish."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open = False
+        with explaining(path):
+            self._pending = PendingFile(path)
+            self._open = True
+            with self._discarding():
+                self._start(self._pending.path)
+
+    @abstractmethod
+    def _start(self, path: Path) -> None:
+        """Create the file at `path`, header included."""
+
+    @abstractmethod
+    def _append(self, rows: Sequence[ResultRow]) -> None:
+        """Write these rows."""
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Complete the file and let go of it."""
+
+    @abstractmethod
+    def _abandon(self) -> None:
+        """Let go of open handles without completing anything."""
+
+    @override
+    def write(self, rows: Sequence[ResultRow]) -> None:
+        if not self._open:
+            raise ValueError(f"{self.path} is closed")
+        with explaining(self.path), self._discarding():
+            self._append(rows)
+
+    @override
+    def close(self) -> None:
+        if not self._open:
+            return
+        with explaining(self.path), self._discarding():
+            self._finish()
+            self._pending.commit()
+            self._open = False
+
+    @override
+    def discard(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        # Flushing what is buffered may fail again on a full disk, and nobody wants those bytes any more.
+        with contextlib.suppress(OSError):
+            self._abandon()
+        self._pending.discard()
+
+    @override
+    def __enter__(self) -> Self:
+        return self
+
+    @override
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.discard()
+
+    @contextlib.contextmanager
+    def _discarding(self) -> Iterator[None]:
+        """A half-written file is of no use: whatever goes wrong inside, remove it."""
+        try:
+            yield
+        except BaseException:
+            self.discard()
+            raise

@@ -1,0 +1,168 @@
+"""XLSX: the same columns as CSV, laid out for a person, and a sheet that says what they mean.
+
+One row is in memory at a time (xlsxwriter's constant_memory). A catalogue that is longer than a sheet
+goes on in further sheets. Text is always written as text: no cell ever becomes a formula or a link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import xlsxwriter  # type: ignore[import-untyped]  # ships no types
+from typing_extensions import override
+from xlsxwriter.exceptions import FileCreateError  # type: ignore[import-untyped]
+
+from weighbridge.export.cells import neutral_text
+from weighbridge.export.columns import COLUMNS, SIMULATED_WARNING, Column
+from weighbridge.export.files import FileWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from weighbridge.export.base import ResultRow
+
+ROWS_PER_SHEET: Final = 1_048_575  # Excel's 1,048,576 less the header
+_LAST_COLUMN: Final = len(COLUMNS) - 1
+
+
+class XlsxWriter(FileWriter):
+    """Writes sheets `Results`, `About`, and `Results 2` and on when one is not enough."""
+
+    _book: Any
+    _sheet: Any
+    _about: Any
+
+    def __init__(self, path: Path, rows_per_sheet: int = ROWS_PER_SHEET) -> None:
+        self._rows_per_sheet = rows_per_sheet
+        self._next_row = 1
+        self._full_sheets = 0
+        self._sources: set[tuple[str, str]] = set()
+        self._factors: set[str] = set()
+        self._simulated = False
+        super().__init__(path)
+
+    @override
+    def _start(self, path: Path) -> None:
+        self._book = xlsxwriter.Workbook(
+            path, {"constant_memory": True, "tmpdir": str(path.parent), "use_zip64": True}
+        )
+        self._header = self._book.add_format({"bold": True, "bg_color": "#E7EEF0", "bottom": 1})
+        self._alarm = self._book.add_format({"bold": True, "font_color": "#B00020"})
+        self._formats = [
+            self._book.add_format({"num_format": column.number_format})
+            if column.number_format
+            else None
+            for column in COLUMNS
+        ]
+        self._sheet = self._new_sheet("Results")
+        self._about = self._book.add_worksheet("About")
+
+    @override
+    def _append(self, rows: Sequence[ResultRow]) -> None:
+        for row in rows:
+            if self._next_row > self._rows_per_sheet:
+                self._finish_sheet()
+                self._full_sheets += 1
+                self._sheet = self._new_sheet(f"Results {self._full_sheets + 1}")
+                self._next_row = 1
+            for position, column in enumerate(COLUMNS):
+                self._write_cell(position, column, row)
+            self._remember(row)
+            self._next_row += 1
+
+    @override
+    def _finish(self) -> None:
+        self._finish_sheet()
+        self._write_about()
+        try:
+            self._book.close()
+        except FileCreateError as error:
+            # xlsxwriter wraps what the operating system said; the caller explains it better.
+            raise error.args[0] from error
+
+    @override
+    def _abandon(self) -> None:
+        # xlsxwriter has no way to give up. Until assembly both names stand for the same open file.
+        for sheet in self._book.worksheets():
+            for file in (sheet.row_data_fh, sheet.fh):
+                with contextlib.suppress(OSError):
+                    file.close()
+
+    def _new_sheet(self, name: str) -> Any:
+        sheet = self._book.add_worksheet(name)
+        sheet.freeze_panes(1, 1)
+        for position, column in enumerate(COLUMNS):
+            sheet.set_column(position, position, column.width)
+            sheet.write_string(0, position, column.name, self._header)
+        return sheet
+
+    def _finish_sheet(self) -> None:
+        self._sheet.autofilter(0, 0, max(self._next_row - 1, 1), _LAST_COLUMN)
+
+    def _write_cell(self, position: int, column: Column, row: ResultRow) -> None:
+        match column.value(row):
+            case None:
+                return
+            case str() as text:
+                alarm = self._alarm if column.name == "simulated" and row.simulated else None
+                self._sheet.write_string(self._next_row, position, neutral_text(text), alarm)
+            case datetime() as moment:
+                # Excel knows no time zones; the column says UTC.
+                local = moment.astimezone(UTC).replace(tzinfo=None)
+                self._sheet.write_datetime(self._next_row, position, local, self._formats[position])
+            case number:
+                self._sheet.write_number(self._next_row, position, number, self._formats[position])
+
+    def _remember(self, row: ResultRow) -> None:
+        """What the About sheet tells: as many entries as there are sources, however many rows."""
+        self._simulated = self._simulated or row.simulated
+        self._sources.update((one.source, one.licence) for one in row.contributions)
+        if row.versions:
+            self._factors.add(row.versions.factors)
+
+    def _write_about(self) -> None:
+        bold = self._book.add_format({"bold": True})
+        self._about.set_column(0, 0, 24)
+        self._about.set_column(1, 1, 28)
+        self._about.set_column(2, 2, 90)
+        lines: list[tuple[tuple[str, ...], Any]] = [(("Weighbridge results",), bold), ((), None)]
+        if self._simulated:
+            lines += [((SIMULATED_WARNING,), self._alarm), ((), None)]
+        lines += [
+            (
+                (
+                    "Boundary",
+                    "cradle-to-gate",
+                    "From raw materials to the finished product, per unit; GWP100.",
+                ),
+                None,
+            ),
+            (
+                (
+                    "Factors",
+                    ", ".join(sorted(self._factors)) or "none used",
+                    "Name and version of the factor table.",
+                ),
+                None,
+            ),
+            (
+                (
+                    "Rounding",
+                    "4 significant digits",
+                    "kg CO2e only; JSONL and Parquet carry full precision.",
+                ),
+                None,
+            ),
+            ((), None),
+            (("Column", "Unit", "Meaning"), self._header),
+            *(((column.name, column.unit, column.meaning), None) for column in COLUMNS),
+            ((), None),
+            (("Source of factors", "Licence"), self._header),
+            *(((source, licence), None) for source, licence in sorted(self._sources)),
+        ]
+        for number, (cells, style) in enumerate(lines):
+            for position, text in enumerate(cells):
+                self._about.write_string(number, position, neutral_text(text), style)

@@ -1,0 +1,94 @@
+"""Rows for the tests of the writers: a completed chair, a failed lamp, and as many products as wanted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from weighbridge.domain.answers import BomLine, ProcessUse
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.domain.quantities import Origin
+from weighbridge.domain.results import Contribution, ContributionKind, DataQuality
+from weighbridge.export.base import ResultRow, Versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def contribution(
+    label: str, emissions_kg_co2e: float, kind: ContributionKind = ContributionKind.MATERIAL
+) -> Contribution:
+    """One term of a footprint whose activity is 2 kg, so that the factor is half the emissions."""
+    return Contribution(
+        kind=kind,
+        label=label,
+        factor_key=label.lower().replace(" ", "_"),
+        activity=2.0,
+        activity_unit="kg",
+        factor=emissions_kg_co2e / 2,
+        emissions_kg_co2e=emissions_kg_co2e,
+        low_kg_co2e=emissions_kg_co2e * 0.7,
+        high_kg_co2e=emissions_kg_co2e * 1.3,
+        source="DEFRA 2024",
+        source_id="plastics-pp",
+        year="2024",
+        region="GB",
+        licence="OGL v3",
+    )
+
+
+def completed(code: str = "CHAIR-1", name: str = "Chair", *, simulated: bool = True) -> ResultRow:
+    """A chair with every field filled but the error."""
+    return ResultRow(
+        code=code,
+        name=name,
+        description="A stacking chair,\nsteel and plastic",
+        status=ProcessingStatus.COMPLETED,
+        weight_kg=4.25,
+        image_url="https://shop.example/chair.jpg",
+        country_of_origin="PL",
+        category="Furniture",
+        subcategory="Chairs",
+        cpc_code="38111",
+        emissions_kg_co2e=12.345678,
+        low_kg_co2e=8.0,
+        high_kg_co2e=17.00049,
+        mass_kg=4.25,
+        mass_origin=Origin.GIVEN,
+        data_quality=DataQuality(technological=1.0, geographical=2.0, temporal=1.5),
+        contributions=(
+            contribution("Stainless steel", 7.65),
+            contribution("Polypropylene", 2.47),
+            contribution("Welding, electricity", 0.9, ContributionKind.PROCESS_ELECTRICITY),
+            contribution("Moulding, electricity", 0.9, ContributionKind.PROCESS_ELECTRICITY),
+            contribution("Paint", 0.42),
+        ),
+        bill=(BomLine("stainless_steel", 3.0, "frame"), BomLine("polypropylene", 1.25, "seat")),
+        processes=(ProcessUse("welding", "stainless_steel"),),
+        notes=("one proxy factor",),
+        provider="openai",
+        model="gpt-4.1-mini",
+        simulated=simulated,
+        cost_usd=0.00021349,
+        completed_at=datetime(2026, 11, 23, 20, 15, 30, tzinfo=UTC),
+        versions=Versions("1", "weighbridge-factors 2026.11", {"classification": "1"}),
+    )
+
+
+def failed(code: str = "LAMP-1") -> ResultRow:
+    """A lamp that no step could answer."""
+    return ResultRow(
+        code=code,
+        name="Lamp",
+        description="",
+        status=ProcessingStatus.FAILED,
+        error="The weight of 1,000 kg cannot be that of one lamp. Correct it and reset.",
+        error_kind="ImplausibleAnswer",
+    )
+
+
+def batches(products: int, batch_size: int) -> Iterator[list[ResultRow]]:
+    """Completed products in batches, made one batch at a time."""
+    for start in range(0, products, batch_size):
+        codes = range(start, min(start + batch_size, products))
+        yield [completed(f"P-{number:07}") for number in codes]

@@ -1,0 +1,94 @@
+"""What the columns of CSV and XLSX say, and that the reference page says the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.export.result_rows import completed, contribution, failed
+from weighbridge.domain.quantities import Origin
+from weighbridge.domain.results import ContributionKind
+from weighbridge.export.columns import COLUMNS, Cell, top_contributions
+from weighbridge.export.parquet_writer import SCHEMA
+
+if TYPE_CHECKING:
+    from weighbridge.export.base import ResultRow
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "export-columns.md"
+
+
+def cells(row: ResultRow | None = None) -> dict[str, Cell]:
+    """The chair's cells by column name, or another row's."""
+    return {column.name: column.value(row or completed()) for column in COLUMNS}
+
+
+def test_footprints_are_rounded_to_four_significant_digits() -> None:
+    found = cells()
+    assert found["emissions_kg_co2e"] == 12.35
+    assert found["low_kg_co2e"] == 8.0
+    assert found["high_kg_co2e"] == 17.0
+
+
+def test_a_mass_keeps_what_a_person_wrote_and_loses_what_adding_left() -> None:
+    given_mass = dataclasses.replace(completed(), mass_kg=1234.5678)
+    added_mass = dataclasses.replace(completed(), mass_kg=0.1 + 0.2, mass_origin=Origin.INFERRED)
+    assert cells(given_mass)["mass_kg"] == 1234.5678
+    assert (cells(added_mass)["mass_kg"], cells(added_mass)["mass_origin"]) == (0.3, "inferred")
+
+
+def test_a_failed_product_has_its_error_and_no_figure() -> None:
+    found = cells(failed())
+    assert found["status"] == "failed"
+    assert str(found["error"]).startswith("The weight of 1,000 kg")
+    assert found["simulated"] == "no"
+    filled = {name for name, cell in found.items() if cell not in (None, "")}
+    assert filled == {"code", "name", "status", "error", "simulated"}
+
+
+def test_simulated_results_say_so() -> None:
+    assert cells(completed(simulated=True))["simulated"] == "yes"
+    assert cells(completed(simulated=False))["simulated"] == "no"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_figure_that_is_no_number_leaves_its_cell_empty(value: float) -> None:
+    row = dataclasses.replace(
+        completed(), emissions_kg_co2e=value, mass_kg=value, cost_usd=value, high_kg_co2e=value
+    )
+    found = cells(row)
+    assert [found[n] for n in ("emissions_kg_co2e", "mass_kg", "cost_usd", "high_kg_co2e")] == [
+        None
+    ] * 4
+
+
+def test_the_three_largest_contributions_are_named_and_electricity_is_gathered() -> None:
+    assert cells()["top_contributions"] == (
+        "Stainless steel 62 %; Polypropylene 20 %; electricity 15 %"
+    )
+
+
+def test_a_contribution_below_half_a_percent_is_not_called_nothing() -> None:
+    large = contribution("Steel", 1000.0)
+    small = contribution("Gas", 0.1, ContributionKind.PROCESS_HEAT)
+    assert top_contributions((large, small)) == "Steel 100 %; heat <1 %"
+
+
+@pytest.mark.parametrize("emissions_kg_co2e", [0.0, -1.0, float("nan"), float("inf")])
+def test_there_are_no_shares_of_a_footprint_that_is_not_positive(emissions_kg_co2e: float) -> None:
+    assert top_contributions((contribution("Wood", emissions_kg_co2e),)) == ""
+
+
+def test_the_reference_page_lists_every_column_with_its_unit_and_meaning() -> None:
+    page = REFERENCE.read_text(encoding="utf-8")
+    for column in COLUMNS:
+        assert f"| `{column.name}` | {column.unit or '–'} | {column.meaning} |" in page
+
+
+def test_the_reference_page_lists_every_parquet_column() -> None:
+    parquet = REFERENCE.read_text(encoding="utf-8").split("## Parquet")[1]
+    listed = re.findall(r"^\| `(\w+)` \|", parquet, flags=re.MULTILINE)
+    assert listed == list(SCHEMA)
