@@ -1,0 +1,108 @@
+"""How well the factors fit the product: PACT's three ratings, each from 1 (best) to 3.
+
+Every contribution is rated, and the ratings are averaged, weighted by emissions, over the contributions
+above 5 % of the footprint:
+
+- technological: 1 the very technology, 2 a similar one, 3 another or unknown. Published averages are 2,
+  proxies have the rating that they were given; a user's own factor may say 1.
+- geographical: 1 the country of origin, 2 its part of the world, 3 elsewhere, world or unknown.
+- temporal: 1 at most one year older than the reference year, 2 at most five years, 3 older.
+
+Doubts about the bill of materials worsen the technological rating, because they put the match itself in
+question: masses that missed the product's weight by more than 5 % (+0.5), a mass that the model had to
+estimate (+0.5), a weight that the model finds impossible (+1). No rating goes beyond 3.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.results import DataQuality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.domain.answers import BillOfMaterials
+
+REFERENCE_YEAR: Final = 2026
+"""What "now" means for the age of a factor. Fixed, so that a figure computed again is the same figure."""
+
+MASS_TOLERANCE: Final = 0.05
+"""How far the masses may miss the product's weight, as a share of it, before that is held against them."""
+
+_MATERIAL_SHARE: Final = 0.05
+_BEST: Final = 1.0
+_WORST: Final = 3.0
+_EUROPE: Final = "Europe"
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """The three ratings of one contribution, and its weight in the average."""
+
+    emissions_kg_co2e: float
+    technological: int
+    geographical: int
+    temporal: int
+
+
+def overall_quality(ratings: Sequence[Rating], bill: BillOfMaterials) -> DataQuality:
+    """The weighted mean of the contributions that matter, worsened by doubts about the bill."""
+    total = math.fsum(abs(rating.emissions_kg_co2e) for rating in ratings)
+    # A product of very many small inputs has none above 5 %; then all of them count.
+    counted = [r for r in ratings if abs(r.emissions_kg_co2e) > _MATERIAL_SHARE * total] or ratings
+    weights = [abs(r.emissions_kg_co2e) for r in counted]
+    if not any(weights):
+        weights = [1.0 for _ in counted]
+
+    def mean(figures: Sequence[int]) -> float:
+        products = (f * w for f, w in zip(figures, weights, strict=True))
+        # The division may end a hair outside the scale.
+        return min(max(math.fsum(products) / math.fsum(weights), _BEST), _WORST)
+
+    technological = mean([r.technological for r in counted]) + doubt(bill)
+    return DataQuality(
+        technological=min(technological, _WORST),
+        geographical=mean([r.geographical for r in counted]),
+        temporal=mean([r.temporal for r in counted]),
+    )
+
+
+def doubt(bill: BillOfMaterials) -> float:
+    """What the bill's own weaknesses add to the technological rating."""
+    off_weight = 0.5 if mass_deviation(bill) > MASS_TOLERANCE else 0.0
+    inferred = 0.5 if bill.mass_inferred else 0.0
+    implausible = 1.0 if bill.weight_plausible is False else 0.0
+    return off_weight + inferred + implausible
+
+
+def mass_deviation(bill: BillOfMaterials) -> float:
+    """How far the model's masses were off the product's weight before scaling, as a share of it."""
+    return abs(bill.stated_mass_kg / bill.mass_kg - 1)
+
+
+def geographical_rating(region: str, country: str | None, factors: FactorTable) -> int:
+    """Rate a factor's region ("TW", "CN;ZA;BE", "EU", "GLO") for a product from `country`."""
+    regions = region.split(";")
+    if country in regions:
+        return 1
+    wanted = factors.world_region(country) if country else None
+    if wanted is None:
+        return 3
+    covered = {_EUROPE if place == "EU" else factors.world_region(place) for place in regions}
+    return 2 if wanted in covered else 3
+
+
+def temporal_rating(year: str) -> int:
+    """Rate the age of a factor by the last year named ("2014", "2000-2012"); unreadable counts as old."""
+    years = re.findall(r"\b(?:19|20)\d{2}\b", year)
+    if not years:
+        return 3
+    age = REFERENCE_YEAR - int(years[-1])
+    if age <= 1:
+        return 1
+    return 2 if age <= 5 else 3

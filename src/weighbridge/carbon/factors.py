@@ -1,0 +1,296 @@
+"""Emission factors: what one kilogram or one kilowatt-hour costs the climate, and who says so.
+
+`factor_sources/` reads them, `calculate` multiplies by them. A FactorTable is checked when it is made,
+so that nothing downstream has to ask whether a factor makes sense. GWP100, fossil CO2e; biogenic CO2 and
+its uptake count as 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from weighbridge.domain.answers import MaterialTerm, ProcessTerm, Vocabulary
+from weighbridge.errors import CalculationError, FactorTableInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from weighbridge.carbon.taxonomy import Taxonomy
+
+_T = TypeVar("_T")
+
+WORLD: Final = "GLO"
+"""The country code of the world average, for electricity and in the regions of other factors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a figure comes from. `region` lists country codes, EU or GLO, separated by semicolons."""
+
+    source: str
+    source_id: str
+    year: str  # "2014", or a span of data years such as "2000-2012"
+    region: str
+    licence: str  # SPDX identifiers
+
+
+@dataclass(frozen=True, slots=True)
+class RangedValue:
+    """A value with the 2.5 % and 97.5 % bounds of what it may be, all in the same unit."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialFactor:
+    """kg CO2e per kg of a material, from the cradle to the gate of whoever makes the material."""
+
+    key: str
+    name: str
+    family: str
+    kg_co2e_per_kg: RangedValue
+    citation: Citation
+    recycled: bool = False
+    includes_forming: bool = False  # shaping is in the factor: no process may be added
+    complete_article: bool = False  # a whole product (a laptop), its assembly included
+    included_processes: frozenset[str] = frozenset()  # already in the factor, never added again
+    technological_quality: int = 2  # PACT: 1 same technology, 2 similar, 3 different or unknown
+    proxy_reason: str | None = None  # set when the value stands in for one nobody publishes openly
+
+    @property
+    def is_proxy(self) -> bool:
+        """Whether the value was built from other factors, and must be shown as such."""
+        return self.proxy_reason is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFactor:
+    """Energy and direct emissions of one kilogram of a process's output.
+
+    With `is_per_kg_removed` (machining) the figures are per kilogram taken away, not per kilogram of output.
+    `yield_fraction` is output mass / input mass. `range_low` and `range_high` are 95 % bounds as multiples
+    of all three figures: they come from one inventory and are wrong together.
+    """
+
+    key: str
+    name: str
+    families: frozenset[str]
+    kwh_electricity_per_kg: float
+    kwh_heat_per_kg: float
+    kg_co2e_per_kg: float
+    yield_fraction: float
+    citation: Citation
+    range_low: float = 1.0
+    range_high: float = 1.0
+    is_per_kg_removed: bool = False
+    technological_quality: int = 2
+    proxy_reason: str | None = None
+
+    @property
+    def is_proxy(self) -> bool:
+        """Whether the figures were built from other factors, and must be shown as such."""
+        return self.proxy_reason is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ElectricityFactor:
+    """kg CO2e per kWh from a country's grid, or from the world's (`country` is then GLO)."""
+
+    country: str
+    name: str
+    world_region: str  # Africa, Americas, Asia, Europe, Oceania or World
+    kg_co2e_per_kwh: RangedValue
+    citation: Citation
+
+    @property
+    def is_world(self) -> bool:
+        """Whether this is the world average."""
+        return self.country == WORLD
+
+
+@dataclass(frozen=True, slots=True)
+class HeatFactor:
+    """kg CO2e per kWh of process heat."""
+
+    key: str
+    name: str
+    kg_co2e_per_kwh: RangedValue
+    citation: Citation
+
+
+_Factor = MaterialFactor | ProcessFactor | ElectricityFactor | HeatFactor
+
+
+@dataclass(frozen=True, slots=True)
+class FactorTable:
+    """Every factor that a calculation may use. Make it with `of`, which checks and versions it."""
+
+    name: str
+    version: str  # from the content: equal versions mean equal factors
+    materials: Mapping[str, MaterialFactor]
+    processes: Mapping[str, ProcessFactor]
+    electricity: Mapping[str, ElectricityFactor]
+    heat: HeatFactor
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        materials: Iterable[MaterialFactor],
+        processes: Iterable[ProcessFactor],
+        electricity: Iterable[ElectricityFactor],
+        heat: HeatFactor,
+    ) -> FactorTable:
+        """Check the factors against each other; raises FactorTableInvalid naming the first bad one."""
+        by_material = _keyed("material", ((m.key, m) for m in materials))
+        by_process = _keyed("process", ((p.key, p) for p in processes))
+        by_country = _keyed("electricity", ((e.country, e) for e in electricity))
+        _check_values(by_material, by_process, by_country, heat)
+        _check_references(by_material, by_process, by_country)
+        rows: list[_Factor] = [
+            *by_material.values(),
+            *by_process.values(),
+            *by_country.values(),
+            heat,
+        ]
+        return cls(
+            name=name,
+            version=_content_hash(rows),
+            materials=MappingProxyType(by_material),
+            processes=MappingProxyType(by_process),
+            electricity=MappingProxyType(by_country),
+            heat=heat,
+        )
+
+    def material(self, key: str) -> MaterialFactor:
+        """The factor of a material; raises CalculationError when there is none."""
+        try:
+            return self.materials[key]
+        except KeyError:
+            raise CalculationError(
+                f"The factor table {self.name} {self.version} has no material {key!r}. "
+                "Ask the bill of materials again, or add a factor for it."
+            ) from None
+
+    def process(self, key: str) -> ProcessFactor:
+        """The factor of a process; raises CalculationError when there is none."""
+        try:
+            return self.processes[key]
+        except KeyError:
+            raise CalculationError(
+                f"The factor table {self.name} {self.version} has no process {key!r}. "
+                "Ask the manufacturing processes again."
+            ) from None
+
+    def electricity_for(self, country: str | None) -> ElectricityFactor:
+        """The grid of a country (ISO 3166 alpha-2); the world average (`is_world`) when it is not known."""
+        return self.electricity.get(country or WORLD, self.electricity[WORLD])
+
+    def world_region(self, country: str) -> str | None:
+        """The part of the world that a country lies in, None when the country is not known."""
+        known = self.electricity.get(country)
+        return known.world_region if known else None
+
+    def vocabulary(self, taxonomy: Taxonomy) -> Vocabulary:
+        """The closed lists for the three questions."""
+        return Vocabulary(
+            categories={
+                name: tuple(category.subcategories)
+                for name, category in taxonomy.categories.items()
+            },
+            materials={
+                key: MaterialTerm(key, factor.name, factor.family, factor.includes_forming)
+                for key, factor in self.materials.items()
+            },
+            processes={
+                key: ProcessTerm(key, factor.name, factor.families)
+                for key, factor in self.processes.items()
+            },
+        )
+
+
+def _keyed(kind: str, rows: Iterable[tuple[str, _T]]) -> dict[str, _T]:
+    found: dict[str, _T] = {}
+    for key, row in rows:
+        if key in found:
+            raise FactorTableInvalid(f"The {kind} factor {key!r} is listed twice. Remove one.")
+        found[key] = row
+    return found
+
+
+def _check_values(
+    materials: Mapping[str, MaterialFactor],
+    processes: Mapping[str, ProcessFactor],
+    electricity: Mapping[str, ElectricityFactor],
+    heat: HeatFactor,
+) -> None:
+    for material in materials.values():
+        _check_range(f"material {material.key!r}", material.kg_co2e_per_kg)
+    for grid in electricity.values():
+        _check_energy_range(f"electricity of {grid.country!r}", grid.kg_co2e_per_kwh)
+    _check_energy_range(f"heat {heat.key!r}", heat.kg_co2e_per_kwh)
+    for process in processes.values():
+        where = f"process {process.key!r}"
+        _check_range(where, RangedValue(1.0, process.range_low, process.range_high))
+        _require(process.range_low > 0, f"{where}: range_low must be above 0.")
+        _require(
+            0 < process.yield_fraction <= 1,
+            f"{where}: the yield is {process.yield_fraction}; it must be above 0 and at most 1.",
+        )
+        amounts = (process.kwh_electricity_per_kg, process.kwh_heat_per_kg, process.kg_co2e_per_kg)
+        _require(
+            all(math.isfinite(amount) and amount >= 0 for amount in amounts) and any(amounts),
+            f"{where}: energy and direct emissions must be 0 or more, and not all 0.",
+        )
+
+
+def _check_range(where: str, ranged: RangedValue) -> None:
+    figures = (ranged.low, ranged.value, ranged.high)
+    _require(all(map(math.isfinite, figures)), f"{where}: value, low and high must be finite.")
+    _require(
+        ranged.low <= ranged.value <= ranged.high,
+        f"{where}: the value {ranged.value} is not between low {ranged.low} and high {ranged.high}.",
+    )
+
+
+def _check_energy_range(where: str, ranged: RangedValue) -> None:
+    # A grid of 0 throughout is possible (all hydropower, as published); one that may be negative is not.
+    _check_range(where, ranged)
+    _require(
+        ranged.low > 0 or ranged.high == 0, f"{where}: low must be above 0, or all three be 0."
+    )
+
+
+def _check_references(
+    materials: Mapping[str, MaterialFactor],
+    processes: Mapping[str, ProcessFactor],
+    electricity: Mapping[str, ElectricityFactor],
+) -> None:
+    _require(WORLD in electricity, f"There is no world average electricity ({WORLD!r}).")
+    families = {material.family for material in materials.values()}
+    for process in processes.values():
+        unknown = sorted(process.families - families)
+        _require(
+            not unknown and bool(process.families),
+            f"process {process.key!r}: no material is of the families {unknown or 'listed'}.",
+        )
+    for material in materials.values():
+        unknown = sorted(material.included_processes - processes.keys())
+        _require(not unknown, f"material {material.key!r}: there are no processes {unknown}.")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise FactorTableInvalid(message)
+
+
+def _content_hash(rows: Iterable[_Factor]) -> str:
+    lines = sorted(json.dumps(asdict(row), default=sorted, sort_keys=True) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]

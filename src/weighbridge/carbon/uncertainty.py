@@ -1,0 +1,138 @@
+"""The range around a footprint: 95 % of what it may be, from the factors' ranges and the method's own error.
+
+Each factor is lognormal about its value, with σ = max(ln(high / value), ln(value / low)) / 1.96. All terms
+that use the same factor (the grid, above all) share its draws. The sum is multiplied by a model error with
+a geometric standard deviation of 1.8: on factor ranges alone, the interval held the published value in
+only 47 % of hand-made checks.
+
+The draws are the same for every product: 4,000 quantiles of the standard normal distribution, shuffled
+once for each factor with a fixed seed (a Latin hypercube). So a footprint can be computed again to the last
+digit, the bounds hardly depend on chance, and a product costs a fraction of a millisecond.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from weighbridge.carbon.factors import RangedValue
+
+DRAWS: Final = 4000
+MODEL_ERROR_GSD: Final = 1.8
+
+_SEED: Final = 20_261_123
+_ROWS_AT_A_TIME: Final = 32
+_Z95: Final = 1.96
+_BOUNDS: Final = (0.025, 0.975)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How far one factor may put a term off. Terms that name the same `factor` are off together.
+
+    `log_sigma` is the standard deviation of the factor's logarithm. A range that reaches 0 or below has no
+    logarithm (a credit for stored carbon, say): the factor is then normal, and `sigma_kg_co2e` is the
+    standard deviation that it gives the term. One of the two is 0.
+    """
+
+    factor: str
+    log_sigma: float
+    sigma_kg_co2e: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class UncertainTerm:
+    """One term of a sum, in kg CO2e, with the spreads of the factors that it is the product of."""
+
+    emissions_kg_co2e: float
+    spreads: tuple[Spread, ...]
+
+
+def log_sigma(ranged: RangedValue) -> float:
+    """σ of a lognormal factor whose 95 % range is at least low to high; 0 for a factor without a range.
+
+    The wider side decides. Only for low > 0, or for a fixed value (a grid of 0 throughout).
+    """
+    if ranged.high == ranged.low:
+        return 0.0
+    upper, lower = ranged.high / ranged.value, ranged.value / ranged.low
+    return math.log(max(upper, lower)) / _Z95
+
+
+def spread(factor: str, ranged: RangedValue, activity: float = 1.0) -> Spread:
+    """The spread of `activity` × the factor: lognormal, or normal where the range reaches 0 or below."""
+    if ranged.low > 0 or ranged.high == ranged.low:
+        return Spread(factor, log_sigma(ranged))
+    widest = max(ranged.high - ranged.value, ranged.value - ranged.low)
+    return Spread(factor, 0.0, activity * widest / _Z95)
+
+
+def bounds(spreads: Sequence[Spread], emissions_kg_co2e: float) -> tuple[float, float]:
+    """The 95 % range of one term on its own, without model error, in kg CO2e."""
+    absolute = math.hypot(*(s.sigma_kg_co2e for s in spreads)) * _Z95
+    if absolute > 0:
+        return emissions_kg_co2e - absolute, emissions_kg_co2e + absolute
+    times = math.exp(math.hypot(*(s.log_sigma for s in spreads)) * _Z95)
+    return emissions_kg_co2e / times, emissions_kg_co2e * times
+
+
+def interval(terms: Sequence[UncertainTerm]) -> tuple[float, float]:
+    """The 2.5 % and 97.5 % bounds of the sum of `terms`, model error included, in kg CO2e.
+
+    The order of the terms does not matter. The sum itself always lies within: with very wide ranges the
+    distribution leans so far that its lower bound could pass the sum, and the bound then stays at the sum.
+    """
+    names = sorted({s.factor for term in terms for s in term.spreads})
+    row_of = {name: row for row, name in enumerate(names)}
+    relative = np.zeros((len(terms), len(names)))
+    absolute = np.zeros(len(names))
+    for index, term in enumerate(terms):
+        for each in term.spreads:
+            relative[index, row_of[each.factor]] += each.log_sigma
+            absolute[row_of[each.factor]] += each.sigma_kg_co2e
+    draws = _normals(_blocks(len(names)))[: len(names)]
+    logs = relative @ draws
+    np.exp(logs, out=logs)
+    values = np.array([term.emissions_kg_co2e for term in terms])
+    totals = values @ logs
+    if absolute.any():
+        totals += absolute @ draws
+    totals *= _model_error()
+    low, high = np.quantile(totals, _BOUNDS)
+    value = math.fsum(term.emissions_kg_co2e for term in terms)
+    return min(float(low), value), max(float(high), value)
+
+
+def _blocks(rows: int) -> int:
+    return max(1, math.ceil(rows / _ROWS_AT_A_TIME))
+
+
+@cache
+def _quantiles() -> NDArray[np.float64]:
+    normal = NormalDist()
+    return np.array([normal.inv_cdf((draw + 0.5) / DRAWS) for draw in range(DRAWS)])
+
+
+@cache
+def _normals(blocks: int) -> NDArray[np.float64]:
+    # Rows come from one generator in order: a larger table starts with the rows of a smaller one.
+    generator = np.random.default_rng(_SEED)
+    quantiles = _quantiles()
+    return np.stack([generator.permutation(quantiles) for _ in range(blocks * _ROWS_AT_A_TIME)])
+
+
+@cache
+def _model_error() -> NDArray[np.float64]:
+    # The seed differs from that of the factors: the two must be independent.
+    shuffled = np.random.default_rng(_SEED + 1).permutation(_quantiles())
+    return np.exp(shuffled * math.log(MODEL_ERROR_GSD))
