@@ -72,11 +72,21 @@ class ProviderOverloaded(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """The provider answered 429: too many requests or tokens in its window."""
+    """The provider answered 429: too many requests or tokens in its window.
 
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+    `remaining` is what the answer's rate-limit headers said, a `domain.calls.Remaining`. This module lies
+    below the records, hence the wide type; read it with `providers.base.remaining_of`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        retry_after_s: float | None = None,
+        remaining: object | None = None,
+    ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.remaining = remaining
 
 
 class RequestTooLarge(ProviderError):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from weighbridge.domain.quantities import Quantity
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.domain.quantities import Quantity
 
 
 class ContributionKind(StrEnum):

@@ -81,10 +81,12 @@ class Member:
 
     @property
     def id(self) -> int:
+        """The product's number in the database."""
         return self.stored.id
 
     @property
     def code(self) -> str:
+        """The product's code, by which answers name it."""
         return self.stored.product.code
 
     def subject(self) -> Subject:

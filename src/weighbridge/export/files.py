@@ -94,9 +94,12 @@ class FileWriter(Writer, ABC):
         self._open = False
         with explaining(path):
             self._pending = PendingFile(path)
-            self._open = True
-            with self._discarding():
+            try:
                 self._start(self._pending.path)
+            except BaseException:
+                self._pending.discard()
+                raise
+            self._open = True
 
     @abstractmethod
     def _start(self, path: Path) -> None:

@@ -55,6 +55,9 @@ ROW_S: Final = 5.0
 SLOWDOWN: Final = 0.15
 """Without headers, a refusal within ROW_S of another takes this share off the assumed refill."""
 
+TRUSTED: Final = 0.8
+"""When refusals told of a burst below this share of what the headers say, headers do not raise the level."""
+
 AGE_MAX_S: Final = 50.0
 """A header older than this says nothing about now: our own record does not reach back far enough."""
 
@@ -189,11 +192,9 @@ class Bucket:
         if first:
             self.level += correction
             return
-        if self.burst < 0.8 * self.capacity:
-            # Refusals told of a smaller burst than the headers do: then they may not raise the level.
-            correction = min(correction, 0.0)
-        correction = min(correction, self.rate)  # and never by more than a second's worth at once
-        self.level += correction
+        correction = min(correction, self.rate)  # never up by more than a second's worth at once
+        if correction < 0 or self.burst >= TRUSTED * self.capacity:
+            self.level += correction
         self._learn_drain(correction, since_s, age_s)
 
     def _resize(self, seen: HeaderBudget) -> None:

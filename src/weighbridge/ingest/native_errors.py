@@ -1,0 +1,28 @@
+"""Turns what the compiled readers (polars, calamine) raise on damaged files into UnreadableFile.
+
+A corrupt file can also make their Rust code panic; that arrives as a BaseException and must not end the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import polars as pl
+from fastexcel import FastExcelError
+
+from weighbridge.errors import UnreadableFile
+
+
+@contextmanager
+def damaged_means_unreadable(kind: str) -> Iterator[None]:
+    """Wraps every call into a compiled reader. `kind` names the file in the message: "Parquet file"."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, FastExcelError, OSError, ValueError) as error:
+        cause = str(error).strip().split("\n", 1)[0]
+        raise UnreadableFile(f"The {kind} is damaged or not complete: {cause}.") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise UnreadableFile(f"The {kind} is damaged: the reader gave up on it.") from error

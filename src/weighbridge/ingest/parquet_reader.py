@@ -1,0 +1,51 @@
+"""Reads Parquet through polars, a slice at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+from typing_extensions import override
+
+from weighbridge.errors import UnreadableFile
+from weighbridge.ingest.base import CHUNK_ROWS, ROW, RawChunk, Reader, make_chunk
+from weighbridge.ingest.columns import Field, Wanted, match_columns
+from weighbridge.ingest.native_errors import damaged_means_unreadable
+
+
+class ParquetReader(Reader):
+    """A Parquet file. The first record is row 1."""
+
+    def __init__(self, path: Path) -> None:
+        with damaged_means_unreadable("Parquet file"):
+            self._scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+            self._schema = self._scan.collect_schema()
+
+    @override
+    def chunks(self, wanted: Wanted) -> Iterator[RawChunk]:
+        headers = self._schema.names()
+        columns = match_columns(headers, wanted)
+        texts = [self._as_text(name, headers[i]) for name, i in columns.positions.items()]
+        start = 0
+        while True:
+            with damaged_means_unreadable("Parquet file"):
+                frame = self._scan.slice(start, CHUNK_ROWS).select(texts).collect()
+            if frame.is_empty():
+                return
+            row_numbers = pl.int_range(start + 1, start + 1 + frame.height, eager=True).alias(ROW)
+            yield make_chunk(columns, row_numbers, {name: frame[name] for name in columns.positions})
+            start += frame.height
+
+    def _as_text(self, name: Field, header: str) -> pl.Expr:
+        """The column as text: whole numbers without ".0"; bytes and nested values are refused."""
+        dtype = self._schema[header]
+        if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+            raise UnreadableFile(
+                f"Column {header!r} of the Parquet file holds {dtype}; {name} must be text or numbers."
+                f" Convert the column, or leave it out with --map {name}=."
+            )
+        text = pl.col(header).cast(pl.String)
+        if dtype.is_float():
+            text = text.str.replace(r"\.0$", "")
+        return text.alias(name)

@@ -1,0 +1,36 @@
+"""How values from a user's file are quoted in messages: short, on one line, harmless to print or store.
+
+Used by every check in `ingest/`, so that a reason never carries control characters or a whole description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+SHOWN_CHARACTERS: Final = 60
+SHOWN_COLUMNS: Final = 20
+SHOWN_CODE_CHARACTERS: Final = 200
+
+
+def quote(text: str, limit: int = SHOWN_CHARACTERS) -> str:
+    """The text in double quotes, cut after `limit` characters, unprintable characters escaped."""
+    shortened = text if len(text) <= limit else text[: limit - 1] + "…"
+    # Backslashes stay single: people look for what they typed. `isprintable` is false for controls,
+    # line separators, surrogates and formatting characters that would turn the message around.
+    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shortened)
+    return f'"{safe}"'
+
+
+def quote_all(texts: Iterable[str]) -> str:
+    """A list of column names for a message; the rest of a long list is only counted."""
+    names = [text for text in texts if text.strip()]
+    shown = ", ".join(quote(name, 40) for name in names[:SHOWN_COLUMNS])
+    left = len(names) - SHOWN_COLUMNS
+    return f"{shown} and {left:,} more" if left > 0 else shown or "no named column"
+
+
+def readable_code(text: str | None) -> str | None:
+    """A product code as far as it helps to find a rejected row: shortened, or None if it is no text to show."""
+    code = (text or "").strip()
+    return code[:SHOWN_CODE_CHARACTERS] if code and code.isprintable() else None

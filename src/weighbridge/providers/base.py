@@ -1,0 +1,55 @@
+"""The seam between us and whoever answers: one question goes out, one reply or one error comes back.
+
+The engine knows only this interface; `wiring` picks the implementation. Whatever goes wrong behind it
+arrives as a `ProviderError`, so that the retry table in `limits/` can decide without knowing HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from weighbridge.domain.calls import CallReply, CallRequest, Price, Remaining
+from weighbridge.errors import ProviderError, RateLimited
+
+
+class Provider(Protocol):
+    """Somebody who answers a `CallRequest`. Its methods raise `ProviderError` and nothing else."""
+
+    @property
+    def name(self) -> str:
+        """Who answers: "openai", or the host of another server. Stored with every answer."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model that is asked, as the user named it."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the answers are made up. They are labelled so wherever they appear."""
+        ...
+
+    @property
+    def price(self) -> Price:
+        """What a million tokens cost; `known` is False when nobody publishes it."""
+        ...
+
+    async def call(self, request: CallRequest) -> CallReply:
+        """Ask once. No retries happen in here: each costs quota, and the governor must know of it."""
+        ...
+
+    async def check(self) -> None:
+        """Make sure that key, address and model are right, before anything is spent."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections. The provider cannot be used afterwards."""
+        ...
+
+
+def remaining_of(error: ProviderError) -> Remaining | None:
+    """What the rate-limit headers of a refused call said, or None when the error carries none."""
+    if isinstance(error, RateLimited) and isinstance(error.remaining, Remaining):
+        return error.remaining
+    return None

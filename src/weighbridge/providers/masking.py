@@ -1,0 +1,80 @@
+"""Keeps keys and prompts out of every text that leaves `providers/`: messages, logs, tracebacks.
+
+Servers repeat what they were sent: OpenAI a part of the key, others the whole prompt with their
+validation errors. So a provider's own words are quoted only after they went through here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+LONGEST_QUOTE: Final = 240
+"""Characters of a provider's message that are worth showing; what helps stands at the beginning."""
+
+_SHORTEST_SECRET: Final = 6
+"""Servers without keys are given "none" or "x": masking such words would only garble messages."""
+
+_ECHO: Final = 20
+"""A message that shares this many characters in a row with the request is taken to repeat it."""
+
+_LOOKS_SECRET: Final = re.compile(
+    r"\b(?:sk|sess|rk|pk)-[\w.*-]{3,}"  # OpenAI's keys and those modelled on them
+    r"|\bBearer\s+[^\s'\"]+"
+    r"|[^\s'\"]*\*{3,}[^\s'\"]*"  # a key that the server has masked in part
+    r"|://[^\s/@]+@",  # user:password@ in an address
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Masker:
+    """What must not be repeated: the key, and the texts of the request at hand."""
+
+    key: str
+    texts: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        """Nothing of it, in case it turns up in a traceback that shows variables."""
+        return "<Masker>"
+
+    def quote(self, words: object) -> str:
+        """A short line of the provider's own words, fit for a message; empty when nothing may be shown."""
+        if not isinstance(words, str):
+            return ""
+        line = " ".join(words.split())
+        if len(line) > LONGEST_QUOTE:
+            line = f"{line[: LONGEST_QUOTE - 1]}…"
+        return "" if self._repeats_request(line) else self.mask(line)
+
+    def mask(self, text: str) -> str:
+        """The same text with everything that is a key, or looks like one, replaced by an ellipsis."""
+        if len(self.key) >= _SHORTEST_SECRET:
+            text = text.replace(self.key, "…")
+        return _LOOKS_SECRET.sub("…", text)
+
+    def scrub(self, error: BaseException) -> None:
+        """Mask the texts of an exception and of everything that led to it, in place.
+
+        They stay visible below our own error as its cause; `body`, where the SDK keeps the whole
+        answer, is dropped.
+        """
+        seen: set[int] = set()
+        link: BaseException | None = error
+        while link is not None and id(link) not in seen:
+            seen.add(id(link))
+            if not isinstance(link, UnicodeError):  # its arguments have fixed types; its text is a position
+                link.args = tuple(self.quote(a) if isinstance(a, str) else a for a in link.args)
+            for name in ("message", "reason"):
+                if isinstance(getattr(link, name, None), str) and name in vars(link):
+                    setattr(link, name, self.quote(vars(link)[name]))
+            if "body" in vars(link):
+                vars(link)["body"] = None
+            link = link.__cause__ or link.__context__
+
+    def _repeats_request(self, line: str) -> bool:
+        texts = [text for text in self.texts if len(text) >= _ECHO]
+        windows = (line[at : at + _ECHO] for at in range(len(line) - _ECHO + 1))
+        return any(window in text for window in windows for text in texts)

@@ -1,0 +1,90 @@
+"""Reads the `x-ratelimit-*` and `retry-after` headers of a reply into numbers the governor believes.
+
+Headers are advice: what is missing or unreadable is None, and never an error. All functions are pure;
+an HTTP date is compared with the reply's own `date` header, so that a wrong clock does not matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from weighbridge.domain.calls import Remaining
+
+LONGEST_SPAN_S: Final = 7 * 86_400.0
+"""Longer spans are no spans (some servers send a point in time instead); they count as unreadable."""
+
+_COUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]*)?")
+_SECONDS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]*)?|\.[0-9]+")
+_PART: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]*)?)(ns|us|µs|ms|s|m|h|d)")
+_UNIT_S: Final = {
+    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0,
+}  # fmt: skip
+_TRY_AGAIN: Final = re.compile(r"try again in ([0-9][0-9.a-zµ]*[a-zµ])")
+
+
+def read_remaining(headers: Mapping[str, str]) -> Remaining:
+    """What the headers say of both budgets. `headers` looks names up without regard to case."""
+    return Remaining(
+        requests_limit=_count(headers.get("x-ratelimit-limit-requests")),
+        requests_remaining=_count(headers.get("x-ratelimit-remaining-requests")),
+        requests_reset_s=span_s(headers.get("x-ratelimit-reset-requests")),
+        tokens_limit=_count(headers.get("x-ratelimit-limit-tokens")),
+        tokens_remaining=_count(headers.get("x-ratelimit-remaining-tokens")),
+        tokens_reset_s=span_s(headers.get("x-ratelimit-reset-tokens")),
+    )
+
+
+def read_retry_after_s(headers: Mapping[str, str], message: str = "") -> float | None:
+    """How long the provider asks us to wait: the most exact header, else the words of its message.
+
+    OpenAI writes "Please try again in 1.2s" into the message, and not always a header.
+    """
+    in_ms = headers.get("retry-after-ms")
+    if in_ms is not None and _SECONDS.fullmatch(in_ms.strip()):
+        return _if_a_span(float(in_ms) / 1000)
+    stated = headers.get("retry-after")
+    if stated is not None:
+        delay_s = span_s(stated)
+        return delay_s if delay_s is not None else _until_s(stated, headers.get("date"))
+    found = _TRY_AGAIN.search(message.lower())
+    return span_s(found[1]) if found else None
+
+
+def span_s(text: str | None) -> float | None:
+    """Seconds of "12ms", "1s", "6m0s", "1h2m3.5s", or of a bare number. None when it is none of these."""
+    stripped = (text or "").strip()
+    if _SECONDS.fullmatch(stripped):
+        return _if_a_span(float(stripped))
+    parts = _PART.findall(stripped)
+    if not parts or "".join(number + unit for number, unit in parts) != stripped:
+        return None
+    return _if_a_span(sum(float(number) * _UNIT_S[unit] for number, unit in parts))
+
+
+def _count(text: str | None) -> int | None:
+    stripped = (text or "").strip()
+    return int(float(stripped)) if _COUNT.fullmatch(stripped) else None
+
+
+def _if_a_span(seconds: float) -> float | None:
+    return seconds if seconds <= LONGEST_SPAN_S else None
+
+
+def _until_s(then: str, now: str | None) -> float | None:
+    """Seconds between two HTTP dates; 0 when the first is already past."""
+    moment, reference = _http_date(then), _http_date(now)
+    if moment is None or reference is None:
+        return None
+    return _if_a_span(max(0.0, (moment - reference).total_seconds()))
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

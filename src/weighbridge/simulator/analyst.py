@@ -1,0 +1,346 @@
+"""The simulated model: answers any strict JSON schema about the products in a prompt.
+
+Walks the schema, and at every enum chooses what fits the product's words best. It knows nothing of
+Weighbridge's steps: numbers, texts and lists are understood by the names of their properties alone.
+Used by `completions.py`, once compiled per schema. Pure: no I/O, no clock, same answer every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from weighbridge.simulator.enum_index import EnumIndex
+from weighbridge.simulator.lexicon import PROCESSES
+from weighbridge.simulator.portrait import Portrait, portray
+from weighbridge.simulator.words import words_of
+
+CODE_FIELDS: Final = ("code", "product_code", "productCode", "sku", "id")
+_MATERIAL_LISTS: Final = ("material", "bill", "bom", "component", "line")
+_TEXT_WORDS: Final = 12
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a list about a product: a material with its mass, or a process applied to one."""
+
+    material: str
+    share: float = 1.0
+    mass_kg: float = 0.0
+    component: str = ""
+    process: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Whom a part of the answer is about. No portrait: about the call as a whole."""
+
+    products: Sequence[Mapping[str, Any]]
+    seed: int
+    product: Mapping[str, Any] | None = None
+    portrait: Portrait | None = None
+    line: Line | None = None
+
+
+Writer = Callable[[Scene], Json]
+
+
+class _Recursion(Exception):  # noqa: N818 - a signal between the functions of this module, never an error
+    """A definition refers to itself: leave it out here."""
+
+
+def find_products(text: str) -> list[dict[str, Any]]:
+    """The products of a prompt: the `products` list of the JSON object in it. Empty when there is none."""
+    mark = text.find('"products"')
+    if mark < 0:
+        return []
+    start = text.find("{")
+    while 0 <= start < mark:
+        for candidate in (text[start:], text[start : text.rfind("}") + 1]):
+            try:
+                found = from_json(candidate)
+            except ValueError:
+                continue
+            products = found.get("products") if isinstance(found, dict) else None
+            if isinstance(products, list):
+                return [product for product in products if isinstance(product, dict)]
+        start = text.find("{", start + 1)
+    return []
+
+
+class Analyst:
+    """One strict schema, ready to be answered any number of times."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._definitions: Mapping[str, Any] = {**schema.get("definitions", {}), **schema.get("$defs", {})}
+        self._write = self._compile(schema, "", ())
+
+    def answer(self, products: Sequence[Mapping[str, Any]], seed: int) -> Json:
+        """A reply of the schema's form about these products."""
+        return self._write(Scene(products, seed))
+
+    def _compile(self, node: Mapping[str, Any], name: str, open_refs: tuple[str, ...]) -> Writer:
+        if "$ref" in node:
+            reference = str(node["$ref"])
+            if reference in open_refs or reference == "#":
+                raise _Recursion
+            target = self._definitions[reference.rsplit("/", 1)[-1]]
+            return self._compile(target, name, (*open_refs, reference))
+        if "anyOf" in node:
+            return self._compile_any_of(node["anyOf"], name, open_refs)
+        if "const" in node:
+            return lambda _scene, value=node["const"]: value
+        kinds = node.get("type", [])
+        kinds = kinds if isinstance(kinds, list) else [kinds]
+        nullable = "null" in kinds
+        kind = next((kind for kind in kinds if kind != "null"), None)
+        if "enum" in node:
+            return _enum_writer(name, EnumIndex([value for value in node["enum"] if value is not None] or [None]))
+        if kind == "object":
+            return self._compile_object(node, open_refs)
+        if kind == "array":
+            return self._compile_array(node, name, open_refs)
+        if kind in ("number", "integer"):
+            return _number_writer(name, node, whole=kind == "integer")
+        if kind == "boolean":
+            return _boolean_writer(name, nullable=nullable)
+        if kind == "string":
+            return _text_writer(name)
+        return lambda _scene: None
+
+    def _compile_any_of(self, branches: Sequence[Any], name: str, open_refs: tuple[str, ...]) -> Writer:
+        nullable = any(branch.get("type") == "null" for branch in branches)
+        for branch in branches:
+            if branch.get("type") == "null":
+                continue
+            if nullable and branch.get("type") == "boolean":
+                return _boolean_writer(name, nullable=True)
+            try:
+                return self._compile(branch, name, open_refs)
+            except _Recursion:
+                continue
+        if nullable:
+            return lambda _scene: None
+        raise _Recursion
+
+    def _compile_object(self, node: Mapping[str, Any], open_refs: tuple[str, ...]) -> Writer:
+        writers = [
+            (name, self._compile(child, name, open_refs)) for name, child in node.get("properties", {}).items()
+        ]
+        return lambda scene: {name: write(scene) for name, write in writers}
+
+    def _compile_array(self, node: Mapping[str, Any], name: str, open_refs: tuple[str, ...]) -> Writer:
+        item = self._resolve(node["items"])
+        least, most = int(node.get("minItems", 0)), int(node.get("maxItems", 6))
+        try:
+            write = self._compile(item, name, open_refs)
+        except _Recursion:
+            return lambda _scene: []
+        properties = item.get("properties", {})
+        per_product = any(field in properties for field in CODE_FIELDS)
+        lines = self._lines(item, name)
+
+        def write_array(scene: Scene) -> Json:
+            if scene.portrait is None and per_product:
+                return [
+                    write(replace(scene, product=product, portrait=portray(product, scene.seed)))
+                    for product in scene.products
+                ]
+            if scene.portrait is None or lines is None:
+                return [write(scene)] * max(1, least)
+            found = lines(scene)[:most]
+            while found and len(found) < least:
+                found.append(found[-1])
+            return [write(replace(scene, line=line)) for line in found]
+
+        return write_array
+
+    def _lines(self, item: Mapping[str, Any], name: str) -> Callable[[Scene], list[Line]] | None:
+        """What the rows of a list are about, by the names in it; None when nothing can be said."""
+        enums = {
+            key: EnumIndex(child["enum"])
+            for key, child in ((key, self._resolve(child)) for key, child in item.get("properties", {}).items())
+            if "enum" in child
+        }
+        if "enum" in item:
+            enums = {name: EnumIndex(item["enum"])}
+        processes = next((index for key, index in enums.items() if "process" in key.lower()), None)
+        materials = next((index for key, index in enums.items() if "material" in key.lower()), None)
+        if processes is not None:
+            return lambda scene: _process_lines(scene, processes, materials)
+        largest = materials or max(enums.values(), key=lambda index: len(index.values), default=None)
+        if largest is None:
+            return None
+        return lambda scene: _composition(scene, largest)
+
+    def _resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
+        seen = 0
+        while "$ref" in node and seen < len(self._definitions) + 1:
+            node = self._definitions[str(node["$ref"]).rsplit("/", 1)[-1]]
+            seen += 1
+        return node
+
+
+def _composition(scene: Scene, index: EnumIndex) -> list[Line]:
+    """A bill: the portrait's parts as values of the enum, largest first, masses adding up to the product's."""
+    portrait = scene.portrait
+    assert portrait is not None  # noqa: S101 - callers have checked
+    shares: dict[int, float] = {}
+    components: dict[int, str] = {}
+    for part in portrait.parts:
+        number = index.find(part.hint)
+        if number is not None:
+            shares[number] = shares.get(number, 0.0) + part.share
+            components.setdefault(number, part.component)
+    if not shares:
+        ranked = index.ranking(portrait.bag, 3) or [(1.0, portrait.digest[1] % len(index.values))]
+        shares = {number: score for score, number in ranked}
+    total = sum(shares.values())
+    digits = 6 if portrait.mass_kg >= 0.1 else 9
+    lines = [
+        Line(
+            material=index.values[number],
+            share=round(share / total, 4),
+            mass_kg=round(portrait.mass_kg * share / total, digits),
+            component=components.get(number, "body"),
+        )
+        for number, share in sorted(shares.items(), key=lambda entry: (-entry[1], entry[0]))
+    ]
+    first, rest = lines[0], lines[1:]
+    first = replace(
+        first,
+        share=round(1 - sum(line.share for line in rest), 4),
+        mass_kg=round(portrait.mass_kg - sum(line.mass_kg for line in rest), digits),
+    )
+    return [first, *(line for line in rest if line.mass_kg > 0)]
+
+
+def own_materials(product: Mapping[str, Any]) -> list[str]:
+    """The materials that a prompt says a product has, under whatever name the list goes."""
+    for key, entries in product.items():
+        if not isinstance(entries, list) or not any(word in key.lower() for word in _MATERIAL_LISTS):
+            continue
+        found = []
+        for entry in entries:
+            if isinstance(entry, Mapping):
+                entry = next((entry[name] for name in ("material", "key", "name") if name in entry), None)
+            if isinstance(entry, str):
+                found.append(entry)
+        if found:
+            return list(dict.fromkeys(found))
+    return []
+
+
+def _process_lines(scene: Scene, processes: EnumIndex, materials: EnumIndex | None) -> list[Line]:
+    """Processes that fit the product's own materials. None for a material that comes ready made."""
+    assert scene.product is not None  # noqa: S101 - callers have checked
+    lines: list[Line] = []
+    for material in own_materials(scene.product):
+        if materials is not None and material not in materials.members:
+            continue
+        for number in _processes_of(material, processes):
+            lines.append(Line(material=material, process=processes.values[number]))
+    return lines[:8]
+
+
+def _processes_of(material: str, index: EnumIndex) -> list[int]:
+    words = frozenset(words_of(material))
+    for triggers, hints in PROCESSES:
+        if triggers & words:
+            found = (index.find(hint) for hint in hints)
+            return list(dict.fromkeys(number for number in found if number is not None))
+    return []
+
+
+def _enum_writer(name: str, index: EnumIndex) -> Writer:
+    label, levels = name.lower(), {value.lower(): value for value in index.members}
+    is_level = "high" in levels and "low" in levels
+
+    def write(scene: Scene) -> Json:
+        portrait, line = scene.portrait, scene.line
+        if line is not None:
+            if line.process and "process" in label:
+                return line.process
+            if "material" in label or line.material in index.members:
+                return line.material
+        if portrait is None:
+            return index.values[0]
+        if is_level:
+            wanted = ("low", "medium", "high")[portrait.certainty]
+            return levels.get(wanted, index.values[0])
+        ranked = index.ranking(portrait.bag, 1)
+        return index.values[ranked[0][1] if ranked else portrait.digest[2] % len(index.values)]
+
+    return write
+
+
+def _number_writer(name: str, node: Mapping[str, Any], *, whole: bool) -> Writer:
+    label = name.lower()
+    least, most = float(node.get("minimum", "-inf")), float(node.get("maximum", "inf"))
+
+    def amount(scene: Scene) -> float:
+        line, portrait = scene.line, scene.portrait
+        share = line.share if line else 1.0
+        mass_kg = line.mass_kg if line else (portrait.mass_kg if portrait else 1.0)
+        if any(word in label for word in ("share", "fraction", "proportion", "ratio")):
+            return share
+        if "percent" in label or "pct" in label:
+            return round(100 * share, 2)
+        if label.endswith(("_g", "grams", "_gram")):
+            return round(1000 * mass_kg, 6)
+        if any(word in label for word in ("mass", "weight", "kg", "amount", "quantity")):
+            return mass_kg
+        if "confidence" in label or "probability" in label:
+            return (0.35, 0.65, 0.9)[portrait.certainty] if portrait else 0.5
+        return float(1 + (portrait.digest[3] % 9 if portrait else 0))
+
+    def write(scene: Scene) -> Json:
+        value = min(most, max(least, amount(scene)))
+        return round(value) if whole else value
+
+    return write
+
+
+def _boolean_writer(name: str, *, nullable: bool) -> Writer:
+    label = name.lower()
+    about_mass = "plausible" in label or "realistic" in label
+
+    def write(scene: Scene) -> Json:
+        portrait = scene.portrait
+        if portrait is None:
+            return True
+        if about_mass:
+            return None if nullable and portrait.given_mass_kg is None else portrait.mass_is_plausible
+        if "inferred" in label or "estimated" in label:
+            return portrait.given_mass_kg is None
+        return True
+
+    return write
+
+
+def _text_writer(name: str) -> Writer:
+    label = name.lower()
+
+    def write(scene: Scene) -> Json:
+        portrait, line, product = scene.portrait, scene.line, scene.product
+        if portrait is None or product is None:
+            return "simulated"
+        if name in CODE_FIELDS:
+            return str(product.get(name, portrait.code))
+        if line is not None and "material" in label:
+            return line.material
+        if line is not None and "process" in label:
+            return line.process
+        if line is not None:
+            return line.component
+        if "name" in label:
+            return portrait.name
+        kind = portrait.kind.name if portrait.kind else "an article that its words do not tell"
+        return " ".join(f"Judged by its words: {kind}, mainly {portrait.parts[0].component}.".split()[:_TEXT_WORDS])
+
+    return write

@@ -1,0 +1,170 @@
+"""What the simulated provider is told before it starts: limits, latency, models and faults.
+
+First stop of the simulator: the command line and the tests build a `SimulatorConfig`, `app.py` obeys it.
+Faults come from a specification such as `rate=0.02,drop=0.01,outage=120-180`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+from weighbridge.errors import InputError
+
+
+class Fault(StrEnum):
+    """What can go wrong with one call, in the words of the specification."""
+
+    RATE = "rate"  # a 429 although the books have room
+    ERROR500 = "error500"  # the provider's own failure
+    TIMEOUT = "timeout"  # no answer for `hang_s`
+    DROP = "drop"  # the connection breaks in the middle of the answer
+    HTML = "html"  # a gateway's error page in place of the API
+    SLOW = "slow"  # a good answer, ten times as late
+    TRUNCATE = "truncate"  # the answer ends early with finish_reason "length"
+    FILTER = "filter"  # the answer is cut with finish_reason "content_filter"
+    REFUSE = "refuse"  # the model declines
+    MALFORMED = "malformed"  # the answer is not JSON
+    MISSING = "missing"  # one product is left out
+    FOREIGN = "foreign"  # one product is answered under a code that nobody asked about
+    DOUBLED = "doubled"  # one product is answered twice
+    IMPLAUSIBLE = "implausible"  # the form is right and the content cannot be
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """The share of calls that each fault hits, and the seconds during which nothing works."""
+
+    rates: Mapping[Fault, float] = field(default_factory=dict)
+    outage_s: tuple[float, float] | None = None  # from … to, in seconds after the start
+
+
+NO_FAULTS: Final = FaultPlan()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLimits:
+    """What one model takes in and gives out, in tokens."""
+
+    context_tokens: int
+    output_tokens: int
+
+
+KNOWN_MODELS: Final[Mapping[str, ModelLimits]] = {
+    "gpt-4.1": ModelLimits(1_047_576, 32_768),
+    "gpt-4.1-mini": ModelLimits(1_047_576, 32_768),
+    "gpt-4.1-nano": ModelLimits(1_047_576, 32_768),
+    "gpt-4o": ModelLimits(128_000, 16_384),
+    "gpt-4o-mini": ModelLimits(128_000, 16_384),
+    "gpt-5": ModelLimits(400_000, 128_000),
+    "gpt-5-mini": ModelLimits(400_000, 128_000),
+    "gpt-5-nano": ModelLimits(400_000, 128_000),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorConfig:
+    """One simulated account with a provider.
+
+    A limit of None means no limit. `burst_s` is how many seconds' worth of the quota may come at once: the
+    bucket holds that much and refills all the time. A median latency of 0 answers at once.
+    """
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    burst_s: float = 60.0
+    latency_s: float = 0.0
+    latency_sigma: float = 0.5
+    hang_s: float = 600.0
+    batch_delay_s: float = 60.0
+    faults: FaultPlan = NO_FAULTS
+    seed: int = 0
+    api_key: str | None = None
+    models: Mapping[str, ModelLimits] = field(default_factory=lambda: KNOWN_MODELS)
+    accepts_images: bool = True
+    poison_marker: str = "POISON"
+
+    def __post_init__(self) -> None:
+        for name in ("requests_per_minute", "tokens_per_minute"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise InputError(f"{name} must be at least 1, or left out for no limit; got {limit}.")
+        if not self.burst_s > 0:
+            raise InputError(f"burst_s must be more than 0 seconds; got {self.burst_s}.")
+        for name in ("latency_s", "latency_sigma", "hang_s", "batch_delay_s"):
+            span = getattr(self, name)
+            if not (span >= 0 and math.isfinite(span)):
+                raise InputError(f"{name} must be 0 or more; got {span}.")
+
+
+def parse_faults(specification: str) -> FaultPlan:
+    """Read `name=share,…,outage=from-to`. An empty specification means no faults.
+
+    Raises InputError that names the part it could not read and what is allowed.
+    """
+    rates: dict[Fault, float] = {}
+    outage_s: tuple[float, float] | None = None
+    for part in filter(None, (piece.strip() for piece in specification.split(","))):
+        name, separator, value = (piece.strip() for piece in part.partition("="))
+        if not separator:
+            raise InputError(f"Fault '{part}' has no value; write it as name=share, such as rate=0.02.")
+        if name == "outage":
+            if outage_s is not None:
+                raise InputError("Fault 'outage' is given twice.")
+            outage_s = _parse_outage(value)
+            continue
+        fault = _parse_name(name)
+        if fault in rates:
+            raise InputError(f"Fault '{name}' is given twice.")
+        rates[fault] = _parse_share(name, value)
+    if math.fsum(rates.values()) > 1 + 1e-9:
+        raise InputError(
+            f"The shares of the faults add up to {math.fsum(rates.values()):g}; they may add up to 1 at most, "
+            "because a call suffers one fault."
+        )
+    return FaultPlan(rates, outage_s)
+
+
+def describe_faults(plan: FaultPlan) -> str:
+    """The specification that `parse_faults` would read back as this plan."""
+    parts = [f"{fault.value}={share:g}" for fault, share in plan.rates.items()]
+    if plan.outage_s is not None:
+        parts.append(f"outage={plan.outage_s[0]:g}-{plan.outage_s[1]:g}")
+    return ",".join(parts)
+
+
+def with_outage(plan: FaultPlan, from_s: float, to_s: float) -> FaultPlan:
+    """The same plan with its outage moved: seconds after the simulator's start."""
+    return replace(plan, outage_s=(from_s, to_s))
+
+
+def _parse_name(name: str) -> Fault:
+    try:
+        return Fault(name)
+    except ValueError:
+        known = ", ".join([fault.value for fault in Fault] + ["outage"])
+        raise InputError(f"There is no fault '{name}'. The faults are: {known}.") from None
+
+
+def _parse_share(name: str, text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise InputError(f"Fault '{name}' needs a share of calls between 0 and 1; got '{text}'.")
+    return share
+
+
+def _parse_outage(text: str) -> tuple[float, float]:
+    start, _, end = text.partition("-")
+    try:
+        from_s, to_s = float(start), float(end)
+    except ValueError:
+        from_s = to_s = math.nan
+    if not (0 <= from_s < to_s and math.isfinite(to_s)):
+        raise InputError(f"An outage is written from-to in seconds, such as 120-180; got '{text}'.")
+    return from_s, to_s

@@ -1,0 +1,78 @@
+"""Finds the value of an enum that fits best: to a text's weighted words, or to a hint of the lexicon.
+
+Built once per enum of a schema and used for every product. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from weighbridge.simulator.words import words_of
+
+_SEPARATOR: Final = re.compile(r"\s*(?:>|/|::|→|\|)\s*")
+_HEAD_WEIGHT: Final = 1.0
+_TAIL_WEIGHT: Final = 0.6
+_SURPLUS_PENALTY: Final = 0.1
+
+
+class EnumIndex:
+    """The words of an enum's values, with rare words counting more than common ones."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.values = list(values)
+        self.members = frozenset(value for value in values if isinstance(value, str))
+        self._words = [frozenset(words_of(str(value))) for value in values]
+        self._hints: dict[str, int | None] = {}
+        counts: dict[str, int] = {}
+        for words in self._words:
+            for word in words:
+                counts[word] = counts.get(word, 0) + 1
+        self._postings: dict[str, list[tuple[int, float]]] = {}
+        for number, value in enumerate(self.values):
+            weights = self._weights(str(value), counts)
+            norm = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
+            for word, weight in weights.items():
+                self._postings.setdefault(word, []).append((number, weight / norm))
+
+    def _weights(self, value: str, counts: Mapping[str, int]) -> dict[str, float]:
+        """Each word by its rarity; the last part of `Category > Subcategory` says more than the first."""
+        *general, specific = _SEPARATOR.split(value)
+        weights = {word: 0.5 for part in general for word in words_of(part)}
+        weights.update(dict.fromkeys(words_of(specific), 1.0))
+        return {
+            word: factor * math.log(1 + len(self.values) / counts[word]) for word, factor in weights.items()
+        }
+
+    def ranking(self, bag: Mapping[str, float], count: int) -> list[tuple[float, int]]:
+        """The best values for weighted words as (score, index), best first; without those that score 0."""
+        scores: dict[int, float] = {}
+        for word, weight in bag.items():
+            for number, share in self._postings.get(word, ()):
+                scores[number] = scores.get(number, 0.0) + weight * share
+        best = sorted(((score, -number) for number, score in scores.items()), reverse=True)[:count]
+        return [(score, -number) for score, number in best]
+
+    def find(self, hint: str) -> int | None:
+        """The value that a hint means: of its `/` alternatives, the first whose first word is found."""
+        if hint not in self._hints:
+            self._hints[hint] = self._find(hint)
+        return self._hints[hint]
+
+    def _find(self, hint: str) -> int | None:
+        for alternative in hint.split("/"):
+            head, *tail = words_of(alternative)
+            best: tuple[float, int] | None = None
+            for number, words in enumerate(self._words):
+                if head not in words:
+                    continue
+                matched = sum(1 for word in tail if word in words)
+                surplus = len(words) - 1 - matched
+                score = _HEAD_WEIGHT + _TAIL_WEIGHT * matched - _SURPLUS_PENALTY * surplus
+                if best is None or score > best[0]:
+                    best = (score, number)
+            if best is not None:
+                return best[1]
+        return None

@@ -1,0 +1,198 @@
+"""What the simulated analyst makes of one product: its kind, its mass, what it consists of.
+
+Read once per product from the words of its name and description, then used for every question about it.
+Pure, and the same for the same product and seed, whatever shares its call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from statistics import NormalDist
+from typing import Any, Final
+
+from weighbridge.simulator.lexicon import DEFAULT_PARTS, KINDS, MATERIALS, Kind, Part
+from weighbridge.simulator.words import words_of
+
+_HEAD_ENDS: Final = re.compile(r"\s(?:for|with|from|by|in|of|w/)\s|[,(:;–|]|\s-\s", re.IGNORECASE)
+_PERCENTAGE: Final = re.compile(r"(\d{1,3})\s?%\s+(?:recycled |organic )?([a-zA-Z]+(?:[ -][a-zA-Z]+)?)")
+_MASS_FIELDS: Final = ("weight_kg", "mass_kg", "weight", "mass")
+_DESCRIPTION_CHARACTERS: Final = 1_500
+_NORMAL: Final = NormalDist()
+
+# Verbs, adjectives and colours as often as things: believed in a name, not in running text.
+_DOUBTFUL: Final = frozenset(
+    "can iron press loader gear spring tie ring game network display memory weight seat structure equipment machine "
+    "handle box packaging water case short light control cover tool drink set sheet board box film bag label folder "
+    "fan lock switch hub seal foam panel tank drum chip paper book bench".split()
+)
+# Materials that are also flavours, colours or scents: believed only of these kinds, or where the kind is unknown.
+_GUARDED: Final = {"food": "food", "ethanol": "chemical", "salt": "chemical", "soda": "chemical",
+                   "gold": "jewellery", "silver": "jewellery"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """One product as the analyst sees it. `parts` have shares that add up to 1."""
+
+    code: str
+    name: str
+    given_mass_kg: float | None
+    mass_kg: float
+    kind: Kind | None
+    parts: tuple[Part, ...]
+    bag: Mapping[str, float]
+    certainty: int  # 0 nothing recognised, 1 kind or material, 2 both
+    digest: bytes
+
+    @property
+    def mass_is_plausible(self) -> bool:
+        """Whether the given mass can be that of one unit, by the typical mass of its kind."""
+        if self.given_mass_kg is None or self.kind is None:
+            return True
+        return 1 / 30 <= self.given_mass_kg / self.kind.mass_kg <= 30
+
+
+def portray(product: Mapping[str, Any], seed: int) -> Portrait:
+    """Read a product as it stands in the prompt. Missing fields are taken as empty."""
+    mass = next((product[field] for field in _MASS_FIELDS if isinstance(product.get(field), int | float)), None)
+    return _portray(
+        str(product.get("code", "")),
+        str(product.get("name") or ""),
+        str(product.get("description") or ""),
+        float(mass) if mass else None,
+        seed,
+    )
+
+
+@lru_cache(maxsize=8_192)
+def _portray(code: str, name: str, description: str, mass_kg: float | None, seed: int) -> Portrait:
+    description = description[:_DESCRIPTION_CHARACTERS]
+    digest = hashlib.blake2b(
+        "\0".join((str(seed), code, name, description, str(mass_kg))).encode("utf-8", "replace"), digest_size=16
+    ).digest()
+    head = words_of(_HEAD_ENDS.split(name.strip(), maxsplit=1)[0])
+    name_words, text_words = words_of(name), words_of(description)
+    kind = _kind(head, name_words, text_words)
+    named = [hint for hint in _materials(name_words + text_words) if _is_credible(hint, kind)]
+    if "recycled" in name_words or "recycled" in text_words:
+        named = ["/".join(f"{option} recycled" for option in hint.split("/")) for hint in named]
+    return Portrait(
+        code=code,
+        name=name,
+        given_mass_kg=mass_kg,
+        mass_kg=mass_kg or _guess_mass_kg(kind, digest),
+        kind=kind,
+        parts=_parts(kind, named, _percentages(f"{name}. {description}"), digest),
+        bag=_bag(head, name_words, text_words, kind),
+        certainty=(kind is not None) + bool(named),
+        digest=digest,
+    )
+
+
+def _phrases_ending_at(words: Sequence[str], end: int) -> Iterator[tuple[str, ...]]:
+    for length in (3, 2, 1):
+        if end >= length:
+            yield tuple(words[end - length : end])
+
+
+def _kind(head: Sequence[str], name: Sequence[str], text: Sequence[str]) -> Kind | None:
+    """The head noun of a name stands last: a laptop bag is a bag. Failing that, what the text mentions first."""
+    for words in (head, name):
+        for end in range(len(words), 0, -1):
+            for phrase in _phrases_ending_at(words, end):
+                if phrase in KINDS:
+                    return KINDS[phrase]
+    for end in range(1, len(text) + 1):
+        for phrase in _phrases_ending_at(text, end):
+            if phrase in KINDS and phrase[-1] not in _DOUBTFUL:
+                return KINDS[phrase]
+    return None
+
+
+def _materials(words: Sequence[str]) -> list[str]:
+    """Hints for up to three materials that the words name, in their order; longer names win over shorter."""
+    hints: list[str] = []
+    end = 1
+    while end <= len(words) and len(hints) < 3:
+        for length in (2, 1):
+            phrase = tuple(words[end - 1 : end - 1 + length])
+            hint = MATERIALS.get(phrase)
+            if hint is not None:
+                if hint not in hints:
+                    hints.append(hint)
+                end += len(phrase) - 1
+                break
+        end += 1
+    return hints
+
+
+def _is_credible(hint: str, kind: Kind | None) -> bool:
+    guard = _GUARDED.get(hint.split()[0].split("/")[0])
+    if guard is None or kind is None:
+        return True
+    return guard in kind.category_words or any(part.hint.startswith(guard) for part in kind.parts)
+
+
+def _percentages(text: str) -> list[tuple[str, float]]:
+    """`60% cotton, 40% polyester` as hints with shares; empty unless they explain at least half."""
+    found: dict[str, float] = {}
+    for number, phrase in _PERCENTAGE.findall(text):
+        hints = _materials(words_of(phrase))
+        if hints and hints[0] not in found:
+            found[hints[0]] = int(number) / 100
+    total = math.fsum(found.values())
+    return [(hint, share / total) for hint, share in found.items()] if total >= 0.5 else []
+
+
+def _parts(
+    kind: Kind | None, named: Sequence[str], percentages: Sequence[tuple[str, float]], digest: bytes
+) -> tuple[Part, ...]:
+    if kind is None and not named:
+        return DEFAULT_PARTS[digest[0] % len(DEFAULT_PARTS)]
+    if kind is None:
+        parts = [Part(hint, share, "body") for hint, share in percentages] or [
+            Part(hint, share, component)
+            for hint, share, component in zip(named, (0.75, 0.18, 0.07), ("body", "fittings", "finish"), strict=False)
+        ]
+    else:
+        parts = []
+        for part in kind.parts:
+            if part.replaceable and percentages:
+                parts += [replace(part, hint=hint, share=part.share * share) for hint, share in percentages]
+            elif part.replaceable and named:
+                parts.append(replace(part, hint=named[0]))
+            else:
+                parts.append(part)
+        if not percentages:
+            known = {part.hint.split()[0].split("/")[0] for part in parts}
+            parts += [
+                Part(hint, 0.12, "trim") for hint in named[1:] if hint.split()[0].split("/")[0] not in known
+            ]
+    total = math.fsum(part.share for part in parts)
+    return tuple(replace(part, share=part.share / total) for part in parts)
+
+
+def _guess_mass_kg(kind: Kind | None, digest: bytes) -> float:
+    """A mass for a product without one: typical of its kind, spread by the digest, three significant digits."""
+    spread = _NORMAL.inv_cdf((int.from_bytes(digest[:4], "big") + 0.5) / 2**32)
+    typical_kg, sigma = (kind.mass_kg, 0.25) if kind else (0.6, 0.9)
+    return float(f"{typical_kg * math.exp(sigma * spread):.3g}")
+
+
+def _bag(
+    head: Sequence[str], name: Sequence[str], text: Sequence[str], kind: Kind | None
+) -> dict[str, float]:
+    """The words with their weights, for a choice by overlap. Materials say little about what a thing is."""
+    bag: dict[str, float] = {}
+    for words, weight in ((text[:80], 1.0), (name, 2.0), (head, 3.0), (head[-1:], 4.0)):
+        for word in words:
+            bag[word] = max(bag.get(word, 0.0), weight * (0.4 if (word,) in MATERIALS else 1.0))
+    if kind is not None:
+        for word in kind.category_words:
+            bag[word] = max(bag.get(word, 0.0), 5.0)
+    return bag

@@ -1,0 +1,56 @@
+"""What every test needs: a clean environment, a fixed seed, and, where asked for, a real database.
+
+Sockets are closed but for this machine's own (see pyproject.toml).
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.database import PostgresForTests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOREIGN_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PGQUEUER_PREFIX")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test sees the developer's own settings or `.env`."""
+    import os
+
+    for name in [*FOREIGN_VARIABLES, *(n for n in os.environ if n.startswith("WEIGHBRIDGE_"))]:  # noqa: TID251
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed() -> None:
+    """The same dice in every run."""
+    random.seed(20_261_123)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Async tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresForTests]:
+    """One embedded server for the whole session, with a migrated template database."""
+    server = PostgresForTests(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def database_url(postgres: PostgresForTests) -> Iterator[str]:
+    """A fresh, migrated database, gone after the test."""
+    url = postgres.create_database()
+    yield url
+    postgres.drop_database(url)
