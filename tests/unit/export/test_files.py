@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from tests.unit.export.result_rows import completed
 from weighbridge.errors import InputError, StoreError, WeighbridgeError
@@ -31,6 +32,20 @@ def test_every_refusal_of_the_disk_names_the_path_and_a_remedy(
     assert type(told) is kind
     assert str(Path("out/results.csv")) in str(told)
     assert remedy in str(told)
+
+
+class DiskWithoutRoom(CsvWriter):
+    """A writer on a disk that has room for a folder and not for a file in it."""
+
+    @override
+    def _start(self, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_writer_that_cannot_even_start_explains_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="the disk is full"):
+        DiskWithoutRoom(tmp_path / "results.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_exports_to_one_name_do_not_mix_and_the_later_wins(tmp_path: Path) -> None:
