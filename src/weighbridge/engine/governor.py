@@ -124,14 +124,14 @@ class Governor:
         """The call has ended without a reply. Its reservation stays: the provider may have counted it."""
         self._release(admission)
 
-    def observe(self, remaining: Remaining) -> None:
+    def observe(self, admission: Admission, remaining: Remaining) -> None:
         """Believe the provider's headers."""
-        self._correct(lambda limiter, now_s: limiter.observe(remaining, now_s))
+        self._correct(lambda limiter, now_s: limiter.observe(remaining, now_s, admission.granted))
 
-    def refused(self, retry_after_s: float | None) -> None:
+    def refused(self, admission: Admission, retry_after_s: float | None) -> None:
         """The provider answered 429. That is a small correction, never a long stop."""
         self._outage.succeeded(self._clock.monotonic_s())
-        self._correct(lambda limiter, now_s: limiter.refused(retry_after_s, now_s))
+        self._correct(lambda limiter, now_s: limiter.refused(retry_after_s, now_s, admission.granted))
 
     async def unreachable(self, reason: str) -> None:
         """No usable reply at all. After several in a row the queue pauses itself and says why."""
@@ -239,7 +239,7 @@ class Governor:
         state = self._overrides.apply(await queue_state.load(connection))
         limits = Limits(state.requests_per_minute, state.tokens_per_minute)
         if stored is None:
-            return now_s, Limiter(limits), state
+            return now_s, Limiter(limits, now_s), state
         limiter = Limiter.load(stored, limits)
         limiter.reconfigure(limits, now_s)
         return now_s, limiter, state

@@ -45,6 +45,7 @@ from weighbridge.limits.retries import (
 )
 from weighbridge.planning.cost import call_cost_usd
 from weighbridge.planning.tokens import request_tokens
+from weighbridge.providers.base import remaining_of
 from weighbridge.steps import decode_answer, encode_answer
 from weighbridge.store import jobs, products, queue_state
 from weighbridge.store.answers import StoredAnswer, load_answers
@@ -268,7 +269,7 @@ class Worker:
             + attempt.allowance,
         )
         self._governor.finished(attempt.admission, actual=charged, latency_s=latency_s)
-        self._governor.observe(reply.remaining)
+        self._governor.observe(attempt.admission, reply.remaining)
         await self._governor.publish_outage()
         accepted = step.accept(reply, [m.subject() for m in group])
         self._lengths.observe(step, len(group), reply)
@@ -367,7 +368,9 @@ class Worker:
             case Wait(delay_s) | Retry(delay_s):
                 await record(self._database, Outcome(job_id, call=call))
                 if isinstance(error, RateLimited):
-                    self._governor.refused(error.retry_after_s)
+                    self._governor.refused(attempt.admission, error.retry_after_s)
+                    if remaining := remaining_of(error):
+                        self._governor.observe(attempt.admission, remaining)
                 elif isinstance(error, ProviderUnreachable | ProviderTimeout | ProviderOverloaded):
                     await self._governor.unreachable(str(error))
                 await self._governor.sleep(delay_s)
