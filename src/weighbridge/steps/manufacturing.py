@@ -6,8 +6,9 @@ shaping, and nothing may be added. What it adds all the same is judged so:
 - a material that is not in the bill: refused. The answer is about something else.
 - a process on a formed material: dropped, and the rest kept. It is the known trap, the prompt warns of it, and
   leaving the use out is the right answer.
-- a process that is not for the material's family: dropped while other uses stand; refused when none does,
-  because then nothing of the answer is left.
+- a process that is not for the material's family: dropped too, because no factor stands behind the pair. If
+  nothing is left then, the answer is an empty list of low confidence. Refusing it would help nobody: for some
+  pairs (lay-up of glass fibre) there is no better answer in the list, and the product would fail.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ You list manufacturing processes for carbon footprints: what is done to the mate
 
 Rules
 - A use is a "process" and the "material" it is applied to, copied from the product's own "materials". Each pair once, at most {MAX_USES} uses.
-- Start from the state that the material's key names, and end with the finished part. A fibre has to be spun, then woven or knitted, then dyed; a dyed fabric is none of these again. A resin has to be moulded or extruded; a sheet is only cut, bent or drawn.
+- Start from the state that the material's key names, and end with the finished part. A fibre is spun, then woven or knitted, then dyed; a resin is moulded or extruded; a sheet is bent or drawn. What the key names is done and not done again: a dyed knit is neither knitted nor dyed, plywood is not pressed, cold-rolled steel not rolled, tanned leather not tanned.
 - A material with "formed": true already includes its shaping. Never add a process to it.
 - A process is only for materials of the families before it in the table below. If the table has nothing that fits a material, give it nothing: an empty list can be the right answer.
 - One shaping process for a material is usual. Give a second one only when it is done to the same part one after the other; never list alternatives. Add a surface treatment (dyeing, anodising, galvanising, tempering) only if the data says so or it is always done.
@@ -136,14 +137,11 @@ class ManufacturingStep:
         stated = dict.fromkeys(self._use(part, bill) for part in parts(entry, "uses"))
         allowed = [use for use in stated if not self._is_formed(use)]
         kept = tuple(use for use in allowed if self._fits(use))
-        if allowed and not kept:
-            raise ImplausibleAnswer(
-                f"none of its processes is one for the material it was given to (such as {allowed[0].process} "
-                f"for {allowed[0].material})."
-            )
         if len(kept) > MAX_USES:
             raise ImplausibleAnswer(f"{len(kept)} processes were given; at most {MAX_USES} can be.")
-        return ManufacturingProcesses(kept, confidence(entry))
+        sureness = confidence(entry)
+        nothing_left = bool(allowed) and not kept
+        return ManufacturingProcesses(kept, Confidence.LOW if nothing_left else sureness)
 
     def _use(self, part: Entry, bill: set[str]) -> ProcessUse:
         process = choice(part, "process", self._processes)

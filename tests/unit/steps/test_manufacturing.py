@@ -60,10 +60,17 @@ def test_a_process_of_another_family_is_dropped_while_others_stand() -> None:
     assert accepted_uses(("dyeing", "pp_resin"), moulding) == [moulding]
 
 
-def test_an_answer_of_which_nothing_fits_is_implausible_and_names_an_example() -> None:
-    error = refusal(uses_entry("A", ("dyeing", "water"), ("wood_planing", "steel_sheet")))
-    assert isinstance(error, ImplausibleAnswer)
-    assert "dyeing for water" in str(error)
+def test_an_answer_of_which_nothing_fits_becomes_an_empty_one_of_low_confidence() -> None:
+    entry = uses_entry("A", ("dyeing", "water"), ("wood_planing", "steel_sheet"))
+    accepted = STEP.accept(products_reply([{**entry, "confidence": "high"}]), [CHAIR])
+    assert accepted.answers == {"A": ManufacturingProcesses((), Confidence.LOW)}
+
+
+def test_an_empty_list_and_dropped_shaping_leave_the_confidence_as_it_is() -> None:
+    for uses in ((), (("injection_moulding", "pp_formed"),)):
+        entry = {**uses_entry("A", *uses), "confidence": "high"}
+        accepted = STEP.accept(products_reply([entry]), [CHAIR])
+        assert accepted.answers == {"A": ManufacturingProcesses((), Confidence.HIGH)}
 
 
 @pytest.mark.parametrize("material", ["cotton_fibre", "unobtainium", None, 7, ["pp_resin"]])
