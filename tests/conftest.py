@@ -9,11 +9,18 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.database import PostgresForTests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# A busy machine must not fail a test that asserts something else than speed.
+settings.register_profile(
+    "weighbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+settings.load_profile("weighbridge")
 
 FOREIGN_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PGQUEUER_PREFIX")
 
