@@ -51,10 +51,12 @@ class Comparison:
 
     @property
     def ratio(self) -> float:
+        """Computed over reported: 1 is right, 0.5 is half."""
         return self.footprint.emissions_kg_co2e / self.reported_kg_co2e
 
     @property
     def inside_interval(self) -> bool:
+        """Whether the 95 % range holds what was reported."""
         return self.footprint.low_kg_co2e <= self.reported_kg_co2e <= self.footprint.high_kg_co2e
 
 

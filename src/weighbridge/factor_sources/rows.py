@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import IO, TYPE_CHECKING, Final
 
 from weighbridge.carbon.factors import (
     Citation,
@@ -122,7 +122,7 @@ class Row:
         return int(self.one_of("technological_quality", ("1", "2", "3"), default="2"))
 
 
-def read_rows(stream: TextIO, file: str, required: Collection[str]) -> Iterator[Row]:
+def read_rows(stream: IO[str], file: str, required: Collection[str]) -> Iterator[Row]:
     """The rows of a CSV file with a header, separated by commas or semicolons.
 
     Cells are stripped of surrounding blanks, and rows without any value are passed over. Raises

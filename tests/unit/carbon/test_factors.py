@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from tests.support.carbon_builders import HEAT, grid, material, process, table
+from weighbridge.carbon.factors import FactorTable, RangedValue
+from weighbridge.carbon.taxonomy import Subcategory, Taxonomy
+from weighbridge.errors import CalculationError, FactorTableInvalid
+
+GRIDS = [grid("GLO", 0.5, "World")]
+RESIN = material("resin")
+MOULD = process("mould")
+
+
+def test_the_version_follows_the_content_and_not_the_order() -> None:
+    one, other = material("resin", 2.0), material("board", 3.0, family="wood")
+    assert table([one, other]).version == table([other, one]).version
+    assert table([one, other]).version != table([one]).version
+    assert table([one]).version != table([material("resin", 2.0001)]).version
+
+
+def test_a_country_without_a_grid_gets_the_world_average() -> None:
+    factors = table([RESIN])
+    assert factors.electricity_for("FR").country == "FR"
+    assert not factors.electricity_for("FR").is_world
+    assert factors.electricity_for("XX").is_world
+    assert factors.electricity_for(None).is_world
+    assert factors.world_region("FR") == "Europe"
+    assert factors.world_region("XX") is None
+
+
+def test_unknown_keys_are_named() -> None:
+    factors = table([RESIN], [MOULD])
+    assert factors.material("resin") is RESIN
+    assert factors.process("mould") is MOULD
+    with pytest.raises(CalculationError, match="no material 'resni'"):
+        factors.material("resni")
+    with pytest.raises(CalculationError, match="no process 'muold'"):
+        factors.process("muold")
+
+
+def test_the_vocabulary_offers_what_the_table_and_the_taxonomy_hold() -> None:
+    taxonomy = Taxonomy.of([("Tools", Subcategory("Saws", "42921", "Hand tools"))])
+    formed = material("formed", includes_forming=True)
+    vocabulary = table([RESIN, formed], [MOULD]).vocabulary(taxonomy)
+    assert vocabulary.categories == {"Tools": ("Saws",)}
+    assert vocabulary.materials["formed"].includes_forming
+    assert not vocabulary.materials["resin"].includes_forming
+    assert vocabulary.materials["resin"].family == "plastic"
+    assert vocabulary.processes["mould"].families == {"plastic"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        (material("resin", 2.0, 2.1, 3.0), "2.0 is not between low 2.1 and high 3.0"),
+        (material("resin", 2.0, 1.0, 1.9), "2.0 is not between low 1.0 and high 1.9"),
+        (material("resin", math.nan), "must be finite"),
+        (material("resin", math.inf), "must be finite"),
+        (material("resin", included_processes=frozenset({"wish"})), r"no processes \['wish'\]"),
+    ],
+)
+def test_a_material_that_cannot_be_is_refused(broken: object, complaint: str) -> None:
+    with pytest.raises(FactorTableInvalid, match=complaint):
+        table([broken])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        (process("mould", yield_fraction=1.01), "the yield is 1.01"),
+        (process("mould", yield_fraction=0.0), "the yield is 0.0"),
+        (process("mould", -1.0), "must be 0 or more"),
+        (process("mould", math.nan), "must be 0 or more"),
+        (process("mould", 0.0), "not all 0"),
+        (process("mould", families=frozenset({"cheese"})), r"families \['cheese'\]"),
+        (process("mould", families=frozenset()), "families listed"),
+        (dataclasses.replace(MOULD, range_low=1.1), "1.0 is not between"),
+        (dataclasses.replace(MOULD, range_low=0.0), "range_low must be above 0"),
+    ],
+)
+def test_a_process_that_cannot_be_is_refused(broken: object, complaint: str) -> None:
+    with pytest.raises(FactorTableInvalid, match=complaint):
+        table([RESIN], [broken])  # type: ignore[list-item]
+
+
+def test_the_same_key_twice_is_refused() -> None:
+    with pytest.raises(FactorTableInvalid, match="material factor 'resin' is listed twice"):
+        table([RESIN, RESIN])
+
+
+def test_a_table_without_a_world_average_is_refused() -> None:
+    with pytest.raises(FactorTableInvalid, match="no world average electricity"):
+        FactorTable.of("test", [RESIN], [], [grid("DE", 0.4)], HEAT)
+
+
+def test_a_grid_of_zero_is_possible_and_a_negative_one_is_not() -> None:
+    hydropower = dataclasses.replace(grid("CF", 1.0), kg_co2e_per_kwh=RangedValue(0.0, 0.0, 0.0))
+    factors = FactorTable.of("test", [RESIN], [], [*GRIDS, hydropower], HEAT)
+    assert factors.electricity_for("CF").kg_co2e_per_kwh.value == 0
+    maybe_negative = dataclasses.replace(hydropower, kg_co2e_per_kwh=RangedValue(0.1, -0.1, 0.2))
+    with pytest.raises(FactorTableInvalid, match="electricity of 'CF': low must be above 0"):
+        FactorTable.of("test", [RESIN], [], [*GRIDS, maybe_negative], HEAT)
+
+
+def test_a_taxonomy_finds_codes_and_refuses_doubles() -> None:
+    saws = Subcategory("Saws", "42921", "Hand tools")
+    taxonomy = Taxonomy.of([("Tools", saws)])
+    assert taxonomy.subcategory("Tools", "Saws").cpc_code == "42921"
+    with pytest.raises(CalculationError, match="no subcategory 'Saws' in a category 'Toys'"):
+        taxonomy.subcategory("Toys", "Saws")
+    with pytest.raises(CalculationError, match="no subcategory 'Dolls' in a category 'Tools'"):
+        taxonomy.subcategory("Tools", "Dolls")
+    with pytest.raises(FactorTableInvalid, match="'Tools' / 'Saws' is listed twice"):
+        Taxonomy.of([("Tools", saws), ("Tools", saws)])
