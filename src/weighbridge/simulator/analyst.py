@@ -21,6 +21,7 @@ from weighbridge.simulator.words import words_of
 CODE_FIELDS: Final = ("code", "product_code", "productCode", "sku", "id")
 _MATERIAL_LISTS: Final = ("material", "bill", "bom", "component", "line")
 _TEXT_WORDS: Final = 12
+_MOST_LINES: Final = 8
 
 Json = Any
 
@@ -50,7 +51,7 @@ class Scene:
 Writer = Callable[[Scene], Json]
 
 
-class _Recursion(Exception):  # noqa: N818 - a signal between the functions of this module, never an error
+class _Recursion(Exception):
     """A definition refers to itself: leave it out here."""
 
 
@@ -77,7 +78,10 @@ class Analyst:
     """One strict schema, ready to be answered any number of times."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._definitions: Mapping[str, Any] = {**schema.get("definitions", {}), **schema.get("$defs", {})}
+        self._definitions: Mapping[str, Any] = {
+            **schema.get("definitions", {}),
+            **schema.get("$defs", {}),
+        }
         self._write = self._compile(schema, "", ())
 
     def answer(self, products: Sequence[Mapping[str, Any]], seed: int) -> Json:
@@ -94,13 +98,16 @@ class Analyst:
         if "anyOf" in node:
             return self._compile_any_of(node["anyOf"], name, open_refs)
         if "const" in node:
-            return lambda _scene, value=node["const"]: value
+            constant = node["const"]
+            return lambda _scene: constant
         kinds = node.get("type", [])
         kinds = kinds if isinstance(kinds, list) else [kinds]
         nullable = "null" in kinds
         kind = next((kind for kind in kinds if kind != "null"), None)
         if "enum" in node:
-            return _enum_writer(name, EnumIndex([value for value in node["enum"] if value is not None] or [None]))
+            return _enum_writer(
+                name, EnumIndex([value for value in node["enum"] if value is not None] or [None])
+            )
         if kind == "object":
             return self._compile_object(node, open_refs)
         if kind == "array":
@@ -113,7 +120,9 @@ class Analyst:
             return _text_writer(name)
         return lambda _scene: None
 
-    def _compile_any_of(self, branches: Sequence[Any], name: str, open_refs: tuple[str, ...]) -> Writer:
+    def _compile_any_of(
+        self, branches: Sequence[Any], name: str, open_refs: tuple[str, ...]
+    ) -> Writer:
         nullable = any(branch.get("type") == "null" for branch in branches)
         for branch in branches:
             if branch.get("type") == "null":
@@ -130,13 +139,16 @@ class Analyst:
 
     def _compile_object(self, node: Mapping[str, Any], open_refs: tuple[str, ...]) -> Writer:
         writers = [
-            (name, self._compile(child, name, open_refs)) for name, child in node.get("properties", {}).items()
+            (name, self._compile(child, name, open_refs))
+            for name, child in node.get("properties", {}).items()
         ]
         return lambda scene: {name: write(scene) for name, write in writers}
 
-    def _compile_array(self, node: Mapping[str, Any], name: str, open_refs: tuple[str, ...]) -> Writer:
+    def _compile_array(
+        self, node: Mapping[str, Any], name: str, open_refs: tuple[str, ...]
+    ) -> Writer:
         item = self._resolve(node["items"])
-        least, most = int(node.get("minItems", 0)), int(node.get("maxItems", 6))
+        least, most = int(node.get("minItems", 0)), int(node.get("maxItems", _MOST_LINES))
         try:
             write = self._compile(item, name, open_refs)
         except _Recursion:
@@ -153,18 +165,22 @@ class Analyst:
                 ]
             if scene.portrait is None or lines is None:
                 return [write(scene)] * max(1, least)
-            found = lines(scene)[:most]
+            found = lines(scene, most)
             while found and len(found) < least:
                 found.append(found[-1])
             return [write(replace(scene, line=line)) for line in found]
 
         return write_array
 
-    def _lines(self, item: Mapping[str, Any], name: str) -> Callable[[Scene], list[Line]] | None:
+    def _lines(
+        self, item: Mapping[str, Any], name: str
+    ) -> Callable[[Scene, int], list[Line]] | None:
         """What the rows of a list are about, by the names in it; None when nothing can be said."""
         enums = {
             key: EnumIndex(child["enum"])
-            for key, child in ((key, self._resolve(child)) for key, child in item.get("properties", {}).items())
+            for key, child in (
+                (key, self._resolve(child)) for key, child in item.get("properties", {}).items()
+            )
             if "enum" in child
         }
         if "enum" in item:
@@ -172,11 +188,13 @@ class Analyst:
         processes = next((index for key, index in enums.items() if "process" in key.lower()), None)
         materials = next((index for key, index in enums.items() if "material" in key.lower()), None)
         if processes is not None:
-            return lambda scene: _process_lines(scene, processes, materials)
-        largest = materials or max(enums.values(), key=lambda index: len(index.values), default=None)
+            return lambda scene, most: _process_lines(scene, processes, materials)[:most]
+        largest = materials or max(
+            enums.values(), key=lambda index: len(index.values), default=None
+        )
         if largest is None:
             return None
-        return lambda scene: _composition(scene, largest)
+        return lambda scene, most: _composition(scene, largest, most)
 
     def _resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
         seen = 0
@@ -186,10 +204,11 @@ class Analyst:
         return node
 
 
-def _composition(scene: Scene, index: EnumIndex) -> list[Line]:
+def _composition(scene: Scene, index: EnumIndex, most: int) -> list[Line]:
     """A bill: the portrait's parts as values of the enum, largest first, masses adding up to the product's."""
     portrait = scene.portrait
-    assert portrait is not None  # noqa: S101 - callers have checked
+    if portrait is None:
+        return []
     shares: dict[int, float] = {}
     components: dict[int, str] = {}
     for part in portrait.parts:
@@ -200,7 +219,8 @@ def _composition(scene: Scene, index: EnumIndex) -> list[Line]:
     if not shares:
         ranked = index.ranking(portrait.bag, 3) or [(1.0, portrait.digest[1] % len(index.values))]
         shares = {number: score for score, number in ranked}
-    total = sum(shares.values())
+    largest = sorted(shares.items(), key=lambda entry: (-entry[1], entry[0]))[:most]
+    total = sum(share for _, share in largest)
     digits = 6 if portrait.mass_kg >= 0.1 else 9
     lines = [
         Line(
@@ -209,7 +229,7 @@ def _composition(scene: Scene, index: EnumIndex) -> list[Line]:
             mass_kg=round(portrait.mass_kg * share / total, digits),
             component=components.get(number, "body"),
         )
-        for number, share in sorted(shares.items(), key=lambda entry: (-entry[1], entry[0]))
+        for number, share in largest
     ]
     first, rest = lines[0], lines[1:]
     first = replace(
@@ -220,40 +240,48 @@ def _composition(scene: Scene, index: EnumIndex) -> list[Line]:
     return [first, *(line for line in rest if line.mass_kg > 0)]
 
 
-def own_materials(product: Mapping[str, Any]) -> list[str]:
-    """The materials that a prompt says a product has, under whatever name the list goes."""
+def own_materials(product: Mapping[str, Any]) -> dict[str, str]:
+    """The materials that a prompt says a product has, each with its family where that is told.
+
+    Those marked as formed are left out: their figure covers shaping.
+    """
     for key, entries in product.items():
-        if not isinstance(entries, list) or not any(word in key.lower() for word in _MATERIAL_LISTS):
+        if not isinstance(entries, list) or not any(
+            word in key.lower() for word in _MATERIAL_LISTS
+        ):
             continue
-        found = []
+        found: dict[str, str] = {}
         for entry in entries:
-            if isinstance(entry, Mapping):
-                entry = next((entry[name] for name in ("material", "key", "name") if name in entry), None)
             if isinstance(entry, str):
-                found.append(entry)
+                found[entry] = ""
+            elif isinstance(entry, Mapping) and not entry.get("formed"):
+                name = next(
+                    (entry[field] for field in ("material", "key", "name") if field in entry), None
+                )
+                if isinstance(name, str):
+                    found[name] = str(entry.get("family") or "")
         if found:
-            return list(dict.fromkeys(found))
-    return []
+            return found
+    return {}
 
 
 def _process_lines(scene: Scene, processes: EnumIndex, materials: EnumIndex | None) -> list[Line]:
     """Processes that fit the product's own materials. None for a material that comes ready made."""
-    assert scene.product is not None  # noqa: S101 - callers have checked
-    lines: list[Line] = []
-    for material in own_materials(scene.product):
-        if materials is not None and material not in materials.members:
-            continue
-        for number in _processes_of(material, processes):
-            lines.append(Line(material=material, process=processes.values[number]))
-    return lines[:8]
+    return [
+        Line(material=material, process=processes.values[number])
+        for material, family in own_materials(scene.product or {}).items()
+        if materials is None or material in materials.members
+        for number in _processes_of(material, family, processes)
+    ]
 
 
-def _processes_of(material: str, index: EnumIndex) -> list[int]:
-    words = frozenset(words_of(material))
-    for triggers, hints in PROCESSES:
-        if triggers & words:
-            found = (index.find(hint) for hint in hints)
-            return list(dict.fromkeys(number for number in found if number is not None))
+def _processes_of(material: str, family: str, index: EnumIndex) -> list[int]:
+    """The key of a material says more than its family, which is asked when no word of the key is known."""
+    for words in (frozenset(words_of(material)), frozenset(words_of(family))):
+        for triggers, hints in PROCESSES:
+            if triggers & words:
+                found = (index.find(hint) for hint in hints)
+                return list(dict.fromkeys(number for number in found if number is not None))
     return []
 
 
@@ -315,7 +343,9 @@ def _boolean_writer(name: str, *, nullable: bool) -> Writer:
         if portrait is None:
             return True
         if about_mass:
-            return None if nullable and portrait.given_mass_kg is None else portrait.mass_is_plausible
+            return (
+                None if nullable and portrait.given_mass_kg is None else portrait.mass_is_plausible
+            )
         if "inferred" in label or "estimated" in label:
             return portrait.given_mass_kg is None
         return True
@@ -341,6 +371,10 @@ def _text_writer(name: str) -> Writer:
         if "name" in label:
             return portrait.name
         kind = portrait.kind.name if portrait.kind else "an article that its words do not tell"
-        return " ".join(f"Judged by its words: {kind}, mainly {portrait.parts[0].component}.".split()[:_TEXT_WORDS])
+        return " ".join(
+            f"Judged by its words: {kind}, mainly {portrait.parts[0].component}.".split()[
+                :_TEXT_WORDS
+            ]
+        )
 
     return write

@@ -163,7 +163,10 @@ class Books:
             "in_flight": self.in_flight,
             "max_in_flight": self.max_in_flight,
             "last_minute": {"requests": requests_now, "tokens": tokens_now},
-            "max_per_minute": {"requests": self.minute.max_requests, "tokens": self.minute.max_tokens},
+            "max_per_minute": {
+                "requests": self.minute.max_requests,
+                "tokens": self.minute.max_tokens,
+            },
             "limits": {"requests": self.requests_per_minute, "tokens": self.tokens_per_minute},
             "span_s": span_s,
             "utilisation": {

@@ -7,12 +7,14 @@ Faults come from a specification such as `rate=0.02,drop=0.01,outage=120-180`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Fault(StrEnum):
@@ -91,7 +93,9 @@ class SimulatorConfig:
         for name in ("requests_per_minute", "tokens_per_minute"):
             limit = getattr(self, name)
             if limit is not None and limit < 1:
-                raise InputError(f"{name} must be at least 1, or left out for no limit; got {limit}.")
+                raise InputError(
+                    f"{name} must be at least 1, or left out for no limit; got {limit}."
+                )
         if not self.burst_s > 0:
             raise InputError(f"burst_s must be more than 0 seconds; got {self.burst_s}.")
         for name in ("latency_s", "latency_sigma", "hang_s", "batch_delay_s"):
@@ -110,7 +114,9 @@ def parse_faults(specification: str) -> FaultPlan:
     for part in filter(None, (piece.strip() for piece in specification.split(","))):
         name, separator, value = (piece.strip() for piece in part.partition("="))
         if not separator:
-            raise InputError(f"Fault '{part}' has no value; write it as name=share, such as rate=0.02.")
+            raise InputError(
+                f"Fault '{part}' has no value; write it as name=share, such as rate=0.02."
+            )
         if name == "outage":
             if outage_s is not None:
                 raise InputError("Fault 'outage' is given twice.")

@@ -5,12 +5,15 @@ Built once per enum of a schema and used for every product. Pure.
 
 from __future__ import annotations
 
+import heapq
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.simulator.words import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 _SEPARATOR: Final = re.compile(r"\s*(?:>|/|::|→|\|)\s*")
 _HEAD_WEIGHT: Final = 1.0
@@ -43,7 +46,8 @@ class EnumIndex:
         weights = {word: 0.5 for part in general for word in words_of(part)}
         weights.update(dict.fromkeys(words_of(specific), 1.0))
         return {
-            word: factor * math.log(1 + len(self.values) / counts[word]) for word, factor in weights.items()
+            word: factor * math.log(1 + len(self.values) / counts[word])
+            for word, factor in weights.items()
         }
 
     def ranking(self, bag: Mapping[str, float], count: int) -> list[tuple[float, int]]:
@@ -52,7 +56,7 @@ class EnumIndex:
         for word, weight in bag.items():
             for number, share in self._postings.get(word, ()):
                 scores[number] = scores.get(number, 0.0) + weight * share
-        best = sorted(((score, -number) for number, score in scores.items()), reverse=True)[:count]
+        best = heapq.nlargest(count, ((score, -number) for number, score in scores.items()))
         return [(score, -number) for score, number in best]
 
     def find(self, hint: str) -> int | None:

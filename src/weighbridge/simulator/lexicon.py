@@ -7,11 +7,13 @@ material named in the product's text replaces. Masses are typical masses of one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.simulator.words import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ pipe, tube, fitting; 3; metalpart; pipes fittings
 valve; 2.5; castpart; valves taps
 tap; 1.6; tap; valves taps sanitary plumbing
 beam, girder, structure; 120; metalpart; steel structures
+foil; .4; metalpart; metal packaging
 tank, drum, cylinder; 20; metalpart; tanks containers metal
 can, tin; .03; metalpart; metal packaging
 bearing, gear; .8; castpart; bearings gears
@@ -450,6 +453,7 @@ zinc, magnesium: aluminium spm casting/shape casting
 pet: blow moulding/injection moulding
 ldpe, lldpe, film: plastic film extrusion/film extrusion
 synthetic: -
+filament, staple, poy: weaving/knitting; dyeing average/dyeing
 pp, hdpe, abs, pc, ps, san, pom, pbt, pmma, pvc, pa6, pa66, tpe, sebs, plastic, nylon6: injection moulding
 eva, pu, polyol, foam: compression moulding
 rubber: injection moulding/compression moulding
@@ -462,7 +466,7 @@ rubberwood, hardwood: wood planing/hardwood sawing; wood shaving/hardwood sawing
 wood, sawn, glulam: wood planing/softwood sawing
 glass: glass tempering
 corrugated, linerboard, board: corrugated box
-cfrp, smc, epoxy, composite: compression moulding/open moulding
+cfrp, smc, composite: compression moulding/open moulding
 """
 
 
@@ -474,9 +478,13 @@ def _read_parts(text: str) -> tuple[Part, ...]:
     parts = []
     for piece in text.split(";"):
         words = piece.split()
-        at = next(number for number, word in enumerate(words) if word[0] in ".1" and word[-1].isdigit())
+        at = next(
+            number for number, word in enumerate(words) if word[0] in ".1" and word[-1].isdigit()
+        )
         hint = " ".join(words[:at])
-        parts.append(Part(hint.lstrip("*"), float(words[at]), " ".join(words[at + 1 :]), hint[0] == "*"))
+        parts.append(
+            Part(hint.lstrip("*"), float(words[at]), " ".join(words[at + 1 :]), hint[0] == "*")
+        )
     return tuple(parts)
 
 
@@ -495,7 +503,8 @@ def _read_kinds() -> dict[tuple[str, ...], Kind]:
     for names, mass_kg, recipe, category in _rows(_KINDS, ";"):
         for phrase in _phrases(names):
             kinds.setdefault(
-                phrase, Kind(" ".join(phrase), float(mass_kg), _PARTS[recipe], tuple(words_of(category)))
+                phrase,
+                Kind(" ".join(phrase), float(mass_kg), _PARTS[recipe], tuple(words_of(category))),
             )
     return kinds
 

@@ -9,27 +9,33 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.simulator.lexicon import DEFAULT_PARTS, KINDS, MATERIALS, Kind, Part
 from weighbridge.simulator.words import words_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
 _HEAD_ENDS: Final = re.compile(r"\s(?:for|with|from|by|in|of|w/)\s|[,(:;–|]|\s-\s", re.IGNORECASE)
-_PERCENTAGE: Final = re.compile(r"(\d{1,3})\s?%\s+(?:recycled |organic )?([a-zA-Z]+(?:[ -][a-zA-Z]+)?)")
+_PERCENTAGE: Final = re.compile(
+    r"(\d{1,3})\s?%\s+(?:recycled |organic )?([a-zA-Z]+(?:[ -][a-zA-Z]+)?)"
+)
 _MASS_FIELDS: Final = ("weight_kg", "mass_kg", "weight", "mass")
 _DESCRIPTION_CHARACTERS: Final = 1_500
+_MASS_SPAN: Final = 50  # times heavier or lighter than typical is still believed
 _NORMAL: Final = NormalDist()
 
 # Verbs, adjectives and colours as often as things: believed in a name, not in running text.
-_DOUBTFUL: Final = frozenset(
+_DOUBTFUL_TEXT: Final = (
     "can iron press loader gear spring tie ring game network display memory weight seat structure equipment machine "
     "handle box packaging water case short light control cover tool drink set sheet board box film bag label folder "
-    "fan lock switch hub seal foam panel tank drum chip paper book bench".split()
+    "fan lock switch hub seal foam panel tank drum chip paper book bench"
 )
+_DOUBTFUL: Final = frozenset(_DOUBTFUL_TEXT.split())
 # Materials that are also flavours, colours or scents: believed only of these kinds, or where the kind is unknown.
 _GUARDED: Final = {"food": "food", "ethanol": "chemical", "salt": "chemical", "soda": "chemical",
                    "gold": "jewellery", "silver": "jewellery"}  # fmt: skip
@@ -51,15 +57,16 @@ class Portrait:
 
     @property
     def mass_is_plausible(self) -> bool:
-        """Whether the given mass can be that of one unit, by the typical mass of its kind."""
-        if self.given_mass_kg is None or self.kind is None:
-            return True
-        return 1 / 30 <= self.given_mass_kg / self.kind.mass_kg <= 30
+        """Whether the given mass can be that of one unit. Where it cannot, `mass_kg` is a guess."""
+        return self.given_mass_kg in (None, self.mass_kg)
 
 
 def portray(product: Mapping[str, Any], seed: int) -> Portrait:
     """Read a product as it stands in the prompt. Missing fields are taken as empty."""
-    mass = next((product[field] for field in _MASS_FIELDS if isinstance(product.get(field), int | float)), None)
+    mass = next(
+        (product[field] for field in _MASS_FIELDS if isinstance(product.get(field), int | float)),
+        None,
+    )
     return _portray(
         str(product.get("code", "")),
         str(product.get("name") or ""),
@@ -73,19 +80,25 @@ def portray(product: Mapping[str, Any], seed: int) -> Portrait:
 def _portray(code: str, name: str, description: str, mass_kg: float | None, seed: int) -> Portrait:
     description = description[:_DESCRIPTION_CHARACTERS]
     digest = hashlib.blake2b(
-        "\0".join((str(seed), code, name, description, str(mass_kg))).encode("utf-8", "replace"), digest_size=16
+        "\0".join((str(seed), code, name, description, str(mass_kg))).encode("utf-8", "replace"),
+        digest_size=16,
     ).digest()
     head = words_of(_HEAD_ENDS.split(name.strip(), maxsplit=1)[0])
     name_words, text_words = words_of(name), words_of(description)
     kind = _kind(head, name_words, text_words)
     named = [hint for hint in _materials(name_words + text_words) if _is_credible(hint, kind)]
     if "recycled" in name_words or "recycled" in text_words:
-        named = ["/".join(f"{option} recycled" for option in hint.split("/")) for hint in named]
+        named = [
+            "/".join(f"{option.split()[0]} recycled" for option in hint.split("/"))
+            for hint in named
+        ]
     return Portrait(
         code=code,
         name=name,
         given_mass_kg=mass_kg,
-        mass_kg=mass_kg or _guess_mass_kg(kind, digest),
+        mass_kg=mass_kg
+        if mass_kg and _is_plausible(mass_kg, kind)
+        else _guess_mass_kg(kind, digest),
         kind=kind,
         parts=_parts(kind, named, _percentages(f"{name}. {description}"), digest),
         bag=_bag(head, name_words, text_words, kind),
@@ -157,13 +170,18 @@ def _parts(
     if kind is None:
         parts = [Part(hint, share, "body") for hint, share in percentages] or [
             Part(hint, share, component)
-            for hint, share, component in zip(named, (0.75, 0.18, 0.07), ("body", "fittings", "finish"), strict=False)
+            for hint, share, component in zip(
+                named, (0.75, 0.18, 0.07), ("body", "fittings", "finish"), strict=False
+            )
         ]
     else:
         parts = []
         for part in kind.parts:
             if part.replaceable and percentages:
-                parts += [replace(part, hint=hint, share=part.share * share) for hint, share in percentages]
+                parts += [
+                    replace(part, hint=hint, share=part.share * share)
+                    for hint, share in percentages
+                ]
             elif part.replaceable and named:
                 parts.append(replace(part, hint=named[0]))
             else:
@@ -171,10 +189,17 @@ def _parts(
         if not percentages:
             known = {part.hint.split()[0].split("/")[0] for part in parts}
             parts += [
-                Part(hint, 0.12, "trim") for hint in named[1:] if hint.split()[0].split("/")[0] not in known
+                Part(hint, 0.12, "trim")
+                for hint in named[1:]
+                if hint.split()[0].split("/")[0] not in known
             ]
     total = math.fsum(part.share for part in parts)
     return tuple(replace(part, share=part.share / total) for part in parts)
+
+
+def _is_plausible(mass_kg: float, kind: Kind | None) -> bool:
+    """Whether one unit can weigh this, by the typical mass of its kind."""
+    return kind is None or 1 / _MASS_SPAN <= mass_kg / kind.mass_kg <= _MASS_SPAN
 
 
 def _guess_mass_kg(kind: Kind | None, digest: bytes) -> float:
@@ -189,10 +214,10 @@ def _bag(
 ) -> dict[str, float]:
     """The words with their weights, for a choice by overlap. Materials say little about what a thing is."""
     bag: dict[str, float] = {}
-    for words, weight in ((text[:80], 1.0), (name, 2.0), (head, 3.0), (head[-1:], 4.0)):
+    for words, weight in ((text[:50], 1.0), (name, 2.0), (head, 3.0), (head[-1:], 4.0)):
         for word in words:
             bag[word] = max(bag.get(word, 0.0), weight * (0.4 if (word,) in MATERIALS else 1.0))
     if kind is not None:
-        for word in kind.category_words:
-            bag[word] = max(bag.get(word, 0.0), 5.0)
+        for position, word in enumerate(kind.category_words):
+            bag[word] = max(bag.get(word, 0.0), 3.0 if position else 6.0)
     return bag

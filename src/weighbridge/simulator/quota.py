@@ -71,7 +71,11 @@ class Quota:
     """Requests and tokens of one account. A call is admitted when both buckets can pay for it."""
 
     def __init__(
-        self, requests_per_minute: int | None, tokens_per_minute: int | None, burst_s: float, now_s: float
+        self,
+        requests_per_minute: int | None,
+        tokens_per_minute: int | None,
+        burst_s: float,
+        now_s: float,
     ) -> None:
         self.requests = _bucket(requests_per_minute, burst_s, now_s)
         self.tokens = _bucket(tokens_per_minute, burst_s, now_s)
@@ -91,8 +95,18 @@ class Quota:
             self.requests.take(1)
         return None
 
+    def give_back(self, tokens: int) -> None:
+        """Undo an admission that came to nothing."""
+        for bucket, cost in ((self.requests, 1), (self.tokens, tokens)):
+            if bucket:
+                bucket.level = min(bucket.capacity, bucket.level + cost)
+
     def change(
-        self, requests_per_minute: int | None, tokens_per_minute: int | None, burst_s: float, now_s: float
+        self,
+        requests_per_minute: int | None,
+        tokens_per_minute: int | None,
+        burst_s: float,
+        now_s: float,
     ) -> None:
         """New limits in mid-run. A bucket that was half full stays half full."""
         before = (self.requests, self.tokens)

@@ -43,7 +43,9 @@ def strict_schema_fault(schema: Any) -> str | None:
         if fault := _node_fault(path, node, depth, tally):
             return fault
     if tally.properties > MAX_PROPERTIES:
-        return f"schema has {tally.properties} object properties; at most {MAX_PROPERTIES} are allowed"
+        return (
+            f"schema has {tally.properties} object properties; at most {MAX_PROPERTIES} are allowed"
+        )
     if tally.enum_values > MAX_ENUM_VALUES:
         return f"schema has {tally.enum_values} enum values; at most {MAX_ENUM_VALUES} are allowed"
     if tally.characters > MAX_TOTAL_CHARACTERS:
@@ -51,7 +53,9 @@ def strict_schema_fault(schema: Any) -> str | None:
     return None
 
 
-def _nodes(node: Any, path: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Any, int]]:
+def _nodes(
+    node: Any, path: tuple[str, ...], depth: int
+) -> Iterator[tuple[tuple[str, ...], Any, int]]:
     """The schema and everything in it that is itself a schema. Definitions start anew at depth 0."""
     yield path, node, depth
     if not isinstance(node, Mapping):
@@ -89,7 +93,11 @@ def _node_fault(path: tuple[str, ...], node: Any, depth: int, tally: _Tally) -> 
         return f"{place}{unknown[0]!r} is not valid under any of the given schemas"
     if "array" in kinds and "items" not in node:
         return f"{place}array schema missing items"
-    return _enum_fault(place, node, tally) or ("object" in kinds and _object_fault(place, node, tally)) or None
+    return (
+        _enum_fault(place, node, tally)
+        or ("object" in kinds and _object_fault(place, node, tally))
+        or None
+    )
 
 
 def _object_fault(place: str, node: Mapping[str, Any], tally: _Tally) -> str | None:
@@ -102,9 +110,7 @@ def _object_fault(place: str, node: Mapping[str, Any], tally: _Tally) -> str | N
     if not isinstance(required, Sequence) or set(required) != set(properties):
         missing = sorted(set(properties) - set(required or ()))
         hint = f" Missing '{missing[0]}'." if missing else ""
-        return (
-            f"{place}'required' is required to be supplied and to be an array including every key in properties.{hint}"
-        )
+        return f"{place}'required' is required to be supplied and to be an array including every key in properties.{hint}"
     tally.properties += len(properties)
     tally.characters += sum(len(name) for name in properties)
     return None

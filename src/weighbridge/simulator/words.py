@@ -6,9 +6,11 @@ Used by the analyst for product texts and for the values of enums alike, so both
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _WORD: Final = re.compile(r"[a-zà-öø-ÿ]+[0-9]*|[0-9]+")
 
@@ -34,10 +36,11 @@ _SPELLINGS: Final[Mapping[str, str]] = {
     "gold": "gold", "faucet": "tap", "nappy": "diaper", "hoodie": "sweatshirt", "pullover": "sweater",
 }  # fmt: skip
 
-IGNORED: Final = frozenset(
+_IGNORED_TEXT: Final = (
     "a an and are as at be by for from has in into is it its of on or other our per that the this to very was "
-    "with without your you all any more most new high low quality product products our made use used using".split()
+    "with without your you all any more most new high low quality product products our made use used using"
 )
+IGNORED: Final = frozenset(_IGNORED_TEXT.split())
 
 
 def stem(word: str) -> str:

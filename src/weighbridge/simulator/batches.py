@@ -1,0 +1,300 @@
+"""The simulated Batch API: upload a file of requests, wait, download the answers.
+
+Thin but real: files live in memory, a batch takes `batch_delay_s` and then answers its lines without
+limits or latency. Half the price is the client's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import from_json, to_json
+
+from weighbridge.simulator.chance import fault_for, throw
+from weighbridge.simulator.completions import complete, completion_body
+from weighbridge.simulator.config import Fault
+from weighbridge.simulator.requests import ApiFault, check_chat_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weighbridge.simulator.account import Account
+
+ENDPOINT: Final = "/v1/chat/completions"
+MAX_LINES: Final = 50_000
+_LINES_AT_ONCE: Final = 16  # then others get a turn on the event loop
+_CONNECTION_FAULTS: Final = frozenset(
+    {Fault.RATE, Fault.ERROR500, Fault.HTML, Fault.DROP, Fault.TIMEOUT}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """An uploaded or produced file."""
+
+    id: str
+    filename: str
+    purpose: str
+    content: bytes
+    created_at: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The file object in OpenAI's form."""
+        return {
+            "id": self.id,
+            "object": "file",
+            "bytes": len(self.content),
+            "created_at": self.created_at,
+            "filename": self.filename,
+            "purpose": self.purpose,
+            "status": "processed",
+        }
+
+
+@dataclass(slots=True)
+class Batch:
+    """One batch, with the moments at which it changed its status."""
+
+    id: str
+    input_file_id: str
+    completion_window: str
+    metadata: dict[str, str] | None
+    status: str
+    moments: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(
+        default_factory=lambda: {"total": 0, "completed": 0, "failed": 0}
+    )
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The batch object in OpenAI's form."""
+        names = (
+            "in_progress",
+            "finalizing",
+            "completed",
+            "failed",
+            "cancelling",
+            "cancelled",
+            "expired",
+        )
+        return {
+            "id": self.id,
+            "object": "batch",
+            "endpoint": ENDPOINT,
+            "errors": {"object": "list", "data": self.errors} if self.errors else None,
+            "input_file_id": self.input_file_id,
+            "completion_window": self.completion_window,
+            "status": self.status,
+            "output_file_id": self.output_file_id,
+            "error_file_id": self.error_file_id,
+            "created_at": self.moments["created"],
+            "expires_at": self.moments["created"] + 86_400,
+            **{f"{name}_at": self.moments.get(name) for name in names},
+            "request_counts": dict(self.counts),
+            "metadata": self.metadata,
+        }
+
+
+class BatchDesk:
+    """Files and batches of one account."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._files: dict[str, StoredFile] = {}
+        self._batches: dict[str, Batch] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._file_number = 0
+
+    def add_file(self, filename: str, purpose: str, content: bytes) -> StoredFile:
+        """Keep a file."""
+        self._file_number += 1
+        file = StoredFile(
+            f"file-sim{self._file_number:06d}", filename, purpose, content, self._now()
+        )
+        self._files[file.id] = file
+        return file
+
+    def files(self) -> list[StoredFile]:
+        """All files, newest first."""
+        return list(reversed(self._files.values()))
+
+    def file(self, file_id: str) -> StoredFile:
+        """One file. Raises the API's 404."""
+        if file_id not in self._files:
+            raise ApiFault(404, f"No such File object: {file_id}", param="id")
+        return self._files[file_id]
+
+    def delete_file(self, file_id: str) -> None:
+        """Forget a file. Raises the API's 404."""
+        del self._files[self.file(file_id).id]
+
+    def batches(self) -> list[Batch]:
+        """All batches, newest first."""
+        return list(reversed(self._batches.values()))
+
+    def batch(self, batch_id: str) -> Batch:
+        """One batch. Raises the API's 404."""
+        if batch_id not in self._batches:
+            raise ApiFault(404, f"No batch found with id '{batch_id}'.")
+        return self._batches[batch_id]
+
+    def create(self, request: Any) -> Batch:
+        """Start a batch; it goes on by itself. Raises ApiFault for a request that makes no sense."""
+        if not isinstance(request, dict) or request.get("endpoint") != ENDPOINT:
+            raise ApiFault(
+                400, f"The simulator takes batches for {ENDPOINT} only.", param="endpoint"
+            )
+        if request.get("completion_window") != "24h":
+            raise ApiFault(
+                400, "Invalid 'completion_window': expected '24h'.", param="completion_window"
+            )
+        file = self.file(str(request.get("input_file_id")))
+        number = len(self._batches) + 1
+        batch = Batch(
+            f"batch_sim{number:06d}", file.id, "24h", request.get("metadata"), "validating"
+        )
+        batch.moments["created"] = self._now()
+        self._batches[batch.id] = batch
+        task = asyncio.create_task(self._run(batch, file))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return batch
+
+    def cancel(self, batch_id: str) -> Batch:
+        """Ask a batch to end early; what is answered stays."""
+        batch = self.batch(batch_id)
+        if batch.status not in ("validating", "in_progress"):
+            raise ApiFault(400, f"Cannot cancel a batch with status '{batch.status}'.")
+        self._move(batch, "cancelling")
+        return batch
+
+    async def _run(self, batch: Batch, file: StoredFile) -> None:
+        lines, batch.errors = _read_lines(file.content)
+        if batch.errors:
+            self._move(batch, "failed")
+            return
+        batch.counts["total"] = len(lines)
+        if batch.status == "validating":
+            self._move(batch, "in_progress")
+        await self._account.clock.sleep(self._account.config.batch_delay_s)
+        outputs: list[bytes] = []
+        failures: list[bytes] = []
+        for number, line in enumerate(lines):
+            if batch.status == "cancelling":
+                break
+            self._answer(batch, number, line, outputs, failures)
+            if number % _LINES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        is_cancelled = batch.status == "cancelling"
+        if not is_cancelled:
+            self._move(batch, "finalizing")
+        if outputs:
+            batch.output_file_id = self._produce(batch, "output", outputs)
+        if failures:
+            batch.error_file_id = self._produce(batch, "error", failures)
+        self._move(batch, "cancelled" if is_cancelled else "completed")
+
+    def _answer(
+        self,
+        batch: Batch,
+        number: int,
+        line: dict[str, Any],
+        outputs: list[bytes],
+        failures: list[bytes],
+    ) -> None:
+        try:
+            status, body = 200, self._completion(batch, number, line["body"])
+        except ApiFault as refused:
+            status, body = refused.status, refused.body
+        result = {
+            "id": f"batch_req_{batch.id}_{number}",
+            "custom_id": line["custom_id"],
+            "response": {
+                "status_code": status,
+                "request_id": f"req_{batch.id}_{number}",
+                "body": body,
+            },
+            "error": None,
+        }
+        (outputs if status == 200 else failures).append(to_json(result))
+        batch.counts["completed" if status == 200 else "failed"] += 1
+
+    def _completion(self, batch: Batch, number: int, content: Any) -> dict[str, Any]:
+        account, books = self._account, self._account.books
+        request = check_chat_request(content, account.config, account.shelf)
+        books.batch_requests += 1
+        dice = throw(account.config.seed, request.digest, books.prompts.ask(request.digest))
+        fault = fault_for(account.config.faults, dice)
+        if fault in _CONNECTION_FAULTS:
+            message = "The server had an error while processing your request."
+            raise ApiFault(500, message, kind="server_error")
+        completion = complete(request, account.config, fault, dice)
+        books.bill(request.prompt_tokens, 0, completion.output_tokens)
+        if completion.is_sound:
+            books.prompts.answer(request.digest)
+        for key in completion.sound:
+            books.products.answer(key)
+        return completion_body(request, completion, f"chatcmpl-{batch.id}-{number}", self._now(), 0)
+
+    def _produce(self, batch: Batch, kind: str, rows: list[bytes]) -> str:
+        content = b"\n".join(rows) + b"\n"
+        return self.add_file(f"{batch.id}_{kind}.jsonl", "batch_output", content).id
+
+    def _move(self, batch: Batch, status: str) -> None:
+        batch.status = status
+        batch.moments[status] = self._now()
+
+    def _now(self) -> int:
+        return int(self._account.clock.now().timestamp())
+
+
+def _read_lines(content: bytes) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The lines of a batch file, or what is wrong with it."""
+    lines: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    for number, line in _parsed(content):
+        fault = _line_fault(line, seen)
+        if fault is None:
+            lines.append(line)
+        elif len(errors) < 10:
+            errors.append({"code": fault[0], "message": fault[1], "param": None, "line": number})
+    if not lines and not errors:
+        errors.append(
+            {"code": "empty_file", "message": "The file is empty.", "param": None, "line": None}
+        )
+    if len(lines) > MAX_LINES:
+        message = f"At most {MAX_LINES} requests are allowed in a batch."
+        errors.append({"code": "too_many_tasks", "message": message, "param": None, "line": None})
+    return lines, errors
+
+
+def _parsed(content: bytes) -> Iterator[tuple[int, Any]]:
+    for number, text in enumerate(content.splitlines(), start=1):
+        if text.strip():
+            try:
+                yield number, from_json(text)
+            except ValueError:
+                yield number, None
+
+
+def _line_fault(line: Any, seen: set[str]) -> tuple[str, str] | None:
+    if not isinstance(line, dict):
+        return "invalid_json_line", "This line is not parseable as valid JSON."
+    custom_id = line.get("custom_id")
+    if not isinstance(custom_id, str) or not custom_id:
+        return "missing_required_parameter", "Missing required parameter: 'custom_id'."
+    if custom_id in seen:
+        return "duplicate_custom_id", f"The custom_id '{custom_id}' appears more than once."
+    seen.add(custom_id)
+    if line.get("method") != "POST" or line.get("url") != ENDPOINT:
+        return "mismatched_endpoint", f"Every line must be a POST to {ENDPOINT}."
+    return (
+        None
+        if isinstance(line.get("body"), dict)
+        else ("missing_required_parameter", "Missing 'body'.")
+    )

@@ -1,0 +1,153 @@
+"""From an accepted request to the body of its answer: ask the analyst, damage on purpose, count, wrap.
+
+Used for live calls by `app.py` and for batch lines by `batches.py`. No I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import to_json
+
+from weighbridge.simulator.analyst import find_products
+from weighbridge.simulator.config import Fault, SimulatorConfig
+from weighbridge.simulator.portrait import portray
+from weighbridge.simulator.spoil import cut_text, garble, poison_row, product_rows, spoil_rows
+from weighbridge.simulator.tokens import count_tokens, first_tokens
+
+if TYPE_CHECKING:
+    from weighbridge.simulator.chance import Throw
+    from weighbridge.simulator.requests import ChatRequest
+
+FINGERPRINT: Final = "simulated"
+REFUSAL: Final = "I'm sorry, but I can't assist with that request."
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the simulated model said. `sound` are the keys of the products that were answered as they should be."""
+
+    text: str | None
+    finish_reason: str
+    output_tokens: int
+    refusal: str | None = None
+    is_sound: bool = True
+    sound: tuple[bytes, ...] = ()
+    fault: Fault | None = None  # the fault that did strike
+
+
+def complete(
+    request: ChatRequest, config: SimulatorConfig, fault: Fault | None, dice: Throw
+) -> Completion:
+    """Answer a request. Deterministic for the same request, seed and dice."""
+    products = find_products(request.text)
+    poison = _poison(request.text, config.poison_marker)
+    if fault is Fault.REFUSE or poison == "REFUSE":
+        struck = Fault.REFUSE if fault is Fault.REFUSE else None
+        return Completion(
+            None, "stop", count_tokens(REFUSAL), REFUSAL, is_sound=False, fault=struck
+        )
+    if request.schema is None:
+        text = "{}" if request.schema_name == "json_object" else "This is a simulated answer."
+        keys: list[bytes] = []
+    else:
+        answer = request.schema.analyst.answer(products, config.seed)
+        rows = product_rows(answer)
+        keys = (
+            _keys(request.schema_name, products, config.seed) if len(rows) == len(products) else []
+        )
+        _poison_rows(rows, products, keys, config.poison_marker if poison is not None else "")
+        position = spoil_rows(rows, fault, dice.place)
+        if position is None and fault in (
+            Fault.MISSING,
+            Fault.FOREIGN,
+            Fault.DOUBLED,
+            Fault.IMPLAUSIBLE,
+        ):
+            fault = None
+        elif position is not None and keys:
+            keys[position] = b""
+        text = to_json(answer).decode()
+    whole = text
+    finish_reason = "stop"
+    if fault is Fault.TRUNCATE or poison == "TRUNCATE":
+        text, finish_reason = cut_text(text, dice.place), "length"
+    elif fault is Fault.FILTER:
+        text, finish_reason = cut_text(text, dice.place), "content_filter"
+    elif fault is Fault.MALFORMED:
+        text = garble(text, dice.place)
+    tokens = count_tokens(text)
+    if tokens > request.max_output_tokens:
+        text, tokens, finish_reason = (
+            first_tokens(text, request.max_output_tokens), request.max_output_tokens, "length",
+        )  # fmt: skip
+    is_whole = text == whole
+    sound = tuple(filter(None, keys)) if is_whole else ()
+    return Completion(
+        text, finish_reason, tokens, is_sound=is_whole and all(keys), sound=sound, fault=fault
+    )
+
+
+def completion_body(
+    request: ChatRequest, completion: Completion, call_id: str, created: int, cached_tokens: int
+) -> dict[str, Any]:
+    """The chat completion object in OpenAI's form."""
+    return {
+        "id": call_id,
+        "object": "chat.completion",
+        "created": created,
+        "model": request.model,
+        "choices": [
+            {
+                "index": 0,
+                "message": {
+                    "role": "assistant",
+                    "content": completion.text,
+                    "refusal": completion.refusal,
+                    "annotations": [],
+                },
+                "logprobs": None,
+                "finish_reason": completion.finish_reason,
+            }
+        ],
+        "usage": {
+            "prompt_tokens": request.prompt_tokens,
+            "completion_tokens": completion.output_tokens,
+            "total_tokens": request.prompt_tokens + completion.output_tokens,
+            "prompt_tokens_details": {"cached_tokens": cached_tokens, "audio_tokens": 0},
+            "completion_tokens_details": {
+                "reasoning_tokens": 0,
+                "audio_tokens": 0,
+                "accepted_prediction_tokens": 0,
+                "rejected_prediction_tokens": 0,
+            },
+        },
+        "service_tier": "default",
+        "system_fingerprint": FINGERPRINT,
+    }
+
+
+def _poison(text: str, marker: str) -> str | None:
+    """The mode of the poison in a prompt: "" for one bad product, or TRUNCATE or REFUSE for the whole call."""
+    if not marker or marker not in text:
+        return None
+    return next((mode for mode in ("TRUNCATE", "REFUSE") if f"{marker}-{mode}" in text), "")
+
+
+def _poison_rows(
+    rows: list[dict[str, Any]], products: list[dict[str, Any]], keys: list[bytes], marker: str
+) -> None:
+    if not marker or len(rows) != len(products):
+        return
+    for position, (row, product) in enumerate(zip(rows, products, strict=True)):
+        if any(isinstance(value, str) and marker in value for value in product.values()):
+            poison_row(row)
+            if keys:
+                keys[position] = b""
+
+
+def _keys(schema_name: str, products: list[dict[str, Any]], seed: int) -> list[bytes]:
+    """What identifies a question about one product: schema name, and the product as it was shown."""
+    prefix = schema_name.encode()
+    return [prefix + b"\0" + portray(product, seed).digest for product in products]

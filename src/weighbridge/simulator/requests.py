@@ -1,0 +1,277 @@
+"""Reads and checks a chat completion request as OpenAI would, before any limit is looked at.
+
+Second stop of a call, after the key. Returns a `ChatRequest` or raises `ApiFault`, which carries the error
+body of OpenAI's dialect. Texts and schemas that repeat are counted and compiled once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import from_json, to_json
+
+from weighbridge.simulator.analyst import Analyst
+from weighbridge.simulator.images import ImageUnusable, image_tokens
+from weighbridge.simulator.schema_rules import strict_schema_fault
+from weighbridge.simulator.tokens import count_tokens, repeated_text
+
+if TYPE_CHECKING:
+    from weighbridge.simulator.config import ModelLimits, SimulatorConfig
+
+_SCHEMAS_KEPT: Final = 256
+_MESSAGE_TOKENS: Final = 4  # role and separators
+_REPLY_TOKENS: Final = 3  # what primes the answer
+_DEFAULT_ALLOWANCE_TOKENS: Final = 4096  # charged when a request names no maximum
+_SCHEMA_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_ROLES: Final = frozenset({"system", "developer", "user", "assistant"})
+_ARGUMENT_NAMES: Final = (
+    "model messages response_format max_tokens max_completion_tokens temperature top_p n seed stop user store metadata "
+    "service_tier reasoning_effort verbosity prompt_cache_key prompt_cache_retention safety_identifier "
+    "presence_penalty frequency_penalty logprobs top_logprobs logit_bias parallel_tool_calls stream stream_options "
+    "modalities"
+)
+_ARGUMENTS: Final = frozenset(_ARGUMENT_NAMES.split())
+
+
+class ApiFault(Exception):
+    """An error response of the API: status, and what stands in its `error` object."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        kind: str = "invalid_request_error",
+        code: str | None = None,
+        param: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A response schema that was accepted: what it costs in tokens, and who answers it."""
+
+    key: bytes
+    digest: bytes
+    tokens: int
+    analyst: Analyst
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A request that the API accepts."""
+
+    model: str
+    schema_name: str
+    schema: Schema | None
+    text: str  # of the last message
+    prompt_tokens: int
+    beginning: tuple[Any, ...]  # all before the last message, as a key for the prompt cache
+    beginning_tokens: int
+    max_output_tokens: int
+    charged_tokens: int
+    digest: bytes  # of the whole request; the same on every machine
+
+
+class SchemaShelf:
+    """Compiled schemas by their JSON, so that each is checked once."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, Schema | str] = OrderedDict()
+
+    def get(self, node: Any) -> Schema | str:
+        """The schema, or why it is turned down."""
+        key = to_json(node)
+        known = self._known.get(key)
+        if known is None:
+            known = strict_schema_fault(node) or _compiled(key, node)
+            self._known[key] = known
+            if len(self._known) > _SCHEMAS_KEPT:
+                self._known.popitem(last=False)
+        return known
+
+
+def read_chat_request(body: bytes, config: SimulatorConfig, shelf: SchemaShelf) -> ChatRequest:
+    """Parse and check. Raises ApiFault with status 400 or 404."""
+    try:
+        request = from_json(body)
+    except ValueError:
+        raise ApiFault(400, "We could not parse the JSON body of your request.") from None
+    return check_chat_request(request, config, shelf)
+
+
+def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf) -> ChatRequest:
+    """The same for a body that is already parsed, such as a line of a batch file."""
+    if not isinstance(request, dict):
+        raise ApiFault(400, "The body of your request must be a JSON object.")
+    if unknown := sorted(request.keys() - _ARGUMENTS):
+        raise ApiFault(
+            400, f"Unrecognized request argument supplied: {unknown[0]}", param=unknown[0]
+        )
+    model, limits = _model(request.get("model"), config)
+    if request.get("stream") or request.get("n", 1) != 1:
+        raise ApiFault(
+            400, "The simulator answers once and whole: 'stream' and 'n' are not supported."
+        )
+    schema_name, schema = _schema(request.get("response_format"), shelf)
+    messages = request.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise ApiFault(
+            400, "Invalid 'messages': expected a non-empty array of messages.", param="messages"
+        )
+    *earlier, last = messages
+    tokens = schema.tokens if schema else 0
+    beginning: list[Any] = [model, schema.key if schema else b""]
+    hasher = hashlib.blake2b(digest_size=16)
+    for number, message in enumerate(earlier):
+        text, extra = _message(message, number, model, config)
+        count, digest = repeated_text(text)
+        tokens += count + extra + _MESSAGE_TOKENS
+        beginning.append(text)
+        hasher.update(digest)
+    if schema:
+        hasher.update(schema.digest)
+    text, extra = _message(last, len(earlier), model, config)
+    prompt_tokens = tokens + count_tokens(text) + extra + _MESSAGE_TOKENS + _REPLY_TOKENS
+    hasher.update(f"{model}\0{schema_name}\0{extra}\0{text}".encode("utf-8", "replace"))
+    max_output, charged_output = _allowance(request, limits)
+    if prompt_tokens + charged_output > limits.context_tokens:
+        raise ApiFault(
+            400,
+            f"This model's maximum context length is {limits.context_tokens} tokens. However, your messages resulted "
+            f"in {prompt_tokens} tokens and {charged_output} are asked for the completion. Please reduce the length.",
+            code="context_length_exceeded",
+            param="messages",
+        )
+    return ChatRequest(
+        model=model,
+        schema_name=schema_name,
+        schema=schema,
+        text=text,
+        prompt_tokens=prompt_tokens,
+        beginning=tuple(beginning),
+        beginning_tokens=tokens,
+        max_output_tokens=max_output,
+        charged_tokens=prompt_tokens + charged_output,
+        digest=hasher.digest(),
+    )
+
+
+def _compiled(key: bytes, node: Any) -> Schema | str:
+    try:
+        analyst = Analyst(node)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"the schema could not be read ({error!r})"
+    digest = hashlib.blake2b(key, digest_size=8).digest()
+    return Schema(key, digest, count_tokens(key.decode()), analyst)
+
+
+def model_unknown(model: Any) -> ApiFault:
+    """The 404 for a model that the account does not have."""
+    message = f"The model `{model}` does not exist or you do not have access to it."
+    return ApiFault(404, message, code="model_not_found")
+
+
+def _model(model: Any, config: SimulatorConfig) -> tuple[str, ModelLimits]:
+    if not isinstance(model, str) or not model:
+        raise ApiFault(400, "you must provide a model parameter")
+    limits = config.models.get(model)
+    if limits is None:
+        raise model_unknown(model)
+    return model, limits
+
+
+def _schema(response_format: Any, shelf: SchemaShelf) -> tuple[str, Schema | None]:
+    if response_format is None:
+        return "", None
+    kind = response_format.get("type") if isinstance(response_format, dict) else None
+    if kind in ("text", "json_object"):
+        return kind, None
+    wrapper = response_format.get("json_schema") if kind == "json_schema" else None
+    if not isinstance(wrapper, dict):
+        raise ApiFault(400, "Invalid value: 'response_format'.", param="response_format")
+    name = wrapper.get("name")
+    if not isinstance(name, str) or not _SCHEMA_NAME.fullmatch(name):
+        raise ApiFault(
+            400,
+            "Invalid 'response_format.json_schema.name': a-z, A-Z, 0-9, underscores and dashes, 64 at most.",
+            param="response_format.json_schema.name",
+        )
+    if wrapper.get("strict") is not True:
+        raise ApiFault(
+            400,
+            "The simulator answers strict schemas only: set 'strict' to true.",
+            param="response_format",
+        )
+    schema = shelf.get(wrapper.get("schema"))
+    if isinstance(schema, str):
+        raise ApiFault(
+            400, f"Invalid schema for response_format '{name}': {schema}.", param="response_format"
+        )
+    return name, schema
+
+
+def _message(message: Any, number: int, model: str, config: SimulatorConfig) -> tuple[str, int]:
+    """Text of a message, and the tokens of its images."""
+    place = f"messages[{number}]"
+    if not isinstance(message, Mapping) or message.get("role") not in _ROLES:
+        raise ApiFault(400, f"Invalid value: '{place}.role'.", param=f"{place}.role")
+    content = message.get("content")
+    if isinstance(content, str):
+        return content, 0
+    if not isinstance(content, list) or not content:
+        raise ApiFault(400, f"Invalid type for '{place}.content'.", param=f"{place}.content")
+    texts, tokens = [], 0
+    for part in content:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind == "text" and isinstance(part.get("text"), str):
+            texts.append(part["text"])
+        elif kind == "image_url":
+            tokens += _image(part.get("image_url"), place, model, config)
+        else:
+            raise ApiFault(
+                400, f"Invalid content part in '{place}.content'.", param=f"{place}.content"
+            )
+    return "\n".join(texts), tokens
+
+
+def _image(image: Any, place: str, model: str, config: SimulatorConfig) -> int:
+    param = f"{place}.content.image_url"
+    if not config.accepts_images:
+        raise ApiFault(400, "This model does not support image inputs.", param=param)
+    url = image.get("url") if isinstance(image, dict) else None
+    if not isinstance(url, str):
+        raise ApiFault(400, f"Invalid type for '{param}.url'.", param=param)
+    try:
+        return image_tokens(url, model, str(image.get("detail", "auto")))
+    except ImageUnusable as error:
+        code = "invalid_image_url" if url.startswith("http") else "invalid_image_format"
+        raise ApiFault(400, str(error), code=code, param=param) from error
+
+
+def _allowance(request: Mapping[str, Any], limits: ModelLimits) -> tuple[int, int]:
+    """The longest answer that may be given, and the tokens charged for it at admission."""
+    asked = request.get("max_completion_tokens", request.get("max_tokens"))
+    if asked is None:
+        return limits.output_tokens, _DEFAULT_ALLOWANCE_TOKENS
+    if not isinstance(asked, int) or isinstance(asked, bool) or asked < 1:
+        raise ApiFault(
+            400,
+            "Invalid 'max_completion_tokens': expected an integer of at least 1.",
+            param="max_tokens",
+        )
+    if asked > limits.output_tokens:
+        raise ApiFault(
+            400,
+            f"max_tokens is too large: {asked}. This model supports at most {limits.output_tokens} completion tokens.",
+            param="max_tokens",
+        )
+    return asked, asked
