@@ -10,7 +10,6 @@ import heapq
 import math
 import random
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from weighbridge.domain.calls import Cost, Remaining
 from weighbridge.limits.limiter import Granted, Limiter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @dataclass
@@ -111,7 +110,9 @@ class ProviderBucket:
     def _told(self) -> Remaining:
         if self.headers == "none":
             return Remaining()
-        requests, tokens = self._minute if self.headers == "minute" else (self.requests, self.tokens)
+        requests, tokens = (
+            self._minute if self.headers == "minute" else (self.requests, self.tokens)
+        )
         return Remaining(
             requests_limit=requests.per_minute,
             requests_remaining=max(0, math.floor(requests.level)),
@@ -144,7 +145,11 @@ class ProviderBucket:
 
 
 def least_time_s(
-    calls: int, tokens: int, provider: ProviderBucket, requests_per_minute: int, tokens_per_minute: int
+    calls: int,
+    tokens: int,
+    provider: ProviderBucket,
+    requests_per_minute: int,
+    tokens_per_minute: int,
 ) -> float:
     """When the last of `calls` could be admitted at best, by the buckets and the configured window."""
     window = min(requests_per_minute, tokens_per_minute // tokens)
@@ -233,11 +238,17 @@ class Rush:
             answer = self.limiter.reserve(Cost(1, self.tokens), self.start_s + self.now_s)
             if not isinstance(answer, Granted):
                 self._wake_s = answer.at_s - self.start_s
-                wake_s = self._wake_s
-                self.at(wake_s, lambda: self._let_go() if wake_s == self._wake_s else None)
+                self.at(self._wake_s, self._alarm(self._wake_s))
                 return
             call = self.waiting.popleft()
             self.at(self.now_s + self._random.uniform(*self._way_s), self._arrival(call, answer))
+
+    def _alarm(self, wake_s: float) -> Callable[[], None]:
+        def ring() -> None:
+            if wake_s == self._wake_s:  # else something else happened earlier, and set another
+                self._let_go()
+
+        return ring
 
     def _arrival(self, call: int, granted: Granted) -> Callable[[], None]:
         def arrive() -> None:

@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from weighbridge.limits.headers import HeaderBudget
+if TYPE_CHECKING:
+    from weighbridge.limits.headers import HeaderBudget
 
 FIRST_BURST_S: Final = 4.0
 """What a provider of which nothing is known may be asked for at once, in seconds of its quota."""
@@ -211,7 +212,9 @@ class Bucket:
             correction = max(correction, 0.0)  # a full bucket hides nothing that others took
         drain = self.drain - correction / max(DRAIN_MEMORY_S, since_s)
         drain = min(max(drain, 0.0), self.rate)
-        self.level -= (drain - self.drain) * age_s  # as if it had been known since the call's admission
+        self.level -= (
+            drain - self.drain
+        ) * age_s  # as if it had been known since the call's admission
         self.drain = drain
 
     def refused(self, cost: float, now_s: float) -> None:
@@ -221,7 +224,10 @@ class Bucket:
         as much as was refused, both agree afterwards.
         """
         was_ramping = bool(self.ramping)
-        self.burst = max(self.burst - max(self.level, 0.0) - cost, self.rate)
+        # With headers a refusal is more likely to mean that others were quicker than that bursts must be
+        # small; half of what the headers say is then kept.
+        least = min(self.burst, max(self.rate, self.capacity / 2))
+        self.burst = max(self.burst - max(self.level, 0.0) - cost, least)
         self.level = min(self.level, 0.0)
         self.ramping = 0.0
         if now_s - self.refused_at_s > STORM_S:  # not one of a number that were under way together

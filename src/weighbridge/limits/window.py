@@ -12,9 +12,10 @@ from __future__ import annotations
 import math
 import struct
 from bisect import bisect_left, bisect_right
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from weighbridge.domain.calls import Cost
+if TYPE_CHECKING:
+    from weighbridge.domain.calls import Cost
 
 WINDOW_MS: Final = 60_000
 
@@ -89,15 +90,12 @@ class Window:
         """
         requests_over = self.requests - requests
         tokens_over = self.tokens - tokens
-        last_ms = 0
-        for last_ms, entry_requests, entry_tokens in zip(
-            self._last_ms, self._requests, self._tokens, strict=True
-        ):
-            requests_over -= entry_requests
-            tokens_over -= entry_tokens
-            if requests_over <= 0 and tokens_over <= 0:
-                break
-        return (last_ms + WINDOW_MS + MARGIN_MS + 1) / 1000
+        index = 0
+        while requests_over > 0 or tokens_over > 0:
+            requests_over -= self._requests[index]
+            tokens_over -= self._tokens[index]
+            index += 1
+        return (self._last_ms[index - 1] + WINDOW_MS + MARGIN_MS + 1) / 1000
 
     def charged_since(self, moment_s: float) -> tuple[int, int]:
         """Requests and tokens of the entries whose last charge came after `moment_s`."""

@@ -1,0 +1,168 @@
+"""What to do when a call or its answer failed: one table over the error tree.
+
+The flow asks here after `providers/` or `steps/` said no. Pure: the random number is an argument, the
+worker does the waiting. What is nobody's fault (429, timeouts, 5xx, no connection) is waited out for as long
+as it takes and never counts against a product; `outage.py` decides when the whole queue should pause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from weighbridge.errors import (
+    AnswerMalformed,
+    AnswerTruncated,
+    AuthenticationFailed,
+    DatabaseUnavailable,
+    ImplausibleAnswer,
+    ModelUnknown,
+    ProviderError,
+    ProviderOverloaded,
+    ProviderTimeout,
+    ProviderUnreachable,
+    QuotaExhausted,
+    RateLimited,
+    RequestRefused,
+    RequestTooLarge,
+    SchemaOutdated,
+    SchemaTooNew,
+    WeighbridgeError,
+    WrongProducts,
+)
+
+MAX_ATTEMPTS: Final = 3
+"""Retries of a product whose answers are unusable; then it is failed."""
+
+BACKOFF_CAP_S: Final = 60.0
+BACKOFF_FIRST_S: Final = 1.0
+REFUSAL_FIRST_S: Final = 0.5
+RETRY_AFTER_MAX_S: Final = 5.0
+"""How much of a `retry-after` one call honours: the limiter knows better when there is budget again."""
+
+LARGER_ALLOWANCE: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Try the same call again after `delay_s`; it does not count as an attempt."""
+
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again after `delay_s`, with `allowance_factor` times the output allowance; it counts."""
+
+    delay_s: float
+    allowance_factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Ask the two halves of the group separately."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskAlone:
+    """Ask each product of the group alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The products of this call fail, for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopQueue:
+    """No call can succeed until a person has acted."""
+
+    reason: str
+
+
+Action = Wait | Retry | Split | AskAlone | GiveUp | StopQueue
+
+
+class Policy(Enum):
+    """The rules that an error can fall under."""
+
+    WAIT = auto()  # nobody's fault: backoff, for ever
+    WAIT_FOR_BUDGET = auto()  # 429: as WAIT, but shorter, and `retry-after` is heard
+    SPLIT = auto()  # too much for one call: halve the group; alone: give up
+    ASK_ALONE = auto()  # one product may spoil the call: find out which; alone: give up
+    STOP = auto()  # the operator must act
+    MORE_ROOM = auto()  # the answer was cut off: halve the group; alone: a larger allowance
+    ANSWER_AGAIN = auto()  # unusable answer: ask alone; alone: try again, MAX_ATTEMPTS times
+
+
+POLICIES: Final[dict[type[WeighbridgeError], Policy]] = {
+    ProviderError: Policy.WAIT,  # a kind that nobody has thought of yet
+    ProviderUnreachable: Policy.WAIT,
+    ProviderTimeout: Policy.WAIT,
+    ProviderOverloaded: Policy.WAIT,
+    RateLimited: Policy.WAIT_FOR_BUDGET,
+    RequestTooLarge: Policy.SPLIT,
+    RequestRefused: Policy.ASK_ALONE,
+    QuotaExhausted: Policy.STOP,
+    AuthenticationFailed: Policy.STOP,
+    ModelUnknown: Policy.STOP,
+    AnswerTruncated: Policy.MORE_ROOM,
+    AnswerMalformed: Policy.ANSWER_AGAIN,
+    WrongProducts: Policy.ANSWER_AGAIN,
+    ImplausibleAnswer: Policy.ANSWER_AGAIN,
+    DatabaseUnavailable: Policy.WAIT,
+    SchemaOutdated: Policy.STOP,
+    SchemaTooNew: Policy.STOP,
+}
+"""The whole table. An error of a kind that is not here gives up, with its message as the reason."""
+
+
+def decide(error: WeighbridgeError, attempt: int, group_size: int, jitter: float) -> Action:
+    """What to do about `error`.
+
+    `attempt` counts the failures before this one, `jitter` is a random number in [0, 1).
+    """
+    in_company = group_size > 1
+    match policy_of(error):
+        case Policy.WAIT:
+            return Wait(backoff_s(attempt, jitter))
+        case Policy.WAIT_FOR_BUDGET:
+            return Wait(_refusal_delay_s(error, attempt, jitter))
+        case Policy.SPLIT:
+            return Split() if in_company else GiveUp(str(error))
+        case Policy.ASK_ALONE:
+            return AskAlone() if in_company else GiveUp(str(error))
+        case Policy.STOP:
+            return StopQueue(str(error))
+        case Policy.MORE_ROOM if in_company:
+            return Split()
+        case Policy.ANSWER_AGAIN if in_company:
+            return AskAlone()
+        case Policy.MORE_ROOM | Policy.ANSWER_AGAIN as policy if attempt < MAX_ATTEMPTS:
+            return Retry(0.0, LARGER_ALLOWANCE if policy is Policy.MORE_ROOM else 1.0)
+        case Policy.MORE_ROOM | Policy.ANSWER_AGAIN:
+            return GiveUp(f"No usable answer in {attempt + 1} attempts. The last one: {error}")
+        case None:
+            return GiveUp(str(error))
+
+
+def policy_of(error: WeighbridgeError) -> Policy | None:
+    """The rule for this error or the nearest kind above it."""
+    for kind in type(error).__mro__:
+        if kind in POLICIES:
+            return POLICIES[kind]
+    return None
+
+
+def backoff_s(attempt: int, jitter: float, first_s: float = BACKOFF_FIRST_S) -> float:
+    """Full jitter: anything between nothing and a ceiling that doubles with every attempt."""
+    return min(BACKOFF_CAP_S, first_s * 2.0 ** min(attempt, 30)) * jitter
+
+
+def _refusal_delay_s(error: WeighbridgeError, attempt: int, jitter: float) -> float:
+    retry_after_s = (error.retry_after_s or 0.0) if isinstance(error, RateLimited) else 0.0
+    heard_s = min(max(retry_after_s, 0.0), RETRY_AFTER_MAX_S) * jitter
+    return max(heard_s, backoff_s(attempt, jitter, REFUSAL_FIRST_S))

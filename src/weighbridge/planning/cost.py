@@ -1,0 +1,114 @@
+"""What a call cost, and what a catalogue will: requests, tokens, money and hours before anything is spent.
+
+The worker prices each finished call here; `weighbridge estimate` prices a file. Pure arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.domain.calls import Price, Usage
+    from weighbridge.planning.grouping import Group
+
+MILLION: Final = 1_000_000
+CACHED_PROMPT_LEAST: Final = 1024
+CACHED_PROMPT_STEP: Final = 128
+"""OpenAI's prompt cache holds beginnings of 1,024 tokens and more, in steps of 128."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepLoad:
+    """What one question takes in each call, apart from the data of the products."""
+
+    prompt_tokens: int  # instructions, schema and frame: the same in every call
+    output_tokens_per_product: float  # expected
+    allowance_per_product: float  # sent, and charged to the token limit
+    data_tokens_per_product: float = 0.0  # more per product than in the group: earlier answers
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What bounds the speed: limits per minute, seconds a call takes, calls at a time (None: no bound)."""
+
+    requests_per_minute: int
+    tokens_per_minute: int
+    latency_s: float
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEstimate:
+    """What a catalogue will take. `price_known` is False when no price is published: `cost_usd` is then 0."""
+
+    products: int
+    requests: int
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    hours: float
+    price_known: bool
+
+
+def call_cost_usd(usage: Usage, price: Price) -> float:
+    """USD for one call. Cached tokens are part of the input and cost less."""
+    cached = min(usage.cached_input_tokens, usage.input_tokens)
+    return _cost_usd(usage.input_tokens - cached, cached, usage.output_tokens, price)
+
+
+def estimate_catalogue(
+    groups: Sequence[Group], steps: Sequence[StepLoad], price: Price, pace: Pace
+) -> CatalogueEstimate:
+    """Requests, tokens, money and hours for asking every step about every group, without retries.
+
+    The first call of each step pays for its whole prompt, later ones find its beginning in the cache.
+    """
+    products = sum(len(group.product_ids) for group in groups)
+    data_tokens = sum(group.tokens for group in groups)
+    requests = len(groups) * len(steps)
+    input_tokens = cached = output_tokens = charged_tokens = 0
+    for step in steps:
+        step_input = len(groups) * step.prompt_tokens + data_tokens
+        step_input += ceil(step.data_tokens_per_product * products)
+        input_tokens += step_input
+        cached += max(0, len(groups) - 1) * cacheable_tokens(step.prompt_tokens)
+        output_tokens += ceil(step.output_tokens_per_product * products)
+        charged_tokens += step_input + ceil(step.allowance_per_product * products)
+    return CatalogueEstimate(
+        products=products,
+        requests=requests,
+        input_tokens=input_tokens,
+        cached_input_tokens=cached,
+        output_tokens=output_tokens,
+        cost_usd=_cost_usd(input_tokens - cached, cached, output_tokens, price),
+        hours=_duration_s(requests, charged_tokens, len(steps), pace) / 3600,
+        price_known=price.known,
+    )
+
+
+def cacheable_tokens(prompt_tokens: int) -> int:
+    """How much of a repeated beginning the provider's cache holds."""
+    if prompt_tokens < CACHED_PROMPT_LEAST:
+        return 0
+    return prompt_tokens - prompt_tokens % CACHED_PROMPT_STEP
+
+
+def _duration_s(requests: int, charged_tokens: int, steps: int, pace: Pace) -> float:
+    """The slowest of: the limit on requests, that on tokens, calls at a time; and one group's way through."""
+    if not requests:
+        return 0.0
+    by_requests_s = requests / pace.requests_per_minute * 60
+    by_tokens_s = charged_tokens / pace.tokens_per_minute * 60
+    by_calls_s = requests * pace.latency_s / pace.concurrency if pace.concurrency else 0.0
+    return max(by_requests_s, by_tokens_s, by_calls_s, steps * pace.latency_s)
+
+
+def _cost_usd(uncached: int, cached: int, output: int, price: Price) -> float:
+    return (
+        uncached * price.input_usd + cached * price.cached_input_usd + output * price.output_usd
+    ) / MILLION

@@ -1,0 +1,136 @@
+"""Which products share a call: three to five without an image, by tokens; one with an image.
+
+The dispatcher asks here when it takes pending products, and makes one job of each group. Pure and
+deterministic: the same products give the same groups in whichever order they come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.calls import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+OPEN_GROUPS: Final = 4
+"""So many groups are open at a time: a long description does not break up its neighbours, and groups
+stay close together in the catalogue, where products tend to be alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A product that waits for its group. `alone` when it must not share a call (again)."""
+
+    product_id: int
+    tokens: int
+    has_image: bool
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBudget:
+    """What a group may hold: tokens of product data, and products."""
+
+    max_tokens_per_group: int
+    max_group_size: int = 5
+    min_group_size: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Products that share a call, in the order of their ids. `tokens` are those of their data."""
+
+    product_ids: tuple[int, ...]
+    lane: Lane
+    tokens: int
+
+
+def group_products(
+    ready: Iterable[Ready], budget: TokenBudget, lane: Lane = Lane.LIVE
+) -> list[Group]:
+    """Put each product into exactly one group; ids must be unique.
+
+    No group is above the size or the tokens of the budget, except that a product which alone is
+    above the tokens goes alone. Groups come in the order of their first ids.
+    """
+    in_order = sorted(ready, key=lambda product: product.product_id)
+    single = [
+        product
+        for product in in_order
+        if product.has_image or product.alone or product.tokens >= budget.max_tokens_per_group
+    ]
+    singles = {product.product_id for product in single}
+    shared = _fill([p for p in in_order if p.product_id not in singles], budget)
+    _top_up(shared, budget)
+    groups = [[product] for product in single] + [members for members in shared if members]
+    for members in groups:
+        members.sort(key=lambda product: product.product_id)
+    groups.sort(key=lambda members: members[0].product_id)
+    return [
+        Group(tuple(product.product_id for product in members), lane, _tokens(members))
+        for members in groups
+    ]
+
+
+def _tokens(members: list[Ready]) -> int:
+    return sum(product.tokens for product in members)
+
+
+def _fits(product: Ready, members: list[Ready], budget: TokenBudget) -> bool:
+    return (
+        len(members) < budget.max_group_size
+        and _tokens(members) + product.tokens <= budget.max_tokens_per_group
+    )
+
+
+def _fill(products: list[Ready], budget: TokenBudget) -> list[list[Ready]]:
+    """Each product goes to the first open group that has room for it."""
+    groups: list[list[Ready]] = []
+    still_open: list[list[Ready]] = []
+    for product in products:
+        for members in still_open:
+            if _fits(product, members, budget):
+                members.append(product)
+                break
+        else:
+            members = [product]
+            groups.append(members)
+            still_open.append(members)
+        still_open = [m for m in still_open if len(m) < budget.max_group_size][-OPEN_GROUPS:]
+    return groups
+
+
+def _top_up(groups: list[list[Ready]], budget: TokenBudget) -> None:
+    """Small groups join a neighbour, or get members of one that can spare them (6 = 3 + 3, not 5 + 1)."""
+    for index, small in enumerate(groups):
+        if len(small) >= budget.min_group_size:
+            continue
+        neighbours = [
+            members
+            for members in groups[max(0, index - OPEN_GROUPS) : index + OPEN_GROUPS + 1]
+            if members and members is not small
+        ]
+        neighbours.sort(key=lambda members: abs(members[0].product_id - small[0].product_id))
+        _join(small, neighbours, budget)
+        _borrow(small, neighbours, budget)
+
+
+def _join(small: list[Ready], neighbours: list[list[Ready]], budget: TokenBudget) -> None:
+    for members in neighbours:
+        if (
+            len(members) + len(small) <= budget.max_group_size
+            and _tokens(members) + _tokens(small) <= budget.max_tokens_per_group
+        ):
+            members.extend(small)
+            small.clear()
+            return
+
+
+def _borrow(small: list[Ready], neighbours: list[list[Ready]], budget: TokenBudget) -> None:
+    for members in neighbours:
+        while 0 < len(small) < budget.min_group_size < len(members) and _fits(
+            members[-1], small, budget
+        ):
+            small.append(members.pop())

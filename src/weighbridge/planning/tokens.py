@@ -1,0 +1,173 @@
+"""How many tokens a call will take: its prompt counted, its output foreseen from earlier ones.
+
+`grouping.py` fills groups with these figures, the worker reserves them from the quota. The provider
+charges its limit with prompt + output allowance when it admits a call and gives nothing back, so an
+allowance twice as large as needed costs quota, and one that is too small cuts the answer off.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import deque
+from functools import lru_cache
+from importlib import import_module
+from math import ceil
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+
+from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from weighbridge.domain.calls import CallRequest
+
+ENCODING: Final = "o200k_base"
+LONGEST_PIECE: Final = 100_000  # characters; the encoder refuses texts of a million
+
+MESSAGE_TOKENS: Final = 4
+MESSAGES: Final = 2
+REPLY_START_TOKENS: Final = 3
+SCHEMA_FRAME_TOKENS: Final = 16
+
+REMEMBERED: Final = 200
+QUANTILE: Final = 0.98
+HEADROOM: Final = 1.15
+ENOUGH: Final = 20
+"""With fewer observations than this the allowance stays on the generous side."""
+COLD_HEADROOM: Final = 1.25
+FIXED_TOKENS: Final = 32
+"""The frame of an answer, whatever the number of products."""
+TRUNCATED_FACTOR: Final = 1.5
+"""An answer that was cut off needed more than it got; nobody knows how much."""
+
+
+@lru_cache(maxsize=1)
+def _encode() -> Callable[[str], list[int]]:
+    """The encoder, loaded on first use: that takes half a second, and most commands need no tokens."""
+    with warnings.catch_warnings():
+        # bpe-openai 0.1.4 reads its vocabulary through a function that Python 3.11 deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        encoding = import_module("bpe_openai").get_encoding(ENCODING)
+    encode: Callable[[str], list[int]] = encoding.encode_ordinary
+    return encode
+
+
+def count_tokens(text: str) -> int:
+    """Tokens of a text in the vocabulary of OpenAI's models since GPT-4o. Needs no network."""
+    encode = _encode()
+    return sum(
+        len(encode(text[start : start + LONGEST_PIECE]))
+        for start in range(0, len(text), LONGEST_PIECE)
+    )
+
+
+def request_tokens(
+    request: CallRequest, model: str = "", image_px: tuple[int, int] | None = None
+) -> int:
+    """What the provider will count as the prompt of this call, estimated.
+
+    `image_px` is width and height of the request's picture, where known.
+    """
+    tokens = _repeated_tokens(request.instructions, _Identity(request.schema))
+    tokens += count_tokens(request.content)
+    tokens += MESSAGE_TOKENS * MESSAGES + REPLY_START_TOKENS
+    if request.image_url is not None:
+        tokens += image_tokens(*(image_px or UNKNOWN_IMAGE_PX), model)
+    return tokens
+
+
+class _Identity:
+    """Lets a schema be a key of the cache: equal only to itself, which the cache keeps alive.
+
+    Schemas are made once per step and never changed; comparing their thousands of values for
+    every call would take longer than counting.
+    """
+
+    __slots__ = ("schema",)
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema = schema
+
+    @override
+    def __hash__(self) -> int:
+        return id(self.schema)
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.schema is self.schema
+
+
+@lru_cache(maxsize=64)
+def _repeated_tokens(instructions: str, schema: _Identity) -> int:
+    """The part of a prompt that is the same in every call of a step."""
+    text = json.dumps(schema.schema, ensure_ascii=False, separators=(",", ":"))
+    return count_tokens(instructions) + count_tokens(text) + SCHEMA_FRAME_TOKENS
+
+
+class OutputLengths:
+    """How long the answers of each step were, by group size, and the allowance that follows.
+
+    `expected` gives the tokens per product of each step to start with. Remembers the last
+    200 answers of each kind.
+    """
+
+    def __init__(self, expected: Mapping[str, int]) -> None:
+        self._expected = dict(expected)
+        self._seen: dict[str, dict[int, deque[int]]] = {}
+
+    def allowance(self, step: str, group_size: int, attempts: int = 0) -> int:
+        """Output tokens to allow for an answer about `group_size` products.
+
+        It doubles with every attempt that has failed: one product may need more than all others.
+        """
+        return self._usual(step, group_size) * 2**attempts
+
+    def _usual(self, step: str, group_size: int) -> int:
+        sizes = self._seen.get(step, {})
+        seen = sizes.get(group_size)
+        if seen is not None and len(seen) >= ENOUGH:
+            return ceil(_high(seen) * HEADROOM) + FIXED_TOKENS
+        nearest = min(
+            (size for size, lengths in sizes.items() if len(lengths) >= ENOUGH),
+            key=lambda size: (abs(size - group_size), -size),
+            default=None,
+        )
+        if nearest is None:
+            guess = self._expected[step] * group_size * COLD_HEADROOM
+        else:
+            guess = _high(sizes[nearest]) / nearest * group_size * HEADROOM
+        longest = max(seen, default=0) if seen is not None else 0
+        return ceil(max(guess, longest * HEADROOM)) + FIXED_TOKENS
+
+    def observe(self, step: str, group_size: int, output_tokens: int, truncated: bool) -> None:
+        """An answer of this length came; `truncated` when it ended at its allowance."""
+        length = ceil(output_tokens * TRUNCATED_FACTOR) if truncated else output_tokens
+        self._lengths(step, group_size).append(length)
+
+    def dump(self) -> dict[str, Any]:
+        """Everything that was learned, as JSON can hold it."""
+        return {
+            step: {str(size): list(lengths) for size, lengths in sizes.items()}
+            for step, sizes in self._seen.items()
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take up what `dump` gave. Steps that are no longer asked are left out."""
+        self._seen = {}
+        for step, sizes in state.items():
+            if step in self._expected:
+                for size, lengths in sizes.items():
+                    self._lengths(step, int(size)).extend(lengths)
+
+    def _lengths(self, step: str, group_size: int) -> deque[int]:
+        sizes = self._seen.setdefault(str(step), {})
+        return sizes.setdefault(group_size, deque(maxlen=REMEMBERED))
+
+
+def _high(lengths: deque[int]) -> int:
+    """The length that all but 2 % stayed below."""
+    ordered = sorted(lengths)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * QUANTILE))]
