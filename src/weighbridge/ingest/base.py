@@ -8,15 +8,17 @@ number as a person counts it. It judges the form of a row (too many fields, brok
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import polars as pl
 
-from weighbridge.domain.products import RejectedRow
-from weighbridge.ingest.columns import ColumnMap, Field, Wanted
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from weighbridge.domain.products import RejectedRow
+    from weighbridge.ingest.columns import ColumnMap, Field, Wanted
 
 ROW: Final = "row_number"
 """Name of the column with row numbers; it cannot collide with a Field."""

@@ -7,14 +7,16 @@ only the columns named in the `ColumnMap`. All other columns are ignored.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import InputError, MissingColumn
 from weighbridge.ingest.weights import KILOGRAM, UNIT_NAMES, MassUnit
 from weighbridge.ingest.wording import quote, quote_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class Field(StrEnum):
@@ -102,16 +104,20 @@ class Wanted:
     all_required: bool = True
 
 
-def read_mapping(entries: Mapping[str, str]) -> dict[Field, str]:
+def parse_mapping(entries: Iterable[str]) -> dict[Field, str]:
     """The entries of `--map field=column`; raises InputError for a field that does not exist."""
     mapping: dict[Field, str] = {}
-    for name, column in entries.items():
+    for entry in entries:
+        name, equals, column = entry.partition("=")
+        if not equals:
+            raise InputError(f"--map {quote(entry)} is not understood; write field=column.")
         key = normalise(name)
         found = _ALIASES.get(key) or next((f for f in Field if normalise(f) == key), None)
         if found is None:
-            fields = ", ".join(Field)
-            raise InputError(f"--map names a field {quote(name)}; the fields are {fields}.")
-        mapping[found] = column
+            raise InputError(
+                f"--map names a field {quote(name)}; the fields are {', '.join(Field)}."
+            )
+        mapping[found] = column.strip()
     return mapping
 
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
@@ -29,6 +27,10 @@ from weighbridge.ingest.columns import (
 from weighbridge.ingest.csv_records import Block, RecordCutter
 from weighbridge.ingest.text_encoding import detect_encoding
 from weighbridge.ingest.wording import readable_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 DELIMITERS: Final = ",;\t|"
 _SAMPLE_CHARACTERS: Final = 1 << 16
@@ -68,7 +70,9 @@ class CsvReader(Reader):
         if set(map(len, records)) != {width}:
             records, numbers, rejected = self._regular(block, columns, width, skip)
         values = {name: list(map(itemgetter(i), records)) for name, i in columns.positions.items()}
-        if "" in values.get(Field.CODE, [""]):  # perhaps a row of empty cells, which is nothing to report
+        if "" in values.get(
+            Field.CODE, [""]
+        ):  # perhaps a row of empty cells, which is nothing to report
             kept = [i for i, record in enumerate(records) if any(map(str.strip, record))]
             numbers = [numbers[i] for i in kept]
             values = {name: [texts[i] for i in kept] for name, texts in values.items()}
@@ -133,4 +137,6 @@ def _sense(sample: str, delimiter: str) -> tuple[int, float, int]:
 def _told_delimiter(sample: str) -> str | None:
     """Excel's own hint: a first line `sep=;`."""
     line = sample.split("\n", 1)[0].rstrip("\r").strip('"')
-    return line[4] if line[:4].lower() == "sep=" and len(line) == 5 and line[4] in DELIMITERS else None
+    return (
+        line[4] if line[:4].lower() == "sep=" and len(line) == 5 and line[4] in DELIMITERS else None
+    )

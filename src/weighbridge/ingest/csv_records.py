@@ -10,9 +10,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BLOCK_CHARACTERS: Final = 4 << 20
 MAX_LINE_CHARACTERS: Final = 1 << 20
@@ -85,7 +87,6 @@ class RecordCutter:
                 for record in reader:
                     self._records.append(record)
                     done = reader.line_num
-                return ""
             except csv.Error as error:
                 begin += done
                 unfinished = "unexpected end of data" in str(error)
@@ -94,6 +95,8 @@ class RecordCutter:
                     return rest
                 self._give_up(_reason(error))
                 begin += 1
+            else:
+                break
         return ""
 
     def _give_up(self, reason: str) -> None:
@@ -119,4 +122,6 @@ class RecordCutter:
 
 def _reason(error: csv.Error) -> str:
     found = str(error)
-    return next((reason for mark, reason in _REASONS if mark in found), f"the row cannot be read ({found})")
+    return next(
+        (reason for mark, reason in _REASONS if mark in found), f"the row cannot be read ({found})"
+    )

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from typing_extensions import override
 
 from weighbridge.domain.products import RejectedRow
 from weighbridge.errors import UnreadableFile
 from weighbridge.ingest.base import RawChunk, Reader
-from weighbridge.ingest.columns import Wanted
 from weighbridge.ingest.json_records import chunks_of_records
 from weighbridge.ingest.text_encoding import detect_encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from weighbridge.ingest.columns import Wanted
 
 MAX_OBJECT_FILE_BYTES: Final = 64 << 20
 MAX_RECORD_CHARACTERS: Final = 1 << 20
@@ -74,14 +77,18 @@ class JsonReader(Reader):
         try:
             whole = _decode(file.read())
         except json.JSONDecodeError as error:
-            raise UnreadableFile(f"The JSON is damaged at line {error.lineno:,}, column {error.colno:,}: {error.msg}.") from error
+            raise UnreadableFile(
+                f"The JSON is damaged at line {error.lineno:,}, column {error.colno:,}: {error.msg}."
+            ) from error
         except ValueError as error:
             raise UnreadableFile(f"The JSON cannot be read: {error}.") from error
         if not isinstance(whole, dict):
             raise UnreadableFile("The JSON holds a single value; expected an array of objects.")
         products = whole.get(LIST_KEY, [whole])
         if not isinstance(products, list):
-            raise UnreadableFile(f'"{LIST_KEY}" in the JSON is not a list; expected an array of objects.')
+            raise UnreadableFile(
+                f'"{LIST_KEY}" in the JSON is not a list; expected an array of objects.'
+            )
         yield from enumerate(products, start=1)
 
 
@@ -98,14 +105,18 @@ def _lines(file: TextIO) -> Iterator[tuple[int, object] | RejectedRow]:
     while line := file.readline(MAX_RECORD_CHARACTERS):
         row += 1
         if len(line) == MAX_RECORD_CHARACTERS and not line.endswith("\n"):
-            yield RejectedRow(row, "row", f"the line is longer than {MAX_RECORD_CHARACTERS:,} characters")
+            yield RejectedRow(
+                row, "row", f"the line is longer than {MAX_RECORD_CHARACTERS:,} characters"
+            )
             while line and not line.endswith("\n"):
                 line = file.readline(MAX_RECORD_CHARACTERS)
         elif line.strip():
             try:
                 yield row, _decode(line)
             except json.JSONDecodeError as error:
-                yield RejectedRow(row, "row", f"the line is not valid JSON at column {error.colno:,}: {error.msg}")
+                yield RejectedRow(
+                    row, "row", f"the line is not valid JSON at column {error.colno:,}: {error.msg}"
+                )
             except ValueError as error:
                 yield RejectedRow(row, "row", f"the line cannot be read: {error}")
 
@@ -151,7 +162,9 @@ class _Window:
         found = self.peek()
         if found != expected:
             what = f"{found!r}" if found else "the end of the file"
-            raise UnreadableFile(f"The JSON is damaged or not complete: expected {expected!r} and found {what}.")
+            raise UnreadableFile(
+                f"The JSON is damaged or not complete: expected {expected!r} and found {what}."
+            )
         self._at += 1
 
     def value(self, row: int) -> object:
@@ -165,9 +178,13 @@ class _Window:
             except json.JSONDecodeError as error:
                 too_long = len(self._text) - self._at > MAX_RECORD_CHARACTERS
                 if too_long or not self._read():
-                    raise UnreadableFile(f"The JSON is damaged in record {row:,}: {error.msg}.") from error
+                    raise UnreadableFile(
+                        f"The JSON is damaged in record {row:,}: {error.msg}."
+                    ) from error
             else:
-                if end < len(self._text) or not self._read():  # a number at the very end might go on
+                if (
+                    end < len(self._text) or not self._read()
+                ):  # a number at the very end might go on
                     self._at = end
                     return value
 

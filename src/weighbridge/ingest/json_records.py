@@ -6,14 +6,16 @@ present in the file as soon as one record has it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from weighbridge.domain.products import RejectedRow
 from weighbridge.errors import UnreadableFile
 from weighbridge.ingest.base import CHUNK_ROWS, RawChunk, make_chunk
 from weighbridge.ingest.columns import ColumnMap, Field, Wanted, match_columns
 from weighbridge.ingest.wording import readable_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
 
 MAX_KEYS: Final = 10_000
 
@@ -28,20 +30,25 @@ def chunks_of_records(
     for entry in records:
         if isinstance(entry, RejectedRow):
             rejected.append(entry)
-        elif isinstance(entry[1], dict):
-            row, record = entry
-            headers.update(dict.fromkeys(record))
-            chunk.append((row, record))
+        elif _is_object(entry[1]):
+            headers.update(dict.fromkeys(entry[1]))
+            chunk.append((entry[0], entry[1]))
         else:
             reason = "this is no JSON object; each product must be written as {…}"
             rejected.append(RejectedRow(entry[0], "row", reason))
         if len(headers) > MAX_KEYS:
-            raise UnreadableFile(f"The records have more than {MAX_KEYS:,} different keys; this is no catalogue.")
+            raise UnreadableFile(
+                f"The records have more than {MAX_KEYS:,} different keys; this is no catalogue."
+            )
         if len(chunk) + len(rejected) >= CHUNK_ROWS:
             yield _chunk(chunk, rejected, list(headers), wanted)
             chunk, rejected = [], []
     if chunk or rejected:
         yield _chunk(chunk, rejected, list(headers), wanted)
+
+
+def _is_object(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, dict)
 
 
 def _chunk(
@@ -91,4 +98,6 @@ def _reject_nested(
     position = columns.positions.get(Field.CODE)
     code = record.get(headers[position]) if position is not None else None
     reason = "the value is a list or an object; give one text or number"
-    return RejectedRow(row, name, reason, readable_code(code) if isinstance(code, str) else None)
+    return RejectedRow(
+        row, name.value, reason, readable_code(code) if isinstance(code, str) else None
+    )

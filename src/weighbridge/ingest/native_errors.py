@@ -5,13 +5,16 @@ A corrupt file can also make their Rust code panic; that arrives as a BaseExcept
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import polars as pl
 from fastexcel import FastExcelError
 
 from weighbridge.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 from typing_extensions import override
@@ -12,6 +11,10 @@ from weighbridge.errors import UnreadableFile
 from weighbridge.ingest.base import CHUNK_ROWS, ROW, RawChunk, Reader, make_chunk
 from weighbridge.ingest.columns import Field, Wanted, match_columns
 from weighbridge.ingest.native_errors import damaged_means_unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 class ParquetReader(Reader):
@@ -34,7 +37,9 @@ class ParquetReader(Reader):
             if frame.is_empty():
                 return
             row_numbers = pl.int_range(start + 1, start + 1 + frame.height, eager=True).alias(ROW)
-            yield make_chunk(columns, row_numbers, {name: frame[name] for name in columns.positions})
+            yield make_chunk(
+                columns, row_numbers, {name: frame[name] for name in columns.positions}
+            )
             start += frame.height
 
     def _as_text(self, name: Field, header: str) -> pl.Expr:

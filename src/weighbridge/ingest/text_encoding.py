@@ -7,8 +7,10 @@ one are rejected on their own.
 from __future__ import annotations
 
 import codecs
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _BLOCK_BYTES: Final = 1 << 20
 _SAMPLE_BYTES: Final = 4096

@@ -17,17 +17,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.ingest.wording import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_WEIGHT_KG: Final = 1e6
 PLAIN_NUMBER: Final = r"^[0-9]{1,12}(?:\.[0-9]{1,12})?$"
 """What needs no thought. ASCII digits only; the same pattern is run by polars."""
 
-NO_VALUE: Final = frozenset({"", "-", "–", "—", "?", "n/a", "na", "n.a.", "nan", "none", "null", "unknown"})
+NO_VALUE: Final = frozenset(
+    {"", "-", "–", "—", "?", "n/a", "na", "n.a.", "nan", "none", "null", "unknown"}
+)
 """What people and programs write into a weight cell when they do not know."""
 
 
@@ -87,7 +91,9 @@ def read_weight(text: str, unit: MassUnit = KILOGRAM, *, comma_is_decimal: bool 
         return Reading()
     match = _CELL.fullmatch(cell)
     if match is None:
-        return Reading(problem=f"{quote(cell)} is not a weight; write a number in kg, such as 1.5, or leave it empty")
+        return Reading(
+            problem=f"{quote(cell)} is not a weight; write a number in kg, such as 1.5, or leave it empty"
+        )
     unit_name = match["unit"].casefold()
     if unit_name and unit_name not in UNIT_NAMES:
         return Reading(problem=f"{quote(cell)} has an unknown unit; use kg, g, mg, t, lb or oz")
@@ -104,9 +110,13 @@ def read_weight(text: str, unit: MassUnit = KILOGRAM, *, comma_is_decimal: bool 
 def judge(mass_kg: float, cell: str) -> Reading:
     """Whether a number can be a product's mass."""
     if not math.isfinite(mass_kg) or mass_kg > MAX_WEIGHT_KG:
-        return Reading(problem=f"{quote(cell)} is more than {MAX_WEIGHT_KG:,.0f} kg; check the number and its unit")
+        return Reading(
+            problem=f"{quote(cell)} is more than {MAX_WEIGHT_KG:,.0f} kg; check the number and its unit"
+        )
     if mass_kg <= 0:
-        return Reading(problem=f"{quote(cell)} is not above 0; leave the weight empty if it is not known")
+        return Reading(
+            problem=f"{quote(cell)} is not above 0; leave the weight empty if it is not known"
+        )
     return Reading(mass_kg=mass_kg)
 
 
@@ -120,7 +130,9 @@ def plain_number(text: str, *, comma_is_decimal: bool) -> str | None:
         if not re.fullmatch(r"[0-9]{1,3}(?:'[0-9]{3})+(?:[.,][0-9]*)?", digits):
             return None
         digits = digits.replace("'", "")
-        comma_is_decimal = True  # the thousands are already marked, so a comma can only be the decimal sign
+        comma_is_decimal = (
+            True  # the thousands are already marked, so a comma can only be the decimal sign
+        )
     plain = _without_thousands(digits, comma_is_decimal=comma_is_decimal)
     return None if plain is None else f"{sign}{plain}{exponent_sign}{exponent}"
 

@@ -5,8 +5,10 @@ Used by every check in `ingest/`, so that a reason never carries control charact
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SHOWN_CHARACTERS: Final = 60
 SHOWN_COLUMNS: Final = 20

@@ -10,11 +10,13 @@ import copy
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 MAX_UNPACKED_BYTES: Final = 1 << 30
 MAX_RATIO: Final = 200
@@ -25,7 +27,9 @@ MAX_CELLS: Final = 50_000_000
 
 _PIECE_BYTES: Final = 1 << 20
 _OVERLAP_BYTES: Final = 256
-_CELL: Final = re.compile(rb"""<(?:\w+:)?c\b[^>]*?\sr\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["'][^>]*(?<!/)>""")
+_CELL: Final = re.compile(
+    rb"""<(?:\w+:)?c\b[^>]*?\sr\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["'][^>]*(?<!/)>"""
+)
 
 
 def check_package(path: Path) -> None:
@@ -59,7 +63,9 @@ def _check_members(package: zipfile.ZipFile, packed_bytes: int) -> None:
             if is_sheet:
                 extent.include(piece)
         if member_bytes != member.file_size:
-            raise UnreadableFile(f"The XLSX file is damaged: {member.filename} does not have the size that the file states.")
+            raise UnreadableFile(
+                f"The XLSX file is damaged: {member.filename} does not have the size that the file states."
+            )
         if extent.cells > MAX_CELLS:
             raise UnreadableFile(
                 f"A sheet of the XLSX file spans {extent.cells:,} cells, more than {MAX_CELLS:,}."
@@ -73,7 +79,7 @@ def _pieces(package: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes
     unbounded.file_size = MAX_UNPACKED_BYTES + 1
     checksum = 0
     with package.open(unbounded) as file:
-        file._expected_crc = None  # type: ignore[attr-defined]  # noqa: SLF001
+        file._expected_crc = None  # type: ignore[attr-defined]
         while piece := file.read(_PIECE_BYTES):
             checksum = zlib.crc32(piece, checksum)
             yield piece
@@ -94,7 +100,9 @@ class _Extent:
         found = _CELL.findall(text)
         if found:
             self._rows = max(self._rows, max(int(row) for _, row in found))
-            self._columns = max(self._columns, max(map(_column_number, {column for column, _ in found})))
+            self._columns = max(
+                self._columns, max(map(_column_number, {column for column, _ in found}))
+            )
         self._tail = text[-_OVERLAP_BYTES:]
 
     @property

@@ -6,8 +6,7 @@ large catalogues travel better as CSV or Parquet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import fastexcel
 import polars as pl
@@ -18,6 +17,10 @@ from weighbridge.ingest.base import CHUNK_ROWS, RawChunk, Reader, make_chunk
 from weighbridge.ingest.columns import HEADER_SEARCH_ROWS, ColumnMap, Wanted, find_header
 from weighbridge.ingest.native_errors import damaged_means_unreadable
 from weighbridge.ingest.xlsx_package import check_package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 class XlsxReader(Reader):

@@ -1,0 +1,145 @@
+"""How fast a catalogue gets in, and how much memory the importing process takes.
+
+    python benchmarks/import_rows.py [--rows 1000000] [--format csv] [--json]
+
+Makes a catalogue of its own and a throw-away embedded PostgreSQL, imports the file twice (all new, then all unchanged)
+and once with every tenth product changed. Prints rows per second and the peak resident memory of this process (PostgreSQL is
+another process and not counted). Targets: 20,000 rows/s, below 400 MB for CSV.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from weighbridge.ingest.catalogue import read_catalogue
+from weighbridge.store.database import open_database
+from weighbridge.store.imports import import_products
+
+HEADER = ("code", "name", "description", "weight", "imageUrl", "countryOfOrigin")
+TEXT = (
+    "steel oak chair pump bolt cotton shirt valve glass lamp table plastic bottle cable motor panel frame "
+    "cover sheet paper with and for kitchen garden, office"
+)
+WORDS = TEXT.split()
+TARGET_ROWS_PER_S = 20_000
+TARGET_PEAK_MB = 400
+
+
+def write_catalogue(path: Path, rows: int, *, changed: bool) -> None:
+    """About 180 bytes a row; some texts need quotes. `changed` gives every tenth product another name."""
+    dice = random.Random(1)
+    phrases = [" ".join(dice.choices(WORDS, k=18)) for _ in range(1_000)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADER)
+        for i in range(rows):
+            mark = " new" if changed and i % 10 == 0 else ""
+            name = f"{WORDS[i % 17]} {WORDS[i % 13]} {i % 997}{mark}"
+            weight = f"{0.05 + i % 7919 / 100:.2f}"
+            country = ("DE", "CN", "FR", "")[i % 4]
+            writer.writerow(
+                (f"P-{i:07d}", name, f"{phrases[i % 1000]} no. {i}", weight, "", country)
+            )
+
+
+def convert(path: Path, format_name: str) -> Path:
+    """The same catalogue in another format."""
+    if format_name == "csv":
+        return path
+    target = path.with_suffix(f".{format_name}")
+    frame = pl.read_csv(path, infer_schema=False)
+    match format_name:
+        case "parquet":
+            frame.write_parquet(target)
+        case "jsonl":
+            frame.write_ndjson(target)
+        case "xlsx":
+            frame.write_excel(target)
+        case _:
+            sys.exit(f"no format {format_name}")
+    return target
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+async def measure(folder: Path, files: dict[str, Path]) -> list[dict[str, Any]]:
+    database = await open_database(None, folder / "data")
+    results = []
+    try:
+        for title, path in files.items():
+            async with database.pool.acquire() as connection:
+                started = time.perf_counter()
+                result = await import_products(connection, read_catalogue(path))
+                seconds = time.perf_counter() - started
+            total = result.created + result.updated + result.unchanged + result.rejected_count
+            results.append(
+                {
+                    "import": title,
+                    "created": result.created,
+                    "updated": result.updated,
+                    "unchanged": result.unchanged,
+                    "rejected": result.rejected_count,
+                    "seconds": round(seconds, 1),
+                    "rowsPerSecond": round(total / seconds),
+                    "peakMb": round(peak_mb()),
+                }
+            )
+    finally:
+        await database.close()
+    return results
+
+
+def make_files(folder: Path, rows: int, format_name: str) -> dict[str, Path]:
+    first, second = folder / "first.csv", folder / "second.csv"
+    write_catalogue(first, rows, changed=False)
+    write_catalogue(second, rows, changed=True)
+    files = [convert(path, format_name) for path in (first, second)]
+    return {"all new": files[0], "all unchanged": files[0], "a tenth changed": files[1]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--format", default="csv", choices=("csv", "parquet", "jsonl", "xlsx"))
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = make_files(folder, arguments.rows, arguments.format)
+        before_mb = peak_mb()
+        results = asyncio.run(measure(folder, files))
+    if arguments.json:
+        print(json.dumps(results))
+        return
+    print(
+        f"{arguments.rows:,} rows of {arguments.format}; this process took {before_mb:.0f} MB before"
+    )
+    for result in results:
+        print(
+            f"{result['import']:>16}: {result['rowsPerSecond']:>8,} rows/s  {result['seconds']:>6} s  peak {result['peakMb']} MB"
+            f"  ({result['created']:,} created, {result['updated']:,} updated, {result['unchanged']:,} unchanged,"
+            f" {result['rejected']:,} rejected)"
+        )
+    slowest = min(result["rowsPerSecond"] for result in results)
+    met = slowest >= TARGET_ROWS_PER_S and peak_mb() < TARGET_PEAK_MB
+    print(
+        f"Target of {TARGET_ROWS_PER_S:,} rows/s below {TARGET_PEAK_MB} MB: {'met' if met else 'MISSED'}"
+    )
+
+
+if __name__ == "__main__":
+    main()

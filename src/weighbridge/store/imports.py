@@ -1,0 +1,350 @@
+"""A catalogue becomes rows: staged by COPY as it is read, then merged with what is stored in one transaction.
+
+Called by `service/` with the checked chunks of `ingest/`. Nothing can be seen of an import until it is complete: a file
+that turns out to be damaged at its end has changed nothing. Reading and checking happen in a thread while the
+previous chunk travels to PostgreSQL, so the event loop stays free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+from uuid import UUID, uuid4
+
+import asyncpg
+import polars as pl
+
+from weighbridge.domain.products import Picture, RejectedRow
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+
+    from weighbridge.store.database import Connection
+
+SHOWN_REJECTED: Final = 1_000
+IMPORT_LOCK: Final = 0x57454947_494D504F
+"""Advisory lock: merges happen one after the other, so that two uploads of a new code do not collide."""
+
+_MERGE_TRIES: Final = 3
+_PIECE_BYTES: Final = 1 << 18
+
+
+class PictureSource(Protocol):
+    """A checked picture whose bytes can be read when they are needed."""
+
+    @property
+    def picture(self) -> Picture:
+        """What was found out about it."""
+        ...
+
+    def read(self) -> bytes:
+        """The bytes; blocks."""
+        ...
+
+
+class ImportChunk(Protocol):
+    """Some rows of a catalogue, checked (`ingest.rows.CheckedChunk`).
+
+    `products` has the columns row_number, code, name, description, weight_kg, image_url, picture_sha256 and
+    country_of_origin. `given` names which of weight_kg, image_url, country_of_origin the file has at all.
+    """
+
+    @property
+    def products(self) -> pl.DataFrame:
+        """The good rows."""
+        ...
+
+    @property
+    def rejected(self) -> Sequence[RejectedRow]:
+        """The others."""
+        ...
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The optional columns that the file has."""
+        ...
+
+    @property
+    def pictures(self) -> Sequence[PictureSource]:
+        """What picture_sha256 refers to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import did. `rejected` are the first of them in file order; the store has all under `import_id`."""
+
+    import_id: UUID
+    created: int
+    updated: int
+    unchanged: int
+    rejected_count: int
+    rejected: tuple[RejectedRow, ...]
+
+
+async def import_products(
+    connection: Connection, chunks: Iterable[ImportChunk], *, scoped: bool = False
+) -> ImportResult:
+    """Merges a catalogue into the products. The chunks are drawn in a thread; what they raise goes to the caller.
+
+    New codes are inserted in file order. A known code is updated only if its name, description, weight, image or country
+    changed; it is then pending again. Columns that the file does not have, and pictures where the image cell is empty,
+    stay as they are stored. A code that comes again in the file is rejected. `scoped` also records which
+    products the file names (table scopes), for processing these only.
+    """
+    import_id = uuid4()
+    try:
+        await _create_staging(connection)
+        given = await _stage(connection, chunks)
+        await connection.execute("ANALYZE pg_temp.import_rows")
+        created, updated, unchanged = await _merge_patiently(connection, import_id, given, scoped)
+    finally:
+        # What is left behind after a lost connection went with it, and the next import drops first.
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
+            await _drop_staging(connection)
+    count = await connection.fetchval(
+        "SELECT count(*) FROM rejected_rows WHERE import_id = $1", import_id
+    )
+    shown = await first_rejected(connection, import_id)
+    return ImportResult(import_id, created, updated, unchanged, count, tuple(shown))
+
+
+async def first_rejected(
+    connection: Connection, import_id: UUID, limit: int = SHOWN_REJECTED
+) -> list[RejectedRow]:
+    """The first rejected rows of an import, in file order."""
+    rows = await connection.fetch(f"{_SELECT_REJECTED} LIMIT $2", import_id, limit)
+    return [RejectedRow(*row) for row in rows]
+
+
+async def stream_rejected(connection: Connection, import_id: UUID) -> AsyncIterator[RejectedRow]:
+    """All rejected rows of an import, in file order, without holding them in memory."""
+    async with connection.transaction():
+        async for row in connection.cursor(_SELECT_REJECTED, import_id, prefetch=1_000):
+            yield RejectedRow(*row)
+
+
+_SELECT_REJECTED: Final = "SELECT row_number, field, reason, code FROM rejected_rows WHERE import_id = $1 ORDER BY row_number, id"
+
+
+# Staging -----------------------------------------------------------------------------------------------------------
+
+
+async def _create_staging(connection: Connection) -> None:
+    """Temporary tables of this connection: not logged, not visible to anybody else."""
+    await _drop_staging(connection)
+    await connection.execute(
+        """
+        CREATE TEMP TABLE import_rows (
+            row_number bigint NOT NULL, code text NOT NULL, name text NOT NULL, description text NOT NULL,
+            weight_kg double precision, image_url text, picture_sha256 text, country_of_origin text
+        );
+        CREATE TEMP TABLE import_rejected (row_number bigint NOT NULL, field text NOT NULL, reason text NOT NULL, code text);
+        CREATE TEMP TABLE import_pictures (
+            sha256 text PRIMARY KEY, media_type text NOT NULL, width_px integer NOT NULL, height_px integer NOT NULL,
+            data bytea NOT NULL
+        );
+        """
+    )
+
+
+async def _drop_staging(connection: Connection) -> None:
+    await connection.execute(
+        "DROP TABLE IF EXISTS pg_temp.import_rows, pg_temp.import_rejected, pg_temp.import_pictures"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A chunk in the form in which COPY takes it."""
+
+    products: bytes
+    rejected: bytes
+    pictures: Sequence[PictureSource]
+    given: frozenset[str]
+
+
+async def _stage(connection: Connection, chunks: Iterable[ImportChunk]) -> frozenset[str]:
+    """Copies every chunk; while one travels, a thread prepares the next. Returns the optional columns seen."""
+    iterator = iter(chunks)
+    given: frozenset[str] = frozenset()
+    next_chunk = asyncio.create_task(asyncio.to_thread(_prepare_next, iterator))
+    try:
+        while (prepared := await next_chunk) is not None:
+            next_chunk = asyncio.create_task(asyncio.to_thread(_prepare_next, iterator))
+            given |= prepared.given
+            await _copy(connection, "import_rows", prepared.products)
+            await _copy(connection, "import_rejected", prepared.rejected)
+            for source in prepared.pictures:
+                await _stage_picture(connection, source)
+    finally:
+        # A thread cannot be interrupted: wait for it, so that it does not read on behind our back.
+        await asyncio.wait([next_chunk])
+        if not next_chunk.cancelled():
+            next_chunk.exception()  # mark as seen; the loop above has raised it unless something else came first
+    return given
+
+
+def _prepare_next(chunks: Iterator[ImportChunk]) -> _Prepared | None:
+    chunk = next(chunks, None)
+    if chunk is None:
+        return None
+    rejected = pl.DataFrame(
+        [(row.row, row.field, row.reason, row.code) for row in chunk.rejected],
+        schema={"row_number": pl.Int64, "field": pl.String, "reason": pl.String, "code": pl.String},
+        orient="row",
+    )
+    return _Prepared(copy_text(chunk.products), copy_text(rejected), chunk.pictures, chunk.given)
+
+
+def copy_text(frame: pl.DataFrame) -> bytes:
+    """The rows in PostgreSQL's COPY text format.
+
+    Not CSV: before PostgreSQL 18 a description with a line that is `\\.` would end a CSV copy.
+    """
+    escaped = frame.with_columns(
+        pl.col(pl.String).str.replace_many(
+            ["\\", "\t", "\n", "\r"], ["\\\\", "\\t", "\\n", "\\r"], leftmost=True
+        )
+    )
+    text: str = escaped.write_csv(
+        include_header=False, separator="\t", quote_style="never", null_value="\\N"
+    )
+    return text.encode()
+
+
+async def _copy(connection: Connection, table: str, data: bytes) -> None:
+    if data:
+        await connection.copy_to_table(
+            table, schema_name="pg_temp", source=_pieces(data), format="text"
+        )
+
+
+async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), _PIECE_BYTES):
+        yield data[start : start + _PIECE_BYTES]
+        await asyncio.sleep(
+            0
+        )  # asyncpg waits only when its buffer is full; others want the loop too
+
+
+async def _stage_picture(connection: Connection, source: PictureSource) -> None:
+    """Brings the bytes of a picture that is not there yet."""
+    picture = source.picture
+    known = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pictures WHERE sha256 = $1)"
+        " OR EXISTS (SELECT FROM pg_temp.import_pictures WHERE sha256 = $1)",
+        picture.sha256,
+    )
+    if not known:
+        data = await asyncio.to_thread(source.read)
+        await connection.execute(
+            "INSERT INTO pg_temp.import_pictures VALUES ($1, $2, $3, $4, $5)",
+            *(picture.sha256, picture.media_type, picture.width_px, picture.height_px, data),
+        )
+
+
+# Merging -----------------------------------------------------------------------------------------------------------
+
+
+async def _merge_patiently(
+    connection: Connection, import_id: UUID, given: frozenset[str], scoped: bool
+) -> tuple[int, int, int]:
+    """Workers store answers meanwhile, in an order of their own; a deadlock with one of them is tried again."""
+    for last_try in (*(False,) * (_MERGE_TRIES - 1), True):
+        try:
+            async with connection.transaction():
+                return await _merge(connection, import_id, given, scoped)
+        except asyncpg.DeadlockDetectedError:
+            if last_try:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+async def _merge(
+    connection: Connection, import_id: UUID, given: frozenset[str], scoped: bool
+) -> tuple[int, int, int]:
+    """One set-based merge; returns how many products were created, updated and left alone."""
+    await connection.execute("SET LOCAL work_mem = '64MB'")
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", IMPORT_LOCK)
+    await connection.execute(_REJECT_REPEATED)
+    await connection.execute(
+        "INSERT INTO rejected_rows (import_id, row_number, field, reason, code)"
+        " SELECT $1, row_number, field, reason, code FROM pg_temp.import_rejected ORDER BY row_number",
+        import_id,
+    )
+    await connection.execute(
+        "INSERT INTO pictures (sha256, media_type, width_px, height_px, data)"
+        " SELECT * FROM pg_temp.import_pictures ON CONFLICT DO NOTHING"
+    )
+    total = await connection.fetchval("SELECT count(*) FROM pg_temp.import_rows")
+    updated = _count(await connection.execute(_update(given)))
+    created = _count(await connection.execute(_INSERT_NEW))
+    if scoped:
+        await connection.execute(
+            "INSERT INTO scopes (import_id, product_id) SELECT $1, p.id"
+            " FROM pg_temp.import_rows s JOIN products p USING (code)",
+            import_id,
+        )
+    return created, updated, total - updated - created
+
+
+def _count(tag: str) -> int:
+    return int(tag.rpartition(" ")[2])
+
+
+_REJECT_REPEATED: Final = """
+    WITH first AS (
+        SELECT code, min(row_number) AS row_number FROM pg_temp.import_rows GROUP BY code HAVING count(*) > 1
+    ), repeated AS (
+        DELETE FROM pg_temp.import_rows r USING first
+        WHERE r.code = first.code AND r.row_number > first.row_number
+        RETURNING r.row_number, r.code, first.row_number AS first_row
+    )
+    INSERT INTO pg_temp.import_rejected (row_number, field, reason, code)
+    SELECT row_number, 'code',
+        format('"%s" is the code of row %s too, which was taken; give each product a code of its own', left(code, 60), first_row),
+        code
+    FROM repeated
+"""
+
+_INSERT_NEW: Final = """
+    INSERT INTO products (code, name, description, weight_kg, image_url, picture_sha256, country_of_origin)
+    SELECT s.code, s.name, s.description, s.weight_kg, s.image_url, s.picture_sha256, s.country_of_origin
+    FROM pg_temp.import_rows s
+    WHERE NOT EXISTS (SELECT FROM products p WHERE p.code = s.code)
+    ORDER BY s.row_number
+"""
+
+# An empty image cell takes away an address, but never a picture that we hold: it may have been uploaded by itself.
+_NEW_PICTURE: Final = (
+    "CASE WHEN s.image_url IS NULL THEN coalesce(s.picture_sha256, p.picture_sha256) END"
+)
+
+
+def _update(given: frozenset[str]) -> str:
+    """The statement that changes what changed. Rows are locked in order of id, as everywhere."""
+    new = {"name": "s.name", "description": "s.description"}
+    if "weight_kg" in given:
+        new["weight_kg"] = "s.weight_kg"
+    if "country_of_origin" in given:
+        new["country_of_origin"] = "s.country_of_origin"
+    if "image_url" in given:
+        new["picture_sha256"] = _NEW_PICTURE
+        new["image_url"] = "s.image_url"
+    stored = ", ".join(f"p.{column}" for column in new)
+    assignments = ", ".join(f"{column} = {value}" for column, value in new.items())
+    return f"""
+        WITH changed AS MATERIALIZED (
+            SELECT p.id FROM pg_temp.import_rows s JOIN products p USING (code)
+            WHERE ({stored}) IS DISTINCT FROM ({", ".join(new.values())})
+            ORDER BY p.id FOR UPDATE OF p
+        )
+        UPDATE products p SET {assignments},
+            revision = p.revision + 1, status = 'pending', attempts = 0, alone = false,
+            error_kind = NULL, error = NULL, job_id = NULL, completed_at = NULL, updated_at = now()
+        FROM pg_temp.import_rows s, changed
+        WHERE changed.id = p.id AND s.code = p.code
+    """  # noqa: S608
