@@ -40,6 +40,15 @@ class Settings(BaseSettings):
     max_concurrent_requests: int | None = Field(default=None, ge=1, le=20)
     pacing: Literal["batch", "continuous"] = "batch"
     api_token: SecretStr | None = None
+    cors_origins: str = Field(
+        default="", description="Other sites whose pages may use the API, comma-separated."
+    )
+    max_upload_bytes: int = Field(default=1_000_000_000, ge=1)
+    max_import_rows: int = Field(default=5_000_000, ge=1)
+    max_code_characters: int = Field(default=200, ge=1, le=600)
+    max_name_characters: int = Field(default=500, ge=1)
+    max_description_characters: int = Field(default=20_000, ge=1)
+    max_image_url_characters: int = Field(default=2_000, ge=1)
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

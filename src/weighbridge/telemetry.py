@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
@@ -54,6 +55,27 @@ def _console(_logger: object, _name: str, event: MutableMapping[str, Any]) -> st
     return f"{line}\n{event['exception']}" if "exception" in event else line
 
 
+Watcher = Callable[[str, str, str, Mapping[str, Any]], None]
+"""Is told level, event, message and fields of every line from INFO up. Must be quick and never raise."""
+
+_watchers: list[Watcher] = []
+
+
+def watch(watcher: Watcher) -> None:
+    """From now on tell `watcher` everything that is said (the live view in a browser, say)."""
+    _watchers.append(watcher)
+
+
+def unwatch(watcher: Watcher) -> None:
+    """Tell it no more."""
+    _watchers.remove(watcher)
+
+
+def _tell(level: str, event: str, message: str, fields: Mapping[str, Any]) -> None:
+    for watcher in _watchers:
+        watcher(level, event, message, fields)
+
+
 def debug(event: str, message: str, **fields: Any) -> None:
     """Detail for whoever looks into one run."""
     _logger.debug(event, message=message, **fields)
@@ -62,18 +84,22 @@ def debug(event: str, message: str, **fields: Any) -> None:
 def info(event: str, message: str, **fields: Any) -> None:
     """Something expected happened."""
     _logger.info(event, message=message, **fields)
+    _tell("INFO", event, message, fields)
 
 
 def warning(event: str, message: str, **fields: Any) -> None:
     """Something is slower or worse than it should be, and the program copes."""
     _logger.warning(event, message=message, **fields)
+    _tell("WARN", event, message, fields)
 
 
 def error(event: str, message: str, **fields: Any) -> None:
     """Somebody should look."""
     _logger.error(event, message=message, **fields)
+    _tell("ERROR", event, message, fields)
 
 
 def crashed(event: str, message: str, **fields: Any) -> None:
     """An error that we do not understand: with its traceback. Call it in an except block."""
     _logger.error(event, message=message, **fields)
+    _tell("ERROR", event, message, fields)
