@@ -7,9 +7,13 @@ validation errors. So a provider's own words are quoted only after they went thr
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LONGEST_QUOTE: Final = 240
 """Characters of a provider's message that are worth showing; what helps stands at the beginning."""
@@ -24,7 +28,9 @@ _LOOKS_SECRET: Final = re.compile(
     r"\b(?:sk|sess|rk|pk)-[\w.*-]{3,}"  # OpenAI's keys and those modelled on them
     r"|\bBearer\s+[^\s'\"]+"
     r"|[^\s'\"]*\*{3,}[^\s'\"]*"  # a key that the server has masked in part
-    r"|://[^\s/@]+@",  # user:password@ in an address
+    r"|(?<=://)[^\s/@]+@"  # user:password@ in an address
+    r"|(?<=[\w/])\?[\w%.-]+=[^\s'\"]*"  # the query of an address, which may be a signature
+    r"|(?<=data:)\w+/[^\s'\"]*",  # a picture
     re.IGNORECASE,
 )
 
@@ -36,6 +42,7 @@ class Masker:
     key: str
     texts: Sequence[str] = ()
 
+    @override
     def __repr__(self) -> str:
         """Nothing of it, in case it turns up in a traceback that shows variables."""
         return "<Masker>"
@@ -65,7 +72,9 @@ class Masker:
         link: BaseException | None = error
         while link is not None and id(link) not in seen:
             seen.add(id(link))
-            if not isinstance(link, UnicodeError):  # its arguments have fixed types; its text is a position
+            if not isinstance(
+                link, UnicodeError
+            ):  # its arguments have fixed types; its text is a position
                 link.args = tuple(self.quote(a) if isinstance(a, str) else a for a in link.args)
             for name in ("message", "reason"):
                 if isinstance(getattr(link, name, None), str) and name in vars(link):
@@ -75,6 +84,12 @@ class Masker:
             link = link.__cause__ or link.__context__
 
     def _repeats_request(self, line: str) -> bool:
-        texts = [text for text in self.texts if len(text) >= _ECHO]
-        windows = (line[at : at + _ECHO] for at in range(len(line) - _ECHO + 1))
-        return any(window in text for window in windows for text in texts)
+        # Every shared run of _ECHO characters holds one of these pieces: a storm of refusals must
+        # not cost a full comparison each.
+        pieces = _windows(line, _ECHO // 2, step=_ECHO // 2)
+        texts = [text for text in self.texts if any(piece in text for piece in pieces)]
+        return any(run in text for text in texts for run in _windows(line, _ECHO, step=1))
+
+
+def _windows(line: str, length: int, step: int) -> list[str]:
+    return [line[at : at + length] for at in range(0, len(line) - length + 1, step)]

@@ -7,11 +7,13 @@ this API with small differences, and an answer that has arrived is paid for, wha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.calls import CallReply, CallRequest, FinishReason, Remaining, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FIXED_TEMPERATURE: Final = re.compile(r"(?:[\w.-]+/)?(?:gpt-(?:[5-9]|\d\d)|o\d)")
 """Models that reason: they accept no other temperature than their own."""

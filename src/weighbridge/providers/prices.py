@@ -6,12 +6,14 @@ The list is imported at the first question, because loading it takes a fifth of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.calls import Price
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
 
 UNKNOWN: Final = Price(input_usd=0.0, cached_input_usd=0.0, output_usd=0.0, known=False)
 
@@ -26,7 +28,7 @@ def price_of(model: str, provider_name: str) -> Price:
     `UNKNOWN` for models without a published price, and for servers of one's own. A fine-tuned model
     ("ft:base:…") has a price of its own that is not in the list, so it is unknown too.
     """
-    from genai_prices import Usage, calc_price  # noqa: PLC0415 - slow to load, see above
+    from genai_prices import Usage, calc_price
 
     def per_million(usage: Usage) -> Decimal:
         if provider_name == "openai":

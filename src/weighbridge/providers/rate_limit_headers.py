@@ -7,12 +7,14 @@ an HTTP date is compared with the reply's own `date` header, so that a wrong clo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.calls import Remaining
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LONGEST_SPAN_S: Final = 7 * 86_400.0
 """Longer spans are no spans (some servers send a point in time instead); they count as unreadable."""

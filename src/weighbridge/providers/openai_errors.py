@@ -1,0 +1,143 @@
+"""What the SDK raises becomes our error, with a message for people: what happened, what to do next.
+
+`openai.py` hands every failure of a call to `translate`. The kind comes from `openai_error_kinds.py`; keys and
+prompts are kept out by `masking.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import openai
+
+from weighbridge.errors import (
+    AuthenticationFailed,
+    ModelUnknown,
+    ProviderError,
+    ProviderOverloaded,
+    ProviderTimeout,
+    ProviderUnreachable,
+    QuotaExhausted,
+    RateLimited,
+    RequestRefused,
+    RequestTooLarge,
+)
+from weighbridge.providers.openai_error_kinds import Evidence, evidence_of, kind_of
+from weighbridge.providers.rate_limit_headers import read_remaining, read_retry_after_s
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.providers.masking import Masker
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whom we asked for what: what an error message needs to be of use."""
+
+    provider: str
+    host: str
+    model: str
+    masker: Masker
+
+
+def translate(error: Exception, asked: Asked) -> ProviderError:
+    """Our error for it, with a message for people. `error` loses what must not be shown (see masking)."""
+    kind = kind_of(error)
+    if isinstance(error, openai.APIStatusError):
+        ours = _from_answer(kind, evidence_of(error), asked)
+    else:
+        ours = _without_answer(kind, error, asked)
+    asked.masker.scrub(error)
+    return ours
+
+
+def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) -> ProviderError:
+    said = asked.masker.quote(evidence.message) or "no explanation was given"
+    where = asked.provider + _label(evidence, asked.masker)
+    if kind is RateLimited:
+        return RateLimited(
+            f"Rate limit exceeded at {where}: {said}",
+            retry_after_s=read_retry_after_s(evidence.headers, evidence.message),
+            remaining=read_remaining(evidence.headers),
+        )
+    if kind is ModelUnknown:
+        return ModelUnknown(_why_not_served(evidence, asked, where, said))
+    if kind is ProviderOverloaded and not evidence.is_json:
+        return ProviderOverloaded(
+            f"{where} answered with something other than JSON; usually a proxy or an outage. "
+            "The call is repeated."
+        )
+    return kind(_SENTENCES[kind].format(where=where, said=said, model=asked.model))
+
+
+_SENTENCES: Final[Mapping[type[ProviderError], str]] = {
+    QuotaExhausted: (
+        "The account at {where} has no credit left or reached its spending limit: {said}. "
+        "Top it up at the provider, then start the queue again."
+    ),
+    AuthenticationFailed: (
+        "{where} refused the key: {said}. Check OPENAI_API_KEY, and that its project and region may use {model}."
+    ),
+    RequestTooLarge: "The request is larger than {where} takes in one call of {model}: {said}",
+    RequestRefused: "{where} refused the request: {said}",
+    ProviderOverloaded: "{where} cannot answer at the moment: {said}",
+    ProviderTimeout: "{where} gave up waiting for the model: {said}",
+    ProviderUnreachable: "{where} could not be used: {said}",
+}
+
+
+def _why_not_served(evidence: Evidence, asked: Asked, where: str, said: str) -> str:
+    """Three mistakes stop the queue alike: the model, what it cannot do, and the address."""
+    if "response_format" in evidence.searchable or "json_schema" in evidence.searchable:
+        return (
+            f"{asked.model} at {where} cannot give answers in the form that is needed "
+            f"(structured outputs by JSON schema): {said}. Set WEIGHBRIDGE_MODEL to one that can."
+        )
+    names_model = "model" in evidence.searchable or any("model" in code for code in evidence.codes)
+    if evidence.status not in {405, 501} and evidence.status >= 400 and names_model:
+        return f"{where} does not know the model {asked.model}, or the key may not use it: {said}. Check WEIGHBRIDGE_MODEL."
+    moved_to = evidence.headers.get("location")
+    hint = f" It points to {asked.masker.mask(moved_to)}." if moved_to else ""
+    return (
+        f"There is no chat completions API at this address of {where}.{hint} "
+        "Check OPENAI_BASE_URL: it usually ends in /v1."
+    )
+
+
+def _without_answer(kind: type[ProviderError], error: Exception, asked: Asked) -> ProviderError:
+    reason = asked.masker.quote(_deepest_reason(error))
+    because = f": {reason}" if reason else ""
+    if kind is ProviderTimeout:
+        return ProviderTimeout(f"{asked.host} did not answer in time{because}")
+    if kind is RequestRefused:
+        return RequestRefused(
+            "The product's text holds characters that cannot be sent (broken Unicode)."
+        )
+    if kind is ProviderOverloaded:
+        return ProviderOverloaded(
+            f"{asked.provider} answered with something other than its API's JSON{because}. "
+            "If this goes on, check OPENAI_BASE_URL."
+        )
+    return ProviderUnreachable(
+        f"No connection to {asked.host}{because}. Check the network and OPENAI_BASE_URL."
+    )
+
+
+def _deepest_reason(error: BaseException) -> str:
+    """The SDK says "Connection error."; what happened is said by the exception that caused it."""
+    text = ""
+    link: BaseException | None = error
+    while link is not None:
+        text = str(link) or text
+        link = link.__cause__ or link.__context__
+    return text
+
+
+def _label(evidence: Evidence, masker: Masker) -> str:
+    """Status, code and request id, as far as known: " (429 rate_limit_exceeded, request req_1)"."""
+    status = " ".join([str(evidence.status), *evidence.codes[:1]])
+    request_id = evidence.headers.get("x-request-id")
+    known = f"{status}, request {request_id}" if request_id else status
+    return f" ({masker.mask(known)})"

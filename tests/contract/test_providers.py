@@ -1,0 +1,479 @@
+"""What every provider does with what a server may say: the real SDK over a scripted ASGI app."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from tests.support.scripted_provider import (
+    KEY,
+    MODEL,
+    RATE_LIMIT_HEADERS,
+    REQUEST,
+    SCHEMA,
+    SILENCE,
+    Answer,
+    ScriptedProvider,
+    Silence,
+    answer,
+    completion,
+    refusal,
+    web_page,
+)
+from weighbridge.domain.calls import FinishReason, Remaining, Usage
+from weighbridge.errors import (
+    AuthenticationFailed,
+    ModelUnknown,
+    ProviderError,
+    ProviderOverloaded,
+    ProviderTimeout,
+    ProviderUnreachable,
+    QuotaExhausted,
+    RateLimited,
+    RequestRefused,
+    RequestTooLarge,
+)
+from weighbridge.providers.base import remaining_of
+
+if TYPE_CHECKING:
+    from weighbridge.domain.calls import CallReply
+
+pytestmark = pytest.mark.anyio
+
+
+async def ask(*script: Answer | Exception | Silence, model: str = MODEL) -> CallReply:
+    provider = ScriptedProvider(*script).provider(model)
+    try:
+        return await provider.call(REQUEST)
+    finally:
+        await provider.aclose()
+
+
+async def fail(*script: Answer | Exception | Silence, timeout_s: float = 30.0) -> ProviderError:
+    """The error of a call that must fail, after exactly one request."""
+    scripted = ScriptedProvider(*script)
+    provider = scripted.provider(timeout_s=timeout_s)
+    with pytest.raises(ProviderError) as caught:
+        await provider.call(REQUEST)
+    await provider.aclose()
+    assert len(scripted.requests) == 1
+    assert caught.value.__cause__ is not None
+    return caught.value
+
+
+# What is sent ------------------------------------------------------------------------------------
+
+
+async def test_a_question_is_sent_as_a_strict_structured_chat_completion() -> None:
+    scripted = ScriptedProvider(completion())
+    await scripted.provider().call(REQUEST)
+    (request,) = scripted.requests
+    assert (request.method, request.path) == ("POST", "/v1/chat/completions")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.body == {
+        "model": MODEL,
+        "messages": [
+            {"role": "system", "content": REQUEST.instructions},
+            {"role": "user", "content": REQUEST.content},
+        ],
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "classification", "strict": True, "schema": SCHEMA},
+        },
+        "max_completion_tokens": 200,
+        "temperature": 0,
+    }
+
+
+async def test_an_image_is_sent_beside_the_text() -> None:
+    scripted = ScriptedProvider(completion())
+    url = "https://shop.example/stool.jpg"
+    await scripted.provider().call(replace(REQUEST, image_url=url))
+    assert scripted.requests[0].body["messages"][1]["content"] == [
+        {"type": "text", "text": REQUEST.content},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-5-mini", "o3", "o4-mini-2025-04-16", "ft:gpt-5-nano:acme::1"]
+)
+async def test_models_that_reason_are_sent_no_temperature(model: str) -> None:
+    scripted = ScriptedProvider(completion())
+    await scripted.provider(model).call(REQUEST)
+    assert "temperature" not in scripted.requests[0].body
+
+
+async def test_text_in_any_script_arrives_unharmed() -> None:
+    scripted = ScriptedProvider(completion("Stuhl aus Buche · 椅子 🪑"))
+    reply = await scripted.provider().call(replace(REQUEST, content="木製の椅子 🪑"))
+    assert scripted.requests[0].body["messages"][1]["content"] == "木製の椅子 🪑"
+    assert reply.text == "Stuhl aus Buche · 椅子 🪑"
+
+
+# What is understood -------------------------------------------------------------------------------
+
+
+async def test_a_reply_carries_text_usage_headers_model_and_request_id() -> None:
+    reply = await ask(completion(headers=RATE_LIMIT_HEADERS))
+    assert reply.text == '{"category": "Chairs"}'
+    assert reply.finish_reason is FinishReason.STOP
+    assert reply.usage == Usage(input_tokens=1200, output_tokens=15, cached_input_tokens=1024)
+    assert reply.remaining == Remaining(500, 499, 0.12, 200_000, 198_500, 360.5)
+    assert reply.model == "gpt-4o-mini-2024-07-18"
+    assert reply.request_id == "req_42"
+
+
+async def test_a_reply_without_rate_limit_headers_says_nothing_of_limits() -> None:
+    assert (await ask(completion())).remaining == Remaining()
+
+
+async def test_a_reply_that_ended_at_the_allowance_is_marked() -> None:
+    reply = await ask(completion('{"categ', finish_reason="length"))
+    assert (reply.text, reply.finish_reason) == ('{"categ', FinishReason.LENGTH)
+
+
+async def test_a_refusal_of_the_model_is_a_reply() -> None:
+    reply = await ask(completion(None, refusal="I cannot help with that."))
+    assert (reply.text, reply.finish_reason) == ("I cannot help with that.", FinishReason.REFUSAL)
+
+
+async def test_an_answer_cut_by_the_content_filter_is_a_refusal() -> None:
+    reply = await ask(completion('{"cat', finish_reason="content_filter"))
+    assert reply.finish_reason is FinishReason.REFUSAL
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        completion(choices=[]),
+        completion(choices=[{}]),
+        completion(choices=[None]),
+        completion(choices="none"),
+        completion(None),
+        completion(17),
+    ],
+)
+async def test_a_reply_without_text_is_an_empty_reply_and_still_paid_for(odd: Answer) -> None:
+    reply = await ask(odd)
+    assert reply.text == ""
+    assert reply.usage.input_tokens == 1200
+
+
+async def test_text_in_parts_is_joined() -> None:
+    reply = await ask(completion([{"type": "text", "text": "{"}, {"type": "text", "text": "}"}]))
+    assert reply.text == "{}"
+
+
+async def test_half_a_surrogate_pair_does_not_reach_the_database() -> None:
+    reply = await ask(completion("wood \ud83e"))
+    assert reply.text.encode() == b"wood ?"
+
+
+@pytest.mark.parametrize(
+    "usage", [None, {}, "many", {"prompt_tokens": None, "completion_tokens": "x"}]
+)
+async def test_a_server_that_does_not_count_is_counted_for(usage: object) -> None:
+    reply = await ask(completion(usage=usage))
+    characters = len(REQUEST.instructions) + len(REQUEST.content)
+    assert characters / 5 < reply.usage.input_tokens < characters / 3
+    assert 0 < reply.usage.output_tokens <= len(reply.text) / 3
+    assert reply.usage.cached_input_tokens == 0
+
+
+async def test_a_server_that_names_no_model_answers_as_the_one_that_was_asked() -> None:
+    assert (await ask(completion(model=None))).model == MODEL
+
+
+# Parameters that a server does not know -----------------------------------------------------------
+
+NO_COMPLETION_LIMIT = refusal(
+    400,
+    "unsupported_parameter",
+    "Unsupported parameter: 'max_completion_tokens' is not supported with this model.",
+    param="max_completion_tokens",
+)
+NO_TEMPERATURE = refusal(
+    400,
+    "unsupported_value",
+    "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) is supported.",
+    param="temperature",
+)
+EXTRA_FORBIDDEN = answer(
+    422,
+    {
+        "object": "error",
+        "message": {
+            "detail": [{"type": "extra_forbidden", "loc": ["body", "max_completion_tokens"]}]
+        },
+        "code": None,
+    },
+)
+
+
+@pytest.mark.parametrize("unknown", [NO_COMPLETION_LIMIT, EXTRA_FORBIDDEN])
+async def test_an_older_server_is_asked_again_with_max_tokens_and_it_is_remembered(
+    unknown: Answer,
+) -> None:
+    scripted = ScriptedProvider(unknown, completion())
+    provider = scripted.provider()
+    await provider.call(REQUEST)
+    await provider.call(REQUEST)
+    limits = [
+        ("max_completion_tokens" in r.body, "max_tokens" in r.body) for r in scripted.requests
+    ]
+    assert limits == [(True, False), (False, True), (False, True)]
+
+
+async def test_a_server_that_knows_neither_is_asked_without_both() -> None:
+    scripted = ScriptedProvider(NO_TEMPERATURE, NO_COMPLETION_LIMIT, completion())
+    await scripted.provider().call(REQUEST)
+    last = scripted.requests[-1].body
+    assert "temperature" not in last
+    assert last["max_tokens"] == 200
+    assert len(scripted.requests) == 3
+
+
+async def test_a_server_that_refuses_every_form_is_not_asked_for_ever() -> None:
+    scripted = ScriptedProvider(
+        refusal(400, None, "max_completion_tokens, max_tokens and temperature are not supported")
+    )
+    with pytest.raises(RequestRefused):
+        await scripted.provider().call(REQUEST)
+    assert len(scripted.requests) == 3
+
+
+# What goes wrong ----------------------------------------------------------------------------------
+
+CONTEXT = "This model's maximum context length is 128000 tokens. However, your messages resulted in 130001."
+ALLOWANCE = "max_tokens is too large: 99999. This model supports at most 16384 completion tokens."
+TOO_BIG_FOR_A_MINUTE = "Request too large for gpt-4o-mini in organization org-1 on tokens per min (TPM): Limit 30000, Requested 41000."
+NO_SCHEMA = (
+    "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model."
+)
+NO_MODEL = "The model `gpt-9` does not exist or you do not have access to it."
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (refusal(400, "context_length_exceeded", CONTEXT), RequestTooLarge),
+        (refusal(400, None, CONTEXT), RequestTooLarge),
+        (refusal(400, "invalid_value", ALLOWANCE, param="max_tokens"), RequestTooLarge),
+        (refusal(400, "invalid_image_url", "Error while downloading the image."), RequestRefused),
+        (refusal(400, "content_policy_violation"), RequestRefused),
+        (refusal(400, "model_not_found", NO_MODEL), ModelUnknown),
+        (refusal(400, None, "gpt-9 is not a valid choice"), RequestRefused),
+        (refusal(400, None, "gpt-9 is an invalid model ID"), ModelUnknown),
+        (refusal(400, None, NO_SCHEMA, param="response_format"), ModelUnknown),
+        (refusal(400, "billing_hard_limit_reached"), QuotaExhausted),
+        (
+            refusal(400, None, "API key not valid. Please pass a valid API key."),
+            AuthenticationFailed,
+        ),
+        (
+            refusal(401, "invalid_api_key", f"Incorrect API key provided: {KEY}."),
+            AuthenticationFailed,
+        ),
+        (refusal(401, None, "Invalid Authentication"), AuthenticationFailed),
+        (refusal(402, None, "Insufficient balance"), QuotaExhausted),
+        (refusal(403, "unsupported_country_region_territory"), AuthenticationFailed),
+        (refusal(403, None, "Your project may not do this."), AuthenticationFailed),
+        (refusal(403, "model_not_found", NO_MODEL), ModelUnknown),
+        (refusal(404, "model_not_found", NO_MODEL), ModelUnknown),
+        (refusal(404, None, 'model "llama9" not found, try pulling it first'), ModelUnknown),
+        (answer(404, {"detail": "Not Found"}), ModelUnknown),
+        (web_page(404), ModelUnknown),
+        (web_page(405), ModelUnknown),
+        (Answer(301, b"", {"location": "https://elsewhere.example/v1"}), ModelUnknown),
+        (refusal(408), ProviderTimeout),
+        (refusal(409), ProviderOverloaded),
+        (web_page(413), RequestTooLarge),
+        (refusal(422, None, "response is not to our liking"), RequestRefused),
+        (refusal(429, "rate_limit_exceeded"), RateLimited),
+        (refusal(429, "rate_limit_exceeded", TOO_BIG_FOR_A_MINUTE, type="tokens"), RequestTooLarge),
+        (refusal(429, "insufficient_quota"), QuotaExhausted),
+        (refusal(429, None, type="insufficient_quota"), QuotaExhausted),
+        (web_page(429), RateLimited),
+        (answer(429, [{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}]), RateLimited),
+        (refusal(500, None, "The server had an error"), ProviderOverloaded),
+        (web_page(502), ProviderOverloaded),
+        (refusal(503, None, "The engine is currently overloaded"), ProviderOverloaded),
+        (Answer(504, b""), ProviderOverloaded),
+        (web_page(529), ProviderOverloaded),
+        (web_page(200), ProviderOverloaded),
+        (Answer(200, b""), ProviderOverloaded),
+        (Answer(200, completion().body[:-40]), ProviderOverloaded),
+        (Answer(200, b"[" * 100_000), ProviderOverloaded),
+        (answer(200, ["not", "a", "completion"]), ProviderOverloaded),
+        (answer(200, {"hello": "there"}), ProviderOverloaded),
+        (answer(200, {"error": {"message": "upstream", "code": 502}}), ProviderOverloaded),
+        (answer(200, {"error": {"message": "slow down", "code": 429}}), RateLimited),
+        (answer(200, {"error": {"message": "who are you?", "code": 401}}), AuthenticationFailed),
+        (Answer(200, b"\x1f\x8bnot gzip", {"content-encoding": "gzip"}), ProviderUnreachable),
+        (httpx2.ConnectError("[Errno 111] Connection refused"), ProviderUnreachable),
+        (httpx2.ReadError("connection reset by peer"), ProviderUnreachable),
+        (httpx2.RemoteProtocolError("peer closed connection"), ProviderUnreachable),
+        (httpx2.ReadTimeout("read"), ProviderTimeout),
+        (httpx2.ConnectTimeout("connect"), ProviderTimeout),
+        (httpx2.PoolTimeout("pool"), ProviderTimeout),
+        (ConnectionResetError("reset"), ProviderUnreachable),
+    ],
+)
+async def test_each_failure_becomes_one_of_our_errors_after_a_single_request(
+    said: Answer | Exception, kind: type[ProviderError]
+) -> None:
+    error = await fail(said)
+    assert type(error) is kind
+    everything = "".join(traceback.format_exception(error)) + repr(error) + repr(error.__cause__)
+    assert KEY not in everything
+    assert KEY[4:] not in everything
+    assert "stool of solid oak" not in everything
+
+
+async def test_a_server_that_never_answers_is_given_up_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("weighbridge.providers.openai.CONNECT_TIMEOUT_S", 0.01)
+    error = await fail(SILENCE, timeout_s=0.01)
+    assert type(error) is ProviderTimeout
+    assert "api.openai.com did not answer in time" in str(error)
+
+
+async def test_text_that_cannot_be_sent_is_refused_without_a_request() -> None:
+    scripted = ScriptedProvider(completion())
+    with pytest.raises(RequestRefused, match="Unicode"):
+        await scripted.provider().call(replace(REQUEST, content="half a pair: \ud83e"))
+    assert scripted.requests == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "message", "retry_after_s"),
+    [
+        ({"retry-after": "7"}, "", 7.0),
+        ({"retry-after": "7", "retry-after-ms": "6530"}, "", 6.53),
+        (
+            {
+                "retry-after": "Sat, 01 Aug 2026 10:00:30 GMT",
+                "date": "Sat, 01 Aug 2026 10:00:00 GMT",
+            },
+            "",
+            30.0,
+        ),
+        ({}, "Rate limit reached. Please try again in 1m2.5s.", 62.5),
+        ({}, "Rate limit reached.", None),
+    ],
+)
+async def test_a_429_says_how_long_to_wait(
+    headers: dict[str, str], message: str, retry_after_s: float | None
+) -> None:
+    error = await fail(refusal(429, "rate_limit_exceeded", message, headers=headers))
+    assert isinstance(error, RateLimited)
+    assert error.retry_after_s == retry_after_s
+    assert str(error).startswith("Rate limit exceeded")
+
+
+async def test_a_429_tells_what_its_headers_say_of_the_budget() -> None:
+    error = await fail(refusal(429, "rate_limit_exceeded", headers=RATE_LIMIT_HEADERS))
+    assert remaining_of(error) == Remaining(500, 499, 0.12, 200_000, 198_500, 360.5)
+    assert remaining_of(await fail(refusal(500))) is None
+
+
+async def test_a_server_that_repeats_the_prompt_is_not_quoted() -> None:
+    error = await fail(refusal(400, None, f"bad value in input: {REQUEST.content}"))
+    assert "no explanation was given" in str(error)
+    assert "oak" not in "".join(traceback.format_exception(error))
+
+
+async def test_messages_name_the_request_and_what_to_do() -> None:
+    quota = await fail(refusal(429, "insufficient_quota", "You exceeded your current quota."))
+    assert "openai (429 insufficient_quota, request req_42)" in str(quota)
+    assert "start the queue again" in str(quota)
+    address = await fail(Answer(308, b"", {"location": "https://api.example/v1/"}))
+    assert "https://api.example/v1/" in str(address)
+    assert "OPENAI_BASE_URL" in str(address)
+    schema = await fail(refusal(400, None, NO_SCHEMA, param="response_format"))
+    assert "structured outputs" in str(schema)
+    network = await fail(httpx2.ConnectError("[Errno 111] Connection refused"))
+    assert "No connection to api.openai.com: [Errno 111] Connection refused." in str(network)
+
+
+# Before anything is spent -------------------------------------------------------------------------
+
+MODELS = answer(
+    200,
+    {
+        "object": "list",
+        "data": [{"id": m} for m in ("gpt-4o", "gpt-4o-mini", "gpt-4.1", "whisper-1")],
+    },
+)
+
+
+async def test_check_asks_for_the_model_and_is_content_with_it() -> None:
+    scripted = ScriptedProvider(answer(200, {"id": MODEL, "object": "model"}))
+    await scripted.provider().check()
+    assert [(r.method, r.path) for r in scripted.requests] == [("GET", f"/v1/models/{MODEL}")]
+
+
+async def test_check_names_similar_models() -> None:
+    scripted = ScriptedProvider(refusal(404, "model_not_found", NO_MODEL), MODELS)
+    with pytest.raises(ModelUnknown, match="gpt-4o-mini") as caught:
+        await scripted.provider("gpt4o-mini").check()
+    assert "whisper" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "listed", [answer(200, {"data": []}), web_page(404), refusal(500), web_page(200)]
+)
+async def test_check_says_that_a_model_is_unknown_even_without_a_list(listed: Answer) -> None:
+    scripted = ScriptedProvider(refusal(404, "model_not_found", NO_MODEL), listed)
+    with pytest.raises(ModelUnknown, match="gpt-9"):
+        await scripted.provider("gpt-9").check()
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_check_passes_servers_that_show_no_single_model(status: int) -> None:
+    not_there = answer(status, {"detail": "Not Found"})
+    await ScriptedProvider(not_there, MODELS).provider().check()
+    await ScriptedProvider(not_there, not_there).provider().check()
+
+
+async def test_check_passes_a_restricted_key_that_may_ask_but_not_list() -> None:
+    missing = (
+        "You have insufficient permissions for this operation. Missing scopes: api.model.read."
+    )
+    for status in (401, 403):
+        await ScriptedProvider(refusal(status, None, missing)).provider().check()
+
+
+async def test_check_quotes_the_model_in_the_path() -> None:
+    scripted = ScriptedProvider(answer(200, {"id": "meta/llama"}))
+    await scripted.provider("meta/llama 3").check()
+    assert scripted.requests[0].path == "/v1/models/meta%2Fllama%203"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (
+            refusal(401, "invalid_api_key", f"Incorrect API key provided: {KEY}"),
+            AuthenticationFailed,
+        ),
+        (refusal(429, "insufficient_quota"), QuotaExhausted),
+        (refusal(503), ProviderOverloaded),
+        (web_page(200), ModelUnknown),
+        (httpx2.ConnectError("Name or service not known"), ProviderUnreachable),
+    ],
+)
+async def test_check_stops_before_anything_is_spent(
+    said: Answer | Exception, kind: type[ProviderError]
+) -> None:
+    provider = ScriptedProvider(said).provider(base_url="http://llm.example:8080/v1")
+    with pytest.raises(kind) as caught:
+        await provider.check()
+    assert "llm.example" in str(caught.value)
+    assert KEY not in "".join(traceback.format_exception(caught.value))
