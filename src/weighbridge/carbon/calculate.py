@@ -74,10 +74,13 @@ def calculate(
 
 def _mass_notes(bill: BillOfMaterials) -> list[str]:
     notes = []
-    if bill.mass_inferred:
-        notes.append("no weight was given: the mass was estimated by the model")
     if bill.weight_plausible is False:
         notes.append("the model doubts that the given weight is that of one unit")
+    if bill.mass_inferred:
+        known = (
+            "the weight was not used" if bill.weight_plausible is False else "no weight was given"
+        )
+        notes.append(f"{known}: the mass was estimated by the model")
     deviation = mass_deviation(bill)
     if deviation > MASS_TOLERANCE:
         notes.append(

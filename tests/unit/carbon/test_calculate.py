@@ -215,6 +215,15 @@ def test_an_inferred_mass_is_reported_as_inferred() -> None:
     assert result.notes == ("no weight was given: the mass was estimated by the model",)
 
 
+def test_a_weight_that_was_not_believed_is_not_called_missing() -> None:
+    result = footprint(FACTORS, bill(("resin", 1.5), mass_inferred=True, weight_plausible=False))
+    assert result.mass.origin is Origin.INFERRED
+    assert result.notes == (
+        "the model doubts that the given weight is that of one unit",
+        "the weight was not used: the mass was estimated by the model",
+    )
+
+
 def test_doubts_about_the_weight_are_noted() -> None:
     result = footprint(FACTORS, bill(("resin", 1.0), stated_mass_kg=1.2, weight_plausible=False))
     assert result.notes == (

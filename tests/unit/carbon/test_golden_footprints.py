@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.carbon_builders import bill, footprint, worked
+from weighbridge.carbon.validity import TOO_LOW_NOTE
 from weighbridge.factor_sources.bundled import BundledFactors
 
 if TYPE_CHECKING:
@@ -68,3 +69,27 @@ def test_the_program_agrees_with_the_hand(product: dict[str, Any], factors: Fact
     for each, (_, _, _, kg_co2e) in zip(result.contributions, product["terms"], strict=True):
         assert each.emissions_kg_co2e == pytest.approx(kg_co2e, abs=DIGITS)
     assert result.emissions_kg_co2e == pytest.approx(product["kg_co2e"], abs=5 * DIGITS)
+
+
+def test_the_worked_example_of_the_documentation_is_true(factors: FactorTable) -> None:
+    page = Path(__file__).parents[3] / "docs" / "explanation" / "how-a-figure-is-calculated.md"
+    text = page.read_text(encoding="utf-8")
+    shirt = footprint(
+        factors,
+        bill(("cotton_fibre", 0.18)),
+        worked(
+            ("cotton_spinning_conventional", "cotton_fibre"),
+            ("weaving", "cotton_fibre"),
+            ("dyeing_average", "cotton_fibre"),
+        ),
+        country="IN",
+        category="Apparel",
+        subcategory="Shirts & blouses",
+    )
+    for each in shirt.contributions:
+        assert f"| {each.emissions_kg_co2e:.3f} |" in text
+    assert f"**{shirt.emissions_kg_co2e:.3f}**" in text
+    assert f"{shirt.low_kg_co2e:.2f} to {shirt.high_kg_co2e:.2f} kg CO2e" in text
+    assert TOO_LOW_NOTE in shirt.notes
+    assert f"{len(factors.materials)} materials, {len(factors.processes)} processes" in text
+    assert f"{len(factors.electricity) - 1} countries" in text
