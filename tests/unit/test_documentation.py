@@ -1,0 +1,62 @@
+"""Pages that can rot are compared with what they describe."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from weighbridge.domain.products import TRANSITIONS
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+DECISIONS = sorted((DOCS / "decisions").glob("0*.md"))
+PARTS_OF_A_DECISION = ["Context", "Decision", "Consequences", "Alternatives", "Enforced"]
+
+
+def text_of(page: Path) -> str:
+    """The page."""
+    return page.read_text(encoding="utf-8")
+
+
+def test_the_states_of_a_product_are_those_of_the_program() -> None:
+    section = text_of(DOCS / "explanation" / "architecture.md").split("## The states of a product")[
+        1
+    ]
+    rows = re.findall(r"^\| (\w+) \| ([\w ]+) \| (\w+) \|$", section, flags=re.MULTILINE)
+    described = {row for row in rows if row[0] != "in"}
+    assert described == {(state, event, after) for (state, event), after in TRANSITIONS.items()}
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
+def test_a_decision_has_its_five_parts_and_its_line_in_index_and_menu(page: Path) -> None:
+    assert re.findall(r"^## (\w+)$", text_of(page), flags=re.MULTILINE) == PARTS_OF_A_DECISION
+    assert f"({page.name})" in text_of(DOCS / "decisions" / "index.md")
+    assert f"decisions/{page.name}" in text_of(ROOT / "mkdocs.yml")
+
+
+PAGES = [*DECISIONS, DOCS / "explanation" / "architecture.md", ROOT / "CONTRIBUTING.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    named = re.findall(r"`((?:[a-z_]+/)+[\w.]+\.(?:py|sql|md|csv))`", text_of(page))
+    missing = [
+        name
+        for name in named
+        if not (ROOT / name).exists() and not (ROOT / "src" / "weighbridge" / name).exists()
+    ]
+    assert missing == []
+
+
+def test_the_architecture_page_names_every_folder_of_the_program() -> None:
+    page = text_of(DOCS / "explanation" / "architecture.md")
+    folders = [init.parent.name for init in (ROOT / "src" / "weighbridge").glob("*/__init__.py")]
+    assert [folder for folder in folders if folder not in page] == []
+
+
+def test_the_contributing_page_names_every_target_of_the_makefile() -> None:
+    targets = re.findall(r"^([a-z]+):.*##", text_of(ROOT / "Makefile"), flags=re.MULTILINE)
+    page = text_of(ROOT / "CONTRIBUTING.md")
+    assert [target for target in targets if f"`make {target}`" not in page] == ["help"]
