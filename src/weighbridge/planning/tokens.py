@@ -123,7 +123,7 @@ class OutputLengths:
 
         It doubles with every attempt that has failed: one product may need more than all others.
         """
-        return self._usual(step, group_size) * 2**attempts
+        return self._usual(step, group_size) << attempts
 
     def _usual(self, step: str, group_size: int) -> int:
         sizes = self._seen.get(step, {})
