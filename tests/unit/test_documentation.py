@@ -60,3 +60,9 @@ def test_the_contributing_page_names_every_target_of_the_makefile() -> None:
     targets = re.findall(r"^([a-z]+):.*##", text_of(ROOT / "Makefile"), flags=re.MULTILINE)
     page = text_of(ROOT / "CONTRIBUTING.md")
     assert [target for target in targets if f"`make {target}`" not in page] == ["help"]
+
+
+def test_every_page_is_in_the_menu() -> None:
+    menu = text_of(ROOT / "mkdocs.yml")
+    pages = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
+    assert [page for page in pages if f" {page}\n" not in menu] == []
