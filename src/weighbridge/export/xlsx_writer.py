@@ -124,44 +124,28 @@ class XlsxWriter(FileWriter):
             self._factors.add(row.versions.factors)
 
     def _write_about(self) -> None:
-        bold = self._book.add_format({"bold": True})
+        large = self._book.add_format({"bold": True, "font_size": 14})
+        large_alarm = self._book.add_format(
+            {"bold": True, "font_size": 14, "font_color": "#B00020"}
+        )
         self._about.set_column(0, 0, 24)
         self._about.set_column(1, 1, 28)
         self._about.set_column(2, 2, 90)
-        lines: list[tuple[tuple[str, ...], Any]] = [(("Weighbridge results",), bold), ((), None)]
+        lines: list[tuple[tuple[str, ...], Any]] = [(("Weighbridge results",), large), ((), None)]
         if self._simulated:
-            lines += [((SIMULATED_WARNING,), self._alarm), ((), None)]
+            lines += [((SIMULATED_WARNING,), large_alarm), ((), None)]
+        factors = ", ".join(sorted(self._factors)) or "none used"
         lines += [
-            (
-                (
-                    "Boundary",
-                    "cradle-to-gate",
-                    "From raw materials to the finished product, per unit; GWP100.",
-                ),
-                None,
-            ),
-            (
-                (
-                    "Factors",
-                    ", ".join(sorted(self._factors)) or "none used",
-                    "Name and version of the factor table.",
-                ),
-                None,
-            ),
-            (
-                (
-                    "Rounding",
-                    "4 significant digits",
-                    "kg CO2e only; JSONL and Parquet carry full precision.",
-                ),
-                None,
-            ),
+            (("Boundary", "cradle-to-gate", "Raw materials to finished product, per unit."), None),
+            (("Characterisation", "GWP100", "All greenhouse gases, as kg CO2e."), None),
+            (("Factors", factors, "Name and version of the factor table."), None),
+            (("Rounding", "4 significant digits", "Only kg CO2e, and only here."), None),
             ((), None),
             (("Column", "Unit", "Meaning"), self._header),
             *(((column.name, column.unit, column.meaning), None) for column in COLUMNS),
             ((), None),
             (("Source of factors", "Licence"), self._header),
-            *(((source, licence), None) for source, licence in sorted(self._sources)),
+            *((source, None) for source in sorted(self._sources)),
         ]
         for number, (cells, style) in enumerate(lines):
             for position, text in enumerate(cells):
