@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import openai
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -72,15 +73,14 @@ class Masker:
         link: BaseException | None = error
         while link is not None and id(link) not in seen:
             seen.add(id(link))
-            if not isinstance(
-                link, UnicodeError
-            ):  # its arguments have fixed types; its text is a position
-                link.args = tuple(self.quote(a) if isinstance(a, str) else a for a in link.args)
-            for name in ("message", "reason"):
-                if isinstance(getattr(link, name, None), str) and name in vars(link):
-                    setattr(link, name, self.quote(vars(link)[name]))
-            if "body" in vars(link):
-                vars(link)["body"] = None
+            if isinstance(link, UnicodeEncodeError):
+                link.object = ""  # the whole text that could not be encoded
+            link.args = tuple(self.quote(a) if isinstance(a, str) else a for a in link.args)
+            for name in ("message", "strerror"):
+                if isinstance(getattr(link, name, None), str):
+                    setattr(link, name, self.quote(getattr(link, name)))
+            if isinstance(link, openai.APIError):
+                link.body = None
             link = link.__cause__ or link.__context__
 
     def _repeats_request(self, line: str) -> bool:

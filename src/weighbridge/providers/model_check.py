@@ -23,49 +23,50 @@ _NO_SUCH_ENDPOINT: Final = frozenset({400, 404, 405, 501})
 _SUGGESTIONS: Final = 3
 
 
-async def check_model(client: AsyncOpenAI, asked: Asked) -> None:
-    """Pass, or say what is wrong.
+async def check_model(client: AsyncOpenAI, asked: Asked) -> Mapping[str, str]:
+    """Pass, or say what is wrong. Returns the headers of the answer that decided.
 
     Raises:
         ProviderError: the kind that a call would meet, with the names of similar models if it is the model.
     """
     try:
-        found = await _get(client, f"/models/{quote(asked.model, safe='')}")
-        if isinstance(found, dict):
-            return
+        response = await _get(client, f"/models/{quote(asked.model, safe='')}")
+        if isinstance(_read(response), dict):
+            return response.headers
     except openai.APIStatusError as error:
         if _may_ask_but_not_list(error):
-            return
+            return error.response.headers
         if error.status_code not in _NO_SUCH_ENDPOINT:
             raise translate(error, asked) from error
         if error.status_code == 404 and _names_model(error):
             raise await _unknown(client, asked, translate(error, asked)) from error
     except FAILURES as error:
         raise translate(error, asked) from error
-    await _check_by_list(client, asked)
+    return await _check_by_list(client, asked)
 
 
-async def _check_by_list(client: AsyncOpenAI, asked: Asked) -> None:
+async def _check_by_list(client: AsyncOpenAI, asked: Asked) -> Mapping[str, str]:
     """For servers that do not show single models. The list need not be complete: names may have short forms."""
     try:
-        found = await _get(client, "/models")
+        response = await _get(client, "/models")
     except openai.APIStatusError as error:
         if error.status_code not in _NO_SUCH_ENDPOINT and not _may_ask_but_not_list(error):
             raise translate(error, asked) from error
-        return
+        return error.response.headers
     except FAILURES as error:
         raise translate(error, asked) from error
-    if found is None:
+    if _read(response) is None:
         raise ModelUnknown(
             f"{asked.host} answers with web pages, not with an API. "
             "Check OPENAI_BASE_URL: it usually ends in /v1."
         )
+    return response.headers
 
 
 async def _unknown(client: AsyncOpenAI, asked: Asked, plain: ProviderError) -> ProviderError:
     """The error with names that the user may have meant, if the provider gives its list."""
     try:
-        listed = await _get(client, "/models")
+        listed = _read(await _get(client, "/models"))
     except FAILURES:
         return plain
     entries = listed.get("data") if isinstance(listed, dict) else None
@@ -79,9 +80,12 @@ async def _unknown(client: AsyncOpenAI, asked: Asked, plain: ProviderError) -> P
     )
 
 
-async def _get(client: AsyncOpenAI, path: str) -> Any:
-    """What the server says at this path; None when that is not JSON."""
-    response = await client.get(path, cast_to=httpx2.Response)
+async def _get(client: AsyncOpenAI, path: str) -> httpx2.Response:
+    return await client.get(path, cast_to=httpx2.Response)
+
+
+def _read(response: httpx2.Response) -> Any:
+    """What the server says; None when that is not JSON."""
     try:
         return json.loads(response.content)
     except ValueError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -42,6 +42,7 @@ CONNECT_TIMEOUT_S: Final = 10.0
 KEEP_ALIVE_S: Final = 30.0
 """Long enough for the pace of a small quota (a call every few seconds), shorter than servers keep theirs."""
 
+_SIMULATED_HEADER: Final = "x-weighbridge-simulated"
 _NO_KEY: Final = "none"
 """Servers of one's own often want no key, and an empty one makes an invalid header."""
 
@@ -98,7 +99,7 @@ class OpenAIProvider(Provider):
     def simulated(self) -> bool:
         return self._simulated
 
-    @cached_property
+    @property
     @override
     def price(self) -> Price:
         return price_of(self._model, "openai" if self._simulated else self.name)
@@ -114,6 +115,7 @@ class OpenAIProvider(Provider):
             completion = _completion(response)
         except (openai.APIStatusError, ValueError, RecursionError) as error:
             raise translate(error, asked) from error
+        self._note_simulation(response.headers)
         return read_reply(
             completion,
             request=request,
@@ -125,11 +127,16 @@ class OpenAIProvider(Provider):
     @override
     async def check(self) -> None:
         with self._connections.borrow() as client:
-            await check_model(client, self._asked())
+            self._note_simulation(await check_model(client, self._asked()))
 
     @override
     async def aclose(self) -> None:
         await self._connections.aclose()
+
+    def _note_simulation(self, headers: Mapping[str, str]) -> None:
+        """Our simulator says so when it runs as a server of its own: its answers must not pass for real ones."""
+        if _SIMULATED_HEADER in headers:
+            self._simulated = True
 
     async def _ask(self, request: CallRequest) -> httpx2.Response:
         """Send the question; again only when the server does not know one of its parameters.

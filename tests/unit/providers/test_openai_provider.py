@@ -160,7 +160,7 @@ async def test_a_call_over_a_real_socket_is_answered() -> None:
 async def test_a_connection_that_breaks_off_is_told_apart_from_an_answer(answer: bytes) -> None:
     server, url = await serve(answer)
     provider = OpenAIProvider(MODEL, KEY, url)
-    with pytest.raises(ProviderUnreachable, match="No connection to 127.0.0.1"):
+    with pytest.raises(ProviderUnreachable, match=r"No connection to 127\.0\.0\.1"):
         await provider.call(REQUEST)
     await provider.aclose()
     server.close()
