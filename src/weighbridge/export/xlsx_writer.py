@@ -10,9 +10,9 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import xlsxwriter  # type: ignore[import-untyped]  # ships no types
+import xlsxwriter
 from typing_extensions import override
-from xlsxwriter.exceptions import FileCreateError  # type: ignore[import-untyped]
+from xlsxwriter.exceptions import FileCreateError
 
 from weighbridge.export.cells import neutral_text
 from weighbridge.export.columns import COLUMNS, SIMULATED_WARNING, Column
