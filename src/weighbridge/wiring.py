@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.domain.answers import Vocabulary
     from weighbridge.providers.base import Provider
     from weighbridge.settings import Settings
     from weighbridge.steps.base import Step
@@ -94,9 +95,14 @@ def _queue_seed(settings: Settings) -> dict[str, object]:
     }
 
 
-def make_pipeline(app: Application) -> Sequence[Step]:
-    """The steps, over the closed lists of the taxonomy and the factor table."""
-    return build_pipeline(app.factors.vocabulary(app.taxonomy))
+def load_vocabulary() -> Vocabulary:
+    """The closed lists of the taxonomy and the bundled factors."""
+    return BundledFactors().load().vocabulary(load_taxonomy())
+
+
+def make_pipeline(vocabulary: Vocabulary) -> Sequence[Step]:
+    """The steps, over these lists."""
+    return build_pipeline(vocabulary)
 
 
 @asynccontextmanager
@@ -164,7 +170,7 @@ async def make_engine(
     pipeline: Sequence[Step] | None = None,
 ) -> Engine:
     """Everything that works through the queue, ready to be started."""
-    pipeline = pipeline or make_pipeline(app)
+    pipeline = pipeline or make_pipeline(app.factors.vocabulary(app.taxonomy))
     random_source = random.Random()
     manager = make_queue_manager(app.database)
     governor = Governor(
@@ -192,7 +198,12 @@ async def make_engine(
         random_source=random_source,
     )
     dispatcher = Dispatcher(
-        database=app.database, clock=app.clock, governor=governor, overrides=overrides, scope=scope
+        database=app.database,
+        clock=app.clock,
+        governor=governor,
+        overrides=overrides,
+        model=provider.model,
+        scope=scope,
     )
     supervisor = Supervisor(
         database=app.database,

@@ -20,17 +20,17 @@ from weighbridge.cli.console import (
     print_json,
     run_async,
 )
-from weighbridge.domain.calls import Price
 from weighbridge.export import WRITERS, checked_format
 from weighbridge.export.rejected_writer import write_rejected
 from weighbridge.ingest.columns import parse_mapping
-from weighbridge.planning.cost import Estimate
+from weighbridge.planning.cost import CatalogueEstimate
 from weighbridge.providers.prices import price_of
 from weighbridge.service.estimates import estimate_file
-from weighbridge.service.products import Imported, import_file, rejected_rows
+from weighbridge.service.products import import_file, rejected_rows
 from weighbridge.service.results import export_results
-from weighbridge.settings import Settings, load_settings
-from weighbridge.wiring import Application, catalogue_tools, open_application
+from weighbridge.settings import load_settings
+from weighbridge.store.imports import ImportResult
+from weighbridge.wiring import Application, load_vocabulary, make_pipeline, open_application
 
 FileArgument = Annotated[
     Path,
@@ -57,7 +57,7 @@ def import_catalogue(
     telemetry.configure_logging(settings.log_format, settings.log_level)
     columns = parse_mapping(mapping or [])
 
-    async def act() -> Imported:
+    async def act() -> ImportResult:
         async with open_application(settings) as app:
             imported = await import_file(app.database, file, mapping=columns)
             await write_rejected_rows(app, imported, out_dir)
@@ -70,7 +70,7 @@ def import_catalogue(
         say_import(imported, file)
 
 
-def import_document(imported: Imported) -> dict[str, object]:
+def import_document(imported: ImportResult) -> dict[str, object]:
     """As the HTTP API answers an upload."""
     return {
         "created": imported.created,
@@ -83,7 +83,7 @@ def import_document(imported: Imported) -> dict[str, object]:
     }
 
 
-def say_import(imported: Imported, file: Path) -> None:
+def say_import(imported: ImportResult, file: Path) -> None:
     """One line, and the first few rejected rows."""
     err.print(
         f"{file.name}: {imported.created:,} new, {imported.updated:,} changed, "
@@ -103,13 +103,14 @@ def say_import(imported: Imported, file: Path) -> None:
         err.print(f"  … and {imported.rejected_count - 10:,} more in rejected.csv")
 
 
-async def write_rejected_rows(app: Application, imported: Imported, out_dir: Path) -> None:
+async def write_rejected_rows(app: Application, imported: ImportResult, out_dir: Path) -> None:
     """All rejected rows of an import to `rejected.csv`; an old file of that name goes away."""
     path = out_dir / "rejected.csv"
     if not imported.rejected_count:
         path.unlink(missing_ok=True)
         return
-    write_rejected(path, await rejected_rows(app.database, imported.import_id))
+    rows = [row async for row in rejected_rows(app.database, imported.import_id)]
+    write_rejected(path, rows)
 
 
 def export(
@@ -153,29 +154,32 @@ def estimate(
 ) -> None:
     """What processing this file would take: requests, tokens, money and hours. Nothing is sent or stored."""
     settings = load_settings()
-    price = price_of(settings.model, "openai")
-    result = _estimate(settings, file, parse_mapping(mapping or []), price)
+    vocabulary = load_vocabulary()
+    result = estimate_file(
+        file,
+        mapping=parse_mapping(mapping or []),
+        pipeline=make_pipeline(vocabulary),
+        vocabulary=vocabulary,
+        price=price_of(settings.model, "openai"),
+        model=settings.model,
+        requests_per_minute=settings.requests_per_minute,
+        tokens_per_minute=settings.tokens_per_minute,
+    )
     if as_json:
         print_json(result)
         return
+    out.print(_estimate_table(result, settings.model))
+
+
+def _estimate_table(result: CatalogueEstimate, model: str) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_row("products", f"{result.products:,}")
     table.add_row("requests", f"{result.requests:,}")
-    table.add_row("input tokens", f"{result.input_tokens:,}")
-    table.add_row("output tokens", f"{result.output_tokens:,}")
-    table.add_row("model", settings.model)
-    table.add_row("money", money(result.cost_usd) if price.known else "no published price")
-    table.add_row("time", duration(result.duration_s))
-    out.print(table)
-
-
-def _estimate(settings: Settings, file: Path, mapping: dict[str, str], price: Price) -> Estimate:
-    return estimate_file(
-        file,
-        mapping=mapping,
-        pipeline=catalogue_tools().pipeline,
-        price=price,
-        requests_per_minute=settings.requests_per_minute,
-        tokens_per_minute=settings.tokens_per_minute,
-        model=settings.model,
+    table.add_row(
+        "input tokens", f"{result.input_tokens:,} (of these cached: {result.cached_input_tokens:,})"
     )
+    table.add_row("output tokens", f"{result.output_tokens:,}")
+    table.add_row("model", model)
+    table.add_row("money", money(result.cost_usd) if result.price_known else "no published price")
+    table.add_row("time", duration(result.hours * 3600))
+    return table

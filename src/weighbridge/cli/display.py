@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -147,7 +148,7 @@ def _bar_length(value: float, largest: float) -> int:
     """Square root: a spoon stays visible beside a sofa."""
     if largest <= 0 or value <= 0:
         return 0
-    return max(1, round(_BAR_WIDTH * (value / largest) ** 0.5))
+    return max(1, round(_BAR_WIDTH * math.sqrt(value / largest)))
 
 
 def _mostly(row: ResultRow) -> str:

@@ -13,7 +13,7 @@ import typer
 from rich.live import Live
 
 from weighbridge import telemetry
-from weighbridge.cli.catalogue import say_import, write_rejected_rows
+from weighbridge.cli.catalogue import check_formats, say_import, write_rejected_rows
 from weighbridge.cli.console import (
     DataDirOption,
     JsonOption,
@@ -35,9 +35,9 @@ from weighbridge.cli.display import (
 )
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import InputError
-from weighbridge.export import FORMATS, check_formats
-from weighbridge.ingest import parse_mapping
-from weighbridge.service.products import forget_answers, import_file
+from weighbridge.export import WRITERS
+from weighbridge.ingest.columns import Field, parse_mapping
+from weighbridge.service.products import choose_what_to_ask, import_file
 from weighbridge.service.queue import Pacing, start_queue
 from weighbridge.service.results import export_results, iterate_results
 from weighbridge.service.statistics import Progress, progress
@@ -75,7 +75,7 @@ class RunOptions:
     formats: tuple[str, ...]
     pacing: str | None
     limit: int | None
-    mapping: dict[str, str]
+    mapping: dict[Field, str]
     yes: bool
     redo: bool
     as_json: bool
@@ -96,7 +96,7 @@ def run(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("out"),
     simulate: SimulateOption = False,
     formats: Annotated[
-        str, typer.Option("--format", help=f"Comma-separated: {', '.join(FORMATS)}.")
+        str, typer.Option("--format", help=f"Comma-separated: {', '.join(WRITERS)}.")
     ] = "csv,xlsx,jsonl",
     pacing: Annotated[
         Pacing | None,
@@ -164,14 +164,14 @@ async def _import_and_process(
         app.database,
         options.file,
         mapping=options.mapping,
-        limit=options.limit,
+        at_most=options.limit,
         scoped=True,
     )
     options.out_dir.mkdir(parents=True, exist_ok=True)
     await write_rejected_rows(app, imported, options.out_dir)
     if not options.as_json:
         say_import(imported, options.file)
-    await forget_answers(
+    await choose_what_to_ask(
         app.database, imported.import_id, redo=options.redo, simulated=provider.simulated
     )
     run = _Run(app, provider, options, overrides, imported.import_id)

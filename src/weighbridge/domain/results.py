@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from weighbridge.domain.quantities import Quantity
+from weighbridge.domain.quantities import Quantity
 
 
 class ContributionKind(StrEnum):

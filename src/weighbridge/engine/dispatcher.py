@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge import telemetry
 from weighbridge.planning.grouping import Group, Ready, TokenBudget, group_products
-from weighbridge.planning.tokens import count_tokens
+from weighbridge.planning.sizes import GROUP_TOKENS, product_tokens
 from weighbridge.store import jobs, products, queue_state
 from weighbridge.store.database import DATABASE_ERRORS
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 DISPATCH_LOCK: Final = 0x57656967_64697370  # "Weigdisp"
 TICK_S: Final = 0.2
 STUCK_CHECK_S: Final = 10.0
-GROUP_TOKENS: Final = 6_000
-"""Data tokens that share a call. Longer groups make answers worse before they make calls cheaper."""
 FEWEST_JOBS_AHEAD: Final = 20
 MOST_JOBS_AHEAD: Final = 5_000
 LARGEST_INTAKE: Final = 5_000
@@ -61,12 +59,14 @@ class Dispatcher:
         clock: Clock,
         governor: Governor,
         overrides: Overrides,
+        model: str,
         scope: UUID | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._governor = governor
         self._overrides = overrides
+        self._model = model
         self._scope = scope
         self._wake = asyncio.Event()
         self._batch_open = False
@@ -174,7 +174,7 @@ class Dispatcher:
             if not waiting:
                 return Taken(0, 0)
             groups = group_products(
-                [_ready(stored) for stored in waiting], TokenBudget(GROUP_TOKENS)
+                [_ready(stored, self._model) for stored in waiting], TokenBudget(GROUP_TOKENS)
             )
             job_ids = await jobs.enqueue_jobs(connection, len(groups))
             job_of = {
@@ -198,11 +198,11 @@ def jobs_ahead(requests_per_minute: int, latency_s: float, ceiling: int | None) 
     return max(FEWEST_JOBS_AHEAD, min(ceil(in_flight * 2), MOST_JOBS_AHEAD))
 
 
-def _ready(stored: StoredProduct) -> Ready:
+def _ready(stored: StoredProduct, model: str) -> Ready:
     product = stored.product
     return Ready(
         product_id=stored.id,
-        tokens=count_tokens(f"{product.code} {product.name} {product.description}") + 30,
+        tokens=product_tokens(product, model),
         has_image=product.has_image,
         alone=stored.alone,
     )

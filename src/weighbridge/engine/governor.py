@@ -39,11 +39,11 @@ MAX_ROUND_WAIT_S: Final = 5.0
 DATABASE_RETRY_S: Final = 1.0
 
 
-class QueueStopped(Exception):  # noqa: N818 - not an error: the operator's wish
+class QueueStopped(Exception):
     """No new call may begin: the queue was stopped, or this process is draining."""
 
 
-class JobLost(Exception):  # noqa: N818 - not an error: another worker has it
+class JobLost(Exception):
     """This worker no longer holds the job: it was frozen for too long and another took over."""
 
 
@@ -131,7 +131,9 @@ class Governor:
     def refused(self, admission: Admission, retry_after_s: float | None) -> None:
         """The provider answered 429. That is a small correction, never a long stop."""
         self._outage.succeeded(self._clock.monotonic_s())
-        self._correct(lambda limiter, now_s: limiter.refused(retry_after_s, now_s, admission.granted))
+        self._correct(
+            lambda limiter, now_s: limiter.refused(retry_after_s, now_s, admission.granted)
+        )
 
     async def unreachable(self, reason: str) -> None:
         """No usable reply at all. After several in a row the queue pauses itself and says why."""

@@ -26,9 +26,9 @@ class Lengths:
         self._learned = learned
         self._unsaved = 0
 
-    def allowance(self, step: Step, group_size: int) -> int:
-        """Output tokens to allow (and be charged for) in a call for `group_size` products."""
-        return self._learned.allowance(step.name, group_size)
+    def allowance(self, step: Step, group_size: int, attempts: int) -> int:
+        """Output tokens to allow (and be charged for); more after every attempt that has failed."""
+        return self._learned.allowance(step.name, group_size, attempts)
 
     def observe(self, step: Step, group_size: int, reply: CallReply) -> None:
         """Learn from a reply; a truncated one says that more was needed."""

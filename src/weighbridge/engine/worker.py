@@ -109,7 +109,7 @@ class _Attempt:
     started_s: float
 
 
-class _GroupGone(Exception):  # noqa: N818
+class _GroupGone(Exception):
     """Nothing is left to do in this job: its products went elsewhere."""
 
 
@@ -227,7 +227,8 @@ class Worker:
 
     async def _begin(self, step: Step, group: list[Member], job_id: int) -> _Attempt:
         """Put the request together and wait until it may go."""
-        allowance = self._lengths.allowance(step, len(group))
+        tried = max(m.stored.attempts for m in group)
+        allowance = self._lengths.allowance(step, len(group), tried)
         image_url = None
         if step.name in STEPS_THAT_SEE_IMAGES and group[0].stored.product.has_image:
             image_url = await self._image_url(group[0].stored)
@@ -277,7 +278,7 @@ class Worker:
         share_usd = cost_usd / len(group)
         kept = self._keep(step, group, accepted, share_usd, reply.model)
         asked_alone, given_up = self._sort_refusals(group, accepted)
-        finished = []
+        finished: list[StoredFootprint] = []
         if step is self._pipeline[-1]:
             finished, failed = self._footprints([m for m in group if m.code in accepted.answers])
             given_up |= failed

@@ -93,7 +93,7 @@ def check_picture(data: bytes) -> Picture:
             f"the picture is larger than {MAX_PICTURE_BYTES // 1_000_000} MB; use a smaller version"
         )
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "MPO", "PNG", "WEBP", "GIF")) as image:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF")) as image:
             kind, (width_px, height_px) = image.format or "", image.size
             animated = kind == "GIF" and bool(getattr(image, "is_animated", False))
     except UnidentifiedImageError:

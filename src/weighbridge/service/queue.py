@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from typing_extensions import override
+
 from weighbridge.domain.calls import Cost
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import InputError
@@ -44,6 +46,7 @@ class IntegerRange:
     low: int
     high: int | None
 
+    @override
     def __str__(self) -> str:
         return f"a whole number from {self.low:,}" + (f" to {self.high:,}" if self.high else " up")
 

@@ -58,7 +58,7 @@ def result_row(row: Record, taxonomy: Taxonomy) -> ResultRow:
         **base,
         category=row["category"],
         subcategory=row["subcategory"],
-        cpc_code=taxonomy.cpc_code(row["category"], row["subcategory"]),
+        cpc_code=taxonomy.subcategory(row["category"], row["subcategory"]).cpc_code,
         emissions_kg_co2e=footprint.emissions_kg_co2e,
         low_kg_co2e=footprint.low_kg_co2e,
         high_kg_co2e=footprint.high_kg_co2e,

@@ -317,3 +317,29 @@ async def find(connection: Connection, code: str) -> Record | None:
 async def delete(connection: Connection, code: str) -> bool:
     """Remove a product with its answers and footprint; False when there is none. Calls stay: they were paid."""
     return await connection.execute("DELETE FROM products WHERE code = $1", code) == "DELETE 1"
+
+
+async def set_picture(connection: Connection, code: str, picture: Picture, data: bytes) -> bool:
+    """Store a picture and give it to a product, which is then pending again; False when there is none.
+
+    A product that has this very picture already is left as it is.
+    """
+    await connection.execute(
+        "INSERT INTO pictures (sha256, media_type, width_px, height_px, data) VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT DO NOTHING",
+        picture.sha256,
+        picture.media_type,
+        picture.width_px,
+        picture.height_px,
+        data,
+    )
+    await connection.execute(
+        "UPDATE products SET picture_sha256 = $2, image_url = NULL, revision = revision + 1, status = 'pending',"
+        " attempts = 0, alone = false, error_kind = NULL, error = NULL, job_id = NULL, completed_at = NULL,"
+        " updated_at = now() WHERE code = $1 AND picture_sha256 IS DISTINCT FROM $2",
+        code,
+        picture.sha256,
+    )
+    return bool(
+        await connection.fetchval("SELECT EXISTS (SELECT FROM products WHERE code = $1)", code)
+    )

@@ -1,0 +1,99 @@
+"""What a catalogue would take, from the file alone: nothing is sent and nothing is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.answers import (
+    BillOfMaterials,
+    BomLine,
+    Classification,
+    Confidence,
+    StepName,
+    Subject,
+)
+from weighbridge.domain.products import Product
+from weighbridge.ingest.catalogue import read_catalogue
+from weighbridge.planning.cost import CatalogueEstimate, Pace, StepLoad, estimate_catalogue
+from weighbridge.planning.grouping import Ready, TokenBudget, group_products
+from weighbridge.planning.sizes import GROUP_TOKENS, product_tokens
+from weighbridge.planning.tokens import request_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from weighbridge.domain.answers import Vocabulary
+    from weighbridge.domain.calls import Price
+    from weighbridge.ingest.columns import Field
+    from weighbridge.steps.base import Step
+
+LATENCY_S: Final = 4.0
+"""Seconds a call is assumed to take: a usual value for a small model and a few hundred tokens of output."""
+USUAL_BILL_LINES: Final = 5
+
+
+def estimate_file(
+    path: Path,
+    *,
+    mapping: Mapping[Field, str],
+    pipeline: Sequence[Step],
+    vocabulary: Vocabulary,
+    price: Price,
+    model: str,
+    requests_per_minute: int,
+    tokens_per_minute: int,
+) -> CatalogueEstimate:
+    """Read the catalogue, group it as the queue would, and add up.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    ready = [
+        Ready(number, product_tokens(product, model), product.has_image)
+        for number, product in enumerate(
+            product
+            for chunk in read_catalogue(path, mapping=mapping)
+            for product in chunk.iterate_products()
+        )
+    ]
+    groups = group_products(ready, TokenBudget(GROUP_TOKENS))
+    loads = [_load(step, vocabulary, model) for step in pipeline]
+    pace = Pace(requests_per_minute, tokens_per_minute, LATENCY_S)
+    return estimate_catalogue(groups, loads, price, pace)
+
+
+def _load(step: Step, vocabulary: Vocabulary, model: str) -> StepLoad:
+    """What a step's question weighs without and with a usual product in it."""
+    subject = _usual_subject(vocabulary)
+    one = request_tokens(step.request([subject], 1), model)
+    two = request_tokens(step.request([subject, subject], 1), model)
+    per_product = two - one
+    bare = product_tokens(subject.product, model)
+    return StepLoad(
+        prompt_tokens=one - per_product,
+        output_tokens_per_product=step.output_tokens_per_product * 0.7,
+        allowance_per_product=step.output_tokens_per_product,
+        data_tokens_per_product=max(0, per_product - bare),
+    )
+
+
+def _usual_subject(vocabulary: Vocabulary) -> Subject:
+    """A product with earlier answers of usual length."""
+    category = next(iter(vocabulary.categories))
+    subcategory = vocabulary.categories[category][0]
+    materials = list(vocabulary.materials)[:USUAL_BILL_LINES]
+    bill = BillOfMaterials(
+        lines=tuple(BomLine(material, 0.2, "part of the product") for material in materials),
+        stated_mass_kg=0.2 * len(materials),
+        mass_inferred=False,
+        weight_plausible=True,
+        confidence=Confidence.MEDIUM,
+    )
+    return Subject(
+        Product("CODE-0001", "A usual product", "", 1.0),
+        {
+            StepName.CLASSIFICATION: Classification(category, subcategory, Confidence.MEDIUM),
+            StepName.BILL_OF_MATERIALS: bill,
+        },
+    )

@@ -1,0 +1,237 @@
+"""What happens, as it happens, for live views: progress, changes of state, log lines, finished products.
+
+One `EventHub` per process. It gathers what the program says (`telemetry.watch`) and what the database
+announces, and publishes a few updates a second however much goes on: thousands of products a second must
+not drown a browser. Every event has an id; recent ones are kept, so that a client that comes back with
+its last id misses nothing. A client that was away for longer is told so, with a fresh look at everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import to_json
+
+from weighbridge import telemetry
+from weighbridge.errors import StoreError
+from weighbridge.service.queue import queue_status
+from weighbridge.service.status_view import status_document
+from weighbridge.store.database import DATABASE_ERRORS
+from weighbridge.store.queue_state import CHANNEL
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from weighbridge.clock import Clock
+    from weighbridge.store.database import Database
+
+UPDATE_INTERVAL_S: Final = 0.25
+"""At most four updates a second."""
+IDLE_LOOK_S: Final = 2.0
+"""Not everything is announced (the quota in use, say): look at least this often."""
+HEARTBEAT_S: Final = 15.0
+RECONNECT_S: Final = 1.0
+LINES_PER_UPDATE: Final = 50
+KEPT_BYTES: Final = 8_000_000
+"""Events that are kept for clients that come back: minutes at full load, hours otherwise."""
+_FINISHED: Final = {"product_completed": "completed", "product_failed": "failed"}
+_STATE_FIELDS: Final = (
+    "running",
+    "pausedReason",
+    "pacing",
+    "batchSize",
+    "batchDelayMs",
+    "maxConcurrentRequests",
+    "currentBatch",
+    "nextBatchAt",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing to tell. `data` is a JSON document; `number` grows by one with every event."""
+
+    id: str
+    number: int
+    kind: str  # progress, state, log, products, reset
+    data: bytes
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was said since the last update: the first lines, and how many more there were."""
+
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    lines_omitted: int = 0
+    products: list[dict[str, Any]] = field(default_factory=list)
+    products_omitted: int = 0
+
+
+class EventHub:
+    """Publishes to any number of listeners; each reads from one shared buffer at its own pace."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._epoch = secrets.token_hex(4)
+        self._number = 0
+        self._kept: deque[Event] = deque()
+        self._kept_bytes = 0
+        self._gathered = _Gathered()
+        self._wake = asyncio.Event()
+        self._news = asyncio.Event()
+        self._progress = b""
+        self._state: dict[str, Any] = {}
+        self._listeners = 0
+        self._is_closed = False
+
+    # Reading --------------------------------------------------------------------------------------
+
+    async def listen(self, last_id: str | None = None) -> AsyncIterator[Event | None]:
+        """Events from after `last_id` (from now on, without one) until the hub closes; None is a heartbeat.
+
+        The first event of a new listener, or of one whose last id is no longer known, shows everything.
+        """
+        self._listeners += 1
+        self._wake.set()  # somebody wants to know how things stand now
+        try:
+            position = self._position_of(last_id)
+            if position is None:
+                position = self._number
+                yield await self._snapshot("reset" if last_id else "progress")
+            while not self._is_closed:
+                if self._kept and position < self._kept[0].number - 1:
+                    position = self._number
+                    yield await self._snapshot("reset")
+                for event in self._since(position):
+                    position = event.number
+                    yield event
+                if position == self._number:
+                    has_news = await self._wait_for_news()
+                    if not has_news:
+                        yield None
+        finally:
+            self._listeners -= 1
+
+    def _position_of(self, last_id: str | None) -> int | None:
+        """The number behind an id, or None when we cannot tell what came after it."""
+        epoch, _, number = (last_id or "").partition("-")
+        if epoch != self._epoch or not number.isdecimal() or len(number) > 18:
+            return None
+        position = int(number)
+        oldest = self._kept[0].number if self._kept else self._number + 1
+        return position if oldest - 1 <= position <= self._number else None
+
+    def _since(self, position: int) -> list[Event]:
+        if position == self._number or not self._kept:
+            return []
+        first = position + 1 - self._kept[0].number
+        return [self._kept[i] for i in range(max(first, 0), len(self._kept))]
+
+    async def _wait_for_news(self) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HEARTBEAT_S):
+                await self._news.wait()
+                return True
+        return False
+
+    async def _snapshot(self, kind: str) -> Event:
+        """The present state of everything, placed after the newest event."""
+        number = self._number
+        document = status_document(await queue_status(self._database, self._clock))
+        return Event(f"{self._epoch}-{number}", number, kind, to_json(document))
+
+    # Publishing -----------------------------------------------------------------------------------
+
+    def publish(self, kind: str, document: Mapping[str, Any]) -> None:
+        """Tell every listener, and keep it for those who come back."""
+        data = to_json(document)
+        self._number += 1
+        self._kept.append(Event(f"{self._epoch}-{self._number}", self._number, kind, data))
+        self._kept_bytes += len(data) + 200
+        while self._kept_bytes > KEPT_BYTES:
+            self._kept_bytes -= len(self._kept.popleft().data) + 200
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Gather and publish until cancelled."""
+        telemetry.watch(self._hear)
+        listening = asyncio.create_task(self._listen_to_database(), name="events-listener")
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(IDLE_LOOK_S):
+                        await self._wake.wait()
+                self._wake.clear()
+                await self.update()
+                await asyncio.sleep(UPDATE_INTERVAL_S)
+        finally:
+            telemetry.unwatch(self._hear)
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    def close(self) -> None:
+        """End every listener's stream: the server is leaving."""
+        self._is_closed = True
+        self._news.set()
+
+    async def update(self) -> None:
+        """Publish what was gathered and what changed since the last update."""
+        gathered, self._gathered = self._gathered, _Gathered()
+        if gathered.lines:
+            self.publish("log", {"lines": gathered.lines, "omitted": gathered.lines_omitted})
+        if gathered.products:
+            self.publish(
+                "products", {"products": gathered.products, "omitted": gathered.products_omitted}
+            )
+        if self._listeners:
+            with contextlib.suppress(*DATABASE_ERRORS, TimeoutError, StoreError):
+                await self._publish_progress()
+
+    async def _publish_progress(self) -> None:
+        document = status_document(await queue_status(self._database, self._clock))
+        state = {name: document["queue"][name] for name in _STATE_FIELDS}
+        if self._state and state != self._state:
+            self.publish("state", state)
+        self._state = state
+        data = to_json(document)
+        if data != self._progress:
+            self._progress = data
+            self.publish("progress", document)
+
+    def _hear(self, level: str, event: str, message: str, fields: Mapping[str, Any]) -> None:
+        """What the program says. Called for every line: no work beyond taking a note."""
+        gathered = self._gathered
+        if event in _FINISHED:
+            if len(gathered.products) < LINES_PER_UPDATE:
+                gathered.products.append(
+                    {"code": fields.get("code"), "aiProcessingStatus": _FINISHED[event]}
+                )
+            else:
+                gathered.products_omitted += 1
+        if len(gathered.lines) < LINES_PER_UPDATE:
+            at = self._clock.now().isoformat()
+            gathered.lines.append({"at": at, "level": level, "event": event, "message": message})
+        else:
+            gathered.lines_omitted += 1
+        self._wake.set()
+
+    async def _listen_to_database(self) -> None:
+        """Other processes, and other servers, announce what they change."""
+        while True:
+            with contextlib.suppress(*DATABASE_ERRORS, TimeoutError):
+                connection = await self._database.connect()
+                gone = asyncio.Event()
+                connection.add_termination_listener(lambda *_: gone.set())  # noqa: B023
+                try:
+                    await connection.add_listener(CHANNEL, lambda *_: self._wake.set())
+                    await gone.wait()
+                finally:
+                    connection.terminate()
+            await self._clock.sleep(RECONNECT_S)

@@ -1,0 +1,114 @@
+"""Catalogues and products: brought in, looked at, given a picture, taken away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge.errors import NotFound
+from weighbridge.ingest.catalogue import check_records, read_catalogue
+from weighbridge.ingest.images import check_picture
+from weighbridge.store import products, queue_state
+from weighbridge.store.imports import ImportResult, import_products, stream_rejected
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+    from pathlib import Path
+    from uuid import UUID
+
+    from weighbridge.domain.products import Picture, RejectedRow
+    from weighbridge.ingest.columns import Field
+    from weighbridge.ingest.rows import CheckedChunk, RowLimits
+    from weighbridge.store.database import Database
+
+
+async def import_file(
+    database: Database,
+    path: Path,
+    *,
+    name: str | None = None,
+    format_name: str | None = None,
+    mapping: Mapping[Field, str] | None = None,
+    limits: RowLimits | None = None,
+    at_most: int | None = None,
+    pictures_beside: bool = True,
+    scoped: bool = False,
+) -> ImportResult:
+    """Merge a file into the products, all or nothing; good rows are kept when others are bad.
+
+    `name` is what the user calls the file where `path` is a temporary copy; uploads set `pictures_beside`
+    False, since nothing lies beside them. `scoped` remembers which products the file names.
+
+    Raises:
+        InputError: the file as a whole cannot be used; nothing was changed.
+    """
+    chunks = read_catalogue(
+        path,
+        format_name=format_name,
+        name=name,
+        mapping=mapping,
+        limits=limits,
+        pictures_beside=pictures_beside,
+        at_most=at_most,
+    )
+    return await _import(database, chunks, scoped=scoped)
+
+
+async def import_records(
+    database: Database, records: Iterable[object], *, limits: RowLimits | None = None
+) -> ImportResult:
+    """The same for decoded JSON objects; the first is row 1."""
+    return await _import(database, check_records(records, limits=limits), scoped=False)
+
+
+async def _import(
+    database: Database, chunks: Iterable[CheckedChunk], *, scoped: bool
+) -> ImportResult:
+    async with database.pool.acquire() as connection:
+        result = await import_products(connection, chunks, scoped=scoped)
+        await queue_state.announce(connection)
+    return result
+
+
+async def rejected_rows(database: Database, import_id: UUID) -> AsyncIterator[RejectedRow]:
+    """Every rejected row of an import, in file order."""
+    async with database.pool.acquire() as connection:
+        async for row in stream_rejected(connection, import_id):
+            yield row
+
+
+async def choose_what_to_ask(
+    database: Database, import_id: UUID, *, redo: bool, simulated: bool
+) -> None:
+    """Before a run: what the simulator said does not count for a real provider; `redo` asks all again."""
+    async with database.transaction() as connection:
+        if redo:
+            await products.redo(connection, import_id, simulated)
+        if not simulated:
+            await products.reopen_simulated(connection, import_id)
+        await queue_state.announce(connection)
+
+
+async def attach_picture(database: Database, code: str, data: bytes) -> Picture:
+    """Give a product a picture; it is processed again if the picture is new to it.
+
+    Raises:
+        NotFound: there is no such product.
+        UnreadableFile: not a sound JPEG, PNG, WebP or GIF, or too large.
+    """
+    picture = check_picture(data)
+    async with database.transaction() as connection:
+        if not await products.set_picture(connection, code, picture, data):
+            raise NotFound(f"There is no product {code!r}.")
+        await queue_state.announce(connection)
+    return picture
+
+
+async def delete_product(database: Database, code: str) -> None:
+    """Remove a product with its answers and footprint.
+
+    Raises:
+        NotFound: there is no such product.
+    """
+    async with database.transaction() as connection:
+        if not await products.delete(connection, code):
+            raise NotFound(f"There is no product {code!r}.")

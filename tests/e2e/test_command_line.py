@@ -1,0 +1,209 @@
+"""The commands, as a user types them: real processes, real files, the embedded database, the simulator."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "catalogue.csv"
+
+
+class CommandLine:
+    """Runs `weighbridge` in a folder of its own, with a data directory of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            "PATH": os.environ["PATH"],  # noqa: TID251
+            "HOME": str(folder),
+            "WEIGHBRIDGE_DATA_DIR": str(folder / "data"),
+        }
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "weighbridge", *arguments],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same without waiting for the end."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "weighbridge", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@pytest.fixture
+def weighbridge(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def after_a_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CommandLine, subprocess.CompletedProcess[str]]]:
+    """The example catalogue, run once."""
+    command_line = CommandLine(tmp_path_factory.mktemp("run"))
+    yield command_line, command_line(
+        "run", str(EXAMPLE), "--simulate", "--format", "csv,xlsx,jsonl,parquet"
+    )
+
+
+def test_the_example_catalogue_ends_in_a_table_and_files(
+    after_a_run: tuple[CommandLine, subprocess.CompletedProcess[str]],
+) -> None:
+    command_line, done = after_a_run
+    assert done.returncode == 0, done.stderr
+    assert "60 completed, 0 failed, 0 left" in done.stdout
+    assert "SIMULATED" in done.stdout
+    with (command_line.folder / "out" / "results.csv").open(encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 60
+    assert {path.name for path in (command_line.folder / "out").iterdir()} == {
+        "results.csv",
+        "results.xlsx",
+        "results.jsonl",
+        "results.parquet",
+    }
+
+
+def test_a_second_run_finds_nothing_to_do_and_makes_no_call(
+    after_a_run: tuple[CommandLine, subprocess.CompletedProcess[str]],
+) -> None:
+    command_line, _ = after_a_run
+    again = command_line("run", str(EXAMPLE), "--simulate", "--json")
+    assert again.returncode == 0, again.stderr
+    report = json.loads(again.stdout)
+    assert (report["calls"], report["database"]["completed"]) == (0, 60)
+
+
+def test_status_speaks_json_in_the_words_of_the_http_contract(
+    after_a_run: tuple[CommandLine, subprocess.CompletedProcess[str]],
+) -> None:
+    command_line, _ = after_a_run
+    status = json.loads(command_line("status", "--json").stdout)
+    assert status["totalProducts"] == 60
+    assert status["database"] == {"pending": 0, "processing": 0, "completed": 60, "failed": 0}
+    assert status["queue"]["batchSize"] == 500
+
+
+def test_configuration_is_changed_and_lasts(weighbridge: CommandLine) -> None:
+    assert weighbridge("config", "batchSize=200", "pacing=continuous").returncode == 0
+    assert json.loads(weighbridge("config", "--json").stdout)["batchSize"] == 200
+    refused = weighbridge("config", "batchSize=1001")
+    assert refused.returncode == 2
+    assert "1 to 1,000" in refused.stderr
+
+
+def test_interrupted_run_drains_and_the_next_one_finishes(weighbridge: CommandLine) -> None:
+    running = weighbridge.start("run", str(EXAMPLE), "--simulate")
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "Successfully batch processed" in line:
+            break
+    running.send_signal(signal.SIGINT)
+    _, rest = running.communicate(timeout=60)
+    assert running.returncode == 130, rest
+    status = json.loads(weighbridge("status", "--json").stdout)["database"]
+    assert status["processing"] == 0
+    assert status["completed"] > 0
+    finished = weighbridge("run", str(EXAMPLE), "--simulate", "--json")
+    assert finished.returncode == 0
+    assert json.loads(finished.stdout)["database"]["completed"] == 60
+
+
+def test_limit_takes_only_the_first_products(weighbridge: CommandLine) -> None:
+    done = weighbridge("run", str(EXAMPLE), "--simulate", "--limit", "3", "--json")
+    assert json.loads(done.stdout)["products"] == 3
+
+
+def test_estimate_needs_no_key_and_stores_nothing(weighbridge: CommandLine) -> None:
+    estimate = weighbridge("estimate", str(EXAMPLE), "--json")
+    assert estimate.returncode == 0, estimate.stderr
+    assert json.loads(estimate.stdout)["products"] == 60
+    assert not (weighbridge.folder / "data").exists()
+
+
+def _is_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_no_key_and_no_simulate_is_refused_before_anything_is_stored(weighbridge: CommandLine) -> None:
+    _is_refused(weighbridge("run", str(EXAMPLE)), "OPENAI_API_KEY", "--simulate")
+    assert not (weighbridge.folder / "data").exists()
+
+
+def test_an_unknown_model_is_refused(weighbridge: CommandLine) -> None:
+    done = weighbridge("run", str(EXAMPLE), "--simulate", WEIGHBRIDGE_MODEL="gpt-9-nonsense")
+    _is_refused(done, "gpt-9-nonsense")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "missing.csv", "--simulate"], ["missing.csv", "does not exist"]),
+        (["run", ".", "--simulate"], ["is a directory"]),
+        (["run", str(EXAMPLE), "--simulate", "--limit", "0"], ["limit"]),
+        (["run", str(EXAMPLE), "--simulate", "--format", "docx"], ["docx", "csv"]),
+        (["run", str(EXAMPLE), "--simulate", "--map", "colour=x"], ["colour"]),
+        (["serve", "--host", "0.0.0.0", "--simulate"], ["WEIGHBRIDGE_API_TOKEN"]),  # noqa: S104
+        (["config", "colour=blue"], ["colour"]),
+    ],
+)
+def test_wrong_usage_gets_a_clear_error(
+    weighbridge: CommandLine, arguments: list[str], words: list[str]
+) -> None:
+    _is_refused(weighbridge(*arguments), *words)
+
+
+def test_a_zip_bomb_is_refused(weighbridge: CommandLine) -> None:
+    bomb = weighbridge.folder / "bomb.xlsx"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("[Content_Types].xml", "<Types/>")
+        package.writestr("xl/workbook.xml", b" " * 300_000_000)
+    _is_refused(weighbridge("run", str(bomb), "--simulate"), "bomb.xlsx")
+
+
+def test_an_unreachable_database_is_refused(weighbridge: CommandLine) -> None:
+    done = weighbridge(
+        "run", str(EXAMPLE), "--simulate", WEIGHBRIDGE_DATABASE_URL="postgresql://u:secret@127.0.0.1:9/x"
+    )
+    _is_refused(done, "PostgreSQL")
+    assert "secret" not in done.stderr
+
+
+def test_bad_rows_are_listed_and_good_ones_survive(weighbridge: CommandLine) -> None:
+    done = weighbridge("run", str(ROOT / "examples" / "catalogue_with_errors.csv"), "--simulate", "--json")
+    assert done.returncode == 0, done.stderr
+    with (weighbridge.folder / "out" / "rejected.csv").open(encoding="utf-8-sig") as file:
+        rejected = list(csv.DictReader(file))
+    report = json.loads(done.stdout)
+    assert report["products"] > 0
+    assert report["database"]["completed"] == report["products"]
+    assert len(rejected) > 3
+    assert all(row["reason"] for row in rejected)
