@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -58,18 +59,16 @@ class _Recursion(Exception):
 def find_products(text: str) -> list[dict[str, Any]]:
     """The products of a prompt: the `products` list of the JSON object in it. Empty when there is none."""
     mark = text.find('"products"')
-    if mark < 0:
-        return []
+    end = text.rfind("}") + 1
     start = text.find("{")
     while 0 <= start < mark:
-        for candidate in (text[start:], text[start : text.rfind("}") + 1]):
-            try:
-                found = from_json(candidate)
-            except ValueError:
-                continue
-            products = found.get("products") if isinstance(found, dict) else None
-            if isinstance(products, list):
-                return [product for product in products if isinstance(product, dict)]
+        try:
+            found = from_json(text[start:end])
+        except ValueError:
+            found = None
+        products = found.get("products") if isinstance(found, dict) else None
+        if isinstance(products, list):
+            return [product for product in products if isinstance(product, dict)]
         start = text.find("{", start + 1)
     return []
 
@@ -160,7 +159,7 @@ class Analyst:
         def write_array(scene: Scene) -> Json:
             if scene.portrait is None and per_product:
                 return [
-                    write(replace(scene, product=product, portrait=portray(product, scene.seed)))
+                    write(Scene(scene.products, scene.seed, product, portray(product, scene.seed)))
                     for product in scene.products
                 ]
             if scene.portrait is None or lines is None:
@@ -168,7 +167,10 @@ class Analyst:
             found = lines(scene, most)
             while found and len(found) < least:
                 found.append(found[-1])
-            return [write(replace(scene, line=line)) for line in found]
+            return [
+                write(Scene(scene.products, scene.seed, scene.product, scene.portrait, line))
+                for line in found
+            ]
 
         return write_array
 
@@ -277,12 +279,17 @@ def _process_lines(scene: Scene, processes: EnumIndex, materials: EnumIndex | No
 
 def _processes_of(material: str, family: str, index: EnumIndex) -> list[int]:
     """The key of a material says more than its family, which is asked when no word of the key is known."""
-    for words in (frozenset(words_of(material)), frozenset(words_of(family))):
-        for triggers, hints in PROCESSES:
-            if triggers & words:
-                found = (index.find(hint) for hint in hints)
-                return list(dict.fromkeys(number for number in found if number is not None))
+    for hints in (_process_hints(material), _process_hints(family)):
+        if hints is not None:
+            found = (index.find(hint) for hint in hints)
+            return list(dict.fromkeys(number for number in found if number is not None))
     return []
+
+
+@lru_cache(maxsize=4_096)
+def _process_hints(material: str) -> tuple[str, ...] | None:
+    words = frozenset(words_of(material))
+    return next((hints for triggers, hints in PROCESSES if triggers & words), None)
 
 
 def _enum_writer(name: str, index: EnumIndex) -> Writer:

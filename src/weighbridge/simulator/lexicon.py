@@ -63,28 +63,28 @@ brush: *pp resin/pp .60 handle; wood sawn softwood/wood .20 back; nylon filament
 candle: *beeswax/palm oil/soybean .70 wax; glass container/glass .28 jar; cotton yarn/cotton .02 wick
 laptop: *aluminium trade/aluminium primary/aluminium .30 casing; pc resin/abs resin/abs .17 keyboard and bezel; battery nmc811/battery liion/battery .18 battery; pcb populated laptop/pcb/copper clad .12 main board; glass display/glass .14 display; copper wire/copper .05 cables and heat pipe; steel cold rolled/steel .04 brackets
 phone: glass display/glass .22 display; *aluminium primary/aluminium .24 frame; battery liion/battery .25 battery; pcb populated phone/pcb/copper clad .14 main board; pc resin/abs resin/abs .11 inner parts; copper wire/copper .04 coils and contacts
-screen: glass display/glass .20 panel; *abs resin/abs .32 housing; steel electrogalvanised/steel .30 chassis and stand; pcb populated/copper clad .08 boards; aluminium recycled/aluminium .07 heat spreader; copper wire/copper .03 cables
-computer: *steel electrogalvanised/steel .52 chassis; abs resin/abs .15 front; aluminium recycled/aluminium .10 heat sinks; pcb populated/copper clad .14 main board; copper wire/copper .06 cables; ic logic/ic .0005 processors; electric motor .0295 fans
-server: *steel electrogalvanised/steel .60 chassis; aluminium recycled/aluminium .13 heat sinks; pcb populated/copper clad .13 boards; copper wire/copper .06 cables; pc resin/abs .05 carriers; electric motor .029 fans; ic memory/ic .001 memory
-printer: *steel electrogalvanised/steel .50 frame; abs resin/abs .26 housing; ps hips/ps .10 trays; electric motor .06 motors; pcb populated/copper clad .04 boards; glass float/glass .02 scanner glass; copper wire/copper .02 cables
-device: *abs resin/abs .55 housing; pcb populated/copper clad .16 board; copper wire/copper .10 cables; steel cold rolled/steel .12 screws and shields; battery liion/battery .07 battery
-audio: *abs resin/abs .52 housing; magnet ferrite/magnet/steel .16 magnets; copper wire/copper .10 coils; pcb populated/copper clad .10 board; pu flexible foam/pu .06 pads; battery liion/battery .06 battery
+screen: glass display/glass .20 panel; *abs resin/abs .32 housing; steel electrogalvanised/steel .30 chassis and stand; pcb populated appliance/pcb/copper clad .08 boards; aluminium recycled/aluminium .07 heat spreader; copper wire/copper .03 cables
+computer: *steel electrogalvanised/steel .52 chassis; abs resin/abs .15 front; aluminium recycled/aluminium .10 heat sinks; pcb populated appliance/pcb/copper clad .14 main board; copper wire/copper .06 cables; ic logic/ic .0005 processors; electric motor .0295 fans
+server: *steel electrogalvanised/steel .60 chassis; aluminium recycled/aluminium .13 heat sinks; pcb populated appliance/pcb/copper clad .13 boards; copper wire/copper .06 cables; pc resin/abs .05 carriers; electric motor .029 fans; ic memory/ic .001 memory
+printer: *steel electrogalvanised/steel .50 frame; abs resin/abs .26 housing; ps hips/ps .10 trays; electric motor .06 motors; pcb populated appliance/pcb/copper clad .04 boards; glass float/glass .02 scanner glass; copper wire/copper .02 cables
+device: *abs resin/abs .55 housing; pcb populated appliance/pcb/copper clad .16 board; copper wire/copper .10 cables; steel cold rolled/steel .12 screws and shields; battery liion/battery .07 battery
+audio: *abs resin/abs .52 housing; magnet ferrite/magnet/steel .16 magnets; copper wire/copper .10 coils; pcb populated appliance/pcb/copper clad .10 board; pu flexible foam/pu .06 pads; battery liion/battery .06 battery
 cable: copper wire/copper .48 conductor; *pvc resin/pvc .42 insulation; abs resin/abs .07 plug; brass/zinc .03 contacts
-appliance: *steel prepainted/steel .48 casing; electric motor .12 motor; pp resin/pp .16 inner parts; abs resin/abs .08 panel; copper wire/copper .05 wiring; glass tempered/glass .04 door; pcb populated/copper clad .02 control board; stainless/steel .05 drum and liner
+appliance: *steel prepainted/steel .48 casing; electric motor .12 motor; pp resin/pp .16 inner parts; abs resin/abs .08 panel; copper wire/copper .05 wiring; glass tempered/glass .04 door; pcb populated appliance/pcb/copper clad .02 control board; stainless 304 cold rolled/stainless/steel .05 drum and liner
 fridge: *steel prepainted/steel .46 casing; pu rigid foam/polyol rigid/pu .13 insulation; ps hips/ps .18 liner; copper wire/copper .05 piping; electric motor .12 compressor; glass tempered/glass .06 shelves
-smallappliance: *pp resin/pp .46 housing; stainless/steel .20 inner body; electric motor .14 motor; copper wire/copper .06 wiring; pcb populated/copper clad .03 control board; silicone rubber/silicone/tpe .03 seals; abs resin/abs .08 base
-lamp: *aluminium recycled/aluminium .36 body; pc resin/pmma/pc .24 diffuser; pcb populated/copper clad .10 driver; steel cold rolled/steel .20 bracket; copper wire/copper .10 cable
-bulb: glass container/glass .35 bulb; *aluminium recycled/aluminium .25 heat sink; pc resin/pc .22 housing; pcb populated/copper clad .12 driver; brass/tin .06 cap
+smallappliance: *pp resin/pp .46 housing; stainless 304 cold rolled/stainless/steel .20 inner body; electric motor .14 motor; copper wire/copper .06 wiring; pcb populated appliance/pcb/copper clad .03 control board; silicone rubber/silicone/tpe .03 seals; abs resin/abs .08 base
+lamp: *aluminium recycled/aluminium .36 body; pc resin/pmma/pc .24 diffuser; pcb populated appliance/pcb/copper clad .10 driver; steel cold rolled/steel .20 bracket; copper wire/copper .10 cable
+bulb: glass container/glass .35 bulb; *aluminium recycled/aluminium .25 heat sink; pc resin/pc .22 housing; pcb populated appliance/pcb/copper clad .12 driver; brass/tin .06 cap
 battery: *battery liion/battery .92 cells; abs resin/abs .05 casing; copper wire/copper .03 contacts
 solar: glass tempered/glass float/glass .68 front glass; aluminium primary/aluminium .14 frame; silicon wafer/silicon .04 cells; eva copolymer/eva .08 encapsulant; pet film/pet .04 back sheet; copper wire/copper .02 ribbons
 motor: steel electrical/steel .50 stator and rotor; *castiron/iron .24 housing; copper wire/copper .16 windings; aluminium recycled/aluminium .08 end shields; steel bar/steel .02 shaft
-board: pcb populated/copper clad .88 board; ic logic/ic .04 chips; capacitor .05 capacitors; solder .03 solder
+board: pcb populated appliance/pcb/copper clad .88 board; ic logic/ic .04 chips; capacitor .05 capacitors; solder .03 solder
 handtool: *steel forged/steel alloy/steel .75 head; pp resin/pp .17 handle; tpe/sebs .08 grip
 powertool: *pa6 resin/nylon/abs .26 housing; electric motor .34 motor; steel forged/steel alloy/steel .20 gears and chuck; battery liion/battery .14 battery; copper wire/copper .04 wiring; tpe/sebs .02 grip
 metalpart: *steel cold rolled/steel .96 body; steel fasteners/steel .03 fasteners; epoxy resin/paint .01 coating
-castpart: *castiron/iron .92 body; stainless/steel .05 inner parts; epdm rubber/nbr rubber/rubber .03 seals
+castpart: *castiron/iron .92 body; stainless 304 cold rolled/stainless/steel .05 inner parts; epdm rubber/nbr rubber/rubber .03 seals
 fastener: *steel fasteners/steel .98 body; zinc primary/zinc .02 plating
-machine: *steel hot rolled/steel .56 frame; castiron/iron .18 housings; electric motor .10 drives; copper wire/copper .04 wiring; aluminium recycled/aluminium .05 covers; nbr rubber/rubber .02 hoses and seals; pcb populated/copper clad .01 controls; pp resin/pp .04 panels
+machine: *steel hot rolled/steel .56 frame; castiron/iron .18 housings; electric motor .10 drives; copper wire/copper .04 wiring; aluminium recycled/aluminium .05 covers; nbr rubber/rubber .02 hoses and seals; pcb populated appliance/pcb/copper clad .01 controls; pp resin/pp .04 panels
 vehicle: steel cold rolled/steel .54 body; *aluminium recycled/aluminium .10 engine and wheels; pp resin/pp .11 interior; castiron/iron .08 engine block; tyres/sbr rubber/rubber .05 tyres; glass laminated/glass .03 windows; copper wire/copper .02 wiring; pu flexible foam/pu .03 seats; battery nmc811/battery lead/battery .04 battery
 bicycle: *aluminium primary/aluminium .52 frame and wheels; steel alloy/steel .28 drivetrain; sbr rubber/rubber .11 tyres; pu flexible foam/pu .03 saddle; nylon .06 small parts
 tyre: tyres/sbr rubber/rubber 1 tyre
@@ -106,7 +106,7 @@ asphalt: *asphalt 1 mix
 window: *pvc resin/pvc/aluminium .38 frame; glass float/glass .48 panes; steel galvanised/steel .10 reinforcement; epdm rubber/rubber .04 seals
 paintcan: *paint/varnish .93 paint; steel tinplate/steel .07 can
 sanitary: *porcelain/stoneware/brick .95 body; abs resin/abs .03 fittings; epdm rubber/rubber .02 seals
-tap: *brass/zinc/copper .82 body; stainless/steel .10 inner parts; epdm rubber/rubber .03 seals; abs resin/abs .05 cartridge
+tap: *brass/zinc/copper .82 body; stainless 304 cold rolled/stainless/steel .10 inner parts; epdm rubber/rubber .03 seals; abs resin/abs .05 cartridge
 board1: *wood sawn softwood/wood .97 board; urea formaldehyde/urea .03 binder
 pallet: *wood sawn softwood/wood .96 boards; steel fasteners/steel .04 nails
 cork: *cork .98 body; pu resin/pu .02 binder
@@ -128,7 +128,7 @@ ski: *wood sawn softwood/wood .40 core; epoxy resin/epoxy .22 matrix; glass fibr
 instrument: *wood sawn softwood/wood .78 body; steel bar/steel .10 strings and pins; brass/zinc .08 fittings; varnish acrylic/varnish .04 varnish
 jewel: *silver primary/silver/gold .95 body; glass crystal/glass .05 stone
 watch: *stainless 316/stainless/steel .62 case; leather chrome/leather/rubber .22 strap; glass technical/glass .08 glass; brass/zinc .07 movement; battery alkaline/battery .01 cell
-glasses: *pc resin/pmma/pc .80 frame and lenses; stainless/steel .20 hinges
+glasses: *pc resin/pmma/pc .80 frame and lenses; stainless 304 cold rolled/stainless/steel .20 hinges
 umbrella: *polyester woven/polyester filament/polyester .28 canopy; steel bar/steel .42 ribs; aluminium recycled/aluminium .18 shaft; pp resin/pp .12 handle
 pen: *ps gpps/ps/pp .70 barrel; brass/steel .12 tip; pp resin/pp .10 cap; ink offset/ink .08 ink
 fuel: *lubricating oil/ethanol/methanol 1 fuel
@@ -264,14 +264,14 @@ crate, bin, bucket, basket, tote box; 1.5; plasticpart; plastic packaging
 plastic bag, film, wrap, sack, bag liner; .02; film; plastic film bags
 gasket, seal, rubber; .05; rubberpart; rubber products
 foam; .5; foam; foam products
-carton box, shipping box, box, packaging; .4; box; corrugated boxes
+shipping paperboard, paperboard, paperboard box, shipping box, box, packaging; .4; box; corrugated boxes
 paper bag; .05; paper; paper bags
 paper, copy paper, newsprint; 2.5; paper; printing office paper
 tissue, toilet paper, napkin, kitchen roll; .2; tissue; tissue hygiene paper
 label, sticker; .005; paper; labels
 book, magazine, brochure, calendar; .5; paper; books printed matter
 notebook, notepad, envelope, folder; .3; paper; stationery notebooks
-beverage carton, tetra, brik; .03; beveragecarton; beverage cartons
+beverage paperboard, tetra, brik; .03; beveragecarton; beverage cartons
 jar, glass bottle; .4; glassware; glass bottles jars
 glazing, pane; 20; glassware; flat glass
 tile; 1.2; brickwork; ceramic tiles
@@ -313,6 +313,7 @@ pasta, rice, cereal, flour, muesli; 1; food; cereals rice pasta
 bread, cake, biscuit, cookie; .5; food; bread bakery
 chocolate, candy, sweet, confectionery, sugar; .2; food; confectionery chocolate
 coffee, tea; .5; food; coffee tea
+sunflower oil, rapeseed oil, olive oil, cooking oil, vegetable oil, margarine; 1; food; oils fats
 sauce, ketchup, soup, jam, honey; .4; food; sauces condiments
 crisp, snack; .15; food; snacks
 juice, water, lemonade, cola, drink; 1.1; drink; soft drinks water
@@ -353,7 +354,8 @@ titanium: titanium/metals
 silver: silver primary/silver
 gold: gold primary/gold
 lead acid: lead primary/lead
-cotton, denim, canvas: cotton knit dyed/cotton yarn/cotton
+denim, canvas: cotton woven dyed/cotton
+cotton: cotton knit dyed/cotton yarn/cotton
 polyester, fleece, microfibre: polyester filament/polyester
 nylon, ripstop: nylon filament/nylon
 wool: wool
@@ -364,7 +366,7 @@ hemp: hemp/cotton
 jute: jute/cotton
 viscose, rayon, modal, lyocell, tencel: viscose/cotton
 elastane: elastane/polyester
-acrylic: acrylic fibre/acrylic/pmma
+acrylic: pmma/acrylic
 leather, suede: leather chrome/leather/raw hide/pu synthetic
 duck down, goose down, down filling, feather: down/polyester
 bamboo: bamboo/wood
@@ -372,6 +374,7 @@ cork: cork
 oak, beech, walnut, birch, maple, teak, acacia, hardwood, ash wood, rubberwood: wood rubberwood/wood hardwood/wood
 pine, spruce, fir, softwood, larch: wood sawn softwood/sawn softwood/wood
 plywood: plywood/wood
+osb: osb/particleboard/wood
 mdf: mdf/wood
 particleboard, chipboard: particleboard/wood
 wood: wood sawn softwood/wood
@@ -401,11 +404,13 @@ carbon fibre, cfrp: cfrp/carbon
 fibreglass, gfrp: glass fibre/smc
 crystal: glass crystal/glass
 borosilicate: glass borosilicate/glass technical/glass
+glass wool, mineral wool: glass wool/insulation/glass
+glass fibre: glass fibre/glass
 glass: glass container/glass
 porcelain: porcelain/stoneware/brick
 ceramic, stoneware, earthenware, terracotta, clay: stoneware/porcelain/brick
 corrugated: corrugated board/board
-board: board/paper board
+paperboard: board/paper board
 kraft: kraft paper/paper
 paper: printing paper/paper
 concrete: concrete
@@ -433,6 +438,8 @@ banana: food banana/food
 lentil, bean: food lentils/food
 shrimp, prawn: food shrimp/food
 trout, salmon, fish: food trout/food
+sunflower oil: food sunflower/food
+rapeseed oil, olive oil: food rapeseed/food
 flour, bread: food wheat flour/food
 ethanol, alcohol: ethanol
 salt: salt
@@ -441,12 +448,13 @@ soda: soda ash/soda
 
 # How a material is worked: words of its key, and the processes to look for. The first line that fits counts.
 _PROCESSES = """
-formed, average, tyre, battery, pcb, ic, capacitor, resistor, motor, equipment, food, dyed, clothing, screwcap, fastener, can, cans, pipe: -
+formed, average, tyre, battery, pcb, ic, capacitor, resistor, motor, equipment, food, dyed, clothing, screwcap, fastener, can, pipe, adhesive, paint, varnish, lacquer, urea, phenolic, melamine: -
 forged: steel machining/steel forging
 castiron, iron: iron sand casting/sand casting
-stainless: steel deep drawing/steel rolling; steel machining
-steel: steel deep drawing/steel roll forming; steel machining
-aluminium: aluminium shape casting/aluminium spm/aluminium extrusion; aluminium anodising
+stainless: steel deep drawing/steel rolling
+bar: steel machining/steel forging
+steel: steel deep drawing/steel roll forming
+aluminium: aluminium shape casting/aluminium spm/aluminium extrusion
 brass, bronze: brass rolling/copper wire
 copper: copper wire drawing/wire drawing
 zinc, magnesium: aluminium spm casting/shape casting
@@ -461,7 +469,7 @@ cotton: cotton spinning/spinning; knitting circular/knitting/weaving; dyeing ave
 wool, linen, hemp, silk, viscose: spinning open/cotton spinning; knitting mix/knitting; dyeing batch/dyeing
 polyester, nylon, acrylic: weaving/knitting; dyeing average/dyeing; textile heat/washing synthetic
 leather, hide: leather post tanning/leather wet; leather buffing
-plywood: -
+plywood, particleboard, mdf, osb, hardboard, fibreboard, glulam, container, display: -
 rubberwood, hardwood: wood planing/hardwood sawing; wood shaving/hardwood sawing
 wood, sawn, glulam: wood planing/softwood sawing
 glass: glass tempering

@@ -18,7 +18,7 @@ from weighbridge.simulator.lexicon import DEFAULT_PARTS, KINDS, MATERIALS, Kind,
 from weighbridge.simulator.words import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Set
 
 _HEAD_ENDS: Final = re.compile(r"\s(?:for|with|from|by|in|of|w/)\s|[,(:;–|]|\s-\s", re.IGNORECASE)
 _PERCENTAGE: Final = re.compile(
@@ -26,8 +26,45 @@ _PERCENTAGE: Final = re.compile(
 )
 _MASS_FIELDS: Final = ("weight_kg", "mass_kg", "weight", "mass")
 _DESCRIPTION_CHARACTERS: Final = 1_500
-_MASS_SPAN: Final = 50  # times heavier or lighter than typical is still believed
+_LIGHTEST: Final = 1 / 50  # of the typical mass: what is still believed
+_HEAVIEST: Final = 300  # a pack of many pieces is sold as one unit
+# Parts that are what the product is: a paint stays paint, whatever its can is made of.
+_ESSENTIAL: Final = frozenset(
+    {
+        "food",
+        "water",
+        "cement",
+        "concrete",
+        "brick",
+        "paint",
+        "printing",
+        "pulp",
+        "lubricating",
+        "asphalt",
+        "battery",
+    }
+)
+# Often named for a detail or the packaging; from a description they count as such.
+_INCIDENTAL: Final = frozenset(
+    {
+        "glass",
+        "paper",
+        "printing",
+        "board",
+        "corrugated",
+        "kraft",
+        "pu",
+        "brass",
+        "zinc",
+        "plastic",
+        "silicone",
+    }
+)
+_TRIM_SHARE: Final = 0.06
 _NORMAL: Final = NormalDist()
+
+_KIND_ENDINGS: Final = frozenset(phrase[-1] for phrase in KINDS)
+_MATERIAL_STARTS: Final = frozenset(phrase[0] for phrase in MATERIALS)
 
 # Verbs, adjectives and colours as often as things: believed in a name, not in running text.
 _DOUBTFUL_TEXT: Final = (
@@ -86,7 +123,9 @@ def _portray(code: str, name: str, description: str, mass_kg: float | None, seed
     head = words_of(_HEAD_ENDS.split(name.strip(), maxsplit=1)[0])
     name_words, text_words = words_of(name), words_of(description)
     kind = _kind(head, name_words, text_words)
-    named = [hint for hint in _materials(name_words + text_words) if _is_credible(hint, kind)]
+    in_name, in_text = _materials(name_words), _materials(text_words)
+    details = frozenset(in_text).difference(in_name)
+    named = [hint for hint in dict.fromkeys(in_name + in_text) if _is_credible(hint, kind)][:3]
     if "recycled" in name_words or "recycled" in text_words:
         named = [
             "/".join(f"{option.split()[0]} recycled" for option in hint.split("/"))
@@ -100,53 +139,65 @@ def _portray(code: str, name: str, description: str, mass_kg: float | None, seed
         if mass_kg and _is_plausible(mass_kg, kind)
         else _guess_mass_kg(kind, digest),
         kind=kind,
-        parts=_parts(kind, named, _percentages(f"{name}. {description}"), digest),
+        parts=_parts(kind, named, details, _percentages(f"{name}. {description}"), digest),
         bag=_bag(head, name_words, text_words, kind),
         certainty=(kind is not None) + bool(named),
         digest=digest,
     )
 
 
-def _phrases_ending_at(words: Sequence[str], end: int) -> Iterator[tuple[str, ...]]:
-    for length in (3, 2, 1):
-        if end >= length:
-            yield tuple(words[end - length : end])
-
-
 def _kind(head: Sequence[str], name: Sequence[str], text: Sequence[str]) -> Kind | None:
     """The head noun of a name stands last: a laptop bag is a bag. Failing that, what the text mentions first."""
+    if "toy" in name:
+        return KINDS[("toy",)]
     for words in (head, name):
         for end in range(len(words), 0, -1):
-            for phrase in _phrases_ending_at(words, end):
-                if phrase in KINDS:
-                    return KINDS[phrase]
+            kind = _kind_ending_at(words, end)
+            if kind is not None:
+                return kind
     for end in range(1, len(text) + 1):
-        for phrase in _phrases_ending_at(text, end):
-            if phrase in KINDS and phrase[-1] not in _DOUBTFUL:
-                return KINDS[phrase]
+        kind = _kind_ending_at(text, end)
+        if kind is not None and text[end - 1] not in _DOUBTFUL:
+            return kind
+    return None
+
+
+def _kind_ending_at(words: Sequence[str], end: int) -> Kind | None:
+    if words[end - 1] not in _KIND_ENDINGS:
+        return None
+    for length in (3, 2, 1):
+        if end >= length:
+            kind = KINDS.get(tuple(words[end - length : end]))
+            if kind is not None:
+                return kind
     return None
 
 
 def _materials(words: Sequence[str]) -> list[str]:
     """Hints for up to three materials that the words name, in their order; longer names win over shorter."""
     hints: list[str] = []
-    end = 1
-    while end <= len(words) and len(hints) < 3:
-        for length in (2, 1):
-            phrase = tuple(words[end - 1 : end - 1 + length])
-            hint = MATERIALS.get(phrase)
-            if hint is not None:
-                if hint not in hints:
-                    hints.append(hint)
-                end += len(phrase) - 1
+    skip = False
+    for position, word in enumerate(words):
+        if skip or word not in _MATERIAL_STARTS:
+            skip = False
+            continue
+        longer = MATERIALS.get(tuple(words[position : position + 2]))
+        skip = longer is not None and position + 1 < len(words)
+        hint = longer or MATERIALS.get((word,))
+        if hint is not None and hint not in hints:
+            hints.append(hint)
+            if len(hints) == 3:
                 break
-        end += 1
     return hints
 
 
 def _is_credible(hint: str, kind: Kind | None) -> bool:
-    guard = _GUARDED.get(hint.split()[0].split("/")[0])
-    if guard is None or kind is None:
+    if kind is None:
+        return True
+    if _first_word(hint) == "wood" and "fastener" in kind.category_words:
+        return False
+    guard = _GUARDED.get(_first_word(hint))
+    if guard is None:
         return True
     return guard in kind.category_words or any(part.hint.startswith(guard) for part in kind.parts)
 
@@ -162,44 +213,83 @@ def _percentages(text: str) -> list[tuple[str, float]]:
     return [(hint, share / total) for hint, share in found.items()] if total >= 0.5 else []
 
 
+def _first_word(hint: str) -> str:
+    return hint.split("/", 1)[0].split(" ", 1)[0]
+
+
+def _recycled(hint: str) -> str:
+    return "/".join(f"{option.split()[0]} recycled" for option in hint.split("/"))
+
+
 def _parts(
-    kind: Kind | None, named: Sequence[str], percentages: Sequence[tuple[str, float]], digest: bytes
+    kind: Kind | None,
+    named: Sequence[str],
+    details: Set[str],
+    percentages: Sequence[tuple[str, float]],
+    digest: bytes,
 ) -> tuple[Part, ...]:
-    if kind is None and not named:
-        return DEFAULT_PARTS[digest[0] % len(DEFAULT_PARTS)]
-    if kind is None:
-        parts = [Part(hint, share, "body") for hint, share in percentages] or [
-            Part(hint, share, component)
-            for hint, share, component in zip(
-                named, (0.75, 0.18, 0.07), ("body", "fittings", "finish"), strict=False
-            )
-        ]
+    """The kind's recipe with the materials that the text names, or these alone, or a plain default."""
+    if kind is not None:
+        parts = _recipe(kind, named, details, percentages)
+    elif percentages:
+        parts = [Part(hint, share, "body") for hint, share in percentages]
+    elif named:
+        places = zip(named, (0.75, 0.18, 0.07), ("body", "fittings", "finish"), strict=False)
+        parts = [Part(hint, share, component) for hint, share, component in places]
     else:
-        parts = []
-        for part in kind.parts:
-            if part.replaceable and percentages:
-                parts += [
-                    replace(part, hint=hint, share=part.share * share)
-                    for hint, share in percentages
-                ]
-            elif part.replaceable and named:
-                parts.append(replace(part, hint=named[0]))
-            else:
-                parts.append(part)
-        if not percentages:
-            known = {part.hint.split()[0].split("/")[0] for part in parts}
-            parts += [
-                Part(hint, 0.12, "trim")
-                for hint in named[1:]
-                if hint.split()[0].split("/")[0] not in known
-            ]
+        return DEFAULT_PARTS[digest[0] % len(DEFAULT_PARTS)]
     total = math.fsum(part.share for part in parts)
-    return tuple(replace(part, share=part.share / total) for part in parts)
+    return tuple(Part(part.hint, part.share / total, part.component) for part in parts)
+
+
+def _recipe(
+    kind: Kind, named: Sequence[str], details: Set[str], percentages: Sequence[tuple[str, float]]
+) -> list[Part]:
+    known = {_first_word(part.hint) for part in kind.parts}
+    others = [hint for hint in named if _first_word(hint) not in known]
+    parts: list[Part] = []
+    for part in kind.parts:
+        if part.replaceable and percentages:
+            own = _first_word(part.hint)
+            parts += [
+                replace(
+                    part,
+                    hint=part.hint if _first_word(hint) == own else hint,
+                    share=part.share * share,
+                )
+                for hint, share in percentages
+            ]
+        elif (
+            part.replaceable and (chosen := _replacement(part, named, others, details)) is not None
+        ):
+            parts.append(replace(part, hint=chosen))
+            others = [hint for hint in others if hint != chosen]
+        else:
+            parts.append(part)
+    if not percentages:
+        parts += [Part(hint, _TRIM_SHARE, "trim") for hint in others]
+    return parts
+
+
+def _replacement(
+    part: Part, named: Sequence[str], others: Sequence[str], details: Set[str]
+) -> str | None:
+    """The named material that takes the place of a recipe's own, if one does."""
+    own = _first_word(part.hint)
+    same = next((hint for hint in named if _first_word(hint) == own), None)
+    if same is not None:
+        return same if " recycled" in same or own == "food" else part.hint
+    if own in _ESSENTIAL:
+        return None
+    return next(
+        (hint for hint in others if not (hint in details and _first_word(hint) in _INCIDENTAL)),
+        None,
+    )
 
 
 def _is_plausible(mass_kg: float, kind: Kind | None) -> bool:
     """Whether one unit can weigh this, by the typical mass of its kind."""
-    return kind is None or 1 / _MASS_SPAN <= mass_kg / kind.mass_kg <= _MASS_SPAN
+    return kind is None or _LIGHTEST <= mass_kg / kind.mass_kg <= _HEAVIEST
 
 
 def _guess_mass_kg(kind: Kind | None, digest: bytes) -> float:

@@ -17,7 +17,8 @@ _WORD: Final = re.compile(r"[a-zà-öø-ÿ]+[0-9]*|[0-9]+")
 # Joined before splitting, so that a T-shirt is not a T and a shirt.
 _JOINED: Final = (
     ("t-shirt", "tshirt"), ("tee shirt", "tshirt"), ("e-bike", "ebike"), ("e-scooter", "escooter"),
-    ("flat-pack", "flatpack"), ("stainless steel", "stainless"), ("cast iron", "castiron"), ("cast_iron", "castiron"),
+    ("flat-pack", "flatpack"), ("stainless steel", "stainless"), ("cast iron", "castiron"),
+    ("cast-iron", "castiron"), ("cast_iron", "castiron"),
     ("li-ion", "liion"), ("lithium ion", "liion"), ("lithium-ion", "liion"),
 )  # fmt: skip
 
@@ -28,7 +29,7 @@ _SPELLINGS: Final[Mapping[str, str]] = {
     "pa6": "nylon", "pa66": "nylon", "spandex": "elastane", "lycra": "elastane", "polyethylene": "pe",
     "polypropylene": "pp", "polystyrene": "ps", "polycarbonate": "pc", "polyurethane": "pu", "acrylonitrile": "abs",
     "polyvinyl": "pvc", "timber": "wood", "wooden": "wood", "woollen": "wool", "woolen": "wool", "merino": "wool",
-    "cardboard": "board", "carton": "board", "paperboard": "board", "cotta": "terracotta", "leathers": "leather",
+    "cardboard": "paperboard", "carton": "paperboard", "cotta": "terracotta", "leathers": "leather",
     "knives": "knife", "shelves": "shelf", "scarves": "scarf", "loaves": "loaf", "telephone": "phone",
     "cellphone": "smartphone", "iphone": "smartphone", "tv": "television", "fridge": "refrigerator",
     "trainer": "sneaker", "pant": "trouser", "jean": "jean", "sofabed": "sofa", "couch": "sofa", "rucksack": "backpack",
