@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import httpx2
@@ -18,6 +18,9 @@ from openai import AsyncOpenAI
 from weighbridge.errors import ModelUnknown, ProviderError
 from weighbridge.providers.openai_error_kinds import FAILURES, refusal_text
 from weighbridge.providers.openai_errors import Asked, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _NO_SUCH_ENDPOINT: Final = frozenset({400, 404, 405, 501})
 _SUGGESTIONS: Final = 3
