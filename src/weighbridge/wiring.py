@@ -21,11 +21,11 @@ from weighbridge.limits.limiter import Limits
 from weighbridge.planning.tokens import OutputLengths
 from weighbridge.providers.openai import OpenAIProvider
 from weighbridge.providers.prices import price_of
+from weighbridge.service.opening import opened_database
 from weighbridge.simulator.app import create_app
 from weighbridge.simulator.config import KNOWN_MODELS, ModelLimits, SimulatorConfig
 from weighbridge.steps import build_pipeline
-from weighbridge.store import output_lengths, queue_state
-from weighbridge.store.database import Database, open_database
+from weighbridge.store import output_lengths
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from weighbridge.providers.base import Provider
     from weighbridge.settings import Settings
     from weighbridge.steps.base import Step
+    from weighbridge.store.database import Database
 
 SIMULATED_LIMITS: Final = Limits(requests_per_minute=10_000, tokens_per_minute=30_000_000)
 """What `run --simulate` works with when nobody chose a quota: a large account."""
@@ -74,25 +75,8 @@ async def open_application(
     """
     factors = BundledFactors().load()
     taxonomy = load_taxonomy()
-    url = settings.database_url.get_secret_value() if settings.database_url else None
-    database = await open_database(url, settings.data_dir)
-    try:
-        async with database.transaction() as connection:
-            await queue_state.seed(connection, _queue_seed(settings))
+    async with opened_database(settings) as database:
         yield Application(settings, clock or SystemClock(), database, taxonomy, factors)
-    finally:
-        await database.close()
-
-
-def _queue_seed(settings: Settings) -> dict[str, object]:
-    return {
-        "batch_size": settings.batch_size,
-        "batch_delay_ms": settings.batch_delay_ms,
-        "max_concurrent_requests": settings.max_concurrent_requests,
-        "pacing": settings.pacing,
-        "requests_per_minute": settings.requests_per_minute,
-        "tokens_per_minute": settings.tokens_per_minute,
-    }
 
 
 def load_vocabulary() -> Vocabulary:
@@ -123,7 +107,7 @@ async def open_provider(
 
 def _make_provider(settings: Settings, simulator: SimulatorConfig | None, clock: Clock) -> Provider:
     if simulator is not None:
-        transport = httpx2.ASGITransport(app=create_app(simulator, clock))
+        transport = create_app(simulator, clock).transport()
         return OpenAIProvider(
             settings.model,
             "simulated-key",

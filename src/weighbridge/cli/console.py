@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Coroutine
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
@@ -13,7 +14,11 @@ import typer
 import uvloop
 from rich.console import Console
 
-out = Console()
+from weighbridge.export import WRITERS, checked_format
+
+# A pipe has no width; 80 columns would cut every table.
+_WIDTH = None if sys.stdout.isatty() else 150
+out = Console(width=_WIDTH)
 err = Console(stderr=True)
 
 T = TypeVar("T")
@@ -33,10 +38,28 @@ SimulateOption = Annotated[
         "--simulate", help="Ask the built-in simulator: no key, no cost, invented answers."
     ),
 ]
+FileArgument = Annotated[
+    Path,
+    typer.Argument(help="The catalogue: CSV, XLSX, JSON, JSONL or Parquet.", show_default=False),
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the files.")]
+FormatOption = Annotated[
+    str, typer.Option("--format", help=f"Comma-separated: {', '.join(WRITERS)}.")
+]
+DEFAULT_FORMATS = "csv,xlsx,jsonl"
 MapOption = Annotated[
     list[str] | None,
     typer.Option("--map", help="Say which column holds a field, as field=column; may be repeated."),
 ]
+
+
+def check_formats(text: str) -> tuple[str, ...]:
+    """The formats of a comma-separated list, each once.
+
+    Raises:
+        UnsupportedFormat: names the unknown one and lists the known.
+    """
+    return tuple(dict.fromkeys(checked_format(name) for name in text.split(",")))
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -25,7 +27,7 @@ SIMULATED_NOTE: Final = (
     "The arithmetic and the emission factors are real."
 )
 MOST_ROWS: Final = 60
-_BAR_WIDTH: Final = 16
+_BAR_WIDTH: Final = 12
 _STYLES: Final = {
     ProcessingStatus.PENDING: "dim",
     ProcessingStatus.PROCESSING: "cyan",
@@ -95,71 +97,88 @@ def progress_line(progress: Progress) -> str:
     )
 
 
-def results_table(rows: Sequence[ResultRow], total: int) -> RenderableType:
-    """The results, with a bar for each footprint on a common logarithmic scale."""
-    done = [row for row in rows if row.emissions_kg_co2e is not None]
+def results_table(rows: Sequence[ResultRow], total: int, width: int) -> RenderableType:
+    """The results, with a bar for each footprint. Columns that do not fit into `width` are left out."""
+    columns = [column for column in _COLUMNS if column.from_width <= width]
     table = Table(
         title=f"Carbon footprints, cradle-to-gate, per unit ({len(rows)} of {total:,} products)",
         title_justify="left",
         header_style="bold",
-        row_styles=["", "dim"],
+        box=SIMPLE_HEAD,
     )
-    table.add_column("code", no_wrap=True)
-    table.add_column("product", max_width=30, overflow="ellipsis", no_wrap=True)
-    table.add_column("category", max_width=26, overflow="ellipsis", no_wrap=True)
-    table.add_column("mass kg", justify="right", no_wrap=True)
-    table.add_column("kg CO2e", justify="right", style="bold", no_wrap=True)
-    table.add_column("95 % range", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, width=_BAR_WIDTH)
-    table.add_column("mostly", max_width=34, overflow="ellipsis", no_wrap=True)
-    largest = max((row.emissions_kg_co2e or 0.0 for row in done), default=0.0)
-    for row in rows:
-        if row.emissions_kg_co2e is None:
-            table.add_row(
-                row.code,
-                row.name,
-                Text(row.status.value, style=_STYLES[row.status]),
-                "",
-                "–",
-                "",
-                "",
-                row.error or "",
-            )
-            continue
-        table.add_row(
-            row.code,
-            row.name,
-            row.subcategory or "",
-            _mass(row),
-            significant(row.emissions_kg_co2e),
-            f"{significant(row.low_kg_co2e or 0.0)} – {significant(row.high_kg_co2e or 0.0)}",
-            Text("█" * _bar_length(row.emissions_kg_co2e, largest), style="green"),
-            _mostly(row),
+    for column in columns:
+        table.add_column(
+            column.header,
+            justify=column.justify,
+            style=column.style,
+            min_width=column.min_width,
+            max_width=column.max_width,
+            overflow="ellipsis",
+            no_wrap=True,
         )
+    largest = max((row.emissions_kg_co2e or 0.0 for row in rows), default=0.0)
+    for row in rows:
+        table.add_row(*(column.show(row, largest) for column in columns))
     return table
 
 
-def _mass(row: ResultRow) -> str:
-    mark = "~" if row.mass_origin is Origin.INFERRED else ""
-    return f"{mark}{significant(row.mass_kg or 0.0)}"
+def _kg_co2e(row: ResultRow, _: float) -> RenderableType:
+    if row.emissions_kg_co2e is None:
+        return Text(row.status.value, style=_STYLES[row.status])
+    return significant(row.emissions_kg_co2e)
 
 
-def _bar_length(value: float, largest: float) -> int:
+def _range(row: ResultRow, _: float) -> str:
+    if row.low_kg_co2e is None or row.high_kg_co2e is None:
+        return ""
+    return f"{significant(row.low_kg_co2e, 2)} – {significant(row.high_kg_co2e, 2)}"
+
+
+def _bar(row: ResultRow, largest: float) -> str:
     """Square root: a spoon stays visible beside a sofa."""
-    if largest <= 0 or value <= 0:
-        return 0
-    return max(1, round(_BAR_WIDTH * math.sqrt(value / largest)))
+    value = row.emissions_kg_co2e or 0.0
+    return "█" * max(1, round(_BAR_WIDTH * math.sqrt(value / largest))) if value > 0 else ""
 
 
-def _mostly(row: ResultRow) -> str:
+def _mass(row: ResultRow, _: float) -> str:
+    if row.mass_kg is None:
+        return ""
+    return f"{'~' if row.mass_origin is Origin.INFERRED else ''}{significant(row.mass_kg)}"
+
+
+def _mostly(row: ResultRow, _: float) -> str:
+    if row.error:
+        return row.error
     total = row.emissions_kg_co2e or 0.0
-    by_label: dict[str, float] = {}
+    by_name: dict[str, float] = {}
     for contribution in row.contributions:
-        by_label[contribution.label] = (
-            by_label.get(contribution.label, 0.0) + contribution.emissions_kg_co2e
-        )
-    largest = sorted(by_label.items(), key=lambda item: -item[1])[:2]
-    return ", ".join(f"{label} {value / total:.0%}" for label, value in largest if total > 0)
+        name = contribution.label.partition(" (")[0]
+        by_name[name] = by_name.get(name, 0.0) + contribution.emissions_kg_co2e
+    largest = sorted(by_name.items(), key=lambda item: -item[1])[:2]
+    return ", ".join(f"{name} {value / total:.0%}" for name, value in largest if total > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    header: str
+    show: Callable[[ResultRow, float], RenderableType]
+    from_width: int = 0
+    min_width: int | None = None
+    max_width: int | None = None
+    justify: Literal["left", "right"] = "left"
+    style: str = ""
+
+
+_COLUMNS: Final = (
+    _Column("code", lambda row, _: row.code, min_width=10, max_width=14),
+    _Column("product", lambda row, _: row.name, min_width=20, max_width=26),
+    _Column("category", lambda row, _: row.subcategory or "", 100, min_width=14, max_width=20),
+    _Column("mass kg", _mass, min_width=7, justify="right"),
+    _Column("kg CO2e", _kg_co2e, min_width=8, justify="right", style="bold"),
+    _Column("95 % range", _range, 110, min_width=13, justify="right"),
+    _Column("", _bar, 80, min_width=_BAR_WIDTH, style="green"),
+    _Column("mostly", _mostly, 130, min_width=24, max_width=44, style="dim"),
+)
 
 
 def significant(value: float, digits: int = 3) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.table import Table
@@ -11,10 +13,13 @@ from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, 
 from weighbridge.clock import SystemClock
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import InputError
-from weighbridge.service import queue as service
-from weighbridge.service.status_view import status_document
-from weighbridge.settings import Settings, load_settings
-from weighbridge.wiring import open_application
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from weighbridge.service.queue import QueueStatus
+    from weighbridge.store.database import Database
+
+T = TypeVar("T")
 
 
 def register(app: typer.Typer) -> None:
@@ -28,11 +33,20 @@ def register(app: typer.Typer) -> None:
 
 def status(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Show what the queue is doing."""
-    settings = load_settings(data_dir=data_dir)
-    look = run_async(_status(settings))
+    from weighbridge.service.queue import queue_status
+    from weighbridge.service.status_view import status_document
+
+    async def act(database: Database) -> QueueStatus:
+        return await queue_status(database, SystemClock())
+
+    look = _with_database(data_dir, act)
     if as_json:
         print_json(status_document(look))
-        return
+    else:
+        out.print(_status_table(look))
+
+
+def _status_table(look: QueueStatus) -> Table:
     table = Table.grid(padding=(0, 2))
     state = look.state
     table.add_row("queue", "running" if state.running else "stopped")
@@ -44,55 +58,32 @@ def status(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     table.add_row("pacing", state.pacing)
     table.add_row("requests/min", f"{look.used.requests:,} of {look.limits.requests_per_minute:,}")
     table.add_row("tokens/min", f"{look.used.tokens:,} of {look.limits.tokens_per_minute:,}")
-    out.print(table)
-
-
-async def _status(settings: Settings) -> service.QueueStatus:
-    async with open_application(settings) as app:
-        return await service.queue_status(app.database, SystemClock())
+    return table
 
 
 def start(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Let processing go on (a server or a worker must be running to do it)."""
-    settings = load_settings(data_dir=data_dir)
+    from weighbridge.service.queue import start_queue
 
-    async def act() -> int:
-        async with open_application(settings) as app:
-            return await service.start_queue(app.database)
-
-    waiting = run_async(act())
-    _say(
-        {"addedToQueue": waiting, "message": f"The queue runs; {waiting:,} products wait."}, as_json
-    )
+    waiting = _with_database(data_dir, start_queue)
+    message = f"The queue runs; {waiting:,} products wait."
+    _say({"addedToQueue": waiting, "message": message}, as_json)
 
 
 def stop(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Begin no further call; calls in flight finish and are stored. It lasts until `start`."""
-    settings = load_settings(data_dir=data_dir)
+    from weighbridge.service.queue import stop_queue
 
-    async def act() -> int:
-        async with open_application(settings) as app:
-            return await service.stop_queue(app.database)
-
-    released = run_async(act())
-    _say(
-        {
-            "releasedProducts": released,
-            "message": f"The queue is stopped; {released:,} products wait again.",
-        },
-        as_json,
-    )
+    released = _with_database(data_dir, stop_queue)
+    message = f"The queue is stopped; {released:,} products wait again."
+    _say({"releasedProducts": released, "message": message}, as_json)
 
 
 def reset_failed(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Give failed products another try."""
-    settings = load_settings(data_dir=data_dir)
+    from weighbridge.service.queue import reset_failed as reset
 
-    async def act() -> int:
-        async with open_application(settings) as app:
-            return await service.reset_failed(app.database)
-
-    count = run_async(act())
+    count = _with_database(data_dir, reset)
     _say({"modifiedCount": count, "message": f"{count:,} failed products wait again."}, as_json)
 
 
@@ -105,17 +96,16 @@ def config(
     as_json: JsonOption = False,
 ) -> None:
     """Show or change the queue's configuration; takes effect while running."""
-    settings = load_settings(data_dir=data_dir)
+    from weighbridge.service.queue import check_config, configure, read_config
+
     values = dict(_assignment(text) for text in assignments or [])
+    if values:
+        check_config(values)
 
-    async def act() -> dict[str, Any]:
-        async with open_application(settings) as app:
-            if values:
-                _, current = await service.configure(app.database, values)
-                return current
-            return await service.read_config(app.database)
+    async def act(database: Database) -> dict[str, Any]:
+        return (await configure(database, values))[1] if values else await read_config(database)
 
-    current = run_async(act())
+    current = _with_database(data_dir, act)
     if as_json:
         print_json(current)
         return
@@ -123,6 +113,19 @@ def config(
     for name, value in current.items():
         table.add_row(name, f"{value}")
     out.print(table)
+
+
+def _with_database(data_dir: Path | None, act: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    """Open the database, act, close it."""
+    from weighbridge.service.opening import opened_database
+
+    settings = load_settings(data_dir=data_dir)
+
+    async def work() -> T:
+        async with opened_database(settings) as database:
+            return await act(database)
+
+    return run_async(work())
 
 
 def _assignment(text: str) -> tuple[str, Any]:

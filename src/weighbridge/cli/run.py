@@ -1,84 +1,30 @@
-"""`weighbridge run FILE`: import, process, export, in one go."""
+"""`weighbridge run FILE`: import, process, export, in one go.
+
+Commands are declared in light modules, so that `--help` is instant; what they do is imported when they run.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Literal
 
 import typer
-from rich.live import Live
 
-from weighbridge import telemetry
-from weighbridge.cli.catalogue import check_formats, say_import, write_rejected_rows
 from weighbridge.cli.console import (
+    DEFAULT_FORMATS,
     DataDirOption,
+    FileArgument,
+    FormatOption,
     JsonOption,
     MapOption,
+    OutOption,
     SimulateOption,
-    duration,
+    check_formats,
     err,
-    money,
-    out,
-    print_json,
     run_async,
 )
-from weighbridge.cli.display import (
-    MOST_ROWS,
-    SIMULATED_NOTE,
-    progress_line,
-    progress_panel,
-    results_table,
-)
-from weighbridge.domain.products import ProcessingStatus
-from weighbridge.errors import InputError
-from weighbridge.export import WRITERS
-from weighbridge.ingest.columns import Field, parse_mapping
-from weighbridge.service.products import choose_what_to_ask, import_file
-from weighbridge.service.queue import Pacing, start_queue
-from weighbridge.service.results import export_results, iterate_results
-from weighbridge.service.statistics import Progress, progress
-from weighbridge.settings import Settings, load_settings
-from weighbridge.store.overrides import Overrides
-from weighbridge.wiring import (
-    SIMULATED_LIMITS,
-    Application,
-    Engine,
-    make_engine,
-    open_application,
-    open_provider,
-    simulator_config,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from uuid import UUID
-
-    from weighbridge.export.base import ResultRow
-    from weighbridge.providers.base import Provider
-
-LOOK_EVERY_S: Final = 0.25
-LINE_EVERY_S: Final = 5.0
-EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED, EXIT_INTERRUPTED = 0, 1, 2, 130
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What the user asked for."""
-
-    file: Path
-    out_dir: Path
-    simulate: bool
-    formats: tuple[str, ...]
-    pacing: str | None
-    limit: int | None
-    mapping: dict[Field, str]
-    yes: bool
-    redo: bool
-    as_json: bool
+from weighbridge.cli.run_options import RunOptions
+from weighbridge.settings import load_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -87,19 +33,12 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help="The catalogue: CSV, XLSX, JSON, JSONL or Parquet.", show_default=False
-        ),
-    ],
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("out"),
+    file: FileArgument,
+    out_dir: OutOption = Path("out"),
     simulate: SimulateOption = False,
-    formats: Annotated[
-        str, typer.Option("--format", help=f"Comma-separated: {', '.join(WRITERS)}.")
-    ] = "csv,xlsx,jsonl",
+    formats: FormatOption = DEFAULT_FORMATS,
     pacing: Annotated[
-        Pacing | None,
+        Literal["batch", "continuous"] | None,
         typer.Option(
             help="For this run: in batches with a pause, or continuously.", show_default="as stored"
         ),
@@ -129,254 +68,16 @@ def run(
         formats=check_formats(formats),
         pacing=pacing,
         limit=limit,
-        mapping=parse_mapping(mapping or []),
+        mapping=tuple(mapping or ()),
         yes=yes,
         redo=redo,
         as_json=as_json,
     )
     settings = load_settings(data_dir=data_dir)
+    from weighbridge import telemetry
+    from weighbridge.cli.running import execute
+
     # On a terminal the display tells the story; a pipe gets the log lines.
     level = "ERROR" if err.is_terminal and settings.log_level == "INFO" else settings.log_level
     telemetry.configure_logging(settings.log_format, level)
-    raise typer.Exit(run_async(_run(settings, options)))
-
-
-async def _run(settings: Settings, options: RunOptions) -> int:
-    if not options.file.is_file():
-        what = "is a directory" if options.file.is_dir() else "does not exist"
-        raise InputError(f"{options.file} {what}. Give a CSV, XLSX, JSON, JSONL or Parquet file.")
-    simulator = None
-    limits = SIMULATED_LIMITS if options.simulate and not settings.limits_are_explicit else None
-    if options.simulate:
-        simulator = simulator_config(settings, limits)
-    async with open_provider(settings, simulator) as provider:
-        await provider.check()
-        async with open_application(settings) as app:
-            return await _import_and_process(
-                app, provider, options, Overrides(limits, options.pacing)
-            )
-
-
-async def _import_and_process(
-    app: Application, provider: Provider, options: RunOptions, overrides: Overrides
-) -> int:
-    imported = await import_file(
-        app.database,
-        options.file,
-        mapping=options.mapping,
-        at_most=options.limit,
-        scoped=True,
-    )
-    options.out_dir.mkdir(parents=True, exist_ok=True)
-    await write_rejected_rows(app, imported, options.out_dir)
-    if not options.as_json:
-        say_import(imported, options.file)
-    await choose_what_to_ask(
-        app.database, imported.import_id, redo=options.redo, simulated=provider.simulated
-    )
-    run = _Run(app, provider, options, overrides, imported.import_id)
-    return await run.to_the_end()
-
-
-class _Run:
-    """One run, from the first call to the files."""
-
-    def __init__(
-        self,
-        app: Application,
-        provider: Provider,
-        options: RunOptions,
-        overrides: Overrides,
-        import_id: UUID,
-    ) -> None:
-        self._app = app
-        self._provider = provider
-        self._options = options
-        self._overrides = overrides
-        self._import_id = import_id
-        self._since = app.clock.now()
-        self._done_before = 0
-        self._interrupts = 0
-        self._wake = asyncio.Event()
-
-    async def to_the_end(self) -> int:
-        """Process what is pending, then write the files and say how it went."""
-        first = await self._look()
-        self._done_before = first.finished
-        if not first.is_done:
-            if not self._may_spend(first):
-                err.print("Nothing was sent.")
-                return EXIT_STOPPED
-            await self._process()
-        last = await self._look()
-        calls_made = last.totals.calls
-        files = await self._export()
-        await self._report(last, files, calls_made)
-        return self._exit_code(last)
-
-    async def _look(self) -> Progress:
-        return await progress(
-            self._app.database,
-            self._app.clock,
-            scope=self._import_id,
-            since=self._since,
-            done_before=self._done_before,
-            overrides=self._overrides,
-        )
-
-    def _may_spend(self, first: Progress) -> bool:
-        """Ask before a paid run, where there is somebody to ask."""
-        waiting = first.total - first.finished
-        must_ask = not (self._options.yes or self._provider.simulated or not sys.stdin.isatty())
-        return not must_ask or typer.confirm(
-            f"Send {waiting:,} products to {self._provider.name} ({self._provider.model})? "
-            "`weighbridge estimate` tells what that takes",
-            err=True,
-        )
-
-    async def _process(self) -> None:
-        await start_queue(self._app.database)
-        engine = await make_engine(
-            self._app, self._provider, scope=self._import_id, overrides=self._overrides
-        )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._interrupt)
-        try:
-            await engine.supervisor.start()
-            if err.is_terminal:
-                await self._watch_live()
-            else:
-                await self._watch_plain()
-            await self._wind_down(engine)
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-
-    def _interrupt(self) -> None:
-        self._interrupts += 1
-        self._wake.set()
-
-    async def _wind_down(self, engine: Engine) -> None:
-        """Drain; a second interrupt cuts it short."""
-        if self._interrupts:
-            err.print(
-                f"Finishing {engine.supervisor.in_flight} calls in flight (Ctrl-C again stops at once) …"
-            )
-        self._wake.clear()
-        drained = asyncio.ensure_future(engine.supervisor.drain())
-        again = asyncio.ensure_future(self._wake.wait())
-        await asyncio.wait({drained, again}, return_when=asyncio.FIRST_COMPLETED)
-        again.cancel()
-        if not drained.done():
-            drained.cancel()
-            await asyncio.gather(drained, return_exceptions=True)
-            await engine.supervisor.abandon()
-        else:
-            drained.result()
-
-    async def _watch_live(self) -> None:
-        simulated = self._provider.simulated
-        with Live(console=err, refresh_per_second=8, transient=True) as live:
-            while not await self._is_over(
-                lambda look: live.update(progress_panel(look, simulated=simulated))
-            ):
-                await self._pause()
-
-    async def _watch_plain(self) -> None:
-        last_line_s = float("-inf")
-
-        def say(look: Progress) -> None:
-            nonlocal last_line_s
-            now_s = self._app.clock.monotonic_s()
-            if now_s - last_line_s >= LINE_EVERY_S:
-                last_line_s = now_s
-                err.print(progress_line(look), markup=False, highlight=False, soft_wrap=True)
-
-        while not await self._is_over(say):
-            await self._pause()
-
-    async def _is_over(self, show: Callable[[Progress], object]) -> bool:
-        look = await self._look()
-        show(look)
-        return look.is_done or bool(self._interrupts) or not look.status.state.running
-
-    async def _pause(self) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), timeout=LOOK_EVERY_S)
-        except TimeoutError:
-            return
-
-    # The end ------------------------------------------------------------------------------------
-
-    async def _export(self) -> list[Path]:
-        paths = [
-            (file_format, self._options.out_dir / f"results.{file_format}")
-            for file_format in self._options.formats
-        ]
-        await export_results(self._app.database, self._app.taxonomy, paths, self._import_id)
-        return [path for _, path in paths]
-
-    async def _report(self, last: Progress, files: list[Path], calls_made: int) -> None:
-        counts = last.status.counts
-        rejected = self._options.out_dir / "rejected.csv"
-        if self._options.as_json:
-            print_json(
-                {
-                    "products": last.total,
-                    "database": {state.value: counts[state] for state in ProcessingStatus},
-                    "calls": calls_made,
-                    "rateLimited": last.totals.rate_limited,
-                    "inputTokens": last.totals.input_tokens,
-                    "outputTokens": last.totals.output_tokens,
-                    "costUsd": last.totals.cost_usd,
-                    "elapsedS": last.elapsed_s,
-                    "simulated": self._provider.simulated,
-                    "files": [str(path) for path in files],
-                    "stoppedBecause": last.status.state.paused_reason,
-                }
-            )
-            return
-        rows, failed = await self._some_rows()
-        out.print(results_table(rows, last.total))
-        out.print(
-            f"{counts[ProcessingStatus.COMPLETED]:,} completed, {counts[ProcessingStatus.FAILED]:,} failed, "
-            f"{last.total - last.finished:,} left · {calls_made:,} calls in {duration(last.elapsed_s)} · "
-            f"{last.totals.input_tokens + last.totals.output_tokens:,} tokens · {money(last.totals.cost_usd)}"
-            + (" (simulated)" if self._provider.simulated else ""),
-            highlight=False,
-        )
-        if not calls_made:
-            out.print("Nothing to do: every answer is held already.", highlight=False)
-        for row in failed:
-            out.print(
-                f"failed: {row.code}: {row.error}", style="red", markup=False, highlight=False
-            )
-        out.print(
-            "Files: " + ", ".join(str(path) for path in files), highlight=False, soft_wrap=True
-        )
-        if rejected.exists():
-            out.print(f"Rejected rows: {rejected}", highlight=False, soft_wrap=True)
-        if self._provider.simulated:
-            out.print(SIMULATED_NOTE, style="yellow", highlight=False)
-
-    async def _some_rows(self) -> tuple[list[ResultRow], list[ResultRow]]:
-        """(the first rows for the table, the first failed ones)"""
-        shown: list[ResultRow] = []
-        failed: list[ResultRow] = []
-        async for rows in iterate_results(self._app.database, self._app.taxonomy, self._import_id):
-            shown += rows[: MOST_ROWS - len(shown)]
-            failed += [row for row in rows if row.status is ProcessingStatus.FAILED]
-        return shown, failed[:MOST_ROWS]
-
-    def _exit_code(self, last: Progress) -> int:
-        if self._interrupts:
-            err.print("Interrupted. The same command goes on where this one stopped.")
-            return EXIT_INTERRUPTED
-        if not last.is_done:
-            reason = last.status.state.paused_reason or "somebody stopped the queue"
-            err.print(
-                f"Stopped before the end: {reason}", style="red", markup=False, soft_wrap=True
-            )
-            return EXIT_STOPPED
-        return EXIT_SOME_FAILED if last.status.counts[ProcessingStatus.FAILED] else EXIT_DONE
+    raise typer.Exit(run_async(execute(settings, options)))

@@ -13,9 +13,6 @@ from weighbridge import telemetry
 from weighbridge.cli.console import DataDirOption, SimulateOption, err, run_async
 from weighbridge.errors import SettingsError
 from weighbridge.settings import Settings, load_settings
-from weighbridge.simulator.app import serve as serve_simulator
-from weighbridge.simulator.config import SimulatorConfig, parse_faults
-from weighbridge.wiring import make_engine, open_application, open_provider, simulator_config
 
 
 def register(app: typer.Typer) -> None:
@@ -52,8 +49,8 @@ def _refuse_open_door(host: str, settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> int:
-    # Imported here: the other commands start faster without a web framework.
     from weighbridge.api.server import run_server
+    from weighbridge.wiring import make_engine, open_application, open_provider, simulator_config
 
     simulated = simulator_config(settings, None) if simulate else None
     async with (
@@ -73,6 +70,8 @@ def worker(simulate: SimulateOption = False, data_dir: DataDirOption = None) -> 
 
 
 async def _work(settings: Settings, simulate: bool) -> int:
+    from weighbridge.wiring import make_engine, open_application, open_provider, simulator_config
+
     simulated = simulator_config(settings, None) if simulate else None
     async with (
         open_provider(settings, simulated) as provider,
@@ -113,6 +112,9 @@ def simulator(
     ] = 0,
 ) -> None:
     """The simulated provider alone, as a server: point OPENAI_BASE_URL at http://HOST:PORT/v1."""
+    from weighbridge.simulator.app import serve as serve_simulator
+    from weighbridge.simulator.config import SimulatorConfig, parse_faults
+
     config = SimulatorConfig(
         requests_per_minute=rpm,
         tokens_per_minute=tpm,

@@ -30,7 +30,7 @@ class RowLimits:
     """How long a field may be, in characters."""
 
     code: int = 200
-    name: int = 500
+    name: int = 2_000
     description: int = 20_000
     image_url: int = 2_000
 
@@ -155,7 +155,9 @@ def _weights(frame: pl.DataFrame, raw: RawChunk) -> pl.DataFrame:
         cells = frame.select(_with_unit()).to_series()
     plain = cells.str.contains(PLAIN_NUMBER)
     numbers = frame.select(pl.when(plain).then(cells)).to_series().cast(pl.Float64)
-    mass_kg = numbers * unit.kg_multiplier / unit.kg_divisor
+    # In numpy, because polars divides by multiplying with the reciprocal, which rounds differently.
+    scaled = numbers.to_numpy() * unit.kg_multiplier / unit.kg_divisor
+    mass_kg = pl.Series(scaled, dtype=pl.Float64).fill_nan(None)
     usable = (mass_kg > 0) & (mass_kg <= MAX_WEIGHT_KG)
     rest = cells.filter(cells.is_not_null() & ~usable.fill_null(value=False)).unique()
     columns = pl.DataFrame({"cell": cells, "weight_kg": mass_kg})

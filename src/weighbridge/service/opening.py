@@ -1,0 +1,41 @@
+"""Opens the database that the settings name, with its queue configured. Every command begins here."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from weighbridge.store import queue_state
+from weighbridge.store.database import Database, open_database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from weighbridge.settings import Settings
+
+
+@asynccontextmanager
+async def opened_database(settings: Settings) -> AsyncIterator[Database]:
+    """Start or reach PostgreSQL, migrate, seed the queue's configuration once; close at the end.
+
+    Raises:
+        DatabaseUnavailable, SchemaTooNew: as their names say.
+    """
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    database = await open_database(url, settings.data_dir)
+    try:
+        async with database.transaction() as connection:
+            await queue_state.seed(
+                connection,
+                {
+                    "batch_size": settings.batch_size,
+                    "batch_delay_ms": settings.batch_delay_ms,
+                    "max_concurrent_requests": settings.max_concurrent_requests,
+                    "pacing": settings.pacing,
+                    "requests_per_minute": settings.requests_per_minute,
+                    "tokens_per_minute": settings.tokens_per_minute,
+                },
+            )
+        yield database
+    finally:
+        await database.close()

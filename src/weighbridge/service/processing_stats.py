@@ -1,0 +1,271 @@
+"""How the processing goes: over the last 24 hours and overall, by step and by model, from the database.
+
+`StatisticsReader` keeps what cannot change any more in memory (sums over calls long finished), so that
+neither statistics nor metrics go through the whole table again and again. All servers on one database
+give the same figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.store import products, statistics
+from weighbridge.store.calls import OK
+from weighbridge.store.statistics import LATENCY_BOUNDS_S, CallSum, ErrorGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from weighbridge.clock import Clock
+    from weighbridge.domain.products import ProcessingStatus
+    from weighbridge.store.database import Connection, Database
+
+SETTLED_AFTER_S: Final = 60.0
+"""A call's row is committed within milliseconds of getting its id; after this long nothing comes in below it."""
+FRESH_FOR_S: Final = 2.0
+COST_FACTOR: Final = 20.0
+"""A look that took t seconds is kept for 20 t: statistics take at most a twentieth of one connection."""
+DAY: Final = timedelta(hours=24)
+FINAL_ERRORS: Final = frozenset(
+    {
+        "RequestRefused",
+        "RequestTooLarge",
+        "QuotaExhausted",
+        "AuthenticationFailed",
+        "ModelUnknown",
+    }
+)
+"""After these the same call is not made again; every other failed call is a retry's cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFigures:
+    """Sums over some calls. Latencies are of calls with a reply, in seconds; None without any."""
+
+    calls: int
+    failed_calls: int
+    retries: int
+    rate_limited: int
+    simulated_calls: int
+    estimated_tokens: int
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    latency_mean_s: float | None
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+    waited_mean_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodStats:
+    """One period. `products_per_hour` is over the time that calls were made in."""
+
+    completed: int
+    failed: int
+    products_per_hour: float
+    total: CallFigures
+    by_step: dict[str, CallFigures]
+    by_model: dict[str, CallFigures]
+    errors: list[ErrorGroup]
+
+    @property
+    def failure_rate(self) -> float:
+        """Failed products among the finished ones, 0 to 1."""
+        finished = self.completed + self.failed
+        return self.failed / finished if finished else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessingStats:
+    """The answer of `GET /api/products/processing-stats`."""
+
+    as_of: datetime
+    counts: dict[ProcessingStatus, int]
+    last_24_hours: PeriodStats
+    overall: PeriodStats
+
+
+class StatisticsReader:
+    """One per process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._settled: dict[tuple[object, ...], CallSum] = {}
+        self._settled_id = 0
+        self._noted_id = 0
+        self._noted_at_s = 0.0
+        self._known: ProcessingStats | None = None
+        self._known_until_s = 0.0
+
+    async def call_sums(self) -> list[CallSum]:
+        """All calls ever made, summed; reads only those of the last minute or two."""
+        async with self._lock, self._database.pool.acquire() as connection:
+            return await self._call_sums(connection)
+
+    async def processing_stats(self) -> ProcessingStats:
+        """Both periods. A few seconds old at most, more when the tables are so large that a look is costly."""
+        async with self._lock:
+            began_s = self._clock.monotonic_s()
+            if self._known is not None and began_s < self._known_until_s:
+                return self._known
+            async with self._database.pool.acquire() as connection:
+                self._known = await self._read(connection)
+            ended_s = self._clock.monotonic_s()
+            self._known_until_s = ended_s + max(FRESH_FOR_S, (ended_s - began_s) * COST_FACTOR)
+            return self._known
+
+    async def _call_sums(self, connection: Connection) -> list[CallSum]:
+        now_s = self._clock.monotonic_s()
+        newest_id = await statistics.newest_call_id(connection)
+        if self._noted_id and now_s - self._noted_at_s >= SETTLED_AFTER_S:
+            settled = await statistics.sum_calls(
+                connection, after_id=self._settled_id, up_to_id=self._noted_id
+            )
+            self._settled = _merge([*self._settled.values(), *settled])
+            self._settled_id, self._noted_id = self._noted_id, 0
+        if not self._noted_id:
+            self._noted_id, self._noted_at_s = newest_id, now_s
+        recent = await statistics.sum_calls(connection, after_id=self._settled_id)
+        return list(_merge([*self._settled.values(), *recent]).values())
+
+    async def _read(self, connection: Connection) -> ProcessingStats:
+        now = self._clock.now()
+        since = now - DAY
+        counts = await products.counts(connection)
+        ever = await self._call_sums(connection)
+        day = await statistics.sum_calls(connection, since=since)
+        completed, failed = await statistics.finished_since(connection, since)
+        first, last = await statistics.first_and_last_finish(connection)
+        by_value = {status.value: count for status, count in counts.items()}
+        return ProcessingStats(
+            as_of=now,
+            counts=counts,
+            last_24_hours=_period(
+                completed,
+                failed,
+                _hours(max(first, since) if first else None, last),
+                day,
+                await statistics.recent_errors(connection, since),
+            ),
+            overall=_period(
+                by_value["completed"],
+                by_value["failed"],
+                _hours(first, last),
+                ever,
+                await statistics.recent_errors(connection, None),
+            ),
+        )
+
+
+def _hours(first: datetime | None, last: datetime | None) -> float:
+    """The span of the work; at least a minute, so that the first calls do not look like a flood."""
+    if first is None or last is None:
+        return 0.0
+    return max((last - first).total_seconds(), 60.0) / 3600
+
+
+def _period(
+    completed: int, failed: int, hours: float, sums: Sequence[CallSum], errors: list[ErrorGroup]
+) -> PeriodStats:
+    return PeriodStats(
+        completed=completed,
+        failed=failed,
+        products_per_hour=(completed + failed) / hours if hours else 0.0,
+        total=figures(sums),
+        by_step=_by(sums, lambda row: row.step),
+        by_model=_by(sums, lambda row: row.model),
+        errors=errors,
+    )
+
+
+def _by(sums: Iterable[CallSum], key: Callable[[CallSum], str]) -> dict[str, CallFigures]:
+    groups: dict[str, list[CallSum]] = defaultdict(list)
+    for row in sums:
+        groups[key(row)].append(row)
+    return {name: figures(rows) for name, rows in sorted(groups.items())}
+
+
+def figures(sums: Sequence[CallSum]) -> CallFigures:
+    """Add up."""
+    answered = [row for row in sums if row.outcome == OK]
+    calls = sum(row.calls for row in sums)
+    replies = sum(row.calls for row in answered)
+    histogram = [0] * (len(LATENCY_BOUNDS_S) + 1)
+    for row in answered:
+        histogram[row.latency_bucket] += row.calls
+    return CallFigures(
+        calls=calls,
+        failed_calls=calls - replies,
+        retries=sum(
+            row.calls for row in sums if row.outcome != OK and row.outcome not in FINAL_ERRORS
+        ),
+        rate_limited=sum(row.calls for row in sums if row.outcome == "RateLimited"),
+        simulated_calls=sum(row.calls for row in sums if row.simulated),
+        estimated_tokens=sum(row.estimated_tokens for row in sums),
+        input_tokens=sum(row.input_tokens for row in sums),
+        cached_input_tokens=sum(row.cached_input_tokens for row in sums),
+        output_tokens=sum(row.output_tokens for row in sums),
+        cost_usd=sum(row.cost_usd for row in sums),
+        latency_mean_s=sum(row.latency_s for row in answered) / replies if replies else None,
+        latency_p50_s=quantile(histogram, 0.50),
+        latency_p95_s=quantile(histogram, 0.95),
+        waited_mean_s=sum(row.waited_s for row in sums) / calls if calls else None,
+    )
+
+
+def quantile(histogram: Sequence[int], share: float) -> float | None:
+    """The latency that `share` of the calls did not exceed, in seconds; exact to the width of its bucket.
+
+    Interpolates within the bucket. Beyond the last bound it answers the last bound.
+    """
+    total = sum(histogram)
+    if total == 0:
+        return None
+    wanted = share * total
+    below = 0
+    for bucket, count in enumerate(histogram[:-1]):
+        if count and below + count >= wanted:
+            low = LATENCY_BOUNDS_S[bucket - 1] if bucket else 0.0
+            return low + (LATENCY_BOUNDS_S[bucket] - low) * (wanted - below) / count
+        below += count
+    return LATENCY_BOUNDS_S[-1]
+
+
+def _merge(sums: Iterable[CallSum]) -> dict[tuple[object, ...], CallSum]:
+    """One row for each kind of call."""
+    merged: dict[tuple[object, ...], CallSum] = {}
+    for row in sums:
+        key = (
+            row.step,
+            row.model,
+            row.outcome,
+            row.simulated,
+            row.latency_bucket,
+            row.waiting_bucket,
+        )
+        known = merged.get(key)
+        merged[key] = row if known is None else _add(known, row)
+    return merged
+
+
+def _add(one: CallSum, other: CallSum) -> CallSum:
+    return replace(
+        one,
+        calls=one.calls + other.calls,
+        latency_s=one.latency_s + other.latency_s,
+        waited_s=one.waited_s + other.waited_s,
+        estimated_tokens=one.estimated_tokens + other.estimated_tokens,
+        input_tokens=one.input_tokens + other.input_tokens,
+        cached_input_tokens=one.cached_input_tokens + other.cached_input_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
+        cost_usd=one.cost_usd + other.cost_usd,
+    )
