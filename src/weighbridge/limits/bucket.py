@@ -210,6 +210,8 @@ class Bucket:
     def _learn_drain(self, correction: float, since_s: float, age_s: float) -> None:
         if self.level >= self.cap - self._floor:
             correction = max(correction, 0.0)  # a full bucket hides nothing that others took
+        # What is gone beyond a whole refill since the last header went at once, and is no rate.
+        correction = max(correction, -self.rate * since_s)
         drain = self.drain - correction / max(DRAIN_MEMORY_S, since_s)
         drain = min(max(drain, 0.0), self.rate)
         self.level -= (

@@ -162,7 +162,7 @@ class Limiter:
         return Cost(*self._window.charged_since(now_s - WINDOW_MS / 1000))
 
     def dump(self) -> bytes:
-        """Everything that is known, in at most 3.3 KB."""
+        """Everything that is known, in at most 3.9 KB."""
         return b"".join(
             (
                 _HEADER.pack(_VERSION, self._at_s, self._held_until_s),

