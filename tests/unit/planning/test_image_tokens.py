@@ -1,0 +1,68 @@
+"""Tokens of pictures: the examples of OpenAI's guide, and what must hold for any size."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.planning.image_tokens import (
+    IMAGE_PRICES,
+    PATCHES_MAX,
+    UNKNOWN_MODEL,
+    image_price,
+    image_tokens,
+)
+
+
+@pytest.mark.parametrize(
+    ("width_px", "height_px", "model", "tokens"),
+    [
+        pytest.param(1024, 1024, "gpt-4.1-mini", 1659, id="1,024 patches × 1.62"),
+        pytest.param(1800, 2400, "gpt-4.1-mini", 2353, id="shrunk to 33 × 44 patches × 1.62"),
+        pytest.param(1800, 2400, "gpt-4.1-nano", 3572, id="shrunk to 33 × 44 patches × 2.46"),
+        pytest.param(128, 64, "o4-mini", 14, id="8 patches × 1.72"),
+        pytest.param(1024, 1024, "gpt-4o", 765, id="four tiles"),
+        pytest.param(2048, 4096, "gpt-4.1", 1105, id="shrunk to six tiles"),
+        pytest.param(128, 64, "gpt-4o", 255, id="small pictures are not enlarged"),
+        pytest.param(128, 64, "gpt-4o-mini", 8500, id="the dear one"),
+        pytest.param(512, 512, "gpt-5", 210, id="one tile of GPT-5"),
+    ],
+)
+def test_examples_of_the_guide(width_px: int, height_px: int, model: str, tokens: int) -> None:
+    assert image_tokens(width_px, height_px, model) == tokens
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        ("gpt-4.1-mini-2025-04-14", "gpt-4.1-mini"),
+        ("gpt-4.1-2025-04-14", "gpt-4.1"),
+        ("openai/gpt-4o-mini", "gpt-4o-mini"),
+        ("ft:gpt-4.1-nano-2025-04-14:acme::abc", "gpt-4.1-nano"),
+    ],
+)
+def test_models_are_known_by_the_beginning_of_their_names(model: str, family: str) -> None:
+    assert image_price(model) == IMAGE_PRICES[family]
+
+
+def test_an_unknown_model_is_counted_by_patches() -> None:
+    assert image_price("llava-7b") == UNKNOWN_MODEL
+
+
+sizes = st.integers(1, 20_000)
+
+
+@given(sizes, sizes, st.sampled_from([*IMAGE_PRICES, "unknown"]))
+def test_every_picture_costs_something_and_none_without_bound(
+    width_px: int, height_px: int, model: str
+) -> None:
+    assert 1 <= image_tokens(width_px, height_px, model) <= 2833 + 8 * 5667
+
+
+@given(sizes, sizes)
+def test_a_picture_on_its_side_costs_about_the_same(width_px: int, height_px: int) -> None:
+    assert image_tokens(width_px, height_px, "gpt-4o") == image_tokens(
+        height_px, width_px, "gpt-4o"
+    )
+    assert image_tokens(width_px, height_px, "o4-mini") <= PATCHES_MAX * 1.72 + 1

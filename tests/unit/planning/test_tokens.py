@@ -1,0 +1,186 @@
+"""Tokens of prompts, and allowances learned from answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.domain.answers import StepName
+from weighbridge.domain.calls import CallRequest
+from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens
+from weighbridge.planning.tokens import (
+    ENOUGH,
+    FIXED_TOKENS,
+    LONGEST_PIECE,
+    REMEMBERED,
+    OutputLengths,
+    count_tokens,
+    request_tokens,
+)
+
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {"category": {"type": "string"}}}
+
+
+def request(content: str = "A chair.", **other: Any) -> CallRequest:
+    parts: dict[str, Any] = {
+        "instructions": "Classify the products.",
+        "content": content,
+        "schema_name": "classification",
+        "schema": SCHEMA,
+        "max_output_tokens": 100,
+    }
+    return CallRequest(**parts | other)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [("", 0), ("Hello world", 2), ("<|endoftext|>", 7), ("Gartenstuhl", 3), ("a\ud800b", 3)],
+)
+def test_texts_are_counted_in_the_o200k_vocabulary(text: str, tokens: int) -> None:
+    assert count_tokens(text) == tokens
+
+
+def test_a_text_of_any_length_can_be_counted() -> None:
+    assert count_tokens("chair " * 400_000) == pytest.approx(400_000, rel=0.001)
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_two_texts_take_hardly_less_apart_than_together(one: str, other: str) -> None:
+    assert count_tokens(one + other) <= count_tokens(one) + count_tokens(other) + 2
+
+
+def test_a_prompt_is_counted_with_its_schema_and_frame() -> None:
+    parts = ["Classify the products.", "A chair.", json.dumps(SCHEMA, separators=(",", ":"))]
+    inside = sum(count_tokens(part) for part in parts)
+    assert inside < request_tokens(request()) < inside + 40
+
+
+def test_equal_schemas_count_alike_and_different_ones_do_not() -> None:
+    larger = {"type": "object", "enum": ["chair", "table", "lamp", "shelf"]}
+    assert request_tokens(request(schema=dict(SCHEMA))) == request_tokens(request())
+    assert request_tokens(request(schema=larger)) != request_tokens(request())
+    assert request_tokens(request(schema=larger)) == request_tokens(request(schema=larger))
+
+
+def test_a_picture_of_known_size_is_counted_by_its_size() -> None:
+    with_image = request(image_url="data:image/png;base64,AAAA")
+    more = request_tokens(with_image, "gpt-4o", (128, 64)) - request_tokens(request(), "gpt-4o")
+    assert more == 255
+
+
+def test_a_picture_of_unknown_size_is_counted_as_a_usual_one() -> None:
+    with_image = request(image_url="https://example.org/chair.jpg")
+    more = request_tokens(with_image, "gpt-4.1-mini") - request_tokens(request())
+    assert more == image_tokens(*UNKNOWN_IMAGE_PX, "gpt-4.1-mini")
+
+
+def lengths() -> OutputLengths:
+    return OutputLengths({StepName.CLASSIFICATION: 60, StepName.BILL_OF_MATERIALS: 400})
+
+
+def test_without_experience_the_allowance_is_what_was_expected_and_a_little_more() -> None:
+    assert lengths().allowance("classification", 5) == 375 + FIXED_TOKENS
+
+
+def test_with_experience_the_allowance_fits_closely() -> None:
+    learned = lengths()
+    for index in range(100):
+        learned.observe(StepName.CLASSIFICATION, 5, 180 + index % 20, truncated=False)
+    assert 199 < learned.allowance(StepName.CLASSIFICATION, 5) < 199 * 1.4
+    assert learned.allowance("bill_of_materials", 5) == 2_500 + FIXED_TOKENS
+
+
+def test_a_size_never_seen_is_scaled_from_the_nearest() -> None:
+    learned = lengths()
+    for _ in range(ENOUGH):
+        learned.observe("classification", 5, 500, truncated=False)
+        learned.observe("classification", 1, 300, truncated=False)
+    assert learned.allowance("classification", 4) == 460 + FIXED_TOKENS
+    assert learned.allowance("classification", 2) == 690 + FIXED_TOKENS
+    assert learned.allowance("classification", 3) == 345 + FIXED_TOKENS
+
+
+def test_a_few_long_answers_are_heeded_before_there_is_a_statistic() -> None:
+    learned = lengths()
+    learned.observe("classification", 1, 1_000, truncated=False)
+    assert learned.allowance("classification", 1) == 1_150 + FIXED_TOKENS
+    assert learned.allowance("classification", 2) == 150 + FIXED_TOKENS
+
+
+def test_answers_that_were_cut_off_raise_the_allowance() -> None:
+    learned = lengths()
+    for _ in range(50):
+        learned.observe("classification", 5, 300, truncated=False)
+    before = learned.allowance("classification", 5)
+    for _ in range(5):
+        learned.observe("classification", 5, before, truncated=True)
+    assert learned.allowance("classification", 5) > 1.4 * before
+
+
+def test_each_failed_attempt_doubles_the_allowance() -> None:
+    learned = lengths()
+    usual = learned.allowance("classification", 1)
+    assert [learned.allowance("classification", 1, failed) for failed in range(4)] == [
+        usual,
+        2 * usual,
+        4 * usual,
+        8 * usual,
+    ]
+
+
+def test_old_answers_are_forgotten() -> None:
+    learned = lengths()
+    for _ in range(REMEMBERED):
+        learned.observe("classification", 5, 5_000, truncated=False)
+    for _ in range(REMEMBERED):
+        learned.observe("classification", 5, 100, truncated=False)
+    assert learned.allowance("classification", 5) == 115 + FIXED_TOKENS
+    assert len(learned.dump()["classification"]["5"]) == REMEMBERED
+
+
+observations = st.lists(
+    st.tuples(
+        st.sampled_from(["classification", "bill_of_materials"]),
+        st.integers(1, 5),
+        st.integers(1, 5_000),
+        st.booleans(),
+    ),
+    max_size=60,
+)
+
+
+@given(observations)
+def test_what_was_learned_survives_being_stored(seen: list[tuple[str, int, int, bool]]) -> None:
+    learned, again = lengths(), lengths()
+    for step, size, tokens, truncated in seen:
+        learned.observe(step, size, tokens, truncated)
+    again.load(json.loads(json.dumps(learned.dump())))
+    assert again.dump() == learned.dump()
+    for step, size, *_ in seen:
+        assert again.allowance(step, size) == learned.allowance(step, size)
+
+
+@given(observations, st.integers(1, 5))
+def test_an_allowance_is_never_below_all_that_was_seen_of_its_kind(
+    seen: list[tuple[str, int, int, bool]], size: int
+) -> None:
+    learned = lengths()
+    for step, group_size, tokens, truncated in seen:
+        learned.observe(step, group_size, tokens, truncated)
+    mine = [tokens for step, group, tokens, _ in seen if step == "classification" and group == size]
+    assert learned.allowance("classification", size) >= max(mine, default=1)
+
+
+def test_a_step_that_is_no_longer_asked_is_forgotten() -> None:
+    learned = lengths()
+    learned.load({"packaging": {"5": [100]}, "classification": {"5": [1]}})
+    assert learned.dump() == {"classification": {"5": [1]}}
+
+
+def test_a_long_text_is_cut_without_losing_any_of_it() -> None:
+    text = "x" * (LONGEST_PIECE - 3) + " chair table lamp"
+    assert count_tokens(text) - count_tokens(text[: LONGEST_PIECE - 3]) in range(3, 6)
