@@ -107,6 +107,9 @@ def simulator(
     faults: Annotated[
         str, typer.Option(help="Such as rate=0.02,error500=0.01,outage=120-180.")
     ] = "",
+    key: Annotated[
+        str | None, typer.Option("--key", help="The only key to accept; none: any.")
+    ] = None,
     seed: Annotated[
         int, typer.Option(help="The same seed gives the same faults and latencies.")
     ] = 0,
@@ -121,6 +124,7 @@ def simulator(
         latency_s=latency,
         burst_s=burst,
         faults=parse_faults(faults),
+        api_key=key,
         seed=seed,
     )
     err.print(
