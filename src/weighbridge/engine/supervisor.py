@@ -21,6 +21,8 @@ from weighbridge.store.jobs import ENTRYPOINT
 from weighbridge.store.queue_state import CHANNEL
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from pgqueuer.models import Job
 
     from weighbridge.clock import Clock
@@ -68,6 +70,11 @@ class Supervisor:
     def in_flight(self) -> int:
         """Calls that this process is waiting for."""
         return self._governor.in_flight
+
+    @property
+    def worker_id(self) -> UUID:
+        """Under which this process holds its jobs."""
+        return self._manager.queue_manager_id
 
     @property
     def is_draining(self) -> bool:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from weighbridge.errors import NotFound
+from weighbridge.errors import InputError, NotFound
 from weighbridge.ingest.catalogue import check_records, read_catalogue
 from weighbridge.ingest.images import check_picture
 from weighbridge.store import products, queue_state
 from weighbridge.store.imports import ImportResult, import_products, stream_rejected
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
     from pathlib import Path
     from uuid import UUID
 
@@ -30,13 +32,15 @@ async def import_file(
     mapping: Mapping[Field, str] | None = None,
     limits: RowLimits | None = None,
     at_most: int | None = None,
+    max_rows: int | None = None,
     pictures_beside: bool = True,
     scoped: bool = False,
 ) -> ImportResult:
     """Merge a file into the products, all or nothing; good rows are kept when others are bad.
 
     `name` is what the user calls the file where `path` is a temporary copy; uploads set `pictures_beside`
-    False, since nothing lies beside them. `scoped` remembers which products the file names.
+    False, since nothing lies beside them. `scoped` remembers which products the file names. More than
+    `max_rows` rows are refused.
 
     Raises:
         InputError: the file as a whole cannot be used; nothing was changed.
@@ -50,7 +54,18 @@ async def import_file(
         pictures_beside=pictures_beside,
         at_most=at_most,
     )
-    return await _import(database, chunks, scoped=scoped)
+    return await _import(database, _bounded(chunks, max_rows), scoped=scoped)
+
+
+def _bounded(chunks: Iterable[CheckedChunk], max_rows: int | None) -> Iterator[CheckedChunk]:
+    rows = 0
+    for chunk in chunks:
+        rows += chunk.products.height + len(chunk.rejected)
+        if max_rows is not None and rows > max_rows:
+            raise InputError(
+                f"The file has more than {max_rows:,} rows, the most taken at once; split it. Nothing was stored."
+            )
+        yield chunk
 
 
 async def import_records(
@@ -69,10 +84,14 @@ async def _import(
     return result
 
 
-async def rejected_rows(database: Database, import_id: UUID) -> AsyncIterator[RejectedRow]:
+async def rejected_rows(database: Database, import_id: UUID) -> AsyncGenerator[RejectedRow, None]:
     """Every rejected row of an import, in file order."""
-    async with database.pool.acquire() as connection:
-        async for row in stream_rejected(connection, import_id):
+    async with (
+        database.pool.acquire() as connection,
+        # A reader that leaves early must not leave the transaction open.
+        aclosing(stream_rejected(connection, import_id)) as rows,
+    ):
+        async for row in rows:
             yield row
 
 
@@ -95,7 +114,7 @@ async def attach_picture(database: Database, code: str, data: bytes) -> Picture:
         NotFound: there is no such product.
         UnreadableFile: not a sound JPEG, PNG, WebP or GIF, or too large.
     """
-    picture = check_picture(data)
+    picture = await asyncio.to_thread(check_picture, data)
     async with database.transaction() as connection:
         if not await products.set_picture(connection, code, picture, data):
             raise NotFound(f"There is no product {code!r}.")

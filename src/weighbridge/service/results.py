@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
@@ -16,7 +16,7 @@ from weighbridge.steps import decode_answer
 from weighbridge.store.footprints import stream_results
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
     from uuid import UUID
 
@@ -87,11 +87,13 @@ def picture_name(sha256: str | None, media_type: str | None) -> str | None:
 
 async def iterate_results(
     database: Database, taxonomy: Taxonomy, scope: UUID | None = None
-) -> AsyncIterator[list[ResultRow]]:
+) -> AsyncGenerator[list[ResultRow], None]:
     """All products, batch by batch."""
     async with database.pool.acquire() as connection:
-        async for rows in stream_results(connection, scope):
-            yield [result_row(row, taxonomy) for row in rows]
+        # A reader that leaves early (a broken download) must not leave the transaction open.
+        async with aclosing(stream_results(connection, scope)) as batches:
+            async for rows in batches:
+                yield [result_row(row, taxonomy) for row in rows]
 
 
 async def export_results(

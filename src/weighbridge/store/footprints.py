@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from uuid import UUID
 
     from asyncpg import Record
@@ -72,7 +72,7 @@ def _row(stored: StoredFootprint) -> tuple[Any, ...]:
 
 async def stream_results(
     connection: Connection, scope: UUID | None, batch_size: int = 1_000
-) -> AsyncIterator[list[Record]]:
+) -> AsyncGenerator[list[Record], None]:
     """Every product with its footprint, in order of id, `batch_size` rows at a time.
 
     Reads one snapshot through a server-side cursor: memory does not grow, and what changes meanwhile

@@ -19,7 +19,7 @@ import polars as pl
 from weighbridge.domain.products import Picture, RejectedRow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 
     from weighbridge.store.database import Connection
 
@@ -119,7 +119,9 @@ async def first_rejected(
     return [RejectedRow(*row) for row in rows]
 
 
-async def stream_rejected(connection: Connection, import_id: UUID) -> AsyncIterator[RejectedRow]:
+async def stream_rejected(
+    connection: Connection, import_id: UUID
+) -> AsyncGenerator[RejectedRow, None]:
     """All rejected rows of an import, in file order, without holding them in memory."""
     async with connection.transaction():
         async for row in connection.cursor(_SELECT_REJECTED, import_id, prefetch=1_000):
