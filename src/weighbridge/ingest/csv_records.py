@@ -70,9 +70,11 @@ class RecordCutter:
             carry = self._parse(text[:end], at_end=False) + text[end:]
             if len(carry) > MAX_LINE_CHARACTERS:
                 carry = self._give_up_line(carry)
-            yield self._take_block()
+            if self._records:
+                yield self._take_block()
         self._parse(carry, at_end=True)
-        yield self._take_block()
+        if self._records:
+            yield self._take_block()
 
     def _parse(self, text: str, *, at_end: bool) -> str:
         """Appends the records of the text; returns what belongs to a record that goes on behind it."""

@@ -120,8 +120,10 @@ def check_picture(data: bytes) -> Picture:
 def _verify(data: bytes, kind: str) -> None:
     """Finds damage without decoding all pixels: checksums for PNG, an eighth of the resolution for JPEG."""
     try:
-        with Image.open(io.BytesIO(data), formats=(kind,)) as image:
-            if kind in {"JPEG", "MPO"}:
+        # Pillow opens MPO as a kind of JPEG and then calls it MPO.
+        formats = ("JPEG",) if kind == "MPO" else (kind,)
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            if formats == ("JPEG",):
                 image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
                 image.load()
             else:

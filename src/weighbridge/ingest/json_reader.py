@@ -64,7 +64,7 @@ class JsonReader(Reader):
             first = _decode(first_line)
         except ValueError:
             return self._object(file)
-        if isinstance(first, dict) and not isinstance(first.get(LIST_KEY), list):
+        if isinstance(first, dict) and LIST_KEY not in first:
             return _lines(file)
         return self._object(file)
 

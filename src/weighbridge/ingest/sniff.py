@@ -134,7 +134,8 @@ def _explain_ole(path: Path, name: str) -> str:
 def _kind_of_text(path: Path, name: str, declared: CatalogueFormat | None) -> CatalogueFormat:
     with path.open(encoding=detect_encoding(path), errors="replace") as file:
         start = file.read(_HEAD_BYTES)
-    if start.count("\0") > len(start) // 20:
+    unprintable = sum(c < " " and c not in "\t\n\r\f" for c in start)
+    if unprintable > len(start) // 20:
         raise UnsupportedFormat(
             f"{quote(name)} is neither text nor a format that is known here. {_SUPPORTED}"
         )

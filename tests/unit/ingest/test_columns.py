@@ -1,0 +1,193 @@
+"""Which header is which field."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.errors import InputError, MissingColumn
+from weighbridge.ingest.columns import (
+    REQUIRED,
+    SYNONYMS,
+    Field,
+    Wanted,
+    find_header,
+    match_columns,
+    normalise,
+    parse_mapping,
+)
+from weighbridge.ingest.weights import UNIT_NAMES
+
+PLAIN = ["code", "name", "description"]
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("SKU", Field.CODE),
+        ("Product Code", Field.CODE),
+        ("item_number", Field.CODE),
+        ("Article No.", Field.CODE),
+        ("\ufeffid", Field.CODE),
+        ("Title", Field.NAME),
+        ("productName", Field.NAME),
+        ("Désignation", Field.NAME),
+        ("Long-Description", Field.DESCRIPTION),
+        ("Body (HTML)", Field.DESCRIPTION),
+        ("Gewicht", Field.WEIGHT),
+        ("imageUrl", Field.IMAGE),
+        ("image url", Field.IMAGE),
+        ("Photo", Field.IMAGE),
+        ("countryOfOrigin", Field.COUNTRY),
+        ("Made in", Field.COUNTRY),
+        ("Pays d'origine", Field.COUNTRY),
+    ],
+)
+def test_a_header_is_known_however_it_is_written(header: str, field: Field) -> None:
+    others = [name for name in REQUIRED if name != field]
+    assert match_columns([*others, header], Wanted()).positions[field] == len(others)
+
+
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        ("weight", "kg"),
+        ("Weight (kg)", "kg"),
+        ("Weight (g)", "g"),
+        ("weight_lb", "lb"),
+        ("weightOz", "oz"),
+        ("Net weight [mg]", "mg"),
+        ("mass in tonnes", "t"),
+        ("Gewicht (Gramm)", "g"),
+        ("Variant Grams", "g"),
+    ],
+)
+def test_the_unit_is_in_the_header(header: str, unit: str) -> None:
+    columns = match_columns([*PLAIN, header], Wanted())
+    assert columns.positions[Field.WEIGHT] == 3
+    assert columns.weight_unit == UNIT_NAMES[unit]
+
+
+def test_a_gross_weight_contains_packaging_and_is_not_taken_unasked() -> None:
+    headers = [*PLAIN, "Gross weight (g)"]
+    assert Field.WEIGHT not in match_columns(headers, Wanted()).positions
+    asked = match_columns(headers, Wanted({Field.WEIGHT: "Gross weight (g)"}))
+    assert asked.positions[Field.WEIGHT] == 3
+    assert asked.weight_unit == UNIT_NAMES["g"]
+
+
+def test_a_unit_column_counts_only_where_the_header_of_the_weight_names_none() -> None:
+    plain = match_columns([*PLAIN, "weight", "weight unit"], Wanted())
+    assert plain.positions[Field.WEIGHT_UNIT] == 4
+    named = match_columns([*PLAIN, "weight_kg", "weight unit"], Wanted())
+    assert Field.WEIGHT_UNIT not in named.positions
+    alone = match_columns([*PLAIN, "weight unit"], Wanted())
+    assert Field.WEIGHT_UNIT not in alone.positions
+
+
+def test_of_several_candidates_the_better_name_wins() -> None:
+    columns = match_columns(["id", "ean", "sku", "code", "title", "name", "description"], Wanted())
+    assert columns.positions[Field.CODE] == 3
+    assert columns.positions[Field.NAME] == 5
+    assert match_columns(["id", "ean", "name", "description"], Wanted()).positions[Field.CODE] == 1
+
+
+def test_of_two_columns_with_one_name_the_first_is_taken() -> None:
+    assert (
+        match_columns(["Code", "code", "name", "description"], Wanted()).positions[Field.CODE] == 0
+    )
+
+
+def test_a_column_named_by_hand_wins_and_is_not_used_twice() -> None:
+    wanted = Wanted(parse_mapping(["code=id", "country= made in ", "image=", "weightUnit=g"]))
+    headers = ["code", "id", "name", "description", "Made In", "image", "weight"]
+    columns = match_columns(headers, wanted)
+    assert columns.positions[Field.CODE] == 1
+    assert columns.positions[Field.COUNTRY] == 4
+    assert Field.IMAGE not in columns.positions
+    assert columns.weight_unit == UNIT_NAMES["g"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [("colour=x", "colour.*the fields are code, name"), ("code", "write field=column")],
+)
+def test_a_mapping_that_cannot_work_is_refused(entry: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_mapping([entry])
+
+
+def test_a_mapping_to_a_column_that_is_not_there_says_which_there_are() -> None:
+    with pytest.raises(MissingColumn, match=r'no column "nr".*"code", "name"'):
+        match_columns(PLAIN, Wanted({Field.CODE: "nr"}))
+
+
+def test_missing_columns_are_listed_with_what_was_found_and_a_proposal() -> None:
+    with pytest.raises(MissingColumn) as caught:
+        match_columns(["name", "", "colour\x07", *(f"c{i}" for i in range(30))], Wanted())
+    message = str(caught.value)
+    assert "code, description" in message
+    assert '"name", "colour\\x07"' in message
+    assert "12 more" in message
+    assert "--map code=" in message
+
+
+def test_the_header_is_found_below_a_title() -> None:
+    rows = [
+        ["Catalogue 2026", "", ""],
+        ["", "", ""],
+        ["code", "name", "description"],
+        ["a", "b", "c"],
+    ]
+    assert find_header(rows, Wanted())[0] == 2
+
+
+def test_without_a_header_the_message_is_about_the_row_that_comes_nearest() -> None:
+    rows = [["Catalogue 2026"], ["code", "name", "remarks"], ["a", "b", "c"]]
+    with pytest.raises(MissingColumn, match="remarks"):
+        find_header(rows, Wanted())
+    with pytest.raises(MissingColumn, match="empty"):
+        find_header([["", " "], []], Wanted())
+
+
+def test_no_synonym_stands_for_two_fields() -> None:
+    for one, other in itertools.combinations(SYNONYMS, 2):
+        assert set(SYNONYMS[one]).isdisjoint(SYNONYMS[other]), (one, other)
+    for synonyms in SYNONYMS.values():
+        assert len(set(synonyms)) == len(synonyms)
+        assert [normalise(name) for name in synonyms] == list(synonyms)
+
+
+@given(
+    st.sampled_from([(f, s) for f, synonyms in SYNONYMS.items() for s in synonyms]),
+    st.lists(st.sampled_from(["_", " ", "-", ".", ""]), min_size=40, max_size=40),
+    st.lists(st.booleans(), min_size=40, max_size=40),
+)
+def test_case_and_punctuation_never_matter(
+    known: tuple[Field, str], marks: list[str], upper: list[bool]
+) -> None:
+    field, synonym = known
+    header = "".join(
+        (c.upper() if up else c) + mark for c, mark, up in zip(synonym, marks, upper, strict=False)
+    )
+    filler = [name for name in REQUIRED if name != field]
+    headers = [*filler, *(["weight"] if field is Field.WEIGHT_UNIT else []), header]
+    assert match_columns(headers, Wanted()).positions[field] == len(headers) - 1
+
+
+@given(st.text(max_size=30))
+def test_normalising_twice_changes_nothing(header: str) -> None:
+    once = normalise(header)
+    assert normalise(once) == once
+    assert all(unicodedata.category(c)[0] in "LN" for c in once)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["L"]), max_size=12), max_size=12))
+def test_any_headers_are_refused_in_printable_words(headers: list[str]) -> None:
+    with pytest.raises(MissingColumn) as caught:
+        match_columns(headers, Wanted())
+    assert str(caught.value).isprintable()
