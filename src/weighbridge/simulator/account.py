@@ -37,6 +37,7 @@ _GATEWAY_PAGE: Final = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"
     b"<hr><center>simulated</center>\r\n</body>\r\n</html>\r\n"
 )
+_OUT_OF_THIN_AIR: Final = Refused("requests", 0, 0, 1, 1.0)  # the key is shared with others, say
 _CHANGEABLE_NAMES: Final = (
     "requests_per_minute tokens_per_minute burst_s latency_s latency_sigma hang_s batch_delay_s api_key "
     "accepts_images faults outage_for_s"
@@ -96,18 +97,15 @@ class Account:
         if fault is Fault.RATE:
             self._quota.give_back(request.charged_tokens)
             books.faults[fault.value] += 1
-            return _too_many(request, _out_of_thin_air(request), self._quota.headers())
+            return _too_many(request, _OUT_OF_THIN_AIR, self._quota.headers())
         books.admit(now_s, request.charged_tokens, request.schema_name)
         limit_headers = self._quota.headers()
         try:
             await self._wait(fault, dice, read_timeout_s)
             return self._respond(request, fault, dice, limit_headers)
-        except AnswerOverdue:
-            books.abandoned += 1
-            raise
         except ConnectionDropped:
             raise
-        except BaseException:
+        except BaseException:  # the client gave up, by its timeout or by cancelling the call
             books.abandoned += 1
             raise
         finally:
@@ -126,12 +124,13 @@ class Account:
             values["faults"] = parse_faults(str(values["faults"]))
         try:
             config = replace(self.config, **values)
-        except TypeError as error:
+            outage_for_s = None if outage_for_s is None else float(outage_for_s)
+        except (TypeError, ValueError) as error:
             raise InputError(f"A value is of the wrong type: {error}.") from error
         if outage_for_s is not None:
             from_s = now_s - self.started_at_s
             config = replace(
-                config, faults=with_outage(config.faults, from_s, from_s + float(outage_for_s))
+                config, faults=with_outage(config.faults, from_s, from_s + outage_for_s)
             )
         limits = (config.requests_per_minute, config.tokens_per_minute)
         self._quota.change(*limits, config.burst_s, now_s)
@@ -220,10 +219,6 @@ class Account:
     def _count(self, fault: Fault | None) -> None:
         if fault is not None:
             self.books.faults[fault.value] += 1
-
-
-def _out_of_thin_air(request: ChatRequest) -> Refused:
-    return Refused("requests", 0, 0, 1, 1.0)
 
 
 def _too_many(request: ChatRequest, refused: Refused, limit_headers: list[Header]) -> Response:

@@ -52,8 +52,8 @@ class Scene:
 Writer = Callable[[Scene], Json]
 
 
-class _Recursion(Exception):
-    """A definition refers to itself: leave it out here."""
+class EndlessSchema(Exception):
+    """A definition contains itself. Left out where the schema allows that; without an answer where it does not."""
 
 
 def find_products(text: str) -> list[dict[str, Any]]:
@@ -91,7 +91,7 @@ class Analyst:
         if "$ref" in node:
             reference = str(node["$ref"])
             if reference in open_refs or reference == "#":
-                raise _Recursion
+                raise EndlessSchema
             target = self._definitions[reference.rsplit("/", 1)[-1]]
             return self._compile(target, name, (*open_refs, reference))
         if "anyOf" in node:
@@ -130,11 +130,11 @@ class Analyst:
                 return _boolean_writer(name, nullable=True)
             try:
                 return self._compile(branch, name, open_refs)
-            except _Recursion:
+            except EndlessSchema:
                 continue
         if nullable:
             return lambda _scene: None
-        raise _Recursion
+        raise EndlessSchema
 
     def _compile_object(self, node: Mapping[str, Any], open_refs: tuple[str, ...]) -> Writer:
         writers = [
@@ -150,7 +150,7 @@ class Analyst:
         least, most = int(node.get("minItems", 0)), int(node.get("maxItems", _MOST_LINES))
         try:
             write = self._compile(item, name, open_refs)
-        except _Recursion:
+        except EndlessSchema:
             return lambda _scene: []
         properties = item.get("properties", {})
         per_product = any(field in properties for field in CODE_FIELDS)

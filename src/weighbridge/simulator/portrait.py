@@ -100,15 +100,13 @@ class Portrait:
 
 def portray(product: Mapping[str, Any], seed: int) -> Portrait:
     """Read a product as it stands in the prompt. Missing fields are taken as empty."""
-    mass = next(
-        (product[field] for field in _MASS_FIELDS if isinstance(product.get(field), int | float)),
-        None,
-    )
+    given = next((product[field] for field in _MASS_FIELDS if product.get(field) is not None), None)
+    mass_kg = float(given) if isinstance(given, int | float) and 0 < given < math.inf else None
     return _portray(
         str(product.get("code", "")),
         str(product.get("name") or ""),
         str(product.get("description") or ""),
-        float(mass) if mass else None,
+        mass_kg,
         seed,
     )
 

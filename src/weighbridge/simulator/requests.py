@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json, to_json
 
-from weighbridge.simulator.analyst import Analyst
+from weighbridge.simulator.analyst import Analyst, EndlessSchema
 from weighbridge.simulator.images import ImageUnusable, image_tokens
 from weighbridge.simulator.schema_rules import strict_schema_fault
 from weighbridge.simulator.tokens import count_tokens, repeated_text
@@ -28,7 +28,7 @@ _MESSAGE_TOKENS: Final = 4  # role and separators
 _REPLY_TOKENS: Final = 3  # what primes the answer
 _DEFAULT_ALLOWANCE_TOKENS: Final = 4096  # charged when a request names no maximum
 _SCHEMA_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_ROLES: Final = frozenset({"system", "developer", "user", "assistant"})
+_ROLES: Final = ("system", "developer", "user", "assistant")
 _ARGUMENT_NAMES: Final = (
     "model messages response_format max_tokens max_completion_tokens temperature top_p n seed stop user store metadata "
     "service_tier reasoning_effort verbosity prompt_cache_key prompt_cache_retention safety_identifier "
@@ -168,7 +168,7 @@ def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf
 def _compiled(key: bytes, node: Any) -> Schema | str:
     try:
         analyst = Analyst(node)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, EndlessSchema) as error:
         return f"the schema could not be read ({error!r})"
     digest = hashlib.blake2b(key, digest_size=8).digest()
     return Schema(key, digest, count_tokens(key.decode()), analyst)

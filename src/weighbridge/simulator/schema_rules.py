@@ -89,7 +89,7 @@ def _node_fault(path: tuple[str, ...], node: Any, depth: int, tally: _Tally) -> 
         return f"{place}schema must have a 'type' key"
     kinds = node.get("type", [])
     kinds = kinds if isinstance(kinds, list) else [kinds]
-    if unknown := [kind for kind in kinds if kind not in _TYPES]:
+    if unknown := [kind for kind in kinds if not isinstance(kind, str) or kind not in _TYPES]:
         return f"{place}{unknown[0]!r} is not valid under any of the given schemas"
     if "array" in kinds and "items" not in node:
         return f"{place}array schema missing items"

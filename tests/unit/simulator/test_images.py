@@ -1,0 +1,53 @@
+"""Image tokens by the provider's published examples."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pytest
+from PIL import Image
+
+from weighbridge.simulator.images import ImageUnusable, image_tokens
+
+
+def data_url(width: int, height: int, kind: str = "png") -> str:
+    buffer = io.BytesIO()
+    Image.new("L", (width, height)).save(buffer, kind)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("model", "width", "height", "detail", "tokens"),
+    [
+        # 1,024 patches; 1,452 patches after fitting 1800 × 2400 into 1,536: both in OpenAI's guide.
+        ("gpt-4.1-mini", 1024, 1024, "auto", 1659),
+        ("gpt-4.1-mini", 1800, 2400, "auto", 2353),
+        ("gpt-4o", 1024, 1024, "high", 765),
+        ("gpt-4o", 2048, 4096, "high", 1105),
+        ("gpt-4o", 4096, 8192, "low", 85),
+    ],
+)
+def test_tokens_are_those_of_the_providers_guide(
+    model: str, width: int, height: int, detail: str, tokens: int
+) -> None:
+    assert image_tokens(data_url(width, height), model, detail) == tokens
+
+
+def test_a_remote_picture_is_not_fetched() -> None:
+    assert image_tokens("https://example.com/a.jpg", "gpt-4o", "high") == 765
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://example.com/a.png",
+        "data:text/plain;base64,aGVsbG8=",
+        "data:image/png;base64,aGVsbG8=",
+        "data:image/png;base64,***",
+        "https://pictures.invalid/a.png",
+    ],
+)
+def test_what_cannot_be_read_is_refused(url: str) -> None:
+    with pytest.raises(ImageUnusable):
+        image_tokens(url, "gpt-4.1-mini", "auto")
