@@ -49,6 +49,7 @@ def _refuse_open_door(host: str, settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> int:
+    from weighbridge.api.context import ApiContext, Provenance
     from weighbridge.api.server import run_server
     from weighbridge.wiring import make_engine, open_application, open_provider, simulator_config
 
@@ -59,7 +60,15 @@ async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> in
     ):
         await provider.check()
         engine = await make_engine(app, provider)
-        return await run_server(app, engine, host, port)
+        context = ApiContext(
+            settings=app.settings,
+            clock=app.clock,
+            database=app.database,
+            taxonomy=app.taxonomy,
+            provenance=Provenance(provider.name, provider.model, provider.simulated),
+            engine=engine.supervisor,
+        )
+        return await run_server(context, host, port)
 
 
 def worker(simulate: SimulateOption = False, data_dir: DataDirOption = None) -> None:

@@ -25,7 +25,7 @@ from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.queue_state import CHANNEL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from weighbridge.clock import Clock
     from weighbridge.store.database import Database
@@ -92,7 +92,7 @@ class EventHub:
 
     # Reading --------------------------------------------------------------------------------------
 
-    async def listen(self, last_id: str | None = None) -> AsyncIterator[Event | None]:
+    async def listen(self, last_id: str | None = None) -> AsyncGenerator[Event | None, None]:
         """Events from after `last_id` (from now on, without one) until the hub closes; None is a heartbeat.
 
         The first event of a new listener, or of one whose last id is no longer known, shows everything.

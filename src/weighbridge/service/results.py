@@ -89,11 +89,13 @@ async def iterate_results(
     database: Database, taxonomy: Taxonomy, scope: UUID | None = None
 ) -> AsyncGenerator[list[ResultRow], None]:
     """All products, batch by batch."""
-    async with database.pool.acquire() as connection:
+    async with (
+        database.pool.acquire() as connection,
         # A reader that leaves early (a broken download) must not leave the transaction open.
-        async with aclosing(stream_results(connection, scope)) as batches:
-            async for rows in batches:
-                yield [result_row(row, taxonomy) for row in rows]
+        aclosing(stream_results(connection, scope)) as batches,
+    ):
+        async for rows in batches:
+            yield [result_row(row, taxonomy) for row in rows]
 
 
 async def export_results(

@@ -1,0 +1,102 @@
+"""The HTTP application: routers, error handling and protection put together. `server.py` runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.routing import APIRoute
+
+from weighbridge import __version__
+from weighbridge.api import (
+    catalogue_routes,
+    event_routes,
+    health_routes,
+    pages,
+    product_routes,
+    queue_routes,
+    statistics_routes,
+)
+from weighbridge.api.errors import Problem, install_error_handlers, problem_responses
+from weighbridge.api.security import RefuseOtherSites, RequireToken, SecurityHeaders
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.api.context import ApiContext
+
+DESCRIPTION: Final = (
+    "A product catalogue goes in, a traceable carbon footprint for every product comes out. "
+    "Errors are problem details (RFC 9457)."
+)
+# Includes that every route of these may answer with: a malformed request, no token, another site's
+# page, a wrong parameter, no database.
+_USUAL: Final = (400, 401, 403, 422, 503)
+
+
+def create_api(context: ApiContext, *, hosts: Sequence[str] = ()) -> FastAPI:
+    """The application over this context. `hosts` are the names it answers to; none: any."""
+    app = FastAPI(
+        title="Weighbridge",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.context = context
+    usual = problem_responses(*_USUAL)
+    for module in (queue_routes, statistics_routes, catalogue_routes, product_routes, event_routes):
+        app.include_router(module.router, responses=usual)
+    app.include_router(health_routes.router)
+    app.include_router(pages.router)
+    install_error_handlers(app)
+    _protect(app, context, hosts)
+    _document(app)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _protect(app: FastAPI, context: ApiContext, hosts: Sequence[str]) -> None:
+    """Innermost first: what is added last sees a request first."""
+    settings = context.settings
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    if settings.api_token is not None:
+        app.add_middleware(RequireToken, token=settings.api_token, clock=context.clock)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+        )
+    app.add_middleware(RefuseOtherSites, hosts=hosts, origins=origins)
+    app.add_middleware(SecurityHeaders)
+
+
+def _document(app: FastAPI) -> None:
+    """The OpenAPI document with the problem schema, and without FastAPI's own error schemas."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
+        document = generate()
+        components = document.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= problem.pop("$defs")
+        schemas["Problem"] = problem
+        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{}, {"bearer": []}]
+        for path in ("/healthz", "/readyz"):
+            document["paths"][path]["get"]["security"] = []
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,235 @@
+"""Request bodies, read with a limit: small ones into memory, files to a temporary file as they arrive.
+
+An uploaded file's own name is text to show, never a path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from weighbridge.api.errors import BodyTooLarge, InvalidField, MalformedRequest
+from weighbridge.errors import UnsupportedFormat
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import Request
+
+JSON_BYTES: Final = 1_000_000
+FLUSH_BYTES: Final = 1 << 20
+SMALL_FIELD_BYTES: Final = 10_000
+MOST_PARTS: Final = 100
+SHOWN_NAME: Final = 120
+FILE_TYPES: Final = {
+    "application/json": "json",
+    "application/x-ndjson": "jsonl",
+    "application/jsonl": "jsonl",
+    "text/csv": "csv",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.apache.parquet": "parquet",
+}
+"""A body that is the catalogue itself, by its media type."""
+PICTURE_TYPES: Final = {
+    "image/jpeg": "jpeg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/gif": "gif",
+}
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        BodyTooLarge: as soon as it is clear.
+    """
+    parts = [part async for part in _limited(request, limit_bytes)]
+    return b"".join(parts)
+
+
+async def read_json(request: Request, limit_bytes: int = JSON_BYTES) -> Any:
+    """The body as JSON.
+
+    Raises:
+        BodyTooLarge, InvalidField: as their names say.
+    """
+    data = await read_body(request, limit_bytes)
+    if not data.strip():
+        raise InvalidField("body", "The body is empty; send a JSON object.")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        why = str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        raise InvalidField("body", f"The body is not JSON that can be read: {why}.") from None
+
+
+async def _limited(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
+    too_large = BodyTooLarge(f"The body is larger than {limit_bytes:,} bytes, the most taken here.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > limit_bytes:
+        raise too_large
+    received = 0
+    async for part in request.stream():
+        received += len(part)
+        if received > limit_bytes:
+            raise too_large
+        if part:
+            yield part
+
+
+@dataclass(slots=True)
+class ReceivedFile:
+    """An upload on disk. `name` is what its owner calls it; `format_name` None: to be found out."""
+
+    path: Path
+    name: str
+    format_name: str | None
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def receive_file(
+    request: Request, folder: Path, limit_bytes: int, *, pictures: bool = False
+) -> AsyncIterator[ReceivedFile]:
+    """Spool the uploaded file into `folder`; it is gone at the end.
+
+    Takes multipart/form-data (the first part with a file name) or the file itself as the body.
+
+    Raises:
+        BodyTooLarge, MalformedRequest, UnsupportedFormat, InvalidField: as their names say.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    media_type = kind.decode("latin-1").lower()
+    file_types = PICTURE_TYPES if pictures else FILE_TYPES
+    if media_type != "multipart/form-data" and media_type not in file_types:
+        raise UnsupportedFormat(
+            "Send the file as multipart/form-data (field file), or as the body with one of these content types: "
+            f"{', '.join(file_types)}."
+        )
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    room = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=folder))
+    path = room / "upload"
+    try:
+        if media_type == "multipart/form-data":
+            boundary = options.get(b"boundary")
+            if not boundary or len(boundary) > 256:
+                raise MalformedRequest("The content type multipart/form-data has no boundary.")
+            yield await _receive_multipart(request, path, boundary, limit_bytes)
+        else:
+            with path.open("wb") as file:
+                async for piece in _gathered(_limited(request, limit_bytes)):
+                    await asyncio.to_thread(file.write, piece)
+            yield ReceivedFile(path, "the request body", file_types[media_type])
+    finally:
+        await asyncio.to_thread(shutil.rmtree, room, ignore_errors=True)
+
+
+async def _gathered(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Pieces of about a megabyte: fewer trips to a thread."""
+    held = bytearray()
+    async for part in parts:
+        held += part
+        if len(held) >= FLUSH_BYTES:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)
+
+
+async def _receive_multipart(
+    request: Request, path: Path, boundary: bytes, limit_bytes: int
+) -> ReceivedFile:
+    with path.open("wb") as file:
+        form = _Form(file)
+        parser = MultipartParser(boundary, form.callbacks())
+        try:
+            async for piece in _gathered(_limited(request, limit_bytes)):
+                await asyncio.to_thread(parser.write, piece)
+        except FormParserError as error:
+            raise MalformedRequest(f"The multipart body cannot be read: {error}.") from None
+    if not form.is_complete:
+        raise MalformedRequest("The multipart body ends before its last boundary: send it again.")
+    if form.problem:
+        raise InvalidField(form.problem[0], form.problem[1])
+    if form.file_name is None:
+        raise InvalidField("file", "There is no file in the form; send it as the field 'file'.")
+    fields = {name: value.decode("utf-8", "replace") for name, value in form.fields.items()}
+    return ReceivedFile(path, form.file_name, fields.get("format") or None, fields)
+
+
+class _Form:
+    """Takes what the parser finds: the first file goes to disk, small fields to memory, the rest nowhere."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.file_name: str | None = None
+        self.fields: dict[str, bytearray] = {}
+        self.problem: tuple[str, str] | None = None
+        self._parts = 0
+        self._header = [bytearray(), bytearray()]
+        self._headers: dict[bytes, bytes] = {}
+        self._target: bytearray | BinaryIO | None = None
+        self.is_complete = False
+
+    def callbacks(self) -> Any:
+        """What `MultipartParser` calls."""
+        return {
+            "on_part_begin": self._on_part_begin,
+            "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
+            "on_header_end": self._on_header_end,
+            "on_headers_finished": self._on_headers_finished,
+            "on_part_data": self._on_part_data,
+            "on_end": self._on_end,
+        }
+
+    def _on_end(self) -> None:
+        self.is_complete = True
+
+    def _on_part_begin(self) -> None:
+        self._parts += 1
+        self._headers, self._target = {}, None
+        if self._parts > MOST_PARTS:
+            self.problem = ("body", f"The form has more than {MOST_PARTS} parts.")
+
+    def _on_header_end(self) -> None:
+        name, value = self._header
+        self._headers[bytes(name).lower()] = bytes(value)
+        self._header = [bytearray(), bytearray()]
+
+    def _on_headers_finished(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        if b"filename" in options:
+            if self.file_name is None:
+                self.file_name = shown_name(options[b"filename"].decode("utf-8", "replace"))
+                self._target = self._file
+        elif len(self.fields) < MOST_PARTS:
+            name = options.get(b"name", b"").decode("utf-8", "replace")
+            self._target = self.fields[name] = bytearray()
+
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        target = self._target
+        if isinstance(target, bytearray):
+            if len(target) + end - start <= SMALL_FIELD_BYTES:
+                target += data[start:end]
+            else:
+                self.problem = ("body", f"A form field is longer than {SMALL_FIELD_BYTES:,} bytes.")
+        elif target is not None:
+            target.write(data[start:end])
+
+
+def shown_name(name: str) -> str:
+    """A file name fit for messages: its last part, printable, not too long."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    clean = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in last)
+    return clean[-SHOWN_NAME:] or "unnamed file"

@@ -1,0 +1,110 @@
+"""Whole catalogues: a file in, the rows that were rejected, the results out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from weighbridge.api.bodies import receive_file
+from weighbridge.api.context import Context
+from weighbridge.api.downloads import stream_export, stream_rejected
+from weighbridge.api.errors import InvalidField, problem_responses
+from weighbridge.api.product_schemas import ImportDone
+from weighbridge.api.uploads import CATALOGUE_BODY, import_answer, row_limits, uploads_folder
+from weighbridge.errors import NotFound, UnsupportedFormat
+from weighbridge.export import MEDIA_TYPES, checked_format
+from weighbridge.service import products as service
+
+router = APIRouter(prefix="/api/products", tags=["catalogues"])
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.post(
+    "/bulk-upload",
+    responses={
+        **problem_responses(413, 415),
+        201: {"model": ImportDone, "description": "At least one product is new."},
+    },
+    openapi_extra={"requestBody": CATALOGUE_BODY},
+)
+async def bulk_upload(request: Request, response: Response, context: Context) -> ImportDone:
+    """Add or update products from CSV, XLSX, JSON, JSONL or Parquet, or from a JSON array.
+
+    Good rows are kept when others are bad. Processing starts by itself, unless the queue was stopped.
+    """
+    settings = context.settings
+    async with (
+        receive_file(request, uploads_folder(settings), settings.max_upload_bytes) as upload,
+        context.imports,
+    ):
+        result = await service.import_file(
+            context.database,
+            upload.path,
+            name=upload.name,
+            format_name=upload.format_name,
+            limits=row_limits(settings),
+            max_rows=settings.max_import_rows,
+            pictures_beside=False,
+        )
+    response.status_code = 201 if result.created else 200
+    return import_answer(result)
+
+
+@router.get(
+    "/imports/{importId}/rejected",
+    response_class=StreamingResponse,
+    responses={
+        **problem_responses(404),
+        200: {"description": "One line for each rejected row.", "content": {"text/csv": _BINARY}},
+    },
+)
+async def rejected_rows(
+    importId: UUID,  # noqa: N803 - as the contract names it
+    context: Context,
+) -> StreamingResponse:
+    """Every row of an import that could not become a product, as CSV."""
+    rows = service.rejected_rows(context.database, importId)
+    first = await anext(rows, None)
+    if first is None:
+        raise NotFound(f"No rejected rows are stored for an import {importId}.")
+    return StreamingResponse(
+        stream_rejected(first, rows),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="rejected-{importId}.csv"'},
+    )
+
+
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={
+        **problem_responses(),
+        200: {
+            "description": "All products with their results.",
+            "content": {kind.partition(";")[0]: _BINARY for kind in MEDIA_TYPES.values()},
+        },
+    },
+)
+async def export(
+    context: Context,
+    format: Annotated[  # noqa: A002 - as the contract names it
+        str, Query(description=f"One of {', '.join(MEDIA_TYPES)}.", examples=list(MEDIA_TYPES))
+    ] = "csv",
+) -> StreamingResponse:
+    """Download every product with its result."""
+    try:
+        name = checked_format(format)
+    except UnsupportedFormat as error:
+        raise InvalidField("format", str(error)) from None
+    today = context.clock.now().date().isoformat()
+    return StreamingResponse(
+        stream_export(context, name),
+        media_type=MEDIA_TYPES[name],
+        headers={
+            "Content-Disposition": f'attachment; filename="weighbridge-results-{today}.{name}"'
+        },
+    )

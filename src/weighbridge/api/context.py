@@ -1,0 +1,99 @@
+"""What the API needs of the program, and what it needs to remember while it runs.
+
+`cli/` fills an `ApiContext` from what `wiring` made; the routers read it from `request.app.state`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from weighbridge.service.events import EventHub
+from weighbridge.service.processing_stats import StatisticsReader
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.clock import Clock
+    from weighbridge.settings import Settings
+    from weighbridge.store.database import Database
+
+EXPORTS_AT_ONCE = 4
+IMPORTS_AT_ONCE = 2
+
+
+class EngineControl(Protocol):
+    """The part of the engine's supervisor that a server steers."""
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that this process is waiting for."""
+        ...
+
+    @property
+    def worker_id(self) -> UUID:
+        """Under which this process holds its jobs."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to work; returns at once."""
+        ...
+
+    async def drain(self) -> None:
+        """Begin no call, let those in flight finish and be stored, then stop."""
+        ...
+
+    async def abandon(self) -> None:
+        """Stop now; calls in flight are lost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who answers the calls of this server's worker."""
+
+    provider: str
+    model: str
+    simulated: bool
+
+
+@dataclass(slots=True)
+class ApiContext:
+    """Everything that routes work with. `engine` is None where no worker runs in this process."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    taxonomy: Taxonomy
+    provenance: Provenance
+    engine: EngineControl | None = None
+    is_leaving: bool = False
+    """Set when the server has been asked to stop: it is then not ready for more."""
+    events: EventHub = field(init=False)
+    statistics: StatisticsReader = field(init=False)
+    exports: asyncio.Semaphore = field(init=False)
+    imports: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.events = EventHub(self.database, self.clock)
+        self.statistics = StatisticsReader(self.database, self.clock)
+        self.exports = asyncio.Semaphore(EXPORTS_AT_ONCE)
+        self.imports = asyncio.Semaphore(IMPORTS_AT_ONCE)
+
+    @property
+    def calls_in_flight(self) -> int:
+        """Calls that this process is waiting for."""
+        return self.engine.in_flight if self.engine else 0
+
+
+def _context(request: Request) -> ApiContext:
+    context: ApiContext = request.app.state.context
+    return context
+
+
+Context = Annotated[ApiContext, Depends(_context)]
+"""Annotate a route's parameter with this to get the context."""

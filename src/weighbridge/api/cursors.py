@@ -1,0 +1,40 @@
+"""Cursors: where a list goes on. Opaque to clients, and the same page whatever was added or removed meanwhile."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final
+
+from weighbridge.api.errors import InvalidField
+
+_PREFIX: Final = "after:"
+_HIGHEST: Final = 2**63 - 1
+
+
+def make_cursor(last_id: int) -> str:
+    """The place behind this id."""
+    return base64.urlsafe_b64encode(f"{_PREFIX}{last_id}".encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None) -> int:
+    """The id to go on after; 0 at the beginning.
+
+    Raises:
+        InvalidField: we did not make this cursor.
+    """
+    if cursor is None:
+        return 0
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        text = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode(
+            "ascii"
+        )
+    except (binascii.Error, UnicodeError):
+        text = ""
+    number = text.removeprefix(_PREFIX)
+    if not text.startswith(_PREFIX) or not number.isdecimal() or len(number) > 19:
+        raise InvalidField(
+            "cursor", "This cursor is not one of ours; take nextCursor of the page before."
+        )
+    return min(int(number), _HIGHEST)

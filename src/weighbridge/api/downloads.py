@@ -1,0 +1,114 @@
+"""Downloads: results and rejected rows leave as they are read, so that memory does not grow with the catalogue.
+
+CSV and JSONL are written piece by piece and sent at once. XLSX and Parquet are complete only at their end,
+so they are written to disk first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import shutil
+import tempfile
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.api.uploads import uploads_folder
+from weighbridge.export import open_writer
+from weighbridge.export.csv_writer import write_csv_line
+from weighbridge.export.rejected_writer import HEADER
+from weighbridge.service.results import iterate_results
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+    from weighbridge.api.context import ApiContext
+    from weighbridge.domain.products import RejectedRow
+    from weighbridge.export import ResultRow
+
+PIECE_BYTES: Final = 1 << 18
+REJECTED_ROWS_A_PIECE: Final = 500
+LINE_FORMATS: Final = frozenset({"csv", "jsonl"})
+"""Their files may be cut and put together again at any line."""
+
+
+async def stream_export(context: ApiContext, format_name: str) -> AsyncGenerator[bytes, None]:
+    """All results as a file of this format. Few exports run at a time; others wait for their turn."""
+    async with context.exports, _folder(context) as folder:
+        pieces = (
+            _lines(context, format_name, folder)
+            if format_name in LINE_FORMATS
+            else _whole_file(context, format_name, folder)
+        )
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+
+
+@asynccontextmanager
+async def _folder(context: ApiContext) -> AsyncIterator[Path]:
+    parent = uploads_folder(context.settings)
+    await asyncio.to_thread(parent.mkdir, parents=True, exist_ok=True)
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=parent))
+    try:
+        yield folder
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _lines(
+    context: ApiContext, format_name: str, folder: Path
+) -> AsyncGenerator[bytes, None]:
+    header = await asyncio.to_thread(_as_file, format_name, folder, [])
+    if header:
+        yield header
+    batches = iterate_results(context.database, context.taxonomy)
+    async with aclosing(batches):
+        async for rows in batches:
+            data = await asyncio.to_thread(_as_file, format_name, folder, rows)
+            yield data[len(header) :]
+
+
+def _as_file(format_name: str, folder: Path, rows: Sequence[ResultRow]) -> bytes:
+    path = folder / f"piece.{format_name}"
+    with open_writer(format_name, path) as writer:
+        writer.write(rows)
+    return path.read_bytes()
+
+
+async def _whole_file(
+    context: ApiContext, format_name: str, folder: Path
+) -> AsyncGenerator[bytes, None]:
+    path = folder / f"results.{format_name}"
+    batches = iterate_results(context.database, context.taxonomy)
+    with open_writer(format_name, path) as writer:
+        async with aclosing(batches):
+            async for rows in batches:
+                await asyncio.to_thread(writer.write, rows)
+        await asyncio.to_thread(writer.close)
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            yield piece
+
+
+async def stream_rejected(
+    first: RejectedRow, others: AsyncGenerator[RejectedRow, None]
+) -> AsyncGenerator[bytes, None]:
+    """The rejected rows of an import as CSV, in the form of the file that the command line writes."""
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\n")
+    write_csv_line(lines, HEADER)
+    write_csv_line(lines, (first.row, first.field, first.reason, first.code))
+    waiting = 0
+    async with aclosing(others):
+        async for row in others:
+            write_csv_line(lines, (row.row, row.field, row.reason, row.code))
+            waiting += 1
+            if waiting == REJECTED_ROWS_A_PIECE:
+                yield text.getvalue().encode()
+                text.seek(0)
+                text.truncate()
+                waiting = 0
+    yield text.getvalue().encode()

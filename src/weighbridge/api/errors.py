@@ -1,0 +1,290 @@
+"""Our errors as HTTP: one table from error class to status and problem type (RFC 9457), complete by test.
+
+A problem says what happened in words for a person and names its type for a program. What went wrong
+inside the server (5xx) is described in general words only: the log has the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from weighbridge import errors, telemetry
+from weighbridge.service.queue import InvalidConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fastapi import FastAPI, Request
+
+PROBLEM_JSON: Final = "application/problem+json"
+TYPE_PREFIX: Final = "urn:weighbridge:problem:"
+RETRY_AFTER_S: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One row of the table. `detail` None: the error's own message is fit for the client."""
+
+    status: int
+    name: str
+    title: str
+    detail: str | None = None
+
+
+class BodyTooLarge(errors.InputError):
+    """The request's body exceeds what the server takes."""
+
+
+class MalformedRequest(errors.InputError):
+    """The request is not what HTTP or its content type says it is."""
+
+
+class InvalidField(errors.InputError):
+    """One named part of the request cannot be used."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+_DATABASE_AWAY_ERRORS: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InterfaceError,
+)
+"""Other errors of PostgreSQL are mistakes of ours, and treated as such."""
+_DATABASE_AWAY = "The database does not answer at the moment. Nothing is lost; try again."
+_INTERNAL = "Weighbridge itself failed. The log of the server has the details."
+_PROVIDER = "The provider of the language model gave no usable reply. The log has the details."
+
+PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
+    errors.WeighbridgeError: ProblemType(500, "internal", "Internal error", _INTERNAL),
+    errors.SettingsError: ProblemType(
+        500, "settings", "The server is configured wrongly", _INTERNAL
+    ),
+    errors.InputError: ProblemType(422, "invalid-input", "The request cannot be used"),
+    errors.UnsupportedFormat: ProblemType(415, "unsupported-format", "Format not supported"),
+    errors.UnreadableFile: ProblemType(422, "unreadable-file", "The file cannot be read"),
+    errors.MissingColumn: ProblemType(422, "missing-column", "A required column is missing"),
+    BodyTooLarge: ProblemType(413, "too-large", "The request is too large"),
+    MalformedRequest: ProblemType(400, "malformed-request", "The request is malformed"),
+    InvalidField: ProblemType(422, "invalid-input", "The request cannot be used"),
+    InvalidConfig: ProblemType(422, "invalid-config", "The configuration was not changed"),
+    errors.NotFound: ProblemType(404, "not-found", "Not found"),
+    errors.Conflict: ProblemType(409, "conflict", "The request does not fit the current state"),
+    errors.ProviderError: ProblemType(502, "provider", "The provider failed", _PROVIDER),
+    errors.ProviderUnreachable: ProblemType(
+        502, "provider-unreachable", "Provider unreachable", _PROVIDER
+    ),
+    errors.ProviderTimeout: ProblemType(504, "provider-timeout", "Provider timed out", _PROVIDER),
+    errors.ProviderOverloaded: ProblemType(
+        502, "provider-overloaded", "Provider overloaded", _PROVIDER
+    ),
+    errors.RateLimited: ProblemType(503, "rate-limited", "Rate limit exceeded", _PROVIDER),
+    errors.RequestTooLarge: ProblemType(
+        502, "provider-request-too-large", "Call too large", _PROVIDER
+    ),
+    errors.RequestRefused: ProblemType(502, "provider-refused", "The provider refused", _PROVIDER),
+    errors.QuotaExhausted: ProblemType(502, "quota-exhausted", "No credit left", _PROVIDER),
+    errors.AuthenticationFailed: ProblemType(
+        502, "provider-authentication", "The provider does not accept the key", _PROVIDER
+    ),
+    errors.ModelUnknown: ProblemType(502, "model-unknown", "Unknown model", _PROVIDER),
+    errors.AnswerError: ProblemType(502, "answer", "Unusable answer", _PROVIDER),
+    errors.AnswerTruncated: ProblemType(502, "answer-truncated", "Answer cut off", _PROVIDER),
+    errors.AnswerMalformed: ProblemType(502, "answer-malformed", "Malformed answer", _PROVIDER),
+    errors.WrongProducts: ProblemType(502, "wrong-products", "Answer about others", _PROVIDER),
+    errors.ImplausibleAnswer: ProblemType(502, "implausible", "Implausible answer", _PROVIDER),
+    errors.CalculationError: ProblemType(500, "calculation", "Calculation failed", _INTERNAL),
+    errors.FactorTableInvalid: ProblemType(500, "factors", "Factor table invalid", _INTERNAL),
+    errors.StoreError: ProblemType(503, "store", "Database problem", _DATABASE_AWAY),
+    errors.DatabaseUnavailable: ProblemType(
+        503, "database-unavailable", "Database unavailable", _DATABASE_AWAY
+    ),
+    errors.SchemaOutdated: ProblemType(
+        503, "schema-outdated", "Database schema outdated", _INTERNAL
+    ),
+    errors.SchemaTooNew: ProblemType(503, "schema-too-new", "Database schema too new", _INTERNAL),
+}
+"""Every error that the program knows. A class that is missing is answered as its nearest ancestor."""
+
+_HTTP_PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
+    400: ("malformed-request", "The request is malformed"),
+    401: ("unauthorized", "Authentication required"),
+    403: ("forbidden", "Not allowed from there"),
+    404: ("not-found", "Not found"),
+    405: ("method-not-allowed", "Method not allowed"),
+    413: ("too-large", "The request is too large"),
+    415: ("unsupported-format", "Format not supported"),
+    503: ("unavailable", "Not available at the moment"),
+}
+
+
+class FieldProblem(BaseModel):
+    """One field of the request and what is wrong with it."""
+
+    field: str = Field(examples=["batchSize"])
+    detail: str = Field(examples=["batchSize is 0; it must be a whole number from 1 to 1,000."])
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 describes it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": f"{TYPE_PREFIX}not-found",
+                "title": "Not found",
+                "status": 404,
+                "detail": "There is no product PROD-001.",
+                "instance": "/api/products/PROD-001",
+            }
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldProblem] | None = Field(
+        default=None, description="Each field that is wrong, where fields are to blame."
+    )
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer beside success, for the OpenAPI document."""
+    titles = {row.status: row.title for row in reversed(list(PROBLEMS.values()))}
+    titles |= {status: title for status, (_, title) in _HTTP_PROBLEMS.items()}
+    titles[422] = "The request cannot be used"
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": titles[status], "content": {PROBLEM_JSON: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+def problem_response(
+    instance: str,
+    status: int,
+    name: str,
+    title: str,
+    detail: str,
+    *,
+    fields: Sequence[FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> JSONResponse:
+    """A problem document. `more` are members of this problem type's own."""
+    body: dict[str, Any] = {
+        "type": TYPE_PREFIX + name,
+        "title": title,
+        "status": status,
+        "detail": _encodable(detail),
+        "instance": _encodable(instance),
+    }
+    if fields:
+        body["errors"] = [
+            {"field": _encodable(field.field), "detail": _encodable(field.detail)}
+            for field in fields
+        ]
+    sent = dict(headers or {})
+    if status == 503:
+        sent.setdefault("Retry-After", str(RETRY_AFTER_S))
+    return JSONResponse({**body, **(more or {})}, status, sent, media_type=PROBLEM_JSON)
+
+
+def _encodable(text: str) -> str:
+    """`text`, without halves of surrogate pairs: JSON can smuggle them in, UTF-8 cannot take them out."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def find_problem(error: errors.WeighbridgeError) -> ProblemType:
+    """The table's row for this error."""
+    return next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """From here on every error leaves the server as a problem document."""
+    app.add_exception_handler(errors.WeighbridgeError, _on_our_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    for kind in (*_DATABASE_AWAY_ERRORS, OSError, TimeoutError):
+        app.add_exception_handler(kind, _on_database_error)
+    app.add_exception_handler(Exception, _on_crash)
+
+
+async def _on_our_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.WeighbridgeError)  # noqa: S101 - registered for these
+    row = find_problem(error)
+    if row.status >= 500:
+        telemetry.error(
+            "request_failed",
+            f"❌ {request.method} {request.url.path}: {type(error).__name__}",
+            error=type(error).__name__,
+        )
+    field = getattr(error, "field", None)
+    fields = [FieldProblem(field=field, detail=str(error))] if field else []
+    detail = str(error) if row.detail is None else row.detail
+    return problem_response(
+        request.url.path, row.status, row.name, row.title, detail, fields=fields
+    )
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
+    fields = [
+        FieldProblem(field=_field_name(problem["loc"]), detail=str(problem["msg"]))
+        for problem in error.errors()
+    ]
+    detail = "; ".join(f"{field.field}: {field.detail}" for field in fields)
+    row = PROBLEMS[InvalidField]
+    return problem_response(
+        request.url.path, row.status, row.name, row.title, detail, fields=fields
+    )
+
+
+def _field_name(location: Sequence[object]) -> str:
+    """`("query", "limit")` is `limit`; the body as a whole is `body`."""
+    inner = [str(part) for part in location[1:]]
+    return ".".join(inner) or str(location[0])
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
+    name, title = _HTTP_PROBLEMS.get(error.status_code, ("http", "HTTP error"))
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = f"There is nothing at {request.url.path}. The routes are listed at /docs."
+    return problem_response(
+        request.url.path, error.status_code, name, title, detail, headers=error.headers
+    )
+
+
+async def _on_database_error(request: Request, error: Exception) -> JSONResponse:
+    telemetry.error(
+        "request_failed",
+        f"❌ {request.method} {request.url.path}: the database does not answer ({type(error).__name__})",
+        error=type(error).__name__,
+    )
+    row = PROBLEMS[errors.DatabaseUnavailable]
+    return problem_response(request.url.path, row.status, row.name, row.title, _DATABASE_AWAY)
+
+
+async def _on_crash(request: Request, error: Exception) -> JSONResponse:
+    row = PROBLEMS[errors.WeighbridgeError]
+    telemetry.crashed(
+        "request_crashed",
+        f"❌ {request.method} {request.url.path} crashed: {type(error).__name__}",
+        error=type(error).__name__,
+    )
+    return problem_response(request.url.path, row.status, row.name, row.title, _INTERNAL)

@@ -1,0 +1,76 @@
+"""Health, readiness and metrics: what machines that watch over the server ask for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import Field
+
+from weighbridge import __version__
+from weighbridge.api.context import Context
+from weighbridge.api.errors import problem_responses
+from weighbridge.api.metrics import CONTENT_TYPE, metrics_page
+from weighbridge.api.schemas import Schema
+from weighbridge.errors import DatabaseUnavailable
+from weighbridge.store.database import DATABASE_ERRORS
+
+router = APIRouter(tags=["health"])
+
+ANSWER_WITHIN_S = 5.0
+
+
+class Health(Schema):
+    """The process lives."""
+
+    status: Literal["ok"] = "ok"
+    version: str = Field(examples=["0.1.0"])
+
+
+class Readiness(Schema):
+    """Whether requests should be sent here."""
+
+    status: Literal["ready", "leaving"]
+
+
+@router.get("/healthz", responses=problem_responses(400))
+async def healthz() -> Health:
+    """The process lives and answers. Says nothing about the database."""
+    return Health(version=__version__)
+
+
+@router.get(
+    "/readyz",
+    responses={
+        **problem_responses(400),
+        503: {"model": Readiness, "description": "Leaving, or without the database."},
+    },
+)
+async def readyz(context: Context, response: Response) -> Readiness:
+    """Whether this server takes work: the database answers, and nobody asked it to stop."""
+    if context.is_leaving:
+        response.status_code = 503
+        return Readiness(status="leaving")
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            await context.database.pool.fetchval("SELECT 1")
+    except (*DATABASE_ERRORS, TimeoutError) as error:
+        raise DatabaseUnavailable("The database does not answer.") from error
+    return Readiness(status="ready")
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        **problem_responses(400, 401, 503),
+        200: {
+            "description": "Prometheus text format.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
+    },
+)
+async def metrics(context: Context) -> Response:
+    """Products by state, calls, tokens, money, waiting, latency, quota."""
+    return Response(await metrics_page(context), headers={"Content-Type": CONTENT_TYPE})

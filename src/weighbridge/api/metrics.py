@@ -1,0 +1,175 @@
+"""Metrics for Prometheus, from the database: every server and worker on it is counted, once.
+
+With several servers on one database scrape one of them: they all give the same figures, but for
+`weighbridge_calls_in_flight`, which is of the server's own process.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from typing_extensions import override
+
+from weighbridge.service.queue import queue_status
+from weighbridge.store.calls import OK
+from weighbridge.store.statistics import LATENCY_BOUNDS_S, WAITING_BOUNDS_S, CallSum
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from prometheus_client.metrics_core import Metric
+
+    from weighbridge.api.context import ApiContext
+    from weighbridge.service.queue import QueueStatus
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+
+async def metrics_page(context: ApiContext) -> bytes:
+    """The whole page, as it stands now."""
+    sums = await context.statistics.call_sums()
+    status = await queue_status(context.database, context.clock)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Look(sums, status, context.calls_in_flight))
+    return generate_latest(registry)
+
+
+class _Look(Collector):
+    """One look, as Prometheus wants it."""
+
+    def __init__(self, sums: Sequence[CallSum], status: QueueStatus, in_flight: int) -> None:
+        self._sums = sums
+        self._status = status
+        self._in_flight = in_flight
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        yield from self._queue()
+        yield from self._calls()
+        yield _histogram(
+            "weighbridge_call_latency_seconds",
+            "How long calls with a reply took.",
+            [row for row in self._sums if row.outcome == OK],
+            LATENCY_BOUNDS_S,
+            lambda row: row.latency_bucket,
+            lambda row: row.latency_s,
+        )
+        yield _histogram(
+            "weighbridge_governor_waiting_seconds",
+            "How long calls waited for the rate limit before they began.",
+            self._sums,
+            WAITING_BOUNDS_S,
+            lambda row: row.waiting_bucket,
+            lambda row: row.waited_s,
+        )
+
+    def _queue(self) -> Iterator[Metric]:
+        states = GaugeMetricFamily("weighbridge_products", "Products by state.", labels=["state"])
+        for product_state, count in self._status.counts.items():
+            states.add_metric([product_state.value], count)
+        yield states
+        used = GaugeMetricFamily(
+            "weighbridge_quota_used", "What the last 60 seconds took.", labels=["budget"]
+        )
+        used.add_metric(["requests"], self._status.used.requests)
+        used.add_metric(["tokens"], self._status.used.tokens)
+        yield used
+        allowed = GaugeMetricFamily(
+            "weighbridge_quota_allowed", "What any 60 seconds may take.", labels=["budget"]
+        )
+        allowed.add_metric(["requests"], self._status.limits.requests_per_minute)
+        allowed.add_metric(["tokens"], self._status.limits.tokens_per_minute)
+        yield allowed
+        state = self._status.state
+        yield GaugeMetricFamily(
+            "weighbridge_queue_running", "1 unless the queue was stopped.", int(state.running)
+        )
+        yield GaugeMetricFamily(
+            "weighbridge_queue_paused",
+            "1 while the queue waits for the provider to come back.",
+            int(state.paused_reason is not None),
+        )
+        yield GaugeMetricFamily(
+            "weighbridge_calls_in_flight", "Calls of this process under way.", self._in_flight
+        )
+
+    def _calls(self) -> Iterator[Metric]:
+        yield _counter(
+            "weighbridge_calls",
+            "Calls to the provider.",
+            {
+                "step": lambda row: row.step,
+                "model": lambda row: row.model,
+                "outcome": lambda row: row.outcome,
+            },
+            self._sums,
+            lambda row: row.calls,
+        )
+        tokens = CounterMetricFamily(
+            "weighbridge_tokens",
+            "Tokens: reserved before calls (estimated), and as counted by the provider.",
+            labels=["kind"],
+        )
+        tokens.add_metric(["estimated"], sum(row.estimated_tokens for row in self._sums))
+        tokens.add_metric(["input"], sum(row.input_tokens for row in self._sums))
+        tokens.add_metric(["cached_input"], sum(row.cached_input_tokens for row in self._sums))
+        tokens.add_metric(["output"], sum(row.output_tokens for row in self._sums))
+        yield tokens
+        yield _counter(
+            "weighbridge_cost_usd",
+            "Money spent on calls, in US dollars.",
+            {"model": lambda row: row.model, "simulated": lambda row: str(row.simulated).lower()},
+            self._sums,
+            lambda row: row.cost_usd,
+        )
+
+
+def _counter(
+    name: str,
+    help_text: str,
+    labels: dict[str, Callable[[CallSum], str]],
+    sums: Iterable[CallSum],
+    value: Callable[[CallSum], float],
+) -> CounterMetricFamily:
+    totals: dict[tuple[str, ...], float] = defaultdict(float)
+    for row in sums:
+        totals[tuple(label(row) for label in labels.values())] += value(row)
+    family = CounterMetricFamily(name, help_text, labels=list(labels))
+    for key, total in sorted(totals.items()):
+        family.add_metric(list(key), total)
+    return family
+
+
+def _histogram(
+    name: str,
+    help_text: str,
+    sums: Iterable[CallSum],
+    bounds: Sequence[float],
+    bucket: Callable[[CallSum], int],
+    seconds: Callable[[CallSum], float],
+) -> HistogramMetricFamily:
+    """By step; the counts of a bucket include those below it."""
+    counts: dict[str, list[int]] = defaultdict(lambda: [0] * (len(bounds) + 1))
+    totals: dict[str, float] = defaultdict(float)
+    for row in sums:
+        counts[row.step][bucket(row)] += row.calls
+        totals[row.step] += seconds(row)
+    family = HistogramMetricFamily(name, help_text, labels=["step"])
+    names = [str(bound) for bound in bounds] + ["+Inf"]
+    for step, histogram in sorted(counts.items()):
+        running = 0
+        buckets: list[tuple[str, float]] = []
+        for bound, count in zip(names, histogram, strict=True):
+            running += count
+            buckets.append((bound, running))
+        family.add_metric([step], buckets, totals[step])
+    return family

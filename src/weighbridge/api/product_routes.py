@@ -1,0 +1,268 @@
+"""Products: the list, one of them, adding one, deleting one, its picture.
+
+Included after every route with a fixed path: a code may contain anything, slashes too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from weighbridge.api.bodies import read_json, receive_file
+from weighbridge.api.context import ApiContext, Context
+from weighbridge.api.cursors import make_cursor, read_cursor
+from weighbridge.api.errors import (
+    PROBLEMS,
+    FieldProblem,
+    InvalidField,
+    problem_response,
+    problem_responses,
+)
+from weighbridge.api.product_schemas import (
+    AnswerView,
+    CallView,
+    ErrorView,
+    FootprintView,
+    ImportDone,
+    PictureStored,
+    ProductDetail,
+    ProductList,
+    ProductSummary,
+    product_input_schema,
+)
+from weighbridge.api.uploads import PICTURE_BODY, import_answer, row_limits, uploads_folder
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.errors import NotFound, UnreadableFile
+from weighbridge.ingest.images import MAX_PICTURE_BYTES
+from weighbridge.service import products as service
+from weighbridge.store import answers, calls, products
+from weighbridge.store.calls import OK
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+router = APIRouter(prefix="/api/products", tags=["products"])
+
+Code = Annotated[str, Path(description="The product's code.", examples=["PROD-001"])]
+_FORM_BYTES = 100_000
+
+
+@router.get("")
+async def list_products(
+    context: Context,
+    status: Annotated[ProcessingStatus | None, Query(description="Only in this state.")] = None,
+    search: Annotated[
+        str | None, Query(max_length=200, description="Part of code or name, in any case.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Products on a page.")] = 50,
+    cursor: Annotated[
+        str | None, Query(max_length=100, description="nextCursor of the page before.")
+    ] = None,
+) -> ProductList:
+    """Products in the order in which they came, page by page."""
+    after_id = read_cursor(cursor)
+    if search and "\0" in search:
+        raise InvalidField("search", "A search text cannot contain a NUL character.")
+    async with context.database.pool.acquire() as connection:
+        rows = await products.page(
+            connection, status=status, search=search, after_id=after_id, limit=limit + 1
+        )
+    shown = rows[:limit]
+    return ProductList(
+        products=[ProductSummary.model_validate(_summary(row)) for row in shown],
+        next_cursor=make_cursor(shown[-1]["id"]) if len(rows) > limit else None,
+    )
+
+
+_FIGURES = (
+    "category",
+    "subcategory",
+    "emissions_kg_co2e",
+    "low_kg_co2e",
+    "high_kg_co2e",
+    "data_quality",
+    "simulated",
+)
+
+
+def _summary(row: Record) -> dict[str, Any]:
+    """Our columns under the names of the schema. Figures of an older state are not shown."""
+    is_current = row["status"] == ProcessingStatus.COMPLETED
+    return {
+        "code": row["code"],
+        "name": row["name"],
+        "description": row["description"],
+        "weight": row["weight_kg"],
+        "image_url": row["image_url"],
+        "has_picture": row["picture_sha256"] is not None,
+        "country_of_origin": row["country_of_origin"],
+        "ai_processing_status": row["status"],
+        **{name: row[name] if is_current else None for name in _FIGURES},
+        "attempts": row["attempts"],
+        "error_kind": row["error_kind"],
+        "error": row["error"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+        "completed_at": row["completed_at"] if is_current else None,
+    }
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses={
+        **problem_responses(413),
+        200: {"model": ImportDone, "description": "It was there already."},
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": product_input_schema()}},
+        }
+    },
+)
+async def add_product(request: Request, response: Response, context: Context) -> Any:
+    """Add one product, or update the one with this code. Processing starts by itself."""
+    record = await read_json(request)
+    if not isinstance(record, dict):
+        raise InvalidField("body", "Send one product as a JSON object; several: bulk-upload.")
+    result = await service.import_records(
+        context.database, [record], limits=row_limits(context.settings)
+    )
+    if result.rejected:
+        return _rejected_product(request, [(row.field, row.reason) for row in result.rejected])
+    response.status_code = 201 if result.created else 200
+    return import_answer(result)
+
+
+def _rejected_product(request: Request, problems: list[tuple[str, str]]) -> JSONResponse:
+    fields = [FieldProblem(field=field, detail=reason) for field, reason in problems]
+    detail = "; ".join(f"{field}: {reason}" for field, reason in problems)
+    kind = PROBLEMS[InvalidField]
+    return problem_response(
+        request.url.path, kind.status, kind.name, kind.title, detail, fields=fields
+    )
+
+
+@router.post(
+    "/{code:path}/image",
+    responses=problem_responses(404, 413, 415),
+    openapi_extra={"requestBody": PICTURE_BODY},
+)
+async def attach_picture(code: Code, request: Request, context: Context) -> PictureStored:
+    """Give a product a picture (JPEG, PNG, WebP or GIF). It is processed again with it."""
+    await _product(context, code)
+    limit_bytes = MAX_PICTURE_BYTES + _FORM_BYTES
+    async with receive_file(
+        request, uploads_folder(context.settings), limit_bytes, pictures=True
+    ) as upload:
+        data = await asyncio.to_thread(upload.path.read_bytes)
+    try:
+        picture = await service.attach_picture(context.database, code, data)
+    except UnreadableFile as error:
+        raise InvalidField("file", f"{upload.name}: {error}") from error
+    return PictureStored(
+        code=code,
+        media_type=picture.media_type,
+        width_px=picture.width_px,
+        height_px=picture.height_px,
+        size_bytes=picture.size_bytes,
+    )
+
+
+@router.get(
+    "/{code:path}/image",
+    response_class=Response,
+    responses={
+        **problem_responses(404),
+        200: {
+            "description": "The picture.",
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in ("image/jpeg", "image/png", "image/webp", "image/gif")
+            },
+        },
+    },
+)
+async def show_picture(code: Code, context: Context) -> Response:
+    """The uploaded picture of a product."""
+    row = await _product(context, code)
+    if row["picture_sha256"] is None:
+        raise NotFound(f"Product {code} has no uploaded picture.")
+    async with context.database.pool.acquire() as connection:
+        data = await products.load_picture(connection, row["picture_sha256"])
+    return Response(data, media_type=row["media_type"])
+
+
+@router.get("/{code:path}", responses=problem_responses(404))
+async def show_product(code: Code, context: Context) -> ProductDetail:
+    """One product with its answers, footprint, calls, attempts and errors."""
+    row = await _product(context, code)
+    async with context.database.pool.acquire() as connection:
+        given = await answers.answers_of(connection, row["id"])
+        made = await calls.calls_of(connection, row["id"])
+    return ProductDetail.model_validate(
+        {
+            **_summary(row),
+            "footprint": _footprint(row),
+            "answers": [AnswerView.model_validate(answer) for answer in given],
+            "calls": [CallView.model_validate(call) for call in made],
+            "errors": _errors(row, made),
+        }
+    )
+
+
+def _footprint(row: Record) -> FootprintView | None:
+    if row["detail"] is None or row["status"] != ProcessingStatus.COMPLETED:
+        return None
+    return FootprintView.model_validate(
+        {
+            **row["detail"]["footprint"],
+            "cost_usd": row["cost_usd"],
+            "calculated_at": row["calculated_at"],
+            "provenance": row["detail"]["provenance"],
+        }
+    )
+
+
+def _errors(row: Record, made: list[dict[str, Any]]) -> list[ErrorView]:
+    """What went wrong, newest first: the product's own trouble, and calls without a reply."""
+    found = []
+    if row["error"] is not None:
+        kind = row["error_kind"] or "unknown"
+        found.append(ErrorView(at=row["updated_at"], kind=kind, reason=row["error"], step=None))
+    found += [
+        ErrorView(
+            at=call["started_at"],
+            kind=call["outcome"],
+            reason=call["error"] or call["outcome"],
+            step=call["step"],
+        )
+        for call in made
+        if call["outcome"] != OK
+    ]
+    return found
+
+
+@router.delete("/{code:path}", status_code=204, responses=problem_responses(404))
+async def delete_product(code: Code, context: Context) -> None:
+    """Remove a product with its answers and its footprint. The record of paid calls stays."""
+    _refuse_nul(code)
+    await service.delete_product(context.database, code)
+
+
+async def _product(context: ApiContext, code: str) -> Record:
+    _refuse_nul(code)
+    async with context.database.pool.acquire() as connection:
+        row = await products.find(connection, code)
+    if row is None:
+        raise NotFound(f"There is no product {code}.")
+    return row
+
+
+def _refuse_nul(code: str) -> None:
+    if "\0" in code:
+        raise NotFound("There is no product whose code contains a NUL character.")

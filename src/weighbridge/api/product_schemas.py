@@ -1,0 +1,231 @@
+"""Products, their results, and what an import did, as clients see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from weighbridge.api.schemas import Schema
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.domain.results import ContributionKind
+
+
+class ProductSummary(Schema):
+    """A product in a list. Figures are there once it is completed."""
+
+    code: str = Field(examples=["PROD-001"])
+    name: str = Field(examples=["Steel bottle"])
+    description: str = Field(examples=["Stainless steel, 500 ml, double wall"])
+    weight: float | None = Field(description="kg, as its owner gave it.", examples=[0.35])
+    image_url: str | None
+    has_picture: bool = Field(description="Whether a picture was uploaded.")
+    country_of_origin: str | None = Field(description="ISO 3166-1 alpha-2.", examples=["DE"])
+    ai_processing_status: ProcessingStatus
+    category: str | None
+    subcategory: str | None
+    emissions_kg_co2e: float | None = Field(
+        alias="emissionsKgCo2e", description="Cradle-to-gate, GWP100, of one unit."
+    )
+    low_kg_co2e: float | None = Field(alias="lowKgCo2e", description="Lower end of 95 %.")
+    high_kg_co2e: float | None = Field(alias="highKgCo2e", description="Upper end of 95 %.")
+    data_quality: float | None = Field(description="PACT rating, 1 (best) to 3.")
+    simulated: bool | None = Field(description="True: made up by the simulator, of no use.")
+    attempts: int = Field(ge=0, description="Tries without a usable answer.")
+    error_kind: str | None
+    error: str | None = Field(description="Why it failed, or was asked again.")
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+
+
+class ProductList(Schema):
+    """One page. Ask for the next one with `cursor`; null: there is none."""
+
+    products: list[ProductSummary]
+    next_cursor: str | None
+
+
+class ContributionView(Schema):
+    """activity × factor: one term of a footprint, with its source."""
+
+    kind: ContributionKind
+    label: str
+    factor_key: str
+    activity: float
+    activity_unit: str
+    factor: float
+    emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
+    low_kg_co2e: float = Field(alias="lowKgCo2e")
+    high_kg_co2e: float = Field(alias="highKgCo2e")
+    source: str
+    source_id: str
+    year: str
+    region: str
+    licence: str
+    is_proxy: bool
+
+
+class MassView(Schema):
+    """The mass that was calculated with, and where it came from."""
+
+    value: float
+    unit: str
+    origin: str = Field(examples=["given", "inferred"])
+    low: float | None = None
+    high: float | None = None
+    source: str | None = None
+
+
+class DataQualityView(Schema):
+    """PACT's three ratings, 1 (best) to 3."""
+
+    technological: float
+    geographical: float
+    temporal: float
+
+
+class ProvenanceView(Schema):
+    """The versions of everything that went in."""
+
+    method: str
+    factors: str
+    steps: dict[str, str]
+    provider: str
+    model: str
+    simulated: bool
+
+
+class FootprintView(Schema):
+    """The figure and everything it was computed from."""
+
+    emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
+    low_kg_co2e: float = Field(alias="lowKgCo2e")
+    high_kg_co2e: float = Field(alias="highKgCo2e")
+    boundary: str
+    mass: MassView
+    data_quality: DataQualityView
+    contributions: list[ContributionView]
+    notes: list[str]
+    cost_usd: float
+    calculated_at: datetime
+    provenance: ProvenanceView
+
+
+class AnswerView(Schema):
+    """An accepted answer of the model to one question about this product."""
+
+    step: str
+    step_version: str
+    provider: str
+    model: str
+    simulated: bool
+    answer: dict[str, Any]
+    cost_usd: float
+    call_id: int
+    answered_at: datetime
+
+
+class CallView(Schema):
+    """A call that this product took part in. `outcome` is ok, or the name of an error."""
+
+    id: int
+    started_at: datetime
+    latency_s: float
+    waited_s: float
+    provider: str
+    model: str
+    simulated: bool
+    step: str
+    step_version: str
+    lane: str
+    outcome: str = Field(examples=["ok"])
+    error: str | None
+    request_id: str | None
+    group_size: int
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    cost_usd: float
+
+
+class ErrorView(Schema):
+    """Something that went wrong with this product."""
+
+    at: datetime
+    kind: str
+    reason: str
+    step: str | None
+
+
+class ProductDetail(ProductSummary):
+    """A product with all that is known about it. `calls` are the last 100."""
+
+    footprint: FootprintView | None
+    answers: list[AnswerView]
+    calls: list[CallView]
+    errors: list[ErrorView]
+
+
+class RejectedRowView(Schema):
+    """A row that could not become a product, and what to do about it."""
+
+    row: int = Field(ge=0, description="As a person counts in the file.", examples=[17])
+    field: str = Field(examples=["weight"])
+    reason: str = Field(examples=['"heavy" is not a weight; give kilograms, such as 1.25'])
+    code: str | None
+
+
+class ImportDone(Schema):
+    """What an upload did."""
+
+    import_id: UUID
+    created: int = Field(ge=0, examples=[998])
+    updated: int = Field(ge=0, examples=[1])
+    unchanged: int = Field(ge=0, examples=[0])
+    rejected_count: int = Field(ge=0, examples=[1])
+    rejected: list[RejectedRowView] = Field(description="The first 1,000 of them.")
+    rejected_url: str | None = Field(description="All rejected rows, as CSV; null: none.")
+
+
+class PictureStored(Schema):
+    """The picture that a product now has."""
+
+    code: str
+    media_type: str = Field(examples=["image/png"])
+    width_px: int = Field(ge=1)
+    height_px: int = Field(ge=1)
+    size_bytes: int = Field(ge=1)
+
+
+def product_input_schema() -> dict[str, Any]:
+    """What one product as JSON looks like, for the OpenAPI document; the importer's checks decide."""
+    return {
+        "type": "object",
+        "required": ["code", "name", "description"],
+        "properties": {
+            "code": {"type": "string", "minLength": 1, "maxLength": 200},
+            "name": {"type": "string", "minLength": 1, "maxLength": 500},
+            "description": {"type": "string", "minLength": 1, "maxLength": 20_000},
+            "weight": {
+                "type": ["number", "null"],
+                "exclusiveMinimum": 0,
+                "description": "kg",
+            },
+            "imageUrl": {"type": ["string", "null"], "format": "uri"},
+            "countryOfOrigin": {
+                "type": ["string", "null"],
+                "description": "ISO 3166-1 alpha-2",
+                "examples": ["DE"],
+            },
+        },
+        "example": {
+            "code": "PROD-001",
+            "name": "Steel bottle",
+            "description": "Stainless steel, 500 ml, double wall",
+            "weight": 0.35,
+            "countryOfOrigin": "DE",
+        },
+    }

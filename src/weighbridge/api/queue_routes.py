@@ -1,0 +1,94 @@
+"""The queue: look, start, stop, reset, configure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from weighbridge.api.bodies import read_json
+from weighbridge.api.context import ApiContext, Context
+from weighbridge.api.errors import InvalidField, problem_responses
+from weighbridge.api.queue_schemas import (
+    ConfigChanged,
+    FailedReset,
+    QueueStatusDocument,
+    Started,
+    Stopped,
+    config_change_schema,
+)
+from weighbridge.service import queue as service
+from weighbridge.service.status_view import status_document
+from weighbridge.store import statistics
+
+router = APIRouter(prefix="/api/products", tags=["queue"])
+
+_CONFIG_BYTES = 10_000
+
+
+async def _status(context: ApiContext) -> dict[str, Any]:
+    return status_document(await service.queue_status(context.database, context.clock))
+
+
+@router.get("/queue-status")
+async def queue_status(context: Context) -> QueueStatusDocument:
+    """What the queue is doing, and products by state."""
+    return QueueStatusDocument.model_validate(await _status(context))
+
+
+@router.post("/start-queue")
+async def start_queue(context: Context) -> Started:
+    """Let processing go on. Products stuck in processing without a live job are freed first."""
+    waiting = await service.start_queue(context.database)
+    status = await _status(context)
+    return Started(
+        added_to_queue=waiting,
+        message=f"The queue runs; {waiting:,} products wait.",
+        queue=status["queue"],
+    )
+
+
+@router.post("/stop-queue")
+async def stop_queue(context: Context) -> Stopped:
+    """Begin no further call. Calls in flight finish and are stored; other products wait again.
+
+    Answers at once, and lasts over restarts until start-queue.
+    """
+    returned = await service.stop_queue(context.database)
+    async with context.database.pool.acquire() as connection:
+        worker_id = context.engine.worker_id if context.engine else None
+        elsewhere = await statistics.jobs_worked_elsewhere(connection, worker_id)
+    in_flight = context.calls_in_flight + elsewhere
+    status = await _status(context)
+    return Stopped(
+        calls_in_flight=in_flight,
+        returned_to_pending=returned,
+        message=f"The queue is stopped. {in_flight:,} calls in flight still finish and are stored.",
+        queue=status["queue"],
+    )
+
+
+@router.post("/reset-failed")
+async def reset_failed(context: Context) -> FailedReset:
+    """Give every failed product another try, with error and attempts cleared."""
+    count = await service.reset_failed(context.database)
+    return FailedReset(modified_count=count, message=f"{count:,} failed products wait again.")
+
+
+@router.put(
+    "/queue-config",
+    responses=problem_responses(413),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": config_change_schema()}},
+        }
+    },
+)
+async def queue_config(request: Request, context: Context) -> ConfigChanged:
+    """Change some settings while running; it lasts. If one is wrong, nothing is changed."""
+    values = await read_json(request, _CONFIG_BYTES)
+    if not isinstance(values, dict):
+        raise InvalidField("body", 'Send a JSON object, such as {"batchSize": 200}.')
+    previous, current = await service.configure(context.database, values)
+    return ConfigChanged.model_validate({"previous": previous, "current": current})

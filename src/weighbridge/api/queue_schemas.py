@@ -1,0 +1,138 @@
+"""The queue as clients see it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from weighbridge.api.schemas import Schema
+from weighbridge.service.queue import CONFIG_RANGES, PACINGS
+
+
+class Used(Schema):
+    """One budget of the provider: what the last 60 s took, and what is allowed."""
+
+    used: int = Field(ge=0, examples=[312])
+    allowed: int = Field(ge=1, examples=[500])
+
+
+class LimitsInUse(Schema):
+    """Both budgets."""
+
+    requests_per_minute: Used
+    tokens_per_minute: Used
+
+
+class QueueView(Schema):
+    """The queue. `processing` says whether products are being worked on now."""
+
+    queue_length: int = Field(ge=0, description="Products that wait.", examples=[1200])
+    processing: bool = Field(description="Whether products are being processed at this moment.")
+    processed_count: int = Field(ge=0, description="Completed products.", examples=[3400])
+    failed_count: int = Field(ge=0, description="Failed products.", examples=[2])
+    batch_size: int = Field(examples=[500])
+    batch_delay_ms: int = Field(examples=[60_000])
+    max_concurrent_requests: int = Field(examples=[10])
+    pacing: Literal["batch", "continuous"]
+    running: bool = Field(description="False after stop-queue, until start-queue.")
+    paused_reason: str | None = Field(description="Why nothing goes on although the queue runs.")
+    current_batch: int = Field(ge=0, description="Batches begun so far.", examples=[7])
+    next_batch_at: datetime | None = Field(description="When the delay between batches ends.")
+    limits: LimitsInUse
+
+
+class StateCounts(Schema):
+    """Products by state."""
+
+    pending: int = Field(ge=0, examples=[1200])
+    processing: int = Field(ge=0, examples=[50])
+    completed: int = Field(ge=0, examples=[3400])
+    failed: int = Field(ge=0, examples=[2])
+
+
+class QueueStatusDocument(Schema):
+    """The answer of queue-status."""
+
+    queue: QueueView
+    database: StateCounts
+    total_products: int = Field(ge=0, examples=[4652])
+
+
+class Started(Schema):
+    """The answer of start-queue."""
+
+    added_to_queue: int = Field(ge=0, description="Products that now wait to be processed.")
+    message: str = Field(examples=["The queue runs; 1,200 products wait."])
+    queue: QueueView
+
+
+class Stopped(Schema):
+    """The answer of stop-queue."""
+
+    calls_in_flight: int = Field(
+        ge=0, description="Calls that still finish and are stored, of all workers."
+    )
+    returned_to_pending: int = Field(ge=0, description="Products that went back at once.")
+    message: str = Field(examples=["The queue is stopped. 3 calls in flight still finish."])
+    queue: QueueView
+
+
+class FailedReset(Schema):
+    """The answer of reset-failed."""
+
+    modified_count: int = Field(ge=0, examples=[2])
+    message: str = Field(examples=["2 failed products wait again."])
+
+
+class QueueConfig(Schema):
+    """Every setting of the queue."""
+
+    batch_size: int = Field(examples=[500])
+    batch_delay_ms: int = Field(examples=[60_000])
+    max_concurrent_requests: int = Field(examples=[10])
+    pacing: Literal["batch", "continuous"]
+    requests_per_minute: int = Field(examples=[500])
+    tokens_per_minute: int = Field(examples=[450_000])
+
+
+class ConfigChanged(Schema):
+    """The answer of queue-config."""
+
+    previous: QueueConfig
+    current: QueueConfig
+
+
+_DEFAULTS: Final = {
+    "batchSize": 500,
+    "batchDelayMs": 60_000,
+    "maxConcurrentRequests": 10,
+    "requestsPerMinute": 500,
+    "tokensPerMinute": 450_000,
+}
+
+
+def config_change_schema() -> dict[str, Any]:
+    """What queue-config takes, from the ranges that the service checks by."""
+    properties: dict[str, Any] = {
+        name: {
+            "type": "integer",
+            "minimum": allowed.low,
+            **({"maximum": allowed.high} if allowed.high is not None else {}),
+            "description": f"Default {_DEFAULTS[name]:,}.",
+        }
+        for name, allowed in CONFIG_RANGES.items()
+    }
+    properties["pacing"] = {
+        "type": "string",
+        "enum": list(PACINGS),
+        "description": "Default batch.",
+    }
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "minProperties": 1,
+        "example": {"batchSize": 200, "pacing": "batch"},
+    }

@@ -1,0 +1,188 @@
+"""Runs the API and the engine in one process, and ends both gracefully.
+
+First SIGTERM or SIGINT: not ready any more, no call begins, calls in flight finish and are stored; the
+API goes on answering meanwhile, so that people can watch. Then it closes. A second signal ends at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import socket
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+from typing_extensions import override
+
+from weighbridge import telemetry
+from weighbridge.api.app import create_api
+from weighbridge.api.security import LOCAL_HOSTS
+from weighbridge.api.uploads import uploads_folder
+from weighbridge.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from weighbridge.api.context import ApiContext
+
+CLOSE_WITHIN_S: Final = 5
+"""For requests under way when the server closes. Event streams are ended first."""
+INTERRUPTED: Final = 130
+BACKLOG: Final = 2048
+LEFT_BEHIND_AFTER_S: Final = 86_400
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers."""
+
+    @contextlib.contextmanager
+    @override
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def run_server(context: ApiContext, host: str, port: int) -> int:
+    """Serve until a signal; returns the exit code: 0, or 130 after Ctrl-C.
+
+    Raises:
+        SettingsError: the address cannot be listened on.
+    """
+    is_local = host in LOCAL_HOSTS or host == "::1"
+    # Without a token the host name is the only protection from pages that bring a name of their own.
+    hosts = LOCAL_HOSTS if is_local and context.settings.api_token is None else ()
+    server = _Server(
+        uvicorn.Config(
+            create_api(context, hosts=hosts),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=CLOSE_WITHIN_S,
+        )
+    )
+    listening = _listen(host, port)
+    await asyncio.to_thread(_clear_uploads, uploads_folder(context.settings), context.clock.now())
+    asked = _AskedToStop()
+    with asked.handlers():
+        events = asyncio.create_task(context.events.run(), name="events")
+        serving = asyncio.create_task(server.serve(sockets=[listening]), name="api")
+        try:
+            await _until_started(server, serving)
+            if context.engine is not None:
+                await context.engine.start()
+            telemetry.info(
+                "server_started",
+                f"🌐 Listening on http://{host}:{port}",
+                host=host,
+                port=port,
+            )
+            await _first(serving, asked.once)
+            if serving.done():
+                await serving
+            await _leave(context, asked)
+        finally:
+            context.events.close()
+            server.should_exit = True
+            server.force_exit = asked.twice.is_set()
+            await asyncio.gather(serving, return_exceptions=True)
+            events.cancel()
+            await asyncio.gather(events, return_exceptions=True)
+    return INTERRUPTED if asked.first_signal == signal.SIGINT else 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {host}, port {port}: {error.strerror or error}. "
+            "Is another server running there? Choose another one with --port."
+        ) from error
+
+
+def _clear_uploads(folder: Path, now: datetime) -> None:
+    """Remove what a crash left behind; another server may be using the folder at this moment."""
+    if not folder.is_dir():
+        return
+    for room in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if now.timestamp() - room.stat().st_mtime > LEFT_BEHIND_AFTER_S:
+                shutil.rmtree(room, ignore_errors=True)
+
+
+async def _until_started(server: _Server, serving: asyncio.Task[None]) -> None:
+    while not server.started:
+        if serving.done():
+            await serving
+            raise SettingsError("The server ended before it began; the log says why.")
+        await asyncio.sleep(0.01)
+
+
+async def _leave(context: ApiContext, asked: _AskedToStop) -> None:
+    """Drain the engine, or abandon it at the second signal."""
+    context.is_leaving = True
+    if context.engine is None:
+        return
+    telemetry.info(
+        "server_leaving",
+        f"🛬 Finishing {context.engine.in_flight} calls in flight; a second signal ends at once",
+        calls_in_flight=context.engine.in_flight,
+    )
+    draining = asyncio.create_task(context.engine.drain(), name="drain")
+    await _first(draining, asked.twice)
+    if draining.done():
+        await draining
+        return
+    draining.cancel()
+    await asyncio.gather(draining, return_exceptions=True)
+    await context.engine.abandon()
+
+
+async def _first(task: asyncio.Task[None], event: asyncio.Event) -> None:
+    """Until one of them happens; the task is left running."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+class _AskedToStop:
+    """What the signals have asked for so far."""
+
+    def __init__(self) -> None:
+        self.once = asyncio.Event()
+        self.twice = asyncio.Event()
+        self.first_signal: signal.Signals | None = None
+
+    @contextlib.contextmanager
+    def handlers(self) -> Iterator[None]:
+        """Our handlers inside the block."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        try:
+            for number in numbers:
+                loop.add_signal_handler(number, self._on_signal, number)
+        except NotImplementedError:  # Windows
+            for number in numbers:
+                signal.signal(
+                    number,
+                    lambda got, _: loop.call_soon_threadsafe(self._on_signal, signal.Signals(got)),
+                )
+        try:
+            yield
+        finally:
+            with contextlib.suppress(NotImplementedError):
+                for number in numbers:
+                    loop.remove_signal_handler(number)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if self.first_signal is None:
+            self.first_signal = number
+            self.once.set()
+        else:
+            self.twice.set()

@@ -1,0 +1,78 @@
+"""Statistics as clients see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from weighbridge.api.queue_schemas import StateCounts
+from weighbridge.api.schemas import Schema
+
+
+class TokenCounts(Schema):
+    """`estimated` is what was reserved before the calls; the others are what the provider counted."""
+
+    estimated: int = Field(ge=0)
+    input: int = Field(ge=0)
+    cached_input: int = Field(ge=0, description="Part of input.")
+    output: int = Field(ge=0)
+    total: int = Field(ge=0, description="Input and output.")
+
+
+class CallStats(Schema):
+    """Sums over calls. Times in seconds, of calls with a reply."""
+
+    calls: int = Field(ge=0)
+    failed_calls: int = Field(ge=0)
+    retries: int = Field(ge=0, description="Calls that failed and were made again.")
+    rate_limited: int = Field(ge=0, description="Answers 429.")
+    simulated_calls: int = Field(ge=0)
+    tokens: TokenCounts
+    cost_usd: float = Field(ge=0)
+    latency_mean_s: float | None = Field(alias="latencyMeanS")
+    latency_p50_s: float | None = Field(alias="latencyP50S")
+    latency_p95_s: float | None = Field(alias="latencyP95S")
+    waited_mean_s: float | None = Field(
+        alias="waitedMeanS", description="Waiting for the rate limit, before a call."
+    )
+
+
+class NamedCallStats(CallStats):
+    """The same for one step or one model."""
+
+    name: str = Field(examples=["classification"])
+
+
+class ErrorCount(Schema):
+    """Failures with the same reason."""
+
+    source: str = Field(description="call or product.", examples=["call"])
+    reason: str = Field(examples=["RateLimited"])
+    count: int = Field(ge=1)
+    last_at: datetime
+    example: str = Field(description="The newest message.")
+
+
+class Period(CallStats):
+    """One period of time."""
+
+    completed: int = Field(ge=0, description="Products completed in it.")
+    failed: int = Field(ge=0, description="Products that failed in it.")
+    products_per_hour: float = Field(ge=0)
+    failure_rate: float = Field(ge=0, le=1, description="Failed among the finished products.")
+    seconds_per_batch: float | None = Field(
+        description="Mean seconds of a call, which is about one group of products."
+    )
+    by_step: list[NamedCallStats]
+    by_model: list[NamedCallStats]
+    recent_errors: list[ErrorCount]
+
+
+class ProcessingStatsDocument(Schema):
+    """The answer of processing-stats."""
+
+    as_of: datetime
+    counts: StateCounts
+    last24_hours: Period = Field(alias="last24Hours")
+    overall: Period

@@ -1,0 +1,82 @@
+"""What routes that take files share: where uploads lie meanwhile, the limits, and the answer about an import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.api.bodies import FILE_TYPES, PICTURE_TYPES
+from weighbridge.api.product_schemas import ImportDone, RejectedRowView, product_input_schema
+from weighbridge.ingest.rows import RowLimits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weighbridge.settings import Settings
+    from weighbridge.store.imports import ImportResult
+
+_BINARY: Final = {"type": "string", "format": "binary"}
+_FORM: Final = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": {**_BINARY, "description": "The file."}},
+}
+
+CATALOGUE_BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                **_FORM,
+                "properties": {
+                    **_FORM["properties"],  # type: ignore[dict-item]
+                    "format": {
+                        "type": "string",
+                        "enum": ["csv", "xlsx", "json", "jsonl", "parquet"],
+                        "description": "Needed only where name and content do not tell.",
+                    },
+                },
+            }
+        },
+        "application/json": {"schema": {"type": "array", "items": product_input_schema()}},
+        **{kind: {"schema": _BINARY} for kind in FILE_TYPES if kind != "application/json"},
+    },
+}
+PICTURE_BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {"schema": _FORM},
+        **{kind: {"schema": _BINARY} for kind in PICTURE_TYPES},
+    },
+}
+
+
+def uploads_folder(settings: Settings) -> Path:
+    """On the disk of the data, not in a temporary folder that may live in memory."""
+    return settings.data_dir / "uploads"
+
+
+def row_limits(settings: Settings) -> RowLimits:
+    """How long fields may be."""
+    return RowLimits(
+        code=settings.max_code_characters,
+        name=settings.max_name_characters,
+        description=settings.max_description_characters,
+        image_url=settings.max_image_url_characters,
+    )
+
+
+def import_answer(result: ImportResult) -> ImportDone:
+    """The contract's answer about an import."""
+    url = f"/api/products/imports/{result.import_id}/rejected"
+    return ImportDone(
+        import_id=result.import_id,
+        created=result.created,
+        updated=result.updated,
+        unchanged=result.unchanged,
+        rejected_count=result.rejected_count,
+        rejected=[
+            RejectedRowView(row=row.row, field=row.field, reason=row.reason, code=row.code)
+            for row in result.rejected
+        ],
+        rejected_url=url if result.rejected_count else None,
+    )
