@@ -243,7 +243,7 @@ BROKEN_SCHEMA = {
         ({**body("a"), "messages": []}, None, "non-empty array"),
         ({**body("a"), "max_completion_tokens": 40_000}, None, "at most 32768"),
         (body("word " * 1_000, allowance=500), "context_length_exceeded", "maximum context length"),
-        ({**body("a"), "temprature": 1}, None, "temprature"),
+        ({**body("a"), "heat": 1}, None, "heat"),
     ],
 )
 async def test_requests_that_make_no_sense_are_refused_and_cost_nothing(
