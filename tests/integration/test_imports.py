@@ -263,13 +263,17 @@ class SlowChunks:
         self.reached = threading.Event()
         self.go_on = threading.Event()
         self.threads: set[int] = set()
+        self.closed = False
 
     def __iter__(self) -> Iterator[CheckedChunk]:
-        for chunk in self.chunks:
-            self.threads.add(threading.get_ident())
-            self.reached.set()
-            assert self.go_on.wait(30)
-            yield chunk
+        try:
+            for chunk in self.chunks:
+                self.threads.add(threading.get_ident())
+                self.reached.set()
+                assert self.go_on.wait(30)
+                yield chunk
+        finally:
+            self.closed = True
 
 
 async def test_the_event_loop_is_free_while_a_chunk_is_read(connection: Connection) -> None:
@@ -289,9 +293,11 @@ async def test_a_cancelled_import_leaves_nothing_and_a_usable_connection(
     task = asyncio.create_task(import_products(connection, slow))
     await asyncio.to_thread(slow.reached.wait, 30)
     task.cancel()
+    await asyncio.sleep(0)  # the cancellation arrives while the thread is still reading
     slow.go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert slow.closed
     assert await counts(connection) == (0, 0, 0)
     assert (await put(connection, CHAIR)).created == 1
 

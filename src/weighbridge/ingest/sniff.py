@@ -11,7 +11,7 @@ from typing import Final
 
 from weighbridge.errors import UnreadableFile, UnsupportedFormat
 from weighbridge.ingest.base import CatalogueFormat
-from weighbridge.ingest.text_encoding import detect_encoding
+from weighbridge.ingest.text_encoding import told_encoding
 from weighbridge.ingest.wording import quote
 
 _HEAD_BYTES: Final = 4096
@@ -95,7 +95,7 @@ def _by_content(
     for magic, what in _FOREIGN:
         if head.startswith(magic):
             raise UnsupportedFormat(f"{quote(name)} is {what}. {_SUPPORTED}")
-    return _kind_of_text(path, name, declared)
+    return _kind_of_text(head, name, declared)
 
 
 def _kind_of_zip(path: Path, name: str) -> CatalogueFormat:
@@ -131,9 +131,8 @@ def _explain_ole(path: Path, name: str) -> str:
     return f"{quote(name)} is a workbook of the old kind (.xls). Save it as .xlsx or CSV."
 
 
-def _kind_of_text(path: Path, name: str, declared: CatalogueFormat | None) -> CatalogueFormat:
-    with path.open(encoding=detect_encoding(path), errors="replace") as file:
-        start = file.read(_HEAD_BYTES)
+def _kind_of_text(head: bytes, name: str, declared: CatalogueFormat | None) -> CatalogueFormat:
+    start = head.decode(told_encoding(head) or "utf-8", errors="replace")
     unprintable = sum(c < " " and c not in "\t\n\r\f" for c in start)
     if unprintable > len(start) // 20:
         raise UnsupportedFormat(

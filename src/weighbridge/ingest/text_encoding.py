@@ -29,10 +29,15 @@ def detect_encoding(path: Path) -> str:
     """
     with path.open("rb") as file:
         sample = file.read(_SAMPLE_BYTES)
+    return told_encoding(sample) or _utf8_or_windows(path)
+
+
+def told_encoding(sample: bytes) -> str | None:
+    """What the first bytes alone tell: a byte order mark, or the zeros of UTF-16."""
     for mark, encoding in _MARKS:
         if sample.startswith(mark):
             return encoding
-    return _utf16_without_mark(sample) or _utf8_or_windows(path)
+    return _utf16_without_mark(sample)
 
 
 def _utf16_without_mark(sample: bytes) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID, uuid4
@@ -174,7 +175,7 @@ async def _stage(connection: Connection, chunks: Iterable[ImportChunk]) -> froze
     given: frozenset[str] = frozenset()
     next_chunk = asyncio.create_task(asyncio.to_thread(_prepare_next, iterator))
     try:
-        while (prepared := await next_chunk) is not None:
+        while (prepared := await asyncio.shield(next_chunk)) is not None:
             next_chunk = asyncio.create_task(asyncio.to_thread(_prepare_next, iterator))
             given |= prepared.given
             await _copy(connection, "import_rows", prepared.products)
@@ -182,10 +183,13 @@ async def _stage(connection: Connection, chunks: Iterable[ImportChunk]) -> froze
             for source in prepared.pictures:
                 await _stage_picture(connection, source)
     finally:
-        # A thread cannot be interrupted: wait for it, so that it does not read on behind our back.
+        # A thread cannot be interrupted: wait for it, so that it does not read on behind our back. The shield above
+        # keeps a cancellation from reaching the task, which would look finished while its thread still runs.
         await asyncio.wait([next_chunk])
         if not next_chunk.cancelled():
             next_chunk.exception()  # mark as seen; the loop above has raised it unless something else came first
+        if isinstance(iterator, Generator):
+            await asyncio.to_thread(iterator.close)  # lets go of the file
     return given
 
 
