@@ -145,7 +145,7 @@ def decide(error: WeighbridgeError, attempt: int, group_size: int, jitter: float
             return Retry(0.0, LARGER_ALLOWANCE if policy is Policy.MORE_ROOM else 1.0)
         case Policy.MORE_ROOM | Policy.ANSWER_AGAIN:
             return GiveUp(f"No usable answer in {attempt + 1} attempts. The last one: {error}")
-        case None:
+        case _:
             return GiveUp(str(error))
 
 

@@ -64,7 +64,7 @@ def group_products(
     singles = {product.product_id for product in single}
     shared = _fill([p for p in in_order if p.product_id not in singles], budget)
     _top_up(shared, budget)
-    groups = [[product] for product in single] + [members for members in shared if members]
+    groups = [[product] for product in single] + shared
     for members in groups:
         members.sort(key=lambda product: product.product_id)
     groups.sort(key=lambda members: members[0].product_id)
@@ -103,34 +103,14 @@ def _fill(products: list[Ready], budget: TokenBudget) -> list[list[Ready]]:
 
 
 def _top_up(groups: list[list[Ready]], budget: TokenBudget) -> None:
-    """Small groups join a neighbour, or get members of one that can spare them (6 = 3 + 3, not 5 + 1)."""
+    """Small groups get members of neighbours that can spare them: 6 = 3 + 3, not 5 + 1."""
     for index, small in enumerate(groups):
         if len(small) >= budget.min_group_size:
             continue
-        neighbours = [
-            members
-            for members in groups[max(0, index - OPEN_GROUPS) : index + OPEN_GROUPS + 1]
-            if members and members is not small
-        ]
+        neighbours = groups[max(0, index - OPEN_GROUPS) : index + OPEN_GROUPS + 1]
         neighbours.sort(key=lambda members: abs(members[0].product_id - small[0].product_id))
-        _join(small, neighbours, budget)
-        _borrow(small, neighbours, budget)
-
-
-def _join(small: list[Ready], neighbours: list[list[Ready]], budget: TokenBudget) -> None:
-    for members in neighbours:
-        if (
-            len(members) + len(small) <= budget.max_group_size
-            and _tokens(members) + _tokens(small) <= budget.max_tokens_per_group
-        ):
-            members.extend(small)
-            small.clear()
-            return
-
-
-def _borrow(small: list[Ready], neighbours: list[list[Ready]], budget: TokenBudget) -> None:
-    for members in neighbours:
-        while 0 < len(small) < budget.min_group_size < len(members) and _fits(
-            members[-1], small, budget
-        ):
-            small.append(members.pop())
+        for members in neighbours:
+            while len(small) < budget.min_group_size < len(members) and _fits(
+                members[-1], small, budget
+            ):
+                small.append(members.pop())

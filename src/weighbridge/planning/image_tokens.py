@@ -61,11 +61,10 @@ IMAGE_PRICES: Final[dict[str, Patches | Tiles]] = {
 
 def image_tokens(width_px: int, height_px: int, model: str) -> int:
     """Tokens of a picture at the detail that the provider chooses by itself (high)."""
-    match image_price(model):
-        case Patches(factor):
-            return ceil(round(_patches(width_px, height_px) * factor, 6))
-        case Tiles(base, per_tile):
-            return base + per_tile * _tiles(width_px, height_px)
+    price = image_price(model)
+    if isinstance(price, Tiles):
+        return price.base + price.per_tile * _tiles(width_px, height_px)
+    return ceil(round(_patches(width_px, height_px) * price.factor, 6))
 
 
 def image_price(model: str) -> Patches | Tiles:
