@@ -238,6 +238,7 @@ class Rush:
             answer = self.limiter.reserve(Cost(1, self.tokens), self.start_s + self.now_s)
             if not isinstance(answer, Granted):
                 self._wake_s = answer.at_s - self.start_s
+                assert self._wake_s > self.now_s, "a promise in the past"
                 self.at(self._wake_s, self._alarm(self._wake_s))
                 return
             call = self.waiting.popleft()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from weighbridge.domain.calls import Cost, Remaining
 from weighbridge.errors import RequestTooLarge, SchemaTooNew
-from weighbridge.limits.limiter import HOLD_MAX_S, Granted, Limiter, Limits, NotBefore
+from weighbridge.limits.limiter import Granted, Limiter, Limits, NotBefore
 
 START_S = 1_700_000_000.0
 LIMITS = Limits(500, 450_000)
@@ -282,10 +282,21 @@ def test_a_429_holds_everything_for_a_moment_but_never_for_long() -> None:
     limiter = Limiter(LIMITS, START_S)
     granted = limiter.reserve(Cost(1, 900), START_S)
     assert isinstance(granted, Granted)
+    limiter.observe(Remaining(500, 499, 0.12, 450_000, 449_100, 0.12), START_S + 0.1, granted)
+    limiter.refused(300.0, START_S + 0.2, granted)
+    answer = limiter.reserve(Cost(1, 900), START_S + 0.2)
+    assert isinstance(answer, NotBefore)
+    assert START_S + 3 < answer.at_s < START_S + 3.3
+
+
+def test_a_429_of_a_small_budget_holds_no_longer_than_half_its_filling() -> None:
+    limiter = Limiter(LIMITS, START_S)
+    granted = limiter.reserve(Cost(1, 900), START_S)
+    assert isinstance(granted, Granted)
     limiter.refused(300.0, START_S + 0.1, granted)
     answer = limiter.reserve(Cost(1, 900), START_S + 0.1)
     assert isinstance(answer, NotBefore)
-    assert START_S + 0.3 < answer.at_s < START_S + 0.2 + HOLD_MAX_S
+    assert START_S + 0.3 < answer.at_s < START_S + 2.2
 
 
 def test_a_refused_call_is_not_charged() -> None:
