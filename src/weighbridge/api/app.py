@@ -47,10 +47,14 @@ def create_api(context: ApiContext, *, hosts: Sequence[str] = ()) -> FastAPI:
     )
     app.state.context = context
     usual = problem_responses(*_USUAL)
-    for module in (queue_routes, statistics_routes, catalogue_routes, product_routes, event_routes):
+    work = (queue_routes, statistics_routes, catalogue_routes, product_routes, event_routes)
+    for module in work:
         app.include_router(module.router, responses=usual)
-    app.include_router(health_routes.router)
-    app.include_router(pages.router)
+    for module in (health_routes, pages):
+        app.include_router(module.router)
+    app.state.routes = [
+        route for module in (*work, health_routes, pages) for route in module.router.routes
+    ]
     install_error_handlers(app)
     _protect(app, context, hosts)
     _document(app)

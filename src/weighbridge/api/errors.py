@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from weighbridge import errors, telemetry
 from weighbridge.service.queue import InvalidConfig
@@ -265,9 +266,22 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
     detail = str(error.detail)
     if error.status_code == 404:
         detail = f"There is nothing at {request.url.path}. The routes are listed at /docs."
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = _allowed_methods(request)
+        detail = f"{request.method} is not for {request.url.path}; it takes {headers['Allow']}."
     return problem_response(
-        request.url.path, error.status_code, name, title, detail, headers=error.headers
+        request.url.path, error.status_code, name, title, detail, headers=headers
     )
+
+
+def _allowed_methods(request: Request) -> str:
+    """Of every route on this path: a router alone names those of the first one only."""
+    allowed: set[str] = set()
+    for route in request.app.state.routes:
+        if isinstance(route, Route) and route.path_regex.match(request.url.path):
+            allowed |= route.methods or set()
+    return ", ".join(sorted(allowed))
 
 
 async def _on_database_error(request: Request, error: Exception) -> JSONResponse:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SETTLED_AFTER_S: Final = 60.0
 """A call's row is committed within milliseconds of getting its id; after this long nothing comes in below it."""
+LONG_AGO: Final = timedelta(minutes=15)
+"""A call that began so long ago ended minutes ago: the first look of a process need not wait for it to settle."""
 FRESH_FOR_S: Final = 2.0
 COST_FACTOR: Final = 20.0
 """A look that took t seconds is kept for 20 t: statistics take at most a twentieth of one connection."""
@@ -126,6 +128,10 @@ class StatisticsReader:
     async def _call_sums(self, connection: Connection) -> list[CallSum]:
         now_s = self._clock.monotonic_s()
         newest_id = await statistics.newest_call_id(connection)
+        if not self._settled:
+            long_ago = self._clock.now() - LONG_AGO
+            self._noted_id = await statistics.last_call_before(connection, long_ago)
+            self._noted_at_s = now_s - SETTLED_AFTER_S
         if self._noted_id and now_s - self._noted_at_s >= SETTLED_AFTER_S:
             settled = await statistics.sum_calls(
                 connection, after_id=self._settled_id, up_to_id=self._noted_id

@@ -86,6 +86,14 @@ async def newest_call_id(connection: Connection) -> int:
     return int(await connection.fetchval("SELECT coalesce(max(id), 0) FROM calls"))
 
 
+async def last_call_before(connection: Connection, moment: datetime) -> int:
+    """The id of the last call that began before `moment`; 0 without one."""
+    found = await connection.fetchval(
+        "SELECT id FROM calls WHERE started_at < $1 ORDER BY started_at DESC LIMIT 1", moment
+    )
+    return found or 0
+
+
 async def finished_since(connection: Connection, since: datetime) -> tuple[int, int]:
     """(completed, failed) products whose processing ended at or after `since`."""
     row = await connection.fetchrow(
