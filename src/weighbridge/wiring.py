@@ -6,6 +6,7 @@ import random
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 import httpx2
 
@@ -13,7 +14,7 @@ from weighbridge.clock import Clock, SystemClock
 from weighbridge.engine.dispatcher import Dispatcher
 from weighbridge.engine.governor import Governor
 from weighbridge.engine.lengths import Lengths
-from weighbridge.engine.supervisor import Supervisor, make_queue_manager
+from weighbridge.engine.supervisor import Supervisor
 from weighbridge.engine.worker import Worker
 from weighbridge.errors import SettingsError
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
@@ -156,12 +157,12 @@ async def make_engine(
     """Everything that works through the queue, ready to be started."""
     pipeline = pipeline or make_pipeline(app.factors.vocabulary(app.taxonomy))
     random_source = random.Random()
-    manager = make_queue_manager(app.database)
+    manager_id = uuid4()
     governor = Governor(
         database=app.database,
         clock=app.clock,
         account=provider.name,
-        manager_id=manager.queue_manager_id,
+        manager_id=manager_id,
         random_source=random_source,
         overrides=overrides,
     )
@@ -180,6 +181,7 @@ async def make_engine(
         lengths=lengths,
         clock=app.clock,
         random_source=random_source,
+        manager_id=manager_id,
     )
     dispatcher = Dispatcher(
         database=app.database,
@@ -192,7 +194,7 @@ async def make_engine(
     supervisor = Supervisor(
         database=app.database,
         clock=app.clock,
-        queue_manager=manager,
+        manager_id=manager_id,
         governor=governor,
         worker=worker,
         lengths=lengths,

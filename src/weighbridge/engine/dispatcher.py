@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
 from weighbridge.planning.grouping import Group, Ready, TokenBudget, group_products
@@ -23,8 +23,6 @@ from weighbridge.store.database import DATABASE_ERRORS
 if TYPE_CHECKING:
     from uuid import UUID
 
-    import asyncpg
-
     from weighbridge.clock import Clock
     from weighbridge.engine.governor import Governor
     from weighbridge.store.database import Connection, Database
@@ -34,7 +32,9 @@ if TYPE_CHECKING:
 
 DISPATCH_LOCK: Final = 0x57656967_64697370  # "Weigdisp"
 TICK_S: Final = 0.2
-STUCK_CHECK_S: Final = 10.0
+RETRY_S: Final = 1.0
+STUCK_CHECK_S: Final = 4.0
+"""A heartbeat: no product stays in `processing` without a live job for longer."""
 FEWEST_JOBS_AHEAD: Final = 20
 MOST_JOBS_AHEAD: Final = 5_000
 LARGEST_INTAKE: Final = 5_000
@@ -81,28 +81,34 @@ class Dispatcher:
     async def run(self) -> None:
         """Wait for the lock, then feed until cancelled; survive the database going away."""
         while True:
-            connection: asyncpg.Connection[Any] | None = None
             try:
-                connection = await self._database.connect()
-                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", DISPATCH_LOCK):
-                    self.is_leading = True
-                    await self._feed(connection)
+                await self._compete()
             except (*DATABASE_ERRORS, TimeoutError) as error:
                 telemetry.warning(
                     "dispatcher_interrupted",
                     f"⚠️ The dispatcher lost the database ({type(error).__name__}), trying again",
                 )
-            finally:
-                if connection is not None:
-                    connection.terminate()
-            await self._clock.sleep(1.0)
+            await self._clock.sleep(RETRY_S)
+
+    async def _compete(self) -> None:
+        connection = await self._database.connect()
+        try:
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", DISPATCH_LOCK):
+                await self._clock.sleep(RETRY_S)
+            self.is_leading = True
+            await self._feed(connection)
+        finally:
+            self.is_leading = False
+            connection.terminate()  # PostgreSQL lets go of the lock
 
     async def _feed(self, connection: Connection) -> None:
         self._next_stuck_check_s = 0.0
         while True:
             await self._tick(connection)
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the wake.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), timeout=TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def _tick(self, connection: Connection) -> None:
@@ -121,6 +127,7 @@ class Dispatcher:
 
     async def _free_stuck(self, connection: Connection) -> None:
         freed = await products.release_stuck(connection)
+        await jobs.forget_failed(connection)
         if freed:
             telemetry.warning(
                 "products_freed",

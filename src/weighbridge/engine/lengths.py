@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.calls import FinishReason
 from weighbridge.store import output_lengths
+from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from weighbridge.domain.calls import CallReply
@@ -38,8 +39,12 @@ class Lengths:
             self._unsaved += 1
 
     async def save_if_due(self, *, now: bool = False) -> None:
-        """Write what was learned, now and then."""
-        if self._unsaved >= SAVE_EVERY or (now and self._unsaved):
+        """Write what was learned, now and then; while the database is away it stays in memory."""
+        unsaved = self._unsaved
+        if unsaved >= SAVE_EVERY or (now and unsaved):
             self._unsaved = 0
-            async with self._database.transaction() as connection:
-                await output_lengths.save(connection, self._model, self._learned.dump())
+            try:
+                async with self._database.transaction() as connection:
+                    await output_lengths.save(connection, self._model, self._learned.dump())
+            except DATABASE_ERRORS:
+                self._unsaved += unsaved  # next time

@@ -1,14 +1,23 @@
-"""One finished call is one transaction: the call, its answers, and what becomes of each product."""
+"""One finished call is one transaction: the call, its answers, and what becomes of each product.
+
+What was paid for is written however long the database is away. What no longer belongs to the job is left
+as it is: a product may have been changed, deleted or taken over while the provider was thinking.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
 
+from weighbridge.engine.governor import JobLost
 from weighbridge.store import answers, calls, footprints, jobs, products, queue_state
+from weighbridge.store.membership import Membership, is_held, is_recorded, lock_members
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
+    from weighbridge.engine.patience import Patience
     from weighbridge.store.answers import StoredAnswer
     from weighbridge.store.calls import CallRecord
     from weighbridge.store.database import Connection, Database
@@ -16,6 +25,8 @@ if TYPE_CHECKING:
 
 Reasons = Mapping[int, tuple[str, str]]
 """product id → (kind of error, reason a person can act on)"""
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +45,106 @@ class Outcome:
     split: Sequence[Sequence[int]] = ()
     wasted_usd: float = 0.0  # per product without an answer from this call
 
+    def leaving_ids(self) -> set[int]:
+        """Who is no longer in the job afterwards."""
+        ids = {*self.asked_alone, *self.given_up}
+        ids.update(footprint.product_id for footprint in self.finished)
+        ids.update(product_id for part in self.split for product_id in part)
+        return ids
 
-async def record(database: Database, outcome: Outcome) -> None:
-    """Write it all or nothing. Products that meanwhile left the job are left as they are."""
-    async with database.transaction() as connection:
-        if outcome.call is not None:
-            call_id = await calls.insert_call(connection, outcome.call)
+    def product_ids(self) -> set[int]:
+        """Everybody whom it touches."""
+        return self.leaving_ids() | {answer.product_id for answer in self.answers}
+
+    def only(self, membership: Membership) -> Outcome:
+        """What is left of it. Answers of whoever exists are kept: they say for themselves to which question."""
+        belongs = membership.revision_of
+        return replace(
+            self,
+            answers=[a for a in self.answers if a.product_id in membership.existing],
+            finished=[f for f in self.finished if belongs.get(f.product_id) == f.revision],
+            asked_alone=_of(self.asked_alone, belongs),
+            given_up=_of(self.given_up, belongs),
+            split=[kept for part in self.split if (kept := [i for i in part if i in belongs])],
+        )
+
+
+def _of(reasons: Mapping[int, V], belongs: Mapping[int, int]) -> dict[int, V]:
+    return {product_id: why for product_id, why in reasons.items() if product_id in belongs}
+
+
+class Recorder:
+    """One per process; `manager_id` is the identity under which it holds jobs."""
+
+    def __init__(self, database: Database, patience: Patience, manager_id: UUID) -> None:
+        self._database = database
+        self._patience = patience
+        self._manager_id = manager_id
+
+    async def record(self, outcome: Outcome) -> frozenset[int]:
+        """Write it all or nothing, exactly once; returns the products that stay in the job.
+
+        Raises:
+            JobLost: another worker has the job. The call and its answers were stored, nothing else.
+        """
+        tries = 0
+
+        async def write() -> Membership:
+            nonlocal tries
+            async with self._database.transaction() as connection:
+                tries += 1
+                return await self._write(connection, outcome, again=tries > 1)
+
+        membership = await self._patience(write)
+        if not membership.held:
+            raise JobLost
+        return frozenset(membership.revision_of.keys() - outcome.leaving_ids())
+
+    async def release(self, job_id: int) -> None:
+        """What is left of the job goes back to `pending`, unless another worker has it."""
+
+        async def write() -> None:
+            async with self._database.transaction() as connection:
+                if await is_held(connection, job_id, self._manager_id):
+                    await products.release_jobs(connection, [job_id])
+
+        await self._patience(write)
+
+    async def _write(self, connection: Connection, outcome: Outcome, *, again: bool) -> Membership:
+        membership = await lock_members(
+            connection, outcome.job_id, outcome.product_ids(), self._manager_id
+        )
+        call = outcome.call
+        # The connection may have broken after the commit and before the word of it.
+        if (
+            again
+            and call
+            and await is_recorded(connection, call.job_id, call.step, call.started_at)
+        ):
+            return membership
+        outcome = outcome.only(membership)
+        if call is not None:
+            call_id = await calls.insert_call(connection, call)
             if outcome.answers:
                 await answers.insert_answers(connection, call_id, outcome.answers)
-        if outcome.finished:
-            await footprints.upsert_footprints(connection, outcome.finished)
-            ids = [footprint.product_id for footprint in outcome.finished]
-            await products.complete(connection, outcome.job_id, ids)
-        if outcome.given_up:
-            await products.give_up(connection, outcome.job_id, outcome.given_up, outcome.wasted_usd)
-        if outcome.asked_alone:
-            await _ask_alone(connection, outcome)
-        if outcome.split:
-            await _split(connection, outcome)
-        if outcome.finished or outcome.given_up:
-            await queue_state.announce(connection)
+        await _move(connection, outcome)
+        return membership
+
+
+async def _move(connection: Connection, outcome: Outcome) -> None:
+    """The products, from one state or job to the next."""
+    if outcome.finished:
+        await footprints.upsert_footprints(connection, outcome.finished)
+        ids = [footprint.product_id for footprint in outcome.finished]
+        await products.complete(connection, outcome.job_id, ids)
+    if outcome.given_up:
+        await products.give_up(connection, outcome.job_id, outcome.given_up, outcome.wasted_usd)
+    if outcome.asked_alone:
+        await _ask_alone(connection, outcome)
+    if outcome.split:
+        await _split(connection, outcome)
+    if outcome.finished or outcome.given_up:
+        await queue_state.announce(connection)
 
 
 async def _ask_alone(connection: Connection, outcome: Outcome) -> None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
-
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
-from pgqueuer.adapters.persistence.queries import Queries
-from pgqueuer.core.qm import QueueManager
+from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
+from weighbridge.engine.listener import Listener
+from weighbridge.engine.patience import Patience
+from weighbridge.engine.queue_driver import make_manager
 from weighbridge.store import jobs, products
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.jobs import ENTRYPOINT
 from weighbridge.store.queue_state import CHANNEL
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from pgqueuer.models import Job
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from weighbridge.engine.worker import Worker
     from weighbridge.store.database import Database
 
-HEARTBEAT_TIMEOUT: Final = timedelta(seconds=10)
+HEARTBEAT_TIMEOUT: Final = timedelta(seconds=8)
 """A job without a sign of life for this long is taken over. PgQueuer beats at half of it."""
 DEQUEUE_SIZE: Final = 20
 MOST_JOBS_AT_ONCE: Final = 6_000
 IDLE_POLL: Final = timedelta(seconds=2)
-"""Notifications wake the worker; this is for those that were lost."""
+"""Notifications wake the worker; this is for those that were lost, and for the jobs of the dead."""
 
 
 class Supervisor:
@@ -48,7 +48,7 @@ class Supervisor:
         *,
         database: Database,
         clock: Clock,
-        queue_manager: QueueManager,
+        manager_id: UUID,
         governor: Governor,
         worker: Worker,
         lengths: Lengths,
@@ -56,15 +56,17 @@ class Supervisor:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._manager = queue_manager
         self._governor = governor
         self._worker = worker
         self._lengths = lengths
         self._dispatcher = dispatcher
+        self._listener = Listener(database, clock, self._look_again)
+        self._manager = make_manager(database, Patience(clock), self._listener, manager_id)
         self._tasks: list[asyncio.Task[None]] = []
         self._queue_task: asyncio.Task[None] | None = None
         self._draining = False
-        self._own_jobs: set[int] = set()
+        self.heartbeat_timeout = HEARTBEAT_TIMEOUT
+        """Change it before the start only."""
 
     @property
     def in_flight(self) -> int:
@@ -84,90 +86,84 @@ class Supervisor:
     async def start(self) -> None:
         """Begin to work; returns at once."""
         self._manager.entrypoint(ENTRYPOINT, on_failure="hold")(self._run_job)
+        self._listener.add(CHANNEL, lambda _: self._look_again())
         self._tasks = [
-            asyncio.create_task(self._governor.run(), name="governor"),
-            asyncio.create_task(self._dispatcher.run(), name="dispatcher"),
-            asyncio.create_task(self._listen(), name="listener"),
+            asyncio.create_task(self._keep_running(run), name=name)
+            for name, run in (
+                ("governor", self._governor.run),
+                ("dispatcher", self._dispatcher.run),
+                ("listener", self._listener.run),
+            )
         ]
-        self._queue_task = asyncio.create_task(self._run_queue(), name="queue")
+        self._queue_task = asyncio.create_task(self._keep_running(self._run_queue), name="queue")
 
     async def drain(self) -> None:
         """Begin no call, let those in flight finish and be stored, give the rest back. Then stop."""
         self._draining = True
+        was_leading = self._dispatcher.is_leading
         await self._cancel("dispatcher")
         self._governor.drain()
-        await self._give_back_queued()
+        if was_leading:
+            await self._give_back_queued()
         self._manager.shutdown.set()
         if self._queue_task is not None:
             await self._queue_task
+        if was_leading:  # the calls in flight may have left products to be asked again
+            await self._give_back_queued()
         await self._cancel("governor", "listener")
-        with contextlib.suppress(*DATABASE_ERRORS):
-            await self._lengths.save_if_due(now=True)
+        await self._lengths.save_if_due(now=True)
 
     async def abandon(self) -> None:
         """Stop now. Calls in flight are lost (and paid for); their jobs are taken over after the heartbeat."""
         self._draining = True
         self._governor.drain()
         if self._queue_task is not None:
-            self._queue_task.cancel()
-            await asyncio.gather(self._queue_task, return_exceptions=True)
+            # PgQueuer waits for its jobs when it is cancelled; cancelled again, it cancels them.
+            while not self._queue_task.done():
+                self._queue_task.cancel()
+                await asyncio.wait({self._queue_task}, timeout=0.1)
         await self._cancel("dispatcher", "governor", "listener")
 
     async def _run_job(self, job: Job) -> None:
         await self._worker.work(int(job.id))
         await self._lengths.save_if_due()
 
-    async def _run_queue(self) -> None:
-        """PgQueuer's loop; begun again when the database was away."""
-        while not self._draining:
+    async def _keep_running(self, run: Callable[[], Awaitable[None]]) -> None:
+        """None of the loops may end silently: a mistake of ours is told, and the loop is begun again."""
+        while True:
             try:
-                await self._manager.run(
-                    dequeue_timeout=IDLE_POLL,
-                    batch_size=DEQUEUE_SIZE,
-                    max_concurrent_tasks=MOST_JOBS_AT_ONCE,
-                    heartbeat_timeout=HEARTBEAT_TIMEOUT,
-                )
-            except DATABASE_ERRORS as error:
-                telemetry.warning(
-                    "worker_interrupted",
-                    f"⚠️ The worker lost the database ({type(error).__name__}), trying again",
-                )
+                await run()
+            except Exception as error:  # noqa: BLE001 - else the queue would stand still for ever
+                telemetry.crashed("loop_crashed", f"❌ {run.__qualname__} crashed: {error!r}")
                 await self._clock.sleep(1.0)
+            else:
+                return
+
+    async def _run_queue(self) -> None:
+        """PgQueuer's loop. Its driver waits for the database, so it ends only when it is told to."""
+        if not self._draining:
+            await self._manager.run(
+                dequeue_timeout=min(IDLE_POLL, self.heartbeat_timeout / 4),
+                batch_size=DEQUEUE_SIZE,
+                max_concurrent_tasks=MOST_JOBS_AT_ONCE,
+                heartbeat_timeout=self.heartbeat_timeout,
+            )
 
     async def _give_back_queued(self) -> None:
-        """Jobs that nobody has begun go back to `pending`, when it was this process that made them."""
-        if not self._dispatcher.is_leading:
-            return
+        """Jobs that nobody has begun go back to `pending`; another process makes new ones of them."""
         with contextlib.suppress(*DATABASE_ERRORS):
             async with self._database.transaction() as connection:
                 withdrawn = await jobs.withdraw_queued(connection)
                 await products.release_jobs(connection, withdrawn)
 
-    async def _listen(self) -> None:
-        """Pass on what other processes (and our own transactions) announce."""
-        while True:
-            with contextlib.suppress(*DATABASE_ERRORS, TimeoutError):
-                connection = await self._database.connect()
-                gone = asyncio.Event()
-                connection.add_termination_listener(lambda *_: gone.set())  # noqa: B023
-                try:
-                    await connection.add_listener(CHANNEL, self._on_announcement)
-                    await gone.wait()
-                finally:
-                    connection.terminate()
-            await self._clock.sleep(1.0)
-
-    def _on_announcement(self, *_: Any) -> None:
+    def _look_again(self) -> None:
+        """Something was announced, by another process or by us."""
         self._governor.look_again()
         self._dispatcher.look_again()
 
     async def _cancel(self, *names: str) -> None:
-        chosen = [task for task in self._tasks if task.get_name() in names]
-        for task in chosen:
-            task.cancel()
-        await asyncio.gather(*chosen, return_exceptions=True)
-
-
-def make_queue_manager(database: Database) -> QueueManager:
-    """PgQueuer over our pool."""
-    return QueueManager(Queries(AsyncpgPoolDriver(database.pool)))
+        chosen = {task for task in self._tasks if task.get_name() in names}
+        while pending := {task for task in chosen if not task.done()}:
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending, timeout=1.0)  # a library may swallow a cancellation

@@ -60,6 +60,18 @@ async def withdraw_queued(
     return [row["id"] for row in rows]
 
 
+async def forget_failed(connection: Connection) -> int:
+    """Delete jobs that PgQueuer keeps as `failed` (its log says why); returns how many.
+
+    Their products were freed before, and get other jobs.
+    """
+    tag = await connection.execute(
+        f"DELETE FROM {jobs_table()} WHERE entrypoint = $1 AND status = 'failed'",  # noqa: S608
+        ENTRYPOINT,
+    )
+    return int(tag.split()[-1])
+
+
 async def count_unfinished(connection: Connection) -> int:
     """How many of our jobs wait or run, on any worker."""
     return int(

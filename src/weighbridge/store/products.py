@@ -186,9 +186,13 @@ async def release_stuck(connection: Connection) -> int:
     A job that failed for a reason nobody foresaw is kept by PgQueuer with status `failed`: it is gone too.
     """
     tag = await connection.execute(
-        "UPDATE products p SET status = 'pending', job_id = NULL, updated_at = now()"  # noqa: S608
+        "WITH stuck AS (SELECT p.id FROM products p"  # noqa: S608
         " WHERE p.status = 'processing' AND NOT EXISTS"
         f" (SELECT FROM {jobs_table()} j WHERE j.id = p.job_id AND j.status IN ('queued', 'picked'))"
+        # Whoever holds a lock is just moving the product.
+        " ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED)"
+        " UPDATE products p SET status = 'pending', job_id = NULL, updated_at = now()"
+        " FROM stuck WHERE p.id = stuck.id"
     )
     return int(tag.split()[-1])
 

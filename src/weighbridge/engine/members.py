@@ -1,0 +1,65 @@
+"""The products of a job on their way through the steps, with the answers that are held already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.domain.answers import Answer, StepName, Subject
+from weighbridge.steps import decode_answer
+from weighbridge.store.answers import load_answers
+from weighbridge.store.products import load_members as load_stored
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.store.database import Connection
+    from weighbridge.store.products import StoredProduct
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A product of the group."""
+
+    stored: StoredProduct
+    answers: dict[StepName, Answer] = field(default_factory=dict)
+    kept: dict[StepName, dict[str, Any]] = field(default_factory=dict)  # storage form
+    cost_usd: float = 0.0
+
+    @property
+    def id(self) -> int:
+        """The product's number in the database."""
+        return self.stored.id
+
+    @property
+    def code(self) -> str:
+        """The product's code, by which answers name it."""
+        return self.stored.product.code
+
+    def subject(self) -> Subject:
+        """As a step sees it."""
+        return Subject(self.stored.product, self.answers)
+
+
+async def load_members(
+    connection: Connection, job_id: int, versions: Mapping[StepName, str], *, simulated: bool
+) -> list[Member]:
+    """Who still belongs to the job, with every answer that still holds."""
+    stored = await load_stored(connection, job_id)
+    if not stored:
+        return []
+    found = await load_answers(
+        connection,
+        {s.id: s.product.question_fingerprint() for s in stored},
+        versions,
+        simulated=simulated,
+    )
+    members = []
+    for product in stored:
+        member = Member(product)
+        for step, answer in found.get(product.id, {}).items():
+            member.answers[step] = decode_answer(step, answer.answer)
+            member.kept[step] = dict(answer.answer)
+            member.cost_usd += answer.cost_usd
+        members.append(member)
+    return members

@@ -1,0 +1,118 @@
+"""PgQueuer's way to the database: patient, and fenced.
+
+Patient: its loops never see that the database is away, so they need not be begun again. Fenced: a worker
+that was frozen and wakes up late can neither end a job that another has taken over nor keep it alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Self
+
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.core.tm import TaskManager
+from pgqueuer.domain.types import QueueManagerId
+from pgqueuer.ports.driver import Driver
+from typing_extensions import override
+
+from weighbridge.store.jobs import held_jobs
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from pgqueuer.domain.models import Job, TracebackRecord
+    from pgqueuer.domain.types import JOB_STATUS, JobId
+    from pgqueuer.ports.driver import NotifyCallback
+
+    from weighbridge.engine.listener import Listener
+    from weighbridge.engine.patience import Patience
+    from weighbridge.store.database import Database
+
+
+class PatientDriver(Driver):
+    """Statements over our pool, tried until the database answers; announcements over our listener."""
+
+    def __init__(self, database: Database, patience: Patience, listener: Listener) -> None:
+        self._database = database
+        self._patience = patience
+        self._listener = listener
+        self._shutdown = asyncio.Event()
+
+    @override
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        rows = await self._patience(lambda: self._database.pool.fetch(query, *args))
+        return [dict(row) for row in rows]
+
+    @override
+    async def execute(self, query: str, *args: object) -> str:
+        return str(await self._patience(lambda: self._database.pool.execute(query, *args)))
+
+    @override
+    async def notify(self, channel: str, payload: str) -> None:
+        await self.execute("SELECT pg_notify($1, $2)", channel, payload)
+
+    @override
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        self._listener.add(channel, callback)
+
+    @property
+    @override
+    def shutdown(self) -> asyncio.Event:
+        return self._shutdown
+
+    @property
+    @override
+    def tm(self) -> TaskManager:
+        return TaskManager()
+
+    @override
+    async def __aenter__(self) -> Self:
+        return self
+
+    @override
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing to close: pool and listener belong to others."""
+
+
+class FencedQueries(Queries):
+    """Ends and keeps alive only the jobs that `manager_id` still holds."""
+
+    def __init__(
+        self, database: Database, driver: PatientDriver, patience: Patience, manager_id: UUID
+    ) -> None:
+        super().__init__(driver)
+        self._database = database
+        self._patience = patience
+        self._manager_id = manager_id
+
+    @override
+    async def log_jobs(
+        self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
+    ) -> None:
+        held = await self._held([job.id for job, _, _ in job_status])
+        if ended := [entry for entry in job_status if entry[0].id in held]:
+            await super().log_jobs(ended)
+
+    @override
+    async def update_heartbeat(self, job_ids: list[JobId]) -> None:
+        held = await self._held(job_ids)
+        if alive := [job_id for job_id in job_ids if job_id in held]:
+            await super().update_heartbeat(alive)
+
+    async def _held(self, job_ids: list[JobId]) -> set[int]:
+        async def look() -> set[int]:
+            async with self._database.pool.acquire() as connection:
+                return await held_jobs(connection, [int(i) for i in job_ids], self._manager_id)
+
+        return await self._patience(look)
+
+
+def make_manager(
+    database: Database, patience: Patience, listener: Listener, manager_id: UUID
+) -> QueueManager:
+    """PgQueuer's worker under the identity by which our own statements know it."""
+    driver = PatientDriver(database, patience, listener)
+    manager = QueueManager(FencedQueries(database, driver, patience, manager_id))
+    manager.queue_manager_id = QueueManagerId(manager_id)
+    return manager
