@@ -37,6 +37,15 @@ _USUAL: Final = (400, 401, 403, 422, 503)
 
 def create_api(context: ApiContext, *, hosts: Sequence[str] = ()) -> FastAPI:
     """The application over this context. `hosts` are the names it answers to; none: any."""
+    app = make_documented_app()
+    app.state.context = context
+    install_error_handlers(app)
+    _protect(app, context, hosts)
+    return app
+
+
+def make_documented_app() -> FastAPI:
+    """Every route and the OpenAPI document, with nothing behind them yet."""
     app = FastAPI(
         title="Weighbridge",
         version=__version__,
@@ -45,9 +54,8 @@ def create_api(context: ApiContext, *, hosts: Sequence[str] = ()) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    app.state.context = context
-    usual = problem_responses(*_USUAL)
     work = (queue_routes, statistics_routes, catalogue_routes, product_routes, event_routes)
+    usual = problem_responses(*_USUAL)
     for module in work:
         app.include_router(module.router, responses=usual)
     for module in (health_routes, pages):
@@ -55,8 +63,6 @@ def create_api(context: ApiContext, *, hosts: Sequence[str] = ()) -> FastAPI:
     app.state.routes = [
         route for module in (*work, health_routes, pages) for route in module.router.routes
     ]
-    install_error_handlers(app)
-    _protect(app, context, hosts)
     _document(app)
     return app
 

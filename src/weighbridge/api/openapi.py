@@ -1,0 +1,20 @@
+"""Writes the OpenAPI document to a file: `python -m weighbridge.api.openapi docs/openapi.json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from weighbridge.api.app import make_documented_app
+
+
+def write_document(path: Path) -> None:
+    """The document of an application without a database behind it."""
+    document = make_documented_app().openapi()
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_document(Path(sys.argv[1]))

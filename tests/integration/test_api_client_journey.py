@@ -1,0 +1,249 @@
+"""Every endpoint, as the JavaScript client of the contract drives it: names, types, defaults, ranges, statuses."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from tests.support.api import ApiClient, IdleEngine, api_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+CSV = (
+    "code,name,description,weight,countryOfOrigin\n"
+    'PROD-001,Steel bottle,"Stainless steel, 500 ml",0.35,DE\n'
+    "PROD-002,Oak chair,Solid oak with a lacquer,6.5,PL\n"
+    "PROD-003,Mug,Ceramic,heavy,CN\n"
+)
+
+
+@pytest.fixture
+async def client(database_url: str, tmp_path: Path) -> AsyncIterator[ApiClient]:
+    async with api_client(database_url, tmp_path, engine=IdleEngine(in_flight=3)) as opened:
+        yield opened
+
+
+def _shape(value: Any) -> Any:
+    """Names and JSON types, recursively."""
+    if isinstance(value, dict):
+        return {name: _shape(part) for name, part in value.items()}
+    return type(value).__name__
+
+
+async def test_queue_status_has_the_documented_names_types_and_defaults(client: ApiClient) -> None:
+    status = await client.get("/api/products/queue-status")
+    assert status["queue"] == {
+        "queueLength": 0,
+        "processing": False,
+        "processedCount": 0,
+        "failedCount": 0,
+        "batchSize": 500,
+        "batchDelayMs": 60000,
+        "maxConcurrentRequests": 10,
+        "pacing": "batch",
+        "running": True,
+        "pausedReason": None,
+        "currentBatch": 0,
+        "nextBatchAt": None,
+        "limits": {
+            "requestsPerMinute": {"used": 0, "allowed": 500},
+            "tokensPerMinute": {"used": 0, "allowed": 450000},
+        },
+    }
+    assert status["database"] == {"pending": 0, "processing": 0, "completed": 0, "failed": 0}
+    assert status["totalProducts"] == 0
+
+
+async def test_processing_is_a_boolean_and_queue_length_counts_what_waits(
+    client: ApiClient,
+) -> None:
+    await client.add_products(4, status="pending", prefix="W")
+    await client.add_products(3, status="processing", prefix="R")
+    await client.add_products(2, status="completed", prefix="C")
+    await client.add_products(1, status="failed", prefix="F")
+    status = await client.get("/api/products/queue-status")
+    queue = status["queue"]
+    assert (queue["processing"], queue["queueLength"]) == (True, 4)
+    assert (queue["processedCount"], queue["failedCount"]) == (2, 1)
+    assert status["totalProducts"] == 10
+
+
+async def test_upload_list_show_change_and_delete(client: ApiClient) -> None:
+    uploaded = await client.http.post(
+        "/api/products/bulk-upload", files={"file": ("products.csv", CSV, "text/csv")}
+    )
+    assert uploaded.status_code == 201
+    done = uploaded.json()
+    assert (done["created"], done["updated"], done["unchanged"]) == (2, 0, 0)
+    assert [(row["row"], row["field"]) for row in done["rejected"]] == [(4, "weight")]
+    assert "heavy" in done["rejected"][0]["reason"]
+
+    rejected = await client.http.get(done["rejectedUrl"])
+    assert rejected.headers["content-type"].startswith("text/csv")
+    assert rejected.text.splitlines()[0] == "row,field,reason,code"
+    assert rejected.text.splitlines()[1].startswith("4,weight,")
+
+    again = await client.http.post(
+        "/api/products/bulk-upload", files={"file": ("products.csv", CSV, "text/csv")}
+    )
+    assert again.status_code == 200
+    assert (again.json()["created"], again.json()["unchanged"]) == (0, 2)
+
+    page = await client.get("/api/products", params={"search": "bottle", "status": "pending"})
+    assert [product["code"] for product in page["products"]] == ["PROD-001"]
+    assert page["nextCursor"] is None
+    assert page["products"][0]["weight"] == 0.35
+    assert page["products"][0]["countryOfOrigin"] == "DE"
+    assert page["products"][0]["aiProcessingStatus"] == "pending"
+
+    detail = await client.get("/api/products/PROD-001")
+    assert (detail["footprint"], detail["answers"], detail["calls"], detail["errors"]) == (
+        None,
+        [],
+        [],
+        [],
+    )
+
+    gone = await client.http.delete("/api/products/PROD-001")
+    assert (gone.status_code, gone.content) == (204, b"")
+    missing = await client.http.get("/api/products/PROD-001")
+    assert missing.status_code == 404
+    assert missing.headers["content-type"] == "application/problem+json"
+
+
+async def test_one_product_as_json_is_created_changed_and_left_alone(client: ApiClient) -> None:
+    product = {"code": "A/1", "name": "Bottle", "description": "Glass bottle", "weight": 0.4}
+    created = await client.http.post("/api/products", json=product)
+    assert (created.status_code, created.json()["created"]) == (201, 1)
+    same = await client.http.post("/api/products", json=product)
+    assert (same.status_code, same.json()["unchanged"]) == (200, 1)
+    changed = await client.http.post("/api/products", json={**product, "weight": 0.5})
+    assert (changed.status_code, changed.json()["updated"]) == (200, 1)
+    assert (await client.get("/api/products/A%2F1"))["weight"] == 0.5
+
+
+async def test_a_product_that_cannot_be_used_is_refused_by_field(client: ApiClient) -> None:
+    refused = await client.http.post(
+        "/api/products", json={"code": "A", "name": "Bottle", "description": "x", "weight": -1}
+    )
+    assert refused.status_code == 422
+    assert [error["field"] for error in refused.json()["errors"]] == ["weight"]
+
+
+async def test_a_json_array_is_an_upload_too(client: ApiClient) -> None:
+    products = [{"code": f"J{n}", "name": "Mug", "description": "Ceramic mug"} for n in range(3)]
+    done = await client.http.post("/api/products/bulk-upload", json=products)
+    assert (done.status_code, done.json()["created"]) == (201, 3)
+
+
+async def test_start_stop_and_reset_answer_with_counts(client: ApiClient) -> None:
+    await client.add_products(5)
+    await client.add_products(2, status="failed", prefix="F")
+    await client.add_products(3, status="processing", prefix="S")  # stuck: there is no job
+
+    stopped = (await client.http.post("/api/products/stop-queue")).json()
+    assert stopped["callsInFlight"] == 3
+    assert stopped["queue"]["running"] is False
+    assert (await client.get("/api/products/queue-status"))["queue"]["running"] is False
+
+    started = (await client.http.post("/api/products/start-queue")).json()
+    assert started["addedToQueue"] == 8
+    assert isinstance(started["message"], str)
+    assert started["queue"]["running"] is True
+
+    reset = (await client.http.post("/api/products/reset-failed")).json()
+    assert reset["modifiedCount"] == 2
+    assert isinstance(reset["message"], str)
+    assert (await client.get("/api/products/queue-status"))["database"]["pending"] == 10
+
+
+async def test_queue_config_answers_previous_and_current(client: ApiClient) -> None:
+    changed = await client.http.put(
+        "/api/products/queue-config", json={"batchSize": 1000, "pacing": "continuous"}
+    )
+    assert changed.status_code == 200
+    assert changed.json()["previous"] == {
+        "batchSize": 500,
+        "batchDelayMs": 60000,
+        "maxConcurrentRequests": 10,
+        "pacing": "batch",
+        "requestsPerMinute": 500,
+        "tokensPerMinute": 450000,
+    }
+    assert changed.json()["current"] == {
+        **changed.json()["previous"],
+        "batchSize": 1000,
+        "pacing": "continuous",
+    }
+
+
+async def test_processing_stats_of_an_empty_database_have_every_field(client: ApiClient) -> None:
+    stats = await client.get("/api/products/processing-stats")
+    assert set(stats) == {"asOf", "counts", "last24Hours", "overall"}
+    assert set(stats["overall"]) == set(stats["last24Hours"])
+    assert set(stats["overall"]) == {
+        "calls", "failedCalls", "retries", "rateLimited", "simulatedCalls", "tokens", "costUsd",
+        "latencyMeanS", "latencyP50S", "latencyP95S", "waitedMeanS", "completed", "failed",
+        "productsPerHour", "failureRate", "secondsPerBatch", "byStep", "byModel", "recentErrors",
+    }  # fmt: skip
+    assert set(stats["overall"]["tokens"]) == {
+        "estimated",
+        "input",
+        "cachedInput",
+        "output",
+        "total",
+    }
+
+
+async def test_a_picture_is_stored_shown_and_makes_the_product_pending(client: ApiClient) -> None:
+    await client.add_products(1, status="completed")
+    file = io.BytesIO()
+    Image.new("RGB", (4, 3), "red").save(file, "PNG")
+    stored = await client.http.post(
+        "/api/products/P00001/image", files={"file": ("../red.png", file.getvalue(), "image/png")}
+    )
+    assert stored.status_code == 200
+    assert _shape(stored.json()) == {
+        "code": "str", "mediaType": "str", "widthPx": "int", "heightPx": "int", "sizeBytes": "int",
+    }  # fmt: skip
+    shown = await client.http.get("/api/products/P00001/image")
+    assert (shown.headers["content-type"], shown.content) == ("image/png", file.getvalue())
+    product = await client.get("/api/products/P00001")
+    assert (product["hasPicture"], product["aiProcessingStatus"]) == (True, "pending")
+
+
+@pytest.mark.parametrize("format_name", ["csv", "jsonl", "xlsx", "parquet"])
+async def test_results_are_downloaded_in_every_format(client: ApiClient, format_name: str) -> None:
+    await client.add_products(3)
+    export = await client.http.get("/api/products/export", params={"format": format_name})
+    assert export.status_code == 200
+    assert export.headers["content-disposition"].endswith(f'.{format_name}"')
+    starts = {"csv": b"code,", "jsonl": b'{"', "xlsx": b"PK", "parquet": b"PAR1"}
+    assert export.content.startswith(starts[format_name])
+    if format_name == "csv":
+        assert [line.partition(",")[0] for line in export.text.splitlines()] == [
+            "code", "P00001", "P00002", "P00003",
+        ]  # fmt: skip
+    if format_name == "jsonl":
+        assert len([json.loads(line) for line in export.text.splitlines()]) == 3
+
+
+async def test_health_metrics_docs_and_front_page_answer(client: ApiClient) -> None:
+    assert (await client.get("/healthz"))["status"] == "ok"
+    assert await client.get("/readyz") == {"status": "ready"}
+    metrics = await client.http.get("/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain")
+    assert 'weighbridge_products{state="pending"} 0.0' in metrics.text
+    docs = await client.http.get("/docs")
+    assert docs.status_code == 200
+    assert "/api/products/queue-status" in docs.text
+    assert (await client.http.get("/")).status_code == 307
+    assert (await client.get("/openapi.json"))["info"]["title"] == "Weighbridge"

@@ -1,0 +1,113 @@
+"""queue-config takes nothing that it was not meant to take, and then changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.api import ApiClient, api_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+PATH = "/api/products/queue-config"
+
+
+@pytest.fixture
+async def client(database_url: str, tmp_path: Path) -> AsyncIterator[ApiClient]:
+    async with api_client(database_url, tmp_path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "said"),
+    [
+        ('{"batchSize": 0}', "batchSize", "from 1 to 1,000"),
+        ('{"batchSize": 1001}', "batchSize", "from 1 to 1,000"),
+        ('{"batchSize": true}', "batchSize", "from 1 to 1,000"),
+        ('{"batchSize": "200"}', "batchSize", "from 1 to 1,000"),
+        ('{"batchSize": 200.0}', "batchSize", "from 1 to 1,000"),
+        ('{"batchSize": NaN}', "batchSize", "from 1 to 1,000"),
+        ('{"batchSize": Infinity}', "batchSize", "from 1 to 1,000"),
+        ('{"batchSize": null}', "batchSize", "from 1 to 1,000"),
+        ('{"batchSize": [200]}', "batchSize", "from 1 to 1,000"),
+        ('{"batchDelayMs": 29999}', "batchDelayMs", "from 30,000"),
+        ('{"maxConcurrentRequests": 21}', "maxConcurrentRequests", "from 1 to 20"),
+        ('{"requestsPerMinute": 0}', "requestsPerMinute", "from 1"),
+        ('{"tokensPerMinute": -5}', "tokensPerMinute", "from 1"),
+        ('{"pacing": "fast"}', "pacing", "batch or continuous"),
+        ('{"pacing": 1}', "pacing", "batch or continuous"),
+        ('{"batch_size": 200}', "batch_size", "batchSize"),
+        ('{"batchSize": 200, "colour": "red"}', "colour", "not a setting"),
+        ('{"\\ud800": 1}', "?", "not a setting"),
+        ("", "body", "empty"),
+        ("[1]", "body", "object"),
+        ("{", "body", "not JSON"),
+        ("[" * 9000, "body", "not JSON"),
+        (f'{{"batchSize": {"9" * 5000}}}', "body", "not JSON"),
+    ],
+)
+async def test_a_wrong_value_is_named_with_its_range_and_nothing_changes(
+    client: ApiClient, body: str, field: str, said: str
+) -> None:
+    before = await client.get("/api/products/queue-status")
+    refused = await client.http.put(PATH, content=body)
+    assert refused.status_code == 422
+    (problem,) = refused.json()["errors"]
+    assert problem["field"] == field
+    assert said in problem["detail"]
+    assert await client.get("/api/products/queue-status") == before
+
+
+async def test_an_empty_object_is_refused_with_the_names_of_the_settings(client: ApiClient) -> None:
+    refused = await client.http.put(PATH, json={})
+    assert refused.status_code == 422
+    assert "batchSize" in refused.json()["detail"]
+
+
+async def test_one_wrong_value_keeps_the_right_ones_from_being_set(client: ApiClient) -> None:
+    refused = await client.http.put(PATH, json={"batchSize": 200, "pacing": "fast"})
+    assert refused.status_code == 422
+    assert (await client.get("/api/products/queue-status"))["queue"]["batchSize"] == 500
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batchSize", 1),
+        ("batchSize", 1000),
+        ("batchDelayMs", 30000),
+        ("maxConcurrentRequests", 1),
+        ("maxConcurrentRequests", 20),
+        ("requestsPerMinute", 1),
+        ("tokensPerMinute", 1),
+    ],
+)
+async def test_the_ends_of_the_ranges_are_taken(client: ApiClient, name: str, value: int) -> None:
+    taken = await client.http.put(PATH, json={name: value})
+    assert taken.json()["current"][name] == value
+
+
+async def test_two_servers_on_one_database_agree(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    async with api_client(database_url, tmp_path / "other") as other:
+        await client.http.put(PATH, json={"batchSize": 77})
+        await other.http.post("/api/products/stop-queue")
+        one = await client.get("/api/products/queue-status")
+        two = await other.get("/api/products/queue-status")
+    assert one == two
+    assert (one["queue"]["batchSize"], one["queue"]["running"]) == (77, False)
+
+
+async def test_what_was_set_survives_a_restart(database_url: str, tmp_path: Path) -> None:
+    async with api_client(database_url, tmp_path) as first:
+        await first.http.put(PATH, json={"batchSize": 77})
+        await first.http.post("/api/products/stop-queue")
+    async with api_client(database_url, tmp_path) as second:
+        queue = (await second.get("/api/products/queue-status"))["queue"]
+    assert (queue["batchSize"], queue["running"]) == (77, False)

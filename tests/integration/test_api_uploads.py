@@ -1,0 +1,162 @@
+"""Uploads: streamed, bounded, and never a path."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.api import ApiClient, api_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+UPLOAD = "/api/products/bulk-upload"
+HEADER = "code,name,description\n"
+
+
+@pytest.fixture
+async def client(database_url: str, tmp_path: Path) -> AsyncIterator[ApiClient]:
+    async with api_client(
+        database_url,
+        tmp_path,
+        max_upload_bytes=200_000,
+        max_import_rows=2_000,
+        max_name_characters=40,
+    ) as opened:
+        yield opened
+
+
+def _rows(count: int) -> str:
+    return HEADER + "".join(f"P{n},Mug {n},Ceramic mug\n" for n in range(count))
+
+
+async def test_a_file_that_is_too_large_is_refused_before_it_is_read(client: ApiClient) -> None:
+    refused = await client.http.post(UPLOAD, files={"file": ("big.csv", "x" * 300_000)})
+    assert refused.status_code == 413
+    assert "200,000" in refused.json()["detail"]
+
+
+async def test_a_stream_without_a_length_is_cut_off_at_the_limit(client: ApiClient) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 10_000
+            yield b"x" * 10_000
+
+    refused = await client.http.post(
+        UPLOAD, content=endless(), headers={"Content-Type": "text/csv"}
+    )
+    assert refused.status_code == 413
+    assert sent < 400_000
+
+
+async def test_too_many_rows_are_refused_and_nothing_is_stored(client: ApiClient) -> None:
+    refused = await client.http.post(UPLOAD, files={"file": ("many.csv", _rows(2_001))})
+    assert refused.status_code == 422
+    assert "2,000" in refused.json()["detail"]
+    assert (await client.get("/api/products/queue-status"))["totalProducts"] == 0
+
+
+async def test_a_field_that_is_too_long_rejects_its_row_only(client: ApiClient) -> None:
+    done = await client.http.post(
+        UPLOAD, files={"file": ("a.csv", f"{HEADER}A,{'n' * 41},d\nB,Mug,Ceramic\n")}
+    )
+    assert done.json()["created"] == 1
+    assert [(row["row"], row["field"]) for row in done.json()["rejected"]] == [(2, "name")]
+
+
+async def test_a_thousand_rejected_rows_are_shown_and_all_are_linked(client: ApiClient) -> None:
+    bad = HEADER + "".join(f"P{n},,Ceramic mug\n" for n in range(1_500))
+    done = (await client.http.post(UPLOAD, files={"file": ("bad.csv", bad)})).json()
+    assert (len(done["rejected"]), done["rejectedCount"]) == (1_000, 1_500)
+    everything = await client.http.get(done["rejectedUrl"])
+    assert len(everything.text.splitlines()) == 1_501
+
+
+async def test_an_unknown_import_has_no_rejected_rows(client: ApiClient) -> None:
+    missing = await client.http.get(
+        "/api/products/imports/00000000-0000-0000-0000-000000000000/rejected"
+    )
+    assert missing.status_code == 404
+    assert (await client.http.get("/api/products/imports/x/rejected")).status_code == 422
+
+
+async def test_the_name_of_an_upload_is_shown_but_never_used_as_a_path(
+    client: ApiClient, tmp_path: Path
+) -> None:
+    name = "../../../../evil.csv"
+    refused = await client.http.post(UPLOAD, files={"file": (name, "no,columns\n1,2\n")})
+    assert refused.status_code == 422
+    assert "evil.csv" in refused.json()["detail"]
+    assert ".." not in refused.json()["detail"]
+    assert not list(tmp_path.rglob("*evil*"))  # noqa: ASYNC240
+
+
+async def test_nothing_is_left_on_disk(client: ApiClient, tmp_path: Path) -> None:
+    await client.http.post(UPLOAD, files={"file": ("a.csv", _rows(10))})
+    await client.http.post(UPLOAD, files={"file": ("a.csv", "damaged")})
+    await client.http.get("/api/products/export?format=xlsx")
+    assert not list((tmp_path / "uploads").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("multipart/form-data; boundary=b", b"", 400),
+        ("multipart/form-data; boundary=b", b"garbage", 400),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\ncode,', 400),
+        ("multipart/form-data", b"x", 400),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n--b--\r\n', 422),
+        ("text/plain", b"code,name", 415),
+        ("", b"code,name", 415),
+        ("application/json", b"{", 422),
+        ("application/json", b"", 422),
+        ("text/csv", b"", 422),
+        ("text/csv", b"\xff\xfe\x00", 422),
+        ("application/vnd.apache.parquet", b"PAR1", 422),
+    ],
+)  # fmt: skip
+async def test_what_is_no_upload_is_refused(
+    client: ApiClient, content_type: str, body: bytes, status: int
+) -> None:
+    refused = await client.http.post(UPLOAD, content=body, headers={"Content-Type": content_type})
+    assert refused.status_code == status, refused.text
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"", 422), (b"GIF89a", 422), (b"<svg/>", 422)])
+async def test_what_is_no_picture_is_refused(client: ApiClient, body: bytes, status: int) -> None:
+    await client.add_products(1)
+    refused = await client.http.post(
+        "/api/products/P00001/image", content=body, headers={"Content-Type": "image/gif"}
+    )
+    assert refused.status_code == status
+
+
+async def test_a_picture_needs_its_product(client: ApiClient) -> None:
+    refused = await client.http.post(
+        "/api/products/NONE/image", content=b"x", headers={"Content-Type": "image/png"}
+    )
+    assert refused.status_code == 404
+
+
+async def test_uploads_at_the_same_time_all_arrive(client: ApiClient) -> None:
+    uploads = [
+        client.http.post(
+            UPLOAD,
+            files={
+                "file": (f"{n}.csv", HEADER + "".join(f"{n}-{i},Mug,Ceramic\n" for i in range(50)))
+            },
+        )
+        for n in range(6)
+    ]
+    answers = await asyncio.gather(*uploads)
+    assert [answer.json()["created"] for answer in answers] == [50] * 6
+    assert (await client.get("/api/products/queue-status"))["totalProducts"] == 300
