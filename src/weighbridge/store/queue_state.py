@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from asyncpg import Record
+
     from weighbridge.store.database import Connection
 
 CHANNEL = "weighbridge"
@@ -39,7 +41,7 @@ class QueueState:
         return self.max_concurrent_requests or DEFAULT_MAX_CONCURRENT_REQUESTS
 
 
-_COLUMNS = ", ".join(QueueState.__dataclass_fields__)
+COLUMNS = ", ".join(QueueState.__dataclass_fields__)
 
 
 async def seed(connection: Connection, values: dict[str, Any]) -> None:
@@ -52,11 +54,16 @@ async def seed(connection: Connection, values: dict[str, Any]) -> None:
     )
 
 
+def of_row(row: Record) -> QueueState:
+    """The state in a row that has its columns (and perhaps others)."""
+    return QueueState(**{name: row[name] for name in QueueState.__dataclass_fields__})
+
+
 async def load(connection: Connection) -> QueueState:
     """The present state."""
-    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM queue_state")  # noqa: S608
+    row = await connection.fetchrow(f"SELECT {COLUMNS} FROM queue_state")  # noqa: S608
     assert row is not None  # noqa: S101 - seeded when the database was opened
-    return QueueState(**dict(row))
+    return of_row(row)
 
 
 async def update(connection: Connection, **values: Any) -> None:

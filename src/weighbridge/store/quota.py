@@ -1,26 +1,65 @@
-"""The limiter's memory: one locked row per provider account, shared by every process."""
+"""The limiter's memory: one locked row per provider account, shared by every process.
+
+With it comes everything else that is looked at before a call may go, in as few statements as possible: all
+other processes wait for the row meanwhile.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weighbridge.store import queue_state
+from weighbridge.store.jobs import jobs_table
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
     from weighbridge.store.database import Connection
+    from weighbridge.store.queue_state import QueueState
 
 
-async def lock(connection: Connection, account: str) -> tuple[float, bytes | None]:
-    """Lock the account's row until the transaction ends; returns (database time in epoch seconds, state).
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What a round of the governor begins with. `state` is None when nobody has used the account yet."""
+
+    now_s: float  # the database's clock, epoch seconds
+    state: bytes | None
+    queue: QueueState
+    held: frozenset[int]
+
+
+async def open_books(
+    connection: Connection, account: str, job_ids: Sequence[int], manager_id: UUID
+) -> Books:
+    """Lock the account's row until the transaction ends, then look at the clock, the queue and the jobs.
 
     The time is read after the lock was granted, so that it never runs backwards between two holders.
+    `held` are those of `job_ids` that this worker still holds: nobody took them over in the meantime.
     """
-    await connection.execute(
-        "INSERT INTO quota (account, state) VALUES ($1, '') ON CONFLICT DO NOTHING", account
+    state = await _lock(connection, account)
+    row = await connection.fetchrow(
+        f"SELECT {queue_state.COLUMNS}, extract(epoch FROM clock_timestamp())::float8 AS now_s,"  # noqa: S608
+        f" ARRAY(SELECT j.id FROM {jobs_table()} j WHERE j.id = ANY($1::bigint[])"
+        " AND j.status = 'picked' AND j.queue_manager_id = $2) AS held FROM queue_state",
+        job_ids,
+        manager_id,
     )
-    state = await connection.fetchval(
-        "SELECT state FROM quota WHERE account = $1 FOR UPDATE", account
-    )
-    now_s = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
-    return float(now_s), bytes(state) or None
+    assert row is not None  # noqa: S101 - seeded when the database was opened
+    return Books(row["now_s"], state or None, queue_state.of_row(row), frozenset(row["held"]))
+
+
+async def _lock(connection: Connection, account: str) -> bytes:
+    while True:
+        state = await connection.fetchval(
+            "SELECT state FROM quota WHERE account = $1 FOR UPDATE", account
+        )
+        if state is not None:
+            return bytes(state)
+        await connection.execute(
+            "INSERT INTO quota (account, state) VALUES ($1, '') ON CONFLICT DO NOTHING", account
+        )
 
 
 async def save(connection: Connection, account: str, state: bytes) -> None:

@@ -1,0 +1,82 @@
+"""What a call costs us when the provider costs nothing: no latency, no limits, one worker.
+
+    python -m benchmarks.overhead [--products 5000] [--json]
+
+Everything runs on this machine: a `weighbridge worker`, PostgreSQL, and the simulated provider behind a
+real socket, which takes more CPU than the worker (see simulator_throughput.py). Prints CPU per call of each of the
+three, and products per second. Targets: 1.0 ms or less in the worker, 1,500 products/s on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from benchmarks.harness import NO_LIMIT, Account, print_table, simulator, site
+
+WARM_UP_PRODUCTS = 300
+TARGET_CPU_MS = 1.0
+TARGET_PRODUCTS_PER_S = 1_500
+
+
+async def measure(folder: Path, products: int, log_level: str = "INFO") -> dict[str, Any]:
+    """One worker over so many products, after a warm-up that compiles, connects and prepares."""
+    with simulator(Account(), folder) as provider:
+        async with site(folder, provider.base_url, limits=NO_LIMIT) as here:
+            worker = here.worker(WEIGHBRIDGE_LOG_LEVEL=log_level)
+            try:
+                await here.add_products(WARM_UP_PRODUCTS)
+                await here.start_queue()
+                await here.until_done()
+                await here.stop_queue()
+                await here.add_products(products, first=WARM_UP_PRODUCTS)
+                before = provider.books()["admitted"]
+                cpu_s = (worker.cpu_s, provider.process.cpu_s, here.database_cpu_s())
+                started_s = time.perf_counter()
+                await here.start_queue()
+                counts = await here.until_done()
+                seconds = time.perf_counter() - started_s
+                after_s = (worker.cpu_s, provider.process.cpu_s, here.database_cpu_s())
+                calls = provider.books()["admitted"] - before
+            finally:
+                worker.stop()
+    per_call = [(now - then) / calls * 1000 for now, then in zip(after_s, cpu_s, strict=True)]
+    return {
+        "products": products,
+        "calls": calls,
+        "failed": counts["failed"],
+        "seconds": round(seconds, 2),
+        "products/s": round(products / seconds),
+        "calls/s": round(calls / seconds),
+        "worker ms/call": round(per_call[0], 3),
+        "simulator ms/call": round(per_call[1], 3),
+        "PostgreSQL ms/call": round(per_call[2], 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--products", type=int, default=5_000)
+    parser.add_argument("--log-level", default="INFO", help="of the worker, which logs into a file")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        result = uvloop.run(measure(Path(name), arguments.products, arguments.log_level))
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    print_table("overhead at no latency and no limits, groups of five", [result])
+    met = result["worker ms/call"] <= TARGET_CPU_MS
+    print(f"Target of {TARGET_CPU_MS} ms CPU a call in the worker: {'met' if met else 'MISSED'}")
+    met = result["products/s"] >= TARGET_PRODUCTS_PER_S
+    print(f"Target of {TARGET_PRODUCTS_PER_S:,} products/s: {'met' if met else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    main()
