@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from weighbridge import __version__
-from weighbridge.cli import catalogue, queue, run, servers
+from weighbridge.cli import catalogue, doctor, queue, run, servers
 from weighbridge.cli.console import err
 from weighbridge.errors import WeighbridgeError
 
@@ -47,6 +47,7 @@ run.register(app)
 servers.register(app)
 catalogue.register(app)
 queue.register(app)
+doctor.register(app)
 
 
 def main() -> None:

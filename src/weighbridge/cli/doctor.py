@@ -1,0 +1,52 @@
+"""`doctor`: is the database sound?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from weighbridge.service.doctor import Examination
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
+    """Check what must always hold of the database; say what is wrong and how to mend it (exit code 1)."""
+    from weighbridge.service.doctor import examine
+    from weighbridge.service.opening import opened_database
+
+    settings = load_settings(data_dir=data_dir)
+
+    async def work() -> Examination:
+        async with opened_database(settings) as database:
+            return await examine(database)
+
+    examination = run_async(work())
+    if as_json:
+        document = {"sound": examination.is_sound, "checks": examination.checks}
+        findings = [asdict(finding) for finding in examination.findings]
+        print_json({**document, "findings": findings})
+    else:
+        _say(examination)
+    raise typer.Exit(0 if examination.is_sound else 1)
+
+
+def _say(examination: Examination) -> None:
+    if examination.is_sound:
+        out.print(f"Sound: {examination.checks} rules hold.", highlight=False)
+    for finding in examination.findings:
+        examples = ", ".join(finding.examples) + (
+            ", …" if finding.count > len(finding.examples) else ""
+        )
+        out.print(f"✗ {finding.rule}", style="red", markup=False, highlight=False)
+        for line in (f"{finding.count:,} {finding.problem}: {examples}", finding.remedy):
+            out.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)

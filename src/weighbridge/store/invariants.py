@@ -1,0 +1,156 @@
+"""What must hold of the database at any moment, as SQL: each rule finds the records that break it.
+
+All rules look at one snapshot, so what changes meanwhile cannot make them disagree. A product in the middle
+of its steps breaks none of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.store.jobs import ENTRYPOINT, jobs_table
+
+if TYPE_CHECKING:
+    from weighbridge.store.database import Connection
+
+EXAMPLES: Final = 5
+DEAD_AFTER_S: Final = 30
+"""A job is called dead, or forgotten, after this long without a sign of life; takeover takes a third of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`sql` selects one text for each record that breaks the rule."""
+
+    name: str
+    sql: str
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule that does not hold: for how many records, and some of them."""
+
+    rule: Rule
+    count: int
+    examples: tuple[str, ...]
+
+
+_FREED: Final = (
+    "Run `weighbridge start`: it returns them to pending. A running worker does so within seconds."
+)
+_REDO: Final = "Run `weighbridge run FILE --redo` with these products, or upload them again."
+_REPORT: Final = "Weighbridge never writes this: something else has changed the database."
+
+
+def rules() -> tuple[Rule, ...]:
+    """Every rule, the most harmful first."""
+    job = jobs_table()
+    old = f"now() - interval '{DEAD_AFTER_S} seconds'"
+    return (
+        Rule(
+            "processing-without-job",
+            "SELECT p.code FROM products p WHERE p.status = 'processing' AND NOT EXISTS"  # noqa: S608
+            f" (SELECT FROM {job} j WHERE j.id = p.job_id AND j.status IN ('queued', 'picked'))",
+            "are in processing, and no job has them",
+            _FREED,
+        ),
+        Rule(
+            "job-of-a-dead-worker",
+            f"SELECT 'job ' || id FROM {job} WHERE entrypoint = '{ENTRYPOINT}' AND status = 'picked'"  # noqa: S608
+            f" AND heartbeat < {old}",
+            "have shown no sign of life, and nobody has taken them over",
+            "Start `weighbridge run`, `serve` or `worker`: it finishes them without asking twice.",
+        ),
+        Rule(
+            "job-without-products",
+            f"SELECT 'job ' || j.id FROM {job} j WHERE j.entrypoint = '{ENTRYPOINT}' AND j.status <> 'picked'"  # noqa: S608
+            f" AND j.updated < {old} AND NOT EXISTS"
+            " (SELECT FROM products p WHERE p.job_id = j.id AND p.status = 'processing')",
+            "are about no product (changed or deleted meanwhile, or failed without a known reason)",
+            "Nothing is needed: the next worker ends them at once, without a call.",
+        ),
+        Rule(
+            "waiting-with-job",
+            "SELECT code FROM products WHERE status <> 'processing' AND job_id IS NOT NULL",
+            "have a job although they are not in processing",
+            _REPORT,
+        ),
+        Rule(
+            "completed-without-footprint",
+            "SELECT p.code FROM products p LEFT JOIN footprints f ON f.product_id = p.id"
+            " WHERE p.status = 'completed' AND f.product_id IS NULL",
+            "are completed and have no footprint",
+            _REDO,
+        ),
+        Rule(
+            "completed-with-an-old-footprint",
+            "SELECT p.code FROM products p JOIN footprints f ON f.product_id = p.id"
+            " WHERE p.status = 'completed' AND f.revision <> p.revision",
+            "are completed with the footprint of an earlier version of the product",
+            _REDO,
+        ),
+        Rule(
+            "completed-without-answers",
+            "SELECT p.code FROM products p JOIN footprints f ON f.product_id = p.id"
+            " WHERE p.status = 'completed' AND EXISTS ("
+            "SELECT FROM jsonb_each_text(f.detail -> 'provenance' -> 'steps') AS asked (step, version)"
+            " WHERE NOT f.detail -> 'answers' ? asked.step OR NOT EXISTS ("
+            "SELECT FROM answers a WHERE a.product_id = p.id AND a.step = asked.step"
+            " AND a.step_version = asked.version AND a.simulated = f.simulated))",
+            "are completed and an answer behind their footprint is not stored",
+            _REDO,
+        ),
+        Rule(
+            "footprint-does-not-add-up",
+            "SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id CROSS JOIN LATERAL ("
+            "SELECT coalesce(sum((c ->> 'emissions_kg_co2e')::float8), 0) AS kg"
+            " FROM jsonb_array_elements(f.detail -> 'footprint' -> 'contributions') AS c) AS summed"
+            " WHERE NOT abs(summed.kg - f.emissions_kg_co2e) <= 1e-6 * greatest(1, abs(f.emissions_kg_co2e))"
+            " OR NOT f.low_kg_co2e <= f.emissions_kg_co2e OR NOT f.emissions_kg_co2e <= f.high_kg_co2e"
+            " OR NOT f.mass_kg > 0",
+            "have a footprint that is not the sum of its contributions, or lies outside its own range",
+            _REDO,
+        ),
+        Rule(
+            "failed-without-reason",
+            "SELECT code FROM products WHERE status = 'failed' AND coalesce(error, '') = ''",
+            "have failed and nothing says why",
+            "Run `weighbridge reset-failed`.",
+        ),
+        Rule(
+            "answer-without-call",
+            "SELECT p.code FROM answers a JOIN products p ON p.id = a.product_id"
+            " WHERE a.call_id > coalesce((SELECT min(id) FROM calls), 0)"
+            " AND NOT EXISTS (SELECT FROM calls c WHERE c.id = a.call_id)",
+            "have an answer whose call is not on record",
+            _REPORT,
+        ),
+        Rule(
+            "counts-disagree",
+            "SELECT kept.status || ': ' || kept.n || ' kept, ' || coalesce(real.n, 0) || ' counted'"
+            " FROM (SELECT coalesce(sum(pending), 0) AS pending, coalesce(sum(processing), 0) AS processing,"
+            " coalesce(sum(completed), 0) AS completed, coalesce(sum(failed), 0) AS failed"
+            " FROM product_count_changes) AS sums CROSS JOIN LATERAL (VALUES ('pending', sums.pending),"
+            " ('processing', sums.processing), ('completed', sums.completed), ('failed', sums.failed))"
+            " AS kept (status, n) LEFT JOIN (SELECT status, count(*) AS n FROM products GROUP BY status) AS real"
+            " USING (status) WHERE kept.n <> coalesce(real.n, 0)",
+            "of the numbers shown are not what a count gives",
+            "Stop every Weighbridge and delete the rows of product_count_changes; insert one row with the counts.",
+        ),
+    )
+
+
+async def broken_rules(connection: Connection) -> list[Broken]:
+    """The rules that do not hold, in one snapshot. Reads every completed product: seconds for a million."""
+    found = []
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        for rule in rules():
+            rows = await connection.fetch(
+                f"SELECT text, count(*) OVER () AS n FROM ({rule.sql}) AS broken (text) ORDER BY text LIMIT {EXAMPLES}"  # noqa: S608
+            )
+            if rows:
+                found.append(Broken(rule, rows[0]["n"], tuple(row["text"] for row in rows)))
+    return found
