@@ -71,15 +71,27 @@ class _Gathered:
     products: list[dict[str, Any]] = field(default_factory=list)
     products_omitted: int = 0
 
+    def make_room(self) -> bool:
+        """Leave out the last harmless line, if there is one, for one that matters more."""
+        for place in range(len(self.lines) - 1, -1, -1):
+            if self.lines[place]["level"] == "INFO":
+                del self.lines[place]
+                self.lines_omitted += 1
+                return True
+        return False
+
 
 class EventHub:
-    """Publishes to any number of listeners; each reads from one shared buffer at its own pace."""
+    """Publishes to any number of listeners; each reads from one shared buffer at its own pace.
+
+    An event's id is `epoch`, which is new with every process, and its number.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._epoch = secrets.token_hex(4)
-        self._number = 0
+        self.epoch = secrets.token_hex(4)
+        self.newest_number = 0
         self._kept: deque[Event] = deque()
         self._kept_bytes = 0
         self._gathered = _Gathered()
@@ -87,7 +99,7 @@ class EventHub:
         self._news = asyncio.Event()
         self._progress = b""
         self._state: dict[str, Any] = {}
-        self._listeners = 0
+        self.listeners = 0
         self._is_closed = False
 
     # Reading --------------------------------------------------------------------------------------
@@ -97,38 +109,38 @@ class EventHub:
 
         The first event of a new listener, or of one whose last id is no longer known, shows everything.
         """
-        self._listeners += 1
+        self.listeners += 1
         self._wake.set()  # somebody wants to know how things stand now
         try:
             position = self._position_of(last_id)
             if position is None:
-                position = self._number
+                position = self.newest_number
                 yield await self._snapshot("reset" if last_id else "progress")
             while not self._is_closed:
                 if self._kept and position < self._kept[0].number - 1:
-                    position = self._number
+                    position = self.newest_number
                     yield await self._snapshot("reset")
                 for event in self._since(position):
                     position = event.number
                     yield event
-                if position == self._number:
+                if position == self.newest_number:
                     has_news = await self._wait_for_news()
                     if not has_news:
                         yield None
         finally:
-            self._listeners -= 1
+            self.listeners -= 1
 
     def _position_of(self, last_id: str | None) -> int | None:
         """The number behind an id, or None when we cannot tell what came after it."""
         epoch, _, number = (last_id or "").partition("-")
-        if epoch != self._epoch or not number.isdecimal() or len(number) > 18:
+        if epoch != self.epoch or not number.isdecimal() or len(number) > 18:
             return None
         position = int(number)
-        oldest = self._kept[0].number if self._kept else self._number + 1
-        return position if oldest - 1 <= position <= self._number else None
+        oldest = self._kept[0].number if self._kept else self.newest_number + 1
+        return position if oldest - 1 <= position <= self.newest_number else None
 
     def _since(self, position: int) -> list[Event]:
-        if position == self._number or not self._kept:
+        if position == self.newest_number or not self._kept:
             return []
         first = position + 1 - self._kept[0].number
         return [self._kept[i] for i in range(max(first, 0), len(self._kept))]
@@ -142,19 +154,21 @@ class EventHub:
 
     async def _snapshot(self, kind: str) -> Event:
         """The present state of everything, placed after the newest event."""
-        number = self._number
+        number = self.newest_number
         document = status_document(await queue_status(self._database, self._clock))
-        return Event(f"{self._epoch}-{number}", number, kind, to_json(document))
+        return Event(f"{self.epoch}-{number}", number, kind, to_json(document))
 
     # Publishing -----------------------------------------------------------------------------------
 
     def publish(self, kind: str, document: Mapping[str, Any]) -> None:
         """Tell every listener, and keep it for those who come back."""
         data = to_json(document)
-        self._number += 1
-        self._kept.append(Event(f"{self._epoch}-{self._number}", self._number, kind, data))
+        self.newest_number += 1
+        self._kept.append(
+            Event(f"{self.epoch}-{self.newest_number}", self.newest_number, kind, data)
+        )
         self._kept_bytes += len(data) + 200
-        while self._kept_bytes > KEPT_BYTES:
+        while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
             self._kept_bytes -= len(self._kept.popleft().data) + 200
         self._news.set()
         self._news = asyncio.Event()
@@ -190,7 +204,7 @@ class EventHub:
             self.publish(
                 "products", {"products": gathered.products, "omitted": gathered.products_omitted}
             )
-        if self._listeners:
+        if self.listeners:
             with contextlib.suppress(*DATABASE_ERRORS, TimeoutError, StoreError):
                 await self._publish_progress()
 
@@ -215,7 +229,10 @@ class EventHub:
                 )
             else:
                 gathered.products_omitted += 1
-        if len(gathered.lines) < LINES_PER_UPDATE:
+        has_room = len(gathered.lines) < LINES_PER_UPDATE
+        if not has_room and level != "INFO":
+            has_room = gathered.make_room()
+        if has_room:
             at = self._clock.now().isoformat()
             gathered.lines.append({"at": at, "level": level, "event": event, "message": message})
         else:
