@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from weighbridge.domain.answers import Answer, StepName, Subject
 from weighbridge.steps import decode_answer
 from weighbridge.store.answers import load_answers
-from weighbridge.store.products import load_members as load_stored
+from weighbridge.store.products import load_members
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from weighbridge.store.database import Connection
     from weighbridge.store.products import StoredProduct
@@ -41,25 +41,27 @@ class Member:
         return Subject(self.stored.product, self.answers)
 
 
-async def load_members(
-    connection: Connection, job_id: int, versions: Mapping[StepName, str], *, simulated: bool
-) -> list[Member]:
-    """Who still belongs to the job, with every answer that still holds."""
-    stored = await load_stored(connection, job_id)
-    if not stored:
-        return []
+async def load_groups(
+    connection: Connection,
+    job_ids: Sequence[int],
+    versions: Mapping[StepName, str],
+    *,
+    simulated: bool,
+) -> list[list[Member]]:
+    """Who still belongs to each job, with every answer that still holds."""
+    stored = await load_members(connection, job_ids)
     found = await load_answers(
         connection,
         {s.id: s.product.question_fingerprint() for s in stored},
         versions,
         simulated=simulated,
     )
-    members = []
+    groups: dict[int | None, list[Member]] = {job_id: [] for job_id in job_ids}
     for product in stored:
         member = Member(product)
         for step, answer in found.get(product.id, {}).items():
             member.answers[step] = decode_answer(step, answer.answer)
             member.kept[step] = dict(answer.answer)
             member.cost_usd += answer.cost_usd
-        members.append(member)
-    return members
+        groups[product.job_id].append(member)
+    return [groups[job_id] for job_id in job_ids]

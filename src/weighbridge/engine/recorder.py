@@ -1,5 +1,8 @@
 """One finished call is one transaction: the call, its answers, and what becomes of each product.
 
+Calls that finish while another is being written share the next transaction: at 300 calls/s one commit (3 ms of disk
+each) serves ten of them.
+
 What was paid for is written however long the database is away. What no longer belongs to the job is left
 as it is: a product may have been changed, deleted or taken over while the provider was thinking.
 """
@@ -8,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from weighbridge.engine.governor import JobLost
+from weighbridge.engine.together import Together
 from weighbridge.store import answers, calls, footprints, jobs, products, queue_state
 from weighbridge.store.membership import Membership, is_held, is_recorded, lock_members
 
@@ -27,6 +31,9 @@ Reasons = Mapping[int, tuple[str, str]]
 """product id → (kind of error, reason a person can act on)"""
 
 V = TypeVar("V")
+
+MOST_TOGETHER: Final = 64
+"""Finished calls in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ class Recorder:
         self._database = database
         self._patience = patience
         self._manager_id = manager_id
+        self._write_together = Together(self._write_patiently, MOST_TOGETHER)
 
     async def record(self, outcome: Outcome) -> frozenset[int]:
         """Write it all or nothing, exactly once; returns the products that stay in the job.
@@ -87,18 +95,21 @@ class Recorder:
         Raises:
             JobLost: another worker has the job. The call and its answers were stored, nothing else.
         """
-        tries = 0
-
-        async def write() -> Membership:
-            nonlocal tries
-            async with self._database.transaction() as connection:
-                tries += 1
-                return await self._write(connection, outcome, again=tries > 1)
-
-        membership = await self._patience(write)
+        membership = await self._write_together(outcome)
         if not membership.held:
             raise JobLost
         return frozenset(membership.revision_of.keys() - outcome.leaving_ids())
+
+    async def _write_patiently(self, outcomes: Sequence[Outcome]) -> list[Membership]:
+        tries = 0
+
+        async def write() -> list[Membership]:
+            nonlocal tries
+            async with self._database.transaction() as connection:
+                tries += 1
+                return await self._write(connection, outcomes, again=tries > 1)
+
+        return await self._patience(write)
 
     async def release(self, job_id: int) -> None:
         """What is left of the job goes back to `pending`, unless another worker has it."""
@@ -110,40 +121,55 @@ class Recorder:
 
         await self._patience(write)
 
-    async def _write(self, connection: Connection, outcome: Outcome, *, again: bool) -> Membership:
-        membership = await lock_members(
-            connection, outcome.job_id, outcome.product_ids(), self._manager_id
+    async def _write(
+        self, connection: Connection, outcomes: Sequence[Outcome], *, again: bool
+    ) -> list[Membership]:
+        memberships = await lock_members(
+            connection, [(o.job_id, o.product_ids()) for o in outcomes], self._manager_id
         )
-        call = outcome.call
-        # The connection may have broken after the commit and before the word of it.
-        if (
-            again
-            and call
-            and await is_recorded(connection, call.job_id, call.step, call.started_at)
-        ):
-            return membership
-        outcome = outcome.only(membership)
-        if call is not None:
-            call_id = await calls.insert_call(connection, call)
-            if outcome.answers:
-                await answers.insert_answers(connection, call_id, outcome.answers)
-        await _move(connection, outcome)
-        return membership
+        new = [
+            outcome.only(membership)
+            for outcome, membership in zip(outcomes, memberships, strict=True)
+            # The connection may have broken after the commit and before the word of it.
+            if not (again and await _is_written(connection, outcome))
+        ]
+        with_calls = [(outcome, outcome.call) for outcome in new if outcome.call is not None]
+        call_ids = await calls.insert_calls(connection, [call for _, call in with_calls])
+        await answers.insert_answers(
+            connection,
+            [
+                (call_id, answer)
+                for call_id, (outcome, _) in zip(call_ids, with_calls, strict=True)
+                for answer in outcome.answers
+            ],
+        )
+        await _move(connection, new)
+        return memberships
 
 
-async def _move(connection: Connection, outcome: Outcome) -> None:
+async def _is_written(connection: Connection, outcome: Outcome) -> bool:
+    call = outcome.call
+    return call is not None and await is_recorded(
+        connection, call.job_id, call.step, call.started_at
+    )
+
+
+async def _move(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """The products, from one state or job to the next."""
-    if outcome.finished:
-        await footprints.upsert_footprints(connection, outcome.finished)
-        ids = [footprint.product_id for footprint in outcome.finished]
-        await products.complete(connection, outcome.job_id, ids)
-    if outcome.given_up:
-        await products.give_up(connection, outcome.job_id, outcome.given_up, outcome.wasted_usd)
-    if outcome.asked_alone:
-        await _ask_alone(connection, outcome)
-    if outcome.split:
-        await _split(connection, outcome)
-    if outcome.finished or outcome.given_up:
+    job_of = {done.product_id: outcome.job_id for outcome in outcomes for done in outcome.finished}
+    if job_of:
+        await footprints.upsert_footprints(
+            connection, [done for outcome in outcomes for done in outcome.finished]
+        )
+        await products.complete(connection, job_of)
+    for outcome in outcomes:
+        if outcome.given_up:
+            await products.give_up(connection, outcome.job_id, outcome.given_up, outcome.wasted_usd)
+        if outcome.asked_alone:
+            await _ask_alone(connection, outcome)
+        if outcome.split:
+            await _split(connection, outcome)
+    if any(outcome.finished or outcome.given_up for outcome in outcomes):
         await queue_state.announce(connection)
 
 

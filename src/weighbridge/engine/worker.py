@@ -15,7 +15,7 @@ from weighbridge.domain.calls import Cost
 from weighbridge.engine.attempt import Attempt
 from weighbridge.engine.finishing import Finisher
 from weighbridge.engine.governor import JobLost, QueueStopped
-from weighbridge.engine.members import Member, load_members
+from weighbridge.engine.members import Member, load_groups
 from weighbridge.engine.patience import Patience
 from weighbridge.engine.recorder import Outcome, Recorder
 from weighbridge.engine.reports import (
@@ -27,6 +27,7 @@ from weighbridge.engine.reports import (
     say_stopped,
     say_what_happened,
 )
+from weighbridge.engine.together import Together
 from weighbridge.errors import (
     ProviderError,
     ProviderOverloaded,
@@ -73,6 +74,9 @@ if TYPE_CHECKING:
 STEPS_THAT_SEE_IMAGES: Final = frozenset({StepName.CLASSIFICATION, StepName.BILL_OF_MATERIALS})
 """How a product is made is decided from its bill; a picture would be paid for once more without use."""
 
+LOADED_TOGETHER: Final = 64
+"""Groups read in one go."""
+
 
 class Worker:
     """Runs jobs. One per process; any number of jobs at a time."""
@@ -101,6 +105,7 @@ class Worker:
         self._finisher = Finisher(factors, provider, self._versions)
         self._patience = Patience(clock)
         self._recorder = Recorder(database, self._patience, manager_id)
+        self._load_together = Together(self._load_groups, LOADED_TOGETHER)
         self.calls_begun = 0
 
     async def work(self, job_id: int) -> None:
@@ -117,7 +122,7 @@ class Worker:
                 await self._bury(job_id, error)
 
     async def _work(self, job_id: int) -> None:
-        group = await self._load(job_id)
+        group = await self._load_together(job_id)
         if not group:
             return
         say_begun(job_id, len(group))
@@ -135,11 +140,11 @@ class Worker:
                 group = [m for m in group if m.id not in gone]
         say_ended(job_id, tokens)
 
-    async def _load(self, job_id: int) -> list[Member]:
-        async def read() -> list[Member]:
-            async with self._database.transaction() as connection:
-                return await load_members(
-                    connection, job_id, self._versions, simulated=self._provider.simulated
+    async def _load_groups(self, job_ids: Sequence[int]) -> list[list[Member]]:
+        async def read() -> list[list[Member]]:
+            async with self._database.pool.acquire() as connection:
+                return await load_groups(
+                    connection, job_ids, self._versions, simulated=self._provider.simulated
                 )
 
         return await self._patience(read)
@@ -181,7 +186,9 @@ class Worker:
         size = (picture.width_px, picture.height_px) if picture else None
         prompt_tokens = request_tokens(request, self._provider.model, size)
         cost = Cost(requests=1, tokens=prompt_tokens + allowance)
-        admission = await self._governor.admit(cost, job_id)
+        admission = await self._governor.admit(
+            cost, job_id, len(self._pipeline) - self._pipeline.index(step)
+        )
         self.calls_begun += 1
         return Attempt(
             job_id,
@@ -349,7 +356,7 @@ class Worker:
 
         async def read() -> list[StoredProduct]:
             async with self._database.pool.acquire() as connection:
-                return await products.load_members(connection, job_id)
+                return await products.load_members(connection, [job_id])
 
         members = await self._patience(read)
         why = ("InternalError", f"Weighbridge itself failed ({type(error).__name__}); see the log")

@@ -29,27 +29,36 @@ class StoredAnswer:
 
 
 async def insert_answers(
-    connection: Connection, call_id: int, answers: Sequence[StoredAnswer]
+    connection: Connection, answers: Sequence[tuple[int, StoredAnswer]]
 ) -> None:
-    """Keep what is new; an answer that came twice (a late worker) is the first one's."""
-    await connection.executemany(
-        "INSERT INTO answers (product_id, step, step_version, question_fingerprint, simulated, provider, model,"
-        " call_id, answer, cost_usd) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
-        [
-            (
-                a.product_id,
-                a.step.value,
-                a.step_version,
-                a.question_fingerprint,
-                a.simulated,
-                a.provider,
-                a.model,
-                call_id,
-                a.answer,
-                a.cost_usd,
-            )
-            for a in answers
-        ],
+    """Keep what is new of (call id, answer); an answer that came twice (a late worker) is the first one's.
+
+    One statement over arrays: a row costs a fifth of what it costs as a statement of its own.
+    """
+    if not answers:
+        return
+    await connection.execute(
+        "INSERT INTO answers (call_id, product_id, step, step_version, question_fingerprint, simulated, provider, model,"
+        " answer, cost_usd) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[],"
+        " $6::boolean[], $7::text[], $8::text[], $9::jsonb[], $10::float8[]) ON CONFLICT DO NOTHING",
+        *zip(
+            *(
+                (
+                    call_id,
+                    a.product_id,
+                    a.step.value,
+                    a.step_version,
+                    a.question_fingerprint,
+                    a.simulated,
+                    a.provider,
+                    a.model,
+                    a.answer,
+                    a.cost_usd,
+                )
+                for call_id, a in answers
+            ),
+            strict=True,
+        ),
     )
 
 

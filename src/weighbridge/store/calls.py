@@ -41,37 +41,48 @@ class CallRecord:
     cost_usd: float
 
 
-async def insert_call(connection: Connection, call: CallRecord) -> int:
-    """Record the call; returns its id."""
-    return int(
-        await connection.fetchval(
-            "INSERT INTO calls (started_at, latency_s, waited_s, provider, model, simulated, lane, step, step_version,"
-            " job_id, product_ids, outcome, error, request_id, estimated_tokens, output_allowance,"
-            " input_tokens, cached_input_tokens, output_tokens, cost_usd)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
-            " RETURNING id",
-            call.started_at,
-            call.latency_s,
-            call.waited_s,
-            call.provider,
-            call.model,
-            call.simulated,
-            call.lane.value,
-            call.step.value,
-            call.step_version,
-            call.job_id,
-            list(call.product_ids),
-            call.outcome,
-            call.error,
-            call.request_id,
-            call.estimated_tokens,
-            call.output_allowance,
-            call.usage.input_tokens,
-            call.usage.cached_input_tokens,
-            call.usage.output_tokens,
-            call.cost_usd,
-        )
+async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> list[int]:
+    """Record the calls; returns their ids, in the same order."""
+    if not calls:
+        return []
+    rows = await connection.fetch(
+        "SELECT nextval(pg_get_serial_sequence('calls', 'id')) AS id FROM generate_series(1, $1)",
+        len(calls),
     )
+    ids = [row["id"] for row in rows]
+    await connection.executemany(
+        "INSERT INTO calls (id, started_at, latency_s, waited_s, provider, model, simulated, lane, step, step_version,"
+        " job_id, product_ids, outcome, error, request_id, estimated_tokens, output_allowance,"
+        " input_tokens, cached_input_tokens, output_tokens, cost_usd) OVERRIDING SYSTEM VALUE"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+        [
+            (
+                call_id,
+                call.started_at,
+                call.latency_s,
+                call.waited_s,
+                call.provider,
+                call.model,
+                call.simulated,
+                call.lane.value,
+                call.step.value,
+                call.step_version,
+                call.job_id,
+                call.product_ids,
+                call.outcome,
+                call.error,
+                call.request_id,
+                call.estimated_tokens,
+                call.output_allowance,
+                call.usage.input_tokens,
+                call.usage.cached_input_tokens,
+                call.usage.output_tokens,
+                call.cost_usd,
+            )
+            for call_id, call in zip(ids, calls, strict=True)
+        ],
+    )
+    return ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,18 +30,21 @@ class StoredFootprint:
 
 
 async def upsert_footprints(connection: Connection, footprints: Sequence[StoredFootprint]) -> None:
-    """The newest result of each product replaces the one before."""
-    await connection.executemany(
+    """The newest result of each product replaces the one before. At most one footprint a product."""
+    if not footprints:
+        return
+    await connection.execute(
         "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, high_kg_co2e, mass_kg,"
         " data_quality, category, subcategory, provider, model, simulated, cost_usd, detail)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+        " SELECT * FROM unnest($1::bigint[], $2::int[], $3::float8[], $4::float8[], $5::float8[], $6::float8[],"
+        " $7::float8[], $8::text[], $9::text[], $10::text[], $11::text[], $12::boolean[], $13::float8[], $14::jsonb[])"
         " ON CONFLICT (product_id) DO UPDATE SET revision = excluded.revision,"
         " emissions_kg_co2e = excluded.emissions_kg_co2e, low_kg_co2e = excluded.low_kg_co2e,"
         " high_kg_co2e = excluded.high_kg_co2e, mass_kg = excluded.mass_kg, data_quality = excluded.data_quality,"
         " category = excluded.category, subcategory = excluded.subcategory, provider = excluded.provider,"
         " model = excluded.model, simulated = excluded.simulated, cost_usd = excluded.cost_usd,"
         " detail = excluded.detail, calculated_at = now()",
-        [_row(footprint) for footprint in footprints],
+        *zip(*map(_row, footprints), strict=True),
     )
 
 

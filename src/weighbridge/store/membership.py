@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from weighbridge.store.jobs import jobs_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -33,26 +33,45 @@ class Membership:
 
 
 async def lock_members(
-    connection: Connection, job_id: int, product_ids: Collection[int], manager_id: UUID
-) -> Membership:
-    """Lock the products until the transaction ends, so that nothing moves under the record."""
+    connection: Connection, ids_by_job: Sequence[tuple[int, Collection[int]]], manager_id: UUID
+) -> list[Membership]:
+    """Lock the products until the transaction ends, so that nothing moves under the record.
+
+    `ids_by_job`: (job id, ids of the products that the record is about); returns one membership for each.
+    """
+    held = await _lock_jobs(connection, [job_id for job_id, _ in ids_by_job], manager_id)
     rows = await connection.fetch(
-        "WITH held AS MATERIALIZED ("  # noqa: S608
-        f"SELECT id FROM {jobs_table()} WHERE id = $2 AND status = 'picked' AND queue_manager_id = $3"
-        # Not even a takeover comes between; heartbeats may.
-        " FOR KEY SHARE)"
-        " SELECT p.id, p.revision, p.job_id = $2 AND p.status = 'processing' AS belongs,"
-        " EXISTS (SELECT FROM held) AS held"
-        " FROM products p WHERE p.id = ANY($1::bigint[]) ORDER BY p.id FOR NO KEY UPDATE OF p",
-        list(product_ids),
-        job_id,
+        "SELECT p.id, p.revision, CASE p.status WHEN 'processing' THEN p.job_id END AS job_id"
+        " FROM products p WHERE p.id = ANY($1::bigint[])"
+        " ORDER BY p.id FOR NO KEY UPDATE OF p",
+        list({product_id for _, ids in ids_by_job for product_id in ids}),
+    )
+    found = {row["id"]: row for row in rows}
+    return [
+        Membership(
+            held=job_id in held or not any(i in found for i in ids),
+            existing=frozenset(i for i in ids if i in found),
+            revision_of={
+                i: found[i]["revision"]
+                for i in ids
+                if job_id in held and i in found and found[i]["job_id"] == job_id
+            },
+        )
+        for job_id, ids in ids_by_job
+    ]
+
+
+async def _lock_jobs(
+    connection: Connection, job_ids: Sequence[int], manager_id: UUID
+) -> frozenset[int]:
+    """Those that are still this worker's. Not even a takeover comes between; heartbeats may."""
+    rows = await connection.fetch(
+        f"SELECT id FROM {jobs_table()} WHERE id = ANY($1::bigint[]) AND status = 'picked'"  # noqa: S608
+        " AND queue_manager_id = $2 ORDER BY id FOR KEY SHARE",
+        job_ids,
         manager_id,
     )
-    return Membership(
-        held=all(row["held"] for row in rows),
-        existing=frozenset(row["id"] for row in rows),
-        revision_of={row["id"]: row["revision"] for row in rows if row["held"] and row["belongs"]},
-    )
+    return frozenset(row["id"] for row in rows)
 
 
 async def is_held(connection: Connection, job_id: int, manager_id: UUID) -> bool:

@@ -96,11 +96,11 @@ async def mark_processing(connection: Connection, job_of: Mapping[int, int]) -> 
     )
 
 
-async def load_members(connection: Connection, job_id: int) -> list[StoredProduct]:
-    """The products that still belong to this job and are not finished."""
+async def load_members(connection: Connection, job_ids: Sequence[int]) -> list[StoredProduct]:
+    """The products that still belong to these jobs and are not finished, in order of id."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM {_FROM} WHERE p.job_id = $1 AND p.status = 'processing' ORDER BY p.id",  # noqa: S608
-        job_id,
+        f"SELECT {_COLUMNS} FROM {_FROM} WHERE p.job_id = ANY($1::bigint[]) AND p.status = 'processing' ORDER BY p.id",  # noqa: S608
+        job_ids,
     )
     return [_stored(row) for row in rows]
 
@@ -110,14 +110,14 @@ async def load_picture(connection: Connection, sha256: str) -> bytes:
     return bytes(await connection.fetchval("SELECT data FROM pictures WHERE sha256 = $1", sha256))
 
 
-async def complete(connection: Connection, job_id: int, ids: Sequence[int]) -> None:
-    """processing → completed, for those that still belong to the job."""
+async def complete(connection: Connection, job_of: Mapping[int, int]) -> None:
+    """processing → completed, for those that still belong to their job. `job_of`: product id → job id."""
     await connection.execute(
-        "UPDATE products SET status = 'completed', job_id = NULL, error = NULL, error_kind = NULL,"
-        " completed_at = now(), updated_at = now()"
-        " WHERE id = ANY($1::bigint[]) AND job_id = $2 AND status = 'processing'",
-        ids,
-        job_id,
+        "UPDATE products p SET status = 'completed', job_id = NULL, error = NULL, error_kind = NULL,"
+        " completed_at = now(), updated_at = now() FROM unnest($1::bigint[], $2::bigint[]) AS j (id, job_id)"
+        " WHERE p.id = j.id AND p.job_id = j.job_id AND p.status = 'processing'",
+        list(job_of.keys()),
+        list(job_of.values()),
     )
 
 
