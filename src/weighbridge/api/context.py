@@ -90,7 +90,8 @@ class ApiContext:
         return self.engine.in_flight if self.engine else 0
 
 
-def _context(request: Request) -> ApiContext:
+async def _context(request: Request) -> ApiContext:
+    # Not a plain function: FastAPI would send that to a thread, for every request.
     context: ApiContext = request.app.state.context
     return context
 
