@@ -92,7 +92,8 @@ async def rejected_rows(
 async def export(
     context: Context,
     format: Annotated[  # noqa: A002 - as the contract names it
-        str, Query(description=f"One of {', '.join(MEDIA_TYPES)}.", examples=list(MEDIA_TYPES))
+        str,
+        Query(description="What kind of file.", json_schema_extra={"enum": list(MEDIA_TYPES)}),
     ] = "csv",
 ) -> StreamingResponse:
     """Download every product with its result."""
