@@ -25,6 +25,8 @@ class Member:
     answers: dict[StepName, Answer] = field(default_factory=dict)
     kept: dict[StepName, dict[str, Any]] = field(default_factory=dict)  # storage form
     cost_usd: float = 0.0
+    attempts: int = 0
+    """Unusable answers in a row to the present question."""
 
     @property
     def id(self) -> int:
@@ -58,7 +60,7 @@ async def load_groups(
     )
     groups: dict[int | None, list[Member]] = {job_id: [] for job_id in job_ids}
     for product in stored:
-        member = Member(product)
+        member = Member(product, attempts=product.attempts)
         for step, answer in found.get(product.id, {}).items():
             member.answers[step] = decode_answer(step, answer.answer)
             member.kept[step] = dict(answer.answer)

@@ -40,7 +40,8 @@ MOST_TOGETHER: Final = 64
 class Outcome:
     """Everything that one call, or the end of a job, changes.
 
-    `split` are the new, smaller groups that products of this job move to.
+    `split` are the new, smaller groups that products of this job move to; `forgiven` are products that
+    were asked in vain before and have answered now: the next question begins with a clean slate.
     """
 
     job_id: int
@@ -50,6 +51,7 @@ class Outcome:
     asked_alone: Reasons = field(default_factory=dict)
     given_up: Reasons = field(default_factory=dict)
     split: Sequence[Sequence[int]] = ()
+    forgiven: Sequence[int] = ()
     wasted_usd: float = 0.0  # per product without an answer from this call
 
     def leaving_ids(self) -> set[int]:
@@ -72,6 +74,7 @@ class Outcome:
             finished=[f for f in self.finished if belongs.get(f.product_id) == f.revision],
             asked_alone=_of(self.asked_alone, belongs),
             given_up=_of(self.given_up, belongs),
+            forgiven=[i for i in self.forgiven if i in belongs],
             split=[kept for part in self.split if (kept := [i for i in part if i in belongs])],
         )
 
@@ -162,6 +165,8 @@ async def _move(connection: Connection, outcomes: Sequence[Outcome]) -> None:
             connection, [done for outcome in outcomes for done in outcome.finished]
         )
         await products.complete(connection, job_of)
+    if forgiven := [product_id for outcome in outcomes for product_id in outcome.forgiven]:
+        await products.forgive(connection, forgiven)
     for outcome in outcomes:
         if outcome.given_up:
             await products.give_up(connection, outcome.job_id, outcome.given_up, outcome.wasted_usd)

@@ -66,7 +66,8 @@ class Supervisor:
         self._queue_task: asyncio.Task[None] | None = None
         self._draining = False
         self.heartbeat_timeout = HEARTBEAT_TIMEOUT
-        """Change it before the start only."""
+        self.most_jobs_at_once = MOST_JOBS_AT_ONCE
+        """Change these two before the start only."""
 
     @property
     def in_flight(self) -> int:
@@ -145,7 +146,7 @@ class Supervisor:
             await self._manager.run(
                 dequeue_timeout=min(IDLE_POLL, self.heartbeat_timeout / 4),
                 batch_size=DEQUEUE_SIZE,
-                max_concurrent_tasks=MOST_JOBS_AT_ONCE,
+                max_concurrent_tasks=self.most_jobs_at_once,
                 heartbeat_timeout=self.heartbeat_timeout,
             )
 

@@ -176,7 +176,7 @@ class Worker:
 
     async def _begin(self, step: Step, group: list[Member], job_id: int) -> Attempt:
         """Put the request together and wait until it may go."""
-        tried = max(m.stored.attempts for m in group)
+        tried = max(m.attempts for m in group)
         allowance = self._lengths.allowance(step, len(group), tried)
         image_url = None
         if step.name in STEPS_THAT_SEE_IMAGES and group[0].stored.product.has_image:
@@ -225,6 +225,7 @@ class Worker:
         self._lengths.observe(step, len(group), reply)
         cost_usd = call_cost_usd(reply.usage, self._provider.price)
         share_usd = cost_usd / len(group)
+        forgiven = [m.id for m in group if m.attempts and m.code in accepted.answers]
         kept = self._keep(step, group, accepted, share_usd, reply.model)
         asked_alone, given_up = _sort_refusals(group, accepted)
         finished: list[StoredFootprint] = []
@@ -241,6 +242,7 @@ class Worker:
                 finished=finished,
                 asked_alone=asked_alone,
                 given_up=given_up,
+                forgiven=forgiven,
                 wasted_usd=share_usd,
             ),
         )
@@ -264,6 +266,7 @@ class Worker:
             member.answers[step.name] = answer
             member.kept[step.name] = encoded
             member.cost_usd += share_usd
+            member.attempts = 0
             kept.append(
                 StoredAnswer(
                     product_id=member.id,
@@ -384,7 +387,7 @@ def _sort_refusals(
     for refusal in accepted.refusals:
         member = members[refusal.code]
         kind, reason = type(refusal.error).__name__, str(refusal.error)
-        tried = member.stored.attempts
+        tried = member.attempts
         if tried >= MAX_ATTEMPTS:
             reason = f"No usable answer in {tried + 1} attempts. The last one: {reason}"
             given_up[member.id] = (kind, reason)

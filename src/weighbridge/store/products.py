@@ -121,6 +121,13 @@ async def complete(connection: Connection, job_of: Mapping[int, int]) -> None:
     )
 
 
+async def forgive(connection: Connection, ids: Sequence[int]) -> None:
+    """Count their attempts from 0 again: they have answered."""
+    await connection.execute(
+        "UPDATE products SET attempts = 0 WHERE id = ANY($1::bigint[]) AND attempts > 0", ids
+    )
+
+
 async def give_up(
     connection: Connection, job_id: int, reasons: Mapping[int, tuple[str, str]], cost_usd: float
 ) -> None:

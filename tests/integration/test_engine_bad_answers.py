@@ -1,0 +1,157 @@
+"""A bad answer costs only the product concerned; its neighbours keep theirs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.application import AMPLE, RunningProgram, program
+from weighbridge.simulator.config import KNOWN_MODELS, Fault, FaultPlan, ModelLimits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import httpx2
+
+pytestmark = pytest.mark.anyio
+
+
+async def _add_poisoned(running: RunningProgram, groups: int, marker: str) -> None:
+    """`groups` groups of five; the third of each is poisoned."""
+    await running.add(
+        *(
+            {
+                "code": f"P-{n:03}",
+                "description": f"A steel bottle, edition {n} {marker if n % 5 == 2 else ''}",
+            }
+            for n in range(groups * 5)
+        )
+    )
+
+
+async def test_one_poisoned_product_in_each_group_fails_alone_after_three_more_calls(
+    database_url: str, tmp_path: Path
+) -> None:
+    groups = 12
+    async with program(database_url, tmp_path) as running:
+        await _add_poisoned(running, groups, "POISON")
+        await running.start()
+        await running.until(completed=4 * groups, failed=groups)
+        assert running.simulator.books.completed == groups * (3 + 3)
+        failed = await running.fetch("SELECT * FROM products WHERE status = 'failed'")
+        assert {int(row["code"][2:]) % 5 for row in failed} == {2}
+        assert all("No usable answer in 4 attempts" in row["error"] for row in failed)
+        assert all(row["error_kind"] == "AnswerMalformed" for row in failed)
+        assert all(row["spent_usd"] > 0 for row in failed)
+        await running.stop()
+        await running.assert_sound()
+
+
+@pytest.mark.parametrize("mode", ["POISON-TRUNCATE", "POISON-REFUSE"])
+async def test_product_that_spoils_whole_calls_fails_alone(
+    database_url: str, tmp_path: Path, mode: str
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _add_poisoned(running, 4, mode)
+        await running.start()
+        await running.until(completed=16, failed=4)
+        await running.stop()
+        await running.assert_sound()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.TRUNCATE,
+        Fault.FILTER,
+        Fault.REFUSE,
+        Fault.MALFORMED,
+        Fault.MISSING,
+        Fault.FOREIGN,
+        Fault.DOUBLED,
+        Fault.IMPLAUSIBLE,
+    ],
+)
+async def test_answers_that_are_bad_now_and_then_fail_nobody(
+    database_url: str, tmp_path: Path, fault: Fault
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(30)
+        _strike_first_bills(running, fault, times=3)
+        await running.start()
+        await running.until(completed=30)
+        assert running.simulator.books.faults[fault.value] == 3
+        assert await running.value("SELECT max(attempts) FROM products") == 0
+        await running.stop()
+        # A product that was good in a damaged reply is kept, never asked again.
+        await running.assert_sound()
+
+
+def _strike_first_bills(running: RunningProgram, fault: Fault, times: int) -> None:
+    """The first so many questions for bills of materials get a damaged answer, the others a good one."""
+    account = running.simulator.account
+
+    def strike(request: httpx2.Request) -> None:
+        is_struck = (
+            b'"bill_of_materials"' in request.content and account.books.faults[fault] < times
+        )
+        plan = FaultPlan({fault: 1.0} if is_struck else {})
+        account.config = replace(account.config, faults=plan)
+
+    running.wire.instead = strike
+
+
+async def test_attempts_are_counted_for_each_question_anew(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Two bad answers to the second question and two to the third are no four bad answers in a row."""
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(1)
+        account = running.simulator.account
+        struck: Counter[bytes] = Counter()
+
+        def strike(request: httpx2.Request) -> None:
+            step = next(s for s in STEPS if s in request.content)
+            struck[step] += 1
+            plan = FaultPlan({Fault.MALFORMED: 1.0} if struck[step] <= 3 else {})
+            account.config = replace(account.config, faults=plan)
+
+        running.wire.instead = strike
+        await running.start()
+        await running.until(completed=1)
+        assert set(struck.values()) == {4}
+        await running.stop()
+        await running.assert_sound()
+
+
+STEPS = (b'"classification"', b'"bill_of_materials"', b'"manufacturing"')
+
+
+async def test_group_above_the_models_context_is_split_until_it_fits(
+    database_url: str, tmp_path: Path
+) -> None:
+    models = {**KNOWN_MODELS, "gpt-4.1-mini": ModelLimits(6_000, 2_000)}
+    async with program(database_url, tmp_path, replace(AMPLE, models=models)) as running:
+        text = " ".join(f"word{n}" for n in range(600))
+        await running.add_many(5, name=f"Bottle {text}")
+        await running.start()
+        await running.until(completed=5)
+        assert await running.value(
+            "SELECT count(*) > 0 FROM calls WHERE outcome = 'RequestTooLarge'"
+        )
+
+
+async def test_call_above_a_whole_minutes_quota_is_split_and_then_given_up_without_being_sent(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, tokens_per_minute=5_000) as running:
+        text = " ".join(f"word{n}" for n in range(1_600))
+        await running.add({"code": "LONG-1", "name": text}, {"code": "LONG-2", "name": text})
+        await running.start()
+        await running.until(failed=2)
+        assert running.simulator.books.received == 0
+        reasons = await running.fetch("SELECT error FROM products")
+        assert all("5,000" in row["error"] for row in reasons), reasons

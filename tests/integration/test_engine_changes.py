@@ -1,0 +1,126 @@
+"""Products that are changed or deleted while the provider thinks about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.application import program
+from weighbridge.service.products import delete_product, import_records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+def _record(number: int, description: str) -> dict[str, str]:
+    return {"code": f"P-{number:03}", "name": "Dining chair", "description": description}
+
+
+@pytest.mark.parametrize("held_step", [1, 2, 3])
+async def test_changed_product_is_completed_with_its_new_text_only(
+    database_url: str, tmp_path: Path, held_step: int
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(5)
+        replies = 0
+
+        def count(_: object) -> None:
+            nonlocal replies
+            replies += 1
+            if replies == held_step:
+                running.wire.hold()
+
+        running.wire.instead = count
+        await running.start()
+        await running.wire.until_held(1)
+        changed = await import_records(running.app.database, [_record(3, "A wooden chair of oak")])
+        assert changed.updated == 1
+        await running.until_true("SELECT job_id IS NOT NULL FROM products WHERE code = 'P-003'")
+        running.wire.let_go()
+        await running.until(completed=5)
+        (row,) = await running.fetch(
+            "SELECT p.revision, f.revision AS of, f.category, f.detail FROM products p"
+            " JOIN footprints f ON f.product_id = p.id WHERE p.code = 'P-003'"
+        )
+        assert row["of"] == row["revision"] == 2
+        (neighbour,) = await running.fetch(
+            "SELECT f.category FROM products p JOIN footprints f ON f.product_id = p.id WHERE code = 'P-002'"
+        )
+        assert row["category"] != neighbour["category"]
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_late_footprint_of_an_older_revision_is_never_shown(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The last answer about the old text arrives after the new text was completed."""
+    async with (
+        program(database_url, tmp_path) as first,
+        program(database_url, tmp_path, simulator=first.simulator) as second,
+    ):
+        await first.add_many(1)
+        first.wire.instead = lambda request: (
+            first.wire.hold() if b'"manufacturing"' in request.content else None
+        )
+        await first.start()
+        await first.wire.until_held(1)
+        await import_records(first.app.database, [_record(1, "A wooden chair of oak")])
+        # The first worker takes the new job too, and its reply is held as well: the second one has none held.
+        first.wire.instead = lambda _: None
+        await second.work()
+        await first.until_true("SELECT count(*) = 0 FROM pgqueuer WHERE status = 'queued'")
+        first.wire.let_go()
+        await second.until(completed=1)
+        (row,) = await second.fetch(
+            "SELECT p.revision, f.revision AS of FROM products p JOIN footprints f ON f.product_id = p.id"
+        )
+        assert row["of"] == row["revision"] == 2
+        await first.stop()
+        await second.stop()
+        await second.assert_sound()
+
+
+@pytest.mark.parametrize("held_step", [1, 3])
+async def test_deleted_product_does_not_hurt_its_neighbours(
+    database_url: str, tmp_path: Path, held_step: int
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(5)
+        replies = 0
+
+        def count(_: object) -> None:
+            nonlocal replies
+            replies += 1
+            if replies == held_step:
+                running.wire.hold()
+
+        running.wire.instead = count
+        await running.start()
+        await running.wire.until_held(1)
+        await delete_product(running.app.database, "P-003")
+        running.wire.let_go()
+        await running.until(completed=4)
+        assert running.simulator.books.completed == 3
+        assert await running.value("SELECT max(attempts) FROM products") == 0
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_group_whose_products_are_all_gone_asks_no_further_question(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(5)
+        running.wire.hold()
+        await running.start()
+        await running.wire.until_held(1)
+        await running.fetch("DELETE FROM products")
+        running.wire.let_go()
+        await running.until_true("SELECT count(*) = 0 FROM pgqueuer")
+        assert running.simulator.books.completed == 1
+        await running.stop()
+        await running.assert_sound()

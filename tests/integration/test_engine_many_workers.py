@@ -1,0 +1,153 @@
+"""Several workers on one database: they share the work, and finish what the dead and the frozen leave."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.application import program, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+SOON = timedelta(seconds=1)
+NEVER = timedelta(hours=1)
+"""Beats are half of it apart: this worker gives no sign of life, as if it were frozen."""
+
+
+async def test_two_workers_share_the_work_and_ask_nothing_twice(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with (
+        program(database_url, tmp_path) as one,
+        program(database_url, tmp_path, simulator=one.simulator) as two,
+    ):
+        one.engine.supervisor.most_jobs_at_once = two.engine.supervisor.most_jobs_at_once = 40
+        await one.add_many(400)
+        one.wire.hold()
+        two.wire.hold()
+        await one.start()
+        await two.work()
+        await one.wire.until_held(40)
+        await two.wire.until_held(40)
+        one.wire.let_go()
+        two.wire.let_go()
+        await one.until(completed=400)
+        assert one.simulator.books.completed == 3 * 80
+        await one.stop()
+        await two.stop()
+        await one.assert_sound()
+
+
+async def test_groups_of_a_killed_worker_are_finished_without_repeating_an_answered_step(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, heartbeat_timeout=SOON) as dead:
+        await dead.add_many(25)
+        # The first answer of every group is stored, the second is on its way.
+        dead.wire.instead = lambda request: (
+            dead.wire.hold() if b'"bill_of_materials"' in request.content else None
+        )
+        await dead.start()
+        await dead.wire.until_held(1)
+        # Held are second questions only, or first ones that came after the first second question.
+        await until(lambda: dead.wire.held == 5, "every group waits for a reply")
+        await dead.die()
+    async with program(
+        database_url, tmp_path, simulator=dead.simulator, heartbeat_timeout=SOON
+    ) as heir:
+        await heir.start()
+        await heir.until(completed=25)
+        assert heir.simulator.books.completed == 3 * 5 + 5
+        assert heir.simulator.books.calls_by_schema["manufacturing"] == 5
+        await heir.stop()
+        await heir.assert_sound(paid_twice=25)
+
+
+async def test_frozen_worker_that_wakes_up_late_does_no_harm(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, heartbeat_timeout=NEVER) as frozen:
+        await frozen.add_many(10)
+        frozen.wire.hold()
+        await frozen.start()
+        await frozen.wire.until_held(2)
+        async with program(
+            database_url, tmp_path, simulator=frozen.simulator, heartbeat_timeout=SOON
+        ) as awake:
+            await awake.work()
+            await awake.until(completed=10)
+            before = await awake.fetch("SELECT * FROM footprints ORDER BY product_id")
+            frozen.wire.let_go()
+            await frozen.until_true(
+                "SELECT count(*) = 3 * 2 + 2 FROM calls"  # the late replies were paid for: they are on record
+            )
+            assert await awake.fetch("SELECT * FROM footprints ORDER BY product_id") == before
+            assert await awake.value("SELECT count(*) FROM answers") == 30
+            await frozen.stop()
+            await awake.stop()
+            await awake.assert_sound(paid_twice=10)
+
+
+async def test_late_worker_neither_ends_nor_keeps_a_job_that_another_has(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, heartbeat_timeout=NEVER) as frozen:
+        await frozen.add_many(5)
+        frozen.wire.hold()
+        await frozen.start()
+        await frozen.wire.until_held(1)
+        async with program(
+            database_url, tmp_path, simulator=frozen.simulator, heartbeat_timeout=SOON
+        ) as awake:
+            awake.wire.hold()
+            await awake.work()
+            await awake.wire.until_held(1)
+            frozen.wire.let_go()
+            await frozen.until_true("SELECT count(*) = 1 FROM calls")
+            await frozen.stop()  # its job has ended for it, and PgQueuer was told
+            assert await awake.value("SELECT count(*) FROM pgqueuer WHERE status = 'picked'") == 1
+            assert (
+                await awake.value("SELECT count(*) FROM products WHERE status = 'processing'") == 5
+            )
+            awake.wire.let_go()
+            await awake.until(completed=5)
+            assert awake.simulator.books.received == 1 + 3
+            await awake.stop()
+            await awake.assert_sound(paid_twice=5)
+
+
+async def test_another_process_takes_over_as_dispatcher_when_the_first_is_gone(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as first, program(database_url, tmp_path) as second:
+        await first.start()
+        await first.add({"code": "ONE"})
+        await first.until(completed=1)
+        await second.work()
+        await first.die()
+        await second.add({"code": "TWO"})
+        await second.until(completed=2, timeout_s=5)
+
+
+async def test_products_without_a_live_job_are_freed_within_a_heartbeat(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.start()
+        await running.add(
+            {"code": "GONE", "status": "processing", "job_id": 4_711},
+            {"code": "HELD", "status": "processing", "job_id": 4_712},
+        )
+        await running.fetch(
+            "INSERT INTO pgqueuer (id, priority, status, entrypoint, heartbeat)"
+            " OVERRIDING SYSTEM VALUE VALUES (4712, 0, 'failed', 'group', now())"
+        )
+        await running.until(completed=2, timeout_s=8)
+        await running.until_true("SELECT count(*) = 0 FROM pgqueuer")
+        await running.stop()
+        await running.assert_sound()

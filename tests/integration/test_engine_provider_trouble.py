@@ -1,0 +1,153 @@
+"""Refusals, outages and dead accounts: waited out, or the queue stops and says why. No product fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from tests.support.application import AMPLE, RunningProgram, program, until
+from weighbridge.clock import ScaledClock
+from weighbridge.service.queue import start_queue, stop_queue
+from weighbridge.simulator.config import Fault, FaultPlan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("fault", [Fault.RATE, Fault.ERROR500, Fault.DROP, Fault.HTML])
+async def test_calls_without_a_reply_are_waited_out_and_fail_no_product(
+    database_url: str, tmp_path: Path, fault: Fault
+) -> None:
+    config = replace(AMPLE, faults=FaultPlan({fault: 0.3}), seed=5)
+    async with program(database_url, tmp_path, config, clock=ScaledClock(100)) as running:
+        await running.add_many(30)
+        await running.start()
+        await running.until(completed=30)
+        assert running.simulator.books.faults[fault.value] > 0
+        assert await running.value("SELECT max(attempts) FROM products") == 0
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_queue_pauses_in_an_outage_says_why_probes_and_resumes(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(60)) as running:
+        await running.add_many(60)
+        running.simulator.account.change({"outage_for_s": 150})
+        await running.start()
+        await running.until_true("SELECT paused_reason IS NOT NULL FROM queue_state")
+        assert "gave no reply" in await running.value("SELECT paused_reason FROM queue_state")
+        received = running.simulator.books.received
+        await running.until(completed=60)
+        assert await running.value("SELECT paused_reason FROM queue_state") is None
+        # 12 groups, 3 calls each; the outage was probed by a few calls, not stormed by all.
+        assert received < 30
+        assert running.simulator.books.received < received + 3 * 12 + 20
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_ten_hours_without_provider_fail_nobody_and_end_within_a_minute(
+    database_url: str, tmp_path: Path
+) -> None:
+    clock = ScaledClock(7_200)
+    async with program(database_url, tmp_path, clock=clock) as running:
+        await running.add_many(20)
+        running.simulator.account.change({"outage_for_s": 36_000})
+        back_at_s = clock.monotonic_s() + 36_000
+        await running.start()
+        await until(lambda: running.simulator.books.admitted > 0, "the provider is asked again")
+        resumed_s = (running.simulator.books.first_admitted_at_s or 0.0) - back_at_s
+        # Half a second of this machine is an hour here: what it takes to run code is allowed for.
+        assert resumed_s < 60 + 0.25 * clock.factor
+        await running.until(completed=20)
+        await running.stop()
+        await running.assert_sound()
+
+
+WRONG_KEY = httpx2.Response(
+    401, json={"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}
+)
+NO_CREDIT = httpx2.Response(
+    429,
+    json={
+        "error": {
+            "message": "You exceeded your current quota",
+            "type": "insufficient_quota",
+            "code": "insufficient_quota",
+        }
+    },
+)
+NO_MODEL = httpx2.Response(
+    404, json={"error": {"message": "The model does not exist", "code": "model_not_found"}}
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "word"),
+    [
+        (WRONG_KEY, "AuthenticationFailed", "key"),
+        (NO_CREDIT, "QuotaExhausted", "credit"),
+        (NO_MODEL, "ModelUnknown", "model"),
+    ],
+)
+async def test_dead_account_in_mid_run_stops_the_queue_and_everything_waits_again(
+    database_url: str, tmp_path: Path, answer: httpx2.Response, error: str, word: str
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(60)
+        running.wire.instead = lambda _: (
+            httpx2.Response(answer.status_code, headers=answer.headers, content=answer.content)
+            if running.simulator.books.received >= 5
+            else None
+        )
+        await running.start()
+        await running.until_true("SELECT NOT running FROM queue_state")
+        await running.until_true("SELECT count(*) = 0 FROM products WHERE status = 'processing'")
+        assert word in (await running.value("SELECT paused_reason FROM queue_state")).lower()
+        assert await running.value("SELECT count(*) FROM products WHERE status = 'failed'") == 0
+        assert await running.value("SELECT count(*) FROM calls WHERE outcome = $1", error) >= 1
+        running.wire.instead = lambda _: None
+        await start_queue(running.app.database)
+        await running.until(completed=60)
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_no_call_begins_after_stop_queue_returned_and_nothing_stays_in_processing(
+    database_url: str, tmp_path: Path
+) -> None:
+    config = replace(AMPLE, latency_s=0.1)
+    async with program(database_url, tmp_path, config) as running:
+        await running.add_many(150)
+        await running.start()
+        await until(lambda: running.simulator.books.completed > 20, "work is under way")
+        await stop_queue(running.app.database)
+        granted = running.engine.supervisor.in_flight
+        at_return = running.simulator.books
+        sent, in_flight = at_return.received, at_return.in_flight
+        await running.until_true("SELECT count(*) = 0 FROM products WHERE status = 'processing'")
+        # What had leave before the stop may still be on its way to the provider; nothing else begins.
+        assert running.simulator.books.received - sent <= max(0, granted - in_flight)
+        await running.until_true("SELECT count(*) = 0 FROM pgqueuer")
+        await _assert_stopped(running)
+        await start_queue(running.app.database)
+        await running.until(completed=150)
+        await running.stop()
+        await running.assert_sound()
+
+
+async def _assert_stopped(running: RunningProgram) -> None:
+    received = running.simulator.books.received
+    await running.add({"code": "LATE"})
+    await running.fetch("NOTIFY weighbridge")
+    await running.fetch("SELECT pg_sleep(0.5)")  # several looks of the dispatcher
+    assert running.simulator.books.received == received
+    assert await running.value("SELECT status FROM products WHERE code = 'LATE'") == "pending"
+    await running.fetch("DELETE FROM products WHERE code = 'LATE'")
