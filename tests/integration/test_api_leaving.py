@@ -1,0 +1,77 @@
+"""Leaving: not ready first, then calls in flight finish; a second signal ends at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from typing_extensions import override
+
+from tests.support.api import IdleEngine, api_client
+from weighbridge.api.server import run_server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+class BusyEngine(IdleEngine):
+    """An engine whose calls in flight end only when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(in_flight=2)
+        self.began = asyncio.Event()
+        self.draining = asyncio.Event()
+        self.calls_end = asyncio.Event()
+
+    @override
+    async def start(self) -> None:
+        await super().start()
+        self.began.set()
+
+    @override
+    async def drain(self) -> None:
+        await super().drain()
+        self.draining.set()
+        await self.calls_end.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_readiness_goes_first_and_calls_in_flight_are_waited_for(
+    database_url: str, tmp_path: Path
+) -> None:
+    engine = BusyEngine()
+    async with api_client(database_url, tmp_path, engine=engine) as client:
+        running = asyncio.create_task(run_server(client.context, "127.0.0.1", _free_port()))
+        await engine.began.wait()
+        assert await client.get("/readyz") == {"status": "ready"}
+        os.kill(os.getpid(), signal.SIGTERM)
+        await engine.draining.wait()
+        leaving = await client.http.get("/readyz")
+        assert (leaving.status_code, leaving.json()) == (503, {"status": "leaving"})
+        assert not running.done()
+        engine.calls_end.set()
+        assert await asyncio.wait_for(running, 10) == 0
+    assert engine.told == ["start", "drain"]
+
+
+async def test_a_second_signal_does_not_wait_for_calls(database_url: str, tmp_path: Path) -> None:
+    engine = BusyEngine()
+    async with api_client(database_url, tmp_path, engine=engine) as client:
+        running = asyncio.create_task(run_server(client.context, "127.0.0.1", _free_port()))
+        await engine.began.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+        await engine.draining.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert await asyncio.wait_for(running, 10) == 130
+    assert engine.told == ["start", "drain", "abandon"]
