@@ -45,6 +45,11 @@ class PostgresForTests:
         path, question, query = self._admin_url.partition("?")
         return f"{path.rpartition('/')[0]}/{name}{question}{query}"
 
+    def commit_durably(self) -> None:
+        """From now on a commit survives a crash of the server, as it does by default."""
+        asyncio.run(self._execute("ALTER SYSTEM SET synchronous_commit = on"))
+        asyncio.run(self._execute("SELECT pg_reload_conf()"))
+
     def close(self) -> None:
         """The embedded server stops by itself when the process ends."""
 

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 16
 CONNECT_TIMEOUT_S = 10.0
-DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+DATABASE_ERRORS = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was cut while a statement was put together
+)
 """What a statement may raise when the server is away, restarting, or out of disk."""
 _REACH_ERRORS = (*DATABASE_ERRORS, TimeoutError, ValueError)
 

