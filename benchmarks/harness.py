@@ -267,7 +267,9 @@ async def site(
     folder: Path, base_url: str, *, limits: Mapping[str, int], pacing: str = "continuous"
 ) -> AsyncIterator[Site]:
     """A fresh embedded PostgreSQL with our schema, its queue stopped; the server ends with this process."""
-    url = await asyncio.to_thread(start_embedded, folder / "data")
+    url = start_embedded(
+        folder / "data"
+    )  # not in threads: two that start at once get in each other's way
     settings = {
         "OPENAI_API_KEY": "sk-simulated",
         "OPENAI_BASE_URL": base_url,

@@ -36,8 +36,13 @@ if TYPE_CHECKING:
     from weighbridge.store.overrides import Overrides
     from weighbridge.store.queue_state import QueueState
 
-ROUND_SIZE: Final = 200
-"""Waiters looked at in one transaction."""
+ROUND_SIZE: Final = 25
+"""Waiters looked at in one transaction. Calls count at the provider from when they arrive, and to put a hundred
+requests together takes a busy process half a second: by then they would overlap with the next minute's."""
+SENDING_STEPS: Final = 10
+"""Turns of the event loop in which a call that may go gets to the socket."""
+LEAST_LAG_S: Final = 0.02
+"""A call that left within this time of its grant left at once."""
 MAX_ROUND_WAIT_S: Final = 5.0
 """However long the quota says to wait, look again after this: limits may have been raised meanwhile."""
 DATABASE_RETRY_S: Final = 1.0
@@ -53,18 +58,19 @@ class JobLost(Exception):
     """This worker no longer holds the job: it was frozen for too long and another took over."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Admission:
-    """Leave to make one call now. `waited_s` is how long it took to get it."""
+    """Leave to make one call now, for `cost`. `waited_s` is how long it took to get it."""
 
     granted: Granted
+    cost: Cost
     waited_s: float
     is_probe: bool
 
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    cost: Cost
+    price: Callable[[], Cost]
     job_id: int
     since_s: float
     ready: asyncio.Future[Admission] = field(
@@ -94,6 +100,8 @@ class Governor:
         self._waiters: Line[_Waiter] = Line()
         self._connection: asyncpg.Connection[Any] | None = None
         self._corrections: list[Callable[[Limiter, float], None]] = []
+        self._leaving: list[Admission] = []
+        self._round_began_s = 0.0
         self._wake = asyncio.Event()
         self._draining = False
         self._drained = asyncio.Event()
@@ -108,8 +116,10 @@ class Governor:
 
     # What the worker calls ------------------------------------------------------------------
 
-    async def admit(self, cost: Cost, job_id: int, steps_left: int = 1) -> Admission:
+    async def admit(self, price: Callable[[], Cost], job_id: int, steps_left: int = 1) -> Admission:
         """Wait for budget: in order among calls whose groups have as many steps left, most steps first.
+
+        `price` is asked at the last moment: output lengths are learned while calls wait.
 
         So the last groups of a run are spread out over its last minute, instead of going through
         their steps one after the other while the quota lies idle. Nobody is starved: a group begins only when
@@ -121,9 +131,8 @@ class Governor:
         """
         if self._draining:
             raise QueueStopped
-        waiter = _Waiter(cost, job_id, self._clock.monotonic_s())
+        waiter = _Waiter(price, job_id, self._clock.monotonic_s())
         self._waiters.join(waiter, steps_left)
-        self.mean_tokens += (cost.tokens - self.mean_tokens) * (0.05 if self.mean_tokens else 1.0)
         self._wake.set()
         try:
             return await waiter.ready
@@ -206,6 +215,7 @@ class Governor:
                 self._wake.clear()
                 while self._waiters and not self._draining:
                     wait_s = await self._round_or_retry()
+                    await self._let_them_leave()
                     if wait_s is None:
                         break  # only a finished call or a new waiter changes anything
                     await self._pause(wait_s)
@@ -222,6 +232,25 @@ class Governor:
                 f"⚠️ The database does not answer ({type(error).__name__}), trying again",
             )
             return DATABASE_RETRY_S
+
+    async def _let_them_leave(self) -> None:
+        """Wait until the calls just admitted are under way, and count them from then if that took long."""
+        leaving, self._leaving = self._leaving, []
+        if not leaving:
+            return
+        for _ in range(SENDING_STEPS):
+            await asyncio.sleep(0)
+        lag_s = self._clock.monotonic_s() - self._round_began_s
+        if lag_s < LEAST_LAG_S:
+            return
+
+        def count_from_then(limiter: Limiter, now_s: float) -> None:
+            for admission in leaving:
+                admission.granted = limiter.sent(
+                    admission.granted, min(admission.granted.at_s + lag_s, now_s), now_s
+                )
+
+        self._correct(count_from_then)
 
     def _hang_up(self) -> None:
         if self._connection is not None:
@@ -252,6 +281,7 @@ class Governor:
             self._connection = await self._database.connect()
         corrections, self._corrections = self._corrections, []
         admitted: list[tuple[_Waiter, Granted]] = []
+        is_written = False
         try:
             async with self._connection.transaction():
                 books = await quota.open_books(
@@ -260,6 +290,7 @@ class Governor:
                     [waiter.job_id for waiter in candidates],
                     self._manager_id,
                 )
+                self._round_began_s = self._clock.monotonic_s()
                 now_s = self._clock.of_database(books.now_s)
                 state = self._overrides.apply(books.queue)
                 limiter = _limiter(books.state, state, now_s)
@@ -267,8 +298,12 @@ class Governor:
                     correct(limiter, now_s)
                 wait_s = self._reserve(candidates, admitted, limiter, state, books.held, now_s)
                 await quota.save(self._connection, self._account, limiter.dump())
+                is_written = True
         except BaseException:
-            self._corrections = corrections + self._corrections
+            # Nobody knows whether a commit that broke took place. To correct twice would give budget away
+            # that is not there; to forget a correction errs on the safe side.
+            if not is_written:
+                self._corrections = corrections + self._corrections
             raise
         for waiter, granted in admitted:
             self._let_go(waiter, granted)
@@ -299,7 +334,8 @@ class Governor:
             if isinstance(permission, Probe) and (self._probing or admitted):
                 return None  # the probe's end wakes us
             try:
-                outcome = limiter.reserve(waiter.cost, now_s)
+                cost = waiter.price()
+                outcome = limiter.reserve(cost, now_s)
             except RequestTooLarge as error:
                 self._refuse(waiter, error)
                 continue
@@ -319,8 +355,12 @@ class Governor:
             self._probing = False
             return
         self.in_flight += 1
+        tokens = granted.cost.tokens
+        self.mean_tokens += (tokens - self.mean_tokens) * (0.05 if self.mean_tokens else 1.0)
         waited_s = self._clock.monotonic_s() - waiter.since_s
-        waiter.ready.set_result(Admission(granted, waited_s, self._probing))
+        admission = Admission(granted, granted.cost, waited_s, self._probing)
+        self._leaving.append(admission)
+        waiter.ready.set_result(admission)
 
     def _give_up(self, waiter: _Waiter) -> None:
         """Nobody waits for this any more; a leave that was just given is handed back."""

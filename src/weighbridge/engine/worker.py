@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.answers import StepName
@@ -177,25 +178,28 @@ class Worker:
     async def _begin(self, step: Step, group: list[Member], job_id: int) -> Attempt:
         """Put the request together and wait until it may go."""
         tried = max(m.attempts for m in group)
-        allowance = self._lengths.allowance(step, len(group), tried)
         image_url = None
         if step.name in STEPS_THAT_SEE_IMAGES and group[0].stored.product.has_image:
             image_url = await self._image_url(group[0].stored)
-        request = step.request([m.subject() for m in group], allowance, image_url)
+        # The allowance is decided when the call may go: by then more output lengths are known.
+        request = step.request([m.subject() for m in group], 0, image_url)
         picture = group[0].stored.product.picture if image_url else None
         size = (picture.width_px, picture.height_px) if picture else None
         prompt_tokens = request_tokens(request, self._provider.model, size)
-        cost = Cost(requests=1, tokens=prompt_tokens + allowance)
-        admission = await self._governor.admit(
-            cost, job_id, len(self._pipeline) - self._pipeline.index(step)
-        )
+
+        def price() -> Cost:
+            return Cost(1, prompt_tokens + self._lengths.allowance(step, len(group), tried))
+
+        steps_left = len(self._pipeline) - self._pipeline.index(step)
+        admission = await self._governor.admit(price, job_id, steps_left)
+        allowance = admission.cost.tokens - prompt_tokens
         self.calls_begun += 1
         return Attempt(
             job_id,
             step,
             group,
-            request,
-            cost,
+            replace(request, max_output_tokens=allowance),
+            admission.cost,
             allowance,
             admission,
             self._clock.now(),

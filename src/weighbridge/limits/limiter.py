@@ -94,6 +94,13 @@ class Limiter:
         self._tokens.take(cost.tokens)
         return Granted(now_s, cost, self._window.charge(cost, now_s))
 
+    def sent(self, granted: Granted, at_s: float, now_s: float) -> Granted:
+        """The call left later than it was granted: the provider's minute begins then, and so does ours."""
+        self._advance(now_s)
+        self._window.correct(granted.slot, -granted.cost.requests, -granted.cost.tokens)
+        slot = self._window.charge(granted.cost, at_s)
+        return Granted(granted.at_s, granted.cost, slot)
+
     def settle(self, granted: Granted, actual: Cost, now_s: float) -> None:
         """Correct the charge of a call to what the provider charged for it."""
         self._advance(now_s)

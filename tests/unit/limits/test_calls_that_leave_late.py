@@ -1,0 +1,47 @@
+"""A provider counts calls as they arrive; ours may leave later than they were granted."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.domain.calls import Cost
+from weighbridge.limits.limiter import Granted, Limiter, Limits, NotBefore
+
+LIMITS = Limits(requests_per_minute=60, tokens_per_minute=6_000)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 3), st.floats(0, 2), st.integers(1, 400)), min_size=100, max_size=250
+    )
+)
+def test_no_minute_of_departures_holds_more_than_the_limits(
+    calls: list[tuple[float, float, int]],
+) -> None:
+    limiter = Limiter(LIMITS, 0.0)
+    now_s = 0.0
+    left: list[tuple[float, int]] = []
+    for gap_s, lag_s, tokens in calls:
+        now_s += gap_s
+        outcome = limiter.reserve(Cost(1, tokens), now_s)
+        while isinstance(outcome, NotBefore):
+            now_s = max(now_s, outcome.at_s)
+            outcome = limiter.reserve(Cost(1, tokens), now_s)
+        now_s += lag_s
+        limiter.sent(outcome, now_s, now_s)
+        left.append((now_s, tokens))
+    for index, (last_s, _) in enumerate(left):
+        minute = [t for at_s, t in left[: index + 1] if at_s > last_s - 60]
+        assert len(minute) <= LIMITS.requests_per_minute
+        assert sum(minute) <= LIMITS.tokens_per_minute
+
+
+def test_a_late_call_is_settled_where_it_is_counted() -> None:
+    limiter = Limiter(LIMITS, 0.0)
+    granted = limiter.reserve(Cost(1, 1_000), 0.0)
+    assert isinstance(granted, Granted)
+    late = limiter.sent(granted, 1.0, 1.0)
+    limiter.settle(late, Cost(1, 400), 2.0)
+    assert limiter.used(60.5) == Cost(1, 400)
+    assert limiter.used(62.0) == Cost(0, 0)
