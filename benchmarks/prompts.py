@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import csv
 import json
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import CATALOGUE
 from weighbridge.domain.answers import Subject
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.domain.products import Product
-from weighbridge.planning.tokens import OutputLengths
+from weighbridge.planning.tokens import OutputLengths, request_tokens
 from weighbridge.providers.openai_messages import dialect_of, request_body
 from weighbridge.simulator.analyst import Analyst, find_products
 from weighbridge.simulator.tokens import count_tokens
 from weighbridge.wiring import load_vocabulary, make_pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.steps.base import Step
 
 
 def sample_products(count: int, first: int = 0) -> list[Product]:
@@ -33,28 +39,49 @@ def sample_products(count: int, first: int = 0) -> list[Product]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """One call: what would be sent, and what it takes."""
+
+    body: dict[str, Any]
+    prompt_tokens: int
+    output_tokens: int
+    allowance: int
+
+
 def catalogue_prompts(count: int, group_size: int, model: str) -> list[list[dict[str, Any]]]:
     """For each group the bodies of its three calls, with the allowances that our program learns."""
+    return [[call.body for call in calls] for calls in catalogue_calls(count, group_size, model)]
+
+
+def catalogue_calls(count: int, group_size: int, model: str) -> list[list[PlannedCall]]:
+    """The three calls of each group."""
     pipeline = make_pipeline(load_vocabulary())
     lengths = OutputLengths({step.name: step.output_tokens_per_product for step in pipeline})
     products = sample_products(count)
-    dialect = dialect_of(model)
-    groups = []
-    for start in range(0, count, group_size):
-        subjects = [Subject(product) for product in products[start : start + group_size]]
-        bodies = []
-        for step in pipeline:
-            allowance = lengths.allowance(step.name, len(subjects))
-            request = step.request(subjects, allowance)
-            bodies.append(request_body(request, model, dialect))
-            answer = Analyst(request.schema).answer(find_products(request.content), 0)
-            text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
-            lengths.observe(step.name, len(subjects), count_tokens(text), truncated=False)
-            reply = CallReply(text, FinishReason.STOP, Usage(0, 0), Remaining(), "simulated")
-            answers = step.accept(reply, subjects).answers
-            subjects = [
-                Subject(s.product, {**s.answers, step.name: answers[s.product.code]})
-                for s in subjects
-            ]
-        groups.append(bodies)
-    return groups
+    return [
+        _calls_of(products[start : start + group_size], pipeline, lengths, model)
+        for start in range(0, count, group_size)
+    ]
+
+
+def _calls_of(
+    group: list[Product], pipeline: Sequence[Step], lengths: OutputLengths, model: str
+) -> list[PlannedCall]:
+    subjects = [Subject(product) for product in group]
+    calls = []
+    for step in pipeline:
+        allowance = lengths.allowance(step.name, len(subjects))
+        request = step.request(subjects, allowance)
+        answer = Analyst(request.schema).answer(find_products(request.content), 0)
+        text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+        output_tokens = count_tokens(text)
+        lengths.observe(step.name, len(subjects), output_tokens, truncated=False)
+        body = request_body(request, model, dialect_of(model))
+        calls.append(PlannedCall(body, request_tokens(request, model), output_tokens, allowance))
+        reply = CallReply(text, FinishReason.STOP, Usage(0, 0), Remaining(), "simulated")
+        answers = step.accept(reply, subjects).answers
+        subjects = [
+            Subject(s.product, {**s.answers, step.name: answers[s.product.code]}) for s in subjects
+        ]
+    return calls
