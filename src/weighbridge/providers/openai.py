@@ -27,7 +27,7 @@ from weighbridge.providers.masking import Masker
 from weighbridge.providers.model_check import check_model
 from weighbridge.providers.openai_error_kinds import FAILURES, refusal_text
 from weighbridge.providers.openai_errors import Asked, translate
-from weighbridge.providers.openai_messages import dialect_of, read_reply, request_body
+from weighbridge.providers.openai_messages import dialect_of, encoded_body, read_reply
 from weighbridge.providers.prices import price_of
 from weighbridge.providers.rate_limit_headers import read_remaining
 
@@ -115,13 +115,16 @@ class OpenAIProvider(Provider):
             completion = _completion(response)
         except (openai.APIStatusError, ValueError, RecursionError) as error:
             raise translate(error, asked) from error
-        self._note_simulation(response.headers)
+        headers = dict(
+            response.headers.items()
+        )  # the client's own look-up goes through all of them each time
+        self._note_simulation(headers)
         return read_reply(
             completion,
             request=request,
             model=self._model,
-            remaining=read_remaining(response.headers),
-            request_id=response.headers.get("x-request-id"),
+            remaining=read_remaining(headers),
+            request_id=headers.get("x-request-id"),
         )
 
     @override
@@ -147,7 +150,7 @@ class OpenAIProvider(Provider):
         while True:
             dialect = self._dialect
             try:
-                return await self._post(request_body(request, self._model, dialect))
+                return await self._post(encoded_body(request, self._model, dialect))
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 adapted = dialect.adapted_to(refusal_text(error))
                 if adapted is None:
@@ -155,11 +158,11 @@ class OpenAIProvider(Provider):
                 if self._dialect == dialect:  # else another call has learned something meanwhile
                     self._dialect = adapted
 
-    async def _post(self, body: Mapping[str, object]) -> httpx2.Response:
+    async def _post(self, body: bytes) -> httpx2.Response:
         with self._connections.borrow() as client:
             # The SDK's read timeout starts anew with each byte; this one bounds the whole call.
             async with asyncio.timeout(CONNECT_TIMEOUT_S + self._timeout_s):
-                return await client.post("/chat/completions", cast_to=httpx2.Response, body=body)
+                return await client.post("/chat/completions", cast_to=httpx2.Response, content=body)
 
     def _make_client(self, make_http_client: Callable[[], httpx2.AsyncClient]) -> AsyncOpenAI:
         return AsyncOpenAI(

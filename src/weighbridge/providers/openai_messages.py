@@ -6,9 +6,13 @@ this API with small differences, and an answer that has arrived is paid for, wha
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
 
 from weighbridge.domain.calls import CallReply, CallRequest, FinishReason, Remaining, Usage
 
@@ -76,15 +80,53 @@ def request_body(request: CallRequest, model: str, dialect: Dialect) -> dict[str
             {"role": "system", "content": request.instructions},
             {"role": "user", "content": user},
         ],
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": request.schema_name, "strict": True, "schema": request.schema},
-        },
+        "response_format": _response_format(request.schema_name, request.schema),
         dialect.allowance_name: request.max_output_tokens,
     }
     if dialect.sends_temperature:
         body["temperature"] = 0
     return body
+
+
+def encoded_body(request: CallRequest, model: str, dialect: Dialect) -> bytes:
+    """`request_body` as JSON. Schemas are encoded once: they are most of it, and always the same.
+
+    Encoding the whole body took 0.2 ms a call.
+    """
+    body = request_body(request, model, dialect)
+    del body["response_format"]
+    schema = _encoded_format(request.schema_name, _Identity(request.schema))
+    rest = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return b'{"response_format":' + schema + b"," + rest[1:]
+
+
+class _Identity:
+    """Lets a schema be a key of the cache: equal only to itself, which the cache keeps alive."""
+
+    __slots__ = ("schema",)
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema = schema
+
+    @override
+    def __hash__(self) -> int:
+        return id(self.schema)
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.schema is self.schema
+
+
+@lru_cache(maxsize=16)
+def _encoded_format(name: str, schema: _Identity) -> bytes:
+    return json.dumps(_response_format(name, schema.schema), separators=(",", ":")).encode()
+
+
+def _response_format(name: str, schema: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": name, "strict": True, "schema": schema},
+    }
 
 
 def read_reply(
