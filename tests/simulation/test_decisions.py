@@ -1,0 +1,70 @@
+"""Hundreds of runs of the decisions on virtual time; a failing seed is named, and repeats itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.simulation.model import Fate, World
+from weighbridge.limits.retries import MAX_ATTEMPTS
+
+CHUNK = 25
+SEEDS = range(0, 300, CHUNK)
+
+
+def check(world: World) -> None:
+    """What must hold after every run."""
+    fate = world.fate
+    seed = f"seed {fate.seed}"
+    everybody = set(range(fate.products))
+    assert world.completed | world.failed == everybody, seed
+    assert not world.completed & world.failed, seed
+    assert fate.poisoned <= world.failed, seed
+    for product in world.failed:  # only after as many bad answers as it takes
+        assert world.bad[product] > MAX_ATTEMPTS, seed
+    for product in world.completed:
+        assert {(product, step) for step in range(3)} <= world.answers, seed
+    paid_again = sum(times - 1 for times in world.sound.values())
+    assert paid_again <= world.excused, seed
+    requests, tokens = world.provider.busiest_minute()
+    assert requests <= fate.requests_per_minute, seed
+    assert tokens <= fate.tokens_per_minute, seed
+
+
+@pytest.mark.parametrize("first", SEEDS)
+def test_invariants_hold_in_every_run(first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        check(World(Fate.drawn(seed)).run())
+
+
+def test_thousand_workers_share_one_quota() -> None:
+    fate = Fate.drawn(1)
+    calm = replace(
+        fate,
+        products=6_000,
+        workers=1_000,
+        requests_per_minute=3_000,
+        tokens_per_minute=9_000_000,
+        no_reply=0.01,
+        bad_answer=0.01,
+        poisoned=frozenset(),
+        outage_s=(0.0, 0.0),
+        deaths=tuple((float(n), n) for n in range(50)),
+        freezes=(),
+    )
+    world = World(calm).run()
+    check(world)
+    assert not world.failed
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_outage_of_ten_hours_is_probed_gently_and_ends_within_a_minute(seed: int) -> None:
+    fate = replace(
+        Fate.drawn(seed), outage_s=(0.0, 36_000.0), deaths=(), freezes=(), workers=4, no_reply=0.0
+    )
+    world = World(fate).run()
+    check(world)
+    assert world.provider.arrivals[0][0] < 36_000 + 60
+    # Each of four workers fails with what it had in flight, and then probes every half minute or so.
+    assert world.asked_in_outage < 4 * (36_000 / 20) + 2 * fate.products
