@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from weighbridge.domain.calls import Remaining
 from weighbridge.providers.rate_limit_headers import (
     LONGEST_SPAN_S,
+    read_processing_s,
     read_remaining,
     read_retry_after_s,
     span_s,
@@ -139,3 +140,19 @@ def test_without_a_header_the_message_is_believed(
     message: str, retry_after_s: float | None
 ) -> None:
     assert read_retry_after_s({}, message) == retry_after_s
+
+
+@pytest.mark.parametrize(
+    ("text", "expected_s"),
+    [
+        (None, None),
+        ("812", 0.812),
+        (" 4000.5 ", 4.0005),
+        ("soon", None),
+        ("-3", None),
+        ("9e9", None),
+    ],
+)
+def test_how_long_the_provider_worked(text: str | None, expected_s: float | None) -> None:
+    headers = {} if text is None else {"openai-processing-ms": text}
+    assert read_processing_s(headers) == expected_s
