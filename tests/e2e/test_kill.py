@@ -1,0 +1,27 @@
+"""kill -9 of a real run, with a simulator that runs as a server of its own and keeps the books."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.killed_run import CONCURRENCY, KilledRun, SimulatorServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+
+def test_killed_run_is_continued_and_only_calls_in_flight_are_paid_twice(tmp_path: Path) -> None:
+    with SimulatorServer("--latency", "0.3") as simulator:
+        run = KilledRun(simulator, tmp_path, products=200)
+        run.kill_after(run.start(), calls=60)
+        report = run.finish()
+        assert report["database"] == {"pending": 0, "processing": 0, "completed": 200, "failed": 0}
+        books = simulator.books()
+        in_flight = CONCURRENCY + 3  # with what was answered and not yet stored
+        assert 3 * 40 <= books["completed"] <= 3 * 40 + in_flight
+        assert books["products_answered_twice"] <= 5 * in_flight
+        assert run.doctor()["sound"]

@@ -1,0 +1,141 @@
+"""Real processes: a simulator server with its own books, and `weighbridge run` that is killed in mid-run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CONCURRENCY = 10
+"""Calls in flight at once; a few more may have been answered and not be stored yet."""
+PROGRAM = [sys.executable, "-m", "weighbridge"]
+
+
+def wait_until(is_true: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    """Look now and then; an AssertionError after `timeout_s`."""
+    end_s = time.monotonic() + timeout_s  # noqa: TID251 - real processes live in real time
+    while not is_true():
+        assert time.monotonic() < end_s, f"never came true: {what}"  # noqa: TID251
+        time.sleep(0.02)
+
+
+class SimulatorServer:
+    """`weighbridge simulator` as a process of its own."""
+
+    def __init__(self, *options: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._process = subprocess.Popen(
+            [*PROGRAM, "simulator", "--port", str(self.port), *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def __enter__(self) -> Self:
+        wait_until(self._answers, "the simulator listens")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def books(self) -> dict[str, Any]:
+        """Its own account of what it answered and was paid for."""
+        url = f"http://127.0.0.1:{self.port}/simulator/books"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            document: dict[str, Any] = json.load(answer)
+            return document
+
+    def _answers(self) -> bool:
+        try:
+            self.books()
+        except OSError:
+            return False
+        return True
+
+
+@dataclass
+class KilledRun:
+    """One catalogue, run by processes that are killed until one may finish."""
+
+    simulator: SimulatorServer
+    folder: Path
+    products: int
+    kills: int = 0
+    environment: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.environment = {
+            "PATH": os.environ["PATH"],  # noqa: TID251
+            "HOME": str(self.folder),
+            "WEIGHBRIDGE_DATA_DIR": str(self.folder / "data"),
+            "WEIGHBRIDGE_REQUESTS_PER_MINUTE": "100000",
+            "WEIGHBRIDGE_TOKENS_PER_MINUTE": "1000000000",
+            "WEIGHBRIDGE_MAX_CONCURRENT_REQUESTS": str(CONCURRENCY),
+            "WEIGHBRIDGE_LOG_LEVEL": "ERROR",
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{self.simulator.port}/v1",
+            "OPENAI_API_KEY": "sk-simulated",
+        }
+        with (self.folder / "catalogue.csv").open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["code", "name", "description"])
+            rows.writerows(
+                (f"K-{n:05}", "Steel bottle", f"A stainless steel bottle, edition {n}")
+                for n in range(self.products)
+            )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A process that works: `run` on the catalogue, unless something else is given."""
+        arguments = arguments or (
+            *("run", "catalogue.csv", "--yes", "--json", "--pacing", "continuous"),
+            *("--format", "jsonl"),
+        )
+        return subprocess.Popen(
+            [*PROGRAM, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def kill_after(self, process: subprocess.Popen[str], calls: int) -> None:
+        """kill -9 once the provider has given so many more answers."""
+        goal = self.simulator.books()["completed"] + calls
+        wait_until(
+            lambda: process.poll() is not None or self.simulator.books()["completed"] >= goal,
+            f"{calls} more answers",
+        )
+        assert process.poll() is None, process.communicate()
+        self.kills += 1
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+    def finish(self) -> dict[str, Any]:
+        """The run that nobody kills; returns its report."""
+        process = self.start()
+        stdout, stderr = process.communicate(timeout=300)
+        assert process.returncode == 0, stderr
+        report: dict[str, Any] = json.loads(stdout)
+        return report
+
+    def doctor(self) -> dict[str, Any]:
+        """What `weighbridge doctor` finds."""
+        process = self.start("doctor", "--json")
+        stdout, stderr = process.communicate(timeout=60)
+        assert stdout, stderr
+        document: dict[str, Any] = json.loads(stdout)
+        return document
