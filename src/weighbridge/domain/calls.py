@@ -73,6 +73,9 @@ class CallReply:
     remaining: Remaining
     model: str  # as the provider names the model that answered
     request_id: str | None = None
+    processing_s: float | None = (
+        None  # from admission to answer, as the provider says; the rest was travel
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge import telemetry
 from weighbridge.engine.line import Line
+from weighbridge.engine.patience import DATABASE_AWAY
 from weighbridge.errors import RequestTooLarge
 from weighbridge.limits.limiter import Granted, Limiter, Limits, NotBefore
 from weighbridge.limits.outage import NotBefore as PausedUntil
@@ -25,7 +26,7 @@ from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     import asyncpg
@@ -36,13 +37,16 @@ if TYPE_CHECKING:
     from weighbridge.store.overrides import Overrides
     from weighbridge.store.queue_state import QueueState
 
-ROUND_SIZE: Final = 25
-"""Waiters looked at in one transaction. Calls count at the provider from when they arrive, and to put a hundred
-requests together takes a busy process half a second: by then they would overlap with the next minute's."""
+ROUND_SIZE: Final = 200
+"""Waiters looked at in one transaction."""
+CAREFUL_ROUND_SIZE: Final = 25
+"""The same, for a provider that does not tell how long it worked on a call. Calls count there from when they
+arrive, and to put a hundred requests together takes a busy process half a second: if they counted here from
+when they were granted, they would overlap with the next minute's."""
 SENDING_STEPS: Final = 10
 """Turns of the event loop in which a call that may go gets to the socket."""
 LEAST_LAG_S: Final = 0.02
-"""A call that left within this time of its grant left at once."""
+"""Differences below this are not worth a correction."""
 MAX_ROUND_WAIT_S: Final = 5.0
 """However long the quota says to wait, look again after this: limits may have been raised meanwhile."""
 DATABASE_RETRY_S: Final = 1.0
@@ -66,6 +70,8 @@ class Admission:
     cost: Cost
     waited_s: float
     is_probe: bool
+    began_s: float  # when it was granted, on this process's clock
+    lag_s: float = 0.0  # how much later it is counted
 
 
 @dataclass(slots=True, eq=False)
@@ -102,6 +108,7 @@ class Governor:
         self._corrections: list[Callable[[Limiter, float], None]] = []
         self._leaving: list[Admission] = []
         self._round_began_s = 0.0
+        self._arrivals_are_told = False
         self._wake = asyncio.Event()
         self._draining = False
         self._drained = asyncio.Event()
@@ -140,9 +147,20 @@ class Governor:
             self._give_up(waiter)
             raise
 
-    def finished(self, admission: Admission, *, actual: Cost, latency_s: float) -> None:
-        """The call has ended: correct what it took, make room for the next."""
+    def finished(
+        self,
+        admission: Admission,
+        *,
+        actual: Cost,
+        latency_s: float,
+        processing_s: float | None = None,
+    ) -> None:
+        """The call has ended: correct what it took and when it was counted, make room for the next."""
         self._release(admission)
+        self._arrivals_are_told = processing_s is not None
+        if processing_s is not None:
+            arrived_s = self._clock.monotonic_s() - min(processing_s, latency_s)
+            self._count_from([admission], arrived_s - admission.began_s)
         self.mean_latency_s += 0.05 * (latency_s - self.mean_latency_s)
         self._outage.succeeded(self._clock.monotonic_s())
         self._correct(lambda limiter, now_s: limiter.settle(admission.granted, actual, now_s))
@@ -225,7 +243,7 @@ class Governor:
     async def _round_or_retry(self) -> float | None:
         try:
             return await self._round()
-        except (*DATABASE_ERRORS, TimeoutError) as error:
+        except (*DATABASE_ERRORS, *DATABASE_AWAY, TimeoutError) as error:
             self._hang_up()
             telemetry.warning(
                 "database_unavailable",
@@ -236,21 +254,26 @@ class Governor:
     async def _let_them_leave(self) -> None:
         """Wait until the calls just admitted are under way, and count them from then if that took long."""
         leaving, self._leaving = self._leaving, []
-        if not leaving:
+        if not leaving or self._arrivals_are_told:
             return
         for _ in range(SENDING_STEPS):
             await asyncio.sleep(0)
-        lag_s = self._clock.monotonic_s() - self._round_began_s
-        if lag_s < LEAST_LAG_S:
-            return
+        self._count_from(leaving, self._clock.monotonic_s() - self._round_began_s)
 
-        def count_from_then(limiter: Limiter, now_s: float) -> None:
-            for admission in leaving:
+    def _count_from(self, admissions: Sequence[Admission], lag_s: float) -> None:
+        """These calls reached the provider so long after they were granted, as far as is known by now."""
+        late = [admission for admission in admissions if lag_s > admission.lag_s + LEAST_LAG_S]
+
+        def correct(limiter: Limiter, now_s: float) -> None:
+            for admission in late:
                 admission.granted = limiter.sent(
                     admission.granted, min(admission.granted.at_s + lag_s, now_s), now_s
                 )
 
-        self._correct(count_from_then)
+        for admission in late:
+            admission.lag_s = lag_s
+        if late:
+            self._correct(correct)
 
     def _hang_up(self) -> None:
         if self._connection is not None:
@@ -274,7 +297,8 @@ class Governor:
 
     async def _round(self) -> float | None:
         """Admit whom we can; returns seconds until the next round, None when only an event helps."""
-        candidates = list(islice(self._waiters, ROUND_SIZE))
+        size = ROUND_SIZE if self._arrivals_are_told else CAREFUL_ROUND_SIZE
+        candidates = list(islice(self._waiters, size))
         if not candidates:
             return None
         if self._connection is None or self._connection.is_closed():
@@ -358,7 +382,7 @@ class Governor:
         tokens = granted.cost.tokens
         self.mean_tokens += (tokens - self.mean_tokens) * (0.05 if self.mean_tokens else 1.0)
         waited_s = self._clock.monotonic_s() - waiter.since_s
-        admission = Admission(granted, granted.cost, waited_s, self._probing)
+        admission = Admission(granted, granted.cost, waited_s, self._probing, self._round_began_s)
         self._leaving.append(admission)
         waiter.ready.set_result(admission)
 

@@ -222,7 +222,10 @@ class Worker:
         step, group = attempt.step, attempt.group
         latency_s = self._clock.monotonic_s() - attempt.started_s
         self._governor.finished(
-            attempt.admission, actual=attempt.charged(reply), latency_s=latency_s
+            attempt.admission,
+            actual=attempt.charged(reply),
+            latency_s=latency_s,
+            processing_s=reply.processing_s,
         )
         self._governor.observe(attempt.admission, reply.remaining)
         accepted = step.accept(reply, [m.subject() for m in group])

@@ -29,7 +29,7 @@ from weighbridge.providers.openai_error_kinds import FAILURES, refusal_text
 from weighbridge.providers.openai_errors import Asked, translate
 from weighbridge.providers.openai_messages import dialect_of, encoded_body, read_reply
 from weighbridge.providers.prices import price_of
-from weighbridge.providers.rate_limit_headers import read_remaining
+from weighbridge.providers.rate_limit_headers import read_processing_s, read_remaining
 
 if TYPE_CHECKING:
     import ssl
@@ -125,6 +125,7 @@ class OpenAIProvider(Provider):
             model=self._model,
             remaining=read_remaining(headers),
             request_id=headers.get("x-request-id"),
+            processing_s=read_processing_s(headers),
         )
 
     @override

@@ -136,6 +136,7 @@ def read_reply(
     model: str,
     remaining: Remaining,
     request_id: str | None,
+    processing_s: float | None = None,
 ) -> CallReply:
     """The reply in a chat completion. One without choices or text is an empty reply, not an error."""
     choices = completion.get("choices")
@@ -153,6 +154,7 @@ def read_reply(
         remaining=remaining,
         model=answered_by if isinstance(answered_by, str) and answered_by else model,
         request_id=request_id,
+        processing_s=processing_s,
     )
 
 

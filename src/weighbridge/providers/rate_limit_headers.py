@@ -56,6 +56,14 @@ def read_retry_after_s(headers: Mapping[str, str], message: str = "") -> float |
     return span_s(found[1]) if found else None
 
 
+def read_processing_s(headers: Mapping[str, str]) -> float | None:
+    """How long the provider worked on the call. OpenAI says so, in milliseconds."""
+    text = headers.get("openai-processing-ms")
+    if text is None or not _SECONDS.fullmatch(text.strip()):
+        return None
+    return _if_a_span(float(text) / 1000)
+
+
 def span_s(text: str | None) -> float | None:
     """Seconds of "12ms", "1s", "6m0s", "1h2m3.5s", or of a bare number. None when it is none of these."""
     stripped = (text or "").strip()

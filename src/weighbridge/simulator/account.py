@@ -102,7 +102,7 @@ class Account:
         limit_headers = self._quota.headers()
         try:
             await self._wait(fault, dice, read_timeout_s)
-            return self._respond(request, fault, dice, limit_headers)
+            response = self._respond(request, fault, dice, limit_headers)
         except ConnectionDropped:
             raise
         except BaseException:  # the client gave up, by its timeout or by cancelling the call
@@ -110,6 +110,9 @@ class Account:
             raise
         finally:
             books.leave()
+        took_s = self.clock.monotonic_s() - now_s
+        response.headers.append((b"openai-processing-ms", b"%d" % (took_s * 1000)))
+        return response
 
     def change(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Obey POST /simulator/config. Raises InputError and changes nothing when something is wrong."""
