@@ -52,11 +52,12 @@ class Account:
             given += ["--tpm", str(self.tokens_per_minute)]
         return given
 
-    def least_s(self, requests: int, tokens: int) -> float:
+    def least_s(self, requests: int, tokens: int, *, keeps_minutes: bool = True) -> float:
         """The shortest time in which so much can be admitted.
 
-        Two things bound it: what the bucket holds and refills, and that no sliding minute may hold
-        more than the limit. The last call of each may come at the very end.
+        Two things bound it: what the provider's bucket holds and refills, and, for who keeps it, the rule
+        that no sliding minute may hold more than the limit. (A bucket that holds a full minute's quota admits
+        up to two minutes' worth within its first minute.)
         """
         bounds = [0.0]
         for amount, limit in (
@@ -65,7 +66,8 @@ class Account:
         ):
             if limit:
                 bounds.append((amount - limit * self.burst_s / 60) / limit * 60)
-                bounds.append((-(-amount // limit) - 1) * 60.0)
+                if keeps_minutes:
+                    bounds.append((-(-amount // limit) - 1) * 60.0)
         return max(bounds)
 
 
