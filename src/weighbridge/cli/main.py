@@ -55,18 +55,22 @@ def main() -> None:
     try:
         app()
     except WeighbridgeError as error:
-        err.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        err.print(
-            f"Error: {error.strerror or error}{where}. Check free disk space and permissions.",
-            style="red",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
+        _refuse(str(error))
+    except Exception as error:
+        from weighbridge.store.database import DATABASE_ERRORS
+
+        if not isinstance(error, DATABASE_ERRORS):
+            raise
+        where = getattr(error, "filename", None)
+        _refuse(
+            f"{type(error).__name__}: {error}{f' ({where})' if where else ''}. "
+            "Check free disk space, permissions and the database; nothing of this step was kept."
         )
-        sys.exit(2)
+
+
+def _refuse(message: str) -> None:
+    err.print(f"Error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

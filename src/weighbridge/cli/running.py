@@ -27,13 +27,14 @@ from weighbridge.cli.display import (
 )
 from weighbridge.cli.importing import say_import, write_rejected_rows
 from weighbridge.domain.products import ProcessingStatus
-from weighbridge.errors import InputError
+from weighbridge.errors import DatabaseUnavailable, InputError
 from weighbridge.ingest.columns import parse_mapping
 from weighbridge.service.products import choose_what_to_ask, import_file
 from weighbridge.service.queue import start_queue
 from weighbridge.service.results import export_results, iterate_results
 from weighbridge.service.statistics import Progress, progress
 from weighbridge.settings import Settings
+from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.overrides import Overrides
 from weighbridge.wiring import (
     SIMULATED_LIMITS,
@@ -54,7 +55,10 @@ if TYPE_CHECKING:
     from weighbridge.providers.base import Provider
 
 LOOK_EVERY_S: Final = 0.25
+EMBEDDED_PATIENCE_S: Final = 10.0
+"""How long an embedded server may not answer before it is taken for dead."""
 LINE_EVERY_S: Final = 5.0
+_DONE: Final = frozenset({ProcessingStatus.COMPLETED, ProcessingStatus.FAILED})
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
@@ -116,6 +120,7 @@ class _Run:
         self._since = app.clock.now()
         self._done_before = 0
         self._interrupts = 0
+        self._away_since_s: float | None = None
         self._wake = asyncio.Event()
 
     async def to_the_end(self) -> int:
@@ -143,6 +148,30 @@ class _Run:
             overrides=self._overrides,
         )
 
+    async def _look_patiently(self) -> Progress | None:
+        """None while the database is away. One of the user's own comes back; an embedded one that has
+        gone (a full disk, most often) does not.
+
+        Raises:
+            DatabaseUnavailable: the embedded server is gone.
+        """
+        now_s = self._app.clock.monotonic_s()
+        try:
+            look = await asyncio.wait_for(self._look(), timeout=EMBEDDED_PATIENCE_S)
+        except (*DATABASE_ERRORS, TimeoutError) as error:
+            self._away_since_s = self._away_since_s or now_s
+            is_gone = now_s - self._away_since_s > EMBEDDED_PATIENCE_S
+            if self._app.database.is_embedded and is_gone:
+                folder = self._app.settings.data_dir
+                raise DatabaseUnavailable(
+                    f"The embedded PostgreSQL in {folder} has stopped ({type(error).__name__}). Check free disk "
+                    f"space, read the end of {folder / 'postgres' / 'log'}, and run the same command again: "
+                    "it goes on where this one stopped."
+                ) from error
+            return None
+        self._away_since_s = None
+        return look
+
     def _may_spend(self, first: Progress) -> bool:
         """Ask before a paid run, where there is somebody to ask."""
         waiting = first.total - first.finished
@@ -168,6 +197,9 @@ class _Run:
             else:
                 await self._watch_plain()
             await self._wind_down(engine)
+        except BaseException:
+            await engine.supervisor.abandon()
+            raise
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
@@ -216,7 +248,9 @@ class _Run:
             await self._pause()
 
     async def _is_over(self, show: Callable[[Progress], object]) -> bool:
-        look = await self._look()
+        look = await self._look_patiently()
+        if look is None:
+            return bool(self._interrupts)
         show(look)
         return look.is_done or bool(self._interrupts) or not look.status.state.running
 
@@ -257,7 +291,8 @@ class _Run:
             )
             return
         rows, failed = await self._some_rows()
-        out.print(results_table(rows, last.total, out.width))
+        if rows:
+            out.print(results_table(rows, last.total, out.width))
         out.print(
             f"{counts[ProcessingStatus.COMPLETED]:,} completed, {counts[ProcessingStatus.FAILED]:,} failed, "
             f"{last.total - last.finished:,} left · {calls_made:,} calls in {duration(last.elapsed_s)} · "
@@ -280,11 +315,12 @@ class _Run:
             out.print(SIMULATED_NOTE, style="yellow", highlight=False)
 
     async def _some_rows(self) -> tuple[list[ResultRow], list[ResultRow]]:
-        """(the first rows for the table, the first failed ones)"""
+        """(the first finished products for the table, the first failed ones)"""
         shown: list[ResultRow] = []
         failed: list[ResultRow] = []
         async for rows in iterate_results(self._app.database, self._app.taxonomy, self._import_id):
-            shown += rows[: MOST_ROWS - len(shown)]
+            done = [row for row in rows if row.status in _DONE]
+            shown += done[: MOST_ROWS - len(shown)]
             failed += [row for row in rows if row.status is ProcessingStatus.FAILED]
         return shown, failed[:MOST_ROWS]
 

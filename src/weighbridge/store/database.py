@@ -41,6 +41,7 @@ class Database:
 
     pool: Pool
     url: str
+    is_embedded: bool = False
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -69,6 +70,7 @@ async def open_database(url: str | None, data_dir: Path, *, pool_size: int = POO
         DatabaseUnavailable: cannot be started, reached, or written.
         SchemaTooNew: a newer Weighbridge wrote it.
     """
+    is_embedded = url is None
     if url is None:
         url = await asyncio.to_thread(start_embedded, data_dir)
     try:
@@ -86,7 +88,7 @@ async def open_database(url: str | None, data_dir: Path, *, pool_size: int = POO
             "that the server is up and reachable, and that the user may create tables; "
             "without WEIGHBRIDGE_DATABASE_URL an embedded server is used."
         ) from error
-    return Database(pool=pool, url=url)
+    return Database(pool=pool, url=url, is_embedded=is_embedded)
 
 
 def start_embedded(data_dir: Path) -> str:
