@@ -29,7 +29,7 @@ from tests.simulation.model import Fate, World
 from tests.simulation.storms import storm
 from tests.simulation.test_decisions import check
 from tests.support.application import AMPLE, program, until
-from tests.support.crash import restart_postgres
+from tests.support.crash import restart_postgres, stop_postgres
 from tests.support.database import PostgresForTests
 from tests.support.killed_run import CONCURRENCY, KilledRun, SimulatorServer, wait_until
 
@@ -78,6 +78,7 @@ def kills(number: int, products: int, workers: int, seed: int) -> None:
                 }
             )
         )
+        run.clean_up()
 
 
 async def restarts(number: int, products: int) -> None:
@@ -104,6 +105,7 @@ async def restarts(number: int, products: int) -> None:
             document = {"measurement": "restarts", "restarts": number, "calls_needed": calls}
             paid = {"calls_paid": books.completed, "seconds": round(time.monotonic() - started_s)}
             print(json.dumps({**document, **paid}))
+        await asyncio.to_thread(stop_postgres, folder)
 
 
 def _reached(books: Books, goal: int) -> bool:

@@ -25,3 +25,4 @@ def test_killed_run_is_continued_and_only_calls_in_flight_are_paid_twice(tmp_pat
         assert 3 * 40 <= books["completed"] <= 3 * 40 + in_flight
         assert books["products_answered_twice"] <= 5 * in_flight
         assert run.doctor()["sound"]
+        run.clean_up()

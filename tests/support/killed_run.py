@@ -14,6 +14,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.support.crash import stop_postgres
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -131,6 +133,10 @@ class KilledRun:
         assert process.returncode == 0, stderr
         report: dict[str, Any] = json.loads(stdout)
         return report
+
+    def clean_up(self) -> None:
+        """Stop the embedded PostgreSQL: those who would have done it were killed."""
+        stop_postgres(self.folder / "data")
 
     def doctor(self) -> dict[str, Any]:
         """What `weighbridge doctor` finds."""
