@@ -10,12 +10,8 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.e2e
 
@@ -63,11 +59,14 @@ def weighbridge(tmp_path: Path) -> CommandLine:
 
 
 @pytest.fixture(scope="module")
-def after_a_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CommandLine, subprocess.CompletedProcess[str]]]:
+def after_a_run(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[CommandLine, subprocess.CompletedProcess[str]]:
     """The example catalogue, run once."""
     command_line = CommandLine(tmp_path_factory.mktemp("run"))
-    yield command_line, command_line(
-        "run", str(EXAMPLE), "--simulate", "--format", "csv,xlsx,jsonl,parquet"
+    return (
+        command_line,
+        command_line("run", str(EXAMPLE), "--simulate", "--format", "csv,xlsx,jsonl,parquet"),
     )
 
 
@@ -153,7 +152,9 @@ def _is_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
         assert word in done.stderr
 
 
-def test_no_key_and_no_simulate_is_refused_before_anything_is_stored(weighbridge: CommandLine) -> None:
+def test_no_key_and_no_simulate_is_refused_before_anything_is_stored(
+    weighbridge: CommandLine,
+) -> None:
     _is_refused(weighbridge("run", str(EXAMPLE)), "OPENAI_API_KEY", "--simulate")
     assert not (weighbridge.folder / "data").exists()
 
@@ -191,14 +192,19 @@ def test_a_zip_bomb_is_refused(weighbridge: CommandLine) -> None:
 
 def test_an_unreachable_database_is_refused(weighbridge: CommandLine) -> None:
     done = weighbridge(
-        "run", str(EXAMPLE), "--simulate", WEIGHBRIDGE_DATABASE_URL="postgresql://u:secret@127.0.0.1:9/x"
+        "run",
+        str(EXAMPLE),
+        "--simulate",
+        WEIGHBRIDGE_DATABASE_URL="postgresql://u:secret@127.0.0.1:9/x",
     )
     _is_refused(done, "PostgreSQL")
     assert "secret" not in done.stderr
 
 
 def test_bad_rows_are_listed_and_good_ones_survive(weighbridge: CommandLine) -> None:
-    done = weighbridge("run", str(ROOT / "examples" / "catalogue_with_errors.csv"), "--simulate", "--json")
+    done = weighbridge(
+        "run", str(ROOT / "examples" / "catalogue_with_errors.csv"), "--simulate", "--json"
+    )
     assert done.returncode == 0, done.stderr
     with (weighbridge.folder / "out" / "rejected.csv").open(encoding="utf-8-sig") as file:
         rejected = list(csv.DictReader(file))

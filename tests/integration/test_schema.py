@@ -46,7 +46,9 @@ async def test_several_processes_may_migrate_the_same_database_at_once(empty_url
     assert jobs is True
 
 
-async def test_a_database_from_a_newer_program_is_refused(database_url: str, tmp_path: Path) -> None:
+async def test_a_database_from_a_newer_program_is_refused(
+    database_url: str, tmp_path: Path
+) -> None:
     connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     await connection.execute("INSERT INTO schema_migrations (number, name) VALUES (9999, 'future')")
     await connection.close()
@@ -54,7 +56,9 @@ async def test_a_database_from_a_newer_program_is_refused(database_url: str, tmp
         await open_database(database_url, tmp_path)
 
 
-async def test_an_unreachable_database_is_a_clear_error_without_the_password(tmp_path: Path) -> None:
+async def test_an_unreachable_database_is_a_clear_error_without_the_password(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
         await open_database("postgresql://someone:hunter2@127.0.0.1:9/nowhere", tmp_path)
     assert "WEIGHBRIDGE_DATABASE_URL" in str(caught.value)

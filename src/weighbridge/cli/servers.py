@@ -51,9 +51,15 @@ def _refuse_open_door(host: str, settings: Settings) -> None:
 async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> int:
     from weighbridge.api.context import ApiContext, Provenance
     from weighbridge.api.server import run_server
-    from weighbridge.wiring import make_engine, open_application, open_provider, simulator_config
+    from weighbridge.wiring import (
+        SIMULATED_LIMITS,
+        make_engine,
+        open_application,
+        open_provider,
+        simulator_config,
+    )
 
-    simulated = simulator_config(settings, None) if simulate else None
+    simulated = simulator_config(settings, SIMULATED_LIMITS) if simulate else None
     async with (
         open_provider(settings, simulated) as provider,
         open_application(settings) as app,
@@ -79,9 +85,15 @@ def worker(simulate: SimulateOption = False, data_dir: DataDirOption = None) -> 
 
 
 async def _work(settings: Settings, simulate: bool) -> int:
-    from weighbridge.wiring import make_engine, open_application, open_provider, simulator_config
+    from weighbridge.wiring import (
+        SIMULATED_LIMITS,
+        make_engine,
+        open_application,
+        open_provider,
+        simulator_config,
+    )
 
-    simulated = simulator_config(settings, None) if simulate else None
+    simulated = simulator_config(settings, SIMULATED_LIMITS) if simulate else None
     async with (
         open_provider(settings, simulated) as provider,
         open_application(settings) as app,
