@@ -101,5 +101,5 @@ def error(event: str, message: str, **fields: Any) -> None:
 
 def crashed(event: str, message: str, **fields: Any) -> None:
     """An error that we do not understand: with its traceback. Call it in an except block."""
-    _logger.error(event, message=message, **fields)
+    _logger.error(event, message=message, exc_info=True, **fields)  # noqa: LOG014
     _tell("ERROR", event, message, fields)

