@@ -32,7 +32,7 @@ Reasons = Mapping[int, tuple[str, str]]
 
 V = TypeVar("V")
 
-MOST_TOGETHER: Final = 64
+MOST_TOGETHER: Final = 256
 """Finished calls in one transaction."""
 
 

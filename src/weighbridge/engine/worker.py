@@ -75,7 +75,7 @@ if TYPE_CHECKING:
 STEPS_THAT_SEE_IMAGES: Final = frozenset({StepName.CLASSIFICATION, StepName.BILL_OF_MATERIALS})
 """How a product is made is decided from its bill; a picture would be paid for once more without use."""
 
-LOADED_TOGETHER: Final = 64
+LOADED_TOGETHER: Final = 256
 """Groups read in one go."""
 
 
