@@ -30,12 +30,13 @@ import uvloop
 from openai import AsyncOpenAI, OpenAIError
 
 from benchmarks.harness import MODEL, Account, print_table, simulator, site
+from benchmarks.plot import draw
 from benchmarks.prompts import catalogue_prompts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.harness import SimulatorServer
+    from benchmarks.harness import SimulatorServer, Site
 
 LATENCY_S = 4.0
 ACCOUNTS = {
@@ -102,7 +103,22 @@ async def ours(scenario: str, minutes: float, folder: Path) -> dict[str, Any]:
                 counts = await here.until_done(0.2)
             finally:
                 worker.stop()
+            if CHARGES is not None:
+                CHARGES[f"scenario {scenario}"] = await charges(here)
             return row("weighbridge", scenario, server, counts["failed"])
+
+
+CHARGES: dict[str, list[tuple[float, int]]] | None = None
+"""What to draw, when there is to be a plot."""
+
+
+async def charges(here: Site) -> list[tuple[float, int]]:
+    """(seconds after the first call, charged tokens) of each call that was admitted, as we recorded it."""
+    rows = await here.connection.fetch(
+        "SELECT extract(epoch FROM started_at - min(started_at) OVER ())::float8 AS at_s,"
+        " input_tokens + output_allowance AS tokens FROM calls WHERE outcome = 'ok'"
+    )
+    return [(found["at_s"], found["tokens"]) for found in rows]
 
 
 async def halve_and_restore(server: SimulatorServer) -> None:
@@ -173,9 +189,15 @@ def main() -> None:
     parser.add_argument("--scenarios", default="A,T,S", help="of A, T, S, R, H")
     parser.add_argument("--minutes", type=float, default=4.0, help="of quota that a run takes")
     parser.add_argument("--only", choices=["ours", "sdk"])
+    parser.add_argument("--plot", type=Path, help="draw the tokens of each last minute into an SVG")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
+    global CHARGES
+    CHARGES = {} if arguments.plot else None
     rows = uvloop.run(measure(arguments.scenarios.split(","), arguments.minutes, arguments.only))
+    if CHARGES:
+        title = "Simulated: tokens charged in the last 60 s"
+        arguments.plot.write_text(draw(title, ACCOUNTS["A"].tokens_per_minute or 0, CHARGES))
     if arguments.json:
         print(json.dumps(rows))
         return
