@@ -56,10 +56,10 @@ def draw(title: str, limit: int, runs: Mapping[str, Sequence[tuple[float, int]]]
         f'<text x="{LEFT - 6}" y="{y(0) + 4:.1f}" text-anchor="end">0</text>',
         f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(0):.1f}" y2="{y(0):.1f}" stroke="black"/>',
     ]
-    for minute in range(int(end_s // 60) + 1):
-        parts.append(
-            f'<text x="{x(minute * 60):.1f}" y="{HEIGHT - 20}" text-anchor="middle">{minute} min</text>'
-        )
+    parts += [
+        f'<text x="{x(minute * 60):.1f}" y="{HEIGHT - 20}" text-anchor="middle">{minute} min</text>'
+        for minute in range(int(end_s // 60) + 1)
+    ]
     for colour, (name, line) in zip(COLOURS, lines.items(), strict=False):
         points = " ".join(f"{x(second):.1f},{y(amount):.1f}" for second, amount in line)
         parts.append(
