@@ -23,7 +23,7 @@ demo: setup      ## the sample catalogue through the queue, to a table and files
 	@$(BIN)/weighbridge run examples/catalogue.csv --out out --data-dir demo-data --yes $(if $(LIVE),,--simulate)
 
 test: setup      ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: setup     ## format, lint, types, import rules, spelling
 	$(BIN)/ruff format --check .

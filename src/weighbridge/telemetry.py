@@ -23,30 +23,30 @@ _LEVEL_NAMES = {"warning": "WARN", "critical": "ERROR"}
 
 def configure_logging(log_format: Literal["console", "json"], level: str) -> None:
     """Send events, and the warnings of the libraries below us, to stderr in one format."""
-    numeric = getattr(logging, level)
-    shared: list[Any] = [structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    if log_format == "json":
-        shared += [
-            structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ]
-    else:
-        shared += [
-            structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
-            _console,
-        ]
+    _configure_events(log_format, level)
+    # Libraries log through the standard module. PgQueuer and the SDK are chatty below WARNING.
+    numeric = max(getattr(logging, level), logging.WARNING)
+    logging.basicConfig(level=numeric, stream=sys.stderr, force=True)
+    logging.getLogger("pgqueuer").setLevel(logging.ERROR)
+
+
+def _configure_events(log_format: Literal["console", "json"], level: str) -> None:
+    # Tracebacks are plain: the pretty ones show local variables, and keys and tokens among them.
+    last = (
+        structlog.processors.JSONRenderer(ensure_ascii=False) if log_format == "json" else _console
+    )
     structlog.configure(
-        processors=shared,
-        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
         # Looked up at each line: a live display takes the place of sys.stderr while it is on.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    # Libraries log through the standard module. PgQueuer and the SDK are chatty below WARNING.
-    logging.basicConfig(level=max(numeric, logging.WARNING), stream=sys.stderr, force=True)
-    logging.getLogger("pgqueuer").setLevel(logging.ERROR)
 
 
 def _console(_logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
@@ -103,3 +103,7 @@ def crashed(event: str, message: str, **fields: Any) -> None:
     """An error that we do not understand: with its traceback. Call it in an except block."""
     _logger.error(event, message=message, exc_info=True, **fields)  # noqa: LOG014
     _tell("ERROR", event, message, fields)
+
+
+# Also for programs that never call `configure_logging`: the library's own default shows local variables.
+_configure_events("console", "INFO")
