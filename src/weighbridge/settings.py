@@ -39,6 +39,12 @@ class Settings(BaseSettings):
     batch_delay_ms: int = Field(default=60_000, ge=30_000)
     max_concurrent_requests: int | None = Field(default=None, ge=1, le=20)
     pacing: Literal["batch", "continuous"] = "batch"
+    retention_days: int = Field(
+        default=90,
+        ge=0,
+        le=36_500,
+        description="Calls and rejected rows are kept so long; 0: for ever. Sums of calls are always kept.",
+    )
     api_token: SecretStr | None = None
     cors_origins: str = Field(
         default="", description="Other sites whose pages may use the API, comma-separated."

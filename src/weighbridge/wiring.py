@@ -15,6 +15,7 @@ from weighbridge.engine.dispatcher import Dispatcher
 from weighbridge.engine.governor import Governor
 from weighbridge.engine.lengths import Lengths
 from weighbridge.engine.supervisor import Supervisor
+from weighbridge.engine.trimming import Trimmer
 from weighbridge.engine.worker import Worker
 from weighbridge.errors import SettingsError
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
@@ -189,6 +190,7 @@ async def make_engine(
         governor=governor,
         overrides=overrides,
         model=provider.model,
+        trimmer=Trimmer(app.database, app.clock, app.settings.retention_days),
         scope=scope,
     )
     supervisor = Supervisor(

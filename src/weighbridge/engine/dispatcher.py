@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from weighbridge.clock import Clock
     from weighbridge.engine.governor import Governor
+    from weighbridge.engine.trimming import Trimmer
     from weighbridge.store.database import Connection, Database
     from weighbridge.store.overrides import Overrides
     from weighbridge.store.products import StoredProduct
@@ -62,6 +63,7 @@ class Dispatcher:
         governor: Governor,
         overrides: Overrides,
         model: str,
+        trimmer: Trimmer,
         scope: UUID | None = None,
     ) -> None:
         self._database = database
@@ -69,6 +71,7 @@ class Dispatcher:
         self._governor = governor
         self._overrides = overrides
         self._model = model
+        self._trimmer = trimmer
         self._scope = scope
         self._wake = asyncio.Event()
         self._batch_open = False
@@ -102,6 +105,7 @@ class Dispatcher:
         finally:
             self.is_leading = False
             connection.terminate()  # PostgreSQL lets go of the lock
+            self._trimmer.stop()
 
     async def _feed(self, connection: Connection) -> None:
         self._next_stuck_check_s = 0.0
@@ -119,6 +123,7 @@ class Dispatcher:
         if now_s >= self._next_stuck_check_s:
             self._next_stuck_check_s = now_s + STUCK_CHECK_S
             await self._free_stuck(connection)
+        await self._trimmer.trim_if_due(connection)
         state = self._overrides.apply(await queue_state.load(connection))
         if not state.running:
             self._batch_open = False

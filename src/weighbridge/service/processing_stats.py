@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.store import products, statistics
+from weighbridge.store import products, retention, statistics
 from weighbridge.store.calls import OK
 from weighbridge.store.statistics import LATENCY_BOUNDS_S, CallSum, ErrorGroup
 
@@ -126,7 +126,15 @@ class StatisticsReader:
             return self._known
 
     async def _call_sums(self, connection: Connection) -> list[CallSum]:
+        # One snapshot: calls must not be trimmed between what is read here of them and of their sums.
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            return await self._call_sums_now(connection)
+
+    async def _call_sums_now(self, connection: Connection) -> list[CallSum]:
         now_s = self._clock.monotonic_s()
+        if await retention.trimmed_up_to(connection) > self._settled_id:
+            # Trimmed before they were settled here: nobody has looked for days. Once more from the start.
+            self._settled, self._settled_id, self._noted_id = {}, 0, 0
         newest_id = await statistics.newest_call_id(connection)
         if not self._settled:
             long_ago = self._clock.now() - LONG_AGO

@@ -102,18 +102,35 @@ class CallTotals:
 
 
 async def totals(connection: Connection, since: datetime | None = None) -> CallTotals:
-    """Sums over the calls begun at or after `since` (all, when None)."""
+    """Sums over the calls begun at or after `since` (all, when None), trimmed ones included.
+
+    Of these, whole days count: those after the day of `since`. Percentiles are over calls that are still there.
+    """
     row = await connection.fetchrow(
-        "SELECT count(*) AS calls, count(*) FILTER (WHERE outcome <> 'ok') AS failed_calls,"
+        "WITH kept AS ("
+        " SELECT count(*) AS calls, count(*) FILTER (WHERE outcome <> 'ok') AS failed_calls,"
         " count(*) FILTER (WHERE outcome = 'RateLimited') AS rate_limited,"
+        " sum(estimated_tokens) AS estimated_tokens, sum(input_tokens) AS input_tokens,"
+        " sum(cached_input_tokens) AS cached_input_tokens, sum(output_tokens) AS output_tokens,"
+        " sum(cost_usd) AS cost_usd,"
+        " percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS latency_p50_s,"
+        " percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS latency_p95_s"
+        " FROM calls WHERE $1::timestamptz IS NULL OR started_at >= $1"
+        "), trimmed AS ("
+        " SELECT sum(calls) AS calls, sum(calls) FILTER (WHERE outcome <> 'ok') AS failed_calls,"
+        " sum(calls) FILTER (WHERE outcome = 'RateLimited') AS rate_limited,"
+        " sum(estimated_tokens) AS estimated_tokens, sum(input_tokens) AS input_tokens,"
+        " sum(cached_input_tokens) AS cached_input_tokens, sum(output_tokens) AS output_tokens,"
+        " sum(cost_usd) AS cost_usd, NULL::float8 AS latency_p50_s, NULL::float8 AS latency_p95_s"
+        " FROM call_rollups WHERE $1 IS NULL OR day > ($1 AT TIME ZONE 'UTC')::date"
+        ") SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(failed_calls), 0)::bigint AS failed_calls,"
+        " coalesce(sum(rate_limited), 0)::bigint AS rate_limited,"
         " coalesce(sum(estimated_tokens), 0)::bigint AS estimated_tokens,"
         " coalesce(sum(input_tokens), 0)::bigint AS input_tokens,"
         " coalesce(sum(cached_input_tokens), 0)::bigint AS cached_input_tokens,"
-        " coalesce(sum(output_tokens), 0)::bigint AS output_tokens,"
-        " coalesce(sum(cost_usd), 0) AS cost_usd,"
-        " percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS latency_p50_s,"
-        " percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS latency_p95_s"
-        " FROM calls WHERE $1::timestamptz IS NULL OR started_at >= $1",
+        " coalesce(sum(output_tokens), 0)::bigint AS output_tokens, coalesce(sum(cost_usd), 0) AS cost_usd,"
+        " max(latency_p50_s) AS latency_p50_s, max(latency_p95_s) AS latency_p95_s"
+        " FROM (TABLE kept UNION ALL TABLE trimmed) AS both_kinds",
         since,
     )
     assert row is not None  # noqa: S101 - an aggregate always has a row

@@ -123,7 +123,7 @@ def rules() -> tuple[Rule, ...]:
         Rule(
             "answer-without-call",
             "SELECT p.code FROM answers a JOIN products p ON p.id = a.product_id"
-            " WHERE a.call_id > coalesce((SELECT min(id) FROM calls), 0)"
+            " WHERE a.call_id > (SELECT trimmed_up_to FROM retention_state)"
             " AND NOT EXISTS (SELECT FROM calls c WHERE c.id = a.call_id)",
             "have an answer whose call is not on record",
             _REPORT,

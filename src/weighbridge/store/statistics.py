@@ -22,6 +22,21 @@ LATENCY_BOUNDS_S: Final = tuple(round(0.05 * 1.3**power, 3) for power in range(3
 WAITING_BOUNDS_S: Final = (0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
 
+# Never change the bounds of either: the buckets of calls long gone lie in call_rollups.
+
+CALL_SUMS: Final = (
+    "step, model, outcome, simulated,"
+    # width_bucket counts a value equal to a bound as above it; ours is 'at most', as Prometheus has it.
+    " width_bucket(latency_s - 1e-9, $1::float8[]) AS latency_bucket,"
+    " width_bucket(waited_s - 1e-9, $2::float8[]) AS waiting_bucket,"
+    " count(*) AS calls, sum(latency_s) AS latency_s, sum(waited_s) AS waited_s,"
+    " sum(estimated_tokens)::bigint AS estimated_tokens, sum(input_tokens)::bigint AS input_tokens,"
+    " sum(cached_input_tokens)::bigint AS cached_input_tokens, sum(output_tokens)::bigint AS output_tokens,"
+    " sum(cost_usd) AS cost_usd"
+)
+"""The columns of a `CallSum`, over rows of calls; $1 and $2 are the bounds."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallSum:
     """Calls that are alike. A bucket is an index into the bounds: the first bound not exceeded."""
@@ -60,17 +75,18 @@ async def sum_calls(
     after_id: int = 0,
     up_to_id: int | None = None,
 ) -> list[CallSum]:
-    """Calls begun at or after `since`, with ids in (after_id, up_to_id]."""
+    """Calls begun at or after `since`, with ids in (after_id, up_to_id]. From the first on (no `since`, no
+    `after_id`) these include the calls that were trimmed and left only their sums.
+    """
     rows = await connection.fetch(
-        "SELECT step, model, outcome, simulated,"
-        # width_bucket counts a value equal to a bound as above it; ours is 'at most', as Prometheus has it.
-        " width_bucket(latency_s - 1e-9, $1::float8[]) AS latency_bucket,"
-        " width_bucket(waited_s - 1e-9, $2::float8[]) AS waiting_bucket,"
-        " count(*) AS calls, sum(latency_s) AS latency_s, sum(waited_s) AS waited_s,"
-        " sum(estimated_tokens)::bigint AS estimated_tokens, sum(input_tokens)::bigint AS input_tokens,"
-        " sum(cached_input_tokens)::bigint AS cached_input_tokens, sum(output_tokens)::bigint AS output_tokens,"
-        " sum(cost_usd) AS cost_usd FROM calls"
+        f"SELECT {CALL_SUMS} FROM calls"  # noqa: S608 - constants only
         " WHERE ($3::timestamptz IS NULL OR started_at >= $3) AND id > $4 AND ($5::bigint IS NULL OR id <= $5)"
+        " GROUP BY step, model, outcome, simulated, latency_bucket, waiting_bucket"
+        " UNION ALL"
+        " SELECT step, model, outcome, simulated, latency_bucket, waiting_bucket, sum(calls)::bigint,"
+        " sum(latency_s), sum(waited_s), sum(estimated_tokens)::bigint, sum(input_tokens)::bigint,"
+        " sum(cached_input_tokens)::bigint, sum(output_tokens)::bigint, sum(cost_usd)"
+        " FROM call_rollups WHERE $3 IS NULL AND $4 = 0"
         " GROUP BY step, model, outcome, simulated, latency_bucket, waiting_bucket",
         list(LATENCY_BOUNDS_S),
         list(WAITING_BOUNDS_S),
@@ -110,8 +126,10 @@ async def first_and_last_finish(
 ) -> tuple[datetime | None, datetime | None]:
     """When the first call began and when the last one did: the time that the work has spanned."""
     row = await connection.fetchrow(
-        "SELECT (SELECT started_at FROM calls ORDER BY started_at LIMIT 1) AS first,"
-        " (SELECT started_at FROM calls ORDER BY started_at DESC LIMIT 1) AS last"
+        "SELECT least((SELECT started_at FROM calls ORDER BY started_at LIMIT 1),"
+        " (SELECT min(first_started_at) FROM call_rollups)) AS first,"
+        " greatest((SELECT started_at FROM calls ORDER BY started_at DESC LIMIT 1),"
+        " (SELECT max(last_started_at) FROM call_rollups)) AS last"
     )
     assert row is not None  # noqa: S101 - a select without FROM has one row
     return row["first"], row["last"]
@@ -123,9 +141,15 @@ async def recent_errors(
     """Why calls and products failed, the most frequent reason first."""
     rows = await connection.fetch(
         "SELECT * FROM ("
-        " SELECT 'call' AS source, outcome AS kind, count(*) AS count, max(started_at) AS last_at,"
-        " coalesce((array_agg(error ORDER BY started_at DESC))[1], '') AS example"
-        " FROM calls WHERE outcome <> 'ok' AND ($1::timestamptz IS NULL OR started_at >= $1) GROUP BY outcome"
+        " SELECT 'call' AS source, outcome AS kind, sum(n)::bigint AS count, max(last_at) AS last_at,"
+        " coalesce(max(example), '') AS example FROM ("
+        "  SELECT outcome, count(*) AS n, max(started_at) AS last_at,"
+        "  (array_agg(error ORDER BY started_at DESC))[1] AS example"
+        "  FROM calls WHERE outcome <> 'ok' AND ($1::timestamptz IS NULL OR started_at >= $1) GROUP BY outcome"
+        "  UNION ALL"
+        "  SELECT outcome, sum(calls), max(last_started_at), NULL"
+        "  FROM call_rollups WHERE outcome <> 'ok' AND $1 IS NULL GROUP BY outcome"
+        " ) AS failed_calls GROUP BY outcome"
         " UNION ALL"
         " SELECT 'product', coalesce(error_kind, 'unknown'), count(*), max(updated_at),"
         " coalesce((array_agg(error ORDER BY updated_at DESC))[1], '')"
