@@ -98,7 +98,7 @@ class Limiter:
         """The call left later than it was granted: the provider's minute begins then, and so does ours."""
         self._advance(now_s)
         self._window.correct(granted.slot, -granted.cost.requests, -granted.cost.tokens)
-        slot = self._window.charge(granted.cost, at_s)
+        slot = self._window.charge_at(granted.cost, at_s)
         return Granted(granted.at_s, granted.cost, slot)
 
     def settle(self, granted: Granted, actual: Cost, now_s: float) -> None:

@@ -81,6 +81,23 @@ class Window:
         self._add(len(self._last) - 1, cost.requests, cost.tokens)
         return slot
 
+    def charge_at(self, cost: Cost, at_s: float) -> int:
+        """Book `cost` at a moment that may lie before the last charge. Returns the slot."""
+        at_ms = math.ceil(at_s * 1000)
+        if not self._last or at_ms - self._base_ms > self._last[-1]:
+            return self.charge(cost, at_s)
+        at_ms = max(at_ms, self._base_ms)
+        slot = at_ms // SLOT_MS
+        index = bisect_left(self._last, slot * SLOT_MS - self._base_ms)
+        if (self._base_ms + self._last[index]) // SLOT_MS == slot:
+            self._last[index] = max(self._last[index], at_ms - self._base_ms)
+        else:
+            self._last.insert(index, at_ms - self._base_ms)
+            self._requests.insert(index, 0)
+            self._tokens.insert(index, 0)
+        self._add(index, cost.requests, cost.tokens)
+        return slot
+
     def correct(self, slot: int, requests: int, tokens: int) -> None:
         """Add to (or take from) what was charged in `slot`; nothing if that has left the window."""
         index = bisect_left(self._last, slot * SLOT_MS - self._base_ms)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from weighbridge.domain.calls import Cost
 from weighbridge.limits.limiter import Granted, Limiter, Limits, NotBefore
+from weighbridge.limits.window import Window
 
 LIMITS = Limits(requests_per_minute=60, tokens_per_minute=6_000)
 
@@ -45,3 +46,39 @@ def test_a_late_call_is_settled_where_it_is_counted() -> None:
     limiter.settle(late, Cost(1, 400), 2.0)
     assert limiter.used(60.5) == Cost(1, 400)
     assert limiter.used(62.0) == Cost(0, 0)
+
+
+def test_a_call_is_counted_from_when_it_left_however_late_that_is_known() -> None:
+    limiter = Limiter(LIMITS, 0.0)
+    first = limiter.reserve(Cost(1, 300), 0.0)
+    assert isinstance(first, Granted)
+    for second in range(1, 5):
+        assert isinstance(limiter.reserve(Cost(1, 10), float(second)), Granted)
+    limiter.sent(first, 0.5, 4.5)
+    assert limiter.used(60.4) == Cost(5, 340)
+    assert limiter.used(60.6) == Cost(4, 40)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 2), st.floats(0, 4), st.integers(1, 400)), min_size=5, max_size=200
+    )
+)
+def test_what_is_learned_late_is_booked_as_if_it_had_been_known(
+    calls: list[tuple[float, float, int]],
+) -> None:
+    window, expected = Window(), []
+    now_s = 100.0
+    for gap_s, age_s, tokens in calls:
+        now_s += gap_s
+        at_s = max(100.0, now_s - age_s)
+        window.charge(Cost(1, 1), now_s)
+        window.charge_at(Cost(1, tokens), at_s)
+        expected += [(now_s, 1), (at_s, tokens)]
+    for later_s in (0.0, 20.0, 59.0, 61.0, 100.0):
+        window.forget(now_s + later_s)
+        least = sum(tokens for at_s, tokens in expected if at_s >= now_s + later_s - 60)
+        most = sum(tokens for at_s, tokens in expected if at_s >= now_s + later_s - 60.5)
+        assert least <= window.tokens <= most
+    restored = Window.load(memoryview(window.dump()))
+    assert restored.dump() == window.dump()
