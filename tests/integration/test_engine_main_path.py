@@ -90,3 +90,14 @@ async def test_second_interrupt_ends_at_once_and_only_the_calls_in_flight_are_pa
         await again.start()
         await again.until(completed=10)
         await again.assert_sound(paid_twice=10)
+
+
+async def test_reason_left_behind_by_a_dead_process_goes_away_with_the_first_reply(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, AMPLE) as running:
+        await running.fetch("UPDATE queue_state SET paused_reason = 'the provider is away'")
+        await running.add_many(5)
+        await running.start()
+        await running.until(completed=5)
+        await running.until_true("SELECT paused_reason IS NULL FROM queue_state")

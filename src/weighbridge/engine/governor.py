@@ -2,7 +2,7 @@
 
 Calls wait here in line. One round is one transaction: it locks the account's row, looks whether the
 queue still runs and whether the waiting jobs are still ours, and reserves for as many waiters as fit.
-So a stopped queue, a lost job and a full minute are all noticed before a call begins, and a hundred
+So a stopped queue, a lost job and a full minute are all noticed before a call begins, and fifty
 waiting calls cost one transaction. Rounds have a connection of their own: behind the writers of finished calls
 they waited 0.4 s for one of the pool.
 """
@@ -37,8 +37,12 @@ if TYPE_CHECKING:
     from weighbridge.store.overrides import Overrides
     from weighbridge.store.queue_state import QueueState
 
-ROUND_SIZE: Final = 200
-"""Waiters looked at in one transaction."""
+ROUND_SIZE: Final = 50
+"""Waiters looked at in one transaction. Each that may go then takes the loop for a millisecond."""
+BUSY_TURN_S: Final = 0.01
+"""A turn of the event loop that takes longer says that others (the API) wait: no new calls just now."""
+LONGEST_TURNS_S: Final = 0.5
+"""However busy the loop, the quota is not left unused for longer than this."""
 CAREFUL_ROUND_SIZE: Final = 25
 """The same, for a provider that does not tell how long it worked on a call. Calls count there from when they
 arrive, and to put a hundred requests together takes a busy process half a second: if they counted here from
@@ -190,13 +194,17 @@ class Governor:
         reason = self._outage.paused_reason
         if reason == self._published_reason:
             return
-        self._published_reason = reason
+        before, self._published_reason = self._published_reason, reason
         if reason:
             telemetry.warning("queue_paused", f"⏸️ Queue paused: {reason}", reason=reason)
         else:
             telemetry.info("queue_resumed", "▶️ The provider answers again, the queue goes on")
-        async with self._database.transaction() as connection:
-            await queue_state.update(connection, paused_reason=reason)
+        try:
+            async with self._database.transaction() as connection:
+                await queue_state.update(connection, paused_reason=reason)
+        except BaseException:
+            self._published_reason = before  # not told: the next call's end tries again
+            raise
 
     async def sleep(self, delay_s: float) -> None:
         """Back off before the same call is tried again; cut short by a drain or a stop.
@@ -234,6 +242,7 @@ class Governor:
                 while self._waiters and not self._draining:
                     wait_s = await self._round_or_retry()
                     await self._let_them_leave()
+                    await self._let_others_run()
                     if wait_s is None:
                         break  # only a finished call or a new waiter changes anything
                     await self._pause(wait_s)
@@ -250,6 +259,19 @@ class Governor:
                 f"⚠️ The database does not answer ({type(error).__name__}), trying again",
             )
             return DATABASE_RETRY_S
+
+    async def _let_others_run(self) -> None:
+        """A minute's quota let go at once would keep the loop busy for seconds: first what is begun.
+
+        Time of this machine, not of the clock: it is the machine that is busy.
+        """
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        turn_s = BUSY_TURN_S
+        while turn_s >= BUSY_TURN_S and loop.time() - began_s < LONGEST_TURNS_S:
+            turn_began_s = loop.time()
+            await asyncio.sleep(0)
+            turn_s = loop.time() - turn_began_s
 
     async def _let_them_leave(self) -> None:
         """Wait until the calls just admitted are under way, and count them from then if that took long."""
@@ -306,6 +328,7 @@ class Governor:
         corrections, self._corrections = self._corrections, []
         admitted: list[tuple[_Waiter, Granted]] = []
         is_written = False
+        was_probing = self._probing
         try:
             async with self._connection.transaction():
                 books = await quota.open_books(
@@ -317,6 +340,8 @@ class Governor:
                 self._round_began_s = self._clock.monotonic_s()
                 now_s = self._clock.of_database(books.now_s)
                 state = self._overrides.apply(books.queue)
+                if state.running:  # a process that died while it paused left its reason behind
+                    self._published_reason = state.paused_reason
                 limiter = _limiter(books.state, state, now_s)
                 for correct in corrections:
                     correct(limiter, now_s)
@@ -328,6 +353,7 @@ class Governor:
             # that is not there; to forget a correction errs on the safe side.
             if not is_written:
                 self._corrections = corrections + self._corrections
+            self._probing = was_probing
             raise
         for waiter, granted in admitted:
             self._let_go(waiter, granted)
