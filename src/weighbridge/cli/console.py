@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Coroutine
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-import uvloop
 from rich.console import Console
 
 from weighbridge.export import WRITERS, checked_format
@@ -63,7 +63,11 @@ def check_formats(text: str) -> tuple[str, ...]:
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a fast event loop."""
+    """Run to the end on a fast event loop, where there is one."""
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return asyncio.run(work)
     return uvloop.run(work)
 
 

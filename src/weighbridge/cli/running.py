@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,6 +25,7 @@ from weighbridge.cli.display import (
     results_table,
 )
 from weighbridge.cli.importing import say_import, write_rejected_rows
+from weighbridge.cli.interrupts import drain_or_abandon, interrupts
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import DatabaseUnavailable, InputError
 from weighbridge.ingest.columns import parse_mapping
@@ -187,22 +187,17 @@ class _Run:
         engine = await make_engine(
             self._app, self._provider, scope=self._import_id, overrides=self._overrides
         )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._interrupt)
-        try:
-            await engine.supervisor.start()
-            if err.is_terminal:
-                await self._watch_live()
-            else:
-                await self._watch_plain()
-            await self._wind_down(engine)
-        except BaseException:
-            await engine.supervisor.abandon()
-            raise
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+        with interrupts(self._interrupt):
+            try:
+                await engine.supervisor.start()
+                if err.is_terminal:
+                    await self._watch_live()
+                else:
+                    await self._watch_plain()
+                await self._wind_down(engine)
+            except BaseException:
+                await engine.supervisor.abandon()
+                raise
 
     def _interrupt(self) -> None:
         self._interrupts += 1
@@ -215,16 +210,7 @@ class _Run:
                 f"Finishing {engine.supervisor.in_flight} calls in flight (Ctrl-C again stops at once) …"
             )
         self._wake.clear()
-        drained = asyncio.ensure_future(engine.supervisor.drain())
-        again = asyncio.ensure_future(self._wake.wait())
-        await asyncio.wait({drained, again}, return_when=asyncio.FIRST_COMPLETED)
-        again.cancel()
-        if not drained.done():
-            drained.cancel()
-            await asyncio.gather(drained, return_exceptions=True)
-            await engine.supervisor.abandon()
-        else:
-            drained.result()
+        await drain_or_abandon(engine.supervisor, self._wake.wait())
 
     async def _watch_live(self) -> None:
         simulated = self._provider.simulated

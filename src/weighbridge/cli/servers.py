@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import signal
-from typing import Annotated
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from weighbridge import telemetry
 from weighbridge.cli.console import DataDirOption, SimulateOption, err, run_async
+from weighbridge.cli.interrupts import drain_or_abandon, interrupts
 from weighbridge.errors import SettingsError
 from weighbridge.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from weighbridge.wiring import Application, Engine
 
 
 def register(app: typer.Typer) -> None:
@@ -48,9 +53,9 @@ def _refuse_open_door(host: str, settings: Settings) -> None:
         )
 
 
-async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> int:
-    from weighbridge.api.context import ApiContext, Provenance
-    from weighbridge.api.server import run_server
+@asynccontextmanager
+async def _engine(settings: Settings, simulate: bool) -> AsyncIterator[tuple[Application, Engine]]:
+    """Everything that works through the queue, checked and ready to be started."""
     from weighbridge.wiring import (
         SIMULATED_LIMITS,
         make_engine,
@@ -65,7 +70,15 @@ async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> in
         open_application(settings) as app,
     ):
         await provider.check()
-        engine = await make_engine(app, provider)
+        yield app, await make_engine(app, provider)
+
+
+async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> int:
+    from weighbridge.api.context import ApiContext, Provenance
+    from weighbridge.api.server import run_server
+
+    async with _engine(settings, simulate) as (app, engine):
+        provider = engine.provider
         context = ApiContext(
             settings=app.settings,
             clock=app.clock,
@@ -85,30 +98,19 @@ def worker(simulate: SimulateOption = False, data_dir: DataDirOption = None) -> 
 
 
 async def _work(settings: Settings, simulate: bool) -> int:
-    from weighbridge.wiring import (
-        SIMULATED_LIMITS,
-        make_engine,
-        open_application,
-        open_provider,
-        simulator_config,
-    )
-
-    simulated = simulator_config(settings, SIMULATED_LIMITS) if simulate else None
-    async with (
-        open_provider(settings, simulated) as provider,
-        open_application(settings) as app,
-    ):
-        await provider.check()
-        engine = await make_engine(app, provider)
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        await engine.supervisor.start()
-        err.print(f"Working with {provider.name} ({provider.model}). Ctrl-C finishes and stops.")
-        await stop.wait()
-        err.print(f"Finishing {engine.supervisor.in_flight} calls in flight …")
-        await engine.supervisor.drain()
+    async with _engine(settings, simulate) as (_, engine):
+        interrupted: asyncio.Queue[None] = asyncio.Queue()
+        with interrupts(lambda: interrupted.put_nowait(None)):
+            await engine.supervisor.start()
+            provider = engine.provider
+            err.print(
+                f"Working with {provider.name} ({provider.model}). Ctrl-C finishes and stops."
+            )
+            await interrupted.get()
+            err.print(
+                f"Finishing {engine.supervisor.in_flight} calls in flight (Ctrl-C again stops at once) …"
+            )
+            await drain_or_abandon(engine.supervisor, interrupted.get())
     return 0
 
 
