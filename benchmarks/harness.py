@@ -74,10 +74,17 @@ class Account:
 class Process:
     """A child process, its CPU time and its memory. It is terminated at the end."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        within: Sequence[str] = (),
+    ) -> None:
+        """`within`: a command that runs it somewhere else, such as in a network namespace."""
         self._log = log.open("wb")
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "weighbridge", *arguments],
+            [*within, sys.executable, "-m", "weighbridge", *arguments],
             env={**os.environ, **environment},
             stdout=self._log,
             stderr=self._log,
@@ -134,9 +141,9 @@ def _status_mb(pid: int, name: str) -> float:
 
 
 @contextmanager
-def simulator(account: Account, folder: Path) -> Iterator[SimulatorServer]:
+def simulator(account: Account, folder: Path, host: str = "127.0.0.1") -> Iterator[SimulatorServer]:
     """The simulated provider as a server of its own."""
-    server = SimulatorServer(account, folder)
+    server = SimulatorServer(account, folder, host)
     try:
         server.wait_until_up()
         yield server
@@ -147,11 +154,12 @@ def simulator(account: Account, folder: Path) -> Iterator[SimulatorServer]:
 class SimulatorServer:
     """A running `weighbridge simulator`, and its books."""
 
-    def __init__(self, account: Account, folder: Path) -> None:
+    def __init__(self, account: Account, folder: Path, host: str = "127.0.0.1") -> None:
         self.account = account
+        self.host = host
         self.port = _free_port()
         self.process = Process(
-            ["simulator", "--port", str(self.port), *account.options()],
+            ["simulator", "--host", host, "--port", str(self.port), *account.options()],
             {},
             folder / f"simulator-{self.port}.log",
         )
@@ -159,12 +167,12 @@ class SimulatorServer:
     @property
     def base_url(self) -> str:
         """What OPENAI_BASE_URL is set to."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http://{self.host}:{self.port}/v1"
 
     def books(self) -> dict[str, Any]:
         """The provider's own count."""
         with urllib.request.urlopen(
-            f"http://127.0.0.1:{self.port}/simulator/books", timeout=10
+            f"http://{self.host}:{self.port}/simulator/books", timeout=10
         ) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
@@ -172,7 +180,7 @@ class SimulatorServer:
     def change(self, **changes: Any) -> None:
         """Change the account's settings in mid-run."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/simulator/config",
+            f"http://{self.host}:{self.port}/simulator/config",
             data=json.dumps(changes).encode(),
             headers={"content-type": "application/json"},
             method="POST",

@@ -106,9 +106,13 @@ class ForgetfulDatabase(Database):
             )
 
 
-def restart_postgres(folder: Path, *, mode: str) -> None:
-    """Restart the embedded server whose data directory is in `folder`. `immediate` is a crash, `fast` is not."""
-    _control(folder, "-m", mode, "-l", str(folder / "postgres" / "log"), "restart")
+def restart_postgres(folder: Path, *, mode: str, options: str | None = None) -> None:
+    """Restart the embedded server whose data directory is in `folder`. `immediate` is a crash, `fast` is not.
+
+    `options` take the place of those that it was started with.
+    """
+    given = () if options is None else ("-o", options)
+    _control(folder, "-m", mode, *given, "-l", str(folder / "postgres" / "log"), "restart")
 
 
 def stop_postgres(folder: Path) -> None:
