@@ -69,9 +69,10 @@ def test_what_is_learned_late_is_booked_as_if_it_had_been_known(
 ) -> None:
     window, expected = Window(), []
     now_s = 100.0
+    began_s = now_s + calls[0][0]  # nothing is booked before the first charge that is held
     for gap_s, age_s, tokens in calls:
         now_s += gap_s
-        at_s = max(100.0, now_s - age_s)
+        at_s = max(began_s, now_s - age_s)
         window.charge(Cost(1, 1), now_s)
         window.charge_at(Cost(1, tokens), at_s)
         expected += [(now_s, 1), (at_s, tokens)]
