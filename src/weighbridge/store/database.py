@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 POOL_SIZE = 16
 CONNECT_TIMEOUT_S = 10.0
 START_AGAIN_S = 2.0
+KEEPALIVES = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+"""A host whose cable is pulled keeps its locks until PostgreSQL gives its connection up: by default after
+two hours, in which nobody else works. (PgBouncer must be told to ignore these start-up parameters.)"""
 DATABASE_ERRORS = (
     OSError,
     asyncpg.PostgresError,
@@ -54,7 +62,9 @@ class Database:
 
     async def connect(self) -> asyncpg.Connection[Any]:
         """A connection outside the pool, for listening or for holding a lock for long."""
-        connection = await asyncpg.connect(self.url, timeout=CONNECT_TIMEOUT_S)
+        connection = await asyncpg.connect(
+            self.url, timeout=CONNECT_TIMEOUT_S, server_settings=KEEPALIVES
+        )
         await prepare(connection)
         return connection
 
@@ -77,13 +87,20 @@ async def open_database(url: str | None, data_dir: Path, *, pool_size: int = POO
     if url is None:
         url = await asyncio.to_thread(start_embedded, data_dir)
     try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+        connection = await asyncpg.connect(
+            url, timeout=CONNECT_TIMEOUT_S, server_settings=KEEPALIVES
+        )
         try:
             await migrate(connection)
         finally:
             await connection.close()
         pool = await asyncpg.create_pool(
-            url, min_size=1, max_size=pool_size, init=prepare, timeout=CONNECT_TIMEOUT_S
+            url,
+            min_size=1,
+            max_size=pool_size,
+            init=prepare,
+            timeout=CONNECT_TIMEOUT_S,
+            server_settings=KEEPALIVES,
         )
     except _REACH_ERRORS as error:
         raise DatabaseUnavailable(
