@@ -72,6 +72,7 @@ async def measure(
         "utilisation": round(least_s / books["span_s"], 4),
         "429s": books["rate_limited"],
         "failed": counts["failed"],
+        "paid twice": books["prompts_answered_twice"],
         "most requests in 60 s": books["max_per_minute"]["requests"],
         "of": account.requests_per_minute,
         "most in flight": books["max_in_flight"],
