@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge import telemetry
 from weighbridge.engine.line import Line
+from weighbridge.engine.outages import Outages
 from weighbridge.engine.patience import DATABASE_AWAY
 from weighbridge.errors import RequestTooLarge
 from weighbridge.limits.limiter import Granted, Limiter, Limits, NotBefore
 from weighbridge.limits.outage import NotBefore as PausedUntil
-from weighbridge.limits.outage import OutageWatch, Probe
-from weighbridge.store import queue_state, quota
+from weighbridge.limits.outage import Probe
+from weighbridge.store import quota
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -105,7 +106,6 @@ class Governor:
         self._clock = clock
         self._account = account
         self._manager_id = manager_id
-        self._random = random_source
         self._overrides = overrides
         self._waiters: Line[_Waiter] = Line()
         self._connection: asyncpg.Connection[Any] | None = None
@@ -116,9 +116,7 @@ class Governor:
         self._wake = asyncio.Event()
         self._draining = False
         self._drained = asyncio.Event()
-        self._probing = False
-        self._outage = OutageWatch()
-        self._published_reason: str | None = None
+        self.outages = Outages(database, clock, random_source)
         self.in_flight = 0
         self.mean_latency_s = 2.0
         """Moving average over finished calls, in seconds; sets how much work is kept ready."""
@@ -166,7 +164,7 @@ class Governor:
             arrived_s = self._clock.monotonic_s() - min(processing_s, latency_s)
             self._count_from([admission], arrived_s - admission.began_s)
         self.mean_latency_s += 0.05 * (latency_s - self.mean_latency_s)
-        self._outage.succeeded(self._clock.monotonic_s())
+        self.outages.succeeded()
         self._correct(lambda limiter, now_s: limiter.settle(admission.granted, actual, now_s))
 
     def failed(self, admission: Admission) -> None:
@@ -179,32 +177,10 @@ class Governor:
 
     def refused(self, admission: Admission, retry_after_s: float | None) -> None:
         """The provider answered 429. That is a small correction, never a long stop."""
-        self._outage.succeeded(self._clock.monotonic_s())
+        self.outages.succeeded()
         self._correct(
             lambda limiter, now_s: limiter.refused(retry_after_s, now_s, admission.granted)
         )
-
-    async def unreachable(self, reason: str) -> None:
-        """No usable reply at all. After several in a row the queue pauses itself and says why."""
-        self._outage.failed(reason, self._clock.monotonic_s(), self._random.random())
-        await self.publish_outage()
-
-    async def publish_outage(self) -> None:
-        """Tell everybody when a pause has begun or ended."""
-        reason = self._outage.paused_reason
-        if reason == self._published_reason:
-            return
-        before, self._published_reason = self._published_reason, reason
-        if reason:
-            telemetry.warning("queue_paused", f"⏸️ Queue paused: {reason}", reason=reason)
-        else:
-            telemetry.info("queue_resumed", "▶️ The provider answers again, the queue goes on")
-        try:
-            async with self._database.transaction() as connection:
-                await queue_state.update(connection, paused_reason=reason)
-        except BaseException:
-            self._published_reason = before  # not told: the next call's end tries again
-            raise
 
     async def sleep(self, delay_s: float) -> None:
         """Back off before the same call is tried again; cut short by a drain or a stop.
@@ -328,7 +304,7 @@ class Governor:
         corrections, self._corrections = self._corrections, []
         admitted: list[tuple[_Waiter, Granted]] = []
         is_written = False
-        was_probing = self._probing
+        was_probing = self.outages.probing
         try:
             async with self._connection.transaction():
                 books = await quota.open_books(
@@ -340,8 +316,7 @@ class Governor:
                 self._round_began_s = self._clock.monotonic_s()
                 now_s = self._clock.of_database(books.now_s)
                 state = self._overrides.apply(books.queue)
-                if state.running:  # a process that died while it paused left its reason behind
-                    self._published_reason = state.paused_reason
+                self.outages.believe(state)
                 limiter = _limiter(books.state, state, now_s)
                 for correct in corrections:
                     correct(limiter, now_s)
@@ -353,7 +328,7 @@ class Governor:
             # that is not there; to forget a correction errs on the safe side.
             if not is_written:
                 self._corrections = corrections + self._corrections
-            self._probing = was_probing
+            self.outages.probing = was_probing
             raise
         for waiter, granted in admitted:
             self._let_go(waiter, granted)
@@ -378,11 +353,11 @@ class Governor:
                 continue
             if self._is_full(state, len(admitted)):
                 return None
-            permission = self._outage.permission(self._clock.monotonic_s())
+            permission = self.outages.permission()
+            if permission is None:
+                return None  # the probe's end wakes us
             if isinstance(permission, PausedUntil):
                 return permission.at_s - self._clock.monotonic_s()
-            if isinstance(permission, Probe) and (self._probing or admitted):
-                return None  # the probe's end wakes us
             try:
                 cost = waiter.price()
                 outcome = limiter.reserve(cost, now_s)
@@ -391,7 +366,7 @@ class Governor:
                 continue
             if isinstance(outcome, NotBefore):
                 return outcome.at_s - now_s
-            self._probing = isinstance(permission, Probe)
+            self.outages.probing = isinstance(permission, Probe)
             admitted.append((waiter, outcome))
         return 0.0
 
@@ -402,13 +377,15 @@ class Governor:
     def _let_go(self, waiter: _Waiter, granted: Granted) -> None:
         self._waiters.leave(waiter)
         if waiter.ready.done():  # cancelled during the round: the reservation lapses after a minute
-            self._probing = False
+            self.outages.probing = False
             return
         self.in_flight += 1
         tokens = granted.cost.tokens
         self.mean_tokens += (tokens - self.mean_tokens) * (0.05 if self.mean_tokens else 1.0)
         waited_s = self._clock.monotonic_s() - waiter.since_s
-        admission = Admission(granted, granted.cost, waited_s, self._probing, self._round_began_s)
+        admission = Admission(
+            granted, granted.cost, waited_s, self.outages.probing, self._round_began_s
+        )
         self._leaving.append(admission)
         waiter.ready.set_result(admission)
 
@@ -421,7 +398,7 @@ class Governor:
     def _release(self, admission: Admission) -> None:
         self.in_flight -= 1
         if admission.is_probe:
-            self._probing = False
+            self.outages.probing = False
         self._wake.set()
 
     def _refuse(self, waiter: _Waiter, why: Exception) -> None:

@@ -50,7 +50,7 @@ from weighbridge.planning.cost import call_cost_usd
 from weighbridge.planning.tokens import request_tokens
 from weighbridge.providers.base import remaining_of
 from weighbridge.steps import encode_answer
-from weighbridge.store import jobs, products, queue_state
+from weighbridge.store import products, stopping
 from weighbridge.store.answers import StoredAnswer
 from weighbridge.store.database import DATABASE_ERRORS
 
@@ -256,7 +256,7 @@ class Worker:
         say_what_happened(group, finished, asked_alone, given_up)
         # After the record: what was paid for comes first, whatever the database does.
         with suppress(*DATABASE_ERRORS):
-            await self._governor.publish_outage()
+            await self._governor.outages.publish()
         tokens = reply.usage.input_tokens + reply.usage.output_tokens
         return {m.id for m in group} - stay, tokens
 
@@ -319,7 +319,7 @@ class Worker:
                 self._governor.observe(attempt.admission, remaining)
         elif isinstance(error, ProviderUnreachable | ProviderTimeout | ProviderOverloaded):
             with suppress(*DATABASE_ERRORS):
-                await self._governor.unreachable(str(error))
+                await self._governor.outages.unreachable(str(error))
 
     async def _disperse(
         self,
@@ -350,13 +350,8 @@ class Worker:
 
         async def write() -> bool:
             async with self._database.transaction() as connection:
-                # Whoever reserves budget holds a quota row: with the rows in our hands nobody is just doing so.
-                await connection.execute("SELECT FROM quota FOR UPDATE")
-                if not (await queue_state.load(connection)).running:
-                    return False
-                await queue_state.update(connection, running=False, paused_reason=reason)
-                await products.release_jobs(connection, await jobs.withdraw_queued(connection))
-                return True
+                was_running, _ = await stopping.stop(connection, reason)
+                return was_running
 
         if await self._patience(write):
             say_stopped(reason)

@@ -11,7 +11,7 @@ from weighbridge.domain.calls import Cost
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import InputError
 from weighbridge.limits.limiter import Limiter, Limits
-from weighbridge.store import jobs, products, queue_state, quota
+from weighbridge.store import products, queue_state, quota, stopping
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
@@ -118,11 +118,8 @@ async def stop_queue(database: Database) -> int:
     Calls in flight finish and are stored. It lasts: a stopped queue stays stopped over restarts.
     """
     async with database.transaction() as connection:
-        # Whoever reserves budget holds a quota row: with the rows in our hands nobody is just doing so.
-        await connection.execute("SELECT FROM quota FOR UPDATE")
-        await queue_state.update(connection, running=False, next_batch_at=None)
-        withdrawn = await jobs.withdraw_queued(connection)
-        return await products.release_jobs(connection, withdrawn)
+        _, released = await stopping.stop(connection)
+    return released
 
 
 async def reset_failed(database: Database) -> int:

@@ -1,0 +1,25 @@
+"""Stops the queue, whoever asks for it: a person, or a worker whose provider refuses everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge.store import jobs, products, queue_state
+
+if TYPE_CHECKING:
+    from weighbridge.store.database import Connection
+
+
+async def stop(connection: Connection, reason: str | None = None) -> tuple[bool, int]:
+    """No call begins after the commit; returns (whether the queue was running, products put back to `pending`).
+
+    `reason` is kept for the operator, unless the queue was stopped before. Groups that somebody has begun go
+    back as their calls end.
+    """
+    # Whoever reserves budget holds a quota row: with the rows in our hands nobody is just doing so.
+    await connection.execute("SELECT FROM quota FOR UPDATE")
+    was_running = (await queue_state.load(connection)).running
+    said = {"paused_reason": reason} if reason and was_running else {}
+    await queue_state.update(connection, running=False, next_batch_at=None, **said)
+    released = await products.release_jobs(connection, await jobs.withdraw_queued(connection))
+    return was_running, released
