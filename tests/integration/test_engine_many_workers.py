@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.application import program, until
+from weighbridge.service.queue import start_queue, stop_queue
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +43,41 @@ async def test_two_workers_share_the_work_and_ask_nothing_twice(
         await one.stop()
         await two.stop()
         await one.assert_sound()
+
+
+async def test_a_small_queue_is_spread_and_the_dead_workers_share_is_taken_by_the_others(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(
+            program(database_url, tmp_path, heartbeat_timeout=SOON)
+        )
+        workers = [first] + [
+            await stack.enter_async_context(
+                program(database_url, tmp_path, simulator=first.simulator, heartbeat_timeout=SOON)
+            )
+            for _ in range(3)
+        ]
+        await stop_queue(first.app.database)
+        await first.add_many(500)
+        for worker in workers:
+            worker.wire.hold()
+            await worker.work()
+        await first.until_true("SELECT count(*) = 4 FROM workers")
+        await start_queue(first.app.database)
+        await until(lambda: sum(w.wire.held for w in workers) == 100, "every group is begun")
+        taken = [worker.wire.held for worker in workers]
+        assert max(taken) <= 30, taken
+        dead = workers.pop()
+        await dead.die()
+        for worker in workers:
+            worker.wire.let_go()
+        await first.until(completed=500)
+        assert first.simulator.books.completed == 3 * 100 + taken[-1]
+        for worker in workers:
+            await worker.stop()
+        await first.assert_sound(paid_twice=5 * taken[-1])
+        assert await first.value("SELECT count(*) FROM workers") == 1  # the dead cannot leave
 
 
 async def test_groups_of_a_killed_worker_are_finished_without_repeating_an_answered_step(

@@ -1,13 +1,15 @@
-"""PgQueuer's way to the database: patient, and fenced.
+"""PgQueuer's way to the database: patient, fenced, and no more than its share.
 
 Patient: its loops never see that the database is away, so they need not be begun again. Fenced: a worker
-that was frozen and wakes up late can neither end a job that another has taken over nor keep it alive.
+that was frozen and wakes up late cannot end a job that another has taken over. Signs of life are not given here:
+see `signs_of_life`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Self
 
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
@@ -16,18 +18,26 @@ from pgqueuer.domain.types import QueueManagerId
 from pgqueuer.ports.driver import Driver
 from typing_extensions import override
 
+from weighbridge.limits.sharing import fair_share
 from weighbridge.store.jobs import held_jobs
+from weighbridge.store.workers import look_around
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from pgqueuer.core.buffers import HeartbeatBuffer, JobStatusLogBuffer
     from pgqueuer.domain.models import Job, TracebackRecord
-    from pgqueuer.domain.types import JOB_STATUS, JobId
+    from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint
     from pgqueuer.ports.driver import NotifyCallback
+    from pgqueuer.ports.repository import EntrypointExecutionParameter
 
     from weighbridge.engine.listener import Listener
     from weighbridge.engine.patience import Patience
     from weighbridge.store.database import Database
+    from weighbridge.store.workers import Crew
+
+NEVER: Final = timedelta(0)
+"""As an interval of PgQueuer's own heartbeats."""
 
 
 class PatientDriver(Driver):
@@ -76,7 +86,7 @@ class PatientDriver(Driver):
 
 
 class FencedQueries(Queries):
-    """Ends and keeps alive only the jobs that `manager_id` still holds."""
+    """Ends only the jobs that `manager_id` still holds, and takes no more than are left to each live worker."""
 
     def __init__(
         self, database: Database, driver: PatientDriver, patience: Patience, manager_id: UUID
@@ -95,10 +105,26 @@ class FencedQueries(Queries):
             await super().log_jobs(ended)
 
     @override
-    async def update_heartbeat(self, job_ids: list[JobId]) -> None:
-        held = await self._held(job_ids)
-        if alive := [job_id for job_id in job_ids if job_id in held]:
-            await super().update_heartbeat(alive)
+    async def dequeue(
+        self,
+        batch_size: int,
+        entrypoints: dict[QueueEntrypoint, EntrypointExecutionParameter],
+        queue_manager_id: QueueManagerId,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> list[Job]:
+        async def look() -> Crew:
+            async with self._database.pool.acquire() as connection:
+                return await look_around(connection, heartbeat_timeout)
+
+        crew = await self._patience(look)
+        if not crew.unfinished_jobs:
+            return []
+        share = fair_share(crew.unfinished_jobs, crew.live_workers)
+        most = share if global_concurrency_limit is None else min(share, global_concurrency_limit)
+        return await super().dequeue(
+            batch_size, entrypoints, queue_manager_id, most, heartbeat_timeout
+        )
 
     async def _held(self, job_ids: list[JobId]) -> set[int]:
         async def look() -> set[int]:
@@ -108,11 +134,25 @@ class FencedQueries(Queries):
         return await self._patience(look)
 
 
+class QuietManager(QueueManager):
+    """Gives no sign of life for each job by itself: that is a task, a timer and a row of a statement for each."""
+
+    @override
+    async def _dispatch(
+        self,
+        job: Job,
+        jbuff: JobStatusLogBuffer,
+        hbuff: HeartbeatBuffer,
+        heartbeat_timeout: timedelta,
+    ) -> None:
+        await super()._dispatch(job, jbuff, hbuff, NEVER)
+
+
 def make_manager(
     database: Database, patience: Patience, listener: Listener, manager_id: UUID
 ) -> QueueManager:
     """PgQueuer's worker under the identity by which our own statements know it."""
     driver = PatientDriver(database, patience, listener)
-    manager = QueueManager(FencedQueries(database, driver, patience, manager_id))
+    manager = QuietManager(FencedQueries(database, driver, patience, manager_id))
     manager.queue_manager_id = QueueManagerId(manager_id)
     return manager

@@ -14,6 +14,7 @@ from weighbridge import telemetry
 from weighbridge.engine.listener import Listener
 from weighbridge.engine.patience import Patience
 from weighbridge.engine.queue_driver import make_manager
+from weighbridge.engine.signs_of_life import SignsOfLife
 from weighbridge.store import jobs, products
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.jobs import ENTRYPOINT
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=8)
-"""A job without a sign of life for this long is taken over. PgQueuer beats at half of it."""
+"""A job without a sign of life for this long is taken over. Each process gives four in this time."""
 DEQUEUE_SIZE: Final = 20
 MOST_JOBS_AT_ONCE: Final = 2_000
 """What one process takes. A quota that keeps more than this in flight needs more than one process's CPU, and the
@@ -64,6 +65,7 @@ class Supervisor:
         self._dispatcher = dispatcher
         self._listener = Listener(database, clock, self._look_again)
         self._manager = make_manager(database, Patience(clock), self._listener, manager_id)
+        self._signs_of_life = SignsOfLife(database, manager_id)
         self._tasks: list[asyncio.Task[None]] = []
         self._queue_task: asyncio.Task[None] | None = None
         self._draining = False
@@ -89,6 +91,7 @@ class Supervisor:
     async def start(self) -> None:
         """Begin to work; returns at once."""
         self._manager.entrypoint(ENTRYPOINT, on_failure="hold")(self._run_job)
+        self._signs_of_life.start(self.heartbeat_timeout)
         self._listener.add(CHANNEL, lambda _: self._look_again())
         self._tasks = [
             asyncio.create_task(self._keep_running(run), name=name)
@@ -103,6 +106,7 @@ class Supervisor:
     async def drain(self) -> None:
         """Begin no call, let those in flight finish and be stored, give the rest back. Then stop."""
         self._draining = True
+        self._signs_of_life.leave()
         was_leading = self._dispatcher.is_leading
         await self._cancel("dispatcher")
         self._governor.drain()
@@ -113,12 +117,14 @@ class Supervisor:
             await self._queue_task
         if was_leading:  # the calls in flight may have left products to be asked again
             await self._give_back_queued()
+        await self._signs_of_life.stop()
         await self._cancel("governor", "listener")
         await self._lengths.save_if_due(now=True)
 
     async def abandon(self) -> None:
         """Stop now. Calls in flight are lost (and paid for); their jobs are taken over after the heartbeat."""
         self._draining = True
+        await self._signs_of_life.stop()
         self._governor.drain()
         if self._queue_task is not None:
             # PgQueuer waits for its jobs when it is cancelled; cancelled again, it cancels them.

@@ -1,0 +1,68 @@
+"""Who works at present: one row for each process, renewed together with the jobs that it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.store.jobs import ENTRYPOINT, jobs_table
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from weighbridge.store.database import Connection
+
+FORGOTTEN_AFTER: Final = timedelta(days=1)
+"""Rows of the dead are deleted after this long; they count no more long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """How much work there is, and for how many."""
+
+    unfinished_jobs: int
+    live_workers: int
+
+
+async def join(connection: Connection, worker_id: UUID) -> None:
+    """This worker is there; to be said again and again."""
+    await connection.execute(
+        "WITH forgotten AS (DELETE FROM workers WHERE seen_at < now() - $2::interval)"
+        " INSERT INTO workers (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()",
+        worker_id,
+        FORGOTTEN_AFTER,
+    )
+
+
+async def leave(connection: Connection, worker_id: UUID) -> None:
+    """This worker takes no more work."""
+    await connection.execute("DELETE FROM workers WHERE id = $1", worker_id)
+
+
+async def keep_alive(connection: Connection, worker_id: UUID, renewed_after: timedelta) -> None:
+    """Renew the signs of life of all jobs that the worker holds, in one statement.
+
+    Jobs renewed or taken in the last `renewed_after` are left alone; so are those that somebody is just ending
+    or taking over: waiting for them could end in a deadlock.
+    """
+    await connection.execute(
+        f"UPDATE {jobs_table()} SET heartbeat = now() WHERE id IN ("  # noqa: S608
+        f" SELECT id FROM {jobs_table()} WHERE queue_manager_id = $1 AND status = 'picked'"
+        " AND heartbeat < now() - $2::interval FOR NO KEY UPDATE SKIP LOCKED)",
+        worker_id,
+        renewed_after,
+    )
+
+
+async def look_around(connection: Connection, live_within: timedelta) -> Crew:
+    """Jobs that wait or run anywhere, and workers that were seen so lately (the one who asks at least)."""
+    row = await connection.fetchrow(
+        f"SELECT (SELECT count(*) FROM {jobs_table()} WHERE entrypoint = $1"  # noqa: S608
+        "  AND status IN ('queued', 'picked')) AS jobs,"
+        " (SELECT count(*) FROM workers WHERE seen_at > now() - $2::interval) AS workers",
+        ENTRYPOINT,
+        live_within,
+    )
+    assert row is not None  # noqa: S101 - a select without FROM has one row
+    return Crew(row["jobs"], max(row["workers"], 1))
