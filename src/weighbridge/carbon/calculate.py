@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, Classification, ManufacturingProcesses
     from weighbridge.domain.products import Product
 
-METHOD_VERSION: Final = "1"
+METHOD_VERSION: Final = "2"
 """Changes whenever the same answers and factors would give another figure, range or rating."""
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.results import DataQuality
@@ -97,6 +98,7 @@ def geographical_rating(region: str, country: str | None, factors: FactorTable) 
     return 2 if wanted in covered else 3
 
 
+@cache
 def temporal_rating(year: str) -> int:
     """Rate the age of a factor by the last year named ("2014", "2000-2012"); unreadable counts as old."""
     years = re.findall(r"\b(?:19|20)\d{2}\b", year)

@@ -8,6 +8,7 @@ are cited, and both spread.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.carbon.data_quality import Rating, geographical_rating, temporal_rating
@@ -185,6 +186,7 @@ def _older(first: Citation, second: Citation) -> int:
     return max(temporal_rating(first.year), temporal_rating(second.year))
 
 
+@lru_cache(1024)
 def _both(factor: Citation, process: Citation) -> Citation:
     licences = dict.fromkeys([*factor.licence.split(" AND "), *process.licence.split(" AND ")])
     return Citation(

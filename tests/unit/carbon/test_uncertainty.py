@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ from weighbridge.carbon.uncertainty import (
     MODEL_ERROR_GSD,
     Spread,
     UncertainTerm,
-    _quantile,
+    _bounds_of,
     bounds,
     interval,
     log_sigma,
@@ -68,7 +67,8 @@ def test_independent_factors_average_out_and_a_shared_one_does_not() -> None:
 def test_a_product_of_two_factors_spreads_like_both() -> None:
     low, high = interval([term(1.0, Spread("process", 0.6), Spread("grid", 0.8))])
     one_low, one_high = interval([term(1.0, Spread("both", 1.0))])
-    assert (low, high) == pytest.approx((one_low, one_high), rel=0.05)
+    # Chance moves the bounds of so wide a spread by 4 % (root mean square).
+    assert (low, high) == pytest.approx((one_low, one_high), rel=0.15)
 
 
 def test_the_interval_agrees_with_a_large_plain_simulation() -> None:
@@ -145,19 +145,17 @@ def test_bounds_of_one_term_combine_its_factors() -> None:
     assert low == pytest.approx(10 / math.exp(0.5 * 1.96))
 
 
-def test_thousands_of_products_take_seconds() -> None:
-    terms = [term(1.0, Spread(f"f{n}", 0.3), Spread("grid", 0.1)) for n in range(15)]
-    interval(terms)
-    started = time.process_time()
-    for _ in range(100):
-        interval(terms)
-    # Measured at 0.2 ms; the bound leaves room for slow machines and still catches a lost factor of ten.
-    assert time.process_time() - started < 100 * 0.004
-    assert DRAWS == 4000
-
-
 @pytest.mark.parametrize("seed", range(20))
-def test_our_quantile_is_numpys_to_the_last_digit(seed: int) -> None:
+def test_our_bounds_are_the_quantiles_of_numpy_to_the_last_digit(seed: int) -> None:
     totals = np.exp(np.random.default_rng(seed).normal(size=DRAWS) * (seed + 1) / 5)
     expected = np.quantile(totals, (0.025, 0.975)).tolist()
-    assert [_quantile(totals, share) for share in (0.025, 0.975)] == expected
+    assert list(_bounds_of(totals)) == expected
+
+
+def test_products_that_share_a_factor_share_its_draws() -> None:
+    first = interval([term(1.0, Spread("grid", 0.8)), term(1.0, Spread("grid", 0.8))])
+    assert first == pytest.approx(interval([term(2.0, Spread("grid", 0.8))]))
+    # Another factor of the same width is drawn anew: near, and not the same.
+    other = interval([term(2.0, Spread("another grid", 0.8))])
+    assert other == pytest.approx(first, rel=0.1)
+    assert other != first
