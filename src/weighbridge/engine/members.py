@@ -22,6 +22,7 @@ class Member:
     """A product of the group."""
 
     stored: StoredProduct
+    question_fingerprint: str
     answers: dict[StepName, Answer] = field(default_factory=dict)
     kept: dict[StepName, dict[str, Any]] = field(default_factory=dict)  # storage form
     cost_usd: float = 0.0
@@ -52,15 +53,16 @@ async def load_groups(
 ) -> list[list[Member]]:
     """Who still belongs to each job, with every answer that still holds."""
     stored = await load_members(connection, job_ids)
+    fingerprint_of = {s.id: s.product.question_fingerprint() for s in stored}
     found = await load_answers(
         connection,
-        {s.id: s.product.question_fingerprint() for s in stored},
+        fingerprint_of,
         versions,
         simulated=simulated,
     )
     groups: dict[int | None, list[Member]] = {job_id: [] for job_id in job_ids}
     for product in stored:
-        member = Member(product, attempts=product.attempts)
+        member = Member(product, fingerprint_of[product.id], attempts=product.attempts)
         for step, answer in found.get(product.id, {}).items():
             member.answers[step] = decode_answer(step, answer.answer)
             member.kept[step] = dict(answer.answer)

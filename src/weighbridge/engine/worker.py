@@ -279,7 +279,7 @@ class Worker:
                     product_id=member.id,
                     step=step.name,
                     step_version=step.version,
-                    question_fingerprint=member.stored.product.question_fingerprint(),
+                    question_fingerprint=member.question_fingerprint,
                     simulated=self._provider.simulated,
                     provider=self._provider.name,
                     model=model,

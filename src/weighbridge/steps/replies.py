@@ -77,6 +77,8 @@ def match_entries(entries: Iterable[Entry], codes: Sequence[str]) -> dict[str, l
     found: dict[str, list[Entry]] = {}
     waiting = [entry for entry in entries if isinstance(entry.get("code"), str)]
     for form in (str, str.strip, loose_form):
+        if not waiting:
+            break
         meant = _unambiguous(codes, form)
         hits: dict[str, list[Entry]] = {}
         unmatched: list[Entry] = []
