@@ -11,6 +11,7 @@ import typer
 from rich.live import Live
 
 from weighbridge.cli.console import (
+    collect_garbage_rarely,
     duration,
     err,
     money,
@@ -189,6 +190,7 @@ class _Run:
         )
         with interrupts(self._interrupt):
             try:
+                collect_garbage_rarely()
                 await engine.supervisor.start()
                 if err.is_terminal:
                     await self._watch_live()

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from weighbridge import telemetry
-from weighbridge.cli.console import DataDirOption, SimulateOption, err, run_async
+from weighbridge.cli.console import (
+    DataDirOption,
+    SimulateOption,
+    collect_garbage_rarely,
+    err,
+    run_async,
+)
 from weighbridge.cli.interrupts import drain_or_abandon, interrupts
 from weighbridge.errors import SettingsError
 from weighbridge.settings import Settings, load_settings
@@ -70,7 +76,9 @@ async def _engine(settings: Settings, simulate: bool) -> AsyncIterator[tuple[App
         open_application(settings) as app,
     ):
         await provider.check()
-        yield app, await make_engine(app, provider)
+        engine = await make_engine(app, provider)
+        collect_garbage_rarely()
+        yield app, engine
 
 
 async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> int:
