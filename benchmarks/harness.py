@@ -157,7 +157,7 @@ class SimulatorServer:
     def __init__(self, account: Account, folder: Path, host: str = "127.0.0.1") -> None:
         self.account = account
         self.host = host
-        self.port = _free_port()
+        self.port = free_port()
         self.process = Process(
             ["simulator", "--host", host, "--port", str(self.port), *account.options()],
             {},
@@ -315,7 +315,7 @@ def write_catalogue(path: Path, count: int, first: int = 0) -> None:
             writer.writerow((f"B-{number:07d}", row["name"], description, row["weight"]))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -56,19 +56,22 @@ def _console(_logger: object, _name: str, event: MutableMapping[str, Any]) -> st
 
 
 Watcher = Callable[[str, str, str, Mapping[str, Any]], None]
-"""Is told level, event, message and fields of every line from INFO up. Must be quick and never raise."""
+"""Is told level, event, message and fields of every line from INFO up, in the thread that says it. Must be quick
+and never raise."""
 
-_watchers: list[Watcher] = []
+_watchers: tuple[Watcher, ...] = ()
 
 
 def watch(watcher: Watcher) -> None:
     """From now on tell `watcher` everything that is said (the live view in a browser, say)."""
-    _watchers.append(watcher)
+    global _watchers  # replaced, never changed: another thread may be going through it
+    _watchers = (*_watchers, watcher)
 
 
 def unwatch(watcher: Watcher) -> None:
     """Tell it no more."""
-    _watchers.remove(watcher)
+    global _watchers
+    _watchers = tuple(one for one in _watchers if one != watcher)
 
 
 def _tell(level: str, event: str, message: str, fields: Mapping[str, Any]) -> None:

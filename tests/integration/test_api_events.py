@@ -162,3 +162,23 @@ async def test_a_silent_stream_beats(client: ApiClient, monkeypatch: pytest.Monk
         while await anext(listening) is not None:
             pass
     await listening.aclose()
+
+
+async def test_what_another_thread_says_is_told_and_nothing_of_it_is_lost(
+    client: ApiClient,
+) -> None:
+    listening = client.context.events.listen()
+    await _next(listening, "progress")
+
+    def talk() -> None:
+        for number in range(500):
+            telemetry.info("talk", f"line {number}")
+
+    both = [asyncio.to_thread(talk) for _ in range(2)]
+    await asyncio.gather(*both)
+    told = 0
+    while told < 1_000:
+        log = _data(await _next(listening, "log"))
+        told += log["omitted"] + sum(line["event"] == "talk" for line in log["lines"])
+    assert told == 1_000
+    await listening.aclose()

@@ -75,3 +75,17 @@ async def test_a_second_signal_does_not_wait_for_calls(database_url: str, tmp_pa
         os.kill(os.getpid(), signal.SIGINT)
         assert await asyncio.wait_for(running, 10) == 130
     assert engine.told == ["start", "drain", "abandon"]
+
+
+async def test_an_engine_that_ends_by_itself_takes_the_server_with_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    engine = BusyEngine()
+    async with api_client(database_url, tmp_path, engine=engine) as client:
+        running = asyncio.create_task(run_server(client.context, "127.0.0.1", _free_port()))
+        await engine.began.wait()
+        engine.broken.set()
+        assert await asyncio.wait_for(running, 10) == 1
+        leaving = await client.http.get("/readyz")
+        assert (leaving.status_code, leaving.json()) == (503, {"status": "leaving"})
+    assert engine.told == ["start"]

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 
 class IdleEngine:
-    """An engine that makes no calls: it says that some are in flight and remembers what it was told."""
+    """An engine that makes no calls: it says that some are in flight, and remembers what it was told."""
 
     def __init__(self, in_flight: int = 0) -> None:
         self.in_flight = in_flight
         self.worker_id: UUID = uuid4()
         self.told: list[str] = []
+        self.broken = asyncio.Event()
+        """Set it, and the engine has ended by itself."""
 
     async def start(self) -> None:
         self.told.append("start")
@@ -40,6 +42,9 @@ class IdleEngine:
 
     async def abandon(self) -> None:
         self.told.append("abandon")
+
+    async def ended(self) -> None:
+        await self.broken.wait()
 
 
 class ApiClient:

@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 from fastapi import Depends, Request
+from pydantic_core import to_json
 
 from weighbridge.service.events import EventHub
 from weighbridge.service.processing_stats import StatisticsReader
+from weighbridge.service.queue import queue_status
+from weighbridge.service.shared_look import SharedLook
+from weighbridge.service.status_view import status_document
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -51,6 +55,10 @@ class EngineControl(Protocol):
         """Stop now; calls in flight are lost."""
         ...
 
+    async def ended(self) -> None:
+        """Until it has ended by itself, broken; in good order it ends only when it is told to."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -73,16 +81,22 @@ class ApiContext:
     engine: EngineControl | None = None
     is_leaving: bool = False
     """Set when the server has been asked to stop: it is then not ready for more."""
+    status: SharedLook[bytes] = field(init=False)
+    """The document of queue-status, as JSON."""
     events: EventHub = field(init=False)
     statistics: StatisticsReader = field(init=False)
     exports: asyncio.Semaphore = field(init=False)
     imports: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
+        self.status = SharedLook(self._status)
         self.events = EventHub(self.database, self.clock)
         self.statistics = StatisticsReader(self.database, self.clock)
         self.exports = asyncio.Semaphore(EXPORTS_AT_ONCE)
         self.imports = asyncio.Semaphore(IMPORTS_AT_ONCE)
+
+    async def _status(self) -> bytes:
+        return to_json(status_document(await queue_status(self.database, self.clock)))
 
     @property
     def calls_in_flight(self) -> int:

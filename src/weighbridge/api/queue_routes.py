@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from weighbridge.api.bodies import read_json
 from weighbridge.api.context import ApiContext, Context
@@ -30,10 +30,11 @@ async def _status(context: ApiContext) -> dict[str, Any]:
     return status_document(await service.queue_status(context.database, context.clock))
 
 
-@router.get("/queue-status")
-async def queue_status(context: Context) -> QueueStatusDocument:
+@router.get("/queue-status", response_model=QueueStatusDocument)
+async def queue_status(context: Context) -> Response:
     """What the queue is doing, and products by state."""
-    return QueueStatusDocument.model_validate(await _status(context))
+    # Made once for all who ask at the same moment; a model of it for each would cost more than the rest.
+    return Response(await context.status(), media_type="application/json")
 
 
 @router.post("/start-queue")

@@ -11,7 +11,7 @@ import contextlib
 import shutil
 import signal
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 from typing_extensions import override
@@ -23,7 +23,7 @@ from weighbridge.api.uploads import uploads_folder
 from weighbridge.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CLOSE_WITHIN_S: Final = 5
 """For requests under way when the server closes. Event streams are ended first."""
 INTERRUPTED: Final = 130
+BROKEN: Final = 1
 BACKLOG: Final = 2048
 LEFT_BEHIND_AFTER_S: Final = 86_400
 
@@ -46,7 +47,7 @@ class _Server(uvicorn.Server):
 
 
 async def run_server(context: ApiContext, host: str, port: int) -> int:
-    """Serve until a signal; returns the exit code: 0, or 130 after Ctrl-C.
+    """Serve until a signal; returns the exit code: 0, 130 after Ctrl-C, 1 when the engine broke.
 
     Raises:
         SettingsError: the address cannot be listened on.
@@ -81,9 +82,13 @@ async def run_server(context: ApiContext, host: str, port: int) -> int:
                 host=host,
                 port=port,
             )
-            await _first(serving, asked.once)
+            await _first(serving, asked.once.wait(), _engine_ended(context))
             if serving.done():
                 await serving
+            if not asked.once.is_set():
+                context.is_leaving = True
+                telemetry.error("engine_ended", "❌ The engine has ended; the server closes too")
+                return BROKEN
             await _leave(context, asked)
         finally:
             context.events.close()
@@ -135,7 +140,7 @@ async def _leave(context: ApiContext, asked: _AskedToStop) -> None:
         calls_in_flight=context.engine.in_flight,
     )
     draining = asyncio.create_task(context.engine.drain(), name="drain")
-    await _first(draining, asked.twice)
+    await _first(draining, asked.twice.wait())
     if draining.done():
         await draining
         return
@@ -144,11 +149,19 @@ async def _leave(context: ApiContext, asked: _AskedToStop) -> None:
     await context.engine.abandon()
 
 
-async def _first(task: asyncio.Task[None], event: asyncio.Event) -> None:
+async def _engine_ended(context: ApiContext) -> None:
+    if context.engine is None:
+        await asyncio.Event().wait()  # for ever
+    else:
+        await context.engine.ended()
+
+
+async def _first(task: asyncio.Task[None], *others: Coroutine[Any, Any, object]) -> None:
     """Until one of them happens; the task is left running."""
-    waiting = asyncio.create_task(event.wait())
-    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
+    waiting = {asyncio.create_task(other) for other in others}
+    await asyncio.wait({task, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+    for other in waiting:
+        other.cancel()
 
 
 class _AskedToStop:

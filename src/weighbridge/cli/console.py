@@ -63,13 +63,19 @@ def check_formats(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(checked_format(name) for name in text.split(",")))
 
 
-def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a fast event loop, where there is one."""
+def make_loop() -> asyncio.AbstractEventLoop:
+    """A fast event loop, where there is one."""
     try:
         import uvloop
     except ImportError:  # Windows
-        return asyncio.run(work)
-    return uvloop.run(work)
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end on a fast event loop."""
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        return runner.run(work)
 
 
 def collect_garbage_rarely() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ from weighbridge.cli.console import (
     SimulateOption,
     collect_garbage_rarely,
     err,
+    make_loop,
     run_async,
 )
 from weighbridge.cli.interrupts import drain_or_abandon, interrupts
@@ -23,6 +25,7 @@ from weighbridge.errors import SettingsError
 from weighbridge.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from weighbridge.simulator.config import SimulatorConfig
     from weighbridge.wiring import Application, Engine
 
 
@@ -39,7 +42,7 @@ def serve(
     simulate: SimulateOption = False,
     data_dir: DataDirOption = None,
 ) -> None:
-    """API and a worker in one process."""
+    """API and a worker in one process, each on a thread of its own."""
     settings = load_settings(data_dir=data_dir)
     _refuse_open_door(host, settings)
     telemetry.configure_logging(settings.log_format, settings.log_level)
@@ -59,20 +62,19 @@ def _refuse_open_door(host: str, settings: Settings) -> None:
         )
 
 
+def _simulated(settings: Settings, simulate: bool) -> SimulatorConfig | None:
+    from weighbridge.wiring import SIMULATED_LIMITS, simulator_config
+
+    return simulator_config(settings, SIMULATED_LIMITS) if simulate else None
+
+
 @asynccontextmanager
 async def _engine(settings: Settings, simulate: bool) -> AsyncIterator[tuple[Application, Engine]]:
     """Everything that works through the queue, checked and ready to be started."""
-    from weighbridge.wiring import (
-        SIMULATED_LIMITS,
-        make_engine,
-        open_application,
-        open_provider,
-        simulator_config,
-    )
+    from weighbridge.wiring import make_engine, open_application, open_provider
 
-    simulated = simulator_config(settings, SIMULATED_LIMITS) if simulate else None
     async with (
-        open_provider(settings, simulated) as provider,
+        open_provider(settings, _simulated(settings, simulate)) as provider,
         open_application(settings) as app,
     ):
         await provider.check()
@@ -84,17 +86,26 @@ async def _engine(settings: Settings, simulate: bool) -> AsyncIterator[tuple[App
 async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> int:
     from weighbridge.api.context import ApiContext, Provenance
     from weighbridge.api.server import run_server
+    from weighbridge.engine.apart import EngineApart, LoopThread
+    from weighbridge.wiring import make_engine, open_application, open_provider
 
-    async with _engine(settings, simulate) as (app, engine):
-        provider = engine.provider
+    async with (
+        LoopThread("engine", make_loop) as thread,
+        thread.entered(open_provider(settings, _simulated(settings, simulate))) as provider,
+        open_application(settings) as app,
+        thread.entered(app.database.again()) as database,
+    ):
+        await thread.run(provider.check())
+        engine = await thread.run(make_engine(replace(app, database=database), provider))
         context = ApiContext(
             settings=app.settings,
             clock=app.clock,
             database=app.database,
             taxonomy=app.taxonomy,
             provenance=Provenance(provider.name, provider.model, provider.simulated),
-            engine=engine.supervisor,
+            engine=EngineApart(thread, engine.supervisor),
         )
+        collect_garbage_rarely()
         return await run_server(context, host, port)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -71,7 +72,26 @@ class _Gathered:
     products: list[dict[str, Any]] = field(default_factory=list)
     products_omitted: int = 0
 
-    def make_room(self) -> bool:
+    def note(
+        self, at: str, level: str, event: str, message: str, fields: Mapping[str, Any]
+    ) -> None:
+        """Keep a line, if there is room, and whether it says that a product is finished."""
+        if event in _FINISHED:
+            if len(self.products) < LINES_PER_UPDATE:
+                self.products.append(
+                    {"code": fields.get("code"), "aiProcessingStatus": _FINISHED[event]}
+                )
+            else:
+                self.products_omitted += 1
+        has_room = len(self.lines) < LINES_PER_UPDATE
+        if not has_room and level != "INFO":
+            has_room = self._make_room()
+        if has_room:
+            self.lines.append({"at": at, "level": level, "event": event, "message": message})
+        else:
+            self.lines_omitted += 1
+
+    def _make_room(self) -> bool:
         """Leave out the last harmless line, if there is one, for one that matters more."""
         for place in range(len(self.lines) - 1, -1, -1):
             if self.lines[place]["level"] == "INFO":
@@ -94,7 +114,9 @@ class EventHub:
         self.newest_number = 0
         self._kept: deque[Event] = deque()
         self._kept_bytes = 0
+        self._hearing = threading.Lock()
         self._gathered = _Gathered()
+        self._has_heard = False
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
         self._progress = b""
@@ -175,6 +197,7 @@ class EventHub:
 
     async def run(self) -> None:
         """Gather and publish until cancelled."""
+        self._loop = asyncio.get_running_loop()
         telemetry.watch(self._hear)
         listening = asyncio.create_task(self._listen_to_database(), name="events-listener")
         try:
@@ -197,7 +220,9 @@ class EventHub:
 
     async def update(self) -> None:
         """Publish what was gathered and what changed since the last update."""
-        gathered, self._gathered = self._gathered, _Gathered()
+        with self._hearing:
+            gathered, self._gathered = self._gathered, _Gathered()
+            self._has_heard = False
         if gathered.lines:
             self.publish("log", {"lines": gathered.lines, "omitted": gathered.lines_omitted})
         if gathered.products:
@@ -220,24 +245,13 @@ class EventHub:
             self.publish("progress", document)
 
     def _hear(self, level: str, event: str, message: str, fields: Mapping[str, Any]) -> None:
-        """What the program says. Called for every line: no work beyond taking a note."""
-        gathered = self._gathered
-        if event in _FINISHED:
-            if len(gathered.products) < LINES_PER_UPDATE:
-                gathered.products.append(
-                    {"code": fields.get("code"), "aiProcessingStatus": _FINISHED[event]}
-                )
-            else:
-                gathered.products_omitted += 1
-        has_room = len(gathered.lines) < LINES_PER_UPDATE
-        if not has_room and level != "INFO":
-            has_room = gathered.make_room()
-        if has_room:
-            at = self._clock.now().isoformat()
-            gathered.lines.append({"at": at, "level": level, "event": event, "message": message})
-        else:
-            gathered.lines_omitted += 1
-        self._wake.set()
+        """What the program says, in whichever thread. Called for every line: no work beyond taking a note."""
+        at = self._clock.now().isoformat()
+        with self._hearing:
+            self._gathered.note(at, level, event, message, fields)
+            is_first, self._has_heard = not self._has_heard, True
+        if is_first:
+            self._loop.call_soon_threadsafe(self._wake.set)
 
     async def _listen_to_database(self) -> None:
         """Other processes, and other servers, announce what they change."""

@@ -68,6 +68,15 @@ class Database:
         await prepare(connection)
         return connection
 
+    @asynccontextmanager
+    async def again(self) -> AsyncIterator[Database]:
+        """The same database with a pool of its own, for another event loop: connections belong to one."""
+        other = Database(await _open_pool(self.url, POOL_SIZE), self.url, self.is_embedded)
+        try:
+            yield other
+        finally:
+            await other.close()
+
     async def close(self) -> None:
         """Give every connection back; does not wait for statements that never end."""
         try:
@@ -94,14 +103,7 @@ async def open_database(url: str | None, data_dir: Path, *, pool_size: int = POO
             await migrate(connection)
         finally:
             await connection.close()
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=pool_size,
-            init=prepare,
-            timeout=CONNECT_TIMEOUT_S,
-            server_settings=KEEPALIVES,
-        )
+        pool = await _open_pool(url, pool_size)
     except _REACH_ERRORS as error:
         raise DatabaseUnavailable(
             f"PostgreSQL cannot be used: {_without_secret(error, url)}. Check WEIGHBRIDGE_DATABASE_URL, "
@@ -109,6 +111,17 @@ async def open_database(url: str | None, data_dir: Path, *, pool_size: int = POO
             "without WEIGHBRIDGE_DATABASE_URL an embedded server is used."
         ) from error
     return Database(pool=pool, url=url, is_embedded=is_embedded)
+
+
+async def _open_pool(url: str, size: int) -> Pool:
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        init=prepare,
+        timeout=CONNECT_TIMEOUT_S,
+        server_settings=KEEPALIVES,
+    )
 
 
 def start_embedded(data_dir: Path) -> str:

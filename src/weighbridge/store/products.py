@@ -301,10 +301,13 @@ async def page(
     if search:
         values.append(f"%{_like(search)}%")
         conditions.append(f"(p.code ILIKE ${len(values)} OR p.name ILIKE ${len(values)})")
+    # The page first, then what belongs to it: joined before the limit, PostgreSQL goes through all footprints
+    # up to a page far down the list.
     rows: list[Record] = await connection.fetch(
         f"SELECT {_COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
-        f" f.data_quality, f.simulated FROM {_FROM} LEFT JOIN footprints f ON f.product_id = p.id"
-        f" WHERE {' AND '.join(conditions)} ORDER BY p.id LIMIT $2",
+        f" f.data_quality, f.simulated FROM (SELECT * FROM products p WHERE {' AND '.join(conditions)}"
+        " ORDER BY p.id LIMIT $2) p LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
+        " LEFT JOIN footprints f ON f.product_id = p.id ORDER BY p.id",
         *values,
     )
     return rows
