@@ -71,6 +71,58 @@ async def test_ten_hours_without_provider_fail_nobody_and_end_within_a_minute(
         await running.assert_sound()
 
 
+async def test_what_the_account_never_takes_at_once_is_split_off_and_fails_with_a_reason(
+    database_url: str, tmp_path: Path
+) -> None:
+    """A bucket that never holds what one product needs; every call without it goes through."""
+    huge = " ".join(f"word{n}" for n in range(1_800))
+    async with program(database_url, tmp_path, clock=ScaledClock(200)) as running:
+        await running.add_many(12)
+        await running.add({"code": "HUGE", "description": huge})
+        running.wire.instead = lambda request: (
+            httpx2.Response(429, json=TOO_MANY_TOKENS) if b"word1799" in request.content else None
+        )
+        await running.start()
+        await running.until(completed=12, failed=1, timeout_s=60)
+        reason = await running.value("SELECT error FROM products WHERE code = 'HUGE'")
+        assert "30 times in a row" in reason
+        assert "Raise the account's limits" in reason
+        assert await running.value("SELECT max(attempts) FROM products WHERE code <> 'HUGE'") == 0
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_call_above_the_limit_in_the_providers_headers_is_split_until_it_fits(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(200)) as running:
+        await running.add_many(4)
+        headers = {
+            "x-ratelimit-limit-tokens": "1000",
+            "x-ratelimit-remaining-tokens": "1000",
+            "x-ratelimit-reset-tokens": "0s",
+        }
+        running.wire.instead = lambda request: (
+            httpx2.Response(429, json=TOO_MANY_TOKENS, headers=headers)
+            if request.content.count(b"edition") > 1
+            else None
+        )
+        await running.start()
+        await running.until(completed=4)
+        assert running.simulator.books.completed == 4 * 3
+        await running.stop()
+        await running.assert_sound()
+
+
+TOO_MANY_TOKENS = {
+    "error": {
+        "message": "Rate limit reached on tokens per min (TPM). Please try again in 500ms.",
+        "type": "tokens",
+        "code": "rate_limit_exceeded",
+    }
+}
+
+
 WRONG_KEY = httpx2.Response(
     401, json={"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}
 )

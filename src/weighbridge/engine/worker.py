@@ -37,6 +37,7 @@ from weighbridge.errors import (
     RateLimited,
     RequestTooLarge,
 )
+from weighbridge.limits.refusals import RefusalWatch
 from weighbridge.limits.retries import (
     MAX_ATTEMPTS,
     GiveUp,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.calls import CallReply
     from weighbridge.engine.governor import Governor
     from weighbridge.engine.lengths import Lengths
+    from weighbridge.limits.refusals import Refused
     from weighbridge.limits.retries import Action
     from weighbridge.providers.base import Provider
     from weighbridge.steps.base import Accepted, Step
@@ -107,6 +109,7 @@ class Worker:
         self._patience = Patience(clock)
         self._recorder = Recorder(database, self._patience, manager_id)
         self._load_together = Together(self._load_groups, LOADED_TOGETHER)
+        self._refusals = RefusalWatch()
         self.calls_begun = 0
 
     async def work(self, job_id: int) -> None:
@@ -121,6 +124,8 @@ class Worker:
             say_crashed(job_id, error)
             with suppress(JobLost):
                 await self._bury(job_id, error)
+        finally:
+            self._refusals.forget(job_id)
 
     async def _work(self, job_id: int) -> None:
         group = await self._load_together(job_id)
@@ -227,6 +232,7 @@ class Worker:
             latency_s=latency_s,
             processing_s=reply.processing_s,
         )
+        self._refusals.passed(attempt.job_id, attempt.admission.cost.tokens)
         self._governor.observe(attempt.admission, reply.remaining)
         accepted = step.accept(reply, [m.subject() for m in group])
         self._lengths.observe(step, len(group), reply)
@@ -298,10 +304,11 @@ class Worker:
         latency_s = self._clock.monotonic_s() - attempt.started_s
         call = attempt.unanswered(self._provider, latency_s, error)
         say_failed_call(attempt.job_id, error)
-        action = decide(error, failures, len(attempt.group), self._random.random())
+        await self._tell_governor(attempt, error)
+        refused = self._refused(attempt, error)
+        action = decide(error, failures, len(attempt.group), self._random.random(), refused)
         match action:
             case Wait(delay_s) | Retry(delay_s):
-                await self._tell_governor(attempt, error)
                 await self._recorder.record(Outcome(attempt.job_id, call=call))
                 await self._governor.sleep(delay_s)
                 return set()
@@ -311,6 +318,14 @@ class Worker:
                 raise QueueStopped
             case _:
                 return await self._disperse(attempt.group, attempt.job_id, call, error, action)
+
+    def _refused(self, attempt: Attempt, error: ProviderError) -> Refused | None:
+        if not isinstance(error, RateLimited):
+            self._refusals.forget(attempt.job_id)
+            return None
+        remaining = remaining_of(error)
+        stated_limit = remaining.tokens_limit if remaining else None
+        return self._refusals.refused(attempt.job_id, attempt.admission.cost.tokens, stated_limit)
 
     async def _tell_governor(self, attempt: Attempt, error: ProviderError) -> None:
         if isinstance(error, RateLimited):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import (
     AnswerMalformed,
@@ -32,6 +32,9 @@ from weighbridge.errors import (
     WrongProducts,
 )
 
+if TYPE_CHECKING:
+    from weighbridge.limits.refusals import Refused
+
 MAX_ATTEMPTS: Final = 3
 """Retries of a product whose answers are unusable; then it is failed."""
 
@@ -42,6 +45,13 @@ RETRY_AFTER_MAX_S: Final = 5.0
 """How much of a `retry-after` one call honours: the limiter knows better when there is budget again."""
 
 LARGER_ALLOWANCE: Final = 2.0
+
+REFUSALS_OF_A_GROUP: Final = 10
+"""In a row (some two minutes), while only smaller calls go through: then the group is halved."""
+REFUSALS_OF_ONE: Final = 30
+"""The same for a product alone, some twelve minutes: it fails, so there must be no doubt."""
+REFUSALS_ABOVE_LIMIT: Final = 3
+"""Enough where the refusal itself says that a whole minute's limit is smaller than the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +130,21 @@ POLICIES: Final[dict[type[WeighbridgeError], Policy]] = {
 """The whole table. An error of a kind that is not here gives up, with its message as the reason."""
 
 
-def decide(error: WeighbridgeError, attempt: int, group_size: int, jitter: float) -> Action:
+def decide(
+    error: WeighbridgeError,
+    attempt: int,
+    group_size: int,
+    jitter: float,
+    refused: Refused | None = None,
+) -> Action:
     """What to do about `error`.
 
-    `attempt` counts the failures before this one, `jitter` is a random number in [0, 1).
+    `attempt` counts the failures before this one, `jitter` is a random number in [0, 1). `refused` is what is
+    known about a call that was answered with 429.
     """
     in_company = group_size > 1
+    if refused and (reason := _never_fits(refused, in_company=in_company)):
+        return Split() if in_company else GiveUp(reason)
     match policy_of(error):
         case Policy.WAIT:
             return Wait(backoff_s(attempt, jitter))
@@ -147,6 +166,32 @@ def decide(error: WeighbridgeError, attempt: int, group_size: int, jitter: float
             return GiveUp(f"No usable answer in {attempt + 1} attempts. The last one: {error}")
         case _:
             return GiveUp(str(error))
+
+
+def _never_fits(refused: Refused, *, in_company: bool) -> str | None:
+    """Why the provider will never let this call through, in words for the operator; None while it may.
+
+    A 429 alone says only "not now". What shows that a call is too large is that everything that goes through is
+    smaller; one call as large that did, and this one has to wait its turn.
+    """
+    limit = refused.stated_limit_tokens
+    if limit is not None and limit < refused.tokens and refused.times >= REFUSALS_ABOVE_LIMIT:
+        why = f"the provider states a limit of {limit:,} tokens per minute"
+    elif (
+        refused.times >= (REFUSALS_OF_A_GROUP if in_company else REFUSALS_OF_ONE)
+        and refused.passed
+        and refused.largest_passed_tokens < refused.tokens
+    ):
+        why = (
+            f"the provider refused it {refused.times} times in a row, while {refused.passed} others went through, "
+            f"the largest of {refused.largest_passed_tokens:,} tokens"
+        )
+    else:
+        return None
+    return (
+        f"A call of {refused.tokens:,} tokens is more than the account takes at once: {why}. "
+        "Raise the account's limits at the provider, or shorten the description (or use a smaller image)."
+    )
 
 
 def policy_of(error: WeighbridgeError) -> Policy | None:
