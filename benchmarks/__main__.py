@@ -15,6 +15,7 @@ import time
 QUICK = {
     "group_size": ["--products", "60"],
     "simulator_throughput": ["--calls", "600"],
+    "provider_call": ["--calls", "1000"],
     "import_rows": ["--rows", "100000"],
     "overhead": ["--products", "2000"],
     "scaling": ["--sizes", "500,2000"],

@@ -1,4 +1,7 @@
-"""What every provider does with what a server may say: the real SDK over a scripted ASGI app."""
+"""What the provider does with what a server may say, in the same process and over a real socket alike.
+
+What only a socket can do (resets, proxies, certificates) is in `test_network.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx2
+import openai
 import pytest
 
+from tests.support.loopback import Loopback, loopback
 from tests.support.scripted_provider import (
     KEY,
     MODEL,
@@ -38,39 +43,87 @@ from weighbridge.errors import (
     RequestTooLarge,
 )
 from weighbridge.providers.base import remaining_of
+from weighbridge.providers.openai import OpenAIProvider
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from weighbridge.domain.calls import CallReply
 
 pytestmark = pytest.mark.anyio
 
 
-async def ask(*script: Answer | Exception | Silence, model: str = MODEL) -> CallReply:
-    provider = ScriptedProvider(*script).provider(model)
-    try:
-        return await provider.call(REQUEST)
-    finally:
-        await provider.aclose()
+Said = Answer | Exception | Silence
 
 
-async def fail(*script: Answer | Exception | Silence, timeout_s: float = 30.0) -> ProviderError:
-    """The error of a call that must fail, after exactly one request."""
-    scripted = ScriptedProvider(*script)
-    provider = scripted.provider(timeout_s=timeout_s)
-    with pytest.raises(ProviderError) as caught:
-        await provider.call(REQUEST)
-    await provider.aclose()
-    assert len(scripted.requests) == 1
-    assert caught.value.__cause__ is not None
-    return caught.value
+class Talk:
+    """Makes providers that reach a scripted one, over one kind of wire."""
+
+    def __init__(self, server: Loopback | None) -> None:
+        self._server = server
+        self._made: list[OpenAIProvider] = []
+
+    @property
+    def name(self) -> str:
+        """What the provider is called in messages."""
+        return "openai" if self._server is None else "127.0.0.1"
+
+    @property
+    def host(self) -> str:
+        """Where it is, in messages."""
+        return "api.openai.com" if self._server is None else "127.0.0.1"
+
+    def provider(
+        self, scripted: ScriptedProvider, model: str = MODEL, timeout_s: float = 30.0
+    ) -> OpenAIProvider:
+        """A provider that talks to this script."""
+        if self._server is None:
+            made = scripted.provider(model, timeout_s=timeout_s)
+        else:
+            self._server.app = scripted
+            made = OpenAIProvider(model, KEY, self._server.url, timeout_s=timeout_s)
+        self._made.append(made)
+        return made
+
+    async def ask(self, *script: Said, model: str = MODEL) -> CallReply:
+        """The reply of a call."""
+        return await self.provider(ScriptedProvider(*script), model).call(REQUEST)
+
+    async def fail(self, *script: Said, timeout_s: float = 30.0) -> ProviderError:
+        """The error of a call that must fail, after exactly one request."""
+        scripted = ScriptedProvider(*script)
+        provider = self.provider(scripted, timeout_s=timeout_s)
+        with pytest.raises(ProviderError) as caught:
+            await provider.call(REQUEST)
+        assert len(scripted.requests) == 1
+        assert caught.value.__cause__ is not None
+        return caught.value
+
+    async def aclose(self) -> None:
+        """Close what was made."""
+        for provider in self._made:
+            await provider.aclose()
+
+
+@pytest.fixture(params=["in process", "over a socket"])
+async def talk(request: pytest.FixtureRequest) -> AsyncIterator[Talk]:
+    if request.param == "in process":
+        talking = Talk(None)
+        yield talking
+        await talking.aclose()
+    else:
+        async with loopback(ScriptedProvider(completion())) as server:
+            talking = Talk(server)
+            yield talking
+            await talking.aclose()
 
 
 # What is sent ------------------------------------------------------------------------------------
 
 
-async def test_a_question_is_sent_as_a_strict_structured_chat_completion() -> None:
+async def test_a_question_is_sent_as_a_strict_structured_chat_completion(talk: Talk) -> None:
     scripted = ScriptedProvider(completion())
-    await scripted.provider().call(REQUEST)
+    await talk.provider(scripted).call(REQUEST)
     (request,) = scripted.requests
     assert (request.method, request.path) == ("POST", "/v1/chat/completions")
     assert request.headers["authorization"] == f"Bearer {KEY}"
@@ -89,10 +142,10 @@ async def test_a_question_is_sent_as_a_strict_structured_chat_completion() -> No
     }
 
 
-async def test_an_image_is_sent_beside_the_text() -> None:
+async def test_an_image_is_sent_beside_the_text(talk: Talk) -> None:
     scripted = ScriptedProvider(completion())
     url = "https://shop.example/stool.jpg"
-    await scripted.provider().call(replace(REQUEST, image_url=url))
+    await talk.provider(scripted).call(replace(REQUEST, image_url=url))
     assert scripted.requests[0].body["messages"][1]["content"] == [
         {"type": "text", "text": REQUEST.content},
         {"type": "image_url", "image_url": {"url": url}},
@@ -102,15 +155,15 @@ async def test_an_image_is_sent_beside_the_text() -> None:
 @pytest.mark.parametrize(
     "model", ["gpt-5-mini", "o3", "o4-mini-2025-04-16", "ft:gpt-5-nano:acme::1"]
 )
-async def test_models_that_reason_are_sent_no_temperature(model: str) -> None:
+async def test_models_that_reason_are_sent_no_temperature(talk: Talk, model: str) -> None:
     scripted = ScriptedProvider(completion())
-    await scripted.provider(model).call(REQUEST)
+    await talk.provider(scripted, model).call(REQUEST)
     assert "temperature" not in scripted.requests[0].body
 
 
-async def test_text_in_any_script_arrives_unharmed() -> None:
+async def test_text_in_any_script_arrives_unharmed(talk: Talk) -> None:
     scripted = ScriptedProvider(completion("Stuhl aus Buche · 椅子 🪑"))
-    reply = await scripted.provider().call(replace(REQUEST, content="木製の椅子 🪑"))
+    reply = await talk.provider(scripted).call(replace(REQUEST, content="木製の椅子 🪑"))
     assert scripted.requests[0].body["messages"][1]["content"] == "木製の椅子 🪑"
     assert reply.text == "Stuhl aus Buche · 椅子 🪑"
 
@@ -118,8 +171,8 @@ async def test_text_in_any_script_arrives_unharmed() -> None:
 # What is understood -------------------------------------------------------------------------------
 
 
-async def test_a_reply_carries_text_usage_headers_model_and_request_id() -> None:
-    reply = await ask(completion(headers=RATE_LIMIT_HEADERS))
+async def test_a_reply_carries_text_usage_headers_model_and_request_id(talk: Talk) -> None:
+    reply = await talk.ask(completion(headers=RATE_LIMIT_HEADERS))
     assert reply.text == '{"category": "Chairs"}'
     assert reply.finish_reason is FinishReason.STOP
     assert reply.usage == Usage(input_tokens=1200, output_tokens=15, cached_input_tokens=1024)
@@ -128,22 +181,22 @@ async def test_a_reply_carries_text_usage_headers_model_and_request_id() -> None
     assert reply.request_id == "req_42"
 
 
-async def test_a_reply_without_rate_limit_headers_says_nothing_of_limits() -> None:
-    assert (await ask(completion())).remaining == Remaining()
+async def test_a_reply_without_rate_limit_headers_says_nothing_of_limits(talk: Talk) -> None:
+    assert (await talk.ask(completion())).remaining == Remaining()
 
 
-async def test_a_reply_that_ended_at_the_allowance_is_marked() -> None:
-    reply = await ask(completion('{"categ', finish_reason="length"))
+async def test_a_reply_that_ended_at_the_allowance_is_marked(talk: Talk) -> None:
+    reply = await talk.ask(completion('{"categ', finish_reason="length"))
     assert (reply.text, reply.finish_reason) == ('{"categ', FinishReason.LENGTH)
 
 
-async def test_a_refusal_of_the_model_is_a_reply() -> None:
-    reply = await ask(completion(None, refusal="I cannot help with that."))
+async def test_a_refusal_of_the_model_is_a_reply(talk: Talk) -> None:
+    reply = await talk.ask(completion(None, refusal="I cannot help with that."))
     assert (reply.text, reply.finish_reason) == ("I cannot help with that.", FinishReason.REFUSAL)
 
 
-async def test_an_answer_cut_by_the_content_filter_is_a_refusal() -> None:
-    reply = await ask(completion('{"cat', finish_reason="content_filter"))
+async def test_an_answer_cut_by_the_content_filter_is_a_refusal(talk: Talk) -> None:
+    reply = await talk.ask(completion('{"cat', finish_reason="content_filter"))
     assert reply.finish_reason is FinishReason.REFUSAL
 
 
@@ -158,35 +211,39 @@ async def test_an_answer_cut_by_the_content_filter_is_a_refusal() -> None:
         completion(17),
     ],
 )
-async def test_a_reply_without_text_is_an_empty_reply_and_still_paid_for(odd: Answer) -> None:
-    reply = await ask(odd)
+async def test_a_reply_without_text_is_an_empty_reply_and_still_paid_for(
+    talk: Talk, odd: Answer
+) -> None:
+    reply = await talk.ask(odd)
     assert reply.text == ""
     assert reply.usage.input_tokens == 1200
 
 
-async def test_text_in_parts_is_joined() -> None:
-    reply = await ask(completion([{"type": "text", "text": "{"}, {"type": "text", "text": "}"}]))
+async def test_text_in_parts_is_joined(talk: Talk) -> None:
+    reply = await talk.ask(
+        completion([{"type": "text", "text": "{"}, {"type": "text", "text": "}"}])
+    )
     assert reply.text == "{}"
 
 
-async def test_half_a_surrogate_pair_does_not_reach_the_database() -> None:
-    reply = await ask(completion("wood \ud83e"))
+async def test_half_a_surrogate_pair_does_not_reach_the_database(talk: Talk) -> None:
+    reply = await talk.ask(completion("wood \ud83e"))
     assert reply.text.encode() == b"wood ?"
 
 
 @pytest.mark.parametrize(
     "usage", [None, {}, "many", {"prompt_tokens": None, "completion_tokens": "x"}]
 )
-async def test_a_server_that_does_not_count_is_counted_for(usage: object) -> None:
-    reply = await ask(completion(usage=usage))
+async def test_a_server_that_does_not_count_is_counted_for(talk: Talk, usage: object) -> None:
+    reply = await talk.ask(completion(usage=usage))
     characters = len(REQUEST.instructions) + len(REQUEST.content)
     assert characters / 5 < reply.usage.input_tokens < characters / 3
     assert 0 < reply.usage.output_tokens <= len(reply.text) / 3
     assert reply.usage.cached_input_tokens == 0
 
 
-async def test_a_server_that_names_no_model_answers_as_the_one_that_was_asked() -> None:
-    assert (await ask(completion(model=None))).model == MODEL
+async def test_a_server_that_names_no_model_answers_as_the_one_that_was_asked(talk: Talk) -> None:
+    assert (await talk.ask(completion(model=None))).model == MODEL
 
 
 # Parameters that a server does not know -----------------------------------------------------------
@@ -217,10 +274,11 @@ EXTRA_FORBIDDEN = answer(
 
 @pytest.mark.parametrize("unknown", [NO_COMPLETION_LIMIT, EXTRA_FORBIDDEN])
 async def test_an_older_server_is_asked_again_with_max_tokens_and_it_is_remembered(
+    talk: Talk,
     unknown: Answer,
 ) -> None:
     scripted = ScriptedProvider(unknown, completion())
-    provider = scripted.provider()
+    provider = talk.provider(scripted)
     await provider.call(REQUEST)
     await provider.call(REQUEST)
     limits = [
@@ -229,21 +287,21 @@ async def test_an_older_server_is_asked_again_with_max_tokens_and_it_is_remember
     assert limits == [(True, False), (False, True), (False, True)]
 
 
-async def test_a_server_that_knows_neither_is_asked_without_both() -> None:
+async def test_a_server_that_knows_neither_is_asked_without_both(talk: Talk) -> None:
     scripted = ScriptedProvider(NO_TEMPERATURE, NO_COMPLETION_LIMIT, completion())
-    await scripted.provider().call(REQUEST)
+    await talk.provider(scripted).call(REQUEST)
     last = scripted.requests[-1].body
     assert "temperature" not in last
     assert last["max_tokens"] == 200
     assert len(scripted.requests) == 3
 
 
-async def test_a_server_that_refuses_every_form_is_not_asked_for_ever() -> None:
+async def test_a_server_that_refuses_every_form_is_not_asked_for_ever(talk: Talk) -> None:
     scripted = ScriptedProvider(
         refusal(400, None, "max_completion_tokens, max_tokens and temperature are not supported")
     )
     with pytest.raises(RequestRefused):
-        await scripted.provider().call(REQUEST)
+        await talk.provider(scripted).call(REQUEST)
     assert len(scripted.requests) == 3
 
 
@@ -315,19 +373,13 @@ NO_MODEL = "The model `gpt-9` does not exist or you do not have access to it."
         (answer(200, {"error": {"message": "slow down", "code": 429}}), RateLimited),
         (answer(200, {"error": {"message": "who are you?", "code": 401}}), AuthenticationFailed),
         (Answer(200, b"\x1f\x8bnot gzip", {"content-encoding": "gzip"}), ProviderUnreachable),
-        (httpx2.ConnectError("[Errno 111] Connection refused"), ProviderUnreachable),
-        (httpx2.ReadError("connection reset by peer"), ProviderUnreachable),
-        (httpx2.RemoteProtocolError("peer closed connection"), ProviderUnreachable),
-        (httpx2.ReadTimeout("read"), ProviderTimeout),
-        (httpx2.ConnectTimeout("connect"), ProviderTimeout),
-        (httpx2.PoolTimeout("pool"), ProviderTimeout),
         (ConnectionResetError("reset"), ProviderUnreachable),
     ],
 )
 async def test_each_failure_becomes_one_of_our_errors_after_a_single_request(
-    said: Answer | Exception, kind: type[ProviderError]
+    talk: Talk, said: Answer | Exception, kind: type[ProviderError]
 ) -> None:
-    error = await fail(said)
+    error = await talk.fail(said)
     assert type(error) is kind
     everything = "".join(traceback.format_exception(error)) + repr(error) + repr(error.__cause__)
     assert KEY not in everything
@@ -335,19 +387,40 @@ async def test_each_failure_becomes_one_of_our_errors_after_a_single_request(
     assert "stool of solid oak" not in everything
 
 
+@pytest.mark.parametrize(
+    ("broken", "kind"),
+    [
+        (httpx2.ConnectError("[Errno 111] Connection refused"), ProviderUnreachable),
+        (httpx2.ReadError("connection reset by peer"), ProviderUnreachable),
+        (httpx2.RemoteProtocolError("peer closed connection"), ProviderUnreachable),
+        (httpx2.ReadTimeout("read"), ProviderTimeout),
+        (httpx2.ConnectTimeout("connect"), ProviderTimeout),
+        (httpx2.PoolTimeout("pool"), ProviderTimeout),
+    ],
+)
+async def test_each_failure_of_the_network_becomes_one_of_our_errors(
+    broken: Exception, kind: type[ProviderError]
+) -> None:
+    error = await Talk(None).fail(broken)
+    assert type(error) is kind
+    sdk_error = openai.APITimeoutError if kind is ProviderTimeout else openai.APIConnectionError
+    assert type(error.__cause__) is sdk_error
+
+
 async def test_a_server_that_never_answers_is_given_up_at_the_deadline(
+    talk: Talk,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("weighbridge.providers.openai.CONNECT_TIMEOUT_S", 0.01)
-    error = await fail(SILENCE, timeout_s=0.01)
+    error = await talk.fail(SILENCE, timeout_s=0.01)
     assert type(error) is ProviderTimeout
-    assert "api.openai.com did not answer in time" in str(error)
+    assert f"{talk.host} did not answer in time" in str(error)
 
 
-async def test_text_that_cannot_be_sent_is_refused_without_a_request() -> None:
+async def test_text_that_cannot_be_sent_is_refused_without_a_request(talk: Talk) -> None:
     scripted = ScriptedProvider(completion())
     with pytest.raises(RequestRefused, match="Unicode") as caught:
-        await scripted.provider().call(replace(REQUEST, content=f"{REQUEST.content} \ud83e"))
+        await talk.provider(scripted).call(replace(REQUEST, content=f"{REQUEST.content} \ud83e"))
     assert scripted.requests == []
     assert "oak" not in "".join(traceback.format_exception(caught.value))
     assert "oak" not in repr(caught.value.__cause__)
@@ -371,36 +444,36 @@ async def test_text_that_cannot_be_sent_is_refused_without_a_request() -> None:
     ],
 )
 async def test_a_429_says_how_long_to_wait(
-    headers: dict[str, str], message: str, retry_after_s: float | None
+    talk: Talk, headers: dict[str, str], message: str, retry_after_s: float | None
 ) -> None:
-    error = await fail(refusal(429, "rate_limit_exceeded", message, headers=headers))
+    error = await talk.fail(refusal(429, "rate_limit_exceeded", message, headers=headers))
     assert isinstance(error, RateLimited)
     assert error.retry_after_s == retry_after_s
     assert str(error).startswith("Rate limit exceeded")
 
 
-async def test_a_429_tells_what_its_headers_say_of_the_budget() -> None:
-    error = await fail(refusal(429, "rate_limit_exceeded", headers=RATE_LIMIT_HEADERS))
+async def test_a_429_tells_what_its_headers_say_of_the_budget(talk: Talk) -> None:
+    error = await talk.fail(refusal(429, "rate_limit_exceeded", headers=RATE_LIMIT_HEADERS))
     assert remaining_of(error) == Remaining(500, 499, 0.12, 200_000, 198_500, 360.5)
-    assert remaining_of(await fail(refusal(500))) is None
+    assert remaining_of(await talk.fail(refusal(500))) is None
 
 
-async def test_a_server_that_repeats_the_prompt_is_not_quoted() -> None:
-    error = await fail(refusal(400, None, f"bad value in input: {REQUEST.content}"))
+async def test_a_server_that_repeats_the_prompt_is_not_quoted(talk: Talk) -> None:
+    error = await talk.fail(refusal(400, None, f"bad value in input: {REQUEST.content}"))
     assert "no explanation was given" in str(error)
     assert "oak" not in "".join(traceback.format_exception(error))
 
 
-async def test_messages_name_the_request_and_what_to_do() -> None:
-    quota = await fail(refusal(429, "insufficient_quota", "You exceeded your current quota."))
-    assert "openai (429 insufficient_quota, request req_42)" in str(quota)
+async def test_messages_name_the_request_and_what_to_do(talk: Talk) -> None:
+    quota = await talk.fail(refusal(429, "insufficient_quota", "You exceeded your current quota."))
+    assert f"{talk.name} (429 insufficient_quota, request req_42)" in str(quota)
     assert "start the queue again" in str(quota)
-    address = await fail(Answer(308, b"", {"location": "https://api.example/v1/"}))
+    address = await talk.fail(Answer(308, b"", {"location": "https://api.example/v1/"}))
     assert "https://api.example/v1/" in str(address)
     assert "OPENAI_BASE_URL" in str(address)
-    schema = await fail(refusal(400, None, NO_SCHEMA, param="response_format"))
+    schema = await talk.fail(refusal(400, None, NO_SCHEMA, param="response_format"))
     assert "structured outputs" in str(schema)
-    network = await fail(httpx2.ConnectError("[Errno 111] Connection refused"))
+    network = await Talk(None).fail(httpx2.ConnectError("[Errno 111] Connection refused"))
     assert "No connection to api.openai.com: [Errno 111] Connection refused." in str(network)
 
 
@@ -415,46 +488,48 @@ MODELS = answer(
 )
 
 
-async def test_check_asks_for_the_model_and_is_content_with_it() -> None:
+async def test_check_asks_for_the_model_and_is_content_with_it(talk: Talk) -> None:
     scripted = ScriptedProvider(answer(200, {"id": MODEL, "object": "model"}))
-    await scripted.provider().check()
+    await talk.provider(scripted).check()
     assert [(r.method, r.path) for r in scripted.requests] == [("GET", f"/v1/models/{MODEL}")]
 
 
-async def test_check_names_similar_models() -> None:
+async def test_check_names_similar_models(talk: Talk) -> None:
     scripted = ScriptedProvider(refusal(404, "model_not_found", NO_MODEL), MODELS)
     with pytest.raises(ModelUnknown, match="gpt-4o-mini") as caught:
-        await scripted.provider("gpt4o-mini").check()
+        await talk.provider(scripted, "gpt4o-mini").check()
     assert "whisper" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "listed", [answer(200, {"data": []}), web_page(404), refusal(500), web_page(200)]
 )
-async def test_check_says_that_a_model_is_unknown_even_without_a_list(listed: Answer) -> None:
+async def test_check_says_that_a_model_is_unknown_even_without_a_list(
+    talk: Talk, listed: Answer
+) -> None:
     scripted = ScriptedProvider(refusal(404, "model_not_found", NO_MODEL), listed)
     with pytest.raises(ModelUnknown, match="gpt-9"):
-        await scripted.provider("gpt-9").check()
+        await talk.provider(scripted, "gpt-9").check()
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
-async def test_check_passes_servers_that_show_no_single_model(status: int) -> None:
+async def test_check_passes_servers_that_show_no_single_model(talk: Talk, status: int) -> None:
     not_there = answer(status, {"detail": "Not Found"})
-    await ScriptedProvider(not_there, MODELS).provider().check()
-    await ScriptedProvider(not_there, not_there).provider().check()
+    await talk.provider(ScriptedProvider(not_there, MODELS)).check()
+    await talk.provider(ScriptedProvider(not_there, not_there)).check()
 
 
-async def test_check_passes_a_restricted_key_that_may_ask_but_not_list() -> None:
+async def test_check_passes_a_restricted_key_that_may_ask_but_not_list(talk: Talk) -> None:
     missing = (
         "You have insufficient permissions for this operation. Missing scopes: api.model.read."
     )
     for status in (401, 403):
-        await ScriptedProvider(refusal(status, None, missing)).provider().check()
+        await talk.provider(ScriptedProvider(refusal(status, None, missing))).check()
 
 
-async def test_check_quotes_the_model_in_the_path() -> None:
+async def test_check_quotes_the_model_in_the_path(talk: Talk) -> None:
     scripted = ScriptedProvider(answer(200, {"id": "meta/llama"}))
-    await scripted.provider("meta/llama 3").check()
+    await talk.provider(scripted, "meta/llama 3").check()
     assert scripted.requests[0].path == "/v1/models/meta%2Fllama%203"
 
 

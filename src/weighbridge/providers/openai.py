@@ -1,28 +1,24 @@
-"""OpenAI, and every server that speaks its API: one call a question, over the official SDK.
+"""OpenAI, and every server that speaks its API: one call a question, as the official SDK would make it.
 
-The engine calls `OpenAIProvider.call` once it holds the budget for it. The SDK gives authentication,
-address, timeouts and error classes; its retries are off, because each try costs quota that the governor
-must have granted. Requests go through `client.post` rather than `chat.completions.create`: the typed method
-turns body and reply into Pydantic models, which takes 0.7 of its 1.1 ms of CPU and buys nothing
-here (0.36 ms without; both measured in process, with an 8 kB body).
+The engine calls `OpenAIProvider.call` once it holds the budget for it. Good answers do not pass through the SDK, which
+takes six times the CPU time of everything else in a call: it says beforehand how requests look, and afterwards what
+failures mean (`sdk.py`). Nothing is sent twice: each try costs quota that the governor must have granted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from openai import AsyncOpenAI
 from typing_extensions import override
 
 from weighbridge.errors import SettingsError
 from weighbridge.providers.base import Provider
-from weighbridge.providers.connections import POOL_SIZE, Connections
 from weighbridge.providers.masking import Masker
 from weighbridge.providers.model_check import check_model
 from weighbridge.providers.openai_error_kinds import FAILURES, refusal_text
@@ -30,17 +26,16 @@ from weighbridge.providers.openai_errors import Asked, translate
 from weighbridge.providers.openai_messages import dialect_of, encoded_body, read_reply
 from weighbridge.providers.prices import price_of
 from weighbridge.providers.rate_limit_headers import read_processing_s, read_remaining
+from weighbridge.providers.sdk import Sdk
+from weighbridge.providers.wire import Address, OverClient, Received, UnusableReply, Wire
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from weighbridge.domain.calls import CallReply, CallRequest, Price
 
 OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
 CONNECT_TIMEOUT_S: Final = 10.0
-KEEP_ALIVE_S: Final = 30.0
-"""Long enough for the pace of a small quota (a call every few seconds), shorter than servers keep theirs."""
 
 _SIMULATED_HEADER: Final = "x-weighbridge-simulated"
 _NO_KEY: Final = "none"
@@ -61,7 +56,6 @@ class OpenAIProvider(Provider):
         base_url: str | None = None,
         *,
         timeout_s: float = 120.0,
-        max_connections: int = 4096,
         http_client: httpx2.AsyncClient | None = None,
         simulated: bool = False,
     ) -> None:
@@ -72,14 +66,14 @@ class OpenAIProvider(Provider):
         self._base_url = _checked_url(base_url or OPENAI_BASE_URL)
         self._host = urlsplit(self._base_url).hostname or ""
         self._dialect = dialect_of(model)
-        if http_client is None:
-            verify = (
-                httpx2.create_ssl_context()
-            )  # loading the certificates takes 20 ms: once for all pools
-            make_client = partial(self._make_client, lambda: _pooled_client(verify))
-            self._connections = Connections(make_client, -(-max_connections // POOL_SIZE))
-        else:
-            self._connections = Connections(partial(self._make_client, lambda: http_client), 1)
+        timeout = httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S, pool=None)
+        self._wire, client = (
+            _sockets(self._base_url, timeout)
+            if http_client is None
+            else (OverClient(http_client, timeout), http_client)
+        )
+        self._sdk = Sdk(self._key, self._base_url, timeout, client)
+        self._address: Address | None = None
 
     @property
     @override
@@ -106,18 +100,11 @@ class OpenAIProvider(Provider):
 
     @override
     async def call(self, request: CallRequest) -> CallReply:
-        asked = self._asked(request)
         try:
-            response = await self._ask(request)
-        except FAILURES as error:
-            raise translate(error, asked) from error
-        try:
-            completion = _completion(response)
-        except (openai.APIStatusError, ValueError, RecursionError) as error:
-            raise translate(error, asked) from error
-        headers = dict(
-            response.headers.items()
-        )  # the client's own look-up goes through all of them each time
+            received, completion = await self._ask(request)
+        except (*FAILURES, UnusableReply) as error:
+            raise translate(error, self._asked(request)) from error
+        headers = received.headers
         self._note_simulation(headers)
         return read_reply(
             completion,
@@ -130,19 +117,18 @@ class OpenAIProvider(Provider):
 
     @override
     async def check(self) -> None:
-        with self._connections.borrow() as client:
-            self._note_simulation(await check_model(client, self._asked()))
+        self._note_simulation(await check_model(self._sdk.client, self._asked()))
 
     @override
     async def aclose(self) -> None:
-        await self._connections.aclose()
+        await self._sdk.client.close()
 
     def _note_simulation(self, headers: Mapping[str, str]) -> None:
         """Our simulator says so when it runs as a server of its own: its answers must not pass for real ones."""
         if _SIMULATED_HEADER in headers:
             self._simulated = True
 
-    async def _ask(self, request: CallRequest) -> httpx2.Response:
+    async def _ask(self, request: CallRequest) -> tuple[Received, Mapping[str, Any]]:
         """Send the question; again only when the server does not know one of its parameters.
 
         What it does not know is remembered, so this happens at most twice in the life of a provider (and once
@@ -151,7 +137,7 @@ class OpenAIProvider(Provider):
         while True:
             dialect = self._dialect
             try:
-                return await self._post(encoded_body(request, self._model, dialect))
+                return await self._exchange(encoded_body(request, self._model, dialect))
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 adapted = dialect.adapted_to(refusal_text(error))
                 if adapted is None:
@@ -159,52 +145,61 @@ class OpenAIProvider(Provider):
                 if self._dialect == dialect:  # else another call has learned something meanwhile
                     self._dialect = adapted
 
-    async def _post(self, body: bytes) -> httpx2.Response:
-        with self._connections.borrow() as client:
-            # The SDK's read timeout starts anew with each byte; this one bounds the whole call.
+    async def _exchange(self, body: bytes) -> tuple[Received, Mapping[str, Any]]:
+        """A chat completion and what it came in; or what the SDK raises in its place."""
+        if self._address is None:
+            self._address = await self._sdk.rehearse()
+        try:
+            # The read timeout starts anew with each byte; this one bounds the whole call.
             async with asyncio.timeout(CONNECT_TIMEOUT_S + self._timeout_s):
-                return await client.post("/chat/completions", cast_to=httpx2.Response, content=body)
-
-    def _make_client(self, make_http_client: Callable[[], httpx2.AsyncClient]) -> AsyncOpenAI:
-        return AsyncOpenAI(
-            api_key=self._key,
-            base_url=self._base_url,
-            max_retries=0,
-            timeout=httpx2.Timeout(self._timeout_s, connect=CONNECT_TIMEOUT_S, pool=None),
-            http_client=make_http_client(),
-        )
+                received = await self._wire.post(self._address, body)
+        except httpx2.HTTPError as failure:
+            raise await self._sdk.error_for(failure) from failure
+        if not 200 <= received.status < 300:
+            raise await self._sdk.error_for(received)
+        content = _content(received)
+        if "choices" in content:
+            return received, content
+        raise await self._sdk.error_for(_with_its_status(received, content))
 
     def _asked(self, request: CallRequest | None = None) -> Asked:
         texts = (request.instructions, request.content) if request else ()
         return Asked(self.name, self._host, self._model, Masker(self._key, texts))
 
 
-def _pooled_client(verify: ssl.SSLContext) -> httpx2.AsyncClient:
-    """One pool; proxies come from the environment, as everywhere. Redirects are not followed: they turn POST into GET."""
-    limits = httpx2.Limits(
-        max_connections=None, max_keepalive_connections=POOL_SIZE, keepalive_expiry=KEEP_ALIVE_S
-    )
-    return httpx2.AsyncClient(verify=verify, limits=limits)
+def _sockets(base_url: str, timeout: httpx2.Timeout) -> tuple[Wire, httpx2.AsyncClient]:
+    """The network for questions, and a client for the SDK that takes the same."""
+    # Imported here: it takes a tenth of a second, which a run against the simulator need not pay.
+    from weighbridge.providers.network import Network, NetworkTransport
+
+    network = Network(base_url, timeout)
+    return network, httpx2.AsyncClient(transport=NetworkTransport(network), trust_env=False)
 
 
-def _completion(response: httpx2.Response) -> Mapping[str, Any]:
-    """The chat completion in a 200.
+def _content(received: Received) -> Mapping[str, Any]:
+    """The JSON object in an answer.
 
     Raises:
-        openai.APIStatusError: some gateways (OpenRouter, say) send errors with status 200.
-        ValueError: it is not JSON, or not a chat completion.
+        UnusableReply: it is not JSON, or not an object.
     """
-    body = json.loads(response.content.decode("utf-8-sig", "replace"))
-    fields: dict[str, Any] = body if isinstance(body, dict) else {}
-    if "choices" in fields:
-        return fields
-    error = fields.get("error")
+    try:
+        content = json.loads(received.content.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise UnusableReply(str(error)) from error
+    return content if isinstance(content, dict) else {}
+
+
+def _with_its_status(received: Received, content: Mapping[str, Any]) -> Received:
+    """Some gateways (OpenRouter, say) send errors with status 200: the same answer with the status it means.
+
+    Raises:
+        UnusableReply: it is no error either.
+    """
+    error = content.get("error")
     if not isinstance(error, dict):
-        raise ValueError("it holds no choices")  # noqa: TRY004 - a matter of content
+        raise UnusableReply("it holds no choices")
     code = error.get("code")
-    status = code if isinstance(code, int) and 400 <= code <= 599 else 502
-    answer = httpx2.Response(status, headers=response.headers, request=response.request)
-    raise openai.APIStatusError(f"Error code: {status}", response=answer, body=error)
+    return replace(received, status=code if isinstance(code, int) and 400 <= code <= 599 else 502)
 
 
 def _checked_key(api_key: str | None) -> str:

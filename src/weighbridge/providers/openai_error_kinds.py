@@ -56,7 +56,6 @@ BY_EXCEPTION: Final[Mapping[type[Exception], type[ProviderError]]] = {
     OSError: ProviderUnreachable,
     UnicodeEncodeError: RequestRefused,  # half a surrogate pair in a product's text
     ValueError: ProviderOverloaded,  # a body that is not JSON
-    RecursionError: ProviderOverloaded,  # JSON nested to absurdity
 }
 
 FAILURES: Final = (

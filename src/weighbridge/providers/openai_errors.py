@@ -131,7 +131,7 @@ def _deepest_reason(error: BaseException) -> str:
     link: BaseException | None = error
     while link is not None:
         text = str(link) or text
-        link = link.__cause__ or link.__context__
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx2
 import openai
 import pytest
+from aiohttp import client_exceptions
 
 from weighbridge.errors import (
     AuthenticationFailed,
@@ -16,6 +17,7 @@ from weighbridge.errors import (
     RateLimited,
     RequestRefused,
 )
+from weighbridge.providers.network import CAUGHT
 from weighbridge.providers.openai_error_kinds import (
     BY_CODE,
     BY_EXCEPTION,
@@ -108,3 +110,10 @@ def test_an_exception_that_nobody_knows_counts_as_a_broken_connection() -> None:
         pass
 
     assert kind_of(NewInTheNextVersion()) is ProviderUnreachable
+
+
+def test_every_exception_of_the_sockets_is_told_in_the_words_of_the_transport() -> None:
+    exported = (getattr(client_exceptions, name) for name in client_exceptions.__all__)
+    of_websockets = {client_exceptions.WSMessageTypeError}
+    for kind in set(exported) - of_websockets:
+        assert issubclass(kind, CAUGHT), kind

@@ -1,21 +1,13 @@
-"""Names, prices, connections and the mistakes that are found when the provider is made."""
+"""Names, prices and the mistakes that are found when the provider is made."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
-
 import pytest
-from openai import AsyncOpenAI
 
 from tests.support.scripted_provider import KEY, MODEL, REQUEST, ScriptedProvider, completion
-from weighbridge.errors import ProviderUnreachable, SettingsError
-from weighbridge.providers.connections import POOL_SIZE, Connections
+from weighbridge.errors import SettingsError
 from weighbridge.providers.openai import OpenAIProvider
 from weighbridge.providers.prices import price_of
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
 
 pytestmark = pytest.mark.anyio
 
@@ -80,97 +72,3 @@ async def test_the_key_is_in_no_representation_of_the_provider() -> None:
     provider = ScriptedProvider(completion()).provider()
     await provider.call(REQUEST)
     assert KEY not in repr(provider)
-
-
-class CountedClients:
-    """Makes real SDK clients and remembers them."""
-
-    def __init__(self) -> None:
-        self.made: list[AsyncOpenAI] = []
-
-    def __call__(self) -> AsyncOpenAI:
-        self.made.append(AsyncOpenAI(api_key="x"))
-        return self.made[-1]
-
-
-async def test_few_calls_share_one_pool_and_many_are_spread() -> None:
-    clients = CountedClients()
-    connections = Connections(clients, most_pools=3)
-    for _ in range(100):
-        with connections.borrow() as client:
-            assert client is clients.made[0]
-    borrowed: list[AbstractContextManager[AsyncOpenAI]] = [
-        connections.borrow() for _ in range(5 * POOL_SIZE)
-    ]
-    used = [loan.__enter__() for loan in borrowed]
-    assert len(clients.made) == 3
-    per_pool = [sum(client is made for client in used) for made in clients.made]
-    assert max(per_pool) - min(per_pool) <= POOL_SIZE
-    assert sum(per_pool) == 5 * POOL_SIZE
-    for loan in borrowed:
-        loan.__exit__(None, None, None)
-    with connections.borrow() as client:
-        assert client is clients.made[0]
-    await connections.aclose()
-    assert all(client.is_closed() for client in clients.made)
-
-
-# Over real sockets --------------------------------------------------------------------------------
-
-
-async def serve(answer: bytes) -> tuple[asyncio.Server, str]:
-    """A server that reads a request, writes `answer` and hangs up."""
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    return server, f"http://127.0.0.1:{port}/v1"
-
-
-def raw(body: bytes, length: int) -> bytes:
-    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (
-        length,
-        body,
-    )
-
-
-async def test_a_call_over_a_real_socket_is_answered() -> None:
-    body = completion().body
-    server, url = await serve(raw(body, len(body)))
-    provider = OpenAIProvider(MODEL, KEY, url)
-    assert (await provider.call(REQUEST)).text == '{"category": "Chairs"}'
-    await provider.aclose()
-    server.close()
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"",
-        b"HTTP/1.1 200 OK\r\ncontent-le",
-        b"220 smtp.example ESMTP\r\n",
-        raw(completion().body[:50], 800),
-    ],
-)
-async def test_a_connection_that_breaks_off_is_told_apart_from_an_answer(answer: bytes) -> None:
-    server, url = await serve(answer)
-    provider = OpenAIProvider(MODEL, KEY, url)
-    with pytest.raises(ProviderUnreachable, match=r"No connection to 127\.0\.0\.1"):
-        await provider.call(REQUEST)
-    await provider.aclose()
-    server.close()
-
-
-async def test_a_closed_port_is_unreachable() -> None:
-    server, url = await serve(b"")
-    server.close()
-    await server.wait_closed()
-    provider = OpenAIProvider(MODEL, KEY, url)
-    with pytest.raises(ProviderUnreachable):
-        await provider.call(REQUEST)
-    await provider.aclose()

@@ -1,0 +1,79 @@
+"""What is kept of the official SDK, though good answers do not pass through it.
+
+It says how a request looks (`rehearse`: address, authentication, every header), and what an answer or a broken
+connection means (`error_for`: its own exceptions). Both by its public methods, with a stand-in for the network. Its
+client also asks for everything that is not a question, such as the list of models. Used by `openai.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import httpx2
+import openai
+from openai import AsyncOpenAI
+from typing_extensions import override
+
+from weighbridge.providers.wire import Address, Received, address_of
+
+QUESTIONS: Final = "/chat/completions"
+
+_ABOUT_THE_BYTES: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Headers that are no longer true of a body that was unpacked."""
+
+
+class Sdk:
+    """The SDK's client, closed with `client.close()`. Retries are off: each costs quota that nobody granted."""
+
+    def __init__(
+        self, key: str, base_url: str, timeout: httpx2.Timeout, http_client: httpx2.AsyncClient
+    ) -> None:
+        self.client = AsyncOpenAI(
+            api_key=key, base_url=base_url, max_retries=0, timeout=timeout, http_client=http_client
+        )
+
+    async def rehearse(self) -> Address:
+        """Where questions go and with which headers, as the SDK would send them."""
+        rehearsal = _StandIn(Received(200, {}, b"{}"))
+        await self._post(rehearsal)
+        return rehearsal.address
+
+    async def error_for(self, outcome: Received | httpx2.HTTPError) -> openai.OpenAIError:
+        """What the SDK raises for an answer with an error status, or for a connection that failed."""
+        try:
+            await self._post(_StandIn(outcome))
+        except openai.OpenAIError as error:
+            return error
+        raise AssertionError("the SDK took an error for an answer")
+
+    async def _post(self, network: _StandIn) -> None:
+        async with httpx2.AsyncClient(transport=network, trust_env=False) as http_client:
+            client = self.client.with_options(http_client=http_client)
+            await client.post(QUESTIONS, cast_to=httpx2.Response, content=b"{}")
+
+
+class _StandIn(httpx2.AsyncBaseTransport):
+    """A network of one outcome, which remembers what was asked."""
+
+    def __init__(self, outcome: Received | httpx2.HTTPError) -> None:
+        self._outcome = outcome
+        self.address = Address("", {})
+
+    @override
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.address = address_of(request)
+        if isinstance(self._outcome, Received):
+            return as_response(self._outcome, request)
+        raise self._outcome
+
+
+def as_response(received: Received, request: httpx2.Request) -> httpx2.Response:
+    """An answer in the form that the SDK reads."""
+    headers = [
+        (name.encode(), value.encode("utf-8", "surrogateescape"))
+        for name, value in received.headers.items()
+        if name.lower() not in _ABOUT_THE_BYTES
+    ]
+    return httpx2.Response(
+        received.status, headers=headers, content=received.content, request=request
+    )
