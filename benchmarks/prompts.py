@@ -18,12 +18,12 @@ from weighbridge.planning.tokens import OutputLengths, request_tokens
 from weighbridge.providers.openai_messages import dialect_of, request_body
 from weighbridge.simulator.analyst import Analyst, find_products
 from weighbridge.simulator.tokens import count_tokens
-from weighbridge.wiring import load_vocabulary, make_pipeline
+from weighbridge.wiring import load_vocabulary, make_questions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weighbridge.steps.base import Step
+    from weighbridge.steps import Question
 
 
 def sample_products(count: int, first: int = 0) -> list[Product]:
@@ -54,34 +54,35 @@ def catalogue_prompts(count: int, group_size: int, model: str) -> list[list[dict
     return [[call.body for call in calls] for calls in catalogue_calls(count, group_size, model)]
 
 
-def catalogue_calls(count: int, group_size: int, model: str) -> list[list[PlannedCall]]:
-    """The three calls of each group."""
-    pipeline = make_pipeline(load_vocabulary())
-    lengths = OutputLengths({step.name: step.output_tokens_per_product for step in pipeline})
+def catalogue_calls(
+    count: int, group_size: int, model: str, *, together: bool = False
+) -> list[list[PlannedCall]]:
+    """The calls of each group: one for each step, or one for all of them."""
+    questions = make_questions(load_vocabulary())
+    asked = [questions.together] if together else questions.alone
+    lengths = OutputLengths(questions.expected_lengths())
     products = sample_products(count)
     return [
-        _calls_of(products[start : start + group_size], pipeline, lengths, model)
+        _calls_of(products[start : start + group_size], asked, lengths, model)
         for start in range(0, count, group_size)
     ]
 
 
 def _calls_of(
-    group: list[Product], pipeline: Sequence[Step], lengths: OutputLengths, model: str
+    group: list[Product], questions: Sequence[Question], lengths: OutputLengths, model: str
 ) -> list[PlannedCall]:
     subjects = [Subject(product) for product in group]
     calls = []
-    for step in pipeline:
-        allowance = lengths.allowance(step.name, len(subjects))
-        request = step.request(subjects, allowance)
+    for question in questions:
+        allowance = lengths.allowance(question.name, len(subjects))
+        request = question.request(subjects, allowance)
         answer = Analyst(request.schema).answer(find_products(request.content), 0)
         text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
         output_tokens = count_tokens(text)
-        lengths.observe(step.name, len(subjects), output_tokens, truncated=False)
+        lengths.observe(question.name, len(subjects), output_tokens, truncated=False)
         body = request_body(request, model, dialect_of(model))
         calls.append(PlannedCall(body, request_tokens(request, model), output_tokens, allowance))
         reply = CallReply(text, FinishReason.STOP, Usage(0, 0), Remaining(), "simulated")
-        answers = step.accept(reply, subjects).answers
-        subjects = [
-            Subject(s.product, {**s.answers, step.name: answers[s.product.code]}) for s in subjects
-        ]
+        answers = question.accept(reply, subjects).answers
+        subjects = [Subject(s.product, {**s.answers, **answers[s.product.code]}) for s in subjects]
     return calls

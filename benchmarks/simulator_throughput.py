@@ -31,7 +31,7 @@ from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
 from weighbridge.simulator.analyst import Analyst, find_products
 from weighbridge.simulator.app import create_app
 from weighbridge.simulator.config import SimulatorConfig
-from weighbridge.steps import build_pipeline
+from weighbridge.steps import build_questions
 
 CATALOGUE = Path(__file__).parents[1] / "examples" / "catalogue.csv"
 SERVER = (
@@ -51,12 +51,12 @@ def bodies() -> list[dict[str, Any]]:
         )
         for row in rows
     ]
-    pipeline = build_pipeline(BundledFactors().load().vocabulary(load_taxonomy()))
+    questions = build_questions(BundledFactors().load().vocabulary(load_taxonomy()))
     found = []
     for start in range(0, len(subjects), GROUP_SIZE):
         group = subjects[start : start + GROUP_SIZE]
-        for step in pipeline:
-            request = step.request(group, 4000)
+        for question in questions.alone:
+            request = question.request(group, 4000)
             schema = {"name": request.schema_name, "strict": True, "schema": request.schema}
             found.append(
                 {
@@ -73,11 +73,11 @@ def bodies() -> list[dict[str, Any]]:
             reply = CallReply(
                 json.dumps(answer), FinishReason.STOP, Usage(0, 0), Remaining(), "simulated"
             )
-            accepted = step.accept(reply, group)
+            accepted = question.accept(reply, group)
             group = [
                 Subject(
                     subject.product,
-                    {**subject.answers, step.name: accepted.answers[subject.product.code]},
+                    {**subject.answers, **accepted.answers[subject.product.code]},
                 )
                 for subject in group
             ]

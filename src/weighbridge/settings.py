@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     batch_delay_ms: int = Field(default=60_000, ge=30_000)
     max_concurrent_requests: int | None = Field(default=None, ge=1, le=20)
     pacing: Literal["batch", "continuous"] = "batch"
+    ask_together: bool = Field(
+        default=False, description="One call asks for classification, materials and processes."
+    )
     retention_days: int = Field(
         default=90,
         ge=0,

@@ -26,12 +26,12 @@ from weighbridge.providers.prices import price_of
 from weighbridge.service.opening import opened_database
 from weighbridge.simulator.app import create_app
 from weighbridge.simulator.config import KNOWN_MODELS, ModelLimits, SimulatorConfig
-from weighbridge.steps import build_pipeline
+from weighbridge.steps import Questions, build_questions
 from weighbridge.store import output_lengths
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping
     from uuid import UUID
 
     from weighbridge.carbon.factors import FactorTable
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import Vocabulary
     from weighbridge.providers.base import Provider
     from weighbridge.settings import Settings
-    from weighbridge.steps.base import Step
     from weighbridge.store.database import Database
 
 SIMULATED_LIMITS: Final = Limits(requests_per_minute=10_000, tokens_per_minute=30_000_000)
@@ -86,9 +85,9 @@ def load_vocabulary() -> Vocabulary:
     return BundledFactors().load().vocabulary(load_taxonomy())
 
 
-def make_pipeline(vocabulary: Vocabulary) -> Sequence[Step]:
-    """The steps, over these lists."""
-    return build_pipeline(vocabulary)
+def make_questions(vocabulary: Vocabulary) -> Questions:
+    """What is asked, over these lists."""
+    return build_questions(vocabulary)
 
 
 @asynccontextmanager
@@ -153,10 +152,9 @@ async def make_engine(
     *,
     scope: UUID | None = None,
     overrides: Overrides = Overrides(),  # noqa: B008 - frozen
-    pipeline: Sequence[Step] | None = None,
 ) -> Engine:
     """Everything that works through the queue, ready to be started."""
-    pipeline = pipeline or make_pipeline(app.factors.vocabulary(app.taxonomy))
+    questions = make_questions(app.factors.vocabulary(app.taxonomy))
     random_source = random.Random()
     manager_id = uuid4()
     governor = Governor(
@@ -167,7 +165,7 @@ async def make_engine(
         random_source=random_source,
         overrides=overrides,
     )
-    learned = OutputLengths({step.name: step.output_tokens_per_product for step in pipeline})
+    learned = OutputLengths(questions.expected_lengths())
     async with app.database.pool.acquire() as connection:
         saved = await output_lengths.load(connection, provider.model)
     if saved:
@@ -176,7 +174,7 @@ async def make_engine(
     worker = Worker(
         database=app.database,
         provider=provider,
-        pipeline=pipeline,
+        questions=questions,
         factors=app.factors,
         governor=governor,
         lengths=lengths,

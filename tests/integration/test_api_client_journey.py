@@ -49,6 +49,7 @@ async def test_queue_status_has_the_documented_names_types_and_defaults(client: 
         "batchDelayMs": 60000,
         "maxConcurrentRequests": 10,
         "pacing": "batch",
+        "askTogether": False,
         "running": True,
         "pausedReason": None,
         "currentBatch": 0,
@@ -175,6 +176,7 @@ async def test_queue_config_answers_previous_and_current(client: ApiClient) -> N
         "batchDelayMs": 60000,
         "maxConcurrentRequests": 10,
         "pacing": "batch",
+        "askTogether": False,
         "requestsPerMinute": 500,
         "tokensPerMinute": 450000,
     }
@@ -182,6 +184,7 @@ async def test_queue_config_answers_previous_and_current(client: ApiClient) -> N
         **changed.json()["previous"],
         "batchSize": 1000,
         "pacing": "continuous",
+        "askTogether": False,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.domain.answers import (
@@ -16,9 +17,42 @@ from weighbridge.domain.answers import (
 )
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.domain.products import Product
+from weighbridge.steps.question import ask_alone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from weighbridge.domain.calls import CallRequest
+    from weighbridge.steps.base import Refusal, Step
+
+
+@dataclass(frozen=True)
+class OneStepAccepted:
+    """What was accepted where only one step was asked: its answer to each product, by code."""
+
+    answers: Mapping[str, Answer]
+    refusals: tuple[Refusal, ...]
+
+
+class AskedAlone:
+    """A question about one step."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._question = ask_alone(step)
+
+    def request(self, group: Sequence[Subject], max_output_tokens: int) -> CallRequest:
+        """The call."""
+        return self._question.request(group, max_output_tokens)
+
+    def accept(self, reply: CallReply, group: Sequence[Subject]) -> OneStepAccepted:
+        """Its judgement."""
+        accepted = self._question.accept(reply, group)
+        assert all(list(answers) == [self._step.name] for answers in accepted.answers.values())
+        return OneStepAccepted(
+            {code: answers[self._step.name] for code, answers in accepted.answers.items()},
+            accepted.refusals,
+        )
 
 
 def subject(
@@ -85,3 +119,21 @@ def uses_entry(code: str, *uses: tuple[str, str]) -> dict[str, Any]:
     """What a model says about one product in step 3: pairs of process and material."""
     listed = [{"process": process, "material": material} for process, material in uses]
     return {"code": code, "uses": listed, "confidence": "low"}
+
+
+def whole_entry(
+    code: str, subcategory: str, masses_kg: Mapping[str, float], *uses: tuple[str, str]
+) -> dict[str, Any]:
+    """What a model says about one product when it is asked for all steps at once."""
+    kind, bill = kind_entry(code, subcategory), bill_entry(code, masses_kg)
+    made = uses_entry(code, *uses)
+    return {
+        "code": code,
+        "subcategory": kind["subcategory"],
+        "subcategory_confidence": kind["confidence"],
+        "weight_plausible": bill["weight_plausible"],
+        "materials": bill["materials"],
+        "materials_confidence": bill["confidence"],
+        "uses": made["uses"],
+        "uses_confidence": made["confidence"],
+    }

@@ -36,6 +36,7 @@ class QueueView(Schema):
     batch_delay_ms: int = Field(examples=[60_000])
     max_concurrent_requests: int = Field(examples=[10])
     pacing: Literal["batch", "continuous"]
+    ask_together: bool = Field(description="Whether one call asks for all steps.", examples=[False])
     running: bool = Field(description="False after stop-queue, until start-queue.")
     paused_reason: str | None = Field(description="Why nothing goes on although the queue runs.")
     current_batch: int = Field(ge=0, description="Batches begun so far.", examples=[7])
@@ -93,6 +94,7 @@ class QueueConfig(Schema):
     batch_delay_ms: int = Field(examples=[60_000])
     max_concurrent_requests: int = Field(examples=[10])
     pacing: Literal["batch", "continuous"]
+    ask_together: bool = Field(description="Whether one call asks for all steps.", examples=[False])
     requests_per_minute: int = Field(examples=[500])
     tokens_per_minute: int = Field(examples=[450_000])
 
@@ -128,6 +130,10 @@ def config_change_schema() -> dict[str, Any]:
         "type": "string",
         "enum": list(PACINGS),
         "description": "Default batch.",
+    }
+    properties["askTogether"] = {
+        "type": "boolean",
+        "description": "Whether one call asks for all steps. Default false.",
     }
     return {
         "type": "object",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -97,20 +97,28 @@ def export(
 def estimate(
     file: FileArgument,
     mapping: MapOption = None,
+    steps: Annotated[
+        Literal["together", "apart"] | None,
+        typer.Option(
+            help="One call for all steps, or one for each.", show_default="WEIGHBRIDGE_ASK_TOGETHER"
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """What processing this file would take: requests, tokens, money and hours. Nothing is sent or stored."""
     from weighbridge.ingest.columns import parse_mapping
     from weighbridge.providers.prices import price_of
     from weighbridge.service.estimates import estimate_file
-    from weighbridge.wiring import load_vocabulary, make_pipeline
+    from weighbridge.wiring import load_vocabulary, make_questions
 
     settings = load_settings()
     vocabulary = load_vocabulary()
+    questions = make_questions(vocabulary)
+    at_once = settings.ask_together if steps is None else steps == "together"
     result = estimate_file(
         file,
         mapping=parse_mapping(mapping or []),
-        pipeline=make_pipeline(vocabulary),
+        questions=[questions.together] if at_once else questions.alone,
         vocabulary=vocabulary,
         price=price_of(settings.model, "openai"),
         model=settings.model,

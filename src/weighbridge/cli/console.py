@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -37,6 +37,14 @@ SimulateOption = Annotated[
     bool,
     typer.Option(
         "--simulate", help="Ask the built-in simulator: no key, no cost, invented answers."
+    ),
+]
+StepsOption = Annotated[
+    Literal["together", "apart"] | None,
+    typer.Option(
+        "--steps",
+        help="One call for all steps, or one for each; stored as askTogether, so it lasts.",
+        show_default="as stored",
     ),
 ]
 FileArgument = Annotated[

@@ -56,6 +56,7 @@ def _status_table(look: QueueStatus) -> Table:
         table.add_row(name.value, f"{look.counts[name]:,}")
     table.add_row("total", f"{look.total_products:,}")
     table.add_row("pacing", state.pacing)
+    table.add_row("steps", "together" if state.ask_together else "apart")
     table.add_row("requests/min", f"{look.used.requests:,} of {look.limits.requests_per_minute:,}")
     table.add_row("tokens/min", f"{look.used.tokens:,} of {look.limits.tokens_per_minute:,}")
     return table
@@ -111,7 +112,7 @@ def config(
         return
     table = Table.grid(padding=(0, 2))
     for name, value in current.items():
-        table.add_row(name, f"{value}")
+        table.add_row(name, str(value).lower() if isinstance(value, bool) else f"{value}")
     out.print(table)
 
 
@@ -134,6 +135,8 @@ def _assignment(text: str) -> tuple[str, Any]:
         raise InputError(f"{text} is not NAME=VALUE, for example batchSize=200.")
     if name == "pacing":
         return name, value
+    if value.casefold() in {"true", "false"}:
+        return name, value.casefold() == "true"
     try:
         return name, int(value)
     except ValueError:

@@ -19,6 +19,7 @@ from weighbridge.cli.console import (
     MapOption,
     OutOption,
     SimulateOption,
+    StepsOption,
     check_formats,
     err,
     run_async,
@@ -43,6 +44,7 @@ def run(
             help="For this run: in batches with a pause, or continuously.", show_default="as stored"
         ),
     ] = None,
+    steps: StepsOption = None,
     limit: Annotated[
         int | None,
         typer.Option(min=1, help="Only the first N products of the file.", show_default=False),
@@ -67,6 +69,7 @@ def run(
         simulate=simulate,
         formats=check_formats(formats),
         pacing=pacing,
+        steps=steps,
         limit=limit,
         mapping=tuple(mapping or ()),
         yes=yes,

@@ -8,13 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """One run. `formats` and `mapping` are checked; `pacing` None means as stored."""
+    """One run. `formats` and `mapping` are checked; `pacing` and `steps` None mean as stored."""
 
     file: Path
     out_dir: Path
     simulate: bool
     formats: tuple[str, ...]
     pacing: str | None
+    steps: str | None
     limit: int | None
     mapping: tuple[str, ...]
     yes: bool

@@ -31,7 +31,7 @@ from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import DatabaseUnavailable, InputError
 from weighbridge.ingest.columns import parse_mapping
 from weighbridge.service.products import choose_what_to_ask, import_file
-from weighbridge.service.queue import start_queue
+from weighbridge.service.queue import choose_steps, start_queue
 from weighbridge.service.results import export_results, iterate_results
 from weighbridge.service.statistics import Progress, progress
 from weighbridge.settings import Settings
@@ -95,6 +95,7 @@ async def _import_and_process(
     await write_rejected_rows(app, imported, options.out_dir)
     if not options.as_json:
         say_import(imported, options.file)
+    await choose_steps(app.database, options.steps)
     await choose_what_to_ask(
         app.database, imported.import_id, redo=options.redo, simulated=provider.simulated
     )

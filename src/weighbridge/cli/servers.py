@@ -15,6 +15,7 @@ from weighbridge import telemetry
 from weighbridge.cli.console import (
     DataDirOption,
     SimulateOption,
+    StepsOption,
     collect_garbage_rarely,
     err,
     make_loop,
@@ -40,13 +41,14 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8000,
     simulate: SimulateOption = False,
+    steps: StepsOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """API and a worker in one process, each on a thread of its own."""
     settings = load_settings(data_dir=data_dir)
     _refuse_open_door(host, settings)
     telemetry.configure_logging(settings.log_format, settings.log_level)
-    raise typer.Exit(run_async(_serve(settings, host, port, simulate)))
+    raise typer.Exit(run_async(_serve(settings, host, port, simulate, steps)))
 
 
 def _refuse_open_door(host: str, settings: Settings) -> None:
@@ -69,8 +71,11 @@ def _simulated(settings: Settings, simulate: bool) -> SimulatorConfig | None:
 
 
 @asynccontextmanager
-async def _engine(settings: Settings, simulate: bool) -> AsyncIterator[tuple[Application, Engine]]:
+async def _engine(
+    settings: Settings, simulate: bool, steps: str | None
+) -> AsyncIterator[tuple[Application, Engine]]:
     """Everything that works through the queue, checked and ready to be started."""
+    from weighbridge.service.queue import choose_steps
     from weighbridge.wiring import make_engine, open_application, open_provider
 
     async with (
@@ -78,15 +83,19 @@ async def _engine(settings: Settings, simulate: bool) -> AsyncIterator[tuple[App
         open_application(settings) as app,
     ):
         await provider.check()
+        await choose_steps(app.database, steps)
         engine = await make_engine(app, provider)
         collect_garbage_rarely()
         yield app, engine
 
 
-async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> int:
+async def _serve(
+    settings: Settings, host: str, port: int, simulate: bool, steps: str | None
+) -> int:
     from weighbridge.api.context import ApiContext, Provenance
     from weighbridge.api.server import run_server
     from weighbridge.engine.apart import EngineApart, LoopThread
+    from weighbridge.service.queue import choose_steps
     from weighbridge.wiring import make_engine, open_application, open_provider
 
     async with (
@@ -96,6 +105,7 @@ async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> in
         thread.entered(app.database.again()) as database,
     ):
         await thread.run(provider.check())
+        await choose_steps(app.database, steps)
         engine = await thread.run(make_engine(replace(app, database=database), provider))
         context = ApiContext(
             settings=app.settings,
@@ -109,15 +119,17 @@ async def _serve(settings: Settings, host: str, port: int, simulate: bool) -> in
         return await run_server(context, host, port)
 
 
-def worker(simulate: SimulateOption = False, data_dir: DataDirOption = None) -> None:
+def worker(
+    simulate: SimulateOption = False, steps: StepsOption = None, data_dir: DataDirOption = None
+) -> None:
     """One more worker on the same database. Ctrl-C finishes its calls in flight and stops."""
     settings = load_settings(data_dir=data_dir)
     telemetry.configure_logging(settings.log_format, settings.log_level)
-    raise typer.Exit(run_async(_work(settings, simulate)))
+    raise typer.Exit(run_async(_work(settings, simulate, steps)))
 
 
-async def _work(settings: Settings, simulate: bool) -> int:
-    async with _engine(settings, simulate) as (_, engine):
+async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
+    async with _engine(settings, simulate, steps) as (_, engine):
         interrupted: asyncio.Queue[None] = asyncio.Queue()
         with interrupts(lambda: interrupted.put_nowait(None)):
             await engine.supervisor.start()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from weighbridge.engine.members import Member
     from weighbridge.errors import ProviderError
     from weighbridge.providers.base import Provider
-    from weighbridge.steps.base import Step
+    from weighbridge.steps import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Attempt:
     """`cost` is what was reserved: the prompt as we count it, and the allowance for the answer."""
 
     job_id: int
-    step: Step
+    question: Question
+    step_version: str
     group: list[Member]
     request: CallRequest
     cost: Cost
@@ -78,8 +79,8 @@ class Attempt:
             model=model,
             simulated=provider.simulated,
             lane=Lane.LIVE,
-            step=self.step.name,
-            step_version=self.step.version,
+            step=self.question.name,
+            step_version=self.step_version,
             job_id=self.job_id,
             product_ids=[member.id for member in self.group],
             outcome=outcome,

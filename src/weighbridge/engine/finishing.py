@@ -16,7 +16,7 @@ from weighbridge.errors import CalculationError
 from weighbridge.store.footprints import StoredFootprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.engine.members import Member
@@ -26,12 +26,9 @@ if TYPE_CHECKING:
 class Finisher:
     """Computes footprints from one table of factors."""
 
-    def __init__(
-        self, factors: FactorTable, provider: Provider, versions: Mapping[StepName, str]
-    ) -> None:
+    def __init__(self, factors: FactorTable, provider: Provider) -> None:
         self._factors = factors
         self._provider = provider
-        self._versions = versions
 
     def finish(
         self, group: Sequence[Member]
@@ -69,7 +66,7 @@ class Finisher:
             provenance=Provenance(
                 method=METHOD_VERSION,
                 factors=f"{self._factors.name} {self._factors.version}",
-                steps={step.value: version for step, version in self._versions.items()},
+                steps={step.value: version for step, version in member.versions.items()},
                 provider=self._provider.name,
                 model=self._provider.model,
                 simulated=self._provider.simulated,

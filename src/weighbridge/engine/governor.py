@@ -122,6 +122,8 @@ class Governor:
         """Moving average over finished calls, in seconds; sets how much work is kept ready."""
         self.mean_tokens = 0.0
         """Moving average of what calls take from the token limit; 0 before the first."""
+        self.asks_together = False
+        """Whether one call shall ask for all steps, as was set when calls were last let go."""
 
     # What the worker calls ------------------------------------------------------------------
 
@@ -316,6 +318,7 @@ class Governor:
                 self._round_began_s = self._clock.monotonic_s()
                 now_s = self._clock.of_database(books.now_s)
                 state = self._overrides.apply(books.queue)
+                self.asks_together = state.ask_together
                 self.outages.believe(state)
                 limiter = _limiter(books.state, state, now_s)
                 for correct in corrections:

@@ -11,7 +11,7 @@ from weighbridge.store.database import DATABASE_ERRORS
 if TYPE_CHECKING:
     from weighbridge.domain.calls import CallReply
     from weighbridge.planning.tokens import OutputLengths
-    from weighbridge.steps.base import Step
+    from weighbridge.steps import Question
     from weighbridge.store.database import Database
 
 SAVE_EVERY: Final = 100
@@ -27,15 +27,15 @@ class Lengths:
         self._learned = learned
         self._unsaved = 0
 
-    def allowance(self, step: Step, group_size: int, attempts: int) -> int:
+    def allowance(self, question: Question, group_size: int, attempts: int) -> int:
         """Output tokens to allow (and be charged for); more after every attempt that has failed."""
-        return self._learned.allowance(step.name, group_size, attempts)
+        return self._learned.allowance(question.name, group_size, attempts)
 
-    def observe(self, step: Step, group_size: int, reply: CallReply) -> None:
+    def observe(self, question: Question, group_size: int, reply: CallReply) -> None:
         """Learn from a reply; a truncated one says that more was needed."""
         truncated = reply.finish_reason is FinishReason.LENGTH
         if reply.usage.output_tokens > 0:
-            self._learned.observe(step.name, group_size, reply.usage.output_tokens, truncated)
+            self._learned.observe(question.name, group_size, reply.usage.output_tokens, truncated)
             self._unsaved += 1
 
     async def save_if_due(self, *, now: bool = False) -> None:

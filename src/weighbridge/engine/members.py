@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.domain.answers import Answer, StepName, Subject
-from weighbridge.steps import decode_answer
+from weighbridge.steps import decode_answer, held_answers
 from weighbridge.store.answers import load_answers
 from weighbridge.store.products import load_members
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from weighbridge.steps import Questions
     from weighbridge.store.database import Connection
     from weighbridge.store.products import StoredProduct
 
@@ -25,9 +26,12 @@ class Member:
     question_fingerprint: str
     answers: dict[StepName, Answer] = field(default_factory=dict)
     kept: dict[StepName, dict[str, Any]] = field(default_factory=dict)  # storage form
+    versions: dict[StepName, str] = field(default_factory=dict)  # of the questions answered
     cost_usd: float = 0.0
     attempts: int = 0
     """Unusable answers in a row to the present question."""
+    step_by_step: bool = False
+    """All questions at once were too much for the provider, even about this product alone."""
 
     @property
     def id(self) -> int:
@@ -47,7 +51,7 @@ class Member:
 async def load_groups(
     connection: Connection,
     job_ids: Sequence[int],
-    versions: Mapping[StepName, str],
+    questions: Questions,
     *,
     simulated: bool,
 ) -> list[list[Member]]:
@@ -57,15 +61,16 @@ async def load_groups(
     found = await load_answers(
         connection,
         fingerprint_of,
-        versions,
         simulated=simulated,
     )
     groups: dict[int | None, list[Member]] = {job_id: [] for job_id in job_ids}
     for product in stored:
         member = Member(product, fingerprint_of[product.id], attempts=product.attempts)
-        for step, answer in found.get(product.id, {}).items():
+        held = held_answers(found.get(product.id, {}), questions.alone, questions.together)
+        for step, (version, answer) in held.items():
             member.answers[step] = decode_answer(step, answer.answer)
             member.kept[step] = dict(answer.answer)
+            member.versions[step] = version
             member.cost_usd += answer.cost_usd
         groups[product.job_id].append(member)
     return [groups[job_id] for job_id in job_ids]

@@ -52,7 +52,7 @@ class Outcome:
     given_up: Reasons = field(default_factory=dict)
     split: Sequence[Sequence[int]] = ()
     forgiven: Sequence[int] = ()
-    wasted_usd: float = 0.0  # per product without an answer from this call
+    wasted_usd: Mapping[int, float] = field(default_factory=dict)  # where no answer carries it
 
     def leaving_ids(self) -> set[int]:
         """Who is no longer in the job afterwards."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import base64
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.domain.answers import StepName
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.attempt import Attempt
 from weighbridge.engine.finishing import Finisher
@@ -62,23 +61,29 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.clock import Clock
-    from weighbridge.domain.calls import CallReply
+    from weighbridge.domain.calls import CallReply, CallRequest
     from weighbridge.engine.governor import Governor
     from weighbridge.engine.lengths import Lengths
     from weighbridge.limits.refusals import Refused
     from weighbridge.limits.retries import Action
     from weighbridge.providers.base import Provider
-    from weighbridge.steps.base import Accepted, Step
+    from weighbridge.steps import Question, Questions
+    from weighbridge.steps.base import Accepted
     from weighbridge.store.calls import CallRecord
     from weighbridge.store.database import Database
-    from weighbridge.store.footprints import StoredFootprint
     from weighbridge.store.products import StoredProduct
-
-STEPS_THAT_SEE_IMAGES: Final = frozenset({StepName.CLASSIFICATION, StepName.BILL_OF_MATERIALS})
-"""How a product is made is decided from its bill; a picture would be paid for once more without use."""
 
 LOADED_TOGETHER: Final = 256
 """Groups read in one go."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A call that waits for leave: its allowance is not known yet."""
+
+    question: Question
+    request: CallRequest
+    prompt_tokens: int
 
 
 class Worker:
@@ -89,7 +94,7 @@ class Worker:
         *,
         database: Database,
         provider: Provider,
-        pipeline: Sequence[Step],
+        questions: Questions,
         factors: FactorTable,
         governor: Governor,
         lengths: Lengths,
@@ -99,13 +104,12 @@ class Worker:
     ) -> None:
         self._database = database
         self._provider = provider
-        self._pipeline = pipeline
+        self._questions = questions
         self._governor = governor
         self._lengths = lengths
         self._clock = clock
         self._random = random_source
-        self._versions = {step.name: step.version for step in pipeline}
-        self._finisher = Finisher(factors, provider, self._versions)
+        self._finisher = Finisher(factors, provider)
         self._patience = Patience(clock)
         self._recorder = Recorder(database, self._patience, manager_id)
         self._load_together = Together(self._load_groups, LOADED_TOGETHER)
@@ -134,36 +138,42 @@ class Worker:
         say_begun(job_id, len(group))
         # Those whose every answer is held already: a crash came between the last answer and the footprint,
         # or only something changed that the model is not asked about.
-        answered = [m for m in group if len(m.answers) == len(self._pipeline)]
+        answered = [m for m in group if self._is_done(m)]
         await self._finish_without_call(answered, job_id)
         group = [m for m in group if m not in answered]
         tokens = 0
-        for step in self._pipeline:
-            unanswered = [m for m in group if step.name not in m.answers]
-            if unanswered:
-                gone, used = await self._ask(step, unanswered, job_id)
+        for question in self._questions.alone:
+            for unanswered in _by_version(question, group):
+                gone, used = await self._ask(question, unanswered, job_id)
                 tokens += used
                 group = [m for m in group if m.id not in gone]
         say_ended(job_id, tokens)
+
+    def _is_done(self, member: Member) -> bool:
+        return len(member.answers) == len(self._questions.alone)
 
     async def _load_groups(self, job_ids: Sequence[int]) -> list[list[Member]]:
         async def read() -> list[list[Member]]:
             async with self._database.pool.acquire() as connection:
                 return await load_groups(
-                    connection, job_ids, self._versions, simulated=self._provider.simulated
+                    connection, job_ids, self._questions, simulated=self._provider.simulated
                 )
 
         return await self._patience(read)
 
     # Asking -------------------------------------------------------------------------------------
 
-    async def _ask(self, step: Step, group: list[Member], job_id: int) -> tuple[set[int], int]:
+    async def _ask(
+        self, question: Question, group: list[Member], job_id: int
+    ) -> tuple[set[int], int]:
         """Ask one question until there is a reply; returns (products that left the group, tokens used)."""
         failures = 0
         while True:
             try:
-                attempt = await self._begin(step, group, job_id)
+                attempt = await self._begin(question, group, job_id)
             except RequestTooLarge as error:  # more than a whole minute's quota: it was not sent
+                if self._asks_less(self._wanted(question, group), group, error):
+                    continue
                 action = decide(error, failures, len(group), self._random.random())
                 return await self._disperse(group, job_id, None, error, action), 0
             try:
@@ -180,36 +190,65 @@ class Worker:
             else:
                 return await self._after_reply(attempt, reply)
 
-    async def _begin(self, step: Step, group: list[Member], job_id: int) -> Attempt:
+    def _wanted(self, question: Question, group: list[Member]) -> Question:
+        """Everything at once, if that is the setting, of products that nothing is known of.
+
+        Whoever gave no usable answer to it is asked step by step: what is good is then kept.
+        """
+        begins = question is self._questions.alone[0] and self._governor.asks_together
+        return (
+            self._questions.together
+            if begins and not any(m.attempts or m.step_by_step for m in group)
+            else question
+        )
+
+    def _asks_less(self, question: Question, group: list[Member], error: ProviderError) -> bool:
+        """Whether a call that was too large even for one product can be put in parts; it will be."""
+        too_large = isinstance(error, RequestTooLarge | RateLimited)
+        if not too_large or len(group) > 1 or question is not self._questions.together:
+            return False
+        group[0].step_by_step = True
+        return True
+
+    async def _begin(self, question: Question, group: list[Member], job_id: int) -> Attempt:
         """Put the request together and wait until it may go."""
         tried = max(m.attempts for m in group)
         image_url = None
-        if step.name in STEPS_THAT_SEE_IMAGES and group[0].stored.product.has_image:
+        if question.sees_image and group[0].stored.product.has_image:
             image_url = await self._image_url(group[0].stored)
-        # The allowance is decided when the call may go: by then more output lengths are known.
-        request = step.request([m.subject() for m in group], 0, image_url)
-        picture = group[0].stored.product.picture if image_url else None
-        size = (picture.width_px, picture.height_px) if picture else None
-        prompt_tokens = request_tokens(request, self._provider.model, size)
+        draft = self._draft(self._wanted(question, group), group, image_url)
 
         def price() -> Cost:
-            return Cost(1, prompt_tokens + self._lengths.allowance(step, len(group), tried))
+            # Asked when the call may go: the setting may be another by then, and more output lengths are known.
+            nonlocal draft
+            wanted = self._wanted(question, group)
+            if draft.question is not wanted:
+                draft = self._draft(wanted, group, image_url)
+            allowance = self._lengths.allowance(wanted, len(group), tried)
+            return Cost(1, draft.prompt_tokens + allowance)
 
-        steps_left = len(self._pipeline) - self._pipeline.index(step)
-        admission = await self._governor.admit(price, job_id, steps_left)
-        allowance = admission.cost.tokens - prompt_tokens
+        alone = self._questions.alone
+        admission = await self._governor.admit(price, job_id, len(alone) - alone.index(question))
+        allowance = admission.cost.tokens - draft.prompt_tokens
         self.calls_begun += 1
         return Attempt(
             job_id,
-            step,
+            draft.question,
+            draft.question.version(group[0].versions),
             group,
-            replace(request, max_output_tokens=allowance),
+            replace(draft.request, max_output_tokens=allowance),
             admission.cost,
             allowance,
             admission,
             self._clock.now(),
             self._clock.monotonic_s(),
         )
+
+    def _draft(self, question: Question, group: list[Member], image_url: str | None) -> _Draft:
+        request = question.request([m.subject() for m in group], 0, image_url)
+        picture = group[0].stored.product.picture if image_url else None
+        size = (picture.width_px, picture.height_px) if picture else None
+        return _Draft(question, request, request_tokens(request, self._provider.model, size))
 
     async def _image_url(self, stored: StoredProduct) -> str | None:
         picture = stored.product.picture
@@ -224,7 +263,7 @@ class Worker:
         return f"data:{picture.media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
     async def _after_reply(self, attempt: Attempt, reply: CallReply) -> tuple[set[int], int]:
-        step, group = attempt.step, attempt.group
+        question, group = attempt.question, attempt.group
         latency_s = self._clock.monotonic_s() - attempt.started_s
         self._governor.finished(
             attempt.admission,
@@ -234,19 +273,15 @@ class Worker:
         )
         self._refusals.passed(attempt.job_id, attempt.admission.cost.tokens)
         self._governor.observe(attempt.admission, reply.remaining)
-        accepted = step.accept(reply, [m.subject() for m in group])
-        self._lengths.observe(step, len(group), reply)
+        accepted = question.accept(reply, [m.subject() for m in group])
+        self._lengths.observe(question, len(group), reply)
         cost_usd = call_cost_usd(reply.usage, self._provider.price)
         share_usd = cost_usd / len(group)
         forgiven = [m.id for m in group if m.attempts and m.code in accepted.answers]
-        kept = self._keep(step, group, accepted, share_usd, reply.model)
+        kept = self._keep(attempt, accepted, share_usd, reply.model)
         asked_alone, given_up = _sort_refusals(group, accepted)
-        finished: list[StoredFootprint] = []
-        if step is self._pipeline[-1]:
-            finished, failed = self._finisher.finish(
-                [m for m in group if m.code in accepted.answers]
-            )
-            given_up |= failed
+        finished, failed = self._finisher.finish([m for m in group if self._is_done(m)])
+        given_up |= failed
         stay = await self._recorder.record(
             Outcome(
                 attempt.job_id,
@@ -256,7 +291,7 @@ class Worker:
                 asked_alone=asked_alone,
                 given_up=given_up,
                 forgiven=forgiven,
-                wasted_usd=share_usd,
+                wasted_usd={m.id: share_usd for m in group if m.code not in accepted.answers},
             ),
         )
         say_what_happened(group, finished, asked_alone, given_up)
@@ -267,32 +302,36 @@ class Worker:
         return {m.id for m in group} - stay, tokens
 
     def _keep(
-        self, step: Step, group: list[Member], accepted: Accepted, share_usd: float, model: str
+        self, attempt: Attempt, accepted: Accepted, share_usd: float, model: str
     ) -> list[StoredAnswer]:
-        """Note the accepted answers in the members; returns them in storage form."""
+        """Note the accepted answers in the members; returns them in storage form.
+
+        What a product's part of the call has cost is shared among the answers that came of it.
+        """
         kept = []
-        for member in group:
-            answer = accepted.answers.get(member.code)
-            if answer is None:
-                continue
-            encoded = encode_answer(answer)
-            member.answers[step.name] = answer
-            member.kept[step.name] = encoded
-            member.cost_usd += share_usd
-            member.attempts = 0
-            kept.append(
-                StoredAnswer(
-                    product_id=member.id,
-                    step=step.name,
-                    step_version=step.version,
-                    question_fingerprint=member.question_fingerprint,
-                    simulated=self._provider.simulated,
-                    provider=self._provider.name,
-                    model=model,
-                    answer=encoded,
-                    cost_usd=share_usd,
+        for member in attempt.group:
+            answers = accepted.answers.get(member.code, {})
+            for step, answer in answers.items():
+                encoded = encode_answer(answer)
+                cost_usd = share_usd / len(answers)
+                member.answers[step] = answer
+                member.kept[step] = encoded
+                member.versions[step] = attempt.step_version
+                member.cost_usd += cost_usd
+                member.attempts = 0
+                kept.append(
+                    StoredAnswer(
+                        product_id=member.id,
+                        step=step,
+                        step_version=attempt.step_version,
+                        question_fingerprint=member.question_fingerprint,
+                        simulated=self._provider.simulated,
+                        provider=self._provider.name,
+                        model=model,
+                        answer=encoded,
+                        cost_usd=cost_usd,
+                    )
                 )
-            )
         return kept
 
     # Failing ------------------------------------------------------------------------------------
@@ -307,6 +346,10 @@ class Worker:
         await self._tell_governor(attempt, error)
         refused = self._refused(attempt, error)
         action = decide(error, failures, len(attempt.group), self._random.random(), refused)
+        if isinstance(action, GiveUp) and self._asks_less(attempt.question, attempt.group, error):
+            await self._recorder.record(Outcome(attempt.job_id, call=call))
+            self._refusals.forget(attempt.job_id)
+            return set()
         match action:
             case Wait(delay_s) | Retry(delay_s):
                 await self._recorder.record(Outcome(attempt.job_id, call=call))
@@ -392,6 +435,16 @@ class Worker:
         finished, failed = self._finisher.finish(group)
         await self._recorder.record(Outcome(job_id, finished=finished, given_up=failed))
         say_what_happened(group, finished, given_up=failed)
+
+
+def _by_version(question: Question, group: list[Member]) -> list[list[Member]]:
+    """Those without an answer, apart where earlier answers are from different questions: they make another one of this."""
+    (step,) = question.steps
+    found: dict[str, list[Member]] = {}
+    for member in group:
+        if step not in member.answers:
+            found.setdefault(question.version(member.versions), []).append(member)
+    return list(found.values())
 
 
 def _sort_refusals(

@@ -22,7 +22,7 @@ CACHED_PROMPT_STEP: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
-class StepLoad:
+class QuestionLoad:
     """What one question takes in each call, apart from the data of the products."""
 
     prompt_tokens: int  # instructions, schema and frame: the same in every call
@@ -62,23 +62,23 @@ def call_cost_usd(usage: Usage, price: Price) -> float:
 
 
 def estimate_catalogue(
-    groups: Sequence[Group], steps: Sequence[StepLoad], price: Price, pace: Pace
+    groups: Sequence[Group], questions: Sequence[QuestionLoad], price: Price, pace: Pace
 ) -> CatalogueEstimate:
-    """Requests, tokens, money and hours for asking every step about every group, without retries.
+    """Requests, tokens, money and hours for asking every question about every group, without retries.
 
-    The first call of each step pays for its whole prompt, later ones find its beginning in the cache.
+    The first call of each question pays for its whole prompt, later ones find its beginning in the cache.
     """
     products = sum(len(group.product_ids) for group in groups)
     data_tokens = sum(group.tokens for group in groups)
-    requests = len(groups) * len(steps)
+    requests = len(groups) * len(questions)
     input_tokens = cached = output_tokens = charged_tokens = 0
-    for step in steps:
-        step_input = len(groups) * step.prompt_tokens + data_tokens
-        step_input += ceil(step.data_tokens_per_product * products)
-        input_tokens += step_input
-        cached += max(0, len(groups) - 1) * cacheable_tokens(step.prompt_tokens)
-        output_tokens += ceil(step.output_tokens_per_product * products)
-        charged_tokens += step_input + ceil(step.allowance_per_product * products)
+    for load in questions:
+        asked_input = len(groups) * load.prompt_tokens + data_tokens
+        asked_input += ceil(load.data_tokens_per_product * products)
+        input_tokens += asked_input
+        cached += max(0, len(groups) - 1) * cacheable_tokens(load.prompt_tokens)
+        output_tokens += ceil(load.output_tokens_per_product * products)
+        charged_tokens += asked_input + ceil(load.allowance_per_product * products)
     return CatalogueEstimate(
         products=products,
         requests=requests,
@@ -86,7 +86,7 @@ def estimate_catalogue(
         cached_input_tokens=cached,
         output_tokens=output_tokens,
         cost_usd=_cost_usd(input_tokens - cached, cached, output_tokens, price),
-        hours=_duration_s(requests, charged_tokens, len(steps), pace) / 3600,
+        hours=_duration_s(requests, charged_tokens, len(questions), pace) / 3600,
         price_known=price.known,
     )
 
@@ -98,14 +98,14 @@ def cacheable_tokens(prompt_tokens: int) -> int:
     return prompt_tokens - prompt_tokens % CACHED_PROMPT_STEP
 
 
-def _duration_s(requests: int, charged_tokens: int, steps: int, pace: Pace) -> float:
+def _duration_s(requests: int, charged_tokens: int, questions: int, pace: Pace) -> float:
     """The slowest of: the limit on requests, that on tokens, calls at a time; and one group's way through."""
     if not requests:
         return 0.0
     by_requests_s = requests / pace.requests_per_minute * 60
     by_tokens_s = charged_tokens / pace.tokens_per_minute * 60
     by_calls_s = requests * pace.latency_s / pace.concurrency if pace.concurrency else 0.0
-    return max(by_requests_s, by_tokens_s, by_calls_s, steps * pace.latency_s)
+    return max(by_requests_s, by_tokens_s, by_calls_s, questions * pace.latency_s)
 
 
 def _cost_usd(uncached: int, cached: int, output: int, price: Price) -> float:

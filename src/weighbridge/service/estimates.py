@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.answers import (
+    Answer,
     BillOfMaterials,
     BomLine,
     Classification,
@@ -14,7 +15,7 @@ from weighbridge.domain.answers import (
 )
 from weighbridge.domain.products import Product
 from weighbridge.ingest.catalogue import read_catalogue
-from weighbridge.planning.cost import CatalogueEstimate, Pace, StepLoad, estimate_catalogue
+from weighbridge.planning.cost import CatalogueEstimate, Pace, QuestionLoad, estimate_catalogue
 from weighbridge.planning.grouping import Ready, TokenBudget, group_products
 from weighbridge.planning.sizes import GROUP_TOKENS, product_tokens
 from weighbridge.planning.tokens import request_tokens
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import Vocabulary
     from weighbridge.domain.calls import Price
     from weighbridge.ingest.columns import Field
-    from weighbridge.steps.base import Step
+    from weighbridge.steps import Question
 
 LATENCY_S: Final = 4.0
 """Seconds a call is assumed to take: a usual value for a small model and a few hundred tokens of output."""
@@ -37,7 +38,7 @@ def estimate_file(
     path: Path,
     *,
     mapping: Mapping[Field, str],
-    pipeline: Sequence[Step],
+    questions: Sequence[Question],
     vocabulary: Vocabulary,
     price: Price,
     model: str,
@@ -58,28 +59,28 @@ def estimate_file(
         )
     ]
     groups = group_products(ready, TokenBudget(GROUP_TOKENS))
-    loads = [_load(step, vocabulary, model) for step in pipeline]
+    loads = [_load(question, vocabulary, model) for question in questions]
     pace = Pace(requests_per_minute, tokens_per_minute, LATENCY_S)
     return estimate_catalogue(groups, loads, price, pace)
 
 
-def _load(step: Step, vocabulary: Vocabulary, model: str) -> StepLoad:
-    """What a step's question weighs without and with a usual product in it."""
-    subject = _usual_subject(vocabulary)
-    one = request_tokens(step.request([subject], 1), model)
-    two = request_tokens(step.request([subject, subject], 1), model)
+def _load(question: Question, vocabulary: Vocabulary, model: str) -> QuestionLoad:
+    """What a question weighs without and with a usual product in it."""
+    subject = _usual_subject(question.needs, vocabulary)
+    one = request_tokens(question.request([subject], 1), model)
+    two = request_tokens(question.request([subject, subject], 1), model)
     per_product = two - one
     bare = product_tokens(subject.product, model)
-    return StepLoad(
+    return QuestionLoad(
         prompt_tokens=one - per_product,
-        output_tokens_per_product=step.output_tokens_per_product * 0.7,
-        allowance_per_product=step.output_tokens_per_product,
+        output_tokens_per_product=question.output_tokens_per_product * 0.7,
+        allowance_per_product=question.output_tokens_per_product,
         data_tokens_per_product=max(0, per_product - bare),
     )
 
 
-def _usual_subject(vocabulary: Vocabulary) -> Subject:
-    """A product with earlier answers of usual length."""
+def _usual_subject(needed: Sequence[StepName], vocabulary: Vocabulary) -> Subject:
+    """A product with the earlier answers that are needed, of usual length."""
     category = next(iter(vocabulary.categories))
     subcategory = vocabulary.categories[category][0]
     materials = list(vocabulary.materials)[:USUAL_BILL_LINES]
@@ -90,10 +91,11 @@ def _usual_subject(vocabulary: Vocabulary) -> Subject:
         weight_plausible=True,
         confidence=Confidence.MEDIUM,
     )
+    answers: dict[StepName, Answer] = {
+        StepName.CLASSIFICATION: Classification(category, subcategory, Confidence.MEDIUM),
+        StepName.BILL_OF_MATERIALS: bill,
+    }
     return Subject(
         Product("CODE-0001", "A usual product", "", 1.0),
-        {
-            StepName.CLASSIFICATION: Classification(category, subcategory, Confidence.MEDIUM),
-            StepName.BILL_OF_MATERIALS: bill,
-        },
+        {step: answer for step, answer in answers.items() if step in needed},
     )

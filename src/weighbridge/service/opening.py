@@ -32,6 +32,7 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
                     "batch_delay_ms": settings.batch_delay_ms,
                     "max_concurrent_requests": settings.max_concurrent_requests,
                     "pacing": settings.pacing,
+                    "ask_together": settings.ask_together,
                     "requests_per_minute": settings.requests_per_minute,
                     "tokens_per_minute": settings.tokens_per_minute,
                 },

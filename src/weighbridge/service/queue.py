@@ -59,11 +59,13 @@ CONFIG_RANGES: Final[dict[str, IntegerRange]] = {
     "tokensPerMinute": IntegerRange(1, 100_000_000_000),
 }
 PACINGS: Final = ("batch", "continuous")
+SWITCHES: Final = ("askTogether",)
 _COLUMN_OF: Final = {
     "batchSize": "batch_size",
     "batchDelayMs": "batch_delay_ms",
     "maxConcurrentRequests": "max_concurrent_requests",
     "pacing": "pacing",
+    "askTogether": "ask_together",
     "requestsPerMinute": "requests_per_minute",
     "tokensPerMinute": "tokens_per_minute",
 }
@@ -147,6 +149,9 @@ def check_config(values: dict[str, Any]) -> dict[str, Any]:
         if name == "pacing":
             if value not in PACINGS:
                 raise InvalidConfig(name, f"pacing is {value!r}; it may be batch or continuous.")
+        elif name in SWITCHES:
+            if not isinstance(value, bool):
+                raise InvalidConfig(name, f"{name} is {value!r}; it must be true or false.")
         else:
             _check_integer(name, value)
         checked[_COLUMN_OF[name]] = value
@@ -174,6 +179,12 @@ async def configure(
         await queue_state.update(connection, **columns)
         current = await queue_state.load(connection)
     return config_of(previous), config_of(current)
+
+
+async def choose_steps(database: Database, steps: str | None) -> None:
+    """`together` or `apart`, for every process of the queue and until it is changed; None: as it is."""
+    if steps is not None:
+        await configure(database, {"askTogether": steps == "together"})
 
 
 def config_of(state: QueueState) -> dict[str, Any]:

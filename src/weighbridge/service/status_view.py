@@ -26,6 +26,7 @@ def status_document(look: QueueStatus) -> dict[str, Any]:
             "batchDelayMs": config["batchDelayMs"],
             "maxConcurrentRequests": config["maxConcurrentRequests"],
             "pacing": config["pacing"],
+            "askTogether": config["askTogether"],
             "running": state.running,
             "pausedReason": state.paused_reason,
             "currentBatch": state.current_batch,

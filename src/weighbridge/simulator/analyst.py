@@ -47,6 +47,8 @@ class Scene:
     product: Mapping[str, Any] | None = None
     portrait: Portrait | None = None
     line: Line | None = None
+    written: Mapping[str, Any] | None = None
+    """What this very answer says of the product already: later parts of it may rest on that."""
 
 
 Writer = Callable[[Scene], Json]
@@ -141,7 +143,22 @@ class Analyst:
             (name, self._compile(child, name, open_refs))
             for name, child in node.get("properties", {}).items()
         ]
-        return lambda scene: {name: write(scene) for name, write in writers}
+
+        def write_object(scene: Scene) -> Json:
+            row: dict[str, Json] = {}
+            scene = replace(scene, written=row)
+            for name, write in writers:
+                row[name] = write(scene)
+            return row
+
+        has_lists = any(
+            self._resolve(child).get("type") == "array" for child in node["properties"].values()
+        )
+        return (
+            write_object
+            if has_lists
+            else lambda scene: {name: write(scene) for name, write in writers}
+        )
 
     def _compile_array(
         self, node: Mapping[str, Any], name: str, open_refs: tuple[str, ...]
@@ -268,10 +285,14 @@ def own_materials(product: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _process_lines(scene: Scene, processes: EnumIndex, materials: EnumIndex | None) -> list[Line]:
-    """Processes that fit the product's own materials. None for a material that comes ready made."""
+    """Processes that fit the product's own materials: those of the prompt, or of the bill just written.
+
+    None for a material that comes ready made.
+    """
+    own = own_materials(scene.product or {}) or own_materials(scene.written or {})
     return [
         Line(material=material, process=processes.values[number])
-        for material, family in own_materials(scene.product or {}).items()
+        for material, family in own.items()
         if materials is None or material in materials.members
         for number in _processes_of(material, family, processes)
     ]

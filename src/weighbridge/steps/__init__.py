@@ -1,30 +1,55 @@
-"""What we ask and what we accept: the three questions that need judgement, in order.
+"""What we ask and what we accept: the three steps that need judgement, and the questions that ask for them.
 
 Pure. `engine/` asks and stores; step 4, emissions, is arithmetic and lives in `carbon/`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.steps.bill_of_materials import BillOfMaterialsStep
 from weighbridge.steps.classification import ClassificationStep
+from weighbridge.steps.held import held_answers
 from weighbridge.steps.manufacturing import ManufacturingStep
+from weighbridge.steps.question import Question, ask_alone
 from weighbridge.steps.stored_form import decode_answer, encode_answer
+from weighbridge.steps.together import TOGETHER, ask_together
 
 if TYPE_CHECKING:
     from weighbridge.domain.answers import Vocabulary
-    from weighbridge.steps.base import Step
 
-__all__ = ["build_pipeline", "decode_answer", "encode_answer"]
+__all__ = [
+    "TOGETHER",
+    "Question",
+    "Questions",
+    "build_questions",
+    "decode_answer",
+    "encode_answer",
+    "held_answers",
+]
 
 
-def build_pipeline(vocabulary: Vocabulary) -> tuple[Step, ...]:
-    """The steps in the order in which they are asked. Each knows the versions of those it needs.
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Everything that can be asked: each step alone, in their order, and all together."""
+
+    alone: tuple[Question, ...]
+    together: Question
+
+    def expected_lengths(self) -> dict[str, int]:
+        """Output tokens per product to start with, by the name of the question."""
+        return {q.name: q.output_tokens_per_product for q in (*self.alone, self.together)}
+
+
+def build_questions(vocabulary: Vocabulary) -> Questions:
+    """The questions over these lists.
 
     Raises FactorTableInvalid when the vocabulary is larger than a strict schema may be.
     """
-    classification = ClassificationStep(vocabulary)
-    bill_of_materials = BillOfMaterialsStep(vocabulary, (classification,))
-    manufacturing = ManufacturingStep(vocabulary, (classification, bill_of_materials))
-    return classification, bill_of_materials, manufacturing
+    steps = (
+        ClassificationStep(vocabulary),
+        BillOfMaterialsStep(vocabulary),
+        ManufacturingStep(vocabulary),
+    )
+    return Questions(tuple(ask_alone(step) for step in steps), ask_together(steps))

@@ -9,16 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.domain.answers import (
-    BillOfMaterials,
-    BomLine,
-    Confidence,
-    StepName,
-    Subject,
-    Vocabulary,
-)
-from weighbridge.domain.calls import CallReply, CallRequest
+from typing_extensions import override
+
+from weighbridge.domain.answers import BillOfMaterials, BomLine, Confidence, StepName
 from weighbridge.errors import ImplausibleAnswer
+from weighbridge.steps.base import Refusal, Step
 from weighbridge.steps.copied_bills import refuse_copies
 from weighbridge.steps.fields import (
     choice,
@@ -28,25 +23,13 @@ from weighbridge.steps.fields import (
     parts,
     plain_text,
 )
-from weighbridge.steps.questions import (
-    SHARED_RULES,
-    array_schema,
-    enum_schema,
-    object_schema,
-    product_row,
-    products_content,
-    reply_schema,
-    step_version,
-)
-from weighbridge.steps.replies import Entry, accept_entries
+from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from weighbridge.steps.base import Accepted, Step
-
-RULES_NUMBER: Final = 1
-"""Raise it when the rules below change what they accept or how they scale."""
+    from weighbridge.domain.answers import Answer, Subject, Vocabulary
+    from weighbridge.steps.replies import Entry
 
 MAX_LINES: Final = 15
 MAX_DEVIATION: Final = 0.5
@@ -58,9 +41,11 @@ SMALLEST_LINE_KG: Final = 1e-9
 """A microgram. Also keeps scaled masses clear of the smallest number that a float can hold."""
 COMPONENT_CHARACTERS: Final = 80
 
-INSTRUCTIONS: Final = f"""\
-You write bills of materials for carbon footprints: what one unit of a product is made of, with masses. "category" says what the product was found to be.
-
+TASK: Final = """\
+You write bills of materials for carbon footprints: what one unit of a product is made of, with masses. "category" says what the product was found to be."""
+CHAPTER: Final = """\
+What it is made of: "materials", the bill of materials of one unit with masses, and "weight_plausible"."""
+RULES: Final = f"""\
 Masses
 - All masses are kilograms in one unit as it is sold (5 g is 0.005). Every mass is above 0.
 - If "weight_kg" is a number, the masses add up to it. If it is null, estimate what one such unit weighs and let the masses add up to that.
@@ -74,54 +59,37 @@ Materials
 - A complete part with a key of its own (motor, battery, tyre, screws, assembled circuit board, integrated circuit) is one line with that key. Everything else is taken apart into plain materials. Keys for whole finished articles (clothing, appliances, IT equipment, "average") are for products about which too little is known.
 - A plastic part is its resin or granulate; take a "formed", "film" or "bottle" key where the part is just that. A textile is its finished fabric if there is a key for it, otherwise its fibre.
 - Mixtures (food, drinks, detergents, cosmetics, paint) are taken apart into main ingredients, water included.
-- Packaging counts only where the data mentions it, or where the product cannot be sold without it (the bottle of a shampoo), within the weight.
-
-{SHARED_RULES}"""
+- Packaging counts only where the data mentions it, or where the product cannot be sold without it (the bottle of a shampoo), within the weight."""
 
 
-class BillOfMaterialsStep:
-    """Asks what each product is made of."""
+class BillOfMaterialsStep(Step):
+    """What each product is made of."""
 
-    def __init__(self, vocabulary: Vocabulary, needed: Sequence[Step] = ()) -> None:
+    name = StepName.BILL_OF_MATERIALS
+    needs = (StepName.CLASSIFICATION,)
+    rules_number = 1
+    instructions = f"{TASK}\n\n{RULES}"
+    chapter = f"{CHAPTER}\n{RULES}"
+    about = "materials"
+    sees_image = True
+    output_tokens_per_product = 400
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
         self._materials = vocabulary.materials
         line = {
             "material": enum_schema(vocabulary.materials),
             "mass_kg": {"type": "number"},
             "component": {"type": "string"},
         }
-        self._schema = reply_schema(
-            {
-                "code": {"type": "string"},
-                "weight_plausible": {"type": ["boolean", "null"]},
-                "materials": array_schema(object_schema(line)),
-                "confidence": enum_schema(Confidence),
-            }
-        )
-        self.name = StepName.BILL_OF_MATERIALS
-        self.needs = tuple(step.name for step in needed)
-        self.version = step_version(
-            RULES_NUMBER, INSTRUCTIONS, self._schema, [step.version for step in needed]
-        )
-        self.output_tokens_per_product = 400
+        self.properties = {
+            "weight_plausible": {"type": ["boolean", "null"]},
+            "materials": array_schema(object_schema(line)),
+            "confidence": enum_schema(Confidence),
+        }
 
-    def request(
-        self, group: Sequence[Subject], max_output_tokens: int, image_url: str | None = None
-    ) -> CallRequest:
-        """The question about this group."""
-        return CallRequest(
-            instructions=INSTRUCTIONS,
-            content=products_content(product_row(subject) for subject in group),
-            schema_name=self.name.value,
-            schema=self._schema,
-            max_output_tokens=max_output_tokens,
-            image_url=image_url,
-        )
-
-    def accept(self, reply: CallReply, group: Sequence[Subject]) -> Accepted:
-        """Keep the bills that can be, scaled to the known weights."""
-        return refuse_copies(accept_entries(reply, group, self._read), group)
-
-    def _read(self, subject: Subject, entry: Entry) -> BillOfMaterials:
+    @override
+    def read(self, subject: Subject, entry: Entry) -> BillOfMaterials:
+        """A bill that can be, scaled to the known weight."""
         stated = merged_lines([self._line(part) for part in parts(entry, "materials")])
         if not 1 <= len(stated) <= MAX_LINES:
             raise ImplausibleAnswer(
@@ -129,6 +97,13 @@ class BillOfMaterialsStep:
             )
         flag = optional_flag(entry, "weight_plausible")
         return weighed_bill(stated, subject.product.weight_kg, flag, confidence(entry))
+
+    @override
+    def refuse_among(
+        self, answers: Mapping[str, Answer], group: Sequence[Subject]
+    ) -> tuple[Refusal, ...]:
+        """Bills that were copied from one product to another."""
+        return refuse_copies(answers, group)
 
     def _line(self, part: Entry) -> BomLine:
         material = choice(part, "material", self._materials)

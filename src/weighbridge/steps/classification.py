@@ -11,83 +11,54 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.domain.answers import (
-    Classification,
-    Confidence,
-    StepName,
-    Subject,
-    Vocabulary,
-)
-from weighbridge.domain.calls import CallReply, CallRequest
+from typing_extensions import override
+
+from weighbridge.domain.answers import Classification, Confidence, StepName
+from weighbridge.steps.base import Step
 from weighbridge.steps.fields import choice, confidence
-from weighbridge.steps.questions import (
-    SHARED_RULES,
-    enum_schema,
-    product_row,
-    products_content,
-    reply_schema,
-    step_version,
-)
-from weighbridge.steps.replies import Entry, accept_entries
+from weighbridge.steps.schemas import enum_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from weighbridge.steps.base import Accepted, Step
+    from weighbridge.domain.answers import Subject, Vocabulary
+    from weighbridge.steps.replies import Entry
 
-RULES_NUMBER: Final = 1
-"""Raise it when `_read` changes what it accepts."""
-
-INSTRUCTIONS: Final = f"""\
+TASK: Final = """\
 You sort products into a taxonomy that decides how their carbon footprint is calculated. For each product choose the one "subcategory" that says what it is.
 
-Rules
+Rules"""
+CHAPTER: Final = """\
+What it is: the one "subcategory" of the taxonomy that says so. It decides how the footprint is calculated."""
+RULES: Final = """\
 - Choose by what is sold: not by what it is made of, used with, packed in or looks like. A steel water bottle is a bottle, a phone case is an accessory and no phone, a toy car is a toy.
 - A part or spare part belongs to the subcategory for such parts if there is one, otherwise to the product it is part of.
 - A set of different articles belongs where most of its mass belongs.
 - The most specific subcategory that is true wins. Take a subcategory called "other" or "unspecified" only when no other one is true.
-- Name and description count for more than the code. When they contradict each other, the description counts.
-
-{SHARED_RULES}"""
+- Name and description count for more than the code. When they contradict each other, the description counts."""
 
 
-class ClassificationStep:
-    """Asks what each product is."""
+class ClassificationStep(Step):
+    """What each product is."""
 
-    def __init__(self, vocabulary: Vocabulary, needed: Sequence[Step] = ()) -> None:
+    name = StepName.CLASSIFICATION
+    rules_number = 1
+    instructions = f"{TASK}\n{RULES}"
+    chapter = f"{CHAPTER}\n{RULES}"
+    about = "subcategory"
+    sees_image = True
+    output_tokens_per_product = 60
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
         self._labels = subcategory_labels(vocabulary.categories)
-        self._schema = reply_schema(
-            {
-                "code": {"type": "string"},
-                "subcategory": enum_schema(self._labels),
-                "confidence": enum_schema(Confidence),
-            }
-        )
-        self.name = StepName.CLASSIFICATION
-        self.needs = tuple(step.name for step in needed)
-        self.version = step_version(
-            RULES_NUMBER, INSTRUCTIONS, self._schema, [step.version for step in needed]
-        )
-        self.output_tokens_per_product = 60
+        self.properties = {
+            "subcategory": enum_schema(self._labels),
+            "confidence": enum_schema(Confidence),
+        }
 
-    def request(
-        self, group: Sequence[Subject], max_output_tokens: int, image_url: str | None = None
-    ) -> CallRequest:
-        """The question about this group."""
-        return CallRequest(
-            instructions=INSTRUCTIONS,
-            content=products_content(product_row(subject) for subject in group),
-            schema_name=self.name.value,
-            schema=self._schema,
-            max_output_tokens=max_output_tokens,
-            image_url=image_url,
-        )
-
-    def accept(self, reply: CallReply, group: Sequence[Subject]) -> Accepted:
-        """Keep what names a known subcategory."""
-        return accept_entries(reply, group, self._read)
-
-    def _read(self, subject: Subject, entry: Entry) -> Classification:
+    @override
+    def read(self, subject: Subject, entry: Entry) -> Classification:
+        """What names a known subcategory."""
         category, subcategory = self._labels[choice(entry, "subcategory", self._labels)]
         return Classification(category, subcategory, confidence(entry))
 

@@ -10,12 +10,18 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.domain.answers import BillOfMaterials, Classification, StepName, Subject
+from weighbridge.domain.answers import (
+    Answer,
+    BillOfMaterials,
+    Classification,
+    StepName,
+    Subject,
+)
 from weighbridge.errors import WrongProducts
-from weighbridge.steps.base import Accepted, Refusal
+from weighbridge.steps.base import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 FITS_WEIGHT: Final = 0.05
 """The original's masses add up to its own weight, within this share; the copy's do not."""
@@ -23,42 +29,34 @@ FITS_WEIGHT: Final = 0.05
 Fingerprint = tuple[tuple[str, str, str], ...]
 
 
-def refuse_copies(accepted: Accepted, group: Sequence[Subject]) -> Accepted:
-    """The same, without the answers that certainly belong to another product of the group."""
+def refuse_copies(answers: Mapping[str, Answer], group: Sequence[Subject]) -> tuple[Refusal, ...]:
+    """The answers (by product code) that certainly belong to another product of the group."""
     alike: dict[Fingerprint, list[Subject]] = defaultdict(list)
     for subject in group:
-        bill = accepted.answers.get(subject.product.code)
+        bill = answers.get(subject.product.code)
         if isinstance(bill, BillOfMaterials) and len(bill.lines) > 1:
             alike[_fingerprint(bill)].append(subject)
-    copies = [
-        subject.product.code
-        for subjects in alike.values()
-        if len({_category(subject) for subject in subjects} - {None}) > 1
-        for subject in _copies(subjects, accepted)
-    ]
-    if not copies:
-        return accepted
-    kept = {code: answer for code, answer in accepted.answers.items() if code not in copies}
-    refused = tuple(
+    return tuple(
         Refusal(
             code,
             WrongProducts(
                 f"{code}: the model gave it the same bill of materials as another product of a different category."
             ),
         )
-        for code in copies
+        for subjects in alike.values()
+        if len({_category(subject) for subject in subjects} - {None}) > 1
+        for code in _copies(subjects, answers)
     )
-    return Accepted(kept, accepted.refusals + refused)
 
 
-def _copies(subjects: Sequence[Subject], accepted: Accepted) -> list[Subject]:
+def _copies(subjects: Sequence[Subject], answers: Mapping[str, Answer]) -> list[str]:
     """All of them, unless the weights tell which is the original."""
-    copies = [subject for subject in subjects if not _fits_weight(subject, accepted)]
-    return copies or list(subjects)
+    codes = [subject.product.code for subject in subjects]
+    copies = [s.product.code for s in subjects if not _fits_weight(s, answers[s.product.code])]
+    return copies or codes
 
 
-def _fits_weight(subject: Subject, accepted: Accepted) -> bool:
-    bill = accepted.answers[subject.product.code]
+def _fits_weight(subject: Subject, bill: Answer) -> bool:
     weight_kg = subject.product.weight_kg
     if weight_kg is None or not isinstance(bill, BillOfMaterials):
         return False

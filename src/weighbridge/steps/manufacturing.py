@@ -15,106 +15,100 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from typing_extensions import override
+
 from weighbridge.domain.answers import (
     BillOfMaterials,
     Confidence,
     ManufacturingProcesses,
-    ProcessTerm,
     ProcessUse,
     StepName,
-    Subject,
-    Vocabulary,
 )
-from weighbridge.domain.calls import CallReply, CallRequest
 from weighbridge.errors import ImplausibleAnswer
+from weighbridge.steps.base import Step
 from weighbridge.steps.fields import choice, confidence, parts, shown
-from weighbridge.steps.questions import (
-    SHARED_RULES,
-    array_schema,
-    enum_schema,
-    object_schema,
-    product_row,
-    products_content,
-    reply_schema,
-    step_version,
-)
-from weighbridge.steps.replies import Entry, accept_entries
+from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from weighbridge.steps.base import Accepted, Step
-
-RULES_NUMBER: Final = 1
-"""Raise it when the rules below change what they accept or drop."""
+    from weighbridge.domain.answers import MaterialTerm, ProcessTerm, Subject, Vocabulary
+    from weighbridge.steps.replies import Entry
 
 MAX_USES: Final = 20
 
-INSTRUCTIONS: Final = f"""\
+TASK: Final = """\
 You list manufacturing processes for carbon footprints: what is done to the materials of a product to turn them into it. "category" says what the product is, "materials" what it is made of: each with its component, its mass in one unit and its family.
 
-Rules
+Rules"""
+CHAPTER: Final = """\
+How it is made: "uses", what is done to the materials of the bill that you give to turn them into the product."""
+FORMED_IN_DATA: Final = """\
+- A material with "formed": true already includes its shaping. Never add a process to it."""
+FORMED_BY_NAME: Final = """\
+- These materials already include their shaping; never add a process to them: """
+
+
+def rules(formed: str) -> str:
+    """The rules, with the one that says how to know what must not be shaped again."""
+    return f"""\
 - A use is a "process" and the "material" it is applied to, copied from the product's own "materials". Each pair once, at most {MAX_USES} uses.
 - Start from the state that the material's key names, and end with the finished part. A fibre is spun, then woven or knitted, then dyed; a resin is moulded or extruded; a sheet is bent or drawn. What the key names is done and not done again: a dyed knit is neither knitted nor dyed, plywood is not pressed, cold-rolled steel not rolled, tanned leather not tanned.
-- A material with "formed": true already includes its shaping. Never add a process to it.
+{formed}
 - A process is only for materials of the families before it in the table below. If the table has nothing that fits a material, give it nothing: an empty list can be the right answer.
-- One shaping process for a material is usual. Give a second one only when it is done to the same part one after the other; never list alternatives. Add a surface treatment (dyeing, anodising, galvanising, tempering) only if the data says so or it is always done.
-
-"""
-
-TABLE_HEADING: Final = "Families and their processes\n"
+- One shaping process for a material is usual. Give a second one only when it is done to the same part one after the other; never list alternatives. Add a surface treatment (dyeing, anodising, galvanising, tempering) only if the data says so or it is always done."""
 
 
-class ManufacturingStep:
-    """Asks how the materials of each product are worked."""
+class ManufacturingStep(Step):
+    """How the materials of each product are worked."""
 
-    def __init__(self, vocabulary: Vocabulary, needed: Sequence[Step] = ()) -> None:
+    name = StepName.MANUFACTURING
+    needs = (StepName.CLASSIFICATION, StepName.BILL_OF_MATERIALS)
+    rules_number = 1
+    about = "uses"
+    sees_image = (
+        False  # it is decided from the bill; a picture would be paid for once more without use
+    )
+    output_tokens_per_product = 220
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
         self._materials = vocabulary.materials
         self._processes = vocabulary.processes
-        table = process_table(vocabulary.processes.values())
-        self._instructions = f"{INSTRUCTIONS}{TABLE_HEADING}{table}\n\n{SHARED_RULES}"
-        use = {"process": enum_schema(vocabulary.processes), "material": {"type": "string"}}
-        self._schema = reply_schema(
-            {
-                "code": {"type": "string"},
-                "uses": array_schema(object_schema(use)),
-                "confidence": enum_schema(Confidence),
-            }
+        processes = process_table(vocabulary.processes.values())
+        table = f"Families and their processes\n{processes}"
+        formed = ", ".join(
+            formed_materials(vocabulary.materials.values(), vocabulary.processes.values())
         )
-        self.name = StepName.MANUFACTURING
-        self.needs = tuple(step.name for step in needed)
-        # Families and formed marks reach the model with the products, so the hash has to hear of them here.
-        shown_with_products = [
+        self.instructions = f"{TASK}\n{rules(FORMED_IN_DATA)}\n\n{table}"
+        self.chapter = f"{CHAPTER}\n{rules(f'{FORMED_BY_NAME}{formed}.')}\n\n{table}"
+        use = {"process": enum_schema(vocabulary.processes), "material": {"type": "string"}}
+        self.properties = {
+            "uses": array_schema(object_schema(use)),
+            "confidence": enum_schema(Confidence),
+        }
+        # Families and formed marks reach the model with the products: a version has to hear of them.
+        self.shown_besides = [
             f"{term.key} {term.family} {term.includes_forming}"
             for term in vocabulary.materials.values()
         ]
-        self.version = step_version(
-            RULES_NUMBER,
-            self._instructions,
-            self._schema,
-            [*(step.version for step in needed), *shown_with_products],
-        )
-        self.output_tokens_per_product = 220
 
-    def request(
-        self, group: Sequence[Subject], max_output_tokens: int, image_url: str | None = None
-    ) -> CallRequest:
-        """The question about this group. Every subject has its bill of materials."""
-        return CallRequest(
-            instructions=self._instructions,
-            content=products_content(
-                {**product_row(subject), "materials": self._material_rows(subject)}
-                for subject in group
-            ),
-            schema_name=self.name.value,
-            schema=self._schema,
-            max_output_tokens=max_output_tokens,
-            image_url=image_url,
-        )
+    @override
+    def row(self, subject: Subject) -> dict[str, Any]:
+        """With the materials of its bill. Asking without one is a mistake of the caller."""
+        return {**super().row(subject), "materials": self._material_rows(subject)}
 
-    def accept(self, reply: CallReply, group: Sequence[Subject]) -> Accepted:
-        """Keep the processes that can be, as the module's docstring lists."""
-        return accept_entries(reply, group, self._read)
+    @override
+    def read(self, subject: Subject, entry: Entry) -> ManufacturingProcesses:
+        """The processes that can be, as the module's docstring lists."""
+        bill = {line.material for line in bill_of(subject).lines}
+        stated = dict.fromkeys(self._use(part, bill) for part in parts(entry, "uses"))
+        allowed = [use for use in stated if not self._is_formed(use)]
+        kept = tuple(use for use in allowed if self._fits(use))
+        if len(kept) > MAX_USES:
+            raise ImplausibleAnswer(f"{len(kept)} processes were given; at most {MAX_USES} can be.")
+        sureness = confidence(entry)
+        nothing_left = bool(allowed) and not kept
+        return ManufacturingProcesses(kept, Confidence.LOW if nothing_left else sureness)
 
     def _material_rows(self, subject: Subject) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
@@ -131,17 +125,6 @@ class ManufacturingStep:
                     row["formed"] = True
             rows.append(row)
         return rows
-
-    def _read(self, subject: Subject, entry: Entry) -> ManufacturingProcesses:
-        bill = {line.material for line in bill_of(subject).lines}
-        stated = dict.fromkeys(self._use(part, bill) for part in parts(entry, "uses"))
-        allowed = [use for use in stated if not self._is_formed(use)]
-        kept = tuple(use for use in allowed if self._fits(use))
-        if len(kept) > MAX_USES:
-            raise ImplausibleAnswer(f"{len(kept)} processes were given; at most {MAX_USES} can be.")
-        sureness = confidence(entry)
-        nothing_left = bool(allowed) and not kept
-        return ManufacturingProcesses(kept, Confidence.LOW if nothing_left else sureness)
 
     def _use(self, part: Entry, bill: set[str]) -> ProcessUse:
         process = choice(part, "process", self._processes)
@@ -167,6 +150,14 @@ def process_table(processes: Iterable[ProcessTerm]) -> str:
     for process in processes:
         rows.setdefault(", ".join(sorted(process.families)), []).append(process.key)
     return "\n".join(f"- {families}: {', '.join(keys)}" for families, keys in rows.items())
+
+
+def formed_materials(
+    materials: Iterable[MaterialTerm], processes: Iterable[ProcessTerm]
+) -> list[str]:
+    """The keys that must be named where no data carries the mark: the others have no process in the table."""
+    families = {family for process in processes for family in process.families}
+    return [term.key for term in materials if term.includes_forming and term.family in families]
 
 
 def bill_of(subject: Subject) -> BillOfMaterials:

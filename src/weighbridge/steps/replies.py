@@ -18,7 +18,7 @@ from typing import Any, Final
 from weighbridge.domain.answers import Answer, Subject
 from weighbridge.domain.calls import CallReply, FinishReason
 from weighbridge.errors import AnswerError, AnswerMalformed, AnswerTruncated, WrongProducts
-from weighbridge.steps.base import Accepted, Refusal
+from weighbridge.steps.base import Refusal
 
 Entry = Mapping[str, Any]
 """What a reply says about one product."""
@@ -38,22 +38,31 @@ class ParsedReply:
     complete: bool
 
 
-def accept_entries(reply: CallReply, group: Sequence[Subject], read: ReadEntry) -> Accepted:
-    """Sort the reply by product, and let the step's `read` judge each product by itself."""
-    parsed = parse_reply(reply.text)
-    found = match_entries(parsed.entries, [subject.product.code for subject in group])
-    answers: dict[str, Answer] = {}
-    refusals: list[Refusal] = []
-    for subject in group:
-        code = subject.product.code
-        try:
-            entries = found.get(code)
-            if entries is None:
-                raise _missing(reply, parsed)
-            answers[code] = _read_once(subject, entries, read)
-        except AnswerError as error:
-            refusals.append(Refusal(code, type(error)(f"{code}: {error}")))
-    return Accepted(answers, tuple(refusals))
+class SortedReply:
+    """A reply, by product: what there is about each is then judged by the rules of one step after the other."""
+
+    def __init__(self, reply: CallReply, group: Sequence[Subject]) -> None:
+        self._reply = reply
+        self._parsed = parse_reply(reply.text)
+        codes = [subject.product.code for subject in group]
+        self._found = match_entries(self._parsed.entries, codes)
+
+    def judge(
+        self, subjects: Sequence[Subject], read: ReadEntry
+    ) -> tuple[dict[str, Answer], list[Refusal]]:
+        """(answers by product code, refusals): `read` judges each product by itself."""
+        answers: dict[str, Answer] = {}
+        refusals: list[Refusal] = []
+        for subject in subjects:
+            code = subject.product.code
+            try:
+                entries = self._found.get(code)
+                if entries is None:
+                    raise _missing(self._reply, self._parsed)
+                answers[code] = _read_once(subject, entries, read)
+            except AnswerError as error:
+                refusals.append(Refusal(code, type(error)(f"{code}: {error}")))
+        return answers, refusals
 
 
 def parse_reply(text: str) -> ParsedReply:

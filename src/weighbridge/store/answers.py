@@ -65,13 +65,12 @@ async def insert_answers(
 async def load_answers(
     connection: Connection,
     fingerprint_of: Mapping[int, str],
-    versions: Mapping[StepName, str],
     *,
     simulated: bool,
-) -> dict[int, dict[StepName, StoredAnswer]]:
-    """The answers that still hold: same question, same step version, same kind of provider.
+) -> dict[int, dict[tuple[StepName, str], StoredAnswer]]:
+    """By product, step and step version: what was answered about the product as it is, by this kind of provider.
 
-    `fingerprint_of`: product id → fingerprint of the question as it would be asked now.
+    `fingerprint_of`: product id → fingerprint of what would be asked about now.
     """
     rows = await connection.fetch(
         "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, model, answer, cost_usd"
@@ -79,13 +78,11 @@ async def load_answers(
         list(fingerprint_of),
         simulated,
     )
-    found: dict[int, dict[StepName, StoredAnswer]] = {}
+    found: dict[int, dict[tuple[StepName, str], StoredAnswer]] = {}
     for row in rows:
-        step = StepName(row["step"])
-        same_question = fingerprint_of[row["product_id"]] == row["question_fingerprint"]
-        if same_question and versions.get(step) == row["step_version"]:
-            answer = StoredAnswer(**{**dict(row), "step": step})
-            found.setdefault(row["product_id"], {})[step] = answer
+        if fingerprint_of[row["product_id"]] == row["question_fingerprint"]:
+            answer = StoredAnswer(**{**dict(row), "step": StepName(row["step"])})
+            found.setdefault(row["product_id"], {})[answer.step, answer.step_version] = answer
     return found
 
 

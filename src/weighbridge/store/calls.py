@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from weighbridge.domain.answers import StepName
     from weighbridge.domain.calls import Lane, Usage
     from weighbridge.store.database import Connection
 
@@ -19,7 +18,10 @@ OK = "ok"
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One call as it lies in the table. `outcome` is `ok` or the name of an error class."""
+    """One call as it lies in the table. `outcome` is `ok` or the name of an error class.
+
+    `step` names the question: a step, or `together` when one call asked for all of them.
+    """
 
     started_at: datetime
     latency_s: float
@@ -28,7 +30,7 @@ class CallRecord:
     model: str
     simulated: bool
     lane: Lane
-    step: StepName
+    step: str
     step_version: str
     job_id: int
     product_ids: Sequence[int]
@@ -65,7 +67,7 @@ async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> l
                 call.model,
                 call.simulated,
                 call.lane.value,
-                call.step.value,
+                call.step,
                 call.step_version,
                 call.job_id,
                 call.product_ids,

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from weighbridge.domain.answers import StepName
     from weighbridge.store.database import Connection
 
 
@@ -86,15 +85,13 @@ async def is_held(connection: Connection, job_id: int, manager_id: UUID) -> bool
     )
 
 
-async def is_recorded(
-    connection: Connection, job_id: int, step: StepName, started_at: datetime
-) -> bool:
+async def is_recorded(connection: Connection, job_id: int, step: str, started_at: datetime) -> bool:
     """Whether this very call is in the table already: its commit succeeded, and the word of it was lost."""
     return bool(
         await connection.fetchval(
             "SELECT EXISTS (SELECT FROM calls WHERE started_at = $1 AND job_id = $2 AND step = $3)",
             started_at,
             job_id,
-            step.value,
+            step,
         )
     )

@@ -129,24 +129,30 @@ async def forgive(connection: Connection, ids: Sequence[int]) -> None:
 
 
 async def give_up(
-    connection: Connection, job_id: int, reasons: Mapping[int, tuple[str, str]], cost_usd: float
+    connection: Connection,
+    job_id: int,
+    reasons: Mapping[int, tuple[str, str]],
+    wasted_usd: Mapping[int, float],
 ) -> None:
-    """processing → failed, with (error kind, reason) per product id; `cost_usd` was spent on each in vain."""
+    """processing → failed, with (error kind, reason) per product id; `wasted_usd` was spent on it in vain."""
     await connection.execute(
         "UPDATE products p SET status = 'failed', job_id = NULL, error_kind = r.kind, error = r.reason,"
-        " attempts = attempts + 1, spent_usd = spent_usd + $5, updated_at = now()"
-        " FROM unnest($1::bigint[], $2::text[], $3::text[]) AS r (id, kind, reason)"
+        " attempts = attempts + 1, spent_usd = spent_usd + r.usd, updated_at = now()"
+        " FROM unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, reason, usd)"
         " WHERE p.id = r.id AND p.job_id = $4 AND p.status = 'processing'",
         list(reasons.keys()),
         [kind for kind, _ in reasons.values()],
         [reason for _, reason in reasons.values()],
         job_id,
-        cost_usd,
+        [wasted_usd.get(product_id, 0.0) for product_id in reasons],
     )
 
 
 async def leave_group(
-    connection: Connection, job_id: int, reasons: Mapping[int, tuple[str, str]], cost_usd: float
+    connection: Connection,
+    job_id: int,
+    reasons: Mapping[int, tuple[str, str]],
+    wasted_usd: Mapping[int, float],
 ) -> list[int]:
     """Detach products from the job, to be asked again alone; returns those that were still in it.
 
@@ -154,14 +160,14 @@ async def leave_group(
     """
     rows = await connection.fetch(
         "UPDATE products p SET job_id = NULL, alone = true, attempts = attempts + 1, error_kind = r.kind,"
-        " error = r.reason, spent_usd = spent_usd + $5, updated_at = now()"
-        " FROM unnest($1::bigint[], $2::text[], $3::text[]) AS r (id, kind, reason)"
+        " error = r.reason, spent_usd = spent_usd + r.usd, updated_at = now()"
+        " FROM unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, reason, usd)"
         " WHERE p.id = r.id AND p.job_id = $4 AND p.status = 'processing' RETURNING p.id",
         list(reasons.keys()),
         [kind for kind, _ in reasons.values()],
         [reason for _, reason in reasons.values()],
         job_id,
-        cost_usd,
+        [wasted_usd.get(product_id, 0.0) for product_id in reasons],
     )
     return [row["id"] for row in rows]
 

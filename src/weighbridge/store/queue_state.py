@@ -28,6 +28,7 @@ class QueueState:
     batch_delay_ms: int
     max_concurrent_requests: int | None
     pacing: str
+    ask_together: bool
     requests_per_minute: int
     tokens_per_minute: int
     current_batch: int

@@ -10,7 +10,7 @@ from weighbridge.domain.calls import Lane, Price, Usage
 from weighbridge.planning.cost import (
     CatalogueEstimate,
     Pace,
-    StepLoad,
+    QuestionLoad,
     cacheable_tokens,
     call_cost_usd,
     estimate_catalogue,
@@ -50,7 +50,7 @@ def test_the_cache_holds_whole_steps_of_long_beginnings(prompt: int, cached: int
 
 
 def test_a_catalogue_is_estimated_by_its_calls() -> None:
-    steps = [StepLoad(2_048, 40, 60), StepLoad(500, 300.5, 400, data_tokens_per_product=10)]
+    steps = [QuestionLoad(2_048, 40, 60), QuestionLoad(500, 300.5, 400, data_tokens_per_product=10)]
     estimate = estimate_catalogue(groups(10), steps, PRICE, UNBOUND)
     assert estimate.products == 50
     assert estimate.requests == 20
@@ -75,19 +75,19 @@ def test_a_catalogue_is_estimated_by_its_calls() -> None:
     ],
 )
 def test_the_slowest_bound_sets_the_time(pace: Pace, seconds: float) -> None:
-    steps = [StepLoad(prompt_tokens=200, output_tokens_per_product=1, allowance_per_product=60)]
+    steps = [QuestionLoad(prompt_tokens=200, output_tokens_per_product=1, allowance_per_product=60)]
     estimate = estimate_catalogue(groups(100), steps, PRICE, pace)
     assert estimate.hours * 3600 == pytest.approx(seconds)
 
 
 def test_nothing_costs_nothing() -> None:
-    estimate = estimate_catalogue([], [StepLoad(2_048, 40, 60)], UNKNOWN_PRICE, UNBOUND)
+    estimate = estimate_catalogue([], [QuestionLoad(2_048, 40, 60)], UNKNOWN_PRICE, UNBOUND)
     assert estimate == CatalogueEstimate(0, 0, 0, 0, 0, 0.0, 0.0, price_known=False)
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
 def test_estimates_add_up_but_for_the_first_call(one: int, other: int) -> None:
-    steps = [StepLoad(500, 40, 60)]  # too short for the cache
+    steps = [QuestionLoad(500, 40, 60)]  # too short for the cache
     first = estimate_catalogue(groups(one), steps, PRICE, UNBOUND)
     second = estimate_catalogue(groups(other), steps, PRICE, UNBOUND)
     both = estimate_catalogue(groups(one + other), steps, PRICE, UNBOUND)

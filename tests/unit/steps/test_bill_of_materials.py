@@ -10,13 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.step_builders import bill_entry, classified, products_reply, reply, subject
+from tests.support.step_builders import (
+    AskedAlone,
+    bill_entry,
+    classified,
+    products_reply,
+    reply,
+    subject,
+)
 from tests.support.vocabulary import small_vocabulary
 from weighbridge.domain.answers import BillOfMaterials, Confidence, Subject
 from weighbridge.errors import AnswerError, AnswerMalformed, ImplausibleAnswer, WrongProducts
 from weighbridge.steps.bill_of_materials import BillOfMaterialsStep
 
-STEP = BillOfMaterialsStep(small_vocabulary())
+STEP = AskedAlone(BillOfMaterialsStep(small_vocabulary()))
 MATERIALS = sorted(small_vocabulary().materials)
 
 

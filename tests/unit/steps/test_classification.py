@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.step_builders import kind_entry, products_reply, subject
+from tests.support.step_builders import AskedAlone, kind_entry, products_reply, subject
 from tests.support.vocabulary import small_vocabulary
 from weighbridge.domain.answers import Classification, Confidence
 from weighbridge.errors import AnswerMalformed
 from weighbridge.steps.classification import ClassificationStep, subcategory_labels
 
-STEP = ClassificationStep(small_vocabulary())
+STEP = AskedAlone(ClassificationStep(small_vocabulary()))
 
 
 def test_the_category_follows_from_the_subcategory() -> None:

@@ -9,13 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.step_builders import products_reply, reply, subject, uses_entry, with_bill
+from tests.support.step_builders import (
+    AskedAlone,
+    products_reply,
+    reply,
+    subject,
+    uses_entry,
+    with_bill,
+)
 from tests.support.vocabulary import generated_vocabulary, small_vocabulary
 from weighbridge.domain.answers import Confidence, ManufacturingProcesses, ProcessUse, Subject
 from weighbridge.errors import AnswerError, AnswerMalformed, ImplausibleAnswer
 from weighbridge.steps.manufacturing import ManufacturingStep, process_table
 
-STEP = ManufacturingStep(small_vocabulary())
+STEP = AskedAlone(ManufacturingStep(small_vocabulary()))
 CHAIR = with_bill("A", "pp_resin", "pp_formed", "steel_sheet", "steel_fasteners", "water")
 
 
@@ -92,7 +99,7 @@ def test_another_form_than_asked_for_is_malformed(change: dict[str, Any]) -> Non
 
 def test_more_than_twenty_processes_are_implausible() -> None:
     vocabulary = generated_vocabulary(subcategories=1, materials=31, processes=21 * 15)
-    step = ManufacturingStep(vocabulary)
+    step = AskedAlone(ManufacturingStep(vocabulary))
     material = "material_of_a_kind_000001"  # of family_1, not formed
     fitting = [key for key, term in vocabulary.processes.items() if "family_1" in term.families]
     assert len(fitting) == 21

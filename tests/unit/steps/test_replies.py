@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.support.step_builders import kind_entry, products_reply, reply, subject
+from tests.support.step_builders import AskedAlone, kind_entry, products_reply, reply, subject
 from tests.support.vocabulary import small_vocabulary
 from weighbridge.domain.answers import Classification
 from weighbridge.domain.calls import FinishReason
@@ -17,9 +17,9 @@ from weighbridge.errors import AnswerError, AnswerMalformed, AnswerTruncated, Wr
 from weighbridge.steps.classification import ClassificationStep
 
 if TYPE_CHECKING:
-    from weighbridge.steps.base import Accepted
+    from tests.support.step_builders import OneStepAccepted
 
-STEP = ClassificationStep(small_vocabulary())
+STEP = AskedAlone(ClassificationStep(small_vocabulary()))
 GROUP = [subject("A-1"), subject("B-2"), subject("C-3")]
 THREE = [
     kind_entry("A-1", "T-shirts & tops"),
@@ -28,11 +28,11 @@ THREE = [
 ]
 
 
-def refused(accepted: Accepted) -> dict[str, type[AnswerError]]:
+def refused(accepted: OneStepAccepted) -> dict[str, type[AnswerError]]:
     return {refusal.code: type(refusal.error) for refusal in accepted.refusals}
 
 
-def subcategory(accepted: Accepted, code: str) -> str:
+def subcategory(accepted: OneStepAccepted, code: str) -> str:
     answer = accepted.answers[code]
     assert isinstance(answer, Classification)
     return answer.subcategory

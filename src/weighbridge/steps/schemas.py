@@ -1,0 +1,76 @@
+"""Pieces of strict JSON schemas, and what a provider allows of them.
+
+They keep to what strict structured outputs take: every property required, no additional ones, enums within
+their limits. Ranges and counts (`minimum`, `maxItems`) are left out on purpose: fine-tuned models and several
+compatible servers refuse them, and what is accepted is checked anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from weighbridge.errors import FactorTableInvalid
+
+MAX_ENUM_VALUES: Final = 1_000
+"""Over the whole schema, as the provider documents it."""
+MAX_LONG_ENUM_CHARACTERS: Final = 15_000
+"""In one enum of more than LONG_ENUM_VALUES values, likewise."""
+LONG_ENUM_VALUES: Final = 250
+
+
+def object_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """An object as strict mode wants it: all properties required, no others."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def array_schema(items: Mapping[str, Any]) -> dict[str, Any]:
+    """A list of these."""
+    return {"type": "array", "items": dict(items)}
+
+
+def enum_schema(values: Iterable[str]) -> dict[str, Any]:
+    """One of these words."""
+    return {"type": "string", "enum": list(values)}
+
+
+def reply_schema(product_properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The shell that all replies share: a list of products, each with its code and these properties.
+
+    Raises FactorTableInvalid when the closed lists are longer than a strict schema may hold: at start, not
+    at every call.
+    """
+    entry = {"code": {"type": "string"}, **product_properties}
+    schema = object_schema({"products": array_schema(object_schema(entry))})
+    _check_enums(schema)
+    return schema
+
+
+def _check_enums(schema: Mapping[str, Any]) -> None:
+    enums = list(_enums(schema))
+    total = sum(len(values) for values in enums)
+    if total > MAX_ENUM_VALUES:
+        raise FactorTableInvalid(
+            f"The closed lists of one question hold {total} names; strict structured outputs take "
+            f"{MAX_ENUM_VALUES}. Shorten the list of materials, processes or categories."
+        )
+    for values in enums:
+        characters = sum(map(len, values))
+        if len(values) > LONG_ENUM_VALUES and characters > MAX_LONG_ENUM_CHARACTERS:
+            raise FactorTableInvalid(
+                f"A closed list of {len(values)} names has {characters} characters; strict structured outputs "
+                f"take {MAX_LONG_ENUM_CHARACTERS}. Use shorter keys, or fewer."
+            )
+
+
+def _enums(node: object) -> Iterable[Sequence[str]]:
+    if isinstance(node, Mapping):
+        if isinstance(node.get("enum"), list):
+            yield node["enum"]
+        for child in node.values():
+            yield from _enums(child)

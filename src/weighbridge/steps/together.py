@@ -1,0 +1,40 @@
+"""All steps in one question: the model writes the answer to each before the one that rests on it.
+
+For every product the reply holds, in this order, what it is, what it is made of and how it is made: strict
+structured outputs keep the order of the schema. The lists, the rules and the products are paid for once instead of
+once for each step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.steps.question import HOW_TO_READ, SURENESS, Question, sureness_field
+from weighbridge.steps.schemas import reply_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.steps.base import Step
+
+TOGETHER: Final = "together"
+
+TASK: Final = """\
+You collect what the carbon footprint of a product is calculated from. About each product you say, in this order, what follows under the numbers below: every part rests on the ones before it."""
+
+
+def ask_together(steps: Sequence[Step]) -> Question:
+    """One question for all of these.
+
+    Raises FactorTableInvalid when the lists of all steps are more than one schema may hold.
+    """
+    properties: dict[str, Any] = {}
+    chapters = []
+    for number, step in enumerate(steps, start=1):
+        sureness = sureness_field(step)
+        for name, schema in step.properties.items():
+            properties[sureness if name == "confidence" else name] = schema
+        chapters.append(f"{number}. {step.chapter}".replace('"confidence"', f'"{sureness}"'))
+    fields = ", ".join(f'"{sureness_field(step)}"' for step in steps)
+    instructions = "\n\n".join([TASK, *chapters, f"{HOW_TO_READ}- {fields}: {SURENESS}"])
+    return Question(TOGETHER, steps, instructions, reply_schema(properties))

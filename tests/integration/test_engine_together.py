@@ -1,0 +1,310 @@
+"""One call for all steps: the rest of the program does not notice, and the setting may change at any moment."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.support.application import AMPLE, RunningProgram, program
+from weighbridge.clock import ScaledClock
+from weighbridge.domain.answers import StepName
+from weighbridge.service.products import import_records
+from weighbridge.service.queue import configure
+from weighbridge.simulator.config import KNOWN_MODELS, Fault, FaultPlan, ModelLimits
+
+if TYPE_CHECKING:
+    import httpx2
+
+pytestmark = pytest.mark.anyio
+
+SAMPLE: Final = Path(__file__).parents[2] / "examples" / "catalogue.csv"
+
+
+async def set_together(running: RunningProgram, value: bool) -> None:
+    await configure(running.app.database, {"askTogether": value})
+
+
+async def calls_by_step(running: RunningProgram) -> dict[str, int]:
+    rows = await running.fetch("SELECT step, count(*) AS n FROM calls GROUP BY step")
+    return {row["step"]: row["n"] for row in rows}
+
+
+def once_each(times: int = 1) -> dict[str, int]:
+    """So many calls for each step alone."""
+    return {step.value: times for step in StepName}
+
+
+async def versions_of(running: RunningProgram, code: str) -> dict[str, str]:
+    """Step → version, as the footprint of a product tells."""
+    versions: dict[str, str] = await running.value(
+        "SELECT f.detail -> 'provenance' -> 'steps' FROM footprints f"
+        " JOIN products p ON p.id = f.product_id WHERE p.code = $1",
+        code,
+    )
+    return versions
+
+
+async def test_a_group_is_completed_by_one_call_and_the_answers_are_stored_by_step(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, ask_together=True) as running:
+        await running.add_many(23)
+        await running.start()
+        await running.until(completed=23)
+        await running.stop()
+        assert running.simulator.books.completed == 5
+        assert await calls_by_step(running) == {"together": 5}
+        rows = await running.fetch("SELECT step, count(*) AS n FROM answers GROUP BY step")
+        assert {row["step"]: row["n"] for row in rows} == dict.fromkeys(StepName, 23)
+        # What the calls have cost is neither lost nor counted twice on its way to the footprints.
+        paid = await running.value("SELECT sum(cost_usd) FROM calls")
+        assert await running.value("SELECT sum(cost_usd) FROM answers") == pytest.approx(paid)
+        assert await running.value("SELECT sum(cost_usd) FROM footprints") == pytest.approx(paid)
+        await running.assert_sound()
+
+
+async def test_both_ways_give_the_sample_catalogue_footprints_that_trace_to_their_answers(
+    database_url: str, tmp_path: Path
+) -> None:
+    with SAMPLE.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    # Pictures lie beside the catalogue, where only an import of the file finds them.
+    records = [{k: v for k, v in row.items() if v and k != "image"} for row in rows]
+    async with program(database_url, tmp_path) as running:
+        for together in (False, True):
+            await set_together(running, together)
+            marked = [{**row, "code": f"{together}-{row['code']}"} for row in records]
+            imported = await import_records(running.app.database, marked)
+            assert imported.created == len(records)
+            if not together:
+                await running.start()
+            await running.until(completed=len(records) * (1 + together))
+        await running.stop()
+        await running.assert_sound()
+        found = await running.fetch(
+            "SELECT p.code, f.subcategory, f.mass_kg, f.emissions_kg_co2e FROM footprints f"
+            " JOIN products p ON p.id = f.product_id"
+        )
+        results = {row["code"]: row for row in found}
+        for row in records:
+            apart, together_ = results[f"False-{row['code']}"], results[f"True-{row['code']}"]
+            assert apart["subcategory"] == together_["subcategory"]
+            if "weight" in row:  # otherwise it is a guess, which the code of the product tips
+                assert apart["mass_kg"] == pytest.approx(together_["mass_kg"])
+        versions = [
+            await versions_of(running, f"{way}-{records[0]['code']}") for way in (False, True)
+        ]
+        assert len({*versions[0].values(), *versions[1].values()}) == 3 + 1
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_what_was_answered_the_other_way_is_not_asked_again(
+    database_url: str, tmp_path: Path, together: bool
+) -> None:
+    async with program(database_url, tmp_path, ask_together=together) as running:
+        await running.add_many(5)
+        await running.start()
+        await running.until(completed=5)
+        calls, versions = running.simulator.books.completed, await versions_of(running, "P-001")
+        await set_together(running, not together)
+        # The country changes the footprint and none of the questions.
+        rows = await running.fetch("SELECT code, name, description FROM products")
+        abroad = [{**dict(row), "countryOfOrigin": "SE"} for row in rows]
+        assert (await import_records(running.app.database, abroad)).updated == 5
+        await running.until_true("SELECT count(*) = 5 FROM footprints WHERE revision = 2")
+        await running.until(completed=5)
+        assert running.simulator.books.completed == calls
+        assert await versions_of(running, "P-001") == versions
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_calls_that_wait_while_the_setting_changes_ask_in_the_new_way(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(
+        database_url, tmp_path, pacing="batch", max_concurrent_requests=1
+    ) as running:
+        await running.add_many(10)
+        running.wire.hold()
+        await running.start()
+        await running.wire.until_held(1)
+        await set_together(running, True)
+        running.wire.let_go()
+        await running.until(completed=10)
+        # The group that had begun goes on step by step; the other was asked everything at once.
+        assert await calls_by_step(running) == {**once_each(), "together": 1}
+        await set_together(running, False)
+        await running.add({"code": "LATER"})
+        await running.fetch("UPDATE queue_state SET next_batch_at = now()")
+        await running.until(completed=11)
+        assert await calls_by_step(running) == {**once_each(2), "together": 1}
+        await running.stop()
+        await running.assert_sound()
+
+
+@pytest.mark.parametrize("finished_calls", [1, 2])
+async def test_after_a_crash_only_what_is_missing_is_asked_whatever_is_set_now(
+    database_url: str, tmp_path: Path, finished_calls: int
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(5)
+        step = list(StepName)[finished_calls].value.encode()
+        running.wire.instead = lambda request: (
+            running.wire.hold() if b'"%s"' % step in request.content else None
+        )
+        await running.start()
+        await running.wire.until_held(1)
+        await set_together(running, True)
+        await running.die()
+    async with program(database_url, tmp_path, simulator=running.simulator) as again:
+        await again.add({"code": "NEW"})
+        await again.start()
+        await again.until(completed=6)
+        made = await calls_by_step(again)
+        assert made.pop("together") == 1
+        assert made == once_each()
+        await again.stop()
+        await again.assert_sound(paid_twice=5)
+
+
+async def test_a_crash_with_all_questions_in_one_call_asks_that_call_again_and_no_other(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, ask_together=True) as running:
+        await running.add_many(10)
+        running.wire.instead = lambda request: (
+            running.wire.hold() if b"P-006" in request.content else None
+        )
+        await running.start()
+        await running.wire.until_held(1)
+        await running.until_true("SELECT count(*) >= 5 FROM products WHERE status = 'completed'")
+        await running.die()
+    async with program(database_url, tmp_path, simulator=running.simulator) as again:
+        await again.start()
+        await again.until(completed=10)
+        assert await calls_by_step(again) == {"together": 2}
+        await again.stop()
+        await again.assert_sound(paid_twice=5)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.TRUNCATE,
+        Fault.FILTER,
+        Fault.REFUSE,
+        Fault.MALFORMED,
+        Fault.MISSING,
+        Fault.FOREIGN,
+        Fault.DOUBLED,
+        Fault.IMPLAUSIBLE,
+    ],
+)
+async def test_answers_that_are_bad_now_and_then_fail_nobody(
+    database_url: str, tmp_path: Path, fault: Fault
+) -> None:
+    async with program(database_url, tmp_path, ask_together=True) as running:
+        await running.add_many(30)
+        account = running.simulator.account
+
+        def strike(request: httpx2.Request) -> None:
+            is_struck = b'"together"' in request.content and account.books.faults[fault] < 3
+            plan = FaultPlan({fault: 1.0} if is_struck else {})
+            account.config = replace(account.config, faults=plan)
+
+        running.wire.instead = strike
+        await running.start()
+        await running.until(completed=30)
+        assert running.simulator.books.faults[fault.value] == 3
+        assert await running.value("SELECT max(attempts) FROM products") == 0
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_a_bill_that_cannot_be_keeps_the_classification_and_asks_the_rest_alone(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, ask_together=True) as running:
+        # The simulator multiplies all masses of one product: its bill is refused, what it is stands.
+        plan = FaultPlan({Fault.IMPLAUSIBLE: 1.0})
+        account = running.simulator.account
+        running.wire.instead = lambda request: setattr(
+            account,
+            "config",
+            replace(
+                account.config, faults=plan if b'"together"' in request.content else FaultPlan({})
+            ),
+        )
+        await running.add_many(5, weight_kg=0.4)
+        await running.start()
+        await running.until(completed=5)
+        assert await calls_by_step(running) == {
+            "together": 1,
+            StepName.BILL_OF_MATERIALS: 1,
+            StepName.MANUFACTURING: 1,
+        }
+        assert await running.value(
+            "SELECT count(*) FROM answers WHERE step = 'classification'"
+        ) == 5  # fmt: skip
+        paid = await running.value("SELECT sum(cost_usd) FROM calls")
+        assert await running.value("SELECT sum(cost_usd) FROM footprints") == pytest.approx(paid)
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_a_poisoned_product_fails_alone_and_its_neighbours_keep_their_answers(
+    database_url: str, tmp_path: Path
+) -> None:
+    groups = 4
+    async with program(database_url, tmp_path, ask_together=True) as running:
+        await running.add(
+            *(
+                {
+                    "code": f"P-{n:03}",
+                    "description": f"A steel bottle, edition {n} {'POISON' if n % 5 == 2 else ''}",
+                }
+                for n in range(groups * 5)
+            )
+        )
+        await running.start()
+        await running.until(completed=4 * groups, failed=groups)
+        assert running.simulator.books.completed == groups * (1 + 3)
+        assert await calls_by_step(running) == {"together": groups, "classification": 3 * groups}
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_what_is_too_large_for_the_models_context_at_once_is_asked_step_by_step(
+    database_url: str, tmp_path: Path
+) -> None:
+    models = {**KNOWN_MODELS, "gpt-4.1-mini": ModelLimits(5_000, 2_000)}
+    config = replace(AMPLE, models=models)
+    async with program(database_url, tmp_path, config, ask_together=True) as running:
+        await running.add({"code": "LARGE"})
+        await running.start()
+        await running.until(completed=1)
+        assert await calls_by_step(running) == {"together": 1, **once_each()}
+        assert await running.value("SELECT outcome FROM calls WHERE step = 'together'") == (
+            "RequestTooLarge"
+        )
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_what_is_too_large_for_a_whole_minute_at_once_is_asked_step_by_step(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(
+        database_url, tmp_path, clock=ScaledClock(100), tokens_per_minute=5_000, ask_together=True
+    ) as running:
+        await running.add({"code": "LARGE"})
+        await running.start()
+        await running.until(completed=1)
+        assert await calls_by_step(running) == once_each()
+        await running.stop()
+        await running.assert_sound()
