@@ -18,6 +18,7 @@ from weighbridge.planning.tokens import (
     LONGEST_PIECE,
     REMEMBERED,
     OutputLengths,
+    content_tokens,
     count_tokens,
     request_tokens,
 )
@@ -51,6 +52,14 @@ def test_a_text_of_any_length_can_be_counted() -> None:
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_two_texts_take_hardly_less_apart_than_together(one: str, other: str) -> None:
     assert count_tokens(one + other) <= count_tokens(one) + count_tokens(other) + 2
+
+
+KEYS = st.sampled_from(['"code":', '"description":', '"weight_kg":', 'code":', '"', "':", "'s", " "])
+
+
+@given(st.lists(st.one_of(KEYS, st.text(max_size=40)), max_size=12).map("".join))
+def test_the_products_of_a_question_count_the_same_piece_by_piece(content: str) -> None:
+    assert content_tokens(content) == count_tokens(content)
 
 
 def test_a_prompt_is_counted_with_its_schema_and_frame() -> None:
