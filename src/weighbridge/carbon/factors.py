@@ -48,7 +48,7 @@ class RangedValue:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MaterialFactor:
     """kg CO2e per kg of a material, from the cradle to the gate of whoever makes the material."""
 
@@ -70,7 +70,7 @@ class MaterialFactor:
         return self.proxy_reason is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ProcessFactor:
     """Energy and direct emissions of one kilogram of a process's output.
 
@@ -99,7 +99,7 @@ class ProcessFactor:
         return self.proxy_reason is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ElectricityFactor:
     """kg CO2e per kWh from a country's grid, or from the world's (`country` is then GLO)."""
 
@@ -115,7 +115,7 @@ class ElectricityFactor:
         return self.country == WORLD
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class HeatFactor:
     """kg CO2e per kWh of process heat."""
 
@@ -128,7 +128,7 @@ class HeatFactor:
 _Factor = MaterialFactor | ProcessFactor | ElectricityFactor | HeatFactor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FactorTable:
     """Every factor that a calculation may use. Make it with `of`, which checks and versions it."""
 

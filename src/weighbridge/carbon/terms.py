@@ -2,12 +2,13 @@
 
 `calculate` adds the terms up. A process gives up to three of them (electricity, heat, direct emissions),
 whose activity comes from the process's inventory and whose factor from the grid or the heat supply: both
-are cited, and both spread.
+are cited, and both spread. All but the mass is the same for every product from one country: a `Rate`, worked
+out once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -25,11 +26,13 @@ from weighbridge.domain.results import Contribution, ContributionKind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from weighbridge.carbon.factors import MaterialFactor
     from weighbridge.carbon.mass_flow import Chain, Stage
     from weighbridge.domain.answers import BomLine
 
 _KG: Final = "kg"
 _KWH: Final = "kWh"
+_RATES_REMEMBERED: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +45,37 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """A term per kilogram that is bought or worked: `activity_per_kg` in `activity_unit`, times `factor`.
+
+    `spreads` are those of one unit of activity.
+    """
+
+    kind: ContributionKind
+    label: str
+    factor_key: str
+    activity_per_kg: float
+    activity_unit: str
+    factor: float
+    spreads: tuple[Spread, ...]
+    citation: Citation
+    is_proxy: bool
+    ratings: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """Where the product comes from, and what that means for electricity."""
+    """Where a product comes from, and what that means for electricity. Made once for each country."""
 
     country: str | None
     grid: ElectricityFactor
     factors: FactorTable
 
-    @classmethod
-    def of(cls, country: str | None, factors: FactorTable) -> Place:
+    @staticmethod
+    @lru_cache(1024)
+    def of(country: str | None, factors: FactorTable) -> Place:
         """The country's own grid, or the world's when the country is not known."""
-        return cls(country, factors.electricity_for(country), factors)
+        return Place(country, factors.electricity_for(country), factors)
 
     def geographical(self, region: str) -> int:
         """The geographical rating of a factor from `region`."""
@@ -61,101 +84,126 @@ class Place:
 
 def material_term(line: BomLine, chain: Chain, place: Place) -> Term:
     """What the raw material for one line of the bill costs, losses in the processes included."""
-    material = chain.material
-    input_kg = line.mass_kg * (chain.input_kg / chain.mass_kg)
-    return _term(
+    rate = _material_rate(chain.material, place)
+    label = f"{rate.label} ({line.component})" if line.component else rate.label
+    return _term(rate, label, line.mass_kg * (chain.input_kg / chain.mass_kg))
+
+
+def process_terms(stage: Stage, chain: Chain, place: Place) -> Iterator[Term]:
+    """What one process on one material costs: electricity, heat and direct emissions, where it has them."""
+    for rate in _process_rates(stage.process, chain.material, place):
+        yield _term(rate, rate.label, stage.worked_kg)
+
+
+@lru_cache(_RATES_REMEMBERED)
+def _material_rate(material: MaterialFactor, place: Place) -> Rate:
+    return Rate(
         kind=ContributionKind.MATERIAL,
-        label=f"{material.name} ({line.component})" if line.component else material.name,
+        label=material.name,
         factor_key=material.key,
-        activity=input_kg,
+        activity_per_kg=1.0,
         activity_unit=_KG,
         factor=material.kg_co2e_per_kg.value,
-        spreads=(spread(material.key, material.kg_co2e_per_kg, input_kg),),
+        spreads=(spread(material.key, material.kg_co2e_per_kg),),
         citation=material.citation,
         is_proxy=material.is_proxy,
         ratings=_ratings(material.technological_quality, material.citation, place),
     )
 
 
-def process_terms(stage: Stage, chain: Chain, place: Place) -> Iterator[Term]:
-    """What one process on one material costs: electricity, heat and direct emissions, where it has them."""
-    process = stage.process
-    label = f"{process.name}: {chain.material.name}"
-    own_spread = _process_spread(process)
+@lru_cache(_RATES_REMEMBERED)
+def _process_rates(
+    process: ProcessFactor, material: MaterialFactor, place: Place
+) -> tuple[Rate, ...]:
+    label = f"{process.name}: {material.name}"
+    rates = []
     if process.kwh_electricity_per_kg:
         grid = place.grid
-        key = f"electricity:{grid.country}"
-        yield _term(
-            kind=ContributionKind.PROCESS_ELECTRICITY,
-            label=f"{label}, electricity ({grid.name})",
-            factor_key=f"{process.key}+{key}",
-            activity=stage.worked_kg * process.kwh_electricity_per_kg,
-            activity_unit=_KWH,
-            factor=grid.kg_co2e_per_kwh.value,
-            spreads=(own_spread, spread(key, grid.kg_co2e_per_kwh)),
-            citation=_both(grid.citation, process.citation),
-            is_proxy=process.is_proxy,
-            ratings=(
-                process.technological_quality,
-                place.geographical(grid.citation.region),
-                _older(grid.citation, process.citation),
-            ),
+        rates.append(
+            _energy_rate(
+                ContributionKind.PROCESS_ELECTRICITY,
+                f"{label}, electricity ({grid.name})",
+                process,
+                process.kwh_electricity_per_kg,
+                (f"electricity:{grid.country}", grid.kg_co2e_per_kwh, grid.citation),
+                place,
+            )
         )
     if process.kwh_heat_per_kg:
         heat = place.factors.heat
-        yield _term(
-            kind=ContributionKind.PROCESS_HEAT,
-            label=f"{label}, heat",
-            factor_key=f"{process.key}+{heat.key}",
-            activity=stage.worked_kg * process.kwh_heat_per_kg,
-            activity_unit=_KWH,
-            factor=heat.kg_co2e_per_kwh.value,
-            spreads=(own_spread, spread(heat.key, heat.kg_co2e_per_kwh)),
-            citation=_both(heat.citation, process.citation),
-            is_proxy=process.is_proxy,
-            ratings=(
-                process.technological_quality,
-                place.geographical(heat.citation.region),
-                _older(heat.citation, process.citation),
-            ),
+        rates.append(
+            _energy_rate(
+                ContributionKind.PROCESS_HEAT,
+                f"{label}, heat",
+                process,
+                process.kwh_heat_per_kg,
+                (heat.key, heat.kg_co2e_per_kwh, heat.citation),
+                place,
+            )
         )
     if process.kg_co2e_per_kg:
-        yield _term(
-            kind=ContributionKind.PROCESS_DIRECT,
-            label=f"{label}, direct emissions",
-            factor_key=process.key,
-            activity=stage.worked_kg,
-            activity_unit=_KG,
-            factor=process.kg_co2e_per_kg,
-            spreads=(own_spread,),
-            citation=process.citation,
-            is_proxy=process.is_proxy,
-            ratings=_ratings(process.technological_quality, process.citation, place),
+        rates.append(
+            Rate(
+                kind=ContributionKind.PROCESS_DIRECT,
+                label=f"{label}, direct emissions",
+                factor_key=process.key,
+                activity_per_kg=1.0,
+                activity_unit=_KG,
+                factor=process.kg_co2e_per_kg,
+                spreads=(_process_spread(process),),
+                citation=process.citation,
+                is_proxy=process.is_proxy,
+                ratings=_ratings(process.technological_quality, process.citation, place),
+            )
         )
+    return tuple(rates)
 
 
-def _term(
-    *,
+def _energy_rate(
     kind: ContributionKind,
     label: str,
-    factor_key: str,
-    activity: float,
-    activity_unit: str,
-    factor: float,
-    spreads: tuple[Spread, ...],
-    citation: Citation,
-    is_proxy: bool,
-    ratings: tuple[int, int, int],
-) -> Term:
-    emissions = activity * factor
-    low, high = bounds(spreads, emissions)
-    contribution = Contribution(
+    process: ProcessFactor,
+    kwh_per_kg: float,
+    supply: tuple[str, RangedValue, Citation],
+    place: Place,
+) -> Rate:
+    """`supply`: key, kg CO2e per kWh and source of the grid or of the heat."""
+    key, kg_co2e_per_kwh, citation = supply
+    return Rate(
         kind=kind,
         label=label,
-        factor_key=factor_key,
+        factor_key=f"{process.key}+{key}",
+        activity_per_kg=kwh_per_kg,
+        activity_unit=_KWH,
+        factor=kg_co2e_per_kwh.value,
+        spreads=(_process_spread(process), spread(key, kg_co2e_per_kwh)),
+        citation=_both(citation, process.citation),
+        is_proxy=process.is_proxy,
+        ratings=(
+            process.technological_quality,
+            place.geographical(citation.region),
+            _older(citation, process.citation),
+        ),
+    )
+
+
+def _term(rate: Rate, label: str, mass_kg: float) -> Term:
+    activity = mass_kg * rate.activity_per_kg
+    emissions = activity * rate.factor
+    spreads = rate.spreads
+    if any(each.sigma_kg_co2e for each in spreads):
+        spreads = tuple(
+            replace(each, sigma_kg_co2e=each.sigma_kg_co2e * activity) for each in spreads
+        )
+    low, high = bounds(spreads, emissions)
+    citation = rate.citation
+    contribution = Contribution(
+        kind=rate.kind,
+        label=label,
+        factor_key=rate.factor_key,
         activity=activity,
-        activity_unit=activity_unit,
-        factor=factor,
+        activity_unit=rate.activity_unit,
+        factor=rate.factor,
         emissions_kg_co2e=emissions,
         low_kg_co2e=low,
         high_kg_co2e=high,
@@ -164,9 +212,9 @@ def _term(
         year=citation.year,
         region=citation.region,
         licence=citation.licence,
-        is_proxy=is_proxy,
+        is_proxy=rate.is_proxy,
     )
-    return Term(contribution, spreads, Rating(emissions, *ratings))
+    return Term(contribution, spreads, Rating(emissions, *rate.ratings))
 
 
 def _process_spread(process: ProcessFactor) -> Spread:
@@ -186,7 +234,6 @@ def _older(first: Citation, second: Citation) -> int:
     return max(temporal_rating(first.year), temporal_rating(second.year))
 
 
-@lru_cache(1024)
 def _both(factor: Citation, process: Citation) -> Citation:
     licences = dict.fromkeys([*factor.licence.split(" AND "), *process.licence.split(" AND ")])
     return Citation(

@@ -30,7 +30,9 @@ LONGEST_PIECE: Final = 100_000  # characters; the encoder refuses texts of a mil
 
 REMEMBERED_PIECES: Final = 16_384  # codes with names, and descriptions, of some thousand products
 LONGEST_REMEMBERED: Final = 2_000  # characters
-_AFTER_REPEATED_KEYS: Final = re.compile(r'(?<="code)(?=":)|(?<="description)(?=":)|(?<="weight_kg)(?=":)')
+_AFTER_REPEATED_KEYS: Final = re.compile(
+    r'(?<="code)(?=":)|(?<="description)(?=":)|(?<="weight_kg)(?=":)'
+)
 
 MESSAGE_TOKENS: Final = 4
 MESSAGES: Final = 2

@@ -54,7 +54,9 @@ def test_two_texts_take_hardly_less_apart_than_together(one: str, other: str) ->
     assert count_tokens(one + other) <= count_tokens(one) + count_tokens(other) + 2
 
 
-KEYS = st.sampled_from(['"code":', '"description":', '"weight_kg":', 'code":', '"', "':", "'s", " "])
+KEYS = st.sampled_from(
+    ['"code":', '"description":', '"weight_kg":', 'code":', '"', "':", "'s", " "]
+)
 
 
 @given(st.lists(st.one_of(KEYS, st.text(max_size=40)), max_size=12).map("".join))
