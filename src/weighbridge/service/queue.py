@@ -11,7 +11,7 @@ from weighbridge.domain.calls import Cost
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import InputError
 from weighbridge.limits.limiter import Limiter, Limits
-from weighbridge.store import products, queue_state, quota, stopping
+from weighbridge.store import products, queue_state, status, stopping
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from weighbridge.clock import Clock
-    from weighbridge.store.database import Connection, Database
+    from weighbridge.store.database import Database
     from weighbridge.store.queue_state import QueueState
 
 
@@ -88,19 +88,14 @@ async def queue_status(
 ) -> QueueStatus:
     """The state of the queue; counts are of one import's products when `scope` is given."""
     async with database.pool.acquire() as connection:
-        state = overrides.apply(await queue_state.load(connection))
-        counts = await products.counts(connection, scope)
-        limits = Limits(state.requests_per_minute, state.tokens_per_minute)
-        used = await used_quota(connection, clock, limits)
+        seen = await status.load(connection)
+        counts = await products.counts(connection, scope) if scope else seen.counts
+    state = overrides.apply(seen.queue)
+    limits = Limits(state.requests_per_minute, state.tokens_per_minute)
+    used = Cost(0, 0)  # in the last 60 s
+    if seen.quota_state is not None:
+        used = Limiter.load(seen.quota_state, limits).used(clock.of_database(seen.now_s))
     return QueueStatus(state, counts, used, limits, clock.now())
-
-
-async def used_quota(connection: Connection, clock: Clock, limits: Limits) -> Cost:
-    """Requests and tokens charged in the last 60 s."""
-    database_now_s, stored = await quota.read(connection)
-    if stored is None:
-        return Cost(0, 0)
-    return Limiter.load(stored, limits).used(clock.of_database(database_now_s))
 
 
 async def start_queue(database: Database) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.products import Picture, ProcessingStatus, Product
 from weighbridge.store.jobs import jobs_table
@@ -247,20 +247,25 @@ async def reopen_simulated(connection: Connection, scope: UUID) -> int:
     return int(tag.split()[-1])
 
 
-async def counts(connection: Connection, scope: UUID | None = None) -> dict[ProcessingStatus, int]:
-    """How many products are in each state; every state is present.
+COUNTS: Final = (
+    "SELECT coalesce(sum(pending), 0)::bigint AS pending, coalesce(sum(processing), 0)::bigint AS processing,"
+    " coalesce(sum(completed), 0)::bigint AS completed, coalesce(sum(failed), 0)::bigint AS failed"
+    " FROM product_count_changes"
+)
+"""Of all products: the differences that triggers keep (migration 2), whatever their number."""
 
-    Of all products: read from the differences that triggers keep (migration 2), whatever their number.
-    """
+
+def counts_of_row(row: Record) -> dict[ProcessingStatus, int]:
+    """What is in a row of `COUNTS` (and perhaps other columns)."""
+    return {status: row[status.value] for status in ProcessingStatus}
+
+
+async def counts(connection: Connection, scope: UUID | None = None) -> dict[ProcessingStatus, int]:
+    """How many products are in each state; every state is present."""
     if scope is None:
-        row = await connection.fetchrow(
-            "SELECT coalesce(sum(pending), 0)::bigint AS pending,"
-            " coalesce(sum(processing), 0)::bigint AS processing,"
-            " coalesce(sum(completed), 0)::bigint AS completed, coalesce(sum(failed), 0)::bigint AS failed"
-            " FROM product_count_changes"
-        )
+        row = await connection.fetchrow(COUNTS)
         assert row is not None  # noqa: S101 - an aggregate always has a row
-        return {status: row[status.value] for status in ProcessingStatus}
+        return counts_of_row(row)
     rows = await connection.fetch(
         "SELECT p.status, count(*) AS n FROM products p"
         " JOIN scopes s ON s.product_id = p.id AND s.import_id = $1 GROUP BY p.status",

@@ -7,7 +7,7 @@ other processes wait for the row meanwhile.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.store import queue_state
 from weighbridge.store.jobs import jobs_table
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from weighbridge.store.database import Connection
     from weighbridge.store.queue_state import QueueState
+
+
+USED_LAST: Final = "SELECT state FROM quota ORDER BY updated_at DESC LIMIT 1"
+"""The state of the account that was used last, without locking, for display."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +71,3 @@ async def save(connection: Connection, account: str, state: bytes) -> None:
     await connection.execute(
         "UPDATE quota SET state = $2, updated_at = now() WHERE account = $1", account, state
     )
-
-
-async def read(connection: Connection) -> tuple[float, bytes | None]:
-    """The state of the account that was used last, without locking, for display."""
-    row = await connection.fetchrow(
-        "SELECT extract(epoch FROM clock_timestamp())::float8 AS now_s,"
-        " (SELECT state FROM quota ORDER BY updated_at DESC LIMIT 1) AS state"
-    )
-    assert row is not None  # noqa: S101 - a select without FROM has one row
-    return row["now_s"], bytes(row["state"]) if row["state"] else None

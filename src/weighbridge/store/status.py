@@ -1,0 +1,38 @@
+"""What a look at the queue shows, in one statement: many clients look often, and each statement is a round trip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weighbridge.store import products, queue_state, quota
+
+if TYPE_CHECKING:
+    from weighbridge.domain.products import ProcessingStatus
+    from weighbridge.store.database import Connection
+    from weighbridge.store.queue_state import QueueState
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One snapshot. `quota_state` is the limiter's memory, of the account used last; None: nobody has called yet."""
+
+    queue: QueueState
+    counts: dict[ProcessingStatus, int]
+    now_s: float  # the database's clock, epoch seconds
+    quota_state: bytes | None
+
+
+async def load(connection: Connection) -> Status:
+    """The present status, counts over all products."""
+    row = await connection.fetchrow(
+        f"SELECT {queue_state.COLUMNS}, c.*, extract(epoch FROM clock_timestamp())::float8 AS now_s,"  # noqa: S608
+        f" ({quota.USED_LAST}) AS quota_state FROM queue_state, ({products.COUNTS}) AS c"
+    )
+    assert row is not None  # noqa: S101 - seeded when the database was opened
+    return Status(
+        queue=queue_state.of_row(row),
+        counts=products.counts_of_row(row),
+        now_s=row["now_s"],
+        quota_state=bytes(row["quota_state"]) if row["quota_state"] else None,
+    )
