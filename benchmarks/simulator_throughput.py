@@ -1,6 +1,6 @@
 """How many calls per second the simulated provider answers, with no latency and no limits.
 
-    python benchmarks/simulator_throughput.py [--calls 1500] [--concurrency 64]
+    python -m benchmarks.simulator_throughput [--calls 1500] [--concurrency 64]
 
 Real requests of the three steps over the sample catalogue, five products a call, in three ways: in process
 through ASGI with raw bodies, in process under the real SDK, and over a socket to a uvicorn server with a raw
@@ -23,6 +23,7 @@ from typing import Any
 import httpx2
 from openai import AsyncOpenAI
 
+from benchmarks.harness import cpu_s
 from weighbridge.clock import SystemClock
 from weighbridge.domain.answers import Subject
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
@@ -146,6 +147,7 @@ async def sdk_in_process(requests: list[dict[str, Any]], concurrency: int) -> fl
 
 
 async def over_a_socket(requests: list[bytes], concurrency: int) -> float:
+    """Prints what the server itself took."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -168,7 +170,10 @@ async def over_a_socket(requests: list[bytes], concurrency: int) -> float:
             idle.append((reader, writer))
 
         await call(0)  # the tokenizer is loaded on first use
+        before_s = cpu_s(server.pid)
         spent = await shared_out(len(requests), concurrency, call)
+        cpu_ms = 1000 * (cpu_s(server.pid) - before_s) / len(requests)
+        print(f"simulated: uvicorn, raw sockets: CPU of the server {cpu_ms:.3f} ms a call")
         for _, writer in idle:
             writer.close()
         return spent

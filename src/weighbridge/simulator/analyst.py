@@ -8,7 +8,7 @@ Used by `completions.py`, once compiled per schema. Pure: no I/O, no clock, same
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -27,7 +27,9 @@ _MOST_LINES: Final = 8
 Json = Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True
+)  # not frozen: that makes it three times as dear, and there are dozens to a call
 class Line:
     """One row of a list about a product: a material with its mass, or a process applied to one."""
 
@@ -38,7 +40,7 @@ class Line:
     process: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scene:
     """Whom a part of the answer is about. No portrait: about the call as a whole."""
 
@@ -251,11 +253,8 @@ def _composition(scene: Scene, index: EnumIndex, most: int) -> list[Line]:
         for number, share in largest
     ]
     first, rest = lines[0], lines[1:]
-    first = replace(
-        first,
-        share=round(1 - sum(line.share for line in rest), 4),
-        mass_kg=round(portrait.mass_kg - sum(line.mass_kg for line in rest), digits),
-    )
+    first.share = round(1 - sum([line.share for line in rest]), 4)
+    first.mass_kg = round(portrait.mass_kg - sum([line.mass_kg for line in rest]), digits)
     return [first, *(line for line in rest if line.mass_kg > 0)]
 
 
@@ -265,23 +264,24 @@ def own_materials(product: Mapping[str, Any]) -> dict[str, str]:
     Those marked as formed are left out: their figure covers shaping.
     """
     for key, entries in product.items():
-        if not isinstance(entries, list) or not any(
-            word in key.lower() for word in _MATERIAL_LISTS
-        ):
+        if not isinstance(entries, list) or not _lists_materials(key):
             continue
         found: dict[str, str] = {}
         for entry in entries:
             if isinstance(entry, str):
                 found[entry] = ""
-            elif isinstance(entry, Mapping) and not entry.get("formed"):
-                name = next(
-                    (entry[field] for field in ("material", "key", "name") if field in entry), None
-                )
+            elif isinstance(entry, dict) and not entry.get("formed"):
+                name = entry.get("material", entry.get("key", entry.get("name")))
                 if isinstance(name, str):
                     found[name] = str(entry.get("family") or "")
         if found:
             return found
     return {}
+
+
+@lru_cache(maxsize=1_024)
+def _lists_materials(key: str) -> bool:
+    return any(word in key.lower() for word in _MATERIAL_LISTS)
 
 
 def _process_lines(scene: Scene, processes: EnumIndex, materials: EnumIndex | None) -> list[Line]:
@@ -316,50 +316,60 @@ def _process_hints(material: str) -> tuple[str, ...] | None:
 def _enum_writer(name: str, index: EnumIndex) -> Writer:
     label, levels = name.lower(), {value.lower(): value for value in index.members}
     is_level = "high" in levels and "low" in levels
+    is_process, is_material = "process" in label, "material" in label
 
     def write(scene: Scene) -> Json:
         portrait, line = scene.portrait, scene.line
         if line is not None:
-            if line.process and "process" in label:
+            if is_process and line.process:
                 return line.process
-            if "material" in label or line.material in index.members:
+            if is_material or line.material in index.members:
                 return line.material
         if portrait is None:
             return index.values[0]
         if is_level:
             wanted = ("low", "medium", "high")[portrait.certainty]
             return levels.get(wanted, index.values[0])
-        ranked = index.ranking(portrait.bag, 1)
-        return index.values[ranked[0][1] if ranked else portrait.digest[2] % len(index.values)]
+        best = index.best(portrait.bag)
+        return index.values[portrait.digest[2] % len(index.values) if best is None else best]
 
     return write
 
 
 def _number_writer(name: str, node: Mapping[str, Any], *, whole: bool) -> Writer:
-    label = name.lower()
     least, most = float(node.get("minimum", "-inf")), float(node.get("maximum", "inf"))
-
-    def amount(scene: Scene) -> float:
-        line, portrait = scene.line, scene.portrait
-        share = line.share if line else 1.0
-        mass_kg = line.mass_kg if line else (portrait.mass_kg if portrait else 1.0)
-        if any(word in label for word in ("share", "fraction", "proportion", "ratio")):
-            return share
-        if "percent" in label or "pct" in label:
-            return round(100 * share, 2)
-        if label.endswith(("_g", "grams", "_gram")):
-            return round(1000 * mass_kg, 6)
-        if any(word in label for word in ("mass", "weight", "kg", "amount", "quantity")):
-            return mass_kg
-        if "confidence" in label or "probability" in label:
-            return (0.35, 0.65, 0.9)[portrait.certainty] if portrait else 0.5
-        return float(1 + (portrait.digest[3] % 9 if portrait else 0))
+    amount = _amount_of(name.lower())
 
     def write(scene: Scene) -> Json:
         value = min(most, max(least, amount(scene)))
         return round(value) if whole else value
 
     return write
+
+
+def _amount_of(label: str) -> Callable[[Scene], float]:
+    """What a number is about, by its name."""
+    if any(word in label for word in ("share", "fraction", "proportion", "ratio")):
+        return _share
+    if "percent" in label or "pct" in label:
+        return lambda scene: round(100 * _share(scene), 2)
+    if label.endswith(("_g", "grams", "_gram")):
+        return lambda scene: round(1000 * _mass_kg(scene), 6)
+    if any(word in label for word in ("mass", "weight", "kg", "amount", "quantity")):
+        return _mass_kg
+    if "confidence" in label or "probability" in label:
+        return lambda scene: (0.35, 0.65, 0.9)[scene.portrait.certainty] if scene.portrait else 0.5
+    return lambda scene: float(1 + (scene.portrait.digest[3] % 9 if scene.portrait else 0))
+
+
+def _share(scene: Scene) -> float:
+    return scene.line.share if scene.line else 1.0
+
+
+def _mass_kg(scene: Scene) -> float:
+    if scene.line:
+        return scene.line.mass_kg
+    return scene.portrait.mass_kg if scene.portrait else 1.0
 
 
 def _boolean_writer(name: str, *, nullable: bool) -> Writer:
@@ -383,20 +393,18 @@ def _boolean_writer(name: str, *, nullable: bool) -> Writer:
 
 def _text_writer(name: str) -> Writer:
     label = name.lower()
+    is_code, is_name = name in CODE_FIELDS, "name" in label
+    is_material, is_process = "material" in label, "process" in label
 
     def write(scene: Scene) -> Json:
         portrait, line, product = scene.portrait, scene.line, scene.product
         if portrait is None or product is None:
             return "simulated"
-        if name in CODE_FIELDS:
+        if is_code:
             return str(product.get(name, portrait.code))
-        if line is not None and "material" in label:
-            return line.material
-        if line is not None and "process" in label:
-            return line.process
         if line is not None:
-            return line.component
-        if "name" in label:
+            return line.material if is_material else line.process if is_process else line.component
+        if is_name:
             return portrait.name
         kind = portrait.kind.name if portrait.kind else "an article that its words do not tell"
         return " ".join(

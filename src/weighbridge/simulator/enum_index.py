@@ -52,12 +52,26 @@ class EnumIndex:
 
     def ranking(self, bag: Mapping[str, float], count: int) -> list[tuple[float, int]]:
         """The best values for weighted words as (score, index), best first; without those that score 0."""
-        scores: dict[int, float] = {}
-        for word, weight in bag.items():
-            for number, share in self._postings.get(word, ()):
-                scores[number] = scores.get(number, 0.0) + weight * share
+        scores = self._scores(bag)
         best = heapq.nlargest(count, ((score, -number) for number, score in scores.items()))
         return [(score, -number) for score, number in best]
+
+    def best(self, bag: Mapping[str, float]) -> int | None:
+        """The first of `ranking`, without ranking the others."""
+        scores = self._scores(bag)
+        if not scores:
+            return None
+        highest = max(scores.values())
+        return min(number for number, score in scores.items() if score == highest)
+
+    def _scores(self, bag: Mapping[str, float]) -> dict[int, float]:
+        scores: dict[int, float] = {}
+        score_of, postings_of = scores.get, self._postings.get
+        for word, weight in bag.items():  # in the order of the words: sums of floats depend on it
+            if postings := postings_of(word):
+                for number, share in postings:
+                    scores[number] = score_of(number, 0.0) + weight * share
+        return scores
 
     def find(self, hint: str) -> int | None:
         """The value that a hint means: of its `/` alternatives, the first whose first word is found."""

@@ -65,6 +65,7 @@ _NORMAL: Final = NormalDist()
 
 _KIND_ENDINGS: Final = frozenset(phrase[-1] for phrase in KINDS)
 _MATERIAL_STARTS: Final = frozenset(phrase[0] for phrase in MATERIALS)
+_MATERIAL_WORDS: Final = frozenset(phrase[0] for phrase in MATERIALS if len(phrase) == 1)
 
 # Verbs, adjectives and colours as often as things: believed in a name, not in running text.
 _DOUBTFUL_TEXT: Final = (
@@ -100,7 +101,11 @@ class Portrait:
 
 def portray(product: Mapping[str, Any], seed: int) -> Portrait:
     """Read a product as it stands in the prompt. Missing fields are taken as empty."""
-    given = next((product[field] for field in _MASS_FIELDS if product.get(field) is not None), None)
+    given = None
+    for field in _MASS_FIELDS:
+        given = product.get(field)
+        if given is not None:
+            break
     mass_kg = float(given) if isinstance(given, int | float) and 0 < given < math.inf else None
     return _portray(
         str(product.get("code", "")),
@@ -304,7 +309,8 @@ def _bag(
     bag: dict[str, float] = {}
     for words, weight in ((text[:50], 1.0), (name, 2.0), (head, 3.0), (head[-1:], 4.0)):
         for word in words:
-            bag[word] = max(bag.get(word, 0.0), weight * (0.4 if (word,) in MATERIALS else 1.0))
+            # Each weight is above the one before it, so the last is the largest.
+            bag[word] = weight * 0.4 if word in _MATERIAL_WORDS else weight
     if kind is not None:
         for position, word in enumerate(kind.category_words):
             bag[word] = max(bag.get(word, 0.0), 3.0 if position else 6.0)

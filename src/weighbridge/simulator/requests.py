@@ -7,6 +7,7 @@ body of OpenAI's dialect. Texts and schemas that repeat are counted and compiled
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from weighbridge.simulator.config import ModelLimits, SimulatorConfig
 
 _SCHEMAS_KEPT: Final = 256
+_OPENING: Final = b'{"response_format":'
+_OPENINGS_KEPT: Final = 16
+_DECODER: Final = json.JSONDecoder()
 _MESSAGE_TOKENS: Final = 4  # role and separators
 _REPLY_TOKENS: Final = 3  # what primes the answer
 _DEFAULT_ALLOWANCE_TOKENS: Final = 4096  # charged when a request names no maximum
@@ -82,13 +86,48 @@ class ChatRequest:
 
 
 class SchemaShelf:
-    """Compiled schemas by their JSON, so that each is checked once."""
+    """Compiled schemas by their JSON, so that each is checked once.
+
+    A schema is most of a body, so bodies that begin with one that was seen are not even parsed that far.
+    """
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Schema | str] = OrderedDict()
+        self._openings: dict[bytes, Any] = {}
+        self._parsed_before: dict[int, Schema | str] = {}
+
+    def parse(self, body: bytes) -> Any:
+        """What `from_json` makes of a body; raises ValueError as it does."""
+        for opening, response_format in self._openings.items():
+            if body.startswith(opening):
+                request = from_json(b'{"' + body[len(opening) :])
+                request.setdefault("response_format", response_format)
+                return request
+        request = from_json(body)
+        self._remember_opening(body)
+        return request
 
     def get(self, node: Any) -> Schema | str:
         """The schema, or why it is turned down."""
+        return self._parsed_before.get(id(node)) or self._by_content(node)
+
+    def _remember_opening(self, body: bytes) -> None:
+        """Keep what stands before the second name in a body, and the schema in it."""
+        opening = _opening_of(body)
+        if opening is None:
+            return
+        response_format = from_json(opening[len(_OPENING) : -len(b',"')])
+        wrapper = response_format.get("json_schema") if isinstance(response_format, dict) else None
+        node = wrapper.get("schema") if isinstance(wrapper, dict) else None
+        if not isinstance(node, dict):
+            return
+        if len(self._openings) == _OPENINGS_KEPT:
+            self._openings.clear()
+            self._parsed_before.clear()
+        self._openings[opening] = response_format  # keeps `node` alive, and so its id its own
+        self._parsed_before[id(node)] = self._by_content(node)
+
+    def _by_content(self, node: Any) -> Schema | str:
         key = to_json(node)
         known = self._known.get(key)
         if known is None:
@@ -99,10 +138,22 @@ class SchemaShelf:
         return known
 
 
+def _opening_of(body: bytes) -> bytes | None:
+    """A valid body up to its second name, when the first one is `response_format`."""
+    if not body.startswith(_OPENING):
+        return None
+    text = body.decode()
+    try:
+        _, end = _DECODER.raw_decode(text, len(_OPENING))
+    except ValueError:  # blanks, which no program sends that sends the same thing often
+        return None
+    return text[: end + 2].encode() if text.startswith(',"', end) else None
+
+
 def read_chat_request(body: bytes, config: SimulatorConfig, shelf: SchemaShelf) -> ChatRequest:
     """Parse and check. Raises ApiFault with status 400 or 404."""
     try:
-        request = from_json(body)
+        request = shelf.parse(body)
     except ValueError:
         raise ApiFault(400, "We could not parse the JSON body of your request.") from None
     return check_chat_request(request, config, shelf)

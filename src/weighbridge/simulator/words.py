@@ -59,7 +59,8 @@ def stem(word: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def _stem_cached(word: str) -> str:
-    return stem(word)
+    """The stem; empty for a word that says nothing."""
+    return "" if word in IGNORED else stem(word)
 
 
 def words_of(text: str) -> list[str]:
@@ -68,4 +69,4 @@ def words_of(text: str) -> list[str]:
     for old, new in _JOINED:
         if old in lowered:
             lowered = lowered.replace(old, new)
-    return [_stem_cached(word) for word in _WORD.findall(lowered) if word not in IGNORED]
+    return [word for word in map(_stem_cached, _WORD.findall(lowered)) if word]
