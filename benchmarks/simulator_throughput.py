@@ -60,13 +60,13 @@ def bodies() -> list[dict[str, Any]]:
             request = question.request(group, 4000)
             schema = {"name": request.schema_name, "strict": True, "schema": request.schema}
             found.append(
-                {
+                {  # in the order of our own provider
+                    "response_format": {"type": "json_schema", "json_schema": schema},
                     "model": "gpt-4.1-mini",
                     "messages": [
                         {"role": "system", "content": request.instructions},
                         {"role": "user", "content": request.content},
                     ],
-                    "response_format": {"type": "json_schema", "json_schema": schema},
                     "max_completion_tokens": request.max_output_tokens,
                 }
             )
@@ -202,7 +202,10 @@ def main() -> None:
     samples = bodies()
     # Three steps ask about the same products, one after the other.
     requests = [numbered(samples[n % len(samples)], n // 3) for n in range(arguments.calls)]
-    encoded = [json.dumps(request, ensure_ascii=False).encode() for request in requests]
+    encoded = [
+        json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode()
+        for request in requests
+    ]
     asyncio.run(raw_in_process(encoded[:30], 1))  # loads the tokenizer
     mean_kb = sum(map(len, encoded)) / len(encoded) / 1000
     print(f"simulated: {len(encoded)} calls of {GROUP_SIZE} products, {mean_kb:.1f} kB a request")

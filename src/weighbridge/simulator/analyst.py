@@ -148,7 +148,9 @@ class Analyst:
 
         def write_object(scene: Scene) -> Json:
             row: dict[str, Json] = {}
-            scene = replace(scene, written=row)
+            scene = Scene(
+                scene.products, scene.seed, scene.product, scene.portrait, scene.line, row
+            )
             for name, write in writers:
                 row[name] = write(scene)
             return row
