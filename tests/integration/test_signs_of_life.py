@@ -15,6 +15,7 @@ import pytest
 from tests.support.application import until
 from weighbridge.engine.signs_of_life import SignsOfLife
 from weighbridge.store.database import Database, open_database
+from weighbridge.store.workers import Crew, be_there, look_around
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -118,8 +119,15 @@ async def test_a_worker_that_leaves_keeps_its_jobs_alive_but_counts_no_more(
 ) -> None:
     async with signs_of_life(database_url, tmp_path) as (signs, worker_id, base):
         await until(lambda: base.pool.fetchval("SELECT count(*) = 1 FROM workers"), "it is there")
+        async with base.transaction() as connection:
+            await be_there(connection, uuid4(), is_leaving=False)
+            assert await look_around(connection, TIMEOUT) == Crew(JOBS, 2)
         signs.leave()
-        await until(lambda: base.pool.fetchval("SELECT count(*) = 0 FROM workers"), "it is gone")
+        await until(
+            lambda: base.pool.fetchval("SELECT bool_or(is_leaving) FROM workers"), "it is leaving"
+        )
+        async with base.transaction() as connection:
+            assert await look_around(connection, TIMEOUT) == Crew(JOBS, 1)  # the one who asks
         left_at = await base.pool.fetchval("SELECT now()")
         await until(
             lambda: base.pool.fetchval(

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge import telemetry
+from weighbridge.engine.ceiling import Ceiling
 from weighbridge.engine.line import Line
 from weighbridge.engine.outages import Outages
 from weighbridge.engine.patience import DATABASE_AWAY
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from weighbridge.clock import Clock
     from weighbridge.domain.calls import Cost, Remaining
+    from weighbridge.engine.ceiling import Room
     from weighbridge.store.database import Database
     from weighbridge.store.overrides import Overrides
     from weighbridge.store.queue_state import QueueState
@@ -108,6 +110,7 @@ class Governor:
         self._manager_id = manager_id
         self._overrides = overrides
         self._waiters: Line[_Waiter] = Line()
+        self._ceiling = Ceiling(manager_id)
         self._connection: asyncpg.Connection[Any] | None = None
         self._corrections: list[Callable[[Limiter, float], None]] = []
         self._leaving: list[Admission] = []
@@ -224,6 +227,8 @@ class Governor:
                     if wait_s is None:
                         break  # only a finished call or a new waiter changes anything
                     await self._pause(wait_s)
+                if not self._waiters:
+                    await self._note_calls()
         finally:
             self._hang_up()
 
@@ -237,6 +242,22 @@ class Governor:
                 f"⚠️ The database does not answer ({type(error).__name__}), trying again",
             )
             return DATABASE_RETRY_S
+
+    async def _note_calls(self) -> None:
+        """There may be no further round that tells the others that calls have ended."""
+        if not self._ceiling.is_news(self.in_flight, 0):
+            return
+        try:
+            await self._ceiling.note(await self._connected(), self.in_flight, 0)
+        except (*DATABASE_ERRORS, *DATABASE_AWAY, TimeoutError):
+            self._hang_up()
+            await self._clock.sleep(DATABASE_RETRY_S)
+            self._wake.set()
+
+    async def _connected(self) -> asyncpg.Connection[Any]:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._database.connect()
+        return self._connection
 
     async def _let_others_run(self) -> None:
         """A minute's quota let go at once would keep the loop busy for seconds: first what is begun.
@@ -301,16 +322,15 @@ class Governor:
         candidates = list(islice(self._waiters, size))
         if not candidates:
             return None
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await self._database.connect()
+        connection = await self._connected()
         corrections, self._corrections = self._corrections, []
         admitted: list[tuple[_Waiter, Granted]] = []
         is_written = False
         was_probing = self.outages.probing
         try:
-            async with self._connection.transaction():
+            async with connection.transaction():
                 books = await quota.open_books(
-                    self._connection,
+                    connection,
                     self._account,
                     [waiter.job_id for waiter in candidates],
                     self._manager_id,
@@ -323,8 +343,21 @@ class Governor:
                 limiter = _limiter(books.state, state, now_s)
                 for correct in corrections:
                     correct(limiter, now_s)
-                wait_s = self._reserve(candidates, admitted, limiter, state, books.held, now_s)
-                await quota.save(self._connection, self._account, limiter.dump())
+                room = await self._ceiling.room(
+                    connection,
+                    state.concurrency_ceiling,
+                    self.in_flight,
+                    len(self._waiters),
+                    books.now_s,
+                )
+                wait_s = self._reserve(
+                    candidates, admitted, limiter, state, room, books.held, now_s
+                )
+                began = len(admitted)
+                await self._ceiling.note(
+                    connection, self.in_flight + began, len(self._waiters) - began
+                )
+                await quota.save(connection, self._account, limiter.dump())
                 is_written = True
         except BaseException:
             # Nobody knows whether a commit that broke took place. To correct twice would give budget away
@@ -332,6 +365,7 @@ class Governor:
             if not is_written:
                 self._corrections = corrections + self._corrections
             self.outages.probing = was_probing
+            self._ceiling.forget()
             raise
         for waiter, granted in admitted:
             self._let_go(waiter, granted)
@@ -343,6 +377,7 @@ class Governor:
         admitted: list[tuple[_Waiter, Granted]],
         limiter: Limiter,
         state: QueueState,
+        room: Room,
         held: frozenset[int],
         now_s: float,
     ) -> float | None:
@@ -354,8 +389,8 @@ class Governor:
             if waiter.job_id not in held:
                 self._refuse(waiter, JobLost())
                 continue
-            if self._is_full(state, len(admitted)):
-                return None
+            if len(admitted) >= room.calls:
+                return room.look_again_s
             permission = self.outages.permission()
             if permission is None:
                 return None  # the probe's end wakes us
@@ -372,10 +407,6 @@ class Governor:
             self.outages.probing = isinstance(permission, Probe)
             admitted.append((waiter, outcome))
         return 0.0
-
-    def _is_full(self, state: QueueState, newly_admitted: int) -> bool:
-        ceiling = state.concurrency_ceiling
-        return ceiling is not None and self.in_flight + newly_admitted >= ceiling
 
     def _let_go(self, waiter: _Waiter, granted: Granted) -> None:
         self._waiters.leave(waiter)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge import telemetry
@@ -16,13 +17,14 @@ from weighbridge.store import workers
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
-    from datetime import timedelta
     from uuid import UUID
 
     import asyncpg
 
     from weighbridge.store.database import Database
 
+HEARTBEAT_TIMEOUT: Final = timedelta(seconds=8)
+"""A job without a sign of life for this long is taken over."""
 BEATS_IN_TIMEOUT: Final = 4
 """Three in a row may fail before anybody takes over."""
 LONGEST_SILENCE_S: Final = 30.0
@@ -40,7 +42,7 @@ class SignsOfLife:
         self._loop: asyncio.AbstractEventLoop | None = None  # the thread's
         self._wake = asyncio.Event()  # on the thread's loop
         self._connection: asyncpg.Connection[Any] | None = None
-        self._is_member = True
+        self._is_leaving = False
         self._is_stopping = False
         self._answered_s = 0.0
         self._is_silent = False
@@ -60,8 +62,8 @@ class SignsOfLife:
         self._thread.start()
 
     def leave(self) -> None:
-        """Nobody shall leave a share of the work to this process any more; the jobs that it has live on."""
-        self._is_member = False
+        """No share of the work is left to this process any more; what it has begun lives on."""
+        self._is_leaving = True
         self._poke()
 
     async def stop(self) -> None:
@@ -128,10 +130,9 @@ class SignsOfLife:
             async with asyncio.timeout(2 * interval.total_seconds()):
                 if self._connection is None or self._connection.is_closed():
                     self._connection = await self._database.connect()
-                if self._is_member:
-                    await workers.join(self._connection, self._worker_id)
-                else:
-                    await workers.leave(self._connection, self._worker_id)
+                await workers.be_there(
+                    self._connection, self._worker_id, is_leaving=self._is_leaving
+                )
                 await workers.keep_alive(self._connection, self._worker_id, interval / 2)
         except (*DATABASE_ERRORS, TimeoutError):
             self._hang_up()

@@ -14,8 +14,8 @@ from weighbridge import telemetry
 from weighbridge.engine.listener import Listener
 from weighbridge.engine.patience import Patience
 from weighbridge.engine.queue_driver import make_manager
-from weighbridge.engine.signs_of_life import SignsOfLife
-from weighbridge.store import jobs, products
+from weighbridge.engine.signs_of_life import HEARTBEAT_TIMEOUT, SignsOfLife
+from weighbridge.store import jobs, products, workers
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.jobs import ENTRYPOINT
 from weighbridge.store.queue_state import CHANNEL
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from weighbridge.engine.worker import Worker
     from weighbridge.store.database import Database
 
-HEARTBEAT_TIMEOUT: Final = timedelta(seconds=8)
-"""A job without a sign of life for this long is taken over. Each process gives four in this time."""
 DEQUEUE_SIZE: Final = 20
 MOST_JOBS_AT_ONCE: Final = 2_000
 """What one process takes. A quota that keeps more than this in flight needs more than one process's CPU, and the
@@ -117,8 +115,11 @@ class Supervisor:
             await self._queue_task
         if was_leading:  # the calls in flight may have left products to be asked again
             await self._give_back_queued()
-        await self._signs_of_life.stop()
         await self._cancel("governor", "listener")
+        await self._signs_of_life.stop()
+        with contextlib.suppress(*DATABASE_ERRORS):
+            async with self._database.transaction() as connection:
+                await workers.leave(connection, self.worker_id)
         await self._lengths.save_if_due(now=True)
 
     async def abandon(self) -> None:

@@ -25,18 +25,29 @@ class Crew:
     live_workers: int
 
 
-async def join(connection: Connection, worker_id: UUID) -> None:
-    """This worker is there; to be said again and again."""
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Calls of one worker: those in flight, and those that wait for leave."""
+
+    worker_id: UUID
+    in_flight: int
+    waiting: int
+
+
+async def be_there(connection: Connection, worker_id: UUID, *, is_leaving: bool) -> None:
+    """This worker lives; to be said again and again."""
     await connection.execute(
-        "WITH forgotten AS (DELETE FROM workers WHERE seen_at < now() - $2::interval)"
-        " INSERT INTO workers (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()",
+        "WITH forgotten AS (DELETE FROM workers WHERE seen_at < now() - $3::interval)"
+        " INSERT INTO workers (id, is_leaving) VALUES ($1, $2)"
+        " ON CONFLICT (id) DO UPDATE SET seen_at = now(), is_leaving = $2",
         worker_id,
+        is_leaving,
         FORGOTTEN_AFTER,
     )
 
 
 async def leave(connection: Connection, worker_id: UUID) -> None:
-    """This worker takes no more work."""
+    """This worker has finished."""
     await connection.execute("DELETE FROM workers WHERE id = $1", worker_id)
 
 
@@ -56,13 +67,37 @@ async def keep_alive(connection: Connection, worker_id: UUID, renewed_after: tim
 
 
 async def look_around(connection: Connection, live_within: timedelta) -> Crew:
-    """Jobs that wait or run anywhere, and workers that were seen so lately (the one who asks at least)."""
+    """Jobs that wait or run anywhere, and workers that were seen so lately and stay (one at least)."""
     row = await connection.fetchrow(
         f"SELECT (SELECT count(*) FROM {jobs_table()} WHERE entrypoint = $1"  # noqa: S608
         "  AND status IN ('queued', 'picked')) AS jobs,"
-        " (SELECT count(*) FROM workers WHERE seen_at > now() - $2::interval) AS workers",
+        " (SELECT count(*) FROM workers WHERE NOT is_leaving AND seen_at > now() - $2::interval) AS workers",
         ENTRYPOINT,
         live_within,
     )
     assert row is not None  # noqa: S101 - a select without FROM has one row
     return Crew(row["jobs"], max(row["workers"], 1))
+
+
+async def note_calls(connection: Connection, worker_id: UUID, in_flight: int, waiting: int) -> None:
+    """Let the others know how many calls this worker has."""
+    await connection.execute(
+        "INSERT INTO workers (id, in_flight, waiting) VALUES ($1, $2, $3)"
+        " ON CONFLICT (id) DO UPDATE SET in_flight = $2, waiting = $3",
+        worker_id,
+        in_flight,
+        waiting,
+    )
+
+
+async def others_calls(
+    connection: Connection, worker_id: UUID, live_within: timedelta
+) -> list[Load]:
+    """What the others have noted. The dead count until they are known to be dead."""
+    rows = await connection.fetch(
+        "SELECT id, in_flight, waiting FROM workers"
+        " WHERE id <> $1 AND seen_at > now() - $2::interval",
+        worker_id,
+        live_within,
+    )
+    return [Load(row["id"], row["in_flight"], row["waiting"]) for row in rows]

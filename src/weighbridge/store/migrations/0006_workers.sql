@@ -4,6 +4,7 @@
 CREATE TABLE workers (
     id         uuid PRIMARY KEY,              -- under which it holds its jobs
     seen_at    timestamptz NOT NULL DEFAULT now(),
+    is_leaving boolean NOT NULL DEFAULT false,  -- it takes no more work, and finishes what it has begun
     in_flight  integer NOT NULL DEFAULT 0,    -- calls; kept only while there is a ceiling on calls at a time
     waiting    integer NOT NULL DEFAULT 0     -- calls that would go if there were room
 ) WITH (fillfactor = 50);
