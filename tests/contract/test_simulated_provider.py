@@ -12,7 +12,14 @@ import pytest
 from tests.support.scripted_provider import REQUEST, ScriptedProvider, answer, completion
 from tests.support.simulated_provider import simulated_provider
 from weighbridge.clock import ScaledClock, SystemClock
+from weighbridge.domain.answers import (
+    BillOfMaterials,
+    Classification,
+    ManufacturingProcesses,
+    Subject,
+)
 from weighbridge.domain.calls import FinishReason
+from weighbridge.domain.products import Product
 from weighbridge.errors import (
     AuthenticationFailed,
     ModelUnknown,
@@ -24,8 +31,10 @@ from weighbridge.errors import (
     RequestRefused,
     RequestTooLarge,
 )
+from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
 from weighbridge.providers.base import remaining_of
 from weighbridge.simulator.config import SimulatorConfig, parse_faults
+from weighbridge.steps import build_questions
 
 if TYPE_CHECKING:
     from weighbridge.domain.calls import CallReply
@@ -162,3 +171,25 @@ async def test_a_simulator_that_runs_as_a_server_is_found_out() -> None:
     by_reply = ScriptedProvider(completion(headers=label)).provider()
     await by_reply.call(REQUEST)
     assert by_reply.simulated
+
+
+async def test_all_questions_at_once_get_answers_that_are_accepted() -> None:
+    """The real lists, through the SDK: the schema is within the limits, and the reply is true to it."""
+    questions = build_questions(BundledFactors().load().vocabulary(load_taxonomy()))
+    group = [
+        Subject(Product("BOTTLE", "Steel bottle", "A bottle of stainless steel, 0.5 l", 0.3)),
+        Subject(Product("SHIRT", "T-shirt", "Knitted, of cotton", None)),
+        Subject(Product("CHAIR", "Chair", "Moulded polypropylene seat on steel legs", 4.2)),
+    ]
+    provider, _ = simulated_provider(SimulatorConfig(), SystemClock())
+    reply = await provider.call(questions.together.request(group, 3_000))
+    await provider.aclose()
+    accepted = questions.together.accept(reply, group)
+    assert not accepted.refusals
+    for subject in group:
+        kind, bill, made = accepted.answers[subject.product.code].values()
+        assert isinstance(kind, Classification)
+        assert isinstance(bill, BillOfMaterials)
+        assert isinstance(made, ManufacturingProcesses)
+        assert made.uses
+        assert {use.material for use in made.uses} <= {line.material for line in bill.lines}

@@ -138,10 +138,32 @@ def test_limit_takes_only_the_first_products(weighbridge: CommandLine) -> None:
     assert json.loads(done.stdout)["products"] == 3
 
 
+def test_steps_together_take_a_third_of_the_calls_and_are_stored(weighbridge: CommandLine) -> None:
+    options = ("run", str(EXAMPLE), "--simulate", "--limit", "10", "--json")
+    together = json.loads(weighbridge(*options, "--steps", "together").stdout)
+    assert together["database"]["completed"] == 10
+    assert json.loads(weighbridge("config", "--json").stdout)["askTogether"] is True
+    again = json.loads(weighbridge(*options, "--redo").stdout)
+    assert again["calls"] == together["calls"]
+    apart = json.loads(weighbridge(*options, "--redo", "--steps", "apart").stdout)
+    assert apart["calls"] == 3 * together["calls"]
+    assert weighbridge("config", "askTogether=true").returncode == 0
+    assert json.loads(weighbridge("status", "--json").stdout)["queue"]["askTogether"] is True
+    refused = weighbridge("config", "askTogether=1")
+    assert (refused.returncode, "true or false" in refused.stderr) == (2, True)
+
+
 def test_estimate_needs_no_key_and_stores_nothing(weighbridge: CommandLine) -> None:
     estimate = weighbridge("estimate", str(EXAMPLE), "--json")
     assert estimate.returncode == 0, estimate.stderr
-    assert json.loads(estimate.stdout)["products"] == 60
+    apart = json.loads(estimate.stdout)
+    assert apart["products"] == 60
+    for given in (["--steps", "together"], []):
+        setting = {} if given else {"WEIGHBRIDGE_ASK_TOGETHER": "true"}
+        estimate = weighbridge("estimate", str(EXAMPLE), "--json", *given, **setting)
+        together = json.loads(estimate.stdout)
+        assert together["requests"] * 3 == apart["requests"]
+        assert together["input_tokens"] < apart["input_tokens"]
     assert not (weighbridge.folder / "data").exists()
 
 

@@ -41,6 +41,10 @@ async def client(database_url: str, tmp_path: Path) -> AsyncIterator[ApiClient]:
         ('{"tokensPerMinute": -5}', "tokensPerMinute", "from 1"),
         ('{"pacing": "fast"}', "pacing", "batch or continuous"),
         ('{"pacing": 1}', "pacing", "batch or continuous"),
+        ('{"askTogether": "true"}', "askTogether", "true or false"),
+        ('{"askTogether": 1}', "askTogether", "true or false"),
+        ('{"askTogether": null}', "askTogether", "true or false"),
+        ('{"ask_together": true}', "ask_together", "not a setting"),
         ('{"batch_size": 200}', "batch_size", "batchSize"),
         ('{"batchSize": 200, "colour": "red"}', "colour", "not a setting"),
         ('{"\\ud800": 1}', "?", "not a setting"),
@@ -90,6 +94,15 @@ async def test_one_wrong_value_keeps_the_right_ones_from_being_set(client: ApiCl
 async def test_the_ends_of_the_ranges_are_taken(client: ApiClient, name: str, value: int) -> None:
     taken = await client.http.put(PATH, json={name: value})
     assert taken.json()["current"][name] == value
+
+
+async def test_asking_together_is_switched_on_and_off_and_shown(client: ApiClient) -> None:
+    for value in (True, False):
+        taken = await client.http.put(PATH, json={"askTogether": value})
+        assert taken.json()["previous"]["askTogether"] is not value
+        assert taken.json()["current"]["askTogether"] is value
+        shown = (await client.get("/api/products/queue-status"))["queue"]["askTogether"]
+        assert shown is value
 
 
 async def test_two_servers_on_one_database_agree(

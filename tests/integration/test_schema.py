@@ -46,6 +46,19 @@ async def test_several_processes_may_migrate_the_same_database_at_once(empty_url
     assert jobs is True
 
 
+async def test_a_migration_that_came_late_is_applied_beside_later_ones(empty_url: str) -> None:
+    await _migrate(empty_url)
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(empty_url)
+    await connection.execute("ALTER TABLE queue_state DROP COLUMN ask_together")
+    await connection.execute("DELETE FROM schema_migrations WHERE number = 4")
+    await _migrate(empty_url)
+    columns = await connection.fetch(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'queue_state'"
+    )
+    await connection.close()
+    assert "ask_together" in {row["column_name"] for row in columns}
+
+
 async def test_a_database_from_a_newer_program_is_refused(
     database_url: str, tmp_path: Path
 ) -> None:

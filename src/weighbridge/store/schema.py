@@ -44,14 +44,16 @@ async def migrate(connection: asyncpg.Connection[Any]) -> None:
             "CREATE TABLE IF NOT EXISTS schema_migrations ("
             " number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
         )
-        newest = await connection.fetchval("SELECT coalesce(max(number), 0) FROM schema_migrations")
+        rows = await connection.fetch("SELECT number FROM schema_migrations")
+        applied = {row["number"] for row in rows}
+        newest = max(applied, default=0)
         if newest > known[-1][0]:
             raise SchemaTooNew(
                 f"The database has schema {newest}, this program knows up to {known[-1][0]}: a newer Weighbridge "
                 "wrote it. Upgrade this installation (pip install --upgrade weighbridge), or use another database."
             )
         for number, name, sql in known:
-            if number > newest:
+            if number not in applied:
                 async with connection.transaction():
                     await connection.execute(sql)
                     await connection.execute(

@@ -250,6 +250,20 @@ def test_processes_fit_the_products_own_materials_and_skip_formed_ones() -> None
     ]
 
 
+def test_processes_fit_the_bill_that_the_same_answer_gave_before() -> None:
+    schema = reply(
+        lines=rows(record(material=MATERIALS, mass_kg=NUMBER, component=TEXT)),
+        uses=rows(record(process=PROCESSES, material=TEXT)),
+    )
+    bottle, shirt = ask(schema, BOTTLE, SHIRT)
+    for answer in (bottle, shirt):
+        assert answer["uses"]
+        assert {use["material"] for use in answer["uses"]} <= {
+            line["material"] for line in answer["lines"]
+        }
+    assert bottle["uses"] != shirt["uses"]
+
+
 def test_without_materials_no_process_is_invented() -> None:
     assert ask(USES, BOTTLE)[0]["uses"] == []
 
