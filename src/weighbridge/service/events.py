@@ -45,6 +45,7 @@ _STATE_FIELDS: Final = (
     "running",
     "pausedReason",
     "pacing",
+    "askTogether",
     "batchSize",
     "batchDelayMs",
     "maxConcurrentRequests",

@@ -39,6 +39,10 @@ SURENESS: Final = (
 )
 
 
+ENTRY_TOKENS: Final = 20
+"""The code and the frame of a product in a reply: with several steps they are written once."""
+
+
 class Question:
     """Asks for one step or, in their order, for several; `steps` names them.
 
@@ -52,7 +56,10 @@ class Question:
         self.steps = tuple(step.name for step in steps)
         self.needs = steps[0].needs
         self.sees_image = any(step.sees_image for step in steps)
-        self.output_tokens_per_product = sum(step.output_tokens_per_product for step in steps)
+        # What to allow for one product before any real output length has been seen.
+        self.output_tokens_per_product = sum(
+            step.output_tokens_per_product for step in steps
+        ) - ENTRY_TOKENS * (len(steps) - 1)
         self._parts = tuple(steps)
         self._instructions = instructions
         self._schema = schema

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.step_builders import with_bill
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
+from weighbridge.planning.tokens import OutputLengths
 from weighbridge.steps import build_questions
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ QUESTIONS = build_questions(BundledFactors().load().vocabulary(load_taxonomy()))
 # Instructions and schema are paid for (and count against the tokens per minute) in every call: a group of five
 # shares them. Raising a ceiling costs throughput; below the floor, the provider caches nothing.
 CACHED_FROM_TOKENS = 1_024
+SHORTEST_OUTPUT_LIMIT_TOKENS = (
+    4_096  # of the older models that know strict schemas, and some servers
+)
 CEILINGS_TOKENS = {
     "classification": 1_800,
     "bill_of_materials": 2_900,
@@ -47,6 +51,16 @@ def test_what_is_the_same_in_every_call_is_cacheable_and_within_its_budget(
     schema = json.dumps(request.schema, ensure_ascii=False, separators=(",", ":"))
     tokens = count_tokens(request.instructions) + count_tokens(schema)
     assert CACHED_FROM_TOKENS <= tokens <= CEILINGS_TOKENS[question.name]
+
+
+@pytest.mark.parametrize(
+    "question", [*QUESTIONS.alone, QUESTIONS.together], ids=lambda question: question.name
+)
+def test_before_any_length_is_known_the_smallest_models_can_give_what_is_allowed(
+    question: Question,
+) -> None:
+    allowance = OutputLengths(QUESTIONS.expected_lengths()).allowance(question.name, 5)
+    assert allowance <= SHORTEST_OUTPUT_LIMIT_TOKENS
 
 
 def test_every_family_of_the_process_table_has_materials() -> None:
