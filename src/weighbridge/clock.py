@@ -29,6 +29,10 @@ class Clock(Protocol):
         """Wait `delay_s` seconds of this clock."""
         ...
 
+    def timeout(self, delay_s: float) -> asyncio.Timeout:
+        """Give up after `delay_s` seconds of this clock, as `asyncio.timeout` does."""
+        ...
+
 
 class SystemClock(Clock):
     """The machine's own time."""
@@ -48,6 +52,10 @@ class SystemClock(Clock):
     @override
     async def sleep(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
+
+    @override
+    def timeout(self, delay_s: float) -> asyncio.Timeout:
+        return asyncio.timeout(delay_s)
 
 
 class ScaledClock(Clock):
@@ -73,3 +81,7 @@ class ScaledClock(Clock):
     @override
     async def sleep(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s / self.factor)
+
+    @override
+    def timeout(self, delay_s: float) -> asyncio.Timeout:
+        return asyncio.timeout(delay_s / self.factor)

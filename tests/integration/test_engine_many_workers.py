@@ -188,3 +188,21 @@ async def test_products_without_a_live_job_are_freed_within_a_heartbeat(
         await running.until_true("SELECT count(*) = 0 FROM pgqueuer")
         await running.stop()
         await running.assert_sound()
+
+
+async def test_job_that_was_given_to_a_worker_without_word_of_it_is_taken_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The connection broke after the commit: the job is the worker's own, and the worker does not know."""
+    async with program(database_url, tmp_path, heartbeat_timeout=SOON) as running:
+        await running.work()
+        await running.fetch(
+            "WITH given AS (INSERT INTO pgqueuer (priority, status, entrypoint, queue_manager_id, heartbeat)"
+            " VALUES (0, 'picked', 'group', $1, now()) RETURNING id)"
+            " INSERT INTO products (code, name, description, status, job_id)"
+            " SELECT 'P-1', 'Bottle', 'A steel bottle', 'processing', id FROM given",
+            running.engine.supervisor.worker_id,
+        )
+        await running.until(completed=1)
+        await running.stop()
+        await running.assert_sound()

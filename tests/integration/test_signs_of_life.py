@@ -28,6 +28,7 @@ JOBS: Final = 3_000
 INSERT_JOBS: Final = (
     "INSERT INTO pgqueuer (priority, status, entrypoint, queue_manager_id, heartbeat)"
     " SELECT 0, 'picked', 'group', $1, now() - interval '1 hour' FROM generate_series(1, $2::int)"
+    " RETURNING id"
 )
 OLDEST_S: Final = (
     "SELECT extract(epoch FROM now() - min(heartbeat))::float8 FROM pgqueuer"
@@ -42,10 +43,11 @@ async def signs_of_life(
     """A worker's signs of life, with thousands of jobs in its hands."""
     worker_id = uuid4()
     database = await open_database(url, folder, pool_size=2)
-    signs = SignsOfLife(database, worker_id)
+    job_ids: list[int] = []
+    signs = SignsOfLife(database, worker_id, job_ids.copy)
     signs.longest_silence_s = longest_silence_s
     try:
-        await database.pool.execute(INSERT_JOBS, worker_id, JOBS)
+        job_ids += [row["id"] for row in await database.pool.fetch(INSERT_JOBS, worker_id, JOBS)]
         signs.start(TIMEOUT)
         yield signs, worker_id, database
     finally:

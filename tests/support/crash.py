@@ -72,7 +72,14 @@ class Bomb:
 @asynccontextmanager
 async def bomb(url: str) -> AsyncIterator[Bomb]:
     """A bomb in the database, not armed."""
-    observer = await asyncpg.connect(url, server_settings={"application_name": OBSERVER})
+    await plant_bomb(url)
+    async with planted_bomb(url) as planted:
+        yield planted
+
+
+async def plant_bomb(url: str) -> None:
+    """Put one into the database, not armed."""
+    observer = await _observer(url)
     try:
         await observer.execute(_BOMB)
         await observer.execute("INSERT INTO bomb VALUES (-1)")
@@ -81,9 +88,22 @@ async def bomb(url: str) -> AsyncIterator[Bomb]:
                 f"CREATE CONSTRAINT TRIGGER explode AFTER INSERT OR UPDATE OR DELETE ON {table}"
                 " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION explode()"
             )
+    finally:
+        await observer.close()
+
+
+@asynccontextmanager
+async def planted_bomb(url: str) -> AsyncIterator[Bomb]:
+    """The bomb that was planted."""
+    observer = await _observer(url)
+    try:
         yield Bomb(observer)
     finally:
         await observer.close()
+
+
+async def _observer(url: str) -> asyncpg.Connection[Any]:
+    return await asyncpg.connect(url, server_settings={"application_name": OBSERVER})
 
 
 @dataclass(slots=True)

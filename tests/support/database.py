@@ -21,6 +21,7 @@ class PostgresForTests:
     """Owns a throw-away server. fsync is off: these databases need not survive the machine."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._admin_url = start_embedded(folder)
         self._numbers = itertools.count(1)
         asyncio.run(self._prepare())

@@ -116,7 +116,7 @@ class Dispatcher:
             await self._clock.sleep(LEAST_TICK_S)
             # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the wake.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
+                async with self._clock.timeout(TICK_S):
                     await self._wake.wait()
             self._wake.clear()
 

@@ -54,6 +54,8 @@ SENDING_STEPS: Final = 10
 """Turns of the event loop in which a call that may go gets to the socket."""
 LEAST_LAG_S: Final = 0.02
 """Differences below this are not worth a correction."""
+LONGEST_WAY_S: Final = 10.0
+"""A call that did not reach the provider within this time never does: connections take no longer."""
 MAX_ROUND_WAIT_S: Final = 5.0
 """However long the quota says to wait, look again after this: limits may have been raised meanwhile."""
 DATABASE_RETRY_S: Final = 1.0
@@ -149,10 +151,13 @@ class Governor:
         self._waiters.join(waiter, steps_left)
         self._wake.set()
         try:
-            return await waiter.ready
+            admission = await waiter.ready
         except asyncio.CancelledError:
             self._give_up(waiter)
             raise
+        # At once, not only with the reply: there may be none, and this process may die before.
+        self._count_from([admission], self._clock.monotonic_s() - admission.began_s)
+        return admission
 
     def finished(
         self,
@@ -173,8 +178,12 @@ class Governor:
         self._correct(lambda limiter, now_s: limiter.settle(admission.granted, actual, now_s))
 
     def failed(self, admission: Admission) -> None:
-        """The call has ended without a reply. Its reservation stays: the provider may have counted it."""
+        """The call has ended without a reply. Its reservation stays: the provider may have counted it,
+        and nobody knows when.
+        """
         self._release(admission)
+        lag_s = min(self._clock.monotonic_s() - admission.began_s, LONGEST_WAY_S)
+        self._count_from([admission], lag_s)
 
     def observe(self, admission: Admission, remaining: Remaining) -> None:
         """Believe the provider's headers."""
@@ -334,8 +343,9 @@ class Governor:
                     self._account,
                     [waiter.job_id for waiter in candidates],
                     self._manager_id,
+                    self._clock.monotonic_s,
                 )
-                self._round_began_s = self._clock.monotonic_s()
+                self._round_began_s = books.began_s
                 now_s = self._clock.of_database(books.now_s)
                 state = self._overrides.apply(books.queue)
                 self.asks_together = state.ask_together

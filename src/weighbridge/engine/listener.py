@@ -64,7 +64,7 @@ class Listener:
     async def _until_changed(self, connection: asyncpg.Connection[Any]) -> None:
         while not self._changed.is_set():
             try:
-                async with asyncio.timeout(CHECK_S):
+                async with self._clock.timeout(CHECK_S):
                     await self._changed.wait()
             except TimeoutError:
                 await connection.execute("SELECT 1", timeout=CHECK_S)

@@ -120,7 +120,9 @@ class FencedQueries(Queries):
         crew = await self._patience(look)
         if not crew.unfinished_jobs:
             return []
-        share = fair_share(crew.unfinished_jobs, crew.live_workers)
+        # One more, for a job that this worker holds without knowing: the connection broke before it was told.
+        # Such a job counts as held, gets no sign of life, and is taken again when it is old enough.
+        share = fair_share(crew.unfinished_jobs, crew.live_workers) + 1
         most = share if global_concurrency_limit is None else min(share, global_concurrency_limit)
         return await super().dequeue(
             batch_size, entrypoints, queue_manager_id, most, heartbeat_timeout

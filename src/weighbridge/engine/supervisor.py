@@ -63,7 +63,7 @@ class Supervisor:
         self._dispatcher = dispatcher
         self._listener = Listener(database, clock, self._look_again)
         self._manager = make_manager(database, Patience(clock), self._listener, manager_id)
-        self._signs_of_life = SignsOfLife(database, manager_id)
+        self._signs_of_life = SignsOfLife(database, manager_id, self._running_jobs)
         self._tasks: list[asyncio.Task[None]] = []
         self._queue_task: asyncio.Task[None] | None = None
         self._draining = False
@@ -133,6 +133,10 @@ class Supervisor:
                 self._queue_task.cancel()
                 await asyncio.wait({self._queue_task}, timeout=0.1)
         await self._cancel("dispatcher", "governor", "listener")
+
+    def _running_jobs(self) -> list[int]:
+        """Also called in another thread: to copy the keys is one step of the interpreter."""
+        return list(self._manager.job_context)
 
     async def _run_job(self, job: Job) -> None:
         await self._worker.work(int(job.id))

@@ -97,6 +97,7 @@ class Books:
         self.faults: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self.calls_by_schema: Counter[str] = Counter()
+        self.tokens_by_schema: Counter[str] = Counter()
         self.prompt_tokens = 0
         self.cached_tokens = 0
         self.output_tokens = 0
@@ -113,6 +114,7 @@ class Books:
         self.admitted += 1
         self.admitted_tokens += tokens
         self.calls_by_schema[schema_name] += 1
+        self.tokens_by_schema[schema_name] += tokens
         if self.first_admitted_at_s is None:
             self.first_admitted_at_s = self._allowance.since_s = now_s
         self.last_admitted_at_s = now_s
@@ -156,6 +158,7 @@ class Books:
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "faults": dict(self.faults),
             "calls_by_schema": dict(self.calls_by_schema),
+            "tokens_by_schema": dict(self.tokens_by_schema),
             "prompt_tokens": self.prompt_tokens,
             "cached_tokens": self.cached_tokens,
             "output_tokens": self.output_tokens,

@@ -13,7 +13,7 @@ from weighbridge.store import queue_state
 from weighbridge.store.jobs import jobs_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     from weighbridge.store.database import Connection
@@ -28,6 +28,7 @@ USED_LAST: Final = "SELECT state FROM quota ORDER BY updated_at DESC LIMIT 1"
 class Books:
     """What a round of the governor begins with. `state` is None when nobody has used the account yet."""
 
+    began_s: float  # this process's clock, just before the database's was read
     now_s: float  # the database's clock, epoch seconds
     state: bytes | None
     queue: QueueState
@@ -35,7 +36,11 @@ class Books:
 
 
 async def open_books(
-    connection: Connection, account: str, job_ids: Sequence[int], manager_id: UUID
+    connection: Connection,
+    account: str,
+    job_ids: Sequence[int],
+    manager_id: UUID,
+    monotonic_s: Callable[[], float],
 ) -> Books:
     """Lock the account's row until the transaction ends, then look at the clock, the queue and the jobs.
 
@@ -43,6 +48,7 @@ async def open_books(
     `held` are those of `job_ids` that this worker still holds: nobody took them over in the meantime.
     """
     state = await _lock(connection, account)
+    began_s = monotonic_s()
     row = await connection.fetchrow(
         f"SELECT {queue_state.COLUMNS}, extract(epoch FROM clock_timestamp())::float8 AS now_s,"  # noqa: S608
         f" ARRAY(SELECT j.id FROM {jobs_table()} j WHERE j.id = ANY($1::bigint[])"
@@ -51,7 +57,9 @@ async def open_books(
         manager_id,
     )
     assert row is not None  # noqa: S101 - seeded when the database was opened
-    return Books(row["now_s"], state or None, queue_state.of_row(row), frozenset(row["held"]))
+    return Books(
+        began_s, row["now_s"], state or None, queue_state.of_row(row), frozenset(row["held"])
+    )
 
 
 async def _lock(connection: Connection, account: str) -> bytes:

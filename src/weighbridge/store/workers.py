@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge.store.jobs import ENTRYPOINT, jobs_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from weighbridge.store.database import Connection
@@ -51,8 +52,13 @@ async def leave(connection: Connection, worker_id: UUID) -> None:
     await connection.execute("DELETE FROM workers WHERE id = $1", worker_id)
 
 
-async def keep_alive(connection: Connection, worker_id: UUID, renewed_after: timedelta) -> None:
-    """Renew the signs of life of all jobs that the worker holds, in one statement.
+async def keep_alive(
+    connection: Connection, worker_id: UUID, job_ids: Sequence[int], renewed_after: timedelta
+) -> None:
+    """Renew the signs of life of those jobs that the worker still holds, in one statement.
+
+    `job_ids` are those that it works on. It may hold others without knowing: the connection broke before it was
+    told which jobs it had been given. Those must grow old, so that somebody takes them.
 
     Jobs renewed or taken in the last `renewed_after` are left alone; so are those that somebody is just ending
     or taking over: waiting for them could end in a deadlock.
@@ -60,9 +66,10 @@ async def keep_alive(connection: Connection, worker_id: UUID, renewed_after: tim
     await connection.execute(
         f"UPDATE {jobs_table()} SET heartbeat = now() WHERE id IN ("  # noqa: S608
         f" SELECT id FROM {jobs_table()} WHERE queue_manager_id = $1 AND status = 'picked'"
-        " AND heartbeat < now() - $2::interval FOR NO KEY UPDATE SKIP LOCKED)",
+        " AND id = ANY($3::bigint[]) AND heartbeat < now() - $2::interval FOR NO KEY UPDATE SKIP LOCKED)",
         worker_id,
         renewed_after,
+        job_ids,
     )
 
 

@@ -1,0 +1,74 @@
+"""What a call counts for that ends without a reply: the provider may have admitted it at its very end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.support.application import RunningProgram, program
+from weighbridge.clock import ScaledClock
+from weighbridge.domain.calls import Cost
+from weighbridge.engine.governor import LONGEST_WAY_S, Governor
+from weighbridge.limits.limiter import Limiter, Limits
+from weighbridge.store import quota
+from weighbridge.store.jobs import enqueue_jobs, jobs_table
+from weighbridge.store.overrides import Overrides
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from uuid import UUID
+
+pytestmark = pytest.mark.anyio
+
+COST = Cost(1, 100)
+LIMITS = Limits(500, 450_000)
+
+
+async def _held_job(running: RunningProgram, manager_id: UUID) -> int:
+    async with running.app.database.transaction() as connection:
+        (job_id,) = await enqueue_jobs(connection, 1)
+        await connection.execute(
+            f"UPDATE {jobs_table()} SET status = 'picked', queue_manager_id = $1",  # noqa: S608
+            manager_id,
+        )
+    return job_id
+
+
+@pytest.mark.parametrize(
+    ("took_s", "counts_from_s"), [(6.0, 6.0), (3 * LONGEST_WAY_S, LONGEST_WAY_S)]
+)
+async def test_call_that_ends_without_reply_stays_in_the_minute_from_its_end(
+    database_url: str, tmp_path: Path, took_s: float, counts_from_s: float
+) -> None:
+    """From its end, or from the last moment at which it can have reached the provider."""
+    clock = ScaledClock(50)
+    async with program(database_url, tmp_path, clock=clock) as running:
+        manager_id = uuid4()
+        governor = Governor(
+            database=running.app.database,
+            clock=clock,
+            account="one of a test",
+            manager_id=manager_id,
+            random_source=random.Random(1),
+            overrides=Overrides(limits=LIMITS),
+        )
+        job_id = await _held_job(running, manager_id)
+        rounds = asyncio.create_task(governor.run())
+        lost = await governor.admit(lambda: COST, job_id)
+        granted_s = lost.granted.at_s
+        await clock.sleep(took_s)
+        governor.failed(lost)
+        await governor.admit(lambda: COST, job_id)
+        rounds.cancel()
+        with suppress(asyncio.CancelledError):
+            await rounds
+        async with running.app.database.pool.acquire() as connection:
+            _, state = await quota.read(connection)
+        assert state is not None
+        limiter = Limiter.load(state, LIMITS)
+        assert limiter.used(granted_s + counts_from_s + 59.9) == Cost(2, 200)
