@@ -6,7 +6,7 @@ BIN := .venv/bin
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format serve bench docs clean
+.PHONY: help setup demo test check format serve bench simulate docs clean
 
 help:            ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ format: setup    ## let ruff rewrite what it can
 
 serve: setup     ## API and worker on http://127.0.0.1:8000, against the simulator (LIVE=1 uses OpenAI)
 	$(BIN)/weighbridge serve $(if $(LIVE),,--simulate)
+
+simulate: setup  ## 5,000 runs of the decisions and 200 storms over the whole program, by seed (about 20 minutes)
+	$(BIN)/python -m benchmarks.simulate
 
 bench: setup     ## the measurements of benchmarks/
 	$(BIN)/python -m benchmarks

@@ -7,7 +7,7 @@ Scenarios, all with latency lognormal with a median of 4 s:
     T   2,000 requests and 450,000 tokens a minute, a full minute may burst
     S   as A, but only 5 s of quota may come at once
     R   500 requests and 30 million tokens a minute, 5 s: the requests run out first
-    H   as S, but the provider halves its limits after a minute and restores them two minutes later
+(Limits that change in mid-run: `python -m benchmarks.changing_limits`.)
 
 `weighbridge worker` runs as a process of its own on a fresh PostgreSQL. The plain SDK sends the same prompts
 with the same allowances in the same order of steps, with a semaphore (100 at a time) and 10 retries. All figures are the
@@ -44,7 +44,6 @@ ACCOUNTS = {
     "T": Account(2_000, 450_000, 60.0, LATENCY_S),
     "S": Account(500, 450_000, 5.0, LATENCY_S),
     "R": Account(500, 30_000_000, 5.0, LATENCY_S),
-    "H": Account(500, 450_000, 5.0, LATENCY_S),
 }
 TOKENS_A_CALL = 2_900
 """About what a group of five is charged, to choose how many products fill the wanted minutes."""
@@ -98,8 +97,6 @@ async def ours(scenario: str, minutes: float, folder: Path) -> dict[str, Any]:
             worker = here.worker()
             try:
                 await here.start_queue()
-                if scenario == "H":
-                    await asyncio.gather(here.until_done(0.2), halve_and_restore(server))
                 counts = await here.until_done(0.2)
             finally:
                 worker.stop()
@@ -119,23 +116,6 @@ async def charges(here: Site) -> list[tuple[float, int]]:
         " input_tokens + output_allowance AS tokens FROM calls WHERE outcome = 'ok'"
     )
     return [(found["at_s"], found["tokens"]) for found in rows]
-
-
-async def halve_and_restore(server: SimulatorServer) -> None:
-    """What a provider may do in the middle of a run."""
-    account = server.account
-    assert account.requests_per_minute
-    assert account.tokens_per_minute
-    whole = {
-        "requests_per_minute": account.requests_per_minute,
-        "tokens_per_minute": account.tokens_per_minute,
-    }
-    for delay_s, limits in (
-        (60, {name: limit // 2 for name, limit in whole.items()}),
-        (120, whole),
-    ):
-        await asyncio.sleep(delay_s)
-        await asyncio.to_thread(lambda chosen: server.change(**chosen), limits)
 
 
 async def plain_sdk(
@@ -170,7 +150,7 @@ async def both(scenario: str, minutes: float, only: str | None) -> list[dict[str
         if only != "sdk":
             rows.append(await ours(scenario, minutes, folder))
             print_table("so far", rows)
-    if only != "ours" and scenario != "H":
+    if only != "ours":
         with tempfile.TemporaryDirectory() as name, simulator(account, Path(name)) as server:
             groups = catalogue_prompts(products_for(account, minutes), GROUP_SIZE, MODEL)
             rows.append(await plain_sdk(scenario, server, groups))
@@ -186,7 +166,7 @@ async def measure(scenarios: list[str], minutes: float, only: str | None) -> lis
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--scenarios", default="A,T,S", help="of A, T, S, R, H")
+    parser.add_argument("--scenarios", default="A,T,S", help="of A, T, S, R")
     parser.add_argument("--minutes", type=float, default=4.0, help="of quota that a run takes")
     parser.add_argument("--only", choices=["ours", "sdk"])
     parser.add_argument("--plot", type=Path, help="draw the tokens of each last minute into an SVG")
@@ -202,7 +182,7 @@ def main() -> None:
         print(json.dumps(rows))
         return
     print_table("quota", rows)
-    reached = [line for line in rows if line["who"] == "weighbridge" and line["scenario"] != "H"]
+    reached = [line for line in rows if line["who"] == "weighbridge"]
     met = all(
         line["utilisation"] >= 0.99
         and line["429s"] < line["calls"] / 100

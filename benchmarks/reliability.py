@@ -2,14 +2,14 @@
 
     python -m benchmarks.reliability kills [--kills 20] [--products 2000] [--workers 1]
     python -m benchmarks.reliability restarts [--kills 10]
-    python -m benchmarks.reliability storms [--runs 200] [--first-seed 0]
-    python -m benchmarks.reliability decisions [--runs 5000] [--first-seed 0]
+    python -m benchmarks.reliability poison [--groups 100]
+    python -m benchmarks.reliability outage [--hours 10] [--speed 720]
 
 `kills` sends kill -9 to real processes at random moments, with a simulator that runs as a server of its own
 and keeps the books; with several workers only the killed one is replaced. `restarts` restarts PostgreSQL under a
-run, every other time as a crash. `storms` runs the whole program
-on a scaled clock through faults, outages, stops and deaths; `decisions` the decisions alone on virtual time.
-A seed that fails is printed: put it into tests/simulation.
+run, every other time as a crash. `poison` puts a product that spoils its answers into each group of five. `outage` takes the
+provider away for hours of a scaled clock, and measures how soon after its return it is asked again.
+(Storms and decisions by the hundred: `python -m benchmarks.simulate`.)
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ import json
 import random
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.simulation.model import Fate, World
-from tests.simulation.storms import storm
-from tests.simulation.test_decisions import check
+from tests.simulation import trials
 from tests.support.application import AMPLE, program, until
 from tests.support.crash import restart_postgres, stop_postgres
 from tests.support.database import PostgresForTests
 from tests.support.killed_run import CONCURRENCY, KilledRun, SimulatorServer, wait_until
+from weighbridge.telemetry import configure_logging
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from weighbridge.simulator.books import Books
 
 
@@ -112,58 +113,38 @@ def _reached(books: Books, goal: int) -> bool:
     return books.completed >= goal
 
 
-def storms(runs: int, first_seed: int) -> None:
-    broken, started_s = [], time.monotonic()
+def on_a_server(name: str, trial: Callable[[str, Path], Coroutine[Any, Any, Any]]) -> None:
+    """One trial on a PostgreSQL of its own; prints its figures."""
+    started_s = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         server = PostgresForTests(Path(folder))
-        for seed in range(first_seed, first_seed + runs):
-            url = server.create_database()
-            try:
-                report = asyncio.run(storm(url, Path(folder), seed))
-                assert report.failed == report.poisoned, report
-                assert report.most_requests <= report.allowed_requests, report
-            except AssertionError as error:
-                broken.append(seed)
-                print(json.dumps({"seed": seed, "broken": str(error)[:500]}))
-            finally:
-                server.drop_database(url)
-    _say("storms", runs, broken, started_s)
-
-
-def decisions(runs: int, first_seed: int) -> None:
-    broken, started_s = [], time.monotonic()
-    for seed in range(first_seed, first_seed + runs):
-        try:
-            check(World(Fate.drawn(seed)).run())
-        except AssertionError as error:
-            broken.append(seed)
-            print(json.dumps({"seed": seed, "broken": str(error)[:500]}))
-    _say("decisions", runs, broken, started_s)
-
-
-def _say(name: str, runs: int, broken: list[int], started_s: float) -> None:
-    seconds = round(time.monotonic() - started_s)
-    print(json.dumps({"measurement": name, "runs": runs, "broken": broken, "seconds": seconds}))
+        found = asyncio.run(trial(server.create_database(), Path(folder)))
+    seconds = round(time.monotonic() - started_s, 1)
+    print(json.dumps({"measurement": name, **asdict(found), "seconds": seconds}))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["kills", "restarts", "storms", "decisions"])
+    parser.add_argument("what", choices=["kills", "restarts", "poison", "outage"])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--products", type=int, default=2_000)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--groups", type=int, default=100)
+    parser.add_argument("--hours", type=float, default=10)
+    parser.add_argument("--speed", type=float, default=720, help="of the clock in `outage`")
     asked = parser.parse_args()
+    configure_logging("console", "CRITICAL")
     match asked.what:
         case "kills":
-            kills(asked.kills, asked.products, asked.workers, asked.first_seed)
+            kills(asked.kills, asked.products, asked.workers, asked.seed)
         case "restarts":
             asyncio.run(restarts(asked.kills, asked.products))
-        case "storms":
-            storms(asked.runs, asked.first_seed)
+        case "poison":
+            on_a_server("poison", lambda url, at: trials.poison(url, at, asked.groups))
         case _:
-            decisions(asked.runs, asked.first_seed)
+            away_s = asked.hours * 3_600
+            on_a_server("outage", lambda url, at: trials.outage(url, at, away_s, asked.speed))
 
 
 if __name__ == "__main__":

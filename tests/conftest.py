@@ -12,17 +12,33 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.database import PostgresForTests
+from tests.support.seeds import VARIABLE, choose_first_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A busy machine must not fail a test that asserts something else than speed.
+# A busy machine must not fail a test that asserts something else than speed. Examples are new in every run; a
+# failure prints the line that repeats it.
 settings.register_profile(
-    "weighbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    "weighbridge",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
+    print_blob=True,
 )
 settings.load_profile("weighbridge")
 
 FOREIGN_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PGQUEUER_PREFIX")
+
+
+def pytest_configure() -> None:
+    """All processes of a run draw the same new seeds."""
+    choose_first_seed()
+
+
+def pytest_report_header() -> str:
+    """How to repeat what was drawn."""
+    return f"simulations: {VARIABLE}={choose_first_seed()}"
 
 
 @pytest.fixture(autouse=True)

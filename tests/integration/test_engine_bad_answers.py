@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.simulation.trials import poison
 from tests.support.application import AMPLE, RunningProgram, program
 from weighbridge.simulator.config import KNOWN_MODELS, Fault, FaultPlan, ModelLimits
 
@@ -32,22 +33,14 @@ async def _add_poisoned(running: RunningProgram, groups: int, marker: str) -> No
     )
 
 
-async def test_one_poisoned_product_in_each_group_fails_alone_after_three_more_calls(
+async def test_one_poisoned_product_in_each_of_a_hundred_groups_fails_alone_after_three_more_calls(
     database_url: str, tmp_path: Path
 ) -> None:
-    groups = 12
-    async with program(database_url, tmp_path) as running:
-        await _add_poisoned(running, groups, "POISON")
-        await running.start()
-        await running.until(completed=4 * groups, failed=groups)
-        assert running.simulator.books.completed == groups * (3 + 3)
-        failed = await running.fetch("SELECT * FROM products WHERE status = 'failed'")
-        assert {int(row["code"][2:]) % 5 for row in failed} == {2}
-        assert all("No usable answer in 4 attempts" in row["error"] for row in failed)
-        assert all(row["error_kind"] == "AnswerMalformed" for row in failed)
-        assert all(row["spent_usd"] > 0 for row in failed)
-        await running.stop()
-        await running.assert_sound()
+    found = await poison(database_url, tmp_path, groups=100)
+    assert (found.completed, found.failed) == (400, 100)
+    assert found.poisoned_and_failed == found.failed_with_a_reason == 100
+    assert found.calls == 100 * (3 + 3)
+    assert found.most_extra_calls == 3
 
 
 @pytest.mark.parametrize("mode", ["POISON-TRUNCATE", "POISON-REFUSE"])

@@ -50,6 +50,13 @@ class Fate:
     deaths: tuple[tuple[float, int], ...]  # (when, which worker); another takes its place
     freezes: tuple[tuple[float, float, int], ...]  # (from, to, which worker)
 
+    @property
+    def repeat(self) -> str:
+        """How to see it again."""
+        return (
+            f"To repeat: python -m benchmarks.simulate decisions --runs 1 --first-seed {self.seed}"
+        )
+
     @staticmethod
     def drawn(seed: int) -> Fate:
         """A fate for every seed."""
@@ -172,7 +179,7 @@ class World:
         for from_s, to_s, number in self.fate.freezes:
             self.at(from_s, partial(self._freeze, number, to_s))
         while len(self.completed) + len(self.failed) < self.fate.products:
-            assert self._events, f"seed {self.fate.seed}: everything stands still"
+            assert self._events, f"everything stands still. {self.fate.repeat}"
             self.now_s, _, action = heapq.heappop(self._events)
             action()
         return self
@@ -275,7 +282,7 @@ class World:
         call = worker.line[0]
         granted = self.limiter.reserve(Cost(1, call.tokens), self.now_s)
         if not isinstance(granted, Granted):
-            assert granted.at_s > self.now_s, f"seed {self.fate.seed}: a promise in the past"
+            assert granted.at_s > self.now_s, f"a promise in the past. {self.fate.repeat}"
             return granted.at_s
         worker.line.popleft()
         worker.is_probing = worker.is_probing or call.is_probe

@@ -1,24 +1,68 @@
-"""A few storms over the whole program; `benchmarks/reliability.py` runs as many as one likes."""
+"""Storms over the whole program: those that broke something once, and new ones; `make simulate` runs as many as one likes."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.simulation import known_seeds
 from tests.simulation.storms import storm
+from tests.simulation.weather import GUSTS, UNANSWERED, UNUSABLE, Event, Weather
+from tests.support.crash import stop_postgres
+from tests.support.database import PostgresForTests
+from tests.support.seeds import new_seed
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.anyio
 
+NEW = 3
 
-@pytest.mark.parametrize("seed", range(4))
-async def test_whole_program_keeps_its_promises_in_a_storm(
-    database_url: str, tmp_path: Path, seed: int
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresForTests]:
+    """A PostgreSQL that may be restarted."""
+    folder = tmp_path_factory.mktemp("stormy")
+    yield PostgresForTests(folder)
+    stop_postgres(folder)
+
+
+@pytest.fixture
+def url(server: PostgresForTests) -> Iterator[str]:
+    """A fresh database on it."""
+    created = server.create_database()
+    yield created
+    server.drop_database(created)
+
+
+@pytest.mark.parametrize("seed", known_seeds.STORMS)
+async def test_storm_that_broke_a_promise_once_breaks_none_any_more(
+    server: PostgresForTests, url: str, seed: int
 ) -> None:
-    report = await storm(database_url, tmp_path, seed)
-    assert report.failed == report.poisoned
-    assert report.paid_twice <= report.excused
-    assert report.most_requests <= report.allowed_requests
+    await storm(server, url, seed)
+
+
+@pytest.mark.parametrize("number", range(NEW))
+async def test_promises_are_kept_in_a_storm_that_nobody_has_seen_before(
+    server: PostgresForTests, url: str, number: int
+) -> None:
+    await storm(server, url, new_seed(number))
+
+
+def test_two_hundred_storms_have_seen_every_fault_and_every_event_many_times() -> None:
+    weathers = [Weather.drawn(seed) for seed in range(200)]
+    events = Counter(moment.event for weather in weathers for moment in weather.moments)
+    assert events.keys() == set(Event)
+    assert min(events.values()) >= 20
+    faults = Counter(
+        fault for weather in weathers for fault, share in weather.faults.items() if share
+    )
+    assert faults.keys() >= {*UNANSWERED, *UNUSABLE}
+    assert min(faults.values()) >= 20
+    assert {fault for gust in GUSTS.values() for fault in gust} >= {*UNANSWERED, *UNUSABLE}
+    assert sum(weather.poisoned > 0 for weather in weathers) >= 20
+    assert {weather.pacing for weather in weathers} == {"batch", "continuous"}
+    assert {weather.ask_together for weather in weathers} == {False, True}

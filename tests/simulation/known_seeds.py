@@ -1,0 +1,22 @@
+"""Seeds that broke an invariant once, and what was wrong then. Every test run repeats them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_NO_REPLY = (
+    "a call without a reply was counted from its leave, not from when it reached the provider"
+)
+
+STORMS: Final = {
+    18: _NO_REPLY,
+    23: _NO_REPLY,
+    26: _NO_REPLY,
+    27: _NO_REPLY,
+    30: _NO_REPLY,
+    55: "a job given to a worker whose connection broke at that moment was kept alive and worked on by nobody",
+    61: _NO_REPLY,
+    81: _NO_REPLY,
+    86: _NO_REPLY,
+}
+DECISIONS: Final[dict[int, str]] = {}
