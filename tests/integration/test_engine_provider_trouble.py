@@ -40,11 +40,13 @@ async def test_queue_pauses_in_an_outage_says_why_probes_and_resumes(
 ) -> None:
     async with program(database_url, tmp_path, clock=ScaledClock(60)) as running:
         await running.add_many(60)
-        running.simulator.account.change({"outage_for_s": 150})
+        running.simulator.account.change({"outage_for_s": 1_000_000})
         await running.start()
         await running.until_true("SELECT paused_reason IS NOT NULL FROM queue_state")
         assert "gave no reply" in await running.value("SELECT paused_reason FROM queue_state")
         received = running.simulator.books.received
+        await until(lambda: running.simulator.books.received >= received + 2, "two probes")
+        running.simulator.account.change({"outage_for_s": 0})
         await running.until(completed=60)
         assert await running.value("SELECT paused_reason FROM queue_state") is None
         # 12 groups, 3 calls each; the outage was probed by a few calls, not stormed by all.
