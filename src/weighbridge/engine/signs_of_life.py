@@ -17,12 +17,7 @@ from weighbridge.store import workers
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
-                await workers.be_there(
-                    self._connection, self._worker_id, is_leaving=self._is_leaving
-                )
-                await workers.keep_alive(
-                    self._connection, self._worker_id, self._running(), interval / 2
-                )
+    from collections.abc import Callable
     from uuid import UUID
 
     import asyncpg
@@ -140,20 +135,12 @@ class SignsOfLife:
             async with asyncio.timeout(2 * interval.total_seconds()):
                 if self._connection is None or self._connection.is_closed():
                     self._connection = await self._database.connect()
-<<<<<<< HEAD
                 await workers.be_there(
                     self._connection, self._worker_id, is_leaving=self._is_leaving
                 )
-                await workers.keep_alive(self._connection, self._worker_id, interval / 2)
-=======
-                if self._is_member:
-                    await workers.join(self._connection, self._worker_id)
-                else:
-                    await workers.leave(self._connection, self._worker_id)
                 await workers.keep_alive(
                     self._connection, self._worker_id, self._running(), interval / 2
                 )
->>>>>>> 42595b5 (Calls without a reply count from their end; a job that a worker was given without word of it is taken again)
         except (*DATABASE_ERRORS, TimeoutError):
             self._hang_up()
         except Exception as error:  # noqa: BLE001 - without beats everything would be taken over
