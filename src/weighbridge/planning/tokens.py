@@ -13,6 +13,7 @@ import warnings
 from collections import deque
 from functools import lru_cache
 from importlib import import_module
+from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,9 +31,7 @@ LONGEST_PIECE: Final = 100_000  # characters; the encoder refuses texts of a mil
 
 REMEMBERED_PIECES: Final = 16_384  # codes with names, and descriptions, of some thousand products
 LONGEST_REMEMBERED: Final = 2_000  # characters
-_AFTER_REPEATED_KEYS: Final = re.compile(
-    r'(?<="code)(?=":)|(?<="description)(?=":)|(?<="weight_kg)(?=":)'
-)
+_REPEATED_KEY: Final = re.compile(r'"(?:code|description|weight_kg)(?=":)')
 
 MESSAGE_TOKENS: Final = 4
 MESSAGES: Final = 2
@@ -77,9 +76,11 @@ def content_tokens(content: str) -> int:
     Between the letters of a key and the quotation mark after it no token reaches across, so that the parts
     add up to the whole.
     """
+    cuts = [0, *(key.end() for key in _REPEATED_KEY.finditer(content)), len(content)]
+    pieces = (content[start:end] for start, end in pairwise(cuts))
     return sum(
         _piece_tokens(piece) if len(piece) <= LONGEST_REMEMBERED else count_tokens(piece)
-        for piece in _AFTER_REPEATED_KEYS.split(content)
+        for piece in pieces
     )
 
 
