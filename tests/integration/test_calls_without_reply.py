@@ -15,7 +15,6 @@ from weighbridge.clock import ScaledClock
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.governor import LONGEST_WAY_S, Governor
 from weighbridge.limits.limiter import Limiter, Limits
-from weighbridge.store import quota
 from weighbridge.store.jobs import enqueue_jobs, jobs_table
 from weighbridge.store.overrides import Overrides
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
+ACCOUNT = "one of a test"
 COST = Cost(1, 100)
 LIMITS = Limits(500, 450_000)
 
@@ -52,7 +52,7 @@ async def test_call_that_ends_without_reply_stays_in_the_minute_from_its_end(
         governor = Governor(
             database=running.app.database,
             clock=clock,
-            account="one of a test",
+            account=ACCOUNT,
             manager_id=manager_id,
             random_source=random.Random(1),
             overrides=Overrides(limits=LIMITS),
@@ -67,8 +67,6 @@ async def test_call_that_ends_without_reply_stays_in_the_minute_from_its_end(
         rounds.cancel()
         with suppress(asyncio.CancelledError):
             await rounds
-        async with running.app.database.pool.acquire() as connection:
-            _, state = await quota.read(connection)
-        assert state is not None
+        state = await running.value("SELECT state FROM quota WHERE account = $1", ACCOUNT)
         limiter = Limiter.load(state, LIMITS)
         assert limiter.used(granted_s + counts_from_s + 59.9) == Cost(2, 200)
