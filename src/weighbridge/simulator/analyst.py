@@ -341,6 +341,8 @@ def _enum_writer(name: str, index: EnumIndex) -> Writer:
 def _number_writer(name: str, node: Mapping[str, Any], *, whole: bool) -> Writer:
     least, most = float(node.get("minimum", "-inf")), float(node.get("maximum", "inf"))
     amount = _amount_of(name.lower())
+    if not whole and node.keys().isdisjoint(("minimum", "maximum")):
+        return amount
 
     def write(scene: Scene) -> Json:
         value = min(most, max(least, amount(scene)))

@@ -206,6 +206,8 @@ def serve(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 8001) ->
         port=port,
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
+        server_header=False,
         timeout_graceful_shutdown=1,
     )
 

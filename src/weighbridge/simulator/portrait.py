@@ -216,6 +216,7 @@ def _percentages(text: str) -> list[tuple[str, float]]:
     return [(hint, share / total) for hint, share in found.items()] if total >= 0.5 else []
 
 
+@lru_cache(maxsize=4_096)
 def _first_word(hint: str) -> str:
     return hint.split("/", 1)[0].split(" ", 1)[0]
 

@@ -45,6 +45,7 @@ FORMAT = {"type": "json_schema", "json_schema": WRAPPER}
 
 @given(st.one_of(st.text(), st.lists(st.sampled_from(FRAGMENTS)).map("".join)))
 @example('{"code":"P-0012","mass_kg":0.262,"text":"20\\" wheel, 1½ inch, 100% cotton"}')
+@example('"half \ud83e","a pair"')
 def test_tokens_are_counted_as_the_encoder_counts_them(text: str) -> None:
     assert count_tokens(text) == len(ENCODING.encode_ordinary(text))
 
