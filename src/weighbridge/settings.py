@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     ask_together: bool = Field(
         default=False, description="One call asks for classification, materials and processes."
     )
+    store_at_provider: bool = Field(
+        default=False,
+        description="Replies are stored at the provider too, so that after a crash they can be fetched.",
+    )
     retention_days: int = Field(
         default=90,
         ge=0,

@@ -25,7 +25,7 @@ from weighbridge.providers.openai import OpenAIProvider
 from weighbridge.providers.prices import price_of
 from weighbridge.service.opening import opened_database
 from weighbridge.simulator.app import create_app
-from weighbridge.simulator.config import KNOWN_MODELS, ModelLimits, SimulatorConfig
+from weighbridge.simulator.config import KNOWN_MODELS, Keeping, ModelLimits, SimulatorConfig
 from weighbridge.steps import Questions, build_questions
 from weighbridge.store import output_lengths
 from weighbridge.store.overrides import Overrides
@@ -136,6 +136,7 @@ def simulator_config(settings: Settings, limits: Limits | None) -> SimulatorConf
         tokens_per_minute=limits.tokens_per_minute,
         latency_s=SIMULATED_LATENCY_S,
         models=_simulated_models(settings.model),
+        keeping=Keeping.UNKNOWN,  # it would forget all of it with the process
     )
 
 
@@ -181,6 +182,7 @@ async def make_engine(
         clock=app.clock,
         random_source=random_source,
         manager_id=manager_id,
+        fetches_replies=app.settings.store_at_provider,
     )
     dispatcher = Dispatcher(
         database=app.database,

@@ -26,3 +26,24 @@ def test_killed_run_is_continued_and_only_calls_in_flight_are_paid_twice(tmp_pat
         assert books["products_answered_twice"] <= 5 * in_flight
         assert run.doctor()["sound"]
         run.clean_up()
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_with_replies_stored_at_the_provider_nothing_is_paid_twice(
+    tmp_path: Path, workers: int
+) -> None:
+    with SimulatorServer("--latency", "0.5") as simulator:
+        run = KilledRun(simulator, tmp_path, products=300, stores=True)
+        if workers == 1:
+            for calls in (20, 30, 40):
+                run.kill_after(run.start(), calls)
+            report = run.finish()
+        else:
+            report = run.finish_with_killed_helpers(workers - 1, calls_before_kills=(20, 30, 40))
+        books = simulator.books()
+        assert report["database"] == {"pending": 0, "processing": 0, "completed": 300, "failed": 0}
+        assert books["completed"] == 3 * 60
+        assert books["products_answered_twice"] == 0
+        assert books["fetched"] > 0
+        assert run.doctor()["sound"]
+        run.clean_up()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.support.crash import stop_postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 CONCURRENCY = 10
@@ -76,17 +76,21 @@ class KilledRun:
     simulator: SimulatorServer
     folder: Path
     products: int
+    stores: bool = False
+    """Whether replies are stored at the provider too."""
     kills: int = 0
     environment: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.environment = {
             "PATH": os.environ["PATH"],  # noqa: TID251
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # noqa: TID251 - the same sources as here
             "HOME": str(self.folder),
             "WEIGHBRIDGE_DATA_DIR": str(self.folder / "data"),
             "WEIGHBRIDGE_REQUESTS_PER_MINUTE": "100000",
             "WEIGHBRIDGE_TOKENS_PER_MINUTE": "1000000000",
             "WEIGHBRIDGE_MAX_CONCURRENT_REQUESTS": str(CONCURRENCY),
+            "WEIGHBRIDGE_STORE_AT_PROVIDER": str(self.stores),
             "WEIGHBRIDGE_LOG_LEVEL": "ERROR",
             "OPENAI_BASE_URL": f"http://127.0.0.1:{self.simulator.port}/v1",
             "OPENAI_API_KEY": "sk-simulated",
@@ -128,7 +132,27 @@ class KilledRun:
 
     def finish(self) -> dict[str, Any]:
         """The run that nobody kills; returns its report."""
-        process = self.start()
+        return self._report(self.start())
+
+    def finish_with_killed_helpers(
+        self, helpers: int, calls_before_kills: Sequence[int]
+    ) -> dict[str, Any]:
+        """The same with further workers, of which one after the other is killed and replaced."""
+        others = [self.start("worker") for _ in range(helpers)]
+        first = self.start()
+        wait_until(lambda: self.simulator.books()["completed"] > 0, "work begins")
+        for number, calls in enumerate(calls_before_kills):
+            self.kill_after(others[number % helpers], calls)
+            others[number % helpers] = self.start("worker")
+        try:
+            return self._report(first)
+        finally:
+            for other in others:
+                other.terminate()
+                other.communicate()
+
+    @staticmethod
+    def _report(process: subprocess.Popen[str]) -> dict[str, Any]:
         stdout, stderr = process.communicate(timeout=300)
         assert process.returncode == 0, stderr
         report: dict[str, Any] = json.loads(stdout)

@@ -76,6 +76,7 @@ class Asked:
     path: str
     headers: Mapping[str, str]
     body: Any
+    query: str = ""
 
 
 class ScriptedProvider:
@@ -129,7 +130,13 @@ async def _read(
         more = message.get("more_body", False)
     headers = {name.decode(): value.decode() for name, value in scope["headers"]}
     path = scope["raw_path"].decode()
-    return Asked(scope["method"], path, headers, json.loads(body) if body else None)
+    return Asked(
+        scope["method"],
+        path,
+        headers,
+        json.loads(body) if body else None,
+        scope["query_string"].decode(),
+    )
 
 
 def completion(

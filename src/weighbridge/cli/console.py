@@ -47,6 +47,15 @@ StepsOption = Annotated[
         show_default="as stored",
     ),
 ]
+StoreOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--store-at-provider/--no-store-at-provider",
+        help="Have the provider store each reply, so that one in flight at a crash can be fetched instead of being "
+        "paid for again. [env: WEIGHBRIDGE_STORE_AT_PROVIDER]",
+        show_default="off",
+    ),
+]
 FileArgument = Annotated[
     Path,
     typer.Argument(help="The catalogue: CSV, XLSX, JSON, JSONL or Parquet.", show_default=False),

@@ -20,6 +20,7 @@ from weighbridge.cli.console import (
     OutOption,
     SimulateOption,
     StepsOption,
+    StoreOption,
     check_formats,
     err,
     run_async,
@@ -56,6 +57,7 @@ def run(
     redo: Annotated[
         bool, typer.Option("--redo", help="Ask again, even where an answer is held.")
     ] = False,
+    store_at_provider: StoreOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,7 +78,7 @@ def run(
         redo=redo,
         as_json=as_json,
     )
-    settings = load_settings(data_dir=data_dir)
+    settings = load_settings(data_dir=data_dir, store_at_provider=store_at_provider)
     from weighbridge import telemetry
     from weighbridge.cli.running import execute
 

@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ from weighbridge.cli.console import (
     DataDirOption,
     SimulateOption,
     StepsOption,
+    StoreOption,
     collect_garbage_rarely,
     err,
     make_loop,
@@ -42,10 +43,11 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8000,
     simulate: SimulateOption = False,
     steps: StepsOption = None,
+    store_at_provider: StoreOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """API and a worker in one process, each on a thread of its own."""
-    settings = load_settings(data_dir=data_dir)
+    settings = load_settings(data_dir=data_dir, store_at_provider=store_at_provider)
     _refuse_open_door(host, settings)
     telemetry.configure_logging(settings.log_format, settings.log_level)
     raise typer.Exit(run_async(_serve(settings, host, port, simulate, steps)))
@@ -120,10 +122,13 @@ async def _serve(
 
 
 def worker(
-    simulate: SimulateOption = False, steps: StepsOption = None, data_dir: DataDirOption = None
+    simulate: SimulateOption = False,
+    steps: StepsOption = None,
+    store_at_provider: StoreOption = None,
+    data_dir: DataDirOption = None,
 ) -> None:
     """One more worker on the same database. Ctrl-C finishes its calls in flight and stops."""
-    settings = load_settings(data_dir=data_dir)
+    settings = load_settings(data_dir=data_dir, store_at_provider=store_at_provider)
     telemetry.configure_logging(settings.log_format, settings.log_level)
     raise typer.Exit(run_async(_work(settings, simulate, steps)))
 
@@ -161,6 +166,16 @@ def simulator(
     faults: Annotated[
         str, typer.Option(help="Such as rate=0.02,error500=0.01,outage=120-180.")
     ] = "",
+    stored: Annotated[
+        Literal["finished", "attended", "nothing", "unknown"],
+        typer.Option(
+            help="Calls with `store`: finished without their client too; dropped without it; "
+            "`store` ignored; no list of them."
+        ),
+    ] = "finished",
+    list_delay: Annotated[
+        float, typer.Option(min=0, help="Seconds until a stored call is listed.")
+    ] = 0.0,
     key: Annotated[
         str | None, typer.Option("--key", help="The only key to accept; none: any.")
     ] = None,
@@ -170,7 +185,7 @@ def simulator(
 ) -> None:
     """The simulated provider alone, as a server: point OPENAI_BASE_URL at http://HOST:PORT/v1."""
     from weighbridge.simulator.app import serve as serve_simulator
-    from weighbridge.simulator.config import SimulatorConfig, parse_faults
+    from weighbridge.simulator.config import Keeping, SimulatorConfig, parse_faults
 
     config = SimulatorConfig(
         requests_per_minute=rpm,
@@ -178,6 +193,8 @@ def simulator(
         latency_s=latency,
         burst_s=burst,
         faults=parse_faults(faults),
+        keeping=Keeping(stored),
+        list_delay_s=list_delay,
         api_key=key,
         seed=seed,
     )

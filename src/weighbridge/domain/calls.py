@@ -20,7 +20,8 @@ class CallRequest:
     """One question about one group, ready to be sent.
 
     `instructions` is the same for every group, so that the provider's prompt cache can hold it;
-    `content` is the products as data; `image_url` is an http(s) or data: URL.
+    `content` is the products as data; `image_url` is an http(s) or data: URL. With a `key` the provider is asked
+    to store its reply under it, so that `Provider.find` can fetch it.
     """
 
     instructions: str
@@ -29,6 +30,7 @@ class CallRequest:
     schema: Mapping[str, Any]
     max_output_tokens: int
     image_url: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

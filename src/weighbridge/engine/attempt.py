@@ -90,4 +90,5 @@ class Attempt:
             output_allowance=self.allowance,
             usage=usage,
             cost_usd=cost_usd,
+            key=self.request.key,
         )

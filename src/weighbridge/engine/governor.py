@@ -23,7 +23,7 @@ from weighbridge.errors import RequestTooLarge
 from weighbridge.limits.limiter import Granted, Limiter, Limits, NotBefore
 from weighbridge.limits.outage import NotBefore as PausedUntil
 from weighbridge.limits.outage import Probe
-from weighbridge.store import quota
+from weighbridge.store import open_calls, quota
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.calls import Cost, Remaining
     from weighbridge.engine.ceiling import Room
     from weighbridge.store.database import Database
+    from weighbridge.store.open_calls import OpenCall
     from weighbridge.store.overrides import Overrides
     from weighbridge.store.queue_state import QueueState
 
@@ -88,6 +89,7 @@ class _Waiter:
     price: Callable[[], Cost]
     job_id: int
     since_s: float
+    opens: Callable[[Cost], OpenCall] | None
     ready: asyncio.Future[Admission] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -132,10 +134,17 @@ class Governor:
 
     # What the worker calls ------------------------------------------------------------------
 
-    async def admit(self, price: Callable[[], Cost], job_id: int, steps_left: int = 1) -> Admission:
+    async def admit(
+        self,
+        price: Callable[[], Cost],
+        job_id: int,
+        steps_left: int = 1,
+        opens: Callable[[Cost], OpenCall] | None = None,
+    ) -> Admission:
         """Wait for budget: in order among calls whose groups have as many steps left, most steps first.
 
-        `price` is asked at the last moment: output lengths are learned while calls wait.
+        `price` is asked at the last moment: output lengths are learned while calls wait. What `opens` makes of
+        it is committed with the leave, before the call can go.
 
         So the last groups of a run are spread out over its last minute, instead of going through
         their steps one after the other while the quota lies idle. Nobody is starved: a group begins only when
@@ -147,7 +156,7 @@ class Governor:
         """
         if self._draining:
             raise QueueStopped
-        waiter = _Waiter(price, job_id, self._clock.monotonic_s())
+        waiter = _Waiter(price, job_id, self._clock.monotonic_s(), opens)
         self._waiters.join(waiter, steps_left)
         self._wake.set()
         try:
@@ -184,6 +193,11 @@ class Governor:
         self._release(admission)
         lag_s = min(self._clock.monotonic_s() - admission.began_s, LONGEST_WAY_S)
         self._count_from([admission], lag_s)
+
+    def looked_up(self, admission: Admission) -> None:
+        """A look-up has ended. The provider answers; how long calls take is not known from that."""
+        self._release(admission)
+        self.outages.succeeded()
 
     def observe(self, admission: Admission, remaining: Remaining) -> None:
         """Believe the provider's headers."""
@@ -367,6 +381,8 @@ class Governor:
                 await self._ceiling.note(
                     connection, self.in_flight + began, len(self._waiters) - began
                 )
+                if opening := [w.opens(g.cost) for w, g in admitted if w.opens]:
+                    await open_calls.insert(connection, opening)
                 await quota.save(connection, self._account, limiter.dump())
                 is_written = True
         except BaseException:

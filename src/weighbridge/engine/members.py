@@ -57,13 +57,27 @@ async def load_groups(
 ) -> list[list[Member]]:
     """Who still belongs to each job, with every answer that still holds."""
     stored = await load_members(connection, job_ids)
+    groups: dict[int | None, list[Member]] = {job_id: [] for job_id in job_ids}
+    for member in await with_answers(connection, stored, questions, simulated=simulated):
+        groups[member.stored.job_id].append(member)
+    return [groups[job_id] for job_id in job_ids]
+
+
+async def with_answers(
+    connection: Connection,
+    stored: Sequence[StoredProduct],
+    questions: Questions,
+    *,
+    simulated: bool,
+) -> list[Member]:
+    """The products, each with every answer of it that still holds."""
     fingerprint_of = {s.id: s.product.question_fingerprint() for s in stored}
     found = await load_answers(
         connection,
         fingerprint_of,
         simulated=simulated,
     )
-    groups: dict[int | None, list[Member]] = {job_id: [] for job_id in job_ids}
+    members = []
     for product in stored:
         member = Member(product, fingerprint_of[product.id], attempts=product.attempts)
         held = held_answers(found.get(product.id, {}), questions.alone, questions.together)
@@ -72,5 +86,5 @@ async def load_groups(
             member.kept[step] = dict(answer.answer)
             member.versions[step] = version
             member.cost_usd += answer.cost_usd
-        groups[product.job_id].append(member)
-    return [groups[job_id] for job_id in job_ids]
+        members.append(member)
+    return members

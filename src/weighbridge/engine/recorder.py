@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from weighbridge.engine.governor import JobLost
 from weighbridge.engine.together import Together
-from weighbridge.store import answers, calls, footprints, jobs, products, queue_state
+from weighbridge.store import (
+    answers,
+    calls,
+    footprints,
+    jobs,
+    open_calls,
+    products,
+    queue_state,
+)
 from weighbridge.store.membership import Membership, is_held, is_recorded, lock_members
 
 if TYPE_CHECKING:
@@ -136,6 +144,7 @@ class Recorder:
             # The connection may have broken after the commit and before the word of it.
             if not (again and await _is_written(connection, outcome))
         ]
+        new = await _claimed(connection, new)
         with_calls = [(outcome, outcome.call) for outcome in new if outcome.call is not None]
         call_ids = await calls.insert_calls(connection, [call for _, call in with_calls])
         await answers.insert_answers(
@@ -155,6 +164,23 @@ async def _is_written(connection: Connection, outcome: Outcome) -> bool:
     return call is not None and await is_recorded(
         connection, call.job_id, call.step, call.started_at
     )
+
+
+async def _claimed(connection: Connection, outcomes: list[Outcome]) -> list[Outcome]:
+    """The outcomes, without those calls that are on record already: two workers may have had the same reply,
+    one from the connection and one from the provider's store. It was paid for once, and counts once.
+    """
+    keys = [outcome.call.key for outcome in outcomes if outcome.call and outcome.call.key]
+    if not keys:
+        return outcomes
+    closed = await open_calls.close(connection, keys)
+    claimed = []
+    for outcome in outcomes:
+        key = outcome.call.key if outcome.call else None
+        is_recorded_already = key is not None and key not in closed
+        closed.discard(key or "")
+        claimed.append(replace(outcome, call=None, answers=()) if is_recorded_already else outcome)
+    return claimed
 
 
 async def _move(connection: Connection, outcomes: Sequence[Outcome]) -> None:

@@ -75,6 +75,34 @@ def say_stopped(reason: str) -> None:
     telemetry.error("queue_stopped", f"🛑 Queue stopped: {reason}", reason=reason)
 
 
+def say_fetched(job_id: int, products: int) -> None:
+    """The reply to a call of a dead worker was found at the provider."""
+    telemetry.info(
+        "reply_fetched",
+        f"📥 Fetched a reply about {products} products that was paid for before a crash",
+        job_id=job_id,
+        products=products,
+    )
+
+
+def say_not_fetched(job_id: int) -> None:
+    """A dead worker's call has left no reply at the provider."""
+    telemetry.info(
+        "reply_not_stored",
+        "📭 The provider has no reply to a call that a crash cut off; it is made again",
+        job_id=job_id,
+    )
+
+
+def say_nothing_kept(provider: str) -> None:
+    """The option to store replies cannot work with this provider."""
+    telemetry.warning(
+        "replies_not_kept",
+        f"⚠️ {provider} keeps no replies that could be found again: a crash costs the calls in flight there",
+        provider=provider,
+    )
+
+
 def say_what_happened(
     group: Sequence[Member],
     finished: Sequence[StoredFootprint] = (),

@@ -67,6 +67,7 @@ class Trimmer:
                 trimmed += await self._bites(
                     lambda: retention.trim_rejected_rows(connection, self._age)
                 )
+            trimmed += await self._bites(lambda: retention.trim_open_calls(connection))
             for import_id in await retention.finished_scopes(connection):
                 trimmed += await self._bites(partial(retention.trim_scope, connection, import_id))
             return trimmed + await self._bites(lambda: retention.trim_pgqueuer(connection))

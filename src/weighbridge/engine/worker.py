@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.attempt import Attempt
+from weighbridge.engine.earlier_calls import EarlierCalls
 from weighbridge.engine.finishing import Finisher
 from weighbridge.engine.governor import JobLost, QueueStopped
 from weighbridge.engine.members import Member, load_groups
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.clock import Clock
     from weighbridge.domain.calls import CallReply, CallRequest
-    from weighbridge.engine.governor import Governor
+    from weighbridge.engine.governor import Admission, Governor
     from weighbridge.engine.lengths import Lengths
     from weighbridge.limits.refusals import Refused
     from weighbridge.limits.retries import Action
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from weighbridge.steps.base import Accepted
     from weighbridge.store.calls import CallRecord
     from weighbridge.store.database import Database
+    from weighbridge.store.open_calls import OpenCall
     from weighbridge.store.products import StoredProduct
 
 LOADED_TOGETHER: Final = 256
@@ -101,6 +103,7 @@ class Worker:
         clock: Clock,
         random_source: random.Random,
         manager_id: UUID,
+        fetches_replies: bool = False,
     ) -> None:
         self._database = database
         self._provider = provider
@@ -114,6 +117,17 @@ class Worker:
         self._recorder = Recorder(database, self._patience, manager_id)
         self._load_together = Together(self._load_groups, LOADED_TOGETHER)
         self._refusals = RefusalWatch()
+        self._earlier = EarlierCalls(
+            database=database,
+            provider=provider,
+            questions=questions,
+            governor=governor,
+            clock=clock,
+            random_source=random_source,
+            patience=self._patience,
+            tell_governor=self._tell_governor,
+        )
+        self._fetches_replies = fetches_replies
         self.calls_begun = 0
 
     async def work(self, job_id: int) -> None:
@@ -133,6 +147,8 @@ class Worker:
 
     async def _work(self, job_id: int) -> None:
         group = await self._load_together(job_id)
+        if self._fetches_replies and await self._fetch_earlier(group, job_id):
+            group = await self._load_together(job_id)
         if not group:
             return
         say_begun(job_id, len(group))
@@ -160,6 +176,22 @@ class Worker:
                 )
 
         return await self._patience(read)
+
+    async def _fetch_earlier(self, group: list[Member], job_id: int) -> bool:
+        """Put on record what a worker that died has paid for these products; whether anything is new."""
+        earlier = await self._earlier.about(group)
+        for call in earlier:
+            try:
+                found = await self._earlier.fetch(call, job_id)
+            except ProviderError as error:
+                action = decide(error, 0, 1, self._random.random())
+                if not isinstance(action, StopQueue):
+                    raise
+                await self._stop_queue(action.reason)
+                raise QueueStopped from error
+            if found:
+                await self._take_reply(*found)
+        return bool(earlier)
 
     # Asking -------------------------------------------------------------------------------------
 
@@ -228,7 +260,15 @@ class Worker:
             return Cost(1, draft.prompt_tokens + allowance)
 
         alone = self._questions.alone
-        admission = await self._governor.admit(price, job_id, len(alone) - alone.index(question))
+        steps_left = len(alone) - alone.index(question)
+        key = self._earlier.new_key() if self._fetches_replies else None
+
+        def note(cost: Cost) -> OpenCall:
+            return self._earlier.note(
+                key or "", draft.question, group, cost, cost.tokens - draft.prompt_tokens
+            )
+
+        admission = await self._governor.admit(price, job_id, steps_left, note if key else None)
         allowance = admission.cost.tokens - draft.prompt_tokens
         self.calls_begun += 1
         return Attempt(
@@ -236,7 +276,7 @@ class Worker:
             draft.question,
             draft.question.version(group[0].versions),
             group,
-            replace(draft.request, max_output_tokens=allowance),
+            replace(draft.request, max_output_tokens=allowance, key=key),
             admission.cost,
             allowance,
             admission,
@@ -263,16 +303,20 @@ class Worker:
         return f"data:{picture.media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
     async def _after_reply(self, attempt: Attempt, reply: CallReply) -> tuple[set[int], int]:
-        question, group = attempt.question, attempt.group
-        latency_s = self._clock.monotonic_s() - attempt.started_s
         self._governor.finished(
             attempt.admission,
             actual=attempt.charged(reply),
-            latency_s=latency_s,
+            latency_s=self._clock.monotonic_s() - attempt.started_s,
             processing_s=reply.processing_s,
         )
         self._refusals.passed(attempt.job_id, attempt.admission.cost.tokens)
         self._governor.observe(attempt.admission, reply.remaining)
+        return await self._take_reply(attempt, reply)
+
+    async def _take_reply(self, attempt: Attempt, reply: CallReply) -> tuple[set[int], int]:
+        """Judge it and record it; returns (products that left the group, tokens used)."""
+        question, group = attempt.question, attempt.group
+        latency_s = self._clock.monotonic_s() - attempt.started_s
         accepted = question.accept(reply, [m.subject() for m in group])
         self._lengths.observe(question, len(group), reply)
         cost_usd = call_cost_usd(reply.usage, self._provider.price)
@@ -294,7 +338,8 @@ class Worker:
                 wasted_usd={m.id: share_usd for m in group if m.code not in accepted.answers},
             ),
         )
-        say_what_happened(group, finished, asked_alone, given_up)
+        here = [m for m in group if m.stored.job_id == attempt.job_id]
+        say_what_happened(here, finished, asked_alone, given_up)
         # After the record: what was paid for comes first, whatever the database does.
         with suppress(*DATABASE_ERRORS):
             await self._governor.outages.publish()
@@ -343,7 +388,7 @@ class Worker:
         latency_s = self._clock.monotonic_s() - attempt.started_s
         call = attempt.unanswered(self._provider, latency_s, error)
         say_failed_call(attempt.job_id, error)
-        await self._tell_governor(attempt, error)
+        await self._tell_governor(attempt.admission, error)
         refused = self._refused(attempt, error)
         action = decide(error, failures, len(attempt.group), self._random.random(), refused)
         if isinstance(action, GiveUp) and self._asks_less(attempt.question, attempt.group, error):
@@ -370,11 +415,11 @@ class Worker:
         stated_limit = remaining.tokens_limit if remaining else None
         return self._refusals.refused(attempt.job_id, attempt.admission.cost.tokens, stated_limit)
 
-    async def _tell_governor(self, attempt: Attempt, error: ProviderError) -> None:
+    async def _tell_governor(self, admission: Admission, error: ProviderError) -> None:
         if isinstance(error, RateLimited):
-            self._governor.refused(attempt.admission, error.retry_after_s)
+            self._governor.refused(admission, error.retry_after_s)
             if remaining := remaining_of(error):
-                self._governor.observe(attempt.admission, remaining)
+                self._governor.observe(admission, remaining)
         elif isinstance(error, ProviderUnreachable | ProviderTimeout | ProviderOverloaded):
             with suppress(*DATABASE_ERRORS):
                 await self._governor.outages.unreachable(str(error))

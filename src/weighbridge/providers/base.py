@@ -39,6 +39,20 @@ class Provider(Protocol):
         """Ask once. No retries happen in here: each costs quota, and the governor must know of it."""
         ...
 
+    @property
+    def keeps_replies(self) -> bool:
+        """False once the server has shown that replies cannot be stored there, or not be found again."""
+        ...
+
+    @property
+    def longest_call_s(self) -> float:
+        """After how long a call is given up here."""
+        ...
+
+    async def find(self, request: CallRequest) -> CallReply | None:
+        """The reply to an earlier call with the key of this request; None when the provider shows none (yet)."""
+        ...
+
     async def check(self) -> None:
         """Make sure that key, address and model are right, before anything is spent."""
         ...

@@ -17,6 +17,7 @@ import httpx2
 import openai
 from typing_extensions import override
 
+from weighbridge.domain.calls import Remaining
 from weighbridge.errors import SettingsError
 from weighbridge.providers.base import Provider
 from weighbridge.providers.masking import Masker
@@ -27,6 +28,7 @@ from weighbridge.providers.openai_messages import dialect_of, encoded_body, read
 from weighbridge.providers.prices import price_of
 from weighbridge.providers.rate_limit_headers import read_processing_s, read_remaining
 from weighbridge.providers.sdk import Sdk
+from weighbridge.providers.stored_completions import NothingKept, find_stored
 from weighbridge.providers.wire import Address, OverClient, Received, UnusableReply, Wire
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class OpenAIProvider(Provider):
         self._base_url = _checked_url(base_url or OPENAI_BASE_URL)
         self._host = urlsplit(self._base_url).hostname or ""
         self._dialect = dialect_of(model)
+        self._lists_replies = True
         timeout = httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S, pool=None)
         self._wire, client = (
             _sockets(self._base_url, timeout)
@@ -113,6 +116,37 @@ class OpenAIProvider(Provider):
             remaining=read_remaining(headers),
             request_id=headers.get("x-request-id"),
             processing_s=read_processing_s(headers),
+        )
+
+    @property
+    @override
+    def keeps_replies(self) -> bool:
+        return self._lists_replies and self._dialect.stores
+
+    @property
+    @override
+    def longest_call_s(self) -> float:
+        return CONNECT_TIMEOUT_S + self._timeout_s
+
+    @override
+    async def find(self, request: CallRequest) -> CallReply | None:
+        if request.key is None:
+            return None
+        try:
+            completion = await find_stored(self._sdk.client, request.key)
+        except NothingKept:
+            self._lists_replies = False
+            return None
+        except FAILURES as error:
+            raise translate(error, self._asked(request)) from error
+        if completion is None:
+            return None
+        return read_reply(
+            completion,
+            request=request,
+            model=self._model,
+            remaining=Remaining(),
+            request_id=_text_or_none(completion.get("request_id")),
         )
 
     @override
@@ -174,6 +208,10 @@ def _sockets(base_url: str, timeout: httpx2.Timeout) -> tuple[Wire, httpx2.Async
 
     network = Network(base_url, timeout)
     return network, httpx2.AsyncClient(transport=NetworkTransport(network), trust_env=False)
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _content(received: Received) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from weighbridge.domain.calls import CallReply, CallRequest, FinishReason, Remaining, Usage
+from weighbridge.providers.stored_completions import KEY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +44,7 @@ class Dialect:
 
     allowance_name: str = "max_completion_tokens"
     sends_temperature: bool = True
+    stores: bool = True
 
     def adapted_to(self, refusal: str) -> Dialect | None:
         """How to ask again after a 400 or 422 with this text; None when it is about something else."""
@@ -52,6 +54,8 @@ class Dialect:
             return replace(self, allowance_name="max_tokens")
         if self.sends_temperature and "temperature" in refusal:
             return replace(self, sends_temperature=False)
+        if self.stores and ("metadata" in refusal or "store" in refusal):
+            return replace(self, stores=False)
         return None
 
 
@@ -64,8 +68,8 @@ def dialect_of(model: str) -> Dialect:
 def request_body(request: CallRequest, model: str, dialect: Dialect) -> dict[str, object]:
     """The body of POST /chat/completions.
 
-    The instructions come first and alone, so that the provider's prompt cache finds them again. `store`
-    is not sent: chat completions are not kept unless one asks for it. Temperature 0 makes a
+    The instructions come first and alone, so that the provider's prompt cache finds them again. Without a key
+    `store` is not sent: chat completions are not kept unless one asks for it. Temperature 0 makes a
     repeated question give the same answer as far as the model allows.
     """
     user: object = request.content
@@ -85,6 +89,9 @@ def request_body(request: CallRequest, model: str, dialect: Dialect) -> dict[str
     }
     if dialect.sends_temperature:
         body["temperature"] = 0
+    if request.key is not None and dialect.stores:
+        body["store"] = True
+        body["metadata"] = {KEY_NAME: request.key}
     return body
 
 

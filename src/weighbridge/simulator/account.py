@@ -6,6 +6,7 @@ the clock that it was given.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from weighbridge.simulator.chance import Throw, fault_for, latency_s, throw
 from weighbridge.simulator.completions import complete, completion_body
 from weighbridge.simulator.config import (
     Fault,
+    Keeping,
     SimulatorConfig,
     describe_faults,
     parse_faults,
@@ -25,6 +27,7 @@ from weighbridge.simulator.config import (
 from weighbridge.simulator.http import Header, Response, json_response
 from weighbridge.simulator.quota import Quota, Refused
 from weighbridge.simulator.requests import ApiFault, ChatRequest, SchemaShelf, read_chat_request
+from weighbridge.simulator.stored import StoredCompletions
 from weighbridge.simulator.tokens import PromptCache
 from weighbridge.simulator.transport import AnswerOverdue, ConnectionDropped
 
@@ -54,6 +57,8 @@ class Account:
         self.started_at_s = clock.monotonic_s()
         self.books = Books(config.requests_per_minute, config.tokens_per_minute)
         self.shelf = SchemaShelf()
+        self._stored = StoredCompletions(clock, self.books)
+        self._unattended: set[asyncio.Task[Response]] = set()
         self._prompt_cache = PromptCache()
         self._quota = Quota(
             config.requests_per_minute, config.tokens_per_minute, config.burst_s, self.started_at_s
@@ -91,28 +96,68 @@ class Account:
         refused = self._quota.admit(request.charged_tokens, now_s)
         if refused is not None:
             books.refused[refused.kind] += 1
-            return _too_many(request, refused, self._quota.headers())
+            return _too_many(request.model, refused, self._quota.headers())
         dice = throw(config.seed, request.digest, books.prompts.ask(request.digest))
         fault = fault_for(config.faults, dice)
         if fault is Fault.RATE:
             self._quota.give_back(request.charged_tokens)
             books.faults[fault.value] += 1
-            return _too_many(request, _OUT_OF_THIN_AIR, self._quota.headers())
+            return _too_many(request.model, _OUT_OF_THIN_AIR, self._quota.headers())
         books.admit(now_s, request.charged_tokens, request.schema_name)
         limit_headers = self._quota.headers()
         try:
-            await self._wait(fault, dice, read_timeout_s)
-            response = self._respond(request, fault, dice, limit_headers)
+            if request.metadata is not None and config.keeping is Keeping.FINISHED:
+                work = self._work(request, fault, dice, limit_headers, None)
+                response = await self._attend(asyncio.create_task(work), read_timeout_s)
+            else:
+                response = await self._work(request, fault, dice, limit_headers, read_timeout_s)
         except ConnectionDropped:
             raise
         except BaseException:  # the client gave up, by its timeout or by cancelling the call
             books.abandoned += 1
             raise
-        finally:
-            books.leave()
         took_s = self.clock.monotonic_s() - now_s
         response.headers.append((b"openai-processing-ms", b"%d" % (took_s * 1000)))
         return response
+
+    async def _work(
+        self,
+        request: ChatRequest,
+        fault: Fault | None,
+        dice: Throw,
+        limit_headers: list[Header],
+        read_timeout_s: float | None,
+    ) -> Response:
+        try:
+            await self._wait(fault, dice, read_timeout_s)
+            return self._respond(request, fault, dice, limit_headers)
+        finally:
+            self.books.leave()
+
+    async def _attend(self, work: asyncio.Task[Response], read_timeout_s: float | None) -> Response:
+        """The result of work that goes on when its client has gone."""
+        self._unattended.add(work)
+        work.add_done_callback(self._unattended.discard)
+        work.add_done_callback(lambda task: task.cancelled() or task.exception())
+        if read_timeout_s is None:
+            return await asyncio.shield(work)
+        overdue = asyncio.create_task(self.clock.sleep(read_timeout_s))
+        try:
+            await asyncio.wait({work, overdue}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            overdue.cancel()
+        if not work.done():
+            raise AnswerOverdue(f"no answer within {read_timeout_s:g} s (simulated)")
+        return work.result()
+
+    def stored(self, query_string: bytes) -> Response:
+        """Answer GET /v1/chat/completions."""
+        if self.config.lookups_count:
+            refused = self._quota.admit(0, self.clock.monotonic_s())
+            if refused is not None:
+                self.books.refused[refused.kind] += 1
+                return _too_many("stored completions", refused, self._quota.headers())
+        return json_response(self._stored.page(query_string))
 
     def change(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Obey POST /simulator/config. Raises InputError and changes nothing when something is wrong."""
@@ -213,21 +258,20 @@ class Account:
                 books.products.answer(key)
         call_id = f"chatcmpl-sim{self.books.completed:010d}"
         created = int(self.clock.now().timestamp())
-        return Response(
-            200,
-            to_json(completion_body(request, completion, call_id, created, cached)),
-            limit_headers,
-        )
+        body = completion_body(request, completion, call_id, created, cached)
+        if request.metadata is not None:
+            self._stored.add(body, request.metadata, self.config)
+        return Response(200, to_json(body), limit_headers)
 
     def _count(self, fault: Fault | None) -> None:
         if fault is not None:
             self.books.faults[fault.value] += 1
 
 
-def _too_many(request: ChatRequest, refused: Refused, limit_headers: list[Header]) -> Response:
+def _too_many(subject: str, refused: Refused, limit_headers: list[Header]) -> Response:
     """The 429, in OpenAI's words."""
     unit = "RPM" if refused.kind == "requests" else "TPM"
-    subject = f"{request.model} in organization org-simulated on {refused.kind} per min ({unit})"
+    subject = f"{subject} in organization org-simulated on {refused.kind} per min ({unit})"
     if refused.too_large:
         message = (
             f"Request too large for {subject}: Limit {refused.limit}, Requested {refused.requested}. "

@@ -6,8 +6,9 @@ POST /v1/chat/completions, is looked at first and passes through no framework.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -20,6 +21,7 @@ from weighbridge.clock import Clock, SystemClock
 from weighbridge.errors import InputError
 from weighbridge.simulator.account import Account
 from weighbridge.simulator.batches import BatchDesk
+from weighbridge.simulator.config import Keeping
 from weighbridge.simulator.http import (
     BodyTooLarge,
     Receive,
@@ -58,6 +60,10 @@ class Simulator:
     def books(self) -> Books:
         """What was admitted, refused, answered and paid for."""
         return self.account.books
+
+    @property
+    def _lists_stored(self) -> bool:
+        return self.account.config.keeping is not Keeping.UNKNOWN
 
     def transport(self) -> SimulatorTransport:
         """What an httpx2 client takes to reach the simulator in this process."""
@@ -99,7 +105,10 @@ class Simulator:
         body = await read_body(receive, MAX_CHAT_BYTES)
         account.check_key(header(scope, b"authorization"))
         account.check_outage()
-        return await account.chat(body, scope.get(READ_TIMEOUT_KEY))
+        work = account.chat(body, scope.get(READ_TIMEOUT_KEY))
+        if account.config.keeping is Keeping.ATTENDED and READ_TIMEOUT_KEY not in scope:
+            return await _while_attended(work, receive)
+        return await work
 
     async def _other(self, scope: Scope, receive: Receive) -> Response:
         """Everything that is not a chat completion, by method and path."""
@@ -115,6 +124,8 @@ class Simulator:
                 return json_response(self.account.settings())
             case "POST simulator/config", []:
                 return await self._change(receive)
+            case "GET v1/chat", ["completions"] if self._lists_stored:
+                return self.account.stored(scope["query_string"])
             case "GET v1/models", []:
                 return json_response(
                     {
@@ -231,6 +242,20 @@ class _BrokenOnPurpose(logging.Filter):
     @override
     def filter(self, record: logging.LogRecord) -> bool:
         return record.msg != _UNFINISHED
+
+
+async def _while_attended(work: Coroutine[Any, Any, Response], receive: Receive) -> Response:
+    """On a socket nothing else tells that the client has gone; in the same process it cancels the work itself."""
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ConnectionDropped("the client has gone (simulated)")
+        return working.result()
+    finally:
+        gone.cancel()
+        working.cancel()
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -102,6 +102,9 @@ class Books:
         self.cached_tokens = 0
         self.output_tokens = 0
         self.batch_requests = 0
+        self.stored = 0
+        self.lookups = 0
+        self.fetched = 0
         self.in_flight = 0
         self.max_in_flight = 0
         self.first_admitted_at_s: float | None = None
@@ -163,6 +166,9 @@ class Books:
             "cached_tokens": self.cached_tokens,
             "output_tokens": self.output_tokens,
             "batch_requests": self.batch_requests,
+            "stored": self.stored,
+            "lookups": self.lookups,
+            "fetched": self.fetched,
             "in_flight": self.in_flight,
             "max_in_flight": self.max_in_flight,
             "last_minute": {"requests": requests_now, "tokens": tokens_now},

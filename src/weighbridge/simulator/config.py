@@ -36,6 +36,15 @@ class Fault(StrEnum):
     IMPLAUSIBLE = "implausible"  # the form is right and the content cannot be
 
 
+class Keeping(StrEnum):
+    """What becomes of calls that ask to be stored (`store: true`)."""
+
+    FINISHED = "finished"  # finished and stored, whether their client is still there or not
+    ATTENDED = "attended"  # stored, but dropped unfinished when their client goes away
+    NOTHING = "nothing"  # `store` is ignored and the list is empty: zero data retention
+    UNKNOWN = "unknown"  # there is no such list
+
+
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
     """The share of calls that each fault hits, and the seconds during which nothing works."""
@@ -87,6 +96,9 @@ class SimulatorConfig:
     api_key: str | None = None
     models: Mapping[str, ModelLimits] = field(default_factory=lambda: KNOWN_MODELS)
     accepts_images: bool = True
+    keeping: Keeping = Keeping.FINISHED
+    list_delay_s: float = 0.0
+    lookups_count: bool = False  # against the limit of requests
     poison_marker: str = "POISON"
 
     def __post_init__(self) -> None:
@@ -98,7 +110,7 @@ class SimulatorConfig:
                 )
         if not self.burst_s > 0:
             raise InputError(f"burst_s must be more than 0 seconds; got {self.burst_s}.")
-        for name in ("latency_s", "latency_sigma", "hang_s", "batch_delay_s"):
+        for name in ("latency_s", "latency_sigma", "hang_s", "batch_delay_s", "list_delay_s"):
             span = getattr(self, name)
             if not (span >= 0 and math.isfinite(span)):
                 raise InputError(f"{name} must be 0 or more; got {span}.")

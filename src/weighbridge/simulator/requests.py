@@ -83,6 +83,7 @@ class ChatRequest:
     max_output_tokens: int
     charged_tokens: int
     digest: bytes  # of the whole request; the same on every machine
+    metadata: dict[str, str] | None = None  # of a call that asks to be stored
 
 
 class SchemaShelf:
@@ -213,7 +214,24 @@ def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf
         max_output_tokens=max_output,
         charged_tokens=prompt_tokens + charged_output,
         digest=hasher.digest(),
+        metadata=_metadata(request),
     )
+
+
+def _metadata(request: Mapping[str, Any]) -> dict[str, str] | None:
+    """What a call is stored with; None when it does not ask to be stored."""
+    metadata = request.get("metadata") or {}
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise ApiFault(400, "Invalid type for 'metadata'.", param="metadata")
+    if request.get("store") is True:
+        return metadata
+    if metadata:
+        raise ApiFault(
+            400,
+            "The 'metadata' parameter is only allowed when 'store' is enabled.",
+            param="metadata",
+        )
+    return None
 
 
 def _compiled(key: bytes, node: Any) -> Schema | str:

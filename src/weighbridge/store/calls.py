@@ -41,6 +41,8 @@ class CallRecord:
     output_allowance: int
     usage: Usage
     cost_usd: float
+    key: str | None = None
+    """Under which it is an open call until it is recorded (see `open_calls`)."""
 
 
 async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> list[int]:
@@ -85,6 +87,15 @@ async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> l
         ],
     )
     return ids
+
+
+async def slowest_s(connection: Connection, of_last: int = 1_000) -> float | None:
+    """How long the slowest of the last calls took, whatever came of it; None before the first."""
+    slowest: float | None = await connection.fetchval(
+        "SELECT max(latency_s) FROM (SELECT latency_s FROM calls ORDER BY id DESC LIMIT $1) AS last",
+        of_last,
+    )
+    return slowest
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,15 @@ async def load_members(connection: Connection, job_ids: Sequence[int]) -> list[S
     return [_stored(row) for row in rows]
 
 
+async def load_products(connection: Connection, ids: Sequence[int]) -> list[StoredProduct]:
+    """These products, whatever their state, in order of id; deleted ones are missing."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM {_FROM} WHERE p.id = ANY($1::bigint[]) ORDER BY p.id",  # noqa: S608
+        ids,
+    )
+    return [_stored(row) for row in rows]
+
+
 async def load_picture(connection: Connection, sha256: str) -> bytes:
     """The bytes of a stored picture."""
     return bytes(await connection.fetchval("SELECT data FROM pictures WHERE sha256 = $1", sha256))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pgqueuer.domain.settings import db_settings
 
+from weighbridge.store import open_calls
 from weighbridge.store.statistics import CALL_SUMS, LATENCY_BOUNDS_S, WAITING_BOUNDS_S
 
 if TYPE_CHECKING:
@@ -76,6 +77,17 @@ async def trimmed_up_to(connection: Connection) -> int:
 async def trim_rejected_rows(connection: Connection, age: timedelta, most: int = BITE) -> int:
     """Forget why rows of old imports were rejected."""
     return await _trim_oldest(connection, "rejected_rows", "rejected_at", age, most)
+
+
+async def trim_open_calls(connection: Connection, most: int = BITE) -> int:
+    """Forget calls whose reply nobody came for."""
+    tag = await connection.execute(
+        "DELETE FROM open_calls WHERE key = ANY (ARRAY(SELECT key FROM open_calls"
+        " WHERE started_at < now() - $1::interval LIMIT $2))",
+        open_calls.KEPT,
+        most,
+    )
+    return int(tag.split()[-1])
 
 
 async def trim_pgqueuer(connection: Connection, age: timedelta = LOG_AGE, most: int = BITE) -> int:

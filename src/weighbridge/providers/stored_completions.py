@@ -1,0 +1,73 @@
+"""Fetches the reply to a call whose caller has died: a stored chat completion, found by the key that was sent along.
+
+`OpenAIProvider.find` comes here. A server may have no such list, may not let our key see it, or may ignore `store`
+or the filter; none of that is an error: the reply is then not to be had, and the question is asked again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx2
+import openai
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from openai import AsyncOpenAI
+
+KEY_NAME: Final = "weighbridge_call"
+"""The name of the metadata that carries the key."""
+
+LOOKUP_TIMEOUT_S: Final = 30.0
+_PASSING: Final = frozenset({402, 408, 409, 425, 429, 498, 499})
+"""Of the statuses below 500 those that a call waits out, or stops for. The others say that there is no such route,
+or none for this key. (If the key is no good at all, the next call says so.)"""
+_NOT_BUILT: Final = 501
+_LISTED: Final = 5
+"""One is expected under a key. Two, if something on the way sent the request twice."""
+
+
+class NothingKept(Exception):
+    """The server has no list of stored completions for us."""
+
+
+async def find_stored(client: AsyncOpenAI, key: str) -> Mapping[str, Any] | None:
+    """The stored completion with this key as the server shows it; None when it shows none.
+
+    The key is compared here too: a server that ignores the filter lists the replies to other questions.
+
+    Raises:
+        NothingKept: see there.
+        openai.OpenAIError, httpx2.HTTPError: it could not be looked up this time.
+    """
+    try:
+        response = await client.get(
+            "/chat/completions",
+            cast_to=httpx2.Response,
+            options={
+                "params": {"metadata": {KEY_NAME: key}, "limit": _LISTED},
+                "timeout": LOOKUP_TIMEOUT_S,
+            },
+        )
+    except openai.APIStatusError as error:
+        status = error.status_code
+        if status == _NOT_BUILT or (status < 500 and status not in _PASSING):
+            raise NothingKept from error
+        raise
+    try:
+        listed = json.loads(response.content)
+    except ValueError:
+        raise NothingKept from None
+    entries = listed.get("data") if isinstance(listed, dict) else None
+    if not isinstance(entries, list):
+        raise NothingKept
+    return next((entry for entry in entries if _is_reply_to(entry, key)), None)
+
+
+def _is_reply_to(entry: object, key: str) -> bool:
+    if not isinstance(entry, dict) or not entry.get("choices"):
+        return False
+    metadata = entry.get("metadata")
+    return isinstance(metadata, dict) and metadata.get(KEY_NAME) == key

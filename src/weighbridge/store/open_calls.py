@@ -1,0 +1,103 @@
+"""Calls that may be in flight, by the key that was sent along: written before they go, gone with their record.
+
+What is left here after a process died are the calls that may have been paid for without anybody's having the
+reply. `engine/earlier_calls.py` asks the provider for these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from weighbridge.store.database import Connection
+
+KEPT: Final = timedelta(days=7)
+"""How long a reply is worth asking for; after that the row is trimmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """One call that was given leave. `question_fingerprints` are those of `product_ids`, in order."""
+
+    key: str
+    provider: str
+    simulated: bool
+    question: str
+    step_version: str
+    product_ids: Sequence[int]
+    question_fingerprints: Sequence[str]
+    started_at: datetime
+    estimated_tokens: int
+    output_allowance: int
+
+
+async def insert(connection: Connection, calls: Sequence[OpenCall]) -> None:
+    """Note calls that are about to go. A leave that was given twice (its commit was in doubt) is one call."""
+    await connection.executemany(
+        "INSERT INTO open_calls (key, provider, simulated, question, step_version, product_ids, question_fingerprints,"
+        " started_at, estimated_tokens, output_allowance) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        " ON CONFLICT (key) DO UPDATE SET started_at = excluded.started_at,"
+        " estimated_tokens = excluded.estimated_tokens, output_allowance = excluded.output_allowance",
+        [
+            (
+                call.key,
+                call.provider,
+                call.simulated,
+                call.question,
+                call.step_version,
+                call.product_ids,
+                call.question_fingerprints,
+                call.started_at,
+                call.estimated_tokens,
+                call.output_allowance,
+            )
+            for call in calls
+        ],
+    )
+
+
+async def about(
+    connection: Connection, product_ids: Collection[int], provider: str, *, simulated: bool
+) -> list[OpenCall]:
+    """The calls about any of these products that are still open, the oldest first."""
+    rows = await connection.fetch(
+        "SELECT key, provider, simulated, question, step_version, product_ids, question_fingerprints, started_at,"
+        " estimated_tokens, output_allowance FROM open_calls o"
+        " WHERE o.provider = $2 AND o.simulated = $3 AND NOT o.given_up"
+        # A join hashes each id once; the operator && would compare all with all.
+        " AND o.key IN (SELECT c.key FROM open_calls c CROSS JOIN unnest(c.product_ids) AS p (id)"
+        " JOIN unnest($1::bigint[]) AS wanted (id) ON wanted.id = p.id)"
+        " ORDER BY o.started_at",
+        list(product_ids),
+        provider,
+        simulated,
+    )
+    return [OpenCall(**dict(row)) for row in rows]
+
+
+async def is_open(connection: Connection, key: str) -> bool:
+    """Whether nobody has recorded the call or given it up."""
+    found = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM open_calls WHERE key = $1 AND NOT given_up)", key
+    )
+    return bool(found)
+
+
+async def close(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """The calls go on record in this transaction. Returns those that were not on record before: each once."""
+    if not keys:
+        return set()
+    rows = await connection.fetch(
+        "DELETE FROM open_calls WHERE key = ANY($1::text[]) RETURNING key", keys
+    )
+    return {row["key"] for row in rows}
+
+
+async def give_up(connection: Connection, key: str) -> None:
+    """Nobody will ask for the reply again. Whoever has it after all may still record it."""
+    await connection.execute("UPDATE open_calls SET given_up = true WHERE key = $1", key)

@@ -1,0 +1,300 @@
+"""A worker dies with calls in flight and replies are stored at the provider: they are fetched, not bought again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+import structlog
+
+from tests.support.application import AMPLE, program, until
+from weighbridge.clock import SystemClock
+from weighbridge.simulator.app import create_app
+from weighbridge.simulator.config import Keeping
+from weighbridge.steps import TOGETHER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.application import RunningProgram
+    from weighbridge.simulator.config import SimulatorConfig
+
+pytestmark = pytest.mark.anyio
+
+SOON = timedelta(seconds=1)
+NEVER = timedelta(hours=1)
+EMPTY_LIST = {"object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None}
+
+storing = partial(program, heartbeat_timeout=SOON, store_at_provider=True)
+
+
+async def _die_in_flight(
+    running: RunningProgram, products: int, groups: int, schema: str = "bill_of_materials"
+) -> None:
+    """Every group waits for the reply to this question, which is paid for, when the worker is killed."""
+    await running.add_many(products)
+    running.wire.instead = lambda request: (
+        running.wire.hold() if f'"{schema}"'.encode() in request.content else None
+    )
+    await running.start()
+    await until(lambda: running.wire.held == groups, "every group waits for a reply")
+    await running.die()
+
+
+def _lists(*answers: httpx2.Response) -> Callable[[httpx2.Request], httpx2.Response | None]:
+    """These are the answers to the first look-ups; later ones and everything else reach the simulator."""
+    waiting = list(answers)
+    return lambda request: waiting.pop(0) if request.method == "GET" and waiting else None
+
+
+async def test_replies_to_a_killed_workers_calls_are_fetched_and_not_bought_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with storing(database_url, tmp_path) as dead:
+        await _die_in_flight(dead, 25, 5)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
+        assert await heir.value("SELECT count(*) FROM open_calls") == 5
+        await heir.start()
+        await heir.until(completed=25)
+        books = heir.simulator.books
+        assert (books.completed, books.fetched, books.lookups) == (3 * 5, 5, 5)
+        assert await heir.value("SELECT count(*) FROM calls WHERE outcome = 'ok'") == 3 * 5
+        assert await heir.value("SELECT sum(input_tokens) FROM calls") == books.prompt_tokens
+        assert await heir.value("SELECT sum(output_tokens) FROM calls") == books.output_tokens
+        assert await heir.value("SELECT count(*) FROM open_calls") == 0
+        await heir.stop()
+        await heir.assert_sound(paid_twice=0)
+
+
+@pytest.mark.parametrize("schema", ["classification", "manufacturing"])
+async def test_reply_to_any_question_is_fetched(
+    database_url: str, tmp_path: Path, schema: str
+) -> None:
+    async with storing(database_url, tmp_path) as dead:
+        await _die_in_flight(dead, 10, 2, schema)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
+        await heir.start()
+        await heir.until(completed=10)
+        assert heir.simulator.books.completed == 3 * 2
+        await heir.stop()
+        await heir.assert_sound(paid_twice=0)
+
+
+async def test_reply_to_all_questions_at_once_is_fetched_too(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with storing(database_url, tmp_path, ask_together=True) as dead:
+        await _die_in_flight(dead, 10, 2, TOGETHER)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
+        await heir.start()
+        await heir.until(completed=10)
+        assert heir.simulator.books.completed == 2
+        await heir.stop()
+        await heir.assert_sound(paid_twice=0)
+
+
+async def test_call_that_is_still_running_at_the_provider_is_waited_for(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with storing(database_url, tmp_path) as dead:
+        await _die_in_flight(dead, 5, 1)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
+        heir.wire.instead = _lists(httpx2.Response(200, json=EMPTY_LIST))
+        await heir.start()
+        await heir.until(completed=5)
+        assert heir.simulator.books.completed == 3
+        await heir.assert_sound(paid_twice=0)
+
+
+async def test_provider_that_is_away_when_it_is_asked_for_the_reply_is_waited_for(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with storing(database_url, tmp_path) as dead:
+        await _die_in_flight(dead, 5, 1)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
+        await heir.fetch("UPDATE open_calls SET started_at = started_at - interval '1 hour'")
+        heir.wire.instead = _lists(httpx2.Response(503), httpx2.Response(429), httpx2.Response(500))
+        await heir.start()
+        await heir.until(completed=5)
+        assert heir.simulator.books.completed == 3
+        await heir.assert_sound(paid_twice=0)
+
+
+async def test_second_heir_fetches_what_the_first_could_not(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with storing(database_url, tmp_path) as dead:
+        await _die_in_flight(dead, 10, 2)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as first_heir:
+        first_heir.wire.hold()
+        await first_heir.start()
+        await first_heir.wire.until_held(2)
+        await first_heir.die()
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as second_heir:
+        await second_heir.start()
+        await second_heir.until(completed=10)
+        assert second_heir.simulator.books.completed == 3 * 2
+        await second_heir.stop()
+        await second_heir.assert_sound(paid_twice=0)
+
+
+async def test_reply_serves_its_products_in_whatever_groups_they_are_now(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with storing(database_url, tmp_path) as dead:
+        await _die_in_flight(dead, 10, 2)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
+        await heir.fetch("DELETE FROM pgqueuer")
+        await heir.fetch("UPDATE products SET status = 'pending', job_id = NULL")
+        await heir.fetch("UPDATE products SET alone = true WHERE code IN ('P-002', 'P-007')")
+        await heir.start()
+        await heir.until(completed=10)
+        assert heir.simulator.books.calls_by_schema["bill_of_materials"] == 2
+        assert (
+            await heir.value(
+                "SELECT count(*) FROM calls WHERE step = 'bill_of_materials' AND outcome = 'ok'"
+            )
+            == 2
+        )
+        await heir.stop()
+        await heir.assert_sound(paid_twice=0)
+
+
+async def test_refused_part_of_a_fetched_reply_is_asked_again_and_not_fetched_for_ever(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with storing(database_url, tmp_path) as dead:
+        await dead.add({"code": "BAD", "name": "POISON", "description": "POISON"})
+        await _die_in_flight(dead, 4, 1, "classification")
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
+        await heir.start()
+        await heir.until(completed=4, failed=1)
+        assert heir.simulator.books.fetched == 1
+        assert heir.simulator.books.calls_by_schema["classification"] == 1 + 3
+        await heir.stop()
+        await heir.assert_sound(paid_twice=0)
+
+
+async def test_product_that_was_changed_meanwhile_is_asked_anew_and_its_neighbours_are_not(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with storing(database_url, tmp_path) as dead:
+        await _die_in_flight(dead, 5, 1, "classification")
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
+        await heir.fetch(
+            "UPDATE products SET description = 'Now an oak stool', revision = revision + 1,"
+            " status = 'pending', job_id = NULL WHERE code = 'P-003'"
+        )
+        await heir.start()
+        await heir.until(completed=5)
+        assert heir.simulator.books.calls_by_schema["classification"] == 2
+        await heir.stop()
+        await heir.assert_sound(paid_twice=0)
+
+
+async def test_frozen_worker_and_its_heir_record_the_same_reply_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with storing(database_url, tmp_path, heartbeat_timeout=NEVER) as frozen:
+        await frozen.add_many(10)
+        frozen.wire.hold()
+        await frozen.start()
+        await frozen.wire.until_held(2)
+        async with storing(database_url, tmp_path, simulator=frozen.simulator) as awake:
+            await awake.work()
+            await awake.until(completed=10)
+            frozen.wire.let_go()
+            await until(lambda: frozen.engine.supervisor.in_flight == 0, "the late replies arrive")
+            await frozen.stop()
+            assert await awake.value("SELECT count(*) FROM calls") == 3 * 2
+            await awake.stop()
+            await awake.assert_sound(paid_twice=0)
+
+
+async def test_late_reply_that_could_not_be_found_is_recorded_by_the_worker_that_has_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    simulator = create_app(_keeping(Keeping.NOTHING), SystemClock())
+    async with storing(
+        database_url, tmp_path, simulator=simulator, heartbeat_timeout=NEVER
+    ) as frozen:
+        await frozen.add_many(5)
+        frozen.wire.hold()
+        await frozen.start()
+        await frozen.wire.until_held(1)
+        await frozen.fetch("UPDATE open_calls SET started_at = started_at - interval '1 hour'")
+        async with storing(database_url, tmp_path, simulator=simulator) as awake:
+            await awake.work()
+            await awake.until(completed=5)
+            frozen.wire.let_go()
+            await awake.until_true("SELECT count(*) = 3 + 1 FROM calls")
+            await frozen.stop()
+            await awake.stop()
+            await awake.assert_sound(paid_twice=5)
+
+
+@pytest.mark.parametrize("keeping", [Keeping.NOTHING, Keeping.UNKNOWN])
+async def test_provider_that_keeps_nothing_is_asked_again_as_without_the_option(
+    database_url: str, tmp_path: Path, keeping: Keeping
+) -> None:
+    simulator = create_app(_keeping(keeping), SystemClock())
+    async with storing(database_url, tmp_path, simulator=simulator) as dead:
+        await _die_in_flight(dead, 10, 2)
+    with structlog.testing.capture_logs() as said:
+        async with storing(database_url, tmp_path, simulator=simulator) as heir:
+            await heir.fetch("UPDATE open_calls SET started_at = started_at - interval '1 hour'")
+            await heir.start()
+            await heir.until(completed=10)
+            assert simulator.books.completed == 3 * 2 + 2
+            await heir.stop()
+            await heir.assert_sound(paid_twice=10)
+    warnings = [line for line in said if line["event"] == "replies_not_kept"]
+    assert len(warnings) == (1 if keeping is Keeping.UNKNOWN else 0)
+
+
+async def test_stop_ends_the_waiting_for_a_reply_and_the_next_start_fetches_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with storing(database_url, tmp_path) as dead:
+        await _die_in_flight(dead, 5, 1)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
+        asked: list[httpx2.Request] = []
+
+        def nothing_yet(request: httpx2.Request) -> httpx2.Response | None:
+            asked.append(request)
+            return httpx2.Response(200, json=EMPTY_LIST)
+
+        heir.wire.instead = nothing_yet
+        await heir.start()
+        await until(lambda: bool(asked), "it looks for the reply")
+        await heir.stop()
+        assert await heir.value("SELECT count(*) FROM products WHERE status = 'pending'") == 5
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as again:
+        await again.start()
+        await again.until(completed=5)
+        assert again.simulator.books.completed == 3
+        await again.stop()
+        await again.assert_sound(paid_twice=0)
+
+
+async def test_without_the_option_nothing_is_stored_and_no_call_is_noted(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(5)
+        running.wire.hold()
+        await running.start()
+        await running.wire.until_held(1)
+        assert await running.value("SELECT count(*) FROM open_calls") == 0
+        running.wire.let_go()
+        await running.until(completed=5)
+        assert (running.simulator.books.stored, running.simulator.books.lookups) == (0, 0)
+
+
+def _keeping(keeping: Keeping) -> SimulatorConfig:
+    return replace(AMPLE, keeping=keeping)
