@@ -60,6 +60,8 @@ LONGEST_WAY_S: Final = 10.0
 MAX_ROUND_WAIT_S: Final = 5.0
 """However long the quota says to wait, look again after this: limits may have been raised meanwhile."""
 DATABASE_RETRY_S: Final = 1.0
+ROUND_TIMEOUT_S: Final = 15.0
+"""A statement of a round takes milliseconds, and everybody waits for it: soon tried over a new connection."""
 LEAST_PAUSE_S: Final = 0.01
 """While the quota is used up, finished calls do not cause rounds more often than this."""
 
@@ -279,7 +281,7 @@ class Governor:
 
     async def _connected(self) -> asyncpg.Connection[Any]:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self._database.connect()
+            self._connection = await self._database.connect(ROUND_TIMEOUT_S)
         return self._connection
 
     async def _let_others_run(self) -> None:

@@ -36,6 +36,12 @@ KEEPALIVES = {
 }
 """A host whose cable is pulled keeps its locks until PostgreSQL gives its connection up: by default after
 two hours, in which nobody else works. (PgBouncer must be told to ignore these start-up parameters.)"""
+STATEMENT_TIMEOUT_S = 60.0
+"""How long a statement may take where nothing else is said. The server notices that a host is cut off, but a
+host does not notice that its server is: without a limit it waited a quarter of an hour, or for ever behind a
+proxy that had stopped."""
+LONG_STATEMENT_S = 3_600.0
+"""For statements whose work grows with the catalogue."""
 DATABASE_ERRORS = (
     OSError,
     asyncpg.PostgresError,
@@ -53,6 +59,7 @@ class Database:
     pool: Pool
     url: str
     is_embedded: bool = False
+    statement_timeout_s: float = STATEMENT_TIMEOUT_S
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -60,10 +67,15 @@ class Database:
         async with self.pool.acquire() as connection, connection.transaction():
             yield connection
 
-    async def connect(self) -> asyncpg.Connection[Any]:
+    async def connect(
+        self, statement_timeout_s: float = LONG_STATEMENT_S
+    ) -> asyncpg.Connection[Any]:
         """A connection outside the pool, for listening or for holding a lock for long."""
         connection = await asyncpg.connect(
-            self.url, timeout=CONNECT_TIMEOUT_S, server_settings=KEEPALIVES
+            self.url,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=min(statement_timeout_s, self.statement_timeout_s),
+            server_settings=KEEPALIVES,
         )
         await prepare(connection)
         return connection
@@ -71,7 +83,8 @@ class Database:
     @asynccontextmanager
     async def again(self) -> AsyncIterator[Database]:
         """The same database with a pool of its own, for another event loop: connections belong to one."""
-        other = Database(await _open_pool(self.url, POOL_SIZE), self.url, self.is_embedded)
+        pool = await _open_pool(self.url, POOL_SIZE, self.statement_timeout_s)
+        other = Database(pool, self.url, self.is_embedded, self.statement_timeout_s)
         try:
             yield other
         finally:
@@ -85,7 +98,13 @@ class Database:
             self.pool.terminate()
 
 
-async def open_database(url: str | None, data_dir: Path, *, pool_size: int = POOL_SIZE) -> Database:
+async def open_database(
+    url: str | None,
+    data_dir: Path,
+    *,
+    pool_size: int = POOL_SIZE,
+    statement_timeout_s: float = STATEMENT_TIMEOUT_S,
+) -> Database:
     """Open the user's database at `url`, or else the embedded one in `data_dir`, and migrate it.
 
     Raises:
@@ -103,17 +122,17 @@ async def open_database(url: str | None, data_dir: Path, *, pool_size: int = POO
             await migrate(connection)
         finally:
             await connection.close()
-        pool = await _open_pool(url, pool_size)
+        pool = await _open_pool(url, pool_size, statement_timeout_s)
     except _REACH_ERRORS as error:
         raise DatabaseUnavailable(
             f"PostgreSQL cannot be used: {_without_secret(error, url)}. Check WEIGHBRIDGE_DATABASE_URL, "
             "that the server is up and reachable, and that the user may create tables; "
             "without WEIGHBRIDGE_DATABASE_URL an embedded server is used."
         ) from error
-    return Database(pool=pool, url=url, is_embedded=is_embedded)
+    return Database(pool, url, is_embedded, statement_timeout_s)
 
 
-async def _open_pool(url: str, size: int) -> Pool:
+async def _open_pool(url: str, size: int, statement_timeout_s: float) -> Pool:
     return await asyncpg.create_pool(
         url,
         min_size=1,
@@ -121,6 +140,7 @@ async def _open_pool(url: str, size: int) -> Pool:
         init=prepare,
         reset=_leave_as_it_is,
         timeout=CONNECT_TIMEOUT_S,
+        command_timeout=statement_timeout_s,
         server_settings=KEEPALIVES,
     )
 

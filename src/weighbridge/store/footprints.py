@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weighbridge.store.database import LONG_STATEMENT_S
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
     from uuid import UUID
@@ -88,6 +90,7 @@ async def stream_results(
             " LEFT JOIN footprints f ON f.product_id = p.id AND p.status = 'completed'"
             " LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256 ORDER BY p.id",
             *([scope] if scope else []),
+            timeout=LONG_STATEMENT_S,
         )
         while rows := await cursor.fetch(batch_size):
             yield rows

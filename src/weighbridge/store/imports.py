@@ -18,6 +18,7 @@ import asyncpg
 import polars as pl
 
 from weighbridge.domain.products import Picture, RejectedRow
+from weighbridge.store.database import LONG_STATEMENT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
@@ -99,7 +100,7 @@ async def import_products(
     try:
         await _create_staging(connection)
         given = await _stage(connection, chunks)
-        await connection.execute("ANALYZE pg_temp.import_rows")
+        await connection.execute("ANALYZE pg_temp.import_rows", timeout=LONG_STATEMENT_S)
         created, updated, unchanged = await _merge_patiently(connection, import_id, given, scoped)
     finally:
         # What is left behind after a lost connection went with it, and the next import drops first.
@@ -224,7 +225,11 @@ def copy_text(frame: pl.DataFrame) -> bytes:
 async def _copy(connection: Connection, table: str, data: bytes) -> None:
     if data:
         await connection.copy_to_table(
-            table, schema_name="pg_temp", source=_pieces(data), format="text"
+            table,
+            schema_name="pg_temp",
+            source=_pieces(data),
+            format="text",
+            timeout=LONG_STATEMENT_S,
         )
 
 
@@ -274,25 +279,30 @@ async def _merge(
 ) -> tuple[int, int, int]:
     """One set-based merge; returns how many products were created, updated and left alone."""
     await connection.execute("SET LOCAL work_mem = '64MB'")
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", IMPORT_LOCK)
-    await connection.execute(_REJECT_REPEATED)
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock($1)", IMPORT_LOCK, timeout=LONG_STATEMENT_S
+    )
+    await connection.execute(_REJECT_REPEATED, timeout=LONG_STATEMENT_S)
     await connection.execute(
         "INSERT INTO rejected_rows (import_id, row_number, field, reason, code)"
         " SELECT $1, row_number, field, reason, code FROM pg_temp.import_rejected ORDER BY row_number",
         import_id,
+        timeout=LONG_STATEMENT_S,
     )
     await connection.execute(
         "INSERT INTO pictures (sha256, media_type, width_px, height_px, data)"
-        " SELECT * FROM pg_temp.import_pictures ON CONFLICT DO NOTHING"
+        " SELECT * FROM pg_temp.import_pictures ON CONFLICT DO NOTHING",
+        timeout=LONG_STATEMENT_S,
     )
     total = await connection.fetchval("SELECT count(*) FROM pg_temp.import_rows")
-    updated = _count(await connection.execute(_update(given)))
-    created = _count(await connection.execute(_INSERT_NEW))
+    updated = _count(await connection.execute(_update(given), timeout=LONG_STATEMENT_S))
+    created = _count(await connection.execute(_INSERT_NEW, timeout=LONG_STATEMENT_S))
     if scoped:
         await connection.execute(
             "INSERT INTO scopes (import_id, product_id) SELECT $1, p.id"
             " FROM pg_temp.import_rows s JOIN products p USING (code)",
             import_id,
+            timeout=LONG_STATEMENT_S,
         )
     return created, updated, total - updated - created
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.jobs import ENTRYPOINT, jobs_table
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ async def broken_rules(connection: Connection) -> list[Broken]:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for rule in rules():
             rows = await connection.fetch(
-                f"SELECT text, count(*) OVER () AS n FROM ({rule.sql}) AS broken (text) ORDER BY text LIMIT {EXAMPLES}"  # noqa: S608
+                f"SELECT text, count(*) OVER () AS n FROM ({rule.sql}) AS broken (text) ORDER BY text LIMIT {EXAMPLES}",  # noqa: S608
+                timeout=LONG_STATEMENT_S,
             )
             if rows:
                 found.append(Broken(rule, rows[0]["n"], tuple(row["text"] for row in rows)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.products import Picture, ProcessingStatus, Product
+from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.jobs import jobs_table
 
 if TYPE_CHECKING:
@@ -223,7 +224,8 @@ async def reset_failed(connection: Connection) -> int:
     """failed → pending, error and attempts cleared; returns how many."""
     tag = await connection.execute(
         "UPDATE products SET status = 'pending', attempts = 0, alone = false, error = NULL, error_kind = NULL,"
-        " updated_at = now() WHERE status = 'failed'"
+        " updated_at = now() WHERE status = 'failed'",
+        timeout=LONG_STATEMENT_S,
     )
     return int(tag.split()[-1])
 
@@ -235,12 +237,14 @@ async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
         " WHERE s.import_id = $1 AND a.product_id = s.product_id AND a.simulated = $2",
         scope,
         simulated,
+        timeout=LONG_STATEMENT_S,
     )
     tag = await connection.execute(
         "UPDATE products p SET status = 'pending', attempts = 0, alone = false, error = NULL, error_kind = NULL,"
         " updated_at = now() FROM scopes s"
         " WHERE s.import_id = $1 AND s.product_id = p.id AND p.status IN ('completed', 'failed')",
         scope,
+        timeout=LONG_STATEMENT_S,
     )
     return int(tag.split()[-1])
 
@@ -252,6 +256,7 @@ async def reopen_simulated(connection: Connection, scope: UUID) -> int:
         " FROM scopes s, footprints f WHERE s.import_id = $1 AND s.product_id = p.id"
         " AND f.product_id = p.id AND f.simulated AND p.status = 'completed'",
         scope,
+        timeout=LONG_STATEMENT_S,
     )
     return int(tag.split()[-1])
 

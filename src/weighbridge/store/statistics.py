@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.jobs import ENTRYPOINT, jobs_table
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ async def sum_calls(
         since,
         after_id,
         up_to_id,
+        timeout=LONG_STATEMENT_S,
     )
     return [CallSum(**dict(row)) for row in rows]
 
@@ -158,6 +160,7 @@ async def recent_errors(
         ") AS groups ORDER BY count DESC, kind LIMIT $2",
         since,
         limit,
+        timeout=LONG_STATEMENT_S,
     )
     return [ErrorGroup(**dict(row)) for row in rows]
 
