@@ -442,8 +442,8 @@ class Governor:
             self.outages.probing = False
             return
         self.in_flight += 1
-        tokens = granted.cost.tokens
-        self.mean_tokens += (tokens - self.mean_tokens) * (0.05 if self.mean_tokens else 1.0)
+        if tokens := granted.cost.tokens:  # look-ups have none
+            self.mean_tokens += (tokens - self.mean_tokens) * (0.05 if self.mean_tokens else 1.0)
         waited_s = self._clock.monotonic_s() - waiter.since_s
         admission = Admission(
             granted, granted.cost, waited_s, self.outages.probing, self._round_began_s
