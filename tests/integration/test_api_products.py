@@ -147,3 +147,15 @@ async def test_a_lost_database_is_503_and_says_nothing_of_the_inside(client: Api
         assert answer.headers["retry-after"] == "5"
         assert "pool" not in answer.text
     assert (await client.http.get("/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize("code", ["export", "processing-stats", "queue-status"])
+async def test_a_code_that_is_an_address_is_listed_and_can_be_deleted(
+    client: ApiClient, code: str
+) -> None:
+    product = {"code": code, "name": "Steel bottle", "description": "Stainless steel, 500 ml"}
+    assert (await client.http.post("/api/products", json=product)).status_code == 201
+    listed = await client.get("/api/products", params={"search": code})
+    assert [one["code"] for one in listed["products"]] == [code]
+    assert (await client.http.delete(f"/api/products/{code}")).status_code == 204
+    assert (await client.get("/api/products"))["products"] == []
