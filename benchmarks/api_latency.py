@@ -229,7 +229,7 @@ async def measure(folder: Path, arguments: argparse.Namespace) -> list[dict[str,
 def judge(rows: list[dict[str, Any]]) -> list[str]:
     """Each target, and whether it was met."""
     status, first, middle, _, alone, crowd = rows[:6]
-    slower = 1 - crowd["calls of the queue"] / alone["calls of the queue"]
+    slower = 1 - crowd["calls of the queue"] / max(alone["calls of the queue"], 1)
     findings = {
         f"queue-status, p99 below {STATUS_MS:g} ms": status["p99 ms"] < STATUS_MS,
         f"both pages, p99 below {LIST_MS:g} ms": max(first["p99 ms"], middle["p99 ms"]) < LIST_MS,
