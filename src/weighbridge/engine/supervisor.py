@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 DEQUEUE_SIZE: Final = 20
 MOST_JOBS_AT_ONCE: Final = 2_000
-"""What one process takes. A quota that keeps more than this in flight needs more than one process's CPU, and the
-first to look must not take everything: with 6,000, two of four workers did all the work."""
+"""What one process takes. A quota that keeps more than this in flight needs more than one process's CPU."""
 IDLE_POLL: Final = timedelta(seconds=2)
 """Notifications wake the worker; this is for those that were lost, and for the jobs of the dead."""
 
