@@ -1,12 +1,13 @@
 """How much is lost and paid twice when things go wrong. Prints one JSON line a measurement.
 
-    python -m benchmarks.reliability kills [--kills 20] [--products 2000] [--workers 1] [--stored finished]
+    python -m benchmarks.reliability kills [--kills 20] [--products 2000] [--workers 1] [--latency 0.5] [--stored finished]
     python -m benchmarks.reliability restarts [--kills 10]
     python -m benchmarks.reliability poison [--groups 100]
     python -m benchmarks.reliability outage [--hours 10] [--speed 720]
 
 `kills` sends kill -9 to real processes at random moments, with a simulator that runs as a server of its own
-and keeps the books; with several workers only the killed one is replaced. With `--stored` replies are stored at the
+and keeps the books; with several workers only the killed one is replaced (give the
+calls several seconds then: a worker takes some to start). With `--stored` replies are stored at the
 provider, which does with calls whose client has gone as it says (see `weighbridge simulator --help`). `restarts` restarts PostgreSQL under a
 run, every other time as a crash. `poison` puts a product that spoils its answers into each group of five. `outage` takes the
 provider away for hours of a scaled clock, and measures how soon after its return it is asked again.
@@ -39,9 +40,11 @@ if TYPE_CHECKING:
     from weighbridge.simulator.books import Books
 
 
-def kills(number: int, products: int, workers: int, seed: int, stored: str | None) -> None:
+def kills(
+    number: int, products: int, workers: int, seed: int, latency_s: float, stored: str | None
+) -> None:
     dice = random.Random(seed)
-    options = ("--latency", "0.5", *(("--stored", stored) if stored else ()))
+    options = ("--latency", str(latency_s), *(("--stored", stored) if stored else ()))
     with tempfile.TemporaryDirectory() as folder, SimulatorServer(*options) as simulator:
         run = KilledRun(simulator, Path(folder), products, stores=stored is not None)
         started_s = time.monotonic()
@@ -54,6 +57,7 @@ def kills(number: int, products: int, workers: int, seed: int, stored: str | Non
             wait_calls = dice.randint(1, max(2, calls // (number + 2)))
             if others:
                 victim = dice.randrange(len(others))
+                run.wait_for_worker(others[victim])
                 run.kill_after(others[victim], wait_calls)
                 others[victim] = run.start("worker")
             else:
@@ -134,6 +138,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--products", type=int, default=2_000)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--latency", type=float, default=0.5)
     parser.add_argument("--stored", choices=["finished", "attended", "nothing", "unknown"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--groups", type=int, default=100)
@@ -143,7 +148,9 @@ def main() -> None:
     configure_logging("console", "CRITICAL")
     match asked.what:
         case "kills":
-            kills(asked.kills, asked.products, asked.workers, asked.seed, asked.stored)
+            kills(
+                asked.kills, asked.products, asked.workers, asked.seed, asked.latency, asked.stored
+            )
         case "restarts":
             asyncio.run(restarts(asked.kills, asked.products))
         case "poison":

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -118,6 +119,15 @@ class KilledRun:
             text=True,
         )
 
+    @staticmethod
+    def wait_for_worker(process: subprocess.Popen[str]) -> None:
+        """Until a `worker` that was started says that it works: one that is killed before has nothing in hand."""
+        assert process.stderr is not None
+        said = ""
+        while "Working with" not in said:
+            said = process.stderr.readline()
+            assert said, "the worker ended"
+
     def kill_after(self, process: subprocess.Popen[str], calls: int) -> None:
         """kill -9 once the provider has given so many more answers."""
         goal = self.simulator.books()["completed"] + calls
@@ -142,6 +152,7 @@ class KilledRun:
         first = self.start()
         wait_until(lambda: self.simulator.books()["completed"] > 0, "work begins")
         for number, calls in enumerate(calls_before_kills):
+            self.wait_for_worker(others[number % helpers])
             self.kill_after(others[number % helpers], calls)
             others[number % helpers] = self.start("worker")
         try:
@@ -159,8 +170,9 @@ class KilledRun:
         return report
 
     def clean_up(self) -> None:
-        """Stop the embedded PostgreSQL: those who would have done it were killed."""
-        stop_postgres(self.folder / "data")
+        """Stop the embedded PostgreSQL, if those who would have done it were killed."""
+        with suppress(subprocess.CalledProcessError):  # its last user was not
+            stop_postgres(self.folder / "data")
 
     def doctor(self) -> dict[str, Any]:
         """What `weighbridge doctor` finds."""
