@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.attempt import Attempt
+from weighbridge.engine.failures import tell_governor
 from weighbridge.engine.members import with_answers
 from weighbridge.engine.reports import say_fetched, say_not_fetched, say_nothing_kept
 from weighbridge.engine.together import Together
@@ -24,7 +25,7 @@ from weighbridge.store.open_calls import OpenCall
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from weighbridge.clock import Clock
     from weighbridge.domain.calls import CallReply, CallRequest
@@ -61,7 +62,6 @@ class EarlierCalls:
         clock: Clock,
         random_source: random.Random,
         patience: Patience,
-        tell_governor: Callable[[Admission, ProviderError], Awaitable[None]],
     ) -> None:
         self._database = database
         self._provider = provider
@@ -70,7 +70,6 @@ class EarlierCalls:
         self._clock = clock
         self._random = random_source
         self._patience = patience
-        self._tell_governor = tell_governor
         self._has_said_nothing_kept = False
         self._read_together = Together(self._read_about, READ_TOGETHER)
 
@@ -206,7 +205,7 @@ class EarlierCalls:
                 if not isinstance(action, Wait):
                     raise
                 failures += 1
-                await self._tell_governor(admission, error)
+                await tell_governor(self._governor, admission, error)
                 await self._governor.sleep(action.delay_s)
             except BaseException:
                 self._governor.failed(admission)

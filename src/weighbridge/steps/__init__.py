@@ -17,7 +17,9 @@ from weighbridge.steps.stored_form import decode_answer, encode_answer
 from weighbridge.steps.together import TOGETHER, ask_together
 
 if TYPE_CHECKING:
-    from weighbridge.domain.answers import Vocabulary
+    from collections.abc import Mapping
+
+    from weighbridge.domain.answers import Answer, StepName, Vocabulary
 
 __all__ = [
     "TOGETHER",
@@ -36,6 +38,10 @@ class Questions:
 
     alone: tuple[Question, ...]
     together: Question
+
+    def are_answered(self, answers: Mapping[StepName, Answer]) -> bool:
+        """Whether nothing is left to be asked."""
+        return len(answers) == len(self.alone)
 
     def expected_lengths(self) -> dict[str, int]:
         """Output tokens per product to start with, by the name of the question."""
