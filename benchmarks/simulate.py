@@ -1,10 +1,11 @@
 """Thousands of runs on two levels, everything by seed: `make simulate`. A seed that fails says how to repeat it.
 
-    python -m benchmarks.simulate [decisions] [storms] [--runs N] [--first-seed 0] [--jobs 2]
+    python -m benchmarks.simulate [decisions] [storms] [day] [--runs N] [--first-seed 0] [--jobs 2]
 
 `decisions`: the pure decisions on virtual time, any number of workers (tests/simulation/model.py), 5,000 runs.
 `storms`: the whole program, real PostgreSQL and SDK, on a clock of 60 times the speed (tests/simulation/storms.py), 200
-runs. Without names: both. Exit code 1 when an invariant broke; such a seed belongs into tests/simulation/known_seeds.py.
+runs. Without names: both. `day`: a day of the decisions at 30,000 requests a minute with 1,000 workers, an outage of an hour,
+halved limits for two, and 200 deaths (tests/simulation/day.py); about 20 minutes of CPU time. Exit code 1 when an invariant broke; such a seed belongs into tests/simulation/known_seeds.py.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.harness import print_table
+from tests.simulation.day import Day, Plan
 from tests.simulation.model import Fate, World
 from tests.simulation.storms import storm
 from tests.simulation.test_decisions import check
@@ -158,20 +160,72 @@ def simulate(level: str, runs: int, first_seed: int, jobs: int) -> list[Facts]:
     return broken
 
 
+def run_day(hours: float, seed: int) -> list[Facts]:
+    """One long run; prints where it stands every virtual hour."""
+    length_s, hour_s = hours * 3_600, 3_600.0
+    plan = Plan(
+        seed=seed,
+        length_s=length_s,
+        outage_s=(length_s * 0.4, length_s * 0.4 + length_s / 24),
+        halved_s=(length_s * 0.6, length_s * 0.6 + length_s / 12),
+        deaths=round(hours * 200 / 24),
+    )
+    began_s = time.monotonic()
+    day, said_s = Day(plan), 0.0
+    for now_s in day.ticks():
+        if now_s - said_s >= hour_s:
+            said_s = now_s
+            passed_s = time.monotonic() - began_s
+            left_s = passed_s / now_s * (length_s - now_s)
+            print(
+                f"day: {now_s / hour_s:.0f} of {hours:g} h, {passed_s:.0f} s, {left_s:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
+    provider = day.provider
+    figures = {
+        "hours": hours,
+        "workers": plan.workers,
+        "calls": provider.admitted,
+        "of what was available": round(day.utilisation, 4),
+        "429s": provider.refused,
+        "most requests in 60 s": provider.most[0],
+        "of": plan.requests_per_minute,
+        "completed": day.completed,
+        "failed": day.failed,
+        "answers lost": day.lost,
+        "in flight at deaths": day.in_flight_at_deaths,
+        "minutes": round((time.monotonic() - began_s) / 60, 1),
+    }
+    print_table("a day of the decisions on virtual time", [figures])
+    try:
+        day.check()
+    except AssertionError as error:
+        return [{"seed": seed, "broken": f"{error}. To repeat: python -m benchmarks.simulate day"}]
+    return []
+
+
 def main() -> int:
     """Returns 1 when something broke."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "levels", nargs="*", metavar="level", help="decisions, storms; both when none is named"
+        "levels",
+        nargs="*",
+        metavar="level",
+        help="decisions, storms, day; the first two when none is named",
     )
     parser.add_argument("--runs", type=int, help="5,000 decisions and 200 storms when not given")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    parser.add_argument("--hours", type=float, default=24.0, help="length of the day")
     asked = parser.parse_args()
-    if unknown := set(asked.levels) - set(LEVELS):
-        parser.error(f"there is no level {sorted(unknown)[0]}; there are decisions and storms")
+    if unknown := set(asked.levels) - {*LEVELS, "day"}:
+        parser.error(f"there is no level {sorted(unknown)[0]}; there are decisions, storms and day")
     broken = []
     for level in asked.levels or LEVELS:
+        if level == "day":
+            broken += run_day(asked.hours, asked.first_seed)
+            continue
         runs = RUNS[level] if asked.runs is None else asked.runs
         broken += simulate(level, runs, asked.first_seed, min(asked.jobs, runs))
     if broken:

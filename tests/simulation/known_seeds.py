@@ -18,5 +18,7 @@ STORMS: Final = {
     61: _NO_REPLY,
     81: _NO_REPLY,
     86: _NO_REPLY,
+    205: "large calls that left late were taken for another program's, and a twentieth of the quota was used",
+    292: _NO_REPLY,
 }
 DECISIONS: Final[dict[int, str]] = {}

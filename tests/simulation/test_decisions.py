@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation import known_seeds
+from tests.simulation.day import Day, Plan
 from tests.simulation.model import Fate, World
 from tests.support.seeds import new_seed
 from weighbridge.limits.retries import MAX_ATTEMPTS
@@ -62,6 +63,16 @@ def test_thousand_workers_share_one_quota() -> None:
     world = World(calm).run()
     check(world)
     assert not world.failed
+
+
+def test_thousand_workers_fill_a_quota_of_thirty_thousand_requests_a_minute_and_die_meanwhile() -> (
+    None
+):
+    """A whole day of it: python -m benchmarks.simulate day."""
+    day = Day(Plan(seed=new_seed(0), length_s=130.0, deaths=20)).run()
+    day.check()
+    assert day.utilisation >= 0.99
+    assert day.provider.refused <= day.provider.admitted / 100
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -79,7 +79,7 @@ class Bucket:
     refused_at_s: float = 0.0  # 0: never
     burst_then: float = 0.0
     slowdown_then: float = 0.0
-    seen_s: float = 0.0  # when the call was granted whose header we believed last
+    seen_s: float = 0.0  # when the call was admitted whose header we believed last
 
     @classmethod
     def untested(cls, per_minute: float, now_s: float) -> Bucket:
@@ -174,17 +174,19 @@ class Bucket:
         if amount < 0 or not self.capacity:
             self.level = min(self.level + amount, max(self.cap, self.level))
 
-    def observe(self, seen: HeaderBudget, granted_s: float, unseen: tuple[float, float]) -> None:
-        """Believe a header of a call granted at `granted_s`.
+    def observe(
+        self, seen: HeaderBudget, counted_s: float, unseen: tuple[float, float], own: float = 0.0
+    ) -> None:
+        """Believe a header of a call that cost `own` and that the provider admitted at `counted_s`.
 
         `unseen` is the least and the most that was granted and is not in the header's figure.
         """
-        age_s = self.at_s - granted_s
-        if granted_s < self.seen_s or age_s > AGE_MAX_S:
+        age_s = self.at_s - counted_s
+        if counted_s < self.seen_s or age_s > AGE_MAX_S:
             return
         first = not self.seen_s
-        since_s = granted_s - self.seen_s
-        self.seen_s = granted_s
+        since_s = counted_s - self.seen_s
+        self.seen_s = counted_s
         self._resize(seen)
         refilled = self.net_rate * age_s
         highest = min(seen.remaining + 1 + refilled - unseen[0], self.cap)
@@ -196,7 +198,8 @@ class Bucket:
         correction = min(correction, self.rate)  # never up by more than a second's worth at once
         if correction < 0 or self.burst >= TRUSTED * self.capacity:
             self.level += correction
-        self._learn_drain(correction, since_s, age_s)
+        was_full = seen.remaining + own >= self.cap - self._floor
+        self._learn_drain(correction, since_s, age_s, was_full=was_full)
 
     def _resize(self, seen: HeaderBudget) -> None:
         self.rate = seen.rate or self.rate
@@ -207,9 +210,13 @@ class Bucket:
             self.burst = self.capacity
         self.level = min(self.level, max(self.cap, 0.0))
 
-    def _learn_drain(self, correction: float, since_s: float, age_s: float) -> None:
-        if self.level >= self.cap - self._floor:
-            correction = max(correction, 0.0)  # a full bucket hides nothing that others took
+    def _learn_drain(
+        self, correction: float, since_s: float, age_s: float, *, was_full: bool
+    ) -> None:
+        if was_full or self.level >= self.cap - self._floor:
+            # A full bucket hides nothing that others took. (One that was full until a late call came did not
+            # refill meanwhile, and ours did: that is nobody's drain either.)
+            correction = max(correction, 0.0)
         # What is gone beyond a whole refill since the last header went at once, and is no rate.
         correction = max(correction, -self.rate * since_s)
         drain = self.drain - correction / max(DRAIN_MEMORY_S, since_s)

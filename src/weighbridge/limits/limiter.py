@@ -47,11 +47,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The call may go now. Hand this back with its outcome: to `observe`, `refused` and `settle`."""
+    """The call may go now. Hand this back with its outcome: to `observe`, `refused` and `settle`.
+
+    `counted_s` is when it is believed to have reached the provider.
+    """
 
     at_s: float
     cost: Cost
     slot: int
+    counted_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +96,14 @@ class Limiter:
             return NotBefore(ready_at_s + TICK_S)
         self._requests.take(cost.requests)
         self._tokens.take(cost.tokens)
-        return Granted(now_s, cost, self._window.charge(cost, now_s))
+        return Granted(now_s, cost, self._window.charge(cost, now_s), now_s)
 
     def sent(self, granted: Granted, at_s: float, now_s: float) -> Granted:
         """The call left later than it was granted: the provider's minute begins then, and so does ours."""
         self._advance(now_s)
         self._window.correct(granted.slot, -granted.cost.requests, -granted.cost.tokens)
         slot = self._window.charge_at(granted.cost, at_s)
-        return Granted(granted.at_s, granted.cost, slot)
+        return Granted(granted.at_s, granted.cost, slot, at_s)
 
     def settle(self, granted: Granted, actual: Cost, now_s: float) -> None:
         """Correct the charge of a call to what the provider charged for it."""
@@ -116,19 +120,21 @@ class Limiter:
         Without it they are taken for figures of this moment.
         """
         now_s = self._advance(now_s)
-        granted_s = min(granted.at_s, now_s) if granted else now_s
-        surely = self._window.charged_since(granted_s + JITTER_S)
-        perhaps = self._window.charged_since(granted_s - JITTER_S)
+        counted_s = min(granted.counted_s, now_s) if granted else now_s
+        own = granted.cost if granted else Cost(0, 0)  # surely in the figures: they follow it
+        surely = self._window.charged_since(counted_s + JITTER_S)
+        charged = self._window.charged_since(counted_s - JITTER_S)
+        perhaps = (charged[0] - own.requests, charged[1] - own.tokens)
         requests = read_budget(
             remaining.requests_limit, remaining.requests_remaining, remaining.requests_reset_s
         )
         if requests is not None:
-            self._requests.observe(requests, granted_s, (surely[0], perhaps[0]))
+            self._requests.observe(requests, counted_s, (surely[0], perhaps[0]), own.requests)
         tokens = read_budget(
             remaining.tokens_limit, remaining.tokens_remaining, remaining.tokens_reset_s
         )
         if tokens is not None:
-            self._tokens.observe(tokens, granted_s, (surely[1], perhaps[1]))
+            self._tokens.observe(tokens, counted_s, (surely[1], perhaps[1]), own.tokens)
 
     def refused(
         self, retry_after_s: float | None, now_s: float, granted: Granted | None = None

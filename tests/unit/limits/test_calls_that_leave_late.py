@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.provider_bucket import ProviderBucket
 from weighbridge.domain.calls import Cost
 from weighbridge.limits.limiter import Granted, Limiter, Limits, NotBefore
 from weighbridge.limits.window import Window
@@ -57,6 +59,32 @@ def test_a_call_is_counted_from_when_it_left_however_late_that_is_known() -> Non
     limiter.sent(first, 0.5, 4.5)
     assert limiter.used(60.4) == Cost(5, 340)
     assert limiter.used(60.6) == Cost(4, 40)
+
+
+@pytest.mark.parametrize("lag_s", [0.0, 0.2, 1.0, 5.0])
+def test_calls_that_leave_late_are_not_taken_for_another_program(lag_s: float) -> None:
+    """A few large calls a minute: the header of each shows what it took itself, however late it was admitted."""
+    per_minute, tokens, calls, latency_s = 60_000, 9_500, 40, 4.0
+    provider = ProviderBucket(500, per_minute, burst_s=10.0)
+    limiter = Limiter(Limits(500, per_minute))
+    now_s = 0.0
+    for _ in range(calls):
+        outcome = limiter.reserve(Cost(1, tokens), now_s)
+        while isinstance(outcome, NotBefore):
+            now_s = outcome.at_s
+            outcome = limiter.reserve(Cost(1, tokens), now_s)
+        now_s += lag_s
+        verdict = provider.arrive(now_s, tokens)
+        granted = limiter.sent(outcome, now_s, now_s)
+        now_s += latency_s if verdict.admitted else 0.05
+        limiter.observe(verdict.headers, now_s, granted)
+        if not verdict.admitted:
+            limiter.refused(verdict.retry_after_s, now_s, granted)
+    admitted_at_s = provider.admitted_at()
+    assert len(admitted_at_s) >= calls - 3
+    # While a call is on its way the bucket is full already, and refills no further.
+    least_s = len(admitted_at_s) * (tokens / per_minute * 60 + lag_s)
+    assert admitted_at_s[-1] <= 1.1 * least_s
 
 
 @given(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -107,7 +107,7 @@ class Story:
                 actual = Cost(1, int(granted.cost.tokens * share))
                 self.limiter.settle(granted, actual, self.now_s)
                 self.charged[index][2] = actual.tokens
-                self.granted[index] = Granted(granted.at_s, actual, granted.slot)
+                self.granted[index] = replace(granted, cost=actual)
             case Observe(remaining, index):
                 self.limiter.observe(remaining, self.now_s, self._pick(index))
             case Refuse(retry_after_s, index):
@@ -116,7 +116,7 @@ class Story:
                 if refused is not None:
                     index = self.granted.index(refused)
                     self.charged[index] = [refused.at_s, 0, 0]
-                    self.granted[index] = Granted(refused.at_s, Cost(0, 0), refused.slot)
+                    self.granted[index] = replace(refused, cost=Cost(0, 0))
             case Pass(seconds):
                 self.now_s += seconds
             case Reconfigure(limits):
