@@ -210,8 +210,9 @@ async def release_stuck(connection: Connection) -> int:
     """
     tag = await connection.execute(
         "WITH stuck AS (SELECT p.id FROM products p"  # noqa: S608
-        " WHERE p.status = 'processing' AND NOT EXISTS"
-        f" (SELECT FROM {jobs_table()} j WHERE j.id = p.job_id AND j.status IN ('queued', 'picked'))"
+        # Not NOT EXISTS: PostgreSQL takes the table of jobs for empty, and would read all of it for each product.
+        " WHERE p.status = 'processing' AND (p.job_id IS NULL OR p.job_id NOT IN"
+        f" (SELECT j.id FROM {jobs_table()} j WHERE j.status IN ('queued', 'picked')))"
         # Whoever holds a lock is just moving the product.
         " ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED)"
         " UPDATE products p SET status = 'pending', job_id = NULL, updated_at = now()"
