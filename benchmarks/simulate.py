@@ -16,6 +16,7 @@ import json
 import logging
 import multiprocessing
 import queue
+import signal
 import sys
 import tempfile
 import time
@@ -56,8 +57,14 @@ def run_decisions(seeds: Queue[int | None], found: Queue[Facts]) -> None:
         found.put(facts)
 
 
+def end_politely() -> None:
+    """Let a terminated process clean up: PostgreSQL would outlive it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
 def run_storms(seeds: Queue[int | None], found: Queue[Facts]) -> None:
     """One process's share, on a PostgreSQL of its own: some storms restart it."""
+    end_politely()
     logging.disable(logging.CRITICAL)  # asyncpg tells of every connection that a storm cuts
     configure_logging("console", "CRITICAL")
     with tempfile.TemporaryDirectory() as name:
@@ -116,6 +123,8 @@ def spread(level: str, seeds: range, jobs: int) -> Iterator[Facts]:
     finally:
         for process in processes:
             process.terminate()
+        for process in processes:
+            process.join()
 
 
 def _next(found: Queue[Facts], processes: list[Any]) -> Facts:
@@ -221,6 +230,7 @@ def main() -> int:
     asked = parser.parse_args()
     if unknown := set(asked.levels) - {*LEVELS, "day"}:
         parser.error(f"there is no level {sorted(unknown)[0]}; there are decisions, storms and day")
+    end_politely()
     broken = []
     for level in asked.levels or LEVELS:
         if level == "day":
