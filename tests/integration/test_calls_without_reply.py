@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
-from tests.support.application import RunningProgram, program
+from tests.support.application import RunningProgram, program, until
 from weighbridge.clock import ScaledClock
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.governor import LONGEST_WAY_S, Governor
@@ -19,6 +19,7 @@ from weighbridge.store.jobs import enqueue_jobs, jobs_table
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
     from uuid import UUID
 
@@ -39,15 +40,11 @@ async def _held_job(running: RunningProgram, manager_id: UUID) -> int:
     return job_id
 
 
-@pytest.mark.parametrize(
-    ("took_s", "counts_from_s"), [(6.0, 6.0), (3 * LONGEST_WAY_S, LONGEST_WAY_S)]
-)
-async def test_call_that_ends_without_reply_stays_in_the_minute_from_its_end(
-    database_url: str, tmp_path: Path, took_s: float, counts_from_s: float
-) -> None:
-    """From its end, or from the last moment at which it can have reached the provider."""
+@asynccontextmanager
+async def governed(url: str, folder: Path) -> AsyncIterator[tuple[Governor, int, RunningProgram]]:
+    """A governor at work, and a job that may ask it."""
     clock = ScaledClock(50)
-    async with program(database_url, tmp_path, clock=clock) as running:
+    async with program(url, folder, clock=clock) as running:
         manager_id = uuid4()
         governor = Governor(
             database=running.app.database,
@@ -59,14 +56,44 @@ async def test_call_that_ends_without_reply_stays_in_the_minute_from_its_end(
         )
         job_id = await _held_job(running, manager_id)
         rounds = asyncio.create_task(governor.run())
-        lost = await governor.admit(lambda: COST, job_id)
-        granted_s = lost.granted.at_s
-        await clock.sleep(took_s)
-        governor.failed(lost)
-        await governor.admit(lambda: COST, job_id)
+        yield governor, job_id, running
         rounds.cancel()
         with suppress(asyncio.CancelledError):
             await rounds
-        state = await running.value("SELECT state FROM quota WHERE account = $1", ACCOUNT)
-        limiter = Limiter.load(state, LIMITS)
-        assert limiter.used(granted_s + counts_from_s + 59.9) == Cost(2, 200)
+
+
+async def _used(running: RunningProgram, at_s: float) -> Cost:
+    state = await running.value("SELECT state FROM quota WHERE account = $1", ACCOUNT)
+    return Limiter.load(state, LIMITS).used(at_s)
+
+
+@pytest.mark.parametrize(
+    ("took_s", "counts_from_s"), [(6.0, 6.0), (3 * LONGEST_WAY_S, LONGEST_WAY_S)]
+)
+async def test_call_that_ends_without_reply_stays_in_the_minute_from_its_end(
+    database_url: str, tmp_path: Path, took_s: float, counts_from_s: float
+) -> None:
+    """From its end, or from the last moment at which it can have reached the provider."""
+    async with governed(database_url, tmp_path) as (governor, job_id, running):
+        lost = await governor.admit(lambda: COST, job_id)
+        granted_s = lost.granted.at_s
+        await running.app.clock.sleep(took_s)
+        governor.failed(lost)
+        await governor.admit(lambda: COST, job_id)
+        assert await _used(running, granted_s + counts_from_s + 59.9) == Cost(2, 200)
+
+
+async def test_what_is_learned_of_a_call_is_told_the_others_although_nothing_waits(
+    database_url: str, tmp_path: Path
+) -> None:
+    """They share the quota: two processes with one call each would otherwise count by what each believed at first."""
+    async with governed(database_url, tmp_path) as (governor, job_id, running):
+        lost = await governor.admit(lambda: COST, job_id)
+        granted_s = lost.granted.at_s
+        await running.app.clock.sleep(6.0)
+        governor.failed(lost)
+
+        async def is_told() -> bool:
+            return await _used(running, granted_s + 65.9) == Cost(1, 100)
+
+        await until(is_told, "its charge is booked six seconds later")

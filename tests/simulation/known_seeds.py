@@ -7,6 +7,7 @@ from typing import Final
 _NO_REPLY = (
     "a call without a reply was counted from its leave, not from when it reached the provider"
 )
+_NOT_TOLD = "a worker with nothing in line did not tell the other when its calls had reached the provider"
 
 STORMS: Final = {
     18: _NO_REPLY,
@@ -18,7 +19,9 @@ STORMS: Final = {
     61: _NO_REPLY,
     81: _NO_REPLY,
     86: _NO_REPLY,
+    158: _NOT_TOLD,
     205: "large calls that left late were taken for another program's, and a twentieth of the quota was used",
     292: _NO_REPLY,
+    312: _NOT_TOLD,
 }
 DECISIONS: Final[dict[int, str]] = {}

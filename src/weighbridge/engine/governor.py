@@ -10,6 +10,7 @@ they waited 0.4 s for one of the pool.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -59,6 +60,8 @@ LONGEST_WAY_S: Final = 10.0
 """A call that did not reach the provider within this time never does: connections take no longer."""
 MAX_ROUND_WAIT_S: Final = 5.0
 """However long the quota says to wait, look again after this: limits may have been raised meanwhile."""
+TELL_AFTER_S: Final = 1.0
+"""A process whose calls are all under way tells the others after this long what it has learned of them."""
 DATABASE_RETRY_S: Final = 1.0
 ROUND_TIMEOUT_S: Final = 15.0
 """A statement of a round takes milliseconds, and everybody waits for it: soon tried over a new connection."""
@@ -119,6 +122,7 @@ class Governor:
         self._ceiling = Ceiling(manager_id)
         self._connection: asyncpg.Connection[Any] | None = None
         self._corrections: list[Callable[[Limiter, float], None]] = []
+        self._untold_since_s = 0.0
         self._leaving: list[Admission] = []
         self._round_began_s = 0.0
         self._arrivals_are_told = False
@@ -243,7 +247,7 @@ class Governor:
         """Serve waiters until cancelled."""
         try:
             while True:
-                await self._wake.wait()
+                await self._until_woken()
                 self._wake.clear()
                 while self._waiters and not self._draining:
                     wait_s = await self._round_or_retry()
@@ -253,6 +257,7 @@ class Governor:
                         break  # only a finished call or a new waiter changes anything
                     await self._pause(wait_s)
                 if not self._waiters:
+                    await self._tell_corrections()
                     await self._note_calls()
         finally:
             self._hang_up()
@@ -267,6 +272,25 @@ class Governor:
                 f"⚠️ The database does not answer ({type(error).__name__}), trying again",
             )
             return DATABASE_RETRY_S
+
+    async def _until_woken(self) -> None:
+        """Until something happens, or it is time to tell the others what is known."""
+        if not self._corrections:
+            await self._wake.wait()
+            return
+        with contextlib.suppress(TimeoutError):
+            async with self._clock.timeout(max(self._tell_at_s - self._clock.monotonic_s(), 0.0)):
+                await self._wake.wait()
+
+    @property
+    def _tell_at_s(self) -> float:
+        return self._untold_since_s + TELL_AFTER_S
+
+    async def _tell_corrections(self) -> None:
+        """Without waiters there is no round, and the others would reserve by what was believed at the last one."""
+        if self._corrections and self._clock.monotonic_s() >= self._tell_at_s:
+            self._untold_since_s = self._clock.monotonic_s()  # also when the database is away
+            await self._round_or_retry()
 
     async def _note_calls(self) -> None:
         """There may be no further round that tells the others that calls have ended."""
@@ -345,7 +369,7 @@ class Governor:
         """Admit whom we can; returns seconds until the next round, None when only an event helps."""
         size = ROUND_SIZE if self._arrivals_are_told else CAREFUL_ROUND_SIZE
         candidates = list(islice(self._waiters, size))
-        if not candidates:
+        if not candidates and not self._corrections:
             return None
         connection = await self._connected()
         corrections, self._corrections = self._corrections, []
@@ -473,6 +497,8 @@ class Governor:
             self._refuse(waiter, why)
 
     def _correct(self, correction: Callable[[Limiter, float], None]) -> None:
+        if not self._corrections:
+            self._untold_since_s = self._clock.monotonic_s()
         self._corrections.append(correction)
 
 
