@@ -41,7 +41,7 @@ format: setup    ## let ruff rewrite what it can
 serve: setup     ## API and worker on http://127.0.0.1:8000, against the simulator (LIVE=1 uses OpenAI)
 	$(BIN)/weighbridge serve $(if $(LIVE),,--simulate)
 
-simulate: setup  ## 5,000 runs of the decisions and 200 storms over the whole program, by seed (about 20 minutes)
+simulate: setup  ## 5,000 runs of the decisions and 200 storms over the whole program, by seed (about 10 minutes)
 	$(BIN)/python -m benchmarks.simulate
 
 bench: setup     ## the measurements of benchmarks/

@@ -5,7 +5,7 @@
 `decisions`: the pure decisions on virtual time, any number of workers (tests/simulation/model.py), 5,000 runs.
 `storms`: the whole program, real PostgreSQL and SDK, on a clock of 60 times the speed (tests/simulation/storms.py), 200
 runs. Without names: both. `day`: a day of the decisions at 30,000 requests a minute with 1,000 workers, an outage of an hour,
-halved limits for two, and 200 deaths (tests/simulation/day.py); about 20 minutes of CPU time. Exit code 1 when an invariant broke; such a seed belongs into tests/simulation/known_seeds.py.
+halved limits for two, and 200 deaths (tests/simulation/day.py); about 20 minutes. Exit code 1 when an invariant broke; such a seed belongs into tests/simulation/known_seeds.py.
 """
 
 from __future__ import annotations
