@@ -7,7 +7,9 @@ from typing import Final
 _NO_REPLY = (
     "a call without a reply was counted from its leave, not from when it reached the provider"
 )
-_NOT_TOLD = "a worker with nothing in line did not tell the other when its calls had reached the provider"
+_NOT_TOLD = (
+    "a worker with nothing in line did not tell the other when its calls had reached the provider"
+)
 
 STORMS: Final = {
     18: _NO_REPLY,
