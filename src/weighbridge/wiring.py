@@ -14,8 +14,10 @@ from weighbridge.clock import Clock, SystemClock
 from weighbridge.engine.dispatcher import Dispatcher
 from weighbridge.engine.governor import Governor
 from weighbridge.engine.lengths import Lengths
+from weighbridge.engine.patience import Patience
 from weighbridge.engine.supervisor import Supervisor
 from weighbridge.engine.trimming import Trimmer
+from weighbridge.engine.workbench import Workbench
 from weighbridge.engine.worker import Worker
 from weighbridge.errors import SettingsError
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
@@ -172,18 +174,18 @@ async def make_engine(
     if saved:
         learned.load(saved)
     lengths = Lengths(app.database, provider.model, learned)
-    worker = Worker(
+    bench = Workbench(
+        manager_id=manager_id,
         database=app.database,
+        patience=Patience(app.clock),
         provider=provider,
         questions=questions,
-        factors=app.factors,
         governor=governor,
         lengths=lengths,
         clock=app.clock,
         random_source=random_source,
-        manager_id=manager_id,
-        fetches_replies=app.settings.store_at_provider,
     )
+    worker = Worker(bench, app.factors, fetches_replies=app.settings.store_at_provider)
     dispatcher = Dispatcher(
         database=app.database,
         clock=app.clock,
@@ -193,13 +195,4 @@ async def make_engine(
         trimmer=Trimmer(app.database, app.clock, app.settings.retention_days),
         scope=scope,
     )
-    supervisor = Supervisor(
-        database=app.database,
-        clock=app.clock,
-        manager_id=manager_id,
-        governor=governor,
-        worker=worker,
-        lengths=lengths,
-        dispatcher=dispatcher,
-    )
-    return Engine(provider, supervisor)
+    return Engine(provider, Supervisor(bench, worker, dispatcher))

@@ -16,18 +16,13 @@ from weighbridge.store import products
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weighbridge.clock import Clock
     from weighbridge.domain.calls import CallReply, CallRequest
     from weighbridge.engine.earlier_calls import EarlierCalls
     from weighbridge.engine.failures import Failures
-    from weighbridge.engine.governor import Governor
     from weighbridge.engine.judging import Judge
-    from weighbridge.engine.lengths import Lengths
     from weighbridge.engine.members import Member
-    from weighbridge.engine.patience import Patience
-    from weighbridge.providers.base import Provider
-    from weighbridge.steps import Question, Questions
-    from weighbridge.store.database import Database
+    from weighbridge.engine.workbench import Workbench
+    from weighbridge.steps import Question
     from weighbridge.store.open_calls import OpenCall
     from weighbridge.store.products import StoredProduct
 
@@ -45,26 +40,9 @@ class Asker:
     """One per process. `earlier` notes each call before it goes; None: nothing is noted."""
 
     def __init__(
-        self,
-        *,
-        database: Database,
-        provider: Provider,
-        questions: Questions,
-        governor: Governor,
-        lengths: Lengths,
-        clock: Clock,
-        patience: Patience,
-        judge: Judge,
-        failures: Failures,
-        earlier: EarlierCalls | None,
+        self, bench: Workbench, judge: Judge, failures: Failures, earlier: EarlierCalls | None
     ) -> None:
-        self._database = database
-        self._provider = provider
-        self._questions = questions
-        self._governor = governor
-        self._lengths = lengths
-        self._clock = clock
-        self._patience = patience
+        self._bench = bench
         self._judge = judge
         self._failures = failures
         self._earlier = earlier
@@ -82,28 +60,28 @@ class Asker:
                     continue
                 return await self._failures.unsent(group, job_id, error), 0
             try:
-                reply = await self._provider.call(attempt.request)
+                reply = await self._bench.provider.call(attempt.request)
             except ProviderError as error:
-                self._governor.failed(attempt.admission)
+                self._bench.governor.failed(attempt.admission)
                 gone = await self._failures.after(attempt, error, failures)
                 if gone:
                     return gone, 0
                 failures += 1
             except BaseException:
-                self._governor.failed(attempt.admission)
+                self._bench.governor.failed(attempt.admission)
                 raise
             else:
                 return await self._after_reply(attempt, reply)
 
     async def _after_reply(self, attempt: Attempt, reply: CallReply) -> tuple[set[int], int]:
-        self._governor.finished(
+        self._bench.governor.finished(
             attempt.admission,
             actual=attempt.charged(reply),
-            latency_s=self._clock.monotonic_s() - attempt.started_s,
+            latency_s=self._bench.clock.monotonic_s() - attempt.started_s,
             processing_s=reply.processing_s,
         )
         self._failures.refusals.passed(attempt.job_id, attempt.admission.cost.tokens)
-        self._governor.observe(attempt.admission, reply.remaining)
+        self._bench.governor.observe(attempt.admission, reply.remaining)
         return await self._judge.take(attempt, reply)
 
     def _wanted(self, question: Question, group: list[Member]) -> Question:
@@ -111,9 +89,9 @@ class Asker:
 
         Whoever gave no usable answer to it is asked step by step: what is good is then kept.
         """
-        begins = question is self._questions.alone[0] and self._governor.asks_together
+        begins = question is self._bench.questions.alone[0] and self._bench.governor.asks_together
         return (
-            self._questions.together
+            self._bench.questions.together
             if begins and not any(m.attempts or m.step_by_step for m in group)
             else question
         )
@@ -132,10 +110,10 @@ class Asker:
             wanted = self._wanted(question, group)
             if draft.question is not wanted:
                 draft = self._draft(wanted, group, image_url)
-            allowance = self._lengths.allowance(wanted, len(group), tried)
+            allowance = self._bench.lengths.allowance(wanted, len(group), tried)
             return Cost(1, draft.prompt_tokens + allowance)
 
-        alone = self._questions.alone
+        alone = self._bench.questions.alone
         steps_left = len(alone) - alone.index(question)
         key = self._earlier.new_key() if self._earlier else None
         note: Callable[[Cost], OpenCall] | None = None
@@ -145,7 +123,7 @@ class Asker:
             def note(cost: Cost) -> OpenCall:
                 return write(draft.question, group, cost, cost.tokens - draft.prompt_tokens)
 
-        admission = await self._governor.admit(price, job_id, steps_left, note)
+        admission = await self._bench.governor.admit(price, job_id, steps_left, note)
         allowance = admission.cost.tokens - draft.prompt_tokens
         return Attempt(
             job_id,
@@ -156,15 +134,15 @@ class Asker:
             admission.cost,
             allowance,
             admission,
-            self._clock.now(),
-            self._clock.monotonic_s(),
+            self._bench.clock.now(),
+            self._bench.clock.monotonic_s(),
         )
 
     def _draft(self, question: Question, group: list[Member], image_url: str | None) -> _Draft:
         request = question.request([m.subject() for m in group], 0, image_url)
         picture = group[0].stored.product.picture if image_url else None
         size = (picture.width_px, picture.height_px) if picture else None
-        return _Draft(question, request, request_tokens(request, self._provider.model, size))
+        return _Draft(question, request, request_tokens(request, self._bench.provider.model, size))
 
     async def _image_url(self, stored: StoredProduct) -> str | None:
         picture = stored.product.picture
@@ -172,8 +150,8 @@ class Asker:
             return stored.product.image_url
 
         async def read() -> bytes:
-            async with self._database.pool.acquire() as connection:
+            async with self._bench.database.pool.acquire() as connection:
                 return await products.load_picture(connection, picture.sha256)
 
-        data = await self._patience(read)
+        data = await self._bench.patience(read)
         return f"data:{picture.media_type};base64,{base64.b64encode(data).decode('ascii')}"

@@ -24,17 +24,13 @@ from weighbridge.store import calls, open_calls, products
 from weighbridge.store.open_calls import OpenCall
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Sequence
 
-    from weighbridge.clock import Clock
     from weighbridge.domain.calls import CallReply, CallRequest
-    from weighbridge.engine.governor import Admission, Governor
+    from weighbridge.engine.governor import Admission
     from weighbridge.engine.members import Member
-    from weighbridge.engine.patience import Patience
-    from weighbridge.providers.base import Provider
-    from weighbridge.steps import Question, Questions
-    from weighbridge.store.database import Database
+    from weighbridge.engine.workbench import Workbench
+    from weighbridge.steps import Question
 
 LIST_DELAY_S: Final = 15.0
 """How much later than it was finished a completion may be listed. Nothing is promised; OpenAI's own tests of its
@@ -52,30 +48,14 @@ LONGEST_PAUSE_S: Final = 30.0
 class EarlierCalls:
     """One per process."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        provider: Provider,
-        questions: Questions,
-        governor: Governor,
-        clock: Clock,
-        random_source: random.Random,
-        patience: Patience,
-    ) -> None:
-        self._database = database
-        self._provider = provider
-        self._questions = questions
-        self._governor = governor
-        self._clock = clock
-        self._random = random_source
-        self._patience = patience
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
         self._has_said_nothing_kept = False
         self._read_together = Together(self._read_about, READ_TOGETHER)
 
     def new_key(self) -> str | None:
         """For a call that is about to be made; None where nothing can be found again."""
-        return uuid4().hex if self._provider.keeps_replies else None
+        return uuid4().hex if self._bench.provider.keeps_replies else None
 
     def note(
         self, key: str, question: Question, group: Sequence[Member], cost: Cost, allowance: int
@@ -83,34 +63,34 @@ class EarlierCalls:
         """What is to be known of a call that is given leave now, if nobody ever ends it."""
         return OpenCall(
             key=key,
-            provider=self._provider.name,
-            simulated=self._provider.simulated,
+            provider=self._bench.provider.name,
+            simulated=self._bench.provider.simulated,
             question=question.name,
             step_version=question.version(group[0].versions),
             product_ids=[m.id for m in group],
             question_fingerprints=[m.question_fingerprint for m in group],
-            started_at=self._clock.now(),
+            started_at=self._bench.clock.now(),
             estimated_tokens=cost.tokens,
             output_allowance=allowance,
         )
 
     async def about(self, group: Sequence[Member]) -> list[OpenCall]:
         """The calls that others began about these products and did not end."""
-        return await self._read_together(group) if self._provider.keeps_replies else []
+        return await self._read_together(group) if self._bench.provider.keeps_replies else []
 
     async def _read_about(self, groups: Sequence[Sequence[Member]]) -> list[list[OpenCall]]:
         ids = [{m.id for m in group} for group in groups]
 
         async def read() -> list[OpenCall]:
-            async with self._database.pool.acquire() as connection:
+            async with self._bench.database.pool.acquire() as connection:
                 return await open_calls.about(
                     connection,
                     set().union(*ids),
-                    self._provider.name,
-                    simulated=self._provider.simulated,
+                    self._bench.provider.name,
+                    simulated=self._bench.provider.simulated,
                 )
 
-        found = await self._patience(read)
+        found = await self._bench.patience(read)
         return [[c for c in found if not of_group.isdisjoint(c.product_ids)] for of_group in ids]
 
     async def fetch(self, call: OpenCall, job_id: int) -> tuple[Attempt, CallReply] | None:
@@ -120,12 +100,12 @@ class EarlierCalls:
             QueueStopped, JobLost: as for a call.
             ProviderError: one that does not pass by itself.
         """
-        known = (*self._questions.alone, self._questions.together)
+        known = (*self._bench.questions.alone, self._bench.questions.together)
         question = next((q for q in known if q.name == call.question), None)
         group = await self._still_asked(call, question) if question else []
         found = await self._wait_for(call, question, group, job_id) if question and group else None
         if found is None:
-            await self._patience(lambda: self._give_up(call.key))
+            await self._bench.patience(lambda: self._give_up(call.key))
         return found
 
     async def _still_asked(self, call: OpenCall, question: Question) -> list[Member]:
@@ -133,17 +113,17 @@ class EarlierCalls:
         asked = dict(zip(call.product_ids, call.question_fingerprints, strict=True))
 
         async def read() -> list[Member]:
-            async with self._database.pool.acquire() as connection:
+            async with self._bench.database.pool.acquire() as connection:
                 return await with_answers(
                     connection,
                     await products.load_products(connection, call.product_ids),
-                    self._questions,
+                    self._bench.questions,
                     simulated=call.simulated,
                 )
 
         return [
             m
-            for m in await self._patience(read)
+            for m in await self._bench.patience(read)
             if not any(step in m.answers for step in question.steps)
             and all(needed in m.answers for needed in question.needs)
             and question.version(m.versions) == call.step_version
@@ -160,12 +140,12 @@ class EarlierCalls:
         request = replace(
             question.request([m.subject() for m in group], call.output_allowance), key=call.key
         )
-        steps_left = len(self._questions.alone) - len(question.needs)
-        age_s = max(0.0, (self._clock.now() - call.started_at).total_seconds())
-        started_s = self._clock.monotonic_s() - age_s
-        until_s = started_s + await self._patience(self._longest_call_s) + LIST_DELAY_S
+        steps_left = len(self._bench.questions.alone) - len(question.needs)
+        age_s = max(0.0, (self._bench.clock.now() - call.started_at).total_seconds())
+        started_s = self._bench.clock.monotonic_s() - age_s
+        until_s = started_s + await self._bench.patience(self._longest_call_s) + LIST_DELAY_S
         pause_s = FIRST_PAUSE_S
-        while await self._patience(lambda: self._is_open(call.key)):
+        while await self._bench.patience(lambda: self._is_open(call.key)):
             admission, reply = await self._look_up(request, job_id, steps_left)
             if reply is not None:
                 say_fetched(job_id, len(group))
@@ -182,11 +162,11 @@ class EarlierCalls:
                     started_s,
                 )
                 return attempt, reply
-            left_s = until_s - self._clock.monotonic_s()
-            if left_s <= 0 or not self._provider.keeps_replies:
+            left_s = until_s - self._bench.clock.monotonic_s()
+            if left_s <= 0 or not self._bench.provider.keeps_replies:
                 self._say_not_found(job_id)
                 break
-            await self._governor.sleep(min(pause_s, left_s))
+            await self._bench.governor.sleep(min(pause_s, left_s))
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         return None
 
@@ -196,43 +176,43 @@ class EarlierCalls:
         """Ask the provider once, however long it is away. Counted as a request: nobody says that it is none."""
         failures = 0
         while True:
-            admission = await self._governor.admit(lambda: Cost(1, 0), job_id, steps_left)
+            admission = await self._bench.governor.admit(lambda: Cost(1, 0), job_id, steps_left)
             try:
-                reply = await self._provider.find(request)
+                reply = await self._bench.provider.find(request)
             except ProviderError as error:
-                self._governor.failed(admission)
-                action = decide(error, failures, 1, self._random.random())
+                self._bench.governor.failed(admission)
+                action = decide(error, failures, 1, self._bench.random_source.random())
                 if not isinstance(action, Wait):
                     raise
                 failures += 1
-                await tell_governor(self._governor, admission, error)
-                await self._governor.sleep(action.delay_s)
+                await tell_governor(self._bench.governor, admission, error)
+                await self._bench.governor.sleep(action.delay_s)
             except BaseException:
-                self._governor.failed(admission)
+                self._bench.governor.failed(admission)
                 raise
             else:
-                self._governor.looked_up(admission)
+                self._bench.governor.looked_up(admission)
                 return admission, reply
 
     async def _longest_call_s(self) -> float:
-        async with self._database.pool.acquire() as connection:
+        async with self._bench.database.pool.acquire() as connection:
             seen_s = await calls.slowest_s(connection)
-        given_up_s = self._provider.longest_call_s
+        given_up_s = self._bench.provider.longest_call_s
         return (
             given_up_s if seen_s is None else min(given_up_s, SLOWER * max(seen_s, LEAST_LATENCY_S))
         )
 
     async def _is_open(self, key: str) -> bool:
-        async with self._database.pool.acquire() as connection:
+        async with self._bench.database.pool.acquire() as connection:
             return await open_calls.is_open(connection, key)
 
     async def _give_up(self, key: str) -> None:
-        async with self._database.pool.acquire() as connection:
+        async with self._bench.database.pool.acquire() as connection:
             await open_calls.give_up(connection, key)
 
     def _say_not_found(self, job_id: int) -> None:
-        if self._provider.keeps_replies:
+        if self._bench.provider.keeps_replies:
             say_not_fetched(job_id)
         elif not self._has_said_nothing_kept:
             self._has_said_nothing_kept = True
-            say_nothing_kept(self._provider.name)
+            say_nothing_kept(self._bench.provider.name)

@@ -26,55 +26,35 @@ from weighbridge.store import stopping
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
-    import random
-
-    from weighbridge.clock import Clock
     from weighbridge.engine.attempt import Attempt
     from weighbridge.engine.governor import Admission, Governor
     from weighbridge.engine.members import Member
-    from weighbridge.engine.patience import Patience
     from weighbridge.engine.recorder import Recorder
+    from weighbridge.engine.workbench import Workbench
     from weighbridge.limits.refusals import Refused
     from weighbridge.limits.retries import Action
-    from weighbridge.providers.base import Provider
-    from weighbridge.steps import Question, Questions
+    from weighbridge.steps import Question
     from weighbridge.store.calls import CallRecord
-    from weighbridge.store.database import Database
 
 
 class Failures:
     """One per process."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        provider: Provider,
-        questions: Questions,
-        governor: Governor,
-        clock: Clock,
-        random_source: random.Random,
-        patience: Patience,
-        recorder: Recorder,
-    ) -> None:
-        self._database = database
-        self._provider = provider
-        self._questions = questions
-        self._governor = governor
-        self._clock = clock
-        self._random = random_source
-        self._patience = patience
+    def __init__(self, bench: Workbench, recorder: Recorder) -> None:
+        self._bench = bench
         self._recorder = recorder
         self.refusals = RefusalWatch()
 
     async def after(self, attempt: Attempt, error: ProviderError, failures: int) -> set[int]:
         """Do what the table says; returns the products that left. None of them: try the same call again."""
-        latency_s = self._clock.monotonic_s() - attempt.started_s
-        call = attempt.unanswered(self._provider, latency_s, error)
+        latency_s = self._bench.clock.monotonic_s() - attempt.started_s
+        call = attempt.unanswered(self._bench.provider, latency_s, error)
         say_failed_call(attempt.job_id, error)
-        await tell_governor(self._governor, attempt.admission, error)
+        await tell_governor(self._bench.governor, attempt.admission, error)
         refused = self._refused(attempt, error)
-        action = decide(error, failures, len(attempt.group), self._random.random(), refused)
+        action = decide(
+            error, failures, len(attempt.group), self._bench.random_source.random(), refused
+        )
         if isinstance(action, GiveUp) and self.asks_less(attempt.question, attempt.group, error):
             await self._recorder.record(Outcome(attempt.job_id, call=call))
             self.refusals.forget(attempt.job_id)
@@ -82,7 +62,7 @@ class Failures:
         match action:
             case Wait(delay_s) | Retry(delay_s):
                 await self._recorder.record(Outcome(attempt.job_id, call=call))
-                await self._governor.sleep(delay_s)
+                await self._bench.governor.sleep(delay_s)
                 return set()
             case StopQueue(reason):
                 await self._recorder.record(Outcome(attempt.job_id, call=call))
@@ -93,13 +73,13 @@ class Failures:
 
     async def unsent(self, group: list[Member], job_id: int, error: RequestTooLarge) -> set[int]:
         """The same for a call larger than a whole minute's quota, which never left; returns the products that left."""
-        action = decide(error, 0, len(group), self._random.random())
+        action = decide(error, 0, len(group), self._bench.random_source.random())
         return await self._disperse(group, job_id, None, error, action)
 
     def asks_less(self, question: Question, group: list[Member], error: ProviderError) -> bool:
         """Whether a call that was too large even for one product can be put in parts; it will be."""
         too_large = isinstance(error, RequestTooLarge | RateLimited)
-        if not too_large or len(group) > 1 or question is not self._questions.together:
+        if not too_large or len(group) > 1 or question is not self._bench.questions.together:
             return False
         group[0].step_by_step = True
         return True
@@ -140,11 +120,11 @@ class Failures:
         """Every product goes back to `pending`: those that nobody has begun now, the others as they stop."""
 
         async def write() -> bool:
-            async with self._database.transaction() as connection:
+            async with self._bench.database.transaction() as connection:
                 was_running, _ = await stopping.stop(connection, reason)
                 return was_running
 
-        if await self._patience(write):
+        if await self._bench.patience(write):
             say_stopped(reason)
 
 

@@ -14,38 +14,20 @@ from weighbridge.store.answers import StoredAnswer
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
-    from weighbridge.clock import Clock
     from weighbridge.domain.calls import CallReply
     from weighbridge.engine.attempt import Attempt
     from weighbridge.engine.finishing import Finisher
-    from weighbridge.engine.governor import Governor
-    from weighbridge.engine.lengths import Lengths
     from weighbridge.engine.members import Member
     from weighbridge.engine.recorder import Recorder
-    from weighbridge.providers.base import Provider
-    from weighbridge.steps import Questions
+    from weighbridge.engine.workbench import Workbench
     from weighbridge.steps.base import Accepted
 
 
 class Judge:
     """One per process."""
 
-    def __init__(
-        self,
-        *,
-        provider: Provider,
-        questions: Questions,
-        governor: Governor,
-        lengths: Lengths,
-        clock: Clock,
-        finisher: Finisher,
-        recorder: Recorder,
-    ) -> None:
-        self._provider = provider
-        self._questions = questions
-        self._governor = governor
-        self._lengths = lengths
-        self._clock = clock
+    def __init__(self, bench: Workbench, finisher: Finisher, recorder: Recorder) -> None:
+        self._bench = bench
         self._finisher = finisher
         self._recorder = recorder
 
@@ -55,22 +37,22 @@ class Judge:
         Raises JobLost when another worker has the job; what was paid for is stored all the same.
         """
         question, group = attempt.question, attempt.group
-        latency_s = self._clock.monotonic_s() - attempt.started_s
+        latency_s = self._bench.clock.monotonic_s() - attempt.started_s
         accepted = question.accept(reply, [m.subject() for m in group])
-        self._lengths.observe(question, len(group), reply)
-        cost_usd = call_cost_usd(reply.usage, self._provider.price)
+        self._bench.lengths.observe(question, len(group), reply)
+        cost_usd = call_cost_usd(reply.usage, self._bench.provider.price)
         share_usd = cost_usd / len(group)
         forgiven = [m.id for m in group if m.attempts and m.code in accepted.answers]
         kept = self._keep(attempt, accepted, share_usd, reply.model)
         asked_alone, given_up = _sort_refusals(group, accepted)
         finished, failed = self._finisher.finish(
-            [m for m in group if self._questions.are_answered(m.answers)]
+            [m for m in group if self._bench.questions.are_answered(m.answers)]
         )
         given_up |= failed
         stay = await self._recorder.record(
             Outcome(
                 attempt.job_id,
-                call=attempt.answered(self._provider, latency_s, reply, cost_usd),
+                call=attempt.answered(self._bench.provider, latency_s, reply, cost_usd),
                 answers=kept,
                 finished=finished,
                 asked_alone=asked_alone,
@@ -83,7 +65,7 @@ class Judge:
         say_what_happened(here, finished, asked_alone, given_up)
         # After the record: what was paid for comes first, whatever the database does.
         with suppress(*DATABASE_ERRORS):
-            await self._governor.outages.publish()
+            await self._bench.governor.outages.publish()
         tokens = reply.usage.input_tokens + reply.usage.output_tokens
         return {m.id for m in group} - stay, tokens
 
@@ -111,8 +93,8 @@ class Judge:
                         step=step,
                         step_version=attempt.step_version,
                         question_fingerprint=member.question_fingerprint,
-                        simulated=self._provider.simulated,
-                        provider=self._provider.name,
+                        simulated=self._bench.provider.simulated,
+                        provider=self._bench.provider.name,
                         model=model,
                         answer=encoded,
                         cost_usd=cost_usd,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
 from weighbridge.engine.listener import Listener
-from weighbridge.engine.patience import Patience
 from weighbridge.engine.queue_driver import make_manager
 from weighbridge.engine.signs_of_life import HEARTBEAT_TIMEOUT, SignsOfLife
 from weighbridge.store import jobs, products, workers
@@ -26,12 +25,9 @@ if TYPE_CHECKING:
 
     from pgqueuer.models import Job
 
-    from weighbridge.clock import Clock
     from weighbridge.engine.dispatcher import Dispatcher
-    from weighbridge.engine.governor import Governor
-    from weighbridge.engine.lengths import Lengths
+    from weighbridge.engine.workbench import Workbench
     from weighbridge.engine.worker import Worker
-    from weighbridge.store.database import Database
 
 DEQUEUE_SIZE: Final = 20
 MOST_JOBS_AT_ONCE: Final = 2_000
@@ -43,26 +39,15 @@ IDLE_POLL: Final = timedelta(seconds=2)
 class Supervisor:
     """One per process. `dispatcher` is None in a process that only works."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        clock: Clock,
-        manager_id: UUID,
-        governor: Governor,
-        worker: Worker,
-        lengths: Lengths,
-        dispatcher: Dispatcher,
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._governor = governor
+    def __init__(self, bench: Workbench, worker: Worker, dispatcher: Dispatcher) -> None:
+        self._bench = bench
         self._worker = worker
-        self._lengths = lengths
         self._dispatcher = dispatcher
-        self._listener = Listener(database, clock, self._look_again)
-        self._manager = make_manager(database, Patience(clock), self._listener, manager_id)
-        self._signs_of_life = SignsOfLife(database, manager_id, self._running_jobs)
+        self._listener = Listener(bench.database, bench.clock, self._look_again)
+        self._manager = make_manager(
+            bench.database, bench.patience, self._listener, bench.manager_id
+        )
+        self._signs_of_life = SignsOfLife(bench.database, bench.manager_id, self._running_jobs)
         self._tasks: list[asyncio.Task[None]] = []
         self._queue_task: asyncio.Task[None] | None = None
         self._draining = False
@@ -73,7 +58,7 @@ class Supervisor:
     @property
     def in_flight(self) -> int:
         """Calls that this process is waiting for."""
-        return self._governor.in_flight
+        return self._bench.governor.in_flight
 
     @property
     def worker_id(self) -> UUID:
@@ -93,7 +78,7 @@ class Supervisor:
         self._tasks = [
             asyncio.create_task(self._keep_running(run), name=name)
             for name, run in (
-                ("governor", self._governor.run),
+                ("governor", self._bench.governor.run),
                 ("dispatcher", self._dispatcher.run),
                 ("listener", self._listener.run),
             )
@@ -106,7 +91,7 @@ class Supervisor:
         self._signs_of_life.leave()
         was_leading = self._dispatcher.is_leading
         await self._cancel("dispatcher")
-        self._governor.drain()
+        self._bench.governor.drain()
         if was_leading:
             await self._give_back_queued()
         self._manager.shutdown.set()
@@ -117,15 +102,15 @@ class Supervisor:
         await self._cancel("governor", "listener")
         await self._signs_of_life.stop()
         with contextlib.suppress(*DATABASE_ERRORS):
-            async with self._database.transaction() as connection:
+            async with self._bench.database.transaction() as connection:
                 await workers.leave(connection, self.worker_id)
-        await self._lengths.save_if_due(now=True)
+        await self._bench.lengths.save_if_due(now=True)
 
     async def abandon(self) -> None:
         """Stop now. Calls in flight are lost (and paid for); their jobs are taken over after the heartbeat."""
         self._draining = True
         await self._signs_of_life.stop()
-        self._governor.drain()
+        self._bench.governor.drain()
         if self._queue_task is not None:
             # PgQueuer waits for its jobs when it is cancelled; cancelled again, it cancels them.
             while not self._queue_task.done():
@@ -139,7 +124,7 @@ class Supervisor:
 
     async def _run_job(self, job: Job) -> None:
         await self._worker.work(int(job.id))
-        await self._lengths.save_if_due()
+        await self._bench.lengths.save_if_due()
 
     async def _keep_running(self, run: Callable[[], Awaitable[None]]) -> None:
         """None of the loops may end silently: a mistake of ours is told, and the loop is begun again."""
@@ -148,7 +133,7 @@ class Supervisor:
                 await run()
             except Exception as error:  # noqa: BLE001 - else the queue would stand still for ever
                 telemetry.crashed("loop_crashed", f"❌ {run.__qualname__} crashed: {error!r}")
-                await self._clock.sleep(1.0)
+                await self._bench.clock.sleep(1.0)
             else:
                 return
 
@@ -165,13 +150,13 @@ class Supervisor:
     async def _give_back_queued(self) -> None:
         """Jobs that nobody has begun go back to `pending`; another process makes new ones of them."""
         with contextlib.suppress(*DATABASE_ERRORS):
-            async with self._database.transaction() as connection:
+            async with self._bench.database.transaction() as connection:
                 withdrawn = await jobs.withdraw_queued(connection)
                 await products.release_jobs(connection, withdrawn)
 
     def _look_again(self) -> None:
         """Something was announced, by another process or by us."""
-        self._governor.look_again()
+        self._bench.governor.look_again()
         self._dispatcher.look_again()
 
     async def _cancel(self, *names: str) -> None:

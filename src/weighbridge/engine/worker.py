@@ -15,7 +15,6 @@ from weighbridge.engine.finishing import Finisher
 from weighbridge.engine.governor import JobLost, QueueStopped
 from weighbridge.engine.judging import Judge
 from weighbridge.engine.members import Member, load_groups
-from weighbridge.engine.patience import Patience
 from weighbridge.engine.recorder import Outcome, Recorder
 from weighbridge.engine.reports import (
     say_begun,
@@ -30,17 +29,11 @@ from weighbridge.limits.retries import MAX_ATTEMPTS, StopQueue, decide
 from weighbridge.store import products
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Sequence
-    from uuid import UUID
 
     from weighbridge.carbon.factors import FactorTable
-    from weighbridge.clock import Clock
-    from weighbridge.engine.governor import Governor
-    from weighbridge.engine.lengths import Lengths
-    from weighbridge.providers.base import Provider
-    from weighbridge.steps import Question, Questions
-    from weighbridge.store.database import Database
+    from weighbridge.engine.workbench import Workbench
+    from weighbridge.steps import Question
     from weighbridge.store.products import StoredProduct
 
 LOADED_TOGETHER: Final = 256
@@ -51,71 +44,16 @@ class Worker:
     """Runs jobs. One per process; any number of jobs at a time."""
 
     def __init__(
-        self,
-        *,
-        database: Database,
-        provider: Provider,
-        questions: Questions,
-        factors: FactorTable,
-        governor: Governor,
-        lengths: Lengths,
-        clock: Clock,
-        random_source: random.Random,
-        manager_id: UUID,
-        fetches_replies: bool = False,
+        self, bench: Workbench, factors: FactorTable, *, fetches_replies: bool = False
     ) -> None:
-        self._database = database
-        self._provider = provider
-        self._questions = questions
-        self._random = random_source
-        self._finisher = Finisher(factors, provider)
-        self._patience = Patience(clock)
-        self._recorder = Recorder(database, self._patience, manager_id)
+        self._bench = bench
+        self._finisher = Finisher(factors, bench.provider)
+        self._recorder = Recorder(bench.database, bench.patience, bench.manager_id)
         self._load_together = Together(self._load_groups, LOADED_TOGETHER)
-        self._judge = Judge(
-            provider=provider,
-            questions=questions,
-            governor=governor,
-            lengths=lengths,
-            clock=clock,
-            finisher=self._finisher,
-            recorder=self._recorder,
-        )
-        self._failures = Failures(
-            database=database,
-            provider=provider,
-            questions=questions,
-            governor=governor,
-            clock=clock,
-            random_source=random_source,
-            patience=self._patience,
-            recorder=self._recorder,
-        )
-        self._earlier = (
-            EarlierCalls(
-                database=database,
-                provider=provider,
-                questions=questions,
-                governor=governor,
-                clock=clock,
-                random_source=random_source,
-                patience=self._patience,
-            )
-            if fetches_replies
-            else None
-        )
-        self._asker = Asker(
-            database=database,
-            provider=provider,
-            questions=questions,
-            governor=governor,
-            lengths=lengths,
-            clock=clock,
-            patience=self._patience,
-            judge=self._judge,
-            failures=self._failures,
-            earlier=self._earlier,
-        )
+        self._judge = Judge(bench, self._finisher, self._recorder)
+        self._failures = Failures(bench, self._recorder)
+        self._earlier = EarlierCalls(bench) if fetches_replies else None
+        self._asker = Asker(bench, self._judge, self._failures, self._earlier)
 
     async def work(self, job_id: int) -> None:
         """Take the group as far as it goes. Never raises but for cancellation."""
@@ -141,11 +79,11 @@ class Worker:
         say_begun(job_id, len(group))
         # Those whose every answer is held already: a crash came between the last answer and the footprint,
         # or only something changed that the model is not asked about.
-        answered = [m for m in group if self._questions.are_answered(m.answers)]
+        answered = [m for m in group if self._bench.questions.are_answered(m.answers)]
         await self._finish_without_call(answered, job_id)
         group = [m for m in group if m not in answered]
         tokens = 0
-        for question in self._questions.alone:
+        for question in self._bench.questions.alone:
             for unanswered in _by_version(question, group):
                 gone, used = await self._asker.ask(question, unanswered, job_id)
                 tokens += used
@@ -154,12 +92,15 @@ class Worker:
 
     async def _load_groups(self, job_ids: Sequence[int]) -> list[list[Member]]:
         async def read() -> list[list[Member]]:
-            async with self._database.pool.acquire() as connection:
+            async with self._bench.database.pool.acquire() as connection:
                 return await load_groups(
-                    connection, job_ids, self._questions, simulated=self._provider.simulated
+                    connection,
+                    job_ids,
+                    self._bench.questions,
+                    simulated=self._bench.provider.simulated,
                 )
 
-        return await self._patience(read)
+        return await self._bench.patience(read)
 
     async def _fetch(self, earlier: EarlierCalls, group: list[Member], job_id: int) -> bool:
         """Put on record what a worker that died has paid for these products; whether anything is new."""
@@ -168,7 +109,7 @@ class Worker:
             try:
                 found = await earlier.fetch(call, job_id)
             except ProviderError as error:
-                action = decide(error, 0, 1, self._random.random())
+                action = decide(error, 0, 1, self._bench.random_source.random())
                 if not isinstance(action, StopQueue):
                     raise
                 await self._failures.stop_queue(action.reason)
@@ -181,10 +122,10 @@ class Worker:
         """A crash of ours counts as an attempt of each product, alone, so that one cannot stop the rest."""
 
         async def read() -> list[StoredProduct]:
-            async with self._database.pool.acquire() as connection:
+            async with self._bench.database.pool.acquire() as connection:
                 return await products.load_members(connection, [job_id])
 
-        members = await self._patience(read)
+        members = await self._bench.patience(read)
         why = ("InternalError", f"Weighbridge itself failed ({type(error).__name__}); see the log")
         tired = {m.id: why for m in members if m.attempts >= MAX_ATTEMPTS}
         others = {m.id: why for m in members if m.id not in tired}
