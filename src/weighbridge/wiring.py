@@ -189,7 +189,7 @@ async def make_engine(
     dispatcher = Dispatcher(
         database=app.database,
         clock=app.clock,
-        governor=governor,
+        traffic=governor.traffic,
         overrides=overrides,
         model=provider.model,
         trimmer=Trimmer(app.database, app.clock, app.settings.retention_days),

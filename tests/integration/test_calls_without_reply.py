@@ -13,7 +13,8 @@ import pytest
 from tests.support.application import RunningProgram, program, until
 from weighbridge.clock import ScaledClock
 from weighbridge.domain.calls import Cost
-from weighbridge.engine.governor import LONGEST_WAY_S, Governor
+from weighbridge.engine.corrections import LONGEST_WAY_S
+from weighbridge.engine.governor import Governor
 from weighbridge.limits.limiter import Limiter, Limits
 from weighbridge.store.jobs import enqueue_jobs, jobs_table
 from weighbridge.store.overrides import Overrides

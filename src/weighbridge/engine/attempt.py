@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from weighbridge.domain.calls import CallReply, CallRequest
-    from weighbridge.engine.governor import Admission
+    from weighbridge.engine.admission import Admission
     from weighbridge.engine.members import Member
     from weighbridge.errors import ProviderError
     from weighbridge.providers.base import Provider

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from weighbridge.clock import Clock
-    from weighbridge.engine.governor import Governor
+    from weighbridge.engine.traffic import Traffic
     from weighbridge.engine.trimming import Trimmer
     from weighbridge.store.database import Connection, Database
     from weighbridge.store.overrides import Overrides
@@ -62,7 +62,7 @@ class Dispatcher:
         *,
         database: Database,
         clock: Clock,
-        governor: Governor,
+        traffic: Traffic,
         overrides: Overrides,
         model: str,
         trimmer: Trimmer,
@@ -70,7 +70,7 @@ class Dispatcher:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._governor = governor
+        self._traffic = traffic
         self._overrides = overrides
         self._model = model
         self._trimmer = trimmer
@@ -148,8 +148,8 @@ class Dispatcher:
     async def _top_up(self, connection: Connection, state: QueueState) -> None:
         """Keep as many jobs ready as the quota can use until the next look."""
         target = jobs_ahead(
-            calls_per_minute(state, self._governor.mean_tokens),
-            self._governor.mean_latency_s,
+            calls_per_minute(state, self._traffic.mean_tokens),
+            self._traffic.mean_latency_s,
             state.concurrency_ceiling,
         )
         unfinished = await jobs.count_unfinished(connection)

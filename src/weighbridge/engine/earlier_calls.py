@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.domain.calls import CallReply, CallRequest
-    from weighbridge.engine.governor import Admission
+    from weighbridge.engine.admission import Admission
     from weighbridge.engine.members import Member
     from weighbridge.engine.workbench import Workbench
     from weighbridge.steps import Question

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from weighbridge.engine.governor import QueueStopped
+from weighbridge.engine.admission import QueueStopped
 from weighbridge.engine.recorder import Outcome
 from weighbridge.engine.reports import say_failed_call, say_stopped, say_what_happened
 from weighbridge.errors import (
@@ -26,8 +26,9 @@ from weighbridge.store import stopping
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
+    from weighbridge.engine.admission import Admission
     from weighbridge.engine.attempt import Attempt
-    from weighbridge.engine.governor import Admission, Governor
+    from weighbridge.engine.governor import Governor
     from weighbridge.engine.members import Member
     from weighbridge.engine.recorder import Recorder
     from weighbridge.engine.workbench import Workbench

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from weighbridge.engine.governor import JobLost
+from weighbridge.engine.admission import JobLost
 from weighbridge.engine.together import Together
 from weighbridge.store import (
     answers,

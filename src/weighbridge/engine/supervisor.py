@@ -58,7 +58,7 @@ class Supervisor:
     @property
     def in_flight(self) -> int:
         """Calls that this process is waiting for."""
-        return self._bench.governor.in_flight
+        return self._bench.governor.traffic.in_flight
 
     @property
     def worker_id(self) -> UUID:

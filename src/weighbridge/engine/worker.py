@@ -8,11 +8,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.engine.admission import JobLost, QueueStopped
 from weighbridge.engine.asking import Asker
 from weighbridge.engine.earlier_calls import EarlierCalls
 from weighbridge.engine.failures import Failures
 from weighbridge.engine.finishing import Finisher
-from weighbridge.engine.governor import JobLost, QueueStopped
 from weighbridge.engine.judging import Judge
 from weighbridge.engine.members import Member, load_groups
 from weighbridge.engine.recorder import Outcome, Recorder

@@ -1,7 +1,7 @@
 """When may the next call go: the one place that decides about the quota.
 
 The flow asks here after `planning/` has priced a call and before `providers/` sends it. Pure: the shells
-(`engine/governor.py`) keep a `Limiter` in memory, or in one row of PostgreSQL, and do the waiting, in order.
+(`engine/rounds.py`) keep a `Limiter` in memory, or in one row of PostgreSQL, and do the waiting, in order.
 
 Two limits hold at once: the configured one (`window.py`: never more in any sliding minute, as the provider
 counts) and the provider's own (`bucket.py`: learned from headers and refusals). Every `now_s` must come from

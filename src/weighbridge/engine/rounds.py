@@ -1,0 +1,191 @@
+"""One round of the governor: one transaction that lets as many calls go as may go now.
+
+It locks the account's row, looks whether the queue still runs and whether the waiting jobs are still ours,
+corrects the limiter by what was learned, and reserves for as many waiters as fit. So a stopped queue, a lost job and a
+full minute are all noticed before a call begins, and fifty waiting calls cost one transaction. Rounds have a
+connection of their own: behind the writers of finished calls they waited 0.4 s for one of the pool.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.engine.ceiling import Ceiling
+from weighbridge.engine.patience import DATABASE_AWAY
+from weighbridge.engine.reserving import Decision, reserve
+from weighbridge.limits.limiter import Limiter, Limits
+from weighbridge.store import open_calls, quota
+from weighbridge.store.database import DATABASE_ERRORS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+    from weighbridge.clock import Clock
+    from weighbridge.engine.admission import Waiter, Waiters
+    from weighbridge.engine.corrections import Correction, Corrections
+    from weighbridge.engine.outages import Outages
+    from weighbridge.engine.traffic import Traffic
+    from weighbridge.store.database import Connection, Database
+    from weighbridge.store.overrides import Overrides
+    from weighbridge.store.queue_state import QueueState
+
+ROUND_SIZE: Final = 50
+"""Waiters looked at in one transaction. Each that may go then takes the loop for a millisecond."""
+CAREFUL_ROUND_SIZE: Final = 25
+"""The same, for a provider that does not tell how long it worked on a call. Calls count there from when they
+arrive, and to put a hundred requests together takes a busy process half a second: if they counted here from
+when they were granted, they would overlap with the next minute's."""
+ROUND_TIMEOUT_S: Final = 15.0
+"""A statement of a round takes milliseconds, and everybody waits for it: soon tried over a new connection."""
+ROUND_FAILURES: Final = (*DATABASE_ERRORS, *DATABASE_AWAY, TimeoutError)
+"""What a round may end with that passes by itself; the next one has a new connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What was decided and committed. `began_s` is when the row was ours, on this process's clock."""
+
+    began_s: float
+    is_running: bool
+    decision: Decision
+
+
+class Rounds:
+    """One per process, for one `account`; `manager_id` is the identity under which it holds its jobs."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        account: str,
+        manager_id: UUID,
+        overrides: Overrides,
+        outages: Outages,
+        corrections: Corrections,
+        traffic: Traffic,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._account = account
+        self._manager_id = manager_id
+        self._overrides = overrides
+        self._outages = outages
+        self._corrections = corrections
+        self._traffic = traffic
+        self._ceiling = Ceiling(manager_id)
+        self._connection: asyncpg.Connection[Any] | None = None
+        self.asks_together = False
+        """Whether one call shall ask for all steps, as was set at the last round."""
+
+    async def hold(self, waiters: Waiters) -> Round:
+        """One round for those in front. It changes nothing in the line: that is for whoever carries it out.
+
+        Raises:
+            ROUND_FAILURES: nobody got leave. What was learned is told by the next round.
+        """
+        corrections = self._corrections.take()
+        was_probing = self._outages.probing
+        try:
+            return await self._hold(waiters, corrections)
+        except BaseException as error:
+            self._outages.probing = was_probing
+            self._ceiling.forget()
+            if isinstance(error, ROUND_FAILURES):
+                self.hang_up()
+            raise
+
+    async def _hold(self, waiters: Waiters, corrections: list[Correction]) -> Round:
+        size = ROUND_SIZE if self._corrections.arrivals_are_told else CAREFUL_ROUND_SIZE
+        candidates = list(islice(waiters, size))
+        is_written = False
+        try:
+            connection = await self._connected()
+            async with connection.transaction():
+                outcome = await self._decide(connection, candidates, waiters, corrections)
+                is_written = True
+        except BaseException:
+            # Nobody knows whether a commit that broke took place. To correct twice would give budget away
+            # that is not there; to forget a correction errs on the safe side.
+            if not is_written:
+                self._corrections.put_back(corrections)
+            raise
+        return outcome
+
+    async def _decide(
+        self,
+        connection: Connection,
+        candidates: Sequence[Waiter],
+        waiters: Waiters,
+        corrections: Sequence[Correction],
+    ) -> Round:
+        job_ids = [waiter.job_id for waiter in candidates]
+        books = await quota.open_books(
+            connection, self._account, job_ids, self._manager_id, self._clock.monotonic_s
+        )
+        now_s = self._clock.of_database(books.now_s)
+        state = self._overrides.apply(books.queue)
+        self.asks_together = state.ask_together
+        self._outages.believe(state)
+        limiter = _limiter(books.state, state, now_s)
+        for correct in corrections:
+            correct(limiter, now_s)
+        traffic = self._traffic
+        room = await self._ceiling.room(
+            connection, state.concurrency_ceiling, traffic.in_flight, len(waiters), books.now_s
+        )
+        decision = Decision(wait_s=None)
+        waiting = 0
+        if state.running:
+            decision = reserve(
+                candidates, books.held, room, self._outages, limiter, now_s, self._clock
+            )
+            waiting = len(waiters) - len(decision.leaves) - len(decision.refusals)
+        await self._ceiling.note(connection, traffic.in_flight + len(decision.leaves), waiting)
+        if opening := [
+            leave.waiter.opens(leave.granted.cost)
+            for leave in decision.leaves
+            if leave.waiter.opens
+        ]:
+            await open_calls.insert(connection, opening)
+        await quota.save(connection, self._account, limiter.dump())
+        return Round(books.began_s, state.running, decision)
+
+    async def note_calls(self) -> None:
+        """Tell the others how many calls are in flight, when no round will: nobody waits here.
+
+        Raises:
+            ROUND_FAILURES: they were not told.
+        """
+        if not self._ceiling.is_news(self._traffic.in_flight, 0):
+            return
+        try:
+            await self._ceiling.note(await self._connected(), self._traffic.in_flight, 0)
+        except ROUND_FAILURES:
+            self.hang_up()
+            raise
+
+    def hang_up(self) -> None:
+        """Give the connection up; the next round makes a new one."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _connected(self) -> asyncpg.Connection[Any]:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._database.connect(ROUND_TIMEOUT_S)
+        return self._connection
+
+
+def _limiter(stored: bytes | None, state: QueueState, now_s: float) -> Limiter:
+    limits = Limits(state.requests_per_minute, state.tokens_per_minute)
+    if stored is None:
+        return Limiter(limits, now_s)
+    limiter = Limiter.load(stored, limits)
+    limiter.reconfigure(limits, now_s)
+    return limiter

@@ -1,0 +1,40 @@
+"""What this process has under way, and what its calls are like on average.
+
+The governor keeps the count; the dispatcher tells by it how much work has to be ready.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from weighbridge.domain.calls import Cost
+
+WEIGHT: Final = 0.05
+"""Of the newest call in the moving averages."""
+
+
+class Traffic:
+    """One per process."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.mean_latency_s = 2.0
+        """Moving average over finished calls, in seconds; sets how much work is kept ready."""
+        self.mean_tokens = 0.0
+        """Moving average of what calls take from the token limit; 0 before the first."""
+
+    def began(self, cost: Cost) -> None:
+        """A call was let go."""
+        self.in_flight += 1
+        if cost.tokens:  # look-ups have none
+            weight = WEIGHT if self.mean_tokens else 1.0
+            self.mean_tokens += weight * (cost.tokens - self.mean_tokens)
+
+    def ended(self) -> None:
+        """A call has ended, in whatever way."""
+        self.in_flight -= 1
+
+    def took(self, latency_s: float) -> None:
+        """So long it took until the reply was here."""
+        self.mean_latency_s += WEIGHT * (latency_s - self.mean_latency_s)
