@@ -205,13 +205,14 @@ async def program(
     clock: Clock | None = None,
     heartbeat_timeout: timedelta | None = None,
     database: Callable[[Database], Database] = lambda database: database,
+    version: Callable[[Application], None] = lambda _: None,
     key: str = "sk-test",
     **settings: Any,
 ) -> AsyncIterator[RunningProgram]:
     """Everything that `weighbridge serve --simulate` has, without the HTTP server; not yet working.
 
     A `simulator` that is given is shared with other programs, its books with it. `database` may put
-    something around the database that the engine works with.
+    something around the database that the engine works with, `version` make it another version of the program.
     """
     clock = clock or SystemClock()
     simulator = simulator or create_app(config, clock)
@@ -234,6 +235,7 @@ async def program(
     try:
         async with open_application(load_settings(**values), clock) as app:
             app.database = database(app.database)
+            version(app)
             engine = await make_engine(app, provider)
             if heartbeat_timeout is not None:
                 engine.supervisor.heartbeat_timeout = heartbeat_timeout

@@ -104,8 +104,8 @@ class KilledRun:
                 for n in range(self.products)
             )
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """A process that works: `run` on the catalogue, unless something else is given."""
+    def start(self, *arguments: str, sources: Path | None = None) -> subprocess.Popen[str]:
+        """A process that works: `run` on the catalogue, unless something else is given; from other `sources`."""
         arguments = arguments or (
             *("run", "catalogue.csv", "--yes", "--json", "--pacing", "continuous"),
             *("--format", "jsonl"),
@@ -113,20 +113,26 @@ class KilledRun:
         return subprocess.Popen(
             [*PROGRAM, *arguments],
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | ({"PYTHONPATH": str(sources)} if sources else {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    @staticmethod
-    def wait_for_worker(process: subprocess.Popen[str]) -> None:
+    @classmethod
+    def wait_for_worker(cls, process: subprocess.Popen[str]) -> None:
         """Until a `worker` that was started says that it works: one that is killed before has nothing in hand."""
+        assert cls.says_that_it_works(process), "the worker ended"
+
+    @staticmethod
+    def says_that_it_works(process: subprocess.Popen[str]) -> bool:
+        """Whether a `worker` that was started says so, and not why it cannot."""
         assert process.stderr is not None
-        said = ""
-        while "Working with" not in said:
-            said = process.stderr.readline()
-            assert said, "the worker ended"
+        while said := process.stderr.readline():
+            if "Working with" in said:
+                return True
+        process.wait()
+        return False
 
     def kill_after(self, process: subprocess.Popen[str], calls: int) -> None:
         """kill -9 once the provider has given so many more answers."""

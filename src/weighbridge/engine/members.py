@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.domain.answers import Answer, StepName, Subject
-from weighbridge.steps import decode_answer, held_answers
+from weighbridge.errors import AnswerMalformed
+from weighbridge.steps import decode_answer
 from weighbridge.store.answers import load_answers
 from weighbridge.store.products import load_members
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from weighbridge.steps import Questions
+    from weighbridge.store.answers import StoredAnswer
     from weighbridge.store.database import Connection
     from weighbridge.store.products import StoredProduct
 
@@ -80,11 +83,24 @@ async def with_answers(
     members = []
     for product in stored:
         member = Member(product, fingerprint_of[product.id], attempts=product.attempts)
-        held = held_answers(found.get(product.id, {}), questions.alone, questions.together)
-        for step, (version, answer) in held.items():
-            member.answers[step] = decode_answer(step, answer.answer)
+        stored_answers = found.get(product.id, {})
+        read = _read(stored_answers)
+        for step, version in questions.held(read).items():
+            answer = stored_answers[step, version]
+            member.answers[step] = read[step, version]
             member.kept[step] = dict(answer.answer)
             member.versions[step] = version
             member.cost_usd += answer.cost_usd
         members.append(member)
     return members
+
+
+def _read(
+    stored: Mapping[tuple[StepName, str], StoredAnswer],
+) -> dict[tuple[StepName, str], Answer]:
+    """The answers that can be read: what another program has written in another form is asked again."""
+    read = {}
+    for (step, version), answer in stored.items():
+        with suppress(AnswerMalformed):
+            read[step, version] = decode_answer(step, answer.answer)
+    return read

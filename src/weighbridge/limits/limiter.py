@@ -175,7 +175,11 @@ class Limiter:
         return Cost(*self._window.charged_since(now_s - WINDOW_MS / 1000))
 
     def dump(self) -> bytes:
-        """Everything that is known, in at most 3.9 KB."""
+        """Everything that is known, in at most 3.9 KB.
+
+        Programs of the version before and after read it too: what is new goes behind the rest, where an older one
+        passes over it (and loses it when it writes). Its absence must do no harm.
+        """
         return b"".join(
             (
                 _HEADER.pack(_VERSION, self._at_s, self._held_until_s),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from weighbridge import telemetry
 from weighbridge.store import queue_state
 from weighbridge.store.database import Database, open_database
 
@@ -23,6 +24,13 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
     """
     url = settings.database_url.get_secret_value() if settings.database_url else None
     database = await open_database(url, settings.data_dir)
+    if database.newer_schema is not None:
+        telemetry.warning(
+            "schema_is_newer",
+            f"⚠️ A newer Weighbridge has migrated the database (schema {database.newer_schema}). This one can go on "
+            "beside it for now; upgrade this host too",
+            schema=database.newer_schema,
+        )
     try:
         async with database.transaction() as connection:
             await queue_state.seed(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.steps.bill_of_materials import BillOfMaterialsStep
 from weighbridge.steps.classification import ClassificationStep
-from weighbridge.steps.held import held_answers
+from weighbridge.steps.held import held_answers, own_versions
 from weighbridge.steps.manufacturing import ManufacturingStep
 from weighbridge.steps.question import Question, ask_alone
 from weighbridge.steps.stored_form import decode_answer, encode_answer
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from weighbridge.domain.answers import Answer, StepName, Vocabulary
+    from weighbridge.steps.held import Stored
 
 __all__ = [
     "TOGETHER",
@@ -28,20 +29,25 @@ __all__ = [
     "build_questions",
     "decode_answer",
     "encode_answer",
-    "held_answers",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Everything that can be asked: each step alone, in their order, and all together."""
+    """Everything that can be asked: each step alone, in their order, and all together; and the lists behind it."""
 
     alone: tuple[Question, ...]
     together: Question
+    own_versions: frozenset[str]
+    vocabulary: Vocabulary
 
     def are_answered(self, answers: Mapping[StepName, Answer]) -> bool:
         """Whether nothing is left to be asked."""
         return len(answers) == len(self.alone)
+
+    def held(self, stored: Stored) -> dict[StepName, str]:
+        """Which of these answers hold: step → version."""
+        return held_answers(stored, self.alone, self.together, self.own_versions, self.vocabulary)
 
     def expected_lengths(self) -> dict[str, int]:
         """Output tokens per product to start with, by the name of the question."""
@@ -58,4 +64,6 @@ def build_questions(vocabulary: Vocabulary) -> Questions:
         BillOfMaterialsStep(vocabulary),
         ManufacturingStep(vocabulary),
     )
-    return Questions(tuple(ask_alone(step) for step in steps), ask_together(steps))
+    alone = tuple(ask_alone(step) for step in steps)
+    together = ask_together(steps)
+    return Questions(alone, together, own_versions(alone, together), vocabulary)

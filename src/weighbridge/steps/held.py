@@ -3,47 +3,134 @@
 An answer holds when it was given to a question that would be asked today. There are two ways to it: the steps one
 after the other, each resting on the versions of the answers before it, and the question that asks for all at once.
 Both count, whichever is asked at present: nobody pays again because the setting was changed.
+
+Where there is none, an answer to another version of the question holds too, if it can be true of today's lists: a
+worker of the version before or after gave it, and nobody pays again because a host was upgraded (decision 0017).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from weighbridge.domain.answers import (
+    Answer,
+    BillOfMaterials,
+    Classification,
+    ManufacturingProcesses,
+    StepName,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from weighbridge.domain.answers import StepName
+    from weighbridge.domain.answers import Vocabulary
     from weighbridge.steps.question import Question
 
-T = TypeVar("T")
+Stored = Mapping[tuple[StepName, str], Answer]
+"""Everything that was ever answered about a product as it is, by step and version."""
+
+
+def own_versions(alone: Sequence[Question], together: Question) -> frozenset[str]:
+    """Every version of a question that these would put to somebody who was asked nothing else before."""
+    at_once = together.version({})
+    ways: list[dict[StepName, str]] = [{}]
+    for question in alone:
+        (step,) = question.steps
+        ways = [
+            {**way, step: version}
+            for way in ways
+            for version in (question.version(way), at_once)
+            if version != at_once or all(way[name] == at_once for name in question.needs)
+        ]
+    return frozenset(version for way in ways for version in way.values())
 
 
 def held_answers(
-    stored: Mapping[tuple[StepName, str], T], alone: Sequence[Question], together: Question
-) -> dict[StepName, tuple[str, T]]:
-    """For each answered step (version, what was stored for it), out of everything stored by step and version.
+    stored: Stored,
+    alone: Sequence[Question],
+    together: Question,
+    own: frozenset[str],
+    vocabulary: Vocabulary,
+) -> dict[StepName, str]:
+    """For each answered step the version of the answer that holds. `own`: see `own_versions`.
 
     No answer rests on another than the one that is returned with it: of a late reply that crossed with others,
     the longer line of answers is taken.
     """
-    return max(_line(stored, alone, None), _line(stored, alone, together.version({})), key=len)
+    at_once = together.version({})
+    held = max(_line(stored, alone, None), _line(stored, alone, at_once), key=len)
+    if len(held) == len({step for step, _ in stored}):
+        return held
+    others = {
+        (step, version): answer
+        for (step, version), answer in stored.items()
+        if version not in own and _can_be_true(answer, vocabulary)
+    }
+    mixed = (_line(stored, alone, way, others) for way in (None, at_once))
+    return max(held, *mixed, key=len)
 
 
 def _line(
-    stored: Mapping[tuple[StepName, str], T], alone: Sequence[Question], together: str | None
-) -> dict[StepName, tuple[str, T]]:
-    """The answers that rest on each other. `together`: begin with those that were given at once."""
-    line: dict[StepName, tuple[str, T]] = {}
+    stored: Stored,
+    alone: Sequence[Question],
+    together: str | None,
+    others: Stored | None = None,
+) -> dict[StepName, str]:
+    """The answers that rest on each other. `together`: begin with those that were given at once.
+
+    `others` are of other versions, and fill the gaps.
+    """
+    versions: dict[StepName, str] = {}
     for question in alone:
         (step,) = question.steps
-        versions = {name: version for name, (version, _) in line.items()}
         if not all(name in versions for name in question.needs):
             continue
         asked = [question.version(versions)]
         if together is not None and all(versions[name] == together for name in question.needs):
             asked.insert(0, together)
-        for version in asked:
-            if (step, version) in stored:
-                line[step] = (version, stored[step, version])
-                break
-    return line
+        if others:
+            asked += _filling(stored, question, versions, others)
+        found = next((version for version in asked if (step, version) in stored), None)
+        if found is not None:
+            versions[step] = found
+    return versions
+
+
+def _filling(
+    stored: Stored, question: Question, versions: Mapping[StepName, str], others: Stored
+) -> list[str]:
+    """Versions of those `others` that rest on the answers in `versions`.
+
+    A version does not tell what the answer rests on. Where each step before has one answer alone, it is that.
+    """
+    (step,) = question.steps
+    answers = Counter(name for name, _ in stored)
+    if any(answers[name] > 1 for name in question.needs):
+        return []
+    before = {name: stored[name, versions[name]] for name in question.needs}
+    return sorted(
+        version
+        for (name, version), answer in others.items()
+        if name is step and _rests_on(answer, before)
+    )
+
+
+def _can_be_true(answer: Answer, vocabulary: Vocabulary) -> bool:
+    """Whether today's lists have what it names."""
+    match answer:
+        case Classification():
+            return answer.subcategory in vocabulary.categories.get(answer.category, ())
+        case BillOfMaterials():
+            return all(line.material in vocabulary.materials for line in answer.lines)
+        case ManufacturingProcesses():
+            return all(use.process in vocabulary.processes for use in answer.uses)
+
+
+def _rests_on(answer: Answer, before: Mapping[StepName, Answer]) -> bool:
+    bill = before.get(StepName.BILL_OF_MATERIALS)
+    if not (isinstance(answer, ManufacturingProcesses) and isinstance(bill, BillOfMaterials)):
+        return True
+    materials = {line.material for line in bill.lines}
+    return all(use.material in materials for use in answer.uses)

@@ -70,13 +70,15 @@ async def load_answers(
 ) -> dict[int, dict[tuple[StepName, str], StoredAnswer]]:
     """By product, step and step version: what was answered about the product as it is, by this kind of provider.
 
-    `fingerprint_of`: product id → fingerprint of what would be asked about now.
+    `fingerprint_of`: product id → fingerprint of what would be asked about now. Answers to steps that only a newer
+    program knows are left out.
     """
     rows = await connection.fetch(
         "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, model, answer, cost_usd"
-        " FROM answers WHERE product_id = ANY($1::bigint[]) AND simulated = $2",
+        " FROM answers WHERE product_id = ANY($1::bigint[]) AND simulated = $2 AND step = ANY($3::text[])",
         list(fingerprint_of),
         simulated,
+        list(StepName),
     )
     found: dict[int, dict[tuple[StepName, str], StoredAnswer]] = {}
     for row in rows:

@@ -60,6 +60,8 @@ class Database:
     url: str
     is_embedded: bool = False
     statement_timeout_s: float = STATEMENT_TIMEOUT_S
+    newer_schema: int | None = None
+    """The database's, where a newer program has migrated it in a way that serves this one."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -109,7 +111,7 @@ async def open_database(
 
     Raises:
         DatabaseUnavailable: cannot be started, reached, or written.
-        SchemaTooNew: a newer Weighbridge wrote it.
+        SchemaTooNew: a newer Weighbridge wrote it, in a way that does not serve this one.
     """
     is_embedded = url is None
     if url is None:
@@ -119,7 +121,7 @@ async def open_database(
             url, timeout=CONNECT_TIMEOUT_S, server_settings=KEEPALIVES
         )
         try:
-            await migrate(connection)
+            newer_schema = await migrate(connection)
         finally:
             await connection.close()
         pool = await _open_pool(url, pool_size, statement_timeout_s)
@@ -129,7 +131,7 @@ async def open_database(
             "that the server is up and reachable, and that the user may create tables; "
             "without WEIGHBRIDGE_DATABASE_URL an embedded server is used."
         ) from error
-    return Database(pool, url, is_embedded, statement_timeout_s)
+    return Database(pool, url, is_embedded, statement_timeout_s, newer_schema)
 
 
 async def _open_pool(url: str, size: int, statement_timeout_s: float) -> Pool:

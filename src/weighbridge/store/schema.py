@@ -1,76 +1,155 @@
 """Brings the database to this program's schema: numbered SQL files, each applied once, in order.
 
-Safe when several processes start together (an advisory lock) and refuses a database that a newer
-program wrote. PgQueuer's tables are installed and upgraded by PgQueuer.
+Safe when several processes start together (an advisory lock), and while others work: no migration makes them
+wait for long. A database that a newer program has migrated is accepted if the newer migrations say that they
+serve this one (decision 0017). PgQueuer's tables are installed and upgraded by PgQueuer, never to an older version.
 """
 
 from __future__ import annotations
 
+import asyncio
+import re
+from dataclasses import dataclass
+from functools import partial
 from importlib import metadata, resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.queries import Queries
 
-from weighbridge.errors import SchemaTooNew
+from weighbridge.errors import DatabaseUnavailable, SchemaTooNew
 
 if TYPE_CHECKING:
-    import asyncpg
+    from collections.abc import Awaitable, Callable
 
 MIGRATION_LOCK = 0x57656967_6D696772  # "Weigmigr"
+LOCK_WAIT: Final = "1s"
+"""So long a migration waits for a table. All who come after it wait as long: behind an export of an hour they
+would stand still for an hour. Then it lets them pass and tries again."""
+LOCK_TRIES: Final = 120
+LOCK_PAUSE_S: Final = 1.0
+_SERVES: Final = re.compile(r"^-- Serves programs from schema (\d+) on\.$", re.MULTILINE)
 
 
-def migrations() -> list[tuple[int, str, str]]:
-    """(number, name, SQL) of every migration this program knows, in order."""
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A file. `serves` is the lowest schema whose programs still work after it; its own number: none before."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def serves(self) -> int:
+        """As the file says in a line of its own."""
+        said = _SERVES.search(self.sql)
+        return int(said[1]) if said else self.number
+
+
+def migrations() -> list[Migration]:
+    """Every migration this program knows, in order."""
     folder = resources.files("weighbridge.store") / "migrations"
     found = []
     for file in folder.iterdir():
         number, _, name = file.name.removesuffix(".sql").partition("_")
         if file.name.endswith(".sql"):
-            found.append((int(number), name, file.read_text(encoding="utf-8")))
-    return sorted(found)
+            found.append(Migration(int(number), name, file.read_text(encoding="utf-8")))
+    return sorted(found, key=lambda migration: migration.number)
 
 
-async def migrate(connection: asyncpg.Connection[Any]) -> None:
-    """Apply what is missing.
+async def migrate(connection: asyncpg.Connection[Any]) -> int | None:
+    """Apply what is missing; returns the number of a newer schema that this program may work with, or None.
 
     Raises:
-        SchemaTooNew: the database knows a migration that this program does not.
+        SchemaTooNew: the database knows a migration that does not serve this program.
+        DatabaseUnavailable: somebody has held a table for minutes.
     """
     known = migrations()
     await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
     try:
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations ("
-            " number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        rows = await connection.fetch("SELECT number FROM schema_migrations")
-        applied = {row["number"] for row in rows}
-        newest = max(applied, default=0)
-        if newest > known[-1][0]:
-            raise SchemaTooNew(
-                f"The database has schema {newest}, this program knows up to {known[-1][0]}: a newer Weighbridge "
-                "wrote it. Upgrade this installation (pip install --upgrade weighbridge), or use another database."
-            )
-        for number, name, sql in known:
-            if number not in applied:
-                async with connection.transaction():
-                    await connection.execute(sql)
-                    await connection.execute(
-                        "INSERT INTO schema_migrations (number, name) VALUES ($1, $2)", number, name
-                    )
-        await _install_pgqueuer(connection)
+        applied = await _applied(connection)
+        newest = _accepted(applied, known[-1].number)
+        await connection.execute(f"SET lock_timeout = '{LOCK_WAIT}'")
+        for migration in known:
+            if migration.number not in applied:
+                await _patiently(partial(_apply, connection, migration))
+            elif applied[migration.number] is None:
+                await _say_serves(connection, migration)
+        await _patiently(partial(_install_pgqueuer, connection))
     finally:
+        await connection.execute("RESET lock_timeout")
         await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
+    return newest
+
+
+async def _applied(connection: asyncpg.Connection[Any]) -> dict[int, int | None]:
+    """Number and `serves` of what was applied. None: by a program that knew nothing of it."""
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations ("
+        " number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());"
+        "ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS serves integer"
+    )
+    rows = await connection.fetch("SELECT number, serves FROM schema_migrations")
+    return {row["number"]: row["serves"] for row in rows}
+
+
+def _accepted(applied: dict[int, int | None], newest_known: int) -> int | None:
+    """The newest schema, if it is newer than ours and serves us."""
+    newer = {number: serves for number, serves in applied.items() if number > newest_known}
+    if not newer:
+        return None
+    if any(serves is None or serves > newest_known for serves in newer.values()):
+        raise SchemaTooNew(
+            f"The database has schema {max(newer)}, this program knows up to {newest_known}: a newer Weighbridge "
+            "wrote it. Upgrade this installation (pip install --upgrade weighbridge), or use another database."
+        )
+    return max(newer)
+
+
+async def _apply(connection: asyncpg.Connection[Any], migration: Migration) -> None:
+    async with connection.transaction():
+        await connection.execute(migration.sql)
+        await connection.execute(
+            "INSERT INTO schema_migrations (number, name, serves) VALUES ($1, $2, $3)",
+            migration.number,
+            migration.name,
+            migration.serves,
+        )
+
+
+async def _say_serves(connection: asyncpg.Connection[Any], migration: Migration) -> None:
+    await connection.execute(
+        "UPDATE schema_migrations SET serves = $2 WHERE number = $1",
+        migration.number,
+        migration.serves,
+    )
+
+
+async def _patiently(work: Callable[[], Awaitable[None]]) -> None:
+    """Again and again while somebody has the tables. Between two tries all who waited behind us get on."""
+    for _ in range(LOCK_TRIES):
+        try:
+            return await work()
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            await asyncio.sleep(LOCK_PAUSE_S)
+    raise DatabaseUnavailable(
+        "The database could not be migrated: for minutes somebody has held a table that must change. "
+        "Look for long transactions in pg_stat_activity, end them, and start again."
+    )
 
 
 async def _install_pgqueuer(connection: asyncpg.Connection[Any]) -> None:
-    """PgQueuer's own tables; its schema is inspected only when its version has changed."""
+    """PgQueuer's own tables; its schema is inspected only when ours is newer than whoever inspected it last.
+
+    An older one would take away what the newer one needs, beside which this program works.
+    """
     version = metadata.version("pgqueuer")
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS pgqueuer_version (only_row boolean PRIMARY KEY DEFAULT true, version text NOT NULL)"
     )
-    if await connection.fetchval("SELECT version FROM pgqueuer_version") == version:
+    installed = await connection.fetchval("SELECT version FROM pgqueuer_version")
+    if installed is not None and _release(installed) >= _release(version):
         return
     queries = Queries(AsyncpgDriver(connection))
     if await queries.schema_is_installed():
@@ -82,3 +161,8 @@ async def _install_pgqueuer(connection: asyncpg.Connection[Any]) -> None:
         " ON CONFLICT (only_row) DO UPDATE SET version = excluded.version",
         version,
     )
+
+
+def _release(version: str) -> list[int]:
+    """The numbers of a version, comparable."""
+    return [int(part) for part in re.findall(r"\d+", version)[:3]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -332,6 +333,26 @@ def test_new_limits_hold_for_a_stored_limiter() -> None:
 
 def test_nothing_stored_makes_a_new_limiter() -> None:
     assert isinstance(Limiter.load(b"", LIMITS).reserve(Cost(1, 900), START_S), Granted)
+
+
+WRITTEN_BY_VERSION_1 = base64.b64decode(
+    "AQAAwED8VNlBAADgQPxU2UGrqqqqqqogQAAAAAAAAAAAAAAAAABAb0AAAMBA/FTZQQAAAAAAQH9AAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMBA/FTZQQAAAAAAQG9AAAAAAAAAAAAAAGBA/FTZQQAAAAAATL1AAAAA"
+    "AAAAAAAAAAAAQHcLQQAAwED8VNlBAAAAAEB3G0EAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAwED8"
+    "VNlBAAAAAEB3C0EAAAAAAAAAAAAAYED8VNlBAgAAaOXPiwEAAAAAAADcBQAAAQAAAAAAAAC8AgAAAAAAAA=="
+)
+
+
+def test_a_state_that_an_older_program_wrote_is_read_and_written_back_the_same() -> None:
+    """If this fails, a program of the version before cannot work beside this one: put what is new behind the rest."""
+    limiter = Limiter.load(WRITTEN_BY_VERSION_1, LIMITS)
+    assert limiter.dump() == WRITTEN_BY_VERSION_1
+    assert limiter.used(START_S + 3) == Cost(1, 700)
+
+
+def test_what_a_newer_program_has_put_behind_the_rest_is_passed_over() -> None:
+    limiter = Limiter.load(WRITTEN_BY_VERSION_1 + b"something new", LIMITS)
+    assert limiter.dump() == WRITTEN_BY_VERSION_1
 
 
 def test_a_state_of_another_version_is_not_misread() -> None:

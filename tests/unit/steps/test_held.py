@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.vocabulary import small_vocabulary
-from weighbridge.domain.answers import StepName
-from weighbridge.steps import Questions, build_questions, held_answers
+from weighbridge.domain.answers import (
+    Answer,
+    BillOfMaterials,
+    BomLine,
+    Classification,
+    Confidence,
+    ManufacturingProcesses,
+    ProcessTerm,
+    ProcessUse,
+    StepName,
+    Vocabulary,
+)
+from weighbridge.steps import Questions, build_questions
 
 QUESTIONS = build_questions(small_vocabulary())
 KIND, BILL, USES = StepName
@@ -40,9 +52,18 @@ POSSIBLE = [
 ]
 
 
-def held(*stored: tuple[StepName, str], questions: Questions = QUESTIONS) -> dict[StepName, str]:
-    found = held_answers(dict.fromkeys(stored, "an answer"), questions.alone, questions.together)
-    return {step: version for step, (version, _) in found.items()}
+BOTTLE = Classification("Kitchen & household", "Reusable bottles & flasks", Confidence.HIGH)
+STEEL = BillOfMaterials((BomLine("steel_sheet", 0.4, "body"),), 0.4, True, None, Confidence.HIGH)
+DRAWN = ManufacturingProcesses((ProcessUse("steel_deep_drawing", "steel_sheet"),), Confidence.HIGH)
+ANSWERS: dict[StepName, Answer] = {KIND: BOTTLE, BILL: STEEL, USES: DRAWN}
+
+
+def held(
+    *stored: tuple[StepName, str],
+    questions: Questions = QUESTIONS,
+    answers: dict[StepName, Answer] = ANSWERS,
+) -> dict[StepName, str]:
+    return questions.held({(step, version): answers[step] for step, version in stored})
 
 
 def test_the_ways_to_ask_have_versions_of_their_own() -> None:
@@ -83,9 +104,67 @@ def test_of_two_ways_the_one_with_more_answers_is_taken() -> None:
     assert held((KIND, WHOLE), *alone) == dict(alone)
 
 
-def test_nothing_of_a_question_that_is_no_longer_asked_holds() -> None:
-    other = build_questions(replace(small_vocabulary(), categories={"Toys": ["Dolls"]}))
-    assert held(*POSSIBLE, questions=other) == {}
+def with_another_prompt(lists: Vocabulary) -> Questions:
+    """A newer program's: every step is asked in another way."""
+    dolls = {**lists.categories, "Toys": ("Dolls",)}
+    welded = {**lists.processes, "welding": ProcessTerm("welding", "Welding", frozenset({"steel"}))}
+    return build_questions(replace(lists, categories=dolls, processes=welded))
+
+
+NEWER = with_another_prompt(small_vocabulary())
+ALL_ALONE = ((KIND, KIND_ALONE), (BILL, BILL_ALONE), (USES, USES_ALONE))
+ALL_AT_ONCE = ((KIND, WHOLE), (BILL, WHOLE), (USES, WHOLE))
+
+
+def test_another_prompt_makes_other_versions_of_every_question() -> None:
+    assert not QUESTIONS.own_versions & NEWER.own_versions
+    assert {version for _, version in POSSIBLE} == QUESTIONS.own_versions
+
+
+@pytest.mark.parametrize("stored", [ALL_ALONE, ALL_AT_ONCE, ALL_ALONE[:1], ALL_AT_ONCE[:2]])
+def test_answers_to_another_version_hold_where_there_are_none_to_ours(
+    stored: tuple[tuple[StepName, str], ...],
+) -> None:
+    assert held(*stored, questions=NEWER) == dict(stored)
+
+
+def test_two_programs_that_go_on_with_each_others_answers_hold_all_of_them() -> None:
+    """Older, newer, older: what each asks rests on what the one before was told."""
+    bill = NEWER.alone[1].version({KIND: KIND_ALONE})
+    uses = QUESTIONS.alone[2].version({KIND: KIND_ALONE, BILL: bill})
+    stored = ((KIND, KIND_ALONE), (BILL, bill), (USES, uses))
+    for questions in (QUESTIONS, NEWER):
+        assert held(*stored, questions=questions) == dict(stored)
+
+
+def test_answers_to_our_own_version_come_first() -> None:
+    newer = NEWER.alone[0].version({})
+    assert held((KIND, KIND_ALONE), (KIND, newer), questions=NEWER) == {KIND: newer}
+    assert held((KIND, KIND_ALONE), (KIND, newer)) == {KIND: KIND_ALONE}
+
+
+def test_answer_of_another_version_does_not_hold_where_it_may_rest_on_either_of_two() -> None:
+    newer = NEWER.alone[0].version({})
+    stored = ((KIND, KIND_ALONE), (KIND, newer), (BILL, "1-of-one-of-them"))
+    assert held(*stored) == {KIND: KIND_ALONE}
+
+
+def test_answer_of_another_version_that_todays_lists_do_not_have_does_not_hold() -> None:
+    lists = small_vocabulary()
+    toys = build_questions(replace(lists, categories={"Toys": ["Dolls"]}))
+    assert held(*POSSIBLE, questions=toys) == {}
+    kept = {key: term for key, term in lists.materials.items() if key != "steel_sheet"}
+    no_sheet = build_questions(replace(lists, materials=kept))
+    assert held(*ALL_ALONE, questions=no_sheet) == {KIND: KIND_ALONE}
+    kept_processes = {k: term for k, term in lists.processes.items() if k != "steel_deep_drawing"}
+    no_drawing = build_questions(replace(lists, processes=kept_processes))
+    assert held(*ALL_ALONE, questions=no_drawing) == dict(ALL_ALONE[:2])
+
+
+def test_processes_of_another_version_hold_only_with_the_materials_that_they_name() -> None:
+    other_bill = replace(STEEL, lines=(BomLine("glass_container", 0.4, "body"),))
+    answers: dict[StepName, Answer] = {**ANSWERS, BILL: other_bill}
+    assert held(*ALL_ALONE, questions=NEWER, answers=answers) == dict(ALL_ALONE[:2])
 
 
 @given(stored=st.sets(st.sampled_from(POSSIBLE)))

@@ -1,4 +1,5 @@
 -- How many products are in each state, without counting them.
+-- Serves programs from schema 1 on.
 --
 -- Each statement that changes products appends one row of differences; the sum over all rows is the exact
 -- count, in every snapshot. Nobody ever updates a row, so writers neither wait for each other nor deadlock.

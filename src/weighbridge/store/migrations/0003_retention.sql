@@ -1,5 +1,6 @@
 -- What is left of calls whose rows were trimmed, so that no money and no token is ever lost from the totals.
 -- Only additions: a program that knows nothing of these tables works beside one that does.
+-- Serves programs from schema 1 on.
 
 CREATE TABLE call_rollups (
     day                  date NOT NULL,     -- in which the calls began, UTC

@@ -1,6 +1,7 @@
 -- Calls that were given leave to go and are not on record yet. Whoever takes over the work of a dead process finds
 -- here what to ask the provider for (decision 0012). Written only where that option is on.
 -- Only an addition: a program that knows nothing of it works beside one that does.
+-- Serves programs from schema 1 on.
 
 CREATE TABLE open_calls (
     key                    text PRIMARY KEY,         -- travels with the call, as metadata

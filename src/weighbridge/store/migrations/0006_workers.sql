@@ -1,5 +1,6 @@
 -- Who works at present. Each process renews its row every few seconds; one that is not renewed counts no more.
 -- Only additions: a program that knows nothing of this table works beside one that does.
+-- Serves programs from schema 1 on.
 
 CREATE TABLE workers (
     id         uuid PRIMARY KEY,              -- under which it holds its jobs
