@@ -167,6 +167,7 @@ async def make_engine(
         manager_id=manager_id,
         random_source=random_source,
         overrides=overrides,
+        scope=scope,
     )
     learned = OutputLengths(questions.expected_lengths())
     async with app.database.pool.acquire() as connection:

@@ -2,65 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 
-from tests.support.application import RunningProgram, program, until
-from weighbridge.clock import ScaledClock
+from tests.support.application import until
+from tests.support.governed import ACCOUNT, governed
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.corrections import LONGEST_WAY_S
-from weighbridge.engine.governor import Governor
 from weighbridge.limits.limiter import Limiter, Limits
-from weighbridge.store.jobs import enqueue_jobs, jobs_table
-from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
-    from uuid import UUID
+
+    from tests.support.application import RunningProgram
 
 pytestmark = pytest.mark.anyio
 
-ACCOUNT = "one of a test"
 COST = Cost(1, 100)
 LIMITS = Limits(500, 450_000)
-
-
-async def _held_job(running: RunningProgram, manager_id: UUID) -> int:
-    async with running.app.database.transaction() as connection:
-        (job_id,) = await enqueue_jobs(connection, 1)
-        await connection.execute(
-            f"UPDATE {jobs_table()} SET status = 'picked', queue_manager_id = $1",  # noqa: S608
-            manager_id,
-        )
-    return job_id
-
-
-@asynccontextmanager
-async def governed(url: str, folder: Path) -> AsyncIterator[tuple[Governor, int, RunningProgram]]:
-    """A governor at work, and a job that may ask it."""
-    clock = ScaledClock(50)
-    async with program(url, folder, clock=clock) as running:
-        manager_id = uuid4()
-        governor = Governor(
-            database=running.app.database,
-            clock=clock,
-            account=ACCOUNT,
-            manager_id=manager_id,
-            random_source=random.Random(1),
-            overrides=Overrides(limits=LIMITS),
-        )
-        job_id = await _held_job(running, manager_id)
-        rounds = asyncio.create_task(governor.run())
-        yield governor, job_id, running
-        rounds.cancel()
-        with suppress(asyncio.CancelledError):
-            await rounds
 
 
 async def _used(running: RunningProgram, at_s: float) -> Cost:
@@ -75,7 +35,7 @@ async def test_call_that_ends_without_reply_stays_in_the_minute_from_its_end(
     database_url: str, tmp_path: Path, took_s: float, counts_from_s: float
 ) -> None:
     """From its end, or from the last moment at which it can have reached the provider."""
-    async with governed(database_url, tmp_path) as (governor, job_id, running):
+    async with governed(database_url, tmp_path, LIMITS) as (governor, job_id, running):
         lost = await governor.admit(lambda: COST, job_id)
         granted_s = lost.granted.at_s
         await running.app.clock.sleep(took_s)
@@ -88,7 +48,7 @@ async def test_what_is_learned_of_a_call_is_told_the_others_although_nothing_wai
     database_url: str, tmp_path: Path
 ) -> None:
     """They share the quota: two processes with one call each would otherwise count by what each believed at first."""
-    async with governed(database_url, tmp_path) as (governor, job_id, running):
+    async with governed(database_url, tmp_path, LIMITS) as (governor, job_id, running):
         lost = await governor.admit(lambda: COST, job_id)
         granted_s = lost.granted.at_s
         await running.app.clock.sleep(6.0)

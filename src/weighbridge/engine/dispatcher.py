@@ -39,6 +39,7 @@ RETRY_S: Final = 1.0
 STUCK_CHECK_S: Final = 4.0
 """A heartbeat: no product stays in `processing` without a live job for longer."""
 FEWEST_JOBS_AHEAD: Final = 20
+MINUTES_AHEAD: Final = 1.5
 MOST_JOBS_AHEAD: Final = 5_000
 LARGEST_INTAKE: Final = 5_000
 """Products taken in one transaction of continuous pacing."""
@@ -219,16 +220,20 @@ def calls_per_minute(state: QueueState, mean_tokens: float) -> float:
 
 
 def jobs_ahead(calls_a_minute: float, latency_s: float, ceiling: int | None) -> int:
-    """How many jobs to keep ready: a whole minute's calls, and twice what Little's law says is in flight.
+    """How many jobs to keep ready: a minute and a half of calls, and twice what Little's law says is in flight.
 
     A job has one call in flight. A provider that admits a full minute's quota in one burst does so again
     a minute later, and what is not ready at that moment comes late: with twice Little's law alone, the calls
-    of such a minute took 30 s to get out, and the last minute of a run lost them.
+    of such a minute took 30 s to get out, and the last minute of a run lost them. The half minute more is for the
+    end of a run (docs/decisions/0018).
     """
     if ceiling is not None:
         return max(FEWEST_JOBS_AHEAD, min(ceiling * 2, MOST_JOBS_AHEAD))
     in_flight = calls_a_minute / 60 * max(latency_s, 1.0)
-    return max(FEWEST_JOBS_AHEAD, ceil(min(calls_a_minute + in_flight * 2, MOST_JOBS_AHEAD)))
+    return max(
+        FEWEST_JOBS_AHEAD,
+        ceil(min(calls_a_minute * MINUTES_AHEAD + in_flight * 2, MOST_JOBS_AHEAD)),
+    )
 
 
 def _ready(stored: StoredProduct, model: str) -> Ready:

@@ -48,6 +48,7 @@ class Governor:
         manager_id: UUID,
         random_source: random.Random,
         overrides: Overrides,
+        scope: UUID | None = None,
     ) -> None:
         self._clock = clock
         self._waiters = Waiters()
@@ -65,6 +66,7 @@ class Governor:
             outages=self.outages,
             corrections=self._corrections,
             traffic=self.traffic,
+            scope=scope,
         )
 
     @property
@@ -81,14 +83,13 @@ class Governor:
         steps_left: int = 1,
         opens: Callable[[Cost], OpenCall] | None = None,
     ) -> Admission:
-        """Wait for budget: in order among calls whose groups have as many steps left, most steps first.
+        """Wait for budget: in order among calls whose groups have as many steps left, fewest steps first.
+
+        The last groups of a run or batch go most steps first (docs/decisions/0018). Nobody is starved: a group begins
+        only when another is done.
 
         `price` is asked at the last moment: output lengths are learned while calls wait. What `opens` makes of
         it is committed with the leave, before the call can go.
-
-        So the last groups of a run are spread out over its last minute, instead of going through
-        their steps one after the other while the quota lies idle. Nobody is starved: a group begins only when
-        another is done.
 
         Raises:
             QueueStopped, JobLost: as their names say.

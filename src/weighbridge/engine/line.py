@@ -1,4 +1,4 @@
-"""A waiting line with ranks: the higher rank first, in order of arrival within a rank.
+"""A waiting line with ranks: from either end of the ranks, and in order of arrival within a rank.
 
 The governor's waiters stand in it. Joining, leaving and looking at the front take constant time, however
 many thousands wait.
@@ -25,12 +25,16 @@ class Line(Generic[T]):
         return len(self._rank_of)
 
     def __iter__(self) -> Iterator[T]:
-        """From the front."""
-        for rank in sorted(self._ranks, reverse=True):
+        """Everybody, the highest rank first."""
+        return self.front(highest_first=True)
+
+    def front(self, *, highest_first: bool) -> Iterator[T]:
+        """Everybody, from the highest rank or from the lowest."""
+        for rank in sorted(self._ranks, reverse=highest_first):
             yield from self._ranks[rank].values()
 
     def join(self, member: T, rank: int) -> None:
-        """Stand behind everybody of the same or a higher rank."""
+        """Stand behind everybody of the same rank."""
         self._ranks.setdefault(rank, {})[id(member)] = member
         self._rank_of[id(member)] = rank
 

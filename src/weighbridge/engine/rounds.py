@@ -16,7 +16,7 @@ from weighbridge.engine.ceiling import Ceiling
 from weighbridge.engine.patience import DATABASE_AWAY
 from weighbridge.engine.reserving import Decision, reserve
 from weighbridge.limits.limiter import Limiter, Limits
-from weighbridge.store import open_calls, quota
+from weighbridge.store import open_calls, products, quota
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ arrive, and to put a hundred requests together takes a busy process half a secon
 when they were granted, they would overlap with the next minute's."""
 ROUND_TIMEOUT_S: Final = 15.0
 """A statement of a round takes milliseconds, and everybody waits for it: soon tried over a new connection."""
+LOOK_AHEAD_S: Final = 1.0
+"""How often it is looked whether products wait beyond those that stand in line."""
 ROUND_FAILURES: Final = (*DATABASE_ERRORS, *DATABASE_AWAY, TimeoutError)
 """What a round may end with that passes by itself; the next one has a new connection."""
 
@@ -56,7 +58,10 @@ class Round:
 
 
 class Rounds:
-    """One per process, for one `account`; `manager_id` is the identity under which it holds its jobs."""
+    """One per process, for one `account`; `manager_id` is the identity under which it holds its jobs.
+
+    `scope` is the import whose products are worked on, None for all.
+    """
 
     def __init__(
         self,
@@ -69,6 +74,7 @@ class Rounds:
         outages: Outages,
         corrections: Corrections,
         traffic: Traffic,
+        scope: UUID | None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -78,7 +84,10 @@ class Rounds:
         self._outages = outages
         self._corrections = corrections
         self._traffic = traffic
+        self._scope = scope
         self._ceiling = Ceiling(manager_id)
+        self._look_ahead_at_s = 0.0
+        self._nothing_follows = False
         self._connection: asyncpg.Connection[Any] | None = None
         self.asks_together = False
         """Whether one call shall ask for all steps, as was set at the last round."""
@@ -102,7 +111,10 @@ class Rounds:
 
     async def _hold(self, waiters: Waiters, corrections: list[Correction]) -> Round:
         size = ROUND_SIZE if self._corrections.arrivals_are_told else CAREFUL_ROUND_SIZE
-        candidates = list(islice(waiters, size))
+        # As long as others wait to begin, groups are finished: results come early. The last ones go through their
+        # steps side by side, or the quota would lie idle while a few go through theirs one after the other.
+        in_front = waiters.front(highest_first=self._nothing_follows)
+        candidates = list(islice(in_front, size))
         is_written = False
         try:
             connection = await self._connected()
@@ -131,6 +143,7 @@ class Rounds:
         now_s = self._clock.of_database(books.now_s)
         state = self._overrides.apply(books.queue)
         self.asks_together = state.ask_together
+        await self._look_ahead(connection, state)
         self._outages.believe(state)
         limiter = _limiter(books.state, state, now_s)
         for correct in corrections:
@@ -155,6 +168,16 @@ class Rounds:
             await open_calls.insert(connection, opening)
         await quota.save(connection, self._account, limiter.dump())
         return Round(books.began_s, state.running, decision)
+
+    async def _look_ahead(self, connection: Connection, state: QueueState) -> None:
+        """Whether what stands in line is the last of its run, or of its batch."""
+        if self._clock.monotonic_s() < self._look_ahead_at_s:
+            return
+        self._look_ahead_at_s = self._clock.monotonic_s() + LOOK_AHEAD_S
+        in_batches = state.pacing != "continuous"
+        self._nothing_follows = in_batches or not await products.any_pending(
+            connection, self._scope
+        )
 
     async def note_calls(self) -> None:
         """Tell the others how many calls are in flight, when no round will: nobody waits here.

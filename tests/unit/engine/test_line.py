@@ -16,12 +16,13 @@ class Waiter:
         self.rank = rank
 
 
-def test_a_higher_rank_goes_first_and_within_a_rank_who_came_first() -> None:
+def test_ranks_are_served_from_either_end_and_within_a_rank_who_came_first() -> None:
     line: Line[Waiter] = Line()
     waiters = [Waiter(0, 1), Waiter(1, 3), Waiter(2, 1), Waiter(3, 3)]
     for waiter in waiters:
         line.join(waiter, waiter.rank)
     assert [waiter.name for waiter in line] == [1, 3, 0, 2]
+    assert [waiter.name for waiter in line.front(highest_first=False)] == [0, 2, 1, 3]
 
 
 def test_who_leaves_twice_or_never_came_changes_nothing() -> None:

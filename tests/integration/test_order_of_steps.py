@@ -1,0 +1,41 @@
+"""Whose call goes first when the quota is short: what is nearly done, and at the end what has most to do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.governed import governed
+from weighbridge.domain.calls import Cost
+from weighbridge.limits.limiter import Limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+ONE_A_MINUTE = Limits(1, 1_000)
+COST = Cost(1, 10)
+
+
+@pytest.mark.parametrize(
+    ("products_wait", "order"), [(True, [1, 2, 3]), (False, [3, 2, 1])], ids=["more", "the last"]
+)
+async def test_groups_are_finished_while_others_wait_and_the_last_go_side_by_side(
+    database_url: str, tmp_path: Path, products_wait: bool, order: list[int]
+) -> None:
+    """Results come early; and the quota does not lie idle while a few groups go through all their steps."""
+    async with governed(database_url, tmp_path, ONE_A_MINUTE) as (governor, job_id, running):
+        if products_wait:
+            await running.add_many(1)
+        went: list[int] = []
+
+        async def ask(steps_left: int) -> None:
+            await governor.admit(lambda: COST, job_id, steps_left)
+            went.append(steps_left)
+
+        await governor.admit(lambda: COST, job_id)  # the minute is used up
+        await asyncio.gather(*(ask(steps_left) for steps_left in (2, 3, 1)))
+        assert went == order
