@@ -58,6 +58,9 @@ class Conflict(WeighbridgeError):
 class ProviderError(WeighbridgeError):
     """The provider gave no usable reply."""
 
+    may_be_answered = False
+    """Whether the provider may have the whole request, and a reply that did not reach us."""
+
 
 class ProviderUnreachable(ProviderError):
     """No connection, or it broke before a reply arrived."""

@@ -381,6 +381,7 @@ async def test_each_failure_becomes_one_of_our_errors_after_a_single_request(
 ) -> None:
     error = await talk.fail(said)
     assert type(error) is kind
+    assert error.may_be_answered is (kind is ProviderUnreachable)
     everything = "".join(traceback.format_exception(error)) + repr(error) + repr(error.__cause__)
     assert KEY not in everything
     assert KEY[4:] not in everything
@@ -388,21 +389,22 @@ async def test_each_failure_becomes_one_of_our_errors_after_a_single_request(
 
 
 @pytest.mark.parametrize(
-    ("broken", "kind"),
+    ("broken", "kind", "may_be_answered"),
     [
-        (httpx2.ConnectError("[Errno 111] Connection refused"), ProviderUnreachable),
-        (httpx2.ReadError("connection reset by peer"), ProviderUnreachable),
-        (httpx2.RemoteProtocolError("peer closed connection"), ProviderUnreachable),
-        (httpx2.ReadTimeout("read"), ProviderTimeout),
-        (httpx2.ConnectTimeout("connect"), ProviderTimeout),
-        (httpx2.PoolTimeout("pool"), ProviderTimeout),
+        (httpx2.ConnectError("[Errno 111] Connection refused"), ProviderUnreachable, False),
+        (httpx2.ReadError("connection reset by peer"), ProviderUnreachable, True),
+        (httpx2.RemoteProtocolError("peer closed connection"), ProviderUnreachable, True),
+        (httpx2.ReadTimeout("read"), ProviderTimeout, True),
+        (httpx2.ConnectTimeout("connect"), ProviderTimeout, False),
+        (httpx2.PoolTimeout("pool"), ProviderTimeout, False),
     ],
 )
 async def test_each_failure_of_the_network_becomes_one_of_our_errors(
-    broken: Exception, kind: type[ProviderError]
+    broken: Exception, kind: type[ProviderError], may_be_answered: bool
 ) -> None:
     error = await Talk(None).fail(broken)
     assert type(error) is kind
+    assert error.may_be_answered is may_be_answered
     sdk_error = openai.APITimeoutError if kind is ProviderTimeout else openai.APIConnectionError
     assert type(error.__cause__) is sdk_error
 

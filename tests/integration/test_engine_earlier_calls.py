@@ -14,7 +14,7 @@ import structlog
 from tests.support.application import AMPLE, program, until
 from weighbridge.clock import SystemClock
 from weighbridge.simulator.app import create_app
-from weighbridge.simulator.config import Keeping
+from weighbridge.simulator.config import Fault, FaultPlan, Keeping
 from weighbridge.steps import TOGETHER
 
 if TYPE_CHECKING:
@@ -298,3 +298,63 @@ async def test_without_the_option_nothing_is_stored_and_no_call_is_noted(
 
 def _keeping(keeping: Keeping) -> SimulatorConfig:
     return replace(AMPLE, keeping=keeping)
+
+
+async def test_reply_that_was_lost_with_its_connection_is_fetched_by_the_same_worker(
+    database_url: str, tmp_path: Path
+) -> None:
+    simulator = create_app(_dropping(Keeping.FINISHED), SystemClock())
+    async with storing(database_url, tmp_path, simulator=simulator) as running:
+        await running.add_many(50)
+        await running.start()
+        await running.until(completed=50)
+        await running.stop()
+        books = simulator.books
+        assert books.faults["drop"] > 0
+        assert books.fetched == books.faults["drop"]
+        assert books.completed == 3 * 10
+        assert await running.value("SELECT count(*) FROM calls") == 3 * 10
+        assert await running.value("SELECT count(*) FROM open_calls") == 0
+        await running.assert_sound()
+
+
+@pytest.mark.parametrize("keeping", [Keeping.UNKNOWN, None])
+async def test_reply_that_was_lost_with_its_connection_and_is_kept_nowhere_is_asked_for_again(
+    database_url: str, tmp_path: Path, keeping: Keeping | None
+) -> None:
+    simulator = create_app(_dropping(keeping or Keeping.FINISHED), SystemClock())
+    async with program(
+        database_url, tmp_path, simulator=simulator, store_at_provider=keeping is not None
+    ) as running:
+        await running.add_many(25)
+        await running.start()
+        await running.until(completed=25)
+        await running.stop()
+        assert simulator.books.fetched == 0
+        assert simulator.books.completed == 3 * 5 + simulator.books.faults["drop"] > 3 * 5
+        assert await running.value("SELECT count(*) FROM open_calls") == 0
+        await running.assert_sound()
+
+
+async def test_call_whose_connection_was_never_made_is_not_looked_for(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with storing(database_url, tmp_path) as running:
+        refusals = 3
+
+        def refuse(_: httpx2.Request) -> httpx2.Response | None:
+            nonlocal refusals
+            refusals -= 1
+            if refusals >= 0:
+                raise httpx2.ConnectError("connection refused")
+            return None
+
+        running.wire.instead = refuse
+        await running.add_many(5)
+        await running.start()
+        await running.until(completed=5)
+        assert (running.simulator.books.completed, running.simulator.books.lookups) == (3, 0)
+
+
+def _dropping(keeping: Keeping) -> SimulatorConfig:
+    return replace(AMPLE, keeping=keeping, faults=FaultPlan({Fault.DROP: 0.3}))

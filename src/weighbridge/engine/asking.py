@@ -63,6 +63,9 @@ class Asker:
                 reply = await self._bench.provider.call(attempt.request)
             except ProviderError as error:
                 self._bench.governor.failed(attempt.admission)
+                found = await self._stored_reply(attempt, error)
+                if found:
+                    return await self._judge.take(*found)
                 gone = await self._failures.after(attempt, error, failures)
                 if gone:
                     return gone, 0
@@ -72,6 +75,17 @@ class Asker:
                 raise
             else:
                 return await self._after_reply(attempt, reply)
+
+    async def _stored_reply(
+        self, attempt: Attempt, error: ProviderError
+    ) -> tuple[Attempt, CallReply] | None:
+        """What may have been paid for though it did not arrive, where replies are kept."""
+        try:
+            return await self._earlier.reply_to(attempt, error) if self._earlier else None
+        except (
+            ProviderError
+        ):  # nothing can be looked up now: then nothing can be asked either, and that says why
+            return None
 
     async def _after_reply(self, attempt: Attempt, reply: CallReply) -> tuple[set[int], int]:
         self._bench.governor.finished(

@@ -1,4 +1,4 @@
-"""Calls of a worker that died: their replies are fetched from the provider's store instead of being bought again.
+"""Calls of a worker that died, or whose connection broke: their replies are fetched from the provider's store instead of being bought again.
 
 Used by `worker.py` where the option is on (decision 0012). Every call leaves with a key, and the key is committed
 with the leave, so at any moment the open calls in the database are all that can have been paid for without
@@ -16,7 +16,12 @@ from weighbridge.domain.calls import Cost
 from weighbridge.engine.attempt import Attempt
 from weighbridge.engine.failures import tell_governor
 from weighbridge.engine.members import with_answers
-from weighbridge.engine.reports import say_fetched, say_not_fetched, say_nothing_kept
+from weighbridge.engine.reports import (
+    say_broken_off,
+    say_fetched,
+    say_not_fetched,
+    say_nothing_kept,
+)
 from weighbridge.engine.together import Together
 from weighbridge.errors import ProviderError
 from weighbridge.limits.retries import Wait, decide
@@ -107,6 +112,22 @@ class EarlierCalls:
         if found is None:
             await self._bench.patience(lambda: self._give_up(call.key))
         return found
+
+    async def reply_to(
+        self, attempt: Attempt, error: ProviderError
+    ) -> tuple[Attempt, CallReply] | None:
+        """The same for a call of this very worker whose connection broke before the reply was here.
+
+        Raises:
+            QueueStopped, JobLost, ProviderError: as `fetch`.
+        """
+        key = attempt.request.key
+        if key is None or not error.may_be_answered or not self._bench.provider.keeps_replies:
+            return None
+        say_broken_off(attempt.job_id, error)
+        noted = self.note(key, attempt.question, attempt.group, attempt.cost, attempt.allowance)
+        call = replace(noted, started_at=attempt.started_at)
+        return await self._wait_for(call, attempt.question, attempt.group, attempt.job_id)
 
     async def _still_asked(self, call: OpenCall, question: Question) -> list[Member]:
         """Those products of the call to whom its reply would still be an answer, whatever job they are in now."""

@@ -75,21 +75,31 @@ def say_stopped(reason: str) -> None:
     telemetry.error("queue_stopped", f"🛑 Queue stopped: {reason}", reason=reason)
 
 
+def say_broken_off(job_id: int, error: ProviderError) -> None:
+    """A connection broke after the request had gone out."""
+    telemetry.warning(
+        "call_broken_off",
+        f"⚠️ The connection of group {job_id} broke off; looking for the reply at the provider",
+        job_id=job_id,
+        detail=str(error),
+    )
+
+
 def say_fetched(job_id: int, products: int) -> None:
-    """The reply to a call of a dead worker was found at the provider."""
+    """The reply to a call that was cut off was found at the provider."""
     telemetry.info(
         "reply_fetched",
-        f"📥 Fetched a reply about {products} products that was paid for before a crash",
+        f"📥 Fetched a reply about {products} products that was paid for and did not arrive",
         job_id=job_id,
         products=products,
     )
 
 
 def say_not_fetched(job_id: int) -> None:
-    """A dead worker's call has left no reply at the provider."""
+    """A call that was cut off has left no reply at the provider."""
     telemetry.info(
         "reply_not_stored",
-        "📭 The provider has no reply to a call that a crash cut off; it is made again",
+        "📭 The provider has no reply to a call that was cut off; it is made again",
         job_id=job_id,
     )
 

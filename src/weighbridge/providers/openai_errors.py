@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import httpx2
 import openai
 
 from weighbridge.errors import (
@@ -42,6 +43,17 @@ class Asked:
     masker: Masker
 
 
+_BROKEN_OFF: Final = (ProviderUnreachable, ProviderTimeout)
+_NO_CONNECTION: Final = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.UnsupportedProtocol,
+    httpx2.InvalidURL,
+    ConnectionRefusedError,
+)
+
+
 def translate(error: Exception, asked: Asked) -> ProviderError:
     """Our error for it, with a message for people. `error` loses what must not be shown (see masking)."""
     kind = kind_of(error)
@@ -49,6 +61,7 @@ def translate(error: Exception, asked: Asked) -> ProviderError:
         ours = _from_answer(kind, evidence_of(error), asked)
     else:
         ours = _without_answer(kind, error, asked)
+        ours.may_be_answered = kind in _BROKEN_OFF and not _never_left(error)
     asked.masker.scrub(error)
     return ours
 
@@ -123,6 +136,16 @@ def _without_answer(kind: type[ProviderError], error: Exception, asked: Asked) -
     return ProviderUnreachable(
         f"No connection to {asked.host}{because}. Check the network and OPENAI_BASE_URL."
     )
+
+
+def _never_left(error: BaseException) -> bool:
+    """Whether there was no connection over which the request could go."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, _NO_CONNECTION):
+            return True
+        link = link.__cause__ or link.__context__
+    return False
 
 
 def _deepest_reason(error: BaseException) -> str:
