@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 SOON = timedelta(seconds=1)
+NOT_SO_SOON = timedelta(seconds=4)
+"""Where several live: a busy machine holds a process back for more than a second, and its groups are taken over."""
 NEVER = timedelta(hours=1)
 """Beats are half of it apart: this worker gives no sign of life, as if it were frozen."""
 
@@ -50,11 +53,13 @@ async def test_a_small_queue_is_spread_and_the_dead_workers_share_is_taken_by_th
 ) -> None:
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(
-            program(database_url, tmp_path, heartbeat_timeout=SOON)
+            program(database_url, tmp_path, heartbeat_timeout=NOT_SO_SOON)
         )
         workers = [first] + [
             await stack.enter_async_context(
-                program(database_url, tmp_path, simulator=first.simulator, heartbeat_timeout=SOON)
+                program(
+                    database_url, tmp_path, simulator=first.simulator, heartbeat_timeout=NOT_SO_SOON
+                )
             )
             for _ in range(3)
         ]
@@ -65,14 +70,14 @@ async def test_a_small_queue_is_spread_and_the_dead_workers_share_is_taken_by_th
             await worker.work()
         await first.until_true("SELECT count(*) = 4 FROM workers")
         await start_queue(first.app.database)
-        await until(lambda: sum(w.wire.held for w in workers) == 100, "every group is begun")
+        await until(lambda: sum(w.wire.held for w in workers) == 100, "every group is begun", 60)
         taken = [worker.wire.held for worker in workers]
         assert max(taken) <= 30, taken
         dead = workers.pop()
         await dead.die()
         for worker in workers:
             worker.wire.let_go()
-        await first.until(completed=500)
+        await first.until(completed=500, timeout_s=60)
         assert first.simulator.books.completed == 3 * 100 + taken[-1]
         for worker in workers:
             await worker.stop()
@@ -128,6 +133,25 @@ async def test_frozen_worker_that_wakes_up_late_does_no_harm(
             await frozen.stop()
             await awake.stop()
             await awake.assert_sound(paid_twice=10)
+
+
+async def test_worker_that_slept_goes_on_with_its_groups_and_does_not_begin_them_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    """A machine that was suspended: when it wakes up its own groups are the first that look abandoned."""
+    async with program(database_url, tmp_path, heartbeat_timeout=SOON) as sleeper:
+        await sleeper.add_many(10)
+        sleeper.wire.hold()
+        await sleeper.start()
+        await sleeper.wire.until_held(2)
+        for _ in range(200):
+            await sleeper.fetch("UPDATE pgqueuer SET heartbeat = now() - interval '1 hour'")
+            await asyncio.sleep(0.005)
+        sleeper.wire.let_go()
+        await sleeper.until(completed=10)
+        assert sleeper.simulator.books.completed == 3 * 2
+        await sleeper.stop()
+        await sleeper.assert_sound()
 
 
 async def test_late_worker_neither_ends_nor_keeps_a_job_that_another_has(
