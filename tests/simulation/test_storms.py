@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -9,13 +11,14 @@ import pytest
 
 from tests.simulation import known_seeds
 from tests.simulation.storms import storm
+from tests.simulation.watching import HeldBack
 from tests.simulation.weather import GUSTS, UNANSWERED, UNUSABLE, Event, Weather
 from tests.support.crash import stop_postgres
 from tests.support.database import PostgresForTests
 from tests.support.seeds import new_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +53,31 @@ async def test_promises_are_kept_in_a_storm_that_nobody_has_seen_before(
     server: PostgresForTests, url: str, number: int
 ) -> None:
     await storm(server, url, new_seed(number))
+
+
+async def _held_back_during(hold: Callable[[], None]) -> tuple[float, float]:
+    """(how long it took, how much of it was the machine's doing), in seconds."""
+    held_back = HeldBack()
+    watch = asyncio.create_task(held_back.watch())
+    await asyncio.sleep(0.05)
+    began_s = time.monotonic()  # noqa: TID251 - the machine's own time
+    hold()
+    took_s = time.monotonic() - began_s  # noqa: TID251
+    await asyncio.sleep(0.05)
+    watch.cancel()
+    return took_s, held_back.longest_s
+
+
+async def test_storm_knows_what_the_machine_has_held_up_from_what_our_own_code_has() -> None:
+    def work() -> None:
+        end_s = time.thread_time() + 0.2
+        while time.thread_time() < end_s:
+            pass
+
+    took_s, held_back_s = await _held_back_during(work)
+    assert held_back_s <= took_s - 0.19
+    took_s, held_back_s = await _held_back_during(lambda: time.sleep(0.2))
+    assert held_back_s >= 0.19
 
 
 def test_two_hundred_storms_have_seen_every_fault_and_every_event_many_times() -> None:

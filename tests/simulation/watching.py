@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from typing import Any, Final
 
@@ -33,6 +34,28 @@ _LOOKS: Final = {
     "sessions": "SELECT pid, state, wait_event, left(query, 80) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()",
 }
+
+
+LOOK_S: Final = 0.005
+
+
+class HeldBack:
+    """How long this machine kept the process from running, at the longest.
+
+    A timer that fires late was held up by our own code, which then used the processor, or by the machine, and then
+    it was not used. Only the latter counts.
+    """
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        while True:
+            began_s, worked_s = time.monotonic(), time.thread_time()  # noqa: TID251 - the machine's own time
+            await asyncio.sleep(LOOK_S)
+            late_s = time.monotonic() - began_s - LOOK_S  # noqa: TID251
+            self.longest_s = max(self.longest_s, late_s - (time.thread_time() - worked_s))
 
 
 class Admissions(SlidingMinute):
