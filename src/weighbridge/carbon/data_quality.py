@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from operator import mul
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from weighbridge.domain.results import DataQuality
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.domain.answers import BillOfMaterials
@@ -41,8 +41,7 @@ _WORST: Final = 3.0
 _EUROPE: Final = "Europe"
 
 
-@dataclass(frozen=True, slots=True)
-class Rating:
+class Rating(NamedTuple):
     """The three ratings of one contribution, and its weight in the average."""
 
     emissions_kg_co2e: float
@@ -53,17 +52,20 @@ class Rating:
 
 def overall_quality(ratings: Sequence[Rating], bill: BillOfMaterials) -> DataQuality:
     """The weighted mean of the contributions that matter, worsened by doubts about the bill."""
-    total = math.fsum(abs(rating.emissions_kg_co2e) for rating in ratings)
-    # A product of very many small inputs has none above 5 %; then all of them count.
-    counted = [r for r in ratings if abs(r.emissions_kg_co2e) > _MATERIAL_SHARE * total] or ratings
-    weights = [abs(r.emissions_kg_co2e) for r in counted]
+    weights = [abs(rating.emissions_kg_co2e) for rating in ratings]
+    least = _MATERIAL_SHARE * math.fsum(weights)
+    counted = [r for r, weight in zip(ratings, weights, strict=True) if weight > least]
+    if counted:
+        weights = [weight for weight in weights if weight > least]
+    else:  # a product of very many small inputs has none above 5 %; then all of them count
+        counted = list(ratings)
     if not any(weights):
-        weights = [1.0 for _ in counted]
+        weights = [1.0] * len(counted)
+    total = math.fsum(weights)
 
-    def mean(figures: Sequence[int]) -> float:
-        products = (f * w for f, w in zip(figures, weights, strict=True))
+    def mean(figures: Iterable[int]) -> float:
         # The division may end a hair outside the scale.
-        return min(max(math.fsum(products) / math.fsum(weights), _BEST), _WORST)
+        return min(max(math.fsum(map(mul, figures, weights)) / total, _BEST), _WORST)
 
     technological = mean([r.technological for r in counted]) + doubt(bill)
     return DataQuality(

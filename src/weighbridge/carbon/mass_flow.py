@@ -8,8 +8,8 @@ all later processes), and the raw material needed is m / (the product of all yie
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from weighbridge.errors import CalculationError
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from weighbridge.carbon.factors import FactorTable, MaterialFactor, ProcessFactor
     from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
 
+_PAIRS_REMEMBERED: Final = 16_384
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+
+class Stage(NamedTuple):
     """One process on its way from raw material to finished mass."""
 
     process: ProcessFactor
@@ -34,8 +35,7 @@ class Stage:
         return self.input_kg - self.output_kg if self.process.is_per_kg_removed else self.output_kg
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """One material of a product and the processes that it goes through."""
 
     material: MaterialFactor
@@ -91,13 +91,18 @@ def _applied(
                 f"The process {use.process!r} is applied to {use.material!r}, which is not in the "
                 "product's bill of materials. Ask the manufacturing processes again."
             )
-        material = factors.material(use.material)
-        reason = _reason_to_skip(process, material)
-        if reason is None:
+        note = _why_left_out(process, factors.material(use.material))
+        if note is None:
             applied[use.material].append(process)
         else:
-            notes.append(f"left out: {process.name} of {material.name}, because {reason}")
+            notes.append(note)
     return applied, notes
+
+
+@lru_cache(_PAIRS_REMEMBERED)
+def _why_left_out(process: ProcessFactor, material: MaterialFactor) -> str | None:
+    reason = _reason_to_skip(process, material)
+    return reason and f"left out: {process.name} of {material.name}, because {reason}"
 
 
 def _reason_to_skip(process: ProcessFactor, material: MaterialFactor) -> str | None:

@@ -8,9 +8,9 @@ out once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from weighbridge.carbon.data_quality import Rating, geographical_rating, temporal_rating
 from weighbridge.carbon.factors import (
@@ -20,11 +20,11 @@ from weighbridge.carbon.factors import (
     ProcessFactor,
     RangedValue,
 )
-from weighbridge.carbon.uncertainty import Spread, bounds, spread
+from weighbridge.carbon.uncertainty import Spread, bounds, spread, times
 from weighbridge.domain.results import Contribution, ContributionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from weighbridge.carbon.factors import MaterialFactor
     from weighbridge.carbon.mass_flow import Chain, Stage
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 _KG: Final = "kg"
 _KWH: Final = "kWh"
 _RATES_REMEMBERED: Final = 16_384
+_Basis = tuple[ContributionKind, str, str, float, str, str, str, str, str, bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """A contribution, and what the range and the data quality need to know of it."""
 
     contribution: Contribution
@@ -44,11 +44,11 @@ class Term:
     rating: Rating
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rate:
     """A term per kilogram that is bought or worked: `activity_per_kg` in `activity_unit`, times `factor`.
 
-    `spreads` are those of one unit of activity.
+    `spreads` are those of one unit of activity; `times` is what they come to, None where it takes the activity.
     """
 
     kind: ContributionKind
@@ -61,6 +61,27 @@ class Rate:
     citation: Citation
     is_proxy: bool
     ratings: tuple[int, int, int]
+    times: float | None = field(init=False)
+    basis: _Basis = field(init=False)
+    """The first fields of every contribution at this rate."""
+
+    def __post_init__(self) -> None:
+        """What is the same for every product is worked out here, once."""
+        object.__setattr__(self, "times", times(self.spreads))
+        cited = self.citation
+        basis = (
+            self.kind,
+            self.factor_key,
+            self.activity_unit,
+            self.factor,
+            cited.source,
+            cited.source_id,
+            cited.year,
+            cited.region,
+            cited.licence,
+            self.is_proxy,
+        )
+        object.__setattr__(self, "basis", basis)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,10 +110,10 @@ def material_term(line: BomLine, chain: Chain, place: Place) -> Term:
     return _term(rate, label, line.mass_kg * (chain.input_kg / chain.mass_kg))
 
 
-def process_terms(stage: Stage, chain: Chain, place: Place) -> Iterator[Term]:
+def process_terms(stage: Stage, chain: Chain, place: Place) -> Sequence[Term]:
     """What one process on one material costs: electricity, heat and direct emissions, where it has them."""
-    for rate in _process_rates(stage.process, chain.material, place):
-        yield _term(rate, rate.label, stage.worked_kg)
+    rates = _process_rates(stage.process, chain.material, place)
+    return [_term(rate, rate.label, stage.worked_kg) for rate in rates]
 
 
 @lru_cache(_RATES_REMEMBERED)
@@ -191,29 +212,14 @@ def _term(rate: Rate, label: str, mass_kg: float) -> Term:
     activity = mass_kg * rate.activity_per_kg
     emissions = activity * rate.factor
     spreads = rate.spreads
-    if any(each.sigma_kg_co2e for each in spreads):
+    if rate.times is None:
         spreads = tuple(
-            replace(each, sigma_kg_co2e=each.sigma_kg_co2e * activity) for each in spreads
+            each._replace(sigma_kg_co2e=each.sigma_kg_co2e * activity) for each in spreads
         )
-    low, high = bounds(spreads, emissions)
-    citation = rate.citation
-    contribution = Contribution(
-        kind=rate.kind,
-        label=label,
-        factor_key=rate.factor_key,
-        activity=activity,
-        activity_unit=rate.activity_unit,
-        factor=rate.factor,
-        emissions_kg_co2e=emissions,
-        low_kg_co2e=low,
-        high_kg_co2e=high,
-        source=citation.source,
-        source_id=citation.source_id,
-        year=citation.year,
-        region=citation.region,
-        licence=citation.licence,
-        is_proxy=rate.is_proxy,
-    )
+        low, high = bounds(spreads, emissions)
+    else:
+        low, high = emissions / rate.times, emissions * rate.times
+    contribution = Contribution(*rate.basis, label, activity, emissions, low, high)
     return Term(contribution, spreads, Rating(emissions, *rate.ratings))
 
 

@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -37,11 +36,11 @@ MODEL_ERROR_GSD: Final = 1.8
 _MODEL_ERROR: Final = "the method's own error"
 _FACTORS_REMEMBERED: Final = 1024  # 8 KB each; the bundled table has fewer
 _Z95: Final = 1.96
+_Z90: Final = 1.645
 _BOUNDS: Final = (0.025, 0.975)
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(NamedTuple):
     """How far one factor may put a term off. Terms that name the same `factor` are off together.
 
     `log_sigma` is the standard deviation of the factor's logarithm. A range that reaches 0 or below has no
@@ -54,8 +53,7 @@ class Spread:
     sigma_kg_co2e: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class UncertainTerm:
+class UncertainTerm(NamedTuple):
     """One term of a sum, in kg CO2e, with the spreads of the factors that it is the product of."""
 
     emissions_kg_co2e: float
@@ -82,13 +80,20 @@ def spread(factor: str, ranged: RangedValue, activity: float = 1.0) -> Spread:
     return Spread(factor, 0.0, activity * widest / _Z95)
 
 
+def times(spreads: Sequence[Spread]) -> float | None:
+    """What a term of such factors may be multiplied or divided by within its 95 % range; None if normal."""
+    if any(each.sigma_kg_co2e for each in spreads):
+        return None
+    return math.exp(math.hypot(*(s.log_sigma for s in spreads)) * _Z95)
+
+
 def bounds(spreads: Sequence[Spread], emissions_kg_co2e: float) -> tuple[float, float]:
     """The 95 % range of one term on its own, without model error, in kg CO2e."""
+    factor = times(spreads)
+    if factor is not None:
+        return emissions_kg_co2e / factor, emissions_kg_co2e * factor
     absolute = math.hypot(*(s.sigma_kg_co2e for s in spreads)) * _Z95
-    if absolute > 0:
-        return emissions_kg_co2e - absolute, emissions_kg_co2e + absolute
-    times = math.exp(math.hypot(*(s.log_sigma for s in spreads)) * _Z95)
-    return emissions_kg_co2e / times, emissions_kg_co2e * times
+    return emissions_kg_co2e - absolute, emissions_kg_co2e + absolute
 
 
 def interval(terms: Sequence[UncertainTerm]) -> tuple[float, float]:
@@ -98,44 +103,69 @@ def interval(terms: Sequence[UncertainTerm]) -> tuple[float, float]:
     distribution leans so far that its lower bound could pass the sum, and the bound then stays at the sum.
     """
     # What several terms are multiplied by (the grid, the heat) is taken once for all of them.
-    by_common: dict[tuple[Spread, ...], list[UncertainTerm]] = {}
-    for term in terms:
-        by_common.setdefault(term.spreads[1:], []).append(term)
+    by_common: dict[tuple[Spread, ...], NDArray[np.float64]] = {}
+    for emissions_kg_co2e, spreads in terms:
+        part = _multiples(spreads[:1]) * emissions_kg_co2e
+        common = spreads[1:]
+        if common in by_common:
+            by_common[common] += part
+        else:
+            by_common[common] = part
     totals = np.zeros(DRAWS)
-    for common, members in by_common.items():
-        part = np.zeros(DRAWS)
-        for term in members:
-            part += _multiples(term.spreads[:1]) * term.emissions_kg_co2e
-        totals += part * _multiples(common)
+    for common, part in by_common.items():
+        totals += part * _multiples(common) if common else part
     for each in (s for term in terms for s in term.spreads if s.sigma_kg_co2e):
         totals += _normals(each.factor) * each.sigma_kg_co2e
-    low, high = _bounds_of((totals * _model_errors()).ravel())
+    low, high = _bounds_of(totals * _model_errors(), _likely_tails(totals))
     value = math.fsum(term.emissions_kg_co2e for term in terms)
     return min(low, value), max(high, value)
 
 
-def _bounds_of(totals: NDArray[np.float64]) -> tuple[float, float]:
-    """`np.quantile` of `_BOUNDS`, to the last digit, in a fraction of its time. Reorders `totals`."""
-    places = [share * (len(totals) - 1) for share in _BOUNDS]
-    totals.partition([int(place) + step for place in places for step in (0, 1)])
-    low, high = (_between(totals, place) for place in places)
-    return low, high
+def _likely_tails(totals: NDArray[np.float64]) -> tuple[float, float]:
+    """Where the lowest and the highest 5 % of the totals begin once they are multiplied by the model error, if they
+    are about lognormal."""
+    mean = float(np.add.reduce(totals)) / DRAWS
+    if not 0 < mean < math.inf:
+        return math.nan, math.nan
+    mean_square = float(totals.dot(totals)) / DRAWS
+    variance = math.log(max(mean_square / mean / mean, 1.0))
+    median = mean * math.exp(-variance / 2)
+    times = math.exp(_Z90 * math.sqrt(variance + math.log(MODEL_ERROR_GSD) ** 2))
+    return median / times, median * times
 
 
-def _between(totals: NDArray[np.float64], place: float) -> float:
+def _bounds_of(results: NDArray[np.float64], tails: tuple[float, float]) -> tuple[float, float]:
+    """`np.quantile` of `_BOUNDS`, to the last digit, in a fraction of its time.
+
+    Only the two ends are looked at where those beyond `tails` are enough of them.
+    """
+    results = results.ravel()
+    low_place, high_place = (share * (len(results) - 1) for share in _BOUNDS)
+    lowest, highest = results[results < tails[0]], results[results > tails[1]]
+    skipped = len(results) - len(highest)
+    if len(lowest) < low_place + 2:
+        lowest = results
+    if skipped > high_place:
+        highest, skipped = results, 0
+    return _between(lowest, low_place), _between(highest, high_place - skipped)
+
+
+def _between(results: NDArray[np.float64], place: float) -> float:
+    """The value at `place` were they in order; between two of them in proportion. Reorders `results`."""
     below = int(place)
-    part, low, high = place - below, float(totals[below]), float(totals[below + 1])
+    results.partition((below, below + 1))
+    part, low, high = place - below, float(results[below]), float(results[below + 1])
     return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
 
 
 def _multiples(spreads: tuple[Spread, ...]) -> NDArray[np.float64]:
     """By how much these factors together are off, draw by draw."""
-    product = _ones()
+    product: NDArray[np.float64] | None = None
     for each in spreads:
         if each.log_sigma:
             multiple = _multiple(each.factor, each.log_sigma)
-            product = multiple if product is _ones() else product * multiple
-    return product
+            product = multiple if product is None else product * multiple
+    return _ones() if product is None else product
 
 
 @lru_cache(_FACTORS_REMEMBERED)

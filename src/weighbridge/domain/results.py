@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from weighbridge.domain.quantities import Quantity
 
@@ -18,29 +19,30 @@ class ContributionKind(StrEnum):
     PROCESS_DIRECT = "process direct"
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(NamedTuple):
     """activity × factor: one term of a footprint, with its source.
 
     `activity` is in `activity_unit` (kg or kWh), `factor` in kg CO2e per that unit, and
     `emissions_kg_co2e` is their product. `low` and `high` are the factor's own 95 % range, carried through.
+    A named tuple, because many are made for each product: it takes a third of the time of a frozen dataclass.
+    All before the label is the same for every product from one country.
     """
 
     kind: ContributionKind
-    label: str  # "Polypropylene resin", "Injection moulding of …, electricity"
     factor_key: str
-    activity: float
     activity_unit: str
     factor: float
-    emissions_kg_co2e: float
-    low_kg_co2e: float
-    high_kg_co2e: float
     source: str
     source_id: str
     year: str
     region: str
     licence: str
-    is_proxy: bool = False
+    is_proxy: bool
+    label: str  # "Polypropylene resin", "Injection moulding of …, electricity"
+    activity: float
+    emissions_kg_co2e: float
+    low_kg_co2e: float
+    high_kg_co2e: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weighbridge.domain.results import Footprint
 from weighbridge.store.database import LONG_STATEMENT_S
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from weighbridge.domain.answers import Classification
-    from weighbridge.domain.results import Footprint, Provenance
+    from weighbridge.domain.results import Provenance
     from weighbridge.store.database import Connection
 
 
@@ -52,8 +53,15 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
 
 def _row(stored: StoredFootprint) -> tuple[Any, ...]:
     footprint, provenance = stored.footprint, stored.provenance
-    # The records go to the JSON encoder as they are: `asdict` takes four times as long as all the rest.
-    detail = {"footprint": footprint, "answers": stored.answers, "provenance": provenance}
+    detail = {
+        "footprint": {
+            # Not `asdict`: it takes four times as long as all the rest.
+            **{name: getattr(footprint, name) for name in Footprint.__dataclass_fields__},
+            "contributions": [one._asdict() for one in footprint.contributions],
+        },
+        "answers": stored.answers,
+        "provenance": provenance,
+    }
     return (
         stored.product_id,
         stored.revision,

@@ -76,7 +76,19 @@ async def count_unfinished(connection: Connection) -> int:
     """How many of our jobs wait or run, on any worker."""
     return int(
         await connection.fetchval(
-            f"SELECT count(*) FROM {jobs_table()} WHERE entrypoint = $1 AND status IN ('queued', 'picked')",  # noqa: S608
+            f"SELECT {unfinished()}",
             ENTRYPOINT,
         )
+    )
+
+
+def unfinished() -> str:
+    """SQL for the number of jobs of entrypoint $1 that wait or run.
+
+    Each state by itself has an index; both together would be looked for in the whole table, among the remains of
+    all jobs since the last vacuum.
+    """
+    return " + ".join(
+        f"(SELECT count(*) FROM {jobs_table()} WHERE entrypoint = $1 AND status = '{status}')"  # noqa: S608
+        for status in ("queued", "picked")
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.store.jobs import ENTRYPOINT, jobs_table
+from weighbridge.store.jobs import ENTRYPOINT, jobs_table, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +64,10 @@ async def keep_alive(
     or taking over: waiting for them could end in a deadlock.
     """
     await connection.execute(
-        f"UPDATE {jobs_table()} SET heartbeat = now() WHERE id IN ("  # noqa: S608
+        # An array, not a join: PostgreSQL takes the table of jobs for empty, and would join all with all.
+        f"UPDATE {jobs_table()} SET heartbeat = now() WHERE id = ANY (ARRAY("  # noqa: S608
         f" SELECT id FROM {jobs_table()} WHERE queue_manager_id = $1 AND status = 'picked'"
-        " AND id = ANY($3::bigint[]) AND heartbeat < now() - $2::interval FOR NO KEY UPDATE SKIP LOCKED)",
+        " AND id = ANY($3::bigint[]) AND heartbeat < now() - $2::interval FOR NO KEY UPDATE SKIP LOCKED))",
         worker_id,
         renewed_after,
         job_ids,
@@ -76,8 +77,7 @@ async def keep_alive(
 async def look_around(connection: Connection, live_within: timedelta) -> Crew:
     """Jobs that wait or run anywhere, and workers that were seen so lately and stay (one at least)."""
     row = await connection.fetchrow(
-        f"SELECT (SELECT count(*) FROM {jobs_table()} WHERE entrypoint = $1"  # noqa: S608
-        "  AND status IN ('queued', 'picked')) AS jobs,"
+        f"SELECT {unfinished()} AS jobs,"  # noqa: S608
         " (SELECT count(*) FROM workers WHERE NOT is_leaving AND seen_at > now() - $2::interval) AS workers",
         ENTRYPOINT,
         live_within,

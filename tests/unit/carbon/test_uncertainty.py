@@ -15,6 +15,9 @@ from weighbridge.carbon.uncertainty import (
     Spread,
     UncertainTerm,
     _bounds_of,
+    _likely_tails,
+    _model_errors,
+    _multiples,
     bounds,
     interval,
     log_sigma,
@@ -147,9 +150,22 @@ def test_bounds_of_one_term_combine_its_factors() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_our_bounds_are_the_quantiles_of_numpy_to_the_last_digit(seed: int) -> None:
-    totals = np.exp(np.random.default_rng(seed).normal(size=DRAWS) * (seed + 1) / 5)
-    expected = np.quantile(totals, (0.025, 0.975)).tolist()
-    assert list(_bounds_of(totals)) == expected
+    results = np.exp(np.random.default_rng(seed).normal(size=DRAWS) * (seed + 1) / 5)
+    expected = np.quantile(results, (0.025, 0.975)).tolist()
+    # However good the guess of where the ends begin: just right, too far out, none.
+    for ends in ((0.05, 0.95), (0.01, 0.99), (0.05, 0.99)):
+        tails = np.quantile(results, ends)
+        assert list(_bounds_of(results.copy(), (tails[0], tails[1]))) == expected
+    assert list(_bounds_of(results, (math.nan, math.nan))) == expected
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.2, 1.0, 3.0])
+def test_the_ends_of_a_distribution_are_guessed_with_some_to_spare(sigma: float) -> None:
+    totals = _multiples((Spread("steel", sigma),)) * 5.0
+    low, high = _likely_tails(totals)
+    results = totals * _model_errors()
+    assert 0.025 < (results < low).mean() < 0.1 or sigma > 2
+    assert 0.025 < (results > high).mean() < 0.1 or sigma > 2
 
 
 def test_products_that_share_a_factor_share_its_draws() -> None:

@@ -34,6 +34,7 @@ def contribution(
         year="2024",
         region="GB",
         licence="OGL v3",
+        is_proxy=False,
     )
 
 

@@ -130,6 +130,6 @@ def test_only_one_row_is_held_in_memory(tmp_path: Path) -> None:
 
 
 def test_a_hostile_source_name_is_neutralised_on_the_about_sheet(tmp_path: Path) -> None:
-    hostile = dataclasses.replace(completed().contributions[0], source="=1+1")
+    hostile = completed().contributions[0]._replace(source="=1+1")
     row = dataclasses.replace(completed(), contributions=(hostile,))
     assert "'=1+1 | OGL v3" in about_text(written(tmp_path / "results.xlsx", [[row]]))
