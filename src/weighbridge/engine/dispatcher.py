@@ -11,10 +11,10 @@ import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
+from weighbridge.engine.stock import jobs_ahead
 from weighbridge.planning.grouping import Group, Ready, TokenBudget, group_products
 from weighbridge.planning.sizes import GROUP_TOKENS, product_tokens
 from weighbridge.store import jobs, products, queue_state
@@ -38,9 +38,6 @@ LEAST_TICK_S: Final = 0.02
 RETRY_S: Final = 1.0
 STUCK_CHECK_S: Final = 4.0
 """A heartbeat: no product stays in `processing` without a live job for longer."""
-FEWEST_JOBS_AHEAD: Final = 20
-MINUTES_AHEAD: Final = 1.5
-MOST_JOBS_AHEAD: Final = 5_000
 LARGEST_INTAKE: Final = 5_000
 """Products taken in one transaction of continuous pacing."""
 COUNTED_AT_ONCE: Final = 100
@@ -148,11 +145,7 @@ class Dispatcher:
 
     async def _top_up(self, connection: Connection, state: QueueState) -> None:
         """Keep as many jobs ready as the quota can use until the next look."""
-        target = jobs_ahead(
-            calls_per_minute(state, self._traffic.mean_tokens),
-            self._traffic.mean_latency_s,
-            state.concurrency_ceiling,
-        )
+        target = jobs_ahead(state, self._traffic)
         unfinished = await jobs.count_unfinished(connection)
         if unfinished > target * 3 // 4:
             return
@@ -211,29 +204,6 @@ class Dispatcher:
             ready += [_ready(one, self._model) for one in waiting[first : first + COUNTED_AT_ONCE]]
             await asyncio.sleep(0)
         return ready
-
-
-def calls_per_minute(state: QueueState, mean_tokens: float) -> float:
-    """What the quota admits: requests, or tokens where these run out first. `mean_tokens` 0: not known yet."""
-    by_tokens = state.tokens_per_minute / mean_tokens if mean_tokens else float("inf")
-    return min(state.requests_per_minute, by_tokens)
-
-
-def jobs_ahead(calls_a_minute: float, latency_s: float, ceiling: int | None) -> int:
-    """How many jobs to keep ready: a minute and a half of calls, and twice what Little's law says is in flight.
-
-    A job has one call in flight. A provider that admits a full minute's quota in one burst does so again
-    a minute later, and what is not ready at that moment comes late: with twice Little's law alone, the calls
-    of such a minute took 30 s to get out, and the last minute of a run lost them. The half minute more is for the
-    end of a run (docs/decisions/0018).
-    """
-    if ceiling is not None:
-        return max(FEWEST_JOBS_AHEAD, min(ceiling * 2, MOST_JOBS_AHEAD))
-    in_flight = calls_a_minute / 60 * max(latency_s, 1.0)
-    return max(
-        FEWEST_JOBS_AHEAD,
-        ceil(min(calls_a_minute * MINUTES_AHEAD + in_flight * 2, MOST_JOBS_AHEAD)),
-    )
 
 
 def _ready(stored: StoredProduct, model: str) -> Ready:

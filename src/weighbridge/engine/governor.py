@@ -85,7 +85,7 @@ class Governor:
     ) -> Admission:
         """Wait for budget: in order among calls whose groups have as many steps left, fewest steps first.
 
-        The last groups of a run or batch go most steps first (docs/decisions/0018). Nobody is starved: a group begins
+        On the last stretch of a run or batch it is most steps first (docs/decisions/0018). Nobody is starved: a group begins
         only when another is done.
 
         `price` is asked at the last moment: output lengths are learned while calls wait. What `opens` makes of

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from weighbridge.engine.ceiling import Ceiling
 from weighbridge.engine.patience import DATABASE_AWAY
 from weighbridge.engine.reserving import Decision, reserve
+from weighbridge.engine.stock import jobs_ahead
 from weighbridge.limits.limiter import Limiter, Limits
-from weighbridge.store import open_calls, products, quota
+from weighbridge.store import jobs, open_calls, products, quota
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ when they were granted, they would overlap with the next minute's."""
 ROUND_TIMEOUT_S: Final = 15.0
 """A statement of a round takes milliseconds, and everybody waits for it: soon tried over a new connection."""
 LOOK_AHEAD_S: Final = 1.0
-"""How often it is looked whether products wait beyond those that stand in line."""
+"""How often it is looked whether much is still to come."""
 ROUND_FAILURES: Final = (*DATABASE_ERRORS, *DATABASE_AWAY, TimeoutError)
 """What a round may end with that passes by itself; the next one has a new connection."""
 
@@ -87,7 +88,7 @@ class Rounds:
         self._scope = scope
         self._ceiling = Ceiling(manager_id)
         self._look_ahead_at_s = 0.0
-        self._nothing_follows = False
+        self._is_last_stretch = False
         self._connection: asyncpg.Connection[Any] | None = None
         self.asks_together = False
         """Whether one call shall ask for all steps, as was set at the last round."""
@@ -111,9 +112,9 @@ class Rounds:
 
     async def _hold(self, waiters: Waiters, corrections: list[Correction]) -> Round:
         size = ROUND_SIZE if self._corrections.arrivals_are_told else CAREFUL_ROUND_SIZE
-        # As long as others wait to begin, groups are finished: results come early. The last ones go through their
-        # steps side by side, or the quota would lie idle while a few go through theirs one after the other.
-        in_front = waiters.front(highest_first=self._nothing_follows)
+        # What is nearly done goes first, so that results come early. The last groups go through their steps
+        # side by side, or the quota would lie idle while a few go through theirs one after the other.
+        in_front = waiters.front(highest_first=self._is_last_stretch)
         candidates = list(islice(in_front, size))
         is_written = False
         try:
@@ -170,13 +171,16 @@ class Rounds:
         return Round(books.began_s, state.running, decision)
 
     async def _look_ahead(self, connection: Connection, state: QueueState) -> None:
-        """Whether what stands in line is the last of its run, or of its batch."""
+        """Whether this is the last stretch: no products wait for a group, and no more groups than are kept ready."""
         if self._clock.monotonic_s() < self._look_ahead_at_s:
             return
         self._look_ahead_at_s = self._clock.monotonic_s() + LOOK_AHEAD_S
-        in_batches = state.pacing != "continuous"
-        self._nothing_follows = in_batches or not await products.any_pending(
+        # In batches nothing follows until the batch is done, whatever waits.
+        follows = state.pacing == "continuous" and await products.any_pending(
             connection, self._scope
+        )
+        self._is_last_stretch = not follows and (
+            await jobs.count_unfinished(connection) <= jobs_ahead(state, self._traffic)
         )
 
     async def note_calls(self) -> None:
