@@ -355,6 +355,7 @@ class Day:
                     assert granted.at_s > now_s, "a promise in the past"
                     self._not_before_s = granted.at_s
                     return
+                limiter.departed(now_s)
                 group = worker.line.popleft()
                 worker.in_flight += 1
                 is_probe = worker.watch.paused_reason is not None

@@ -287,6 +287,7 @@ class World:
         worker.line.popleft()
         worker.is_probing = worker.is_probing or call.is_probe
         worker.in_flight.add(call)
+        self.limiter.departed(self.now_s)
         self.at(self.now_s + self.dice.uniform(0.001, 0.03), lambda: self._arrive(call, granted))
         return None
 

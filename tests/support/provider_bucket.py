@@ -172,7 +172,7 @@ def least_time_s(
 class Rush:
     """Calls of one size wait in a line, go when the limiter lets them, and come back when refused.
 
-    `to_s` and `back_s` bound the time on the network; replies take a lognormal time.
+    `way_s` bounds the time on the network; replies take a lognormal time. Before `start_up_s` no call leaves.
     """
 
     def __init__(
@@ -187,6 +187,7 @@ class Rush:
         actual_tokens: int | None = None,
         median_latency_s: float = 4.0,
         way_s: tuple[float, float] = (0.01, 0.05),
+        start_up_s: float = 0.0,
     ) -> None:
         self.limiter = limiter
         self.provider = provider
@@ -200,6 +201,7 @@ class Rush:
         self._random = random.Random(seed)
         self._median_latency_s = median_latency_s
         self._way_s = way_s
+        self._start_up_s = start_up_s
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = self._counter()
         self._wake_s = math.inf
@@ -242,7 +244,14 @@ class Rush:
                 self.at(self._wake_s, self._alarm(self._wake_s))
                 return
             call = self.waiting.popleft()
-            self.at(self.now_s + self._random.uniform(*self._way_s), self._arrival(call, answer))
+            leaves_s = max(self.now_s, self._start_up_s)
+            if self.limiter.explores:
+                self.at(leaves_s, self._departure)
+            self.at(leaves_s + self._random.uniform(*self._way_s), self._arrival(call, answer))
+
+    def _departure(self) -> None:
+        self.limiter.departed(self.start_s + self.now_s)
+        self._let_go()
 
     def _alarm(self, wake_s: float) -> Callable[[], None]:
         def ring() -> None:

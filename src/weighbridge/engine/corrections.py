@@ -61,6 +61,10 @@ class Corrections:
         now_s = self._clock.monotonic_s()
         self._count_from(admissions, [now_s - admission.began_s for admission in admissions])
 
+    def departed(self) -> None:
+        """Calls are on their way that show how much may come at once."""
+        self._add(lambda limiter, now_s: limiter.departed(now_s))
+
     def replied(
         self,
         admission: Admission,

@@ -202,10 +202,14 @@ class Governor:
             )
             return DATABASE_RETRY_S
         admissions = self._carry_out(held)
-        if admissions and not self._corrections.arrivals_are_told:
+        wait_s = held.decision.wait_s
+        if admissions and (held.explores or not self._corrections.arrivals_are_told):
             await until_sent()
             self._corrections.left(admissions)
-        return held.decision.wait_s
+            if held.explores:
+                self._corrections.departed()
+                return wait_s and 0.0  # more may go when that is told
+        return wait_s
 
     async def _pause(self, wait_s: float) -> None:
         """Sleep, unless something happens that may let a waiter go earlier."""

@@ -55,6 +55,7 @@ class Round:
 
     began_s: float
     is_running: bool
+    explores: bool  # the limiter wants to know when the calls have left
     decision: Decision
 
 
@@ -168,7 +169,7 @@ class Rounds:
         ]:
             await open_calls.insert(connection, opening)
         await quota.save(connection, self._account, limiter.dump())
-        return Round(books.began_s, state.running, decision)
+        return Round(books.began_s, state.running, limiter.explores, decision)
 
     async def _look_ahead(self, connection: Connection, state: QueueState) -> None:
         """Whether this is the last stretch: no products wait for a group, and no more groups than are kept ready."""

@@ -12,8 +12,8 @@ second, up to a capacity. Ours follows the provider's by what can be observed:
 - **Refusals** (429) say that the level was too low for a call: so it was, and what we believed to be
   burst capacity above that was not there.
 - **No refusal** after a burst lets the assumed capacity grow. A first burst starts at `FIRST_BURST_S`
-  of quota and grows faster and faster while nobody objects (a refusal is back in a tenth of a second),
-  up to a full minute's worth after 0.8 s. After a refusal it is regained slowly.
+  of quota and grows faster and faster while calls leave and nobody objects (a refusal is back in a tenth of
+  a second), up to a full minute's worth after 0.8 s. After a refusal it is regained slowly.
 - Without headers, refusals that come in a row slow the assumed refill.
 """
 
@@ -35,8 +35,10 @@ GROWTH: Final = 0.9
 """A tested burst of G seconds' quota grows by GROWTH × G√G a second: slowly at 5 s, where small accounts
 object (until a refusal is back, six calls of 500 a minute are refused), faster the less likely that is."""
 
-PRESSED_S: Final = 0.5
-"""The burst grows only so long after a grant that used most of it: growth must have been tested."""
+ECHO_S: Final = 0.5
+"""So long after a departure a refusal is surely back, and so long the burst grows for it. It does not grow for what was
+only granted: a process that has just started takes half a second until its first call is on its way, and
+until then nobody can have objected."""
 
 JITTER_S: Final = 0.25
 """How far apart two calls may reach the provider that we granted at once. That much quota is left
@@ -73,7 +75,7 @@ class Bucket:
     at_s: float
     capacity: float = 0.0  # as headers tell; 0 when none was seen
     ramping: float = 1.0  # 1 until the burst is known; a float so that all fields dump alike
-    pressed_until_s: float = 0.0
+    growing_until_s: float = 0.0
     drain: float = 0.0  # what others take, a second (headers)
     slowdown: float = 0.0  # how much less is refilled than assumed (refusals without headers)
     refused_at_s: float = 0.0  # 0: never
@@ -116,18 +118,18 @@ class Bucket:
         self.level = min(self.level + self.net_rate * elapsed_s, max(cap_before, self.level))
         full = self.level >= cap_before
         if self.ramping:
-            self._grow(min(now_s, self.pressed_until_s) - self.at_s)
+            self._grow(min(now_s, self.growing_until_s) - self.at_s)
         elif self.refused_at_s:
             self._recover(now_s)
         if full:  # a full bucket of a larger size is full too
             self.level = max(self.level, self.cap)
         self.at_s = now_s
 
-    def _grow(self, pressed_s: float) -> None:
-        if pressed_s <= 0:
+    def _grow(self, growing_s: float) -> None:
+        if growing_s <= 0:
             return
         burst_s = self.burst / self.rate
-        root = burst_s**-0.5 - GROWTH / 2 * pressed_s
+        root = burst_s**-0.5 - GROWTH / 2 * growing_s
         if root > FULL_BURST_S**-0.5:
             grown_s = root**-2
         else:
@@ -156,15 +158,23 @@ class Bucket:
             burst_s = self.burst / self.rate
             needed_s = burst_s + (wanted - self.level) / self.rate
             growing_s = (burst_s**-0.5 - needed_s**-0.5) * 2 / GROWTH
-            if needed_s < FULL_BURST_S and growing_s <= self.pressed_until_s - self.at_s:
+            if needed_s < FULL_BURST_S and growing_s <= self.growing_until_s - self.at_s:
                 wait_s = min(wait_s, growing_s)
         return wait_s
 
     def take(self, cost: float) -> None:
         """Book `cost`. The level may go below nothing: then that much is waited for."""
         self.level -= cost
-        if self.level < self.burst / 2:
-            self.pressed_until_s = self.at_s + PRESSED_S
+
+    @property
+    def explores(self) -> bool:
+        """Whether calls that leave now test a burst that nobody has objected to yet: most of it is used."""
+        return bool(self.ramping) and self.level < self.burst / 2
+
+    def departed(self) -> None:
+        """Calls that were granted are on their way now."""
+        if self.explores:
+            self.growing_until_s = self.at_s + ECHO_S
 
     def give_back(self, amount: float) -> None:
         """A call cost less (or, below zero, more) than was taken.
@@ -263,7 +273,7 @@ class Bucket:
     def shift(self, delta_s: float) -> None:
         """Move everything in time, after the clock was set."""
         self.at_s += delta_s
-        self.pressed_until_s += delta_s
+        self.growing_until_s += delta_s
         self.refused_at_s = self.refused_at_s and self.refused_at_s + delta_s
         self.seen_s = self.seen_s and self.seen_s + delta_s
 

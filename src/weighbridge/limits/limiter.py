@@ -105,6 +105,17 @@ class Limiter:
         slot = self._window.charge_at(granted.cost, at_s)
         return Granted(granted.at_s, granted.cost, slot, at_s)
 
+    @property
+    def explores(self) -> bool:
+        """Whether it is still being found out how much may come at once: then `departed` has to be told."""
+        return self._requests.explores or self._tokens.explores
+
+    def departed(self, now_s: float) -> None:
+        """Calls that were granted are on their way: if nobody objects to them, more may come at once."""
+        self._advance(now_s)
+        self._requests.departed()
+        self._tokens.departed()
+
     def settle(self, granted: Granted, actual: Cost, now_s: float) -> None:
         """Correct the charge of a call to what the provider charged for it."""
         self._advance(now_s)

@@ -73,6 +73,17 @@ def test_slow_answers_change_nothing(burst_s: float) -> None:
     assert done.provider.refusals() < CALLS / 100
 
 
+@pytest.mark.parametrize("start_up_s", [0.1, 0.5, 3.0])
+@pytest.mark.parametrize("headers", ["level", "none"])
+def test_a_slow_start_is_not_taken_for_a_provider_that_does_not_object(
+    start_up_s: float, headers: str
+) -> None:
+    """Calls are granted at once, but none leaves before the process is ready to send it."""
+    done = rush(burst_s=5.0, headers=headers, start_up_s=start_up_s)
+    done.run()
+    assert done.provider.refusals() < CALLS / 100
+
+
 def admitted(done: Rush, from_s: float, to_s: float) -> int:
     return sum(from_s <= at_s < to_s for at_s in done.provider.admitted_at())
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from weighbridge.limits.bucket import (
     AGE_MAX_S,
+    ECHO_S,
     FIRST_BURST_S,
     FULL_BURST_S,
-    PRESSED_S,
     RECOVERY_S,
     Bucket,
 )
@@ -43,6 +45,7 @@ def test_the_burst_grows_within_a_second_while_nobody_objects() -> None:
     while now_s < START_S + 1:
         while not bucket.wait_s(1):
             bucket.take(1)
+            bucket.departed()
         now_s += bucket.wait_s(1) + 0.001
         bucket.advance(now_s)
     assert bucket.burst == 10 * FULL_BURST_S
@@ -51,21 +54,49 @@ def test_the_burst_grows_within_a_second_while_nobody_objects() -> None:
 def test_the_burst_does_not_grow_untested() -> None:
     bucket = untested()
     bucket.take(30)
+    bucket.departed()
     bucket.advance(START_S + 10)
     after_pressure = bucket.burst
     assert 10 * FIRST_BURST_S < after_pressure < 10 * FULL_BURST_S
     bucket.take(1)  # hardly a test
+    bucket.departed()
     bucket.advance(START_S + 20)
     assert bucket.burst == after_pressure
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 2), st.integers(1, 60), st.booleans()), max_size=40),
+    st.floats(1, 100_000),
+)
+def test_the_burst_grows_no_longer_than_a_refusal_takes_after_each_departure(
+    moments: list[tuple[float, int, bool]], per_minute: float
+) -> None:
+    """A call that was only granted has been asked of nobody: who starts slowly must not be believed to be welcome."""
+    bucket = Bucket.untested(per_minute, START_S)
+    freely = Bucket.untested(per_minute, START_S)
+    freely.growing_until_s = START_S
+    now_s, departed = START_S, 0
+    for pause_s, cost, departs in moments:
+        now_s += pause_s
+        bucket.advance(now_s)
+        bucket.take(cost)
+        if departs:
+            bucket.departed()
+            departed += 1
+    bucket.advance(now_s + 10)
+    freely.growing_until_s += departed * ECHO_S
+    freely.advance(START_S + departed * ECHO_S)
+    assert bucket.burst <= freely.burst * (1 + 1e-6)
 
 
 def test_a_promise_may_count_on_growth_only_while_it_lasts() -> None:
     bucket = untested()
     bucket.take(40)
-    assert bucket.wait_s(5) < PRESSED_S
-    bucket.advance(START_S + PRESSED_S + 1)
+    assert bucket.wait_s(5) == pytest.approx(0.75)  # as it refills
+    bucket.departed()
+    assert bucket.wait_s(5) < ECHO_S
+    bucket.advance(START_S + ECHO_S + 1)
     bucket.take(bucket.level)
-    bucket.pressed_until_s = 0.0
     assert bucket.wait_s(7.5) == pytest.approx(1.0)
 
 

@@ -55,6 +55,11 @@ class Refuse:
 
 
 @dataclass
+class Depart:
+    pass
+
+
+@dataclass
 class Pass:
     seconds: float
 
@@ -78,6 +83,7 @@ happenings = st.lists(
     | st.builds(Settle, which, st.floats(0, 1))
     | st.builds(Observe, remainings, st.none() | which)
     | st.builds(Refuse, st.none() | st.floats(-1, 100), st.none() | which)
+    | st.builds(Depart)
     | st.builds(Reload),
     max_size=25,
 )
@@ -118,6 +124,8 @@ class Story:
                     index = self.granted.index(refused)
                     self.charged[index] = [refused.at_s, 0, 0]
                     self.granted[index] = replace(refused, cost=Cost(0, 0))
+            case Depart():
+                self.limiter.departed(self.now_s)
             case Pass(seconds):
                 self.now_s += seconds
             case Reconfigure(limits):
@@ -208,13 +216,14 @@ def test_a_waiting_call_is_granted_after_a_bounded_number_of_promises(story: lis
 
 
 def fill(limiter: Limiter, cost: Cost, now_s: float) -> list[Granted]:
-    """Everything that is granted within a second."""
+    """Everything that is granted within a second, when each call leaves at once."""
     granted: list[Granted] = []
     end_s = now_s + 1.0
     while now_s <= end_s:
         answer = limiter.reserve(cost, now_s)
         if isinstance(answer, Granted):
             granted.append(answer)
+            limiter.departed(now_s)
         else:
             now_s = answer.at_s
     return granted
