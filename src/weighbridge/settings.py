@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from weighbridge.errors import SettingsError
@@ -33,10 +33,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("weighbridge", appauthor=False)
     )
-    requests_per_minute: int = Field(default=500, ge=1)
-    tokens_per_minute: int = Field(default=450_000, ge=1)
+    requests_per_minute: int = Field(default=500, ge=1, le=10_000_000)
+    tokens_per_minute: int = Field(default=450_000, ge=1, le=100_000_000_000)
     batch_size: int = Field(default=500, ge=1, le=1000)
-    batch_delay_ms: int = Field(default=60_000, ge=30_000)
+    batch_delay_ms: int = Field(default=60_000, ge=30_000, le=86_400_000)
     max_concurrent_requests: int | None = Field(default=None, ge=1, le=20)
     pacing: Literal["batch", "continuous"] = "batch"
     ask_together: bool = Field(
@@ -65,10 +65,33 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _as_logging_names_it(cls, value: object) -> object:
+        """`info` and `WARN` are what people write."""
+        name = str(value).upper()
+        known = {name: name for name in ("DEBUG", "INFO", "WARNING", "ERROR")} | {"WARN": "WARNING"}
+        return known.get(name, value)
+
+    @field_validator("api_token")
+    @classmethod
+    def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+        """A token that no client could send would lock everybody out."""
+        text = token.get_secret_value().strip() if token else ""
+        if token is not None and not (
+            text and text.isascii() and text.isprintable() and " " not in text
+        ):
+            raise ValueError("it must be ASCII letters, digits and signs without spaces")
+        return SecretStr(text) if token else None
+
     @property
     def limits_are_explicit(self) -> bool:
         """Whether somebody chose the quota, rather than leaving it at the default."""
         return bool({"requests_per_minute", "tokens_per_minute"} & self.model_fields_set)
+
+
+_SECRETS: Final = frozenset({"openai_api_key", "OPENAI_API_KEY", "database_url", "api_token"})
+"""What was found there is not repeated in messages."""
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -87,4 +110,7 @@ def load_settings(**overrides: Any) -> Settings:
 def _explain(problem: Any) -> str:
     name = str(problem["loc"][0])
     variable = name if name.startswith("OPENAI") else f"WEIGHBRIDGE_{name.upper()}"
-    return f"{variable} is {problem['input']!r}: {problem['msg']}"
+    said = str(problem["msg"]).removeprefix("Value error, ")
+    if name in _SECRETS:
+        return f"{variable} cannot be used: {said}"
+    return f"{variable} is {problem['input']!r}: {said}"

@@ -63,6 +63,30 @@ async def test_what_another_server_changes_is_told(
     await listening.aclose()
 
 
+async def test_the_first_change_after_the_first_look_is_told(client: ApiClient) -> None:
+    listening = client.context.events.listen()
+    await anext(listening)
+    await client.http.post("/api/products/stop-queue")
+    state = await _next(listening, "state")
+    assert _data(state)["running"] is False
+    await listening.aclose()
+
+
+async def test_a_change_of_state_while_nobody_listened_is_not_missed(client: ApiClient) -> None:
+    listening = client.context.events.listen()
+    last = await _next(listening, "progress")
+    await listening.aclose()
+    for action in ("stop", "start"):
+        number = client.context.events.newest_number
+        await client.http.post(f"/api/products/{action}-queue")
+        await client.context.events.update()
+        assert client.context.events.newest_number > number
+    again = client.context.events.listen(last.id)
+    told = [_data(await _next(again, "state"))["running"] for _ in range(2)]
+    assert told == [False, True]
+    await again.aclose()
+
+
 async def test_a_listener_that_comes_back_gets_what_it_missed_and_nothing_twice(
     client: ApiClient,
 ) -> None:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.api import api_client
+from tests.support.api import ApiClient, api_client
+from weighbridge.api.errors import Problem
+from weighbridge.api.examples import ANSWERS, PROBLEM_EXAMPLES, REQUESTS
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from typing import Any
 
 pytestmark = pytest.mark.anyio
@@ -19,9 +22,14 @@ PUBLISHED = Path(__file__).parents[2] / "docs" / "openapi.json"
 
 
 @pytest.fixture
-async def document(database_url: str, tmp_path: Path) -> dict[str, Any]:
-    async with api_client(database_url, tmp_path) as client:
-        openapi: dict[str, Any] = client.app.openapi()
+async def client(database_url: str, tmp_path: Path) -> AsyncIterator[ApiClient]:
+    async with api_client(database_url, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def document(client: ApiClient) -> dict[str, Any]:
+    openapi: dict[str, Any] = client.app.openapi()
     return openapi
 
 
@@ -37,6 +45,43 @@ async def test_every_operation_documents_its_problems(document: dict[str, Any]) 
         for operation in methods.values():
             if path.startswith("/api/"):
                 assert {"400", "401", "403", "422", "503"} <= set(operation["responses"]), path
+
+
+async def test_every_answer_has_an_example(document: dict[str, Any]) -> None:
+    text_or_bytes = {"type": "string"}
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                for kind, media in answer.get("content", {}).items():
+                    is_file = text_or_bytes.items() <= media["schema"].items()
+                    assert "example" in media or is_file, f"{path} {status} {kind}"
+
+
+async def test_examples_of_answers_are_what_the_routes_answer(client: ApiClient) -> None:
+    routes = {route.name: route for route in client.app.state.routes}
+    for name, answers in ANSWERS.items():
+        for status, example in answers.items():
+            declared = routes[name].responses.get(int(status), {}).get("model")
+            model = declared or routes[name].response_model
+            if isinstance(example, str):
+                continue  # a file
+            read = model.model_validate_json(json.dumps(example))
+            written = json.loads(read.model_dump_json(by_alias=True))
+            assert written == example, name
+
+
+async def test_examples_of_problems_are_problems() -> None:
+    for status, example in PROBLEM_EXAMPLES.items():
+        assert Problem.model_validate(example).status == status
+
+
+async def test_the_example_of_an_upload_can_be_uploaded(client: ApiClient) -> None:
+    for kind, example in REQUESTS["bulk_upload"].items():
+        body = example if isinstance(example, str) else json.dumps(example)
+        done = await client.http.post(
+            "/api/products/bulk-upload", content=body, headers={"Content-Type": kind}
+        )
+        assert done.json()["rejectedCount"] == 0, kind
 
 
 async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

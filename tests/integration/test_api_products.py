@@ -61,6 +61,13 @@ async def test_filters_hold_over_all_pages(client: ApiClient) -> None:
     assert await _codes(client, search="f0000", limit=2) == [f"F{n:05}" for n in range(1, 8)]
 
 
+async def test_parameters_without_a_value_are_as_if_not_given(client: ApiClient) -> None:
+    await client.add_products(60)
+    plain = await client.get("/api/products")
+    assert await client.get("/api/products?status=&search=&limit=&cursor=") == plain
+    assert len(plain["products"]) == 50
+
+
 @pytest.mark.parametrize("search", ["%", "_", "\\", "100 %", "'; --", "🛒"])
 async def test_search_takes_every_sign_literally(client: ApiClient, search: str) -> None:
     await client.add_products(3)
@@ -137,6 +144,10 @@ async def test_a_wrong_method_is_told_the_right_ones(client: ApiClient) -> None:
     refused = await client.http.patch("/api/products")
     assert refused.status_code == 405
     assert refused.headers["allow"] == "GET, POST"
+    refused = await client.http.patch("/api/products/P00001")
+    assert refused.headers["allow"] == "DELETE, GET"
+    refused = await client.http.patch("/api/products/queue-config")
+    assert refused.headers["allow"] == "PUT"
 
 
 async def test_a_lost_database_is_503_and_says_nothing_of_the_inside(client: ApiClient) -> None:

@@ -48,6 +48,9 @@ async def client(database_url: str, tmp_path: Path) -> AsyncIterator[ApiClient]:
         ('{"batch_size": 200}', "batch_size", "batchSize"),
         ('{"batchSize": 200, "colour": "red"}', "colour", "not a setting"),
         ('{"\\ud800": 1}', "?", "not a setting"),
+        ('{"batchSize": 5, "batchSize": 6}', "batchSize", "more than once"),
+        ('{"pacing": ["batch"]}', "pacing", "batch or continuous"),
+        ("{}", "body", "batchSize (a whole number from 1 to 1,000)"),
         ("", "body", "empty"),
         ("[1]", "body", "object"),
         ("{", "body", "not JSON"),
@@ -67,10 +70,24 @@ async def test_a_wrong_value_is_named_with_its_range_and_nothing_changes(
     assert await client.get("/api/products/queue-status") == before
 
 
-async def test_an_empty_object_is_refused_with_the_names_of_the_settings(client: ApiClient) -> None:
-    refused = await client.http.put(PATH, json={})
-    assert refused.status_code == 422
-    assert "batchSize" in refused.json()["detail"]
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/json"])
+async def test_what_does_not_call_itself_json_is_not_taken_for_it(
+    client: ApiClient, kind: str
+) -> None:
+    refused = await client.http.put(
+        PATH, content='{"batchSize": 200}', headers={"Content-Type": kind}
+    )
+    assert refused.status_code == 415
+    assert "application/json" in refused.json()["detail"]
+    assert (await client.get("/api/products/queue-status"))["queue"]["batchSize"] == 500
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "APPLICATION/JSON", ""])
+async def test_json_may_be_called_by_its_names(client: ApiClient, kind: str) -> None:
+    taken = await client.http.put(
+        PATH, content='{"batchSize": 200}', headers={"Content-Type": kind}
+    )
+    assert taken.status_code == 200
 
 
 async def test_one_wrong_value_keeps_the_right_ones_from_being_set(client: ApiClient) -> None:

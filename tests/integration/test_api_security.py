@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 
-from tests.support.api import api_client
+from tests.support.api import IdleEngine, api_client
+from tests.support.server_process import free_port
+from weighbridge.api.server import run_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,6 +131,24 @@ async def test_a_server_without_a_token_answers_to_its_own_names_only(
         assert (await client.http.get(STATUS)).status_code == 200
         rebound = await client.http.get(STATUS, headers={"Host": "evil.example:8000"})
         assert rebound.status_code == 400
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+async def test_every_loopback_address_answers_to_its_own_names_only(
+    database_url: str, tmp_path: Path, host: str
+) -> None:
+    engine = IdleEngine()
+    async with api_client(database_url, tmp_path, engine=engine) as client:
+        port = free_port()
+        running = asyncio.create_task(run_server(client.context, host, port))
+        shown = f"[{host}]" if ":" in host else host
+        async with httpx2.AsyncClient(base_url=f"http://{shown}:{port}") as http:
+            await engine.started.wait()
+            own = await http.get("/healthz")
+            rebound = await http.get("/healthz", headers={"Host": f"evil.example:{port}"})
+        engine.broken.set()
+        await running
+    assert (own.status_code, rebound.status_code) == (200, 400)
 
 
 async def test_the_token_appears_nowhere(

@@ -31,11 +31,13 @@ class IdleEngine:
         self.in_flight = in_flight
         self.worker_id: UUID = uuid4()
         self.told: list[str] = []
+        self.started = asyncio.Event()
         self.broken = asyncio.Event()
         """Set it, and the engine has ended by itself."""
 
     async def start(self) -> None:
         self.told.append("start")
+        self.started.set()
 
     async def drain(self) -> None:
         self.told.append("drain")

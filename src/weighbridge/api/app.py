@@ -19,6 +19,7 @@ from weighbridge.api import (
     statistics_routes,
 )
 from weighbridge.api.errors import Problem, install_error_handlers, problem_responses
+from weighbridge.api.examples import add_examples
 from weighbridge.api.security import RefuseOtherSites, RequireToken, SecurityHeaders
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def _document(app: FastAPI) -> None:
         document["security"] = [{}, {"bearer": []}]
         for path in ("/healthz", "/readyz"):
             document["paths"][path]["get"]["security"] = []
+        add_examples(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -9,6 +9,7 @@ import asyncio
 import json
 import shutil
 import tempfile
+from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,19 +59,40 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
 
 async def read_json(request: Request, limit_bytes: int = JSON_BYTES) -> Any:
-    """The body as JSON.
+    """The body as JSON. Without a content type it is taken to be that.
 
     Raises:
-        BodyTooLarge, InvalidField: as their names say.
+        BodyTooLarge, InvalidField, UnsupportedFormat: as their names say.
     """
+    media_type = _media_type(request)[0]
+    if media_type and media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnsupportedFormat(
+            f"The content type is {media_type[:100]}; send JSON as Content-Type: application/json."
+        )
     data = await read_body(request, limit_bytes)
     if not data.strip():
         raise InvalidField("body", "The body is empty; send a JSON object.")
     try:
-        return json.loads(data)
+        return json.loads(data, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__
         raise InvalidField("body", f"The body is not JSON that can be read: {why}.") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object that means one thing: of a name that is given twice some readers take the first, some the last."""
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        times = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in times.items() if count > 1)
+        raise InvalidField(twice, f"{twice} is given more than once; give it once.")
+    return read
+
+
+def _media_type(request: Request) -> tuple[str, dict[bytes, bytes]]:
+    """The content type in small letters, and its options."""
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    return kind.decode("latin-1").lower(), options
 
 
 async def _limited(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
@@ -108,8 +130,7 @@ async def receive_file(
     Raises:
         BodyTooLarge, MalformedRequest, UnsupportedFormat, InvalidField: as their names say.
     """
-    kind, options = parse_options_header(request.headers.get("content-type", ""))
-    media_type = kind.decode("latin-1").lower()
+    media_type, options = _media_type(request)
     file_types = PICTURE_TYPES if pictures else FILE_TYPES
     if media_type != "multipart/form-data" and media_type not in file_types:
         raise UnsupportedFormat(

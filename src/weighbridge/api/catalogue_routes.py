@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from weighbridge.api.bodies import receive_file
@@ -63,7 +63,12 @@ async def bulk_upload(request: Request, response: Response, context: Context) ->
     },
 )
 async def rejected_rows(
-    importId: UUID,  # noqa: N803 - as the contract names it
+    importId: Annotated[  # noqa: N803 - as the contract names it
+        UUID,
+        Path(
+            description="importId of an upload.", examples=["018f4d3e-7a8b-4c2d-9e1f-0a1b2c3d4e5f"]
+        ),
+    ],
     context: Context,
 ) -> StreamingResponse:
     """Every row of an import that could not become a product, as CSV."""
@@ -93,7 +98,11 @@ async def export(
     context: Context,
     format: Annotated[  # noqa: A002 - as the contract names it
         str,
-        Query(description="What kind of file.", json_schema_extra={"enum": list(MEDIA_TYPES)}),
+        Query(
+            description="What kind of file.",
+            json_schema_extra={"enum": list(MEDIA_TYPES)},
+            examples=["xlsx"],
+        ),
     ] = "csv",
 ) -> StreamingResponse:
     """Download every product with its result."""

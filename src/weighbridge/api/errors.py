@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from weighbridge import errors, telemetry
+from weighbridge.api.examples import PROBLEM_EXAMPLES, TYPE_PREFIX
 from weighbridge.service.queue import InvalidConfig
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
 PROBLEM_JSON: Final = "application/problem+json"
-TYPE_PREFIX: Final = "urn:weighbridge:problem:"
 RETRY_AFTER_S: Final = 5
 
 
@@ -140,17 +140,7 @@ class FieldProblem(BaseModel):
 class Problem(BaseModel):
     """An error, as RFC 9457 describes it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "type": f"{TYPE_PREFIX}not-found",
-                "title": "Not found",
-                "status": 404,
-                "detail": "There is no product PROD-001.",
-                "instance": "/api/products/PROD-001",
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": dict(PROBLEM_EXAMPLES[404])})
 
     type: str
     title: str
@@ -169,7 +159,10 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     titles[422] = "The request cannot be used"
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
-        status: {"description": titles[status], "content": {PROBLEM_JSON: {"schema": schema}}}
+        status: {
+            "description": titles[status],
+            "content": {PROBLEM_JSON: {"schema": schema, "example": PROBLEM_EXAMPLES[status]}},
+        }
         for status in statuses
     }
 
@@ -276,11 +269,11 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 
 def _allowed_methods(request: Request) -> str:
-    """Of every route on this path: a router alone names those of the first one only."""
-    allowed: set[str] = set()
-    for route in request.app.state.routes:
-        if isinstance(route, Route) and route.path_regex.match(request.url.path):
-            allowed |= route.methods or set()
+    """Of every route with the path of the first that fits: a router alone names those of the first one only."""
+    routes = [route for route in request.app.state.routes if isinstance(route, Route)]
+    fitting = (route.path for route in routes if route.path_regex.match(request.url.path))
+    path = next(fitting, "")
+    allowed = {method for route in routes if route.path == path for method in route.methods or ()}
     return ", ".join(sorted(allowed))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BeforeValidator
 
 from weighbridge.api.bodies import read_json, receive_file
 from weighbridge.api.context import ApiContext, Context
@@ -47,23 +48,43 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/api/products", tags=["products"])
 
 Code = Annotated[str, Path(description="The product's code.", examples=["PROD-001"])]
+PAGE = 50
 _FORM_BYTES = 100_000
+
+
+def _empty_is(value: object) -> BeforeValidator:
+    """`?status=&limit=` is what forms and templates send where nothing was chosen."""
+    return BeforeValidator(lambda given: value if given == "" else given)
 
 
 @router.get("")
 async def list_products(
     context: Context,
-    status: Annotated[ProcessingStatus | None, Query(description="Only in this state.")] = None,
-    search: Annotated[
-        str | None, Query(max_length=200, description="Part of code or name, in any case.")
+    status: Annotated[
+        ProcessingStatus | None,
+        _empty_is(None),
+        Query(description="Only in this state.", examples=["failed"]),
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="Products on a page.")] = 50,
+    search: Annotated[
+        str | None,
+        Query(
+            max_length=200, description="Part of code or name, in any case.", examples=["bottle"]
+        ),
+    ] = None,
+    limit: Annotated[
+        int,
+        _empty_is(PAGE),
+        Query(ge=1, le=1000, description="Products on a page.", examples=[100]),
+    ] = PAGE,
     cursor: Annotated[
-        str | None, Query(max_length=100, description="nextCursor of the page before.")
+        str | None,
+        Query(
+            max_length=100, description="nextCursor of the page before.", examples=[make_cursor(50)]
+        ),
     ] = None,
 ) -> ProductList:
-    """Products in the order in which they came, page by page."""
-    after_id = read_cursor(cursor)
+    """Products in the order in which they came, page by page. A parameter without a value is as if not given."""
+    after_id = read_cursor(cursor or None)
     if search and "\0" in search:
         raise InvalidField("search", "A search text cannot contain a NUL character.")
     async with context.database.pool.acquire() as connection:
@@ -113,8 +134,9 @@ def _summary(row: Record) -> dict[str, Any]:
 @router.post(
     "",
     status_code=201,
+    response_model=ImportDone,
     responses={
-        **problem_responses(413),
+        **problem_responses(413, 415),
         200: {"model": ImportDone, "description": "It was there already."},
     },
     openapi_extra={
@@ -124,7 +146,9 @@ def _summary(row: Record) -> dict[str, Any]:
         }
     },
 )
-async def add_product(request: Request, response: Response, context: Context) -> Any:
+async def add_product(
+    request: Request, response: Response, context: Context
+) -> ImportDone | JSONResponse:
     """Add one product, or update the one with this code. Processing starts by itself."""
     record = await read_json(request)
     if not isinstance(record, dict):

@@ -214,7 +214,7 @@ def product_input_schema() -> dict[str, Any]:
                 "exclusiveMinimum": 0,
                 "description": "kg",
             },
-            "imageUrl": {"type": ["string", "null"], "format": "uri"},
+            "imageUrl": {"type": ["string", "null"], "description": "http or https"},
             "countryOfOrigin": {
                 "type": ["string", "null"],
                 "description": "ISO 3166-1 alpha-2",

@@ -78,7 +78,7 @@ async def reset_failed(context: Context) -> FailedReset:
 
 @router.put(
     "/queue-config",
-    responses=problem_responses(413),
+    responses=problem_responses(413, 415),
     openapi_extra={
         "requestBody": {
             "required": True,

@@ -52,15 +52,16 @@ async def run_server(context: ApiContext, host: str, port: int) -> int:
     Raises:
         SettingsError: the address cannot be listened on.
     """
-    is_local = host in LOCAL_HOSTS or host == "::1"
-    # Without a token the host name is the only protection from pages that bring a name of their own.
-    hosts = LOCAL_HOSTS if is_local and context.settings.api_token is None else ()
+    # Without a token we listen on this machine only, and the host name is the only protection from pages that
+    # bring a name of their own.
+    hosts = names_of(host) if context.settings.api_token is None else ()
     server = _Server(
         uvicorn.Config(
             create_api(context, hosts=hosts),
             host=host,
             port=port,
             log_config=None,
+            lifespan="off",  # there is nothing to do in it, and ended by force it shows a traceback
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=CLOSE_WITHIN_S,
@@ -78,7 +79,7 @@ async def run_server(context: ApiContext, host: str, port: int) -> int:
                 await context.engine.start()
             telemetry.info(
                 "server_started",
-                f"🌐 Listening on http://{host}:{port}",
+                f"🌐 Listening on http://{_in_address(host)}:{port}",
                 host=host,
                 port=port,
             )
@@ -98,6 +99,15 @@ async def run_server(context: ApiContext, host: str, port: int) -> int:
             events.cancel()
             await asyncio.gather(events, return_exceptions=True)
     return INTERRUPTED if asked.first_signal == signal.SIGINT else 0
+
+
+def names_of(host: str) -> tuple[str, ...]:
+    """What clients on this machine call a server that listens on `host`."""
+    return (*LOCAL_HOSTS, _in_address(host).lower())
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _listen(host: str, port: int) -> socket.socket:

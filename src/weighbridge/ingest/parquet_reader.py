@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from typing_extensions import override
 
+from weighbridge.domain.products import RejectedRow
 from weighbridge.errors import UnreadableFile
 from weighbridge.ingest.base import CHUNK_ROWS, ROW, RawChunk, Reader, make_chunk
 from weighbridge.ingest.columns import Field, Wanted, match_columns
@@ -15,6 +16,12 @@ from weighbridge.ingest.native_errors import damaged_means_unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+MAX_CELL_BYTES: Final = 1 << 20
+_TOO_LONG: Final = (
+    f"a cell is longer than {MAX_CELL_BYTES:,} bytes; leave out or shorten what is in it"
+)
 
 
 class ParquetReader(Reader):
@@ -37,10 +44,18 @@ class ParquetReader(Reader):
             if frame.is_empty():
                 return
             row_numbers = pl.int_range(start + 1, start + 1 + frame.height, eager=True).alias(ROW)
-            yield make_chunk(
-                columns, row_numbers, {name: frame[name] for name in columns.positions}
-            )
             start += frame.height
+            # A few kilobytes may hold gigabytes of one sign: such a row goes no further.
+            lengths = [frame[name].str.len_bytes().fill_null(0) for name in columns.positions]
+            is_sound = pl.all_horizontal(length <= MAX_CELL_BYTES for length in lengths)
+            sound = frame.select(is_sound.alias("sound")).to_series()
+            kept = frame.filter(sound)
+            yield make_chunk(
+                columns,
+                row_numbers.filter(sound),
+                {name: kept[name] for name in columns.positions},
+                [RejectedRow(row, "row", _TOO_LONG) for row in row_numbers.filter(~sound)],
+            )
 
     def _as_text(self, name: Field, header: str) -> pl.Expr:
         """The column as text: whole numbers without ".0"; bytes and nested values are refused."""

@@ -37,6 +37,8 @@ IDLE_LOOK_S: Final = 2.0
 """Not everything is announced (the quota in use, say): look at least this often."""
 HEARTBEAT_S: Final = 15.0
 RECONNECT_S: Final = 1.0
+FOLLOWED_S: Final = 300.0
+"""Changes are noted for so long after the last listener has gone: it may come back."""
 LINES_PER_UPDATE: Final = 50
 KEPT_BYTES: Final = 8_000_000
 """Events that are kept for clients that come back: minutes at full load, hours otherwise."""
@@ -102,6 +104,10 @@ class _Gathered:
         return False
 
 
+def _state_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: document["queue"][name] for name in _STATE_FIELDS}
+
+
 class EventHub:
     """Publishes to any number of listeners; each reads from one shared buffer at its own pace.
 
@@ -123,6 +129,7 @@ class EventHub:
         self._progress = b""
         self._state: dict[str, Any] = {}
         self.listeners = 0
+        self._followed_until_s = 0.0
         self._is_closed = False
 
     # Reading --------------------------------------------------------------------------------------
@@ -152,6 +159,7 @@ class EventHub:
                         yield None
         finally:
             self.listeners -= 1
+            self._followed_until_s = self._clock.monotonic_s() + FOLLOWED_S
 
     def _position_of(self, last_id: str | None) -> int | None:
         """The number behind an id, or None when we cannot tell what came after it."""
@@ -179,6 +187,8 @@ class EventHub:
         """The present state of everything, placed after the newest event."""
         number = self.newest_number
         document = status_document(await queue_status(self._database, self._clock))
+        # Whoever sees this must be told of the first change after it.
+        self._state = self._state or _state_of(document)
         return Event(f"{self.epoch}-{number}", number, kind, to_json(document))
 
     # Publishing -----------------------------------------------------------------------------------
@@ -230,13 +240,13 @@ class EventHub:
             self.publish(
                 "products", {"products": gathered.products, "omitted": gathered.products_omitted}
             )
-        if self.listeners:
+        if self.listeners or self._clock.monotonic_s() < self._followed_until_s:
             with contextlib.suppress(*DATABASE_ERRORS, TimeoutError, StoreError):
                 await self._publish_progress()
 
     async def _publish_progress(self) -> None:
         document = status_document(await queue_status(self._database, self._clock))
-        state = {name: document["queue"][name] for name in _STATE_FIELDS}
+        state = _state_of(document)
         if self._state and state != self._state:
             self.publish("state", state)
         self._state = state

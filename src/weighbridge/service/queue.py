@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -71,6 +72,20 @@ _COLUMN_OF: Final = {
 }
 
 
+_ALLOWED: Final = (
+    "Settings are "
+    + "".join(f"{name} ({allowed}), " for name, allowed in CONFIG_RANGES.items())
+    + f"pacing ({' or '.join(PACINGS)}), {', '.join(SWITCHES)} (true or false)."
+)
+_SHOWN_CHARACTERS: Final = 60
+
+
+def _shown(value: object) -> str:
+    """As JSON has it, which is how it was written; not all of it when it is long."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+
+
 class InvalidConfig(InputError):
     """A configuration value is out of range, of the wrong type, or unknown. Nothing was changed."""
 
@@ -134,19 +149,19 @@ def check_config(values: dict[str, Any]) -> dict[str, Any]:
         InvalidConfig: names the field, what was given and what is allowed.
     """
     if not values:
-        raise InvalidConfig("", f"Nothing to change. Settings are {', '.join(_COLUMN_OF)}.")
+        raise InvalidConfig("body", f"Nothing to change. {_ALLOWED}")
     checked: dict[str, Any] = {}
     for name, value in values.items():
         if name not in _COLUMN_OF:
-            raise InvalidConfig(
-                name, f"{name} is not a setting. Settings are {', '.join(_COLUMN_OF)}."
-            )
+            raise InvalidConfig(name, f"{name[:_SHOWN_CHARACTERS]} is not a setting. {_ALLOWED}")
         if name == "pacing":
             if value not in PACINGS:
-                raise InvalidConfig(name, f"pacing is {value!r}; it may be batch or continuous.")
+                raise InvalidConfig(
+                    name, f"pacing is {_shown(value)}; it may be batch or continuous."
+                )
         elif name in SWITCHES:
             if not isinstance(value, bool):
-                raise InvalidConfig(name, f"{name} is {value!r}; it must be true or false.")
+                raise InvalidConfig(name, f"{name} is {_shown(value)}; it must be true or false.")
         else:
             _check_integer(name, value)
         checked[_COLUMN_OF[name]] = value
@@ -157,7 +172,7 @@ def _check_integer(name: str, value: object) -> None:
     allowed = CONFIG_RANGES[name]
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if not is_whole or value < allowed.low or (allowed.high is not None and value > allowed.high):  # type: ignore[operator]
-        raise InvalidConfig(name, f"{name} is {value!r}; it must be {allowed}.")
+        raise InvalidConfig(name, f"{name} is {_shown(value)}; it must be {allowed}.")
 
 
 async def configure(

@@ -6,6 +6,7 @@ import pytest
 
 from weighbridge.api.pages import _own_page
 from weighbridge.api.security import SESSION_S, Sessions
+from weighbridge.api.server import names_of
 
 
 def test_only_the_token_is_the_token() -> None:
@@ -54,3 +55,8 @@ def test_login_never_leads_to_another_server(target: str) -> None:
 
 def test_login_leads_back_to_the_page_that_was_asked_for() -> None:
     assert _own_page("/docs") == "/docs"
+
+
+def test_a_server_on_an_unusual_loopback_address_answers_to_that_too() -> None:
+    assert set(names_of("127.0.0.2")) == {"localhost", "127.0.0.1", "[::1]", "127.0.0.2"}
+    assert set(names_of("::1")) == {"localhost", "127.0.0.1", "[::1]"}

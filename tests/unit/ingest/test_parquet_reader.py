@@ -11,6 +11,7 @@ import pytest
 from tests.support.catalogues import read_all
 from weighbridge.errors import UnreadableFile
 from weighbridge.ingest.columns import Field
+from weighbridge.ingest.parquet_reader import MAX_CELL_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,3 +101,18 @@ def test_a_file_that_only_begins_like_parquet_is_refused(path: Path, content: by
     path.write_bytes(content)
     with pytest.raises(UnreadableFile, match="Parquet file is damaged"):
         read_all(path)
+
+
+def test_a_cell_of_many_megabytes_rejects_its_row_only(path: Path) -> None:
+    huge = "y" * (MAX_CELL_BYTES + 1)
+    frame(description=[huge, "e"]).write_parquet(path)
+    products, rejected = read_all(path)
+    assert [p.code for p in products] == ["B"]
+    assert [(row.row, row.field) for row in rejected] == [(1, "row")]
+    assert "1,048,576" in rejected[0].reason
+
+
+def test_no_row_may_be_left_of_a_chunk(path: Path) -> None:
+    frame(description=["y" * (MAX_CELL_BYTES + 1)] * 2).write_parquet(path)
+    products, rejected = read_all(path)
+    assert (products, len(rejected)) == ([], 2)

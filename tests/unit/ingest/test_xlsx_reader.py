@@ -206,3 +206,46 @@ def test_an_entity_bomb_in_the_xml_expands_to_nothing(good: Path) -> None:
     repack(good, {"xl/sharedStrings.xml": bomb.encode()})
     with pytest.raises((UnreadableFile, MissingColumn)):
         read_all(good)
+
+
+def show_often(good: Path, text: bytes, cell: bytes, rows: int) -> None:
+    """One shared text that every row of the sheet shows."""
+    with zipfile.ZipFile(good) as package:
+        sheet = package.read("xl/worksheets/sheet1.xml")
+        texts = package.read("xl/sharedStrings.xml")
+    number = str(texts.count(b"</si>")).encode()
+    more = b"".join(
+        b'<row r="%d"><c r="C%d" %s</c></row>' % (row, row, cell % number)
+        for row in range(3, rows + 3)
+    )
+    repack(
+        good,
+        {
+            "xl/worksheets/sheet1.xml": sheet.replace(b"</sheetData>", more + b"</sheetData>"),
+            "xl/sharedStrings.xml": texts.replace(
+                b"</sst>", b"<si><t>" + text + b"</t></si></sst>"
+            ),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        b't="s"><v>%s</v>',
+        b"s='1' t = 's' ><v> %s </v>",
+        b't="s"><!-- --><v>%s</v>',
+        b't="s"><f>A1</f><v>%s</v>',
+    ],
+)
+def test_one_long_text_in_many_cells_is_not_copied_into_each(good: Path, cell: bytes) -> None:
+    show_often(good, b"y" * 1_000_000, cell, 1_000)
+    assert good.stat().st_size < 20_000
+    with pytest.raises(UnreadableFile, match="512 MB of text"):
+        read_all(good)
+
+
+def test_a_text_that_many_cells_share_is_read_into_each(good: Path) -> None:
+    show_often(good, b"y" * 200, b't="s"><v>%s</v>', 1_000)
+    _, rejected = read_all(good)  # for want of a code
+    assert len(rejected) == 1_000

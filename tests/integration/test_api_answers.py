@@ -1,4 +1,4 @@
-"""Every endpoint, as the JavaScript client of the contract drives it: names, types, defaults, ranges, statuses."""
+"""Every answer of the contract: names, types, defaults, counts. On a real server: tests/e2e/test_javascript_client.py."""
 
 from __future__ import annotations
 

@@ -1,0 +1,315 @@
+"""A client written against the description of the API drives every endpoint of a real `weighbridge serve` process."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import asyncpg
+import pytest
+from PIL import Image
+
+from tests.support.browser import Browser, Message
+from tests.support.server_process import server_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.browser import Reply
+    from tests.support.server_process import ServerProcess
+
+pytestmark = pytest.mark.e2e
+
+API = "/api/products"
+CSV = (
+    b"code,name,description,weight,countryOfOrigin\n"
+    b'PROD-001,Steel bottle,"Stainless steel, 500 ml",0.35,DE\n'
+    b"PROD-002,Oak chair,Solid oak with a lacquer,6.5,PL\n"
+    b"PROD-003,Mug,Ceramic,heavy,CN\n"
+)
+DEFAULTS = {
+    "batchSize": 500,
+    "batchDelayMs": 60_000,
+    "maxConcurrentRequests": 10,
+    "pacing": "batch",
+    "askTogether": False,
+    "requestsPerMinute": 500,
+    "tokensPerMinute": 450_000,
+}
+IDLE = {
+    "queueLength": 0,
+    "processing": False,
+    "processedCount": 0,
+    "failedCount": 0,
+    **{name: value for name, value in DEFAULTS.items() if "PerMinute" not in name},
+    "running": True,
+    "pausedReason": None,
+    "currentBatch": 0,
+    "nextBatchAt": None,
+    "limits": {
+        "requestsPerMinute": {"used": 0, "allowed": 500},
+        "tokensPerMinute": {"used": 0, "allowed": 450_000},
+    },
+}
+SUMMARY_TYPES = {
+    "code": str,
+    "name": str,
+    "description": str,
+    "weight": float,
+    "imageUrl": type(None),
+    "hasPicture": bool,
+    "countryOfOrigin": str,
+    "aiProcessingStatus": str,
+    "category": str,
+    "subcategory": str,
+    "emissionsKgCo2e": float,
+    "lowKgCo2e": float,
+    "highKgCo2e": float,
+    "dataQuality": float,
+    "simulated": bool,
+    "attempts": int,
+    "errorKind": type(None),
+    "error": type(None),
+    "createdAt": str,
+    "updatedAt": str,
+    "completedAt": str,
+}
+STEPS = {"classification", "bill_of_materials", "manufacturing"}
+
+
+class Journey:
+    """One visit; each method is a page of the documentation. They build on each other."""
+
+    def __init__(self, server: ServerProcess, browser: Browser, database_url: str) -> None:
+        self.server = server
+        self.browser = browser
+        self._url = database_url
+
+    def get(self, path: str) -> Any:
+        """GET that must succeed; returns the JSON."""
+        reply = self.browser.fetch("GET", path)
+        assert reply.status == 200, reply.text()
+        return reply.json()
+
+    def post(self, path: str, status: int = 200, **options: Any) -> Any:
+        """POST that must be answered so; returns the JSON."""
+        reply = self.browser.fetch("POST", path, **options)
+        assert reply.status == status, reply.text()
+        return reply.json()
+
+    def until_completed(self, count: int) -> None:
+        """Until so many products have their result."""
+        self.server.until(f"{API}/queue-status", lambda s: s["database"]["completed"] == count)
+
+    def sql(self, statement: str) -> None:
+        """Change the database behind the API's back."""
+
+        async def execute() -> None:
+            connection: asyncpg.Connection[Any] = await asyncpg.connect(self._url)
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        asyncio.run(execute())
+
+    def arrive(self) -> None:
+        """Health, documentation, and the defaults of an empty queue."""
+        assert self.get("/healthz")["status"] == "ok"
+        assert self.get("/readyz") == {"status": "ready"}
+        front = self.browser.fetch("GET", "/")
+        assert (front.status, front.headers["location"]) == (307, "/docs")
+        assert f"{API}/queue-status" in self.browser.fetch("GET", "/docs").text()
+        status = self.get(f"{API}/queue-status")
+        assert status["queue"] == IDLE
+        assert status["database"] == {"pending": 0, "processing": 0, "completed": 0, "failed": 0}
+        assert status["totalProducts"] == 0
+
+    def upload_to_a_stopped_queue(self) -> None:
+        """Files, arrays, single products, bad rows; nothing of it is processed yet."""
+        stopped = self.post(f"{API}/stop-queue")
+        assert (stopped["callsInFlight"], stopped["queue"]["running"]) == (0, False)
+        done = self.post(f"{API}/bulk-upload", 201, file=("../../products.csv", CSV, "text/csv"))
+        assert (done["created"], done["updated"], done["unchanged"]) == (2, 0, 0)
+        assert [(row["row"], row["field"]) for row in done["rejected"]] == [(4, "weight")]
+        assert done["rejectedCount"] == 1
+        rejected = self.browser.fetch("GET", done["rejectedUrl"]).text().splitlines()
+        assert rejected[0] == "row,field,reason,code"
+        assert rejected[1].startswith("4,weight,")
+        again = self.post(f"{API}/bulk-upload", file=("products.csv", CSV, "text/csv"))
+        assert (again["created"], again["unchanged"]) == (0, 2)
+        product = {"code": "A/1 ü", "name": "Bottle", "description": "Glass", "weight": 0.4}
+        assert self.post(f"{API}/bulk-upload", 201, json_body=[product])["created"] == 1
+        assert self.post(API, json_body=product)["unchanged"] == 1
+        assert self.post(API, json_body={**product, "weight": 0.5})["updated"] == 1
+        assert self.post(API, 201, json_body={**product, "code": "B"})["created"] == 1
+        self.refused(self.browser.fetch("POST", API, json_body={**product, "weight": 0}), "weight")
+        assert self.get(f"{API}/queue-status")["database"]["pending"] == 4
+
+    def refused(self, reply: Reply, *fields: str) -> None:
+        """A problem document (RFC 9457) that blames these fields."""
+        assert (reply.status, reply.media_type) == (422, "application/problem+json")
+        problem = reply.json()
+        assert {"type", "title", "status", "detail", "instance"} <= set(problem)
+        assert problem["status"] == 422
+        assert tuple(error["field"] for error in problem["errors"]) == fields
+
+    def show_a_picture(self) -> None:
+        """It comes back as it was sent."""
+        file = io.BytesIO()
+        Image.new("RGB", (4, 3), "red").save(file, "PNG")
+        data = file.getvalue()
+        stored = self.post(f"{API}/PROD-001/image", file=("red.png", data, "image/png"))
+        assert stored == {
+            "code": "PROD-001",
+            "mediaType": "image/png",
+            "widthPx": 4,
+            "heightPx": 3,
+            "sizeBytes": len(data),
+        }
+        shown = self.browser.fetch("GET", f"{API}/PROD-001/image")
+        assert (shown.media_type, shown.body) == ("image/png", data)
+        wrong = ("red.png", b"GIF", "image/png")
+        self.refused(self.browser.fetch("POST", f"{API}/B/image", file=wrong), "file")
+
+    def tune(self) -> None:
+        """The ends of each range are taken; beyond them, of the wrong type or unknown nothing is."""
+        config = f"{API}/queue-config"
+        ranges = {
+            "batchSize": (1, 1_000),
+            "batchDelayMs": (30_000, 86_400_000),
+            "maxConcurrentRequests": (1, 20),
+            "requestsPerMinute": (1, 10_000_000),
+            "tokensPerMinute": (1, 100_000_000_000),
+        }
+        for name, (low, high) in ranges.items():
+            for wrong in (low - 1, high + 1, True, str(low), low + 0.5, None):
+                self.refused(self.browser.fetch("PUT", config, json_body={name: wrong}), name)
+            for right in (low, high):
+                changed = self.browser.fetch("PUT", config, json_body={name: right}).json()
+                assert changed["current"] == {**changed["previous"], name: right}
+        for name, wrong in (("pacing", "fast"), ("askTogether", 1), ("batch_size", 5)):
+            self.refused(self.browser.fetch("PUT", config, json_body={name: wrong}), name)
+        self.refused(self.browser.fetch("PUT", config, json_body={}), "body")
+        back = self.browser.fetch("PUT", config, json_body=DEFAULTS).json()
+        assert back["current"] == DEFAULTS
+        faster = {"pacing": "continuous", "batchDelayMs": 30_000}
+        current = self.browser.fetch("PUT", config, json_body=faster).json()["current"]
+        assert current == {**DEFAULTS, **faster}
+
+    def start_and_watch(self) -> None:
+        """Every product is told to be finished, though the connection breaks in between."""
+        with self.browser.events() as messages:
+            first = next(messages)
+            assert (first.kind, first.data["queue"]["running"]) == ("progress", False)
+            started = self.post(f"{API}/start-queue")
+            assert started["addedToQueue"] == 4
+            assert started["queue"]["running"] is True
+            assert isinstance(started["message"], str)
+            heard = [*_up_to(messages, "state")]
+        assert heard[-1].data["running"] is True
+        self.until_completed(4)
+        with self.browser.events(heard[-1].id) as messages:
+            for message in messages:
+                heard.append(message)
+                if message.kind == "progress" and message.data["database"]["completed"] == 4:
+                    break
+        numbers = [int(message.id.partition("-")[2]) for message in heard]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        finished = [
+            p["code"] for message in heard if message.kind == "products" for p in message.data["products"]
+        ]  # fmt: skip
+        assert sorted(finished) == ["A/1 ü", "B", "PROD-001", "PROD-002"]
+        lines = [line["message"] for m in heard if m.kind == "log" for line in m.data["lines"]]
+        assert "✅ Successfully batch processed product PROD-001" in lines
+
+    def look_at_products(self) -> None:
+        """The list with filters and pages; one product with everything."""
+        first = self.get(f"{API}?status=completed&search=&limit=3&cursor=")
+        second = self.get(f"{API}?limit=3&cursor={first['nextCursor']}")
+        codes = [product["code"] for page in (first, second) for product in page["products"]]
+        assert codes == ["PROD-001", "PROD-002", "A/1 ü", "B"]
+        assert second["nextCursor"] is None
+        found = self.get(f"{API}?search=oak")["products"]
+        assert [product["code"] for product in found] == ["PROD-002"]
+        assert {name: type(value) for name, value in found[0].items()} == SUMMARY_TYPES
+        self.refused(self.browser.fetch("GET", f"{API}?limit=0"), "limit")
+        self.refused(self.browser.fetch("GET", f"{API}?status=done"), "status")
+        detail = self.get(f"{API}/{quote('A/1 ü', safe='')}")
+        assert {answer["step"] for answer in detail["answers"]} == STEPS
+        assert [call["outcome"] for call in detail["calls"]] == ["ok"] * 3
+        assert detail["footprint"]["mass"]["value"] == 0.5
+        assert detail["footprint"]["provenance"]["simulated"] is True
+        total = sum(term["emissionsKgCo2e"] for term in detail["footprint"]["contributions"])
+        assert detail["emissionsKgCo2e"] == pytest.approx(total)
+
+    def count(self) -> None:
+        """Statistics, metrics, exports."""
+        stats = self.get(f"{API}/processing-stats")
+        assert set(stats) == {"asOf", "counts", "last24Hours", "overall"}
+        for period in (stats["last24Hours"], stats["overall"]):
+            assert (period["completed"], period["failed"], period["failureRate"]) == (4, 0, 0)
+            assert {row["name"] for row in period["byStep"]} == STEPS
+            assert [row["name"] for row in period["byModel"]] == ["gpt-4.1-mini"]
+            assert period["tokens"]["total"] > 0
+            assert period["latencyP50S"] <= period["latencyP95S"]
+        metrics = self.browser.fetch("GET", "/metrics").text()
+        assert 'weighbridge_products{state="completed"} 4.0' in metrics
+        starts = {"csv": b"code,", "jsonl": b'{"', "xlsx": b"PK", "parquet": b"PAR1"}
+        for name, start in starts.items():
+            export = self.browser.fetch("GET", f"{API}/export?format={name}")
+            assert export.body.startswith(start)
+            assert export.headers["content-disposition"].endswith(f'.{name}"')
+
+    def recover(self) -> None:
+        """What has failed is asked again; what is stuck goes on; an upload with better data too."""
+        self.sql(
+            "UPDATE products SET status = 'failed', error_kind = 'AnswerMalformed', error = 'x',"
+            " attempts = 4 WHERE code = 'B'"
+        )
+        failed = self.get(f"{API}?status=failed")["products"]
+        assert [(p["code"], p["errorKind"], p["error"]) for p in failed] == [
+            ("B", "AnswerMalformed", "x")
+        ]
+        assert self.post(f"{API}/reset-failed")["modifiedCount"] == 1
+        self.until_completed(4)
+        self.post(f"{API}/stop-queue")
+        self.sql("UPDATE products SET status = 'processing', job_id = NULL WHERE code = 'B'")
+        assert self.get(f"{API}/queue-status")["queue"]["processing"] is True
+        assert self.post(f"{API}/start-queue")["addedToQueue"] == 1
+        self.until_completed(4)
+
+    def leave(self) -> None:
+        """A deleted product is gone."""
+        reply = self.browser.fetch("DELETE", f"{API}/B")
+        assert (reply.status, reply.body) == (204, b"")
+        for method in ("GET", "DELETE"):
+            missing = self.browser.fetch(method, f"{API}/B")
+            assert (missing.status, missing.media_type) == (404, "application/problem+json")
+
+
+def _up_to(messages: Iterator[Message], kind: str) -> Iterator[Message]:
+    for message in messages:
+        yield message
+        if message.kind == kind:
+            return
+
+
+def test_a_javascript_client_drives_every_endpoint(database_url: str, tmp_path: Path) -> None:
+    with server_process(database_url, tmp_path) as server:
+        journey = Journey(server, Browser(server.port), database_url)
+        journey.arrive()
+        journey.upload_to_a_stopped_queue()
+        journey.show_a_picture()
+        journey.tune()
+        journey.start_and_watch()
+        journey.look_at_products()
+        journey.count()
+        journey.recover()
+        journey.leave()
+        assert journey.browser.operations - journey.browser.called == set()
+        assert server.terminate() == 0
+        assert "ERROR" not in server.log
