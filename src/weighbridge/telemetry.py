@@ -16,8 +16,9 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-_logger = structlog.get_logger("weighbridge")
+    from structlog.typing import FilteringBoundLogger
 
+_logger: FilteringBoundLogger
 _LEVEL_NAMES = {"warning": "WARN", "critical": "ERROR"}
 
 
@@ -43,10 +44,19 @@ def _configure_events(log_format: Literal["console", "json"], level: str) -> Non
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
-        # Looked up at each line: a live display takes the place of sys.stderr while it is on.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-        cache_logger_on_first_use=False,
+        logger_factory=lambda *_: _Stderr(),
     )
+    global _logger  # put together here: doing so at each line takes half of a line's time
+    _logger = structlog.get_logger().bind()
+
+
+class _Stderr:
+    """Where lines go. Looked up at each: a live display takes the place of sys.stderr while it is on."""
+
+    def msg(self, line: str) -> None:
+        sys.stderr.write(f"{line}\n")  # at once: two threads may have something to say
+
+    debug = info = warning = error = msg
 
 
 def _console(_logger: object, _name: str, event: MutableMapping[str, Any]) -> str:

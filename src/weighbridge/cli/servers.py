@@ -13,6 +13,7 @@ import typer
 
 from weighbridge import telemetry
 from weighbridge.cli.console import (
+    SMALL_GARBAGE_PORTION,
     DataDirOption,
     SimulateOption,
     StepsOption,
@@ -117,7 +118,7 @@ async def _serve(
             provenance=Provenance(provider.name, provider.model, provider.simulated),
             engine=EngineApart(thread, engine.supervisor),
         )
-        collect_garbage_rarely()
+        collect_garbage_rarely(SMALL_GARBAGE_PORTION)  # requests wait meanwhile
         return await run_server(context, host, port)
 
 

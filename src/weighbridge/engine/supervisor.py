@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from weighbridge.engine.workbench import Workbench
     from weighbridge.engine.worker import Worker
 
-DEQUEUE_SIZE: Final = 20
+DEQUEUE_SIZE: Final = 100
+"""Jobs taken, and ended, in one statement."""
 MOST_JOBS_AT_ONCE: Final = 2_000
 """What one process takes. A quota that keeps more than this in flight needs more than one process's CPU."""
 IDLE_POLL: Final = timedelta(seconds=2)
@@ -142,7 +143,7 @@ class Supervisor:
         if not self._draining:
             await self._manager.run(
                 dequeue_timeout=min(IDLE_POLL, self.heartbeat_timeout / 4),
-                batch_size=DEQUEUE_SIZE,
+                batch_size=min(DEQUEUE_SIZE, self.most_jobs_at_once // 2),
                 max_concurrent_tasks=self.most_jobs_at_once,
                 heartbeat_timeout=self.heartbeat_timeout,
             )

@@ -73,8 +73,6 @@ class Masker:
         link: BaseException | None = error
         while link is not None and id(link) not in seen:
             seen.add(id(link))
-            if isinstance(link, UnicodeEncodeError):
-                link.object = ""  # the whole text that could not be encoded
             link.args = tuple(self.quote(a) if isinstance(a, str) else a for a in link.args)
             for name in ("message", "strerror"):
                 if isinstance(getattr(link, name, None), str):

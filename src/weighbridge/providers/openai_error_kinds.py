@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
 import openai
+from pydantic_core import PydanticSerializationError
 
 from weighbridge.errors import (
     AuthenticationFailed,
@@ -54,7 +55,7 @@ BY_EXCEPTION: Final[Mapping[type[Exception], type[ProviderError]]] = {
     httpx2.StreamError: ProviderUnreachable,
     ssl.SSLError: ProviderUnreachable,
     OSError: ProviderUnreachable,
-    UnicodeEncodeError: RequestRefused,  # half a surrogate pair in a product's text
+    PydanticSerializationError: RequestRefused,  # half a surrogate pair in a product's text
     ValueError: ProviderOverloaded,  # a body that is not JSON
 }
 
@@ -64,7 +65,7 @@ FAILURES: Final = (
     httpx2.InvalidURL,
     httpx2.StreamError,
     OSError,  # TimeoutError and ssl.SSLError are among these
-    UnicodeEncodeError,
+    PydanticSerializationError,
 )
 """What sending a request may raise. Anything else is a mistake of ours and must be seen."""
 

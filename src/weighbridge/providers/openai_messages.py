@@ -6,12 +6,12 @@ this API with small differences, and an answer that has arrived is paid for, wha
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic_core import to_json
 from typing_extensions import override
 
 from weighbridge.domain.calls import CallReply, CallRequest, FinishReason, Remaining, Usage
@@ -98,13 +98,12 @@ def request_body(request: CallRequest, model: str, dialect: Dialect) -> dict[str
 def encoded_body(request: CallRequest, model: str, dialect: Dialect) -> bytes:
     """`request_body` as JSON. Schemas are encoded once: they are most of it, and always the same.
 
-    Encoding the whole body took 0.2 ms a call.
+    Encoding the whole body took 0.2 ms a call. Raises PydanticSerializationError for text that is no Unicode.
     """
     body = request_body(request, model, dialect)
     del body["response_format"]
     schema = _encoded_format(request.schema_name, _Identity(request.schema))
-    rest = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    return b'{"response_format":' + schema + b"," + rest[1:]
+    return b'{"response_format":' + schema + b"," + to_json(body)[1:]
 
 
 class _Identity:
@@ -126,7 +125,7 @@ class _Identity:
 
 @lru_cache(maxsize=16)
 def _encoded_format(name: str, schema: _Identity) -> bytes:
-    return json.dumps(_response_format(name, schema.schema), separators=(",", ":")).encode()
+    return to_json(_response_format(name, schema.schema))
 
 
 def _response_format(name: str, schema: Mapping[str, Any]) -> dict[str, object]:

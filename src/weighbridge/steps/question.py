@@ -11,6 +11,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic_core import to_json
+
 from weighbridge.domain.answers import Answer, StepName, Subject
 from weighbridge.domain.calls import CallReply, CallRequest
 from weighbridge.steps.base import Accepted, Refusal, Step
@@ -151,6 +153,6 @@ def products_content(rows: Iterable[Mapping[str, Any]]) -> str:
 
     A text that contains the closing fence cannot close it: `</` is written `<\\/`, the same in JSON.
     """
-    encoded = json.dumps({"products": list(rows)}, ensure_ascii=False, separators=(",", ":"))
+    encoded = to_json({"products": list(rows)}).decode()
     fenced = encoded.replace("</", "<\\/")
     return f"{OPENING}\n{fenced}\n{CLOSING}"
