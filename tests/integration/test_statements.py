@@ -1,7 +1,7 @@
 """What a statement reads grows with what it is about, and not with the tables.
 
 PostgreSQL's figures on the table of jobs are nearly always wrong: it is empty at one moment and holds thousands of
-jobs at the next. They are taken here when all tables are empty, which is as wrong as can be.
+jobs at the next. They are taken here when all jobs are gone again, which is as wrong as can be.
 """
 
 from __future__ import annotations
@@ -33,8 +33,12 @@ WORKER: Final = uuid4()
 async def connection(database_url: str, tmp_path: Path) -> AsyncIterator[Connection]:
     """A thousand jobs in a worker's hands, each with five products."""
     database = await open_database(database_url, tmp_path, pool_size=2)
+    await database.pool.execute(
+        "INSERT INTO pgqueuer (priority, status, entrypoint) SELECT 0, 'queued', 'group' FROM generate_series(1, 300)"
+    )
+    await database.pool.execute("DELETE FROM pgqueuer")
+    await database.pool.execute("ANALYZE")
     async with database.transaction() as connection:
-        await connection.execute("ANALYZE")
         await connection.execute(
             "INSERT INTO pgqueuer (id, priority, status, entrypoint, queue_manager_id, heartbeat)"
             " OVERRIDING SYSTEM VALUE"
