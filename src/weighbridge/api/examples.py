@@ -283,8 +283,6 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = {
         ],
         "text/csv": "code,name,description,weight,countryOfOrigin\n"
         'PROD-001,Steel bottle,"Stainless steel, 500 ml, double wall",0.35,DE\n',
-        "application/x-ndjson": '{"code": "PROD-001", "name": "Steel bottle", '
-        '"description": "Stainless steel, 500 ml, double wall", "weight": 0.35}\n',
     },
 }
 """By operation and content type; those of other requests stand in their schemas."""
