@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from pydantic_core import from_json, to_json
+import orjson
 
 from weighbridge.errors import DatabaseUnavailable
 from weighbridge.store.schema import migrate
@@ -188,8 +188,8 @@ async def prepare(connection: Connection) -> None:
     """Make JSON columns plain Python values on this connection."""
     await connection.set_type_codec(
         "jsonb",
-        encoder=lambda value: b"\x01" + to_json(value),
-        decoder=lambda data: from_json(data[1:]),
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]),
         schema="pg_catalog",
         format="binary",
     )
