@@ -1,8 +1,8 @@
-"""What a call costs us when the provider costs nothing: no latency, no limits, one worker.
+"""What a call costs us when the provider costs nothing: no latency, no limits.
 
-    python -m benchmarks.overhead [--products 5000] [--json]
+    python -m benchmarks.overhead [--products 5000] [--workers 1] [--json]
 
-Everything runs on this machine: a `weighbridge worker`, PostgreSQL, and the simulated provider behind a
+Everything runs on this machine: `weighbridge worker`, PostgreSQL, and the simulated provider behind a
 real socket, which takes more CPU than the worker (see simulator_throughput.py). Prints CPU per call of each of the
 three, and products per second. Targets: 1.0 ms or less in the worker, 1,500 products/s on two cores.
 """
@@ -25,11 +25,13 @@ TARGET_CPU_MS = 1.0
 TARGET_PRODUCTS_PER_S = 1_500
 
 
-async def measure(folder: Path, products: int, log_level: str = "INFO") -> dict[str, Any]:
-    """One worker over so many products, after a warm-up that compiles, connects and prepares."""
+async def measure(
+    folder: Path, products: int, log_level: str = "INFO", workers: int = 1
+) -> dict[str, Any]:
+    """So many products, after a warm-up that compiles, connects and prepares."""
     with simulator(Account(), folder) as provider:
         async with site(folder, provider.base_url, limits=NO_LIMIT) as here:
-            worker = here.worker(WEIGHBRIDGE_LOG_LEVEL=log_level)
+            crew = [here.worker(WEIGHBRIDGE_LOG_LEVEL=log_level) for _ in range(workers)]
             try:
                 await here.add_products(WARM_UP_PRODUCTS)
                 await here.start_queue()
@@ -37,17 +39,23 @@ async def measure(folder: Path, products: int, log_level: str = "INFO") -> dict[
                 await here.stop_queue()
                 await here.add_products(products, first=WARM_UP_PRODUCTS)
                 before = provider.books()["admitted"]
-                cpu_s = (worker.cpu_s, provider.process.cpu_s, here.database_cpu_s())
+                cpu_s = (sum(w.cpu_s for w in crew), provider.process.cpu_s, here.database_cpu_s())
                 started_s = time.perf_counter()
                 await here.start_queue()
                 counts = await here.until_done()
                 seconds = time.perf_counter() - started_s
-                after_s = (worker.cpu_s, provider.process.cpu_s, here.database_cpu_s())
+                after_s = (
+                    sum(w.cpu_s for w in crew),
+                    provider.process.cpu_s,
+                    here.database_cpu_s(),
+                )
                 calls = provider.books()["admitted"] - before
             finally:
-                worker.stop()
+                for worker in crew:
+                    worker.stop()
     per_call = [(now - then) / calls * 1000 for now, then in zip(after_s, cpu_s, strict=True)]
     return {
+        "workers": workers,
         "products": products,
         "calls": calls,
         "failed": counts["failed"],
@@ -63,11 +71,14 @@ async def measure(folder: Path, products: int, log_level: str = "INFO") -> dict[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--products", type=int, default=5_000)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--log-level", default="INFO", help="of the worker, which logs into a file")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        result = uvloop.run(measure(Path(name), arguments.products, arguments.log_level))
+        result = uvloop.run(
+            measure(Path(name), arguments.products, arguments.log_level, arguments.workers)
+        )
     if arguments.json:
         print(json.dumps(result))
         return

@@ -19,22 +19,31 @@ R = TypeVar("R")
 class Together(Generic[T, R]):
     """`do` takes up to `most` items and returns one result for each, in their order.
 
+    When that many wait, another go begins beside those under way, up to `at_once`: one can be put together
+    while the database works on another.
+
     When `do` fails for several items each is tried alone, so that only the one at fault gets the error.
     An item is done even if nobody waits for its result any more.
     """
 
-    def __init__(self, do: Callable[[Sequence[T]], Awaitable[Sequence[R]]], most: int) -> None:
+    def __init__(
+        self, do: Callable[[Sequence[T]], Awaitable[Sequence[R]]], most: int, at_once: int = 1
+    ) -> None:
         self._do = do
         self._most = most
+        self._at_once = at_once
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, item: T) -> R:
         """The result for this item, or the error that it caused."""
         result: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, result))
-        if self._task is None:
-            self._task = asyncio.create_task(self._work_off())
+        is_crowd = len(self._waiting) >= self._most and len(self._tasks) < self._at_once
+        if is_crowd or not self._tasks:
+            task = asyncio.create_task(self._work_off())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await result
 
     async def _work_off(self) -> None:
@@ -42,11 +51,13 @@ class Together(Generic[T, R]):
             while self._waiting:
                 part, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._do_part(part)
-        finally:
-            self._task = None
-            for _, result in self._waiting:  # only when we were cancelled
+        except asyncio.CancelledError:
+            for _, result in self._waiting:
                 result.cancel()
             self._waiting = []
+            raise
+        finally:  # at once: whoever comes next must see that nobody works any more
+            self._tasks.discard(asyncio.current_task())
 
     async def _do_part(self, part: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:

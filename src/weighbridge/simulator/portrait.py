@@ -116,7 +116,7 @@ def portray(product: Mapping[str, Any], seed: int) -> Portrait:
     )
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=32_768)
 def _portray(code: str, name: str, description: str, mass_kg: float | None, seed: int) -> Portrait:
     description = description[:_DESCRIPTION_CHARACTERS]
     digest = hashlib.blake2b(

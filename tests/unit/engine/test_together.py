@@ -66,3 +66,32 @@ async def test_an_item_is_done_though_nobody_waits_any_more() -> None:
     assert await patient == 4
     assert doubler.parts == [[1, 2]]
     assert await together(3) == 6
+
+
+async def test_a_crowd_goes_in_several_parts_at_once_and_few_do_not() -> None:
+    doubler = Doubler()
+    doubler.may_go.clear()
+    together = Together(doubler, most=3, at_once=2)
+    tasks = []
+    for number in range(3):
+        tasks.append(asyncio.create_task(together(number)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert doubler.parts == [[0]]  # two are fewer than a part: they wait for the first to come back
+    tasks += [asyncio.create_task(together(number)) for number in range(3, 10)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert doubler.parts == [[0], [1, 2, 3]]  # two at once, not three
+    doubler.may_go.set()
+    assert await asyncio.gather(*tasks) == [number * 2 for number in range(10)]
+    assert await together(10) == 20
+
+
+async def test_who_comes_just_when_the_last_go_has_ended_is_not_left_waiting() -> None:
+    together = Together(Doubler(), most=2, at_once=2)
+
+    async def twice(number: int) -> int:
+        return await together(await together(number))
+
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*map(twice, range(12))) == [n * 4 for n in range(12)]
