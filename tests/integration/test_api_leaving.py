@@ -12,6 +12,7 @@ import pytest
 from typing_extensions import override
 
 from tests.support.api import IdleEngine, api_client
+from tests.support.application import until
 from weighbridge.api.server import run_server
 
 if TYPE_CHECKING:
@@ -75,6 +76,40 @@ async def test_a_second_signal_does_not_wait_for_calls(database_url: str, tmp_pa
         os.kill(os.getpid(), signal.SIGINT)
         assert await asyncio.wait_for(running, 10) == 130
     assert engine.told == ["start", "drain", "abandon"]
+
+
+async def test_an_upload_that_is_still_coming_in_is_told_to_come_again(
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("weighbridge.api.server.CLOSE_WITHIN_S", 1)
+    engine = BusyEngine()
+    engine.calls_end.set()
+    port = _free_port()
+    async with api_client(database_url, tmp_path, engine=engine) as client:
+        running = asyncio.create_task(run_server(client.context, "127.0.0.1", port))
+        await engine.began.wait()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            f"POST /api/products/bulk-upload HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+            "Content-Type: text/csv\r\nContent-Length: 1000000\r\n\r\ncode,name\n".encode()
+        )
+        await writer.drain()
+
+        async def is_coming_in() -> bool:
+            return any((tmp_path / "uploads").glob("*/*"))
+
+        await until(is_coming_in, "the first bytes are in a file")
+        os.kill(os.getpid(), signal.SIGTERM)
+        answer = await asyncio.wait_for(reader.read(), 10)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"application/problem+json" in answer
+        assert b"send it again" in answer
+        assert await asyncio.wait_for(running, 10) == 0
+        writer.close()
+    assert "Traceback" not in caplog.text
 
 
 async def test_an_engine_that_ends_by_itself_takes_the_server_with_it(

@@ -20,6 +20,7 @@ from weighbridge.api import (
 )
 from weighbridge.api.errors import Problem, install_error_handlers, problem_responses
 from weighbridge.api.examples import add_examples
+from weighbridge.api.leaving import AnswerWhenCutOff
 from weighbridge.api.security import RefuseOtherSites, RequireToken, SecurityHeaders
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _protect(app: FastAPI, context: ApiContext, hosts: Sequence[str]) -> None:
             allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
         )
     app.add_middleware(RefuseOtherSites, hosts=hosts, origins=origins)
+    app.add_middleware(AnswerWhenCutOff, context=context)
     app.add_middleware(SecurityHeaders)
 
 
