@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 DISPATCH_LOCK: Final = 0x57656967_64697370  # "Weigdisp"
 TICK_S: Final = 0.2
-LEAST_TICK_S: Final = 0.02
+LEAST_TICK_S: Final = 0.1
 """Every finished group is announced; looks are not taken more often than this."""
 RETRY_S: Final = 1.0
 STUCK_CHECK_S: Final = 4.0

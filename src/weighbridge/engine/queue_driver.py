@@ -31,11 +31,15 @@ if TYPE_CHECKING:
     from pgqueuer.ports.driver import NotifyCallback
     from pgqueuer.ports.repository import EntrypointExecutionParameter
 
+    from weighbridge.clock import Clock
     from weighbridge.engine.listener import Listener
     from weighbridge.engine.patience import Patience
     from weighbridge.store.database import Database
     from weighbridge.store.workers import Crew
 
+LEAST_PAUSE_S: Final = 0.1
+"""Jobs are not looked for more often than this, unless there were more than could be taken in one go: PgQueuer looks
+whenever a job ends on any worker, and each look goes through all that this one holds."""
 NEVER: Final = timedelta(0)
 """As an interval of PgQueuer's own heartbeats."""
 
@@ -89,10 +93,17 @@ class FencedQueries(Queries):
     """Ends only the jobs that `manager_id` still holds, and takes no more than are left to each live worker."""
 
     def __init__(
-        self, database: Database, driver: PatientDriver, patience: Patience, manager_id: UUID
+        self,
+        database: Database,
+        clock: Clock,
+        driver: PatientDriver,
+        patience: Patience,
+        manager_id: UUID,
     ) -> None:
         super().__init__(driver)
         self._database = database
+        self._clock = clock
+        self._look_at_s = 0.0
         self._patience = patience
         self._manager_id = manager_id
 
@@ -113,20 +124,26 @@ class FencedQueries(Queries):
         global_concurrency_limit: int | None,
         heartbeat_timeout: timedelta,
     ) -> list[Job]:
+        await self._clock.sleep(self._look_at_s - self._clock.monotonic_s())
+
         async def look() -> Crew:
             async with self._database.pool.acquire() as connection:
                 return await look_around(connection, heartbeat_timeout)
 
         crew = await self._patience(look)
+        self._look_at_s = self._clock.monotonic_s() + LEAST_PAUSE_S
         if not crew.unfinished_jobs:
             return []
         # One more, for a job that this worker holds without knowing: the connection broke before it was told.
         # Such a job counts as held, gets no sign of life, and is taken again when it is old enough.
         share = fair_share(crew.unfinished_jobs, crew.live_workers) + 1
         most = share if global_concurrency_limit is None else min(share, global_concurrency_limit)
-        return await super().dequeue(
+        jobs = await super().dequeue(
             batch_size, entrypoints, queue_manager_id, most, heartbeat_timeout
         )
+        if len(jobs) == batch_size:
+            self._look_at_s = 0.0
+        return jobs
 
     async def _held(self, job_ids: list[JobId]) -> set[int]:
         async def look() -> set[int]:
@@ -151,10 +168,10 @@ class QuietManager(QueueManager):
 
 
 def make_manager(
-    database: Database, patience: Patience, listener: Listener, manager_id: UUID
+    database: Database, clock: Clock, patience: Patience, listener: Listener, manager_id: UUID
 ) -> QueueManager:
     """PgQueuer's worker under the identity by which our own statements know it."""
     driver = PatientDriver(database, patience, listener)
-    manager = QuietManager(FencedQueries(database, driver, patience, manager_id))
+    manager = QuietManager(FencedQueries(database, clock, driver, patience, manager_id))
     manager.queue_manager_id = QueueManagerId(manager_id)
     return manager

@@ -46,7 +46,7 @@ class Supervisor:
         self._dispatcher = dispatcher
         self._listener = Listener(bench.database, bench.clock, self._look_again)
         self._manager = make_manager(
-            bench.database, bench.patience, self._listener, bench.manager_id
+            bench.database, bench.clock, bench.patience, self._listener, bench.manager_id
         )
         self._signs_of_life = SignsOfLife(bench.database, bench.manager_id, self._running_jobs)
         self._tasks: list[asyncio.Task[None]] = []
