@@ -51,8 +51,10 @@ async def test_connections_that_break_in_any_commit_lose_nothing_and_pay_nothing
             await running.work()
             await running.until(completed=PRODUCTS)
             exploded += await explosion.has_exploded()
+            # A commit after the last product may be the n-th one, and would break what looks from here on.
+            await explosion.disarm()
             assert running.simulator.books.completed == CALLS, f"commit {at_commit}"
-            assert await running.value("SELECT count(*) FROM calls") == CALLS, f"commit {at_commit}"
+            await running.until_true("SELECT count(*) = $1 FROM calls", CALLS)
             await running.stop()
             await running.assert_sound(paid_twice=0)
     assert exploded >= CALLS
