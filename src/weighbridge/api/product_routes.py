@@ -39,10 +39,12 @@ from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import NotFound, UnreadableFile
 from weighbridge.ingest.images import MAX_PICTURE_BYTES
 from weighbridge.service import products as service
-from weighbridge.store import answers, calls, products
+from weighbridge.store import answers, calls, footprints, products
 from weighbridge.store.calls import OK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from asyncpg import Record
 
 router = APIRouter(prefix="/api/products", tags=["products"])
@@ -228,10 +230,11 @@ async def show_product(code: Code, context: Context) -> ProductDetail:
     async with context.database.pool.acquire() as connection:
         given = await answers.answers_of(connection, row["id"])
         made = await calls.calls_of(connection, row["id"])
+        detail = await footprints.detail_in_full(connection, row)
     return ProductDetail.model_validate(
         {
             **_summary(row),
-            "footprint": _footprint(row),
+            "footprint": _footprint(row, detail),
             "answers": [AnswerView.model_validate(answer) for answer in given],
             "calls": [CallView.model_validate(call) for call in made],
             "errors": _errors(row, made),
@@ -239,15 +242,15 @@ async def show_product(code: Code, context: Context) -> ProductDetail:
     )
 
 
-def _footprint(row: Record) -> FootprintView | None:
-    if row["detail"] is None or row["status"] != ProcessingStatus.COMPLETED:
+def _footprint(row: Record, detail: Mapping[str, Any] | None) -> FootprintView | None:
+    if detail is None or row["status"] != ProcessingStatus.COMPLETED:
         return None
     return FootprintView.model_validate(
         {
-            **row["detail"]["footprint"],
+            **detail["footprint"],
             "cost_usd": row["cost_usd"],
             "calculated_at": row["calculated_at"],
-            "provenance": row["detail"]["provenance"],
+            "provenance": detail["provenance"],
         }
     )
 

@@ -16,11 +16,9 @@ from weighbridge.steps import decode_answer
 from weighbridge.store.footprints import stream_results
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from pathlib import Path
     from uuid import UUID
-
-    from asyncpg import Record
 
     from weighbridge.carbon.taxonomy import Taxonomy
     from weighbridge.store.database import Database
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 _FOOTPRINT = TypeAdapter(Footprint)
 
 
-def result_row(row: Record, taxonomy: Taxonomy) -> ResultRow:
+def result_row(row: Mapping[str, Any], taxonomy: Taxonomy) -> ResultRow:
     """One product with all that is known about it."""
     base: dict[str, Any] = {
         "code": row["code"],

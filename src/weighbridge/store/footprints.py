@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weighbridge.domain.results import Footprint
 from weighbridge.store.database import LONG_STATEMENT_S
+from weighbridge.store.rates import lengthen, load_rates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import Classification
     from weighbridge.domain.results import Provenance
     from weighbridge.store.database import Connection
+    from weighbridge.store.rates import Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
     """The newest result of each product replaces the one before. At most one footprint a product."""
     if not footprints:
         return
+    rows = [_row(stored) for stored in footprints]
     await connection.execute(
         "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, high_kg_co2e, mass_kg,"
         " data_quality, category, subcategory, provider, model, simulated, cost_usd, detail)"
@@ -47,7 +50,7 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
         " category = excluded.category, subcategory = excluded.subcategory, provider = excluded.provider,"
         " model = excluded.model, simulated = excluded.simulated, cost_usd = excluded.cost_usd,"
         " detail = excluded.detail, calculated_at = now()",
-        *zip(*map(_row, footprints), strict=True),
+        *zip(*rows, strict=True),
     )
 
 
@@ -82,7 +85,7 @@ def _row(stored: StoredFootprint) -> tuple[Any, ...]:
 
 async def stream_results(
     connection: Connection, scope: UUID | None, batch_size: int = 1_000
-) -> AsyncGenerator[list[Record], None]:
+) -> AsyncGenerator[list[Mapping[str, Any]], None]:
     """Every product with its footprint, in order of id, `batch_size` rows at a time.
 
     Reads one snapshot through a server-side cursor: memory does not grow, and what changes meanwhile
@@ -100,5 +103,39 @@ async def stream_results(
             *([scope] if scope else []),
             timeout=LONG_STATEMENT_S,
         )
+        rates: dict[int, Rate] = {}
         while rows := await cursor.fetch(batch_size):
-            yield rows
+            await _learn_rates(connection, rows, rates)
+            yield [{**row, "detail": _in_full(row["detail"], rates)} for row in rows]
+
+
+async def detail_in_full(connection: Connection, row: Record) -> dict[str, Any] | None:
+    """What `row["detail"]` says, with every contribution by field; None where there is no footprint."""
+    rates: dict[int, Rate] = {}
+    await _learn_rates(connection, [row], rates)
+    return _in_full(row["detail"], rates)
+
+
+async def _learn_rates(
+    connection: Connection, rows: Sequence[Record], rates: dict[int, Rate]
+) -> None:
+    """Read the rates that the footprints of `rows` name and that are not known yet."""
+    named = {
+        one[0] for row in rows for one in _contributions(row["detail"]) if isinstance(one, list)
+    }
+    if unknown := named - rates.keys():
+        rates.update(await load_rates(connection, unknown))
+
+
+def _in_full(detail: Mapping[str, Any] | None, rates: Mapping[int, Rate]) -> dict[str, Any] | None:
+    if detail is None:
+        return None
+    # By field already: a program before schema 7 wrote it.
+    contributions = [
+        one if isinstance(one, dict) else lengthen(one, rates) for one in _contributions(detail)
+    ]
+    return {**detail, "footprint": {**detail["footprint"], "contributions": contributions}}
+
+
+def _contributions(detail: Mapping[str, Any] | None) -> list[Any]:
+    return detail["footprint"]["contributions"] if detail else []

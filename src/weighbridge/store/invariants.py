@@ -107,7 +107,7 @@ def rules() -> tuple[Rule, ...]:
         Rule(
             "footprint-does-not-add-up",
             "SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id CROSS JOIN LATERAL ("
-            "SELECT coalesce(sum((c ->> 'emissions_kg_co2e')::float8), 0) AS kg"
+            "SELECT coalesce(sum(coalesce(c ->> 'emissions_kg_co2e', c ->> 3)::float8), 0) AS kg"
             " FROM jsonb_array_elements(f.detail -> 'footprint' -> 'contributions') AS c) AS summed"
             " WHERE NOT abs(summed.kg - f.emissions_kg_co2e) <= 1e-6 * greatest(1, abs(f.emissions_kg_co2e))"
             " OR NOT f.low_kg_co2e <= f.emissions_kg_co2e OR NOT f.emissions_kg_co2e <= f.high_kg_co2e"
