@@ -31,6 +31,7 @@ DAMAGE = {  # each is undone before the next
     "completed-with-an-old-footprint": f"UPDATE products SET revision = 9 WHERE id = {COMPLETED}",
     "completed-without-answers": f"DELETE FROM answers WHERE step = 'manufacturing' AND product_id = {COMPLETED}",
     "footprint-does-not-add-up": f"UPDATE footprints SET emissions_kg_co2e = 'NaN' WHERE product_id = {COMPLETED}",
+    "contribution-without-source": "DELETE FROM rates",
     "failed-without-reason": f"UPDATE products SET status = 'failed' WHERE id = {COMPLETED}",
     "answer-without-call": "DELETE FROM calls WHERE id = (SELECT max(id) FROM calls)",
     "counts-disagree": "INSERT INTO product_count_changes VALUES (1, 0, 0, 0)",
@@ -55,7 +56,15 @@ async def test_each_damage_is_found_by_its_own_rule_only(database_url: str, tmp_
 
 async def _found_after(database: Any, statement: str) -> list[str]:
     """The broken rules after the statement, which is undone."""
-    tables = ("products", "pgqueuer", "footprints", "answers", "calls", "product_count_changes")
+    tables = (
+        "products",
+        "pgqueuer",
+        "footprints",
+        "rates",
+        "answers",
+        "calls",
+        "product_count_changes",
+    )
     pool = database.pool
     await pool.execute("CREATE SCHEMA kept")
     for table in tables:

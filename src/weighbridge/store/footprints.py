@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weighbridge.domain.results import Footprint
 from weighbridge.store.database import LONG_STATEMENT_S
-from weighbridge.store.rates import lengthen, load_rates
+from weighbridge.store.rates import insert_rates, lengthen, load_rates, shorten
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -38,7 +38,10 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
     """The newest result of each product replaces the one before. At most one footprint a product."""
     if not footprints:
         return
-    rows = [_row(stored) for stored in footprints]
+    rates: dict[int, Rate] = {}
+    rows = [_row(stored, rates) for stored in footprints]
+    if rates:
+        await insert_rates(connection, rates)
     await connection.execute(
         "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, high_kg_co2e, mass_kg,"
         " data_quality, category, subcategory, provider, model, simulated, cost_usd, detail)"
@@ -54,13 +57,13 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
     )
 
 
-def _row(stored: StoredFootprint) -> tuple[Any, ...]:
+def _row(stored: StoredFootprint, rates: dict[int, Rate]) -> tuple[Any, ...]:
     footprint, provenance = stored.footprint, stored.provenance
     detail = {
         "footprint": {
             # Not `asdict`: it takes four times as long as all the rest.
             **{name: getattr(footprint, name) for name in Footprint.__dataclass_fields__},
-            "contributions": [one._asdict() for one in footprint.contributions],
+            "contributions": [shorten(one, rates) for one in footprint.contributions],
         },
         "answers": stored.answers,
         "provenance": provenance,

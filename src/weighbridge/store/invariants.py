@@ -116,6 +116,14 @@ def rules() -> tuple[Rule, ...]:
             _REDO,
         ),
         Rule(
+            "contribution-without-source",
+            "SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id WHERE EXISTS ("
+            "SELECT FROM jsonb_array_elements(f.detail -> 'footprint' -> 'contributions') AS c"
+            " WHERE jsonb_typeof(c) = 'array' AND NOT EXISTS (SELECT FROM rates r WHERE r.id = (c ->> 0)::bigint))",
+            "have a contribution whose factor and source are not on record",
+            _REDO,
+        ),
+        Rule(
             "failed-without-reason",
             "SELECT code FROM products WHERE status = 'failed' AND coalesce(error, '') = ''",
             "have failed and nothing says why",
