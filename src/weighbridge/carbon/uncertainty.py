@@ -35,6 +35,9 @@ MODEL_ERROR_GSD: Final = 1.8
 
 _MODEL_ERROR: Final = "the method's own error"
 _FACTORS_REMEMBERED: Final = 1024  # 8 KB each; the bundled table has fewer
+_PRODUCTS_REMEMBERED: Final = (
+    1024  # 8 KB each too; of processes with the grid or the heat that they take
+)
 _Z95: Final = 1.96
 _Z90: Final = 1.645
 _BOUNDS: Final = (0.025, 0.975)
@@ -102,18 +105,9 @@ def interval(terms: Sequence[UncertainTerm]) -> tuple[float, float]:
     The order of the terms does not matter. The sum itself always lies within: with very wide ranges the
     distribution leans so far that its lower bound could pass the sum, and the bound then stays at the sum.
     """
-    # What several terms are multiplied by (the grid, the heat) is taken once for all of them.
-    by_common: dict[tuple[Spread, ...], NDArray[np.float64]] = {}
-    for emissions_kg_co2e, spreads in terms:
-        part = _multiples(spreads[:1]) * emissions_kg_co2e
-        common = spreads[1:]
-        if common in by_common:
-            by_common[common] += part
-        else:
-            by_common[common] = part
-    totals = np.zeros(DRAWS)
-    for common, part in by_common.items():
-        totals += part * _multiples(common) if common else part
+    emissions = np.array([term.emissions_kg_co2e for term in terms])
+    # Not by BLAS, which adds up in another order on another processor, and may take threads for it.
+    totals = np.einsum("i,ij->j", emissions, np.array([_multiples(t.spreads) for t in terms]))
     for each in (s for term in terms for s in term.spreads if s.sigma_kg_co2e):
         totals += _normals(each.factor) * each.sigma_kg_co2e
     low, high = _bounds_of(totals * _model_errors(), _likely_tails(totals))
@@ -158,6 +152,7 @@ def _between(results: NDArray[np.float64], place: float) -> float:
     return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
 
 
+@lru_cache(_PRODUCTS_REMEMBERED)
 def _multiples(spreads: tuple[Spread, ...]) -> NDArray[np.float64]:
     """By how much these factors together are off, draw by draw."""
     product: NDArray[np.float64] | None = None
