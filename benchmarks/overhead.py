@@ -5,6 +5,9 @@
 Everything runs on this machine: `weighbridge worker`, PostgreSQL, and the simulated provider behind a
 real socket, which takes more CPU than the worker (see simulator_throughput.py). Prints CPU per call of each of the
 three, and products per second. Targets: 1.0 ms or less in the worker, 1,500 products/s on two cores.
+
+Machines differ, and shared ones differ from hour to hour by a factor of three. So the plain SDK is measured in the same run,
+before and after: the targets are from a machine on which one of its calls took 1.9 ms, and are judged by that.
 """
 
 from __future__ import annotations
@@ -19,10 +22,13 @@ from typing import Any
 import uvloop
 
 from benchmarks.harness import NO_LIMIT, Account, print_table, simulator, site
+from benchmarks.provider_call import sdk_ms
 
 WARM_UP_PRODUCTS = 300
 TARGET_CPU_MS = 1.0
 TARGET_PRODUCTS_PER_S = 1_500
+SDK_MS = 1.9
+"""CPU of a call of the plain SDK (3.54, uvloop, 100 at once) on the machine for which the targets were set."""
 
 
 async def measure(
@@ -75,18 +81,31 @@ def main() -> None:
     parser.add_argument("--log-level", default="INFO", help="of the worker, which logs into a file")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
+    before_ms = sdk_ms()
     with tempfile.TemporaryDirectory() as name:
         result = uvloop.run(
             measure(Path(name), arguments.products, arguments.log_level, arguments.workers)
         )
+    result["SDK ms/call"] = round((before_ms + sdk_ms()) / 2, 3)
+    slower = result["SDK ms/call"] / SDK_MS
+    result["worker, of the SDK"] = round(result["worker ms/call"] / result["SDK ms/call"], 2)
     if arguments.json:
         print(json.dumps(result))
         return
     print_table("overhead at no latency and no limits, groups of five", [result])
-    met = result["worker ms/call"] <= TARGET_CPU_MS
-    print(f"Target of {TARGET_CPU_MS} ms CPU a call in the worker: {'met' if met else 'MISSED'}")
-    met = result["products/s"] >= TARGET_PRODUCTS_PER_S
-    print(f"Target of {TARGET_PRODUCTS_PER_S:,} products/s: {'met' if met else 'MISSED'}")
+    print(f"This machine, now: {slower:.2f} times the CPU time of the one the targets are from.")
+    worker_ms = result["worker ms/call"] / slower
+    print(
+        f"Target of {TARGET_CPU_MS} ms CPU a call in the worker: {worker_ms:.2f} there, {_said(worker_ms <= TARGET_CPU_MS)}"
+    )
+    speed = result["products/s"] * slower
+    print(
+        f"Target of {TARGET_PRODUCTS_PER_S:,} products/s: {speed:,.0f} there, {_said(speed >= TARGET_PRODUCTS_PER_S)}"
+    )
+
+
+def _said(is_met: bool) -> str:
+    return "met" if is_met else "MISSED"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import asyncio
 import json
 import multiprocessing
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, cast
 
 import aiohttp
@@ -28,7 +29,7 @@ from weighbridge.domain.calls import CallRequest
 from weighbridge.providers.openai import OpenAIProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from multiprocessing.connection import Connection
 
     Call = Callable[[], Awaitable[object]]
@@ -93,6 +94,19 @@ def serve(tell: Connection) -> None:
     uvloop.run(run())
 
 
+@contextmanager
+def server() -> Iterator[str]:
+    """The bare server in a process of its own; its base URL."""
+    ours, theirs = multiprocessing.Pipe()
+    child = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
+    child.start()
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}/v1"
+    finally:
+        child.terminate()
+        child.join()
+
+
 async def cpu_ms(call: Call, calls: int, at_once: int) -> float:
     """CPU milliseconds a call, with so many at once, after every connection was opened."""
 
@@ -106,6 +120,27 @@ async def cpu_ms(call: Call, calls: int, at_once: int) -> float:
     return (time.process_time() - started_s) / (calls // at_once * at_once) * 1000
 
 
+def sdk_ms(calls: int = 600, at_once: int = 100) -> float:
+    """What the plain SDK takes for a call on this machine at this moment: a yardstick for everything else."""
+
+    async def run(url: str) -> float:
+        sdk, body = plain_sdk(url), bodies()[0]
+        try:
+            return await cpu_ms(lambda: sdk.chat.completions.create(**body), calls, at_once)
+        finally:
+            await sdk.close()
+
+    with server() as url:
+        return uvloop.run(run(url))
+
+
+def plain_sdk(url: str) -> AsyncOpenAI:
+    """As its documentation says, without retries."""
+    return AsyncOpenAI(
+        api_key=KEY, base_url=url, max_retries=0, http_client=httpx2.AsyncClient(timeout=60)
+    )
+
+
 async def measure(url: str, calls: int, at_once: int) -> list[dict[str, object]]:
     """All ways, one after the other, over the same kind of server."""
     body = bodies()[0]
@@ -117,9 +152,7 @@ async def measure(url: str, calls: int, at_once: int) -> list[dict[str, object]]
         schema=body["response_format"]["json_schema"]["schema"],
         max_output_tokens=body["max_completion_tokens"],
     )
-    sdk = AsyncOpenAI(
-        api_key=KEY, base_url=url, max_retries=0, http_client=httpx2.AsyncClient(timeout=60)
-    )
+    sdk = plain_sdk(url)
     provider = OpenAIProvider(MODEL, KEY, url)
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
@@ -149,13 +182,9 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=3000)
     parser.add_argument("--at-once", type=int, default=100)
     arguments = parser.parse_args()
-    ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
-    server.start()
-    url = f"http://127.0.0.1:{ours.recv()}/v1"
-    rows = uvloop.run(measure(url, arguments.calls, arguments.at_once))
+    with server() as url:
+        rows = uvloop.run(measure(url, arguments.calls, arguments.at_once))
     print_table(f"a call of five products, {arguments.at_once} at once", rows)
-    server.terminate()
 
 
 if __name__ == "__main__":
