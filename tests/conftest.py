@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.database import PostgresForTests
 from tests.support.seeds import VARIABLE, choose_first_seed
+from tests.support.temporary_folder import choose_temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +33,9 @@ FOREIGN_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PGQUEUER_PREFIX")
 
 
 def pytest_configure() -> None:
-    """All processes of a run draw the same new seeds."""
+    """All processes of a run draw the same new seeds, and keep their files away from other checkouts' runs."""
     choose_first_seed()
+    choose_temporary_folder()
 
 
 def pytest_report_header() -> str:
