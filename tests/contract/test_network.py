@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -175,9 +176,10 @@ async def test_a_call_that_is_cancelled_leaves_no_half_used_connection_behind() 
 
 
 async def test_a_closed_port_is_unreachable() -> None:
-    async with loopback(Raw(b"")) as server:
-        url = server.url
-    assert "No connection to 127.0.0.1" in await fail(url, ProviderUnreachable)
+    with socket.socket() as taken:  # bound and not listening: nobody else can open it meanwhile
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        assert "No connection to 127.0.0.1" in await fail(url, ProviderUnreachable)
 
 
 async def test_connections_are_kept_and_as_many_as_calls_in_flight() -> None:
@@ -200,7 +202,8 @@ async def test_a_connection_that_was_closed_while_idle_is_not_used_again() -> No
         provider = OpenAIProvider(MODEL, KEY, server.url)
         await provider.call(REQUEST)
         await server.hang_up()
-        await asyncio.sleep(0.01)  # until the news has come over the socket
+        for _ in range(5):  # turns of the loop, until the news has come over the socket
+            await asyncio.sleep(0.01)
         assert (await provider.call(REQUEST)).text == TEXT
         await provider.aclose()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
 from typing_extensions import override
 
 from tests.support.api import IdleEngine, api_client
-from tests.support.application import until
+from tests.support.application import PATIENCE_S, until
+from tests.support.ports import free_port
 from weighbridge.api.server import run_server
 
 if TYPE_CHECKING:
@@ -42,18 +42,12 @@ class BusyEngine(IdleEngine):
         await self.calls_end.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def test_readiness_goes_first_and_calls_in_flight_are_waited_for(
     database_url: str, tmp_path: Path
 ) -> None:
     engine = BusyEngine()
     async with api_client(database_url, tmp_path, engine=engine) as client:
-        running = asyncio.create_task(run_server(client.context, "127.0.0.1", _free_port()))
+        running = asyncio.create_task(run_server(client.context, "127.0.0.1", free_port()))
         await engine.began.wait()
         assert await client.get("/readyz") == {"status": "ready"}
         os.kill(os.getpid(), signal.SIGTERM)
@@ -62,19 +56,19 @@ async def test_readiness_goes_first_and_calls_in_flight_are_waited_for(
         assert (leaving.status_code, leaving.json()) == (503, {"status": "leaving"})
         assert not running.done()
         engine.calls_end.set()
-        assert await asyncio.wait_for(running, 10) == 0
+        assert await asyncio.wait_for(running, PATIENCE_S) == 0
     assert engine.told == ["start", "drain"]
 
 
 async def test_a_second_signal_does_not_wait_for_calls(database_url: str, tmp_path: Path) -> None:
     engine = BusyEngine()
     async with api_client(database_url, tmp_path, engine=engine) as client:
-        running = asyncio.create_task(run_server(client.context, "127.0.0.1", _free_port()))
+        running = asyncio.create_task(run_server(client.context, "127.0.0.1", free_port()))
         await engine.began.wait()
         os.kill(os.getpid(), signal.SIGINT)
         await engine.draining.wait()
         os.kill(os.getpid(), signal.SIGINT)
-        assert await asyncio.wait_for(running, 10) == 130
+        assert await asyncio.wait_for(running, PATIENCE_S) == 130
     assert engine.told == ["start", "drain", "abandon"]
 
 
@@ -87,7 +81,7 @@ async def test_an_upload_that_is_still_coming_in_is_told_to_come_again(
     monkeypatch.setattr("weighbridge.api.server.CLOSE_WITHIN_S", 1)
     engine = BusyEngine()
     engine.calls_end.set()
-    port = _free_port()
+    port = free_port()
     async with api_client(database_url, tmp_path, engine=engine) as client:
         running = asyncio.create_task(run_server(client.context, "127.0.0.1", port))
         await engine.began.wait()
@@ -103,11 +97,11 @@ async def test_an_upload_that_is_still_coming_in_is_told_to_come_again(
 
         await until(is_coming_in, "the first bytes are in a file")
         os.kill(os.getpid(), signal.SIGTERM)
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"application/problem+json" in answer
         assert b"send it again" in answer
-        assert await asyncio.wait_for(running, 10) == 0
+        assert await asyncio.wait_for(running, PATIENCE_S) == 0
         writer.close()
     assert "Traceback" not in caplog.text
 
@@ -117,10 +111,10 @@ async def test_an_engine_that_ends_by_itself_takes_the_server_with_it(
 ) -> None:
     engine = BusyEngine()
     async with api_client(database_url, tmp_path, engine=engine) as client:
-        running = asyncio.create_task(run_server(client.context, "127.0.0.1", _free_port()))
+        running = asyncio.create_task(run_server(client.context, "127.0.0.1", free_port()))
         await engine.began.wait()
         engine.broken.set()
-        assert await asyncio.wait_for(running, 10) == 1
+        assert await asyncio.wait_for(running, PATIENCE_S) == 1
         leaving = await client.http.get("/readyz")
         assert (leaving.status_code, leaving.json()) == (503, {"status": "leaving"})
     assert engine.told == ["start"]

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.support.api import IdleEngine, api_client
-from tests.support.server_process import free_port
+from tests.support.ports import free_port
 from weighbridge.api.server import run_server
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tests.support.server_process import environment_of_server, server_process
+from tests.support.killed_run import wait_until
+from tests.support.server_process import PATIENCE_S, environment_of_server, server_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,8 +45,7 @@ def test_a_second_signal_ends_the_server_at_once_and_without_a_traceback(
         server.call("POST", "/api/products/bulk-upload", many, **{"Content-Type": "text/csv"})
         server.until("/api/products/queue-status", lambda s: s["queue"]["processing"])
         server.process.send_signal(signal.SIGTERM)
-        while "a second signal ends at once" not in server.log:
-            assert server.process.poll() is None
+        wait_until(lambda: "a second signal ends at once" in server.log, "it says so")
         assert server.terminate() == 0
         assert "Traceback" not in server.log
 
@@ -76,7 +76,7 @@ def test_a_taken_port_is_explained(database_url: str, tmp_path: Path) -> None:
             ],
             env=environment_of_server(database_url, tmp_path),
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
     assert result.returncode == 2

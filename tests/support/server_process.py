@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from tests.support.ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+PATIENCE_S = 120.0
+"""Ends a test that hangs; a process of its own takes long to begin on a busy machine."""
 
 
 class ServerProcess:
@@ -33,16 +36,18 @@ class ServerProcess:
         request = urllib.request.Request(  # noqa: S310 - our own server
             self.base + path, data=body, method=method, headers=headers
         )
-        with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:  # noqa: S310
             return json.loads(response.read())
 
-    def until(self, path: str, condition: Callable[[Any], bool], timeout_s: float = 60.0) -> Any:
+    def until(
+        self, path: str, condition: Callable[[Any], bool], timeout_s: float = PATIENCE_S
+    ) -> Any:
         """Ask until the answer is as wanted."""
         ends = time.perf_counter() + timeout_s
         while True:
             try:
                 answer = self.call("GET", path)
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:  # not there yet, not ready, or too busy to answer in time
                 answer = None
             if answer is not None and condition(answer):
                 return answer
@@ -53,7 +58,7 @@ class ServerProcess:
     def terminate(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; returns the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE_S)
 
     @property
     def log(self) -> str:
@@ -70,13 +75,6 @@ def environment_of_server(url: str, data_dir: Path, **variables: str) -> dict[st
         "WEIGHBRIDGE_DATA_DIR": str(data_dir),
         **variables,
     }
-
-
-def free_port() -> int:
-    """One that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -108,4 +106,4 @@ def server_process(
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE_S)
