@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.api import ApiClient, api_client
+from tests.support.application import PATIENCE_S
 from weighbridge import telemetry
 from weighbridge.service import events as service
 
@@ -29,7 +30,7 @@ async def client(database_url: str, tmp_path: Path) -> AsyncIterator[ApiClient]:
 
 async def _next(listening: AsyncGenerator[Event | None, None], kind: str) -> Event:
     """The next event of this kind."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         async for event in listening:
             if event is not None and event.kind == kind:
                 return event
@@ -182,7 +183,7 @@ async def test_a_silent_stream_beats(client: ApiClient, monkeypatch: pytest.Monk
     monkeypatch.setattr(service, "HEARTBEAT_S", 0.01)
     listening = client.context.events.listen()
     await _next(listening, "progress")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while await anext(listening) is not None:
             pass
     await listening.aclose()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.application import RunningProgram, program
+from tests.support.application import PATIENCE_S, RunningProgram, program
 from weighbridge.engine.apart import EngineApart, LoopThread
 from weighbridge.service.queue import start_queue
 
@@ -72,7 +72,7 @@ async def test_it_works_and_drains_with_its_calls_in_flight_stored(
         await there.thread.run(there.running.until_true("SELECT true"))
         assert not draining.done()
         await there.let_replies_go()
-        await asyncio.wait_for(draining, 20)
+        await asyncio.wait_for(draining, PATIENCE_S)
         assert there.engine.in_flight == 0
         answered = there.running.value("SELECT count(*) FROM answers")
         assert await there.thread.run(answered) == 5  # one step of the three, and no call after it
@@ -88,5 +88,5 @@ async def test_a_drain_is_given_up_for_an_end_at_once(database_url: str, tmp_pat
         await there.thread.run(there.running.until_true("SELECT true"))
         draining.cancel()
         await asyncio.wait({draining})
-        await asyncio.wait_for(there.engine.abandon(), 20)
+        await asyncio.wait_for(there.engine.abandon(), PATIENCE_S)
         assert there.running.wire.held == 0

@@ -110,9 +110,9 @@ async def test_commit_whose_word_is_lost_is_not_made_twice(
         await running.work()
         await running.until(completed=20)
         assert made[0].forgotten >= 3
+        await running.stop()
         assert running.simulator.books.completed == 12
         assert await running.value("SELECT count(*) FROM calls") == 12
-        await running.stop()
         await running.assert_sound()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.application import AMPLE, program
+from tests.support.application import AMPLE, PATIENCE_S, program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +83,7 @@ async def test_second_interrupt_ends_at_once_and_only_the_calls_in_flight_are_pa
         running.wire.hold()
         await running.start()
         await running.wire.until_held(2)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):  # the replies would be waited for for ever
             await running.close()
         running.wire.let_go()
     async with program(database_url, tmp_path, simulator=running.simulator) as again:

@@ -48,7 +48,7 @@ async def test_queue_pauses_in_an_outage_says_why_probes_and_resumes(
         await until(lambda: running.simulator.books.received >= received + 2, "two probes")
         running.simulator.account.change({"outage_for_s": 0})
         await running.until(completed=60)
-        assert await running.value("SELECT paused_reason FROM queue_state") is None
+        await running.until_true("SELECT paused_reason IS NULL FROM queue_state")
         # 12 groups, 3 calls each; the outage was probed by a few calls, not stormed by all.
         assert received < 30
         assert running.simulator.books.received < received + 3 * 12 + 20
@@ -62,9 +62,11 @@ async def test_ten_hours_without_provider_fail_nobody_and_end_within_a_minute(
     speed = 7_200
     found = await outage(database_url, tmp_path, away_s=36_000, speed=speed, products=20)
     assert (found.completed, found.failed) == (20, 0)
-    # A second of this machine is two hours here: what it takes to run code is allowed for. (Slower, and to the
-    # minute: python -m benchmarks.reliability outage)
-    assert found.resumed_after_s < 60 + 0.25 * speed
+    # It was asked all the while: a probe every half minute, and what the machine takes for one, make hundreds.
+    assert found.probes > 60
+    # A second of this machine is two hours here: what it takes to run code is allowed for, and that it did not run it.
+    # (Slower, and to the minute: python -m benchmarks.reliability outage)
+    assert found.resumed_after_s < 60 + (0.75 + 2 * found.held_back_s) * speed
 
 
 async def test_what_the_account_never_takes_at_once_is_split_off_and_fails_with_a_reason(
@@ -79,7 +81,7 @@ async def test_what_the_account_never_takes_at_once_is_split_off_and_fails_with_
             httpx2.Response(429, json=TOO_MANY_TOKENS) if b"word1799" in request.content else None
         )
         await running.start()
-        await running.until(completed=12, failed=1, timeout_s=60)
+        await running.until(completed=12, failed=1)
         reason = await running.value("SELECT error FROM products WHERE code = 'HUGE'")
         assert "30 times in a row" in reason
         assert "Raise the account's limits" in reason

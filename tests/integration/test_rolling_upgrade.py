@@ -16,6 +16,7 @@ import pytest
 from tests.support.application import program, until
 from weighbridge.carbon.taxonomy import Category, Subcategory
 from weighbridge.domain.answers import StepName
+from weighbridge.service.queue import start_queue, stop_queue
 from weighbridge.store.products import load_products
 from weighbridge.store.schema import migrations
 
@@ -139,8 +140,12 @@ async def test_two_versions_share_the_work_and_each_asks_its_own_questions(
         await old.add_many(200)
         old.wire.hold()
         new.wire.hold()
+        await stop_queue(old.app.database)
         await new.work()
-        await old.start()
+        await old.work()
+        # Otherwise one could begin everything before it knows of the other.
+        await old.until_true("SELECT count(*) = 2 FROM workers")
+        await start_queue(old.app.database)
         await until(lambda: old.wire.held + new.wire.held == 40, "every group is begun")
         assert old.wire.held
         assert new.wire.held

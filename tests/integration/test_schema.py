@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from tests.support.application import until
+from tests.support.application import PATIENCE_S, until
 from weighbridge.errors import DatabaseUnavailable, SchemaTooNew
 from weighbridge.store.database import open_database
 from weighbridge.store.schema import Migration, migrate, migrations
@@ -144,7 +144,7 @@ async def test_a_migration_that_waits_for_a_table_does_not_keep_others_from_it(
     migration = asyncio.create_task(_migrate(empty_url))
     waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'queue_state'::regclass"
     await until(lambda: _is_true(worker, f"SELECT ({waits}) > 0"), "the migration waits")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await worker.fetch("SELECT * FROM queue_state")
     assert not migration.done()
     await long_export.rollback()

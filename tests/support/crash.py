@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 OBSERVER: Final = "observer"
-
+_FUSE: Final = 1_605
+"""An advisory lock: whoever draws a number holds it until its commit is over. A machine that is busy may hold up a
+commit between its number and the explosion."""
 # Deferred triggers run inside COMMIT. The first of a transaction draws a number; sequences are not rolled
 # back, so that each commit is counted once, whether it succeeds or not.
 _BOMB: Final = """
@@ -32,6 +34,7 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM set_config('bomb.counted', pg_current_xact_id()::text, true);
+    PERFORM pg_advisory_xact_lock_shared(1605);
     IF nextval('commits') = (SELECT at FROM bomb) THEN
         PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND application_name <> 'observer' AND pid <> pg_backend_pid();
@@ -57,8 +60,13 @@ class Bomb:
         await self._observer.execute("SELECT setval('commits', 1, false)")
 
     async def disarm(self) -> None:
-        """It will not explode any more."""
+        """It will not explode any more, and if it has, every connection that was there has been told to end.
+
+        Otherwise it could still cut those that are made from here on.
+        """
+        await self._observer.execute("SELECT pg_advisory_lock($1)", _FUSE)
         await self._observer.execute("UPDATE bomb SET at = -1")
+        await self._observer.execute("SELECT pg_advisory_unlock($1)", _FUSE)
 
     async def has_exploded(self) -> bool:
         """Whether so many commits were begun."""
