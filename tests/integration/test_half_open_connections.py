@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.application import program, until
+from tests.support.application import PATIENCE_S, program, until
 from tests.support.stalling_proxy import StallingProxy
 from weighbridge.store.database import open_database
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-SHORT_S = 0.4
+SHORT_S = 2.0
+"""Long enough for every statement that is answered, on a machine that is busy with something else."""
 
 
 async def test_statement_on_a_connection_that_was_cut_ends_and_the_next_one_works(
@@ -28,13 +29,15 @@ async def test_statement_on_a_connection_that_was_cut_ends_and_the_next_one_work
         try:
             assert await database.pool.fetchval("SELECT 1") == 1
             road.stall()
-            async with asyncio.timeout(10):
-                with pytest.raises(TimeoutError):
-                    await database.pool.fetchval("SELECT 2")
-                with pytest.raises(TimeoutError):
-                    await apart.fetchval("SELECT 2")
+            async with asyncio.timeout(PATIENCE_S):
+                cut = await asyncio.gather(
+                    database.pool.fetchval("SELECT 2"),
+                    apart.fetchval("SELECT 2"),
+                    return_exceptions=True,
+                )
+            assert [type(error) for error in cut] == [TimeoutError, TimeoutError]
             road.mend()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 assert await database.pool.fetchval("SELECT 3") == 3
         finally:
             apart.terminate()
@@ -45,8 +48,9 @@ async def test_long_work_is_not_cut_short(database_url: str, tmp_path: Path) -> 
     database = await open_database(database_url, tmp_path, statement_timeout_s=SHORT_S)
     try:
         with pytest.raises(TimeoutError):
-            await database.pool.execute("SELECT pg_sleep(5)")
-        assert await database.pool.fetchval("SELECT 1 FROM pg_sleep(1)", timeout=5) == 1
+            await database.pool.execute("SELECT pg_sleep(60)")
+        long = "SELECT 1 FROM pg_sleep($1)"
+        assert await database.pool.fetchval(long, SHORT_S + 0.5, timeout=PATIENCE_S) == 1
     finally:
         await database.close()
 
