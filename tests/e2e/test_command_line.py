@@ -37,16 +37,16 @@ class CommandLine:
             env={**self.environment, **environment},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """The same without waiting for the end."""
         return subprocess.Popen(
             [sys.executable, "-m", "weighbridge", *arguments],
             cwd=self.folder,
-            env=self.environment,
+            env={**self.environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -117,13 +117,16 @@ def test_configuration_is_changed_and_lasts(weighbridge: CommandLine) -> None:
 
 
 def test_interrupted_run_drains_and_the_next_one_finishes(weighbridge: CommandLine) -> None:
-    running = weighbridge.start("run", str(EXAMPLE), "--simulate")
+    # One call after the other: with the first group done, dozens of calls are left to be interrupted.
+    running = weighbridge.start(
+        "run", str(EXAMPLE), "--simulate", WEIGHBRIDGE_MAX_CONCURRENT_REQUESTS="1"
+    )
     assert running.stderr is not None
     for line in running.stderr:
         if "Successfully batch processed" in line:
             break
     running.send_signal(signal.SIGINT)
-    _, rest = running.communicate(timeout=60)
+    _, rest = running.communicate(timeout=300)
     assert running.returncode == 130, rest
     status = json.loads(weighbridge("status", "--json").stdout)["database"]
     assert status["processing"] == 0

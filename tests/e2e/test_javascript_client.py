@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.support.browser import Browser, Message
+from tests.support.killed_run import wait_until
 from tests.support.server_process import server_process
 
 if TYPE_CHECKING:
@@ -272,10 +273,15 @@ class Journey:
         assert self.post(f"{API}/reset-failed")["modifiedCount"] == 1
         self.until_completed(4)
         self.post(f"{API}/stop-queue")
-        self.sql("UPDATE products SET status = 'processing', job_id = NULL WHERE code = 'B'")
-        assert self.get(f"{API}/queue-status")["queue"]["processing"] is True
+        wait_until(self._is_stuck, "it is seen to be stuck")
         assert self.post(f"{API}/start-queue")["addedToQueue"] == 1
         self.until_completed(4)
+
+    def _is_stuck(self) -> bool:
+        """Every few seconds the server looks for such products, and frees them."""
+        self.sql("UPDATE products SET status = 'processing', job_id = NULL WHERE code = 'B'")
+        is_processing: bool = self.get(f"{API}/queue-status")["queue"]["processing"]
+        return is_processing
 
     def leave(self) -> None:
         """A deleted product is gone."""

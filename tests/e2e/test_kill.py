@@ -16,13 +16,14 @@ pytestmark = pytest.mark.e2e
 
 def test_killed_run_is_continued_and_only_calls_in_flight_are_paid_twice(tmp_path: Path) -> None:
     with SimulatorServer("--latency", "0.3") as simulator:
-        run = KilledRun(simulator, tmp_path, products=200)
-        run.kill_after(run.start(), calls=60)
+        run = KilledRun(simulator, tmp_path, products=250)
+        run.kill_after(run.start(), calls=30)  # seconds before its end: nobody kills in time
         report = run.finish()
-        assert report["database"] == {"pending": 0, "processing": 0, "completed": 200, "failed": 0}
+        assert report["database"] == {"pending": 0, "processing": 0, "completed": 250, "failed": 0}
         books = simulator.books()
-        in_flight = CONCURRENCY + 3  # with what was answered and not yet stored
-        assert 3 * 40 <= books["completed"] <= 3 * 40 + in_flight
+        # With what was answered and not yet stored: as many again, when PostgreSQL is held up.
+        in_flight = 2 * CONCURRENCY
+        assert 3 * 50 <= books["completed"] <= 3 * 50 + in_flight
         assert books["products_answered_twice"] <= 5 * in_flight
         assert run.doctor()["sound"]
         run.clean_up()

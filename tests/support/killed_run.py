@@ -6,19 +6,19 @@ import csv
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.support.crash import stop_postgres
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 CONCURRENCY = 10
@@ -26,7 +26,7 @@ CONCURRENCY = 10
 PROGRAM = [sys.executable, "-m", "weighbridge"]
 
 
-def wait_until(is_true: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+def wait_until(is_true: Callable[[], bool], what: str, timeout_s: float = 120.0) -> None:
     """Look now and then; an AssertionError after `timeout_s`."""
     end_s = time.monotonic() + timeout_s  # noqa: TID251 - real processes live in real time
     while not is_true():
@@ -38,9 +38,7 @@ class SimulatorServer:
     """`weighbridge simulator` as a process of its own."""
 
     def __init__(self, *options: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._process = subprocess.Popen(
             [*PROGRAM, "simulator", "--port", str(self.port), *options],
             stdout=subprocess.DEVNULL,
@@ -58,7 +56,28 @@ class SimulatorServer:
     def books(self) -> dict[str, Any]:
         """Its own account of what it answered and was paid for."""
         url = f"http://127.0.0.1:{self.port}/simulator/books"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            document: dict[str, Any] = json.load(answer)
+            return document
+
+    @contextmanager
+    def slowed(self, latency_s: float) -> Iterator[None]:
+        """Calls that come in meanwhile take longer: what the test does now shall not be overtaken by the work."""
+        before = self._config()["latency_s"]
+        self._config(latency_s=latency_s)
+        try:
+            yield
+        finally:
+            self._config(latency_s=before)
+
+    def _config(self, **changes: float) -> dict[str, Any]:
+        """What it is told, or was."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/simulator/config",
+            data=json.dumps(changes).encode() if changes else None,
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             document: dict[str, Any] = json.load(answer)
             return document
 
@@ -183,7 +202,7 @@ class KilledRun:
     def doctor(self) -> dict[str, Any]:
         """What `weighbridge doctor` finds."""
         process = self.start("doctor", "--json")
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=120)
         assert stdout, stderr
         document: dict[str, Any] = json.loads(stdout)
         return document

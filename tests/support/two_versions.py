@@ -82,11 +82,13 @@ class RollingUpgrade:
         """Import with the old version, upgrade host by host while it works, wait for the end."""
         run = self._run
         imported = run.start("import", "catalogue.csv", sources=self._old)
-        _, said = imported.communicate(timeout=120)
+        _, said = imported.communicate(timeout=300)
         assert imported.returncode == 0, said
         workers = [self._worker(self._old), self._worker(self._old)]
         self._until_calls(0.2)
-        workers.append(self._worker(self._new))
+        # Before there is nothing left to ask in the new way, however long it takes to begin.
+        with run.simulator.slowed(5.0):
+            workers.append(self._worker(self._new))
         self._until_calls(0.4)
         workers[0] = self._replaced(workers[0])
         self._until_calls(0.6)
@@ -136,7 +138,7 @@ class RollingUpgrade:
     @staticmethod
     def _drain(worker: subprocess.Popen[str]) -> None:
         worker.terminate()
-        _, said = worker.communicate(timeout=60)
+        _, said = worker.communicate(timeout=300)
         assert worker.returncode == 0, said
 
     def _until_calls(self, share: float) -> None:
