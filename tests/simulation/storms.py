@@ -17,7 +17,7 @@ import asyncpg
 
 from tests.simulation.watching import NOTE_TAKEOVERS, Admissions, HeldBack, standstill
 from tests.simulation.weather import GUSTS, IN_COMMIT, UNUSABLE, Event, Moment, Weather
-from tests.support.application import RunningProgram, program, until
+from tests.support.application import PATIENCE_S, RunningProgram, program, until
 from tests.support.crash import plant_bomb, planted_bomb, restart_postgres
 from weighbridge.clock import ScaledClock
 from weighbridge.domain.answers import StepName
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SPEED: Final = 60.0
 """A provider's minute passes in a second."""
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=1.6)
-LONGEST_S: Final = 60.0
+LONGEST_S: Final = PATIENCE_S
 """Of this machine: what takes longer stands still."""
 HELD_BACK_S: Final = 0.05
 """So long may this machine keep a process from running between two steps of a call; on this clock that is 3 s. Two
@@ -193,8 +193,7 @@ class Storm:
             case Event.STOP:
                 await stop_queue(survivor.app.database)
                 await survivor.until_true(
-                    "SELECT count(*) = 0 FROM products WHERE status = 'processing'",
-                    timeout_s=LONGEST_S,
+                    "SELECT count(*) = 0 FROM products WHERE status = 'processing'"
                 )
                 await start_queue(survivor.app.database)
             case Event.DATABASE_RESTART | Event.DATABASE_CRASH:

@@ -5,10 +5,12 @@ Tests and `benchmarks/reliability.py` run the same code.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tests.support.application import program, until
+from tests.simulation.watching import HeldBack
+from tests.support.application import PATIENCE_S, program, until
 from weighbridge.clock import ScaledClock
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ async def poison(url: str, folder: Path, groups: int, marker: str = "POISON") ->
             )
         )
         await running.start()
-        await running.until(completed=(GROUP - 1) * groups, failed=groups, timeout_s=120)
+        await running.until(completed=(GROUP - 1) * groups, failed=groups)
         failed = await running.fetch("SELECT * FROM products WHERE status = 'failed'")
         await running.stop()
         await running.assert_sound()
@@ -74,6 +76,7 @@ class Outage:
     probes: int
     resumed_after_s: float  # from the provider's return to the first call that it admitted
     finished_after_s: float
+    held_back_s: float  # by this machine, at the longest; real seconds
 
 
 async def outage(
@@ -87,15 +90,29 @@ async def outage(
         simulator.account.change({"outage_for_s": away_s})
         back_at_s = clock.monotonic_s() + away_s
         await running.start()
-        await until(
-            lambda: simulator.books.admitted > 0, "the provider is asked", away_s / speed + 60
-        )
+        held_back = HeldBack()
+        watch = asyncio.create_task(held_back.watch())
+        try:
+            await until(
+                lambda: simulator.books.admitted > 0,
+                "the provider is asked",
+                away_s / speed + PATIENCE_S,
+            )
+        finally:
+            watch.cancel()
         probes = simulator.books.faults["outage"]
-        await running.until(completed=products, timeout_s=60)
+        await running.until(completed=products)
         finished_s = clock.monotonic_s()
         await running.stop()
         await running.assert_sound()
         failed = await running.value("SELECT count(*) FROM products WHERE status = 'failed'")
         resumed_s = simulator.books.first_admitted_at_s
         assert resumed_s is not None
-        return Outage(products, failed, probes, resumed_s - back_at_s, finished_s - back_at_s)
+        return Outage(
+            completed=products,
+            failed=failed,
+            probes=probes,
+            resumed_after_s=resumed_s - back_at_s,
+            finished_after_s=finished_s - back_at_s,
+            held_back_s=held_back.longest_s,
+        )
