@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.database import PostgresForTests
+from tests.support.run_folder import choose_run_folder
 from tests.support.seeds import VARIABLE, choose_first_seed
-from tests.support.temporary_folder import choose_temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +32,11 @@ settings.load_profile("weighbridge")
 FOREIGN_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PGQUEUER_PREFIX")
 
 
-def pytest_configure() -> None:
-    """All processes of a run draw the same new seeds, and keep their files away from other checkouts' runs."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """All processes of a run draw the same new seeds, and keep their files away from those of other runs."""
     choose_first_seed()
-    choose_temporary_folder()
+    choose_run_folder(config)
 
 
 def pytest_report_header() -> str:
