@@ -75,8 +75,7 @@ async def test_program_that_dies_in_any_commit_is_continued_by_the_next_one(
             await dying.die()
             await explosion.disarm()
             async with program(url, tmp_path, simulator=dying.simulator, clock=FAST) as heir:
-                # The time that a heartbeat takes has passed.
-                await heir.fetch("UPDATE pgqueuer SET heartbeat = heartbeat - interval '1 hour'")
+                await heir.take_for_dead(dying)
                 await heir.start()
                 await heir.until(completed=PRODUCTS)
                 await heir.until_true("SELECT count(*) = 0 FROM pgqueuer")

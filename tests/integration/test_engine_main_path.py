@@ -87,6 +87,7 @@ async def test_second_interrupt_ends_at_once_and_only_the_calls_in_flight_are_pa
             await running.close()
         running.wire.let_go()
     async with program(database_url, tmp_path, simulator=running.simulator) as again:
+        await again.take_for_dead(running)
         await again.start()
         await again.until(completed=10)
         await again.assert_sound(paid_twice=10)

@@ -163,6 +163,7 @@ async def test_after_a_crash_only_what_is_missing_is_asked_whatever_is_set_now(
         await set_together(running, True)
         await running.die()
     async with program(database_url, tmp_path, simulator=running.simulator) as again:
+        await again.take_for_dead(running)
         await again.add({"code": "NEW"})
         await again.start()
         await again.until(completed=6)
@@ -186,6 +187,7 @@ async def test_a_crash_with_all_questions_in_one_call_asks_that_call_again_and_n
         await running.until_true("SELECT count(*) >= 5 FROM products WHERE status = 'completed'")
         await running.die()
     async with program(database_url, tmp_path, simulator=running.simulator) as again:
+        await again.take_for_dead(running)
         await again.start()
         await again.until(completed=10)
         assert await calls_by_step(again) == {"together": 2}

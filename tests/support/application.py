@@ -126,6 +126,14 @@ class RunningProgram:
         self.app.database.pool.terminate()
         await self.engine.supervisor.abandon()
 
+    async def take_for_dead(self, dead: RunningProgram) -> None:
+        """The time has passed after which one that gives no sign of life counts as dead: nobody waits for it here."""
+        for signs in (
+            "UPDATE pgqueuer SET heartbeat = heartbeat - interval '1 hour' WHERE queue_manager_id = $1",
+            "UPDATE workers SET seen_at = seen_at - interval '1 hour' WHERE id = $1",
+        ):
+            await self.fetch(signs, dead.engine.supervisor.worker_id)
+
     async def close(self) -> None:
         """Whatever still runs is cut short."""
         if self._is_running:
