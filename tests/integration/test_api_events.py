@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.api import ApiClient, api_client
-from tests.support.application import PATIENCE_S
+from tests.support.application import PATIENCE_S, until
 from weighbridge import telemetry
 from weighbridge.service import events as service
 
@@ -162,6 +162,7 @@ async def test_the_stream_has_the_form_that_browsers_read(client: ApiClient) -> 
     hub.publish("log", {"text": "line\nbreak"})
 
     async def end_soon() -> None:
+        await until(lambda: hub.listeners == 1, "the stream has begun")
         listening = hub.listen()
         await _next(listening, "progress")
         await listening.aclose()
