@@ -142,7 +142,7 @@ texts = st.text(
 @settings(
     max_examples=25,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=8))
 def test_any_text_survives(write: Write, rows: list[tuple[str, str, str]]) -> None:

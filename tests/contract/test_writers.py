@@ -188,7 +188,9 @@ stored_text = st.text(st.characters(exclude_categories=["Cs"], exclude_character
 @pytest.mark.parametrize("format_name", ["jsonl", "parquet"])
 @given(texts=st.lists(stored_text, min_size=1, max_size=5))
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_any_text_comes_back_exactly(format_name: str, texts: list[str], tmp_path: Path) -> None:
     path = tmp_path / f"results.{format_name}"
@@ -200,7 +202,9 @@ def test_any_text_comes_back_exactly(format_name: str, texts: list[str], tmp_pat
 
 @given(texts=st.lists(stored_text, min_size=1, max_size=5))
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_any_text_comes_back_neutralised_from_csv(texts: list[str], tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
@@ -212,7 +216,9 @@ def test_any_text_comes_back_neutralised_from_csv(texts: list[str], tmp_path: Pa
 
 @given(texts=st.lists(stored_text, min_size=1, max_size=5))
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_any_text_comes_back_neutralised_from_xlsx(texts: list[str], tmp_path: Path) -> None:
     path = tmp_path / "results.xlsx"
