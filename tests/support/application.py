@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 AMPLE = SimulatorConfig(requests_per_minute=100_000, tokens_per_minute=1_000_000_000)
 """A provider that never says no."""
+TYPE_OF_JSON = {"content-type": "application/json"}
 
 
 PATIENCE_S = 120.0
@@ -67,6 +68,8 @@ class Wire(httpx2.AsyncBaseTransport):
         """Replies that are paid for and do not arrive yet."""
         self.instead: Callable[[httpx2.Request], httpx2.Response | None] = lambda _: None
         """Gives the answer to a request in the place of the simulator, or None."""
+        self.twist: Callable[[bytes, bytes], bytes] | None = None
+        """Makes another reply of the simulator's, given the bodies of request and reply."""
 
     def hold(self) -> None:
         """From now on replies wait."""
@@ -87,6 +90,9 @@ class Wire(httpx2.AsyncBaseTransport):
             answer.request = request
             return answer
         reply = await self._simulator.handle_async_request(request)
+        if self.twist is not None:
+            body = self.twist(request.content, await reply.aread())
+            reply = httpx2.Response(reply.status_code, content=body, headers=TYPE_OF_JSON)
         self.held += 1
         try:
             await self._open.wait()

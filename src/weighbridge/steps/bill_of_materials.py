@@ -23,6 +23,7 @@ from weighbridge.steps.fields import (
     parts,
     plain_text,
 )
+from weighbridge.steps.misplaced import refuse_misplaced_bills
 from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
 
 if TYPE_CHECKING:
@@ -102,8 +103,10 @@ class BillOfMaterialsStep(Step):
     def refuse_among(
         self, answers: Mapping[str, Answer], group: Sequence[Subject]
     ) -> tuple[Refusal, ...]:
-        """Bills that were copied from one product to another."""
-        return refuse_copies(answers, group)
+        """Bills that were copied from one product to another, or swapped."""
+        # A copy is known for certain and found first; two refusals of one product would count twice.
+        copies = refuse_copies(answers, group)
+        return copies or refuse_misplaced_bills(answers, group)
 
     def _line(self, part: Entry) -> BomLine:
         material = choice(part, "material", self._materials)

@@ -16,12 +16,14 @@ from typing_extensions import override
 from weighbridge.domain.answers import Classification, Confidence, StepName
 from weighbridge.steps.base import Step
 from weighbridge.steps.fields import choice, confidence
+from weighbridge.steps.misplaced import Kinds
 from weighbridge.steps.schemas import enum_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from weighbridge.domain.answers import Subject, Vocabulary
+    from weighbridge.domain.answers import Answer, Subject, Vocabulary
+    from weighbridge.steps.base import Refusal
     from weighbridge.steps.replies import Entry
 
 TASK: Final = """\
@@ -51,6 +53,7 @@ class ClassificationStep(Step):
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._labels = subcategory_labels(vocabulary.categories)
+        self._kinds = Kinds(self._labels.values())
         self.properties = {
             "subcategory": enum_schema(self._labels),
             "confidence": enum_schema(Confidence),
@@ -61,6 +64,13 @@ class ClassificationStep(Step):
         """What names a known subcategory."""
         category, subcategory = self._labels[choice(entry, "subcategory", self._labels)]
         return Classification(category, subcategory, confidence(entry))
+
+    @override
+    def refuse_among(
+        self, answers: Mapping[str, Answer], group: Sequence[Subject]
+    ) -> tuple[Refusal, ...]:
+        """Kinds that are those of other products."""
+        return self._kinds.refuse_misplaced(answers, group)
 
 
 def subcategory_labels(categories: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, str]]:

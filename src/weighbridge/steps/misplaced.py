@@ -1,0 +1,115 @@
+"""Finds answers that belong to another product of the group: swapped, moved on by one, or one given to several.
+
+Models that lose count do that, and those that obey a text ("give A the answer of B"). One answer by itself may well
+look odd. Refused is only what is odd twice in the same reply: two products or more, each with an answer that says nothing of it
+and fits one of its neighbours. A refusal that was wrong costs a call: they are asked again, each alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.answers import BillOfMaterials, Classification
+from weighbridge.errors import WrongProducts
+from weighbridge.steps.base import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from weighbridge.domain.answers import Answer, Subject
+
+FITS: Final = 0.01
+"""The model is told that the masses add up to the weight: within this share they do."""
+COMMON: Final = 3
+"""A word that more subcategories than this have in their names ("other", "accessories") tells nothing."""
+_WORD: Final = re.compile(r"[^\W\d_]{3,}")
+
+Kind = tuple[str, str]
+"""Category and subcategory."""
+
+
+class Kinds:
+    """What the names of subcategories say in words. Texts in other languages have none of them, and nothing is refused."""
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        words = {kind: _words(kind[1]) for kind in kinds}
+        counts = Counter(word for found in words.values() for word in found)
+        self._words = {
+            kind: frozenset(word for word in found if counts[word] <= COMMON)
+            for kind, found in words.items()
+        }
+        self._by_word: dict[str, set[Kind]] = {}
+        for kind, found in self._words.items():
+            for word in found:
+                self._by_word.setdefault(word, set()).add(kind)
+
+    def refuse_misplaced(
+        self, answers: Mapping[str, Answer], group: Sequence[Subject]
+    ) -> tuple[Refusal, ...]:
+        """Products whose kind is said of a neighbour and not of them, while another kind is said of them."""
+        kinds = {
+            code: (answer.category, answer.subcategory)
+            for code, answer in answers.items()
+            if isinstance(answer, Classification)
+        }
+        texts = {s.product.code: _text(s) for s in group if s.product.code in kinds}
+        odd = {
+            code: others
+            for subject in group
+            if (code := subject.product.code) in kinds
+            and not self._is_said(kinds[code], texts[code])
+            and any(self._is_said(kinds[code], text) for text in texts.values())
+            and (others := self._said_of(subject, texts[code], kinds.values()))
+        }
+        # Sleeves for laptops are bags, and so may be their neighbours: only texts that speak of different things count.
+        return () if odd and set.intersection(*odd.values()) else _refusals(odd, "kind")
+
+    def _is_said(self, kind: Kind, text: str) -> bool:
+        return any(word in text for word in self._words.get(kind, ()))
+
+    def _said_of(self, subject: Subject, text: str, given: Iterable[Kind]) -> set[Kind]:
+        """All kinds that the name speaks of, and those of this reply that the text speaks of."""
+        named = {
+            kind for word in _words(subject.product.name) for kind in self._by_word.get(word, ())
+        }
+        return named | {kind for kind in given if self._is_said(kind, text)}
+
+
+def refuse_misplaced_bills(
+    answers: Mapping[str, Answer], group: Sequence[Subject]
+) -> tuple[Refusal, ...]:
+    """Products whose masses add up to the weight of a neighbour and not to their own."""
+    weights_kg = {s.product.code: s.product.weight_kg for s in group if s.product.weight_kg}
+    odd = [
+        code
+        for code, weight_kg in weights_kg.items()
+        if isinstance(bill := answers.get(code), BillOfMaterials)
+        and not _fits(bill, weight_kg)
+        and any(_fits(bill, other_kg) for other_kg in weights_kg.values())
+    ]
+    return _refusals(odd, "bill of materials")
+
+
+def _fits(bill: BillOfMaterials, weight_kg: float) -> bool:
+    return abs(bill.stated_mass_kg - weight_kg) <= FITS * weight_kg
+
+
+def _text(subject: Subject) -> str:
+    return f"{subject.product.name}\n{subject.product.description}".casefold()
+
+
+def _words(text: str) -> set[str]:
+    """In the singular, more or less."""
+    return {word.removesuffix("s") for word in _WORD.findall(text.casefold())}
+
+
+def _refusals(odd: Iterable[str], what: str) -> tuple[Refusal, ...]:
+    codes = list(odd)
+    if len(codes) < 2:
+        return ()
+    return tuple(
+        Refusal(code, WrongProducts(f"{code}: the model gave it the {what} of another product."))
+        for code in codes
+    )
