@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from tests.support.application import program
 from weighbridge.cli.main import app
 from weighbridge.service.doctor import examine
+from weighbridge.service.products import choose_what_to_ask
 from weighbridge.store.invariants import rules
 
 if TYPE_CHECKING:
@@ -52,6 +54,24 @@ async def test_each_damage_is_found_by_its_own_rule_only(database_url: str, tmp_
         assert (await examine(running.app.database)).is_sound
         for name, statement in DAMAGE.items():
             assert await _found_after(running.app.database, statement) == [name]
+
+
+@pytest.mark.anyio
+async def test_asking_again_mends_what_the_doctor_says_it_mends(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(3)
+        await running.start()
+        await running.until(completed=3)
+        run = uuid4()
+        await running.fetch("INSERT INTO scopes SELECT $1, id FROM products", run)
+        for rule in rules():
+            if "--redo" in rule.remedy:
+                await running.fetch(DAMAGE[rule.name])
+                await choose_what_to_ask(running.app.database, run, redo=True, simulated=True)
+                await running.until(completed=3)
+                assert (await examine(running.app.database)).is_sound, rule.name
 
 
 async def _found_after(database: Any, statement: str) -> list[str]:

@@ -42,8 +42,14 @@ class Broken:
 _FREED: Final = (
     "Run `weighbridge start`: it returns them to pending. A running worker does so within seconds."
 )
-_REDO: Final = "Run `weighbridge run FILE --redo` with these products, or upload them again."
-_REPORT: Final = "Weighbridge never writes this: something else has changed the database."
+_REDO: Final = (
+    "Run `weighbridge run FILE --redo` with a file of these products: they are asked (and paid for) again."
+    " To upload them as they are changes nothing."
+)
+_NOT_OURS: Final = "Something else has changed the database: Weighbridge never writes this."
+_NO_JOB: Final = (
+    f"{_NOT_OURS} Run in psql: UPDATE products SET job_id = NULL WHERE status <> 'processing'"  # noqa: S608
+)
 
 
 def rules() -> tuple[Rule, ...]:
@@ -77,7 +83,7 @@ def rules() -> tuple[Rule, ...]:
             "waiting-with-job",
             "SELECT code FROM products WHERE status <> 'processing' AND job_id IS NOT NULL",
             "have a job although they are not in processing",
-            _REPORT,
+            _NO_JOB,
         ),
         Rule(
             "completed-without-footprint",
@@ -135,7 +141,8 @@ def rules() -> tuple[Rule, ...]:
             " WHERE a.call_id > (SELECT trimmed_up_to FROM retention_state)"
             " AND NOT EXISTS (SELECT FROM calls c WHERE c.id = a.call_id)",
             "have an answer whose call is not on record",
-            _REPORT,
+            f"{_NOT_OURS} The results stand, and what these calls took is missing from the totals."
+            " Put the rows of calls back from a backup, or run `weighbridge run FILE --redo`.",
         ),
         Rule(
             "counts-disagree",
@@ -147,7 +154,8 @@ def rules() -> tuple[Rule, ...]:
             " AS kept (status, n) LEFT JOIN (SELECT status, count(*) AS n FROM products GROUP BY status) AS real"
             " USING (status) WHERE kept.n <> coalesce(real.n, 0)",
             "of the numbers shown are not what a count gives",
-            "Stop every Weighbridge and delete the rows of product_count_changes; insert one row with the counts.",
+            "Stop every Weighbridge, DELETE FROM product_count_changes, and INSERT INTO it one row: the numbers of products"
+            " that are pending, processing, completed and failed.",
         ),
     )
 
