@@ -55,11 +55,12 @@ async def client(database_url: str, tmp_path: Path) -> AsyncIterator[ApiClient]:
         ("[1]", "body", "object"),
         ("{", "body", "not JSON"),
         ("[" * 9000, "body", "not JSON"),
-        (f'{{"batchSize": {"9" * 5000}}}', "body", "not JSON"),
+        (f'{{"batchSize": {"9" * 5000}}}', "batchSize", "from 1 to 1,000"),
+        (b"\xff", "body", "not UTF-8"),
     ],
 )
 async def test_a_wrong_value_is_named_with_its_range_and_nothing_changes(
-    client: ApiClient, body: str, field: str, said: str
+    client: ApiClient, body: str | bytes, field: str, said: str
 ) -> None:
     before = await client.get("/api/products/queue-status")
     refused = await client.http.put(PATH, content=body)

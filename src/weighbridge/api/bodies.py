@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 JSON_BYTES: Final = 1_000_000
+LONGEST_INTEGER: Final = 1_000
 FLUSH_BYTES: Final = 1 << 20
 SMALL_FIELD_BYTES: Final = 10_000
 MOST_PARTS: Final = 100
@@ -53,6 +54,7 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
     Raises:
         BodyTooLarge: as soon as it is clear.
+        UnsupportedFormat: it is compressed.
     """
     parts = [part async for part in _limited(request, limit_bytes)]
     return b"".join(parts)
@@ -73,10 +75,19 @@ async def read_json(request: Request, limit_bytes: int = JSON_BYTES) -> Any:
     if not data.strip():
         raise InvalidField("body", "The body is empty; send a JSON object.")
     try:
-        return json.loads(data, object_pairs_hook=_object)
-    except (ValueError, RecursionError) as error:
-        why = str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__
-        raise InvalidField("body", f"The body is not JSON that can be read: {why}.") from None
+        return json.loads(data, object_pairs_hook=_object, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        why = str(error)
+    except UnicodeDecodeError:
+        why = "it is not UTF-8"
+    except RecursionError:
+        why = "it is nested too deeply"
+    raise InvalidField("body", f"The body is not JSON that can be read: {why}.")
+
+
+def _integer(digits: str) -> int | float:
+    """Longer than Python converts, it is out of every range: whoever checks the range says so."""
+    return int(digits) if len(digits) < LONGEST_INTEGER else float(digits)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -96,6 +107,11 @@ def _media_type(request: Request) -> tuple[str, dict[bytes, bytes]]:
 
 
 async def _limited(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
+    encoding = request.headers.get("content-encoding") or "identity"
+    if encoding.lower() != "identity":
+        raise UnsupportedFormat(
+            f"The content encoding is {encoding[:40]}; send the body as it is, not compressed."
+        )
     too_large = BodyTooLarge(f"The body is larger than {limit_bytes:,} bytes, the most taken here.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit_bytes:

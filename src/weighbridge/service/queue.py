@@ -82,6 +82,8 @@ _SHOWN_CHARACTERS: Final = 60
 
 def _shown(value: object) -> str:
     """As JSON has it, which is how it was written; not all of it when it is long."""
+    if isinstance(value, list | dict):  # perhaps nested too deeply to be written again
+        return "a list" if isinstance(value, list) else "an object"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
