@@ -95,7 +95,9 @@ async def test_a_wrong_parameter_is_named(
     assert [error["field"] for error in refused.json()["errors"]] == [field]
 
 
-@pytest.mark.parametrize("code", ["A B", "A/B/C", "ä%25?#", "..", "a.b", "image", "x/image/y"])
+@pytest.mark.parametrize(
+    "code", ["A B", "A/B/C", "ä%25?#", "..", "a.b", "image", "x/image/y", "imports/1/rejected"]
+)
 async def test_a_code_may_contain_anything(client: ApiClient, code: str) -> None:
     from urllib.parse import quote
 
@@ -148,6 +150,22 @@ async def test_a_wrong_method_is_told_the_right_ones(client: ApiClient) -> None:
     assert refused.headers["allow"] == "DELETE, GET"
     refused = await client.http.patch("/api/products/queue-config")
     assert refused.headers["allow"] == "PUT"
+
+
+async def test_the_list_is_found_with_a_slash_too_many(client: ApiClient) -> None:
+    moved = await client.http.get("/api/products/?limit=2")
+    assert moved.status_code == 307
+    assert moved.headers["location"] == "http://127.0.0.1:8000/api/products?limit=2"
+
+
+async def test_a_problem_names_its_address_as_a_uri(client: ApiClient) -> None:
+    missing = await client.http.get("/api/products/100%25%20%C3%A4")
+    assert missing.json()["instance"] == "/api/products/100%25%20%C3%A4"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_health_can_be_asked_for_with_head(client: ApiClient, path: str) -> None:
+    assert (await client.http.head(path)).status_code == 200
 
 
 async def test_a_lost_database_is_503_and_says_nothing_of_the_inside(client: ApiClient) -> None:

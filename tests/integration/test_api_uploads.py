@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,7 +86,7 @@ async def test_an_unknown_import_has_no_rejected_rows(client: ApiClient) -> None
         "/api/products/imports/00000000-0000-0000-0000-000000000000/rejected"
     )
     assert missing.status_code == 404
-    assert (await client.http.get("/api/products/imports/x/rejected")).status_code == 422
+    assert (await client.http.get("/api/products/imports/x/rejected")).status_code == 404
 
 
 async def test_the_name_of_an_upload_is_shown_but_never_used_as_a_path(
@@ -129,6 +130,34 @@ async def test_what_is_no_upload_is_refused(
     refused = await client.http.post(UPLOAD, content=body, headers={"Content-Type": content_type})
     assert refused.status_code == status, refused.text
     assert refused.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", [UPLOAD, "/api/products"])
+async def test_a_compressed_body_is_told_to_come_as_it_is(client: ApiClient, path: str) -> None:
+    refused = await client.http.post(
+        path,
+        content=gzip.compress(b"[]"),
+        headers={"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    )
+    assert refused.status_code == 415
+    assert "gzip" in refused.json()["detail"]
+
+
+async def test_a_data_folder_that_cannot_be_used_is_not_blamed_on_the_database(
+    client: ApiClient, tmp_path: Path
+) -> None:
+    (tmp_path / "uploads").write_text("in the way")
+    refused = await client.http.post(UPLOAD, files={"file": ("a.csv", _rows(1))})
+    assert refused.status_code == 503
+    assert refused.json()["title"] == "The data folder cannot be used"
+
+
+async def test_a_missing_column_is_explained_without_the_options_of_the_command_line(
+    client: ApiClient,
+) -> None:
+    refused = await client.http.post(UPLOAD, json=[{"code": "A", "name": "Mug"}])
+    assert "description" in refused.json()["detail"]
+    assert "--map" not in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"", 422), (b"GIF89a", 422), (b"<svg/>", 422)])

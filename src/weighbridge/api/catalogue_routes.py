@@ -55,7 +55,7 @@ async def bulk_upload(request: Request, response: Response, context: Context) ->
 
 
 @router.get(
-    "/imports/{importId}/rejected",
+    "/imports/{importId:uuid}/rejected",
     response_class=StreamingResponse,
     responses={
         **problem_responses(404),

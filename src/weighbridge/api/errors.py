@@ -6,8 +6,10 @@ inside the server (5xx) is described in general words only: the log has the rest
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import asyncpg
 from fastapi.exceptions import RequestValidationError
@@ -64,6 +66,7 @@ _DATABASE_AWAY_ERRORS: Final = (
 )
 """Other errors of PostgreSQL are mistakes of ours, and treated as such."""
 _DATABASE_AWAY = "The database does not answer at the moment. Nothing is lost; try again."
+_DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _INTERNAL = "Weighbridge itself failed. The log of the server has the details."
 _PROVIDER = "The provider of the language model gave no usable reply. The log has the details."
 
@@ -184,7 +187,7 @@ def problem_response(
         "title": title,
         "status": status,
         "detail": _encodable(detail),
-        "instance": _encodable(instance),
+        "instance": quote(_encodable(instance)),  # a URI, and paths reach us decoded
     }
     if fields:
         body["errors"] = [
@@ -278,6 +281,8 @@ def _allowed_methods(request: Request) -> str:
 
 
 async def _on_database_error(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, OSError) and (error.filename or error.errno in _DISK_ERRORS):
+        return _on_disk_error(request, error)
     telemetry.error(
         "request_failed",
         f"❌ {request.method} {request.url.path}: the database does not answer ({type(error).__name__})",
@@ -285,6 +290,22 @@ async def _on_database_error(request: Request, error: Exception) -> JSONResponse
     )
     row = PROBLEMS[errors.DatabaseUnavailable]
     return problem_response(request.url.path, row.status, row.name, row.title, _DATABASE_AWAY)
+
+
+def _on_disk_error(request: Request, error: OSError) -> JSONResponse:
+    telemetry.error(
+        "request_failed",
+        f"❌ {request.method} {request.url.path}: {error}",
+        error=type(error).__name__,
+    )
+    why = error.strerror or type(error).__name__
+    return problem_response(
+        request.url.path,
+        503,
+        "data-folder",
+        "The data folder cannot be used",
+        f"The server cannot use its data folder: {why}. Nothing of the request was kept; send it again later.",
+    )
 
 
 async def _on_crash(request: Request, error: Exception) -> JSONResponse:

@@ -34,12 +34,15 @@ class Readiness(Schema):
     status: Literal["ready", "leaving"]
 
 
+# Many that watch over servers ask with HEAD.
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", responses=problem_responses(400))
 async def healthz() -> Health:
     """The process lives and answers. Says nothing about the database."""
     return Health(version=__version__)
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     responses={

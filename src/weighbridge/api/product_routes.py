@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BeforeValidator
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from weighbridge.api.bodies import read_json, receive_file
 from weighbridge.api.context import ApiContext, Context
@@ -48,6 +49,15 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
 router = APIRouter(prefix="/api/products", tags=["products"])
+
+
+class _CodeConvertor(PathConvertor):
+    """Any text but the empty one: `/api/products/` is the list with a slash too many."""
+
+    regex = ".+"
+
+
+register_url_convertor("code", _CodeConvertor())
 
 Code = Annotated[str, Path(description="The product's code.", examples=["PROD-001"])]
 PAGE = 50
@@ -174,7 +184,7 @@ def _rejected_product(request: Request, problems: list[tuple[str, str]]) -> JSON
 
 
 @router.post(
-    "/{code:path}/image",
+    "/{code:code}/image",
     responses=problem_responses(404, 413, 415),
     openapi_extra={"requestBody": PICTURE_BODY},
 )
@@ -200,7 +210,7 @@ async def attach_picture(code: Code, request: Request, context: Context) -> Pict
 
 
 @router.get(
-    "/{code:path}/image",
+    "/{code:code}/image",
     response_class=Response,
     responses={
         **problem_responses(404),
@@ -223,7 +233,7 @@ async def show_picture(code: Code, context: Context) -> Response:
     return Response(data, media_type=row["media_type"])
 
 
-@router.get("/{code:path}", responses=problem_responses(404))
+@router.get("/{code:code}", responses=problem_responses(404))
 async def show_product(code: Code, context: Context) -> ProductDetail:
     """One product with its answers, footprint, calls, attempts and errors."""
     row = await _product(context, code)
@@ -274,7 +284,7 @@ def _errors(row: Record, made: list[dict[str, Any]]) -> list[ErrorView]:
     return found
 
 
-@router.delete("/{code:path}", status_code=204, responses=problem_responses(404))
+@router.delete("/{code:code}", status_code=204, responses=problem_responses(404))
 async def delete_product(code: Code, context: Context) -> None:
     """Remove a product with its answers and its footprint. The record of paid calls stays."""
     _refuse_nul(code)
