@@ -53,6 +53,10 @@ async def test_a_browser_logs_in_with_a_form_and_gets_a_strict_cookie(
     async with api_client(database_url, tmp_path, api_token=TOKEN) as client:
         sent_away = await client.http.get("/docs", headers={"Accept": "text/html"})
         assert (sent_away.status_code, sent_away.headers["location"]) == (303, "/login?next=/docs")
+        download = "/api/products/export?format=xlsx"
+        sent_away = await client.http.get(download, headers={"Accept": "text/html"})
+        form = await client.http.get(sent_away.headers["location"])
+        assert f'name="next" value="{download}"' in form.text
         wrong = await client.http.post("/login", data={"token": "guess", "next": "/docs"})
         assert wrong.status_code == 401
         assert "set-cookie" not in wrong.headers

@@ -110,7 +110,9 @@ def session_cookie(headers: Headers) -> str | None:
 
 def _ask_to_log_in(scope: Scope) -> Response:
     if scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", ""):
-        return RedirectResponse(f"/login?next={quote(scope['path'])}", 303)
+        query = scope["query_string"]
+        wanted = scope["raw_path"] + (b"?" + query if query else b"")
+        return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", 303)
     return problem_response(
         scope["path"],
         401,
