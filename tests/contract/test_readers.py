@@ -92,7 +92,7 @@ def test_formulas_and_markup_stay_text(write: Write) -> None:
 
 def test_a_missing_column_is_named_with_what_was_found_and_the_remedy(write: Write) -> None:
     path = write([{"code": "A", "name": "Chair", "remarks": "wood"}])
-    with pytest.raises(MissingColumn, match=r'description.*"code", "name", "remarks".*--map desc'):
+    with pytest.raises(MissingColumn, match=r'description.*"code", "name", "remarks".*Rename'):
         read_all(path)
 
 

@@ -14,7 +14,7 @@ import typer
 from weighbridge import __version__
 from weighbridge.cli import catalogue, doctor, queue, run, servers
 from weighbridge.cli.console import err
-from weighbridge.errors import WeighbridgeError
+from weighbridge.errors import MissingColumn, WeighbridgeError
 
 app = typer.Typer(
     name="weighbridge",
@@ -54,6 +54,8 @@ def main() -> None:
     """Run a command; understood errors become one clear line on stderr and exit code 2."""
     try:
         app()
+    except MissingColumn as error:
+        _refuse(f"{error} A column can be named by hand: --map field=column.")
     except WeighbridgeError as error:
         _refuse(str(error))
     except Exception as error:

@@ -228,8 +228,7 @@ _WEIGHT_KEYS: Final = _weight_keys()
 
 def _missing_message(missing: Sequence[Field], headers: Sequence[str]) -> str:
     columns = "column" if len(missing) == 1 else "columns"
-    options = " ".join(f'--map {name}="…"' for name in missing)
     return (
         f"Required {columns} not found: {', '.join(missing)}. The file has: {quote_all(headers)}. "
-        f"Rename the {columns}, or name what to take instead: {options}."
+        f"Rename the {columns}."
     )

@@ -133,7 +133,7 @@ def test_missing_columns_are_listed_with_what_was_found_and_a_proposal() -> None
     assert "code, description" in message
     assert '"name", "colour\\x07"' in message
     assert "12 more" in message
-    assert "--map code=" in message
+    assert "Rename the columns" in message
 
 
 def test_the_header_is_found_below_a_title() -> None:
