@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -27,8 +28,24 @@ def configure_logging(log_format: Literal["console", "json"], level: str) -> Non
     _configure_events(log_format, level)
     # Libraries log through the standard module. PgQueuer and the SDK are chatty below WARNING.
     numeric = max(getattr(logging, level), logging.WARNING)
-    logging.basicConfig(level=numeric, stream=sys.stderr, force=True)
+    logging.basicConfig(level=numeric, handlers=[_Libraries()], force=True)
     logging.getLogger("pgqueuer").setLevel(logging.ERROR)
+    # Its warnings are about requests that are malformed; whoever sent one is told.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
+
+class _Libraries(logging.Handler):
+    """Lines of libraries in the format of ours."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        _logger.log(
+            record.levelno,
+            "library",
+            message=f"{record.name}: {record.getMessage()}",
+            library=record.name,
+            exc_info=record.exc_info,
+        )
 
 
 def _configure_events(log_format: Literal["console", "json"], level: str) -> None:
