@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from PIL import Image
 
 from tests.support.api import ApiClient, IdleEngine, api_client
+from weighbridge.store.jobs import enqueue_jobs, jobs_table
+from weighbridge.store.workers import note_calls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -164,6 +167,23 @@ async def test_start_stop_and_reset_answer_with_counts(client: ApiClient) -> Non
     assert reset["modifiedCount"] == 2
     assert isinstance(reset["message"], str)
     assert (await client.get("/api/products/queue-status"))["database"]["pending"] == 10
+
+
+@pytest.mark.parametrize(("pacing", "elsewhere"), [("batch", 2), ("continuous", 4)])
+async def test_stop_counts_the_calls_of_other_workers(
+    client: ApiClient, pacing: str, elsewhere: int
+) -> None:
+    await client.http.put("/api/products/queue-config", json={"pacing": pacing})
+    other = uuid4()
+    async with client.context.database.transaction() as connection:
+        await enqueue_jobs(connection, 4)
+        await note_calls(connection, other, in_flight=2, waiting=2)
+    await client.execute(
+        f"UPDATE {jobs_table()} SET status = 'picked', queue_manager_id = $1",  # noqa: S608
+        other,
+    )
+    stopped = (await client.http.post("/api/products/stop-queue")).json()
+    assert stopped["callsInFlight"] == 3 + elsewhere
 
 
 async def test_queue_config_answers_previous_and_current(client: ApiClient) -> None:

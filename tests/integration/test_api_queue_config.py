@@ -123,6 +123,15 @@ async def test_asking_together_is_switched_on_and_off_and_shown(client: ApiClien
         assert shown is value
 
 
+async def test_a_changed_delay_counts_for_the_wait_that_is_going_on(client: ApiClient) -> None:
+    await client.execute("UPDATE queue_state SET next_batch_at = '2030-01-01T00:01:00Z'")
+    await client.http.put(PATH, json={"batchDelayMs": 30_000, "batchSize": 7})
+    status = await client.get("/api/products/queue-status")
+    assert status["queue"]["nextBatchAt"] == "2030-01-01T00:00:30Z"
+    await client.http.put(PATH, json={"pacing": "continuous"})
+    assert (await client.get("/api/products/queue-status"))["queue"]["nextBatchAt"] is None
+
+
 async def test_two_servers_on_one_database_agree(
     client: ApiClient, database_url: str, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from weighbridge.api.queue_schemas import (
 )
 from weighbridge.service import queue as service
 from weighbridge.service.status_view import status_document
-from weighbridge.store import statistics
+from weighbridge.store import queue_state, statistics
 
 router = APIRouter(prefix="/api/products", tags=["queue"])
 
@@ -58,7 +58,10 @@ async def stop_queue(context: Context) -> Stopped:
     returned = await service.stop_queue(context.database)
     async with context.database.pool.acquire() as connection:
         worker_id = context.engine.worker_id if context.engine else None
-        elsewhere = await statistics.jobs_worked_elsewhere(connection, worker_id)
+        ceiling = (await queue_state.load(connection)).concurrency_ceiling
+        elsewhere = await statistics.calls_elsewhere(
+            connection, worker_id, are_noted=ceiling is not None
+        )
     in_flight = context.calls_in_flight + elsewhere
     status = await _status(context)
     return Stopped(

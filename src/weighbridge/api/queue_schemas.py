@@ -73,7 +73,9 @@ class Stopped(Schema):
     """The answer of stop-queue."""
 
     calls_in_flight: int = Field(
-        ge=0, description="Calls that still finish and are stored, of all workers."
+        ge=0,
+        description="Calls that still finish and are stored, of all workers. In continuous pacing without "
+        "maxConcurrentRequests it counts the groups of other workers, each of which has one call at most.",
     )
     returned_to_pending: int = Field(ge=0, description="Products that went back at once.")
     message: str = Field(examples=["The queue is stopped. 3 calls in flight still finish."])

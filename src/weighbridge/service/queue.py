@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from typing_extensions import override
@@ -188,9 +189,20 @@ async def configure(
     columns = check_config(values)
     async with database.transaction() as connection:
         previous = await queue_state.load(connection)
+        columns |= _changed_wait(previous, columns)
         await queue_state.update(connection, **columns)
         current = await queue_state.load(connection)
     return config_of(previous), config_of(current)
+
+
+def _changed_wait(state: QueueState, changes: dict[str, Any]) -> dict[str, Any]:
+    """A delay that is changed counts for the wait that is going on too: it may be a day long by mistake."""
+    if changes.get("pacing") == "continuous":
+        return {"next_batch_at": None}
+    if state.next_batch_at is None or "batch_delay_ms" not in changes:
+        return {}
+    longer = timedelta(milliseconds=changes["batch_delay_ms"] - state.batch_delay_ms)
+    return {"next_batch_at": state.next_batch_at + longer}
 
 
 async def choose_steps(database: Database, steps: str | None) -> None:

@@ -165,13 +165,22 @@ async def recent_errors(
     return [ErrorGroup(**dict(row)) for row in rows]
 
 
-async def jobs_worked_elsewhere(connection: Connection, worker_id: UUID | None) -> int:
-    """Groups that workers other than `worker_id` have begun and not finished: each has one call in flight at most."""
+async def calls_elsewhere(
+    connection: Connection, worker_id: UUID | None, *, are_noted: bool
+) -> int:
+    """Calls in flight of workers other than `worker_id`.
+
+    Workers note theirs while there is a ceiling on calls. Where there is none, the groups that they have begun are
+    counted: each has one call in flight at most.
+    """
     return int(
         await connection.fetchval(
-            f"SELECT count(*) FROM {jobs_table()} WHERE entrypoint = $1 AND status = 'picked'"  # noqa: S608
-            " AND queue_manager_id IS DISTINCT FROM $2",
+            "SELECT coalesce(sum(CASE WHEN $3 THEN least(groups, in_flight) ELSE groups END), 0)"  # noqa: S608
+            f" FROM (SELECT queue_manager_id AS id, count(*) AS groups FROM {jobs_table()}"
+            " WHERE entrypoint = $1 AND status = 'picked' AND queue_manager_id IS DISTINCT FROM $2 GROUP BY 1)"
+            " AS begun LEFT JOIN workers USING (id)",
             ENTRYPOINT,
             worker_id,
+            are_noted,
         )
     )
