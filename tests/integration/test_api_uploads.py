@@ -18,6 +18,11 @@ pytestmark = pytest.mark.anyio
 
 UPLOAD = "/api/products/bulk-upload"
 HEADER = "code,name,description\n"
+FILE_PART = (
+    b'Content-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    + HEADER.encode()
+    + b"\r\n--b--\r\n"
+)
 
 
 @pytest.fixture
@@ -113,6 +118,8 @@ async def test_nothing_is_left_on_disk(client: ApiClient, tmp_path: Path) -> Non
         ("multipart/form-data; boundary=b", b"", 400),
         ("multipart/form-data; boundary=b", b"garbage", 400),
         ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\ncode,', 400),
+        ("multipart/form-data; boundary=b", b"--b\r\nX-Long: " + b"x" * 100_000 + b"\r\n" + FILE_PART, 400),
+        ("multipart/form-data; boundary=b", b"--b\r\n" + b"X-Many: x\r\n" * 10_000 + FILE_PART, 400),
         ("multipart/form-data", b"x", 400),
         ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n--b--\r\n', 422),
         ("text/plain", b"code,name", 415),
