@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from starlette.types import Message, Scope
+
 pytestmark = pytest.mark.anyio
 
 UPLOAD = "/api/products/bulk-upload"
@@ -61,6 +63,34 @@ async def test_a_stream_without_a_length_is_cut_off_at_the_limit(client: ApiClie
     )
     assert refused.status_code == 413
     assert sent < 400_000
+
+
+async def test_a_client_that_goes_away_during_an_upload_is_no_crash(
+    client: ApiClient, tmp_path: Path
+) -> None:
+    arriving: list[Message] = [
+        {"type": "http.request", "body": b"code,na", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return arriving.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {
+        "type": "http",
+        "method": "POST",
+        "path": UPLOAD,
+        "raw_path": UPLOAD.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"text/csv")],
+    }
+    await client.app(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert not list((tmp_path / "uploads").iterdir())
 
 
 async def test_too_many_rows_are_refused_and_nothing_is_stored(client: ApiClient) -> None:

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from weighbridge import errors, telemetry
@@ -215,6 +216,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.WeighbridgeError, _on_our_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_client_gone)
     for kind in (*_DATABASE_AWAY_ERRORS, OSError, TimeoutError):
         app.add_exception_handler(kind, _on_database_error)
     app.add_exception_handler(Exception, _on_crash)
@@ -269,6 +271,13 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
     return problem_response(
         request.url.path, error.status_code, name, title, detail, headers=headers
     )
+
+
+async def _on_client_gone(request: Request, _: Exception) -> JSONResponse:
+    """Nobody hears this. Somebody closed a page during an upload, say: no crash, and nothing for the log."""
+    row = PROBLEMS[MalformedRequest]
+    detail = "The connection ended before the request was complete."
+    return problem_response(request.url.path, row.status, row.name, row.title, detail)
 
 
 def _allowed_methods(request: Request) -> str:
