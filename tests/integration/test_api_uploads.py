@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +140,35 @@ async def test_nothing_is_left_on_disk(client: ApiClient, tmp_path: Path) -> Non
     await client.http.post(UPLOAD, files={"file": ("a.csv", _rows(10))})
     await client.http.post(UPLOAD, files={"file": ("a.csv", "damaged")})
     await client.http.get("/api/products/export?format=xlsx")
+    assert not list((tmp_path / "uploads").iterdir())
+
+
+async def test_downloads_that_are_broken_off_leave_nothing_on_disk(
+    client: ApiClient, tmp_path: Path
+) -> None:
+    await client.add_products(3_000)
+    for name, turns in product(("csv", "xlsx"), range(0, 1_000, 50)):
+        has_begun = asyncio.Event()
+
+        async def receive(has_begun: asyncio.Event = has_begun, turns: int = turns) -> Message:
+            await has_begun.wait()
+            for _ in range(turns):  # each time the export is at another point
+                await asyncio.sleep(0)
+            return {"type": "http.disconnect"}
+
+        async def send(_: Message, has_begun: asyncio.Event = has_begun) -> None:
+            has_begun.set()
+
+        scope: Scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/api/products/export",
+            "raw_path": b"/api/products/export",
+            "query_string": f"format={name}".encode(),
+            "headers": [(b"host", b"127.0.0.1")],
+        }
+        await client.app(scope, receive, send)
+    await asyncio.get_running_loop().shutdown_default_executor()  # nobody works there any more
     assert not list((tmp_path / "uploads").iterdir())
 
 

@@ -1,7 +1,8 @@
 """Downloads: results and rejected rows leave as they are read, so that memory does not grow with the catalogue.
 
 CSV and JSONL are written piece by piece and sent at once. XLSX and Parquet are complete only at their end,
-so they are written to disk first.
+so they are written to disk first. Whoever writes is waited for when a client goes away (`asyncio.to_thread`
+would not): else it would go on in the folder that is being removed.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import io
 import shutil
 import tempfile
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from anyio.to_thread import run_sync
 
 from weighbridge.api.uploads import uploads_folder
 from weighbridge.export import open_writer
@@ -51,23 +55,23 @@ async def stream_export(context: ApiContext, format_name: str) -> AsyncGenerator
 async def _folder(context: ApiContext) -> AsyncIterator[Path]:
     parent = uploads_folder(context.settings)
     await asyncio.to_thread(parent.mkdir, parents=True, exist_ok=True)
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=parent))
+    folder = Path(await run_sync(partial(tempfile.mkdtemp, dir=parent)))
     try:
         yield folder
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # a few files; who was cancelled cannot wait
 
 
 async def _lines(
     context: ApiContext, format_name: str, folder: Path
 ) -> AsyncGenerator[bytes, None]:
-    header = await asyncio.to_thread(_as_file, format_name, folder, [])
+    header = await run_sync(_as_file, format_name, folder, [])
     if header:
         yield header
     batches = iterate_results(context.database, context.taxonomy)
     async with aclosing(batches):
         async for rows in batches:
-            data = await asyncio.to_thread(_as_file, format_name, folder, rows)
+            data = await run_sync(_as_file, format_name, folder, rows)
             yield data[len(header) :]
 
 
@@ -86,8 +90,8 @@ async def _whole_file(
     with open_writer(format_name, path) as writer:
         async with aclosing(batches):
             async for rows in batches:
-                await asyncio.to_thread(writer.write, rows)
-        await asyncio.to_thread(writer.close)
+                await run_sync(writer.write, rows)
+        await run_sync(writer.close)
     with path.open("rb") as file:
         while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
             yield piece
