@@ -3,7 +3,7 @@
     python -m benchmarks.reliability kills [--kills 20] [--products 2000] [--workers 1] [--latency 0.5] [--stored finished]
     python -m benchmarks.reliability restarts [--kills 10]
     python -m benchmarks.reliability poison [--groups 100]
-    python -m benchmarks.reliability outage [--hours 10] [--speed 720]
+    python -m benchmarks.reliability outage [--hours 10] [--speed 120]
 
 `kills` sends kill -9 to real processes at random moments, with a simulator that runs as a server of its own
 and keeps the books; with several workers only the killed one is replaced (give the
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--groups", type=int, default=100)
     parser.add_argument("--hours", type=float, default=10)
-    parser.add_argument("--speed", type=float, default=720, help="of the clock in `outage`")
+    parser.add_argument("--speed", type=float, default=120, help="of the clock in `outage`")
     asked = parser.parse_args()
     configure_logging("console", "CRITICAL")
     match asked.what:
