@@ -144,7 +144,8 @@ def _requests(draw: st.DrawFn, document: _Document) -> DrawnRequest:
         value = str(draw(values if is_right else values | _TEXT | ANY_JSON))
         value = value.encode("utf-8", "replace").decode()
         if parameter["in"] == "path":
-            address = address.replace(f"{{{name}}}", quote(value, safe=""))
+            # Without any it is another path: the list, with a slash too many.
+            address = address.replace(f"{{{name}}}", quote(value or "none", safe=""))
         elif parameter["in"] == "query" and draw(st.booleans()):
             query[name] = value
     body = b""
