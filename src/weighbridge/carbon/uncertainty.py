@@ -35,9 +35,7 @@ MODEL_ERROR_GSD: Final = 1.8
 
 _MODEL_ERROR: Final = "the method's own error"
 _FACTORS_REMEMBERED: Final = 1024  # 8 KB each; the bundled table has fewer
-_PRODUCTS_REMEMBERED: Final = (
-    1024  # 8 KB each too; of processes with the grid or the heat that they take
-)
+_PAIRS_REMEMBERED: Final = 1024  # 8 KB each too: a process with its grid or heat
 _Z95: Final = 1.96
 _Z90: Final = 1.645
 _BOUNDS: Final = (0.025, 0.975)
@@ -152,7 +150,7 @@ def _between(results: NDArray[np.float64], place: float) -> float:
     return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
 
 
-@lru_cache(_PRODUCTS_REMEMBERED)
+@lru_cache(_PAIRS_REMEMBERED)
 def _multiples(spreads: tuple[Spread, ...]) -> NDArray[np.float64]:
     """By how much these factors together are off, draw by draw."""
     product: NDArray[np.float64] | None = None

@@ -133,7 +133,7 @@ async def _learn_rates(
 def _in_full(detail: Mapping[str, Any] | None, rates: Mapping[int, Rate]) -> dict[str, Any] | None:
     if detail is None:
         return None
-    # By field already: a program before schema 7 wrote it.
+    # By field already: a program before schema 8 wrote it.
     contributions = [
         one if isinstance(one, dict) else lengthen(one, rates) for one in _contributions(detail)
     ]
