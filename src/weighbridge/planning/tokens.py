@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 ENCODING: Final = "o200k_base"
 LONGEST_PIECE: Final = 100_000  # characters; the encoder refuses texts of a million
 
-REMEMBERED_PIECES: Final = 16_384  # codes with names, and descriptions, of some thousand products
-LONGEST_REMEMBERED: Final = 2_000  # characters
-_REPEATED_KEY: Final = re.compile(r'"(?:code|description|weight_kg)(?=":)')
+REMEMBERED_TEXTS: Final = 32_768
+"""More than the products of all jobs that are kept ready; a few megabytes."""
+_CUT: Final = re.compile(r'"(?:code|weight_kg)(?=":)')
 
 MESSAGE_TOKENS: Final = 4
 MESSAGES: Final = 2
@@ -71,22 +71,44 @@ def count_tokens(text: str) -> int:
 
 
 def content_tokens(content: str) -> int:
-    """The same count, for the products of a question: what the next question repeats is not encoded again.
+    """The same count, for the products of a question: their texts, which every question repeats, are encoded once.
 
     Between the letters of a key and the quotation mark after it no token reaches across, so that the parts
     add up to the whole.
     """
-    cuts = [0, *(key.end() for key in _REPEATED_KEY.finditer(content)), len(content)]
-    pieces = (content[start:end] for start, end in pairwise(cuts))
-    return sum(
-        _piece_tokens(piece) if len(piece) <= LONGEST_REMEMBERED else count_tokens(piece)
-        for piece in pieces
-    )
+    cuts = [0, *(key.end() for key in _CUT.finditer(content)), len(content)]
+    return sum(_texts.tokens(content[start:end]) for start, end in pairwise(cuts))
 
 
-@lru_cache(maxsize=REMEMBERED_PIECES)
-def _piece_tokens(piece: str) -> int:
-    return count_tokens(piece)
+class Remembered:
+    """Token counts by the hash of the text, of the last `most` texts at least: the texts would take much more memory.
+
+    Python's hashes of strings are keyed anew in each process: nobody can make two texts that share one.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._newer: dict[int, int] = {}
+        self._older: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._newer) + len(self._older)
+
+    def tokens(self, text: str) -> int:
+        """As `count_tokens`, which is asked when the text is not known."""
+        key = hash(text)
+        tokens = self._newer.get(key)
+        if tokens is None:
+            tokens = self._older.get(key)
+            if tokens is None:
+                tokens = count_tokens(text)
+            if len(self._newer) >= self._most:
+                self._newer, self._older = {}, self._newer
+            self._newer[key] = tokens
+        return tokens
+
+
+_texts: Final = Remembered(REMEMBERED_TEXTS)
 
 
 def request_tokens(

@@ -18,6 +18,7 @@ from weighbridge.planning.tokens import (
     LONGEST_PIECE,
     REMEMBERED,
     OutputLengths,
+    Remembered,
     content_tokens,
     count_tokens,
     request_tokens,
@@ -62,6 +63,14 @@ KEYS = st.sampled_from(
 @given(st.lists(st.one_of(KEYS, st.text(max_size=40)), max_size=12).map("".join))
 def test_the_products_of_a_question_count_the_same_piece_by_piece(content: str) -> None:
     assert content_tokens(content) == count_tokens(content)
+
+
+def test_what_was_forgotten_is_counted_again_and_the_memory_is_bounded() -> None:
+    memory = Remembered(most=3)
+    texts = [f"chair {number} " * number for number in range(20)]
+    for text in (*texts, *reversed(texts)):
+        assert memory.tokens(text) == count_tokens(text)
+        assert len(memory) <= 2 * 3
 
 
 def test_a_prompt_is_counted_with_its_schema_and_frame() -> None:
