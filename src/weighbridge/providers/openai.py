@@ -8,7 +8,6 @@ failures mean (`sdk.py`). Nothing is sent twice: each try costs quota that the g
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ import openai
 from typing_extensions import override
 
 from weighbridge.domain.calls import Remaining
+from weighbridge.domain.lenient_json import loads
 from weighbridge.errors import SettingsError
 from weighbridge.providers.base import Provider
 from weighbridge.providers.masking import Masker
@@ -221,7 +221,7 @@ def _content(received: Received) -> Mapping[str, Any]:
         UnusableReply: it is not JSON, or not an object.
     """
     try:
-        content = json.loads(received.content.decode("utf-8-sig", "replace"))
+        content = loads(received.content)
     except (ValueError, RecursionError) as error:
         raise UnusableReply(str(error)) from error
     return content if isinstance(content, dict) else {}

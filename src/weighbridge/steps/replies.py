@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from weighbridge.domain.answers import Answer, Subject
 from weighbridge.domain.calls import CallReply, FinishReason
+from weighbridge.domain.lenient_json import loads
 from weighbridge.errors import AnswerError, AnswerMalformed, AnswerTruncated, WrongProducts
 from weighbridge.steps.base import Refusal
 
@@ -68,7 +69,7 @@ class SortedReply:
 def parse_reply(text: str) -> ParsedReply:
     """The entries of `{"products": [...]}`, also of one that was cut off or wrapped in other words."""
     try:
-        data = json.loads(text)
+        data = loads(text)
     except (ValueError, RecursionError):
         return ParsedReply(tuple(_complete_entries(text)), complete=False)
     products = data.get("products") if isinstance(data, dict) else None
