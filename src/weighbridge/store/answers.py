@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.domain.answers import StepName
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAnswer:
+class StoredAnswer(NamedTuple):
     """One answer as it lies in the table; `answer` is its storage form."""
 
     product_id: int
@@ -33,33 +31,23 @@ async def insert_answers(
 ) -> None:
     """Keep what is new of (call id, answer); an answer that came twice (a late worker) is the first one's.
 
-    One statement over arrays: a row costs a fifth of what it costs as a statement of its own.
+    One statement over arrays for each kind of question: a row costs a fifth of what it costs as a statement of its
+    own, and what all rows have in common is sent once.
     """
-    if not answers:
-        return
-    await connection.execute(
-        "INSERT INTO answers (call_id, product_id, step, step_version, question_fingerprint, simulated, provider, model,"
-        " answer, cost_usd) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[],"
-        " $6::boolean[], $7::text[], $8::text[], $9::jsonb[], $10::float8[]) ON CONFLICT DO NOTHING",
-        *zip(
-            *(
-                (
-                    call_id,
-                    a.product_id,
-                    a.step.value,
-                    a.step_version,
-                    a.question_fingerprint,
-                    a.simulated,
-                    a.provider,
-                    a.model,
-                    a.answer,
-                    a.cost_usd,
-                )
-                for call_id, a in answers
-            ),
-            strict=True,
-        ),
-    )
+    alike: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
+    for call_id, a in answers:
+        kind = (a.step.value, a.step_version, a.simulated, a.provider, a.model)
+        row = (call_id, a.product_id, a.question_fingerprint, a.answer, a.cost_usd)
+        alike.setdefault(kind, []).append(row)
+    for in_common, rows in alike.items():
+        await connection.execute(
+            "INSERT INTO answers (step, step_version, simulated, provider, model,"
+            " call_id, product_id, question_fingerprint, answer, cost_usd)"
+            " SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], $7::bigint[], $8::text[], $9::jsonb[],"
+            " $10::float8[]) AS a ON CONFLICT DO NOTHING",
+            *in_common,
+            *zip(*rows, strict=True),
+        )
 
 
 async def load_answers(

@@ -49,13 +49,22 @@ def _number_of(rate: Rate) -> int:
 
 
 async def insert_rates(connection: Connection, rates: Mapping[int, Rate]) -> None:
-    """Store those that are not there yet. In order, so that two writers never wait for each other in a circle."""
-    await connection.execute(
-        "INSERT INTO rates (id, kind, factor_key, activity_unit, factor, source, source_id, year, region, licence, is_proxy)"
-        " SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::text[], $7::text[],"
-        " $8::text[], $9::text[], $10::text[], $11::boolean[]) ON CONFLICT DO NOTHING",
-        *zip(*((number, *rate) for number, rate in sorted(rates.items())), strict=True),
+    """Store those that are not there yet: nearly always none, so that only their numbers are sent.
+
+    In order, so that two writers never wait for each other in a circle.
+    """
+    unknown = await connection.fetch(
+        "SELECT number FROM unnest($1::bigint[]) AS number"
+        " WHERE NOT EXISTS (SELECT FROM rates WHERE id = number) ORDER BY number",
+        list(rates),
     )
+    if unknown:
+        await connection.execute(
+            "INSERT INTO rates (id, kind, factor_key, activity_unit, factor, source, source_id, year, region, licence,"
+            " is_proxy) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::text[],"
+            " $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[]) ON CONFLICT DO NOTHING",
+            *zip(*((number, *rates[number]) for (number,) in unknown), strict=True),
+        )
 
 
 async def load_rates(connection: Connection, numbers: Iterable[int]) -> dict[int, Rate]:
