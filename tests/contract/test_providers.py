@@ -6,7 +6,6 @@ What only a socket can do (resets, proxies, certificates) is in `test_network.py
 from __future__ import annotations
 
 import traceback
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -145,7 +144,7 @@ async def test_a_question_is_sent_as_a_strict_structured_chat_completion(talk: T
 async def test_an_image_is_sent_beside_the_text(talk: Talk) -> None:
     scripted = ScriptedProvider(completion())
     url = "https://shop.example/stool.jpg"
-    await talk.provider(scripted).call(replace(REQUEST, image_url=url))
+    await talk.provider(scripted).call(REQUEST._replace(image_url=url))
     assert scripted.requests[0].body["messages"][1]["content"] == [
         {"type": "text", "text": REQUEST.content},
         {"type": "image_url", "image_url": {"url": url}},
@@ -163,7 +162,7 @@ async def test_models_that_reason_are_sent_no_temperature(talk: Talk, model: str
 
 async def test_text_in_any_script_arrives_unharmed(talk: Talk) -> None:
     scripted = ScriptedProvider(completion("Stuhl aus Buche · 椅子 🪑"))
-    reply = await talk.provider(scripted).call(replace(REQUEST, content="木製の椅子 🪑"))
+    reply = await talk.provider(scripted).call(REQUEST._replace(content="木製の椅子 🪑"))
     assert scripted.requests[0].body["messages"][1]["content"] == "木製の椅子 🪑"
     assert reply.text == "Stuhl aus Buche · 椅子 🪑"
 
@@ -423,7 +422,7 @@ async def test_a_server_that_never_answers_is_given_up_at_the_deadline(
 async def test_text_that_cannot_be_sent_is_refused_without_a_request(talk: Talk) -> None:
     scripted = ScriptedProvider(completion())
     with pytest.raises(RequestRefused, match="Unicode") as caught:
-        await talk.provider(scripted).call(replace(REQUEST, content=f"{REQUEST.content} \ud83e"))
+        await talk.provider(scripted).call(REQUEST._replace(content=f"{REQUEST.content} \ud83e"))
     assert scripted.requests == []
     assert "oak" not in "".join(traceback.format_exception(caught.value))
     assert "oak" not in repr(caught.value.__cause__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,15 +132,15 @@ async def test_a_spoilt_answer_is_a_reply_that_was_paid_for(
 async def test_requests_that_can_never_work_are_told_apart() -> None:
     provider, _ = simulated_provider(SimulatorConfig(tokens_per_minute=1000), SystemClock())
     with pytest.raises(RequestTooLarge, match="1000"):
-        await provider.call(replace(REQUEST, max_output_tokens=5000))
+        await provider.call(REQUEST._replace(max_output_tokens=5000))
     with pytest.raises(RequestTooLarge, match="32768"):
-        await provider.call(replace(REQUEST, max_output_tokens=50_000))
+        await provider.call(REQUEST._replace(max_output_tokens=50_000))
     with pytest.raises(RequestRefused):
         await provider.call(
-            replace(REQUEST, image_url="data:image/png;base64,bm90IGEgcGljdHVyZQ==")
+            REQUEST._replace(image_url="data:image/png;base64,bm90IGEgcGljdHVyZQ==")
         )
     with pytest.raises(ModelUnknown, match="structured outputs"):
-        await provider.call(replace(REQUEST, schema={"type": "object"}))
+        await provider.call(REQUEST._replace(schema={"type": "object"}))
     await provider.aclose()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-STORED = replace(REQUEST, key="3f2a")
+STORED = REQUEST._replace(key="3f2a")
 ENTRY: dict[str, Any] = {
     "id": "chatcmpl-7",
     "object": "chat.completion",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.attempt import Attempt
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
     from weighbridge.store.products import StoredProduct
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(NamedTuple):
     """A call that waits for leave: its allowance is not known yet."""
 
     question: Question
@@ -144,7 +142,7 @@ class Asker:
             draft.question,
             draft.question.version(group[0].versions),
             group,
-            replace(draft.request, max_output_tokens=allowance, key=key),
+            draft.request._replace(max_output_tokens=allowance, key=key),
             admission.cost,
             allowance,
             admission,

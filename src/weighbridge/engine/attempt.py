@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.domain.calls import Cost, Lane, Usage
 from weighbridge.store.calls import OK, CallRecord
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.steps import Question
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """`cost` is what was reserved: the prompt as we count it, and the allowance for the answer."""
 
     job_id: int

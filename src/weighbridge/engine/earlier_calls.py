@@ -158,9 +158,8 @@ class EarlierCalls:
 
         The last look is always one that the provider has answered.
         """
-        request = replace(
-            question.request([m.subject() for m in group], call.output_allowance), key=call.key
-        )
+        asked = question.request([m.subject() for m in group], call.output_allowance)
+        request = asked._replace(key=call.key)
         steps_left = len(self._bench.questions.alone) - len(question.needs)
         age_s = max(0.0, (self._bench.clock.now() - call.started_at).total_seconds())
         started_s = self._bench.clock.monotonic_s() - age_s

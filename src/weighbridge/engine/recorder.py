@@ -10,8 +10,8 @@ as it is: a product may have been changed, deleted or taken over while the provi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from weighbridge.engine.admission import JobLost
 from weighbridge.engine.together import Together
@@ -47,8 +47,10 @@ WRITERS: Final = 3
 One with 256 calls left each waiting for the other, and took a tenth longer for a catalogue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+_NOTHING: Final[Mapping[int, Any]] = MappingProxyType({})
+
+
+class Outcome(NamedTuple):
     """Everything that one call, or the end of a job, changes.
 
     `split` are the new, smaller groups that products of this job move to; `forgiven` are products that
@@ -59,11 +61,11 @@ class Outcome:
     call: CallRecord | None = None
     answers: Sequence[StoredAnswer] = ()
     finished: Sequence[StoredFootprint] = ()
-    asked_alone: Reasons = field(default_factory=dict)
-    given_up: Reasons = field(default_factory=dict)
+    asked_alone: Reasons = _NOTHING
+    given_up: Reasons = _NOTHING
     split: Sequence[Sequence[int]] = ()
     forgiven: Sequence[int] = ()
-    wasted_usd: Mapping[int, float] = field(default_factory=dict)  # where no answer carries it
+    wasted_usd: Mapping[int, float] = _NOTHING  # where no answer carries it
 
     def leaving_ids(self) -> set[int]:
         """Who is no longer in the job afterwards."""
@@ -79,8 +81,11 @@ class Outcome:
     def only(self, membership: Membership) -> Outcome:
         """What is left of it. Answers of whoever exists are kept: they say for themselves to which question."""
         belongs = membership.revision_of
-        return replace(
-            self,
+        if belongs.keys() >= self.product_ids() and all(
+            belongs[f.product_id] == f.revision for f in self.finished
+        ):
+            return self  # nearly always: nothing happened to anybody meanwhile
+        return self._replace(
             answers=[a for a in self.answers if a.product_id in membership.existing],
             finished=[f for f in self.finished if belongs.get(f.product_id) == f.revision],
             asked_alone=_of(self.asked_alone, belongs),
@@ -182,7 +187,7 @@ async def _claimed(connection: Connection, outcomes: list[Outcome]) -> list[Outc
         key = outcome.call.key if outcome.call else None
         is_recorded_already = key is not None and key not in closed
         closed.discard(key or "")
-        claimed.append(replace(outcome, call=None, answers=()) if is_recorded_already else outcome)
+        claimed.append(outcome._replace(call=None, answers=()) if is_recorded_already else outcome)
     return claimed
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from weighbridge.domain.calls import Cost, Remaining
 from weighbridge.errors import RequestTooLarge, SchemaTooNew
@@ -45,8 +45,7 @@ class Limits:
             raise ValueError(msg)
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(NamedTuple):
     """The call may go now. Hand this back with its outcome: to `observe`, `refused` and `settle`.
 
     `counted_s` is when it is believed to have reached the provider.

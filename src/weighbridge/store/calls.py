@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +16,7 @@ OK = "ok"
 """The outcome of a call whose reply could be read (whatever was then accepted of it)."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(NamedTuple):
     """One call as it lies in the table. `outcome` is `ok` or the name of an error class.
 
     `step` names the question: a step, or `together` when one call asked for all of them.

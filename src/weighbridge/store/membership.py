@@ -6,8 +6,7 @@ itself may be taken over. Rows are locked in order of id, as imports do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.store.jobs import jobs_table
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(NamedTuple):
     """`existing` are all products that are not deleted; `revision_of` only those still in the job.
 
     `held` is False when the job is another worker's now: then nothing is in it, for us.

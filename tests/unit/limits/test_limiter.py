@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
@@ -114,7 +114,7 @@ class Story:
                 actual = Cost(1, int(granted.cost.tokens * share))
                 self.limiter.settle(granted, actual, self.now_s)
                 self.charged[index][2] = actual.tokens
-                self.granted[index] = replace(granted, cost=actual)
+                self.granted[index] = granted._replace(cost=actual)
             case Observe(remaining, index):
                 self.limiter.observe(remaining, self.now_s, self._pick(index))
             case Refuse(retry_after_s, index):
@@ -123,7 +123,7 @@ class Story:
                 if refused is not None:
                     index = self.granted.index(refused)
                     self.charged[index] = [refused.at_s, 0, 0]
-                    self.granted[index] = replace(refused, cost=Cost(0, 0))
+                    self.granted[index] = refused._replace(cost=Cost(0, 0))
             case Depart():
                 self.limiter.departed(self.now_s)
             case Pass(seconds):

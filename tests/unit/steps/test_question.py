@@ -128,7 +128,7 @@ def test_no_text_gets_out_of_the_fence(text: str) -> None:
 
 def test_what_is_not_part_of_the_question_is_not_sent() -> None:
     plain = subject("A", weight_kg=None)
-    origin = replace(plain, product=replace(plain.product, country_of_origin="DE"))
+    origin = plain._replace(product=replace(plain.product, country_of_origin="DE"))
     assert FIRST.request([plain], 9) == FIRST.request([origin], 9)
 
 
