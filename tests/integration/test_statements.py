@@ -12,6 +12,8 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.application import program
+from weighbridge.engine.dispatcher import VACUUMED_AFTER
 from weighbridge.store import jobs, products
 from weighbridge.store.database import open_database
 from weighbridge.store.workers import keep_alive, look_around
@@ -98,3 +100,28 @@ async def test_unfinished_jobs_are_those_that_wait_or_run(connection: Connection
     assert await jobs.count_unfinished(connection) == JOBS - 7
     crew = await look_around(connection, timedelta(seconds=8))
     assert crew.unfinished_jobs == JOBS - 7
+
+
+@pytest.mark.parametrize("waiting", [0, 3])
+async def test_whether_a_product_waits_is_known_without_looking_at_those_that_are_done(
+    connection: Connection, waiting: int
+) -> None:
+    await connection.execute("UPDATE products SET status = 'pending', job_id = NULL")
+    await connection.execute("ANALYZE products")
+    last = JOBS * PRODUCTS_A_JOB - waiting
+    await connection.execute("UPDATE products SET status = 'completed' WHERE id <= $1", last)
+    before = await rows_read(connection, "products")
+    assert await products.any_pending(connection) == bool(waiting)
+    assert await rows_read(connection, "products") - before <= 1
+
+
+async def test_a_large_intake_lets_postgresql_count_the_jobs(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(VACUUMED_AFTER * PRODUCTS_A_JOB)
+        await running.start()
+        await running.until_true(
+            "SELECT reltuples >= $1::int FROM pg_class WHERE oid = 'pgqueuer'::regclass",
+            VACUUMED_AFTER // 2,
+        )

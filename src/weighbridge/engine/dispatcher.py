@@ -40,6 +40,8 @@ STUCK_CHECK_S: Final = 4.0
 """A heartbeat: no product stays in `processing` without a live job for longer."""
 LARGEST_INTAKE: Final = 5_000
 """Products taken in one transaction of continuous pacing."""
+VACUUMED_AFTER: Final = 1_000
+"""So many jobs made since the last time."""
 COUNTED_AT_ONCE: Final = 100
 """Products whose tokens are counted before others get a turn: some 5 ms."""
 
@@ -76,6 +78,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._batch_open = False
         self._next_stuck_check_s = 0.0
+        self._jobs_since_vacuum = 0
         self.is_leading = False
         """Whether this process holds the lock."""
 
@@ -149,7 +152,11 @@ class Dispatcher:
         unfinished = await jobs.count_unfinished(connection)
         if unfinished > target * 3 // 4:
             return
-        await self._take(connection, min((target - unfinished) * 5, LARGEST_INTAKE))
+        taken = await self._take(connection, min((target - unfinished) * 5, LARGEST_INTAKE))
+        self._jobs_since_vacuum += taken.jobs
+        if self._jobs_since_vacuum >= VACUUMED_AFTER:
+            await jobs.vacuum(connection)
+            self._jobs_since_vacuum = 0
 
     async def _next_batch(self, connection: Connection, state: QueueState) -> None:
         if await products.any_processing(connection):

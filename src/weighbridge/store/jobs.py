@@ -72,6 +72,16 @@ async def forget_failed(connection: Connection) -> int:
     return int(tag.split()[-1])
 
 
+async def vacuum(connection: Connection) -> None:
+    """Let PostgreSQL count the jobs and clear away what is left of ended ones; nothing without the right to, or while
+    others do. Outside of a transaction.
+
+    When it last counted there may have been none; until it does so again by itself, a minute or more, every
+    statement goes through all jobs and through the remains of every sign of life.
+    """
+    await connection.execute(f"VACUUM (ANALYZE, SKIP_LOCKED, TRUNCATE FALSE) {jobs_table()}")
+
+
 async def count_unfinished(connection: Connection) -> int:
     """How many of our jobs wait or run, on any worker."""
     return int(
