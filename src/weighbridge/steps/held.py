@@ -59,6 +59,8 @@ def held_answers(
     No answer rests on another than the one that is returned with it: of a late reply that crossed with others,
     the longer line of answers is taken.
     """
+    if not stored:
+        return {}
     at_once = together.version({})
     held = max(_line(stored, alone, None), _line(stored, alone, at_once), key=len)
     if len(held) == len({step for step, _ in stored}):

@@ -73,10 +73,11 @@ class Question:
         Changes with the prompt, the schema, the vocabulary, the rules, and the version of every answer that
         is part of the question.
         """
-        needed = tuple(answered[name] for name in self.needs)
-        if needed not in self._versions:
-            self._versions[needed] = self._hashed(needed)
-        return self._versions[needed]
+        needed = tuple(map(answered.__getitem__, self.needs))
+        version = self._versions.get(needed)
+        if version is None:
+            version = self._versions[needed] = self._hashed(needed)
+        return version
 
     def _hashed(self, needed_versions: Sequence[str]) -> str:
         """The numbers of the rules, and a hash for everything that the model is shown before the products."""
