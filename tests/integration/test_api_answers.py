@@ -186,6 +186,20 @@ async def test_stop_counts_the_calls_of_other_workers(
     assert stopped["callsInFlight"] == 3 + elsewhere
 
 
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        (0, "No call is in flight."),
+        (1, "1 call in flight still finishes"),
+        (1200, "1,200 calls in flight still finish"),
+    ],
+)
+async def test_stop_says_what_is_under_way(client: ApiClient, calls: int, said: str) -> None:
+    client.context.engine = IdleEngine(in_flight=calls)
+    stopped = (await client.http.post("/api/products/stop-queue")).json()
+    assert said in stopped["message"]
+
+
 async def test_queue_config_answers_previous_and_current(client: ApiClient) -> None:
     changed = await client.http.put(
         "/api/products/queue-config", json={"batchSize": 1000, "pacing": "continuous"}

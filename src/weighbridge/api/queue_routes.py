@@ -67,9 +67,19 @@ async def stop_queue(context: Context) -> Stopped:
     return Stopped(
         calls_in_flight=in_flight,
         returned_to_pending=returned,
-        message=f"The queue is stopped. {in_flight:,} calls in flight still finish and are stored.",
+        message=f"The queue is stopped. {_still_under_way(in_flight)}",
         queue=status["queue"],
     )
+
+
+def _still_under_way(calls: int) -> str:
+    match calls:
+        case 0:
+            return "No call is in flight."
+        case 1:
+            return "1 call in flight still finishes and is stored."
+        case _:
+            return f"{calls:,} calls in flight still finish and are stored."
 
 
 @router.post("/reset-failed")
