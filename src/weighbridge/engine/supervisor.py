@@ -14,6 +14,7 @@ from weighbridge import telemetry
 from weighbridge.engine.listener import Listener
 from weighbridge.engine.queue_driver import make_manager
 from weighbridge.engine.signs_of_life import HEARTBEAT_TIMEOUT, SignsOfLife
+from weighbridge.planning.tokens import load_encoder
 from weighbridge.store import jobs, products, workers
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.jobs import ENTRYPOINT
@@ -72,7 +73,8 @@ class Supervisor:
         return self._draining
 
     async def start(self) -> None:
-        """Begin to work; returns at once."""
+        """Begin to work; returns as soon as the first call need not wait for anything of ours."""
+        load_encoder()  # with the first calls it would hold up all others for half a second
         self._manager.entrypoint(ENTRYPOINT, on_failure="hold")(self._run_job)
         self._signs_of_life.start(self.heartbeat_timeout)
         self._listener.add(CHANNEL, lambda _: self._look_again())

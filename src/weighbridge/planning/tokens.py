@@ -61,6 +61,11 @@ def _encode() -> Callable[[str], list[int]]:
     return encode
 
 
+def load_encoder() -> None:
+    """Read its vocabulary now, so that no first call has to wait for it."""
+    _encode()
+
+
 def count_tokens(text: str) -> int:
     """Tokens of a text in the vocabulary of OpenAI's models since GPT-4o. Needs no network."""
     encode = _encode()

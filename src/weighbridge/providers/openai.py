@@ -77,6 +77,7 @@ class OpenAIProvider(Provider):
         )
         self._sdk = Sdk(self._key, self._base_url, timeout, client)
         self._address: Address | None = None
+        self._rehearsing = asyncio.Lock()
 
     @property
     @override
@@ -181,12 +182,11 @@ class OpenAIProvider(Provider):
 
     async def _exchange(self, body: bytes) -> tuple[Received, Mapping[str, Any]]:
         """A chat completion and what it came in; or what the SDK raises in its place."""
-        if self._address is None:
-            self._address = await self._sdk.rehearse()
+        address = self._address or await self._rehearsed()
         try:
             # The read timeout starts anew with each byte; this one bounds the whole call.
             async with asyncio.timeout(CONNECT_TIMEOUT_S + self._timeout_s):
-                received = await self._wire.post(self._address, body)
+                received = await self._wire.post(address, body)
         except httpx2.HTTPError as failure:
             raise await self._sdk.error_for(failure) from failure
         if not 200 <= received.status < 300:
@@ -195,6 +195,13 @@ class OpenAIProvider(Provider):
         if "choices" in content:
             return received, content
         raise await self._sdk.error_for(_with_its_status(received, content))
+
+    async def _rehearsed(self) -> Address:
+        """Once, however many calls are the first: a hundred rehearsals would hold them up for a quarter of a second."""
+        async with self._rehearsing:
+            if self._address is None:
+                self._address = await self._sdk.rehearse()
+            return self._address
 
     def _asked(self, request: CallRequest | None = None) -> Asked:
         texts = (request.instructions, request.content) if request else ()

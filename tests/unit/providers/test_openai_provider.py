@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx2
 import pytest
+from typing_extensions import override
 
 from tests.support.scripted_provider import KEY, MODEL, REQUEST, ScriptedProvider, completion
 from weighbridge.errors import SettingsError
 from weighbridge.providers.openai import OpenAIProvider
 from weighbridge.providers.prices import price_of
+from weighbridge.providers.sdk import Sdk
+
+if TYPE_CHECKING:
+    from weighbridge.providers.wire import Address
 
 pytestmark = pytest.mark.anyio
 
@@ -72,3 +81,22 @@ async def test_the_key_is_in_no_representation_of_the_provider() -> None:
     provider = ScriptedProvider(completion()).provider()
     await provider.call(REQUEST)
     assert KEY not in repr(provider)
+
+
+class CountingSdk(Sdk):
+    """Knows how often it was asked what a request looks like."""
+
+    rehearsals = 0
+
+    @override
+    async def rehearse(self) -> Address:
+        self.rehearsals += 1
+        return await super().rehearse()
+
+
+async def test_many_first_calls_rehearse_once() -> None:
+    client = ScriptedProvider(*[completion()] * 20).client()
+    provider = OpenAIProvider(MODEL, KEY, http_client=client)
+    provider._sdk = sdk = CountingSdk(KEY, "https://api.openai.com/v1", httpx2.Timeout(5), client)
+    replies = await asyncio.gather(*(provider.call(REQUEST) for _ in range(20)))
+    assert (len(replies), sdk.rehearsals) == (20, 1)
