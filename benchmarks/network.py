@@ -26,7 +26,7 @@ from urllib.parse import parse_qs, urlparse
 
 from benchmarks.harness import Account, Process, print_table, simulator, site
 from tests.support.crash import restart_postgres, stop_postgres
-from weighbridge.engine.dispatcher import DISPATCH_LOCK
+from weighbridge.engine.dispatch.dispatcher import DISPATCH_LOCK
 from weighbridge.store.database import start_embedded
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.harness import print_table
 from weighbridge.domain.calls import Cost
-from weighbridge.engine.line import Line
+from weighbridge.engine.quota.rank_queue import RankQueue
 from weighbridge.limits.limiter import Limiter, Limits, NotBefore
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Run:
         self._alive = 0
         calls_a_minute = TOKENS_PER_MINUTE / statistics.mean(STEP_TOKENS)
         self._ahead = math.ceil(calls_a_minute * (minutes_ahead + 2 * MEDIAN_LATENCY_S / 60))
-        self._line: Line[list[int]] = Line()  # each waiter: [its next step]
+        self._line: RankQueue[list[int]] = RankQueue()  # each waiter: [its next step]
         self._ends: list[tuple[float, int, int]] = []  # when, number of the call, step
         self.tokens = 0
         self.calls = 0

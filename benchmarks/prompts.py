@@ -14,7 +14,7 @@ from benchmarks.harness import CATALOGUE
 from weighbridge.domain.answers import Subject
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.domain.products import Product
-from weighbridge.planning.tokens import OutputLengths, request_tokens
+from weighbridge.planning.tokens import OutputAllowances, request_tokens
 from weighbridge.providers.openai_messages import dialect_of, request_body
 from weighbridge.simulator.analyst import Analyst, find_products
 from weighbridge.simulator.tokens import count_tokens
@@ -60,7 +60,7 @@ def catalogue_calls(
     """The calls of each group: one for each step, or one for all of them."""
     questions = make_questions(load_vocabulary())
     asked = [questions.together] if together else questions.alone
-    lengths = OutputLengths(questions.expected_lengths())
+    lengths = OutputAllowances(questions.expected_lengths())
     products = sample_products(count)
     return [
         _calls_of(products[start : start + group_size], asked, lengths, model)
@@ -69,7 +69,7 @@ def catalogue_calls(
 
 
 def _calls_of(
-    group: list[Product], questions: Sequence[Question], lengths: OutputLengths, model: str
+    group: list[Product], questions: Sequence[Question], lengths: OutputAllowances, model: str
 ) -> list[PlannedCall]:
     subjects = [Subject(product) for product in group]
     calls = []

@@ -11,18 +11,18 @@ from uuid import uuid4
 import httpx2
 
 from weighbridge.clock import Clock, SystemClock
-from weighbridge.engine.dispatcher import Dispatcher
-from weighbridge.engine.governor import Governor
-from weighbridge.engine.lengths import Lengths
-from weighbridge.engine.patience import Patience
+from weighbridge.engine.database.retrying import DatabaseRetry
+from weighbridge.engine.dispatch.dispatcher import Dispatcher
+from weighbridge.engine.dispatch.retention_task import RetentionTask
+from weighbridge.engine.jobs.context import EngineContext
+from weighbridge.engine.jobs.output_allowances import StoredAllowances
+from weighbridge.engine.jobs.worker import Worker
+from weighbridge.engine.quota.governor import Governor
 from weighbridge.engine.supervisor import Supervisor
-from weighbridge.engine.trimming import Trimmer
-from weighbridge.engine.workbench import Workbench
-from weighbridge.engine.worker import Worker
 from weighbridge.errors import SettingsError
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
 from weighbridge.limits.limiter import Limits
-from weighbridge.planning.tokens import OutputLengths
+from weighbridge.planning.tokens import OutputAllowances
 from weighbridge.providers.openai import OpenAIProvider
 from weighbridge.providers.prices import price_of
 from weighbridge.service.opening import opened_database
@@ -169,31 +169,31 @@ async def make_engine(
         overrides=overrides,
         scope=scope,
     )
-    learned = OutputLengths(questions.expected_lengths())
+    learned = OutputAllowances(questions.expected_lengths())
     async with app.database.pool.acquire() as connection:
         saved = await output_lengths.load(connection, provider.model)
     if saved:
         learned.load(saved)
-    lengths = Lengths(app.database, provider.model, learned)
-    bench = Workbench(
+    allowances = StoredAllowances(app.database, provider.model, learned)
+    context = EngineContext(
         manager_id=manager_id,
         database=app.database,
-        patience=Patience(app.clock),
+        database_retry=DatabaseRetry(app.clock),
         provider=provider,
         questions=questions,
         governor=governor,
-        lengths=lengths,
+        allowances=allowances,
         clock=app.clock,
         random_source=random_source,
     )
-    worker = Worker(bench, app.factors, fetches_replies=app.settings.store_at_provider)
+    worker = Worker(context, app.factors, fetches_replies=app.settings.store_at_provider)
     dispatcher = Dispatcher(
         database=app.database,
         clock=app.clock,
         traffic=governor.traffic,
         overrides=overrides,
         model=provider.model,
-        trimmer=Trimmer(app.database, app.clock, app.settings.retention_days),
+        retention_task=RetentionTask(app.database, app.clock, app.settings.retention_days),
         scope=scope,
     )
-    return Engine(provider, Supervisor(bench, worker, dispatcher))
+    return Engine(provider, Supervisor(context, worker, dispatcher))

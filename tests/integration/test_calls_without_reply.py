@@ -9,7 +9,7 @@ import pytest
 from tests.support.application import until
 from tests.support.governed import ACCOUNT, governed
 from weighbridge.domain.calls import Cost
-from weighbridge.engine.corrections import LONGEST_WAY_S
+from weighbridge.engine.quota.limiter_feedback import LONGEST_WAY_S
 from weighbridge.limits.limiter import Limiter, Limits
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ async def test_call_that_ends_without_reply_stays_in_the_minute_from_its_end(
     """From its end, or from the last moment at which it can have reached the provider."""
     async with governed(database_url, tmp_path, LIMITS) as (governor, job_id, running):
         lost = await governor.admit(lambda: COST, job_id)
-        granted_s = lost.granted.at_s
+        granted_s = lost.reservation.at_s
         await running.app.clock.sleep(took_s)
         governor.failed(lost)
         await governor.admit(lambda: COST, job_id)
@@ -50,7 +50,7 @@ async def test_what_is_learned_of_a_call_is_told_the_others_although_nothing_wai
     """They share the quota: two processes with one call each would otherwise count by what each believed at first."""
     async with governed(database_url, tmp_path, LIMITS) as (governor, job_id, running):
         lost = await governor.admit(lambda: COST, job_id)
-        granted_s = lost.granted.at_s
+        granted_s = lost.reservation.at_s
         await running.app.clock.sleep(6.0)
         governor.failed(lost)
 

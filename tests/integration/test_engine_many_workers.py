@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.application import program, until
-from weighbridge.engine.dispatcher import STUCK_CHECK_S
-from weighbridge.engine.signs_of_life import HEARTBEAT_TIMEOUT
+from weighbridge.engine.database.heartbeat import HEARTBEAT_TIMEOUT
+from weighbridge.engine.dispatch.dispatcher import STUCK_CHECK_S
 from weighbridge.service.queue import start_queue, stop_queue
 
 if TYPE_CHECKING:

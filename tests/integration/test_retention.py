@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.application import program
 from weighbridge.clock import SystemClock
-from weighbridge.engine.trimming import Trimmer
+from weighbridge.engine.dispatch.retention_task import RetentionTask
 from weighbridge.service.doctor import examine
 from weighbridge.service.processing_stats import StatisticsReader, figures
 from weighbridge.store import calls, retention, statistics
@@ -85,7 +85,7 @@ def _assert_same(one: CallTotals | CallFigures, other: CallTotals | CallFigures)
 async def test_what_is_shown_over_all_time_is_the_same_after_trimming(database: Database) -> None:
     await _add_calls(database, 5_000, days_old=80, spread_days=30)
     totals, sums, span, errors = await _shown(database)
-    trimmed = await Trimmer(database, SystemClock(), KEEP.days).trim()
+    trimmed = await RetentionTask(database, SystemClock(), KEEP.days).trim()
     assert trimmed == pytest.approx(3_333, abs=2)
     assert await database.pool.fetchval("SELECT count(*) FROM calls") == 5_000 - trimmed
     assert not await database.pool.fetchval(
@@ -102,12 +102,12 @@ async def test_two_who_trim_at_once_count_nothing_twice(database: Database) -> N
     await _add_calls(database, 6_000, days_old=100, spread_days=3)
     before, *_ = await _shown(database)
     taken = await asyncio.gather(
-        *(Trimmer(database, SystemClock(), KEEP.days).trim() for _ in range(3)),
+        *(RetentionTask(database, SystemClock(), KEEP.days).trim() for _ in range(3)),
         return_exceptions=True,
     )
     # PostgreSQL may end a deadlock between them: then that one has trimmed nothing more.
     assert all(isinstance(n, int | asyncpg.DeadlockDetectedError) for n in taken), taken
-    await Trimmer(database, SystemClock(), KEEP.days).trim()
+    await RetentionTask(database, SystemClock(), KEEP.days).trim()
     assert await database.pool.fetchval("SELECT count(*) FROM calls") == 0
     after, *_ = await _shown(database)
     _assert_same(after, before)
@@ -115,7 +115,7 @@ async def test_two_who_trim_at_once_count_nothing_twice(database: Database) -> N
 
 async def test_sums_since_a_moment_count_the_trimmed_days_after_it(database: Database) -> None:
     await _add_calls(database, 100, days_old=100, spread_days=0.0)
-    await Trimmer(database, SystemClock(), KEEP.days).trim()
+    await RetentionTask(database, SystemClock(), KEEP.days).trim()
     now = SystemClock().now()
     async with database.pool.acquire() as connection:
         assert (await calls.totals(connection, now - timedelta(days=102))).calls == 100
@@ -130,7 +130,7 @@ async def test_a_server_that_has_been_up_all_along_shows_the_same_too(database: 
     await _add_calls(database, 200, days_old=95, spread_days=1)  # not yet settled when trimmed
     before = figures(await settled.call_sums())
     assert (first.calls, before.calls) == (300, 500)
-    await Trimmer(database, SystemClock(), KEEP.days).trim()
+    await RetentionTask(database, SystemClock(), KEEP.days).trim()
     for reader in (settled, nobody_looked):
         for _ in range(2):
             _assert_same(figures(await reader.call_sums()), before)
@@ -146,7 +146,7 @@ async def test_the_doctor_does_not_miss_calls_that_were_trimmed(
         await running.stop()
         database = running.app.database
         await running.fetch("UPDATE calls SET started_at = started_at - interval '100 days'")
-        assert await Trimmer(database, SystemClock(), KEEP.days).trim() == 3
+        assert await RetentionTask(database, SystemClock(), KEEP.days).trim() == 3
         assert await running.value("SELECT count(*) FROM calls") == 0
         assert (await examine(database)).is_sound
         assert await running.value("SELECT count(*) FROM answers") == 9
@@ -176,7 +176,7 @@ async def test_with_zero_days_calls_and_rejected_rows_are_kept_for_ever(
 ) -> None:
     await _add_calls(database, 10, days_old=4_000, spread_days=1)
     await _reject(database, days_old=4_000)
-    assert await Trimmer(database, SystemClock(), 0).trim() == 0
+    assert await RetentionTask(database, SystemClock(), 0).trim() == 0
     assert await database.pool.fetchval("SELECT count(*) FROM calls") == 10
 
 
@@ -226,7 +226,7 @@ async def test_the_scope_of_a_run_is_kept_until_a_week_after_its_end(database: D
         young = await _scope(connection, 6, ("completed", 8))
         assert await retention.finished_scopes(connection) == [over]
         assert [await retention.trim_scope(connection, over, most=1) for _ in range(3)] == [1, 1, 0]
-    assert await Trimmer(database, SystemClock(), KEEP.days).trim() == 0
+    assert await RetentionTask(database, SystemClock(), KEEP.days).trim() == 0
     left = await database.pool.fetch("SELECT DISTINCT import_id FROM scopes")
     assert {row["import_id"] for row in left} == {unfinished, just_over, young}
 
@@ -240,6 +240,6 @@ async def test_the_log_of_pgqueuer_is_kept_for_a_week(database: Database) -> Non
         "INSERT INTO pgqueuer_statistics (created, count, priority, status, entrypoint)"
         " SELECT now() - i * interval '1 day', 1, 0, 'successful', 'group' FROM generate_series(20, 0, -1) AS i"
     )
-    await Trimmer(database, SystemClock(), 0).trim()
+    await RetentionTask(database, SystemClock(), 0).trim()
     for table in ("pgqueuer_log", "pgqueuer_statistics"):
         assert await database.pool.fetchval(f"SELECT count(*) FROM {table}") == 7  # noqa: S608

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.application import program
-from weighbridge.engine.dispatcher import VACUUMED_AFTER
+from weighbridge.engine.dispatch.dispatcher import VACUUMED_AFTER
 from weighbridge.store import jobs, products
 from weighbridge.store.database import open_database
 from weighbridge.store.workers import keep_alive, look_around

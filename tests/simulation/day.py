@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.calls import Cost, Remaining
 from weighbridge.errors import ProviderUnreachable, RateLimited
-from weighbridge.limits.limiter import Granted, Limiter, Limits
-from weighbridge.limits.outage import NotBefore as PausedUntil
-from weighbridge.limits.outage import OutageWatch, Probe
+from weighbridge.limits.circuit_breaker import CircuitBreaker, PausedUntil, Probe
+from weighbridge.limits.limiter import Limiter, Limits, Reservation
 from weighbridge.limits.retries import MAX_ATTEMPTS, Wait, decide
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ class Group:
 class Worker:
     """One process."""
 
-    watch: OutageWatch = field(default_factory=OutageWatch)
+    watch: CircuitBreaker = field(default_factory=CircuitBreaker)
     line: deque[Group] = field(default_factory=deque)
     groups: dict[Group, None] = field(default_factory=dict)  # in the order in which they began
     in_flight: int = 0
@@ -131,7 +130,7 @@ class Worker:
     is_probing: bool = False
 
 
-Call = tuple[Group, int, Granted, bool]
+Call = tuple[Group, int, Reservation, bool]
 """Group, its turn, the leave, and whether it is a probe."""
 
 
@@ -254,7 +253,7 @@ class Day:
                 self._unanswered(group, granted, outcome, tick)
         return True
 
-    def _unanswered(self, group: Group, granted: Granted, outcome: str, tick: int) -> None:
+    def _unanswered(self, group: Group, granted: Reservation, outcome: str, tick: int) -> None:
         watch, jitter = group.worker.watch, self.dice.random()
         error: ProviderUnreachable | RateLimited = UNREACHABLE
         if outcome == "refused":
@@ -351,7 +350,7 @@ class Day:
                     waiting.popleft()
                     break
                 granted = limiter.reserve(COST, now_s)
-                if not isinstance(granted, Granted):
+                if not isinstance(granted, Reservation):
                     assert granted.at_s > now_s, "a promise in the past"
                     self._not_before_s = granted.at_s
                     return

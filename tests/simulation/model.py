@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Final
 from tests.support.provider_bucket import ProviderBucket
 from weighbridge.domain.calls import Cost
 from weighbridge.errors import ProviderError, ProviderUnreachable, RateLimited
-from weighbridge.limits.limiter import Granted, Limiter, Limits
-from weighbridge.limits.outage import NotBefore as PausedUntil
-from weighbridge.limits.outage import OutageWatch, Probe
+from weighbridge.limits.circuit_breaker import CircuitBreaker, PausedUntil, Probe
+from weighbridge.limits.limiter import Limiter, Limits, Reservation
 from weighbridge.limits.retries import MAX_ATTEMPTS, Wait, decide
 from weighbridge.planning.grouping import Ready, TokenBudget, group_products
 
@@ -103,7 +102,7 @@ class Worker:
     """One process. `line` are its calls that wait for leave."""
 
     number: int
-    watch: OutageWatch = field(default_factory=OutageWatch)
+    watch: CircuitBreaker = field(default_factory=CircuitBreaker)
     line: deque[Call] = field(default_factory=deque)
     is_alive: bool = True
     frozen_until_s: float = 0.0
@@ -281,7 +280,7 @@ class World:
         """None: the first call went. Otherwise when there is quota for it."""
         call = worker.line[0]
         granted = self.limiter.reserve(Cost(1, call.tokens), self.now_s)
-        if not isinstance(granted, Granted):
+        if not isinstance(granted, Reservation):
             assert granted.at_s > self.now_s, f"a promise in the past. {self.fate.repeat}"
             return granted.at_s
         worker.line.popleft()
@@ -311,7 +310,7 @@ class World:
 
     # The provider -------------------------------------------------------------------------------
 
-    def _arrive(self, call: Call, granted: Granted) -> None:
+    def _arrive(self, call: Call, granted: Reservation) -> None:
         start, end = self.fate.outage_s
         if start <= self.now_s < end:
             self.asked_in_outage += 1

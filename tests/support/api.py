@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx2
 
 from weighbridge.api.app import create_api
-from weighbridge.api.context import ApiContext, Provenance
+from weighbridge.api.context import AnsweringModel, ApiContext
 from weighbridge.clock import SystemClock
 from weighbridge.factor_sources.bundled import load_taxonomy
 from weighbridge.settings import load_settings
@@ -108,7 +108,7 @@ async def api_client(
         clock=SystemClock(),
         database=database,
         taxonomy=load_taxonomy(),
-        provenance=Provenance("simulator", "gpt-4.1-mini", simulated=True),
+        provenance=AnsweringModel("simulator", "gpt-4.1-mini", simulated=True),
         engine=engine,
     )
     app = create_api(context, hosts=hosts)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from tests.support.application import RunningProgram, program
 from weighbridge.clock import ScaledClock
-from weighbridge.engine.governor import Governor
+from weighbridge.engine.quota.governor import Governor
 from weighbridge.store.jobs import enqueue_jobs, jobs_table
 from weighbridge.store.overrides import Overrides
 

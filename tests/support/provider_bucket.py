@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weighbridge.domain.calls import Cost, Remaining
-from weighbridge.limits.limiter import Granted, Limiter
+from weighbridge.limits.limiter import Limiter, Reservation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -238,7 +238,7 @@ class Rush:
         self._wake_s = math.inf
         while self.waiting:
             answer = self.limiter.reserve(Cost(1, self.tokens), self.start_s + self.now_s)
-            if not isinstance(answer, Granted):
+            if not isinstance(answer, Reservation):
                 self._wake_s = answer.at_s - self.start_s
                 assert self._wake_s > self.now_s, "a promise in the past"
                 self.at(self._wake_s, self._alarm(self._wake_s))
@@ -260,7 +260,7 @@ class Rush:
 
         return ring
 
-    def _arrival(self, call: int, granted: Granted) -> Callable[[], None]:
+    def _arrival(self, call: int, granted: Reservation) -> Callable[[], None]:
         def arrive() -> None:
             verdict = self.provider.arrive(self.now_s, self.actual_tokens)
             if verdict.admitted:
@@ -272,14 +272,14 @@ class Rush:
 
         return arrive
 
-    def _reply(self, granted: Granted, verdict: Verdict) -> None:
+    def _reply(self, granted: Reservation, verdict: Verdict) -> None:
         now_s = self.start_s + self.now_s
         self.limiter.settle(granted, Cost(1, self.actual_tokens), now_s)
         self.limiter.observe(verdict.headers, now_s, granted)
         self.done += 1
         self._let_go()
 
-    def _refusal(self, call: int, granted: Granted, verdict: Verdict) -> None:
+    def _refusal(self, call: int, granted: Reservation, verdict: Verdict) -> None:
         now_s = self.start_s + self.now_s
         self.limiter.observe(verdict.headers, now_s, granted)
         self.limiter.refused(verdict.retry_after_s, now_s, granted)

@@ -61,7 +61,7 @@ class EngineControl(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
+class AnsweringModel:
     """Who answers the calls of this server's worker."""
 
     provider: str
@@ -77,7 +77,7 @@ class ApiContext:
     clock: Clock
     database: Database
     taxonomy: Taxonomy
-    provenance: Provenance
+    provenance: AnsweringModel
     engine: EngineControl | None = None
     is_leaving: bool = False
     """Set when the server has been asked to stop: it is then not ready for more."""

@@ -58,7 +58,7 @@ async def stop_queue(context: Context) -> Stopped:
     returned = await service.stop_queue(context.database)
     async with context.database.pool.acquire() as connection:
         worker_id = context.engine.worker_id if context.engine else None
-        ceiling = (await queue_state.load(connection)).concurrency_ceiling
+        ceiling = (await queue_state.load(connection)).concurrency_cap
         elsewhere = await statistics.calls_elsewhere(
             connection, worker_id, are_noted=ceiling is not None
         )

@@ -95,9 +95,9 @@ async def _engine(
 async def _serve(
     settings: Settings, host: str, port: int, simulate: bool, steps: str | None
 ) -> int:
-    from weighbridge.api.context import ApiContext, Provenance
+    from weighbridge.api.context import AnsweringModel, ApiContext
     from weighbridge.api.server import run_server
-    from weighbridge.engine.apart import EngineApart, LoopThread
+    from weighbridge.engine.engine_thread import EngineThread, LoopThread
     from weighbridge.service.queue import choose_steps
     from weighbridge.wiring import make_engine, open_application, open_provider
 
@@ -115,8 +115,8 @@ async def _serve(
             clock=app.clock,
             database=app.database,
             taxonomy=app.taxonomy,
-            provenance=Provenance(provider.name, provider.model, provider.simulated),
-            engine=EngineApart(thread, engine.supervisor),
+            provenance=AnsweringModel(provider.name, provider.model, provider.simulated),
+            engine=EngineThread(thread, engine.supervisor),
         )
         collect_garbage_rarely(SMALL_GARBAGE_PORTION)  # requests wait meanwhile
         return await run_server(context, host, port)

@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
-from weighbridge.engine.listener import Listener
-from weighbridge.engine.queue_driver import make_manager
-from weighbridge.engine.signs_of_life import HEARTBEAT_TIMEOUT, SignsOfLife
+from weighbridge.engine.database.heartbeat import HEARTBEAT_TIMEOUT, Heartbeat
+from weighbridge.engine.database.listener import Listener
+from weighbridge.engine.database.queue_driver import make_manager
 from weighbridge.planning.tokens import load_encoder
 from weighbridge.store import jobs, products, workers
 from weighbridge.store.database import DATABASE_ERRORS
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from pgqueuer.models import Job
 
-    from weighbridge.engine.dispatcher import Dispatcher
-    from weighbridge.engine.workbench import Workbench
-    from weighbridge.engine.worker import Worker
+    from weighbridge.engine.dispatch.dispatcher import Dispatcher
+    from weighbridge.engine.jobs.context import EngineContext
+    from weighbridge.engine.jobs.worker import Worker
 
 DEQUEUE_SIZE: Final = 100
 """Jobs taken, and ended, in one statement."""
@@ -41,15 +41,19 @@ IDLE_POLL: Final = timedelta(seconds=2)
 class Supervisor:
     """One per process. `dispatcher` is None in a process that only works."""
 
-    def __init__(self, bench: Workbench, worker: Worker, dispatcher: Dispatcher) -> None:
-        self._bench = bench
+    def __init__(self, context: EngineContext, worker: Worker, dispatcher: Dispatcher) -> None:
+        self._context = context
         self._worker = worker
         self._dispatcher = dispatcher
-        self._listener = Listener(bench.database, bench.clock, self._look_again)
+        self._listener = Listener(context.database, context.clock, self._look_again)
         self._manager = make_manager(
-            bench.database, bench.clock, bench.patience, self._listener, bench.manager_id
+            context.database,
+            context.clock,
+            context.database_retry,
+            self._listener,
+            context.manager_id,
         )
-        self._signs_of_life = SignsOfLife(bench.database, bench.manager_id, self._running_jobs)
+        self._heartbeat = Heartbeat(context.database, context.manager_id, self._running_jobs)
         self._tasks: list[asyncio.Task[None]] = []
         self._queue_task: asyncio.Task[None] | None = None
         self._draining = False
@@ -60,7 +64,7 @@ class Supervisor:
     @property
     def in_flight(self) -> int:
         """Calls that this process is waiting for."""
-        return self._bench.governor.traffic.in_flight
+        return self._context.governor.traffic.in_flight
 
     @property
     def worker_id(self) -> UUID:
@@ -76,12 +80,12 @@ class Supervisor:
         """Begin to work; returns as soon as the first call need not wait for anything of ours."""
         load_encoder()  # with the first calls it would hold up all others for half a second
         self._manager.entrypoint(ENTRYPOINT, on_failure="hold")(self._run_job)
-        self._signs_of_life.start(self.heartbeat_timeout)
+        self._heartbeat.start(self.heartbeat_timeout)
         self._listener.add(CHANNEL, lambda _: self._look_again())
         self._tasks = [
             asyncio.create_task(self._keep_running(run), name=name)
             for name, run in (
-                ("governor", self._bench.governor.run),
+                ("governor", self._context.governor.run),
                 ("dispatcher", self._dispatcher.run),
                 ("listener", self._listener.run),
             )
@@ -91,10 +95,10 @@ class Supervisor:
     async def drain(self) -> None:
         """Begin no call, let those in flight finish and be stored, give the rest back. Then stop."""
         self._draining = True
-        self._signs_of_life.leave()
+        self._heartbeat.leave()
         was_leading = self._dispatcher.is_leading
         await self._cancel("dispatcher")
-        self._bench.governor.drain()
+        self._context.governor.drain()
         if was_leading:
             await self._give_back_queued()
         self._manager.shutdown.set()
@@ -103,17 +107,17 @@ class Supervisor:
         if was_leading:  # the calls in flight may have left products to be asked again
             await self._give_back_queued()
         await self._cancel("governor", "listener")
-        await self._signs_of_life.stop()
+        await self._heartbeat.stop()
         with contextlib.suppress(*DATABASE_ERRORS):
-            async with self._bench.database.transaction() as connection:
+            async with self._context.database.transaction() as connection:
                 await workers.leave(connection, self.worker_id)
-        await self._bench.lengths.save_if_due(now=True)
+        await self._context.allowances.save_if_due(now=True)
 
     async def abandon(self) -> None:
         """Stop now. Calls in flight are lost (and paid for); their jobs are taken over after the heartbeat."""
         self._draining = True
-        await self._signs_of_life.stop()
-        self._bench.governor.drain()
+        await self._heartbeat.stop()
+        self._context.governor.drain()
         if self._queue_task is not None:
             # PgQueuer waits for its jobs when it is cancelled; cancelled again, it cancels them.
             while not self._queue_task.done():
@@ -127,7 +131,7 @@ class Supervisor:
 
     async def _run_job(self, job: Job) -> None:
         await self._worker.work(int(job.id))
-        await self._bench.lengths.save_if_due()
+        await self._context.allowances.save_if_due()
 
     async def _keep_running(self, run: Callable[[], Awaitable[None]]) -> None:
         """None of the loops may end silently: a mistake of ours is told, and the loop is begun again."""
@@ -136,7 +140,7 @@ class Supervisor:
                 await run()
             except Exception as error:  # noqa: BLE001 - else the queue would stand still for ever
                 telemetry.crashed("loop_crashed", f"❌ {run.__qualname__} crashed: {error!r}")
-                await self._bench.clock.sleep(1.0)
+                await self._context.clock.sleep(1.0)
             else:
                 return
 
@@ -153,13 +157,13 @@ class Supervisor:
     async def _give_back_queued(self) -> None:
         """Jobs that nobody has begun go back to `pending`; another process makes new ones of them."""
         with contextlib.suppress(*DATABASE_ERRORS):
-            async with self._bench.database.transaction() as connection:
+            async with self._context.database.transaction() as connection:
                 withdrawn = await jobs.withdraw_queued(connection)
                 await products.release_jobs(connection, withdrawn)
 
     def _look_again(self) -> None:
         """Something was announced, by another process or by us."""
-        self._bench.governor.look_again()
+        self._context.governor.look_again()
         self._dispatcher.look_again()
 
     async def _cancel(self, *names: str) -> None:

@@ -1,7 +1,7 @@
 """When may the next call go: the one place that decides about the quota.
 
 The flow asks here after `planning/` has priced a call and before `providers/` sends it. Pure: the shells
-(`engine/rounds.py`) keep a `Limiter` in memory, or in one row of PostgreSQL, and do the waiting, in order.
+(`engine/quota/rounds.py`) keep a `Limiter` in memory, or in one row of PostgreSQL, and do the waiting, in order.
 
 Two limits hold at once: the configured one (`window.py`: never more in any sliding minute, as the provider
 counts) and the provider's own (`bucket.py`: learned from headers and refusals). Every `now_s` must come from
@@ -45,7 +45,7 @@ class Limits:
             raise ValueError(msg)
 
 
-class Granted(NamedTuple):
+class Reservation(NamedTuple):
     """The call may go now. Hand this back with its outcome: to `observe`, `refused` and `settle`.
 
     `counted_s` is when it is believed to have reached the provider.
@@ -77,7 +77,7 @@ class Limiter:
         self._requests = Bucket.untested(limits.requests_per_minute, now_s)
         self._tokens = Bucket.untested(limits.tokens_per_minute, now_s)
 
-    def reserve(self, cost: Cost, now_s: float) -> Granted | NotBefore:
+    def reserve(self, cost: Cost, now_s: float) -> Reservation | NotBefore:
         """Take `cost` from the budget now, or say when to ask again.
 
         Raises RequestTooLarge for a cost that no minute can hold. Grants in the order of asking: the
@@ -95,14 +95,14 @@ class Limiter:
             return NotBefore(ready_at_s + TICK_S)
         self._requests.take(cost.requests)
         self._tokens.take(cost.tokens)
-        return Granted(now_s, cost, self._window.charge(cost, now_s), now_s)
+        return Reservation(now_s, cost, self._window.charge(cost, now_s), now_s)
 
-    def sent(self, granted: Granted, at_s: float, now_s: float) -> Granted:
+    def sent(self, reservation: Reservation, at_s: float, now_s: float) -> Reservation:
         """The call left later than it was granted: the provider's minute begins then, and so does ours."""
         self._advance(now_s)
-        self._window.correct(granted.slot, -granted.cost.requests, -granted.cost.tokens)
-        slot = self._window.charge_at(granted.cost, at_s)
-        return Granted(granted.at_s, granted.cost, slot, at_s)
+        self._window.correct(reservation.slot, -reservation.cost.requests, -reservation.cost.tokens)
+        slot = self._window.charge_at(reservation.cost, at_s)
+        return Reservation(reservation.at_s, reservation.cost, slot, at_s)
 
     @property
     def explores(self) -> bool:
@@ -115,23 +115,27 @@ class Limiter:
         self._requests.departed()
         self._tokens.departed()
 
-    def settle(self, granted: Granted, actual: Cost, now_s: float) -> None:
+    def settle(self, reservation: Reservation, actual: Cost, now_s: float) -> None:
         """Correct the charge of a call to what the provider charged for it."""
         self._advance(now_s)
-        more_requests = actual.requests - granted.cost.requests
-        more_tokens = actual.tokens - granted.cost.tokens
-        self._window.correct(granted.slot, more_requests, more_tokens)
+        more_requests = actual.requests - reservation.cost.requests
+        more_tokens = actual.tokens - reservation.cost.tokens
+        self._window.correct(reservation.slot, more_requests, more_tokens)
         self._requests.give_back(-more_requests)
         self._tokens.give_back(-more_tokens)
 
-    def observe(self, remaining: Remaining, now_s: float, granted: Granted | None = None) -> None:
-        """Believe the headers of a reply. `granted` tells how old their figures are.
+    def observe(
+        self, remaining: Remaining, now_s: float, reservation: Reservation | None = None
+    ) -> None:
+        """Believe the headers of a reply. `reservation` tells how old their figures are.
 
         Without it they are taken for figures of this moment.
         """
         now_s = self._advance(now_s)
-        counted_s = min(granted.counted_s, now_s) if granted else now_s
-        own = granted.cost if granted else Cost(0, 0)  # surely in the figures: they follow it
+        counted_s = min(reservation.counted_s, now_s) if reservation else now_s
+        own = (
+            reservation.cost if reservation else Cost(0, 0)
+        )  # surely in the figures: they follow it
         surely = self._window.charged_since(counted_s + JITTER_S)
         charged = self._window.charged_since(counted_s - JITTER_S)
         perhaps = (charged[0] - own.requests, charged[1] - own.tokens)
@@ -147,16 +151,16 @@ class Limiter:
             self._tokens.observe(tokens, counted_s, (surely[1], perhaps[1]), own.tokens)
 
     def refused(
-        self, retry_after_s: float | None, now_s: float, granted: Granted | None = None
+        self, retry_after_s: float | None, now_s: float, reservation: Reservation | None = None
     ) -> None:
         """The provider answered 429. Nothing is granted for a moment, and bursts become smaller.
 
         What was refused was not admitted, and is not charged: no `settle` is needed.
         """
         now_s = self._advance(now_s)
-        cost = granted.cost if granted else Cost(0, 0)
-        if granted:
-            self._window.correct(granted.slot, -cost.requests, -cost.tokens)
+        cost = reservation.cost if reservation else Cost(0, 0)
+        if reservation:
+            self._window.correct(reservation.slot, -cost.requests, -cost.tokens)
         for bucket, amount in self._scarce(cost):
             bucket.refused(amount, now_s)
         wait_s = HOLD_DEFAULT_S if retry_after_s is None else max(retry_after_s, 0.0)

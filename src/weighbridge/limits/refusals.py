@@ -17,7 +17,7 @@ MOST_REMEMBERED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusalHistory:
     """One call that was refused `times` in a row, and the others that went through meanwhile or just before."""
 
     tokens: int
@@ -42,13 +42,13 @@ class RefusalWatch:
         # (number, tokens), each smaller than the one before: the first after a mark is the largest since then.
         self._largest: deque[tuple[int, int]] = deque(maxlen=MOST_REMEMBERED)
 
-    def refused(self, job_id: int, tokens: int, stated_limit_tokens: int | None) -> Refused:
+    def refused(self, job_id: int, tokens: int, stated_limit_tokens: int | None) -> RefusalHistory:
         """The provider answered 429 to this job's call; returns all that is known about it."""
         mark = max(self._passed - PASSED_BEFORE, 0)
         struggle = self._struggles.setdefault(job_id, _Struggle(0, mark))
         struggle.times += 1
         largest = next((size for number, size in self._largest if number > struggle.since), 0)
-        return Refused(
+        return RefusalHistory(
             tokens, struggle.times, self._passed - struggle.since, largest, stated_limit_tokens
         )
 

@@ -2,7 +2,7 @@
 
 The flow asks here after `providers/` or `steps/` said no. Pure: the random number is an argument, the
 worker does the waiting. What is nobody's fault (429, timeouts, 5xx, no connection) is waited out for as long
-as it takes and never counts against a product; `outage.py` decides when the whole queue should pause.
+as it takes and never counts against a product; `circuit_breaker.py` decides when the whole queue should pause.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from weighbridge.errors import (
 )
 
 if TYPE_CHECKING:
-    from weighbridge.limits.refusals import Refused
+    from weighbridge.limits.refusals import RefusalHistory
 
 MAX_ATTEMPTS: Final = 3
 """Retries of a product whose answers are unusable; then it is failed."""
@@ -135,7 +135,7 @@ def decide(
     attempt: int,
     group_size: int,
     jitter: float,
-    refused: Refused | None = None,
+    refused: RefusalHistory | None = None,
 ) -> Action:
     """What to do about `error`.
 
@@ -168,7 +168,7 @@ def decide(
             return GiveUp(str(error))
 
 
-def _never_fits(refused: Refused, *, in_company: bool) -> str | None:
+def _never_fits(refused: RefusalHistory, *, in_company: bool) -> str | None:
     """Why the provider will never let this call through, in words for the operator; None while it may.
 
     A 429 alone says only "not now". What shows that a call is too large is that everything that goes through is

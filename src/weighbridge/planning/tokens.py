@@ -123,7 +123,7 @@ def request_tokens(
 
     `image_px` is width and height of the request's picture, where known.
     """
-    tokens = _repeated_tokens(request.instructions, _Identity(request.schema))
+    tokens = _repeated_tokens(request.instructions, _SchemaKey(request.schema))
     tokens += content_tokens(request.content)
     tokens += MESSAGE_TOKENS * MESSAGES + REPLY_START_TOKENS
     if request.image_url is not None:
@@ -131,7 +131,7 @@ def request_tokens(
     return tokens
 
 
-class _Identity:
+class _SchemaKey:
     """Lets a schema be a key of the cache: equal only to itself, which the cache keeps alive.
 
     Schemas are made once per step and never changed; comparing their thousands of values for
@@ -149,17 +149,17 @@ class _Identity:
 
     @override
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other.schema is self.schema
+        return isinstance(other, _SchemaKey) and other.schema is self.schema
 
 
 @lru_cache(maxsize=64)
-def _repeated_tokens(instructions: str, schema: _Identity) -> int:
+def _repeated_tokens(instructions: str, schema: _SchemaKey) -> int:
     """The part of a prompt that is the same in every call of a step."""
     text = json.dumps(schema.schema, ensure_ascii=False, separators=(",", ":"))
     return count_tokens(instructions) + count_tokens(text) + SCHEMA_FRAME_TOKENS
 
 
-class OutputLengths:
+class OutputAllowances:
     """How long the answers of each step were, by group size, and the allowance that follows.
 
     `expected` gives the tokens per product of each step to start with. Remembers the last

@@ -23,8 +23,8 @@ from weighbridge.simulator.account import Account
 from weighbridge.simulator.batches import BatchDesk
 from weighbridge.simulator.config import Keeping
 from weighbridge.simulator.http import (
-    BodyTooLarge,
     Receive,
+    RequestBodyTooLarge,
     Response,
     Scope,
     Send,
@@ -85,7 +85,7 @@ class Simulator:
             )
         except ApiFault as fault:
             response = json_response(fault.body, fault.status)
-        except BodyTooLarge:
+        except RequestBodyTooLarge:
             response = json_response(ApiFault(413, "The request is too large.").body, 413)
         except ConnectionDropped:
             if is_chat:
@@ -181,7 +181,7 @@ class Simulator:
                 )
             content = await upload.read()
             if len(content) > MAX_FILE_BYTES:
-                raise BodyTooLarge
+                raise RequestBodyTooLarge
             return self._batches.add_file(upload.filename or "upload", purpose, content)
 
     async def _batch(self, scope: Scope, receive: Receive, rest: list[str]) -> Response:

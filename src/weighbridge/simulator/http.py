@@ -32,7 +32,7 @@ class Response:
     is_broken: bool = False
 
 
-class BodyTooLarge(Exception):
+class RequestBodyTooLarge(Exception):
     """More bytes came than are taken."""
 
 
@@ -42,7 +42,7 @@ def json_response(content: Any, status: int = 200, headers: list[Header] | None 
 
 
 async def read_body(receive: Receive, most_bytes: int) -> bytes:
-    """The whole body of a request. Raises BodyTooLarge."""
+    """The whole body of a request. Raises RequestBodyTooLarge."""
     message = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
@@ -52,10 +52,10 @@ async def read_body(receive: Receive, most_bytes: int) -> bytes:
             chunks.append(message.get("body", b""))
             size += len(chunks[-1])
             if size > most_bytes:
-                raise BodyTooLarge
+                raise RequestBodyTooLarge
         body = b"".join(chunks)
     if len(body) > most_bytes:
-        raise BodyTooLarge
+        raise RequestBodyTooLarge
     return body
 
 

@@ -14,7 +14,7 @@ MINUTE_S: Final = 60.0
 _EPSILON: Final = 1e-6  # forgives what floating-point refilling loses
 
 
-class Bucket:
+class TokenBucket:
     """A budget per minute that refills continuously up to `burst_s` seconds' worth."""
 
     def __init__(self, per_minute: int, burst_s: float, now_s: float) -> None:
@@ -142,11 +142,11 @@ def format_duration(span_s: float) -> str:
     return f"{hours}h{minutes}m{seconds}" if hours else f"{minutes}m{seconds}"
 
 
-def _bucket(per_minute: int | None, burst_s: float, now_s: float) -> Bucket | None:
-    return None if per_minute is None else Bucket(per_minute, burst_s, now_s)
+def _bucket(per_minute: int | None, burst_s: float, now_s: float) -> TokenBucket | None:
+    return None if per_minute is None else TokenBucket(per_minute, burst_s, now_s)
 
 
-def _refusal(kind: str, bucket: Bucket, cost: int) -> Refused | None:
+def _refusal(kind: str, bucket: TokenBucket, cost: int) -> Refused | None:
     if cost > max(bucket.per_minute, bucket.capacity):
         return Refused(kind, bucket.per_minute, 0, cost, 0.0, too_large=True)
     wait_s = bucket.wait_s(cost)

@@ -60,7 +60,7 @@ class ApiFault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
+class AcceptedSchema:
     """A response schema that was accepted: what it costs in tokens, and who answers it."""
 
     key: bytes
@@ -75,7 +75,7 @@ class ChatRequest:
 
     model: str
     schema_name: str
-    schema: Schema | None
+    schema: AcceptedSchema | None
     text: str  # of the last message
     prompt_tokens: int
     beginning: tuple[Any, ...]  # all before the last message, as a key for the prompt cache
@@ -93,9 +93,9 @@ class SchemaShelf:
     """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, Schema | str] = OrderedDict()
+        self._known: OrderedDict[bytes, AcceptedSchema | str] = OrderedDict()
         self._openings: dict[bytes, Any] = {}
-        self._parsed_before: dict[int, Schema | str] = {}
+        self._parsed_before: dict[int, AcceptedSchema | str] = {}
 
     def parse(self, body: bytes) -> Any:
         """What `from_json` makes of a body; raises ValueError as it does."""
@@ -108,7 +108,7 @@ class SchemaShelf:
         self._remember_opening(body)
         return request
 
-    def get(self, node: Any) -> Schema | str:
+    def get(self, node: Any) -> AcceptedSchema | str:
         """The schema, or why it is turned down."""
         return self._parsed_before.get(id(node)) or self._by_content(node)
 
@@ -128,7 +128,7 @@ class SchemaShelf:
         self._openings[opening] = response_format  # keeps `node` alive, and so its id its own
         self._parsed_before[id(node)] = self._by_content(node)
 
-    def _by_content(self, node: Any) -> Schema | str:
+    def _by_content(self, node: Any) -> AcceptedSchema | str:
         key = to_json(node)
         known = self._known.get(key)
         if known is None:
@@ -234,13 +234,13 @@ def _metadata(request: Mapping[str, Any]) -> dict[str, str] | None:
     return None
 
 
-def _compiled(key: bytes, node: Any) -> Schema | str:
+def _compiled(key: bytes, node: Any) -> AcceptedSchema | str:
     try:
         analyst = Analyst(node)
     except (KeyError, TypeError, ValueError, AttributeError, EndlessSchema) as error:
         return f"the schema could not be read ({error!r})"
     digest = hashlib.blake2b(key, digest_size=8).digest()
-    return Schema(key, digest, count_tokens(key.decode()), analyst)
+    return AcceptedSchema(key, digest, count_tokens(key.decode()), analyst)
 
 
 def model_unknown(model: Any) -> ApiFault:
@@ -258,7 +258,7 @@ def _model(model: Any, config: SimulatorConfig) -> tuple[str, ModelLimits]:
     return model, limits
 
 
-def _schema(response_format: Any, shelf: SchemaShelf) -> tuple[str, Schema | None]:
+def _schema(response_format: Any, shelf: SchemaShelf) -> tuple[str, AcceptedSchema | None]:
     if response_format is None:
         return "", None
     kind = response_format.get("type") if isinstance(response_format, dict) else None

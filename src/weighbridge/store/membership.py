@@ -29,7 +29,7 @@ class Membership(NamedTuple):
     revision_of: Mapping[int, int]
 
 
-async def lock_members(
+async def lock_job_products(
     connection: Connection, ids_by_job: Sequence[tuple[int, Collection[int]]], manager_id: UUID
 ) -> list[Membership]:
     """Lock the products until the transaction ends, so that nothing moves under the record.

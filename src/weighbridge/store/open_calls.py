@@ -1,7 +1,7 @@
 """Calls that may be in flight, by the key that was sent along: written before they go, gone with their record.
 
 What is left here after a process died are the calls that may have been paid for without anybody's having the
-reply. `engine/earlier_calls.py` asks the provider for these.
+reply. `engine/jobs/orphaned_calls.py` asks the provider for these.
 """
 
 from __future__ import annotations

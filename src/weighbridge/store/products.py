@@ -97,7 +97,7 @@ async def mark_processing(connection: Connection, job_of: Mapping[int, int]) -> 
     )
 
 
-async def load_members(connection: Connection, job_ids: Sequence[int]) -> list[StoredProduct]:
+async def load_job_products(connection: Connection, job_ids: Sequence[int]) -> list[StoredProduct]:
     """The products that still belong to these jobs and are not finished, in order of id."""
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM {_FROM} WHERE p.job_id = ANY($1::bigint[]) AND p.status = 'processing' ORDER BY p.id",  # noqa: S608

@@ -35,7 +35,7 @@ class QueueState:
     next_batch_at: datetime | None
 
     @property
-    def concurrency_ceiling(self) -> int | None:
+    def concurrency_cap(self) -> int | None:
         """Calls that may be in flight at once; None where only the quota sets the pace."""
         if self.pacing == "continuous":
             return self.max_concurrent_requests

@@ -25,7 +25,7 @@ USED_LAST: Final = "SELECT state FROM quota ORDER BY updated_at DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class QuotaSnapshot:
     """What a round of the governor begins with. `state` is None when nobody has used the account yet."""
 
     began_s: float  # this process's clock, just before the database's was read
@@ -35,13 +35,13 @@ class Books:
     held: frozenset[int]
 
 
-async def open_books(
+async def lock_quota(
     connection: Connection,
     account: str,
     job_ids: Sequence[int],
     manager_id: UUID,
     monotonic_s: Callable[[], float],
-) -> Books:
+) -> QuotaSnapshot:
     """Lock the account's row until the transaction ends, then look at the clock, the queue and the jobs.
 
     The time is read after the lock was granted, so that it never runs backwards between two holders.
@@ -57,7 +57,7 @@ async def open_books(
         manager_id,
     )
     assert row is not None  # noqa: S101 - seeded when the database was opened
-    return Books(
+    return QuotaSnapshot(
         began_s, row["now_s"], state or None, queue_state.of_row(row), frozenset(row["held"])
     )
 

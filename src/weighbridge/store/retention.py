@@ -1,7 +1,7 @@
 """Trims what would otherwise grow for ever: calls, rejected rows, scopes of old runs, PgQueuer's log.
 
 Each function takes one small bite, in one statement, and returns how many rows it took, so that nobody waits
-for it long; `engine/trimming.py` calls them until nothing is left. Calls leave their sums behind, by day.
+for it long; `engine/dispatch/retention_task.py` calls them until nothing is left. Calls leave their sums behind, by day.
 """
 
 from __future__ import annotations

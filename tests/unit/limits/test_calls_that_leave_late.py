@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.provider_bucket import ProviderBucket
 from weighbridge.domain.calls import Cost
-from weighbridge.limits.limiter import Granted, Limiter, Limits, NotBefore
+from weighbridge.limits.limiter import Limiter, Limits, NotBefore, Reservation
 from weighbridge.limits.window import Window
 
 LIMITS = Limits(requests_per_minute=60, tokens_per_minute=6_000)
@@ -43,7 +43,7 @@ def test_no_minute_of_departures_holds_more_than_the_limits(
 def test_a_late_call_is_settled_where_it_is_counted() -> None:
     limiter = Limiter(LIMITS, 0.0)
     granted = limiter.reserve(Cost(1, 1_000), 0.0)
-    assert isinstance(granted, Granted)
+    assert isinstance(granted, Reservation)
     late = limiter.sent(granted, 1.0, 1.0)
     limiter.settle(late, Cost(1, 400), 2.0)
     assert limiter.used(60.5) == Cost(1, 400)
@@ -53,9 +53,9 @@ def test_a_late_call_is_settled_where_it_is_counted() -> None:
 def test_a_call_is_counted_from_when_it_left_however_late_that_is_known() -> None:
     limiter = Limiter(LIMITS, 0.0)
     first = limiter.reserve(Cost(1, 300), 0.0)
-    assert isinstance(first, Granted)
+    assert isinstance(first, Reservation)
     for second in range(1, 5):
-        assert isinstance(limiter.reserve(Cost(1, 10), float(second)), Granted)
+        assert isinstance(limiter.reserve(Cost(1, 10), float(second)), Reservation)
     limiter.sent(first, 0.5, 4.5)
     assert limiter.used(60.4) == Cost(5, 340)
     assert limiter.used(60.6) == Cost(4, 40)

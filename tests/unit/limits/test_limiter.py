@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from weighbridge.domain.calls import Cost, Remaining
 from weighbridge.errors import RequestTooLarge, SchemaTooNew
-from weighbridge.limits.limiter import Granted, Limiter, Limits, NotBefore
+from weighbridge.limits.limiter import Limiter, Limits, NotBefore, Reservation
 
 START_S = 1_700_000_000.0
 LIMITS = Limits(500, 450_000)
@@ -98,7 +98,7 @@ class Story:
 
     limiter: Limiter = field(default_factory=lambda: Limiter(LIMITS, START_S))
     now_s: float = START_S
-    granted: list[Granted] = field(default_factory=list)
+    granted: list[Reservation] = field(default_factory=list)
     charged: list[list[float]] = field(default_factory=list)  # when, requests, tokens
     last_answer: NotBefore | None = None
 
@@ -135,7 +135,7 @@ class Story:
             case _:
                 pass
 
-    def _pick(self, index: int | None) -> Granted | None:
+    def _pick(self, index: int | None) -> Reservation | None:
         return (
             self.granted[index % len(self.granted)] if self.granted and index is not None else None
         )
@@ -181,7 +181,7 @@ def test_a_promised_moment_is_in_the_future_and_kept(
     answer = told.limiter.reserve(Cost(1, size), told.now_s)
     if isinstance(answer, NotBefore):
         assert answer.at_s > told.now_s
-        assert isinstance(told.limiter.reserve(Cost(1, size), answer.at_s), Granted)
+        assert isinstance(told.limiter.reserve(Cost(1, size), answer.at_s), Reservation)
 
 
 @given(happenings, happenings)
@@ -215,13 +215,13 @@ def test_a_waiting_call_is_granted_after_a_bounded_number_of_promises(story: lis
         assert promises <= 2
 
 
-def fill(limiter: Limiter, cost: Cost, now_s: float) -> list[Granted]:
+def fill(limiter: Limiter, cost: Cost, now_s: float) -> list[Reservation]:
     """Everything that is granted within a second, when each call leaves at once."""
-    granted: list[Granted] = []
+    granted: list[Reservation] = []
     end_s = now_s + 1.0
     while now_s <= end_s:
         answer = limiter.reserve(cost, now_s)
-        if isinstance(answer, Granted):
+        if isinstance(answer, Reservation):
             granted.append(answer)
             limiter.departed(now_s)
         else:
@@ -247,16 +247,16 @@ def test_the_minute_is_used_again_within_one_percent() -> None:
 def test_settling_below_the_estimate_frees_budget_at_once() -> None:
     limiter = Limiter(Limits(100, 1_000), START_S)
     first = limiter.reserve(Cost(1, 1_000), START_S)
-    assert isinstance(first, Granted)
+    assert isinstance(first, Reservation)
     limiter.settle(first, Cost(1, 100), START_S + 3)
     assert limiter.used(START_S + 3) == Cost(1, 100)
-    assert isinstance(limiter.reserve(Cost(1, 900), START_S + 63), Granted)
+    assert isinstance(limiter.reserve(Cost(1, 900), START_S + 63), Reservation)
 
 
 def test_settling_above_the_estimate_is_counted_too() -> None:
     limiter = Limiter(LIMITS, START_S)
     first = limiter.reserve(Cost(1, 1_000), START_S)
-    assert isinstance(first, Granted)
+    assert isinstance(first, Reservation)
     limiter.settle(first, Cost(1, 450_000), START_S + 1)
     answer = limiter.reserve(Cost(1, 1), START_S + 10)
     assert isinstance(answer, NotBefore)
@@ -266,7 +266,7 @@ def test_settling_above_the_estimate_is_counted_too() -> None:
 def test_a_call_that_ends_after_more_than_a_minute_settles_nothing() -> None:
     limiter = Limiter(LIMITS, START_S)
     first = limiter.reserve(Cost(1, 1_000), START_S)
-    assert isinstance(first, Granted)
+    assert isinstance(first, Reservation)
     limiter.reserve(Cost(1, 7), START_S + 65)
     limiter.settle(first, Cost(1, 5), START_S + 70)
     assert limiter.used(START_S + 70) == Cost(1, 7)
@@ -277,7 +277,7 @@ def test_a_call_as_large_as_the_minute_waits_for_an_empty_window() -> None:
     limiter.reserve(Cost(1, 10), START_S)
     answer = limiter.reserve(Cost(1, 450_000), START_S + 5)
     assert isinstance(answer, NotBefore)
-    assert isinstance(limiter.reserve(Cost(1, 450_000), answer.at_s), Granted)
+    assert isinstance(limiter.reserve(Cost(1, 450_000), answer.at_s), Reservation)
 
 
 def test_a_call_larger_than_the_minute_is_refused_at_once() -> None:
@@ -291,7 +291,7 @@ def test_a_call_larger_than_the_minute_is_refused_at_once() -> None:
 def test_a_429_holds_everything_for_a_moment_but_never_for_long() -> None:
     limiter = Limiter(LIMITS, START_S)
     granted = limiter.reserve(Cost(1, 900), START_S)
-    assert isinstance(granted, Granted)
+    assert isinstance(granted, Reservation)
     limiter.observe(Remaining(500, 499, 0.12, 450_000, 449_100, 0.12), START_S + 0.1, granted)
     limiter.refused(300.0, START_S + 0.2, granted)
     answer = limiter.reserve(Cost(1, 900), START_S + 0.2)
@@ -302,7 +302,7 @@ def test_a_429_holds_everything_for_a_moment_but_never_for_long() -> None:
 def test_a_429_of_a_small_budget_holds_no_longer_than_half_its_filling() -> None:
     limiter = Limiter(LIMITS, START_S)
     granted = limiter.reserve(Cost(1, 900), START_S)
-    assert isinstance(granted, Granted)
+    assert isinstance(granted, Reservation)
     limiter.refused(300.0, START_S + 0.1, granted)
     answer = limiter.reserve(Cost(1, 900), START_S + 0.1)
     assert isinstance(answer, NotBefore)
@@ -312,7 +312,7 @@ def test_a_429_of_a_small_budget_holds_no_longer_than_half_its_filling() -> None
 def test_a_refused_call_is_not_charged() -> None:
     limiter = Limiter(LIMITS, START_S)
     granted = limiter.reserve(Cost(1, 900), START_S)
-    assert isinstance(granted, Granted)
+    assert isinstance(granted, Reservation)
     limiter.refused(None, START_S + 0.1, granted)
     assert limiter.used(START_S + 1) == Cost(0, 0)
 
@@ -321,7 +321,7 @@ def test_raised_limits_hold_at_once() -> None:
     limiter = Limiter(Limits(10, 450_000), START_S)
     assert len(fill(limiter, Cost(1, 1), START_S)) == 10
     limiter.reconfigure(Limits(500, 450_000), START_S + 2)
-    assert isinstance(limiter.reserve(Cost(1, 1), START_S + 2), Granted)
+    assert isinstance(limiter.reserve(Cost(1, 1), START_S + 2), Reservation)
 
 
 def test_lowered_limits_count_what_was_granted_before() -> None:
@@ -335,13 +335,13 @@ def test_lowered_limits_count_what_was_granted_before() -> None:
 
 def test_new_limits_hold_for_a_stored_limiter() -> None:
     stored = Limiter(LIMITS, START_S).dump()
-    assert isinstance(Limiter.load(stored, Limits(1, 5)).reserve(Cost(1, 5), START_S), Granted)
+    assert isinstance(Limiter.load(stored, Limits(1, 5)).reserve(Cost(1, 5), START_S), Reservation)
     with pytest.raises(RequestTooLarge):
         Limiter.load(stored, Limits(1, 5)).reserve(Cost(1, 6), START_S)
 
 
 def test_nothing_stored_makes_a_new_limiter() -> None:
-    assert isinstance(Limiter.load(b"", LIMITS).reserve(Cost(1, 900), START_S), Granted)
+    assert isinstance(Limiter.load(b"", LIMITS).reserve(Cost(1, 900), START_S), Reservation)
 
 
 WRITTEN_BY_VERSION_1 = base64.b64decode(
@@ -394,7 +394,7 @@ def test_a_clock_set_back_by_an_hour_does_not_stop_the_queue_for_an_hour() -> No
     answer = limiter.reserve(Cost(1, 1), START_S - 3_600)
     assert isinstance(answer, NotBefore)
     assert answer.at_s < START_S - 3_600 + 61
-    assert isinstance(limiter.reserve(Cost(1, 1), answer.at_s + 10), Granted)
+    assert isinstance(limiter.reserve(Cost(1, 1), answer.at_s + 10), Reservation)
 
 
 @pytest.mark.parametrize("limits", [(0, 1), (1, 0)])

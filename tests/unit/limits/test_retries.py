@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge import errors
-from weighbridge.limits.refusals import Refused
+from weighbridge.limits.refusals import RefusalHistory
 from weighbridge.limits.retries import (
     BACKOFF_CAP_S,
     LARGER_ALLOWANCE,
@@ -138,25 +138,25 @@ def test_waits_grow_and_are_spread_over_the_whole_span(
 LARGE = 9_000
 
 
-def after(refused: Refused, group_size: int) -> object:
+def after(refused: RefusalHistory, group_size: int) -> object:
     return decide(errors.RateLimited("x"), refused.times - 1, group_size, 0.5, refused)
 
 
 def test_group_that_is_refused_while_only_smaller_calls_go_through_is_halved() -> None:
-    assert isinstance(after(Refused(LARGE, REFUSALS_OF_A_GROUP - 1, 50, 4_000), GROUP), Wait)
-    assert after(Refused(LARGE, REFUSALS_OF_A_GROUP, 50, 4_000), GROUP) == Split()
+    assert isinstance(after(RefusalHistory(LARGE, REFUSALS_OF_A_GROUP - 1, 50, 4_000), GROUP), Wait)
+    assert after(RefusalHistory(LARGE, REFUSALS_OF_A_GROUP, 50, 4_000), GROUP) == Split()
 
 
 def test_product_alone_that_never_fits_fails_late_and_the_reason_says_what_to_change() -> None:
-    assert isinstance(after(Refused(LARGE, REFUSALS_OF_ONE - 1, 50, 4_000), ALONE), Wait)
-    action = after(Refused(LARGE, REFUSALS_OF_ONE, 50, 4_000), ALONE)
+    assert isinstance(after(RefusalHistory(LARGE, REFUSALS_OF_ONE - 1, 50, 4_000), ALONE), Wait)
+    action = after(RefusalHistory(LARGE, REFUSALS_OF_ONE, 50, 4_000), ALONE)
     assert isinstance(action, GiveUp)
     for part in ("9,000 tokens", "30 times", "50 others", "4,000", "Raise the account's limits"):
         assert part in action.reason
 
 
 def test_call_above_the_limit_that_the_provider_states_is_not_tried_for_long() -> None:
-    stated = Refused(LARGE, REFUSALS_ABOVE_LIMIT, stated_limit_tokens=8_000)
+    stated = RefusalHistory(LARGE, REFUSALS_ABOVE_LIMIT, stated_limit_tokens=8_000)
     assert after(stated, GROUP) == Split()
     action = after(stated, ALONE)
     assert isinstance(action, GiveUp)
@@ -175,4 +175,6 @@ def test_refusals_prove_nothing_when_nothing_went_through_or_something_as_large_
 ) -> None:
     largest = data.draw(st.integers(tokens, 10**7)) if passed else 0
     limit = data.draw(st.none() | st.integers(tokens, 10**7))
-    assert isinstance(after(Refused(tokens, times, passed, largest, limit), group_size), Wait)
+    assert isinstance(
+        after(RefusalHistory(tokens, times, passed, largest, limit), group_size), Wait
+    )

@@ -17,7 +17,7 @@ from weighbridge.planning.tokens import (
     FIXED_TOKENS,
     LONGEST_PIECE,
     REMEMBERED,
-    OutputLengths,
+    OutputAllowances,
     Remembered,
     content_tokens,
     count_tokens,
@@ -98,8 +98,8 @@ def test_a_picture_of_unknown_size_is_counted_as_a_usual_one() -> None:
     assert more == image_tokens(*UNKNOWN_IMAGE_PX, "gpt-4.1-mini")
 
 
-def lengths() -> OutputLengths:
-    return OutputLengths({StepName.CLASSIFICATION: 60, StepName.BILL_OF_MATERIALS: 400})
+def lengths() -> OutputAllowances:
+    return OutputAllowances({StepName.CLASSIFICATION: 60, StepName.BILL_OF_MATERIALS: 400})
 
 
 def test_without_experience_the_allowance_is_what_was_expected_and_a_little_more() -> None:

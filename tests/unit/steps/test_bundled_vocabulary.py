@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.step_builders import with_bill
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
-from weighbridge.planning.tokens import OutputLengths
+from weighbridge.planning.tokens import OutputAllowances
 from weighbridge.steps import build_questions
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def test_what_is_the_same_in_every_call_is_cacheable_and_within_its_budget(
 def test_before_any_length_is_known_the_smallest_models_can_give_what_is_allowed(
     question: Question,
 ) -> None:
-    allowance = OutputLengths(QUESTIONS.expected_lengths()).allowance(question.name, 5)
+    allowance = OutputAllowances(QUESTIONS.expected_lengths()).allowance(question.name, 5)
     assert allowance <= SHORTEST_OUTPUT_LIMIT_TOKENS
 
 

@@ -1,0 +1,1 @@
+"""How the engine talks to PostgreSQL: retries, batches, announcements, heartbeats, PgQueuer's driver."""

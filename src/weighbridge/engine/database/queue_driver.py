@@ -1,0 +1,183 @@
+"""PgQueuer's way to the database: patient, fenced, and no more than its share.
+
+Patient: its loops never see that the database is away, so they need not be begun again. Fenced: a worker
+that was frozen and wakes up late cannot end a job that another has taken over. Signs of life are not given here:
+see `heartbeat`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Self
+
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.core.tm import TaskManager
+from pgqueuer.domain.types import QueueManagerId
+from pgqueuer.ports.driver import Driver
+from typing_extensions import override
+
+from weighbridge.limits.sharing import fair_share
+from weighbridge.store.jobs import held_jobs
+from weighbridge.store.workers import look_around
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from pgqueuer.core.buffers import HeartbeatBuffer, JobStatusLogBuffer
+    from pgqueuer.domain.models import Job, TracebackRecord
+    from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint
+    from pgqueuer.ports.driver import NotifyCallback
+    from pgqueuer.ports.repository import EntrypointExecutionParameter
+
+    from weighbridge.clock import Clock
+    from weighbridge.engine.database.listener import Listener
+    from weighbridge.engine.database.retrying import DatabaseRetry
+    from weighbridge.store.database import Database
+    from weighbridge.store.workers import Crew
+
+LEAST_PAUSE_S: Final = 0.1
+"""Jobs are not looked for more often than this, unless there were more than could be taken in one go: PgQueuer looks
+whenever a job ends on any worker, and each look goes through all that this one holds."""
+NEVER: Final = timedelta(0)
+"""As an interval of PgQueuer's own heartbeats."""
+
+
+class RetryingDriver(Driver):
+    """Statements over our pool, tried until the database answers; announcements over our listener."""
+
+    def __init__(
+        self, database: Database, database_retry: DatabaseRetry, listener: Listener
+    ) -> None:
+        self._database = database
+        self._database_retry = database_retry
+        self._listener = listener
+        self._shutdown = asyncio.Event()
+
+    @override
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        rows = await self._database_retry(lambda: self._database.pool.fetch(query, *args))
+        return [dict(row) for row in rows]
+
+    @override
+    async def execute(self, query: str, *args: object) -> str:
+        return str(await self._database_retry(lambda: self._database.pool.execute(query, *args)))
+
+    @override
+    async def notify(self, channel: str, payload: str) -> None:
+        await self.execute("SELECT pg_notify($1, $2)", channel, payload)
+
+    @override
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        self._listener.add(channel, callback)
+
+    @property
+    @override
+    def shutdown(self) -> asyncio.Event:
+        return self._shutdown
+
+    @property
+    @override
+    def tm(self) -> TaskManager:
+        return TaskManager()
+
+    @override
+    async def __aenter__(self) -> Self:
+        return self
+
+    @override
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing to close: pool and listener belong to others."""
+
+
+class FencedQueries(Queries):
+    """Ends only the jobs that `manager_id` still holds, and takes no more than are left to each live worker."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        driver: RetryingDriver,
+        database_retry: DatabaseRetry,
+        manager_id: UUID,
+    ) -> None:
+        super().__init__(driver)
+        self._database = database
+        self._clock = clock
+        self._look_at_s = 0.0
+        self._database_retry = database_retry
+        self._manager_id = manager_id
+
+    @override
+    async def log_jobs(
+        self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
+    ) -> None:
+        held = await self._held([job.id for job, _, _ in job_status])
+        if ended := [entry for entry in job_status if entry[0].id in held]:
+            await super().log_jobs(ended)
+
+    @override
+    async def dequeue(
+        self,
+        batch_size: int,
+        entrypoints: dict[QueueEntrypoint, EntrypointExecutionParameter],
+        queue_manager_id: QueueManagerId,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> list[Job]:
+        await self._clock.sleep(self._look_at_s - self._clock.monotonic_s())
+
+        async def look() -> Crew:
+            async with self._database.pool.acquire() as connection:
+                return await look_around(connection, heartbeat_timeout)
+
+        crew = await self._database_retry(look)
+        self._look_at_s = self._clock.monotonic_s() + LEAST_PAUSE_S
+        if not crew.unfinished_jobs:
+            return []
+        # One more, for a job that this worker holds without knowing: the connection broke before it was told.
+        # Such a job counts as held, gets no sign of life, and is taken again when it is old enough.
+        share = fair_share(crew.unfinished_jobs, crew.live_workers) + 1
+        most = share if global_concurrency_limit is None else min(share, global_concurrency_limit)
+        jobs = await super().dequeue(
+            batch_size, entrypoints, queue_manager_id, most, heartbeat_timeout
+        )
+        if len(jobs) == batch_size:
+            self._look_at_s = 0.0
+        return jobs
+
+    async def _held(self, job_ids: list[JobId]) -> set[int]:
+        async def look() -> set[int]:
+            async with self._database.pool.acquire() as connection:
+                return await held_jobs(connection, [int(i) for i in job_ids], self._manager_id)
+
+        return await self._database_retry(look)
+
+
+class QuietManager(QueueManager):
+    """Gives no sign of life for each job by itself: that is a task, a timer and a row of a statement for each."""
+
+    @override
+    async def _dispatch(
+        self,
+        job: Job,
+        jbuff: JobStatusLogBuffer,
+        hbuff: HeartbeatBuffer,
+        heartbeat_timeout: timedelta,
+    ) -> None:
+        await super()._dispatch(job, jbuff, hbuff, NEVER)
+
+
+def make_manager(
+    database: Database,
+    clock: Clock,
+    database_retry: DatabaseRetry,
+    listener: Listener,
+    manager_id: UUID,
+) -> QueueManager:
+    """PgQueuer's worker under the identity by which our own statements know it."""
+    driver = RetryingDriver(database, database_retry, listener)
+    manager = QuietManager(FencedQueries(database, clock, driver, database_retry, manager_id))
+    manager.queue_manager_id = QueueManagerId(manager_id)
+    return manager

@@ -1,0 +1,1 @@
+"""What runs beside the jobs: products become jobs, old records go."""

@@ -1,0 +1,235 @@
+"""Pending products become groups, groups become jobs: in batches with a pause between, or continuously.
+
+One dispatcher works at a time, whichever process holds the lock; when it dies PostgreSQL lets go of the
+lock and another takes over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from weighbridge import telemetry
+from weighbridge.engine.quota.backlog import backlog_target
+from weighbridge.planning.grouping import Group, Ready, TokenBudget, group_products
+from weighbridge.planning.sizes import GROUP_TOKENS, product_tokens
+from weighbridge.store import jobs, products, queue_state
+from weighbridge.store.database import DATABASE_ERRORS
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from weighbridge.clock import Clock
+    from weighbridge.engine.dispatch.retention_task import RetentionTask
+    from weighbridge.engine.quota.traffic import Traffic
+    from weighbridge.store.database import Connection, Database
+    from weighbridge.store.overrides import Overrides
+    from weighbridge.store.products import StoredProduct
+    from weighbridge.store.queue_state import QueueState
+
+DISPATCH_LOCK: Final = 0x57656967_64697370  # "Weigdisp"
+TICK_S: Final = 0.2
+LEAST_TICK_S: Final = 0.1
+"""Every finished group is announced; looks are not taken more often than this."""
+RETRY_S: Final = 1.0
+STUCK_CHECK_S: Final = 4.0
+"""A heartbeat: no product stays in `processing` without a live job for longer."""
+LARGEST_INTAKE: Final = 5_000
+"""Products taken in one transaction of continuous pacing."""
+VACUUMED_AFTER: Final = 1_000
+"""So many jobs made since the last time."""
+COUNTED_AT_ONCE: Final = 100
+"""Products whose tokens are counted before others get a turn: some 5 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one intake put into the queue."""
+
+    products: int
+    jobs: int
+
+
+class Dispatcher:
+    """Feeds the workers. `scope` restricts it to the products of one import."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        traffic: Traffic,
+        overrides: Overrides,
+        model: str,
+        retention_task: RetentionTask,
+        scope: UUID | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._traffic = traffic
+        self._overrides = overrides
+        self._model = model
+        self._retention_task = retention_task
+        self._scope = scope
+        self._wake = asyncio.Event()
+        self._batch_open = False
+        self._next_stuck_check_s = 0.0
+        self._jobs_since_vacuum = 0
+        self.is_leading = False
+        """Whether this process holds the lock."""
+
+    def look_again(self) -> None:
+        """Something changed: products arrived, the queue was started, a product was finished."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Wait for the lock, then feed until cancelled; survive the database going away."""
+        while True:
+            try:
+                await self._compete()
+            except (*DATABASE_ERRORS, TimeoutError) as error:
+                telemetry.warning(
+                    "dispatcher_interrupted",
+                    f"⚠️ The dispatcher lost the database ({type(error).__name__}), trying again",
+                )
+            await self._clock.sleep(RETRY_S)
+
+    async def _compete(self) -> None:
+        connection = await self._database.connect()
+        try:
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", DISPATCH_LOCK):
+                await self._clock.sleep(RETRY_S)
+            self.is_leading = True
+            await self._feed(connection)
+        finally:
+            self.is_leading = False
+            connection.terminate()  # PostgreSQL lets go of the lock
+            self._retention_task.stop()
+
+    async def _feed(self, connection: Connection) -> None:
+        self._next_stuck_check_s = 0.0
+        while True:
+            await self._tick(connection)
+            await self._clock.sleep(LEAST_TICK_S)
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the wake.
+            with contextlib.suppress(TimeoutError):
+                async with self._clock.timeout(TICK_S):
+                    await self._wake.wait()
+            self._wake.clear()
+
+    async def _tick(self, connection: Connection) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._next_stuck_check_s:
+            self._next_stuck_check_s = now_s + STUCK_CHECK_S
+            await self._free_stuck(connection)
+        await self._retention_task.trim_if_due(connection)
+        state = self._overrides.apply(await queue_state.load(connection))
+        if not state.running:
+            self._batch_open = False
+            return
+        if state.pacing == "continuous":
+            await self._top_up(connection, state)
+        else:
+            await self._next_batch(connection, state)
+
+    async def _free_stuck(self, connection: Connection) -> None:
+        freed = await products.release_stuck(connection)
+        await jobs.forget_failed(connection)
+        if freed:
+            telemetry.warning(
+                "products_freed",
+                f"⚠️ {freed} products were in processing without a live job; they wait again",
+                products=freed,
+            )
+
+    async def _top_up(self, connection: Connection, state: QueueState) -> None:
+        """Keep as many jobs ready as the quota can use until the next look."""
+        target = backlog_target(state, self._traffic)
+        unfinished = await jobs.count_unfinished(connection)
+        if unfinished > target * 3 // 4:
+            return
+        taken = await self._take(connection, min((target - unfinished) * 5, LARGEST_INTAKE))
+        self._jobs_since_vacuum += taken.jobs
+        if self._jobs_since_vacuum >= VACUUMED_AFTER:
+            await jobs.vacuum(connection)
+            self._jobs_since_vacuum = 0
+
+    async def _next_batch(self, connection: Connection, state: QueueState) -> None:
+        if await products.any_processing(connection):
+            self._batch_open = True
+            return
+        if self._batch_open:
+            self._batch_open = False
+            await self._close_batch(connection, state)
+            return
+        if state.next_batch_at is not None and self._clock.now() < state.next_batch_at:
+            return
+        taken = await self._take(connection, state.batch_size)
+        if taken.products:
+            self._batch_open = True
+            await queue_state.update(
+                connection, current_batch=state.current_batch + 1, next_batch_at=None
+            )
+
+    async def _close_batch(self, connection: Connection, state: QueueState) -> None:
+        if not await products.any_pending(connection, self._scope):
+            await queue_state.update(connection, next_batch_at=None)
+            return
+        next_at = self._clock.now() + timedelta(milliseconds=state.batch_delay_ms)
+        await queue_state.update(connection, next_batch_at=next_at)
+        telemetry.info(
+            "batch_delay",
+            f"⏳ Waiting {state.batch_delay_ms / 1000:g}s before next batch to respect rate limits",
+            delay_ms=state.batch_delay_ms,
+        )
+
+    async def _take(self, connection: Connection, limit: int) -> Taken:
+        """Group up to `limit` pending products and enqueue them, all in one transaction."""
+        async with connection.transaction():
+            waiting = await products.take_pending(connection, limit, self._scope)
+            if not waiting:
+                return Taken(0, 0)
+            groups = group_products(await self._measured(waiting), TokenBudget(GROUP_TOKENS))
+            job_ids = await jobs.enqueue_jobs(connection, len(groups))
+            job_of = {
+                product_id: job_id
+                for group, job_id in zip(groups, job_ids, strict=True)
+                for product_id in group.product_ids
+            }
+            await products.mark_processing(connection, job_of)
+        _say_group_size(groups)
+        return Taken(len(waiting), len(groups))
+
+    async def _measured(self, waiting: list[StoredProduct]) -> list[Ready]:
+        """Their tokens counted. A large intake takes seconds of a slow machine: replies are dealt with in between."""
+        ready = []
+        for first in range(0, len(waiting), COUNTED_AT_ONCE):
+            ready += [_ready(one, self._model) for one in waiting[first : first + COUNTED_AT_ONCE]]
+            await asyncio.sleep(0)
+        return ready
+
+
+def _ready(stored: StoredProduct, model: str) -> Ready:
+    product = stored.product
+    return Ready(
+        product_id=stored.id,
+        tokens=product_tokens(product, model),
+        has_image=product.has_image,
+        alone=stored.alone,
+    )
+
+
+def _say_group_size(groups: list[Group]) -> None:
+    size, _ = Counter(len(group.product_ids) for group in groups).most_common(1)[0]
+    tokens = sum(group.tokens for group in groups)
+    telemetry.info(
+        "groups_made",
+        f"📊 Optimal batch size: {size} products (estimated {tokens:,} tokens)",
+        group_size=size,
+        groups=len(groups),
+        tokens=tokens,
+    )

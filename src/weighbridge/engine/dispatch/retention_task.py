@@ -1,0 +1,96 @@
+"""Keeps the database from growing for ever: once an hour the leading dispatcher has old records trimmed.
+
+It happens beside the dispatching, on a connection of its own and in small bites with a breath between them:
+a year's arrears take a while, and nobody notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from weighbridge import telemetry
+from weighbridge.store import retention
+from weighbridge.store.database import DATABASE_ERRORS
+from weighbridge.store.retention import BITE
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from weighbridge.clock import Clock
+    from weighbridge.store.database import Connection, Database
+
+LOOK_S: Final = 600.0
+"""How often this process asks whether the hour is over. The database knows when somebody last trimmed."""
+BREATH_S: Final = 0.05
+
+
+class RetentionTask:
+    """`retention_days` 0: calls and rejected rows are kept; logs and the scopes of old runs are not."""
+
+    def __init__(self, database: Database, clock: Clock, retention_days: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._age = timedelta(days=retention_days)
+        self._next_look_s = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    async def trim_if_due(self, connection: Connection) -> None:
+        """Begin to trim if nobody has for an hour; returns at once."""
+        now_s = self._clock.monotonic_s()
+        if now_s < self._next_look_s:
+            return
+        self._next_look_s = now_s + LOOK_S
+        if (self._task is None or self._task.done()) and await retention.claim(connection):
+            self._task = asyncio.create_task(self._trim_and_tell(), name="retention_task")
+
+    def stop(self) -> None:
+        """Leave the rest for the next time."""
+        self._next_look_s = 0.0
+        if self._task is not None:
+            self._task.cancel()
+
+    async def trim(self) -> int:
+        """Everything that is old enough; returns the number of rows.
+
+        Raises:
+            DATABASE_ERRORS: what was trimmed until then stays so.
+        """
+        connection = await self._database.connect()
+        try:
+            trimmed = 0
+            if self._age:
+                before = self._clock.now() - self._age
+                trimmed += await self._bites(lambda: retention.trim_calls(connection, before))
+                trimmed += await self._bites(
+                    lambda: retention.trim_rejected_rows(connection, self._age)
+                )
+            trimmed += await self._bites(lambda: retention.trim_open_calls(connection))
+            for import_id in await retention.finished_scopes(connection):
+                trimmed += await self._bites(partial(retention.trim_scope, connection, import_id))
+            return trimmed + await self._bites(lambda: retention.trim_pgqueuer(connection))
+        finally:
+            connection.terminate()
+
+    async def _bites(self, bite: Callable[[], Awaitable[int]]) -> int:
+        total = 0
+        while True:
+            taken = await bite()
+            total += taken
+            if taken < BITE:
+                return total
+            await self._clock.sleep(BREATH_S)
+
+    async def _trim_and_tell(self) -> None:
+        try:
+            trimmed = await self.trim()
+        except (*DATABASE_ERRORS, TimeoutError) as error:
+            telemetry.warning(
+                "trimming_interrupted",
+                f"⚠️ Old records could not be trimmed ({type(error).__name__}), trying again in an hour",
+            )
+        else:
+            if trimmed:
+                telemetry.info("trimmed", f"🧹 {trimmed:,} old records trimmed", records=trimmed)

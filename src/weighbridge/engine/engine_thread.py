@@ -1,0 +1,174 @@
+"""The engine on an event loop and a thread of its own, beside the API in one process.
+
+A burst of calls keeps the engine's loop busy for seconds; on a loop of its own no request waits for that. The
+API steers it through `EngineThread`, which hands over to the other loop; nothing else of it may be touched
+from the API's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import sys
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from weighbridge import telemetry
+from weighbridge.errors import WeighbridgeError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from contextlib import AbstractAsyncContextManager
+    from uuid import UUID
+
+    from weighbridge.engine.supervisor import Supervisor
+
+T = TypeVar("T")
+
+TURN_S: Final = 0.0005
+"""How long a thread may keep the interpreter while another waits for it. A request needs it again after every answer
+of the database; with Python's own 5 ms each of these may cost 5 ms during a burst."""
+
+
+class EngineEnded(WeighbridgeError):
+    """The engine's thread has ended, though nobody told it to; the log says why."""
+
+
+class LoopThread:
+    """An event loop in a thread of its own. Enter it on the loop that will ask it for things."""
+
+    def __init__(
+        self, name: str, make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    ) -> None:
+        self._make_loop = make_loop
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._opened: concurrent.futures.Future[asyncio.AbstractEventLoop] = (
+            concurrent.futures.Future()
+        )
+        self._leave = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        sys.setswitchinterval(TURN_S)
+        self._home = asyncio.get_running_loop()
+        self._ended: asyncio.Future[None] = self._home.create_future()
+        self._thread.start()
+        try:
+            self._loop = await asyncio.wrap_future(self._opened)
+        except BaseException:
+            await self._joined()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # closed: it has ended by itself
+            self._loop.call_soon_threadsafe(self._leave.set)
+        await self._joined()
+
+    async def _joined(self) -> None:
+        await self.ended()
+        self._thread.join()
+
+    async def ended(self) -> None:
+        """Until the thread has ended: when it is left, or by an error that it has told."""
+        await asyncio.shield(self._ended)
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` on the thread's loop; wait here for what comes of it. Cancelled here, it is cancelled there.
+
+        Raises:
+            EngineEnded: it will never be done.
+        """
+        try:
+            there = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        except RuntimeError as error:
+            work.close()
+            raise EngineEnded("The engine's thread has ended; the log says why.") from error
+        either: set[asyncio.Future[Any]] = {there, self._ended}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            there.cancel()  # nothing, once it is done
+        broken = None if there.cancelled() else there.exception()
+        if there.cancelled() or not isinstance(broken, Exception | None):  # SystemExit, say
+            raise EngineEnded("The engine's thread has ended; the log says why.") from broken
+        return there.result()
+
+    @asynccontextmanager
+    async def entered(self, manager: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
+        """Something that lives on the thread's loop: opened there and closed there."""
+        value = await self.run(_enter(manager))
+        try:
+            yield value
+        finally:
+            with contextlib.suppress(EngineEnded):
+                await self.run(_leave(manager))
+
+    def _work(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=self._make_loop) as runner:
+                runner.run(self._live())
+        except BaseException as error:  # noqa: BLE001 - the thread ends here; whoever waits for it is told
+            telemetry.crashed("engine_crashed", f"❌ The engine's thread ended: {error!r}")
+            if not self._opened.done():
+                self._opened.set_exception(error)
+        finally:
+            self._home.call_soon_threadsafe(self._ended.set_result, None)
+
+    async def _live(self) -> None:
+        self._opened.set_result(asyncio.get_running_loop())
+        await self._leave.wait()
+
+
+async def _enter(manager: AbstractAsyncContextManager[T]) -> T:
+    return await manager.__aenter__()
+
+
+async def _leave(manager: AbstractAsyncContextManager[Any]) -> None:
+    await manager.__aexit__(None, None, None)
+
+
+class EngineThread:
+    """A supervisor that works on `thread`, steered from another."""
+
+    def __init__(self, thread: LoopThread, supervisor: Supervisor) -> None:
+        self._thread = thread
+        self._supervisor = supervisor
+        self._draining: asyncio.Task[None] | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that this process is waiting for."""
+        return self._supervisor.in_flight
+
+    @property
+    def worker_id(self) -> UUID:
+        """Under which this process holds its jobs."""
+        return self._supervisor.worker_id
+
+    async def start(self) -> None:
+        """Begin to work; returns at once."""
+        await self._thread.run(self._supervisor.start())
+
+    async def drain(self) -> None:
+        """Begin no call, let those in flight finish and be stored, then stop."""
+        await self._thread.run(self._drain())
+
+    async def abandon(self) -> None:
+        """Stop now; calls in flight are lost. A drain under way is given up first."""
+        await self._thread.run(self._abandon())
+
+    async def ended(self) -> None:
+        """Until the engine's thread has ended by itself, which it does only by an error."""
+        await self._thread.ended()
+
+    async def _drain(self) -> None:
+        self._draining = asyncio.current_task()
+        await self._supervisor.drain()
+
+    async def _abandon(self) -> None:
+        if self._draining is not None:
+            self._draining.cancel()
+            await asyncio.wait({self._draining})
+        await self._supervisor.abandon()

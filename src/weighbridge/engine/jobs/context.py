@@ -1,0 +1,36 @@
+"""What every part of a worker works with: made once for each process, in `wiring`, and handed to all of them.
+
+It holds and decides nothing. What only some parts need (the recorder, the factors) is handed to those beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import random
+    from uuid import UUID
+
+    from weighbridge.clock import Clock
+    from weighbridge.engine.database.retrying import DatabaseRetry
+    from weighbridge.engine.jobs.output_allowances import StoredAllowances
+    from weighbridge.engine.quota.governor import Governor
+    from weighbridge.providers.base import Provider
+    from weighbridge.steps import Questions
+    from weighbridge.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineContext:
+    """`manager_id` is the identity under which this process holds its jobs."""
+
+    manager_id: UUID
+    database: Database
+    database_retry: DatabaseRetry
+    provider: Provider
+    questions: Questions
+    governor: Governor
+    allowances: StoredAllowances
+    clock: Clock
+    random_source: random.Random

@@ -1,0 +1,144 @@
+"""What becomes of a call without a reply: `limits.retries.decide` says it, here it is done.
+
+Wait and ask again, ask smaller groups, give products up, or stop the queue.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from weighbridge.engine.jobs.recorder import Outcome
+from weighbridge.engine.jobs.reports import say_failed_call, say_stopped, say_what_happened
+from weighbridge.engine.quota.permits import QueueStopped
+from weighbridge.errors import (
+    ProviderError,
+    ProviderOverloaded,
+    ProviderTimeout,
+    ProviderUnreachable,
+    RateLimited,
+    RequestTooLarge,
+)
+from weighbridge.limits.refusals import RefusalWatch
+from weighbridge.limits.retries import GiveUp, Retry, Split, StopQueue, Wait, decide
+from weighbridge.providers.base import remaining_of
+from weighbridge.store import stopping
+from weighbridge.store.database import DATABASE_ERRORS
+
+if TYPE_CHECKING:
+    from weighbridge.engine.jobs.context import EngineContext
+    from weighbridge.engine.jobs.in_flight_call import InFlightCall
+    from weighbridge.engine.jobs.job_products import JobProduct
+    from weighbridge.engine.jobs.recorder import Recorder
+    from weighbridge.engine.quota.governor import Governor
+    from weighbridge.engine.quota.permits import Permit
+    from weighbridge.limits.refusals import RefusalHistory
+    from weighbridge.limits.retries import Action
+    from weighbridge.steps import Question
+    from weighbridge.store.calls import CallRecord
+
+
+class Failures:
+    """One per process."""
+
+    def __init__(self, context: EngineContext, recorder: Recorder) -> None:
+        self._context = context
+        self._recorder = recorder
+        self.refusals = RefusalWatch()
+
+    async def after(self, in_flight: InFlightCall, error: ProviderError, failures: int) -> set[int]:
+        """Do what the table says; returns the products that left. None of them: try the same call again."""
+        latency_s = self._context.clock.monotonic_s() - in_flight.started_s
+        call = in_flight.unanswered(self._context.provider, latency_s, error)
+        say_failed_call(in_flight.job_id, error)
+        await tell_governor(self._context.governor, in_flight.permit, error)
+        refused = self._refused(in_flight, error)
+        action = decide(
+            error, failures, len(in_flight.group), self._context.random_source.random(), refused
+        )
+        if isinstance(action, GiveUp) and self.asks_less(
+            in_flight.question, in_flight.group, error
+        ):
+            await self._recorder.record(Outcome(in_flight.job_id, call=call))
+            self.refusals.forget(in_flight.job_id)
+            return set()
+        match action:
+            case Wait(delay_s) | Retry(delay_s):
+                await self._recorder.record(Outcome(in_flight.job_id, call=call))
+                await self._context.governor.sleep(delay_s)
+                return set()
+            case StopQueue(reason):
+                await self._recorder.record(Outcome(in_flight.job_id, call=call))
+                await self.stop_queue(reason)
+                raise QueueStopped
+            case _:
+                return await self._disperse(in_flight.group, in_flight.job_id, call, error, action)
+
+    async def unsent(
+        self, group: list[JobProduct], job_id: int, error: RequestTooLarge
+    ) -> set[int]:
+        """The same for a call larger than a whole minute's quota, which never left; returns the products that left."""
+        action = decide(error, 0, len(group), self._context.random_source.random())
+        return await self._disperse(group, job_id, None, error, action)
+
+    def asks_less(self, question: Question, group: list[JobProduct], error: ProviderError) -> bool:
+        """Whether a call that was too large even for one product can be put in parts; it will be."""
+        too_large = isinstance(error, RequestTooLarge | RateLimited)
+        if not too_large or len(group) > 1 or question is not self._context.questions.together:
+            return False
+        group[0].step_by_step = True
+        return True
+
+    def _refused(self, in_flight: InFlightCall, error: ProviderError) -> RefusalHistory | None:
+        if not isinstance(error, RateLimited):
+            self.refusals.forget(in_flight.job_id)
+            return None
+        remaining = remaining_of(error)
+        stated_limit = remaining.tokens_limit if remaining else None
+        return self.refusals.refused(in_flight.job_id, in_flight.permit.cost.tokens, stated_limit)
+
+    async def _disperse(
+        self,
+        group: list[JobProduct],
+        job_id: int,
+        call: CallRecord | None,
+        error: ProviderError,
+        action: Action,
+    ) -> set[int]:
+        """The group cannot go on together: halves, or each alone, so that only the product at fault fails."""
+        ids = [m.id for m in group]
+        if isinstance(action, Split):
+            middle = len(ids) // 2
+            halves = [half for half in (ids[:middle], ids[middle:]) if half]
+            await self._recorder.record(Outcome(job_id, call=call, split=halves))
+            return set(ids)
+        reason = action.reason if isinstance(action, GiveUp) else str(error)
+        why = dict.fromkeys(ids, (type(error).__name__, reason))
+        alone, given_up = (why, {}) if len(group) > 1 else ({}, why)
+        await self._recorder.record(
+            Outcome(job_id, call=call, asked_alone=alone, given_up=given_up)
+        )
+        say_what_happened(group, asked_alone=alone, given_up=given_up)
+        return set(ids)
+
+    async def stop_queue(self, reason: str) -> None:
+        """Every product goes back to `pending`: those that nobody has begun now, the others as they stop."""
+
+        async def write() -> bool:
+            async with self._context.database.transaction() as connection:
+                was_running, _ = await stopping.stop(connection, reason)
+                return was_running
+
+        if await self._context.database_retry(write):
+            say_stopped(reason)
+
+
+async def tell_governor(governor: Governor, permit: Permit, error: ProviderError) -> None:
+    """A refusal corrects what is known of the quota; no usable reply at all may be the beginning of an outage."""
+    if isinstance(error, RateLimited):
+        governor.refused(permit, error.retry_after_s)
+        if remaining := remaining_of(error):
+            governor.observe(permit, remaining)
+    elif isinstance(error, ProviderUnreachable | ProviderTimeout | ProviderOverloaded):
+        with suppress(*DATABASE_ERRORS):
+            await governor.breaker.unreachable(str(error))

@@ -1,0 +1,92 @@
+"""One call in progress: what is asked about whom, and the record of it once it has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from weighbridge.domain.calls import Cost, Lane, Usage
+from weighbridge.store.calls import OK, CallRecord
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from weighbridge.domain.calls import CallReply, CallRequest
+    from weighbridge.engine.jobs.job_products import JobProduct
+    from weighbridge.engine.quota.permits import Permit
+    from weighbridge.errors import ProviderError
+    from weighbridge.providers.base import Provider
+    from weighbridge.steps import Question
+
+
+class InFlightCall(NamedTuple):
+    """`cost` is what was reserved: the prompt as we count it, and the allowance for the answer."""
+
+    job_id: int
+    question: Question
+    step_version: str
+    group: list[JobProduct]
+    request: CallRequest
+    cost: Cost
+    allowance: int
+    permit: Permit
+    started_at: datetime
+    started_s: float
+
+    def charged(self, reply: CallReply) -> Cost:
+        """What the provider's limit is charged: the prompt that it counted and the allowance that was sent."""
+        prompt_tokens = reply.usage.input_tokens or self.cost.tokens - self.allowance
+        return Cost(1, prompt_tokens + self.allowance)
+
+    def answered(
+        self, provider: Provider, latency_s: float, reply: CallReply, cost_usd: float
+    ) -> CallRecord:
+        """The record of a call that got a reply, whatever is then accepted of it."""
+        return self._record(
+            provider, latency_s, OK, None, reply.model, reply.request_id, reply.usage, cost_usd
+        )
+
+    def unanswered(self, provider: Provider, latency_s: float, error: ProviderError) -> CallRecord:
+        """The record of a call that got none."""
+        return self._record(
+            provider,
+            latency_s,
+            type(error).__name__,
+            str(error),
+            provider.model,
+            None,
+            Usage(0, 0),
+            0.0,
+        )
+
+    def _record(
+        self,
+        provider: Provider,
+        latency_s: float,
+        outcome: str,
+        error: str | None,
+        model: str,
+        request_id: str | None,
+        usage: Usage,
+        cost_usd: float,
+    ) -> CallRecord:
+        return CallRecord(
+            started_at=self.started_at,
+            latency_s=latency_s,
+            waited_s=self.permit.waited_s,
+            provider=provider.name,
+            model=model,
+            simulated=provider.simulated,
+            lane=Lane.LIVE,
+            step=self.question.name,
+            step_version=self.step_version,
+            job_id=self.job_id,
+            product_ids=[member.id for member in self.group],
+            outcome=outcome,
+            error=error,
+            request_id=request_id,
+            estimated_tokens=self.cost.tokens,
+            output_allowance=self.allowance,
+            usage=usage,
+            cost_usd=cost_usd,
+            key=self.request.key,
+        )

@@ -1,0 +1,106 @@
+"""The products of a job on their way through the steps, with the answers that are held already."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.domain.answers import Answer, StepName, Subject
+from weighbridge.errors import AnswerMalformed
+from weighbridge.steps import decode_answer
+from weighbridge.store.answers import load_answers
+from weighbridge.store.products import load_job_products
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from weighbridge.steps import Questions
+    from weighbridge.store.answers import StoredAnswer
+    from weighbridge.store.database import Connection
+    from weighbridge.store.products import StoredProduct
+
+
+@dataclass(slots=True, eq=False)
+class JobProduct:
+    """A product of the group."""
+
+    stored: StoredProduct
+    question_fingerprint: str
+    answers: dict[StepName, Answer] = field(default_factory=dict)
+    kept: dict[StepName, dict[str, Any]] = field(default_factory=dict)  # storage form
+    versions: dict[StepName, str] = field(default_factory=dict)  # of the questions answered
+    cost_usd: float = 0.0
+    attempts: int = 0
+    """Unusable answers in a row to the present question."""
+    step_by_step: bool = False
+    """All questions at once were too much for the provider, even about this product alone."""
+
+    @property
+    def id(self) -> int:
+        """The product's number in the database."""
+        return self.stored.id
+
+    @property
+    def code(self) -> str:
+        """The product's code, by which answers name it."""
+        return self.stored.product.code
+
+    def subject(self) -> Subject:
+        """As a step sees it."""
+        return Subject(self.stored.product, self.answers)
+
+
+async def load_groups(
+    connection: Connection,
+    job_ids: Sequence[int],
+    questions: Questions,
+    *,
+    simulated: bool,
+) -> list[list[JobProduct]]:
+    """Who still belongs to each job, with every answer that still holds."""
+    stored = await load_job_products(connection, job_ids)
+    groups: dict[int | None, list[JobProduct]] = {job_id: [] for job_id in job_ids}
+    for member in await with_answers(connection, stored, questions, simulated=simulated):
+        groups[member.stored.job_id].append(member)
+    return [groups[job_id] for job_id in job_ids]
+
+
+async def with_answers(
+    connection: Connection,
+    stored: Sequence[StoredProduct],
+    questions: Questions,
+    *,
+    simulated: bool,
+) -> list[JobProduct]:
+    """The products, each with every answer of it that still holds."""
+    fingerprint_of = {s.id: s.product.question_fingerprint() for s in stored}
+    found = await load_answers(
+        connection,
+        fingerprint_of,
+        simulated=simulated,
+    )
+    members = []
+    for product in stored:
+        member = JobProduct(product, fingerprint_of[product.id], attempts=product.attempts)
+        stored_answers = found.get(product.id, {})
+        read = _read(stored_answers)
+        for step, version in questions.held(read).items():
+            answer = stored_answers[step, version]
+            member.answers[step] = read[step, version]
+            member.kept[step] = dict(answer.answer)
+            member.versions[step] = version
+            member.cost_usd += answer.cost_usd
+        members.append(member)
+    return members
+
+
+def _read(
+    stored: Mapping[tuple[StepName, str], StoredAnswer],
+) -> dict[tuple[StepName, str], Answer]:
+    """The answers that can be read: what another program has written in another form is asked again."""
+    read = {}
+    for (step, version), answer in stored.items():
+        with suppress(AnswerMalformed):
+            read[step, version] = decode_answer(step, answer.answer)
+    return read

@@ -1,0 +1,122 @@
+"""What becomes of a reply: each product's answers are kept or refused, what is complete is computed, all is recorded."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from weighbridge.engine.jobs.recorder import Outcome
+from weighbridge.engine.jobs.reports import say_what_happened
+from weighbridge.limits.retries import MAX_ATTEMPTS
+from weighbridge.planning.cost import call_cost_usd
+from weighbridge.steps import encode_answer
+from weighbridge.store.answers import StoredAnswer
+from weighbridge.store.database import DATABASE_ERRORS
+
+if TYPE_CHECKING:
+    from weighbridge.domain.calls import CallReply
+    from weighbridge.engine.jobs.context import EngineContext
+    from weighbridge.engine.jobs.finishing import Finisher
+    from weighbridge.engine.jobs.in_flight_call import InFlightCall
+    from weighbridge.engine.jobs.job_products import JobProduct
+    from weighbridge.engine.jobs.recorder import Recorder
+    from weighbridge.steps.base import Accepted
+
+
+class Judge:
+    """One per process."""
+
+    def __init__(self, context: EngineContext, finisher: Finisher, recorder: Recorder) -> None:
+        self._context = context
+        self._finisher = finisher
+        self._recorder = recorder
+
+    async def take(self, in_flight: InFlightCall, reply: CallReply) -> tuple[set[int], int]:
+        """Returns (products that left the group, tokens used).
+
+        Raises JobLost when another worker has the job; what was paid for is stored all the same.
+        """
+        question, group = in_flight.question, in_flight.group
+        latency_s = self._context.clock.monotonic_s() - in_flight.started_s
+        accepted = question.accept(reply, [m.subject() for m in group])
+        self._context.allowances.observe(question, len(group), reply)
+        cost_usd = call_cost_usd(reply.usage, self._context.provider.price)
+        share_usd = cost_usd / len(group)
+        forgiven = [m.id for m in group if m.attempts and m.code in accepted.answers]
+        kept = self._keep(in_flight, accepted, share_usd, reply.model)
+        asked_alone, given_up = _sort_refusals(group, accepted)
+        finished, failed = self._finisher.finish(
+            [m for m in group if self._context.questions.are_answered(m.answers)]
+        )
+        given_up |= failed
+        stay = await self._recorder.record(
+            Outcome(
+                in_flight.job_id,
+                call=in_flight.answered(self._context.provider, latency_s, reply, cost_usd),
+                answers=kept,
+                finished=finished,
+                asked_alone=asked_alone,
+                given_up=given_up,
+                forgiven=forgiven,
+                wasted_usd={m.id: share_usd for m in group if m.code not in accepted.answers},
+            ),
+        )
+        here = [m for m in group if m.stored.job_id == in_flight.job_id]
+        say_what_happened(here, finished, asked_alone, given_up)
+        # After the record: what was paid for comes first, whatever the database does.
+        with suppress(*DATABASE_ERRORS):
+            await self._context.governor.breaker.publish()
+        tokens = reply.usage.input_tokens + reply.usage.output_tokens
+        return {m.id for m in group} - stay, tokens
+
+    def _keep(
+        self, in_flight: InFlightCall, accepted: Accepted, share_usd: float, model: str
+    ) -> list[StoredAnswer]:
+        """Note the accepted answers in the members; returns them in storage form.
+
+        What a product's part of the call has cost is shared among the answers that came of it.
+        """
+        kept = []
+        for member in in_flight.group:
+            answers = accepted.answers.get(member.code, {})
+            for step, answer in answers.items():
+                encoded = encode_answer(answer)
+                cost_usd = share_usd / len(answers)
+                member.answers[step] = answer
+                member.kept[step] = encoded
+                member.versions[step] = in_flight.step_version
+                member.cost_usd += cost_usd
+                member.attempts = 0
+                kept.append(
+                    StoredAnswer(
+                        product_id=member.id,
+                        step=step,
+                        step_version=in_flight.step_version,
+                        question_fingerprint=member.question_fingerprint,
+                        simulated=self._context.provider.simulated,
+                        provider=self._context.provider.name,
+                        model=model,
+                        answer=encoded,
+                        cost_usd=cost_usd,
+                    )
+                )
+        return kept
+
+
+def _sort_refusals(
+    group: list[JobProduct], accepted: Accepted
+) -> tuple[dict[int, tuple[str, str]], dict[int, tuple[str, str]]]:
+    """(asked again alone, given up) by product id, each with kind of error and reason."""
+    asked_alone: dict[int, tuple[str, str]] = {}
+    given_up: dict[int, tuple[str, str]] = {}
+    members = {member.code: member for member in group}
+    for refusal in accepted.refusals:
+        member = members[refusal.code]
+        kind, reason = type(refusal.error).__name__, str(refusal.error)
+        tried = member.attempts
+        if tried >= MAX_ATTEMPTS:
+            reason = f"No usable answer in {tried + 1} attempts. The last one: {reason}"
+            given_up[member.id] = (kind, reason)
+        else:
+            asked_alone[member.id] = (kind, reason)
+    return asked_alone, given_up

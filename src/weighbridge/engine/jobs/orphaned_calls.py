@@ -1,0 +1,242 @@
+"""Calls of a worker that died, or whose connection broke: their replies are fetched from the provider's store instead of being bought again.
+
+Used by `worker.py` where the option is on (decision 0012). Every call leaves with a key, and the key is committed
+with the leave, so at any moment the open calls in the database are all that can have been paid for without
+being on record. Whoever takes up a product of theirs comes here first. The worst that a provider which stores
+nothing, lists late or lists nothing can do is to have the question asked again, as without the option.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from weighbridge.domain.calls import Cost
+from weighbridge.engine.database.batcher import Batcher
+from weighbridge.engine.jobs.failures import tell_governor
+from weighbridge.engine.jobs.in_flight_call import InFlightCall
+from weighbridge.engine.jobs.job_products import with_answers
+from weighbridge.engine.jobs.reports import (
+    say_broken_off,
+    say_fetched,
+    say_not_fetched,
+    say_nothing_kept,
+)
+from weighbridge.errors import ProviderError
+from weighbridge.limits.retries import Wait, decide
+from weighbridge.store import calls, open_calls, products
+from weighbridge.store.open_calls import OpenCall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.domain.calls import CallReply, CallRequest
+    from weighbridge.engine.jobs.context import EngineContext
+    from weighbridge.engine.jobs.job_products import JobProduct
+    from weighbridge.engine.quota.permits import Permit
+    from weighbridge.steps import Question
+
+LIST_DELAY_S: Final = 15.0
+"""How much later than it was finished a completion may be listed. Nothing is promised; OpenAI's own tests of its
+.NET library wait five seconds before they look."""
+SLOWER: Final = 2.0
+"""A call is thought to be running still for so many times the slowest of the last thousand. It may have died with its
+process before it was sent, and then there is nothing to wait for."""
+LEAST_LATENCY_S: Final = 5.0
+FIRST_PAUSE_S: Final = 1.0
+READ_BATCH: Final = 256
+"""Groups asked about in one go."""
+LONGEST_PAUSE_S: Final = 30.0
+
+
+class OrphanedCalls:
+    """One per process."""
+
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
+        self._has_said_nothing_kept = False
+        self._read_batched = Batcher(self._read_about, READ_BATCH)
+
+    def new_key(self) -> str | None:
+        """For a call that is about to be made; None where nothing can be found again."""
+        return uuid4().hex if self._context.provider.keeps_replies else None
+
+    def note(
+        self, key: str, question: Question, group: Sequence[JobProduct], cost: Cost, allowance: int
+    ) -> OpenCall:
+        """What is to be known of a call that is given leave now, if nobody ever ends it."""
+        return OpenCall(
+            key=key,
+            provider=self._context.provider.name,
+            simulated=self._context.provider.simulated,
+            question=question.name,
+            step_version=question.version(group[0].versions),
+            product_ids=[m.id for m in group],
+            question_fingerprints=[m.question_fingerprint for m in group],
+            started_at=self._context.clock.now(),
+            estimated_tokens=cost.tokens,
+            output_allowance=allowance,
+        )
+
+    async def about(self, group: Sequence[JobProduct]) -> list[OpenCall]:
+        """The calls that others began about these products and did not end."""
+        return await self._read_batched(group) if self._context.provider.keeps_replies else []
+
+    async def _read_about(self, groups: Sequence[Sequence[JobProduct]]) -> list[list[OpenCall]]:
+        ids = [{m.id for m in group} for group in groups]
+
+        async def read() -> list[OpenCall]:
+            async with self._context.database.pool.acquire() as connection:
+                return await open_calls.about(
+                    connection,
+                    set().union(*ids),
+                    self._context.provider.name,
+                    simulated=self._context.provider.simulated,
+                )
+
+        found = await self._context.database_retry(read)
+        return [[c for c in found if not of_group.isdisjoint(c.product_ids)] for of_group in ids]
+
+    async def fetch(self, call: OpenCall, job_id: int) -> tuple[InFlightCall, CallReply] | None:
+        """The reply, and the call as if this worker had made it; None if it is not to be had or not needed.
+
+        Raises:
+            QueueStopped, JobLost: as for a call.
+            ProviderError: one that does not pass by itself.
+        """
+        known = (*self._context.questions.alone, self._context.questions.together)
+        question = next((q for q in known if q.name == call.question), None)
+        group = await self._still_asked(call, question) if question else []
+        found = await self._wait_for(call, question, group, job_id) if question and group else None
+        if found is None:
+            await self._context.database_retry(lambda: self._give_up(call.key))
+        return found
+
+    async def reply_to(
+        self, in_flight: InFlightCall, error: ProviderError
+    ) -> tuple[InFlightCall, CallReply] | None:
+        """The same for a call of this very worker whose connection broke before the reply was here.
+
+        Raises:
+            QueueStopped, JobLost, ProviderError: as `fetch`.
+        """
+        key = in_flight.request.key
+        if key is None or not error.may_be_answered or not self._context.provider.keeps_replies:
+            return None
+        say_broken_off(in_flight.job_id, error)
+        noted = self.note(
+            key, in_flight.question, in_flight.group, in_flight.cost, in_flight.allowance
+        )
+        call = replace(noted, started_at=in_flight.started_at)
+        return await self._wait_for(call, in_flight.question, in_flight.group, in_flight.job_id)
+
+    async def _still_asked(self, call: OpenCall, question: Question) -> list[JobProduct]:
+        """Those products of the call to whom its reply would still be an answer, whatever job they are in now."""
+        asked = dict(zip(call.product_ids, call.question_fingerprints, strict=True))
+
+        async def read() -> list[JobProduct]:
+            async with self._context.database.pool.acquire() as connection:
+                return await with_answers(
+                    connection,
+                    await products.load_products(connection, call.product_ids),
+                    self._context.questions,
+                    simulated=call.simulated,
+                )
+
+        return [
+            m
+            for m in await self._context.database_retry(read)
+            if not any(step in m.answers for step in question.steps)
+            and all(needed in m.answers for needed in question.needs)
+            and question.version(m.versions) == call.step_version
+            and m.question_fingerprint == asked[m.id]
+        ]
+
+    async def _wait_for(
+        self, call: OpenCall, question: Question, group: list[JobProduct], job_id: int
+    ) -> tuple[InFlightCall, CallReply] | None:
+        """Look again and again for as long as the call may take and be listed late, counted from its beginning.
+
+        The last look is always one that the provider has answered.
+        """
+        asked = question.request([m.subject() for m in group], call.output_allowance)
+        request = asked._replace(key=call.key)
+        steps_left = len(self._context.questions.alone) - len(question.needs)
+        age_s = max(0.0, (self._context.clock.now() - call.started_at).total_seconds())
+        started_s = self._context.clock.monotonic_s() - age_s
+        until_s = (
+            started_s + await self._context.database_retry(self._longest_call_s) + LIST_DELAY_S
+        )
+        pause_s = FIRST_PAUSE_S
+        while await self._context.database_retry(lambda: self._is_open(call.key)):
+            permit, reply = await self._look_up(request, job_id, steps_left)
+            if reply is not None:
+                say_fetched(job_id, len(group))
+                in_flight = InFlightCall(
+                    job_id,
+                    question,
+                    call.step_version,
+                    group,
+                    request,
+                    Cost(1, call.estimated_tokens),
+                    call.output_allowance,
+                    permit,
+                    call.started_at,
+                    started_s,
+                )
+                return in_flight, reply
+            left_s = until_s - self._context.clock.monotonic_s()
+            if left_s <= 0 or not self._context.provider.keeps_replies:
+                self._say_not_found(job_id)
+                break
+            await self._context.governor.sleep(min(pause_s, left_s))
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        return None
+
+    async def _look_up(
+        self, request: CallRequest, job_id: int, steps_left: int
+    ) -> tuple[Permit, CallReply | None]:
+        """Ask the provider once, however long it is away. Counted as a request: nobody says that it is none."""
+        failures = 0
+        while True:
+            permit = await self._context.governor.admit(lambda: Cost(1, 0), job_id, steps_left)
+            try:
+                reply = await self._context.provider.find(request)
+            except ProviderError as error:
+                self._context.governor.failed(permit)
+                action = decide(error, failures, 1, self._context.random_source.random())
+                if not isinstance(action, Wait):
+                    raise
+                failures += 1
+                await tell_governor(self._context.governor, permit, error)
+                await self._context.governor.sleep(action.delay_s)
+            except BaseException:
+                self._context.governor.failed(permit)
+                raise
+            else:
+                self._context.governor.looked_up(permit)
+                return permit, reply
+
+    async def _longest_call_s(self) -> float:
+        async with self._context.database.pool.acquire() as connection:
+            seen_s = await calls.slowest_s(connection)
+        given_up_s = self._context.provider.longest_call_s
+        return (
+            given_up_s if seen_s is None else min(given_up_s, SLOWER * max(seen_s, LEAST_LATENCY_S))
+        )
+
+    async def _is_open(self, key: str) -> bool:
+        async with self._context.database.pool.acquire() as connection:
+            return await open_calls.is_open(connection, key)
+
+    async def _give_up(self, key: str) -> None:
+        async with self._context.database.pool.acquire() as connection:
+            await open_calls.give_up(connection, key)
+
+    def _say_not_found(self, job_id: int) -> None:
+        if self._context.provider.keeps_replies:
+            say_not_fetched(job_id)
+        elif not self._has_said_nothing_kept:
+            self._has_said_nothing_kept = True
+            say_nothing_kept(self._context.provider.name)

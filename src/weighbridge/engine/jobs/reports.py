@@ -1,0 +1,146 @@
+"""What the worker says of its work: the lines that people grep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from weighbridge import telemetry
+from weighbridge.errors import (
+    ProviderError,
+    ProviderOverloaded,
+    ProviderTimeout,
+    ProviderUnreachable,
+    RateLimited,
+    RequestTooLarge,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from weighbridge.engine.jobs.job_products import JobProduct
+    from weighbridge.store.footprints import StoredFootprint
+
+_HEADLINES: Final = {
+    RateLimited: "Rate limit exceeded",
+    ProviderTimeout: "Request timed out",
+    ProviderUnreachable: "Provider unreachable",
+    ProviderOverloaded: "Provider overloaded",
+    RequestTooLarge: "Request too large",
+}
+
+
+def say_begun(job_id: int, products: int) -> None:
+    """A group is taken up."""
+    telemetry.info(
+        "batch_started",
+        f"🔄 Processing batch of {products} products using batch AI processing",
+        job_id=job_id,
+        products=products,
+    )
+
+
+def say_ended(job_id: int, tokens: int) -> None:
+    """A group went through its steps."""
+    telemetry.info(
+        "batch_completed",
+        f"📊 Batch processing completed. Tokens used: {tokens:,}",
+        job_id=job_id,
+        tokens=tokens,
+    )
+
+
+def say_failed_call(job_id: int, error: ProviderError) -> None:
+    """A call got no reply."""
+    telemetry.error(
+        "group_failed",
+        f"❌ Error processing batch group {job_id}: {_HEADLINES.get(type(error), str(error))}",
+        job_id=job_id,
+        error=type(error).__name__,
+        detail=str(error),
+    )
+
+
+def say_lost(job_id: int) -> None:
+    """Another worker has the job now."""
+    telemetry.warning("job_lost", f"⚠️ Job {job_id} was taken over by another worker", job_id=job_id)
+
+
+def say_crashed(job_id: int, error: Exception) -> None:
+    """A mistake of ours; call it in an except block."""
+    telemetry.crashed("job_crashed", f"❌ Job {job_id} crashed: {error!r}", job_id=job_id)
+
+
+def say_stopped(reason: str) -> None:
+    """Nothing can succeed until a person has acted."""
+    telemetry.error("queue_stopped", f"🛑 Queue stopped: {reason}", reason=reason)
+
+
+def say_broken_off(job_id: int, error: ProviderError) -> None:
+    """A connection broke after the request had gone out."""
+    telemetry.warning(
+        "call_broken_off",
+        f"⚠️ The connection of group {job_id} broke off; looking for the reply at the provider",
+        job_id=job_id,
+        detail=str(error),
+    )
+
+
+def say_fetched(job_id: int, products: int) -> None:
+    """The reply to a call that was cut off was found at the provider."""
+    telemetry.info(
+        "reply_fetched",
+        f"📥 Fetched a reply about {products} products that was paid for and did not arrive",
+        job_id=job_id,
+        products=products,
+    )
+
+
+def say_not_fetched(job_id: int) -> None:
+    """A call that was cut off has left no reply at the provider."""
+    telemetry.info(
+        "reply_not_stored",
+        "📭 The provider has no reply to a call that was cut off; it is made again",
+        job_id=job_id,
+    )
+
+
+def say_nothing_kept(provider: str) -> None:
+    """The option to store replies cannot work with this provider."""
+    telemetry.warning(
+        "replies_not_kept",
+        f"⚠️ {provider} keeps no replies that could be found again: a crash costs the calls in flight there",
+        provider=provider,
+    )
+
+
+def say_what_happened(
+    group: Sequence[JobProduct],
+    finished: Sequence[StoredFootprint] = (),
+    asked_alone: Mapping[int, tuple[str, str]] | None = None,
+    given_up: Mapping[int, tuple[str, str]] | None = None,
+) -> None:
+    """What became of each product of a group."""
+    done = {footprint.product_id for footprint in finished}
+    for member in group:
+        if member.id in done:
+            telemetry.info(
+                "product_completed",
+                f"✅ Successfully batch processed product {member.code}",
+                code=member.code,
+            )
+        elif given_up and member.id in given_up:
+            kind, reason = given_up[member.id]
+            telemetry.error(
+                "product_failed",
+                f"❌ Product {member.code} failed: {reason}",
+                code=member.code,
+                error=kind,
+            )
+        elif asked_alone and member.id in asked_alone:
+            kind, reason = asked_alone[member.id]
+            telemetry.warning(
+                "product_asked_alone",
+                f"⚠️ Product {member.code} is asked again alone: {reason}",
+                code=member.code,
+                error=kind,
+            )

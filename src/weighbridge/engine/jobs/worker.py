@@ -1,0 +1,149 @@
+"""One job: a group of products goes through the steps in order; what is answered already is skipped.
+
+`asking` gets a reply to each question, `judging` decides what is kept of it, `failures` what happens without one.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.engine.database.batcher import Batcher
+from weighbridge.engine.jobs.asking import Asker
+from weighbridge.engine.jobs.failures import Failures
+from weighbridge.engine.jobs.finishing import Finisher
+from weighbridge.engine.jobs.job_products import JobProduct, load_groups
+from weighbridge.engine.jobs.judging import Judge
+from weighbridge.engine.jobs.orphaned_calls import OrphanedCalls
+from weighbridge.engine.jobs.recorder import Outcome, Recorder
+from weighbridge.engine.jobs.reports import (
+    say_begun,
+    say_crashed,
+    say_ended,
+    say_lost,
+    say_what_happened,
+)
+from weighbridge.engine.quota.permits import JobLost, QueueStopped
+from weighbridge.errors import ProviderError
+from weighbridge.limits.retries import MAX_ATTEMPTS, StopQueue, decide
+from weighbridge.store import products
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.engine.jobs.context import EngineContext
+    from weighbridge.steps import Question
+    from weighbridge.store.products import StoredProduct
+
+LOAD_BATCH: Final = 256
+"""Groups read in one go."""
+
+
+class Worker:
+    """Runs jobs. One per process; any number of jobs at a time."""
+
+    def __init__(
+        self, context: EngineContext, factors: FactorTable, *, fetches_replies: bool = False
+    ) -> None:
+        self._context = context
+        self._finisher = Finisher(factors, context.provider)
+        self._recorder = Recorder(context.database, context.database_retry, context.manager_id)
+        self._load_batched = Batcher(self._load_groups, LOAD_BATCH)
+        self._judge = Judge(context, self._finisher, self._recorder)
+        self._failures = Failures(context, self._recorder)
+        self._orphaned = OrphanedCalls(context) if fetches_replies else None
+        self._asker = Asker(context, self._judge, self._failures, self._orphaned)
+
+    async def work(self, job_id: int) -> None:
+        """Take the group as far as it goes. Never raises but for cancellation."""
+        try:
+            await self._work(job_id)
+        except QueueStopped:
+            await self._recorder.release(job_id)
+        except JobLost:
+            say_lost(job_id)
+        except Exception as error:  # noqa: BLE001 - the one place: nothing may kill the worker
+            say_crashed(job_id, error)
+            with suppress(JobLost):
+                await self._bury(job_id, error)
+        finally:
+            self._failures.refusals.forget(job_id)
+
+    async def _work(self, job_id: int) -> None:
+        group = await self._load_batched(job_id)
+        if self._orphaned and await self._fetch(self._orphaned, group, job_id):
+            group = await self._load_batched(job_id)
+        if not group:
+            return
+        say_begun(job_id, len(group))
+        # Those whose every answer is held already: a crash came between the last answer and the footprint,
+        # or only something changed that the model is not asked about.
+        answered = [m for m in group if self._context.questions.are_answered(m.answers)]
+        await self._finish_without_call(answered, job_id)
+        group = [m for m in group if m not in answered]
+        tokens = 0
+        for question in self._context.questions.alone:
+            for unanswered in _by_version(question, group):
+                gone, used = await self._asker.ask(question, unanswered, job_id)
+                tokens += used
+                group = [m for m in group if m.id not in gone]
+        say_ended(job_id, tokens)
+
+    async def _load_groups(self, job_ids: Sequence[int]) -> list[list[JobProduct]]:
+        async def read() -> list[list[JobProduct]]:
+            async with self._context.database.pool.acquire() as connection:
+                return await load_groups(
+                    connection,
+                    job_ids,
+                    self._context.questions,
+                    simulated=self._context.provider.simulated,
+                )
+
+        return await self._context.database_retry(read)
+
+    async def _fetch(self, orphaned: OrphanedCalls, group: list[JobProduct], job_id: int) -> bool:
+        """Put on record what a worker that died has paid for these products; whether anything is new."""
+        calls = await orphaned.about(group)
+        for call in calls:
+            try:
+                found = await orphaned.fetch(call, job_id)
+            except ProviderError as error:
+                action = decide(error, 0, 1, self._context.random_source.random())
+                if not isinstance(action, StopQueue):
+                    raise
+                await self._failures.stop_queue(action.reason)
+                raise QueueStopped from error
+            if found:
+                await self._judge.take(*found)
+        return bool(calls)
+
+    async def _bury(self, job_id: int, error: Exception) -> None:
+        """A crash of ours counts as an attempt of each product, alone, so that one cannot stop the rest."""
+
+        async def read() -> list[StoredProduct]:
+            async with self._context.database.pool.acquire() as connection:
+                return await products.load_job_products(connection, [job_id])
+
+        members = await self._context.database_retry(read)
+        why = ("InternalError", f"Weighbridge itself failed ({type(error).__name__}); see the log")
+        tired = {m.id: why for m in members if m.attempts >= MAX_ATTEMPTS}
+        others = {m.id: why for m in members if m.id not in tired}
+        await self._recorder.record(Outcome(job_id, asked_alone=others, given_up=tired))
+
+    async def _finish_without_call(self, group: list[JobProduct], job_id: int) -> None:
+        if not group:
+            return
+        finished, failed = self._finisher.finish(group)
+        await self._recorder.record(Outcome(job_id, finished=finished, given_up=failed))
+        say_what_happened(group, finished, given_up=failed)
+
+
+def _by_version(question: Question, group: list[JobProduct]) -> list[list[JobProduct]]:
+    """Those without an answer, apart where earlier answers are from different questions: they make another one of this."""
+    (step,) = question.steps
+    found: dict[str, list[JobProduct]] = {}
+    for member in group:
+        if step not in member.answers:
+            found.setdefault(question.version(member.versions), []).append(member)
+    return list(found.values())

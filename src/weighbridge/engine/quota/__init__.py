@@ -1,0 +1,1 @@
+"""Who may call when: the permits of every call in every process."""

@@ -1,0 +1,70 @@
+"""Pauses the queue while the provider is away: the shell around `limits.circuit_breaker.CircuitBreaker`.
+
+The worker tells what became of each call, the governor asks before it lets one go. When a pause begins or
+ends, the stored state says so and everybody is told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge import telemetry
+from weighbridge.limits.circuit_breaker import CircuitBreaker, PausedUntil, Probe
+from weighbridge.store import queue_state
+
+if TYPE_CHECKING:
+    import random
+
+    from weighbridge.clock import Clock
+    from weighbridge.limits.circuit_breaker import GoAhead
+    from weighbridge.store.database import Database
+    from weighbridge.store.queue_state import QueueState
+
+
+class QueueBreaker:
+    """One per process. At most one probe is under way at a time."""
+
+    def __init__(self, database: Database, clock: Clock, random_source: random.Random) -> None:
+        self._database = database
+        self._clock = clock
+        self._random = random_source
+        self._watch = CircuitBreaker()
+        self._told_reason: str | None = None
+        self.probing = False
+        """Whether the one call that shall find out is under way."""
+
+    def succeeded(self) -> None:
+        """A call got a reply, if only a refusal: the provider is there."""
+        self._watch.succeeded(self._clock.monotonic_s())
+
+    async def unreachable(self, reason: str) -> None:
+        """No usable reply at all. After several in a row the queue pauses itself and says why."""
+        self._watch.failed(reason, self._clock.monotonic_s(), self._random.random())
+        await self.publish()
+
+    def permission(self) -> GoAhead | Probe | PausedUntil | None:
+        """May a call go? None: only the end of the probe that is under way will tell."""
+        permission = self._watch.permission(self._clock.monotonic_s())
+        return None if isinstance(permission, Probe) and self.probing else permission
+
+    def believe(self, state: QueueState) -> None:
+        """What is stored is what others were told; a process that died in a pause left its reason there."""
+        if state.running:
+            self._told_reason = state.paused_reason
+
+    async def publish(self) -> None:
+        """Tell everybody when a pause has begun or ended."""
+        reason = self._watch.paused_reason
+        if reason == self._told_reason:
+            return
+        before, self._told_reason = self._told_reason, reason
+        if reason:
+            telemetry.warning("queue_paused", f"⏸️ Queue paused: {reason}", reason=reason)
+        else:
+            telemetry.info("queue_resumed", "▶️ The provider answers again, the queue goes on")
+        try:
+            async with self._database.transaction() as connection:
+                await queue_state.update(connection, paused_reason=reason)
+        except BaseException:
+            self._told_reason = before  # not told: the next call's end tries again
+            raise

@@ -1,0 +1,78 @@
+"""Notices that the provider is gone, pauses the queue, and feels its way back.
+
+The governor tells what became of each call and asks before each. Pure: times and jitter are arguments.
+A pause costs nothing that is not lost anyway, and keeps thousands of calls from failing one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+FAILURES_BEFORE_PAUSE: Final = 5
+FIRST_PROBE_S: Final = 5.0
+LAST_PROBE_S: Final = 30.0
+PROBE_GROWTH: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class GoAhead:
+    """No outage is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One call may go, to see whether the provider is back. The next one may after a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class PausedUntil:
+    """No call before `at_s`, unless one that is under way succeeds."""
+
+    at_s: float
+
+
+class CircuitBreaker:
+    """Counts failures in a row; at the fifth the queue pauses."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._interval_s = FIRST_PROBE_S
+        self._jitter = 0.5
+        self._next_probe_s = 0.0
+        self.paused_reason: str | None = None
+        """Why nothing is sent, in words for the operator; None while all is well."""
+
+    def failed(self, reason: str, now_s: float, jitter: float) -> None:
+        """A call got no reply (no connection, timeout, 5xx). `jitter` is a random number in [0, 1)."""
+        self._failures += 1
+        self._jitter = jitter
+        if self._failures < FAILURES_BEFORE_PAUSE:
+            return
+        if self.paused_reason is None:
+            self._next_probe_s = now_s + self._spread_s()
+        self.paused_reason = (
+            f"The provider gave no reply {self._failures} times in a row. The last time: {reason.rstrip('.')}. "
+            f"It is tried again every {FIRST_PROBE_S:.0f} to {LAST_PROBE_S:.0f} s, "
+            "and processing goes on by itself when it answers."
+        )
+
+    def succeeded(self, now_s: float) -> None:
+        """A call got a reply, if only a refusal: the provider is there."""
+        self._failures = 0
+        self._interval_s = FIRST_PROBE_S
+        self.paused_reason = None
+
+    def permission(self, now_s: float) -> GoAhead | Probe | PausedUntil:
+        """May a call go? A `Probe` is spent by being given: the next one comes after the interval."""
+        if self.paused_reason is None:
+            return GoAhead()
+        if now_s < self._next_probe_s:
+            return PausedUntil(self._next_probe_s)
+        self._interval_s = min(self._interval_s * PROBE_GROWTH, LAST_PROBE_S)
+        self._next_probe_s = now_s + self._spread_s()
+        return Probe()
+
+    def _spread_s(self) -> float:
+        """The interval, give or take a fifth, so that many processes do not probe in step."""
+        return self._interval_s * (0.8 + 0.4 * self._jitter)

@@ -1,0 +1,92 @@
+"""The engine on a thread of its own, steered from this one: it works, drains and gives up as it does beside us."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.application import PATIENCE_S, RunningProgram, program
+from weighbridge.engine.engine_thread import EngineThread, LoopThread
+from weighbridge.service.queue import start_queue
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def turns_as_they_were() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
+
+
+class Apart:
+    """A program on its thread, and the handles that this thread has."""
+
+    def __init__(self, thread: LoopThread, running: RunningProgram) -> None:
+        self.thread = thread
+        self.running = running
+        self.engine = EngineThread(thread, running.engine.supervisor)
+
+    async def add(self, number: int) -> None:
+        """Products, and a queue that runs."""
+        await self.thread.run(self.running.add_many(number))
+        await self.thread.run(start_queue(self.running.app.database))
+
+    async def hold_replies(self) -> None:
+        async def hold() -> None:
+            self.running.wire.hold()
+
+        await self.thread.run(hold())
+
+    async def let_replies_go(self) -> None:
+        async def let_go() -> None:
+            self.running.wire.let_go()
+
+        await self.thread.run(let_go())
+
+
+@asynccontextmanager
+async def apart(url: str, data_dir: Path) -> AsyncIterator[Apart]:
+    async with LoopThread("engine") as thread, thread.entered(program(url, data_dir)) as running:
+        yield Apart(thread, running)
+
+
+async def test_it_works_and_drains_with_its_calls_in_flight_stored(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with apart(database_url, tmp_path) as there:
+        await there.add(5)
+        await there.hold_replies()
+        await there.engine.start()
+        await there.thread.run(there.running.wire.until_held(1))
+        assert there.engine.in_flight == 1
+        draining = asyncio.create_task(there.engine.drain())
+        await there.thread.run(there.running.until_true("SELECT true"))
+        assert not draining.done()
+        await there.let_replies_go()
+        await asyncio.wait_for(draining, PATIENCE_S)
+        assert there.engine.in_flight == 0
+        answered = there.running.value("SELECT count(*) FROM answers")
+        assert await there.thread.run(answered) == 5  # one step of the three, and no call after it
+
+
+async def test_a_drain_is_given_up_for_an_end_at_once(database_url: str, tmp_path: Path) -> None:
+    async with apart(database_url, tmp_path) as there:
+        await there.add(5)
+        await there.hold_replies()
+        await there.engine.start()
+        await there.thread.run(there.running.wire.until_held(1))
+        draining = asyncio.create_task(there.engine.drain())
+        await there.thread.run(there.running.until_true("SELECT true"))
+        draining.cancel()
+        await asyncio.wait({draining})
+        await asyncio.wait_for(there.engine.abandon(), PATIENCE_S)
+        assert there.running.wire.held == 0

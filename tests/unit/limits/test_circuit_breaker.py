@@ -1,0 +1,111 @@
+"""The queue pauses when the provider is gone, feels its way back, and says why."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.limits.circuit_breaker import (
+    FAILURES_BEFORE_PAUSE,
+    FIRST_PROBE_S,
+    LAST_PROBE_S,
+    CircuitBreaker,
+    GoAhead,
+    PausedUntil,
+    Probe,
+)
+
+START_S = 1_000.0
+
+
+def paused(jitter: float = 0.5) -> CircuitBreaker:
+    watch = CircuitBreaker()
+    for _ in range(FAILURES_BEFORE_PAUSE):
+        watch.failed("Connection refused.", START_S, jitter)
+    return watch
+
+
+def test_a_few_failures_pause_nothing() -> None:
+    watch = CircuitBreaker()
+    for _ in range(FAILURES_BEFORE_PAUSE - 1):
+        watch.failed("timeout", START_S, 0.5)
+    assert watch.permission(START_S) == GoAhead()
+    assert watch.paused_reason is None
+
+
+def test_failures_with_successes_between_pause_nothing() -> None:
+    watch = CircuitBreaker()
+    for _ in range(20):
+        watch.failed("timeout", START_S, 0.5)
+        watch.failed("timeout", START_S, 0.5)
+        watch.succeeded(START_S)
+    assert watch.permission(START_S) == GoAhead()
+
+
+def test_the_fifth_failure_in_a_row_pauses_and_says_why() -> None:
+    watch = paused()
+    assert watch.permission(START_S) == PausedUntil(START_S + FIRST_PROBE_S)
+    assert watch.paused_reason == (
+        "The provider gave no reply 5 times in a row. The last time: Connection refused. "
+        "It is tried again every 5 to 30 s, and processing goes on by itself when it answers."
+    )
+
+
+def test_one_call_at_a_time_may_probe() -> None:
+    watch = paused()
+    now_s = START_S + FIRST_PROBE_S
+    assert watch.permission(now_s) == Probe()
+    assert isinstance(watch.permission(now_s), PausedUntil)
+
+
+def test_calls_that_were_under_way_do_not_put_the_probe_off() -> None:
+    watch = paused()
+    for step in range(100):
+        watch.failed("timeout", START_S + step * 0.05, 0.5)
+    assert watch.permission(START_S + FIRST_PROBE_S) == Probe()
+    assert "105 times" in (watch.paused_reason or "")
+
+
+def test_the_first_success_lets_everything_go_on() -> None:
+    watch = paused()
+    watch.succeeded(START_S + 1)
+    assert watch.permission(START_S + 1) == GoAhead()
+    assert watch.paused_reason is None
+    for _ in range(FAILURES_BEFORE_PAUSE):  # and the next outage starts from the beginning
+        watch.failed("timeout", START_S + 2, 0.5)
+    assert watch.permission(START_S + 2) == PausedUntil(START_S + 2 + FIRST_PROBE_S)
+
+
+@given(st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=30))
+def test_probes_come_at_growing_jittered_intervals_for_as_long_as_it_lasts(
+    jitters: list[float],
+) -> None:
+    watch = paused(jitters[0])
+    now_s = START_S
+    intervals = []
+    for jitter in jitters:
+        waiting = watch.permission(now_s)
+        assert isinstance(waiting, PausedUntil)
+        intervals.append(waiting.at_s - now_s)
+        now_s = waiting.at_s
+        assert watch.permission(now_s) == Probe()
+        watch.failed("timeout", now_s, jitter)
+    assert all(0.8 * FIRST_PROBE_S <= x <= 1.2 * LAST_PROBE_S + 1e-6 for x in intervals)
+    if len(intervals) > 8:
+        assert intervals[-1] >= 0.8 * LAST_PROBE_S - 1e-6
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_paused_means_that_the_last_five_failed_and_nothing_has_succeeded_since(
+    outcomes: list[bool],
+) -> None:
+    watch = CircuitBreaker()
+    in_a_row = 0
+    for second, succeeded in enumerate(outcomes):
+        if succeeded:
+            watch.succeeded(START_S + second)
+            in_a_row = 0
+        else:
+            watch.failed("timeout", START_S + second, 0.5)
+            in_a_row += 1
+        assert (watch.paused_reason is not None) == (in_a_row >= FAILURES_BEFORE_PAUSE)
