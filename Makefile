@@ -6,7 +6,7 @@ BIN := .venv/bin
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format serve bench simulate docs clean
+.PHONY: help setup demo test check format serve bench simulate openapi docs clean
 
 help:            ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,10 @@ simulate: setup  ## 5,000 runs of the decisions and 200 storms over the whole pr
 
 bench: setup     ## the measurements of benchmarks/
 	$(BIN)/python -m benchmarks
+
+openapi: setup   ## record the API's examples anew and write docs/openapi.json
+	$(BIN)/python -m tests.support.recorded_examples
+	$(BIN)/python -m weighbridge.api.openapi docs/openapi.json
 
 docs: setup      ## build the documentation site into site/
 	$(UV) run --frozen --group docs mkdocs build --strict

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.api import ApiClient, api_client
+from tests.support.recorded_examples import outline, record
+from weighbridge.api.document import EXAMPLES_FILE
 from weighbridge.api.errors import Problem
-from weighbridge.api.examples import ANSWERS, PROBLEM_EXAMPLES, REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,10 +34,24 @@ async def document(client: ApiClient) -> dict[str, Any]:
     return openapi
 
 
-async def test_the_published_document_matches_the_application(document: dict[str, Any]) -> None:
+@pytest.fixture
+def examples() -> Any:
+    return json.loads(EXAMPLES_FILE.read_text(encoding="utf-8"))
+
+
+async def test_published_document_matches_the_application(document: dict[str, Any]) -> None:
     written = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     assert PUBLISHED.read_text(encoding="utf-8") == written, (
-        "docs/openapi.json is out of date. Write it anew with: python -m weighbridge.api.openapi docs/openapi.json"
+        "docs/openapi.json is out of date. Run: make openapi"
+    )
+
+
+async def test_program_still_answers_as_the_recorded_examples_say(
+    database_url: str, tmp_path: Path, examples: Any
+) -> None:
+    recorded = await record(database_url, tmp_path)
+    assert outline(recorded) == outline(examples), (
+        "The API answers differently now. Look at the difference; if you meant it, run: make openapi"
     )
 
 
@@ -57,9 +72,9 @@ async def test_every_answer_has_an_example(document: dict[str, Any]) -> None:
                     assert "example" in media or is_file, f"{path} {status} {kind}"
 
 
-async def test_examples_of_answers_are_what_the_routes_answer(client: ApiClient) -> None:
+async def test_example_answers_fit_the_response_models(client: ApiClient, examples: Any) -> None:
     routes = {route.name: route for route in client.app.state.routes}
-    for name, answers in ANSWERS.items():
+    for name, answers in examples["answers"].items():
         for status, example in answers.items():
             declared = routes[name].responses.get(int(status), {}).get("model")
             model = declared or routes[name].response_model
@@ -70,18 +85,29 @@ async def test_examples_of_answers_are_what_the_routes_answer(client: ApiClient)
             assert written == example, name
 
 
-async def test_examples_of_problems_are_problems() -> None:
-    for status, example in PROBLEM_EXAMPLES.items():
-        assert Problem.model_validate(example).status == status
+async def test_example_problems_are_problems(examples: Any) -> None:
+    for status, example in examples["problems"].items():
+        assert Problem.model_validate(example).status == int(status)
 
 
-async def test_the_example_of_an_upload_can_be_uploaded(client: ApiClient) -> None:
-    for kind, example in REQUESTS["bulk_upload"].items():
-        body = example if isinstance(example, str) else json.dumps(example)
-        done = await client.http.post(
-            "/api/products/bulk-upload", content=body, headers={"Content-Type": kind}
-        )
-        assert done.json()["rejectedCount"] == 0, kind
+async def test_example_requests_are_accepted(client: ApiClient, document: dict[str, Any]) -> None:
+    tried = 0
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            for kind, media in operation.get("requestBody", {}).get("content", {}).items():
+                example = media.get("example") or media["schema"].get("example")
+                if example is None and "items" in media["schema"]:
+                    example = [media["schema"]["items"]["example"]]
+                if example is None:
+                    continue
+                body = example if isinstance(example, str) else json.dumps(example)
+                done = await client.http.request(
+                    method, path, content=body, headers={"Content-Type": kind}
+                )
+                assert done.is_success, f"{path} {kind}: {done.text}"
+                assert done.json().get("rejectedCount", 0) == 0, f"{path} {kind}"
+                tried += 1
+    assert tried == 4
 
 
 async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

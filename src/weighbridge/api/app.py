@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from weighbridge import __version__
 from weighbridge.api import (
     catalogue_routes,
+    docs_page,
     event_routes,
     health_routes,
     pages,
@@ -18,8 +19,8 @@ from weighbridge.api import (
     queue_routes,
     statistics_routes,
 )
-from weighbridge.api.errors import Problem, install_error_handlers, problem_responses
-from weighbridge.api.examples import add_examples
+from weighbridge.api.document import complete_document
+from weighbridge.api.errors import install_error_handlers, problem_responses
 from weighbridge.api.leaving import AnswerWhenCutOff
 from weighbridge.api.security import RefuseOtherSites, RequireToken, SecurityHeaders
 
@@ -60,12 +61,14 @@ def make_documented_app() -> FastAPI:
     usual = problem_responses(*_USUAL)
     for module in work:
         app.include_router(module.router, responses=usual)
-    for module in (health_routes, pages):
+    for module in (health_routes, docs_page, pages):
         app.include_router(module.router)
     app.state.routes = [
-        route for module in (*work, health_routes, pages) for route in module.router.routes
+        route
+        for module in (*work, health_routes, docs_page, pages)
+        for route in module.router.routes
     ]
-    _document(app)
+    complete_document(app)
     return app
 
 
@@ -89,28 +92,3 @@ def _protect(app: FastAPI, context: ApiContext, hosts: Sequence[str]) -> None:
     app.add_middleware(RefuseOtherSites, hosts=hosts, origins=origins)
     app.add_middleware(AnswerWhenCutOff, context=context)
     app.add_middleware(SecurityHeaders)
-
-
-def _document(app: FastAPI) -> None:
-    """The OpenAPI document with the problem schema, and without FastAPI's own error schemas."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is not None:
-            return app.openapi_schema
-        document = generate()
-        components = document.setdefault("components", {})
-        schemas = components.setdefault("schemas", {})
-        schemas.pop("HTTPValidationError", None)
-        schemas.pop("ValidationError", None)
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= problem.pop("$defs")
-        schemas["Problem"] = problem
-        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-        document["security"] = [{}, {"bearer": []}]
-        for path in ("/healthz", "/readyz"):
-            document["paths"][path]["get"]["security"] = []
-        add_examples(document)
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -14,13 +14,12 @@ from urllib.parse import quote
 import asyncpg
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from weighbridge import errors, telemetry
-from weighbridge.api.examples import PROBLEM_EXAMPLES, TYPE_PREFIX
 from weighbridge.service.queue import InvalidConfig
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
 PROBLEM_JSON: Final = "application/problem+json"
+TYPE_PREFIX: Final = "urn:weighbridge:problem:"
 RETRY_AFTER_S: Final = 5
 
 
@@ -144,8 +144,6 @@ class FieldProblem(BaseModel):
 class Problem(BaseModel):
     """An error, as RFC 9457 describes it."""
 
-    model_config = ConfigDict(json_schema_extra={"example": dict(PROBLEM_EXAMPLES[404])})
-
     type: str
     title: str
     status: int
@@ -165,7 +163,7 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": titles[status],
-            "content": {PROBLEM_JSON: {"schema": schema, "example": PROBLEM_EXAMPLES[status]}},
+            "content": {PROBLEM_JSON: {"schema": schema}},
         }
         for status in statuses
     }

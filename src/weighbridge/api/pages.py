@@ -1,11 +1,8 @@
-"""Pages for people: login, logout, and the reference of the API. No scripts, nothing from other servers."""
+"""The login page and logout. No scripts, nothing from other servers."""
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
@@ -14,9 +11,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from weighbridge.api.bodies import read_body
 from weighbridge.api.context import Context
 from weighbridge.api.security import COOKIE, SESSION_S, Sessions
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 router = APIRouter(include_in_schema=False)
 
@@ -106,79 +100,3 @@ async def logout() -> Response:
     response = RedirectResponse("/login", 303)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
-
-
-@router.get("/docs")
-async def reference(request: Request) -> Response:
-    """The OpenAPI document for reading."""
-    return _page("Weighbridge API", _render(json.dumps(request.app.openapi())))
-
-
-@lru_cache(maxsize=1)
-def _render(document: str) -> str:
-    spec: dict[str, Any] = json.loads(document)
-    parts = [
-        f"<h1>{escape(spec['info']['title'])}</h1><p>{escape(spec['info'].get('description', ''))}</p>",
-        '<p>For programs: <a href="/openapi.json">openapi.json</a></p>',
-    ]
-    parts += [
-        _operation(path, method, operation)
-        for path, methods in spec["paths"].items()
-        for method, operation in methods.items()
-    ]
-    parts.append("<h1>Schemas</h1>")
-    parts += [
-        f'<h2 id="{escape(name)}">{escape(name)}</h2><p>{escape(schema.get("description", ""))}</p>{_properties(schema)}'
-        for name, schema in spec["components"]["schemas"].items()
-    ]
-    return "".join(parts)
-
-
-def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><td><code>{escape(p['name'])}</code></td><td>{escape(p['in'])}</td>"
-        f"<td>{_type(p['schema'])}</td><td>{escape(p.get('description', ''))}</td></tr>"
-        for p in operation.get("parameters", [])
-    )
-    answers = "".join(
-        f"<tr><td>{escape(status)}</td><td>{escape(answer.get('description', ''))}</td><td>{_content(answer)}</td></tr>"
-        for status, answer in operation["responses"].items()
-    )
-    body = operation.get("requestBody")
-    return (
-        f'<h2><span class="method">{method.upper()}</span> <code>{escape(path)}</code></h2>'
-        f"<p>{escape(operation.get('description') or operation.get('summary', ''))}</p>"
-        + (f"<table>{rows}</table>" if rows else "")
-        + (f"<p>Body: {_content(body)}</p>" if body else "")
-        + f"<table>{answers}</table>"
-    )
-
-
-def _content(holder: Mapping[str, Any]) -> str:
-    return "<br>".join(
-        f"<code>{escape(kind)}</code> {_type(media.get('schema', {}))}"
-        for kind, media in holder.get("content", {}).items()
-    )
-
-
-def _properties(schema: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><td><code>{escape(name)}</code></td><td>{_type(part)}</td><td>{escape(part.get('description', ''))}</td></tr>"
-        for name, part in schema.get("properties", {}).items()
-    )
-    return f"<table>{rows}</table>" if rows else ""
-
-
-def _type(schema: Mapping[str, Any]) -> str:
-    if "$ref" in schema:
-        name = escape(schema["$ref"].rpartition("/")[2])
-        return f'<a href="#{name}">{name}</a>'
-    if "anyOf" in schema:
-        return " or ".join(_type(option) for option in schema["anyOf"])
-    if "enum" in schema:
-        return " or ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
-    if schema.get("type") == "array":
-        return f"list of {_type(schema.get('items', {}))}"
-    low, high = schema.get("minimum"), schema.get("maximum")
-    limits = f" ({low}–{'' if high is None else high})" if low is not None else ""
-    return escape(str(schema.get("type", "any"))) + limits

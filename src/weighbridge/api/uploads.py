@@ -21,6 +21,11 @@ _FORM: Final = {
     "properties": {"file": {**_BINARY, "description": "The file."}},
 }
 
+CSV_EXAMPLE: Final = (
+    "code,name,description,weight,countryOfOrigin\n"
+    'PROD-001,Steel bottle,"Stainless steel, 500 ml, double wall",0.35,DE\n'
+)
+
 CATALOGUE_BODY: Final[dict[str, Any]] = {
     "required": True,
     "content": {
@@ -37,8 +42,9 @@ CATALOGUE_BODY: Final[dict[str, Any]] = {
                 },
             }
         },
+        **{kind: {"schema": _BINARY} for kind in FILE_TYPES},
         "application/json": {"schema": {"type": "array", "items": product_input_schema()}},
-        **{kind: {"schema": _BINARY} for kind in FILE_TYPES if kind != "application/json"},
+        "text/csv": {"schema": _BINARY, "example": CSV_EXAMPLE},
     },
 }
 PICTURE_BODY: Final[dict[str, Any]] = {
