@@ -9,19 +9,19 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
 from weighbridge import __version__
-from weighbridge.api import (
-    catalogue_routes,
-    docs_page,
-    event_routes,
-    health_routes,
-    pages,
-    product_routes,
-    queue_routes,
-    statistics_routes,
-)
 from weighbridge.api.document import complete_document
 from weighbridge.api.errors import install_error_handlers, problem_responses
 from weighbridge.api.leaving import AnswerWhenCutOff
+from weighbridge.api.routes import (
+    catalogue,
+    docs,
+    events,
+    health,
+    login,
+    products,
+    queue,
+    statistics,
+)
 from weighbridge.api.security import RefuseOtherSites, RequireToken, SecurityHeaders
 
 if TYPE_CHECKING:
@@ -57,17 +57,13 @@ def make_documented_app() -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    work = (queue_routes, statistics_routes, catalogue_routes, product_routes, event_routes)
-    usual = problem_responses(*_USUAL)
+    work = (queue, statistics, catalogue, products, events)
+    others = (health, docs, login)
     for module in work:
-        app.include_router(module.router, responses=usual)
-    for module in (health_routes, docs_page, pages):
+        app.include_router(module.router, responses=problem_responses(*_USUAL))
+    for module in others:
         app.include_router(module.router)
-    app.state.routes = [
-        route
-        for module in (*work, health_routes, docs_page, pages)
-        for route in module.router.routes
-    ]
+    app.state.routes = [route for module in (*work, *others) for route in module.router.routes]
     complete_document(app)
     return app
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.api.bodies import FILE_TYPES, PICTURE_TYPES
-from weighbridge.api.product_schemas import ImportDone, RejectedRowView, product_input_schema
+from weighbridge.api.schemas.products import ImportDone, RejectedRowView, product_input_schema
 from weighbridge.ingest.rows import RowLimits
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from weighbridge.api import docs_page
+from weighbridge.api.routes import docs as docs_page
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,8 @@ async def _get(path: str) -> httpx2.Response:
 
 
 def test_bundled_files_match_their_checksums() -> None:
-    listed = dict(reversed(line.split()) for line in CHECKSUMS.read_text().splitlines())
+    lines = [line.split() for line in CHECKSUMS.read_text().splitlines()]
+    listed = {name: checksum for checksum, name in lines}
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in docs_page.ASSETS.iterdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weighbridge.api.pages import _own_page
+from weighbridge.api.routes.login import _own_page
 from weighbridge.api.security import SESSION_S, Sessions
 from weighbridge.api.server import names_of
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from weighbridge.api.schemas import Schema
+from weighbridge.api.schemas.base import Schema
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.domain.results import ContributionKind
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter
 
 from weighbridge.api.context import Context
-from weighbridge.api.statistics_schemas import ProcessingStatsDocument
+from weighbridge.api.schemas.statistics import ProcessingStatsDocument
 
 if TYPE_CHECKING:
     from weighbridge.service.processing_stats import CallFigures, PeriodStats

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import Field
 
-from weighbridge.api.queue_schemas import StateCounts
-from weighbridge.api.schemas import Schema
+from weighbridge.api.schemas.base import Schema
+from weighbridge.api.schemas.queue import StateCounts
 
 
 class TokenCounts(Schema):

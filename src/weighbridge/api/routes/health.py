@@ -12,7 +12,7 @@ from weighbridge import __version__
 from weighbridge.api.context import Context
 from weighbridge.api.errors import problem_responses
 from weighbridge.api.metrics import CONTENT_TYPE, metrics_page
-from weighbridge.api.schemas import Schema
+from weighbridge.api.schemas.base import Schema
 from weighbridge.errors import DatabaseUnavailable
 from weighbridge.store.database import DATABASE_ERRORS
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from weighbridge.api.bodies import read_json
 from weighbridge.api.context import ApiContext, Context
 from weighbridge.api.errors import InvalidField, problem_responses
-from weighbridge.api.queue_schemas import (
+from weighbridge.api.schemas.queue import (
     ConfigChanged,
     FailedReset,
     QueueStatusDocument,

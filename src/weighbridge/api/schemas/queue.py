@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from weighbridge.api.schemas import Schema
+from weighbridge.api.schemas.base import Schema
 from weighbridge.service.queue import CONFIG_RANGES, PACINGS
 
 

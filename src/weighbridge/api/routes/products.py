@@ -23,7 +23,7 @@ from weighbridge.api.errors import (
     problem_response,
     problem_responses,
 )
-from weighbridge.api.product_schemas import (
+from weighbridge.api.schemas.products import (
     AnswerView,
     CallView,
     ErrorView,

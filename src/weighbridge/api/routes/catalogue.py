@@ -12,7 +12,7 @@ from weighbridge.api.bodies import receive_file
 from weighbridge.api.context import Context
 from weighbridge.api.downloads import stream_export, stream_rejected
 from weighbridge.api.errors import InvalidField, problem_responses
-from weighbridge.api.product_schemas import ImportDone
+from weighbridge.api.schemas.products import ImportDone
 from weighbridge.api.uploads import CATALOGUE_BODY, import_answer, row_limits, uploads_folder
 from weighbridge.errors import NotFound, UnsupportedFormat
 from weighbridge.export import MEDIA_TYPES, checked_format

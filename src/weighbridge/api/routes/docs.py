@@ -17,7 +17,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-ASSETS: Final = Path(__file__).with_name("swagger_ui")
+ASSETS: Final = Path(__file__).parents[1] / "swagger_ui"
 _ASSETS_PATH: Final = "/docs/assets"
 _INLINE_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -67,7 +67,7 @@ async def docs_page() -> HTMLResponse:
 
 @router.get(_ASSETS_PATH + "/{name}")
 async def docs_asset(name: str, request: Request) -> Response:
-    """One of the files beside this module. Browsers keep it and ask whether it changed."""
+    """One of the files of Swagger UI. Browsers keep it and ask whether it changed."""
     response = await _FILES.get_response(name, request.scope)
     response.headers["Cache-Control"] = "no-cache"
     return response
