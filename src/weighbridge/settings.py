@@ -9,8 +9,10 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from weighbridge.domain.products import FieldLimits
 from weighbridge.errors import SettingsError
 
+_LIMITS: Final = FieldLimits()
 DEFAULT_MODEL = "gpt-4.1-mini"
 
 
@@ -58,10 +60,10 @@ class Settings(BaseSettings):
     )
     max_upload_bytes: int = Field(default=1_000_000_000, ge=1)
     max_import_rows: int = Field(default=5_000_000, ge=1)
-    max_code_characters: int = Field(default=200, ge=1, le=600)
-    max_name_characters: int = Field(default=500, ge=1)
-    max_description_characters: int = Field(default=20_000, ge=1)
-    max_image_url_characters: int = Field(default=2_000, ge=1)
+    max_code_characters: int = Field(default=_LIMITS.code, ge=1, le=600)
+    max_name_characters: int = Field(default=_LIMITS.name, ge=1)
+    max_description_characters: int = Field(default=_LIMITS.description, ge=1)
+    max_image_url_characters: int = Field(default=_LIMITS.image_url, ge=1)
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -83,6 +85,16 @@ class Settings(BaseSettings):
         ):
             raise ValueError("it must be ASCII letters, digits and signs without spaces")
         return SecretStr(text) if token else None
+
+    @property
+    def field_limits(self) -> FieldLimits:
+        """How long the text fields of a product may be."""
+        return FieldLimits(
+            code=self.max_code_characters,
+            name=self.max_name_characters,
+            description=self.max_description_characters,
+            image_url=self.max_image_url_characters,
+        )
 
     @property
     def limits_are_explicit(self) -> bool:

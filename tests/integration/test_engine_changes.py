@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.application import program
+from weighbridge.domain.products import FieldLimits
 from weighbridge.service.products import delete_product, import_records
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ async def test_changed_product_is_completed_with_its_new_text_only(
         running.wire.instead = count
         await running.start()
         await running.wire.until_held(1)
-        changed = await import_records(running.app.database, [_record(3, "A wooden chair of oak")])
+        changed = await import_records(
+            running.app.database,
+            [_record(3, "A wooden chair of oak")],
+            limits=FieldLimits(),
+        )
         assert changed.updated == 1
         await running.until_true("SELECT job_id IS NOT NULL FROM products WHERE code = 'P-003'")
         running.wire.let_go()
@@ -68,7 +73,9 @@ async def test_late_footprint_of_an_older_revision_is_never_shown(
         )
         await first.start()
         await first.wire.until_held(1)
-        await import_records(first.app.database, [_record(1, "A wooden chair of oak")])
+        await import_records(
+            first.app.database, [_record(1, "A wooden chair of oak")], limits=FieldLimits()
+        )
         # The first worker takes the new job too, and its reply is held as well: the second one has none held.
         first.wire.instead = lambda _: None
         await second.work()

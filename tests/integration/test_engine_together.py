@@ -12,6 +12,7 @@ import pytest
 from tests.support.application import AMPLE, RunningProgram, program
 from weighbridge.clock import ScaledClock
 from weighbridge.domain.answers import StepName
+from weighbridge.domain.products import FieldLimits
 from weighbridge.service.products import import_records
 from weighbridge.service.queue import configure
 from weighbridge.simulator.config import KNOWN_MODELS, Fault, FaultPlan, ModelLimits
@@ -78,7 +79,7 @@ async def test_both_ways_give_the_sample_catalogue_footprints_that_trace_to_thei
         for together in (False, True):
             await set_together(running, together)
             marked = [{**row, "code": f"{together}-{row['code']}"} for row in records]
-            imported = await import_records(running.app.database, marked)
+            imported = await import_records(running.app.database, marked, limits=FieldLimits())
             assert imported.created == len(records)
             if not together:
                 await running.start()
@@ -114,7 +115,9 @@ async def test_what_was_answered_the_other_way_is_not_asked_again(
         # The country changes the footprint and none of the questions.
         rows = await running.fetch("SELECT code, name, description FROM products")
         abroad = [{**dict(row), "countryOfOrigin": "SE"} for row in rows]
-        assert (await import_records(running.app.database, abroad)).updated == 5
+        assert (
+            await import_records(running.app.database, abroad, limits=FieldLimits())
+        ).updated == 5
         await running.until_true("SELECT count(*) = 5 FROM footprints WHERE revision = 2")
         await running.until(completed=5)
         assert running.simulator.books.completed == calls

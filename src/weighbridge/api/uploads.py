@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.api.bodies import FILE_TYPES, PICTURE_TYPES
 from weighbridge.api.schemas.products import ImportDone, RejectedRowView, product_input_schema
-from weighbridge.ingest.rows import RowLimits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,16 +58,6 @@ PICTURE_BODY: Final[dict[str, Any]] = {
 def uploads_folder(settings: Settings) -> Path:
     """On the disk of the data, not in a temporary folder that may live in memory."""
     return settings.data_dir / "uploads"
-
-
-def row_limits(settings: Settings) -> RowLimits:
-    """How long fields may be."""
-    return RowLimits(
-        code=settings.max_code_characters,
-        name=settings.max_name_characters,
-        description=settings.max_description_characters,
-        image_url=settings.max_image_url_characters,
-    )
 
 
 def import_answer(result: ImportResult) -> ImportDone:

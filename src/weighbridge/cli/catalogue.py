@@ -57,7 +57,9 @@ def import_catalogue(
 
     async def act() -> ImportResult:
         async with open_application(settings) as app:
-            imported = await import_file(app.database, file, mapping=columns)
+            imported = await import_file(
+                app.database, file, mapping=columns, limits=settings.field_limits
+            )
             await write_rejected_rows(app, imported, out_dir)
             return imported
 
@@ -118,6 +120,7 @@ def estimate(
     result = estimate_file(
         file,
         mapping=parse_mapping(mapping or []),
+        limits=settings.field_limits,
         questions=[questions.together] if at_once else questions.alone,
         vocabulary=vocabulary,
         price=price_of(settings.model, "openai"),

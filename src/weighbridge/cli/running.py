@@ -88,6 +88,7 @@ async def _import_and_process(
         app.database,
         options.file,
         mapping=parse_mapping(options.mapping),
+        limits=app.settings.field_limits,
         at_most=options.limit,
         scoped=True,
     )

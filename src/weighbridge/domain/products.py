@@ -91,6 +91,19 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldLimits:
+    """How long the text fields of a product may be, in characters: in files and in API requests alike.
+
+    These are the defaults of the settings `WEIGHBRIDGE_MAX_…_CHARACTERS`.
+    """
+
+    code: int = 200
+    name: int = 500
+    description: int = 20_000
+    image_url: int = 2_000
+
+
+@dataclass(frozen=True, slots=True)
 class RejectedRow:
     """A row that could not become a product, and what to do about it.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weighbridge.domain.products import FieldLimits
 from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.ingest.base import CatalogueFormat, RawChunk, Reader
 from weighbridge.ingest.columns import Field, Wanted
@@ -15,7 +16,7 @@ from weighbridge.ingest.images import PictureFolder
 from weighbridge.ingest.json_reader import JsonReader
 from weighbridge.ingest.json_records import chunks_of_records
 from weighbridge.ingest.parquet_reader import ParquetReader
-from weighbridge.ingest.rows import CheckedChunk, RowLimits, check_rows
+from weighbridge.ingest.rows import CheckedChunk, check_rows
 from weighbridge.ingest.sniff import declared_format, detect_format
 from weighbridge.ingest.wording import quote
 from weighbridge.ingest.xlsx_reader import XlsxReader
@@ -56,7 +57,7 @@ def read_catalogue(
     format_name: str | None = None,
     name: str | None = None,
     mapping: Mapping[Field, str] | None = None,
-    limits: RowLimits | None = None,
+    limits: FieldLimits | None = None,
     pictures_beside: bool = True,
     at_most: int | None = None,
 ) -> Iterator[CheckedChunk]:
@@ -83,7 +84,7 @@ def check_records(
     records: Iterable[object],
     *,
     mapping: Mapping[Field, str] | None = None,
-    limits: RowLimits | None = None,
+    limits: FieldLimits | None = None,
 ) -> Iterator[CheckedChunk]:
     """The same checks for decoded JSON (a request body). The first record is row 1.
 
@@ -96,13 +97,13 @@ def check_records(
 
 def _checked(
     chunks: Iterator[RawChunk],
-    limits: RowLimits | None,
+    limits: FieldLimits | None,
     folder: PictureFolder | None,
     at_most: int | None,
 ) -> Iterator[CheckedChunk]:
     left = at_most
     for raw in chunks:
-        chunk = check_rows(raw, limits or RowLimits(), folder)
+        chunk = check_rows(raw, limits or FieldLimits(), folder)
         if left is not None and chunk.products.height >= left:
             yield _first_rows(chunk, left)
             return

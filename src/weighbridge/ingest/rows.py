@@ -22,17 +22,8 @@ from weighbridge.ingest.wording import quote, readable_code
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from weighbridge.domain.products import FieldLimits
     from weighbridge.ingest.images import PictureFile, PictureFolder
-
-
-@dataclass(frozen=True, slots=True)
-class RowLimits:
-    """How long a field may be, in characters."""
-
-    code: int = 200
-    name: int = 2_000
-    description: int = 20_000
-    image_url: int = 2_000
 
 
 PRODUCT_SCHEMA: Final = pl.Schema(
@@ -101,7 +92,7 @@ _OPTIONAL: Final = {
 }
 
 
-def check_rows(raw: RawChunk, limits: RowLimits, folder: PictureFolder | None) -> CheckedChunk:
+def check_rows(raw: RawChunk, limits: FieldLimits, folder: PictureFolder | None) -> CheckedChunk:
     """Judges every row of a chunk. `folder` is where relative image paths lead; None where there is none."""
     frame = _tidy(raw.frame)
     frame = frame.hstack(_weights(frame, raw))
@@ -184,7 +175,7 @@ def _with_unit() -> pl.Expr:
     return pl.when(needs_unit).then(pl.concat_str(cell, pl.lit(" "), unit)).otherwise(cell)
 
 
-def _checks(limits: RowLimits) -> list[_Check]:
+def _checks(limits: FieldLimits) -> list[_Check]:
     image, country = pl.col(Field.IMAGE), pl.col(Field.COUNTRY)
     lengths = {
         Field.CODE: limits.code,

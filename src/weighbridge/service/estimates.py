@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from weighbridge.domain.answers import Vocabulary
     from weighbridge.domain.calls import Price
+    from weighbridge.domain.products import FieldLimits
     from weighbridge.ingest.columns import Field
     from weighbridge.steps import Question
 
@@ -38,6 +39,7 @@ def estimate_file(
     path: Path,
     *,
     mapping: Mapping[Field, str],
+    limits: FieldLimits,
     questions: Sequence[Question],
     vocabulary: Vocabulary,
     price: Price,
@@ -54,7 +56,7 @@ def estimate_file(
         Ready(number, product_tokens(product, model), product.has_image)
         for number, product in enumerate(
             product
-            for chunk in read_catalogue(path, mapping=mapping)
+            for chunk in read_catalogue(path, mapping=mapping, limits=limits)
             for product in chunk.iterate_products()
         )
     ]

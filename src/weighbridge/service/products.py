@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from weighbridge.domain.products import Picture, RejectedRow
+    from weighbridge.domain.products import FieldLimits, Picture, RejectedRow
     from weighbridge.ingest.columns import Field
-    from weighbridge.ingest.rows import CheckedChunk, RowLimits
+    from weighbridge.ingest.rows import CheckedChunk
     from weighbridge.store.database import Database
 
 
@@ -30,7 +30,7 @@ async def import_file(
     name: str | None = None,
     format_name: str | None = None,
     mapping: Mapping[Field, str] | None = None,
-    limits: RowLimits | None = None,
+    limits: FieldLimits,
     at_most: int | None = None,
     max_rows: int | None = None,
     pictures_beside: bool = True,
@@ -69,7 +69,7 @@ def _bounded(chunks: Iterable[CheckedChunk], max_rows: int | None) -> Iterator[C
 
 
 async def import_records(
-    database: Database, records: Iterable[object], *, limits: RowLimits | None = None
+    database: Database, records: Iterable[object], *, limits: FieldLimits
 ) -> ImportResult:
     """The same for decoded JSON objects; the first is row 1."""
     return await _import(database, check_records(records, limits=limits), scoped=False)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weighbridge.domain.products import FieldLimits
 from weighbridge.ingest.base import make_chunk
 from weighbridge.ingest.columns import REQUIRED, ColumnMap, Field
-from weighbridge.ingest.rows import RowLimits, check_rows
+from weighbridge.ingest.rows import check_rows
 from weighbridge.ingest.weights import KILOGRAM, UNIT_NAMES, read_weight
 
 
@@ -133,7 +134,7 @@ def test_the_fast_way_through_polars_says_the_same_as_the_slow_one(
     filler: dict[Field, list[str | None]] = {name: ["x"] * len(cells) for name in REQUIRED}
     columns = ColumnMap(dict.fromkeys((*REQUIRED, Field.WEIGHT), 0), unit)
     raw = make_chunk(columns, range(len(cells)), {**filler, Field.WEIGHT: list(cells)})
-    chunk = check_rows(raw, RowLimits(), None)
+    chunk = check_rows(raw, FieldLimits(), None)
     found: dict[int, float | str | None] = dict(
         chunk.products.select("row_number", pl.col("weight_kg")).iter_rows()
     )

@@ -13,7 +13,7 @@ from weighbridge.api.context import Context
 from weighbridge.api.downloads import stream_export, stream_rejected
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.schemas.products import ImportDone
-from weighbridge.api.uploads import CATALOGUE_BODY, import_answer, row_limits, uploads_folder
+from weighbridge.api.uploads import CATALOGUE_BODY, import_answer, uploads_folder
 from weighbridge.errors import NotFound, UnsupportedFormat
 from weighbridge.export import MEDIA_TYPES, checked_format
 from weighbridge.service import products as service
@@ -46,7 +46,7 @@ async def bulk_upload(request: Request, response: Response, context: Context) ->
             upload.path,
             name=upload.name,
             format_name=upload.format_name,
-            limits=row_limits(settings),
+            limits=settings.field_limits,
             max_rows=settings.max_import_rows,
             pictures_beside=False,
         )

@@ -35,7 +35,7 @@ from weighbridge.api.schemas.products import (
     ProductSummary,
     product_input_schema,
 )
-from weighbridge.api.uploads import PICTURE_BODY, import_answer, row_limits, uploads_folder
+from weighbridge.api.uploads import PICTURE_BODY, import_answer, uploads_folder
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import NotFound, UnreadableFile
 from weighbridge.ingest.images import MAX_PICTURE_BYTES
@@ -166,7 +166,7 @@ async def add_product(
     if not isinstance(record, dict):
         raise InvalidField("body", "Send one product as a JSON object; several: bulk-upload.")
     result = await service.import_records(
-        context.database, [record], limits=row_limits(context.settings)
+        context.database, [record], limits=context.settings.field_limits
     )
     if result.rejected:
         return _rejected_product(request, [(row.field, row.reason) for row in result.rejected])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import Field
 
 from weighbridge.api.schemas.base import Schema
-from weighbridge.domain.products import ProcessingStatus
+from weighbridge.domain.products import FieldLimits, ProcessingStatus
 from weighbridge.domain.results import ContributionKind
+
+_LIMITS: Final = FieldLimits()
 
 
 class ProductSummary(Schema):
@@ -206,9 +208,9 @@ def product_input_schema() -> dict[str, Any]:
         "type": "object",
         "required": ["code", "name", "description"],
         "properties": {
-            "code": {"type": "string", "minLength": 1, "maxLength": 200},
-            "name": {"type": "string", "minLength": 1, "maxLength": 500},
-            "description": {"type": "string", "minLength": 1, "maxLength": 20_000},
+            "code": {"type": "string", "minLength": 1, "maxLength": _LIMITS.code},
+            "name": {"type": "string", "minLength": 1, "maxLength": _LIMITS.name},
+            "description": {"type": "string", "minLength": 1, "maxLength": _LIMITS.description},
             "weight": {
                 "type": ["number", "null"],
                 "exclusiveMinimum": 0,
