@@ -5,25 +5,21 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
-
-_RUNS: Final = Path(tempfile.gettempdir()) / "wb"
-"""Short: the path to a socket in there has 107 characters at most."""
 
 
 def choose_run_folder(config: pytest.Config) -> None:
     """Tell pytest, unless somebody else has; what it is told goes on to the other processes of this run.
 
-    pytest's own choice is in a folder that all runs share, and a run that begins closes it to other users. When root
-    tests, PostgreSQL works as a user of its own: those of runs that are under way would be locked out of their files.
+    pytest's own choice lies in a folder that a later run closes to other users. When root tests, PostgreSQL
+    works as a user of its own, and runs under way would be locked out of their files. The name is short
+    because the path of a socket in there has 107 characters at most.
     """
     if config.option.basetemp is None:
-        _RUNS.mkdir(exist_ok=True)
-        config.option.basetemp = tempfile.mkdtemp(dir=_RUNS)
+        config.option.basetemp = tempfile.mkdtemp(prefix="wb-")
         atexit.register(_remove, config)
 
 

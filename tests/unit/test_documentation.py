@@ -66,3 +66,32 @@ def test_every_page_is_in_the_menu() -> None:
     menu = text_of(ROOT / "mkdocs.yml")
     pages = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
     assert [page for page in pages if f" {page}\n" not in menu] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "most_words"),
+    [("reference/performance.md", 1_500), ("explanation/what-is-guaranteed.md", 1_200)],
+)
+def test_pages_of_results_stay_short(page: str, most_words: int) -> None:
+    assert len(text_of(DOCS / page).split()) <= most_words
+
+
+def test_links_lead_to_a_page_and_to_a_heading_on_it() -> None:
+    broken = []
+    for page in [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+        for link in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+            if "://" in link:
+                continue
+            path, _, anchor = link.partition("#")
+            target = (page.parent / path).resolve() if path else page
+            if not target.exists() or (anchor and anchor not in anchors_of(target)):
+                broken.append(f"{page.name}: {link}")
+    assert broken == []
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The headings, as links name them."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), flags=re.MULTILINE)
+    return {
+        re.sub(r"[^\w\s-]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
