@@ -6,6 +6,7 @@ stderr, so that stdout stays clean for data.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 from typing_extensions import override
+
+from weighbridge.plain_text import one_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -50,9 +53,7 @@ class _Libraries(logging.Handler):
 
 def _configure_events(log_format: Literal["console", "json"], level: str) -> None:
     # Tracebacks are plain: the pretty ones show local variables, and keys and tokens among them.
-    last = (
-        structlog.processors.JSONRenderer(ensure_ascii=False) if log_format == "json" else _console
-    )
+    last = structlog.processors.JSONRenderer(serializer=_json) if log_format == "json" else _console
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -67,6 +68,11 @@ def _configure_events(log_format: Literal["console", "json"], level: str) -> Non
     _logger = structlog.get_logger().bind()
 
 
+def _json(event: object, **options: Any) -> str:
+    """One line. JSON escapes control characters by itself, but not those that turn text around."""
+    return visible(json.dumps(event, ensure_ascii=False, **options))
+
+
 class _Stderr:
     """Where lines go. Looked up at each: a live display takes the place of sys.stderr while it is on."""
 
@@ -78,8 +84,9 @@ class _Stderr:
 
 def _console(_logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
     level = str(event.get("level", "info"))
-    line = f"{event['timestamp'][:19]}Z {_LEVEL_NAMES.get(level, level.upper()):5} {event.get('message', event['event'])}"
-    return f"{line}\n{event['exception']}" if "exception" in event else line
+    said = one_line(str(event.get("message", event["event"])))
+    line = f"{event['timestamp'][:19]}Z {_LEVEL_NAMES.get(level, level.upper()):5} {said}"
+    return f"{line}\n{visible(event['exception'])}" if "exception" in event else line
 
 
 Watcher = Callable[[str, str, str, Mapping[str, Any]], None]

@@ -93,7 +93,7 @@ def export(
     if as_json:
         print_json({"products": count, "files": files})
     else:
-        out.print(f"{count:,} products in {', '.join(files)}", highlight=False, soft_wrap=True)
+        out.print(f"{count:,} products in {', '.join(files)}", soft_wrap=True)
 
 
 def estimate(

@@ -6,21 +6,49 @@ import asyncio
 import gc
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+from typing_extensions import override
 
 from weighbridge.export import WRITERS, checked_format
+from weighbridge.plain_text import visible
 
 # A pipe has no width; 80 columns would cut every table.
 _WIDTH = None if sys.stdout.isatty() else 150
-out = Console(width=_WIDTH)
-err = Console(stderr=True)
+
+
+class PlainConsole(Console):
+    """A console for which text is data: no markup, no emoji codes, no highlighting, no control characters."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    @override
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(visible(text), **options)
+
+    @override
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        if (
+            isinstance(renderable, Text)
+            and (shown := visible(renderable.plain)) != renderable.plain
+        ):
+            renderable = Text(shown, style=renderable.style)
+        return super().render(renderable, options)
+
+
+out = PlainConsole(width=_WIDTH)
+err = PlainConsole(stderr=True)
 
 T = TypeVar("T")
 

@@ -42,11 +42,11 @@ def doctor(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
 
 def _say(examination: Examination) -> None:
     if examination.is_sound:
-        out.print(f"Sound: {examination.checks} rules hold.", highlight=False)
+        out.print(f"Sound: {examination.checks} rules hold.")
     for finding in examination.findings:
         examples = ", ".join(finding.examples) + (
             ", …" if finding.count > len(finding.examples) else ""
         )
-        out.print(f"✗ {finding.rule}", style="red", markup=False, highlight=False)
+        out.print(f"✗ {finding.rule}", style="red")
         for line in (f"{finding.count:,} {finding.problem}: {examples}", finding.remedy):
-            out.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+            out.print(f"  {line}", soft_wrap=True)

@@ -29,15 +29,11 @@ def say_import(imported: ImportResult, file: Path) -> None:
     err.print(
         f"{file.name}: {imported.created:,} new, {imported.updated:,} changed, "
         f"{imported.unchanged:,} unchanged, {imported.rejected_count:,} rejected",
-        highlight=False,
-        markup=False,
     )
     for row in imported.rejected[:10]:
         err.print(
             f"  row {row.row}, {row.field}: {row.reason}",
             style="yellow",
-            highlight=False,
-            markup=False,
             soft_wrap=True,
         )
     if imported.rejected_count > 10:

@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def _refuse(message: str) -> None:
-    err.print(f"Error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    err.print(f"Error: {message}", style="red", soft_wrap=True)
     sys.exit(2)
 
 

@@ -147,4 +147,4 @@ def _say(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(document)
     else:
-        out.print(document["message"], highlight=False)
+        out.print(document["message"])

@@ -232,7 +232,7 @@ class _Run:
             now_s = self._app.clock.monotonic_s()
             if now_s - last_line_s >= LINE_EVERY_S:
                 last_line_s = now_s
-                err.print(progress_line(look), markup=False, highlight=False, soft_wrap=True)
+                err.print(progress_line(look), soft_wrap=True)
 
         while not await self._is_over(say):
             await self._pause()
@@ -288,21 +288,16 @@ class _Run:
             f"{last.total - last.finished:,} left · {calls_made:,} calls in {duration(last.elapsed_s)} · "
             f"{last.totals.input_tokens + last.totals.output_tokens:,} tokens · {money(last.totals.cost_usd)}"
             + (" (simulated)" if self._provider.simulated else ""),
-            highlight=False,
         )
         if not calls_made:
-            out.print("Nothing to do: every answer is held already.", highlight=False)
+            out.print("Nothing to do: every answer is held already.")
         for row in failed:
-            out.print(
-                f"failed: {row.code}: {row.error}", style="red", markup=False, highlight=False
-            )
-        out.print(
-            "Files: " + ", ".join(str(path) for path in files), highlight=False, soft_wrap=True
-        )
+            out.print(f"failed: {row.code}: {row.error}", style="red")
+        out.print("Files: " + ", ".join(str(path) for path in files), soft_wrap=True)
         if rejected.exists():
-            out.print(f"Rejected rows: {rejected}", highlight=False, soft_wrap=True)
+            out.print(f"Rejected rows: {rejected}", soft_wrap=True)
         if self._provider.simulated:
-            out.print(SIMULATED_NOTE, style="yellow", highlight=False)
+            out.print(SIMULATED_NOTE, style="yellow")
 
     async def _some_rows(self) -> tuple[list[ResultRow], list[ResultRow]]:
         """(the first finished products for the table, the first failed ones)"""
@@ -320,8 +315,6 @@ class _Run:
             return EXIT_INTERRUPTED
         if not last.is_done:
             reason = last.status.state.paused_reason or "somebody stopped the queue"
-            err.print(
-                f"Stopped before the end: {reason}", style="red", markup=False, soft_wrap=True
-            )
+            err.print(f"Stopped before the end: {reason}", style="red", soft_wrap=True)
             return EXIT_STOPPED
         return EXIT_SOME_FAILED if last.status.counts[ProcessingStatus.FAILED] else EXIT_DONE

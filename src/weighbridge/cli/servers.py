@@ -201,6 +201,5 @@ def simulator(
     )
     err.print(
         f"Simulated provider on http://{host}:{port}/v1 (set OPENAI_BASE_URL to it, and any OPENAI_API_KEY).",
-        highlight=False,
     )
     serve_simulator(config, host, port)

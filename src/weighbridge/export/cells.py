@@ -12,9 +12,11 @@ import re
 from decimal import Decimal
 from typing import Final
 
+from weighbridge.plain_text import visible
+
 _LINE_END: Final = re.compile(r"\r\n?")
-# What XML 1.0, and with it XLSX, has no way to write. Surrogates are here for being half a character.
-_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# What XML 1.0, and with it XLSX, has no way to write and `visible` leaves.
+_UNWRITABLE: Final = re.compile("[\ufffe\uffff]")
 # A cell also begins after ; tab and line end: a spreadsheet set to semicolons, as in much of Europe,
 # splits a comma-separated line there whatever the quotes say. Excel skips spaces before a formula; the
 # invisible characters are skipped in case a program does so too. Full-width forms count as their ASCII kin.
@@ -25,8 +27,8 @@ _MARK: Final = "'"
 
 
 def writable_text(text: str) -> str:
-    """`text` without characters that XLSX cannot hold, its line ends all `\\n`."""
-    return _UNWRITABLE.sub("", _LINE_END.sub("\n", text))
+    """`text` with its line ends all `\\n`, what XLSX cannot hold left out, and control characters made visible."""
+    return _UNWRITABLE.sub("", visible(_LINE_END.sub("\n", text)))
 
 
 def neutral_text(text: str) -> str:

@@ -29,7 +29,7 @@ def test_blanks_and_invisible_signs_do_not_hide_a_formula(blank: str) -> None:
         ("\n=1+1", "'\n'=1+1"),
         ("\r\n=1+1", "'\n'=1+1"),
         ("\tChair", "'\tChair"),
-        ("\x01=1+1", "'=1+1"),
+        ("\x01=1+1", r"\u0001=1+1"),
     ],
 )
 def test_line_ends_tabs_and_control_characters_do_not_hide_a_formula(
@@ -67,8 +67,9 @@ def test_a_long_run_of_line_ends_is_neutralised_in_linear_time() -> None:
     assert neutral_text(text) == "'" + text
 
 
-def test_characters_that_xlsx_cannot_hold_are_dropped_and_line_ends_made_one() -> None:
-    assert writable_text("a\x00b\x0bc\x1fd\ud800e\ufffef\tg\r\nh\ri") == "abcdef\tg\nh\ni"
+def test_control_characters_become_visible_and_line_ends_are_made_one() -> None:
+    written = writable_text("a\x00b\x1b[31mc\u202ed\ud800e\ufffef\tg\r\nh\ri")
+    assert written == r"a\u0000b\u001b[31mc\u202ed\ud800ef" + "\tg\nh\ni"
 
 
 @pytest.mark.parametrize(

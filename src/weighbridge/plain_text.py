@@ -1,0 +1,38 @@
+"""Text of strangers, made harmless to show: product names, file names, a provider's words.
+
+A terminal obeys escape sequences, and every display turns text around at bidirectional controls, so that a name can
+hide what follows it or pose as another. `visible` writes such characters as escapes that a reader can see. Used by
+the terminal, the log and the files that people open.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+_BEYOND_BMP: Final = 0x1_0000
+_HARMFUL: Final = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1 controls but tab and line feed, ESC among them
+    "\u202a-\u202e\u2066-\u2069"  # bidirectional embeddings, overrides, isolates
+    "\u2028\u2029"  # line and paragraph separators
+    "\ufff9-\ufffb\U000e0000-\U000e007f"  # interlinear annotation, tags
+    "\ud800-\udfff"  # halves of a character
+    "]"
+)
+
+
+def visible(text: str) -> str:
+    """`text` with every control character as an escape as JSON writes it (`\\u001b`, `\\u202e`); tabs and line feeds stay."""
+    return _HARMFUL.sub(_escaped, text)
+
+
+def one_line(text: str) -> str:
+    """The same on a single line: tabs and line feeds become spaces."""
+    return visible(" ".join(text.split()) if not text.isprintable() else text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    return f"\\u{number:04x}" if number < _BEYOND_BMP else json.dumps(found[0])[1:-1]

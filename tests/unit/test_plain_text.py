@@ -1,0 +1,36 @@
+"""Control characters are shown, never obeyed; everything else stays as it is."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.plain_text import one_line, visible
+
+
+@given(st.text())
+def test_no_control_character_is_left(text: str) -> None:
+    assert not any(
+        c in visible(text) for c in "\x00\x07\x1b\x7f\x9b\u202e\u2066\u2069\u2028\U000e0041"
+    )
+    assert "\n" not in one_line(text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"])))
+def test_ordinary_text_is_unchanged(text: str) -> None:
+    assert visible(text) == text
+
+
+def test_writing_systems_that_need_joiners_and_marks_stay_whole() -> None:
+    assert (
+        visible("👨\u200d👩\u200d👧 میز\u200cها עברית\u200f!")
+        == "👨\u200d👩\u200d👧 میز\u200cها עברית\u200f!"
+    )
+
+
+@given(st.text())
+def test_json_line_says_the_same_after_control_characters_are_escaped(text: str) -> None:
+    line = json.dumps({"message": text}, ensure_ascii=False)
+    assert json.loads(visible(line)) == {"message": text}
