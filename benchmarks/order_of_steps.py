@@ -60,7 +60,7 @@ class Run:
         self._alive = 0
         calls_a_minute = TOKENS_PER_MINUTE / statistics.mean(STEP_TOKENS)
         self._ahead = math.ceil(calls_a_minute * (minutes_ahead + 2 * MEDIAN_LATENCY_S / 60))
-        self._line: RankQueue[list[int]] = RankQueue()  # each waiter: [its next step]
+        self._queue: RankQueue[list[int]] = RankQueue()  # each waiter: [its next step]
         self._ends: list[tuple[float, int, int]] = []  # when, number of the call, step
         self.tokens = 0
         self.calls = 0
@@ -88,12 +88,12 @@ class Run:
             self._pending -= new
             self._alive += new
             for _ in range(new):
-                self._line.join([0], len(STEP_TOKENS))
+                self._queue.add([0], len(STEP_TOKENS))
 
     def _admit(self, now_s: float) -> float:
         """Let go whom the quota allows; returns when to look again."""
-        while self._line:
-            waiter = next(self._line.front(highest_first=self._begins_first(self._pending > 0)))
+        while self._queue:
+            waiter = next(self._queue.front(highest_first=self._begins_first(self._pending > 0)))
             tokens = STEP_TOKENS[waiter[0]]
             if self._bucket < tokens:
                 return now_s + (tokens - self._bucket) / (TOKENS_PER_MINUTE / 60) + TICK_S
@@ -101,7 +101,7 @@ class Run:
             if isinstance(outcome, NotBefore):
                 return outcome.at_s
             self._bucket -= tokens
-            self._line.leave(waiter)
+            self._queue.remove(waiter)
             self.tokens += tokens
             self.calls += 1
             self.last_admission_s = now_s
@@ -115,7 +115,7 @@ class Run:
 
     def _after(self, step: int, now_s: float) -> None:
         if step + 1 < len(STEP_TOKENS):
-            self._line.join([step + 1], len(STEP_TOKENS) - step - 1)
+            self._queue.add([step + 1], len(STEP_TOKENS) - step - 1)
             return
         self.first_result_s = min(self.first_result_s, now_s)
         self._alive -= 1

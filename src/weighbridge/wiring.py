@@ -160,6 +160,11 @@ async def make_engine(
     questions = make_questions(app.factors.vocabulary(app.taxonomy))
     random_source = random.Random()
     manager_id = uuid4()
+    learned = OutputAllowances(questions.expected_lengths())
+    async with app.database.pool.acquire() as connection:
+        saved = await output_lengths.load(connection, provider.model)
+    if saved:
+        learned.load(saved)
     governor = Governor(
         database=app.database,
         clock=app.clock,
@@ -167,13 +172,9 @@ async def make_engine(
         manager_id=manager_id,
         random_source=random_source,
         overrides=overrides,
+        allowances=learned,
         scope=scope,
     )
-    learned = OutputAllowances(questions.expected_lengths())
-    async with app.database.pool.acquire() as connection:
-        saved = await output_lengths.load(connection, provider.model)
-    if saved:
-        learned.load(saved)
     allowances = StoredAllowances(app.database, provider.model, learned)
     context = EngineContext(
         manager_id=manager_id,

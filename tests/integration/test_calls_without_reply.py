@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.application import until
-from tests.support.governed import ACCOUNT, governed
+from tests.support.governed import ACCOUNT, governed, permit_request
 from weighbridge.domain.calls import Cost
-from weighbridge.engine.quota.limiter_feedback import LONGEST_WAY_S
+from weighbridge.engine.quota.limiter_feedback import MAX_LAG_S
 from weighbridge.limits.limiter import Limiter, Limits
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-COST = Cost(1, 100)
+TOKENS = 100
 LIMITS = Limits(500, 450_000)
 
 
@@ -28,19 +28,17 @@ async def _used(running: RunningProgram, at_s: float) -> Cost:
     return Limiter.load(state, LIMITS).used(at_s)
 
 
-@pytest.mark.parametrize(
-    ("took_s", "counts_from_s"), [(6.0, 6.0), (3 * LONGEST_WAY_S, LONGEST_WAY_S)]
-)
+@pytest.mark.parametrize(("took_s", "counts_from_s"), [(6.0, 6.0), (3 * MAX_LAG_S, MAX_LAG_S)])
 async def test_call_that_ends_without_reply_stays_in_the_minute_from_its_end(
     database_url: str, tmp_path: Path, took_s: float, counts_from_s: float
 ) -> None:
     """From its end, or from the last moment at which it can have reached the provider."""
     async with governed(database_url, tmp_path, LIMITS) as (governor, job_id, running):
-        lost = await governor.admit(lambda: COST, job_id)
-        granted_s = lost.reservation.at_s
-        await running.app.clock.sleep(took_s)
-        governor.failed(lost)
-        await governor.admit(lambda: COST, job_id)
+        async with governor.permit(permit_request(job_id, TOKENS)) as lost:
+            granted_s = lost.reservation.at_s
+            await running.app.clock.sleep(took_s)
+        async with governor.permit(permit_request(job_id, TOKENS)):
+            pass
         assert await _used(running, granted_s + counts_from_s + 59.9) == Cost(2, 200)
 
 
@@ -49,10 +47,9 @@ async def test_what_is_learned_of_a_call_is_told_the_others_although_nothing_wai
 ) -> None:
     """They share the quota: two processes with one call each would otherwise count by what each believed at first."""
     async with governed(database_url, tmp_path, LIMITS) as (governor, job_id, running):
-        lost = await governor.admit(lambda: COST, job_id)
-        granted_s = lost.reservation.at_s
-        await running.app.clock.sleep(6.0)
-        governor.failed(lost)
+        async with governor.permit(permit_request(job_id, TOKENS)) as lost:
+            granted_s = lost.reservation.at_s
+            await running.app.clock.sleep(6.0)
 
         async def is_told() -> bool:
             return await _used(running, granted_s + 65.9) == Cost(1, 100)

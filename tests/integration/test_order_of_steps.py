@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.governed import governed
-from weighbridge.domain.calls import Cost
+from tests.support.governed import governed, permit_request
 from weighbridge.limits.limiter import Limits
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 ONE_A_MINUTE = Limits(1, 1_000)
-COST = Cost(1, 10)
+TOKENS = 10
 
 
 @pytest.mark.parametrize(
@@ -33,9 +32,10 @@ async def test_groups_are_finished_while_others_wait_and_the_last_go_side_by_sid
         went: list[int] = []
 
         async def ask(steps_left: int) -> None:
-            await governor.admit(lambda: COST, job_id, steps_left)
-            went.append(steps_left)
+            async with governor.permit(permit_request(job_id, TOKENS, steps_left)):
+                went.append(steps_left)
 
-        await governor.admit(lambda: COST, job_id)  # the minute is used up
+        async with governor.permit(permit_request(job_id, TOKENS)):
+            pass  # the minute is used up
         await asyncio.gather(*(ask(steps_left) for steps_left in (2, 3, 1)))
         assert went == order

@@ -247,7 +247,7 @@ class Day:
                 limiter.observe(headers, now_s, granted)
             if outcome == "ok":
                 limiter.settle(granted, COST, now_s)
-                worker.watch.succeeded(now_s)
+                worker.watch.succeeded()
                 self._answered(group, tick)
             else:
                 self._unanswered(group, granted, outcome, tick)
@@ -259,7 +259,7 @@ class Day:
         if outcome == "refused":
             error = RateLimited("429", 0.1)
             self.limiter.refused(0.1, self.now_s, granted)
-            watch.succeeded(self.now_s)
+            watch.succeeded()
         else:
             watch.failed("cut", self.now_s, jitter)
         action = decide(error, group.failures, group.size, self.dice.random())
@@ -375,6 +375,7 @@ class Day:
             self._wakes[tick + 1 + int((permission.at_s - self.now_s) / TICK_S)].append(worker)
             return True
         assert isinstance(permission, Probe)
+        worker.watch.probe_sent(self.now_s)
         return False
 
     def check(self) -> None:

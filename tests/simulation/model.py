@@ -274,6 +274,8 @@ class World:
         if isinstance(permission, PausedUntil):
             return permission.at_s
         worker.line[0].is_probe = isinstance(permission, Probe)
+        if worker.line[0].is_probe:
+            worker.watch.probe_sent(self.now_s)
         return math.inf if worker.line[0].is_probe and worker.is_probing else None
 
     def _let_go(self, worker: Worker) -> float | None:
@@ -366,7 +368,7 @@ class World:
 
     def _failed(self, call: Call, error: ProviderError) -> None:
         if isinstance(error, RateLimited):
-            call.worker.watch.succeeded(self.now_s)
+            call.worker.watch.succeeded()
         else:
             call.worker.watch.failed(str(error), self.now_s, self.dice.random())
         action = decide(error, call.failures, len(call.asked), self.dice.random())
@@ -380,7 +382,7 @@ class World:
         self.at(self.now_s + action.delay_s, again)
 
     def _replied(self, call: Call, good: list[int]) -> None:
-        call.worker.watch.succeeded(self.now_s)
+        call.worker.watch.succeeded()
         self.answers.update((product, call.step) for product in good)
         if not call.is_current or call.job not in self.jobs:
             return  # late: the answers are kept, and nothing else happens

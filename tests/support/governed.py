@@ -1,4 +1,4 @@
-"""A governor at work on a real database, without a worker: tests ask it for leave themselves."""
+"""A governor at work on a real database, without a worker: tests ask it for permits themselves."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from uuid import uuid4
 from tests.support.application import RunningProgram, program
 from weighbridge.clock import ScaledClock
 from weighbridge.engine.quota.governor import Governor
+from weighbridge.engine.quota.permits import PermitRequest, PreparedCall
 from weighbridge.store.jobs import enqueue_jobs, jobs_table
 from weighbridge.store.overrides import Overrides
+from weighbridge.wiring import load_vocabulary, make_questions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,6 +24,25 @@ if TYPE_CHECKING:
     from weighbridge.limits.limiter import Limits
 
 ACCOUNT = "one of a test"
+QUESTION = make_questions(load_vocabulary()).alone[0]
+
+
+class NoAllowance:
+    """Allows nothing for answers: a call costs what its prompt does."""
+
+    def allowance(self, step: str, group_size: int, attempts: int = 0) -> int:
+        """Nothing."""
+        return 0
+
+
+def prepared_call(tokens: int) -> PreparedCall:
+    """A call of so many tokens."""
+    return PreparedCall(QUESTION, QUESTION.request([], 0), tokens)
+
+
+def permit_request(job_id: int, tokens: int, steps_left: int = 1) -> PermitRequest:
+    """Asks for a permit for a call of so many tokens."""
+    return PermitRequest(job_id, prepared_call(tokens), steps_left=steps_left)
 
 
 async def _held_job(running: RunningProgram, manager_id: UUID) -> int:
@@ -49,6 +70,7 @@ async def governed(
             manager_id=manager_id,
             random_source=random.Random(1),
             overrides=Overrides(limits=limits, pacing="continuous"),
+            allowances=NoAllowance(),
         )
         job_id = await _held_job(running, manager_id)
         rounds = asyncio.create_task(governor.run())

@@ -1,6 +1,6 @@
-"""Notices that the provider is gone, pauses the queue, and feels its way back.
+"""The circuit breaker: notices that the provider is gone, pauses the queue, and probes until it is back.
 
-The governor tells what became of each call and asks before each. Pure: times and jitter are arguments.
+The governor reports what became of each call and asks before each. Pure: times and jitter are arguments.
 A pause costs nothing that is not lost anyway, and keeps thousands of calls from failing one by one.
 """
 
@@ -22,7 +22,7 @@ class GoAhead:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One call may go, to see whether the provider is back. The next one may after a while."""
+    """One call may go, to see whether the provider is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +57,24 @@ class CircuitBreaker:
             "and processing goes on by itself when it answers."
         )
 
-    def succeeded(self, now_s: float) -> None:
+    def succeeded(self) -> None:
         """A call got a reply, if only a refusal: the provider is there."""
         self._failures = 0
         self._interval_s = FIRST_PROBE_S
         self.paused_reason = None
 
     def permission(self, now_s: float) -> GoAhead | Probe | PausedUntil:
-        """May a call go? A `Probe` is spent by being given: the next one comes after the interval."""
+        """May a call go? Tell `probe_sent` when a `Probe` was used."""
         if self.paused_reason is None:
             return GoAhead()
         if now_s < self._next_probe_s:
             return PausedUntil(self._next_probe_s)
+        return Probe()
+
+    def probe_sent(self, now_s: float) -> None:
+        """A probe is on its way: the next one comes after a longer interval."""
         self._interval_s = min(self._interval_s * PROBE_GROWTH, LAST_PROBE_S)
         self._next_probe_s = now_s + self._spread_s()
-        return Probe()
 
     def _spread_s(self) -> float:
         """The interval, give or take a fifth, so that many processes do not probe in step."""

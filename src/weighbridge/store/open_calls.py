@@ -6,7 +6,7 @@ reply. `engine/jobs/orphaned_calls.py` asks the provider for these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +22,7 @@ KEPT: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
-    """One call that was given leave. `question_fingerprints` are those of `product_ids`, in order."""
+    """One call that has a permit. `question_fingerprints` are those of `product_ids`, in order."""
 
     key: str
     provider: str
@@ -32,12 +32,21 @@ class OpenCall:
     product_ids: Sequence[int]
     question_fingerprints: Sequence[str]
     started_at: datetime
-    estimated_tokens: int
-    output_allowance: int
+    estimated_tokens: int = 0
+    output_allowance: int = 0
+
+    def begun(self, started_at: datetime, estimated_tokens: int, output_allowance: int) -> OpenCall:
+        """The same call, with what is known once it has a permit."""
+        return replace(
+            self,
+            started_at=started_at,
+            estimated_tokens=estimated_tokens,
+            output_allowance=output_allowance,
+        )
 
 
 async def insert(connection: Connection, calls: Sequence[OpenCall]) -> None:
-    """Note calls that are about to go. A leave that was given twice (its commit was in doubt) is one call."""
+    """Note calls that are about to go. A permit that was given twice (its commit was in doubt) is one call."""
     await connection.executemany(
         "INSERT INTO open_calls (key, provider, simulated, question, step_version, product_ids, question_fingerprints,"
         " started_at, estimated_tokens, output_allowance) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"

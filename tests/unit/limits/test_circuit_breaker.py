@@ -38,7 +38,7 @@ def test_failures_with_successes_between_pause_nothing() -> None:
     for _ in range(20):
         watch.failed("timeout", START_S, 0.5)
         watch.failed("timeout", START_S, 0.5)
-        watch.succeeded(START_S)
+        watch.succeeded()
     assert watch.permission(START_S) == GoAhead()
 
 
@@ -55,6 +55,7 @@ def test_one_call_at_a_time_may_probe() -> None:
     watch = paused()
     now_s = START_S + FIRST_PROBE_S
     assert watch.permission(now_s) == Probe()
+    watch.probe_sent(now_s)
     assert isinstance(watch.permission(now_s), PausedUntil)
 
 
@@ -68,7 +69,7 @@ def test_calls_that_were_under_way_do_not_put_the_probe_off() -> None:
 
 def test_the_first_success_lets_everything_go_on() -> None:
     watch = paused()
-    watch.succeeded(START_S + 1)
+    watch.succeeded()
     assert watch.permission(START_S + 1) == GoAhead()
     assert watch.paused_reason is None
     for _ in range(FAILURES_BEFORE_PAUSE):  # and the next outage starts from the beginning
@@ -89,6 +90,7 @@ def test_probes_come_at_growing_jittered_intervals_for_as_long_as_it_lasts(
         intervals.append(waiting.at_s - now_s)
         now_s = waiting.at_s
         assert watch.permission(now_s) == Probe()
+        watch.probe_sent(now_s)
         watch.failed("timeout", now_s, jitter)
     assert all(0.8 * FIRST_PROBE_S <= x <= 1.2 * LAST_PROBE_S + 1e-6 for x in intervals)
     if len(intervals) > 8:
@@ -103,7 +105,7 @@ def test_paused_means_that_the_last_five_failed_and_nothing_has_succeeded_since(
     in_a_row = 0
     for second, succeeded in enumerate(outcomes):
         if succeeded:
-            watch.succeeded(START_S + second)
+            watch.succeeded()
             in_a_row = 0
         else:
             watch.failed("timeout", START_S + second, 0.5)

@@ -5,7 +5,6 @@ Wait and ask again, ask smaller groups, give products up, or stop the queue.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from weighbridge.engine.jobs.recorder import Outcome
@@ -13,9 +12,6 @@ from weighbridge.engine.jobs.reports import say_failed_call, say_stopped, say_wh
 from weighbridge.engine.quota.permits import QueueStopped
 from weighbridge.errors import (
     ProviderError,
-    ProviderOverloaded,
-    ProviderTimeout,
-    ProviderUnreachable,
     RateLimited,
     RequestTooLarge,
 )
@@ -23,15 +19,12 @@ from weighbridge.limits.refusals import RefusalWatch
 from weighbridge.limits.retries import GiveUp, Retry, Split, StopQueue, Wait, decide
 from weighbridge.providers.base import remaining_of
 from weighbridge.store import stopping
-from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from weighbridge.engine.jobs.context import EngineContext
     from weighbridge.engine.jobs.in_flight_call import InFlightCall
     from weighbridge.engine.jobs.job_products import JobProduct
     from weighbridge.engine.jobs.recorder import Recorder
-    from weighbridge.engine.quota.governor import Governor
-    from weighbridge.engine.quota.permits import Permit
     from weighbridge.limits.refusals import RefusalHistory
     from weighbridge.limits.retries import Action
     from weighbridge.steps import Question
@@ -51,12 +44,12 @@ class Failures:
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
         call = in_flight.unanswered(self._context.provider, latency_s, error)
         say_failed_call(in_flight.job_id, error)
-        await tell_governor(self._context.governor, in_flight.permit, error)
+        await self._context.governor.report_failure(in_flight.permit, error)
         refused = self._refused(in_flight, error)
         action = decide(
             error, failures, len(in_flight.group), self._context.random_source.random(), refused
         )
-        if isinstance(action, GiveUp) and self.asks_less(
+        if isinstance(action, GiveUp) and self.fall_back_to_single_steps(
             in_flight.question, in_flight.group, error
         ):
             await self._recorder.record(Outcome(in_flight.job_id, call=call))
@@ -81,8 +74,13 @@ class Failures:
         action = decide(error, 0, len(group), self._context.random_source.random())
         return await self._disperse(group, job_id, None, error, action)
 
-    def asks_less(self, question: Question, group: list[JobProduct], error: ProviderError) -> bool:
-        """Whether a call that was too large even for one product can be put in parts; it will be."""
+    def fall_back_to_single_steps(
+        self, question: Question, group: list[JobProduct], error: ProviderError
+    ) -> bool:
+        """Ask step by step from now on, where all steps at once were too much for one product.
+
+        Returns False where that would change nothing.
+        """
         too_large = isinstance(error, RequestTooLarge | RateLimited)
         if not too_large or len(group) > 1 or question is not self._context.questions.together:
             return False
@@ -131,14 +129,3 @@ class Failures:
 
         if await self._context.database_retry(write):
             say_stopped(reason)
-
-
-async def tell_governor(governor: Governor, permit: Permit, error: ProviderError) -> None:
-    """A refusal corrects what is known of the quota; no usable reply at all may be the beginning of an outage."""
-    if isinstance(error, RateLimited):
-        governor.refused(permit, error.retry_after_s)
-        if remaining := remaining_of(error):
-            governor.observe(permit, remaining)
-    elif isinstance(error, ProviderUnreachable | ProviderTimeout | ProviderOverloaded):
-        with suppress(*DATABASE_ERRORS):
-            await governor.breaker.unreachable(str(error))

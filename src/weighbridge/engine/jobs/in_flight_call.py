@@ -1,4 +1,4 @@
-"""One call in progress: what is asked about whom, and the record of it once it has ended."""
+"""One call in flight: what is asked about whom, and the record of it once it has ended."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from weighbridge.store.calls import OK, CallRecord
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from weighbridge.clock import Clock
     from weighbridge.domain.calls import CallReply, CallRequest
     from weighbridge.engine.jobs.job_products import JobProduct
     from weighbridge.engine.quota.permits import Permit
@@ -31,6 +32,25 @@ class InFlightCall(NamedTuple):
     permit: Permit
     started_at: datetime
     started_s: float
+
+    @classmethod
+    def permitted(
+        cls, job_id: int, group: list[JobProduct], permit: Permit, clock: Clock
+    ) -> InFlightCall:
+        """The call that the permit is for, about to be sent."""
+        question, request = permit.call.question, permit.call.request
+        return cls(
+            job_id=job_id,
+            question=question,
+            step_version=question.version(group[0].versions),
+            group=group,
+            request=request._replace(max_output_tokens=permit.allowance),
+            cost=permit.cost,
+            allowance=permit.allowance,
+            permit=permit,
+            started_at=clock.now(),
+            started_s=clock.monotonic_s(),
+        )
 
     def charged(self, reply: CallReply) -> Cost:
         """What the provider's limit is charged: the prompt that it counted and the allowance that was sent."""

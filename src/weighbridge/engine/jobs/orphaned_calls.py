@@ -8,13 +8,11 @@ nothing, lists late or lists nothing can do is to have the question asked again,
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.database.batcher import Batcher
-from weighbridge.engine.jobs.failures import tell_governor
 from weighbridge.engine.jobs.in_flight_call import InFlightCall
 from weighbridge.engine.jobs.job_products import with_answers
 from weighbridge.engine.jobs.reports import (
@@ -23,6 +21,7 @@ from weighbridge.engine.jobs.reports import (
     say_not_fetched,
     say_nothing_kept,
 )
+from weighbridge.engine.quota.permits import LookedUp, PermitRequest, PreparedCall
 from weighbridge.errors import ProviderError
 from weighbridge.limits.retries import Wait, decide
 from weighbridge.store import calls, open_calls, products
@@ -31,7 +30,7 @@ from weighbridge.store.open_calls import OpenCall
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weighbridge.domain.calls import CallReply, CallRequest
+    from weighbridge.domain.calls import CallReply
     from weighbridge.engine.jobs.context import EngineContext
     from weighbridge.engine.jobs.job_products import JobProduct
     from weighbridge.engine.quota.permits import Permit
@@ -62,10 +61,8 @@ class OrphanedCalls:
         """For a call that is about to be made; None where nothing can be found again."""
         return uuid4().hex if self._context.provider.keeps_replies else None
 
-    def note(
-        self, key: str, question: Question, group: Sequence[JobProduct], cost: Cost, allowance: int
-    ) -> OpenCall:
-        """What is to be known of a call that is given leave now, if nobody ever ends it."""
+    def open_call(self, key: str, question: Question, group: Sequence[JobProduct]) -> OpenCall:
+        """What is to be known of a call if nobody ever ends it; the permit adds what it costs."""
         return OpenCall(
             key=key,
             provider=self._context.provider.name,
@@ -75,8 +72,6 @@ class OrphanedCalls:
             product_ids=[m.id for m in group],
             question_fingerprints=[m.question_fingerprint for m in group],
             started_at=self._context.clock.now(),
-            estimated_tokens=cost.tokens,
-            output_allowance=allowance,
         )
 
     async def about(self, group: Sequence[JobProduct]) -> list[OpenCall]:
@@ -125,10 +120,9 @@ class OrphanedCalls:
         if key is None or not error.may_be_answered or not self._context.provider.keeps_replies:
             return None
         say_broken_off(in_flight.job_id, error)
-        noted = self.note(
-            key, in_flight.question, in_flight.group, in_flight.cost, in_flight.allowance
+        call = self.open_call(key, in_flight.question, in_flight.group).begun(
+            in_flight.started_at, in_flight.cost.tokens, in_flight.allowance
         )
-        call = replace(noted, started_at=in_flight.started_at)
         return await self._wait_for(call, in_flight.question, in_flight.group, in_flight.job_id)
 
     async def _still_asked(self, call: OpenCall, question: Question) -> list[JobProduct]:
@@ -163,6 +157,8 @@ class OrphanedCalls:
         asked = question.request([m.subject() for m in group], call.output_allowance)
         request = asked._replace(key=call.key)
         steps_left = len(self._context.questions.alone) - len(question.needs)
+        look_up = PreparedCall(question, request, prompt_tokens=0, is_look_up=True)
+        wanted = PermitRequest(job_id, look_up, steps_left=steps_left)
         age_s = max(0.0, (self._context.clock.now() - call.started_at).total_seconds())
         started_s = self._context.clock.monotonic_s() - age_s
         until_s = (
@@ -170,7 +166,7 @@ class OrphanedCalls:
         )
         pause_s = FIRST_PAUSE_S
         while await self._context.database_retry(lambda: self._is_open(call.key)):
-            permit, reply = await self._look_up(request, job_id, steps_left)
+            permit, reply = await self._look_up(wanted)
             if reply is not None:
                 say_fetched(job_id, len(group))
                 in_flight = InFlightCall(
@@ -194,29 +190,28 @@ class OrphanedCalls:
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         return None
 
-    async def _look_up(
-        self, request: CallRequest, job_id: int, steps_left: int
-    ) -> tuple[Permit, CallReply | None]:
-        """Ask the provider once, however long it is away. Counted as a request: nobody says that it is none."""
+    async def _look_up(self, wanted: PermitRequest) -> tuple[Permit, CallReply | None]:
+        """Ask the provider until it answers. Counted as a request: nobody says that it is none."""
         failures = 0
         while True:
-            permit = await self._context.governor.admit(lambda: Cost(1, 0), job_id, steps_left)
+            permit, found = await self._find(wanted)
+            if not isinstance(found, ProviderError):
+                return permit, found
+            action = decide(found, failures, 1, self._context.random_source.random())
+            if not isinstance(action, Wait):
+                raise found
+            failures += 1
+            await self._context.governor.report_failure(permit, found)
+            await self._context.governor.sleep(action.delay_s)
+
+    async def _find(self, wanted: PermitRequest) -> tuple[Permit, CallReply | ProviderError | None]:
+        async with self._context.governor.permit(wanted) as permit:
             try:
-                reply = await self._context.provider.find(request)
+                reply = await self._context.provider.find(wanted.single.request)
             except ProviderError as error:
-                self._context.governor.failed(permit)
-                action = decide(error, failures, 1, self._context.random_source.random())
-                if not isinstance(action, Wait):
-                    raise
-                failures += 1
-                await tell_governor(self._context.governor, permit, error)
-                await self._context.governor.sleep(action.delay_s)
-            except BaseException:
-                self._context.governor.failed(permit)
-                raise
-            else:
-                self._context.governor.looked_up(permit)
-                return permit, reply
+                return permit, error
+            permit.outcome = LookedUp()
+            return permit, reply
 
     async def _longest_call_s(self) -> float:
         async with self._context.database.pool.acquire() as connection:

@@ -27,10 +27,6 @@ class StoredAllowances:
         self._learned = learned
         self._unsaved = 0
 
-    def allowance(self, question: Question, group_size: int, attempts: int) -> int:
-        """Output tokens to allow (and be charged for); more after every attempt that has failed."""
-        return self._learned.allowance(question.name, group_size, attempts)
-
     def observe(self, question: Question, group_size: int, reply: CallReply) -> None:
         """Learn from a reply; a truncated one says that more was needed."""
         truncated = reply.finish_reason is FinishReason.LENGTH

@@ -1,7 +1,7 @@
-"""Pauses the queue while the provider is away: the shell around `limits.circuit_breaker.CircuitBreaker`.
+"""Pauses the queue while the provider is away: the shell around `limits.circuit_breaker`.
 
-The worker tells what became of each call, the governor asks before it lets one go. When a pause begins or
-ends, the stored state says so and everybody is told.
+The worker reports what became of each call; the governor asks before it gives a permit. When a pause
+begins or ends, the stored state says so and every process is told.
 """
 
 from __future__ import annotations
@@ -22,49 +22,57 @@ if TYPE_CHECKING:
 
 
 class QueueBreaker:
-    """One per process. At most one probe is under way at a time."""
+    """One per process. At most one of its probes is in flight at a time."""
 
     def __init__(self, database: Database, clock: Clock, random_source: random.Random) -> None:
         self._database = database
         self._clock = clock
         self._random = random_source
-        self._watch = CircuitBreaker()
-        self._told_reason: str | None = None
-        self.probing = False
-        """Whether the one call that shall find out is under way."""
+        self._breaker = CircuitBreaker()
+        self._published_reason: str | None = None
+        self._probing = False
 
     def succeeded(self) -> None:
         """A call got a reply, if only a refusal: the provider is there."""
-        self._watch.succeeded(self._clock.monotonic_s())
+        self._breaker.succeeded()
 
     async def unreachable(self, reason: str) -> None:
-        """No usable reply at all. After several in a row the queue pauses itself and says why."""
-        self._watch.failed(reason, self._clock.monotonic_s(), self._random.random())
+        """A call got no reply at all. After several in a row the queue pauses itself and says why."""
+        self._breaker.failed(reason, self._clock.monotonic_s(), self._random.random())
         await self.publish()
 
     def permission(self) -> GoAhead | Probe | PausedUntil | None:
-        """May a call go? None: only the end of the probe that is under way will tell."""
-        permission = self._watch.permission(self._clock.monotonic_s())
-        return None if isinstance(permission, Probe) and self.probing else permission
+        """May a call go? None: only the end of the probe in flight will tell."""
+        permission = self._breaker.permission(self._clock.monotonic_s())
+        return None if isinstance(permission, Probe) and self._probing else permission
+
+    def probe_sent(self) -> None:
+        """The one call that shall find out is on its way."""
+        self._probing = True
+        self._breaker.probe_sent(self._clock.monotonic_s())
+
+    def probe_ended(self) -> None:
+        """It has ended, in whatever way."""
+        self._probing = False
 
     def believe(self, state: QueueState) -> None:
         """What is stored is what others were told; a process that died in a pause left its reason there."""
         if state.running:
-            self._told_reason = state.paused_reason
+            self._published_reason = state.paused_reason
 
     async def publish(self) -> None:
         """Tell everybody when a pause has begun or ended."""
-        reason = self._watch.paused_reason
-        if reason == self._told_reason:
+        reason = self._breaker.paused_reason
+        if reason == self._published_reason:
             return
-        before, self._told_reason = self._told_reason, reason
+        before, self._published_reason = self._published_reason, reason
         if reason:
             telemetry.warning("queue_paused", f"⏸️ Queue paused: {reason}", reason=reason)
         else:
-            telemetry.info("queue_resumed", "▶️ The provider answers again, the queue goes on")
+            telemetry.info("queue_resumed", "▶️ Provider answers again; the queue resumes")
         try:
             async with self._database.transaction() as connection:
                 await queue_state.update(connection, paused_reason=reason)
         except BaseException:
-            self._told_reason = before  # not told: the next call's end tries again
+            self._published_reason = before  # not told: the next call's end tries again
             raise

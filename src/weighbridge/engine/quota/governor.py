@@ -1,32 +1,48 @@
-"""Shares one quota among every call of every process: calls wait here in line until they may go.
+"""Shares one quota among all calls of all processes: a worker waits here for a permit for each call.
 
-The worker asks for leave and tells what became of the call. While anybody waits there is one round after the other
-(`rounds`); what was learned of calls in between (`corrections`) goes into the next one.
+`rounds.py` explains how permits come about.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
 from weighbridge.engine.quota.circuit_breaker import QueueBreaker
 from weighbridge.engine.quota.limiter_feedback import LimiterFeedback
 from weighbridge.engine.quota.loop_yield import until, until_sent, yield_to_loop
-from weighbridge.engine.quota.permits import Permit, QueueStopped, Waiter, Waiters
+from weighbridge.engine.quota.permits import (
+    LookedUp,
+    Permit,
+    QueueStopped,
+    Replied,
+    Waiter,
+    Waiters,
+)
 from weighbridge.engine.quota.rounds import ROUND_FAILURES, Rounds
 from weighbridge.engine.quota.traffic import Traffic
+from weighbridge.errors import (
+    ProviderOverloaded,
+    ProviderTimeout,
+    ProviderUnreachable,
+    RateLimited,
+)
+from weighbridge.providers.base import remaining_of
+from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from weighbridge.clock import Clock
-    from weighbridge.domain.calls import Cost, Remaining
+    from weighbridge.engine.quota.permits import PermitRequest
+    from weighbridge.engine.quota.reserving import Allowances
     from weighbridge.engine.quota.rounds import Round
+    from weighbridge.errors import ProviderError
     from weighbridge.store.database import Database
-    from weighbridge.store.open_calls import OpenCall
     from weighbridge.store.overrides import Overrides
 
 MAX_ROUND_WAIT_S: Final = 5.0
@@ -38,7 +54,7 @@ other processes wait, and at 500 calls a second there would be one for every thi
 
 
 class Governor:
-    """One per process. `run` must be running for `admit` to return."""
+    """One per process. `run` must be running for `permit` to return."""
 
     def __init__(
         self,
@@ -49,6 +65,7 @@ class Governor:
         manager_id: UUID,
         random_source: random.Random,
         overrides: Overrides,
+        allowances: Allowances,
         scope: UUID | None = None,
     ) -> None:
         self._clock = clock
@@ -65,86 +82,41 @@ class Governor:
             manager_id=manager_id,
             overrides=overrides,
             breaker=self.breaker,
-            corrections=self._feedback,
+            feedback=self._feedback,
             traffic=self.traffic,
+            allowances=allowances,
             scope=scope,
         )
 
-    @property
-    def asks_together(self) -> bool:
-        """Whether one call shall ask for all steps, as was set when calls were last let go."""
-        return self._rounds.asks_together
-
     # What the worker calls ------------------------------------------------------------------
 
-    async def admit(
-        self,
-        price: Callable[[], Cost],
-        job_id: int,
-        steps_left: int = 1,
-        opens: Callable[[Cost], OpenCall] | None = None,
-    ) -> Permit:
-        """Wait for budget: in order among calls whose groups have as many steps left, fewest steps first.
+    @asynccontextmanager
+    async def permit(self, request: PermitRequest) -> AsyncIterator[Permit]:
+        """Wait for a permit; on leaving, account for the call by the permit's outcome.
 
-        On the last stretch of a run or batch it is most steps first (docs/decisions/0018). Nobody is starved: a group begins
-        only when another is done.
-
-        `price` is asked at the last moment: output lengths are learned while calls wait. What `opens` makes of
-        it is committed with the leave, before the call can go.
+        Requests with fewer steps left go first; on the last stretch of a run or batch those with
+        most steps left do (docs/decisions/0018). Nobody is starved: a group begins only when
+        another is done.
 
         Raises:
-            QueueStopped, JobLost: as their names say.
-            RequestTooLarge: the call alone exceeds a whole minute's quota.
+            QueueStopped, JobLost, CallTooLarge: as their names say.
         """
-        if self._drained.is_set():
-            raise QueueStopped
-        waiter = Waiter(price, job_id, self._clock.monotonic_s(), opens)
-        self._waiters.join(waiter, steps_left)
-        self._wake.set()
+        permit = await self._permit(request)
         try:
-            permit = await waiter.ready
-        except asyncio.CancelledError:
-            if given := self._waiters.give_up(waiter):
-                self.failed(given)
-            raise
-        # At once, not only with the reply: there may be none, and this process may die before.
-        self._feedback.left([permit])
-        return permit
+            yield permit
+        finally:
+            self._ended(permit)
 
-    def finished(
-        self,
-        permit: Permit,
-        *,
-        actual: Cost,
-        latency_s: float,
-        processing_s: float | None = None,
-    ) -> None:
-        """The call has ended: correct what it took and when it was counted, make room for the next."""
-        self._release(permit)
-        self.traffic.took(latency_s)
-        self.breaker.succeeded()
-        self._feedback.replied(
-            permit, actual=actual, latency_s=latency_s, processing_s=processing_s
-        )
-
-    def failed(self, permit: Permit) -> None:
-        """The call has ended without a reply. Its reservation stays: the provider may have counted it."""
-        self._release(permit)
-        self._feedback.unanswered(permit)
-
-    def looked_up(self, permit: Permit) -> None:
-        """A look-up has ended. The provider answers; how long calls take is not known from that."""
-        self._release(permit)
-        self.breaker.succeeded()
-
-    def observe(self, permit: Permit, remaining: Remaining) -> None:
-        """Believe the provider's headers."""
-        self._feedback.observed(permit, remaining)
-
-    def refused(self, permit: Permit, retry_after_s: float | None) -> None:
-        """The provider answered 429. That is a small correction, never a long stop."""
-        self.breaker.succeeded()
-        self._feedback.refused(permit, retry_after_s)
+    async def report_failure(self, permit: Permit, error: ProviderError) -> None:
+        """A 429 corrects what is known of the quota; no reply at all may be the beginning of an outage."""
+        if isinstance(error, RateLimited):
+            self.breaker.succeeded()
+            self._feedback.refused(permit, error.retry_after_s)
+            if remaining := remaining_of(error):
+                self._feedback.observed(permit, remaining)
+        elif isinstance(error, ProviderUnreachable | ProviderTimeout | ProviderOverloaded):
+            with suppress(*DATABASE_ERRORS):
+                await self.breaker.unreachable(str(error))
 
     async def sleep(self, delay_s: float) -> None:
         """Back off before the same call is tried again; cut short by a drain.
@@ -159,7 +131,7 @@ class Governor:
     def drain(self) -> None:
         """Let no further call begin in this process."""
         self._drained.set()
-        self._waiters.dismiss(QueueStopped())
+        self._waiters.refuse_all(QueueStopped())
         self._wake.set()
 
     def look_again(self) -> None:
@@ -204,9 +176,9 @@ class Governor:
             return DATABASE_RETRY_S
         permits = self._carry_out(held)
         wait_s = held.decision.wait_s
-        if permits and (held.explores or not self._feedback.arrivals_are_told):
+        if permits and (held.explores or not self._feedback.arrivals_are_known):
             await until_sent()
-            self._feedback.left(permits)
+            self._feedback.sent(permits)
             if held.explores:
                 self._feedback.departed()
                 return wait_s and 0.0  # more may go when that is told
@@ -232,24 +204,56 @@ class Governor:
             await self._clock.sleep(DATABASE_RETRY_S)
             self._wake.set()
 
+    async def _permit(self, request: PermitRequest) -> Permit:
+        if self._drained.is_set():
+            raise QueueStopped
+        waiter = Waiter(request, self._clock.monotonic_s())
+        self._waiters.add(waiter, request.steps_left)
+        self._wake.set()
+        try:
+            permit = await waiter.ready
+        except asyncio.CancelledError:
+            if given := self._waiters.withdraw(waiter):
+                self._ended(given)
+            raise
+        # At once, not only with the reply: there may be none, and this process may die before.
+        self._feedback.sent([permit])
+        return permit
+
     def _carry_out(self, held: Round) -> list[Permit]:
+        for permit, reservation in held.moved.items():
+            permit.reservation = reservation
         if not held.is_running:
-            self._waiters.dismiss(QueueStopped())
+            self._waiters.refuse_all(QueueStopped())
         for waiter, why in held.decision.refusals:
             self._waiters.refuse(waiter, why)
         permits = []
-        for waiter, reservation, is_probe in held.decision.leaves:
+        for waiter, call, reservation, allowance, is_probe in held.decision.selected:
             waited_s = self._clock.monotonic_s() - waiter.since_s
-            permit = Permit(reservation, reservation.cost, waited_s, is_probe, held.began_s)
-            if self._waiters.let_go(waiter, permit):
-                self.traffic.began(reservation.cost)
+            permit = Permit(call, reservation, allowance, waited_s, is_probe, held.began_s)
+            # Cancelled during the round: the reservation lapses after a minute.
+            if self._waiters.give(waiter, permit):
+                self._begun(permit)
                 permits.append(permit)
-            else:  # cancelled during the round: the reservation lapses after a minute
-                self.breaker.probing = False
         return permits
 
-    def _release(self, permit: Permit) -> None:
+    def _begun(self, permit: Permit) -> None:
+        self.traffic.began(permit.cost)
+        if permit.is_probe:
+            self.breaker.probe_sent()
+
+    def _ended(self, permit: Permit) -> None:
         self.traffic.ended()
         if permit.is_probe:
-            self.breaker.probing = False
+            self.breaker.probe_ended()
+        match permit.outcome:
+            case Replied(actual, latency_s, processing_s, remaining):
+                self.traffic.took(latency_s)
+                self.breaker.succeeded()
+                self._feedback.replied(permit, actual, latency_s, processing_s)
+                self._feedback.observed(permit, remaining)
+            case LookedUp():  # the provider answers; how long calls take is not known from that
+                self.breaker.succeeded()
+            case None:
+                self._feedback.unanswered(permit)
         self._wake.set()

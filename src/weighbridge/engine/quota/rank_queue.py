@@ -1,7 +1,7 @@
-"""A waiting line with ranks: from either end of the ranks, and in order of arrival within a rank.
+"""A queue with ranks: served from either end of the ranks, in order of arrival within a rank.
 
-The governor's waiters stand in it. Joining, leaving and looking at the front take constant time, however
-many thousands wait.
+The governor keeps its waiting permit requests in it. Adding, removing and looking at the front take
+constant time, however many thousands wait.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class RankQueue(Generic[T]):
-    """Members are told apart by identity; each stands in the line at most once."""
+    """Items are told apart by identity; each is in the queue at most once."""
 
     def __init__(self) -> None:
         self._ranks: dict[int, dict[int, T]] = {}
@@ -25,21 +25,21 @@ class RankQueue(Generic[T]):
         return len(self._rank_of)
 
     def __iter__(self) -> Iterator[T]:
-        """Everybody, the highest rank first."""
+        """All items, the highest rank first."""
         return self.front(highest_first=True)
 
     def front(self, *, highest_first: bool) -> Iterator[T]:
-        """Everybody, from the highest rank or from the lowest."""
+        """All items, from the highest rank or from the lowest."""
         for rank in sorted(self._ranks, reverse=highest_first):
             yield from self._ranks[rank].values()
 
-    def join(self, member: T, rank: int) -> None:
-        """Stand behind everybody of the same rank."""
-        self._ranks.setdefault(rank, {})[id(member)] = member
-        self._rank_of[id(member)] = rank
+    def add(self, item: T, rank: int) -> None:
+        """Put it behind all others of the same rank."""
+        self._ranks.setdefault(rank, {})[id(item)] = item
+        self._rank_of[id(item)] = rank
 
-    def leave(self, member: T) -> None:
-        """Step out; nothing happens when the member does not stand in the line."""
-        rank = self._rank_of.pop(id(member), None)
+    def remove(self, item: T) -> None:
+        """Take it out; does nothing when it is not in the queue."""
+        rank = self._rank_of.pop(id(item), None)
         if rank is not None:
-            del self._ranks[rank][id(member)]
+            del self._ranks[rank][id(item)]

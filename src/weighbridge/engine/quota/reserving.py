@@ -1,4 +1,4 @@
-"""Who of those in front may go now: what one round of the governor decides, by the quota and everything else.
+"""Which requests get a permit now: the decision of one round, as a function of what the round found.
 
 Nothing is carried out here: that comes when the round's transaction is committed.
 """
@@ -6,9 +6,10 @@ Nothing is carried out here: that comes when the round's transaction is committe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from weighbridge.engine.quota.permits import JobLost
+from weighbridge.domain.calls import Cost
+from weighbridge.engine.quota.permits import CallTooLarge, JobLost
 from weighbridge.errors import RequestTooLarge
 from weighbridge.limits.circuit_breaker import PausedUntil, Probe
 from weighbridge.limits.limiter import NotBefore
@@ -16,66 +17,96 @@ from weighbridge.limits.limiter import NotBefore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weighbridge.clock import Clock
-    from weighbridge.engine.quota.circuit_breaker import QueueBreaker
     from weighbridge.engine.quota.concurrency_cap import Room
-    from weighbridge.engine.quota.permits import Waiter
+    from weighbridge.engine.quota.permits import PreparedCall, Waiter
+    from weighbridge.limits.circuit_breaker import GoAhead
     from weighbridge.limits.limiter import Limiter, Reservation
 
 
-class Leave(NamedTuple):
-    """This one may go."""
+class Allowances(Protocol):
+    """Output tokens to allow for an answer, learned from earlier ones."""
+
+    def allowance(self, step: str, group_size: int, attempts: int = 0) -> int:
+        """More after every attempt that failed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a round found once the account's row was locked.
+
+    `permission` is the circuit breaker's; None while only the end of a probe can tell.
+    """
+
+    held: frozenset[int]  # jobs that are still ours
+    room: Room  # what the concurrency cap leaves
+    permission: GoAhead | Probe | PausedUntil | None
+    ask_together: bool
+    now_s: float  # the limiter's time
+    process_s: float  # this process's clock, by which a pause ends
+
+
+class Selected(NamedTuple):
+    """This request gets a permit for `call`."""
 
     waiter: Waiter
+    call: PreparedCall
     reservation: Reservation
+    allowance: int
     is_probe: bool
 
 
 @dataclass(slots=True)
 class Decision:
-    """Who may go, who never will, and how long until the next round; None when only an event helps."""
+    """Who gets a permit, who never will, and how long until the next round.
 
-    leaves: list[Leave] = field(default_factory=list)
+    `wait_s` is None when only an event helps: a call that ends, a new request.
+    """
+
+    selected: list[Selected] = field(default_factory=list)
     refusals: list[tuple[Waiter, Exception]] = field(default_factory=list)
     wait_s: float | None = 0.0
 
 
 def reserve(
     candidates: Sequence[Waiter],
-    held: frozenset[int],
-    room: Room,
-    breaker: QueueBreaker,
+    conditions: Conditions,
     limiter: Limiter,
-    now_s: float,
-    clock: Clock,
+    allowances: Allowances,
 ) -> Decision:
-    """Reserve in order until something does not fit; a big one is never overtaken by small ones.
-
-    `held` are the jobs that are still ours, `now_s` is the limiter's time.
-    """
+    """Reserve in order until something does not fit; small calls never overtake a large one."""
     decision = Decision()
+    is_probe = isinstance(conditions.permission, Probe)
     for waiter in candidates:
-        if waiter.job_id not in held:
+        if waiter.request.job_id not in conditions.held:
             decision.refusals.append((waiter, JobLost()))
             continue
-        if len(decision.leaves) >= room.calls:
-            decision.wait_s = room.look_again_s
+        if len(decision.selected) >= conditions.room.calls:
+            decision.wait_s = conditions.room.look_again_s
             break
-        permission = breaker.permission()
-        if permission is None:
-            decision.wait_s = None  # the probe's end wakes us
+        if conditions.permission is None or (is_probe and decision.selected):
+            decision.wait_s = None  # the end of the probe wakes us
             break
-        if isinstance(permission, PausedUntil):
-            decision.wait_s = permission.at_s - clock.monotonic_s()
+        if isinstance(conditions.permission, PausedUntil):
+            decision.wait_s = conditions.permission.at_s - conditions.process_s
             break
+        call = waiter.request.to_send(ask_together=conditions.ask_together)
+        cost, allowance = price(call, allowances)
         try:
-            outcome = limiter.reserve(waiter.price(), now_s)
+            outcome = limiter.reserve(cost, conditions.now_s)
         except RequestTooLarge as error:
-            decision.refusals.append((waiter, error))
+            decision.refusals.append((waiter, CallTooLarge(call, error)))
             continue
         if isinstance(outcome, NotBefore):
-            decision.wait_s = outcome.at_s - now_s
+            decision.wait_s = outcome.at_s - conditions.now_s
             break
-        breaker.probing = isinstance(permission, Probe)
-        decision.leaves.append(Leave(waiter, outcome, breaker.probing))
+        decision.selected.append(Selected(waiter, call, outcome, allowance, is_probe))
     return decision
+
+
+def price(call: PreparedCall, allowances: Allowances) -> tuple[Cost, int]:
+    """What the call takes from the quota, and how much of it is allowed for the answer."""
+    if call.is_look_up:
+        return Cost(1, 0), 0
+    allowance = allowances.allowance(call.question.name, call.group_size, call.attempts)
+    return Cost(1, call.prompt_tokens + allowance), allowance

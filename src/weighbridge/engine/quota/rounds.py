@@ -1,9 +1,29 @@
-"""One round of the governor: one transaction that lets as many calls go as may go now.
+"""The permit round: one transaction that gives out as many permits as the quota allows now.
 
-It locks the account's row, looks whether the queue still runs and whether the waiting jobs are still ours,
-corrects the limiter by what was learned, and reserves for as many waiters as fit. So a stopped queue, a lost job and a
-full minute are all noticed before a call begins, and fifty waiting calls cost one transaction. Rounds have a
-connection of their own: behind the writers of finished calls they waited 0.4 s for one of the pool.
+Theory of operation. Every process has one governor, and all governors share one row of the table
+`quota`: the limiter of the provider account. While requests wait, rounds follow one another:
+
+    worker                   governor                    PostgreSQL
+      │ PermitRequest           │                            │
+      ├────────────────────────►│  round                     │
+      │  waits in rank order    ├── lock the account's row ─►│  all other processes wait
+      │                         │◄─ limiter, settings, ──────┤
+      │                         │   jobs that are still ours │
+      │                         │  apply feedback            │  (pure: limiter_feedback.apply)
+      │                         │  reserve in order          │  (pure: reserving.reserve)
+      │                         ├── open calls, limiter ────►│  commit
+      │◄────────────────────────┤  Permit                    │
+      │ ─────── call ──────────────────────────────────────────────► provider
+      │ permit.outcome          │                            │
+      ├────────────────────────►│  feedback for the next round
+
+1. A stopped queue, a lost job and a full minute are noticed in the round, before a call begins.
+2. Nothing is handed out before the commit, so what is reserved is never lost, only (after a crash
+   between commit and call) reserved in vain for a minute.
+3. Fifty waiting calls cost one transaction.
+4. Nothing of a worker runs inside the round: requests, permits and feedback are data.
+5. Rounds have a connection of their own: behind the writers of finished calls they waited 0.4 s
+   for one of the pool.
 """
 
 from __future__ import annotations
@@ -15,7 +35,8 @@ from typing import TYPE_CHECKING, Any, Final
 from weighbridge.engine.database.retrying import TRANSIENT_ERRORS
 from weighbridge.engine.quota.backlog import backlog_target
 from weighbridge.engine.quota.concurrency_cap import ConcurrencyCap
-from weighbridge.engine.quota.reserving import Decision, reserve
+from weighbridge.engine.quota.limiter_feedback import apply
+from weighbridge.engine.quota.reserving import Conditions, Decision, reserve
 from weighbridge.limits.limiter import Limiter, Limits
 from weighbridge.store import jobs, open_calls, products, quota
 from weighbridge.store.database import DATABASE_ERRORS
@@ -28,10 +49,13 @@ if TYPE_CHECKING:
 
     from weighbridge.clock import Clock
     from weighbridge.engine.quota.circuit_breaker import QueueBreaker
-    from weighbridge.engine.quota.limiter_feedback import Correction, LimiterFeedback
-    from weighbridge.engine.quota.permits import Waiter, Waiters
+    from weighbridge.engine.quota.limiter_feedback import Feedback, LimiterFeedback
+    from weighbridge.engine.quota.permits import Permit, Waiter, Waiters
+    from weighbridge.engine.quota.reserving import Allowances, Selected
     from weighbridge.engine.quota.traffic import Traffic
+    from weighbridge.limits.limiter import Reservation
     from weighbridge.store.database import Connection, Database
+    from weighbridge.store.open_calls import OpenCall
     from weighbridge.store.overrides import Overrides
     from weighbridge.store.queue_state import QueueState
 
@@ -51,12 +75,17 @@ ROUND_FAILURES: Final = (*DATABASE_ERRORS, *TRANSIENT_ERRORS, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What was decided and committed. `began_s` is when the row was ours, on this process's clock."""
+    """What was decided and committed.
+
+    `began_s` is when the row was ours, on this process's clock; `moved` are earlier reservations that
+    now count at another moment.
+    """
 
     began_s: float
     is_running: bool
     explores: bool  # the limiter wants to know when the calls have left
     decision: Decision
+    moved: dict[Permit, Reservation]
 
 
 class Rounds:
@@ -74,8 +103,9 @@ class Rounds:
         manager_id: UUID,
         overrides: Overrides,
         breaker: QueueBreaker,
-        corrections: LimiterFeedback,
+        feedback: LimiterFeedback,
         traffic: Traffic,
+        allowances: Allowances,
         scope: UUID | None,
     ) -> None:
         self._database = database
@@ -84,35 +114,32 @@ class Rounds:
         self._manager_id = manager_id
         self._overrides = overrides
         self._breaker = breaker
-        self._feedback = corrections
+        self._feedback = feedback
+        self._allowances = allowances
         self._traffic = traffic
         self._scope = scope
         self._cap = ConcurrencyCap(manager_id)
         self._look_ahead_at_s = 0.0
         self._is_last_stretch = False
         self._connection: asyncpg.Connection[Any] | None = None
-        self.asks_together = False
-        """Whether one call shall ask for all steps, as was set at the last round."""
 
     async def hold(self, waiters: Waiters) -> Round:
-        """One round for those in front. It changes nothing in the line: that is for whoever carries it out.
+        """One round for those in front. It changes nothing in the queue: that is for whoever carries it out.
 
         Raises:
-            ROUND_FAILURES: nobody got leave. What was learned is told by the next round.
+            ROUND_FAILURES: nobody got a permit. The next round applies the feedback.
         """
-        corrections = self._feedback.take()
-        was_probing = self._breaker.probing
+        feedback = self._feedback.take()
         try:
-            return await self._hold(waiters, corrections)
+            return await self._hold(waiters, feedback)
         except BaseException as error:
-            self._breaker.probing = was_probing
             self._cap.forget()
             if isinstance(error, ROUND_FAILURES):
                 self.hang_up()
             raise
 
-    async def _hold(self, waiters: Waiters, corrections: list[Correction]) -> Round:
-        size = ROUND_SIZE if self._feedback.arrivals_are_told else CAREFUL_ROUND_SIZE
+    async def _hold(self, waiters: Waiters, feedback: list[Feedback]) -> Round:
+        size = ROUND_SIZE if self._feedback.arrivals_are_known else CAREFUL_ROUND_SIZE
         # What is nearly done goes first, so that results come early. The last groups go through their steps
         # side by side, or the quota would lie idle while a few go through theirs one after the other.
         in_front = waiters.front(highest_first=self._is_last_stretch)
@@ -121,13 +148,13 @@ class Rounds:
         try:
             connection = await self._connected()
             async with connection.transaction():
-                outcome = await self._decide(connection, candidates, waiters, corrections)
+                outcome = await self._decide(connection, candidates, waiters, feedback)
                 is_written = True
         except BaseException:
             # Nobody knows whether a commit that broke took place. To correct twice would give budget away
             # that is not there; to forget a correction errs on the safe side.
             if not is_written:
-                self._feedback.put_back(corrections)
+                self._feedback.put_back(feedback)
             raise
         return outcome
 
@@ -136,20 +163,18 @@ class Rounds:
         connection: Connection,
         candidates: Sequence[Waiter],
         waiters: Waiters,
-        corrections: Sequence[Correction],
+        feedback: Sequence[Feedback],
     ) -> Round:
-        job_ids = [waiter.job_id for waiter in candidates]
+        job_ids = [waiter.request.job_id for waiter in candidates]
         snapshot = await quota.lock_quota(
             connection, self._account, job_ids, self._manager_id, self._clock.monotonic_s
         )
         now_s = self._clock.of_database(snapshot.now_s)
         state = self._overrides.apply(snapshot.queue)
-        self.asks_together = state.ask_together
         await self._look_ahead(connection, state)
         self._breaker.believe(state)
         limiter = _limiter(snapshot.state, state, now_s)
-        for correct in corrections:
-            correct(limiter, now_s)
+        moved = apply(feedback, limiter, now_s)
         traffic = self._traffic
         room = await self._cap.room(
             connection, state.concurrency_cap, traffic.in_flight, len(waiters), snapshot.now_s
@@ -157,19 +182,30 @@ class Rounds:
         decision = Decision(wait_s=None)
         waiting = 0
         if state.running:
-            decision = reserve(
-                candidates, snapshot.held, room, self._breaker, limiter, now_s, self._clock
+            conditions = Conditions(
+                held=snapshot.held,
+                room=room,
+                permission=self._breaker.permission(),
+                ask_together=state.ask_together,
+                now_s=now_s,
+                process_s=self._clock.monotonic_s(),
             )
-            waiting = len(waiters) - len(decision.leaves) - len(decision.refusals)
-        await self._cap.note(connection, traffic.in_flight + len(decision.leaves), waiting)
-        if opening := [
-            leave.waiter.opens(leave.reservation.cost)
-            for leave in decision.leaves
-            if leave.waiter.opens
-        ]:
+            decision = reserve(candidates, conditions, limiter, self._allowances)
+            waiting = len(waiters) - len(decision.selected) - len(decision.refusals)
+        await self._cap.note(connection, traffic.in_flight + len(decision.selected), waiting)
+        if opening := self._opening(decision.selected):
             await open_calls.insert(connection, opening)
         await quota.save(connection, self._account, limiter.dump())
-        return Round(snapshot.began_s, state.running, limiter.explores, decision)
+        return Round(snapshot.began_s, state.running, limiter.explores, decision, moved)
+
+    def _opening(self, selected: Sequence[Selected]) -> list[OpenCall]:
+        """What is to be known of these calls if nobody ever ends them."""
+        now = self._clock.now()
+        return [
+            call.open_call.begun(now, reservation.cost.tokens, allowance)
+            for _, call, reservation, allowance, _ in selected
+            if call.open_call
+        ]
 
     async def _look_ahead(self, connection: Connection, state: QueueState) -> None:
         """Whether this is the last stretch: no products wait for a group, and no more groups than are kept ready."""
