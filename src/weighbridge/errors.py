@@ -4,6 +4,7 @@
     ├── SettingsError                    wrong configuration; stop at start, exit code 2
     ├── InputError                       the user's file or request
     │   └── UnsupportedFormat · UnreadableFile · MissingColumn
+    ├── InternalError                    a bug of ours; the log has the traceback
     ├── NotFound · Conflict              the request does not fit the current state
     ├── ProviderError                    no usable reply
     │   ├── ProviderUnreachable · ProviderTimeout · ProviderOverloaded      → retry with backoff
@@ -12,10 +13,9 @@
     │   ├── RequestRefused               → give up on this group
     │   └── QuotaExhausted · AuthenticationFailed · ModelUnknown            → stop the queue, tell the operator
     ├── AnswerError                      a reply, but not an answer
-    │   ├── AnswerTruncated              → split the group
-    │   └── AnswerMalformed · WrongProducts · ImplausibleAnswer             → ask again, alone
+    │   └── AnswerTruncated · AnswerMalformed · WrongProducts · ImplausibleAnswer → ask again, alone
     ├── CalculationError                 FactorTableInvalid
-    └── StoreError                       DatabaseUnavailable · SchemaOutdated · SchemaTooNew
+    └── StoreError                       DatabaseUnavailable · SchemaTooNew
 
 Messages say what happened, to which record, and what to do next. Secrets and prompts never enter them.
 """
@@ -45,6 +45,10 @@ class UnreadableFile(InputError):
 
 class MissingColumn(InputError):
     """A required column was not found; the message lists what was expected and found."""
+
+
+class InternalError(WeighbridgeError):
+    """Weighbridge itself failed: a bug, not the user's fault."""
 
 
 class NotFound(WeighbridgeError):
@@ -146,10 +150,6 @@ class StoreError(WeighbridgeError):
 
 class DatabaseUnavailable(StoreError):
     """PostgreSQL cannot be started or reached, or ran out of disk."""
-
-
-class SchemaOutdated(StoreError):
-    """The database is older than this program and could not be migrated."""
 
 
 class SchemaTooNew(StoreError):

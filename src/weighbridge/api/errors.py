@@ -115,9 +115,6 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     errors.DatabaseUnavailable: ProblemType(
         503, "database-unavailable", "Database unavailable", _DATABASE_AWAY
     ),
-    errors.SchemaOutdated: ProblemType(
-        503, "schema-outdated", "Database schema outdated", _INTERNAL
-    ),
     errors.SchemaTooNew: ProblemType(503, "schema-too-new", "Database schema too new", _INTERNAL),
 }
 """Every error that the program knows. A class that is missing is answered as its nearest ancestor."""

@@ -29,22 +29,30 @@ class ProductEvent(StrEnum):
     RELEASED = "released"  # the queue stopped, or its job is gone
     CALCULATED = "calculated"  # all steps answered, footprint stored
     GAVE_UP = "gave up"  # no attempt left, or nothing can be done
-    RESET = "reset"  # a person asked for another try
+    RESET = "reset"  # a person asked for another try of what failed
+    REDONE = "redone"  # a person asked for everything again
+    REOPENED = "reopened"  # its footprint came from the simulator, and a real provider takes over
 
+
+_PENDING, _PROCESSING = ProcessingStatus.PENDING, ProcessingStatus.PROCESSING
+_COMPLETED, _FAILED = ProcessingStatus.COMPLETED, ProcessingStatus.FAILED
 
 TRANSITIONS: Final[dict[tuple[ProcessingStatus, ProductEvent], ProcessingStatus]] = {
-    (ProcessingStatus.PENDING, ProductEvent.CHANGED): ProcessingStatus.PENDING,
-    (ProcessingStatus.PROCESSING, ProductEvent.CHANGED): ProcessingStatus.PENDING,
-    (ProcessingStatus.COMPLETED, ProductEvent.CHANGED): ProcessingStatus.PENDING,
-    (ProcessingStatus.FAILED, ProductEvent.CHANGED): ProcessingStatus.PENDING,
-    (ProcessingStatus.PENDING, ProductEvent.ENQUEUED): ProcessingStatus.PROCESSING,
-    (ProcessingStatus.PROCESSING, ProductEvent.RELEASED): ProcessingStatus.PENDING,
-    (ProcessingStatus.PROCESSING, ProductEvent.CALCULATED): ProcessingStatus.COMPLETED,
-    (ProcessingStatus.PROCESSING, ProductEvent.GAVE_UP): ProcessingStatus.FAILED,
-    (ProcessingStatus.FAILED, ProductEvent.RESET): ProcessingStatus.PENDING,
-    (ProcessingStatus.COMPLETED, ProductEvent.RESET): ProcessingStatus.PENDING,
+    (_PENDING, ProductEvent.CHANGED): _PENDING,
+    (_PROCESSING, ProductEvent.CHANGED): _PENDING,
+    (_COMPLETED, ProductEvent.CHANGED): _PENDING,
+    (_FAILED, ProductEvent.CHANGED): _PENDING,
+    (_PENDING, ProductEvent.ENQUEUED): _PROCESSING,
+    (_PROCESSING, ProductEvent.RELEASED): _PENDING,
+    (_PROCESSING, ProductEvent.CALCULATED): _COMPLETED,
+    (_PROCESSING, ProductEvent.GAVE_UP): _FAILED,
+    (_FAILED, ProductEvent.RESET): _PENDING,
+    (_COMPLETED, ProductEvent.REDONE): _PENDING,
+    (_FAILED, ProductEvent.REDONE): _PENDING,
+    (_COMPLETED, ProductEvent.REOPENED): _PENDING,
 }
-"""The whole state machine. What is not in this table cannot happen."""
+"""The whole state machine. What is not in this table cannot happen: `store/transitions.py` writes the
+SQL of every change of state from it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What to do when a call or its answer failed: one table over the error tree.
 
-The flow asks here after `providers/` or `steps/` said no. Pure: the random number is an argument, the
-worker does the waiting. What is nobody's fault (429, timeouts, 5xx, no connection) is waited out for as long
-as it takes and never counts against a product; `circuit_breaker.py` decides when the whole queue should pause.
+The engine asks here whenever `providers/` or `steps/` said no, and when a job of ours crashed. Pure: the
+random number is an argument, the worker does the waiting. What is nobody's fault (429, timeouts, 5xx,
+no connection) is waited out for as long as it takes and never counts against a product;
+`circuit_breaker.py` decides when the whole queue should pause.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from weighbridge.errors import (
     AnswerMalformed,
     AnswerTruncated,
     AuthenticationFailed,
-    DatabaseUnavailable,
     ImplausibleAnswer,
+    InternalError,
     ModelUnknown,
-    ProviderError,
     ProviderOverloaded,
     ProviderTimeout,
     ProviderUnreachable,
@@ -26,8 +26,6 @@ from weighbridge.errors import (
     RateLimited,
     RequestRefused,
     RequestTooLarge,
-    SchemaOutdated,
-    SchemaTooNew,
     WeighbridgeError,
     WrongProducts,
 )
@@ -43,8 +41,6 @@ BACKOFF_FIRST_S: Final = 1.0
 REFUSAL_FIRST_S: Final = 0.5
 RETRY_AFTER_MAX_S: Final = 5.0
 """How much of a `retry-after` one call honours: the limiter knows better when there is budget again."""
-
-LARGER_ALLOWANCE: Final = 2.0
 
 REFUSALS_OF_A_GROUP: Final = 10
 """In a row (some two minutes), while only smaller calls go through: then the group is halved."""
@@ -62,21 +58,13 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """Try again after `delay_s`, with `allowance_factor` times the output allowance; it counts."""
-
-    delay_s: float
-    allowance_factor: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class Split:
     """Ask the two halves of the group separately."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskAlone:
-    """Ask each product of the group alone."""
+    """Ask each product in a call of its own; it counts as an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +81,7 @@ class StopQueue:
     reason: str
 
 
-Action = Wait | Retry | Split | AskAlone | GiveUp | StopQueue
+Action = Wait | Split | AskAlone | GiveUp | StopQueue
 
 
 class Policy(Enum):
@@ -104,12 +92,10 @@ class Policy(Enum):
     SPLIT = auto()  # too much for one call: halve the group; alone: give up
     ASK_ALONE = auto()  # one product may spoil the call: find out which; alone: give up
     STOP = auto()  # the operator must act
-    MORE_ROOM = auto()  # the answer was cut off: halve the group; alone: a larger allowance
-    ANSWER_AGAIN = auto()  # unusable answer: ask alone; alone: try again, MAX_ATTEMPTS times
+    RETRY_ALONE = auto()  # unusable answer: ask alone, with a larger allowance, MAX_ATTEMPTS times
 
 
 POLICIES: Final[dict[type[WeighbridgeError], Policy]] = {
-    ProviderError: Policy.WAIT,  # a kind that nobody has thought of yet
     ProviderUnreachable: Policy.WAIT,
     ProviderTimeout: Policy.WAIT,
     ProviderOverloaded: Policy.WAIT,
@@ -119,15 +105,22 @@ POLICIES: Final[dict[type[WeighbridgeError], Policy]] = {
     QuotaExhausted: Policy.STOP,
     AuthenticationFailed: Policy.STOP,
     ModelUnknown: Policy.STOP,
-    AnswerTruncated: Policy.MORE_ROOM,
-    AnswerMalformed: Policy.ANSWER_AGAIN,
-    WrongProducts: Policy.ANSWER_AGAIN,
-    ImplausibleAnswer: Policy.ANSWER_AGAIN,
-    DatabaseUnavailable: Policy.WAIT,
-    SchemaOutdated: Policy.STOP,
-    SchemaTooNew: Policy.STOP,
+    AnswerTruncated: Policy.RETRY_ALONE,
+    AnswerMalformed: Policy.RETRY_ALONE,
+    WrongProducts: Policy.RETRY_ALONE,
+    ImplausibleAnswer: Policy.RETRY_ALONE,
+    InternalError: Policy.RETRY_ALONE,
 }
 """The whole table. An error of a kind that is not here gives up, with its message as the reason."""
+
+_CALL_IS_NOT_REPEATED: Final = frozenset({Policy.SPLIT, Policy.ASK_ALONE, Policy.STOP})
+
+
+def final_errors() -> frozenset[str]:
+    """The kinds of error, by name, after which the same call is not made again."""
+    return frozenset(
+        kind.__name__ for kind, policy in POLICIES.items() if policy in _CALL_IS_NOT_REPEATED
+    )
 
 
 def decide(
@@ -139,8 +132,9 @@ def decide(
 ) -> Action:
     """What to do about `error`.
 
-    `attempt` counts the failures before this one, `jitter` is a random number in [0, 1). `refused` is what is
-    known about a call that was answered with 429.
+    `attempt` counts the failures before this one (of the call, or of the product whose answer is
+    unusable), `jitter` is a random number in [0, 1). `refused` is what is known about a call that was
+    answered with 429.
     """
     in_company = group_size > 1
     if refused and (reason := _never_fits(refused, in_company=in_company)):
@@ -156,13 +150,9 @@ def decide(
             return AskAlone() if in_company else GiveUp(str(error))
         case Policy.STOP:
             return StopQueue(str(error))
-        case Policy.MORE_ROOM if in_company:
-            return Split()
-        case Policy.ANSWER_AGAIN if in_company:
+        case Policy.RETRY_ALONE if attempt < MAX_ATTEMPTS:
             return AskAlone()
-        case Policy.MORE_ROOM | Policy.ANSWER_AGAIN as policy if attempt < MAX_ATTEMPTS:
-            return Retry(0.0, LARGER_ALLOWANCE if policy is Policy.MORE_ROOM else 1.0)
-        case Policy.MORE_ROOM | Policy.ANSWER_AGAIN:
+        case Policy.RETRY_ALONE:
             return GiveUp(f"No usable answer in {attempt + 1} attempts. The last one: {error}")
         case _:
             return GiveUp(str(error))
@@ -203,7 +193,7 @@ def policy_of(error: WeighbridgeError) -> Policy | None:
 
 
 def backoff_s(attempt: int, jitter: float, first_s: float = BACKOFF_FIRST_S) -> float:
-    """Full jitter: anything between nothing and a ceiling that doubles with every attempt."""
+    """Full jitter: anything between nothing and a bound that doubles with every attempt."""
     return min(BACKOFF_CAP_S, first_s * 2.0 ** min(attempt, 30)) * jitter
 
 

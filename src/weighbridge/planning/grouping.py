@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.domain.calls import Lane
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -43,13 +41,10 @@ class Group:
     """Products that share a call, in the order of their ids. `tokens` are those of their data."""
 
     product_ids: tuple[int, ...]
-    lane: Lane
     tokens: int
 
 
-def group_products(
-    ready: Iterable[Ready], budget: TokenBudget, lane: Lane = Lane.LIVE
-) -> list[Group]:
+def group_products(ready: Iterable[Ready], budget: TokenBudget) -> list[Group]:
     """Put each product into exactly one group; ids must be unique.
 
     No group is above the size or the tokens of the budget, except that a product which alone is
@@ -69,7 +64,7 @@ def group_products(
         members.sort(key=lambda product: product.product_id)
     groups.sort(key=lambda members: members[0].product_id)
     return [
-        Group(tuple(product.product_id for product in members), lane, _tokens(members))
+        Group(tuple(product.product_id for product in members), _tokens(members))
         for members in groups
     ]
 

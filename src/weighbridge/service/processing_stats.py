@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.limits.retries import final_errors
 from weighbridge.store import products, retention, statistics
 from weighbridge.store.calls import OK
 from weighbridge.store.statistics import LATENCY_BOUNDS_S, CallSum, ErrorGroup
@@ -33,16 +34,6 @@ FRESH_FOR_S: Final = 2.0
 COST_FACTOR: Final = 20.0
 """A look that took t seconds is kept for 20 t: statistics take at most a twentieth of one connection."""
 DAY: Final = timedelta(hours=24)
-FINAL_ERRORS: Final = frozenset(
-    {
-        "RequestRefused",
-        "RequestTooLarge",
-        "QuotaExhausted",
-        "AuthenticationFailed",
-        "ModelUnknown",
-    }
-)
-"""After these the same call is not made again; every other failed call is a retry's cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +204,14 @@ def figures(sums: Sequence[CallSum]) -> CallFigures:
     answered = [row for row in sums if row.outcome == OK]
     calls = sum(row.calls for row in sums)
     replies = sum(row.calls for row in answered)
+    final = final_errors()
     histogram = [0] * (len(LATENCY_BOUNDS_S) + 1)
     for row in answered:
         histogram[row.latency_bucket] += row.calls
     return CallFigures(
         calls=calls,
         failed_calls=calls - replies,
-        retries=sum(
-            row.calls for row in sums if row.outcome != OK and row.outcome not in FINAL_ERRORS
-        ),
+        retries=sum(row.calls for row in sums if row.outcome != OK and row.outcome not in final),
         rate_limited=sum(row.calls for row in sums if row.outcome == "RateLimited"),
         simulated_calls=sum(row.calls for row in sums if row.simulated),
         estimated_tokens=sum(row.estimated_tokens for row in sums),

@@ -17,8 +17,9 @@ from uuid import UUID, uuid4
 import asyncpg
 import polars as pl
 
-from weighbridge.domain.products import Picture, RejectedRow
+from weighbridge.domain.products import Picture, ProductEvent, RejectedRow
 from weighbridge.store.database import LONG_STATEMENT_S
+from weighbridge.store.transitions import may_happen, set_status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
@@ -355,11 +356,11 @@ def _update(given: frozenset[str]) -> str:
     return f"""
         WITH changed AS MATERIALIZED (
             SELECT p.id FROM pg_temp.import_rows s JOIN products p USING (code)
-            WHERE ({stored}) IS DISTINCT FROM ({", ".join(new.values())})
+            WHERE ({stored}) IS DISTINCT FROM ({", ".join(new.values())}) AND {may_happen(ProductEvent.CHANGED, "p")}
             ORDER BY p.id FOR UPDATE OF p
         )
         UPDATE products p SET {assignments},
-            revision = p.revision + 1, status = 'pending', attempts = 0, alone = false,
+            revision = p.revision + 1, {set_status(ProductEvent.CHANGED)}, attempts = 0, alone = false,
             error_kind = NULL, error = NULL, job_id = NULL, completed_at = NULL, updated_at = now()
         FROM pg_temp.import_rows s, changed
         WHERE changed.id = p.id AND s.code = p.code

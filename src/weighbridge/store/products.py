@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from weighbridge.domain.products import Picture, ProcessingStatus, Product
+from weighbridge.domain.products import Picture, ProcessingStatus, Product, ProductEvent
 from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.jobs import jobs_table
+from weighbridge.store.transitions import may_happen, set_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,9 +90,9 @@ async def take_pending(
 async def mark_processing(connection: Connection, job_of: Mapping[int, int]) -> None:
     """`job_of`: product id → the job that has it. Only pending products move."""
     await connection.execute(
-        "UPDATE products p SET status = 'processing', job_id = j.job_id, updated_at = now()"
+        f"UPDATE products p SET {set_status(ProductEvent.ENQUEUED)}, job_id = j.job_id, updated_at = now()"  # noqa: S608
         " FROM unnest($1::bigint[], $2::bigint[]) AS j (id, job_id)"
-        " WHERE p.id = j.id AND p.status = 'pending'",
+        f" WHERE p.id = j.id AND {may_happen(ProductEvent.ENQUEUED, 'p')}",
         list(job_of.keys()),
         list(job_of.values()),
     )
@@ -126,7 +127,7 @@ async def complete(connection: Connection, job_of: Mapping[int, int]) -> None:
     The caller has locked them and seen that they do.
     """
     await connection.execute(
-        "UPDATE products SET status = 'completed', job_id = NULL, error = NULL, error_kind = NULL,"
+        f"UPDATE products SET {set_status(ProductEvent.CALCULATED)}, job_id = NULL, error = NULL, error_kind = NULL,"  # noqa: S608
         # Only what is being processed has a job. To ask for the status as well, or to join, would make PostgreSQL
         # go through all products, or all that are being processed, instead of looking each one up.
         " completed_at = now(), updated_at = now() WHERE id = ANY($1::bigint[]) AND job_id = ANY($2::bigint[])",
@@ -150,10 +151,10 @@ async def give_up(
 ) -> None:
     """processing → failed, with (error kind, reason) per product id; `wasted_usd` was spent on it in vain."""
     await connection.execute(
-        "UPDATE products p SET status = 'failed', job_id = NULL, error_kind = r.kind, error = r.reason,"
+        f"UPDATE products p SET {set_status(ProductEvent.GAVE_UP)}, job_id = NULL, error_kind = r.kind, error = r.reason,"  # noqa: S608
         " attempts = attempts + 1, spent_usd = spent_usd + r.usd, updated_at = now()"
         " FROM unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, reason, usd)"
-        " WHERE p.id = r.id AND p.job_id = $4 AND p.status = 'processing'",
+        f" WHERE p.id = r.id AND p.job_id = $4 AND {may_happen(ProductEvent.GAVE_UP, 'p')}",
         list(reasons.keys()),
         [kind for kind, _ in reasons.values()],
         [reason for _, reason in reasons.values()],
@@ -200,8 +201,8 @@ async def move_to_jobs(connection: Connection, job_of: Mapping[int, int]) -> Non
 async def release_jobs(connection: Connection, job_ids: Sequence[int]) -> int:
     """processing → pending for what is left of these jobs; returns how many."""
     tag = await connection.execute(
-        "UPDATE products SET status = 'pending', job_id = NULL, updated_at = now()"
-        " WHERE job_id = ANY($1::bigint[]) AND status = 'processing'",
+        f"UPDATE products SET {set_status(ProductEvent.RELEASED)}, job_id = NULL, updated_at = now()"  # noqa: S608
+        f" WHERE job_id = ANY($1::bigint[]) AND {may_happen(ProductEvent.RELEASED)}",
         job_ids,
     )
     return int(tag.split()[-1])
@@ -215,11 +216,11 @@ async def release_stuck(connection: Connection) -> int:
     tag = await connection.execute(
         "WITH stuck AS (SELECT p.id FROM products p"  # noqa: S608
         # Not NOT EXISTS: PostgreSQL takes the table of jobs for empty, and would read all of it for each product.
-        " WHERE p.status = 'processing' AND (p.job_id IS NULL OR p.job_id NOT IN"
+        f" WHERE {may_happen(ProductEvent.RELEASED, 'p')} AND (p.job_id IS NULL OR p.job_id NOT IN"
         f" (SELECT j.id FROM {jobs_table()} j WHERE j.status IN ('queued', 'picked')))"
         # Whoever holds a lock is just moving the product.
         " ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED)"
-        " UPDATE products p SET status = 'pending', job_id = NULL, updated_at = now()"
+        f" UPDATE products p SET {set_status(ProductEvent.RELEASED)}, job_id = NULL, updated_at = now()"
         " FROM stuck WHERE p.id = stuck.id"
     )
     return int(tag.split()[-1])
@@ -228,8 +229,8 @@ async def release_stuck(connection: Connection) -> int:
 async def reset_failed(connection: Connection) -> int:
     """failed → pending, error and attempts cleared; returns how many."""
     tag = await connection.execute(
-        "UPDATE products SET status = 'pending', attempts = 0, alone = false, error = NULL, error_kind = NULL,"
-        " updated_at = now() WHERE status = 'failed'",
+        f"UPDATE products SET {set_status(ProductEvent.RESET)}, attempts = 0, alone = false, error = NULL,"  # noqa: S608
+        f" error_kind = NULL, updated_at = now() WHERE {may_happen(ProductEvent.RESET)}",
         timeout=LONG_STATEMENT_S,
     )
     return int(tag.split()[-1])
@@ -245,9 +246,9 @@ async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
         timeout=LONG_STATEMENT_S,
     )
     tag = await connection.execute(
-        "UPDATE products p SET status = 'pending', attempts = 0, alone = false, error = NULL, error_kind = NULL,"
-        " updated_at = now() FROM scopes s"
-        " WHERE s.import_id = $1 AND s.product_id = p.id AND p.status IN ('completed', 'failed')",
+        f"UPDATE products p SET {set_status(ProductEvent.REDONE)}, attempts = 0, alone = false, error = NULL,"  # noqa: S608
+        " error_kind = NULL, updated_at = now() FROM scopes s"
+        f" WHERE s.import_id = $1 AND s.product_id = p.id AND {may_happen(ProductEvent.REDONE, 'p')}",
         scope,
         timeout=LONG_STATEMENT_S,
     )
@@ -257,9 +258,9 @@ async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
 async def reopen_simulated(connection: Connection, scope: UUID) -> int:
     """completed → pending where the footprint rests on the simulator: it never counts for a real provider."""
     tag = await connection.execute(
-        "UPDATE products p SET status = 'pending', attempts = 0, alone = false, updated_at = now()"
+        f"UPDATE products p SET {set_status(ProductEvent.REOPENED)}, attempts = 0, alone = false, updated_at = now()"  # noqa: S608
         " FROM scopes s, footprints f WHERE s.import_id = $1 AND s.product_id = p.id"
-        " AND f.product_id = p.id AND f.simulated AND p.status = 'completed'",
+        f" AND f.product_id = p.id AND f.simulated AND {may_happen(ProductEvent.REOPENED, 'p')}",
         scope,
         timeout=LONG_STATEMENT_S,
     )
@@ -380,9 +381,11 @@ async def set_picture(connection: Connection, code: str, picture: Picture, data:
         data,
     )
     await connection.execute(
-        "UPDATE products SET picture_sha256 = $2, image_url = NULL, revision = revision + 1, status = 'pending',"
+        "UPDATE products SET picture_sha256 = $2, image_url = NULL, revision = revision + 1,"  # noqa: S608
+        f" {set_status(ProductEvent.CHANGED)},"
         " attempts = 0, alone = false, error_kind = NULL, error = NULL, job_id = NULL, completed_at = NULL,"
-        " updated_at = now() WHERE code = $1 AND picture_sha256 IS DISTINCT FROM $2",
+        " updated_at = now() WHERE code = $1 AND picture_sha256 IS DISTINCT FROM $2"
+        f" AND {may_happen(ProductEvent.CHANGED)}",
         code,
         picture.sha256,
     )

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge import errors
+from weighbridge.limits import retries
 from weighbridge.limits.refusals import RefusalHistory
 from weighbridge.limits.retries import (
     BACKOFF_CAP_S,
-    LARGER_ALLOWANCE,
     MAX_ATTEMPTS,
     POLICIES,
     REFUSALS_ABOVE_LIMIT,
@@ -19,11 +19,11 @@ from weighbridge.limits.retries import (
     AskAlone,
     GiveUp,
     Policy,
-    Retry,
     Split,
     StopQueue,
     Wait,
     decide,
+    final_errors,
     policy_of,
 )
 
@@ -59,17 +59,15 @@ TABLE = [
     (errors.QuotaExhausted("pay"), GROUP, StopQueue("pay")),
     (errors.AuthenticationFailed("key"), ALONE, StopQueue("key")),
     (errors.ModelUnknown("model"), ALONE, StopQueue("model")),
-    (errors.AnswerTruncated("cut"), GROUP, Split()),
-    (errors.AnswerTruncated("cut"), ALONE, Retry(0.0, LARGER_ALLOWANCE)),
+    (errors.AnswerTruncated("cut"), GROUP, AskAlone()),
+    (errors.AnswerTruncated("cut"), ALONE, AskAlone()),
     (errors.AnswerMalformed("x"), GROUP, AskAlone()),
-    (errors.AnswerMalformed("x"), ALONE, Retry(0.0)),
+    (errors.AnswerMalformed("x"), ALONE, AskAlone()),
     (errors.WrongProducts("x"), GROUP, AskAlone()),
-    (errors.WrongProducts("x"), ALONE, Retry(0.0)),
+    (errors.WrongProducts("x"), ALONE, AskAlone()),
     (errors.ImplausibleAnswer("x"), GROUP, AskAlone()),
-    (errors.ImplausibleAnswer("x"), ALONE, Retry(0.0)),
-    (errors.DatabaseUnavailable("x"), GROUP, Wait(0.5)),
-    (errors.SchemaTooNew("new"), GROUP, StopQueue("new")),
-    (errors.SchemaOutdated("old"), GROUP, StopQueue("old")),
+    (errors.ImplausibleAnswer("x"), ALONE, AskAlone()),
+    (errors.InternalError("bug"), GROUP, AskAlone()),
     (errors.NotFound("what"), GROUP, GiveUp("what")),
 ]
 
@@ -85,6 +83,29 @@ def test_the_first_failure_is_answered_as_the_table_says(
     assert decide(error, 0, group_size, 0.5) == action
 
 
+@pytest.mark.parametrize("kind", POLICIES, ids=lambda kind: kind.__name__)
+def test_without_its_row_an_error_is_treated_differently(
+    kind: type[errors.WeighbridgeError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decided() -> list[object]:
+        error = kind("x")
+        return [policy_of(error), decide(error, 0, GROUP, 0.5), decide(error, 0, ALONE, 0.5)]
+
+    before = decided(), final_errors()
+    monkeypatch.setattr(retries, "POLICIES", {k: p for k, p in POLICIES.items() if k is not kind})
+    assert (decided(), final_errors()) != before
+
+
+def test_calls_are_not_repeated_after_errors_that_another_try_cannot_cure() -> None:
+    assert final_errors() == {
+        "RequestRefused",
+        "RequestTooLarge",
+        "QuotaExhausted",
+        "AuthenticationFailed",
+        "ModelUnknown",
+    }
+
+
 def test_a_kind_that_nobody_has_thought_of_is_treated_as_its_parent() -> None:
     class Teapot(errors.ProviderOverloaded):
         pass
@@ -97,7 +118,7 @@ def test_a_kind_that_nobody_has_thought_of_is_treated_as_its_parent() -> None:
 )
 def test_unusable_answers_are_given_up_after_three_retries(error: errors.AnswerError) -> None:
     actions = [decide(error, attempt, ALONE, 0.5) for attempt in range(MAX_ATTEMPTS + 1)]
-    assert all(isinstance(action, Retry) for action in actions[:MAX_ATTEMPTS])
+    assert all(isinstance(action, AskAlone) for action in actions[:MAX_ATTEMPTS])
     assert actions[MAX_ATTEMPTS] == GiveUp("No usable answer in 4 attempts. The last one: cut off")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.domain.calls import Lane, Price, Usage
+from weighbridge.domain.calls import Price, Usage
 from weighbridge.planning.cost import (
     CatalogueEstimate,
     Pace,
@@ -23,10 +23,7 @@ UNBOUND = Pace(1_000_000, 1_000_000_000, latency_s=4.0)
 
 
 def groups(count: int, size: int = 5, tokens: int = 1_000) -> list[Group]:
-    return [
-        Group(tuple(range(index * size, (index + 1) * size)), Lane.LIVE, tokens)
-        for index in range(count)
-    ]
+    return [Group(tuple(range(index * size, (index + 1) * size)), tokens) for index in range(count)]
 
 
 def test_a_call_is_priced_with_the_discount_on_cached_tokens() -> None:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.domain.calls import Lane
 from weighbridge.planning.grouping import Group, Ready, TokenBudget, group_products
 
 if TYPE_CHECKING:
@@ -116,15 +115,8 @@ def test_a_gap_is_filled_by_a_later_product_that_fits() -> None:
 
 
 def test_a_single_product_over_budget_goes_alone() -> None:
-    assert group_products([Ready(7, 99_999, has_image=False)], BUDGET) == [
-        Group((7,), Lane.LIVE, 99_999)
-    ]
+    assert group_products([Ready(7, 99_999, has_image=False)], BUDGET) == [Group((7,), 99_999)]
 
 
 def test_nothing_makes_no_group() -> None:
     assert group_products([], BUDGET) == []
-
-
-def test_a_group_knows_its_lane() -> None:
-    [group] = group_products([Ready(1, 1, has_image=False)], BUDGET, Lane.BATCH)
-    assert group.lane is Lane.BATCH

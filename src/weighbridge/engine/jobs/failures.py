@@ -16,11 +16,13 @@ from weighbridge.errors import (
     RequestTooLarge,
 )
 from weighbridge.limits.refusals import RefusalWatch
-from weighbridge.limits.retries import GiveUp, Retry, Split, StopQueue, Wait, decide
+from weighbridge.limits.retries import GiveUp, Split, StopQueue, Wait, decide
 from weighbridge.providers.base import remaining_of
 from weighbridge.store import stopping
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weighbridge.engine.jobs.context import EngineContext
     from weighbridge.engine.jobs.in_flight_call import InFlightCall
     from weighbridge.engine.jobs.job_products import JobProduct
@@ -56,7 +58,7 @@ class Failures:
             self.refusals.forget(in_flight.job_id)
             return set()
         match action:
-            case Wait(delay_s) | Retry(delay_s):
+            case Wait(delay_s):
                 await self._recorder.record(Outcome(in_flight.job_id, call=call))
                 await self._context.governor.sleep(delay_s)
                 return set()
@@ -104,20 +106,10 @@ class Failures:
         action: Action,
     ) -> set[int]:
         """The group cannot go on together: halves, or each alone, so that only the product at fault fails."""
-        ids = [m.id for m in group]
-        if isinstance(action, Split):
-            middle = len(ids) // 2
-            halves = [half for half in (ids[:middle], ids[middle:]) if half]
-            await self._recorder.record(Outcome(job_id, call=call, split=halves))
-            return set(ids)
-        reason = action.reason if isinstance(action, GiveUp) else str(error)
-        why = dict.fromkeys(ids, (type(error).__name__, reason))
-        alone, given_up = (why, {}) if len(group) > 1 else ({}, why)
-        await self._recorder.record(
-            Outcome(job_id, call=call, asked_alone=alone, given_up=given_up)
-        )
-        say_what_happened(group, asked_alone=alone, given_up=given_up)
-        return set(ids)
+        outcome = dispersal(job_id, [product.id for product in group], error, action)
+        await self._recorder.record(outcome._replace(call=call))
+        say_what_happened(group, asked_alone=outcome.asked_alone, given_up=outcome.given_up)
+        return {product.id for product in group}
 
     async def stop_queue(self, reason: str) -> None:
         """Every product goes back to `pending`: those that nobody has begun now, the others as they stop."""
@@ -129,3 +121,16 @@ class Failures:
 
         if await self._context.database_retry(write):
             say_stopped(reason)
+
+
+def dispersal(job_id: int, ids: Sequence[int], error: ProviderError, action: Action) -> Outcome:
+    """What becomes of a group that cannot go on together: halves, or each alone, or given up.
+
+    A group is never given up as a whole: first each product is asked alone.
+    """
+    if isinstance(action, Split):
+        middle = len(ids) // 2
+        return Outcome(job_id, split=[half for half in (ids[:middle], ids[middle:]) if half])
+    reason = action.reason if isinstance(action, GiveUp) else str(error)
+    why = dict.fromkeys(ids, (type(error).__name__, reason))
+    return Outcome(job_id, asked_alone=why) if len(ids) > 1 else Outcome(job_id, given_up=why)

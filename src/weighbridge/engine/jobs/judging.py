@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING
 
 from weighbridge.engine.jobs.recorder import Outcome
 from weighbridge.engine.jobs.reports import say_what_happened
-from weighbridge.limits.retries import MAX_ATTEMPTS
+from weighbridge.limits.retries import GiveUp, decide
 from weighbridge.planning.cost import call_cost_usd
 from weighbridge.steps import encode_answer
 from weighbridge.store.answers import StoredAnswer
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weighbridge.domain.calls import CallReply
     from weighbridge.engine.jobs.context import EngineContext
     from weighbridge.engine.jobs.finishing import Finisher
     from weighbridge.engine.jobs.in_flight_call import InFlightCall
     from weighbridge.engine.jobs.job_products import JobProduct
     from weighbridge.engine.jobs.recorder import Recorder
-    from weighbridge.steps.base import Accepted
+    from weighbridge.steps.base import Accepted, Refusal
+
+    Reason = tuple[str, str]
 
 
 class Judge:
@@ -44,7 +48,7 @@ class Judge:
         share_usd = cost_usd / len(group)
         forgiven = [m.id for m in group if m.attempts and m.code in accepted.answers]
         kept = self._keep(in_flight, accepted, share_usd, reply.model)
-        asked_alone, given_up = _sort_refusals(group, accepted)
+        asked_alone, given_up = sort_refusals(group, accepted.refusals)
         finished, failed = self._finisher.finish(
             [m for m in group if self._context.questions.are_answered(m.answers)]
         )
@@ -103,20 +107,19 @@ class Judge:
         return kept
 
 
-def _sort_refusals(
-    group: list[JobProduct], accepted: Accepted
-) -> tuple[dict[int, tuple[str, str]], dict[int, tuple[str, str]]]:
+def sort_refusals(
+    group: Sequence[JobProduct], refusals: Sequence[Refusal]
+) -> tuple[dict[int, Reason], dict[int, Reason]]:
     """(asked again alone, given up) by product id, each with kind of error and reason."""
-    asked_alone: dict[int, tuple[str, str]] = {}
-    given_up: dict[int, tuple[str, str]] = {}
-    members = {member.code: member for member in group}
-    for refusal in accepted.refusals:
-        member = members[refusal.code]
-        kind, reason = type(refusal.error).__name__, str(refusal.error)
-        tried = member.attempts
-        if tried >= MAX_ATTEMPTS:
-            reason = f"No usable answer in {tried + 1} attempts. The last one: {reason}"
-            given_up[member.id] = (kind, reason)
-        else:
-            asked_alone[member.id] = (kind, reason)
+    asked_alone: dict[int, Reason] = {}
+    given_up: dict[int, Reason] = {}
+    products = {product.code: product for product in group}
+    for refusal in refusals:
+        product = products[refusal.code]
+        kind = type(refusal.error).__name__
+        match decide(refusal.error, product.attempts, len(group), jitter=0.0):
+            case GiveUp(reason):
+                given_up[product.id] = (kind, reason)
+            case _:
+                asked_alone[product.id] = (kind, str(refusal.error))
     return asked_alone, given_up

@@ -24,8 +24,8 @@ from weighbridge.engine.jobs.reports import (
     say_what_happened,
 )
 from weighbridge.engine.quota.permits import JobLost, QueueStopped
-from weighbridge.errors import ProviderError
-from weighbridge.limits.retries import MAX_ATTEMPTS, StopQueue, decide
+from weighbridge.errors import InternalError, ProviderError
+from weighbridge.limits.retries import GiveUp, StopQueue, decide
 from weighbridge.store import products
 
 if TYPE_CHECKING:
@@ -126,10 +126,15 @@ class Worker:
                 return await products.load_job_products(connection, [job_id])
 
         members = await self._context.database_retry(read)
-        why = ("InternalError", f"Weighbridge itself failed ({type(error).__name__}); see the log")
-        tired = {m.id: why for m in members if m.attempts >= MAX_ATTEMPTS}
-        others = {m.id: why for m in members if m.id not in tired}
-        await self._recorder.record(Outcome(job_id, asked_alone=others, given_up=tired))
+        failure = InternalError(
+            f"Weighbridge itself failed ({type(error).__name__}); see the log for what happened"
+        )
+        why = (type(failure).__name__, str(failure))
+        given_up = {
+            m.id: why for m in members if isinstance(decide(failure, m.attempts, 1, 0.0), GiveUp)
+        }
+        others = {m.id: why for m in members if m.id not in given_up}
+        await self._recorder.record(Outcome(job_id, asked_alone=others, given_up=given_up))
 
     async def _finish_without_call(self, group: list[JobProduct], job_id: int) -> None:
         if not group:
