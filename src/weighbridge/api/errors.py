@@ -73,6 +73,7 @@ _PROVIDER = "The provider of the language model gave no usable reply. The log ha
 
 PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     errors.WeighbridgeError: ProblemType(500, "internal", "Internal error", _INTERNAL),
+    errors.InternalError: ProblemType(500, "bug", "Weighbridge itself failed", _INTERNAL),
     errors.SettingsError: ProblemType(
         500, "settings", "The server is configured wrongly", _INTERNAL
     ),
