@@ -18,7 +18,7 @@ from weighbridge.planning.tokens import OutputAllowances, request_tokens
 from weighbridge.providers.openai_messages import dialect_of, request_body
 from weighbridge.simulator.analyst import Analyst, find_products
 from weighbridge.simulator.tokens import count_tokens
-from weighbridge.wiring import load_vocabulary, make_questions
+from weighbridge.wiring import load_questions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def catalogue_calls(
     count: int, group_size: int, model: str, *, together: bool = False
 ) -> list[list[PlannedCall]]:
     """The calls of each group: one for each step, or one for all of them."""
-    questions = make_questions(load_vocabulary())
+    questions = load_questions()
     asked = [questions.together] if together else questions.alone
     lengths = OutputAllowances(questions.expected_lengths())
     products = sample_products(count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import httpx2
@@ -28,19 +28,19 @@ from weighbridge.providers.prices import price_of
 from weighbridge.service.opening import opened_database
 from weighbridge.simulator.app import create_app
 from weighbridge.simulator.config import KNOWN_MODELS, Keeping, ModelLimits, SimulatorConfig
-from weighbridge.steps import Questions, build_questions
+from weighbridge.steps import STEPS, Questions, build_questions
 from weighbridge.store import output_lengths
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from uuid import UUID
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.carbon.taxonomy import Taxonomy
-    from weighbridge.domain.answers import Vocabulary
     from weighbridge.providers.base import Provider
     from weighbridge.settings import Settings
+    from weighbridge.steps.base import Step
     from weighbridge.store.database import Database
 
 SIMULATED_LIMITS: Final = Limits(requests_per_minute=10_000, tokens_per_minute=30_000_000)
@@ -57,6 +57,7 @@ class Application:
     database: Database
     taxonomy: Taxonomy
     factors: FactorTable
+    questions: Questions
 
 
 @dataclass(slots=True)
@@ -69,7 +70,9 @@ class Engine:
 
 @asynccontextmanager
 async def open_application(
-    settings: Settings, clock: Clock | None = None
+    settings: Settings,
+    clock: Clock | None = None,
+    steps: Sequence[type[Step[Any]]] = STEPS,
 ) -> AsyncIterator[Application]:
     """Open the database and load the factors; close the database at the end.
 
@@ -78,18 +81,14 @@ async def open_application(
     """
     factors = BundledFactors().load()
     taxonomy = load_taxonomy()
+    questions = build_questions(factors.vocabulary(taxonomy), steps)
     async with opened_database(settings) as database:
-        yield Application(settings, clock or SystemClock(), database, taxonomy, factors)
+        yield Application(settings, clock or SystemClock(), database, taxonomy, factors, questions)
 
 
-def load_vocabulary() -> Vocabulary:
-    """The closed lists of the taxonomy and the bundled factors."""
-    return BundledFactors().load().vocabulary(load_taxonomy())
-
-
-def make_questions(vocabulary: Vocabulary) -> Questions:
-    """What is asked, over these lists."""
-    return build_questions(vocabulary)
+def load_questions() -> Questions:
+    """What is asked, over the lists of the taxonomy and the bundled factors."""
+    return build_questions(BundledFactors().load().vocabulary(load_taxonomy()))
 
 
 @asynccontextmanager
@@ -157,7 +156,7 @@ async def make_engine(
     overrides: Overrides = Overrides(),  # noqa: B008 - frozen
 ) -> Engine:
     """Everything that works through the queue, ready to be started."""
-    questions = make_questions(app.factors.vocabulary(app.taxonomy))
+    questions = app.questions
     random_source = random.Random()
     manager_id = uuid4()
     learned = OutputAllowances(questions.expected_lengths())

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.export.result_rows import batches, completed, failed
+from tests.unit.export.result_rows import FIELDS, batches, completed, failed
 from weighbridge.errors import InputError, StoreError, UnsupportedFormat
 from weighbridge.export import MEDIA_TYPES, WRITERS, checked_format, open_writer
 from weighbridge.export.cells import neutral_text
@@ -58,7 +58,7 @@ def disk_that_takes(size_bytes: int) -> Iterator[None]:
 @every_format
 def test_products_come_back_with_code_name_and_footprint(format_name: str, tmp_path: Path) -> None:
     path = tmp_path / f"results.{format_name}"
-    with open_writer(format_name, path) as writer:
+    with open_writer(format_name, path, FIELDS) as writer:
         writer.write([completed("A"), failed("B")])
         writer.write([completed("C", 'Größe "L", 大')])
     read = read_codes_names_and_emissions(path)
@@ -76,14 +76,14 @@ def test_a_file_without_products_is_valid_and_has_its_columns(
     format_name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / f"results.{format_name}"
-    open_writer(format_name, path).close()
+    open_writer(format_name, path, FIELDS).close()
     assert read_codes_names_and_emissions(path) == []
 
 
 @every_format
 def test_many_batches_become_one_file_in_the_same_order(format_name: str, tmp_path: Path) -> None:
     path = tmp_path / f"results.{format_name}"
-    with open_writer(format_name, path) as writer:
+    with open_writer(format_name, path, FIELDS) as writer:
         for batch in batches(2_500, 700):
             writer.write(batch)
     codes = [code for code, _, _ in read_codes_names_and_emissions(path)]
@@ -95,7 +95,7 @@ def test_nothing_has_the_name_of_the_file_until_it_is_whole(
     format_name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / f"results.{format_name}"
-    writer = open_writer(format_name, path)
+    writer = open_writer(format_name, path, FIELDS)
     writer.write([completed()])
     assert not path.exists()
     writer.close()
@@ -110,7 +110,7 @@ def test_an_exception_leaves_the_earlier_file_and_nothing_else(
     path.write_text("from yesterday")
 
     def interrupted() -> None:
-        with open_writer(format_name, path) as writer:
+        with open_writer(format_name, path, FIELDS) as writer:
             writer.write([completed()])
             raise KeyboardInterrupt
 
@@ -124,7 +124,7 @@ def test_an_exception_leaves_the_earlier_file_and_nothing_else(
 def test_a_new_export_takes_the_place_of_an_earlier_one(format_name: str, tmp_path: Path) -> None:
     path = tmp_path / f"results.{format_name}"
     path.write_text("from yesterday")
-    with open_writer(format_name, path) as writer:
+    with open_writer(format_name, path, FIELDS) as writer:
         writer.write([completed("TODAY")])
     assert [code for code, _, _ in read_codes_names_and_emissions(path)] == ["TODAY"]
 
@@ -136,7 +136,7 @@ def test_a_disk_that_takes_no_more_is_reported_and_leaves_nothing(
     path = tmp_path / f"results.{format_name}"
 
     def export() -> None:
-        with open_writer(format_name, path) as writer:
+        with open_writer(format_name, path, FIELDS) as writer:
             for batch in batches(1_000, 100):
                 writer.write(batch)
 
@@ -151,20 +151,20 @@ def test_a_folder_that_cannot_be_is_reported_with_the_path(
 ) -> None:
     (tmp_path / "notes.txt").write_text("a file")
     with pytest.raises(InputError, match=r"notes\.txt is not a folder"):
-        open_writer(format_name, tmp_path / "notes.txt" / f"results.{format_name}")
+        open_writer(format_name, tmp_path / "notes.txt" / f"results.{format_name}", FIELDS)
 
 
 @every_format
 def test_a_folder_that_is_missing_is_made(format_name: str, tmp_path: Path) -> None:
     path = tmp_path / "out" / "today" / f"results.{format_name}"
-    open_writer(format_name, path).close()
+    open_writer(format_name, path, FIELDS).close()
     assert path.exists()
 
 
 @every_format
 def test_a_folder_is_not_taken_for_a_file(format_name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder"):
-        open_writer(format_name, tmp_path)
+        open_writer(format_name, tmp_path, FIELDS)
 
 
 @every_format
@@ -172,7 +172,7 @@ def test_closing_twice_is_harmless_and_writing_afterwards_is_not(
     format_name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / f"results.{format_name}"
-    writer = open_writer(format_name, path)
+    writer = open_writer(format_name, path, FIELDS)
     writer.close()
     writer.close()
     writer.discard()
@@ -194,7 +194,7 @@ stored_text = st.text(st.characters(exclude_categories=["Cs"], exclude_character
 )
 def test_any_text_comes_back_exactly(format_name: str, texts: list[str], tmp_path: Path) -> None:
     path = tmp_path / f"results.{format_name}"
-    with open_writer(format_name, path) as writer:
+    with open_writer(format_name, path, FIELDS) as writer:
         writer.write([completed(text, text) for text in texts])
     read = read_codes_names_and_emissions(path)
     assert [(code, name) for code, name, _ in read] == [(text, text) for text in texts]
@@ -208,7 +208,7 @@ def test_any_text_comes_back_exactly(format_name: str, texts: list[str], tmp_pat
 )
 def test_any_text_comes_back_neutralised_from_csv(texts: list[str], tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
-    with open_writer("csv", path) as writer:
+    with open_writer("csv", path, FIELDS) as writer:
         writer.write([completed("code", text) for text in texts])
     names = [name or "" for _, name, _ in read_codes_names_and_emissions(path)]
     assert names == [neutral_text(text) for text in texts]
@@ -222,7 +222,7 @@ def test_any_text_comes_back_neutralised_from_csv(texts: list[str], tmp_path: Pa
 )
 def test_any_text_comes_back_neutralised_from_xlsx(texts: list[str], tmp_path: Path) -> None:
     path = tmp_path / "results.xlsx"
-    with open_writer("xlsx", path) as writer:
+    with open_writer("xlsx", path, FIELDS) as writer:
         writer.write([completed("code", text) for text in texts])
     names = [name or "" for _, name, _ in read_codes_names_and_emissions(path)]
     assert names == [neutral_text(text) for text in texts]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.support.application import AMPLE, RunningProgram, program
+from tests.support.step_builders import STEP_NAMES
 from weighbridge.clock import ScaledClock
-from weighbridge.domain.answers import StepName
+from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
 from weighbridge.domain.products import FieldLimits
 from weighbridge.service.products import import_records
 from weighbridge.service.queue import configure
@@ -36,7 +37,7 @@ async def calls_by_step(running: RunningProgram) -> dict[str, int]:
 
 def once_each(times: int = 1) -> dict[str, int]:
     """So many calls for each step alone."""
-    return {step.value: times for step in StepName}
+    return dict.fromkeys(STEP_NAMES, times)
 
 
 async def versions_of(running: RunningProgram, code: str) -> dict[str, str]:
@@ -60,7 +61,7 @@ async def test_a_group_is_completed_by_one_call_and_the_answers_are_stored_by_st
         assert running.simulator.books.completed == 5
         assert await calls_by_step(running) == {"together": 5}
         rows = await running.fetch("SELECT step, count(*) AS n FROM answers GROUP BY step")
-        assert {row["step"]: row["n"] for row in rows} == dict.fromkeys(StepName, 23)
+        assert {row["step"]: row["n"] for row in rows} == dict.fromkeys(STEP_NAMES, 23)
         # What the calls have cost is neither lost nor counted twice on its way to the footprints.
         paid = await running.value("SELECT sum(cost_usd) FROM calls")
         assert await running.value("SELECT sum(cost_usd) FROM answers") == pytest.approx(paid)
@@ -157,7 +158,7 @@ async def test_after_a_crash_only_what_is_missing_is_asked_whatever_is_set_now(
 ) -> None:
     async with program(database_url, tmp_path) as running:
         await running.add_many(5)
-        step = list(StepName)[finished_calls].value.encode()
+        step = STEP_NAMES[finished_calls].encode()
         running.wire.instead = lambda request: (
             running.wire.hold() if b'"%s"' % step in request.content else None
         )
@@ -251,8 +252,8 @@ async def test_a_bill_that_cannot_be_keeps_the_classification_and_asks_the_rest_
         await running.until(completed=5)
         assert await calls_by_step(running) == {
             "together": 1,
-            StepName.BILL_OF_MATERIALS: 1,
-            StepName.MANUFACTURING: 1,
+            BillOfMaterials.step: 1,
+            ManufacturingProcesses.step: 1,
         }
         assert await running.value(
             "SELECT count(*) FROM answers WHERE step = 'classification'"

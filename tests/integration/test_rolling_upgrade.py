@@ -15,8 +15,9 @@ import pytest
 
 from tests.support.application import program, until
 from weighbridge.carbon.taxonomy import Category, Subcategory
-from weighbridge.domain.answers import StepName
+from weighbridge.domain.answers import Classification
 from weighbridge.service.queue import start_queue, stop_queue
+from weighbridge.steps import build_questions
 from weighbridge.store.products import load_products
 from weighbridge.store.schema import migrations
 
@@ -39,6 +40,7 @@ def with_another_prompt(app: Application) -> None:
     """A newer program knows more kinds of products: every question of its is another one."""
     more = Category("Boats", {"Canoes": Subcategory("Canoes", "494", "Pleasure boats")})
     app.taxonomy = replace(app.taxonomy, categories={**app.taxonomy.categories, "Boats": more})
+    app.questions = build_questions(app.factors.vocabulary(app.taxonomy))
 
 
 newer = partial(program, version=with_another_prompt)
@@ -71,7 +73,7 @@ async def _held_at(running: RunningProgram, schema: str, groups: int) -> None:
     await until(lambda: running.wire.held == groups, "every group waits for a reply")
 
 
-async def _versions(running: RunningProgram, step: StepName) -> dict[str, int]:
+async def _versions(running: RunningProgram, step: str) -> dict[str, int]:
     rows = await running.fetch(
         "SELECT step_version, count(*) AS n FROM answers WHERE step = $1 GROUP BY 1", step
     )
@@ -125,7 +127,7 @@ async def test_what_one_version_was_answered_the_other_does_not_pay_for_again(
         await stays.until(completed=25)
         in_flight = 5 if is_killed else 0
         assert stays.simulator.books.completed == 3 * 5 + in_flight
-        assert len(await _versions(stays, StepName.CLASSIFICATION)) == 1
+        assert len(await _versions(stays, Classification.step)) == 1
         await stays.stop()
         await stays.assert_sound(paid_twice=5 * in_flight)
 
@@ -154,7 +156,7 @@ async def test_two_versions_share_the_work_and_each_asks_its_own_questions(
         new.wire.let_go()
         await old.until(completed=200)
         assert old.simulator.books.completed == 3 * 40
-        assert set((await _versions(old, StepName.CLASSIFICATION)).values()) == shares
+        assert set((await _versions(old, Classification.step)).values()) == shares
         await old.stop()
         await new.stop()
         await old.assert_sound()
@@ -168,7 +170,7 @@ async def test_answers_that_only_a_newer_program_understands_disturb_nobody(
         async with running.app.database.pool.acquire() as connection:
             ids = [row["id"] for row in await running.fetch("SELECT id FROM products")]
             stored = await load_products(connection, ids)
-        for step in ("packaging", StepName.CLASSIFICATION):
+        for step in ("packaging", Classification.step):
             for one in stored:
                 await running.fetch(
                     "INSERT INTO answers (product_id, step, step_version, question_fingerprint, simulated, provider,"

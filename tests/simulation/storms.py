@@ -20,12 +20,12 @@ from tests.simulation.weather import GUSTS, IN_COMMIT, UNUSABLE, Event, Moment, 
 from tests.support.application import PATIENCE_S, RunningProgram, program, until
 from tests.support.crash import plant_bomb, planted_bomb, restart_postgres
 from weighbridge.clock import ScaledClock
-from weighbridge.domain.answers import StepName
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.service.queue import start_queue, stop_queue
 from weighbridge.simulator.app import create_app
 from weighbridge.simulator.config import FaultPlan, SimulatorConfig
 from weighbridge.simulator.quota import MINUTE_S
+from weighbridge.steps import STEPS
 from weighbridge.store.jobs import jobs_table
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ class Storm:
             "SELECT p.code FROM products p WHERE p.status = 'completed' AND ("
             " (SELECT count(DISTINCT step) FROM answers a WHERE a.product_id = p.id) <> $1"
             " OR NOT EXISTS (SELECT FROM footprints f WHERE f.product_id = p.id))",
-            len(StepName),
+            len(STEPS),
         )
         assert not incomplete, f"completed without all steps: {incomplete}"
 

@@ -16,12 +16,15 @@ from weighbridge.factor_sources.bundled import load_taxonomy
 from weighbridge.settings import load_settings
 from weighbridge.store import queue_state
 from weighbridge.store.database import open_database
+from weighbridge.wiring import load_questions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from fastapi import FastAPI
+
+    from weighbridge.steps import Steps
 
 
 class IdleEngine:
@@ -86,6 +89,7 @@ async def api_client(
     *,
     engine: IdleEngine | None = None,
     hosts: Sequence[str] = (),
+    steps: Steps | None = None,
     **settings: Any,
 ) -> AsyncIterator[ApiClient]:
     """The application, its events running, on the database at `url`."""
@@ -108,6 +112,7 @@ async def api_client(
         clock=SystemClock(),
         database=database,
         taxonomy=load_taxonomy(),
+        steps=steps or load_questions().steps,
         provenance=AnsweringModel("simulator", "gpt-4.1-mini", simulated=True),
         engine=engine,
     )

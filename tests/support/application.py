@@ -18,16 +18,18 @@ from weighbridge.service.queue import start_queue
 from weighbridge.settings import load_settings
 from weighbridge.simulator.app import create_app
 from weighbridge.simulator.config import SimulatorConfig
+from weighbridge.steps import STEPS
 from weighbridge.store import products
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.wiring import Application, Engine, make_engine, open_application
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from datetime import timedelta
     from pathlib import Path
 
     from weighbridge.simulator.app import Simulator
+    from weighbridge.steps.base import Step
     from weighbridge.store.database import Database
 
 T = TypeVar("T")
@@ -241,6 +243,8 @@ async def program(
     database: Callable[[Database], Database] = lambda database: database,
     version: Callable[[Application], None] = lambda _: None,
     key: str = "sk-test",
+    model: str = "gpt-4.1-mini",
+    steps: Sequence[type[Step[Any]]] = STEPS,
     **settings: Any,
 ) -> AsyncIterator[RunningProgram]:
     """Everything that `weighbridge serve --simulate` has, without the HTTP server; not yet working.
@@ -252,7 +256,7 @@ async def program(
     simulator = simulator or create_app(config, clock)
     wire = Wire(simulator)
     provider = OpenAIProvider(
-        "gpt-4.1-mini",
+        model,
         key,
         "http://simulator.invalid/v1",
         http_client=httpx2.AsyncClient(transport=wire),
@@ -267,7 +271,7 @@ async def program(
         **settings,
     }
     try:
-        async with open_application(load_settings(**values), clock) as app:
+        async with open_application(load_settings(**values), clock, steps) as app:
             app.database = database(app.database)
             version(app)
             engine = await make_engine(app, provider)

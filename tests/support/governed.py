@@ -14,7 +14,7 @@ from weighbridge.engine.quota.governor import Governor
 from weighbridge.engine.quota.permits import PermitRequest, PreparedCall
 from weighbridge.store.jobs import enqueue_jobs, jobs_table
 from weighbridge.store.overrides import Overrides
-from weighbridge.wiring import load_vocabulary, make_questions
+from weighbridge.wiring import load_questions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from weighbridge.limits.limiter import Limits
 
 ACCOUNT = "one of a test"
-QUESTION = make_questions(load_vocabulary()).alone[0]
+QUESTION = load_questions().alone[0]
 
 
 class NoAllowance:

@@ -17,7 +17,10 @@ from weighbridge.domain.answers import (
 )
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.domain.products import Product
+from weighbridge.steps import STEPS
 from weighbridge.steps.question import ask_alone
+
+STEP_NAMES = tuple(step.name for step in STEPS)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +40,7 @@ class OneStepAccepted:
 class AskedAlone:
     """A question about one step."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step[Any]) -> None:
         self._step = step
         self._question = ask_alone(step)
 
@@ -69,7 +72,7 @@ def subject(
 def classified(code: str, category: str, subcategory: str, weight_kg: float | None) -> Subject:
     """A product that has been through step 1."""
     answer = Classification(category, subcategory, Confidence.HIGH)
-    return subject(code, weight_kg=weight_kg, answers={StepName.CLASSIFICATION: answer})
+    return subject(code, weight_kg=weight_kg, answers={Classification.step: answer})
 
 
 def with_bill(code: str, *materials: str) -> Subject:
@@ -78,8 +81,8 @@ def with_bill(code: str, *materials: str) -> Subject:
     bill = BillOfMaterials(lines, float(len(lines)), False, True, Confidence.HIGH)
     kind = Classification("Furniture", "Seating & chairs", Confidence.HIGH)
     answers: dict[StepName, Answer] = {
-        StepName.CLASSIFICATION: kind,
-        StepName.BILL_OF_MATERIALS: bill,
+        Classification.step: kind,
+        BillOfMaterials.step: bill,
     }
     return subject(code, answers=answers)
 

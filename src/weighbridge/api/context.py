@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.taxonomy import Taxonomy
     from weighbridge.clock import Clock
+    from weighbridge.service.opening import Database
     from weighbridge.settings import Settings
-    from weighbridge.store.database import Database
+    from weighbridge.steps import Steps
 
 EXPORTS_AT_ONCE = 4
 IMPORTS_AT_ONCE = 2
@@ -77,6 +78,7 @@ class ApiContext:
     clock: Clock
     database: Database
     taxonomy: Taxonomy
+    steps: Steps
     provenance: AnsweringModel
     engine: EngineControl | None = None
     is_leaving: bool = False

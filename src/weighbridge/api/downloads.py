@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from weighbridge.api.context import ApiContext
     from weighbridge.domain.products import RejectedRow
     from weighbridge.export import ResultRow
+    from weighbridge.steps.shown import ShownField
 
 PIECE_BYTES: Final = 1 << 18
 REJECTED_ROWS_A_PIECE: Final = 500
@@ -65,19 +66,21 @@ async def _folder(context: ApiContext) -> AsyncIterator[Path]:
 async def _lines(
     context: ApiContext, format_name: str, folder: Path
 ) -> AsyncGenerator[bytes, None]:
-    header = await run_sync(_as_file, format_name, folder, [])
+    header = await run_sync(_as_file, format_name, folder, context.steps.fields, [])
     if header:
         yield header
-    batches = iterate_results(context.database, context.taxonomy)
+    batches = iterate_results(context.database, context.taxonomy, context.steps)
     async with aclosing(batches):
         async for rows in batches:
-            data = await run_sync(_as_file, format_name, folder, rows)
+            data = await run_sync(_as_file, format_name, folder, context.steps.fields, rows)
             yield data[len(header) :]
 
 
-def _as_file(format_name: str, folder: Path, rows: Sequence[ResultRow]) -> bytes:
+def _as_file(
+    format_name: str, folder: Path, fields: Sequence[ShownField], rows: Sequence[ResultRow]
+) -> bytes:
     path = folder / f"piece.{format_name}"
-    with open_writer(format_name, path) as writer:
+    with open_writer(format_name, path, fields) as writer:
         writer.write(rows)
     return path.read_bytes()
 
@@ -86,8 +89,8 @@ async def _whole_file(
     context: ApiContext, format_name: str, folder: Path
 ) -> AsyncGenerator[bytes, None]:
     path = folder / f"results.{format_name}"
-    batches = iterate_results(context.database, context.taxonomy)
-    with open_writer(format_name, path) as writer:
+    batches = iterate_results(context.database, context.taxonomy, context.steps)
+    with open_writer(format_name, path, context.steps.fields) as writer:
         async with aclosing(batches):
             async for rows in batches:
                 await run_sync(writer.write, rows)

@@ -19,9 +19,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
+from weighbridge.service.processing_stats import LATENCY_BOUNDS_S, OK, WAITING_BOUNDS_S, CallSum
 from weighbridge.service.queue import queue_status
-from weighbridge.store.calls import OK
-from weighbridge.store.statistics import LATENCY_BOUNDS_S, WAITING_BOUNDS_S, CallSum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -10,8 +10,8 @@ from weighbridge.api.schemas.products import ImportDone, RejectedRowView, produc
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from weighbridge.service.products import ImportResult
     from weighbridge.settings import Settings
-    from weighbridge.store.imports import ImportResult
 
 _BINARY: Final = {"type": "string", "format": "binary"}
 _FORM: Final = {

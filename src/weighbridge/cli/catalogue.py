@@ -86,7 +86,8 @@ def export(
 
     async def act() -> int:
         async with open_application(settings) as app:
-            return await export_results(app.database, app.taxonomy, paths)
+            exported = await export_results(app.database, app.taxonomy, app.questions.steps, paths)
+            return exported.products
 
     count = run_async(act())
     files = [str(path) for _, path in paths]
@@ -111,18 +112,17 @@ def estimate(
     from weighbridge.ingest.columns import parse_mapping
     from weighbridge.providers.prices import price_of
     from weighbridge.service.estimates import estimate_file
-    from weighbridge.wiring import load_vocabulary, make_questions
+    from weighbridge.wiring import load_questions
 
     settings = load_settings()
-    vocabulary = load_vocabulary()
-    questions = make_questions(vocabulary)
+    questions = load_questions()
     at_once = settings.ask_together if steps is None else steps == "together"
     result = estimate_file(
         file,
         mapping=parse_mapping(mapping or []),
         limits=settings.field_limits,
         questions=[questions.together] if at_once else questions.alone,
-        vocabulary=vocabulary,
+        steps=questions.steps,
         price=price_of(settings.model, "openai"),
         model=settings.model,
         requests_per_minute=settings.requests_per_minute,

@@ -172,7 +172,13 @@ class _Column:
 _COLUMNS: Final = (
     _Column("code", lambda row, _: row.code, min_width=10, max_width=14),
     _Column("product", lambda row, _: row.name, min_width=20, max_width=26),
-    _Column("category", lambda row, _: row.subcategory or "", 100, min_width=14, max_width=20),
+    _Column(
+        "category",
+        lambda row, _: row.answered.get("subcategory") or "",
+        100,
+        min_width=14,
+        max_width=20,
+    ),
     _Column("mass kg", _mass, min_width=7, justify="right"),
     _Column("kg CO2e", _kg_co2e, min_width=8, justify="right", style="bold"),
     _Column("95 % range", _range, 110, min_width=13, justify="right"),

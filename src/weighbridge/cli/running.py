@@ -32,7 +32,7 @@ from weighbridge.errors import DatabaseUnavailable, InputError
 from weighbridge.ingest.columns import parse_mapping
 from weighbridge.service.products import choose_what_to_ask, import_file
 from weighbridge.service.queue import choose_steps, start_queue
-from weighbridge.service.results import export_results, iterate_results
+from weighbridge.service.results import Exported, export_results, iterate_results
 from weighbridge.service.statistics import Progress, progress
 from weighbridge.settings import Settings
 from weighbridge.store.database import DATABASE_ERRORS
@@ -137,8 +137,8 @@ class _Run:
             await self._process()
         last = await self._look()
         calls_made = last.totals.calls
-        files = await self._export()
-        await self._report(last, files, calls_made)
+        files, exported = await self._export()
+        await self._report(last, files, exported, calls_made)
         return self._exit_code(last)
 
     async def _look(self) -> Progress:
@@ -252,15 +252,23 @@ class _Run:
 
     # The end ------------------------------------------------------------------------------------
 
-    async def _export(self) -> list[Path]:
+    async def _export(self) -> tuple[list[Path], Exported]:
         paths = [
             (file_format, self._options.out_dir / f"results.{file_format}")
             for file_format in self._options.formats
         ]
-        await export_results(self._app.database, self._app.taxonomy, paths, self._import_id)
-        return [path for _, path in paths]
+        exported = await export_results(
+            self._app.database,
+            self._app.taxonomy,
+            self._app.questions.steps,
+            paths,
+            self._import_id,
+        )
+        return [path for _, path in paths], exported
 
-    async def _report(self, last: Progress, files: list[Path], calls_made: int) -> None:
+    async def _report(
+        self, last: Progress, files: list[Path], exported: Exported, calls_made: int
+    ) -> None:
         counts = last.status.counts
         rejected = self._options.out_dir / "rejected.csv"
         if self._options.as_json:
@@ -274,7 +282,7 @@ class _Run:
                     "outputTokens": last.totals.output_tokens,
                     "costUsd": last.totals.cost_usd,
                     "elapsedS": last.elapsed_s,
-                    "simulated": self._provider.simulated,
+                    "simulated": exported.simulated,
                     "files": [str(path) for path in files],
                     "stoppedBecause": last.status.state.paused_reason,
                 }
@@ -296,14 +304,16 @@ class _Run:
         out.print("Files: " + ", ".join(str(path) for path in files), soft_wrap=True)
         if rejected.exists():
             out.print(f"Rejected rows: {rejected}", soft_wrap=True)
-        if self._provider.simulated:
+        if exported.simulated:
             out.print(SIMULATED_NOTE, style="yellow")
 
     async def _some_rows(self) -> tuple[list[ResultRow], list[ResultRow]]:
         """(the first finished products for the table, the first failed ones)"""
         shown: list[ResultRow] = []
         failed: list[ResultRow] = []
-        async for rows in iterate_results(self._app.database, self._app.taxonomy, self._import_id):
+        async for rows in iterate_results(
+            self._app.database, self._app.taxonomy, self._app.questions.steps, self._import_id
+        ):
             done = [row for row in rows if row.status in _DONE]
             shown += done[: MOST_ROWS - len(shown)]
             failed += [row for row in rows if row.status is ProcessingStatus.FAILED]

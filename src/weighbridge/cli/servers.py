@@ -115,6 +115,7 @@ async def _serve(
             clock=app.clock,
             database=app.database,
             taxonomy=app.taxonomy,
+            steps=app.questions.steps,
             provenance=AnsweringModel(provider.name, provider.model, provider.simulated),
             engine=EngineThread(thread, engine.supervisor),
         )

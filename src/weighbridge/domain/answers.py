@@ -1,6 +1,6 @@
-"""The accepted answers to the three questions, and the closed lists that they choose from.
+"""The accepted answers that the carbon calculation works with, and the closed lists that answers choose from.
 
-What is made many times for each product is a named tuple: a frozen dataclass takes three times as long to make.
+An answer that no other part of the program calculates with lives in the file of its step.
 """
 
 from __future__ import annotations
@@ -9,17 +9,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 from weighbridge.domain.products import Product
 
+StepName = str
+"""Names a step in the database, in files and in the API. `weighbridge.steps.STEPS` has the steps."""
 
-class StepName(StrEnum):
-    """The questions, in the order in which they are asked. Step 4, emissions, is computed."""
 
-    CLASSIFICATION = "classification"
-    BILL_OF_MATERIALS = "bill_of_materials"
-    MANUFACTURING = "manufacturing"
+class Answer:
+    """An accepted answer to one step: the base class of all answers, which are frozen dataclasses."""
+
+    __slots__ = ()
+    step: ClassVar[StepName]
+    """The step that it answers. Other steps and the calculation find it by this class or this name."""
+
+
+A = TypeVar("A", bound=Answer)
 
 
 class Confidence(StrEnum):
@@ -31,8 +37,10 @@ class Confidence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Classification:
+class Classification(Answer):
     """What the product is: one of the closed list of categories and subcategories."""
+
+    step: ClassVar[StepName] = "classification"
 
     category: str
     subcategory: str
@@ -48,13 +56,15 @@ class BomLine(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class BillOfMaterials:
+class BillOfMaterials(Answer):
     """What one unit of the product is made of.
 
     `stated_mass_kg` is the sum of the masses as the model gave them; the lines are already scaled to the
     product's weight where that is known. `weight_plausible` is the model's word on whether the given
     weight can be that of one unit (a 1,000 kg phone cannot); None when no weight was given.
     """
+
+    step: ClassVar[StepName] = "bill_of_materials"
 
     lines: tuple[BomLine, ...]
     stated_mass_kg: float
@@ -76,20 +86,13 @@ class ProcessUse(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ManufacturingProcesses:
+class ManufacturingProcesses(Answer):
     """How the product's materials are worked. May be empty: not every product has a process we know."""
+
+    step: ClassVar[StepName] = "manufacturing"
 
     uses: tuple[ProcessUse, ...]
     confidence: Confidence
-
-
-Answer = Classification | BillOfMaterials | ManufacturingProcesses
-
-ANSWER_TYPES: Final[Mapping[StepName, type[Answer]]] = {
-    StepName.CLASSIFICATION: Classification,
-    StepName.BILL_OF_MATERIALS: BillOfMaterials,
-    StepName.MANUFACTURING: ManufacturingProcesses,
-}
 
 
 class Subject(NamedTuple):
@@ -97,6 +100,11 @@ class Subject(NamedTuple):
 
     product: Product
     answers: Mapping[StepName, Answer] = MappingProxyType({})
+
+    def answer(self, kind: type[A]) -> A | None:
+        """The answer of this class, where the product has one."""
+        found = self.answers.get(kind.step)
+        return found if isinstance(found, kind) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,6 @@ def loads(data: str | bytes) -> Any:
     """
     try:
         return from_json(data)
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: half of a surrogate pair, written as it is
         text = data if isinstance(data, str) else data.decode("utf-8-sig", "replace")
         return json.loads(text)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from weighbridge.domain.answers import StepName
 from weighbridge.domain.quantities import Quantity
 
 
@@ -60,15 +62,52 @@ class DataQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerProvenance:
+    """Where one answer came from. Recorded when the answer is accepted, and kept with it from then on."""
+
+    step_version: str  # version of prompt and schema
+    provider: str
+    model: str  # as the provider names the model that answered
+    simulated: bool
+    answered_at: datetime | None  # aware, UTC; None in footprints from before this was kept
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
-    """The versions of everything that went in: the same versions and answers give the same figure."""
+    """Everything that went into a footprint: the same versions and answers give the same figure.
+
+    Who answered is known for each answer: the steps of one product may have been answered by several models.
+    """
 
     method: str  # version of the arithmetic in carbon/
     factors: str  # name and version of the factor table
-    steps: Mapping[str, str]  # step name → version of prompt and schema
-    provider: str
-    model: str
-    simulated: bool
+    answers: Mapping[StepName, AnswerProvenance]
+
+    @property
+    def steps(self) -> dict[StepName, str]:
+        """The version of each answered step."""
+        return {step: answer.step_version for step, answer in self.answers.items()}
+
+    @property
+    def provider(self) -> str:
+        """The provider; "step: provider" for each step where there were several."""
+        return _one_or_each({step: answer.provider for step, answer in self.answers.items()})
+
+    @property
+    def model(self) -> str:
+        """The model; "step: model" for each step where there were several."""
+        return _one_or_each({step: answer.model for step, answer in self.answers.items()})
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any answer came from the simulator."""
+        return any(answer.simulated for answer in self.answers.values())
+
+
+def _one_or_each(by_step: Mapping[StepName, str]) -> str:
+    if len(set(by_step.values())) == 1:
+        return next(iter(by_step.values()))
+    return "; ".join(f"{step}: {name}" for step, name in by_step.items())
 
 
 @dataclass(frozen=True, slots=True)

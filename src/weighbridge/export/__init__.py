@@ -5,39 +5,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import UnsupportedFormat
-from weighbridge.export.base import ResultRow, Versions, Writer
+from weighbridge.export.base import ResultRow, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from weighbridge.steps.shown import ShownField
 
-def _csv(path: Path) -> Writer:
+    Fields = Sequence[ShownField]
+
+
+def _csv(path: Path, fields: Fields) -> Writer:
     from weighbridge.export.csv_writer import CsvWriter
 
-    return CsvWriter(path)
+    return CsvWriter(path, fields)
 
 
-def _xlsx(path: Path) -> Writer:
+def _xlsx(path: Path, fields: Fields) -> Writer:
     from weighbridge.export.xlsx_writer import XlsxWriter
 
-    return XlsxWriter(path)
+    return XlsxWriter(path, fields)
 
 
-def _jsonl(path: Path) -> Writer:
+def _jsonl(path: Path, fields: Fields) -> Writer:
     from weighbridge.export.jsonl_writer import JsonlWriter
 
-    return JsonlWriter(path)
+    return JsonlWriter(path, fields)
 
 
-def _parquet(path: Path) -> Writer:
+def _parquet(path: Path, fields: Fields) -> Writer:
     from weighbridge.export.parquet_writer import ParquetWriter
 
-    return ParquetWriter(path)
+    return ParquetWriter(path, fields)
 
 
 # Imported when asked for: polars alone takes 0.4 s, and most commands write no file.
-WRITERS: Final[Mapping[str, Callable[[Path], Writer]]] = {
+WRITERS: Final[Mapping[str, Callable[[Path, Fields], Writer]]] = {
     "csv": _csv,
     "xlsx": _xlsx,
     "jsonl": _jsonl,
@@ -65,16 +69,15 @@ def checked_format(name: str) -> str:
     raise UnsupportedFormat(f"Results cannot be written as {name!r}. Choose one of: {known}.")
 
 
-def open_writer(format_name: str, path: Path) -> Writer:
-    """A writer of results to `path`. The folder is made if it is not there."""
-    return WRITERS[checked_format(format_name)](path)
+def open_writer(format_name: str, path: Path, fields: Fields) -> Writer:
+    """A writer of results to `path`, with the `fields` of the steps. The folder is made if it is not there."""
+    return WRITERS[checked_format(format_name)](path, fields)
 
 
 __all__ = [
     "MEDIA_TYPES",
     "WRITERS",
     "ResultRow",
-    "Versions",
     "Writer",
     "checked_format",
     "open_writer",

@@ -7,35 +7,25 @@ that its format can carry. Nothing is rounded before it gets here (see `columns.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
-    from weighbridge.domain.answers import BomLine, ProcessUse
     from weighbridge.domain.products import ProcessingStatus
     from weighbridge.domain.quantities import Origin
-    from weighbridge.domain.results import Contribution, DataQuality
-
-
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """The versions that a figure was made with: the same versions and answers give the same figure."""
-
-    method: str
-    factors: str
-    steps: Mapping[str, str] = field(default_factory=dict)  # step name → version
+    from weighbridge.domain.results import Contribution, DataQuality, Provenance
 
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
     """One product and all that is known about it, ready for a file.
 
-    Every field from `category` down is empty until the product is completed; `error` and `error_kind`
-    are set while it is failed. At most one of `image_url` and `picture` is set. Texts are as PostgreSQL
-    holds them: no NUL, no half surrogate pairs.
+    Every field from `answered` down is empty until the product is completed; `error` and `error_kind`
+    are set while it is failed. `answered` has the values of all fields that the steps show, by name. At most one of
+    `image_url` and `picture` is set. Texts are as PostgreSQL holds them: no NUL, no half surrogate pairs.
     """
 
     code: str
@@ -48,8 +38,7 @@ class ResultRow:
     country_of_origin: str | None = None  # ISO 3166-1 alpha-2
     error: str | None = None
     error_kind: str | None = None
-    category: str | None = None
-    subcategory: str | None = None
+    answered: Mapping[str, Any] = field(default_factory=dict)
     cpc_code: str | None = None
     emissions_kg_co2e: float | None = None
     low_kg_co2e: float | None = None
@@ -59,15 +48,15 @@ class ResultRow:
     mass_origin: Origin | None = None
     data_quality: DataQuality | None = None
     contributions: tuple[Contribution, ...] = ()
-    bill: tuple[BomLine, ...] = ()
-    processes: tuple[ProcessUse, ...] = ()
     notes: tuple[str, ...] = ()
-    provider: str | None = None
-    model: str | None = None
-    simulated: bool = False
+    provenance: Provenance | None = None
     cost_usd: float | None = None
     completed_at: datetime | None = None  # aware, UTC
-    versions: Versions | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the figure rests on the simulator."""
+        return self.provenance is not None and self.provenance.simulated
 
 
 class Writer(Protocol):

@@ -1,6 +1,6 @@
 """The columns of CSV and XLSX: one table that says what each holds, in which unit, and how it is rounded.
 
-This is the only place where figures are rounded. `docs/reference/export-columns.md` repeats the table for
+The columns of answers come from their steps. This is the only place where figures are rounded. `docs/reference/export-columns.md` repeats the table for
 readers and a test compares the two.
 """
 
@@ -16,9 +16,10 @@ from weighbridge.domain.results import Contribution, ContributionKind
 from weighbridge.export.cells import finite, significant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from weighbridge.export.base import ResultRow
+    from weighbridge.steps.shown import ShownField
 
 Cell = str | float | datetime | None
 
@@ -91,7 +92,7 @@ def _cost_usd(row: ResultRow) -> float | None:
 _KG_CO2E_FORMAT: Final = "[<0.001]0.000E+00;[<1000]0.0#####;#,##0"
 _UNIT_KG_CO2E: Final = "kg CO2e per unit of product"
 
-COLUMNS: Final[tuple[Column, ...]] = (
+_PRODUCT: Final[tuple[Column, ...]] = (
     Column("code", "", "Product code, as in the catalogue.", 18, lambda row: row.code),
     Column("name", "", "Product name, as in the catalogue.", 36, lambda row: row.name),
     Column(
@@ -101,8 +102,9 @@ COLUMNS: Final[tuple[Column, ...]] = (
         12,
         lambda row: row.status.value,
     ),
-    Column("category", "", "What the product is.", 22, lambda row: row.category),
-    Column("subcategory", "", "What it is, more closely.", 26, lambda row: row.subcategory),
+)
+
+_FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "emissions_kg_co2e",
         _UNIT_KG_CO2E,
@@ -165,7 +167,13 @@ COLUMNS: Final[tuple[Column, ...]] = (
         lambda row: top_contributions(row.contributions),
     ),
     Column("error", "", "Why a failed product failed, and what to do.", 40, lambda row: row.error),
-    Column("model", "", "Model that gave the answers.", 22, lambda row: row.model),
+    Column(
+        "model",
+        "",
+        "Model that gave the answers; where there were several, the model of each step.",
+        22,
+        lambda row: row.provenance.model if row.provenance else None,
+    ),
     Column(
         "simulated",
         "yes or no",
@@ -190,3 +198,30 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "yyyy-mm-dd hh:mm:ss",
     ),
 )
+
+
+def columns_of(fields: Iterable[ShownField]) -> tuple[Column, ...]:
+    """Every column, in order: the product, what the steps found out about it, the figures."""
+    answered = [
+        Column(
+            field.name,
+            field.column.unit,
+            field.meaning,
+            field.column.width,
+            _shown(field.name),
+            field.column.number_format,
+        )
+        for field in fields
+        if field.column is not None
+    ]
+    return (*_PRODUCT, *answered, *_FIGURES)
+
+
+def _shown(name: str) -> Callable[[ResultRow], Cell]:
+    def value(row: ResultRow) -> Cell:
+        found = row.answered.get(name)
+        if isinstance(found, bool):
+            return "yes" if found else "no"
+        return finite(found) if isinstance(found, float) else found
+
+    return value

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 from typing_extensions import override
 
 from weighbridge.export.cells import neutral_text, plain_number
-from weighbridge.export.columns import COLUMNS, Cell
+from weighbridge.export.columns import Cell, columns_of
 from weighbridge.export.files import FileWriter
 
 if TYPE_CHECKING:
@@ -62,13 +62,14 @@ class CsvWriter(FileWriter):
 
     @override
     def _start(self, path: Path) -> None:
+        self._columns = columns_of(self._fields)
         self._file, self._lines = open_csv(path)
-        write_csv_line(self._lines, [column.name for column in COLUMNS])
+        write_csv_line(self._lines, [column.name for column in self._columns])
 
     @override
     def _append(self, rows: Sequence[ResultRow]) -> None:
         for row in rows:
-            write_csv_line(self._lines, [column.value(row) for column in COLUMNS])
+            write_csv_line(self._lines, [column.value(row) for column in self._columns])
 
     @override
     def _finish(self) -> None:

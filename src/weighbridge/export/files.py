@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from weighbridge.steps.shown import ShownField
+
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_FOLDER: Final = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST}
@@ -89,9 +91,10 @@ class PendingFile:
 class FileWriter(Writer, ABC):
     """The part that is the same for every format; a format says how to start, write and finish."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, fields: Sequence[ShownField]) -> None:
         self.path = path
         self._open = False
+        self._fields = fields
         with explaining(path):
             self._pending = PendingFile(path)
             try:

@@ -9,24 +9,26 @@ import json
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from pydantic.alias_generators import to_camel
 from typing_extensions import override
 
 from weighbridge.export.cells import finite
 from weighbridge.export.files import FileWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from weighbridge.domain.results import Contribution
+    from weighbridge.domain.results import Contribution, Provenance
     from weighbridge.export.base import ResultRow
+    from weighbridge.steps.shown import ShownField
 
 # Legal inside JSON text, but many readers of lines (Python's str.splitlines among them) split there.
 _LINE_BREAKS: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"}
 
 
-def as_json_object(row: ResultRow) -> dict[str, Any]:
-    """The row as plain values under the API's names."""
+def as_json_object(row: ResultRow, fields: Sequence[ShownField]) -> dict[str, Any]:
+    """The row as plain values under the API's names; `fields` are those of the steps."""
     return {
         "code": row.code,
         "name": row.name,
@@ -38,24 +40,32 @@ def as_json_object(row: ResultRow) -> dict[str, Any]:
         "aiProcessingStatus": row.status.value,
         "error": row.error,
         "errorKind": row.error_kind,
-        "category": row.category,
-        "subcategory": row.subcategory,
+        **answered_json([field for field in fields if not field.is_list], row.answered),
         "cpcCode": row.cpc_code,
         "footprint": _footprint(row),
-        "billOfMaterials": [
-            {
-                "material": line.material,
-                "massKg": finite(line.mass_kg),
-                "component": line.component,
-            }
-            for line in row.bill
-        ],
-        "processes": [{"process": use.process, "material": use.material} for use in row.processes],
+        **answered_json([field for field in fields if field.is_list], row.answered),
         "simulated": row.simulated,
-        "provenance": _provenance(row),
+        "provenance": _provenance(row.provenance),
         "costUsd": finite(row.cost_usd),
         "completedAt": _iso(row.completed_at),
     }
+
+
+def answered_json(fields: Iterable[ShownField], answered: Mapping[str, Any]) -> dict[str, Any]:
+    """What the steps found out, under the API's names."""
+    return {
+        field.json_name: _plain(answered.get(field.name, field.empty), field) for field in fields
+    }
+
+
+def _plain(value: Any, field: ShownField) -> Any:
+    if field.is_list:
+        return [{to_camel(name): _finite(part) for name, part in one.items()} for one in value]
+    return _finite(value)
+
+
+def _finite(value: Any) -> Any:
+    return finite(value) if isinstance(value, float) else value
 
 
 def _footprint(row: ResultRow) -> dict[str, Any] | None:
@@ -101,16 +111,24 @@ def _contribution(one: Contribution) -> dict[str, Any]:
     }
 
 
-def _provenance(row: ResultRow) -> dict[str, Any]:
-    versions = row.versions
-    steps: Mapping[str, str] = versions.steps if versions else {}
+def _provenance(provenance: Provenance | None) -> dict[str, Any]:
+    answers = provenance.answers if provenance else {}
     return {
-        "provider": row.provider,
-        "model": row.model,
-        "simulated": row.simulated,
-        "method": versions.method if versions else None,
-        "factors": versions.factors if versions else None,
-        "steps": dict(steps),
+        "provider": provenance and provenance.provider,
+        "model": provenance and provenance.model,
+        "simulated": provenance is not None and provenance.simulated,
+        "method": provenance and provenance.method,
+        "factors": provenance and provenance.factors,
+        "steps": provenance.steps if provenance else {},
+        "answers": {
+            step: {
+                "provider": answer.provider,
+                "model": answer.model,
+                "simulated": answer.simulated,
+                "answeredAt": _iso(answer.answered_at),
+            }
+            for step, answer in answers.items()
+        },
     }
 
 
@@ -132,7 +150,9 @@ class JsonlWriter(FileWriter):
     @override
     def _append(self, rows: Sequence[ResultRow]) -> None:
         for row in rows:
-            line = json.dumps(as_json_object(row), ensure_ascii=False, allow_nan=False)
+            line = json.dumps(
+                as_json_object(row, self._fields), ensure_ascii=False, allow_nan=False
+            )
             self._file.write(line.translate(_LINE_BREAKS) + "\n")
 
     @override

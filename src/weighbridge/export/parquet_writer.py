@@ -19,10 +19,11 @@ from typing_extensions import override
 from weighbridge.export.files import FileWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from weighbridge.export.base import ResultRow
+    from weighbridge.steps.shown import ShownField
 
 ROWS_PER_PART: Final = 2_000  # a part is what is held in memory at a time
 ROWS_PER_GROUP: Final = 10_000
@@ -46,11 +47,19 @@ _CONTRIBUTION: Final = pl.Struct(
         "is_proxy": pl.Boolean,
     }
 )
-_BOM_LINE: Final = pl.Struct({"material": pl.String, "mass_kg": pl.Float64, "component": pl.String})
-_PROCESS_USE: Final = pl.Struct({"process": pl.String, "material": pl.String})
-_STEP: Final = pl.Struct({"step": pl.String, "version": pl.String})
+_STEP: Final = pl.Struct(
+    {
+        "step": pl.String,
+        "version": pl.String,
+        "provider": pl.String,
+        "model": pl.String,
+        "simulated": pl.Boolean,
+        "answered_at": pl.Datetime("us", "UTC"),
+    }
+)
 
-_COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+_Columns = dict[str, pl.DataType | type[pl.DataType]]
+_PRODUCT: Final[_Columns] = {
     "code": pl.String,
     "name": pl.String,
     "description": pl.String,
@@ -61,8 +70,8 @@ _COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "country_of_origin": pl.String,
     "error": pl.String,
     "error_kind": pl.String,
-    "category": pl.String,
-    "subcategory": pl.String,
+}
+_FIGURES: Final[_Columns] = {
     "cpc_code": pl.String,
     "emissions_kg_co2e": pl.Float64,
     "low_kg_co2e": pl.Float64,
@@ -75,8 +84,8 @@ _COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "data_quality_geographical": pl.Float64,
     "data_quality_temporal": pl.Float64,
     "contributions": pl.List(_CONTRIBUTION),
-    "bill": pl.List(_BOM_LINE),
-    "processes": pl.List(_PROCESS_USE),
+}
+_ORIGIN: Final[_Columns] = {
     "notes": pl.List(pl.String),
     "provider": pl.String,
     "model": pl.String,
@@ -87,30 +96,62 @@ _COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "factors_version": pl.String,
     "step_versions": pl.List(_STEP),
 }
-SCHEMA: Final = pl.Schema(_COLUMNS)
-"""One column per field of `ResultRow`, the same whether a file holds a million products or none."""
+_PLAIN: Final[Mapping[type, type[pl.DataType]]] = {
+    str: pl.String,
+    float: pl.Float64,
+    bool: pl.Boolean,
+}
 
 
-def as_frame(rows: Sequence[ResultRow]) -> pl.DataFrame:
-    """These rows as a table of `SCHEMA`."""
+def schema_of(fields: Iterable[ShownField]) -> pl.Schema:
+    """One column for all that a row says, the same whether a file holds a million products or none.
+
+    `fields` are those of the steps: single values go before the figures, lists after them.
+    """
+    single: _Columns = {}
+    lists: _Columns = {}
+    for field in fields:
+        if isinstance(field.kind, type):
+            single[field.name] = _PLAIN[field.kind]
+        else:
+            record = pl.Struct({name: _PLAIN[kind] for name, kind in field.kind.items()})
+            lists[field.name] = pl.List(record)
+    return pl.Schema(_PRODUCT | single | _FIGURES | lists | _ORIGIN)
+
+
+def as_frame(rows: Sequence[ResultRow], schema: pl.Schema) -> pl.DataFrame:
+    """These rows as a table of `schema`."""
     return pl.DataFrame(
-        {name: [_cell(row, name) for row in rows] for name in SCHEMA}, schema=SCHEMA
+        {name: [_cell(row, name) for row in rows] for name in schema}, schema=schema
     )
 
 
 def _cell(row: ResultRow, column: str) -> Any:
+    if column in row.answered:
+        return row.answered[column]
     special = _SPECIAL.get(column)
-    return special(row) if special else getattr(row, column)
+    # A field of a step that has not answered is no field of the row.
+    return special(row) if special else getattr(row, column, None)
 
 
-def _structs(records: Iterable[object], struct: pl.Struct) -> list[dict[str, Any]]:
-    names = [field.name for field in struct.fields]
-    return [{name: getattr(record, name) for name in names} for record in records]
+def _contributions(row: ResultRow) -> list[dict[str, Any]]:
+    names = [field.name for field in _CONTRIBUTION.fields]
+    return [{name: getattr(one, name) for name in names} for one in row.contributions]
 
 
-def _steps(row: ResultRow) -> list[dict[str, str]]:
-    steps = row.versions.steps if row.versions else {}
-    return [{"step": step, "version": version} for step, version in steps.items()]
+def _steps(row: ResultRow) -> list[dict[str, Any]]:
+    answers = row.provenance.answers if row.provenance else {}
+    return [
+        {
+            "step": step,
+            "version": answer.step_version,
+            "provider": answer.provider,
+            "model": answer.model,
+            "simulated": answer.simulated,
+            "answered_at": answer.answered_at,
+        }
+        for step, answer in answers.items()
+    ]
 
 
 _SPECIAL: Final[dict[str, Callable[[ResultRow], Any]]] = {
@@ -120,15 +161,15 @@ _SPECIAL: Final[dict[str, Callable[[ResultRow], Any]]] = {
     "data_quality_technological": lambda row: row.data_quality and row.data_quality.technological,
     "data_quality_geographical": lambda row: row.data_quality and row.data_quality.geographical,
     "data_quality_temporal": lambda row: row.data_quality and row.data_quality.temporal,
-    "contributions": lambda row: _structs(row.contributions, _CONTRIBUTION),
-    "bill": lambda row: _structs(row.bill, _BOM_LINE),
-    "processes": lambda row: _structs(row.processes, _PROCESS_USE),
+    "contributions": _contributions,
     "notes": lambda row: list(row.notes),
-    "method_version": lambda row: row.versions and row.versions.method,
-    "factors_version": lambda row: row.versions and row.versions.factors,
+    "provider": lambda row: row.provenance and row.provenance.provider,
+    "model": lambda row: row.provenance and row.provenance.model,
+    "method_version": lambda row: row.provenance and row.provenance.method,
+    "factors_version": lambda row: row.provenance and row.provenance.factors,
     "step_versions": _steps,
 }
-"""The columns that are not simply the field of the same name."""
+"""The columns that are neither a field of a step nor simply the field of the same name."""
 
 
 @contextlib.contextmanager
@@ -155,6 +196,7 @@ class ParquetWriter(FileWriter):
 
     @override
     def _start(self, path: Path) -> None:
+        self._schema = schema_of(self._fields)
         self._path = path
         self._parts = []
         self._gathered = []
@@ -163,7 +205,7 @@ class ParquetWriter(FileWriter):
     def _append(self, rows: Sequence[ResultRow]) -> None:
         # A caller may bring everything at once; Python objects become a table in slices.
         for start in range(0, len(rows), ROWS_PER_PART):
-            self._gathered.append(as_frame(rows[start : start + ROWS_PER_PART]))
+            self._gathered.append(as_frame(rows[start : start + ROWS_PER_PART], self._schema))
             if sum(frame.height for frame in self._gathered) >= ROWS_PER_PART:
                 self._write_part()
 
@@ -171,7 +213,7 @@ class ParquetWriter(FileWriter):
     def _finish(self) -> None:
         self._write_part()
         with _disk_errors():
-            pl.scan_parquet(self._parts, schema=SCHEMA).sink_parquet(
+            pl.scan_parquet(self._parts, schema=self._schema).sink_parquet(
                 self._path, compression="zstd", row_group_size=ROWS_PER_GROUP
             )
 
@@ -184,7 +226,7 @@ class ParquetWriter(FileWriter):
         if self._parts and not self._gathered:
             return
         part = self._path.with_name(f"part-{len(self._parts):06}.parquet")
-        frame = pl.concat([SCHEMA.to_frame(), *self._gathered])
+        frame = pl.concat([self._schema.to_frame(), *self._gathered])
         with _disk_errors():
             frame.write_parquet(part, compression="zstd")
         self._parts.append(part)

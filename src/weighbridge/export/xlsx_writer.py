@@ -15,7 +15,7 @@ from typing_extensions import override
 from xlsxwriter.exceptions import FileCreateError
 
 from weighbridge.export.cells import neutral_text
-from weighbridge.export.columns import COLUMNS, SIMULATED_WARNING, Column
+from weighbridge.export.columns import SIMULATED_WARNING, Column, columns_of
 from weighbridge.export.files import FileWriter
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from weighbridge.export.base import ResultRow
+    from weighbridge.steps.shown import ShownField
 
 ROWS_PER_SHEET: Final = 1_048_575  # Excel's 1,048,576 less the header
-_LAST_COLUMN: Final = len(COLUMNS) - 1
 
 
 class XlsxWriter(FileWriter):
@@ -35,14 +35,20 @@ class XlsxWriter(FileWriter):
     _sheet: Any
     _about: Any
 
-    def __init__(self, path: Path, rows_per_sheet: int = ROWS_PER_SHEET) -> None:
+    def __init__(
+        self,
+        path: Path,
+        fields: Sequence[ShownField],
+        rows_per_sheet: int = ROWS_PER_SHEET,
+    ) -> None:
         self._rows_per_sheet = rows_per_sheet
         self._next_row = 1
         self._full_sheets = 0
         self._sources: set[tuple[str, str]] = set()
         self._factors: set[str] = set()
         self._simulated = False
-        super().__init__(path)
+        self._columns = columns_of(fields)
+        super().__init__(path, fields)
 
     @override
     def _start(self, path: Path) -> None:
@@ -55,7 +61,7 @@ class XlsxWriter(FileWriter):
             self._book.add_format({"num_format": column.number_format})
             if column.number_format
             else None
-            for column in COLUMNS
+            for column in self._columns
         ]
         self._sheet = self._new_sheet("Results")
         self._about = self._book.add_worksheet("About")
@@ -68,7 +74,7 @@ class XlsxWriter(FileWriter):
                 self._full_sheets += 1
                 self._sheet = self._new_sheet(f"Results {self._full_sheets + 1}")
                 self._next_row = 1
-            for position, column in enumerate(COLUMNS):
+            for position, column in enumerate(self._columns):
                 self._write_cell(position, column, row)
             self._remember(row)
             self._next_row += 1
@@ -94,13 +100,13 @@ class XlsxWriter(FileWriter):
     def _new_sheet(self, name: str) -> Any:
         sheet = self._book.add_worksheet(name)
         sheet.freeze_panes(1, 1)
-        for position, column in enumerate(COLUMNS):
+        for position, column in enumerate(self._columns):
             sheet.set_column(position, position, column.width)
             sheet.write_string(0, position, column.name, self._header)
         return sheet
 
     def _finish_sheet(self) -> None:
-        self._sheet.autofilter(0, 0, max(self._next_row - 1, 1), _LAST_COLUMN)
+        self._sheet.autofilter(0, 0, max(self._next_row - 1, 1), len(self._columns) - 1)
 
     def _write_cell(self, position: int, column: Column, row: ResultRow) -> None:
         match column.value(row):
@@ -120,8 +126,8 @@ class XlsxWriter(FileWriter):
         """What the About sheet tells: as many entries as there are sources, however many rows."""
         self._simulated = self._simulated or row.simulated
         self._sources.update((one.source, one.licence) for one in row.contributions)
-        if row.versions:
-            self._factors.add(row.versions.factors)
+        if row.provenance:
+            self._factors.add(row.provenance.factors)
 
     def _write_about(self) -> None:
         large = self._book.add_format({"bold": True, "font_size": 14})
@@ -142,7 +148,7 @@ class XlsxWriter(FileWriter):
             (("Rounding", "4 significant digits", "Only kg CO2e, and only here."), None),
             ((), None),
             (("Column", "Unit", "Meaning"), self._header),
-            *(((column.name, column.unit, column.meaning), None) for column in COLUMNS),
+            *(((column.name, column.unit, column.meaning), None) for column in self._columns),
             ((), None),
             (("Source of factors", "Licence"), self._header),
             *((source, None) for source in sorted(self._sources)),

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.domain.answers import (
-    Answer,
-    BillOfMaterials,
-    BomLine,
-    Classification,
-    Confidence,
-    StepName,
-    Subject,
-)
+from weighbridge.domain.answers import Subject
 from weighbridge.domain.products import Product
 from weighbridge.ingest.catalogue import read_catalogue
 from weighbridge.planning.cost import CatalogueEstimate, Pace, QuestionLoad, estimate_catalogue
@@ -24,15 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from weighbridge.domain.answers import Vocabulary
+    from weighbridge.domain.answers import StepName
     from weighbridge.domain.calls import Price
     from weighbridge.domain.products import FieldLimits
     from weighbridge.ingest.columns import Field
-    from weighbridge.steps import Question
+    from weighbridge.steps import Question, Steps
 
 LATENCY_S: Final = 4.0
 """Seconds a call is assumed to take: a usual value for a small model and a few hundred tokens of output."""
-USUAL_BILL_LINES: Final = 5
 
 
 def estimate_file(
@@ -41,7 +32,7 @@ def estimate_file(
     mapping: Mapping[Field, str],
     limits: FieldLimits,
     questions: Sequence[Question],
-    vocabulary: Vocabulary,
+    steps: Steps,
     price: Price,
     model: str,
     requests_per_minute: int,
@@ -61,14 +52,14 @@ def estimate_file(
         )
     ]
     groups = group_products(ready, TokenBudget(GROUP_TOKENS))
-    loads = [_load(question, vocabulary, model) for question in questions]
+    loads = [_load(question, steps, model) for question in questions]
     pace = Pace(requests_per_minute, tokens_per_minute, LATENCY_S)
     return estimate_catalogue(groups, loads, price, pace)
 
 
-def _load(question: Question, vocabulary: Vocabulary, model: str) -> QuestionLoad:
+def _load(question: Question, steps: Steps, model: str) -> QuestionLoad:
     """What a question weighs without and with a usual product in it."""
-    subject = _usual_subject(question.needs, vocabulary)
+    subject = _usual_subject(question.needs, steps)
     one = request_tokens(question.request([subject], 1), model)
     two = request_tokens(question.request([subject, subject], 1), model)
     per_product = two - one
@@ -81,23 +72,9 @@ def _load(question: Question, vocabulary: Vocabulary, model: str) -> QuestionLoa
     )
 
 
-def _usual_subject(needed: Sequence[StepName], vocabulary: Vocabulary) -> Subject:
+def _usual_subject(needed: Sequence[StepName], steps: Steps) -> Subject:
     """A product with the earlier answers that are needed, of usual length."""
-    category = next(iter(vocabulary.categories))
-    subcategory = vocabulary.categories[category][0]
-    materials = list(vocabulary.materials)[:USUAL_BILL_LINES]
-    bill = BillOfMaterials(
-        lines=tuple(BomLine(material, 0.2, "part of the product") for material in materials),
-        stated_mass_kg=0.2 * len(materials),
-        mass_inferred=False,
-        weight_plausible=True,
-        confidence=Confidence.MEDIUM,
-    )
-    answers: dict[StepName, Answer] = {
-        StepName.CLASSIFICATION: Classification(category, subcategory, Confidence.MEDIUM),
-        StepName.BILL_OF_MATERIALS: bill,
-    }
     return Subject(
         Product("CODE-0001", "A usual product", "", 1.0),
-        {step: answer for step, answer in answers.items() if step in needed},
+        {step.name: step.usual_answer() for step in steps if step.name in needed},
     )

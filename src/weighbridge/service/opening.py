@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from weighbridge import telemetry
+from weighbridge.errors import DatabaseUnavailable
 from weighbridge.store import queue_state
-from weighbridge.store.database import Database, open_database
+from weighbridge.store.database import DATABASE_ERRORS, Database, open_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from weighbridge.settings import Settings
+
+__all__ = ["Database", "check_database", "opened_database"]
 
 
 @asynccontextmanager
@@ -48,3 +52,16 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+async def check_database(database: Database, within_s: float) -> None:
+    """Ask for as little as can be.
+
+    Raises:
+        DatabaseUnavailable: no answer in this time.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            await database.pool.fetchval("SELECT 1")
+    except (*DATABASE_ERRORS, TimeoutError) as error:
+        raise DatabaseUnavailable("The database does not answer.") from error

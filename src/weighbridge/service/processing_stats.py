@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge.limits.retries import final_errors
 from weighbridge.store import products, retention, statistics
 from weighbridge.store.calls import OK
-from weighbridge.store.statistics import LATENCY_BOUNDS_S, CallSum, ErrorGroup
+from weighbridge.store.statistics import LATENCY_BOUNDS_S, WAITING_BOUNDS_S, CallSum, ErrorGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +25,15 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
     from weighbridge.domain.products import ProcessingStatus
     from weighbridge.store.database import Connection, Database
+
+__all__ = [
+    "LATENCY_BOUNDS_S",
+    "OK",
+    "WAITING_BOUNDS_S",
+    "CallFigures",
+    "CallSum",
+    "StatisticsReader",
+]
 
 SETTLED_AFTER_S: Final = 60.0
 """A call's row is committed within milliseconds of getting its id; after this long nothing comes in below it."""

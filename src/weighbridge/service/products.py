@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from weighbridge.ingest.rows import CheckedChunk
     from weighbridge.store.database import Database
 
+__all__ = [
+    "ImportResult",
+    "attach_picture",
+    "choose_what_to_ask",
+    "delete_product",
+    "import_file",
+    "import_records",
+    "rejected_rows",
+]
+
 
 async def import_file(
     database: Database,

@@ -13,7 +13,7 @@ from weighbridge.domain.calls import Cost
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import InputError
 from weighbridge.limits.limiter import Limiter, Limits
-from weighbridge.store import products, queue_state, status, stopping
+from weighbridge.store import products, queue_state, statistics, status, stopping
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
@@ -135,6 +135,13 @@ async def stop_queue(database: Database) -> int:
     async with database.transaction() as connection:
         _, released = await stopping.stop(connection)
     return released
+
+
+async def calls_elsewhere(database: Database, worker_id: UUID | None) -> int:
+    """Calls in flight of all workers but this one (None: of all)."""
+    async with database.pool.acquire() as connection:
+        cap = (await queue_state.load(connection)).concurrency_cap
+        return await statistics.calls_elsewhere(connection, worker_id, are_noted=cap is not None)
 
 
 async def reset_failed(database: Database) -> int:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
-from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses, StepName
 from weighbridge.domain.products import ProcessingStatus
-from weighbridge.domain.results import Footprint
 from weighbridge.export import open_writer
-from weighbridge.export.base import ResultRow, Versions
-from weighbridge.steps import decode_answer
+from weighbridge.export.base import ResultRow
 from weighbridge.store.footprints import stream_results
 
 if TYPE_CHECKING:
@@ -21,12 +17,19 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.steps import Steps
     from weighbridge.store.database import Database
 
-_FOOTPRINT = TypeAdapter(Footprint)
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export has written: so many products, and whether a figure of theirs rests on the simulator."""
+
+    products: int
+    simulated: bool
 
 
-def result_row(row: Mapping[str, Any], taxonomy: Taxonomy) -> ResultRow:
+def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> ResultRow:
     """One product with all that is known about it."""
     base: dict[str, Any] = {
         "code": row["code"],
@@ -44,19 +47,11 @@ def result_row(row: Mapping[str, Any], taxonomy: Taxonomy) -> ResultRow:
     detail = row["detail"]
     if detail is None:
         return ResultRow(**base)
-    footprint = _FOOTPRINT.validate_python(detail["footprint"])
-    bill = decode_answer(
-        StepName.BILL_OF_MATERIALS, detail["answers"][StepName.BILL_OF_MATERIALS.value]
-    )
-    processes = decode_answer(
-        StepName.MANUFACTURING, detail["answers"][StepName.MANUFACTURING.value]
-    )
-    provenance = detail["provenance"]
+    footprint = detail.footprint
     return ResultRow(
         **base,
-        category=row["category"],
-        subcategory=row["subcategory"],
-        cpc_code=taxonomy.subcategory(row["category"], row["subcategory"]).cpc_code,
+        answered=steps.shown(detail.answers),
+        cpc_code=_cpc_code(row, taxonomy),
         emissions_kg_co2e=footprint.emissions_kg_co2e,
         low_kg_co2e=footprint.low_kg_co2e,
         high_kg_co2e=footprint.high_kg_co2e,
@@ -65,15 +60,16 @@ def result_row(row: Mapping[str, Any], taxonomy: Taxonomy) -> ResultRow:
         mass_origin=footprint.mass.origin,
         data_quality=footprint.data_quality,
         contributions=footprint.contributions,
-        bill=bill.lines if isinstance(bill, BillOfMaterials) else (),
-        processes=processes.uses if isinstance(processes, ManufacturingProcesses) else (),
         notes=footprint.notes,
-        provider=row["provider"],
-        model=row["model"],
-        simulated=row["simulated"],
+        provenance=detail.provenance,
         cost_usd=row["cost_usd"],
-        versions=Versions(provenance["method"], provenance["factors"], provenance["steps"]),
     )
+
+
+def _cpc_code(row: Mapping[str, Any], taxonomy: Taxonomy) -> str | None:
+    if row["category"] is None or row["subcategory"] is None:
+        return None
+    return taxonomy.subcategory(row["category"], row["subcategory"]).cpc_code
 
 
 def picture_name(sha256: str | None, media_type: str | None) -> str | None:
@@ -84,7 +80,7 @@ def picture_name(sha256: str | None, media_type: str | None) -> str | None:
 
 
 async def iterate_results(
-    database: Database, taxonomy: Taxonomy, scope: UUID | None = None
+    database: Database, taxonomy: Taxonomy, steps: Steps, scope: UUID | None = None
 ) -> AsyncGenerator[list[ResultRow], None]:
     """All products, batch by batch."""
     async with (
@@ -93,26 +89,29 @@ async def iterate_results(
         aclosing(stream_results(connection, scope)) as batches,
     ):
         async for rows in batches:
-            yield [result_row(row, taxonomy) for row in rows]
+            yield [result_row(row, taxonomy, steps) for row in rows]
 
 
 async def export_results(
     database: Database,
     taxonomy: Taxonomy,
+    steps: Steps,
     paths: Sequence[tuple[str, Path]],
     scope: UUID | None = None,
-) -> int:
-    """Write every product to each of the (format, path) pairs in one pass; returns how many.
+) -> Exported:
+    """Write every product to each of the (format, path) pairs in one pass.
 
     Files appear under their names only when all of them are complete.
     """
-    written = 0
+    written, simulated = 0, False
     with ExitStack() as open_files:
         writers = [
-            open_files.enter_context(open_writer(file_format, path)) for file_format, path in paths
+            open_files.enter_context(open_writer(file_format, path, steps.fields))
+            for file_format, path in paths
         ]
-        async for rows in iterate_results(database, taxonomy, scope):
+        async for rows in iterate_results(database, taxonomy, steps, scope):
             for writer in writers:
                 writer.write(rows)
             written += len(rows)
-    return written
+            simulated = simulated or any(row.simulated for row in rows)
+    return Exported(written, simulated)

@@ -7,11 +7,11 @@ model says that the weight cannot be that of one unit, its own masses stand and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
 
-from weighbridge.domain.answers import BillOfMaterials, BomLine, Confidence, StepName
+from weighbridge.domain.answers import BillOfMaterials, BomLine, Classification, Confidence
 from weighbridge.errors import ImplausibleAnswer
 from weighbridge.steps.base import Refusal, Step
 from weighbridge.steps.copied_bills import refuse_copies
@@ -25,6 +25,7 @@ from weighbridge.steps.fields import (
 )
 from weighbridge.steps.misplaced import refuse_misplaced_bills
 from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
+from weighbridge.steps.shown import ShownField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from weighbridge.steps.replies import Entry
 
 MAX_LINES: Final = 15
+USUAL_LINES: Final = 5
 MAX_DEVIATION: Final = 0.5
 """Of the given weight: masses that add up to less than half or more than one and a half of it are no answer."""
 LIGHTEST_KG: Final = 1e-6
@@ -63,11 +65,20 @@ Materials
 - Packaging counts only where the data mentions it, or where the product cannot be sold without it (the bottle of a shampoo), within the weight."""
 
 
-class BillOfMaterialsStep(Step):
+class BillOfMaterialsStep(Step[BillOfMaterials]):
     """What each product is made of."""
 
-    name = StepName.BILL_OF_MATERIALS
-    needs = (StepName.CLASSIFICATION,)
+    name = BillOfMaterials.step
+    fields: ClassVar = (
+        ShownField(
+            "bill",
+            "billOfMaterials",
+            "What one unit is made of.",
+            {"material": str, "mass_kg": float, "component": str},
+            lambda answer: [line._asdict() for line in answer.lines],
+        ),
+    )
+    needs = (Classification.step,)
     rules_number = 1
     instructions = f"{TASK}\n\n{RULES}"
     chapter = f"{CHAPTER}\n{RULES}"
@@ -98,6 +109,48 @@ class BillOfMaterialsStep(Step):
             )
         flag = optional_flag(entry, "weight_plausible")
         return weighed_bill(stated, subject.product.weight_kg, flag, confidence(entry))
+
+    @override
+    def encode(self, answer: BillOfMaterials) -> dict[str, Any]:
+        return {
+            "lines": [
+                {"material": line.material, "mass_kg": line.mass_kg, "component": line.component}
+                for line in answer.lines
+            ],
+            "stated_mass_kg": answer.stated_mass_kg,
+            "mass_inferred": answer.mass_inferred,
+            "weight_plausible": answer.weight_plausible,
+            "confidence": answer.confidence.value,
+        }
+
+    @override
+    def decode(self, data: Mapping[str, Any]) -> BillOfMaterials:
+        plausible = data["weight_plausible"]
+        return BillOfMaterials(
+            lines=tuple(
+                BomLine(str(line["material"]), float(line["mass_kg"]), str(line["component"]))
+                for line in data["lines"]
+            ),
+            stated_mass_kg=float(data["stated_mass_kg"]),
+            mass_inferred=bool(data["mass_inferred"]),
+            weight_plausible=None if plausible is None else bool(plausible),
+            confidence=Confidence(data["confidence"]),
+        )
+
+    @override
+    def usual_answer(self) -> BillOfMaterials:
+        materials = list(self._materials)[:USUAL_LINES]
+        return BillOfMaterials(
+            lines=tuple(BomLine(material, 0.2, "part of the product") for material in materials),
+            stated_mass_kg=0.2 * len(materials),
+            mass_inferred=False,
+            weight_plausible=True,
+            confidence=Confidence.MEDIUM,
+        )
+
+    @override
+    def can_be_true(self, answer: BillOfMaterials) -> bool:
+        return all(line.material in self._materials for line in answer.lines)
 
     @override
     def refuse_among(

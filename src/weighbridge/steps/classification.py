@@ -9,15 +9,16 @@ subcategory that several categories have in common is written "Subcategory (Cate
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
 
-from weighbridge.domain.answers import Classification, Confidence, StepName
+from weighbridge.domain.answers import Classification, Confidence
 from weighbridge.steps.base import Step
 from weighbridge.steps.fields import choice, confidence
 from weighbridge.steps.misplaced import Kinds
 from weighbridge.steps.schemas import enum_schema
+from weighbridge.steps.shown import ShownField, TableColumn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,10 +41,28 @@ RULES: Final = """\
 - Name and description count for more than the code. When they contradict each other, the description counts."""
 
 
-class ClassificationStep(Step):
+class ClassificationStep(Step[Classification]):
     """What each product is."""
 
-    name = StepName.CLASSIFICATION
+    name = Classification.step
+    fields: ClassVar = (
+        ShownField(
+            "category",
+            "category",
+            "What the product is.",
+            str,
+            lambda answer: answer.category,
+            TableColumn(22),
+        ),
+        ShownField(
+            "subcategory",
+            "subcategory",
+            "What it is, more closely.",
+            str,
+            lambda answer: answer.subcategory,
+            TableColumn(26),
+        ),
+    )
     rules_number = 1
     instructions = f"{TASK}\n{RULES}"
     chapter = f"{CHAPTER}\n{RULES}"
@@ -64,6 +83,29 @@ class ClassificationStep(Step):
         """What names a known subcategory."""
         category, subcategory = self._labels[choice(entry, "subcategory", self._labels)]
         return Classification(category, subcategory, confidence(entry))
+
+    @override
+    def encode(self, answer: Classification) -> dict[str, Any]:
+        return {
+            "category": answer.category,
+            "subcategory": answer.subcategory,
+            "confidence": answer.confidence.value,
+        }
+
+    @override
+    def decode(self, data: Mapping[str, Any]) -> Classification:
+        return Classification(
+            str(data["category"]), str(data["subcategory"]), Confidence(data["confidence"])
+        )
+
+    @override
+    def usual_answer(self) -> Classification:
+        category, subcategory = next(iter(self._labels.values()))
+        return Classification(category, subcategory, Confidence.MEDIUM)
+
+    @override
+    def can_be_true(self, answer: Classification) -> bool:
+        return (answer.category, answer.subcategory) in self._labels.values()
 
     @override
     def refuse_among(

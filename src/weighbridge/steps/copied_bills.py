@@ -14,7 +14,6 @@ from weighbridge.domain.answers import (
     Answer,
     BillOfMaterials,
     Classification,
-    StepName,
     Subject,
 )
 from weighbridge.errors import WrongProducts
@@ -64,8 +63,8 @@ def _fits_weight(subject: Subject, bill: Answer) -> bool:
 
 
 def _category(subject: Subject) -> str | None:
-    known = subject.answers.get(StepName.CLASSIFICATION)
-    return known.category if isinstance(known, Classification) else None
+    known = subject.answer(Classification)
+    return known.category if known else None
 
 
 def _fingerprint(bill: BillOfMaterials) -> Fingerprint:

@@ -14,18 +14,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from weighbridge.domain.answers import (
-    Answer,
-    BillOfMaterials,
-    Classification,
-    ManufacturingProcesses,
-    StepName,
-)
+from weighbridge.domain.answers import Answer, StepName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weighbridge.domain.answers import Vocabulary
     from weighbridge.steps.question import Question
 
 Stored = Mapping[tuple[StepName, str], Answer]
@@ -52,7 +45,6 @@ def held_answers(
     alone: Sequence[Question],
     together: Question,
     own: frozenset[str],
-    vocabulary: Vocabulary,
 ) -> dict[StepName, str]:
     """For each answered step the version of the answer that holds. `own`: see `own_versions`.
 
@@ -65,10 +57,11 @@ def held_answers(
     held = max(_line(stored, alone, None), _line(stored, alone, at_once), key=len)
     if len(held) == len({step for step, _ in stored}):
         return held
+    step_of = {part.name: part for question in alone for part in question.parts}
     others = {
         (step, version): answer
         for (step, version), answer in stored.items()
-        if version not in own and _can_be_true(answer, vocabulary)
+        if version not in own and step_of[step].can_be_true(answer)
     }
     mixed = (_line(stored, alone, way, others) for way in (None, at_once))
     return max(held, *mixed, key=len)
@@ -107,7 +100,7 @@ def _filling(
 
     A version does not tell what the answer rests on. Where each step before has one answer alone, it is that.
     """
-    (step,) = question.steps
+    (step,) = question.parts
     answers = Counter(name for name, _ in stored)
     if any(answers[name] > 1 for name in question.needs):
         return []
@@ -115,24 +108,5 @@ def _filling(
     return sorted(
         version
         for (name, version), answer in others.items()
-        if name is step and _rests_on(answer, before)
+        if name == step.name and step.rests_on(answer, before)
     )
-
-
-def _can_be_true(answer: Answer, vocabulary: Vocabulary) -> bool:
-    """Whether today's lists have what it names."""
-    match answer:
-        case Classification():
-            return answer.subcategory in vocabulary.categories.get(answer.category, ())
-        case BillOfMaterials():
-            return all(line.material in vocabulary.materials for line in answer.lines)
-        case ManufacturingProcesses():
-            return all(use.process in vocabulary.processes for use in answer.uses)
-
-
-def _rests_on(answer: Answer, before: Mapping[StepName, Answer]) -> bool:
-    bill = before.get(StepName.BILL_OF_MATERIALS)
-    if not (isinstance(answer, ManufacturingProcesses) and isinstance(bill, BillOfMaterials)):
-        return True
-    materials = {line.material for line in bill.lines}
-    return all(use.material in materials for use in answer.uses)

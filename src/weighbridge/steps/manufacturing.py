@@ -13,29 +13,38 @@ shaping, and nothing may be added. What it adds all the same is judged so:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
 
 from weighbridge.domain.answers import (
     BillOfMaterials,
+    Classification,
     Confidence,
     ManufacturingProcesses,
     ProcessUse,
-    StepName,
 )
 from weighbridge.errors import ImplausibleAnswer
 from weighbridge.steps.base import Step
 from weighbridge.steps.fields import choice, confidence, parts, shown
 from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
+from weighbridge.steps.shown import ShownField
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from weighbridge.domain.answers import MaterialTerm, ProcessTerm, Subject, Vocabulary
+    from weighbridge.domain.answers import (
+        Answer,
+        MaterialTerm,
+        ProcessTerm,
+        StepName,
+        Subject,
+        Vocabulary,
+    )
     from weighbridge.steps.replies import Entry
 
 MAX_USES: Final = 20
+USUAL_USES: Final = 3
 
 TASK: Final = """\
 You list manufacturing processes for carbon footprints: what is done to the materials of a product to turn them into it. "category" says what the product is, "materials" what it is made of: each with its component, its mass in one unit and its family.
@@ -59,11 +68,20 @@ def rules(formed: str) -> str:
 - One shaping process for a material is usual. Give a second one only when it is done to the same part one after the other; never list alternatives. Add a surface treatment (dyeing, anodising, galvanising, tempering) only if the data says so or it is always done."""
 
 
-class ManufacturingStep(Step):
+class ManufacturingStep(Step[ManufacturingProcesses]):
     """How the materials of each product are worked."""
 
-    name = StepName.MANUFACTURING
-    needs = (StepName.CLASSIFICATION, StepName.BILL_OF_MATERIALS)
+    name = ManufacturingProcesses.step
+    fields: ClassVar = (
+        ShownField(
+            "processes",
+            "processes",
+            "What is done to which material.",
+            {"process": str, "material": str},
+            lambda answer: [use._asdict() for use in answer.uses],
+        ),
+    )
+    needs = (Classification.step, BillOfMaterials.step)
     rules_number = 1
     about = "uses"
     sees_image = (
@@ -94,7 +112,7 @@ class ManufacturingStep(Step):
 
     @override
     def row(self, subject: Subject) -> dict[str, Any]:
-        """With the materials of its bill. Asking without one is a mistake of the caller."""
+        """With the materials of its bill. Asking without one is a programming error."""
         return {**super().row(subject), "materials": self._material_rows(subject)}
 
     @override
@@ -109,6 +127,38 @@ class ManufacturingStep(Step):
         sureness = confidence(entry)
         nothing_left = bool(allowed) and not kept
         return ManufacturingProcesses(kept, Confidence.LOW if nothing_left else sureness)
+
+    @override
+    def encode(self, answer: ManufacturingProcesses) -> dict[str, Any]:
+        return {
+            "uses": [{"process": use.process, "material": use.material} for use in answer.uses],
+            "confidence": answer.confidence.value,
+        }
+
+    @override
+    def decode(self, data: Mapping[str, Any]) -> ManufacturingProcesses:
+        uses = (ProcessUse(str(use["process"]), str(use["material"])) for use in data["uses"])
+        return ManufacturingProcesses(tuple(uses), Confidence(data["confidence"]))
+
+    @override
+    def usual_answer(self) -> ManufacturingProcesses:
+        uses = zip(list(self._processes)[:USUAL_USES], self._materials, strict=False)
+        return ManufacturingProcesses(
+            tuple(ProcessUse(process, material) for process, material in uses), Confidence.MEDIUM
+        )
+
+    @override
+    def can_be_true(self, answer: ManufacturingProcesses) -> bool:
+        return all(use.process in self._processes for use in answer.uses)
+
+    @override
+    def rests_on(self, answer: ManufacturingProcesses, before: Mapping[StepName, Answer]) -> bool:
+        """Whether the bill has every material that is worked."""
+        bill = before.get(BillOfMaterials.step)
+        if not isinstance(bill, BillOfMaterials):
+            return True
+        materials = {line.material for line in bill.lines}
+        return all(use.material in materials for use in answer.uses)
 
     def _material_rows(self, subject: Subject) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
@@ -161,8 +211,8 @@ def formed_materials(
 
 
 def bill_of(subject: Subject) -> BillOfMaterials:
-    """The bill that this step needs. Asking without one is a mistake of the caller."""
-    bill = subject.answers.get(StepName.BILL_OF_MATERIALS)
-    if not isinstance(bill, BillOfMaterials):
+    """The bill that this step needs. Asking without one is a programming error."""
+    bill = subject.answer(BillOfMaterials)
+    if bill is None:
         raise TypeError(f"{subject.product.code} has no bill of materials yet.")
     return bill

@@ -52,7 +52,7 @@ class Question:
     """
 
     def __init__(
-        self, name: str, steps: Sequence[Step], instructions: str, schema: Mapping[str, Any]
+        self, name: str, steps: Sequence[Step[Any]], instructions: str, schema: Mapping[str, Any]
     ) -> None:
         self.name = name
         self.steps = tuple(step.name for step in steps)
@@ -62,7 +62,7 @@ class Question:
         self.output_tokens_per_product = sum(
             step.output_tokens_per_product for step in steps
         ) - ENTRY_TOKENS * (len(steps) - 1)
-        self._parts = tuple(steps)
+        self.parts = tuple(steps)
         self._instructions = instructions
         self._schema = schema
         self._versions: dict[tuple[str, ...], str] = {}
@@ -81,12 +81,12 @@ class Question:
 
     def _hashed(self, needed_versions: Sequence[str]) -> str:
         """The numbers of the rules, and a hash for everything that the model is shown before the products."""
-        besides = (text for part in self._parts for text in part.shown_besides)
+        besides = (text for part in self.parts for text in part.shown_besides)
         shown = json.dumps(
             [self._instructions, self._schema, [*needed_versions, *besides]], ensure_ascii=False
         )
-        rules = ".".join(str(part.rules_number) for part in self._parts)
-        name = f"{self.name}-" if len(self._parts) > 1 else ""
+        rules = ".".join(str(part.rules_number) for part in self.parts)
+        name = f"{self.name}-" if len(self.parts) > 1 else ""
         return f"{name}{rules}-{hashlib.sha256(shown.encode()).hexdigest()[:10]}"
 
     def request(
@@ -95,7 +95,7 @@ class Question:
         """The question about this group. Only `content` and the image differ between groups."""
         return CallRequest(
             instructions=self._instructions,
-            content=products_content(self._parts[0].row(subject) for subject in group),
+            content=products_content(self.parts[0].row(subject) for subject in group),
             schema_name=self.name,
             schema=self._schema,
             max_output_tokens=max_output_tokens,
@@ -111,7 +111,7 @@ class Question:
         answers: dict[str, dict[StepName, Answer]] = {}
         refusals: list[Refusal] = []
         standing = list(group)
-        for part in self._parts:
+        for part in self.parts:
             found, refused = sorted_reply.judge(standing, self._reader(part))
             refused += part.refuse_among(found, standing)
             refusals += refused
@@ -123,24 +123,26 @@ class Question:
             standing = [_with(s, part.name, found[s.product.code]) for s in standing]
         return Accepted(answers, tuple(refusals))
 
-    def _reader(self, part: Step) -> ReadEntry:
-        if len(self._parts) == 1:
-            return part.read
+    def _reader(self, part: Step[Any]) -> ReadEntry:
+        if len(self.parts) == 1:
+            read_alone: ReadEntry = part.read
+            return read_alone
         sureness = sureness_field(part)
 
         def read(subject: Subject, entry: Entry) -> Answer:
-            return part.read(subject, {**entry, "confidence": entry.get(sureness)})
+            answer: Answer = part.read(subject, {**entry, "confidence": entry.get(sureness)})
+            return answer
 
         return read
 
 
-def ask_alone(step: Step) -> Question:
+def ask_alone(step: Step[Any]) -> Question:
     """One step as a question of its own."""
     instructions = f'{step.instructions}\n\n{HOW_TO_READ}- "confidence": {SURENESS}'
-    return Question(step.name.value, (step,), instructions, reply_schema(step.properties))
+    return Question(step.name, (step,), instructions, reply_schema(step.properties))
 
 
-def sureness_field(step: Step) -> str:
+def sureness_field(step: Step[Any]) -> str:
     """What the confidence in a step's answer is called where others are in the same reply."""
     return f"{step.about}_confidence"
 

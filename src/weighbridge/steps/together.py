@@ -23,7 +23,7 @@ TASK: Final = """\
 You collect what the carbon footprint of a product is calculated from. About each product you say, in this order, what follows under the numbers below: every part rests on the ones before it."""
 
 
-def ask_together(steps: Sequence[Step]) -> Question:
+def ask_together(steps: Sequence[Step[Any]]) -> Question:
     """One question for all of these.
 
     Raises FactorTableInvalid when the lists of all steps are more than one schema may hold.

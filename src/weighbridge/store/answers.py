@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from weighbridge.domain.answers import StepName
+from weighbridge.domain.results import AnswerProvenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from weighbridge.domain.answers import StepName
     from weighbridge.store.database import Connection
 
 
@@ -17,11 +18,8 @@ class StoredAnswer(NamedTuple):
 
     product_id: int
     step: StepName
-    step_version: str
     question_fingerprint: str
-    simulated: bool
-    provider: str
-    model: str
+    provenance: AnswerProvenance
     answer: Mapping[str, Any]
     cost_usd: float
 
@@ -36,15 +34,23 @@ async def insert_answers(
     """
     alike: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
     for call_id, a in answers:
-        kind = (a.step.value, a.step_version, a.simulated, a.provider, a.model)
-        row = (call_id, a.product_id, a.question_fingerprint, a.answer, a.cost_usd)
+        given = a.provenance
+        kind = (a.step, given.step_version, given.simulated, given.provider, given.model)
+        row = (
+            call_id,
+            a.product_id,
+            a.question_fingerprint,
+            a.answer,
+            a.cost_usd,
+            given.answered_at,
+        )
         alike.setdefault(kind, []).append(row)
     for in_common, rows in alike.items():
         await connection.execute(
             "INSERT INTO answers (step, step_version, simulated, provider, model,"
-            " call_id, product_id, question_fingerprint, answer, cost_usd)"
+            " call_id, product_id, question_fingerprint, answer, cost_usd, answered_at)"
             " SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], $7::bigint[], $8::text[], $9::jsonb[],"
-            " $10::float8[]) AS a ON CONFLICT DO NOTHING",
+            " $10::float8[], $11::timestamptz[]) AS a ON CONFLICT DO NOTHING",
             *in_common,
             *zip(*rows, strict=True),
         )
@@ -53,26 +59,40 @@ async def insert_answers(
 async def load_answers(
     connection: Connection,
     fingerprint_of: Mapping[int, str],
+    steps: Sequence[StepName],
     *,
     simulated: bool,
 ) -> dict[int, dict[tuple[StepName, str], StoredAnswer]]:
     """By product, step and step version: what was answered about the product as it is, by this kind of provider.
 
-    `fingerprint_of`: product id → fingerprint of what would be asked about now. Answers to steps that only a newer
-    program knows are left out.
+    `fingerprint_of`: product id → fingerprint of what would be asked about now. Answers to other steps than `steps`
+    (those that only a newer program knows) are left out.
     """
     rows = await connection.fetch(
-        "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, model, answer, cost_usd"
-        " FROM answers WHERE product_id = ANY($1::bigint[]) AND simulated = $2 AND step = ANY($3::text[])",
+        "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, model, answer, cost_usd,"
+        " answered_at FROM answers WHERE product_id = ANY($1::bigint[]) AND simulated = $2 AND step = ANY($3::text[])",
         list(fingerprint_of),
         simulated,
-        list(StepName),
+        list(steps),
     )
     found: dict[int, dict[tuple[StepName, str], StoredAnswer]] = {}
     for row in rows:
         if fingerprint_of[row["product_id"]] == row["question_fingerprint"]:
-            answer = StoredAnswer(**{**dict(row), "step": StepName(row["step"])})
-            found.setdefault(row["product_id"], {})[answer.step, answer.step_version] = answer
+            answer = StoredAnswer(
+                product_id=row["product_id"],
+                step=row["step"],
+                question_fingerprint=row["question_fingerprint"],
+                provenance=AnswerProvenance(
+                    step_version=row["step_version"],
+                    provider=row["provider"],
+                    model=row["model"],
+                    simulated=row["simulated"],
+                    answered_at=row["answered_at"],
+                ),
+                answer=row["answer"],
+                cost_usd=row["cost_usd"],
+            )
+            found.setdefault(row["product_id"], {})[row["step"], row["step_version"]] = answer
     return found
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.domain.results import Footprint
 from weighbridge.store.database import LONG_STATEMENT_S
-from weighbridge.store.rates import insert_rates, lengthen, load_rates, shorten
+from weighbridge.store.rates import insert_rates, load_rates
+from weighbridge.store.stored_detail import StoredDetail, rates_named, read_detail, write_detail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -15,22 +15,19 @@ if TYPE_CHECKING:
 
     from asyncpg import Record
 
-    from weighbridge.domain.answers import Classification
-    from weighbridge.domain.results import Provenance
     from weighbridge.store.database import Connection
     from weighbridge.store.rates import Rate
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFootprint:
-    """A footprint on its way into the table; `answers` is the storage form by step name."""
+    """A footprint on its way into the table. Category and subcategory are columns so that lists can show them."""
 
     product_id: int
     revision: int
-    footprint: Footprint
-    classification: Classification
-    answers: Mapping[str, Any]
-    provenance: Provenance
+    detail: StoredDetail
+    category: str | None
+    subcategory: str | None
     cost_usd: float
 
 
@@ -58,16 +55,7 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
 
 
 def _row(stored: StoredFootprint, rates: dict[int, Rate]) -> tuple[Any, ...]:
-    footprint, provenance = stored.footprint, stored.provenance
-    detail = {
-        "footprint": {
-            # Not `asdict`: it takes four times as long as all the rest.
-            **{name: getattr(footprint, name) for name in Footprint.__dataclass_fields__},
-            "contributions": [shorten(one, rates) for one in footprint.contributions],
-        },
-        "answers": stored.answers,
-        "provenance": provenance,
-    }
+    footprint, provenance = stored.detail.footprint, stored.detail.provenance
     return (
         stored.product_id,
         stored.revision,
@@ -76,13 +64,13 @@ def _row(stored: StoredFootprint, rates: dict[int, Rate]) -> tuple[Any, ...]:
         footprint.high_kg_co2e,
         footprint.mass.value,
         footprint.data_quality.overall,
-        stored.classification.category,
-        stored.classification.subcategory,
+        stored.category,
+        stored.subcategory,
         provenance.provider,
         provenance.model,
         provenance.simulated,
         stored.cost_usd,
-        detail,
+        write_detail(stored.detail, rates),
     )
 
 
@@ -108,37 +96,25 @@ async def stream_results(
         )
         rates: dict[int, Rate] = {}
         while rows := await cursor.fetch(batch_size):
-            await _learn_rates(connection, rows, rates)
-            yield [{**row, "detail": _in_full(row["detail"], rates)} for row in rows]
+            stored = [row["detail"] for row in rows if row["detail"] is not None]
+            details = iter(await read_details(connection, stored, rates))
+            yield [
+                {**row, "detail": None if row["detail"] is None else next(details)} for row in rows
+            ]
 
 
-async def detail_in_full(connection: Connection, row: Record) -> dict[str, Any] | None:
-    """What `row["detail"]` says, with every contribution by field; None where there is no footprint."""
-    rates: dict[int, Rate] = {}
-    await _learn_rates(connection, [row], rates)
-    return _in_full(row["detail"], rates)
-
-
-async def _learn_rates(
-    connection: Connection, rows: Sequence[Record], rates: dict[int, Rate]
-) -> None:
-    """Read the rates that the footprints of `rows` name and that are not known yet."""
-    named = {
-        one[0] for row in rows for one in _contributions(row["detail"]) if isinstance(one, list)
-    }
-    if unknown := named - rates.keys():
+async def read_details(
+    connection: Connection, stored: Sequence[Mapping[str, Any]], rates: dict[int, Rate]
+) -> list[StoredDetail]:
+    """What `footprints.detail` says; rates that are not in `rates` yet are read and put there."""
+    if unknown := rates_named(stored) - rates.keys():
         rates.update(await load_rates(connection, unknown))
+    return [read_detail(detail, rates) for detail in stored]
 
 
-def _in_full(detail: Mapping[str, Any] | None, rates: Mapping[int, Rate]) -> dict[str, Any] | None:
-    if detail is None:
+async def detail_of(connection: Connection, row: Record) -> StoredDetail | None:
+    """The footprint in a row that has the column `detail`; None where there is none."""
+    if row["detail"] is None:
         return None
-    # By field already: a program before schema 8 wrote it.
-    contributions = [
-        one if isinstance(one, dict) else lengthen(one, rates) for one in _contributions(detail)
-    ]
-    return {**detail, "footprint": {**detail["footprint"], "contributions": contributions}}
-
-
-def _contributions(detail: Mapping[str, Any] | None) -> list[Any]:
-    return detail["footprint"]["contributions"] if detail else []
+    (detail,) = await read_details(connection, [row["detail"]], {})
+    return detail

@@ -113,8 +113,8 @@ def rules() -> tuple[Rule, ...]:
         Rule(
             "footprint-does-not-add-up",
             "SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id CROSS JOIN LATERAL ("
-            "SELECT coalesce(sum(coalesce(c ->> 'emissions_kg_co2e', c ->> 3)::float8), 0) AS kg"
-            " FROM jsonb_array_elements(f.detail -> 'footprint' -> 'contributions') AS c) AS summed"
+            "SELECT coalesce(sum((c ->> 'emissions_kg_co2e')::float8), 0) AS kg"
+            " FROM named_contributions(f.detail) AS c) AS summed"
             " WHERE NOT abs(summed.kg - f.emissions_kg_co2e) <= 1e-6 * greatest(1, abs(f.emissions_kg_co2e))"
             " OR NOT f.low_kg_co2e <= f.emissions_kg_co2e OR NOT f.emissions_kg_co2e <= f.high_kg_co2e"
             " OR NOT f.mass_kg > 0",
@@ -124,8 +124,8 @@ def rules() -> tuple[Rule, ...]:
         Rule(
             "contribution-without-source",
             "SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id WHERE EXISTS ("
-            "SELECT FROM jsonb_array_elements(f.detail -> 'footprint' -> 'contributions') AS c"
-            " WHERE jsonb_typeof(c) = 'array' AND NOT EXISTS (SELECT FROM rates r WHERE r.id = (c ->> 0)::bigint))",
+            "SELECT FROM named_contributions(f.detail) AS c"
+            " WHERE c ? 'rate' AND NOT EXISTS (SELECT FROM rates r WHERE r.id = (c ->> 'rate')::bigint))",
             "have a contribution whose factor and source are not on record",
             _REDO,
         ),

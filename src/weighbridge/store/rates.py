@@ -2,44 +2,54 @@
 
 A rate's number is made of its content: whoever writes a footprint knows it without asking, on whichever machine, and
 the same number never means something else. There are a few thousand at most, and none is ever taken away.
+
+A field of `Contribution` that is not a column of `rates` is stored with each footprint, under its name: a new field
+needs nothing here.
 """
 
 from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from weighbridge.domain.results import Contribution
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from weighbridge.domain.results import Contribution
     from weighbridge.store.database import Connection
 
 Rate = tuple[Any, ...]
-"""The first fields of a contribution: those that are not the product's own."""
-StoredContribution = tuple[Any, ...]
-"""The number of a rate, and then the fields that are."""
+"""The values of `RATE_FIELDS`."""
 
-_OWN_FROM: Final = Contribution._fields.index("label")
+RATE_FIELDS: Final = (
+    "kind",
+    "factor_key",
+    "activity_unit",
+    "factor",
+    "source",
+    "source_id",
+    "year",
+    "region",
+    "licence",
+    "is_proxy",
+)
+"""The columns of the table beside its number, and the fields of a contribution that it holds for all products."""
+
+_COLUMNS: Final = ", ".join(RATE_FIELDS)
 _REMEMBERED: Final = 16_384
+_rate_of: Final = attrgetter(*RATE_FIELDS)
 
 
-def shorten(contribution: Contribution, rates: dict[int, Rate]) -> StoredContribution:
-    """The form in which it is stored. Its rate, which must be stored too, is put into `rates`."""
-    rate = contribution[:_OWN_FROM]
+def number_rate(contribution: Contribution, rates: dict[int, Rate]) -> int:
+    """The number of its rate, which must be stored too and is put into `rates`."""
+    rate: Rate = _rate_of(contribution)
     number = _number_of(rate)
     rates[number] = rate
-    return (number, *contribution[_OWN_FROM:])
-
-
-def lengthen(stored: StoredContribution, rates: Mapping[int, Rate]) -> dict[str, Any]:
-    """The contribution again, by field."""
-    number, *own = stored
-    return dict(zip(Contribution._fields, (*rates[number], *own), strict=True))
+    return number
 
 
 @lru_cache(_REMEMBERED)
@@ -60,9 +70,9 @@ async def insert_rates(connection: Connection, rates: Mapping[int, Rate]) -> Non
     )
     if unknown:
         await connection.execute(
-            "INSERT INTO rates (id, kind, factor_key, activity_unit, factor, source, source_id, year, region, licence,"
-            " is_proxy) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::text[],"
-            " $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[]) ON CONFLICT DO NOTHING",
+            f"INSERT INTO rates (id, {_COLUMNS}) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[],"  # noqa: S608
+            " $5::float8[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[])"
+            " ON CONFLICT DO NOTHING",
             *zip(*((number, *rates[number]) for (number,) in unknown), strict=True),
         )
 
@@ -70,8 +80,7 @@ async def insert_rates(connection: Connection, rates: Mapping[int, Rate]) -> Non
 async def load_rates(connection: Connection, numbers: Iterable[int]) -> dict[int, Rate]:
     """By number."""
     rows = await connection.fetch(
-        "SELECT id, kind, factor_key, activity_unit, factor, source, source_id, year, region, licence, is_proxy"
-        " FROM rates WHERE id = ANY($1::bigint[])",
+        f"SELECT id, {_COLUMNS} FROM rates WHERE id = ANY($1::bigint[])",  # noqa: S608
         list(numbers),
     )
-    return {row["id"]: tuple(row)[1:] for row in rows}
+    return {row["id"]: tuple(row[name] for name in RATE_FIELDS) for row in rows}

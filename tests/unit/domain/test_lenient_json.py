@@ -28,6 +28,7 @@ VALUES = st.recursive(
 
 @given(VALUES, st.booleans())
 @example("\ud800", True)
+@example("\ud800", False)
 @example(10**400, True)
 @example([[[[0] * 3] * 3]], False)
 def test_whatever_can_be_written_is_read_back(value: Any, ascii_only: bool) -> None:

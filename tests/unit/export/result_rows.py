@@ -5,14 +5,27 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from weighbridge.domain.answers import BomLine, ProcessUse
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.domain.quantities import Origin
-from weighbridge.domain.results import Contribution, ContributionKind, DataQuality
-from weighbridge.export.base import ResultRow, Versions
+from weighbridge.domain.results import (
+    AnswerProvenance,
+    Contribution,
+    ContributionKind,
+    DataQuality,
+    Provenance,
+)
+from weighbridge.export.base import ResultRow
+from weighbridge.export.columns import columns_of
+from weighbridge.steps import STEPS
+from weighbridge.steps.registered import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+FIELDS = fields_of(STEPS)
+COLUMNS = columns_of(FIELDS)
+ANSWERED_AT = datetime(2026, 11, 23, 20, 15, tzinfo=UTC)
 
 
 def contribution(
@@ -48,8 +61,15 @@ def completed(code: str = "CHAIR-1", name: str = "Chair", *, simulated: bool = T
         weight_kg=4.25,
         image_url="https://shop.example/chair.jpg",
         country_of_origin="PL",
-        category="Furniture",
-        subcategory="Chairs",
+        answered={
+            "category": "Furniture",
+            "subcategory": "Chairs",
+            "bill": [
+                {"material": "stainless_steel", "mass_kg": 3.0, "component": "frame"},
+                {"material": "polypropylene", "mass_kg": 1.25, "component": "seat"},
+            ],
+            "processes": [{"process": "welding", "material": "stainless_steel"}],
+        },
         cpc_code="38111",
         emissions_kg_co2e=12.345678,
         low_kg_co2e=8.0,
@@ -64,15 +84,18 @@ def completed(code: str = "CHAIR-1", name: str = "Chair", *, simulated: bool = T
             contribution("Moulding, electricity", 0.9, ContributionKind.PROCESS_ELECTRICITY),
             contribution("Paint", 0.42),
         ),
-        bill=(BomLine("stainless_steel", 3.0, "frame"), BomLine("polypropylene", 1.25, "seat")),
-        processes=(ProcessUse("welding", "stainless_steel"),),
         notes=("one proxy factor",),
-        provider="openai",
-        model="gpt-4.1-mini",
-        simulated=simulated,
+        provenance=Provenance(
+            "1",
+            "weighbridge-factors 2026.11",
+            {
+                "classification": AnswerProvenance(
+                    "1", "openai", "gpt-4.1-mini", simulated, ANSWERED_AT
+                )
+            },
+        ),
         cost_usd=0.00021349,
         completed_at=datetime(2026, 11, 23, 20, 15, 30, tzinfo=UTC),
-        versions=Versions("1", "weighbridge-factors 2026.11", {"classification": "1"}),
     )
 
 

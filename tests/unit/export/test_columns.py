@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.export.result_rows import completed, contribution, failed
+from tests.unit.export.result_rows import COLUMNS, FIELDS, completed, contribution, failed
 from weighbridge.domain.quantities import Origin
 from weighbridge.domain.results import ContributionKind
-from weighbridge.export.columns import COLUMNS, Cell, top_contributions
-from weighbridge.export.parquet_writer import SCHEMA
+from weighbridge.export.columns import Cell, top_contributions
+from weighbridge.export.parquet_writer import schema_of
 
 if TYPE_CHECKING:
     from weighbridge.export.base import ResultRow
@@ -91,4 +91,4 @@ def test_the_reference_page_lists_every_column_with_its_unit_and_meaning() -> No
 def test_the_reference_page_lists_every_parquet_column() -> None:
     parquet = REFERENCE.read_text(encoding="utf-8").split("## Parquet")[1]
     listed = re.findall(r"^\| `(\w+)` \|", parquet, flags=re.MULTILINE)
-    assert listed == list(SCHEMA)
+    assert listed == list(schema_of(FIELDS))

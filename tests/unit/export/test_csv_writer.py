@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.export.result_rows import completed, failed
+from tests.unit.export.result_rows import COLUMNS, FIELDS, completed, failed
 from weighbridge.domain.products import ProcessingStatus
+from weighbridge.domain.results import AnswerProvenance, Provenance
 from weighbridge.export.base import ResultRow
-from weighbridge.export.columns import COLUMNS
 from weighbridge.export.csv_writer import CsvWriter
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ NUMBERS = {column.name for column in COLUMNS if column.number_format}
 
 def written(path: Path, rows: list[ResultRow]) -> list[dict[str, str]]:
     """Write these rows and read them with Python's own csv."""
-    with CsvWriter(path) as writer:
+    with CsvWriter(path, FIELDS) as writer:
         writer.write(rows)
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -60,8 +60,10 @@ def test_no_cell_begins_like_a_formula_unless_it_is_a_number(
         description="",
         status=ProcessingStatus.FAILED,
         error=error,
-        model=name,
-        category=code,
+        provenance=Provenance(
+            "1", "factors", {"a step": AnswerProvenance("1", code, name, False, None)}
+        ),
+        answered={"category": code},
         cost_usd=cost_usd,
     )
     (line,) = written(tmp_path / "results.csv", [row])

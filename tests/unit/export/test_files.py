@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from tests.unit.export.result_rows import completed
+from tests.unit.export.result_rows import FIELDS, completed
 from weighbridge.errors import InputError, StoreError, WeighbridgeError
 from weighbridge.export.csv_writer import CsvWriter
 from weighbridge.export.files import explanation
@@ -44,13 +44,13 @@ class DiskWithoutRoom(CsvWriter):
 
 def test_a_writer_that_cannot_even_start_explains_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="the disk is full"):
-        DiskWithoutRoom(tmp_path / "results.csv")
+        DiskWithoutRoom(tmp_path / "results.csv", FIELDS)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_two_exports_to_one_name_do_not_mix_and_the_later_wins(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
-    first, second = CsvWriter(path), CsvWriter(path)
+    first, second = CsvWriter(path, FIELDS), CsvWriter(path, FIELDS)
     first.write([completed("FIRST")])
     second.write([completed("SECOND")])
     second.close()
@@ -60,7 +60,7 @@ def test_two_exports_to_one_name_do_not_mix_and_the_later_wins(tmp_path: Path) -
 
 
 def test_a_discarded_export_leaves_nothing(tmp_path: Path) -> None:
-    writer = CsvWriter(tmp_path / "results.csv")
+    writer = CsvWriter(tmp_path / "results.csv", FIELDS)
     writer.write([completed()])
     writer.discard()
     writer.close()
@@ -69,4 +69,4 @@ def test_a_discarded_export_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_name_too_long_for_the_disk_is_explained(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Choose another folder or file name"):
-        CsvWriter(tmp_path / ("x" * 300 + ".csv"))
+        CsvWriter(tmp_path / ("x" * 300 + ".csv"), FIELDS)

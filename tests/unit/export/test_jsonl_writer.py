@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.unit.export.result_rows import completed, failed
+from tests.unit.export.result_rows import FIELDS, completed, failed
 from weighbridge.export.jsonl_writer import JsonlWriter
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def written(path: Path, rows: list[ResultRow]) -> list[dict[str, Any]]:
     """Write these rows and read every line as JSON, NaN refused."""
-    with JsonlWriter(path) as writer:
+    with JsonlWriter(path, FIELDS) as writer:
         writer.write(rows)
     lines = path.read_text(encoding="utf-8").splitlines()
     return [json.loads(line, parse_constant=lambda word: word) for line in lines]
@@ -54,6 +54,14 @@ def test_a_completed_product_carries_everything_behind_its_figure(tmp_path: Path
             "method": "1",
             "factors": "weighbridge-factors 2026.11",
             "steps": {"classification": "1"},
+            "answers": {
+                "classification": {
+                    "provider": "openai",
+                    "model": "gpt-4.1-mini",
+                    "simulated": True,
+                    "answeredAt": "2026-11-23T20:15:00Z",
+                }
+            },
         },
         "costUsd": 0.00021349,
         "completedAt": "2026-11-23T20:15:30Z",

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tests.unit.export.result_rows import batches, completed, failed
-from weighbridge.export.parquet_writer import ROWS_PER_PART, SCHEMA, ParquetWriter
+from tests.unit.export.result_rows import ANSWERED_AT, FIELDS, batches, completed, failed
+from weighbridge.export.parquet_writer import ROWS_PER_PART, ParquetWriter, schema_of
+
+SCHEMA = schema_of(FIELDS)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_a_completed_product_comes_back_with_its_nested_records(tmp_path: Path) -> None:
     path = tmp_path / "results.parquet"
-    with ParquetWriter(path) as writer:
+    with ParquetWriter(path, FIELDS) as writer:
         writer.write([completed(), failed()])
     table = pl.read_parquet(path)
     assert table.schema == SCHEMA
@@ -39,7 +41,16 @@ def test_a_completed_product_comes_back_with_its_nested_records(tmp_path: Path) 
         0.42,
     ]
     assert chair["completed_at"] == completed().completed_at
-    assert chair["step_versions"] == [{"step": "classification", "version": "1"}]
+    assert chair["step_versions"] == [
+        {
+            "step": "classification",
+            "version": "1",
+            "provider": "openai",
+            "model": "gpt-4.1-mini",
+            "simulated": True,
+            "answered_at": ANSWERED_AT,
+        }
+    ]
     assert (chair["method_version"], chair["factors_version"]) == (
         "1",
         "weighbridge-factors 2026.11",
@@ -53,12 +64,12 @@ def test_a_completed_product_comes_back_with_its_nested_records(tmp_path: Path) 
 
 def test_a_file_without_products_has_every_column_with_its_type(tmp_path: Path) -> None:
     path = tmp_path / "results.parquet"
-    ParquetWriter(path).close()
+    ParquetWriter(path, FIELDS).close()
     assert pl.read_parquet(path).schema == SCHEMA
 
 
 def test_rows_leave_memory_for_part_files_as_they_come(tmp_path: Path) -> None:
-    writer = ParquetWriter(tmp_path / "results.parquet")
+    writer = ParquetWriter(tmp_path / "results.parquet", FIELDS)
     held = []
     for batch in batches(5 * ROWS_PER_PART, 700):
         writer.write(batch)
@@ -70,7 +81,7 @@ def test_rows_leave_memory_for_part_files_as_they_come(tmp_path: Path) -> None:
 
 
 def test_one_large_batch_is_written_in_parts_too(tmp_path: Path) -> None:
-    writer = ParquetWriter(tmp_path / "results.parquet")
+    writer = ParquetWriter(tmp_path / "results.parquet", FIELDS)
     (everything,) = batches(2 * ROWS_PER_PART + 1, 2 * ROWS_PER_PART + 1)
     writer.write(everything)
     assert sum(frame.height for frame in writer._gathered) == 1

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tests.unit.export.result_rows import batches, completed
-from weighbridge.export.columns import COLUMNS, SIMULATED_WARNING
+from tests.unit.export.result_rows import COLUMNS, FIELDS, batches, completed
+from weighbridge.export.columns import SIMULATED_WARNING
 from weighbridge.export.xlsx_writer import XlsxWriter
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def written(path: Path, rows: Iterable[Sequence[ResultRow]], **options: int) -> Path:
     """Write these batches."""
-    with XlsxWriter(path, **options) as writer:
+    with XlsxWriter(path, FIELDS, **options) as writer:
         for batch in rows:
             writer.write(batch)
     return path
@@ -121,7 +121,7 @@ def test_results_of_a_real_model_are_not_called_simulated(tmp_path: Path) -> Non
 
 
 def test_only_one_row_is_held_in_memory(tmp_path: Path) -> None:
-    writer = XlsxWriter(tmp_path / "results.xlsx")
+    writer = XlsxWriter(tmp_path / "results.xlsx", FIELDS)
     for batch in batches(300, 100):
         writer.write(batch)
     assert len(writer._sheet.table) <= 2

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.domain.answers import StepName
+from weighbridge.domain.answers import BillOfMaterials, Classification
 from weighbridge.domain.calls import CallRequest
 from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens
 from weighbridge.planning.tokens import (
@@ -99,7 +99,7 @@ def test_a_picture_of_unknown_size_is_counted_as_a_usual_one() -> None:
 
 
 def lengths() -> OutputAllowances:
-    return OutputAllowances({StepName.CLASSIFICATION: 60, StepName.BILL_OF_MATERIALS: 400})
+    return OutputAllowances({Classification.step: 60, BillOfMaterials.step: 400})
 
 
 def test_without_experience_the_allowance_is_what_was_expected_and_a_little_more() -> None:
@@ -109,8 +109,8 @@ def test_without_experience_the_allowance_is_what_was_expected_and_a_little_more
 def test_with_experience_the_allowance_fits_closely() -> None:
     learned = lengths()
     for index in range(100):
-        learned.observe(StepName.CLASSIFICATION, 5, 180 + index % 20, truncated=False)
-    assert 199 < learned.allowance(StepName.CLASSIFICATION, 5) < 199 * 1.4
+        learned.observe(Classification.step, 5, 180 + index % 20, truncated=False)
+    assert 199 < learned.allowance(Classification.step, 5) < 199 * 1.4
     assert learned.allowance("bill_of_materials", 5) == 2_500 + FIXED_TOKENS
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.step_builders import STEP_NAMES
 from tests.support.vocabulary import small_vocabulary
 from weighbridge.domain.answers import (
     Answer,
@@ -24,13 +25,13 @@ from weighbridge.domain.answers import (
 from weighbridge.steps import Questions, build_questions
 
 QUESTIONS = build_questions(small_vocabulary())
-KIND, BILL, USES = StepName
+KIND, BILL, USES = STEP_NAMES
 WHOLE = QUESTIONS.together.version({})
 
 
 def asked_after(step: StepName, answered: dict[StepName, str]) -> str:
     """The version of a step that is asked alone of a product with these answers."""
-    return QUESTIONS.alone[list(StepName).index(step)].version(answered)
+    return QUESTIONS.alone[STEP_NAMES.index(step)].version(answered)
 
 
 KIND_ALONE = asked_after(KIND, {})
@@ -174,6 +175,6 @@ def test_every_answer_that_holds_rests_on_the_others_that_hold(
     versions = held(*stored)
     assert set(versions.items()) <= stored
     for step, version in versions.items():
-        needs = QUESTIONS.alone[list(StepName).index(step)].needs
+        needs = QUESTIONS.alone[STEP_NAMES.index(step)].needs
         at_once = version == WHOLE and all(versions[name] == WHOLE for name in needs)
         assert at_once or version == asked_after(step, versions)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.step_builders import subject, with_bill
+from tests.support.step_builders import STEP_NAMES, subject, with_bill
 from tests.support.vocabulary import generated_vocabulary, small_vocabulary
-from weighbridge.domain.answers import StepName, Vocabulary
+from weighbridge.domain.answers import BillOfMaterials, Classification, StepName, Vocabulary
 from weighbridge.errors import FactorTableInvalid
 from weighbridge.steps import Questions, build_questions
 
@@ -44,16 +44,16 @@ def nodes(node: Mapping[str, Any], depth: int = 1) -> Iterator[tuple[Mapping[str
 
 
 def test_steps_are_asked_in_order_and_know_what_they_need() -> None:
-    assert [question.steps for question in QUESTIONS.alone] == [(name,) for name in StepName]
+    assert [question.steps for question in QUESTIONS.alone] == [(name,) for name in STEP_NAMES]
     assert [question.needs for question in QUESTIONS.alone] == [
         (),
-        (StepName.CLASSIFICATION,),
-        (StepName.CLASSIFICATION, StepName.BILL_OF_MATERIALS),
+        (Classification.step,),
+        (Classification.step, BillOfMaterials.step),
     ]
 
 
 def test_the_question_for_everything_needs_nothing_and_answers_all_steps_in_order() -> None:
-    assert QUESTIONS.together.steps == tuple(StepName)
+    assert QUESTIONS.together.steps == STEP_NAMES
     assert QUESTIONS.together.needs == ()
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.vocabulary import small_vocabulary
 from weighbridge.domain.answers import (
-    ANSWER_TYPES,
     Answer,
     BillOfMaterials,
     BomLine,
@@ -21,7 +21,9 @@ from weighbridge.domain.answers import (
     StepName,
 )
 from weighbridge.errors import AnswerMalformed
-from weighbridge.steps import decode_answer, encode_answer
+from weighbridge.steps import build_questions
+
+STEPS = build_questions(small_vocabulary()).steps
 
 WORDS = st.text(max_size=20)
 MASSES = st.floats(min_value=0, max_value=1e9, exclude_min=True)
@@ -46,15 +48,14 @@ ANSWERS: st.SearchStrategy[Answer] = st.one_of(
 
 @given(answer=ANSWERS)
 def test_an_answer_comes_back_from_storage_as_it_was(answer: Answer) -> None:
-    step = next(name for name, kind in ANSWER_TYPES.items() if isinstance(answer, kind))
-    stored = json.dumps(encode_answer(answer))
-    assert decode_answer(step, json.loads(stored)) == answer
+    stored = json.dumps(STEPS.encode(answer))
+    assert STEPS.decode(answer.step, json.loads(stored)) == answer
 
 
-@pytest.mark.parametrize("step", StepName)
+@pytest.mark.parametrize("step", STEPS.names)
 @pytest.mark.parametrize(
     "data", [{}, {"confidence": "sure"}, {"lines": 3, "uses": 3, "category": 1}]
 )
 def test_data_that_is_no_answer_says_to_process_again(step: StepName, data: dict[str, Any]) -> None:
     with pytest.raises(AnswerMalformed, match="Process the product again"):
-        decode_answer(step, data)
+        STEPS.decode(step, data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, Response
@@ -13,8 +12,7 @@ from weighbridge.api.context import Context
 from weighbridge.api.errors import problem_responses
 from weighbridge.api.metrics import CONTENT_TYPE, metrics_page
 from weighbridge.api.schemas.base import Schema
-from weighbridge.errors import DatabaseUnavailable
-from weighbridge.store.database import DATABASE_ERRORS
+from weighbridge.service.opening import check_database
 
 router = APIRouter(tags=["health"])
 
@@ -55,11 +53,7 @@ async def readyz(context: Context, response: Response) -> Readiness:
     if context.is_leaving:
         response.status_code = 503
         return Readiness(status="leaving")
-    try:
-        async with asyncio.timeout(ANSWER_WITHIN_S):
-            await context.database.pool.fetchval("SELECT 1")
-    except (*DATABASE_ERRORS, TimeoutError) as error:
-        raise DatabaseUnavailable("The database does not answer.") from error
+    await check_database(context.database, ANSWER_WITHIN_S)
     return Readiness(status="ready")
 
 

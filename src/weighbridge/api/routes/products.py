@@ -6,6 +6,7 @@ Included after every route with a fixed path: a code may contain anything, slash
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -14,7 +15,7 @@ from pydantic import BeforeValidator
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from weighbridge.api.bodies import read_json, receive_file
-from weighbridge.api.context import ApiContext, Context
+from weighbridge.api.context import Context
 from weighbridge.api.cursors import make_cursor, read_cursor
 from weighbridge.api.errors import (
     PROBLEMS,
@@ -24,29 +25,25 @@ from weighbridge.api.errors import (
     problem_responses,
 )
 from weighbridge.api.schemas.products import (
-    AnswerView,
-    CallView,
-    ErrorView,
-    FootprintView,
     ImportDone,
     PictureStored,
     ProductDetail,
     ProductList,
     ProductSummary,
+    ProvenanceView,
     product_input_schema,
 )
 from weighbridge.api.uploads import PICTURE_BODY, import_answer, uploads_folder
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import NotFound, UnreadableFile
+from weighbridge.export.jsonl_writer import answered_json
 from weighbridge.ingest.images import MAX_PICTURE_BYTES
+from weighbridge.service import product_views as views
 from weighbridge.service import products as service
-from weighbridge.store import answers, calls, footprints, products
-from weighbridge.store.calls import OK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from asyncpg import Record
+    from weighbridge.service.product_views import ListedProduct, ShownFootprint
+    from weighbridge.steps import Steps
 
 router = APIRouter(prefix="/api/products", tags=["products"])
 
@@ -99,48 +96,21 @@ async def list_products(
     after_id = read_cursor(cursor or None)
     if search and "\0" in search:
         raise InvalidField("search", "A search text cannot contain a NUL character.")
-    async with context.database.pool.acquire() as connection:
-        rows = await products.page(
-            connection, status=status, search=search, after_id=after_id, limit=limit + 1
-        )
-    shown = rows[:limit]
+    page = await views.list_products(
+        context.database, status=status, search=search, after_id=after_id, limit=limit
+    )
     return ProductList(
-        products=[ProductSummary.model_validate(_summary(row)) for row in shown],
-        next_cursor=make_cursor(shown[-1]["id"]) if len(rows) > limit else None,
+        products=[ProductSummary.model_validate(_summary(one)) for one in page.products],
+        next_cursor=None if page.next_after_id is None else make_cursor(page.next_after_id),
     )
 
 
-_FIGURES = (
-    "category",
-    "subcategory",
-    "emissions_kg_co2e",
-    "low_kg_co2e",
-    "high_kg_co2e",
-    "data_quality",
-    "simulated",
-)
-
-
-def _summary(row: Record) -> dict[str, Any]:
-    """Our columns under the names of the schema. Figures of an older state are not shown."""
-    is_current = row["status"] == ProcessingStatus.COMPLETED
-    return {
-        "code": row["code"],
-        "name": row["name"],
-        "description": row["description"],
-        "weight": row["weight_kg"],
-        "image_url": row["image_url"],
-        "has_picture": row["picture_sha256"] is not None,
-        "country_of_origin": row["country_of_origin"],
-        "ai_processing_status": row["status"],
-        **{name: row[name] if is_current else None for name in _FIGURES},
-        "attempts": row["attempts"],
-        "error_kind": row["error_kind"],
-        "error": row["error"],
-        "created_at": row["created_at"],
-        "updated_at": row["updated_at"],
-        "completed_at": row["completed_at"] if is_current else None,
-    }
+def _summary(product: ListedProduct) -> dict[str, Any]:
+    """As the contract names it."""
+    values = asdict(product)
+    values["weight"] = values.pop("weight_kg")
+    values["ai_processing_status"] = values.pop("status")
+    return values
 
 
 @router.post(
@@ -190,7 +160,8 @@ def _rejected_product(request: Request, problems: list[tuple[str, str]]) -> JSON
 )
 async def attach_picture(code: Code, request: Request, context: Context) -> PictureStored:
     """Give a product a picture (JPEG, PNG, WebP or GIF). It is processed again with it."""
-    await _product(context, code)
+    _refuse_nul(code)
+    await views.require_product(context.database, code)
     limit_bytes = MAX_PICTURE_BYTES + _FORM_BYTES
     async with receive_file(
         request, uploads_folder(context.settings), limit_bytes, pictures=True
@@ -225,63 +196,38 @@ async def attach_picture(code: Code, request: Request, context: Context) -> Pict
 )
 async def show_picture(code: Code, context: Context) -> Response:
     """The uploaded picture of a product."""
-    row = await _product(context, code)
-    if row["picture_sha256"] is None:
-        raise NotFound(f"Product {code} has no uploaded picture.")
-    async with context.database.pool.acquire() as connection:
-        data = await products.load_picture(connection, row["picture_sha256"])
-    return Response(data, media_type=row["media_type"])
+    _refuse_nul(code)
+    picture = await views.show_picture(context.database, code)
+    return Response(picture.data, media_type=picture.media_type)
 
 
 @router.get("/{code:code}", responses=problem_responses(404))
 async def show_product(code: Code, context: Context) -> ProductDetail:
     """One product with its answers, footprint, calls, attempts and errors."""
-    row = await _product(context, code)
-    async with context.database.pool.acquire() as connection:
-        given = await answers.answers_of(connection, row["id"])
-        made = await calls.calls_of(connection, row["id"])
-        detail = await footprints.detail_in_full(connection, row)
+    _refuse_nul(code)
+    record = await views.show_product(context.database, context.steps, code)
     return ProductDetail.model_validate(
         {
-            **_summary(row),
-            "footprint": _footprint(row, detail),
-            "answers": [AnswerView.model_validate(answer) for answer in given],
-            "calls": [CallView.model_validate(call) for call in made],
-            "errors": _errors(row, made),
+            **_summary(record.product),
+            "footprint": _footprint(record.footprint, context.steps),
+            "answers": record.answers,
+            "calls": record.calls,
+            "errors": [asdict(problem) for problem in record.problems],
         }
     )
 
 
-def _footprint(row: Record, detail: Mapping[str, Any] | None) -> FootprintView | None:
-    if detail is None or row["status"] != ProcessingStatus.COMPLETED:
+def _footprint(shown: ShownFootprint | None, steps: Steps) -> dict[str, Any] | None:
+    if shown is None:
         return None
-    return FootprintView.model_validate(
-        {
-            **detail["footprint"],
-            "cost_usd": row["cost_usd"],
-            "calculated_at": row["calculated_at"],
-            "provenance": detail["provenance"],
-        }
-    )
-
-
-def _errors(row: Record, made: list[dict[str, Any]]) -> list[ErrorView]:
-    """What went wrong, newest first: the product's own trouble, and calls without a reply."""
-    found = []
-    if row["error"] is not None:
-        kind = row["error_kind"] or "unknown"
-        found.append(ErrorView(at=row["updated_at"], kind=kind, reason=row["error"], step=None))
-    found += [
-        ErrorView(
-            at=call["started_at"],
-            kind=call["outcome"],
-            reason=call["error"] or call["outcome"],
-            step=call["step"],
-        )
-        for call in made
-        if call["outcome"] != OK
-    ]
-    return found
+    return {
+        **asdict(shown.footprint),
+        "contributions": [one._asdict() for one in shown.footprint.contributions],
+        "answered": answered_json(steps.fields, shown.answered),
+        "cost_usd": shown.cost_usd,
+        "calculated_at": shown.calculated_at,
+        "provenance": ProvenanceView.model_validate(shown.provenance),
+    }
 
 
 @router.delete("/{code:code}", status_code=204, responses=problem_responses(404))
@@ -289,15 +235,6 @@ async def delete_product(code: Code, context: Context) -> None:
     """Remove a product with its answers and its footprint. The record of paid calls stays."""
     _refuse_nul(code)
     await service.delete_product(context.database, code)
-
-
-async def _product(context: ApiContext, code: str) -> Record:
-    _refuse_nul(code)
-    async with context.database.pool.acquire() as connection:
-        row = await products.find(connection, code)
-    if row is None:
-        raise NotFound(f"There is no product {code}.")
-    return row
 
 
 def _refuse_nul(code: str) -> None:

@@ -19,7 +19,6 @@ from weighbridge.api.schemas.queue import (
 )
 from weighbridge.service import queue as service
 from weighbridge.service.status_view import status_document
-from weighbridge.store import queue_state, statistics
 
 router = APIRouter(prefix="/api/products", tags=["queue"])
 
@@ -56,12 +55,8 @@ async def stop_queue(context: Context) -> Stopped:
     Answers at once, and lasts over restarts until start-queue.
     """
     returned = await service.stop_queue(context.database)
-    async with context.database.pool.acquire() as connection:
-        worker_id = context.engine.worker_id if context.engine else None
-        ceiling = (await queue_state.load(connection)).concurrency_cap
-        elsewhere = await statistics.calls_elsewhere(
-            connection, worker_id, are_noted=ceiling is not None
-        )
+    worker_id = context.engine.worker_id if context.engine else None
+    elsewhere = await service.calls_elsewhere(context.database, worker_id)
     in_flight = context.calls_in_flight + elsewhere
     status = await _status(context)
     return Stopped(

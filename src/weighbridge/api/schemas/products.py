@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from weighbridge.api.schemas.base import Schema
 from weighbridge.domain.products import FieldLimits, ProcessingStatus
@@ -89,14 +89,30 @@ class DataQualityView(Schema):
     temporal: float
 
 
+class AnswerProvenanceView(Schema):
+    """Where the answer to one step came from."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    provider: str
+    model: str
+    simulated: bool
+    answered_at: datetime | None = Field(description="null: not known, the footprint is older.")
+
+
 class ProvenanceView(Schema):
-    """The versions of everything that went in."""
+    """The versions of everything that went in, and who answered each step."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     method: str
     factors: str
-    steps: dict[str, str]
+    steps: dict[str, str] = Field(description="The version of the question, by step.")
+    answers: dict[str, AnswerProvenanceView] = Field(description="By step.")
     provider: str
-    model: str
+    model: str = Field(
+        description="The model that gave the answers; where there were several, the model of each step."
+    )
     simulated: bool
 
 
@@ -111,6 +127,10 @@ class FootprintView(Schema):
     data_quality: DataQualityView
     contributions: list[ContributionView]
     notes: list[str]
+    answered: dict[str, Any] = Field(
+        description="What the steps found out, with the fields of a JSONL export.",
+        examples=[{"category": "Kitchen & dining", "subcategory": "Drinking bottles"}],
+    )
     cost_usd: float
     calculated_at: datetime
     provenance: ProvenanceView

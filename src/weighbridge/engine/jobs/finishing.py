@@ -1,34 +1,30 @@
-"""Step 4: from the answers of a product to its footprint, ready to be stored. Nobody is asked for it."""
+"""From the answers of a product to its footprint, ready to be stored. Nobody is asked for it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from weighbridge.carbon.calculate import METHOD_VERSION, calculate
-from weighbridge.domain.answers import (
-    BillOfMaterials,
-    Classification,
-    ManufacturingProcesses,
-    StepName,
-)
+from weighbridge.domain.answers import BillOfMaterials, Classification, ManufacturingProcesses
 from weighbridge.domain.results import Provenance
 from weighbridge.errors import CalculationError
 from weighbridge.store.footprints import StoredFootprint
+from weighbridge.store.stored_detail import StoredDetail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.engine.jobs.job_products import JobProduct
-    from weighbridge.providers.base import Provider
+    from weighbridge.steps import Steps
 
 
 class Finisher:
     """Computes footprints from one table of factors."""
 
-    def __init__(self, factors: FactorTable, provider: Provider) -> None:
+    def __init__(self, factors: FactorTable, steps: Steps) -> None:
         self._factors = factors
-        self._provider = provider
+        self._steps = steps
 
     def finish(
         self, group: Sequence[JobProduct]
@@ -44,32 +40,27 @@ class Finisher:
         return finished, failed
 
     def _footprint(self, member: JobProduct) -> StoredFootprint:
-        classification = member.answers[StepName.CLASSIFICATION]
-        bill = member.answers[StepName.BILL_OF_MATERIALS]
-        processes = member.answers[StepName.MANUFACTURING]
-        if not (
-            isinstance(classification, Classification)
-            and isinstance(bill, BillOfMaterials)
-            and isinstance(processes, ManufacturingProcesses)
-        ):
+        subject = member.subject()
+        # The calculation works with these answers; whatever else was answered is stored and shown beside them.
+        classification = subject.answer(Classification)
+        bill = subject.answer(BillOfMaterials)
+        processes = subject.answer(ManufacturingProcesses)
+        if classification is None or bill is None or processes is None:
             raise CalculationError(
-                f"The stored answers of product {member.code} do not fit their steps"
+                f"The stored answers of product {member.code} do not fit their steps. Process it again."
             )
+        footprint = calculate(member.stored.product, classification, bill, processes, self._factors)
+        provenance = Provenance(
+            method=METHOD_VERSION,
+            factors=f"{self._factors.name} {self._factors.version}",
+            answers=member.provenance,
+        )
+        answers = {step: self._steps.encode(answer) for step, answer in member.answers.items()}
         return StoredFootprint(
             product_id=member.id,
             revision=member.stored.revision,
-            footprint=calculate(
-                member.stored.product, classification, bill, processes, self._factors
-            ),
-            classification=classification,
-            answers={step.value: answer for step, answer in member.kept.items()},
-            provenance=Provenance(
-                method=METHOD_VERSION,
-                factors=f"{self._factors.name} {self._factors.version}",
-                steps={step.value: version for step, version in member.versions.items()},
-                provider=self._provider.name,
-                model=self._provider.model,
-                simulated=self._provider.simulated,
-            ),
+            detail=StoredDetail(footprint, answers, provenance),
+            category=classification.category,
+            subcategory=classification.subcategory,
             cost_usd=member.cost_usd + member.stored.spent_usd,
         )

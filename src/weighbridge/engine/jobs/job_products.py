@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weighbridge.domain.answers import Answer, StepName, Subject
 from weighbridge.errors import AnswerMalformed
-from weighbridge.steps import decode_answer
 from weighbridge.store.answers import load_answers
 from weighbridge.store.products import load_job_products
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from weighbridge.steps import Questions
+    from weighbridge.domain.results import AnswerProvenance
+    from weighbridge.steps import Questions, Steps
     from weighbridge.store.answers import StoredAnswer
     from weighbridge.store.database import Connection
     from weighbridge.store.products import StoredProduct
@@ -28,8 +28,7 @@ class JobProduct:
     stored: StoredProduct
     question_fingerprint: str
     answers: dict[StepName, Answer] = field(default_factory=dict)
-    kept: dict[StepName, dict[str, Any]] = field(default_factory=dict)  # storage form
-    versions: dict[StepName, str] = field(default_factory=dict)  # of the questions answered
+    provenance: dict[StepName, AnswerProvenance] = field(default_factory=dict)  # of the answers
     cost_usd: float = 0.0
     attempts: int = 0
     """Unusable answers in a row to the present question."""
@@ -46,9 +45,20 @@ class JobProduct:
         """The product's code, by which answers name it."""
         return self.stored.product.code
 
+    @property
+    def versions(self) -> dict[StepName, str]:
+        """The version of the question that each answer was given to."""
+        return {step: given.step_version for step, given in self.provenance.items()}
+
     def subject(self) -> Subject:
         """As a step sees it."""
         return Subject(self.stored.product, self.answers)
+
+    def keep(self, answer: Answer, provenance: AnswerProvenance, cost_usd: float) -> None:
+        """Note an accepted answer with where it came from: the two never part."""
+        self.answers[answer.step] = answer
+        self.provenance[answer.step] = provenance
+        self.cost_usd += cost_usd
 
 
 async def load_groups(
@@ -76,31 +86,26 @@ async def with_answers(
     """The products, each with every answer of it that still holds."""
     fingerprint_of = {s.id: s.product.question_fingerprint() for s in stored}
     found = await load_answers(
-        connection,
-        fingerprint_of,
-        simulated=simulated,
+        connection, fingerprint_of, questions.steps.names, simulated=simulated
     )
     members = []
     for product in stored:
         member = JobProduct(product, fingerprint_of[product.id], attempts=product.attempts)
         stored_answers = found.get(product.id, {})
-        read = _read(stored_answers)
-        for step, version in questions.held(read).items():
-            answer = stored_answers[step, version]
-            member.answers[step] = read[step, version]
-            member.kept[step] = dict(answer.answer)
-            member.versions[step] = version
-            member.cost_usd += answer.cost_usd
+        read = _read(stored_answers, questions.steps)
+        for held in questions.held(read).items():
+            answer = stored_answers[held]
+            member.keep(read[held], answer.provenance, answer.cost_usd)
         members.append(member)
     return members
 
 
 def _read(
-    stored: Mapping[tuple[StepName, str], StoredAnswer],
+    stored: Mapping[tuple[StepName, str], StoredAnswer], steps: Steps
 ) -> dict[tuple[StepName, str], Answer]:
     """The answers that can be read: what another program has written in another form is asked again."""
     read = {}
     for (step, version), answer in stored.items():
         with suppress(AnswerMalformed):
-            read[step, version] = decode_answer(step, answer.answer)
+            read[step, version] = steps.decode(step, answer.answer)
     return read

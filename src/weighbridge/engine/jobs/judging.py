@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from weighbridge.domain.results import AnswerProvenance
 from weighbridge.engine.jobs.recorder import Outcome
 from weighbridge.engine.jobs.reports import say_what_happened
 from weighbridge.limits.retries import GiveUp, decide
 from weighbridge.planning.cost import call_cost_usd
-from weighbridge.steps import encode_answer
 from weighbridge.store.answers import StoredAnswer
 from weighbridge.store.database import DATABASE_ERRORS
 
@@ -80,27 +80,28 @@ class Judge:
 
         What a product's part of the call has cost is shared among the answers that came of it.
         """
+        steps = self._context.questions.steps
+        provenance = AnswerProvenance(
+            step_version=in_flight.step_version,
+            provider=self._context.provider.name,
+            model=model,
+            simulated=self._context.provider.simulated,
+            answered_at=self._context.clock.now(),
+        )
         kept = []
         for member in in_flight.group:
             answers = accepted.answers.get(member.code, {})
             for step, answer in answers.items():
-                encoded = encode_answer(answer)
                 cost_usd = share_usd / len(answers)
-                member.answers[step] = answer
-                member.kept[step] = encoded
-                member.versions[step] = in_flight.step_version
-                member.cost_usd += cost_usd
+                member.keep(answer, provenance, cost_usd)
                 member.attempts = 0
                 kept.append(
                     StoredAnswer(
                         product_id=member.id,
                         step=step,
-                        step_version=in_flight.step_version,
                         question_fingerprint=member.question_fingerprint,
-                        simulated=self._context.provider.simulated,
-                        provider=self._context.provider.name,
-                        model=model,
-                        answer=encoded,
+                        provenance=provenance,
+                        answer=steps.encode(answer),
                         cost_usd=cost_usd,
                     )
                 )

@@ -47,7 +47,7 @@ class Worker:
         self, context: EngineContext, factors: FactorTable, *, fetches_replies: bool = False
     ) -> None:
         self._context = context
-        self._finisher = Finisher(factors, context.provider)
+        self._finisher = Finisher(factors, context.questions.steps)
         self._recorder = Recorder(context.database, context.database_retry, context.manager_id)
         self._load_batched = Batcher(self._load_groups, LOAD_BATCH)
         self._judge = Judge(context, self._finisher, self._recorder)

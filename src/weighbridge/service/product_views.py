@@ -1,0 +1,205 @@
+"""Products as a person looks at them: a page of the list, and one with all that is known about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.errors import NotFound
+from weighbridge.store import answers, calls, footprints, products
+from weighbridge.store.calls import OK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from asyncpg import Record
+
+    from weighbridge.domain.results import Footprint, Provenance
+    from weighbridge.steps import Steps
+    from weighbridge.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class ListedProduct:
+    """A product in a list. Figures are those of its present state: None until it is completed."""
+
+    id: int
+    code: str
+    name: str
+    description: str
+    weight_kg: float | None
+    image_url: str | None
+    has_picture: bool
+    country_of_origin: str | None
+    status: ProcessingStatus
+    category: str | None
+    subcategory: str | None
+    emissions_kg_co2e: float | None
+    low_kg_co2e: float | None
+    high_kg_co2e: float | None
+    data_quality: float | None
+    simulated: bool | None
+    attempts: int
+    error_kind: str | None
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+
+
+_FIGURES = frozenset(
+    {
+        "category",
+        "subcategory",
+        "emissions_kg_co2e",
+        "low_kg_co2e",
+        "high_kg_co2e",
+        "data_quality",
+        "simulated",
+        "completed_at",
+    }
+)
+_OWN_COLUMNS = tuple(
+    field.name for field in fields(ListedProduct) if field.name not in _FIGURES | {"has_picture"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPage:
+    """Some products, in the order in which they came. `next_after_id` None: there are no more."""
+
+    products: tuple[ListedProduct, ...]
+    next_after_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFootprint:
+    """A figure and everything it was computed from. `answered` has the fields that the steps show, by name."""
+
+    footprint: Footprint
+    answered: Mapping[str, Any]
+    provenance: Provenance
+    cost_usd: float
+    calculated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProductProblem:
+    """Something that went wrong with a product."""
+
+    at: datetime
+    kind: str
+    reason: str
+    step: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRecord:
+    """A product with all that is known about it. `answers` and `calls` are newest first."""
+
+    product: ListedProduct
+    footprint: ShownFootprint | None
+    answers: list[dict[str, Any]]
+    calls: list[dict[str, Any]]
+    problems: list[ProductProblem]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPicture:
+    """The stored picture of a product."""
+
+    data: bytes
+    media_type: str
+
+
+async def list_products(
+    database: Database,
+    *,
+    status: ProcessingStatus | None,
+    search: str | None,
+    after_id: int,
+    limit: int,
+) -> ProductPage:
+    """Up to `limit` products after the one with this id. `search` looks into code and name."""
+    async with database.pool.acquire() as connection:
+        rows = await products.page(
+            connection, status=status, search=search, after_id=after_id, limit=limit + 1
+        )
+    shown = rows[:limit]
+    return ProductPage(
+        tuple(_listed(row) for row in shown), shown[-1]["id"] if len(rows) > limit else None
+    )
+
+
+async def show_product(database: Database, steps: Steps, code: str) -> ProductRecord:
+    """Everything about one product.
+
+    Raises:
+        NotFound: there is no such product.
+    """
+    async with database.pool.acquire() as connection:
+        row = _found(await products.find(connection, code), code)
+        given = await answers.answers_of(connection, row["id"])
+        made = await calls.calls_of(connection, row["id"])
+        detail = await footprints.detail_of(connection, row)
+    footprint = None
+    if detail is not None and row["status"] == ProcessingStatus.COMPLETED:
+        footprint = ShownFootprint(
+            detail.footprint,
+            steps.shown(detail.answers),
+            detail.provenance,
+            row["cost_usd"],
+            row["calculated_at"],
+        )
+    return ProductRecord(_listed(row), footprint, given, made, _problems(row, made))
+
+
+async def require_product(database: Database, code: str) -> None:
+    """Raises NotFound when there is no such product."""
+    async with database.pool.acquire() as connection:
+        _found(await products.find(connection, code), code)
+
+
+async def show_picture(database: Database, code: str) -> ProductPicture:
+    """The stored picture of a product.
+
+    Raises:
+        NotFound: there is no such product, or it has none.
+    """
+    async with database.pool.acquire() as connection:
+        row = _found(await products.find(connection, code), code)
+        if row["picture_sha256"] is None:
+            raise NotFound(f"Product {code} has no uploaded picture.")
+        data = await products.load_picture(connection, row["picture_sha256"])
+    return ProductPicture(data, row["media_type"])
+
+
+def _found(row: Record | None, code: str) -> Record:
+    if row is None:
+        raise NotFound(f"There is no product {code}.")
+    return row
+
+
+def _listed(row: Record) -> ListedProduct:
+    is_current = row["status"] == ProcessingStatus.COMPLETED
+    values: dict[str, Any] = {name: row[name] for name in _OWN_COLUMNS}
+    values |= {name: row[name] if is_current else None for name in _FIGURES}
+    return ListedProduct(**values, has_picture=row["picture_sha256"] is not None)
+
+
+def _problems(row: Record, made: list[dict[str, Any]]) -> list[ProductProblem]:
+    """What went wrong, newest first: the product's own trouble, and calls without a reply."""
+    found = []
+    if row["error"] is not None:
+        kind = row["error_kind"] or "unknown"
+        found.append(ProductProblem(row["updated_at"], kind, row["error"], None))
+    found += [
+        ProductProblem(
+            call["started_at"], call["outcome"], call["error"] or call["outcome"], call["step"]
+        )
+        for call in made
+        if call["outcome"] != OK
+    ]
+    return found

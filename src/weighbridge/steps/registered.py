@@ -1,0 +1,65 @@
+"""The steps of a program, in the order in which they are asked; whatever concerns every step asks here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.errors import AnswerMalformed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from weighbridge.domain.answers import Answer, StepName, Vocabulary
+    from weighbridge.steps.base import Step
+    from weighbridge.steps.shown import ShownField
+
+
+class Steps:
+    """Steps by name, in order. Later steps rest on the answers to earlier ones."""
+
+    def __init__(self, steps: Iterable[type[Step[Any]]], vocabulary: Vocabulary) -> None:
+        self._by_name = {step.name: step for step in (made(vocabulary) for made in steps)}
+        self.fields = fields_of([type(step) for step in self])
+
+    def __iter__(self) -> Iterator[Step[Any]]:
+        """The steps, in order."""
+        return iter(self._by_name.values())
+
+    @property
+    def names(self) -> tuple[StepName, ...]:
+        """Their names, in order."""
+        return tuple(self._by_name)
+
+    def encode(self, answer: Answer) -> dict[str, Any]:
+        """The answer as JSON-ready data. `decode` gives the same answer back."""
+        return self._by_name[answer.step].encode(answer)
+
+    def decode(self, name: StepName, data: Mapping[str, Any]) -> Answer:
+        """The answer that `encode` wrote.
+
+        Raises AnswerMalformed when the data is not such an answer: asking again mends it.
+        """
+        try:
+            answer: Answer = self._by_name[name].decode(data)
+        except (KeyError, TypeError, ValueError) as error:
+            raise AnswerMalformed(
+                f"A stored answer to step {name} cannot be read. Process the product again."
+            ) from error
+        return answer
+
+    def shown(self, stored: Mapping[StepName, Mapping[str, Any]]) -> dict[str, Any]:
+        """The values of all fields, by name, of stored answers; empty for steps without an answer.
+
+        Raises AnswerMalformed as `decode` does.
+        """
+        values: dict[str, Any] = {}
+        for name, step in self._by_name.items():
+            answer = self.decode(name, stored[name]) if name in stored else None
+            for field in step.fields:
+                values[field.name] = field.empty if answer is None else field.value(answer)
+        return values
+
+
+def fields_of(steps: Sequence[type[Step[Any]]]) -> tuple[ShownField, ...]:
+    """The fields of all these steps, in order."""
+    return tuple(field for step in steps for field in step.fields)
