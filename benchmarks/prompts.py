@@ -16,6 +16,7 @@ from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.domain.products import Product
 from weighbridge.planning.tokens import OutputAllowances, request_tokens
 from weighbridge.providers.openai_messages import dialect_of, request_body
+from weighbridge.settings import load_settings
 from weighbridge.simulator.analyst import Analyst, find_products
 from weighbridge.simulator.tokens import count_tokens
 from weighbridge.wiring import load_questions
@@ -58,7 +59,7 @@ def catalogue_calls(
     count: int, group_size: int, model: str, *, together: bool = False
 ) -> list[list[PlannedCall]]:
     """The calls of each group: one for each step, or one for all of them."""
-    questions = load_questions()
+    questions = load_questions(load_settings())
     asked = [questions.together] if together else questions.alone
     lengths = OutputAllowances(questions.expected_lengths())
     products = sample_products(count)

@@ -28,6 +28,10 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
+    provider: str = Field(default="openai", min_length=1, description="Who answers.")
+    factor_source: str = Field(
+        default="bundled", min_length=1, description="Where emission factors come from."
+    )
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
     model: str = Field(default=DEFAULT_MODEL, min_length=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import uuid4
 
 import httpx2
@@ -33,11 +33,12 @@ from weighbridge.store import output_lengths
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from uuid import UUID
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.factor_sources.base import FactorSource
     from weighbridge.providers.base import Provider
     from weighbridge.settings import Settings
     from weighbridge.steps.base import Step
@@ -46,6 +47,29 @@ if TYPE_CHECKING:
 SIMULATED_LIMITS: Final = Limits(requests_per_minute=10_000, tokens_per_minute=30_000_000)
 """What `run --simulate` works with when nobody chose a quota: a large account."""
 SIMULATED_LATENCY_S: Final = 0.5
+
+Registered = TypeVar("Registered")
+
+
+def _openai(settings: Settings) -> Provider:
+    if settings.openai_api_key is None or not settings.openai_api_key.get_secret_value().strip():
+        raise SettingsError(
+            "OPENAI_API_KEY is not set. Set it in the environment or in a .env file, or add --simulate "
+            "to try everything against the built-in simulator, without a key and without cost."
+        )
+    key = settings.openai_api_key.get_secret_value()
+    return OpenAIProvider(settings.model, key, settings.openai_base_url)
+
+
+PROVIDERS: Final[dict[str, Callable[[Settings], Provider]]] = {
+    "openai": _openai,
+}
+"""Who can answer, by the name in WEIGHBRIDGE_PROVIDER."""
+
+FACTOR_SOURCES: Final[dict[str, Callable[[], FactorSource]]] = {
+    "bundled": BundledFactors,
+}
+"""Where emission factors can come from, by the name in WEIGHBRIDGE_FACTOR_SOURCE."""
 
 
 @dataclass(slots=True)
@@ -79,16 +103,31 @@ async def open_application(
     Raises:
         DatabaseUnavailable, SchemaTooNew, FactorTableInvalid: as their names say.
     """
-    factors = BundledFactors().load()
+    factors = load_factors(settings)
     taxonomy = load_taxonomy()
     questions = build_questions(factors.vocabulary(taxonomy), steps)
     async with opened_database(settings) as database:
         yield Application(settings, clock or SystemClock(), database, taxonomy, factors, questions)
 
 
-def load_questions() -> Questions:
-    """What is asked, over the lists of the taxonomy and the bundled factors."""
-    return build_questions(BundledFactors().load().vocabulary(load_taxonomy()))
+def load_factors(settings: Settings) -> FactorTable:
+    """The factors of the chosen source.
+
+    Raises:
+        SettingsError, FactorTableInvalid: as their names say.
+    """
+    return _registered(FACTOR_SOURCES, settings.factor_source, "WEIGHBRIDGE_FACTOR_SOURCE")().load()
+
+
+def load_questions(settings: Settings) -> Questions:
+    """What is asked, over the lists of the taxonomy and the chosen factors."""
+    return build_questions(load_factors(settings).vocabulary(load_taxonomy()))
+
+
+def _registered(table: Mapping[str, Registered], name: str, variable: str) -> Registered:
+    if name not in table:
+        raise SettingsError(f"{variable} is {name!r}. Choose one of: {', '.join(table)}.")
+    return table[name]
 
 
 @asynccontextmanager
@@ -117,16 +156,7 @@ def _make_provider(settings: Settings, simulator: SimulatorConfig | None, clock:
             http_client=httpx2.AsyncClient(transport=transport, timeout=300),
             simulated=True,
         )
-    if settings.openai_api_key is None or not settings.openai_api_key.get_secret_value().strip():
-        raise SettingsError(
-            "OPENAI_API_KEY is not set. Set it in the environment or in a .env file, or add --simulate "
-            "to try everything against the built-in simulator, without a key and without cost."
-        )
-    return OpenAIProvider(
-        settings.model,
-        settings.openai_api_key.get_secret_value(),
-        settings.openai_base_url,
-    )
+    return _registered(PROVIDERS, settings.provider, "WEIGHBRIDGE_PROVIDER")(settings)
 
 
 def simulator_config(settings: Settings, limits: Limits | None) -> SimulatorConfig:

@@ -112,7 +112,7 @@ async def api_client(
         clock=SystemClock(),
         database=database,
         taxonomy=load_taxonomy(),
-        steps=steps or load_questions().steps,
+        steps=steps or load_questions(loaded).steps,
         provenance=AnsweringModel("simulator", "gpt-4.1-mini", simulated=True),
         engine=engine,
     )

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tests.support.application import RunningProgram, program
+from tests.support.vocabulary import small_vocabulary
 from weighbridge.clock import ScaledClock
 from weighbridge.engine.quota.governor import Governor
 from weighbridge.engine.quota.permits import PermitRequest, PreparedCall
+from weighbridge.steps import build_questions
 from weighbridge.store.jobs import enqueue_jobs, jobs_table
 from weighbridge.store.overrides import Overrides
-from weighbridge.wiring import load_questions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from weighbridge.limits.limiter import Limits
 
 ACCOUNT = "one of a test"
-QUESTION = load_questions().alone[0]
+QUESTION = build_questions(small_vocabulary()).alone[0]
 
 
 class NoAllowance:

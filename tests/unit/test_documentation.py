@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 from weighbridge.domain.products import TRANSITIONS
+from weighbridge.steps import STEPS
+from weighbridge.wiring import FACTOR_SOURCES, PROVIDERS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -95,3 +98,22 @@ def anchors_of(page: Path) -> set[str]:
     return {
         re.sub(r"[^\w\s-]", "", heading).strip().lower().replace(" ", "-") for heading in headings
     }
+
+
+def test_the_recipe_for_a_step_is_what_the_tests_run() -> None:
+    page = text_of(ROOT / "CONTRIBUTING.md")
+    assert text_of(ROOT / "tests" / "toys" / "packaging.py") in page
+    source = text_of(ROOT / "tests" / "integration" / "test_new_step.py")
+    (test,) = (
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("test_")
+    )
+    lines = source.splitlines()[test.decorator_list[0].lineno - 1 : test.end_lineno]
+    assert "\n".join(lines) in page
+
+
+def test_the_recipe_names_the_tables_that_take_a_line() -> None:
+    page = text_of(ROOT / "CONTRIBUTING.md")
+    tables = {"`STEPS`": STEPS, "`PROVIDERS`": PROVIDERS, "`FACTOR_SOURCES`": FACTOR_SOURCES}
+    assert [name for name, table in tables.items() if name not in page or not table] == []

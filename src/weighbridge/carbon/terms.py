@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _KG: Final = "kg"
 _KWH: Final = "kWh"
 _RATES_REMEMBERED: Final = 16_384
-_Basis = tuple[ContributionKind, str, str, float, str, str, str, str, str, bool]
 
 
 class Term(NamedTuple):
@@ -62,26 +61,10 @@ class Rate:
     is_proxy: bool
     ratings: tuple[int, int, int]
     times: float | None = field(init=False)
-    basis: _Basis = field(init=False)
-    """The first fields of every contribution at this rate."""
 
     def __post_init__(self) -> None:
-        """What is the same for every product is worked out here, once."""
+        """The same for every product: worked out here, once."""
         object.__setattr__(self, "times", times(self.spreads))
-        cited = self.citation
-        basis = (
-            self.kind,
-            self.factor_key,
-            self.activity_unit,
-            self.factor,
-            cited.source,
-            cited.source_id,
-            cited.year,
-            cited.region,
-            cited.licence,
-            self.is_proxy,
-        )
-        object.__setattr__(self, "basis", basis)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,7 +202,23 @@ def _term(rate: Rate, label: str, mass_kg: float) -> Term:
         low, high = bounds(spreads, emissions)
     else:
         low, high = emissions / rate.times, emissions * rate.times
-    contribution = Contribution(*rate.basis, label, activity, emissions, low, high)
+    contribution = Contribution(
+        kind=rate.kind,
+        factor_key=rate.factor_key,
+        activity_unit=rate.activity_unit,
+        factor=rate.factor,
+        source=rate.citation.source,
+        source_id=rate.citation.source_id,
+        year=rate.citation.year,
+        region=rate.citation.region,
+        licence=rate.citation.licence,
+        is_proxy=rate.is_proxy,
+        label=label,
+        activity=activity,
+        emissions_kg_co2e=emissions,
+        low_kg_co2e=low,
+        high_kg_co2e=high,
+    )
     return Term(contribution, spreads, Rating(emissions, *rate.ratings))
 
 

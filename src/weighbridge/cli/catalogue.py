@@ -115,7 +115,7 @@ def estimate(
     from weighbridge.wiring import load_questions
 
     settings = load_settings()
-    questions = load_questions()
+    questions = load_questions(settings)
     at_once = settings.ask_together if steps is None else steps == "together"
     result = estimate_file(
         file,
