@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,6 +15,8 @@ from weighbridge.errors import SettingsError
 
 _LIMITS: Final = FieldLimits()
 DEFAULT_MODEL = "gpt-4.1-mini"
+SHORTEST_TOKEN: Final = 16
+"""Characters: whoever guesses must not have a chance."""
 
 
 class Settings(BaseSettings):
@@ -59,6 +62,11 @@ class Settings(BaseSettings):
         description="Calls and rejected rows are kept so long; 0: for ever. Sums of calls are always kept.",
     )
     api_token: SecretStr | None = None
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or networks of reverse proxies, comma-separated, whose X-Forwarded-For, -Proto and "
+        "-Host are believed.",
+    )
     cors_origins: str = Field(
         default="", description="Other sites whose pages may use the API, comma-separated."
     )
@@ -88,7 +96,25 @@ class Settings(BaseSettings):
             text and text.isascii() and text.isprintable() and " " not in text
         ):
             raise ValueError("it must be ASCII letters, digits and signs without spaces")
+        if token is not None and len(text) < SHORTEST_TOKEN:
+            raise ValueError(
+                f"it has {len(text)} characters; give it at least {SHORTEST_TOKEN}, "
+                'such as those of python -c "import secrets; print(secrets.token_urlsafe(24))"'
+            )
         return SecretStr(text) if token else None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            ipaddress.ip_network(part, strict=False)
+        return text
+
+    @property
+    def proxy_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """Whose forwarded headers are believed."""
+        parts = (part.strip() for part in self.trusted_proxies.split(","))
+        return [ipaddress.ip_network(part, strict=False) for part in parts if part]
 
     @property
     def field_limits(self) -> FieldLimits:

@@ -12,6 +12,7 @@ import httpx2
 from weighbridge.api.app import create_api
 from weighbridge.api.context import AnsweringModel, ApiContext
 from weighbridge.clock import SystemClock
+from weighbridge.dashboard.app import install_dashboard
 from weighbridge.factor_sources.bundled import load_taxonomy
 from weighbridge.settings import load_settings
 from weighbridge.store import queue_state
@@ -116,7 +117,7 @@ async def api_client(
         provenance=AnsweringModel("simulator", "gpt-4.1-mini", simulated=True),
         engine=engine,
     )
-    app = create_api(context, hosts=hosts)
+    app = create_api(context, hosts=hosts, pages=install_dashboard)
     events = asyncio.create_task(context.events.run())
     try:
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)

@@ -9,25 +9,28 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
 from weighbridge import __version__
+from weighbridge.api.access import BehindProxy, RecordActions, RequireAccess
 from weighbridge.api.document import complete_document
 from weighbridge.api.errors import install_error_handlers, problem_responses
 from weighbridge.api.leaving import AnswerWhenCutOff
 from weighbridge.api.routes import (
+    access,
     catalogue,
     docs,
     events,
     health,
-    login,
     products,
     queue,
     statistics,
 )
-from weighbridge.api.security import RefuseOtherSites, RequireToken, SecurityHeaders
+from weighbridge.api.security import RefuseOtherSites, SecurityHeaders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from weighbridge.api.context import ApiContext
+
+    InstallPages = Callable[[FastAPI, ApiContext], None]
 
 DESCRIPTION: Final = (
     "A product catalogue goes in, a traceable carbon footprint for every product comes out. "
@@ -38,11 +41,15 @@ DESCRIPTION: Final = (
 _USUAL: Final = (400, 401, 403, 422, 503)
 
 
-def create_api(context: ApiContext, *, hosts: Sequence[str] = ()) -> FastAPI:
-    """The application over this context. `hosts` are the names it answers to; none: any."""
+def create_api(
+    context: ApiContext, *, hosts: Sequence[str] = (), pages: InstallPages | None = None
+) -> FastAPI:
+    """The application over this context. `hosts` are the names it answers to; none: any. `pages` adds some."""
     app = make_documented_app()
     app.state.context = context
     install_error_handlers(app)
+    if pages is not None:
+        pages(app, context)
     _protect(app, context, hosts)
     return app
 
@@ -57,8 +64,8 @@ def make_documented_app() -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    work = (queue, statistics, catalogue, products, events)
-    others = (health, docs, login)
+    work = (queue, access, statistics, catalogue, products, events)
+    others = (health, docs)
     for module in work:
         app.include_router(module.router, responses=problem_responses(*_USUAL))
     for module in others:
@@ -76,8 +83,8 @@ def _protect(app: FastAPI, context: ApiContext, hosts: Sequence[str]) -> None:
     """Innermost first: what is added last sees a request first."""
     settings = context.settings
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
-    if settings.api_token is not None:
-        app.add_middleware(RequireToken, token=settings.api_token, clock=context.clock)
+    app.add_middleware(RecordActions, database=context.database)
+    app.add_middleware(RequireAccess, gate=context.gate, throttle=context.throttle)
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -88,3 +95,5 @@ def _protect(app: FastAPI, context: ApiContext, hosts: Sequence[str]) -> None:
     app.add_middleware(RefuseOtherSites, hosts=hosts, origins=origins)
     app.add_middleware(AnswerWhenCutOff, context=context)
     app.add_middleware(SecurityHeaders)
+    if settings.proxy_networks:
+        app.add_middleware(BehindProxy, networks=settings.proxy_networks)

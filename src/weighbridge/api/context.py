@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from fastapi import Depends, Request
 from pydantic_core import to_json
 
+from weighbridge.service.access.gate import Gate
+from weighbridge.service.access.throttle import LoginThrottle
 from weighbridge.service.events import EventHub
 from weighbridge.service.processing_stats import StatisticsReader
 from weighbridge.service.queue import queue_status
@@ -89,6 +91,8 @@ class ApiContext:
     statistics: StatisticsReader = field(init=False)
     exports: asyncio.Semaphore = field(init=False)
     imports: asyncio.Semaphore = field(init=False)
+    gate: Gate = field(init=False)
+    throttle: LoginThrottle = field(init=False)
 
     def __post_init__(self) -> None:
         self.status = SharedLook(self._status)
@@ -96,6 +100,8 @@ class ApiContext:
         self.statistics = StatisticsReader(self.database, self.clock)
         self.exports = asyncio.Semaphore(EXPORTS_AT_ONCE)
         self.imports = asyncio.Semaphore(IMPORTS_AT_ONCE)
+        self.gate = Gate(self.database, self.settings, self.clock)
+        self.throttle = LoginThrottle(self.clock)
 
     async def _status(self) -> bytes:
         return to_json(status_document(await queue_status(self.database, self.clock)))

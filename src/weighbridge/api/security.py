@@ -1,39 +1,30 @@
-"""Who may come in: the token (header or session cookie), requests from other sites, and the headers of every answer.
+"""Requests from other sites, and the headers of every answer. Who may come in at all: `access.py`.
 
 Plain ASGI classes around the app, outermost first in `app.py`; streams pass through untouched.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import RedirectResponse, Response
 
 from weighbridge.api.errors import problem_response
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pydantic import SecretStr
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from weighbridge.clock import Clock
-
-COOKIE: Final = "weighbridge_session"
-SESSION_S: Final = 12 * 3600
-OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/login"})
-"""Health is for machines that hold no secrets; the login page is how a browser gets in."""
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Not no-referrer: browsers would send "Origin: null" with our own forms.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -42,93 +33,17 @@ _HEADERS: Final = {
 }
 
 
-class Sessions:
-    """Session cookies that the server need not remember: an end time, signed with a key made of the token.
-
-    A new token ends every session.
-    """
-
-    def __init__(self, token: str) -> None:
-        self._token_digest = _digest(token)
-        self._key = hashlib.sha256(b"weighbridge session\0" + token.encode()).digest()
-
-    def is_token(self, given: str) -> bool:
-        """Compared in constant time, whatever the lengths."""
-        return hmac.compare_digest(_digest(given), self._token_digest)
-
-    def open(self, now_s: float) -> str:
-        """The value of a new cookie."""
-        ends = str(int(now_s) + SESSION_S)
-        return f"{ends}.{self._sign(ends)}"
-
-    def is_open(self, value: str, now_s: float) -> bool:
-        """Whether we gave out this cookie and it still holds."""
-        ends, _, signature = value.partition(".")
-        is_ours = hmac.compare_digest(self._sign(ends).encode(), signature.encode())
-        return is_ours and now_s < int(ends)
-
-    def _sign(self, ends: str) -> str:
-        return hmac.new(self._key, ends.encode(), hashlib.sha256).hexdigest()
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
-
-
-class RequireToken:
-    """Without the token only the open paths answer. Browsers are sent to the login page."""
-
-    def __init__(self, app: ASGIApp, token: SecretStr, clock: Clock) -> None:
-        self.app = app
-        self._sessions = Sessions(token.get_secret_value())
-        self._clock = clock
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, or answer 401."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._may_enter(scope):
-            await self.app(scope, receive, send)
-            return
-        await _ask_to_log_in(scope)(scope, receive, send)
-
-    def _may_enter(self, scope: Scope) -> bool:
-        headers = Headers(scope=scope)
-        scheme, _, credentials = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self._sessions.is_token(credentials.strip())
-        cookie = session_cookie(headers)
-        return cookie is not None and self._sessions.is_open(cookie, self._clock.now().timestamp())
-
-
-def session_cookie(headers: Headers) -> str | None:
-    """The session in a request's cookies."""
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    return morsel.value if morsel else None
-
-
-def _ask_to_log_in(scope: Scope) -> Response:
-    if scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", ""):
-        query = scope["query_string"]
-        wanted = scope["raw_path"] + (b"?" + query if query else b"")
-        return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", 303)
-    return problem_response(
-        scope["path"],
-        401,
-        "unauthorized",
-        "Authentication required",
-        "Send the token of WEIGHBRIDGE_API_TOKEN as 'Authorization: Bearer …'; in a browser, log in at /login.",
-        headers={"WWW-Authenticate": 'Bearer realm="weighbridge"'},
-    )
-
-
 class RefuseOtherSites:
     """A page of another site must not use the browser of somebody who can reach us.
 
     It could send simple requests (and, with a cookie or on this machine without a token, have them
     obeyed), or reach us under a name of its own (DNS rebinding). `hosts` are the names that we answer
     to; none: any.
+
+    The check is the one of Go's http.CrossOriginProtection (https://pkg.go.dev/net/http#CrossOriginProtection):
+    browsers say in Sec-Fetch-Site where a request comes from, and no page can change that header. Where it is
+    missing (plain http to another machine), Origin must name the host that was asked. What sends neither is no
+    browser, and brings a token of its own.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Sequence[str], origins: Sequence[str]) -> None:
@@ -159,9 +74,12 @@ class RefuseOtherSites:
 
     def _is_from_here(self, headers: Headers, host: str) -> bool:
         origin = headers.get("origin")
-        if origin is None:
-            return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
-        return origin in self._origins or _netloc(origin) == host.lower()
+        if origin is not None and origin in self._origins:
+            return True
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site in {"same-origin", "none"}
+        return origin is None or _netloc(origin) == host.lower()
 
 
 def _without_port(host: str) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from weighbridge.api.app import InstallPages
     from weighbridge.api.context import ApiContext
 
 CLOSE_WITHIN_S: Final = 5
@@ -46,23 +47,26 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def run_server(context: ApiContext, host: str, port: int) -> int:
-    """Serve until a signal; returns the exit code: 0, 130 after Ctrl-C, 1 when the engine broke.
+async def run_server(
+    context: ApiContext, host: str, port: int, pages: InstallPages | None = None
+) -> int:
+    """Serve until a signal, with these pages; returns the exit code: 0, 130 after Ctrl-C, 1 when the engine broke.
 
     Raises:
         SettingsError: the address cannot be listened on.
     """
     # Without a token we listen on this machine only, and the host name is the only protection from pages that
     # bring a name of their own.
-    hosts = names_of(host) if context.settings.api_token is None else ()
+    hosts = names_of(host) if await context.gate.is_open() else ()
     server = _Server(
         uvicorn.Config(
-            create_api(context, hosts=hosts),
+            create_api(context, hosts=hosts, pages=pages),
             host=host,
             port=port,
             log_config=None,
             lifespan="off",  # there is nothing to do in it, and ended by force it shows a traceback
             access_log=False,
+            proxy_headers=False,  # WEIGHBRIDGE_TRUSTED_PROXIES says whose are believed
             server_header=False,
             timeout_graceful_shutdown=CLOSE_WITHIN_S,
         )

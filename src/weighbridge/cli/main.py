@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from weighbridge import __version__
-from weighbridge.cli import catalogue, doctor, queue, run, servers
+from weighbridge.cli import catalogue, doctor, queue, run, servers, tokens
 from weighbridge.cli.console import err
 from weighbridge.errors import MissingColumn, WeighbridgeError
 
@@ -48,6 +48,7 @@ servers.register(app)
 catalogue.register(app)
 queue.register(app)
 doctor.register(app)
+tokens.register(app)
 
 
 def main() -> None:

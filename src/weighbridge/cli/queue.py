@@ -39,7 +39,7 @@ def status(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     async def act(database: Database) -> QueueStatus:
         return await queue_status(database, SystemClock())
 
-    look = _with_database(data_dir, act)
+    look = with_database(data_dir, act)
     if as_json:
         print_json(status_document(look))
     else:
@@ -66,7 +66,7 @@ def start(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Let processing go on (a server or a worker must be running to do it)."""
     from weighbridge.service.queue import start_queue
 
-    waiting = _with_database(data_dir, start_queue)
+    waiting = with_database(data_dir, start_queue)
     message = f"The queue runs; {waiting:,} products wait."
     _say({"addedToQueue": waiting, "message": message}, as_json)
 
@@ -75,7 +75,7 @@ def stop(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Begin no further call; calls in flight finish and are stored. It lasts until `start`."""
     from weighbridge.service.queue import stop_queue
 
-    released = _with_database(data_dir, stop_queue)
+    released = with_database(data_dir, stop_queue)
     message = f"The queue is stopped; {released:,} products wait again."
     _say({"releasedProducts": released, "message": message}, as_json)
 
@@ -84,7 +84,7 @@ def reset_failed(data_dir: DataDirOption = None, as_json: JsonOption = False) ->
     """Give failed products another try."""
     from weighbridge.service.queue import reset_failed as reset
 
-    count = _with_database(data_dir, reset)
+    count = with_database(data_dir, reset)
     _say({"modifiedCount": count, "message": f"{count:,} failed products wait again."}, as_json)
 
 
@@ -106,7 +106,7 @@ def config(
     async def act(database: Database) -> dict[str, Any]:
         return (await configure(database, values))[1] if values else await read_config(database)
 
-    current = _with_database(data_dir, act)
+    current = with_database(data_dir, act)
     if as_json:
         print_json(current)
         return
@@ -116,7 +116,7 @@ def config(
     out.print(table)
 
 
-def _with_database(data_dir: Path | None, act: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+def with_database(data_dir: Path | None, act: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
     """Open the database, act, close it."""
     from weighbridge.service.opening import opened_database
 

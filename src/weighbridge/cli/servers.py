@@ -28,6 +28,7 @@ from weighbridge.errors import SettingsError
 from weighbridge.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from weighbridge.service.access.gate import Gate
     from weighbridge.simulator.config import SimulatorConfig
     from weighbridge.wiring import Application, Engine
 
@@ -47,23 +48,25 @@ def serve(
     store_at_provider: StoreOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """API and a worker in one process, each on a thread of its own."""
+    """Dashboard, API and a worker in one process."""
     settings = load_settings(data_dir=data_dir, store_at_provider=store_at_provider)
-    _refuse_open_door(host, settings)
     telemetry.configure_logging(settings.log_format, settings.log_level)
     raise typer.Exit(run_async(_serve(settings, host, port, simulate, steps)))
 
 
-def _refuse_open_door(host: str, settings: Settings) -> None:
-    """Beyond this machine only with a token: the API can spend money and delete products."""
+def _is_loopback(host: str) -> bool:
     try:
-        is_loopback = ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        is_loopback = host == "localhost"
-    if not is_loopback and settings.api_token is None:
+        return host == "localhost"
+
+
+async def _refuse_open_door(host: str, gate: Gate) -> None:
+    """Beyond this machine only with a token: the API can spend money and delete products."""
+    if not _is_loopback(host) and await gate.is_open():
         raise SettingsError(
-            f"Listening on {host} without a token would let anybody there spend your money. "
-            "Set WEIGHBRIDGE_API_TOKEN, or listen on 127.0.0.1."
+            f"Listening on {host} without a token would let anybody there spend your money. Make one with "
+            "`weighbridge token add NAME`, or set WEIGHBRIDGE_API_TOKEN, or listen on 127.0.0.1."
         )
 
 
@@ -97,6 +100,7 @@ async def _serve(
 ) -> int:
     from weighbridge.api.context import AnsweringModel, ApiContext
     from weighbridge.api.server import run_server
+    from weighbridge.dashboard.app import install_dashboard
     from weighbridge.engine.engine_thread import EngineThread, LoopThread
     from weighbridge.service.queue import choose_steps
     from weighbridge.wiring import make_engine, open_application, open_provider
@@ -119,8 +123,9 @@ async def _serve(
             provenance=AnsweringModel(provider.name, provider.model, provider.simulated),
             engine=EngineThread(thread, engine.supervisor),
         )
+        await _refuse_open_door(host, context.gate)
         collect_garbage_rarely(SMALL_GARBAGE_PORTION)  # requests wait meanwhile
-        return await run_server(context, host, port)
+        return await run_server(context, host, port, install_dashboard)
 
 
 def worker(

@@ -130,7 +130,7 @@ class EventHub:
         self._state: dict[str, Any] = {}
         self.listeners = 0
         self._followed_until_s = 0.0
-        self._is_closed = False
+        self.is_closed = False
 
     # Reading --------------------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class EventHub:
             if position is None:
                 position = self.newest_number
                 yield await self._snapshot("reset" if last_id else "progress")
-            while not self._is_closed:
+            while not self.is_closed:
                 if self._kept and position < self._kept[0].number - 1:
                     position = self.newest_number
                     yield await self._snapshot("reset")
@@ -226,7 +226,7 @@ class EventHub:
 
     def close(self) -> None:
         """End every listener's stream: the server is leaving."""
-        self._is_closed = True
+        self.is_closed = True
         self._news.set()
 
     async def update(self) -> None:

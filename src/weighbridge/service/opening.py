@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
-from weighbridge.errors import DatabaseUnavailable
+from weighbridge.errors import DatabaseUnavailable, StoreError
 from weighbridge.store import queue_state
 from weighbridge.store.database import DATABASE_ERRORS, Database, open_database
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
     from weighbridge.settings import Settings
 
-__all__ = ["Database", "check_database", "opened_database"]
+__all__ = ["DATABASE_AWAY", "Database", "check_database", "opened_database"]
+
+
+DATABASE_AWAY: Final = (*DATABASE_ERRORS, TimeoutError, StoreError)
+"""What any service may raise while the database is away."""
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from weighbridge.store.jobs import ENTRYPOINT, jobs_table, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from weighbridge.store.database import Connection
@@ -35,16 +36,51 @@ class Load:
     waiting: int
 
 
-async def be_there(connection: Connection, worker_id: UUID, *, is_leaving: bool) -> None:
+async def be_there(
+    connection: Connection,
+    worker_id: UUID,
+    *,
+    is_leaving: bool,
+    host: str | None = None,
+    version: str | None = None,
+) -> None:
     """This worker lives; to be said again and again."""
     await connection.execute(
         "WITH forgotten AS (DELETE FROM workers WHERE seen_at < now() - $3::interval)"
-        " INSERT INTO workers (id, is_leaving) VALUES ($1, $2)"
-        " ON CONFLICT (id) DO UPDATE SET seen_at = now(), is_leaving = $2",
+        " INSERT INTO workers (id, is_leaving, host, version) VALUES ($1, $2, $4, $5)"
+        " ON CONFLICT (id) DO UPDATE SET seen_at = now(), is_leaving = $2, host = $4, version = $5",
         worker_id,
         is_leaving,
         FORGOTTEN_AFTER,
+        host,
+        version,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker as people see it. `host` and `version` are None for a program before schema 10."""
+
+    id: UUID
+    host: str | None
+    version: str | None
+    started_at: datetime
+    seen_at: datetime
+    is_leaving: bool
+    calls_in_flight: int
+
+
+async def load_live(connection: Connection, live_within: timedelta) -> list[WorkerRow]:
+    """Workers seen so lately, longest first. Calls in flight: groups begun, each has one call at most."""
+    rows = await connection.fetch(
+        "SELECT id, host, version, started_at, seen_at, is_leaving,"  # noqa: S608
+        " coalesce((SELECT count(*) FROM"
+        f" {jobs_table()} j WHERE j.queue_manager_id = w.id AND j.status = 'picked' AND j.entrypoint = $2), 0)"
+        " AS calls_in_flight FROM workers w WHERE seen_at > now() - $1::interval ORDER BY started_at, id",
+        live_within,
+        ENTRYPOINT,
+    )
+    return [WorkerRow(**dict(row)) for row in rows]
 
 
 async def leave(connection: Connection, worker_id: UUID) -> None:

@@ -11,11 +11,13 @@ from weighbridge.api.context import ApiContext, Context
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.schemas.queue import (
     ConfigChanged,
+    ConfigDocument,
     FailedReset,
     QueueStatusDocument,
     Started,
     Stopped,
     config_change_schema,
+    config_ranges,
 )
 from weighbridge.service import queue as service
 from weighbridge.service.status_view import status_document
@@ -84,6 +86,14 @@ async def reset_failed(context: Context) -> FailedReset:
     return FailedReset(modified_count=count, message=f"{count:,} failed products wait again.")
 
 
+@router.get("/queue-config")
+async def read_queue_config(context: Context) -> ConfigDocument:
+    """The present settings, and what each may be."""
+    return ConfigDocument.model_validate(
+        {**await service.read_config(context.database), "allowed": config_ranges()}
+    )
+
+
 @router.put(
     "/queue-config",
     responses=problem_responses(413, 415),
@@ -100,4 +110,6 @@ async def queue_config(request: Request, context: Context) -> ConfigChanged:
     if not isinstance(values, dict):
         raise InvalidField("body", 'Send a JSON object, such as {"batchSize": 200}.')
     previous, current = await service.configure(context.database, values)
+    changed = {name: [previous[name], current[name]] for name in values}
+    request.state.audit = {"detail": changed}
     return ConfigChanged.model_validate({"previous": previous, "current": current})

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from weighbridge.api.schemas.base import Schema
-from weighbridge.service.queue import CONFIG_RANGES, PACINGS
+from weighbridge.service.queue import CONFIG_RANGES, PACINGS, SWITCHES
 
 
 class Used(Schema):
@@ -101,6 +101,20 @@ class QueueConfig(Schema):
     tokens_per_minute: int = Field(examples=[450_000])
 
 
+class SettingRange(Schema):
+    """What a setting may be."""
+
+    minimum: int | None = Field(default=None, examples=[1])
+    maximum: int | None = Field(default=None, examples=[1000])
+    values: list[str | bool] | None = None
+
+
+class ConfigDocument(QueueConfig):
+    """The present settings, and what each may be."""
+
+    allowed: dict[str, SettingRange]
+
+
 class ConfigChanged(Schema):
     """The answer of queue-config."""
 
@@ -115,6 +129,18 @@ _DEFAULTS: Final = {
     "requestsPerMinute": 500,
     "tokensPerMinute": 450_000,
 }
+
+
+def config_ranges() -> dict[str, Any]:
+    """What each setting may be, by its name."""
+    return {
+        **{
+            name: {"minimum": allowed.low, "maximum": allowed.high}
+            for name, allowed in CONFIG_RANGES.items()
+        },
+        "pacing": {"values": list(PACINGS)},
+        **{name: {"values": [True, False]} for name in SWITCHES},
+    }
 
 
 def config_change_schema() -> dict[str, Any]:

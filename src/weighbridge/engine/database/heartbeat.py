@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from weighbridge import telemetry
+from weighbridge import __version__, telemetry
 from weighbridge.store import workers
 from weighbridge.store.database import DATABASE_ERRORS
 
@@ -136,7 +137,11 @@ class Heartbeat:
                 if self._connection is None or self._connection.is_closed():
                     self._connection = await self._database.connect()
                 await workers.be_there(
-                    self._connection, self._worker_id, is_leaving=self._is_leaving
+                    self._connection,
+                    self._worker_id,
+                    is_leaving=self._is_leaving,
+                    host=socket.gethostname(),
+                    version=__version__,
                 )
                 await workers.keep_alive(
                     self._connection, self._worker_id, self._running(), interval / 2

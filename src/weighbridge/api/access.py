@@ -1,0 +1,243 @@
+"""Who may come in, what they may do there, and the record of what they did.
+
+Plain ASGI classes around the app. The rule is by method, so that no route can be forgotten: what only reads is open
+to every token, everything else to operators.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
+
+from weighbridge import telemetry
+from weighbridge.api.errors import problem_response
+from weighbridge.api.security import SAFE_METHODS
+from weighbridge.service.access.audit import record_action
+from weighbridge.service.access.gate import LOCAL, SESSION_COOKIE, Gate, Principal
+from weighbridge.service.opening import DATABASE_AWAY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from weighbridge.service.access.throttle import LoginThrottle
+    from weighbridge.store.database import Database
+
+    Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/login", "/logout"})
+"""Health is for machines that hold no secrets; the login page is how a browser gets in."""
+OPEN_FOLDER: Final = "/static/"
+"""What the login page is drawn with."""
+ACTIONS: Final = {
+    "start_queue": "started the queue",
+    "stop_queue": "stopped the queue",
+    "reset_failed": "retried failed products",
+    "queue_config": "changed the configuration",
+    "bulk_upload": "uploaded a catalogue",
+    "add_product": "added a product",
+    "attach_picture": "added a picture",
+    "delete_product": "deleted a product",
+}
+"""What the audit log calls a route; others are called by the route's own name."""
+NOT_RECORDED: Final = frozenset({"inspect", "login", "logout"})
+"""Requests that change nothing, although their method could."""
+
+
+class RequireAccess:
+    """Without a token only the open paths answer. Browsers are sent to the login page."""
+
+    def __init__(self, app: ASGIApp, gate: Gate, throttle: LoginThrottle) -> None:
+        self.app = app
+        self._gate = gate
+        self._throttle = throttle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on with `principal` in the request's state, or answer 401, 403 or 429."""
+        if scope["type"] != "http" or scope["path"].startswith(OPEN_FOLDER):
+            await self.app(scope, receive, send)
+            return
+        try:
+            principal, refusal = await self._look(scope)
+        except DATABASE_AWAY:
+            principal, refusal = None, None if _is_open(scope) else _cannot_tell(scope)
+        if refusal is None:
+            scope.setdefault("state", {})["principal"] = principal
+            await self.app(scope, receive, send)
+        else:
+            await refusal(scope, receive, send)
+
+    async def _look(self, scope: Scope) -> tuple[Principal | None, Response | None]:
+        """Who that is, and why they may not do it."""
+        if await self._gate.is_open():
+            return LOCAL, None
+        headers = Headers(scope=scope)
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            address = client_address(scope)
+            if wait_s := self._throttle.wait_s(address):
+                return None, None if _is_open(scope) else _wait(scope, wait_s)
+            principal = await self._gate.by_token(token.strip())
+            note = self._throttle.note_right if principal else self._throttle.note_wrong
+            note(address)
+        else:
+            cookie = session_cookie(headers)
+            principal = await self._gate.by_session(cookie) if cookie else None
+        if _is_open(scope):
+            return principal, None
+        if principal is None:
+            return None, _ask_to_log_in(scope)
+        if scope["method"] not in SAFE_METHODS and not principal.may_operate:
+            return principal, _read_only(scope, principal)
+        return principal, None
+
+
+def _is_open(scope: Scope) -> bool:
+    return scope["path"] in OPEN_PATHS
+
+
+def client_address(scope: Scope) -> str:
+    """Where a request comes from."""
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+def session_cookie(headers: Headers) -> str | None:
+    """The session in a request's cookies."""
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
+    except CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
+def _ask_to_log_in(scope: Scope) -> Response:
+    if scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", ""):
+        query = scope["query_string"]
+        wanted = scope["raw_path"] + (b"?" + query if query else b"")
+        return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", 303)
+    return problem_response(
+        scope["path"],
+        401,
+        "unauthorized",
+        "Authentication required",
+        "Send a token as 'Authorization: Bearer …'; in a browser, log in at /login.",
+        headers={"WWW-Authenticate": 'Bearer realm="weighbridge"'},
+    )
+
+
+def _read_only(scope: Scope, principal: Principal) -> Response:
+    detail = f"The token {principal.name} is read-only: it may look at everything and change nothing."
+    return problem_response(scope["path"], 403, "forbidden", "Not allowed with this token", detail)
+
+
+def _wait(scope: Scope, wait_s: float) -> Response:
+    return problem_response(
+        scope["path"],
+        429,
+        "too-many-tries",
+        "Too many wrong tokens",
+        f"Too many wrong tokens came from this address. Try again in {math.ceil(wait_s)} s.",
+        headers={"Retry-After": str(math.ceil(wait_s))},
+    )
+
+
+def _cannot_tell(scope: Scope) -> Response:
+    detail = "The database does not answer, so tokens cannot be checked at the moment. Try again."
+    return problem_response(
+        scope["path"], 503, "database-unavailable", "Database unavailable", detail
+    )
+
+
+class RecordActions:
+    """Writes into the audit log what somebody has changed or taken away: before they are told that it is done.
+
+    A route may say more in `request.state.audit`: `{"subject": …, "detail": {…}}`.
+    """
+
+    def __init__(self, app: ASGIApp, database: Database) -> None:
+        self.app = app
+        self._database = database
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; write when the answer begins."""
+
+        async def send_and_record(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 400:
+                await self._record(scope, MutableHeaders(raw=list(message.get("headers", ()))))
+            await send(message)
+
+        await self.app(scope, receive, send_and_record if scope["type"] == "http" else send)
+
+    async def _record(self, scope: Scope, headers: MutableHeaders) -> None:
+        principal: Principal | None = scope.get("state", {}).get("principal")
+        name = getattr(scope.get("route"), "name", "")
+        if principal is None or name in NOT_RECORDED:
+            return
+        if scope["method"] in SAFE_METHODS:
+            if not headers.get("content-disposition", "").startswith("attachment"):
+                return
+            action = "exported"
+        else:
+            action = ACTIONS.get(name, name.replace("_", " "))
+        said: dict[str, Any] = scope["state"].get("audit", {})
+        subject = said.get("subject") or scope.get("path_params", {}).get("code")
+        if subject is None and action == "exported":
+            subject = headers["content-disposition"].partition('filename="')[2].rstrip('"') or None
+        try:
+            await record_action(
+                self._database, principal.name, action, subject, said.get("detail", {})
+            )
+        except DATABASE_AWAY as error:
+            telemetry.error(
+                "audit_failed",
+                f"❌ The audit log misses that {principal.name} {action} ({type(error).__name__})",
+                actor=principal.name,
+                action=action,
+            )
+
+
+class BehindProxy:
+    """Believes what a trusted reverse proxy says of the browser: its address, https, and the host it asked for."""
+
+    def __init__(self, app: ASGIApp, networks: Sequence[Network]) -> None:
+        self.app = app
+        self._networks = networks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, as if the browser had come by itself."""
+        if scope["type"] == "http" and self._is_trusted(client_address(scope)):
+            scope = self._without_proxy(scope)
+        await self.app(scope, receive, send)
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._networks)
+
+    def _without_proxy(self, scope: Scope) -> Scope:
+        changed = dict(scope)
+        headers = MutableHeaders(raw=list(scope["headers"]))
+        # Each proxy appends whom it heard; the last one that is not ours is the browser.
+        hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+        for hop in reversed(hops):
+            changed["client"] = (hop, 0)
+            if not self._is_trusted(hop):
+                break
+        scheme = headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+        if scheme in {"http", "https"}:
+            changed["scheme"] = scheme
+        host = headers.get("x-forwarded-host", "").partition(",")[0].strip()
+        if host:
+            headers["host"] = host
+            changed["headers"] = headers.raw
+        return changed

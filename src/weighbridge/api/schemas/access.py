@@ -1,0 +1,46 @@
+"""Workers and the audit log, as clients see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from weighbridge.api.schemas.base import Schema
+
+
+class WorkerView(Schema):
+    """A process that works on the queue."""
+
+    id: UUID
+    host: str | None = Field(examples=["worker-1"])
+    version: str | None = Field(examples=["0.1.0"])
+    started_at: datetime
+    seen_at: datetime
+    is_leaving: bool = Field(description="It takes no more work and finishes what it has begun.")
+    calls_in_flight: int = Field(ge=0, description="Groups begun; each has one call at most.")
+
+
+class WorkerList(Schema):
+    """All of them."""
+
+    workers: list[WorkerView]
+
+
+class AuditEntryView(Schema):
+    """One thing that somebody did."""
+
+    at: datetime
+    actor: str = Field(description="The name of a token, or who used the command line.")
+    action: str = Field(examples=["stopped the queue"])
+    subject: str | None = Field(examples=["PROD-001"])
+    detail: dict[str, Any]
+
+
+class AuditLog(Schema):
+    """One page. Ask for the next one with `cursor`; null: there is none."""
+
+    entries: list[AuditEntryView]
+    next_cursor: str | None

@@ -1,0 +1,98 @@
+"""How figures are written for people. Pure; used as filters in templates and for live updates."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+NOTHING: Final = "–"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """1,204 — a dash where there is none."""
+    return NOTHING if value is None else f"{value:,.{digits}f}"
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """Three significant digits, never in exponents: 0.0123, 1.23, 1,230."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if value == 0:
+        return "0"
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, places)
+    return f"{rounded:,.{max(places, 0)}f}"
+
+
+def kilograms(value: float | None) -> str:
+    """A mass with the unit that suits it: g, kg or t."""
+    if value is None:
+        return NOTHING
+    size = abs(value)
+    if size >= 1_000_000:
+        return f"{significant(value / 1_000_000)} kt"
+    if size >= 1_000:
+        return f"{significant(value / 1_000)} t"
+    if size >= 0.1 or size == 0:
+        return f"{significant(value)} kg"
+    return f"{significant(value * 1_000)} g"
+
+
+def dollars(value: float | None) -> str:
+    """US dollars: cents, or four digits where a call costs less than that."""
+    if value is None:
+        return NOTHING
+    if value and abs(value) < 0.1:
+        return f"${value:,.4f}"
+    return f"${value:,.2f}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share of 1 as per cent."""
+    return NOTHING if share is None else f"{share * 100:,.{digits}f} %"
+
+
+def seconds(value: float | None) -> str:
+    """A duration in the unit that suits it."""
+    if value is None:
+        return NOTHING
+    if value < 1:
+        return f"{value * 1000:,.0f} ms"
+    if value < 90:
+        return f"{value:,.1f} s" if value < 10 else f"{value:,.0f} s"
+    if value < 5_400:
+        return f"{value / 60:,.0f} min"
+    if value < 172_800:
+        return f"{value / 3_600:,.1f} h"
+    return f"{value / 86_400:,.0f} days"
+
+
+def moment(value: datetime | None) -> Markup:
+    """A point in time; the page's script writes it in the reader's own zone."""
+    if value is None:
+        return Markup(NOTHING)  # noqa: S704 - a constant
+    written = value.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), written)  # noqa: S704 - escapes
+
+
+def words(name: str) -> str:
+    """`bill_of_materials` → `Bill of materials`."""
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+FILTERS: Final = {
+    "number": number,
+    "significant": significant,
+    "kilograms": kilograms,
+    "dollars": dollars,
+    "percent": percent,
+    "seconds": seconds,
+    "moment": moment,
+    "words": words,
+}

@@ -1,0 +1,57 @@
+"""Small forms, read with a limit: the login form is open to everybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
+
+from weighbridge.errors import InputError
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+LONGEST_FORM_BYTES: Final = 200_000
+MOST_FIELDS: Final = 2_000
+
+
+class Form:
+    """The fields of a form; one that is missing is an empty text."""
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        self._fields = fields
+
+    def text(self, name: str, default: str = "") -> str:
+        """The first value of a field, without space around it."""
+        return self._fields.get(name, [default])[0].strip()
+
+    def texts(self, name: str) -> list[str]:
+        """Every value of a field, as it was sent."""
+        return self._fields.get(name, [])
+
+    def starting_with(self, prefix: str) -> dict[str, str]:
+        """The fields whose names begin so, by the rest of their names."""
+        return {
+            name.removeprefix(prefix): values[0].strip()
+            for name, values in self._fields.items()
+            if name.startswith(prefix)
+        }
+
+
+async def read_form(request: Request, limit_bytes: int = LONGEST_FORM_BYTES) -> Form:
+    """The form in the request's body.
+
+    Raises:
+        InputError: it is larger than forms of ours are.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit_bytes:
+            raise InputError(f"The form is larger than {limit_bytes:,} bytes.")
+    try:
+        fields = parse_qs(
+            body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS
+        )
+    except ValueError as error:
+        raise InputError("The form has too many fields.") from error
+    return Form(fields)

@@ -1,0 +1,216 @@
+"""What the overview shows as it happens: worked out once, sent to every viewer.
+
+One task follows the server's events while anybody looks. A viewer costs the bytes that are sent to it; the
+database does not notice how many there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import from_json, to_json
+
+from weighbridge.dashboard.formats import number, percent
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.service.opening import DATABASE_AWAY
+from weighbridge.service.queue import queue_status
+from weighbridge.service.views.activity import ActivityReader
+from weighbridge.service.views.state import limiting, outlook
+from weighbridge.service.views.workers import live_workers
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from datetime import datetime
+
+    from weighbridge.dashboard.context import ServerContext
+    from weighbridge.service.queue import QueueStatus
+    from weighbridge.service.views.activity import Minute
+    from weighbridge.service.views.state import Outlook
+
+UPDATE_S: Final = 0.5
+"""At most two updates a second."""
+MINUTES_S: Final = 5.0
+HEARTBEAT_S: Final = 15.0
+KEPT_LINES: Final = 200
+RECONNECT_MS: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One look at everything that the overview shows."""
+
+    look: QueueStatus
+    outlook: Outlook
+    workers: list[dict[str, Any]]
+    products_per_hour: float
+
+    def document(self) -> dict[str, Any]:
+        """As the page's script takes it: texts by name, numbers for the bars."""
+        counts = self.look.counts
+        total = max(self.look.total_products, 1)
+        used, limits = self.look.used, self.look.limits
+        return {
+            "situation": self.outlook.situation.value,
+            "sentence": self.outlook.sentence,
+            "remedy": self.outlook.remedy,
+            "doneAt": _epoch(self.outlook.done_at),
+            "waitUntil": _epoch(self.outlook.wait_until),
+            "running": self.look.state.running,
+            "limiting": limiting(self.look),
+            "texts": {
+                **{status.value: number(counts[status]) for status in ProcessingStatus},
+                "total": number(self.look.total_products),
+                "share": percent(self.finished / total, 0 if self.finished in {0, total} else 1),
+                "productsPerHour": number(self.products_per_hour),
+                "requestsUsed": number(used.requests),
+                "requestsAllowed": number(limits.requests_per_minute),
+                "tokensUsed": number(used.tokens),
+                "tokensAllowed": number(limits.tokens_per_minute),
+                "workerCount": number(len(self.workers)),
+            },
+            "bars": {
+                **{status.value: counts[status] / total for status in ProcessingStatus},
+                "requests": min(1.0, used.requests / limits.requests_per_minute),
+                "tokens": min(1.0, used.tokens / limits.tokens_per_minute),
+            },
+            "workers": self.workers,
+        }
+
+    @property
+    def finished(self) -> int:
+        """Products that are completed or failed."""
+        counts = self.look.counts
+        return counts[ProcessingStatus.COMPLETED] + counts[ProcessingStatus.FAILED]
+
+
+def _epoch(at: datetime | None) -> float | None:
+    return at.timestamp() if at else None
+
+
+class LiveBoard:
+    """One per server."""
+
+    def __init__(self, server: ServerContext) -> None:
+        self._server = server
+        self.activity = ActivityReader(server.database, server.clock)
+        self._viewers = 0
+        self._following: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._board = b""
+        self._minutes = b""
+        self._lines: list[dict[str, Any]] = []
+        self._line_count = 0
+
+    async def look(self) -> Board:
+        """How things stand now."""
+        server = self._server
+        status, pace, workers = await asyncio.gather(
+            queue_status(server.database, server.clock),
+            self.activity.products_per_hour(),
+            live_workers(server.database),
+        )
+        shown = [
+            {
+                "name": worker.host or "unknown host",
+                "id": str(worker.id)[:8],
+                "version": worker.version or "older",
+                "calls": worker.calls_in_flight,
+                "since": worker.started_at.timestamp(),
+                "leaving": worker.is_leaving,
+            }
+            for worker in workers
+        ]
+        how = outlook(status, products_per_hour=pace, live_workers=len(workers))
+        return Board(status, how, shown, pace)
+
+    @property
+    def recent_lines(self) -> list[dict[str, Any]]:
+        """Log lines since somebody began to look, newest last."""
+        return self._lines
+
+    async def follow(self) -> AsyncGenerator[bytes, None]:
+        """Server-sent events for one viewer: `board`, `minutes` and `log`."""
+        self._viewers += 1
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._run(), name="live-board")
+        try:
+            yield f"retry: {RECONNECT_MS}\n\n".encode()
+            board = minutes = b""
+            lines = self._line_count
+            while not self._server.events.is_closed:
+                news = self._news
+                if self._board != board:
+                    board = self._board
+                    yield b"event: board\ndata: " + board + b"\n\n"
+                if self._minutes != minutes:
+                    minutes = self._minutes
+                    yield b"event: minutes\ndata: " + minutes + b"\n\n"
+                if self._line_count > lines:
+                    fresh = self._lines[max(0, len(self._lines) - (self._line_count - lines)) :]
+                    lines = self._line_count
+                    yield b"event: log\ndata: " + to_json(fresh) + b"\n\n"
+                try:
+                    async with asyncio.timeout(HEARTBEAT_S):
+                        await news.wait()
+                except TimeoutError:
+                    yield b": still here\n\n"
+        finally:
+            self._viewers -= 1
+            if self._viewers == 0 and self._following is not None:
+                self._following.cancel()
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_log())
+            tasks.create_task(self._follow_board())
+
+    async def _follow_log(self) -> None:
+        async with aclosing(self._server.events.listen()) as listening:
+            async for event in listening:
+                if event is not None and event.kind == "log":
+                    lines = from_json(event.data)["lines"]
+                    self._lines = [*self._lines, *lines][-KEPT_LINES:]
+                    self._line_count += len(lines)
+                    self._tell()
+        self._tell()  # the server is leaving: let the viewers go
+
+    async def _follow_board(self) -> None:
+        minutes_due_s = 0.0
+        clock = self._server.clock
+        while True:
+            with contextlib.suppress(*DATABASE_AWAY):
+                if clock.monotonic_s() >= minutes_due_s:
+                    minutes_due_s = clock.monotonic_s() + MINUTES_S
+                    self._minutes = to_json(minutes_document(await self.activity.last_hour()))
+                board = to_json((await self.look()).document())
+                if board != self._board:
+                    self._board = board
+                    self._tell()
+            await asyncio.sleep(UPDATE_S)
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def minutes_document(minutes: list[Minute]) -> dict[str, Any]:
+    """The last hour as columns, for charts."""
+    return {
+        "at": [minute.at.replace(tzinfo=UTC).timestamp() for minute in minutes],
+        "products": [minute.completed for minute in minutes],
+        "requests": [minute.calls for minute in minutes],
+        "failedCalls": [minute.failed_calls for minute in minutes],
+        "tokens": [minute.tokens for minute in minutes],
+        "cost": [round(minute.cost_usd, 6) for minute in minutes],
+        "p50": [_rounded(minute.latency_p50_s) for minute in minutes],
+        "p95": [_rounded(minute.latency_p95_s) for minute in minutes],
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

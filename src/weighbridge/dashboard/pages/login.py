@@ -1,0 +1,85 @@
+"""Log in with a token, log out."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from weighbridge.dashboard.context import Pages
+from weighbridge.dashboard.forms import read_form
+from weighbridge.dashboard.links import own_page
+from weighbridge.dashboard.rendering import page, redirect
+from weighbridge.service.access.audit import record_action
+from weighbridge.service.access.gate import SESSION_COOKIE, SESSION_S
+
+router = APIRouter(include_in_schema=False)
+
+LOGIN_BYTES: Final = 10_000
+
+
+@router.get("/login")
+async def login_page(
+    request: Request,
+    dashboard: Pages,
+    next: str = "/",  # noqa: A002 - the name in the address
+) -> Response:
+    """The form; the page itself for whoever is in already."""
+    if request.state.principal is not None:
+        return redirect(own_page(next))
+    return _form(request, next)
+
+
+def _form(request: Request, target: str, problem: str = "", status: int = 200) -> Response:
+    return page(request, "login/page.html", status=status, target=own_page(target), problem=problem)
+
+
+@router.post("/login")
+async def login(
+    request: Request,
+    dashboard: Pages,
+) -> Response:
+    """Exchange the token for a session cookie. Wrong ones make the next try wait."""
+    form = await read_form(request, LOGIN_BYTES)
+    token, target = form.text("token"), form.text("next", "/")
+    server = dashboard.server
+    if await server.gate.is_open():
+        return redirect(own_page(target))
+    address = request.client.host if request.client else "unknown"
+    if wait_s := server.throttle.wait_s(address):
+        said = f"Too many wrong tokens. Try again in {math.ceil(wait_s)} s."
+        answer = _form(request, target, said, 429)
+        answer.headers["Retry-After"] = str(math.ceil(wait_s))
+        return answer
+    session = await server.gate.open_session(token)
+    if session is None:
+        server.throttle.note_wrong(address)
+        return _form(request, target, "That is not a token of this server.", 401)
+    server.throttle.note_right(address)
+    await _record(dashboard, token)
+    response = redirect(own_page(target))
+    response.set_cookie(
+        SESSION_COOKIE,
+        session,
+        max_age=SESSION_S,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+async def _record(dashboard: Pages, token: str) -> None:
+    principal = await dashboard.server.gate.by_token(token)
+    if principal is not None:
+        await record_action(dashboard.server.database, principal.name, "logged in")
+
+
+@router.post("/logout")
+async def logout() -> Response:
+    """Forget the session in this browser."""
+    response = redirect("/login")
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+    return response

@@ -1,0 +1,74 @@
+"""The overview: what the queue does now, and start, stop and retry."""
+
+from __future__ import annotations
+
+
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic_core import to_json
+
+from weighbridge.dashboard.context import Pages, Visitor
+from weighbridge.dashboard.forms import read_form
+from weighbridge.dashboard.links import own_page
+from weighbridge.dashboard.live import minutes_document
+from weighbridge.dashboard.rendering import page, redirect
+from weighbridge.service import queue as service
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def overview(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Everything at a glance; from then on the page follows `/live`."""
+    board = await dashboard.live.look()
+    minutes = await dashboard.live.activity.last_hour()
+    stats = await dashboard.server.statistics.processing_stats()
+    return page(
+        request,
+        "overview/page.html",
+        principal=visitor,
+        simulated=dashboard.server.provenance.simulated,
+        board=board,
+        shown=board.document(),
+        minutes=to_json(minutes_document(minutes)).decode(),
+        lines=dashboard.live.recent_lines[-50:],
+        stats=stats,
+        provenance=dashboard.server.provenance,
+    )
+
+
+@router.get("/live")
+async def live(dashboard: Pages) -> StreamingResponse:
+    """What changes on the overview, as server-sent events."""
+    return StreamingResponse(
+        dashboard.live.follow(),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
+    )
+
+
+@router.post("/queue/start")
+async def start_queue(request: Request, dashboard: Pages) -> Response:
+    """Let processing go on."""
+    waiting = await service.start_queue(dashboard.server.database)
+    return await _back(request, f"Started. {waiting:,} products wait.")
+
+
+@router.post("/queue/stop")
+async def stop_queue(request: Request, dashboard: Pages) -> Response:
+    """Begin no further call."""
+    await service.stop_queue(dashboard.server.database)
+    return await _back(request, "Stopped. Calls in flight finish and are stored.")
+
+
+@router.post("/queue/reset-failed")
+async def reset_failed(request: Request, dashboard: Pages) -> Response:
+    """Give every failed product another try."""
+    count = await service.reset_failed(dashboard.server.database)
+    return await _back(request, f"{count:,} failed products wait for another try.")
+
+
+async def _back(request: Request, message: str) -> Response:
+    form = await read_form(request)
+    return redirect(own_page(form.text("next", "/")), message)

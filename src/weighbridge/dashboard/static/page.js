@@ -1,0 +1,59 @@
+// On every page: the theme, times in the reader's own zone, and what needs a second click.
+"use strict";
+
+const root = document.documentElement;
+
+function currentTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  return root.dataset.theme || (dark ? "dark" : "light");
+}
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-theme-toggle]")) return;
+  const theme = currentTheme() === "dark" ? "light" : "dark";
+  root.dataset.theme = theme;
+  document.cookie = `weighbridge_theme=${theme}; path=/; max-age=31536000; samesite=strict`;
+  document.dispatchEvent(new Event("weighbridge:theme"));
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+  document.dispatchEvent(new Event("weighbridge:theme")));
+
+const sameDay = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+const otherDay = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
+
+function writeTimes(within) {
+  for (const element of within.querySelectorAll("time[datetime]")) {
+    const at = new Date(element.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    const today = at.toDateString() === new Date().toDateString();
+    element.textContent = today ? at.toLocaleTimeString([], sameDay) : at.toLocaleString([], otherDay);
+    element.title = at.toLocaleString();
+  }
+}
+writeTimes(document);
+document.addEventListener("htmx:afterSettle", (event) => writeTimes(event.target));
+
+// A choice in a form with data-submit-on-change is a wish to see it.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-submit-on-change]");
+  if (form && event.target.matches("select, input[type=checkbox]")) form.requestSubmit();
+});
+
+// "Select all" of a table, and how many are selected.
+function noteSelection(form) {
+  const boxes = [...form.querySelectorAll("input[data-select]")];
+  const chosen = boxes.filter((box) => box.checked).length;
+  for (const element of form.querySelectorAll("[data-selected-count]")) element.textContent = chosen;
+  for (const element of form.querySelectorAll("[data-needs-selection]")) {
+    element.disabled = chosen === 0 || element.hasAttribute("data-forbidden");
+  }
+}
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-selection]");
+  if (!form) return;
+  if (event.target.matches("[data-select-all]")) {
+    for (const box of form.querySelectorAll("input[data-select]")) box.checked = event.target.checked;
+  }
+  noteSelection(form);
+});
+for (const form of document.querySelectorAll("form[data-selection]")) noteSelection(form);

@@ -1,0 +1,1 @@
+"""Who may use a server, and the record of what they did with it."""

@@ -1,0 +1,42 @@
+"""The audit log: who stopped, started, changed, corrected, deleted, exported, and when."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.store import audit_log
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.store.audit_log import AuditEntry
+    from weighbridge.store.database import Database
+
+
+async def record_action(
+    database: Database,
+    actor: str,
+    action: str,
+    subject: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an entry."""
+    async with database.pool.acquire() as connection:
+        await audit_log.add(connection, actor, action, subject, detail or {})
+
+
+async def audit_page(
+    database: Database, *, before_id: int | None = None, limit: int = 100
+) -> list[AuditEntry]:
+    """The newest entries, or those before an id, newest first."""
+    async with database.pool.acquire() as connection:
+        return await audit_log.page(connection, before_id=before_id, limit=limit)
+
+
+def command_line_user() -> str:
+    """Who works on the command line, for the audit log."""
+    try:
+        return f"command line ({getpass.getuser()})"
+    except (OSError, KeyError):  # a container's user without a name
+        return "command line"

@@ -1,0 +1,97 @@
+"""The last hour, minute by minute, and the present pace. Minutes long over are read once and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.store import activity
+
+if TYPE_CHECKING:
+    from weighbridge.clock import Clock
+    from weighbridge.store.database import Database
+
+SHOWN: Final = timedelta(minutes=60)
+UNSETTLED: Final = timedelta(minutes=6)
+"""A call is on record when it ends, under the minute in which it began: younger minutes are read again."""
+PACE_OVER: Final = timedelta(seconds=60)
+FRESH_FOR_S: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """What happened in one minute. Latencies are None without calls."""
+
+    at: datetime
+    completed: int
+    calls: int
+    failed_calls: int
+    tokens: int
+    cost_usd: float
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+
+
+class ActivityReader:
+    """One per server, for any number of viewers."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._known: dict[datetime, Minute] = {}
+        self._known_until_s = 0.0
+
+    async def last_hour(self) -> list[Minute]:
+        """Sixty minutes, the present one last; a few seconds old at most."""
+        async with self._lock:
+            now = self._clock.now()
+            this_minute = now.replace(second=0, microsecond=0)
+            first = this_minute - SHOWN + timedelta(minutes=1)
+            if self._clock.monotonic_s() >= self._known_until_s:
+                await self._read(first, this_minute)
+                self._known_until_s = self._clock.monotonic_s() + FRESH_FOR_S
+            shown = (first + timedelta(minutes=n) for n in range(SHOWN // timedelta(minutes=1)))
+            return [self._known.get(at, _quiet(at)) for at in shown]
+
+    async def _read(self, first: datetime, this_minute: datetime) -> None:
+        since = first if not self._known else max(first, this_minute - UNSETTLED)
+        async with self._database.pool.acquire() as connection:
+            calls = await activity.calls_by_minute(connection, since)
+            completed = await activity.completed_by_minute(connection, since)
+        self._known = {at: minute for at, minute in self._known.items() if first <= at < since}
+        by_minute = {row.minute: row for row in calls}
+        for at in by_minute.keys() | completed.keys() | {this_minute}:
+            row = by_minute.get(at)
+            done = completed.get(at, 0)
+            self._known[at] = (
+                _quiet(at, done)
+                if row is None
+                else Minute(
+                    at,
+                    done,
+                    row.calls,
+                    row.failed_calls,
+                    row.tokens,
+                    row.cost_usd,
+                    row.latency_p50_s,
+                    row.latency_p95_s,
+                )
+            )
+
+    async def products_per_hour(self) -> float:
+        """The pace of the last minute; of the time since the first product, when that is less."""
+        now = self._clock.now()
+        async with self._database.pool.acquire() as connection:
+            count, first = await activity.completed_since(connection, now - PACE_OVER)
+        if first is None:
+            return 0.0
+        # Few products say little about a few seconds: at least ten count.
+        over_s = max((now - first).total_seconds(), 10.0)
+        return count / over_s * 3600
+
+
+def _quiet(at: datetime, completed: int = 0) -> Minute:
+    return Minute(at, completed, 0, 0, 0, 0.0, None, None)

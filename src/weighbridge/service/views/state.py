@@ -1,0 +1,134 @@
+"""The state of the queue in one sentence, and what to do about it.
+
+Pure. A sentence may contain `{done}` (a time of day) and `{wait}` (seconds that run down): whoever shows it puts
+in what `done_at` and `wait_until` say, in the reader's own time zone and second by second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.products import ProcessingStatus
+
+if TYPE_CHECKING:
+    from weighbridge.service.queue import QueueStatus
+
+NEARLY_USED: Final = 0.97
+"""From this share of a limit on, it is the limit that sets the pace."""
+
+
+class Situation(StrEnum):
+    """What the queue is doing, in one word."""
+
+    EMPTY = "empty"
+    WORKING = "working"
+    HELD = "held"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    UNATTENDED = "unattended"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a person sees first. `remedy` is empty where nothing is to be done."""
+
+    situation: Situation
+    sentence: str
+    remedy: str = ""
+    done_at: datetime | None = None
+    wait_until: datetime | None = None
+
+
+def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -> Outlook:
+    """How things stand."""
+    counts = look.counts
+    failed = counts[ProcessingStatus.FAILED]
+    finished = counts[ProcessingStatus.COMPLETED] + failed
+    left = counts[ProcessingStatus.PENDING] + counts[ProcessingStatus.PROCESSING]
+    if look.total_products == 0:
+        return Outlook(
+            Situation.EMPTY, "No products yet.", "Upload a catalogue, and weighing begins by itself."
+        )
+    if not look.state.running:
+        return _stopped(left)
+    if look.state.paused_reason:
+        return Outlook(
+            Situation.PAUSED,
+            f"Paused: {look.state.paused_reason}",
+            "Weighbridge tries again by itself. Start skips the wait.",
+        )
+    if left == 0:
+        return Outlook(Situation.FINISHED, _all_done(finished, failed), _retry(failed))
+    if live_workers == 0:
+        return Outlook(
+            Situation.UNATTENDED,
+            f"{_products(left)} {_verb(left, 'wait')}, and no worker is running.",
+            "Start one: weighbridge worker.",
+        )
+    waits = look.state.next_batch_at
+    if waits is not None and waits > look.as_of and not counts[ProcessingStatus.PROCESSING]:
+        return Outlook(
+            Situation.WAITING,
+            f"Waiting {{wait}} for the next batch; {_products(left)} to go.",
+            wait_until=waits,
+        )
+    return _working(look, finished, left, products_per_hour)
+
+
+def _stopped(left: int) -> Outlook:
+    if left == 0:
+        return Outlook(Situation.STOPPED, "Stopped. Nothing waits.", "New uploads wait until Start.")
+    return Outlook(
+        Situation.STOPPED,
+        f"Stopped. {_products(left)} {_verb(left, 'wait')}.",
+        "Start goes on where it was left.",
+    )
+
+
+def _working(look: QueueStatus, finished: int, left: int, products_per_hour: float) -> Outlook:
+    sentence = f"Weighing {finished + 1:,} of {_products(look.total_products)}"
+    done_at = None
+    if products_per_hour >= 1:
+        done_at = look.as_of + timedelta(hours=left / products_per_hour)
+        sentence += f", {products_per_hour:,.0f} an hour, done at {{done}}"
+    limit = limiting(look)
+    if limit:
+        return Outlook(
+            Situation.HELD,
+            f"{sentence}. Held by the {limit} limit.",
+            "If your account allows more, raise the limit in Settings.",
+            done_at=done_at,
+        )
+    return Outlook(Situation.WORKING, f"{sentence}.", done_at=done_at)
+
+
+def limiting(look: QueueStatus) -> str:
+    """Which limit sets the pace: `token`, `request`, or an empty text."""
+    if look.used.tokens >= NEARLY_USED * look.limits.tokens_per_minute:
+        return "token"
+    if look.used.requests >= NEARLY_USED * look.limits.requests_per_minute:
+        return "request"
+    return ""
+
+
+def _all_done(finished: int, failed: int) -> str:
+    if failed == 0:
+        return f"All {_products(finished)} weighed." if finished > 1 else "The product is weighed."
+    return f"{finished - failed:,} of {_products(finished)} weighed; {failed:,} failed."
+
+
+def _retry(failed: int) -> str:
+    return "Failures says why; Retry gives them another try." if failed else ""
+
+
+def _products(count: int) -> str:
+    return "1 product" if count == 1 else f"{count:,} products"
+
+
+def _verb(count: int, plural: str) -> str:
+    return f"{plural}s" if count == 1 else plural
