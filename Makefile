@@ -6,7 +6,7 @@ BIN := .venv/bin
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format serve bench simulate openapi docs clean
+.PHONY: help setup browser demo test check format serve bench simulate openapi docs clean
 
 help:            ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,8 +24,15 @@ setup: .venv/.ready ## create .venv with the locked dependencies
 demo: setup      ## the sample catalogue through the queue, to a table and files under out/ (LIVE=1 uses OpenAI)
 	@$(BIN)/weighbridge run examples/catalogue.csv --out out --data-dir demo-data --yes $(if $(LIVE),,--simulate)
 
-test: setup      ## all tests
+test: setup browser ## all tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal
+
+# The tests of the dashboard need a Chromium; where it cannot be installed they are skipped (in CI: they fail).
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get -qq update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
+	  echo "No Chromium, and none could be installed: the tests of the dashboard are skipped."
 
 check: setup     ## format, lint, types, import rules, spelling
 	$(BIN)/ruff format --check .

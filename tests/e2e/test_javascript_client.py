@@ -122,7 +122,7 @@ class Journey:
         assert self.get("/healthz")["status"] == "ok"
         assert self.get("/readyz") == {"status": "ready"}
         front = self.browser.fetch("GET", "/")
-        assert (front.status, front.headers["location"]) == (307, "/docs")
+        assert "Overview · Weighbridge" in front.text()
         assert "SwaggerUIBundle" in self.browser.fetch("GET", "/docs").text()
         status = self.get(f"{API}/queue-status")
         assert status["queue"] == IDLE
@@ -179,6 +179,7 @@ class Journey:
     def tune(self) -> None:
         """The ends of each range are taken; beyond them, of the wrong type or unknown nothing is."""
         config = f"{API}/queue-config"
+        assert self.get(config)["batchSize"] == IDLE["batchSize"]
         ranges = {
             "batchSize": (1, 1_000),
             "batchDelayMs": (30_000, 86_400_000),
@@ -241,6 +242,11 @@ class Journey:
         assert detail["footprint"]["provenance"]["simulated"] is True
         total = sum(term["emissionsKgCo2e"] for term in detail["footprint"]["contributions"])
         assert detail["emissionsKgCo2e"] == pytest.approx(total)
+
+    def see_who_works(self) -> None:
+        """One worker, and this client's own deeds."""
+        assert len(self.get("/api/workers")["workers"]) == 1
+        assert self.get("/api/audit")["entries"][0]["actor"] == "local"
 
     def count(self) -> None:
         """Statistics, metrics, exports."""
@@ -326,6 +332,7 @@ def test_a_javascript_client_drives_every_endpoint(database_url: str, tmp_path: 
         journey.tune()
         journey.start_and_watch()
         journey.look_at_products()
+        journey.see_who_works()
         journey.count()
         journey.recover()
         journey.leave()

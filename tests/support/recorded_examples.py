@@ -72,6 +72,7 @@ async def record(url: str, folder: Path) -> Examples:
         async with program(url, folder) as running:
             await running.work()
             await running.until(completed=3)
+            await recorder.answer("workers", "GET", "/api/workers")
             await running.stop()
         await _record_results(recorder)
         await _record_health(recorder)
@@ -102,10 +103,12 @@ async def _record_results(recorder: Recorder) -> None:
     await recorder.answer("processing_stats", "GET", f"{API}/processing-stats")
     await recorder.answer("list_products", "GET", API, params={"limit": 1})
     await recorder.answer("show_product", "GET", f"{API}/PROD-001")
+    await recorder.answer("read_queue_config", "GET", f"{API}/queue-config")
     await recorder.answer("queue_config", "PUT", f"{API}/queue-config", json={"batchSize": 200})
     await recorder.answer("stop_queue", "POST", f"{API}/stop-queue")
     await recorder.client.add_products(2, status="failed", prefix="F")
     await recorder.answer("reset_failed", "POST", f"{API}/reset-failed")
+    await recorder.answer("audit", "GET", "/api/audit", params={"limit": 2})
 
 
 async def _record_health(recorder: Recorder) -> None:

@@ -19,10 +19,10 @@ def test_a_token_that_no_header_can_carry_is_refused_without_repeating_it(
 
 
 def test_a_line_break_behind_the_token_is_not_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEIGHBRIDGE_API_TOKEN", "correct-horse\n")
+    monkeypatch.setenv("WEIGHBRIDGE_API_TOKEN", "correct-horse-battery\n")
     token = load_settings().api_token
     assert token is not None
-    assert token.get_secret_value() == "correct-horse"
+    assert token.get_secret_value() == "correct-horse-battery"
 
 
 @pytest.mark.parametrize(

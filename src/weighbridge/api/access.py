@@ -19,7 +19,8 @@ from weighbridge import telemetry
 from weighbridge.api.errors import problem_response
 from weighbridge.api.security import SAFE_METHODS
 from weighbridge.service.access.audit import record_action
-from weighbridge.service.access.gate import LOCAL, SESSION_COOKIE, Gate, Principal
+from weighbridge.service.access.gate import LOCAL, Gate, Principal
+from weighbridge.service.access.sessions import SESSION_COOKIE
 from weighbridge.service.opening import DATABASE_AWAY
 
 if TYPE_CHECKING:
@@ -134,7 +135,9 @@ def _ask_to_log_in(scope: Scope) -> Response:
 
 
 def _read_only(scope: Scope, principal: Principal) -> Response:
-    detail = f"The token {principal.name} is read-only: it may look at everything and change nothing."
+    detail = (
+        f"The token {principal.name} is read-only: it may look at everything and change nothing."
+    )
     return problem_response(scope["path"], 403, "forbidden", "Not allowed with this token", detail)
 
 
@@ -159,7 +162,7 @@ def _cannot_tell(scope: Scope) -> Response:
 class RecordActions:
     """Writes into the audit log what somebody has changed or taken away: before they are told that it is done.
 
-    A route may say more in `request.state.audit`: `{"subject": …, "detail": {…}}`.
+    A route may say more in `request.state.audit`: `{"action": …, "subject": …, "detail": {…}}`.
     """
 
     def __init__(self, app: ASGIApp, database: Database) -> None:
@@ -188,6 +191,7 @@ class RecordActions:
         else:
             action = ACTIONS.get(name, name.replace("_", " "))
         said: dict[str, Any] = scope["state"].get("audit", {})
+        action = said.get("action", action)
         subject = said.get("subject") or scope.get("path_params", {}).get("code")
         if subject is None and action == "exported":
             subject = headers["content-disposition"].partition('filename="')[2].rstrip('"') or None

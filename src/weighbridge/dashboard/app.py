@@ -12,7 +12,7 @@ from weighbridge.dashboard.pages import login, overview
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from weighbridge.dashboard.context import ServerContext
+    from weighbridge.dashboard.server import ServerContext
 
 ROUTERS: Final = (assets.router, login.router, overview.router)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from datetime import datetime
 
-    from weighbridge.dashboard.context import ServerContext
+    from weighbridge.dashboard.server import ServerContext
     from weighbridge.service.queue import QueueStatus
     from weighbridge.service.views.activity import Minute
     from weighbridge.service.views.state import Outlook
@@ -127,11 +127,6 @@ class LiveBoard:
         ]
         how = outlook(status, products_per_hour=pace, live_workers=len(workers))
         return Board(status, how, shown, pace)
-
-    @property
-    def recent_lines(self) -> list[dict[str, Any]]:
-        """Log lines since somebody began to look, newest last."""
-        return self._lines
 
     async def follow(self) -> AsyncGenerator[bytes, None]:
         """Server-sent events for one viewer: `board`, `minutes` and `log`."""

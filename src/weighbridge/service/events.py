@@ -16,7 +16,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from weighbridge import telemetry
 from weighbridge.errors import StoreError
@@ -169,6 +169,16 @@ class EventHub:
         position = int(number)
         oldest = self._kept[0].number if self._kept else self.newest_number + 1
         return position if oldest - 1 <= position <= self.newest_number else None
+
+    def recent_lines(self, count: int) -> list[dict[str, Any]]:
+        """The last log lines, newest last."""
+        lines: list[dict[str, Any]] = []
+        for event in reversed(self._kept):
+            if event.kind == "log":
+                lines[:0] = from_json(event.data)["lines"]
+            if len(lines) >= count:
+                break
+        return lines[-count:]
 
     def _since(self, position: int) -> list[Event]:
         if position == self.newest_number or not self._kept:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge import telemetry
 from weighbridge.errors import DatabaseUnavailable, StoreError
 from weighbridge.store import queue_state
-from weighbridge.store.database import DATABASE_ERRORS, Database, open_database
+from weighbridge.store.database import DATABASE_ERRORS, open_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

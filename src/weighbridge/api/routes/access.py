@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from weighbridge.api.schemas.access import AuditEntryView, AuditLog, WorkerList, WorkerView
 from weighbridge.api.context import Context
 from weighbridge.api.cursors import make_cursor, read_cursor
+from weighbridge.api.schemas.access import AuditEntryView, AuditLog, WorkerList, WorkerView
 from weighbridge.service.access.audit import audit_page
 from weighbridge.service.views.workers import live_workers
 
@@ -19,7 +19,9 @@ router = APIRouter(prefix="/api", tags=["operation"])
 async def workers(context: Context) -> WorkerList:
     """Every process that works on the queue at present, on whichever machine."""
     found = await live_workers(context.database)
-    return WorkerList(workers=[WorkerView.model_validate(row, from_attributes=True) for row in found])
+    return WorkerList(
+        workers=[WorkerView.model_validate(row, from_attributes=True) for row in found]
+    )
 
 
 @router.get("/audit")

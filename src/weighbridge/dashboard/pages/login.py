@@ -13,7 +13,7 @@ from weighbridge.dashboard.forms import read_form
 from weighbridge.dashboard.links import own_page
 from weighbridge.dashboard.rendering import page, redirect
 from weighbridge.service.access.audit import record_action
-from weighbridge.service.access.gate import SESSION_COOKIE, SESSION_S
+from weighbridge.service.access.sessions import SESSION_COOKIE, SESSION_S
 
 router = APIRouter(include_in_schema=False)
 
@@ -53,12 +53,13 @@ async def login(
         answer = _form(request, target, said, 429)
         answer.headers["Retry-After"] = str(math.ceil(wait_s))
         return answer
-    session = await server.gate.open_session(token)
-    if session is None:
+    opened = await server.gate.open_session(token)
+    if opened is None:
         server.throttle.note_wrong(address)
         return _form(request, target, "That is not a token of this server.", 401)
     server.throttle.note_right(address)
-    await _record(dashboard, token)
+    principal, session = opened
+    await record_action(server.database, principal.name, "logged in")
     response = redirect(own_page(target))
     response.set_cookie(
         SESSION_COOKIE,
@@ -69,12 +70,6 @@ async def login(
         secure=request.url.scheme == "https",
     )
     return response
-
-
-async def _record(dashboard: Pages, token: str) -> None:
-    principal = await dashboard.server.gate.by_token(token)
-    if principal is not None:
-        await record_action(dashboard.server.database, principal.name, "logged in")
 
 
 @router.post("/logout")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-
+from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
 
-from weighbridge.dashboard.context import Pages, Visitor
+from weighbridge.dashboard.context import Pages, Visitor, note_action
 from weighbridge.dashboard.forms import read_form
 from weighbridge.dashboard.links import own_page
 from weighbridge.dashboard.live import minutes_document
@@ -16,6 +16,8 @@ from weighbridge.dashboard.rendering import page, redirect
 from weighbridge.service import queue as service
 
 router = APIRouter(include_in_schema=False)
+
+SHOWN_LINES: Final = 60
 
 
 @router.get("/")
@@ -32,7 +34,7 @@ async def overview(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
         board=board,
         shown=board.document(),
         minutes=to_json(minutes_document(minutes)).decode(),
-        lines=dashboard.live.recent_lines[-50:],
+        lines=dashboard.server.events.recent_lines(SHOWN_LINES),
         stats=stats,
         provenance=dashboard.server.provenance,
     )
@@ -49,22 +51,25 @@ async def live(dashboard: Pages) -> StreamingResponse:
 
 
 @router.post("/queue/start")
-async def start_queue(request: Request, dashboard: Pages) -> Response:
+async def press_start(request: Request, dashboard: Pages) -> Response:
     """Let processing go on."""
+    note_action(request, "started the queue")
     waiting = await service.start_queue(dashboard.server.database)
     return await _back(request, f"Started. {waiting:,} products wait.")
 
 
 @router.post("/queue/stop")
-async def stop_queue(request: Request, dashboard: Pages) -> Response:
+async def press_stop(request: Request, dashboard: Pages) -> Response:
     """Begin no further call."""
+    note_action(request, "stopped the queue")
     await service.stop_queue(dashboard.server.database)
     return await _back(request, "Stopped. Calls in flight finish and are stored.")
 
 
 @router.post("/queue/reset-failed")
-async def reset_failed(request: Request, dashboard: Pages) -> Response:
+async def press_retry(request: Request, dashboard: Pages) -> Response:
     """Give every failed product another try."""
+    note_action(request, "retried failed products")
     count = await service.reset_failed(dashboard.server.database)
     return await _back(request, f"{count:,} failed products wait for another try.")
 

@@ -1,17 +1,13 @@
-"""Decides who somebody is, from a token or a session cookie.
-
-A session cookie names its token, says when it ends, and is signed with a key made of that token's hash. So the
-server remembers nothing, several servers accept each other's sessions, and revoking a token ends its sessions.
-"""
+"""Decides who somebody is, from a token or a session cookie."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.service.access.sessions import open_session, session_holds
 from weighbridge.service.access.tokens import Role, token_hash
 from weighbridge.service.opening import DATABASE_AWAY
 from weighbridge.store import access_tokens
@@ -21,8 +17,6 @@ if TYPE_CHECKING:
     from weighbridge.settings import Settings
     from weighbridge.store.database import Database
 
-SESSION_COOKIE: Final = "weighbridge_session"
-SESSION_S: Final = 12 * 3600
 KNOWN_FOR_S: Final = 1.0
 """A revoked token opens nothing after this long, on any server."""
 _OF_SETTINGS: Final = 0
@@ -76,37 +70,35 @@ class Gate:
         await self._refresh()
         return not self._has_stored
 
+    def forget(self) -> None:
+        """Read the tokens again at the next request."""
+        self._known_until_s = 0.0
+
     async def by_token(self, given: str) -> Principal | None:
         """Who has this token."""
         found = await self._find(given)
         return found.principal if found else None
 
-    async def open_session(self, given: str) -> str | None:
-        """The value of a session cookie for whoever has this token; None for nobody."""
+    async def open_session(self, given: str) -> tuple[Principal, str] | None:
+        """Who has this token, and the value of a session cookie for them; None for nobody."""
         token = await self._find(given)
         if token is None:
             return None
-        ends = f"{token.id}.{int(self._clock.now().timestamp()) + SESSION_S}"
-        return f"{ends}.{_sign(token, ends)}"
+        now_s = self._clock.now().timestamp()
+        return token.principal, open_session(token.id, token.digest, now_s)
 
     async def by_session(self, cookie: str) -> Principal | None:
         """Whose session this is, while it lasts."""
-        ends, _, signature = cookie.rpartition(".")
-        token_id, _, until = ends.partition(".")
+        now_s = self._clock.now().timestamp()
         for token in await self._tokens():
-            if str(token.id) == token_id and hmac.compare_digest(
-                _sign(token, ends).encode(), signature.encode()
-            ):
-                is_lasting = self._clock.now().timestamp() < int(until)
-                return token.principal if is_lasting else None
+            if session_holds(cookie, token.id, token.digest, now_s):
+                return token.principal
         return None
 
     async def _find(self, given: str) -> _Token | None:
         digest = token_hash(given)
         matching = [
-            token
-            for token in await self._tokens()
-            if hmac.compare_digest(token.digest, digest)
+            token for token in await self._tokens() if hmac.compare_digest(token.digest, digest)
         ]
         return matching[0] if matching else None
 
@@ -135,8 +127,3 @@ class Gate:
                 if row.revoked_at is None
             ]
             self._known_until_s = self._clock.monotonic_s() + KNOWN_FOR_S
-
-
-def _sign(token: _Token, ends: str) -> str:
-    key = hashlib.sha256(b"weighbridge session\0" + token.digest).digest()
-    return hmac.new(key, ends.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()

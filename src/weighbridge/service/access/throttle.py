@@ -19,7 +19,9 @@ class LoginThrottle:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()  # address → (tries, last, s)
+        self._wrong: OrderedDict[str, tuple[int, float]] = (
+            OrderedDict()
+        )  # address → (tries, last, s)
 
     def wait_s(self, address: str) -> float:
         """How long this address has to wait before its next try; 0: not at all."""

@@ -52,7 +52,9 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
     left = counts[ProcessingStatus.PENDING] + counts[ProcessingStatus.PROCESSING]
     if look.total_products == 0:
         return Outlook(
-            Situation.EMPTY, "No products yet.", "Upload a catalogue, and weighing begins by itself."
+            Situation.EMPTY,
+            "No products yet.",
+            "Upload a catalogue, and weighing begins by itself.",
         )
     if not look.state.running:
         return _stopped(left)
@@ -82,7 +84,9 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
 
 def _stopped(left: int) -> Outlook:
     if left == 0:
-        return Outlook(Situation.STOPPED, "Stopped. Nothing waits.", "New uploads wait until Start.")
+        return Outlook(
+            Situation.STOPPED, "Stopped. Nothing waits.", "New uploads wait until Start."
+        )
     return Outlook(
         Situation.STOPPED,
         f"Stopped. {_products(left)} {_verb(left, 'wait')}.",

@@ -1,0 +1,52 @@
+"""What the dashboard needs of the server that it is part of. The server's own context has it all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.clock import Clock
+    from weighbridge.service.access.gate import Gate
+    from weighbridge.service.access.throttle import LoginThrottle
+    from weighbridge.service.events import EventHub
+    from weighbridge.service.opening import Database
+    from weighbridge.service.processing_stats import StatisticsReader
+    from weighbridge.settings import Settings
+
+
+class Provenance(Protocol):
+    """Who answers the calls of this server's worker."""
+
+    @property
+    def provider(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the built-in simulator answers."""
+        ...
+
+
+class ServerContext(Protocol):
+    """The server's context, as far as pages use it."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    taxonomy: Taxonomy
+    events: EventHub
+    statistics: StatisticsReader
+    gate: Gate
+    throttle: LoginThrottle
+
+    @property
+    def provenance(self) -> Provenance:
+        """Who answers."""
+        ...
