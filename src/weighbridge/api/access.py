@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from weighbridge.service.access.throttle import LoginThrottle
-    from weighbridge.store.database import Database
+    from weighbridge.service.opening import Database
 
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

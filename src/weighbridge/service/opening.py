@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge import telemetry
 from weighbridge.errors import DatabaseUnavailable, StoreError
 from weighbridge.store import queue_state
-from weighbridge.store.database import DATABASE_ERRORS, open_database
+from weighbridge.store.database import DATABASE_ERRORS, Database, open_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from weighbridge.settings import Settings
 
 __all__ = ["DATABASE_AWAY", "Database", "check_database", "opened_database"]
-
 
 DATABASE_AWAY: Final = (*DATABASE_ERRORS, TimeoutError, StoreError)
 """What any service may raise while the database is away."""
