@@ -67,18 +67,7 @@ FAILURES: Final = (
     OSError,  # TimeoutError and ssl.SSLError are among these
     PydanticSerializationError,
 )
-"""What sending a request may raise. Anything else is a mistake of ours and must be seen."""
-
-OTHER_PARTS_OF_THE_SDK: Final = frozenset(
-    {
-        openai.LengthFinishReasonError,  # its own parsing of answers, which we do not use
-        openai.ContentFilterFinishReasonError,
-        openai.InvalidWebhookSignatureError,
-        openai.WebSocketQueueFullError,
-        openai.WebSocketConnectionClosedError,
-    }
-)
-"""Exceptions that a chat completion never raises."""
+"""What sending a request may raise. Anything else is a programming error and must surface."""
 
 BY_STATUS: Final[Mapping[int, type[ProviderError]]] = {
     400: RequestRefused,

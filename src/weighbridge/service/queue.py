@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
@@ -232,6 +232,3 @@ async def read_config(database: Database) -> dict[str, Any]:
     """The present settings."""
     async with database.pool.acquire() as connection:
         return config_of(await queue_state.load(connection))
-
-
-Pacing = Literal["batch", "continuous"]

@@ -221,10 +221,6 @@ def _first_word(hint: str) -> str:
     return hint.split("/", 1)[0].split(" ", 1)[0]
 
 
-def _recycled(hint: str) -> str:
-    return "/".join(f"{option.split()[0]} recycled" for option in hint.split("/"))
-
-
 def _parts(
     kind: Kind | None,
     named: Sequence[str],

@@ -22,10 +22,17 @@ from weighbridge.providers.openai_error_kinds import (
     BY_CODE,
     BY_EXCEPTION,
     FAILURES,
-    OTHER_PARTS_OF_THE_SDK,
     kind_of,
 )
 
+OTHER_PARTS_OF_THE_SDK = {
+    openai.LengthFinishReasonError,  # its own parsing of answers, which we do not use
+    openai.ContentFilterFinishReasonError,
+    openai.InvalidWebhookSignatureError,
+    openai.WebSocketQueueFullError,
+    openai.WebSocketConnectionClosedError,
+}
+"""Exceptions that a chat completion never raises."""
 REQUEST = httpx2.Request("POST", "https://api.openai.com/v1/chat/completions")
 
 
