@@ -1,4 +1,4 @@
-"""The only reader of time. Everything else takes `now` as an argument or asks a Clock."""
+"""The only module that reads the time. Everything else takes `now` as an argument or asks a Clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing_extensions import override
 
 
 class Clock(Protocol):
-    """What the program needs to know of time."""
+    """Time as the program needs it."""
 
     def now(self) -> datetime:
         """The wall clock, aware, UTC."""

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, by what the caller can do about it.
+"""All errors, grouped by what the caller can do about them.
 
     WeighbridgeError
     ├── SettingsError                    wrong configuration; stop at start, exit code 2
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 
 class WeighbridgeError(Exception):
-    """Something went wrong that we understand; the message is fit for the user."""
+    """Base class of all expected errors; the message is for the user."""
 
 
 class SettingsError(WeighbridgeError):
@@ -105,7 +105,7 @@ class RequestRefused(ProviderError):
 
 
 class QuotaExhausted(ProviderError):
-    """The account has no credit left. Nothing will work until someone pays."""
+    """The account has no credit left; no call works until it is topped up."""
 
 
 class AuthenticationFailed(ProviderError):
@@ -125,15 +125,15 @@ class AnswerTruncated(AnswerError):
 
 
 class AnswerMalformed(AnswerError):
-    """The reply does not have the form that was asked for."""
+    """The reply does not follow the requested schema."""
 
 
 class WrongProducts(AnswerError):
-    """The reply speaks of other products than the ones asked about, or leaves some out."""
+    """The reply covers other products than those asked about, or omits some."""
 
 
 class ImplausibleAnswer(AnswerError):
-    """The form is right and the content cannot be."""
+    """The reply is well-formed but implausible."""
 
 
 class CalculationError(WeighbridgeError):

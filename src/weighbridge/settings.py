@@ -20,7 +20,7 @@ SHORTEST_TOKEN: Final = 16
 
 
 class Settings(BaseSettings):
-    """Everything that can be set from outside. Names in the environment: WEIGHBRIDGE_ + the field's name."""
+    """All settings. Environment variable: WEIGHBRIDGE_ plus the field's name."""
 
     model_config = SettingsConfigDict(
         env_prefix="WEIGHBRIDGE_",
@@ -48,18 +48,16 @@ class Settings(BaseSettings):
     batch_delay_ms: int = Field(default=60_000, ge=30_000, le=86_400_000)
     max_concurrent_requests: int | None = Field(default=None, ge=1, le=20)
     pacing: Literal["batch", "continuous"] = "batch"
-    ask_together: bool = Field(
-        default=False, description="One call asks for classification, materials and processes."
-    )
+    ask_together: bool = Field(default=False, description="One call asks all three questions.")
     store_at_provider: bool = Field(
         default=False,
-        description="Replies are stored at the provider too, so that after a crash they can be fetched.",
+        description="The provider stores replies, so that they can be fetched after a crash.",
     )
     retention_days: int = Field(
         default=90,
         ge=0,
         le=36_500,
-        description="Calls and rejected rows are kept so long; 0: for ever. Sums of calls are always kept.",
+        description="How long calls and rejected rows are kept; 0: forever. Totals of calls are always kept.",
     )
     api_token: SecretStr | None = None
     trusted_proxies: str = Field(
@@ -82,7 +80,7 @@ class Settings(BaseSettings):
     @field_validator("log_level", mode="before")
     @classmethod
     def _as_logging_names_it(cls, value: object) -> object:
-        """`info` and `WARN` are what people write."""
+        """Accept `info` and `WARN` as well."""
         name = str(value).upper()
         known = {name: name for name in ("DEBUG", "INFO", "WARNING", "ERROR")} | {"WARN": "WARNING"}
         return known.get(name, value)
@@ -90,12 +88,12 @@ class Settings(BaseSettings):
     @field_validator("api_token")
     @classmethod
     def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
-        """A token that no client could send would lock everybody out."""
+        """Refuse a token that no client could send."""
         text = token.get_secret_value().strip() if token else ""
         if token is not None and not (
             text and text.isascii() and text.isprintable() and " " not in text
         ):
-            raise ValueError("it must be ASCII letters, digits and signs without spaces")
+            raise ValueError("it must be printable ASCII without spaces")
         if token is not None and len(text) < SHORTEST_TOKEN:
             raise ValueError(
                 f"it has {len(text)} characters; give it at least {SHORTEST_TOKEN}, "
@@ -128,12 +126,12 @@ class Settings(BaseSettings):
 
     @property
     def limits_are_explicit(self) -> bool:
-        """Whether somebody chose the quota, rather than leaving it at the default."""
+        """Whether the user set the limits instead of leaving the default."""
         return bool({"requests_per_minute", "tokens_per_minute"} & self.model_fields_set)
 
 
 _SECRETS: Final = frozenset({"openai_api_key", "OPENAI_API_KEY", "database_url", "api_token"})
-"""What was found there is not repeated in messages."""
+"""Values of these are not shown in messages."""
 
 
 def load_settings(**overrides: Any) -> Settings:

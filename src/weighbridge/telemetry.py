@@ -1,4 +1,4 @@
-"""What the program says about itself while it works: log lines that people grep and machines parse.
+"""Logging: lines for people to grep and machines to parse.
 
 Every event has a name and fields (JSON format) and a sentence (console format). Console lines go to
 stderr, so that stdout stays clean for data.
@@ -27,7 +27,7 @@ _LEVEL_NAMES = {"warning": "WARN", "critical": "ERROR"}
 
 
 def configure_logging(log_format: Literal["console", "json"], level: str) -> None:
-    """Send events, and the warnings of the libraries below us, to stderr in one format."""
+    """Send our events and the warnings of libraries to stderr in one format."""
     _configure_events(log_format, level)
     # Libraries log through the standard module. PgQueuer and the SDK are chatty below WARNING.
     numeric = max(getattr(logging, level), logging.WARNING)
@@ -38,7 +38,7 @@ def configure_logging(log_format: Literal["console", "json"], level: str) -> Non
 
 
 class _Libraries(logging.Handler):
-    """Lines of libraries in the format of ours."""
+    """Formats log lines of libraries like ours."""
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
@@ -74,7 +74,7 @@ def _json(event: object, **options: Any) -> str:
 
 
 class _Stderr:
-    """Where lines go. Looked up at each: a live display takes the place of sys.stderr while it is on."""
+    """Writes to the current sys.stderr, which a live display replaces while it is shown."""
 
     def msg(self, line: str) -> None:
         sys.stderr.write(f"{line}\n")  # at once: two threads may have something to say
@@ -97,13 +97,13 @@ _watchers: tuple[Watcher, ...] = ()
 
 
 def watch(watcher: Watcher) -> None:
-    """From now on tell `watcher` everything that is said (the live view in a browser, say)."""
+    """Pass every log line to `watcher` from now on, for example to a browser's live view."""
     global _watchers  # replaced, never changed: another thread may be going through it
     _watchers = (*_watchers, watcher)
 
 
 def unwatch(watcher: Watcher) -> None:
-    """Tell it no more."""
+    """Stop passing log lines to it."""
     global _watchers
     _watchers = tuple(one for one in _watchers if one != watcher)
 
@@ -114,30 +114,30 @@ def _tell(level: str, event: str, message: str, fields: Mapping[str, Any]) -> No
 
 
 def debug(event: str, message: str, **fields: Any) -> None:
-    """Detail for whoever looks into one run."""
+    """Log a detail for debugging."""
     _logger.debug(event, message=message, **fields)
 
 
 def info(event: str, message: str, **fields: Any) -> None:
-    """Something expected happened."""
+    """Log an expected event."""
     _logger.info(event, message=message, **fields)
     _tell("INFO", event, message, fields)
 
 
 def warning(event: str, message: str, **fields: Any) -> None:
-    """Something is slower or worse than it should be, and the program copes."""
+    """Log a problem that the program handles."""
     _logger.warning(event, message=message, **fields)
     _tell("WARN", event, message, fields)
 
 
 def error(event: str, message: str, **fields: Any) -> None:
-    """Somebody should look."""
+    """Log a problem that needs attention."""
     _logger.error(event, message=message, **fields)
     _tell("ERROR", event, message, fields)
 
 
 def crashed(event: str, message: str, **fields: Any) -> None:
-    """An error that we do not understand: with its traceback. Call it in an except block."""
+    """Log an unexpected error with its traceback; call in an except block."""
     _logger.error(event, message=message, exc_info=True, **fields)  # noqa: LOG014
     _tell("ERROR", event, message, fields)
 

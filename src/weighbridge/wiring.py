@@ -1,4 +1,4 @@
-"""Chooses implementations, builds everything, closes everything. The only place that knows them all."""
+"""Chooses implementations, builds and closes everything. The only module that knows them all."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 SIMULATED_LIMITS: Final = Limits(requests_per_minute=10_000, tokens_per_minute=30_000_000)
-"""What `run --simulate` works with when nobody chose a quota: a large account."""
+"""The limits of `run --simulate` unless the user sets others: a large account."""
 SIMULATED_LATENCY_S: Final = 0.5
 
 Registered = TypeVar("Registered")
@@ -55,7 +55,7 @@ def _openai(settings: Settings) -> Provider:
     if settings.openai_api_key is None or not settings.openai_api_key.get_secret_value().strip():
         raise SettingsError(
             "OPENAI_API_KEY is not set. Set it in the environment or in a .env file, or add --simulate "
-            "to try everything against the built-in simulator, without a key and without cost."
+            "to try everything against the built-in simulator, which needs no key and costs nothing."
         )
     key = settings.openai_api_key.get_secret_value()
     return OpenAIProvider(settings.model, key, settings.openai_base_url)
@@ -185,7 +185,7 @@ async def make_engine(
     scope: UUID | None = None,
     overrides: Overrides = Overrides(),  # noqa: B008 - frozen
 ) -> Engine:
-    """Everything that works through the queue, ready to be started."""
+    """The engine, ready to start."""
     questions = app.questions
     random_source = random.Random()
     manager_id = uuid4()

@@ -190,8 +190,8 @@ async def test_stop_counts_the_calls_of_other_workers(
     ("calls", "said"),
     [
         (0, "No call is in flight."),
-        (1, "1 call in flight still finishes"),
-        (1200, "1,200 calls in flight still finish"),
+        (1, "1 call in flight will finish"),
+        (1200, "1,200 calls in flight will finish"),
     ],
 )
 async def test_stop_says_what_is_under_way(client: ApiClient, calls: int, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Leaving: not ready first, then calls in flight finish; a second signal ends at once."""
+"""Leaving: not ready first, then calls in flight finish; a second signal stops at once."""
 
 from __future__ import annotations
 

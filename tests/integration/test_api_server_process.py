@@ -45,7 +45,7 @@ def test_a_second_signal_ends_the_server_at_once_and_without_a_traceback(
         server.call("POST", "/api/products/bulk-upload", many, **{"Content-Type": "text/csv"})
         server.until("/api/products/queue-status", lambda s: s["queue"]["processing"])
         server.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: "a second signal ends at once" in server.log, "it says so")
+        wait_until(lambda: "a second signal stops at once" in server.log, "it says so")
         assert server.terminate() == 0
         assert "Traceback" not in server.log
 

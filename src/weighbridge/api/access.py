@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/login", "/logout"})
-"""Health is for machines that hold no secrets; the login page is how a browser gets in."""
+"""Monitoring needs health without a token; browsers need the login page."""
 OPEN_FOLDER: Final = "/static/"
 """What the login page is drawn with."""
 ACTIONS: Final = {

@@ -1,4 +1,4 @@
-"""The HTTP application: routers, error handling and protection put together. `server.py` runs it."""
+"""Puts the HTTP application together: routes, error handling, security. `server.py` runs it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     InstallPages = Callable[[FastAPI, ApiContext], None]
 
 DESCRIPTION: Final = (
-    "A product catalogue goes in, a traceable carbon footprint for every product comes out. "
+    "Upload a product catalogue, get a traceable carbon footprint for every product. "
     "Errors are problem details (RFC 9457)."
 )
 # Includes that every route of these may answer with: a malformed request, no token, another site's
@@ -44,7 +44,7 @@ _USUAL: Final = (400, 401, 403, 422, 503)
 def create_api(
     context: ApiContext, *, hosts: Sequence[str] = (), pages: InstallPages | None = None
 ) -> FastAPI:
-    """The application over this context. `hosts` are the names it answers to; none: any. `pages` adds some."""
+    """The application for this context. `hosts` are the host names it accepts; empty means any. `pages` adds some."""
     app = make_documented_app()
     app.state.context = context
     install_error_handlers(app)
@@ -55,7 +55,7 @@ def create_api(
 
 
 def make_documented_app() -> FastAPI:
-    """Every route and the OpenAPI document, with nothing behind them yet."""
+    """All routes and the OpenAPI document, without a context."""
     app = FastAPI(
         title="Weighbridge",
         version=__version__,
@@ -80,7 +80,7 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def _protect(app: FastAPI, context: ApiContext, hosts: Sequence[str]) -> None:
-    """Innermost first: what is added last sees a request first."""
+    """Add middleware, innermost first: the last one added sees a request first."""
     settings = context.settings
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     app.add_middleware(RecordActions, database=context.database)

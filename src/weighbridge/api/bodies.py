@@ -1,6 +1,6 @@
-"""Request bodies, read with a limit: small ones into memory, files to a temporary file as they arrive.
+"""Reads request bodies with a size limit: small ones into memory, files into a temporary file.
 
-An uploaded file's own name is text to show, never a path.
+An uploaded file's name is only shown, never used as a path.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
     """The whole body.
 
     Raises:
-        BodyTooLarge: as soon as it is clear.
+        BodyTooLarge: as soon as the limit is exceeded.
         UnsupportedFormat: it is compressed.
     """
     parts = [part async for part in _limited(request, limit_bytes)]
@@ -61,7 +61,7 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
 
 async def read_json(request: Request, limit_bytes: int = JSON_BYTES) -> Any:
-    """The body as JSON. Without a content type it is taken to be that.
+    """The body as JSON. A missing content type counts as JSON.
 
     Raises:
         BodyTooLarge, InvalidField, UnsupportedFormat: as their names say.
@@ -86,12 +86,12 @@ async def read_json(request: Request, limit_bytes: int = JSON_BYTES) -> Any:
 
 
 def _integer(digits: str) -> int | float:
-    """Longer than Python converts, it is out of every range: whoever checks the range says so."""
+    """A number too long for Python's `int` becomes a float; the range check then refuses it."""
     return int(digits) if len(digits) < LONGEST_INTEGER else float(digits)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object that means one thing: of a name that is given twice some readers take the first, some the last."""
+    """A JSON object without duplicate names, which readers interpret differently."""
     read = dict(pairs)
     if len(read) < len(pairs):
         times = Counter(name for name, _ in pairs)
@@ -101,7 +101,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _media_type(request: Request) -> tuple[str, dict[bytes, bytes]]:
-    """The content type in small letters, and its options."""
+    """The content type in lower case, and its options."""
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     return kind.decode("latin-1").lower(), options
 
@@ -110,9 +110,11 @@ async def _limited(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
     encoding = request.headers.get("content-encoding") or "identity"
     if encoding.lower() != "identity":
         raise UnsupportedFormat(
-            f"The content encoding is {encoding[:40]}; send the body as it is, not compressed."
+            f"The body has the content encoding {encoding[:40]}; send it uncompressed."
         )
-    too_large = BodyTooLarge(f"The body is larger than {limit_bytes:,} bytes, the most taken here.")
+    too_large = BodyTooLarge(
+        f"The body is larger than {limit_bytes:,} bytes, the limit of this server."
+    )
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit_bytes:
         raise too_large
@@ -127,7 +129,7 @@ async def _limited(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
 
 @dataclass(slots=True)
 class ReceivedFile:
-    """An upload on disk. `name` is what its owner calls it; `format_name` None: to be found out."""
+    """An upload on disk. `name` is the user's name for it; `format_name` None means detect it."""
 
     path: Path
     name: str
@@ -139,7 +141,7 @@ class ReceivedFile:
 async def receive_file(
     request: Request, folder: Path, limit_bytes: int, *, pictures: bool = False
 ) -> AsyncIterator[ReceivedFile]:
-    """Spool the uploaded file into `folder`; it is gone at the end.
+    """Write the uploaded file into `folder`; it is deleted at the end.
 
     Takes multipart/form-data (the first part with a file name) or the file itself as the body.
 
@@ -172,7 +174,7 @@ async def receive_file(
 
 
 async def _gathered(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Pieces of about a megabyte: fewer trips to a thread."""
+    """Chunks of about a megabyte, to save thread switches."""
     held = bytearray()
     async for part in parts:
         held += part
@@ -193,19 +195,21 @@ async def _receive_multipart(
             async for piece in _gathered(_limited(request, limit_bytes)):
                 await asyncio.to_thread(parser.write, piece)
         except FormParserError as error:
-            raise MalformedRequest(f"The multipart body cannot be read: {error}.") from None
+            raise MalformedRequest(f"The multipart body is malformed: {error}.") from None
     if not form.is_complete:
-        raise MalformedRequest("The multipart body ends before its last boundary: send it again.")
+        raise MalformedRequest(
+            "The multipart body ends before its closing boundary; send it again."
+        )
     if form.problem:
         raise InvalidField(form.problem[0], form.problem[1])
     if form.file_name is None:
-        raise InvalidField("file", "There is no file in the form; send it as the field 'file'.")
+        raise InvalidField("file", "The form has no file; send it in the field 'file'.")
     fields = {name: value.decode("utf-8", "replace") for name, value in form.fields.items()}
     return ReceivedFile(path, form.file_name, fields.get("format") or None, fields)
 
 
 class _Form:
-    """Takes what the parser finds: the first file goes to disk, small fields to memory, the rest nowhere."""
+    """Receives form parts: the first file goes to disk, small fields to memory, the rest is ignored."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -219,7 +223,7 @@ class _Form:
         self.is_complete = False
 
     def callbacks(self) -> Any:
-        """What `MultipartParser` calls."""
+        """The callbacks of `MultipartParser`."""
         return {
             "on_part_begin": self._on_part_begin,
             "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
@@ -266,7 +270,7 @@ class _Form:
 
 
 def shown_name(name: str) -> str:
-    """A file name fit for messages: its last part, printable, not too long."""
+    """A file name for messages: the last path component, printable and short."""
     last = name.replace("\\", "/").rpartition("/")[2]
     clean = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in last)
     return clean[-SHOWN_NAME:] or "unnamed file"

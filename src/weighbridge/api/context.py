@@ -1,4 +1,4 @@
-"""What the API needs of the program, and what it needs to remember while it runs.
+"""What the routes need from the program, and the state of the running API.
 
 `cli/` fills an `ApiContext` from what `wiring` made; the routers read it from `request.app.state`.
 """
@@ -34,24 +34,24 @@ IMPORTS_AT_ONCE = 2
 
 
 class EngineControl(Protocol):
-    """The part of the engine's supervisor that a server steers."""
+    """The part of the engine's supervisor that a server controls."""
 
     @property
     def in_flight(self) -> int:
-        """Calls that this process is waiting for."""
+        """Calls in flight in this process."""
         ...
 
     @property
     def worker_id(self) -> UUID:
-        """Under which this process holds its jobs."""
+        """The id under which this process holds its jobs."""
         ...
 
     async def start(self) -> None:
-        """Begin to work; returns at once."""
+        """Start working; returns at once."""
         ...
 
     async def drain(self) -> None:
-        """Begin no call, let those in flight finish and be stored, then stop."""
+        """Start no call, let those in flight finish and be stored, then stop."""
         ...
 
     async def abandon(self) -> None:
@@ -59,13 +59,13 @@ class EngineControl(Protocol):
         ...
 
     async def ended(self) -> None:
-        """Until it has ended by itself, broken; in good order it ends only when it is told to."""
+        """Wait until the engine has died. In normal operation it stops only when told to."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AnsweringModel:
-    """Who answers the calls of this server's worker."""
+    """The provider and model that this server's worker uses."""
 
     provider: str
     model: str
@@ -74,7 +74,7 @@ class AnsweringModel:
 
 @dataclass(slots=True)
 class ApiContext:
-    """Everything that routes work with. `engine` is None where no worker runs in this process."""
+    """Everything that routes work with. `engine` is None if this process runs no worker."""
 
     settings: Settings
     clock: Clock
@@ -84,7 +84,7 @@ class ApiContext:
     provenance: AnsweringModel
     engine: EngineControl | None = None
     is_leaving: bool = False
-    """Set when the server has been asked to stop: it is then not ready for more."""
+    """Set when the server has been told to stop; it then reports that it is not ready."""
     status: SharedLook[bytes] = field(init=False)
     """The document of queue-status, as JSON."""
     events: EventHub = field(init=False)
@@ -108,7 +108,7 @@ class ApiContext:
 
     @property
     def calls_in_flight(self) -> int:
-        """Calls that this process is waiting for."""
+        """Calls in flight in this process."""
         return self.engine.in_flight if self.engine else 0
 
 

@@ -1,4 +1,4 @@
-"""Cursors: where a list goes on. Opaque to clients, and the same page whatever was added or removed meanwhile."""
+"""Cursors mark where a list continues. They are opaque, and stable when rows are added or removed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _HIGHEST: Final = 2**63 - 1
 
 
 def make_cursor(last_id: int) -> str:
-    """The place behind this id."""
+    """A cursor for the position after this id."""
     return base64.urlsafe_b64encode(f"{_PREFIX}{last_id}".encode()).decode().rstrip("=")
 
 
 def read_cursor(cursor: str | None) -> int:
-    """The id to go on after; 0 at the beginning.
+    """The id after which the list continues; 0 at the beginning.
 
     Raises:
-        InvalidField: we did not make this cursor.
+        InvalidField: not a valid cursor.
     """
     if cursor is None:
         return 0
@@ -35,6 +35,6 @@ def read_cursor(cursor: str | None) -> int:
     number = text.removeprefix(_PREFIX)
     if not text.startswith(_PREFIX) or not number.isdecimal() or len(number) > 19:
         raise InvalidField(
-            "cursor", "This cursor is not one of ours; take nextCursor of the page before."
+            "cursor", "This is not a valid cursor; use nextCursor of the previous page."
         )
     return min(int(number), _HIGHEST)

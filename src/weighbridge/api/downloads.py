@@ -1,4 +1,4 @@
-"""Downloads: results and rejected rows leave as they are read, so that memory does not grow with the catalogue.
+"""Streams results and rejected rows, so that memory does not grow with the catalogue.
 
 CSV and JSONL are written piece by piece and sent at once. XLSX and Parquet are complete only at their end,
 so they are written to disk first. Whoever writes is waited for when a client goes away (`asyncio.to_thread`
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 PIECE_BYTES: Final = 1 << 18
 REJECTED_ROWS_A_PIECE: Final = 500
 LINE_FORMATS: Final = frozenset({"csv", "jsonl"})
-"""Their files may be cut and put together again at any line."""
+"""Files of these formats can be split at any line."""
 
 
 async def stream_export(context: ApiContext, format_name: str) -> AsyncGenerator[bytes, None]:
-    """All results as a file of this format. Few exports run at a time; others wait for their turn."""
+    """All results as a file of this format. Only a few exports run at a time; others wait."""
     async with context.exports, _folder(context) as folder:
         pieces = (
             _lines(context, format_name, folder)

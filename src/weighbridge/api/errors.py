@@ -1,7 +1,7 @@
 """Our errors as HTTP: one table from error class to status and problem type (RFC 9457), complete by test.
 
-A problem says what happened in words for a person and names its type for a program. What went wrong
-inside the server (5xx) is described in general words only: the log has the rest.
+A problem explains the error to a person and names its type for a program. Errors inside the server
+(5xx) are described only in general terms; the log has the details.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RETRY_AFTER_S: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One row of the table. `detail` None: the error's own message is fit for the client."""
+    """One row of the table. `detail` None means: show the error's own message."""
 
     status: int
     name: str
@@ -43,11 +43,11 @@ class ProblemType:
 
 
 class BodyTooLarge(errors.InputError):
-    """The request's body exceeds what the server takes."""
+    """The request body is larger than the server accepts."""
 
 
 class MalformedRequest(errors.InputError):
-    """The request is not what HTTP or its content type says it is."""
+    """The request violates HTTP or its content type."""
 
 
 class InvalidField(errors.InputError):
@@ -65,18 +65,16 @@ _DATABASE_AWAY_ERRORS: Final = (
     asyncpg.TransactionRollbackError,
     asyncpg.InterfaceError,
 )
-"""Other errors of PostgreSQL are mistakes of ours, and treated as such."""
-_DATABASE_AWAY = "The database does not answer at the moment. Nothing is lost; try again."
+"""Other PostgreSQL errors are programming errors and handled as such."""
+_DATABASE_AWAY = "The database is not responding. Nothing is lost; try again."
 _DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-_INTERNAL = "Weighbridge itself failed. The log of the server has the details."
-_PROVIDER = "The provider of the language model gave no usable reply. The log has the details."
+_INTERNAL = "Internal error in Weighbridge. See the server's log for details."
+_PROVIDER = "The language model's provider gave no usable reply. See the server's log for details."
 
 PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     errors.WeighbridgeError: ProblemType(500, "internal", "Internal error", _INTERNAL),
     errors.InternalError: ProblemType(500, "bug", "Weighbridge itself failed", _INTERNAL),
-    errors.SettingsError: ProblemType(
-        500, "settings", "The server is configured wrongly", _INTERNAL
-    ),
+    errors.SettingsError: ProblemType(500, "settings", "The server is misconfigured", _INTERNAL),
     errors.InputError: ProblemType(422, "invalid-input", "The request cannot be used"),
     errors.UnsupportedFormat: ProblemType(415, "unsupported-format", "Format not supported"),
     errors.UnreadableFile: ProblemType(422, "unreadable-file", "The file cannot be read"),
@@ -102,7 +100,7 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     errors.RequestRefused: ProblemType(502, "provider-refused", "The provider refused", _PROVIDER),
     errors.QuotaExhausted: ProblemType(502, "quota-exhausted", "No credit left", _PROVIDER),
     errors.AuthenticationFailed: ProblemType(
-        502, "provider-authentication", "The provider does not accept the key", _PROVIDER
+        502, "provider-authentication", "The provider rejected the API key", _PROVIDER
     ),
     errors.ModelUnknown: ProblemType(502, "model-unknown", "Unknown model", _PROVIDER),
     errors.AnswerError: ProblemType(502, "answer", "Unusable answer", _PROVIDER),
@@ -118,12 +116,12 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     ),
     errors.SchemaTooNew: ProblemType(503, "schema-too-new", "Database schema too new", _INTERNAL),
 }
-"""Every error that the program knows. A class that is missing is answered as its nearest ancestor."""
+"""One row per error class. A class without a row uses its nearest ancestor's."""
 
 _HTTP_PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     400: ("malformed-request", "The request is malformed"),
     401: ("unauthorized", "Authentication required"),
-    403: ("forbidden", "Not allowed from there"),
+    403: ("forbidden", "Request from another site refused"),
     404: ("not-found", "Not found"),
     405: ("method-not-allowed", "Method not allowed"),
     413: ("too-large", "The request is too large"),
@@ -148,12 +146,12 @@ class Problem(BaseModel):
     detail: str
     instance: str
     errors: list[FieldProblem] | None = Field(
-        default=None, description="Each field that is wrong, where fields are to blame."
+        default=None, description="The invalid fields, if the problem is in particular fields."
     )
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route may answer beside success, for the OpenAPI document."""
+    """Error responses of a route, for the OpenAPI document."""
     titles = {row.status: row.title for row in reversed(list(PROBLEMS.values()))}
     titles |= {status: title for status, (_, title) in _HTTP_PROBLEMS.items()}
     titles[422] = "The request cannot be used"
@@ -178,7 +176,7 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
-    """A problem document. `more` are members of this problem type's own."""
+    """A problem document. `more` are extra members of this problem type."""
     body: dict[str, Any] = {
         "type": TYPE_PREFIX + name,
         "title": title,
@@ -198,7 +196,7 @@ def problem_response(
 
 
 def _encodable(text: str) -> str:
-    """`text`, without halves of surrogate pairs: JSON can smuggle them in, UTF-8 cannot take them out."""
+    """`text` without unpaired surrogates, which JSON can contain and UTF-8 cannot."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -208,7 +206,7 @@ def find_problem(error: errors.WeighbridgeError) -> ProblemType:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """From here on every error leaves the server as a problem document."""
+    """Answer every error with a problem document."""
     app.add_exception_handler(errors.WeighbridgeError, _on_our_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -259,25 +257,25 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
     name, title = _HTTP_PROBLEMS.get(error.status_code, ("http", "HTTP error"))
     detail = str(error.detail)
     if error.status_code == 404:
-        detail = f"There is nothing at {request.url.path}. The routes are listed at /docs."
+        detail = f"There is nothing at {request.url.path}. See /docs for the routes."
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = _allowed_methods(request)
-        detail = f"{request.method} is not for {request.url.path}; it takes {headers['Allow']}."
+        detail = f"{request.method} is not allowed for {request.url.path}; use {headers['Allow']}."
     return problem_response(
         request.url.path, error.status_code, name, title, detail, headers=headers
     )
 
 
 async def _on_client_gone(request: Request, _: Exception) -> JSONResponse:
-    """Nobody hears this. Somebody closed a page during an upload, say: no crash, and nothing for the log."""
+    """The client has disconnected, for example by closing a page during an upload. Not worth a log line."""
     row = PROBLEMS[MalformedRequest]
     detail = "The connection ended before the request was complete."
     return problem_response(request.url.path, row.status, row.name, row.title, detail)
 
 
 def _allowed_methods(request: Request) -> str:
-    """Of every route with the path of the first that fits: a router alone names those of the first one only."""
+    """The methods of all routes with this path; a router alone reports only the first route's."""
     routes = [route for route in request.app.state.routes if isinstance(route, Route)]
     fitting = (route.path for route in routes if route.path_regex.match(request.url.path))
     path = next(fitting, "")
@@ -309,7 +307,7 @@ def _on_disk_error(request: Request, error: OSError) -> JSONResponse:
         503,
         "data-folder",
         "The data folder cannot be used",
-        f"The server cannot use its data folder: {why}. Nothing of the request was kept; send it again later.",
+        f"The server cannot use its data folder: {why}. Nothing was stored; send the request again later.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a client hears whose request is cut off because the server closes."""
+"""Answers clients whose request is cut off by the server's shutdown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class AnswerWhenCutOff:
-    """An upload that is still coming in when the time to close is over is cancelled: it gets a problem to read.
+    """An upload still arriving when the shutdown time is over is cancelled and gets a problem document.
 
     Without it the client would see a 500, and the log a traceback.
     """
@@ -24,7 +24,7 @@ class AnswerWhenCutOff:
         self.context = context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; answer in place of whoever was cancelled before the answer began."""
+        """Pass on; if the request is cancelled before the response started, answer with a problem."""
         has_begun = False
 
         async def send_and_note(message: Message) -> None:
@@ -42,7 +42,7 @@ class AnswerWhenCutOff:
                 503,
                 "leaving",
                 "The server is closing",
-                "The server was told to stop before the request was complete. Nothing of it is kept that was not "
+                "The server shut down before the request was complete. Nothing was stored unless you got a reply; "
                 "answered; send it again when the server is back.",
                 headers={"Connection": "close"},
             )

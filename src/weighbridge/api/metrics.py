@@ -1,7 +1,7 @@
-"""Metrics for Prometheus, from the database: every server and worker on it is counted, once.
+"""Prometheus metrics from the database; they cover every server and worker on it.
 
-With several servers on one database scrape one of them: they all give the same figures, but for
-`weighbridge_calls_in_flight`, which is of the server's own process.
+With several servers on one database, scrape only one: all give the same figures, except for
+`weighbridge_calls_in_flight`, which counts the server's own process.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 
 async def metrics_page(context: ApiContext) -> bytes:
-    """The whole page, as it stands now."""
+    """The current metrics page."""
     sums = await context.statistics.call_sums()
     status = await queue_status(context.database, context.clock)
     registry = CollectorRegistry(auto_describe=False)
@@ -43,7 +43,7 @@ async def metrics_page(context: ApiContext) -> bytes:
 
 
 class _Look(Collector):
-    """One look, as Prometheus wants it."""
+    """One snapshot, as Prometheus wants it."""
 
     def __init__(self, sums: Sequence[CallSum], status: QueueStatus, in_flight: int) -> None:
         self._sums = sums
@@ -56,7 +56,7 @@ class _Look(Collector):
         yield from self._calls()
         yield _histogram(
             "weighbridge_call_latency_seconds",
-            "How long calls with a reply took.",
+            "Duration of calls that got a reply.",
             [row for row in self._sums if row.outcome == OK],
             LATENCY_BOUNDS_S,
             lambda row: row.latency_bucket,
@@ -64,7 +64,7 @@ class _Look(Collector):
         )
         yield _histogram(
             "weighbridge_governor_waiting_seconds",
-            "How long calls waited for the rate limit before they began.",
+            "Time that calls waited for the rate limit.",
             self._sums,
             WAITING_BOUNDS_S,
             lambda row: row.waiting_bucket,
@@ -77,28 +77,28 @@ class _Look(Collector):
             states.add_metric([product_state.value], count)
         yield states
         used = GaugeMetricFamily(
-            "weighbridge_quota_used", "What the last 60 seconds took.", labels=["budget"]
+            "weighbridge_quota_used", "Quota used in the last 60 seconds.", labels=["budget"]
         )
         used.add_metric(["requests"], self._status.used.requests)
         used.add_metric(["tokens"], self._status.used.tokens)
         yield used
         allowed = GaugeMetricFamily(
-            "weighbridge_quota_allowed", "What any 60 seconds may take.", labels=["budget"]
+            "weighbridge_quota_allowed", "Quota for any 60 seconds.", labels=["budget"]
         )
         allowed.add_metric(["requests"], self._status.limits.requests_per_minute)
         allowed.add_metric(["tokens"], self._status.limits.tokens_per_minute)
         yield allowed
         state = self._status.state
         yield GaugeMetricFamily(
-            "weighbridge_queue_running", "1 unless the queue was stopped.", int(state.running)
+            "weighbridge_queue_running", "1 unless the queue is stopped.", int(state.running)
         )
         yield GaugeMetricFamily(
             "weighbridge_queue_paused",
-            "1 while the queue waits for the provider to come back.",
+            "1 while the queue is paused until the provider recovers.",
             int(state.paused_reason is not None),
         )
         yield GaugeMetricFamily(
-            "weighbridge_calls_in_flight", "Calls of this process under way.", self._in_flight
+            "weighbridge_calls_in_flight", "Calls in flight in this process.", self._in_flight
         )
 
     def _calls(self) -> Iterator[Metric]:
@@ -125,7 +125,7 @@ class _Look(Collector):
         yield tokens
         yield _counter(
             "weighbridge_cost_usd",
-            "Money spent on calls, in US dollars.",
+            "Cost of calls, in US dollars.",
             {"model": lambda row: row.model, "simulated": lambda row: str(row.simulated).lower()},
             self._sums,
             lambda row: row.cost_usd,

@@ -34,7 +34,7 @@ _HEADERS: Final = {
 
 
 class RefuseOtherSites:
-    """A page of another site must not use the browser of somebody who can reach us.
+    """Keeps pages of other sites from using the browser of a person who can reach this server.
 
     It could send simple requests (and, with a cookie or on this machine without a token, have them
     obeyed), or reach us under a name of its own (DNS rebinding). `hosts` are the names that we answer
@@ -63,14 +63,16 @@ class RefuseOtherSites:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._hosts and _without_port(host) not in self._hosts:
-            detail = "This server does not answer to that host name."
+            detail = "This server does not accept that host name."
             return problem_response(
                 scope["path"], 400, "malformed-request", "The request is malformed", detail
             )
         if scope["method"] in SAFE_METHODS or self._is_from_here(headers, host):
             return None
-        detail = "Requests that change something are not taken from pages of other sites."
-        return problem_response(scope["path"], 403, "forbidden", "Not allowed from there", detail)
+        detail = "Pages of other sites may not send requests that change something."
+        return problem_response(
+            scope["path"], 403, "forbidden", "Request from another site refused", detail
+        )
 
     def _is_from_here(self, headers: Headers, host: str) -> bool:
         origin = headers.get("origin")
@@ -95,7 +97,7 @@ def _netloc(origin: str) -> str:
 
 
 class SecurityHeaders:
-    """Adds to every answer the headers that keep browsers strict; an answer may set its own instead."""
+    """Adds security headers to every response, unless the response sets its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""Runs the API and the engine in one process, and ends both gracefully.
+"""Runs the API and the engine in one process and shuts both down gracefully.
 
 First SIGTERM or SIGINT: not ready any more, no call begins, calls in flight finish and are stored; the
 API goes on answering meanwhile, so that people can watch. Then it closes. A second signal ends at once.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from weighbridge.api.context import ApiContext
 
 CLOSE_WITHIN_S: Final = 5
-"""For requests under way when the server closes. Event streams are ended first."""
+"""Time for open requests at shutdown. Event streams are ended first."""
 INTERRUPTED: Final = 130
 BROKEN: Final = 1
 BACKLOG: Final = 2048
@@ -53,7 +53,7 @@ async def run_server(
     """Serve until a signal, with these pages; returns the exit code: 0, 130 after Ctrl-C, 1 when the engine broke.
 
     Raises:
-        SettingsError: the address cannot be listened on.
+        SettingsError: cannot listen on the address.
     """
     # Without a token we listen on this machine only, and the host name is the only protection from pages that
     # bring a name of their own.
@@ -92,7 +92,9 @@ async def run_server(
                 await serving
             if not asked.once.is_set():
                 context.is_leaving = True
-                telemetry.error("engine_ended", "❌ The engine has ended; the server closes too")
+                telemetry.error(
+                    "engine_ended", "❌ The engine stopped; the server is shutting down"
+                )
                 return BROKEN
             await _leave(context, asked)
         finally:
@@ -106,7 +108,7 @@ async def run_server(
 
 
 def names_of(host: str) -> tuple[str, ...]:
-    """What clients on this machine call a server that listens on `host`."""
+    """The host names by which clients on this machine reach a server listening on `host`."""
     return (*LOCAL_HOSTS, _in_address(host).lower())
 
 
@@ -126,7 +128,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _clear_uploads(folder: Path, now: datetime) -> None:
-    """Remove what a crash left behind; another server may be using the folder at this moment."""
+    """Remove what a crash left behind; another server may be using the folder right now."""
     if not folder.is_dir():
         return
     for room in folder.iterdir():
@@ -139,7 +141,7 @@ async def _until_started(server: _Server, serving: asyncio.Task[None]) -> None:
     while not server.started:
         if serving.done():
             await serving
-            raise SettingsError("The server ended before it began; the log says why.")
+            raise SettingsError("The server stopped while starting; see the log.")
         await asyncio.sleep(0.01)
 
 
@@ -150,7 +152,7 @@ async def _leave(context: ApiContext, asked: _AskedToStop) -> None:
         return
     telemetry.info(
         "server_leaving",
-        f"🛬 Finishing {context.engine.in_flight} calls in flight; a second signal ends at once",
+        f"🛬 Finishing {context.engine.in_flight} calls in flight; a second signal stops at once",
         calls_in_flight=context.engine.in_flight,
     )
     draining = asyncio.create_task(context.engine.drain(), name="drain")
@@ -171,7 +173,7 @@ async def _engine_ended(context: ApiContext) -> None:
 
 
 async def _first(task: asyncio.Task[None], *others: Coroutine[Any, Any, object]) -> None:
-    """Until one of them happens; the task is left running."""
+    """Wait for the first of these; the task keeps running."""
     waiting = {asyncio.create_task(other) for other in others}
     await asyncio.wait({task, *waiting}, return_when=asyncio.FIRST_COMPLETED)
     for other in waiting:
@@ -179,7 +181,7 @@ async def _first(task: asyncio.Task[None], *others: Coroutine[Any, Any, object])
 
 
 class _AskedToStop:
-    """What the signals have asked for so far."""
+    """The signals received so far."""
 
     def __init__(self) -> None:
         self.once = asyncio.Event()

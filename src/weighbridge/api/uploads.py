@@ -1,4 +1,4 @@
-"""What routes that take files share: where uploads lie meanwhile, the limits, and the answer about an import."""
+"""Shared by the upload routes: the upload folder, request schemas, the import's response."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CATALOGUE_BODY: Final[dict[str, Any]] = {
                     "format": {
                         "type": "string",
                         "enum": ["csv", "xlsx", "json", "jsonl", "parquet"],
-                        "description": "Needed only where name and content do not tell.",
+                        "description": "Only needed if the format is not clear from name and content.",
                     },
                 },
             }

@@ -1,4 +1,4 @@
-"""`import`, `export`, `estimate`: rows in, results out, and what it would take."""
+"""The commands `import`, `export` and `estimate`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def import_catalogue(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put the rows of a file into the database, without processing them."""
+    """Import a file into the database without processing it."""
     from weighbridge.cli.importing import import_document, say_import, write_rejected_rows
     from weighbridge.ingest.columns import parse_mapping
     from weighbridge.service.products import import_file
@@ -76,7 +76,7 @@ def export(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the results of all products, without processing anything."""
+    """Export the results of all products without processing anything."""
     from weighbridge.service.results import export_results
     from weighbridge.wiring import open_application
 
@@ -103,12 +103,12 @@ def estimate(
     steps: Annotated[
         Literal["together", "apart"] | None,
         typer.Option(
-            help="One call for all steps, or one for each.", show_default="WEIGHBRIDGE_ASK_TOGETHER"
+            help="One call for all steps, or one per step.", show_default="WEIGHBRIDGE_ASK_TOGETHER"
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What processing this file would take: requests, tokens, money and hours. Nothing is sent or stored."""
+    """Estimate requests, tokens, cost and time for a file. Sends and stores nothing."""
     from weighbridge.ingest.columns import parse_mapping
     from weighbridge.providers.prices import price_of
     from weighbridge.service.estimates import estimate_file
@@ -139,10 +139,10 @@ def _estimate_table(result: CatalogueEstimate, model: str) -> Table:
     table.add_row("products", f"{result.products:,}")
     table.add_row("requests", f"{result.requests:,}")
     table.add_row(
-        "input tokens", f"{result.input_tokens:,} (of these cached: {result.cached_input_tokens:,})"
+        "input tokens", f"{result.input_tokens:,} ({result.cached_input_tokens:,} cached)"
     )
     table.add_row("output tokens", f"{result.output_tokens:,}")
     table.add_row("model", model)
-    table.add_row("money", money(result.cost_usd) if result.price_known else "no published price")
+    table.add_row("cost", money(result.cost_usd) if result.price_known else "no published price")
     table.add_row("time", duration(result.hours * 3600))
     return table

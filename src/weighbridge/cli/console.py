@@ -1,4 +1,4 @@
-"""How the command line talks: data to stdout, everything else to stderr, JSON for scripts."""
+"""Command-line output: data to stdout, everything else to stderr, JSON for scripts."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ DataDirOption = Annotated[
 SimulateOption = Annotated[
     bool,
     typer.Option(
-        "--simulate", help="Ask the built-in simulator: no key, no cost, invented answers."
+        "--simulate", help="Use the built-in simulator: no key, no cost, invented answers."
     ),
 ]
 StepsOption = Annotated[
     Literal["together", "apart"] | None,
     typer.Option(
         "--steps",
-        help="One call for all steps, or one for each; stored as askTogether, so it lasts.",
+        help="One call for all steps, or one per step. Stored as askTogether.",
         show_default="as stored",
     ),
 ]
@@ -79,7 +79,7 @@ StoreOption = Annotated[
     bool | None,
     typer.Option(
         "--store-at-provider/--no-store-at-provider",
-        help="Have the provider store each reply, so that one in flight at a crash can be fetched instead of being "
+        help="Let the provider store replies, so that those in flight at a crash are fetched instead of "
         "paid for again. [env: WEIGHBRIDGE_STORE_AT_PROVIDER]",
         show_default="off",
     ),
@@ -88,17 +88,17 @@ FileArgument = Annotated[
     Path,
     typer.Argument(help="The catalogue: CSV, XLSX, JSON, JSONL or Parquet.", show_default=False),
 ]
-OutOption = Annotated[Path, typer.Option("--out", help="Folder for the files.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the result files.")]
 FormatOption = Annotated[
     str, typer.Option("--format", help=f"Comma-separated: {', '.join(WRITERS)}.")
 ]
 DEFAULT_FORMATS = "csv,xlsx,jsonl"
 GARBAGE_PORTION = 50_000
 SMALL_GARBAGE_PORTION = 2_000
-"""Objects looked at in one go, now and then four times as many: some 40 and 2 ms in which no thread runs."""
+"""Allocations between collections; a collection stops all threads for about 40 ms and 2 ms."""
 MapOption = Annotated[
     list[str] | None,
-    typer.Option("--map", help="Say which column holds a field, as field=column; may be repeated."),
+    typer.Option("--map", help="Map a field to a column, as field=column; repeatable."),
 ]
 
 
@@ -127,7 +127,7 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 
 def collect_garbage_rarely(portion: int = GARBAGE_PORTION) -> None:
-    """For programs that run long: look through what is loaded once, and for new cycles less often.
+    """Tune the garbage collector for a long run: freeze what is loaded, and collect less often.
 
     Python's defaults suit short programs. What lives for seconds here (answers, rows) is never part of a cycle, and
     is looked at in vain: 0.15 ms a call in portions of 2,000, 0.05 in portions of 50,000. Only calls without a reply

@@ -1,4 +1,4 @@
-"""What a person watches during a run, and the table at its end."""
+"""The live display during a run, and the table at its end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from weighbridge.service.statistics import Progress
 
 SIMULATED_NOTE: Final = (
-    "SIMULATED: the answers were invented by the built-in simulator, not given by a model. "
+    "SIMULATED: the built-in simulator invented the answers; no model was asked. "
     "The arithmetic and the emission factors are real."
 )
 MOST_ROWS: Final = 60
@@ -64,7 +64,7 @@ def progress_panel(progress: Progress, *, simulated: bool, note: str = "") -> Re
         f"{status.used.requests:,} of {status.limits.requests_per_minute:,}",
         "tokens/min",
         f"{status.used.tokens:,} of {status.limits.tokens_per_minute:,}",
-        "money",
+        "cost",
         money(totals.cost_usd) + (" (simulated)" if simulated else ""),
     )
     figures.add_row(

@@ -1,4 +1,4 @@
-"""How an import is reported: on the screen, as JSON, and as rejected.csv."""
+"""Reports an import: on screen, as JSON, and as rejected.csv."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def say_import(imported: ImportResult, file: Path) -> None:
 
 
 async def write_rejected_rows(app: Application, imported: ImportResult, out_dir: Path) -> None:
-    """All rejected rows of an import to `rejected.csv`; an old file of that name goes away."""
+    """Write all rejected rows to `rejected.csv`; an old file of that name is removed."""
     path = out_dir / "rejected.csv"
     if not imported.rejected_count:
         path.unlink(missing_ok=True)

@@ -56,7 +56,7 @@ def main() -> None:
     try:
         app()
     except MissingColumn as error:
-        _refuse(f"{error} A column can be named by hand: --map field=column.")
+        _refuse(f"{error} To choose a column yourself, add --map field=column.")
     except WeighbridgeError as error:
         _refuse(str(error))
     except Exception as error:
@@ -67,7 +67,7 @@ def main() -> None:
         where = getattr(error, "filename", None)
         _refuse(
             f"{type(error).__name__}: {error}{f' ({where})' if where else ''}. "
-            "Check free disk space, permissions and the database; nothing of this step was kept."
+            "Check free disk space, permissions and the database. Nothing of this step was stored."
         )
 
 

@@ -67,7 +67,7 @@ def start(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     from weighbridge.service.queue import start_queue
 
     waiting = with_database(data_dir, start_queue)
-    message = f"The queue runs; {waiting:,} products wait."
+    message = f"The queue is running; {waiting:,} products are pending."
     _say({"addedToQueue": waiting, "message": message}, as_json)
 
 
@@ -76,7 +76,7 @@ def stop(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     from weighbridge.service.queue import stop_queue
 
     released = with_database(data_dir, stop_queue)
-    message = f"The queue is stopped; {released:,} products wait again."
+    message = f"The queue is stopped; {released:,} products are pending again."
     _say({"releasedProducts": released, "message": message}, as_json)
 
 
@@ -85,13 +85,18 @@ def reset_failed(data_dir: DataDirOption = None, as_json: JsonOption = False) ->
     from weighbridge.service.queue import reset_failed as reset
 
     count = with_database(data_dir, reset)
-    _say({"modifiedCount": count, "message": f"{count:,} failed products wait again."}, as_json)
+    _say(
+        {"modifiedCount": count, "message": f"{count:,} failed products are pending again."},
+        as_json,
+    )
 
 
 def config(
     assignments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME=VALUE]...", help="What to change; nothing: show."),
+        typer.Argument(
+            metavar="[NAME=VALUE]...", help="Settings to change; leave out to show all."
+        ),
     ] = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,

@@ -42,28 +42,31 @@ def run(
     pacing: Annotated[
         Literal["batch", "continuous"] | None,
         typer.Option(
-            help="For this run: in batches with a pause, or continuously.", show_default="as stored"
+            help="Pacing for this run: batches with a pause, or continuous.",
+            show_default="as stored",
         ),
     ] = None,
     steps: StepsOption = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help="Only the first N products of the file.", show_default=False),
+        typer.Option(
+            min=1, help="Only import the first N products of the file.", show_default=False
+        ),
     ] = None,
     mapping: MapOption = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask before spending money.")
+        bool, typer.Option("--yes", "-y", help="Do not ask for confirmation before spending money.")
     ] = False,
     redo: Annotated[
-        bool, typer.Option("--redo", help="Ask again, even where an answer is held.")
+        bool, typer.Option("--redo", help="Ask again, even if an answer is stored.")
     ] = False,
     store_at_provider: StoreOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a catalogue, process it, export the results. A second run resumes or finds nothing to do.
+    """Import a catalogue, process it and export the results. Run it again to resume.
 
-    Ctrl-C finishes the calls in flight and stores them; a second Ctrl-C stops at once.
+    Ctrl-C finishes and stores the calls in flight; a second Ctrl-C stops at once.
     """
     options = RunOptions(
         file=file,

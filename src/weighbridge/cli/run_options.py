@@ -1,4 +1,4 @@
-"""What the user asked of `weighbridge run`."""
+"""The options of `weighbridge run`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `weighbridge run` does: import, check, process while showing how it goes, export, report."""
+"""Runs `weighbridge run`: import, check, process with a live display, export, report."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 async def execute(settings: Settings, options: RunOptions) -> int:
-    """Do it all; returns the exit code. What cannot work is refused before anything is stored."""
+    """Do it all and return the exit code. Wrong input is refused before anything is stored."""
     parse_mapping(options.mapping)
     if not options.file.is_file():
         what = "is a directory" if options.file.is_dir() else "does not exist"
@@ -105,7 +105,7 @@ async def _import_and_process(
 
 
 class _Run:
-    """One run, from the first call to the files."""
+    """One run, from the first call to the result files."""
 
     def __init__(
         self,
@@ -169,19 +169,19 @@ class _Run:
                 raise DatabaseUnavailable(
                     f"The embedded PostgreSQL in {folder} has stopped ({type(error).__name__}). Check free disk "
                     f"space, read the end of {folder / 'postgres' / 'log'}, and run the same command again: "
-                    "it goes on where this one stopped."
+                    "it resumes where this one stopped."
                 ) from error
             return None
         self._away_since_s = None
         return look
 
     def _may_spend(self, first: Progress) -> bool:
-        """Ask before a paid run, where there is somebody to ask."""
+        """Ask before a paid run if there is a terminal."""
         waiting = first.total - first.finished
         must_ask = not (self._options.yes or self._provider.simulated or not sys.stdin.isatty())
         return not must_ask or typer.confirm(
             f"Send {waiting:,} products to {self._provider.name} ({self._provider.model})? "
-            "`weighbridge estimate` tells what that takes",
+            "`weighbridge estimate` shows the cost",
             err=True,
         )
 
@@ -298,7 +298,7 @@ class _Run:
             + (" (simulated)" if self._provider.simulated else ""),
         )
         if not calls_made:
-            out.print("Nothing to do: every answer is held already.")
+            out.print("Nothing to do: all answers are stored.")
         for row in failed:
             out.print(f"failed: {row.code}: {row.error}", style="red")
         out.print("Files: " + ", ".join(str(path) for path in files), soft_wrap=True)
@@ -321,10 +321,10 @@ class _Run:
 
     def _exit_code(self, last: Progress) -> int:
         if self._interrupts:
-            err.print("Interrupted. The same command goes on where this one stopped.")
+            err.print("Interrupted. Run the same command again to resume.")
             return EXIT_INTERRUPTED
         if not last.is_done:
-            reason = last.status.state.paused_reason or "somebody stopped the queue"
+            reason = last.status.state.paused_reason or "the queue was stopped"
             err.print(f"Stopped before the end: {reason}", style="red", soft_wrap=True)
             return EXIT_STOPPED
         return EXIT_SOME_FAILED if last.status.counts[ProcessingStatus.FAILED] else EXIT_DONE

@@ -1,4 +1,4 @@
-"""`serve`, `worker`, `simulator`: what keeps running until it is told to stop."""
+"""The commands `serve`, `worker` and `simulator`, which run until stopped."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def _is_loopback(host: str) -> bool:
 
 
 async def _refuse_open_door(host: str, gate: Gate) -> None:
-    """Beyond this machine only with a token: the API can spend money and delete products."""
+    """Require a token beyond this machine, because the API can spend money and delete products."""
     if not _is_loopback(host) and await gate.is_open():
         raise SettingsError(
-            f"Listening on {host} without a token would let anybody there spend your money. Make one with "
+            f"Listening on {host} without a token would let anyone who can reach it spend your money. Make one with "
             "`weighbridge token add NAME`, or set WEIGHBRIDGE_API_TOKEN, or listen on 127.0.0.1."
         )
 
@@ -80,7 +80,7 @@ def _simulated(settings: Settings, simulate: bool) -> SimulatorConfig | None:
 async def _engine(
     settings: Settings, simulate: bool, steps: str | None
 ) -> AsyncIterator[tuple[Application, Engine]]:
-    """Everything that works through the queue, checked and ready to be started."""
+    """The engine, checked and ready to start."""
     from weighbridge.service.queue import choose_steps
     from weighbridge.wiring import make_engine, open_application, open_provider
 
@@ -134,7 +134,7 @@ def worker(
     store_at_provider: StoreOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """One more worker on the same database. Ctrl-C finishes its calls in flight and stops."""
+    """Run another worker on the same database. Ctrl-C finishes its calls in flight and stops."""
     settings = load_settings(data_dir=data_dir, store_at_provider=store_at_provider)
     telemetry.configure_logging(settings.log_format, settings.log_level)
     raise typer.Exit(run_async(_work(settings, simulate, steps)))
@@ -161,36 +161,39 @@ def simulator(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8001,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     rpm: Annotated[
-        int | None, typer.Option(min=1, help="Requests per minute; none: no limit.")
+        int | None, typer.Option(min=1, help="Requests per minute; unlimited if not set.")
     ] = None,
     tpm: Annotated[
-        int | None, typer.Option(min=1, help="Tokens per minute; none: no limit.")
+        int | None, typer.Option(min=1, help="Tokens per minute; unlimited if not set.")
     ] = None,
-    latency: Annotated[float, typer.Option(min=0, help="Median seconds of a call.")] = 0.5,
+    latency: Annotated[
+        float, typer.Option(min=0, help="Median duration of a call in seconds.")
+    ] = 0.5,
     burst: Annotated[
-        float, typer.Option(min=0.1, help="Seconds' worth of quota that may come at once.")
+        float, typer.Option(min=0.1, help="Burst size, in seconds' worth of quota.")
     ] = 60.0,
     faults: Annotated[
-        str, typer.Option(help="Such as rate=0.02,error500=0.01,outage=120-180.")
+        str,
+        typer.Option(help="Faults to inject, for example rate=0.02,error500=0.01,outage=120-180."),
     ] = "",
     stored: Annotated[
         Literal["finished", "attended", "nothing", "unknown"],
         typer.Option(
-            help="Calls with `store`: finished without their client too; dropped without it; "
-            "`store` ignored; no list of them."
+            help="What happens to calls with `store` when the client disconnects: finished, or dropped (attended); or "
+            "`store` is ignored (nothing), or stored calls cannot be listed (unknown)."
         ),
     ] = "finished",
     list_delay: Annotated[
-        float, typer.Option(min=0, help="Seconds until a stored call is listed.")
+        float, typer.Option(min=0, help="Seconds until a stored call appears in the list.")
     ] = 0.0,
     key: Annotated[
-        str | None, typer.Option("--key", help="The only key to accept; none: any.")
+        str | None, typer.Option("--key", help="The only API key to accept; any if not set.")
     ] = None,
     seed: Annotated[
         int, typer.Option(help="The same seed gives the same faults and latencies.")
     ] = 0,
 ) -> None:
-    """The simulated provider alone, as a server: point OPENAI_BASE_URL at http://HOST:PORT/v1."""
+    """Run the simulated provider as a server; set OPENAI_BASE_URL to http://HOST:PORT/v1."""
     from weighbridge.simulator.app import serve as serve_simulator
     from weighbridge.simulator.config import Keeping, SimulatorConfig, parse_faults
 

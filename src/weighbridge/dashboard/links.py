@@ -11,6 +11,6 @@ def product_url(code: str) -> str:
 
 
 def own_page(target: str) -> str:
-    """The page to go on to, unless it lies on another server."""
+    """The redirect target, unless it is on another server."""
     is_ours = target.startswith("/") and not target.startswith(("//", "/\\"))
     return target if is_ours and target.isprintable() else "/"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Provenance(Protocol):
-    """Who answers the calls of this server's worker."""
+    """The provider and model that this server's worker uses."""
 
     @property
     def provider(self) -> str:

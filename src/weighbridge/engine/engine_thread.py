@@ -139,20 +139,20 @@ class EngineThread:
 
     @property
     def in_flight(self) -> int:
-        """Calls that this process is waiting for."""
+        """Calls in flight in this process."""
         return self._supervisor.in_flight
 
     @property
     def worker_id(self) -> UUID:
-        """Under which this process holds its jobs."""
+        """The id under which this process holds its jobs."""
         return self._supervisor.worker_id
 
     async def start(self) -> None:
-        """Begin to work; returns at once."""
+        """Start working; returns at once."""
         await self._thread.run(self._supervisor.start())
 
     async def drain(self) -> None:
-        """Begin no call, let those in flight finish and be stored, then stop."""
+        """Start no call, let those in flight finish and be stored, then stop."""
         await self._thread.run(self._drain())
 
     async def abandon(self) -> None:

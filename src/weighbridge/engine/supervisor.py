@@ -63,12 +63,12 @@ class Supervisor:
 
     @property
     def in_flight(self) -> int:
-        """Calls that this process is waiting for."""
+        """Calls in flight in this process."""
         return self._context.governor.traffic.in_flight
 
     @property
     def worker_id(self) -> UUID:
-        """Under which this process holds its jobs."""
+        """The id under which this process holds its jobs."""
         return self._manager.queue_manager_id
 
     @property

@@ -60,7 +60,7 @@ async def _check_by_list(client: AsyncOpenAI, asked: Asked) -> Mapping[str, str]
         raise translate(error, asked) from error
     if _read(response) is None:
         raise ModelUnknown(
-            f"{asked.host} answers with web pages, not with an API. "
+            f"{asked.host} returns web pages, not an API. "
             "Check OPENAI_BASE_URL: it usually ends in /v1."
         )
     return response.headers
@@ -79,7 +79,7 @@ async def _unknown(client: AsyncOpenAI, asked: Asked, plain: ProviderError) -> P
         return plain
     return ModelUnknown(
         f"{asked.provider} does not know the model {asked.model}, or the key may not use it. "
-        f"Similar models that it has: {', '.join(similar)}. Set WEIGHBRIDGE_MODEL to one of them."
+        f"Similar models: {', '.join(similar)}. Set WEIGHBRIDGE_MODEL to one of them."
     )
 
 

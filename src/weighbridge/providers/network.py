@@ -131,9 +131,9 @@ def _retold(error: Exception) -> httpx2.TransportError:
     """The exception of httpx2 for one of aiohttp's, with its reason but without what it holds."""
     match error:
         case aiohttp.ConnectionTimeoutError():
-            return httpx2.ConnectTimeout("no connection in time")
+            return httpx2.ConnectTimeout("connecting timed out")
         case TimeoutError():
-            return httpx2.ReadTimeout("nothing was received in time")
+            return httpx2.ReadTimeout("the response timed out")
         case aiohttp.ClientConnectorError(os_error=reason):
             return httpx2.ConnectError(str(reason))
         case aiohttp.ClientConnectorCertificateError(certificate_error=reason):
@@ -143,7 +143,7 @@ def _retold(error: Exception) -> httpx2.TransportError:
         case aiohttp.ClientResponseError():
             return httpx2.RemoteProtocolError(f"not HTTP: {error.message.partition(':')[0]}")
         case aiohttp.ServerDisconnectedError():
-            return httpx2.RemoteProtocolError("the server hung up without an answer")
+            return httpx2.RemoteProtocolError("the server closed the connection without a reply")
         case aiohttp.ClientPayloadError():
             return httpx2.RemoteProtocolError(str(error))
         case _:

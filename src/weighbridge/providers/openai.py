@@ -251,7 +251,7 @@ def _checked_key(api_key: str | None) -> str:
     key = (api_key or "").strip() or _NO_KEY
     if not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError(
-            "OPENAI_API_KEY holds a blank or a character that no key has. Copy it again, without quotes."
+            "OPENAI_API_KEY contains a blank or an invalid character. Copy it again, without quotes."
         )
     return key
 
@@ -265,6 +265,6 @@ def _checked_url(base_url: str) -> str:
         usable = False
     if not usable:
         raise SettingsError(
-            "OPENAI_BASE_URL is not an address. It looks like https://host/v1 or http://localhost:8080/v1."
+            "OPENAI_BASE_URL is not a valid address. Use one like https://host/v1 or http://localhost:8080/v1."
         )
     return url

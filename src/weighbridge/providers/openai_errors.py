@@ -93,9 +93,9 @@ _SENTENCES: Final[Mapping[type[ProviderError], str]] = {
     AuthenticationFailed: (
         "{where} refused the key: {said}. Check OPENAI_API_KEY, and that its project and region may use {model}."
     ),
-    RequestTooLarge: "The request is larger than {where} takes in one call of {model}: {said}",
+    RequestTooLarge: "The request is larger than {where} accepts in one call of {model}: {said}",
     RequestRefused: "{where} refused the request: {said}",
-    ProviderOverloaded: "{where} cannot answer at the moment: {said}",
+    ProviderOverloaded: "{where} is unavailable: {said}",
     ProviderTimeout: "{where} gave up waiting for the model: {said}",
     ProviderUnreachable: "{where} could not be used: {said}",
 }
@@ -106,7 +106,7 @@ def _why_not_served(evidence: Evidence, asked: Asked, where: str, said: str) -> 
     if "response_format" in evidence.searchable or "json_schema" in evidence.searchable:
         return (
             f"{asked.model} at {where} cannot give answers in the form that is needed "
-            f"(structured outputs by JSON schema): {said}. Set WEIGHBRIDGE_MODEL to one that can."
+            f"(structured outputs by JSON schema): {said}. Set WEIGHBRIDGE_MODEL to a model that does."
         )
     names_model = "model" in evidence.searchable or any("model" in code for code in evidence.codes)
     if evidence.status not in {405, 501} and evidence.status >= 400 and names_model:
@@ -126,12 +126,12 @@ def _without_answer(kind: type[ProviderError], error: Exception, asked: Asked) -
         return ProviderTimeout(f"{asked.host} did not answer in time{because}")
     if kind is RequestRefused:
         return RequestRefused(
-            "The product's text holds characters that cannot be sent (broken Unicode)."
+            "The product's text contains characters that cannot be sent (broken Unicode)."
         )
     if kind is ProviderOverloaded:
         return ProviderOverloaded(
             f"{asked.provider} answered with something other than its API's JSON{because}. "
-            "If this goes on, check OPENAI_BASE_URL."
+            "If it keeps happening, check OPENAI_BASE_URL."
         )
     return ProviderUnreachable(
         f"No connection to {asked.host}{because}. Check the network and OPENAI_BASE_URL."

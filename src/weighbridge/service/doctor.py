@@ -1,4 +1,4 @@
-"""Looks whether the database is sound, and says what is wrong and how to mend it."""
+"""Checks the database's invariants and says how to repair violations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that should not be. `examples` are product codes or jobs."""
+    """A violated rule. `examples` are product codes or jobs."""
 
     rule: str
     count: int
@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What was looked at, and what was found."""
+    """The rules checked, and the findings."""
 
     checks: int
     findings: tuple[Finding, ...]

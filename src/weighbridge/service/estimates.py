@@ -1,4 +1,4 @@
-"""What a catalogue would take, from the file alone: nothing is sent and nothing is stored."""
+"""Estimates the cost of a catalogue from the file alone. Sends and stores nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def estimate_file(
     requests_per_minute: int,
     tokens_per_minute: int,
 ) -> CatalogueEstimate:
-    """Read the catalogue, group it as the queue would, and add up.
+    """Read the catalogue, group it like the queue, and add up.
 
     Raises:
         InputError: the file cannot be used.
@@ -58,7 +58,7 @@ def estimate_file(
 
 
 def _load(question: Question, steps: Steps, model: str) -> QuestionLoad:
-    """What a question weighs without and with a usual product in it."""
+    """Tokens of a question without and with a typical product."""
     subject = _usual_subject(question.needs, steps)
     one = request_tokens(question.request([subject], 1), model)
     two = request_tokens(question.request([subject, subject], 1), model)
@@ -73,7 +73,7 @@ def _load(question: Question, steps: Steps, model: str) -> QuestionLoad:
 
 
 def _usual_subject(needed: Sequence[StepName], steps: Steps) -> Subject:
-    """A product with the earlier answers that are needed, of usual length."""
+    """A product with the earlier answers it needs, of typical length."""
     return Subject(
         Product("CODE-0001", "A usual product", "", 1.0),
         {step.name: step.usual_answer() for step in steps if step.name in needed},

@@ -1,4 +1,4 @@
-"""What happens, as it happens, for live views: progress, changes of state, log lines, finished products.
+"""Events for live views: progress, state changes, log lines, finished products.
 
 One `EventHub` per process. It gathers what the program says (`telemetry.watch`) and what the database
 announces, and publishes a few updates a second however much goes on: thousands of products a second must
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 UPDATE_INTERVAL_S: Final = 0.25
 """At most four updates a second."""
 IDLE_LOOK_S: Final = 2.0
-"""Not everything is announced (the quota in use, say): look at least this often."""
+"""Some changes are not announced, such as quota in use: look at least this often."""
 HEARTBEAT_S: Final = 15.0
 RECONNECT_S: Final = 1.0
 FOLLOWED_S: Final = 300.0
-"""Changes are noted for so long after the last listener has gone: it may come back."""
+"""How long events are kept up after the last listener left; it may reconnect."""
 LINES_PER_UPDATE: Final = 50
 KEPT_BYTES: Final = 8_000_000
-"""Events that are kept for clients that come back: minutes at full load, hours otherwise."""
+"""Events kept for reconnecting clients: minutes at full load, hours otherwise."""
 _FINISHED: Final = {"product_completed": "completed", "product_failed": "failed"}
 _STATE_FIELDS: Final = (
     "running",
@@ -58,7 +58,7 @@ _STATE_FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing to tell. `data` is a JSON document; `number` grows by one with every event."""
+    """One event. `data` is a JSON document; `number` increases by one."""
 
     id: str
     number: int
@@ -68,7 +68,7 @@ class Event:
 
 @dataclass(slots=True)
 class _Gathered:
-    """What was said since the last update: the first lines, and how many more there were."""
+    """Log lines since the last update: the first ones, and the number left out."""
 
     lines: list[dict[str, Any]] = field(default_factory=list)
     lines_omitted: int = 0
@@ -78,7 +78,7 @@ class _Gathered:
     def note(
         self, at: str, level: str, event: str, message: str, fields: Mapping[str, Any]
     ) -> None:
-        """Keep a line, if there is room, and whether it says that a product is finished."""
+        """Keep a line if there is room, and note a finished product."""
         if event in _FINISHED:
             if len(self.products) < LINES_PER_UPDATE:
                 self.products.append(
@@ -95,7 +95,7 @@ class _Gathered:
             self.lines_omitted += 1
 
     def _make_room(self) -> bool:
-        """Leave out the last harmless line, if there is one, for one that matters more."""
+        """Drop the last harmless line, if any, to make room for a more important one."""
         for place in range(len(self.lines) - 1, -1, -1):
             if self.lines[place]["level"] == "INFO":
                 del self.lines[place]
@@ -194,7 +194,7 @@ class EventHub:
         return False
 
     async def _snapshot(self, kind: str) -> Event:
-        """The present state of everything, placed after the newest event."""
+        """A snapshot of the current state, numbered after the newest event."""
         number = self.newest_number
         document = status_document(await queue_status(self._database, self._clock))
         # Whoever sees this must be told of the first change after it.
@@ -204,7 +204,7 @@ class EventHub:
     # Publishing -----------------------------------------------------------------------------------
 
     def publish(self, kind: str, document: Mapping[str, Any]) -> None:
-        """Tell every listener, and keep it for those who come back."""
+        """Publish an event, and keep it for reconnecting listeners."""
         data = to_json(document)
         self.newest_number += 1
         self._kept.append(
@@ -217,7 +217,7 @@ class EventHub:
         self._news = asyncio.Event()
 
     async def run(self) -> None:
-        """Gather and publish until cancelled."""
+        """Collect and publish events until cancelled."""
         self._loop = asyncio.get_running_loop()
         telemetry.watch(self._hear)
         listening = asyncio.create_task(self._listen_to_database(), name="events-listener")
@@ -235,7 +235,7 @@ class EventHub:
             await asyncio.gather(listening, return_exceptions=True)
 
     def close(self) -> None:
-        """End every listener's stream: the server is leaving."""
+        """End every stream, because the server is shutting down."""
         self.is_closed = True
         self._news.set()
 
@@ -266,7 +266,7 @@ class EventHub:
             self.publish("progress", document)
 
     def _hear(self, level: str, event: str, message: str, fields: Mapping[str, Any]) -> None:
-        """What the program says, in whichever thread. Called for every line: no work beyond taking a note."""
+        """Receives every log line, in any thread. Must be quick: it only notes the line."""
         at = self._clock.now().isoformat()
         with self._hearing:
             self._gathered.note(at, level, event, message, fields)
@@ -275,7 +275,7 @@ class EventHub:
             self._loop.call_soon_threadsafe(self._wake.set)
 
     async def _listen_to_database(self) -> None:
-        """Other processes, and other servers, announce what they change."""
+        """Receives changes announced by other processes."""
         while True:
             with contextlib.suppress(*DATABASE_ERRORS, TimeoutError):
                 connection = await self._database.connect()

@@ -1,4 +1,4 @@
-"""Opens the database that the settings name, with its queue configured. Every command begins here."""
+"""Opens the configured database and seeds the queue's settings. Every command starts here."""
 
 from __future__ import annotations
 
@@ -67,4 +67,4 @@ async def check_database(database: Database, within_s: float) -> None:
         async with asyncio.timeout(within_s):
             await database.pool.fetchval("SELECT 1")
     except (*DATABASE_ERRORS, TimeoutError) as error:
-        raise DatabaseUnavailable("The database does not answer.") from error
+        raise DatabaseUnavailable("The database is not responding.") from error

@@ -1,4 +1,4 @@
-"""How the processing goes: over the last 24 hours and overall, by step and by model, from the database.
+"""Processing statistics of the last 24 hours and overall, by step and by model, from the database.
 
 `StatisticsReader` keeps what cannot change any more in memory (sums over calls long finished), so that
 neither statistics nor metrics go through the whole table again and again. All servers on one database
@@ -41,7 +41,7 @@ LONG_AGO: Final = timedelta(minutes=15)
 """A call that began so long ago ended minutes ago: the first look of a process need not wait for it to settle."""
 FRESH_FOR_S: Final = 2.0
 COST_FACTOR: Final = 20.0
-"""A look that took t seconds is kept for 20 t: statistics take at most a twentieth of one connection."""
+"""A result that took t seconds is kept for 20 t, so statistics use at most 5 % of one connection."""
 DAY: Final = timedelta(hours=24)
 
 

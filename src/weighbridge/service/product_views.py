@@ -190,7 +190,7 @@ def _listed(row: Record) -> ListedProduct:
 
 
 def _problems(row: Record, made: list[dict[str, Any]]) -> list[ProductProblem]:
-    """What went wrong, newest first: the product's own trouble, and calls without a reply."""
+    """Errors, newest first: the product's own and those of its calls."""
     found = []
     if row["error"] is not None:
         kind = row["error_kind"] or "unknown"

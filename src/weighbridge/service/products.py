@@ -1,4 +1,4 @@
-"""Catalogues and products: brought in, looked at, given a picture, taken away."""
+"""Imports catalogues; shows, deletes and illustrates products."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def import_file(
     pictures_beside: bool = True,
     scoped: bool = False,
 ) -> ImportResult:
-    """Merge a file into the products, all or nothing; good rows are kept when others are bad.
+    """Merge a file into the products, all or nothing; usable rows are kept if others are rejected.
 
     `name` is what the user calls the file where `path` is a temporary copy; uploads set `pictures_beside`
     False, since nothing lies beside them. `scoped` remembers which products the file names. More than
@@ -73,7 +73,7 @@ def _bounded(chunks: Iterable[CheckedChunk], max_rows: int | None) -> Iterator[C
         rows += chunk.products.height + len(chunk.rejected)
         if max_rows is not None and rows > max_rows:
             raise InputError(
-                f"The file has more than {max_rows:,} rows, the most taken at once; split it. Nothing was stored."
+                f"The file has more than {max_rows:,} rows, the limit for one import; split it. Nothing was stored."
             )
         yield chunk
 
@@ -108,7 +108,7 @@ async def rejected_rows(database: Database, import_id: UUID) -> AsyncGenerator[R
 async def choose_what_to_ask(
     database: Database, import_id: UUID, *, redo: bool, simulated: bool
 ) -> None:
-    """Before a run: what the simulator said does not count for a real provider; `redo` asks all again."""
+    """Before a run: discard simulated answers for a real provider; with `redo`, all answers."""
     async with database.transaction() as connection:
         if redo:
             await products.redo(connection, import_id, simulated)
@@ -118,11 +118,11 @@ async def choose_what_to_ask(
 
 
 async def attach_picture(database: Database, code: str, data: bytes) -> Picture:
-    """Give a product a picture; it is processed again if the picture is new to it.
+    """Attach a picture to a product; a new picture makes it pending again.
 
     Raises:
         NotFound: there is no such product.
-        UnreadableFile: not a sound JPEG, PNG, WebP or GIF, or too large.
+        UnreadableFile: not a valid JPEG, PNG, WebP or GIF, or too large.
     """
     picture = await asyncio.to_thread(check_picture, data)
     async with database.transaction() as connection:

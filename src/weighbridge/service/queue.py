@@ -1,4 +1,4 @@
-"""What a person can do to the queue: look, start, stop, reset, configure."""
+"""Operations on the queue: status, start, stop, reset, configure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueueStatus:
-    """One look at the queue."""
+    """A snapshot of the queue."""
 
     state: QueueState
     counts: dict[ProcessingStatus, int]
@@ -37,13 +37,13 @@ class QueueStatus:
 
     @property
     def total_products(self) -> int:
-        """All products there are."""
+        """The number of products."""
         return sum(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True)
 class IntegerRange:
-    """What a numeric setting may be."""
+    """The range of a numeric setting."""
 
     low: int
     high: int | None
@@ -82,7 +82,7 @@ _SHOWN_CHARACTERS: Final = 60
 
 
 def _shown(value: object) -> str:
-    """As JSON has it, which is how it was written; not all of it when it is long."""
+    """A value as JSON, shortened if it is long."""
     if isinstance(value, list | dict):  # perhaps nested too deeply to be written again
         return "a list" if isinstance(value, list) else "an object"
     text = json.dumps(value, ensure_ascii=False)
@@ -117,9 +117,9 @@ async def queue_status(
 
 
 async def start_queue(database: Database) -> int:
-    """Let processing go on; returns how many pending products it will take.
+    """Start processing; returns the number of pending products.
 
-    Products that are stuck in `processing` without a live job are freed first.
+    Products stuck in `processing` without a live job are released first.
     """
     async with database.transaction() as connection:
         await products.release_stuck(connection)
@@ -128,9 +128,9 @@ async def start_queue(database: Database) -> int:
 
 
 async def stop_queue(database: Database) -> int:
-    """No call begins after this returns; returns how many products went back to `pending` at once.
+    """Stop: no call starts after this returns. Returns how many products went back to `pending`.
 
-    Calls in flight finish and are stored. It lasts: a stopped queue stays stopped over restarts.
+    Calls in flight finish and are stored. The queue stays stopped after a restart.
     """
     async with database.transaction() as connection:
         _, released = await stopping.stop(connection)
@@ -145,7 +145,7 @@ async def calls_elsewhere(database: Database, worker_id: UUID | None) -> int:
 
 
 async def reset_failed(database: Database) -> int:
-    """failed → pending, with a clean slate; returns how many."""
+    """Retry all failed products with a clean slate; returns how many."""
     async with database.transaction() as connection:
         modified = await products.reset_failed(connection)
         await queue_state.announce(connection)
@@ -203,7 +203,7 @@ async def configure(
 
 
 def _changed_wait(state: QueueState, changes: dict[str, Any]) -> dict[str, Any]:
-    """A delay that is changed counts for the wait that is going on too: it may be a day long by mistake."""
+    """A changed delay also applies to the current pause, which may be a day long by mistake."""
     if changes.get("pacing") == "continuous":
         return {"next_batch_at": None}
     if state.next_batch_at is None or "batch_delay_ms" not in changes:
@@ -219,7 +219,7 @@ async def choose_steps(database: Database, steps: str | None) -> None:
 
 
 def config_of(state: QueueState) -> dict[str, Any]:
-    """The settings as the outside names them."""
+    """The settings under their public names."""
     stored = asdict(state)
     config = {name: stored[column] for name, column in _COLUMN_OF.items()}
     config["maxConcurrentRequests"] = (

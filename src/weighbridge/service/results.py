@@ -1,4 +1,4 @@
-"""Results on their way out: rows of the database become rows of files."""
+"""Reads results from the database for export."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _cpc_code(row: Mapping[str, Any], taxonomy: Taxonomy) -> str | None:
 
 
 def picture_name(sha256: str | None, media_type: str | None) -> str | None:
-    """The name of a stored picture in files: by content, with the ending of its type."""
+    """The file name of a stored picture: its hash and the extension of its type."""
     if sha256 is None or media_type is None:
         return None
     return f"{sha256[:16]}.{media_type.partition('/')[2]}"

@@ -1,4 +1,4 @@
-"""One look at something serves everybody who asks for it at the same moment.
+"""Shares one expensive read among concurrent callers.
 
 A look answers those who asked before it began, and nobody else: what one has just changed one always sees.
 """

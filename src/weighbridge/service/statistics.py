@@ -1,4 +1,4 @@
-"""How the work is going: progress of one run, and what the calls of a period took."""
+"""Progress of one run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One look at a run. Times in seconds, money in USD."""
+    """A snapshot of a run. Times in seconds, cost in USD."""
 
     status: QueueStatus
     totals: CallTotals  # calls since the run began
@@ -48,13 +48,13 @@ class Progress:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds until the rest is done at the present rate; None while nobody can tell."""
+        """Seconds left at the current rate; None if unknown."""
         rate = self.products_per_hour
         return (self.total - self.finished) / rate * 3600 if rate > 0 else None
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing waits and nothing runs."""
+        """Whether nothing is pending or processing."""
         return self.finished == self.total
 
 

@@ -1,4 +1,4 @@
-"""The status of the queue as the outside names it: the contract of `GET /api/products/queue-status`."""
+"""The queue's status under its public names: the contract of `GET /api/products/queue-status`."""
 
 from __future__ import annotations
 

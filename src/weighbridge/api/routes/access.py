@@ -33,7 +33,9 @@ async def audit(
     cursor: Annotated[
         str | None,
         Query(
-            max_length=100, description="nextCursor of the page before.", examples=[make_cursor(50)]
+            max_length=100,
+            description="nextCursor of the previous page.",
+            examples=[make_cursor(50)],
         ),
     ] = None,
 ) -> AuditLog:

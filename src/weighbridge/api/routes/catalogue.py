@@ -1,4 +1,4 @@
-"""Whole catalogues: a file in, the rows that were rejected, the results out."""
+"""Routes for whole catalogues: upload, rejected rows, exports."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
     "/bulk-upload",
     responses={
         **problem_responses(413, 415),
-        201: {"model": ImportDone, "description": "At least one product is new."},
+        201: {"model": ImportDone, "description": "At least one product was created."},
     },
     openapi_extra={"requestBody": CATALOGUE_BODY},
 )
 async def bulk_upload(request: Request, response: Response, context: Context) -> ImportDone:
     """Add or update products from CSV, XLSX, JSON, JSONL or Parquet, or from a JSON array.
 
-    Good rows are kept when others are bad. Processing starts by itself, unless the queue was stopped.
+    Usable rows are imported even if others are rejected. Processing starts automatically unless the queue is stopped.
     """
     settings = context.settings
     async with (
@@ -59,7 +59,7 @@ async def bulk_upload(request: Request, response: Response, context: Context) ->
     response_class=StreamingResponse,
     responses={
         **problem_responses(404),
-        200: {"description": "One line for each rejected row.", "content": {"text/csv": _BINARY}},
+        200: {"description": "One line per rejected row.", "content": {"text/csv": _BINARY}},
     },
 )
 async def rejected_rows(
@@ -71,11 +71,11 @@ async def rejected_rows(
     ],
     context: Context,
 ) -> StreamingResponse:
-    """Every row of an import that could not become a product, as CSV."""
+    """All rejected rows of an import, as CSV."""
     rows = service.rejected_rows(context.database, importId)
     first = await anext(rows, None)
     if first is None:
-        raise NotFound(f"No rejected rows are stored for an import {importId}.")
+        raise NotFound(f"There are no rejected rows of an import {importId}.")
     return StreamingResponse(
         stream_rejected(first, rows),
         media_type="text/csv; charset=utf-8",
@@ -99,7 +99,7 @@ async def export(
     format: Annotated[  # noqa: A002 - as the contract names it
         str,
         Query(
-            description="What kind of file.",
+            description="File format.",
             json_schema_extra={"enum": list(MEDIA_TYPES)},
             examples=["xlsx"],
         ),

@@ -1,4 +1,4 @@
-"""Server-sent events: what happens, as it happens, for browsers and scripts."""
+"""The stream of server-sent events."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ HEARTBEAT: Final = b": still here\n\n"
         **problem_responses(),
         200: {
             "description": (
-                "A stream of events, each with an id. `progress`: the document of queue-status, a few times a second "
+                "A stream of events, each with an id. `progress`: the document of queue-status, a few times per second "
                 "at most. `state`: the queue was started, stopped, paused or configured. `log`: log lines. "
-                "`products`: products that were just finished. `reset`: the document of queue-status, after an "
-                "absence too long to catch up on."
+                "`products`: products that just finished. `reset`: the document of queue-status, after a "
+                "disconnection too long to catch up on."
             ),
             "content": {
                 "text/event-stream": {
@@ -47,13 +47,17 @@ async def events(
     context: Context,
     last_event_id: Annotated[
         str | None,
-        Header(max_length=100, description="Sent by browsers that reconnect: nothing is missed."),
+        Header(
+            max_length=100,
+            description="Sent by browsers when they reconnect, so that they miss nothing.",
+        ),
     ] = None,
     lastEventId: Annotated[  # noqa: N803 - as clients write it
-        str | None, Query(max_length=100, description="The same, for clients that set no header.")
+        str | None,
+        Query(max_length=100, description="The same, for clients that cannot set headers."),
     ] = None,
 ) -> StreamingResponse:
-    """Follow the processing. Reconnect with the last id that came."""
+    """Stream what happens. Reconnect with the last id received."""
     return StreamingResponse(
         _stream(context, last_event_id or lastEventId),
         media_type="text/event-stream",

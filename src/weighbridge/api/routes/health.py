@@ -1,4 +1,4 @@
-"""Health, readiness and metrics: what machines that watch over the server ask for."""
+"""Health, readiness and metrics, for monitoring."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ANSWER_WITHIN_S = 5.0
 
 
 class Health(Schema):
-    """The process lives."""
+    """The process is up."""
 
     status: Literal["ok"] = "ok"
     version: str = Field(examples=["0.1.0"])
 
 
 class Readiness(Schema):
-    """Whether requests should be sent here."""
+    """Whether this server accepts requests."""
 
     status: Literal["ready", "leaving"]
 
@@ -36,7 +36,7 @@ class Readiness(Schema):
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", responses=problem_responses(400))
 async def healthz() -> Health:
-    """The process lives and answers. Says nothing about the database."""
+    """The process is up. Says nothing about the database."""
     return Health(version=__version__)
 
 
@@ -45,11 +45,14 @@ async def healthz() -> Health:
     "/readyz",
     responses={
         **problem_responses(400),
-        503: {"model": Readiness, "description": "Leaving, or without the database."},
+        503: {
+            "model": Readiness,
+            "description": "Shutting down, or the database is not responding.",
+        },
     },
 )
 async def readyz(context: Context, response: Response) -> Readiness:
-    """Whether this server takes work: the database answers, and nobody asked it to stop."""
+    """Whether this server accepts work: the database responds, and the server is not shutting down."""
     if context.is_leaving:
         response.status_code = 503
         return Readiness(status="leaving")
@@ -69,5 +72,5 @@ async def readyz(context: Context, response: Response) -> Readiness:
     },
 )
 async def metrics(context: Context) -> Response:
-    """Products by state, calls, tokens, money, waiting, latency, quota."""
+    """Products by state, calls, tokens, cost, waiting time, latency and quota."""
     return Response(await metrics_page(context), headers={"Content-Type": CONTENT_TYPE})

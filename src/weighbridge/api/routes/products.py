@@ -1,6 +1,6 @@
-"""Products: the list, one of them, adding one, deleting one, its picture.
+"""Routes for products: list, show, add, delete, picture.
 
-Included after every route with a fixed path: a code may contain anything, slashes too.
+Included after all routes with fixed paths, because a code may contain anything, even slashes.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ router = APIRouter(prefix="/api/products", tags=["products"])
 
 
 class _CodeConvertor(PathConvertor):
-    """Any text but the empty one: `/api/products/` is the list with a slash too many."""
+    """Any non-empty text; `/api/products/` redirects to the list."""
 
     regex = ".+"
 
@@ -62,7 +62,7 @@ _FORM_BYTES = 100_000
 
 
 def _empty_is(value: object) -> BeforeValidator:
-    """`?status=&limit=` is what forms and templates send where nothing was chosen."""
+    """Forms and templates send `?status=&limit=` if nothing was chosen."""
     return BeforeValidator(lambda given: value if given == "" else given)
 
 
@@ -72,27 +72,31 @@ async def list_products(
     status: Annotated[
         ProcessingStatus | None,
         _empty_is(None),
-        Query(description="Only in this state.", examples=["failed"]),
+        Query(description="Only products in this state.", examples=["failed"]),
     ] = None,
     search: Annotated[
         str | None,
         Query(
-            max_length=200, description="Part of code or name, in any case.", examples=["bottle"]
+            max_length=200,
+            description="Part of the code or name, ignoring case.",
+            examples=["bottle"],
         ),
     ] = None,
     limit: Annotated[
         int,
         _empty_is(PAGE),
-        Query(ge=1, le=1000, description="Products on a page.", examples=[100]),
+        Query(ge=1, le=1000, description="Products per page.", examples=[100]),
     ] = PAGE,
     cursor: Annotated[
         str | None,
         Query(
-            max_length=100, description="nextCursor of the page before.", examples=[make_cursor(50)]
+            max_length=100,
+            description="nextCursor of the previous page.",
+            examples=[make_cursor(50)],
         ),
     ] = None,
 ) -> ProductList:
-    """Products in the order in which they came, page by page. A parameter without a value is as if not given."""
+    """List products in order of arrival, page by page. A parameter without a value is ignored."""
     after_id = read_cursor(cursor or None)
     if search and "\0" in search:
         raise InvalidField("search", "A search text cannot contain a NUL character.")
@@ -119,7 +123,7 @@ def _summary(product: ListedProduct) -> dict[str, Any]:
     response_model=ImportDone,
     responses={
         **problem_responses(413, 415),
-        200: {"model": ImportDone, "description": "It was there already."},
+        200: {"model": ImportDone, "description": "The product already existed."},
     },
     openapi_extra={
         "requestBody": {
@@ -131,10 +135,12 @@ def _summary(product: ListedProduct) -> dict[str, Any]:
 async def add_product(
     request: Request, response: Response, context: Context
 ) -> ImportDone | JSONResponse:
-    """Add one product, or update the one with this code. Processing starts by itself."""
+    """Add a product, or update the one with this code. Processing starts automatically."""
     record = await read_json(request)
     if not isinstance(record, dict):
-        raise InvalidField("body", "Send one product as a JSON object; several: bulk-upload.")
+        raise InvalidField(
+            "body", "Send one product as a JSON object; for several, use bulk-upload."
+        )
     result = await service.import_records(
         context.database, [record], limits=context.settings.field_limits
     )
@@ -159,7 +165,7 @@ def _rejected_product(request: Request, problems: list[tuple[str, str]]) -> JSON
     openapi_extra={"requestBody": PICTURE_BODY},
 )
 async def attach_picture(code: Code, request: Request, context: Context) -> PictureStored:
-    """Give a product a picture (JPEG, PNG, WebP or GIF). It is processed again with it."""
+    """Attach a picture to a product (JPEG, PNG, WebP or GIF). The product is then processed again."""
     _refuse_nul(code)
     await views.require_product(context.database, code)
     limit_bytes = MAX_PICTURE_BYTES + _FORM_BYTES
@@ -195,7 +201,7 @@ async def attach_picture(code: Code, request: Request, context: Context) -> Pict
     },
 )
 async def show_picture(code: Code, context: Context) -> Response:
-    """The uploaded picture of a product."""
+    """Download the picture of a product."""
     _refuse_nul(code)
     picture = await views.show_picture(context.database, code)
     return Response(picture.data, media_type=picture.media_type)
@@ -203,7 +209,7 @@ async def show_picture(code: Code, context: Context) -> Response:
 
 @router.get("/{code:code}", responses=problem_responses(404))
 async def show_product(code: Code, context: Context) -> ProductDetail:
-    """One product with its answers, footprint, calls, attempts and errors."""
+    """Show one product with its answers, footprint, calls, attempts and errors."""
     _refuse_nul(code)
     record = await views.show_product(context.database, context.steps, code)
     return ProductDetail.model_validate(
@@ -232,7 +238,7 @@ def _footprint(shown: ShownFootprint | None, steps: Steps) -> dict[str, Any] | N
 
 @router.delete("/{code:code}", status_code=204, responses=problem_responses(404))
 async def delete_product(code: Code, context: Context) -> None:
-    """Remove a product with its answers and its footprint. The record of paid calls stays."""
+    """Delete a product with its answers and footprint. The record of paid calls is kept."""
     _refuse_nul(code)
     await service.delete_product(context.database, code)
 

@@ -1,4 +1,4 @@
-"""The queue: look, start, stop, reset, configure."""
+"""Routes for the queue: status, start, stop, reset, configure."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ async def _status(context: ApiContext) -> dict[str, Any]:
 
 @router.get("/queue-status", response_model=QueueStatusDocument)
 async def queue_status(context: Context) -> Response:
-    """What the queue is doing, and products by state."""
+    """Show what the queue is doing, and products by state."""
     # Made once for all who ask at the same moment; a model of it for each would cost more than the rest.
     return Response(await context.status(), media_type="application/json")
 
 
 @router.post("/start-queue")
 async def start_queue(context: Context) -> Started:
-    """Let processing go on. Products stuck in processing without a live job are freed first."""
+    """Start the queue. Products stuck in processing without a live job are released first."""
     waiting = await service.start_queue(context.database)
     status = await _status(context)
     return Started(
         added_to_queue=waiting,
-        message=f"The queue runs; {waiting:,} products wait.",
+        message=f"The queue is running; {waiting:,} products are pending.",
         queue=status["queue"],
     )
 
 
 @router.post("/stop-queue")
 async def stop_queue(context: Context) -> Stopped:
-    """Begin no further call. Calls in flight finish and are stored; other products wait again.
+    """Start no further calls. Calls in flight finish and are stored; other products return to pending.
 
-    Answers at once, and lasts over restarts until start-queue.
+    Answers at once. The queue stays stopped, also after a restart, until start-queue.
     """
     returned = await service.stop_queue(context.database)
     worker_id = context.engine.worker_id if context.engine else None
@@ -74,16 +74,18 @@ def _still_under_way(calls: int) -> str:
         case 0:
             return "No call is in flight."
         case 1:
-            return "1 call in flight still finishes and is stored."
+            return "1 call in flight will finish and be stored."
         case _:
-            return f"{calls:,} calls in flight still finish and are stored."
+            return f"{calls:,} calls in flight will finish and be stored."
 
 
 @router.post("/reset-failed")
 async def reset_failed(context: Context) -> FailedReset:
-    """Give every failed product another try, with error and attempts cleared."""
+    """Retry all failed products, with error and attempts cleared."""
     count = await service.reset_failed(context.database)
-    return FailedReset(modified_count=count, message=f"{count:,} failed products wait again.")
+    return FailedReset(
+        modified_count=count, message=f"{count:,} failed products are pending again."
+    )
 
 
 @router.get("/queue-config")
@@ -105,7 +107,7 @@ async def read_queue_config(context: Context) -> ConfigDocument:
     },
 )
 async def queue_config(request: Request, context: Context) -> ConfigChanged:
-    """Change some settings while running; it lasts. If one is wrong, nothing is changed."""
+    """Change settings of the running queue and store them. If one is invalid, nothing changes."""
     values = await read_json(request, _CONFIG_BYTES)
     if not isinstance(values, dict):
         raise InvalidField("body", 'Send a JSON object, such as {"batchSize": 200}.')

@@ -1,4 +1,4 @@
-"""How the processing goes, over the last 24 hours and overall."""
+"""Statistics of the last 24 hours and overall."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/products", tags=["statistics"])
 
 @router.get("/processing-stats")
 async def processing_stats(context: Context) -> ProcessingStatsDocument:
-    """Counts, rates, latency, tokens, money and errors; by step and by model. A few seconds old at most."""
+    """Counts, rates, latency, tokens, cost and errors, by step and by model. At most a few seconds old."""
     stats = await context.statistics.processing_stats()
     return ProcessingStatsDocument.model_validate(
         {

@@ -1,1 +1,1 @@
-"""The documents that the API takes and gives."""
+"""The request and response schemas."""

@@ -40,7 +40,7 @@ class AuditEntryView(Schema):
 
 
 class AuditLog(Schema):
-    """One page. Ask for the next one with `cursor`; null: there is none."""
+    """One page. Pass `nextCursor` as `cursor` to get the next; null on the last page."""
 
     entries: list[AuditEntryView]
     next_cursor: str | None

@@ -1,4 +1,4 @@
-"""Products, their results, and what an import did, as clients see them."""
+"""Schemas of products, their results and imports."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _LIMITS: Final = FieldLimits()
 
 
 class ProductSummary(Schema):
-    """A product in a list. Figures are there once it is completed."""
+    """A product in a list. It has figures once it is completed."""
 
     code: str = Field(examples=["PROD-001"])
     name: str = Field(examples=["Steel bottle"])
     description: str = Field(examples=["Stainless steel, 500 ml, double wall"])
-    weight: float | None = Field(description="kg, as its owner gave it.", examples=[0.35])
+    weight: float | None = Field(description="In kg, as given in the catalogue.", examples=[0.35])
     image_url: str | None
     has_picture: bool = Field(description="Whether a picture was uploaded.")
     country_of_origin: str | None = Field(description="ISO 3166-1 alpha-2.", examples=["DE"])
@@ -29,22 +29,26 @@ class ProductSummary(Schema):
     category: str | None
     subcategory: str | None
     emissions_kg_co2e: float | None = Field(
-        alias="emissionsKgCo2e", description="Cradle-to-gate, GWP100, of one unit."
+        alias="emissionsKgCo2e", description="Cradle-to-gate, GWP100, for one unit."
     )
-    low_kg_co2e: float | None = Field(alias="lowKgCo2e", description="Lower end of 95 %.")
-    high_kg_co2e: float | None = Field(alias="highKgCo2e", description="Upper end of 95 %.")
+    low_kg_co2e: float | None = Field(alias="lowKgCo2e", description="Lower end of the 95 % range.")
+    high_kg_co2e: float | None = Field(
+        alias="highKgCo2e", description="Upper end of the 95 % range."
+    )
     data_quality: float | None = Field(description="PACT rating, 1 (best) to 3.")
-    simulated: bool | None = Field(description="True: made up by the simulator, of no use.")
-    attempts: int = Field(ge=0, description="Tries without a usable answer.")
+    simulated: bool | None = Field(
+        description="True: the simulator invented the answers; do not use the figures."
+    )
+    attempts: int = Field(ge=0, description="Attempts without a usable answer.")
     error_kind: str | None
-    error: str | None = Field(description="Why it failed, or was asked again.")
+    error: str | None = Field(description="Why the product failed or was retried.")
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
 
 
 class ProductList(Schema):
-    """One page. Ask for the next one with `cursor`; null: there is none."""
+    """One page. Pass `nextCursor` as `cursor` to get the next; null on the last page."""
 
     products: list[ProductSummary]
     next_cursor: str | None
@@ -71,7 +75,7 @@ class ContributionView(Schema):
 
 
 class MassView(Schema):
-    """The mass that was calculated with, and where it came from."""
+    """The mass used in the calculation, and where it came from."""
 
     value: float
     unit: str
@@ -151,7 +155,7 @@ class AnswerView(Schema):
 
 
 class CallView(Schema):
-    """A call that this product took part in. `outcome` is ok, or the name of an error."""
+    """A call that included this product. `outcome` is `ok` or the name of an error."""
 
     id: int
     started_at: datetime
@@ -183,7 +187,7 @@ class ErrorView(Schema):
 
 
 class ProductDetail(ProductSummary):
-    """A product with all that is known about it. `calls` are the last 100."""
+    """A product with everything known about it. `calls` has the last 100."""
 
     footprint: FootprintView | None
     answers: list[AnswerView]
@@ -192,11 +196,15 @@ class ProductDetail(ProductSummary):
 
 
 class RejectedRowView(Schema):
-    """A row that could not become a product, and what to do about it."""
+    """A rejected row, and what to do about it."""
 
-    row: int = Field(ge=0, description="As a person counts in the file.", examples=[17])
+    row: int = Field(
+        ge=0, description="Row number in the file, as a spreadsheet shows it.", examples=[17]
+    )
     field: str = Field(examples=["weight"])
-    reason: str = Field(examples=['"heavy" is not a weight; give kilograms, such as 1.25'])
+    reason: str = Field(
+        examples=['"heavy" is not a weight; write a number in kg, such as 1.5, or leave it empty']
+    )
     code: str | None
 
 
@@ -208,12 +216,14 @@ class ImportDone(Schema):
     updated: int = Field(ge=0, examples=[1])
     unchanged: int = Field(ge=0, examples=[0])
     rejected_count: int = Field(ge=0, examples=[1])
-    rejected: list[RejectedRowView] = Field(description="The first 1,000 of them.")
-    rejected_url: str | None = Field(description="All rejected rows, as CSV; null: none.")
+    rejected: list[RejectedRowView] = Field(description="The first 1,000 rejected rows.")
+    rejected_url: str | None = Field(
+        description="Address of all rejected rows as CSV; null if there are none."
+    )
 
 
 class PictureStored(Schema):
-    """The picture that a product now has."""
+    """The picture attached to a product."""
 
     code: str
     media_type: str = Field(examples=["image/png"])
@@ -223,7 +233,7 @@ class PictureStored(Schema):
 
 
 def product_input_schema() -> dict[str, Any]:
-    """What one product as JSON looks like, for the OpenAPI document; the importer's checks decide."""
+    """The schema of one product for the OpenAPI document; the importer does the checking."""
     return {
         "type": "object",
         "required": ["code", "name", "description"],

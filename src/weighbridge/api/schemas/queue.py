@@ -1,4 +1,4 @@
-"""The queue as clients see it."""
+"""Schemas of the queue."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from weighbridge.service.queue import CONFIG_RANGES, PACINGS, SWITCHES
 
 
 class Used(Schema):
-    """One budget of the provider: what the last 60 s took, and what is allowed."""
+    """One of the provider's limits: used in the last 60 s, and allowed."""
 
     used: int = Field(ge=0, examples=[312])
     allowed: int = Field(ge=1, examples=[500])
 
 
 class LimitsInUse(Schema):
-    """Both budgets."""
+    """Both limits."""
 
     requests_per_minute: Used
     tokens_per_minute: Used
 
 
 class QueueView(Schema):
-    """The queue. `processing` says whether products are being worked on now."""
+    """The queue. `processing` says whether products are being processed right now."""
 
-    queue_length: int = Field(ge=0, description="Products that wait.", examples=[1200])
-    processing: bool = Field(description="Whether products are being processed at this moment.")
+    queue_length: int = Field(ge=0, description="Pending products.", examples=[1200])
+    processing: bool = Field(description="Whether products are being processed right now.")
     processed_count: int = Field(ge=0, description="Completed products.", examples=[3400])
     failed_count: int = Field(ge=0, description="Failed products.", examples=[2])
     batch_size: int = Field(examples=[500])
     batch_delay_ms: int = Field(examples=[60_000])
     max_concurrent_requests: int = Field(examples=[10])
     pacing: Literal["batch", "continuous"]
-    ask_together: bool = Field(description="Whether one call asks for all steps.", examples=[False])
-    running: bool = Field(description="False after stop-queue, until start-queue.")
-    paused_reason: str | None = Field(description="Why nothing goes on although the queue runs.")
-    current_batch: int = Field(ge=0, description="Batches begun so far.", examples=[7])
-    next_batch_at: datetime | None = Field(description="When the delay between batches ends.")
+    ask_together: bool = Field(description="Whether one call asks all questions.", examples=[False])
+    running: bool = Field(description="False from stop-queue until start-queue.")
+    paused_reason: str | None = Field(description="Why the queue is paused although it is running.")
+    current_batch: int = Field(ge=0, description="Batches started so far.", examples=[7])
+    next_batch_at: datetime | None = Field(description="When the pause between batches ends.")
     limits: LimitsInUse
 
 
@@ -64,8 +64,8 @@ class QueueStatusDocument(Schema):
 class Started(Schema):
     """The answer of start-queue."""
 
-    added_to_queue: int = Field(ge=0, description="Products that now wait to be processed.")
-    message: str = Field(examples=["The queue runs; 1,200 products wait."])
+    added_to_queue: int = Field(ge=0, description="Products that are now pending.")
+    message: str = Field(examples=["The queue is running; 1,200 products are pending."])
     queue: QueueView
 
 
@@ -74,11 +74,13 @@ class Stopped(Schema):
 
     calls_in_flight: int = Field(
         ge=0,
-        description="Calls that still finish and are stored, of all workers. In continuous pacing without "
+        description="Calls of all workers that will finish and be stored. In continuous pacing without "
         "maxConcurrentRequests it counts the groups of other workers, each of which has one call at most.",
     )
-    returned_to_pending: int = Field(ge=0, description="Products that went back at once.")
-    message: str = Field(examples=["The queue is stopped. 3 calls in flight still finish."])
+    returned_to_pending: int = Field(ge=0, description="Products returned to pending at once.")
+    message: str = Field(
+        examples=["The queue is stopped. 3 calls in flight will finish and be stored."]
+    )
     queue: QueueView
 
 
@@ -86,7 +88,7 @@ class FailedReset(Schema):
     """The answer of reset-failed."""
 
     modified_count: int = Field(ge=0, examples=[2])
-    message: str = Field(examples=["2 failed products wait again."])
+    message: str = Field(examples=["2 failed products are pending again."])
 
 
 class QueueConfig(Schema):
@@ -96,7 +98,7 @@ class QueueConfig(Schema):
     batch_delay_ms: int = Field(examples=[60_000])
     max_concurrent_requests: int = Field(examples=[10])
     pacing: Literal["batch", "continuous"]
-    ask_together: bool = Field(description="Whether one call asks for all steps.", examples=[False])
+    ask_together: bool = Field(description="Whether one call asks all questions.", examples=[False])
     requests_per_minute: int = Field(examples=[500])
     tokens_per_minute: int = Field(examples=[450_000])
 
@@ -144,7 +146,7 @@ def config_ranges() -> dict[str, Any]:
 
 
 def config_change_schema() -> dict[str, Any]:
-    """What queue-config takes, from the ranges that the service checks by."""
+    """The body of queue-config, built from the ranges that the service checks."""
     properties: dict[str, Any] = {
         name: {
             "type": "integer",
@@ -161,7 +163,7 @@ def config_change_schema() -> dict[str, Any]:
     }
     properties["askTogether"] = {
         "type": "boolean",
-        "description": "Whether one call asks for all steps. Default false.",
+        "description": "Whether one call asks all questions. Default false.",
     }
     return {
         "type": "object",

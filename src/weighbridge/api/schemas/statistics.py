@@ -1,4 +1,4 @@
-"""Statistics as clients see them."""
+"""Schemas of statistics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from weighbridge.api.schemas.queue import StateCounts
 
 
 class TokenCounts(Schema):
-    """`estimated` is what was reserved before the calls; the others are what the provider counted."""
+    """`estimated` was reserved before the calls; the rest is what the provider counted."""
 
     estimated: int = Field(ge=0)
     input: int = Field(ge=0)
@@ -21,11 +21,11 @@ class TokenCounts(Schema):
 
 
 class CallStats(Schema):
-    """Sums over calls. Times in seconds, of calls with a reply."""
+    """Totals over calls. Times are in seconds and cover calls that got a reply."""
 
     calls: int = Field(ge=0)
     failed_calls: int = Field(ge=0)
-    retries: int = Field(ge=0, description="Calls that failed and were made again.")
+    retries: int = Field(ge=0, description="Calls that failed and were retried.")
     rate_limited: int = Field(ge=0, description="Answers 429.")
     simulated_calls: int = Field(ge=0)
     tokens: TokenCounts
@@ -34,7 +34,7 @@ class CallStats(Schema):
     latency_p50_s: float | None = Field(alias="latencyP50S")
     latency_p95_s: float | None = Field(alias="latencyP95S")
     waited_mean_s: float | None = Field(
-        alias="waitedMeanS", description="Waiting for the rate limit, before a call."
+        alias="waitedMeanS", description="Mean wait for the rate limit before a call."
     )
 
 
@@ -57,12 +57,12 @@ class ErrorCount(Schema):
 class Period(CallStats):
     """One period of time."""
 
-    completed: int = Field(ge=0, description="Products completed in it.")
-    failed: int = Field(ge=0, description="Products that failed in it.")
+    completed: int = Field(ge=0, description="Products completed in this period.")
+    failed: int = Field(ge=0, description="Products that failed in this period.")
     products_per_hour: float = Field(ge=0)
-    failure_rate: float = Field(ge=0, le=1, description="Failed among the finished products.")
+    failure_rate: float = Field(ge=0, le=1, description="Share of finished products that failed.")
     seconds_per_batch: float | None = Field(
-        description="Mean seconds of a call, which is about one group of products."
+        description="Mean duration of a call, which covers one group of products."
     )
     by_step: list[NamedCallStats]
     by_model: list[NamedCallStats]
