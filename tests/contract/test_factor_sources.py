@@ -78,7 +78,7 @@ def test_every_factor_says_where_it_comes_from(source: FactorSource) -> None:
         assert all([cited.source, cited.source_id, cited.year, cited.region, cited.licence])
 
 
-def test_a_footprint_can_be_calculated_with_every_material(source: FactorSource) -> None:
+def test_every_material_gives_a_footprint(source: FactorSource) -> None:
     table = source.load()
     for key in table.materials:
         result = footprint(table, bill((key, 1.0)))
@@ -107,13 +107,13 @@ def test_the_bundled_tables_are_complete(bundled: FactorTable) -> None:
     assert len(bundled.electricity) == 214
 
 
-def test_namibia_is_a_country_and_not_a_missing_value(bundled: FactorTable) -> None:
+def test_namibia_is_not_read_as_a_missing_value(bundled: FactorTable) -> None:
     namibia = bundled.electricity_for("NA")
     assert (namibia.name, namibia.world_region) == ("Namibia", "Africa")
     assert namibia.kg_co2e_per_kwh.value == 0.05926
 
 
-def test_the_world_average_holds_for_countries_that_are_not_listed(bundled: FactorTable) -> None:
+def test_unlisted_countries_get_the_world_average(bundled: FactorTable) -> None:
     assert bundled.electricity_for("AQ").is_world
     assert bundled.electricity_for("AQ").kg_co2e_per_kwh.value == 0.48062
     assert {code for code in bundled.electricity if len(code) != 2} == {"GLO"}
@@ -134,7 +134,7 @@ def test_only_redistributable_licences_are_bundled(bundled: FactorTable) -> None
     assert [licence for licence in named if licence not in text] == []
 
 
-def test_the_lists_fit_into_the_enums_of_structured_outputs(bundled: FactorTable) -> None:
+def test_lists_fit_the_enum_limits_of_structured_outputs(bundled: FactorTable) -> None:
     vocabulary = bundled.vocabulary(load_taxonomy())
     # The provider allows 1,000 values a schema, and 15,000 characters in an enum of more than 250.
     assert len(vocabulary.materials) + len(vocabulary.processes) < 1000
@@ -148,7 +148,7 @@ def test_the_taxonomy_has_25_categories_with_their_codes() -> None:
     assert taxonomy.subcategory("Apparel", "T-shirts & tops").cpc_code == "28225"
 
 
-def test_finished_fabrics_and_boards_are_not_made_a_second_time(bundled: FactorTable) -> None:
+def test_finished_fabrics_and_boards_are_not_processed_twice(bundled: FactorTable) -> None:
     for material, process in [
         ("cotton_knit_dyed", "knitting_circular"),
         ("cotton_yarn", "cotton_spinning_conventional"),
@@ -160,9 +160,7 @@ def test_finished_fabrics_and_boards_are_not_made_a_second_time(bundled: FactorT
         assert process in bundled.material(material).included_processes
 
 
-def test_an_own_row_replaces_or_adds_and_leaves_the_rest(
-    tmp_path: Path, bundled: FactorTable
-) -> None:
+def test_user_row_replaces_or_adds_one_factor_only(tmp_path: Path, bundled: FactorTable) -> None:
     replaced = STEEL.replace("our_steel", "steel_bar")
     table = own_factors(tmp_path, HEADER, STEEL, replaced).load()
     assert table.material("our_steel").kg_co2e_per_kg.value == 1.1
@@ -174,7 +172,7 @@ def test_an_own_row_replaces_or_adds_and_leaves_the_rest(
     assert table.version != bundled.version
 
 
-def test_an_own_row_may_use_all_columns_of_the_bundled_file(tmp_path: Path) -> None:
+def test_user_row_may_use_all_columns_of_the_bundled_file(tmp_path: Path) -> None:
     optional = "includes_forming,includes_processes,technological_quality,is_proxy,proxy_reason"
     source = own_factors(
         tmp_path,
@@ -188,7 +186,7 @@ def test_an_own_row_may_use_all_columns_of_the_bundled_file(tmp_path: Path) -> N
     assert steel.proxy_reason == "waiting for the EPD"
 
 
-def test_files_saved_by_a_spreadsheet_are_read(tmp_path: Path) -> None:
+def test_reads_files_saved_by_a_spreadsheet(tmp_path: Path) -> None:
     source = own_factors(
         tmp_path,
         HEADER.replace(",", " ; "),
@@ -214,7 +212,7 @@ def test_files_saved_by_a_spreadsheet_are_read(tmp_path: Path) -> None:
         ("unit", "kg CO2e/t", "'kg CO2e/t' must be 'kg CO2e/kg'"),
     ],
 )
-def test_a_bad_cell_is_named_by_file_row_and_column(
+def test_error_names_file_row_and_column_of_a_bad_cell(
     tmp_path: Path, column: str, value: str, complaint: str
 ) -> None:
     source = own_factors(tmp_path, HEADER, STEEL, with_cell(column, value))
@@ -231,7 +229,7 @@ def test_a_bad_cell_is_named_by_file_row_and_column(
         ("includes_processes", "steel_dancing", "there are no processes steel_dancing"),
     ],
 )
-def test_a_bad_optional_cell_is_named_too(
+def test_error_names_a_bad_optional_cell(
     tmp_path: Path, column: str, value: str, complaint: str
 ) -> None:
     source = own_factors(tmp_path, f"{HEADER},{column}", f"{STEEL},{value}")
@@ -257,7 +255,7 @@ def test_a_row_with_too_many_cells_is_refused(tmp_path: Path) -> None:
         source.load()
 
 
-def test_broken_quotation_marks_are_refused(tmp_path: Path) -> None:
+def test_unbalanced_quotes_are_refused(tmp_path: Path) -> None:
     source = own_factors(tmp_path, HEADER, '"our_steel"x,' + STEEL)
     with pytest.raises(FactorTableInvalid, match=r"own\.csv cannot be read as CSV"):
         source.load()
@@ -269,17 +267,17 @@ def test_a_file_without_the_columns_is_refused(tmp_path: Path, header: str) -> N
         own_factors(tmp_path, header, STEEL).load()
 
 
-def test_a_file_with_nothing_but_a_header_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_only_a_header_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FactorTableInvalid, match="only a header"):
         own_factors(tmp_path, HEADER).load()
 
 
-def test_a_file_that_is_not_there_is_unreadable(tmp_path: Path) -> None:
+def test_a_missing_file_is_unreadable(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match=r"absent\.csv cannot be read"):
         CsvMaterials(tmp_path / "absent.csv", BundledFactors()).load()
 
 
-def test_a_file_that_is_not_text_is_unreadable(tmp_path: Path) -> None:
+def test_a_binary_file_is_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_bytes(b"\xff\xfe\x00k\x00e")
     with pytest.raises(UnreadableFile, match=r"own\.csv cannot be read"):
@@ -317,7 +315,7 @@ def test_units_are_checked_per_kind() -> None:
         heat_factor(Row("h.csv", 2, GIVEN))
 
 
-def test_rows_are_counted_as_a_person_counts_them() -> None:
+def test_row_numbers_match_what_a_spreadsheet_shows() -> None:
     text = f"{HEADER}\n\n{STEEL.replace('Our steel', chr(34) + 'Our' + chr(10) + 'steel' + chr(34))}\n{STEEL}\n"
     rows = list(read_rows(io.StringIO(text), "own.csv", MATERIAL_COLUMNS))
     assert [row.number for row in rows] == [3, 4]

@@ -102,7 +102,7 @@ async def fail(url: str, kind: type[ProviderError], *, timeout_s: float = 30.0) 
         % (len(BODY), BODY),
     ],
 )
-async def test_an_answer_is_understood_however_it_is_wrapped(sent: bytes) -> None:
+async def test_reads_a_reply_in_any_transfer_encoding(sent: bytes) -> None:
     async with loopback(Raw(sent)) as server:
         assert await ask(server.url) == TEXT
 
@@ -122,7 +122,7 @@ async def test_an_answer_is_understood_however_it_is_wrapped(sent: bytes) -> Non
         (Raw(reply(b"")), ProviderOverloaded),
     ],
 )
-async def test_an_answer_that_breaks_off_is_an_error_and_is_asked_for_once(
+async def test_a_truncated_reply_is_an_error_and_is_not_retried(
     raw: Raw, kind: type[ProviderError]
 ) -> None:
     async with loopback(raw) as server:
@@ -131,7 +131,7 @@ async def test_an_answer_that_breaks_off_is_an_error_and_is_asked_for_once(
     assert "127.0.0.1" in message
 
 
-async def test_what_follows_an_answer_is_not_taken_for_the_next_one() -> None:
+async def test_bytes_after_a_reply_do_not_leak_into_the_next() -> None:
     async with loopback(Raw(reply() + b"HTTP/1.1 200 OK\r\n\r\nstale", "keep")) as server:
         assert await ask(server.url, times=3) == TEXT
 
@@ -143,7 +143,7 @@ async def test_what_follows_an_answer_is_not_taken_for_the_next_one() -> None:
         reply(gzip.compress(b" " * 2 * LARGEST_REPLY), "content-encoding: gzip"),
     ],
 )
-async def test_an_endless_answer_is_given_up_before_it_fills_the_memory(sent: bytes) -> None:
+async def test_an_endless_reply_is_cut_off_before_memory_runs_out(sent: bytes) -> None:
     async with loopback(Raw(sent)) as server:
         assert "larger than 16 MB" in await fail(server.url, ProviderOverloaded)
 
@@ -152,12 +152,12 @@ async def test_an_endless_answer_is_given_up_before_it_fills_the_memory(sent: by
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\n", reply(BODY[:50], length=800)])
-async def test_a_server_that_falls_silent_is_given_up_after_the_read_timeout(sent: bytes) -> None:
+async def test_a_silent_server_hits_the_read_timeout(sent: bytes) -> None:
     async with loopback(Raw(sent, "keep")) as server:
         assert "in time" in await fail(server.url, ProviderTimeout, timeout_s=0.05)
 
 
-async def test_a_call_that_is_cancelled_leaves_no_half_used_connection_behind() -> None:
+async def test_a_cancelled_call_leaves_no_half_used_connection() -> None:
     patient = Patient(completion())
     async with loopback(patient) as server:
         provider = OpenAIProvider(MODEL, KEY, server.url)
@@ -182,7 +182,7 @@ async def test_a_closed_port_is_unreachable() -> None:
         assert "No connection to 127.0.0.1" in await fail(url, ProviderUnreachable)
 
 
-async def test_connections_are_kept_and_as_many_as_calls_in_flight() -> None:
+async def test_keeps_one_connection_per_call_in_flight() -> None:
     at_once = 200
     patient = Patient(completion())
     async with loopback(patient) as server:
@@ -197,7 +197,7 @@ async def test_connections_are_kept_and_as_many_as_calls_in_flight() -> None:
         await provider.aclose()
 
 
-async def test_a_connection_that_was_closed_while_idle_is_not_used_again() -> None:
+async def test_a_connection_closed_while_idle_is_not_reused() -> None:
     async with loopback(ScriptedProvider(completion())) as server:
         provider = OpenAIProvider(MODEL, KEY, server.url)
         await provider.call(REQUEST)
@@ -208,7 +208,7 @@ async def test_a_connection_that_was_closed_while_idle_is_not_used_again() -> No
         await provider.aclose()
 
 
-async def test_a_question_that_was_sent_is_never_repeated_on_another_connection() -> None:
+async def test_a_sent_request_is_never_repeated_on_another_connection() -> None:
     """The server may have worked on it, and would be paid twice."""
     scripted = ScriptedProvider(completion(), ConnectionResetError(), completion())
     async with loopback(scripted) as server:
@@ -221,7 +221,7 @@ async def test_a_question_that_was_sent_is_never_repeated_on_another_connection(
         await provider.aclose()
 
 
-async def test_redirects_are_not_followed_and_cookies_not_kept() -> None:
+async def test_ignores_redirects_and_cookies() -> None:
     moved = Answer(307, b"", {"location": "/v1/chat/completions"})
     scripted = ScriptedProvider(completion(headers={"set-cookie": "a=b"}), moved, completion())
     async with loopback(scripted) as server:
@@ -246,7 +246,7 @@ async def test_redirects_are_not_followed_and_cookies_not_kept() -> None:
         "http://user:pa%20ss@127.0.0.1:{port}/v1",
     ],
 )
-async def test_a_question_goes_to_the_address_and_with_the_headers_of_the_sdk(
+async def test_sends_to_the_same_address_and_headers_as_the_sdk(
     base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
@@ -285,7 +285,7 @@ def _request(head: str) -> dict[str, str]:
         Answer(529, gzip.compress(b"busy"), {"content-encoding": "gzip"}),
     ],
 )
-async def test_a_refusal_is_the_error_that_the_sdk_raises(said: Answer) -> None:
+async def test_a_refusal_raises_the_same_error_as_the_sdk(said: Answer) -> None:
     async with loopback(ScriptedProvider(said)) as server:
         async with AsyncOpenAI(
             api_key=KEY, base_url=server.url, max_retries=0, http_client=httpx2.AsyncClient()
@@ -307,7 +307,7 @@ async def test_a_refusal_is_the_error_that_the_sdk_raises(said: Answer) -> None:
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-async def test_a_proxy_of_the_environment_is_used(
+async def test_uses_the_proxy_from_the_environment(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with loopback(ScriptedProvider(completion())) as proxy:
@@ -318,7 +318,7 @@ async def test_a_proxy_of_the_environment_is_used(
     assert "proxy-authorization: basic bwu6c2vjcmv0" in head.lower()
 
 
-async def test_a_host_that_is_exempt_is_reached_without_the_proxy(
+async def test_exempt_hosts_bypass_the_proxy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with loopback(ScriptedProvider(completion())) as server:
@@ -327,7 +327,7 @@ async def test_a_host_that_is_exempt_is_reached_without_the_proxy(
         assert await ask(server.url) == TEXT
 
 
-async def test_a_proxy_that_refuses_a_tunnel_is_no_answer_of_the_provider(
+async def test_a_proxy_error_is_not_mistaken_for_a_provider_reply(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with loopback(Raw(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as proxy:
@@ -345,7 +345,7 @@ def tls() -> ssl.SSLContext:
     return context
 
 
-async def test_certificates_are_checked_and_those_of_the_environment_trusted(
+async def test_verifies_certificates_and_trusts_those_of_the_environment(
     tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with loopback(ScriptedProvider(completion()), tls) as server:
@@ -355,7 +355,7 @@ async def test_certificates_are_checked_and_those_of_the_environment_trusted(
         assert await ask(server.url, times=2) == TEXT
 
 
-async def test_the_key_is_in_nothing_that_the_network_says_of_itself() -> None:
+async def test_network_errors_and_reprs_never_show_the_key() -> None:
     async with loopback(Raw(b"nonsense\r\n\r\n")) as server:
         provider = OpenAIProvider(MODEL, KEY, server.url)
         with pytest.raises(ProviderError) as caught:

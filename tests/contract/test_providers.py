@@ -154,13 +154,13 @@ async def test_an_image_is_sent_beside_the_text(talk: Talk) -> None:
 @pytest.mark.parametrize(
     "model", ["gpt-5-mini", "o3", "o4-mini-2025-04-16", "ft:gpt-5-nano:acme::1"]
 )
-async def test_models_that_reason_are_sent_no_temperature(talk: Talk, model: str) -> None:
+async def test_reasoning_models_get_no_temperature(talk: Talk, model: str) -> None:
     scripted = ScriptedProvider(completion())
     await talk.provider(scripted, model).call(REQUEST)
     assert "temperature" not in scripted.requests[0].body
 
 
-async def test_text_in_any_script_arrives_unharmed(talk: Talk) -> None:
+async def test_text_in_any_script_arrives_intact(talk: Talk) -> None:
     scripted = ScriptedProvider(completion("Stuhl aus Buche · 椅子 🪑"))
     reply = await talk.provider(scripted).call(REQUEST._replace(content="木製の椅子 🪑"))
     assert scripted.requests[0].body["messages"][1]["content"] == "木製の椅子 🪑"
@@ -180,21 +180,21 @@ async def test_a_reply_carries_text_usage_headers_model_and_request_id(talk: Tal
     assert reply.request_id == "req_42"
 
 
-async def test_a_reply_without_rate_limit_headers_says_nothing_of_limits(talk: Talk) -> None:
+async def test_a_reply_without_rate_limit_headers_has_no_limits(talk: Talk) -> None:
     assert (await talk.ask(completion())).remaining == Remaining()
 
 
-async def test_a_reply_that_ended_at_the_allowance_is_marked(talk: Talk) -> None:
+async def test_a_reply_cut_at_the_output_allowance_is_marked_truncated(talk: Talk) -> None:
     reply = await talk.ask(completion('{"categ', finish_reason="length"))
     assert (reply.text, reply.finish_reason) == ('{"categ', FinishReason.LENGTH)
 
 
-async def test_a_refusal_of_the_model_is_a_reply(talk: Talk) -> None:
+async def test_a_model_refusal_counts_as_a_reply(talk: Talk) -> None:
     reply = await talk.ask(completion(None, refusal="I cannot help with that."))
     assert (reply.text, reply.finish_reason) == ("I cannot help with that.", FinishReason.REFUSAL)
 
 
-async def test_an_answer_cut_by_the_content_filter_is_a_refusal(talk: Talk) -> None:
+async def test_a_reply_cut_by_the_content_filter_is_a_refusal(talk: Talk) -> None:
     reply = await talk.ask(completion('{"cat', finish_reason="content_filter"))
     assert reply.finish_reason is FinishReason.REFUSAL
 
@@ -210,22 +210,20 @@ async def test_an_answer_cut_by_the_content_filter_is_a_refusal(talk: Talk) -> N
         completion(17),
     ],
 )
-async def test_a_reply_without_text_is_an_empty_reply_and_still_paid_for(
-    talk: Talk, odd: Answer
-) -> None:
+async def test_a_reply_without_text_is_empty_but_paid_for(talk: Talk, odd: Answer) -> None:
     reply = await talk.ask(odd)
     assert reply.text == ""
     assert reply.usage.input_tokens == 1200
 
 
-async def test_text_in_parts_is_joined(talk: Talk) -> None:
+async def test_joins_text_parts(talk: Talk) -> None:
     reply = await talk.ask(
         completion([{"type": "text", "text": "{"}, {"type": "text", "text": "}"}])
     )
     assert reply.text == "{}"
 
 
-async def test_half_a_surrogate_pair_does_not_reach_the_database(talk: Talk) -> None:
+async def test_unpaired_surrogates_do_not_reach_the_database(talk: Talk) -> None:
     reply = await talk.ask(completion("wood \ud83e"))
     assert reply.text.encode() == b"wood ?"
 
@@ -233,7 +231,9 @@ async def test_half_a_surrogate_pair_does_not_reach_the_database(talk: Talk) -> 
 @pytest.mark.parametrize(
     "usage", [None, {}, "many", {"prompt_tokens": None, "completion_tokens": "x"}]
 )
-async def test_a_server_that_does_not_count_is_counted_for(talk: Talk, usage: object) -> None:
+async def test_tokens_are_counted_locally_if_the_server_reports_none(
+    talk: Talk, usage: object
+) -> None:
     reply = await talk.ask(completion(usage=usage))
     characters = len(REQUEST.instructions) + len(REQUEST.content)
     assert characters / 5 < reply.usage.input_tokens < characters / 3
@@ -241,7 +241,7 @@ async def test_a_server_that_does_not_count_is_counted_for(talk: Talk, usage: ob
     assert reply.usage.cached_input_tokens == 0
 
 
-async def test_a_server_that_names_no_model_answers_as_the_one_that_was_asked(talk: Talk) -> None:
+async def test_a_reply_without_a_model_name_gets_the_requested_one(talk: Talk) -> None:
     assert (await talk.ask(completion(model=None))).model == MODEL
 
 
@@ -272,7 +272,7 @@ EXTRA_FORBIDDEN = answer(
 
 
 @pytest.mark.parametrize("unknown", [NO_COMPLETION_LIMIT, EXTRA_FORBIDDEN])
-async def test_an_older_server_is_asked_again_with_max_tokens_and_it_is_remembered(
+async def test_falls_back_to_max_tokens_for_older_servers_and_remembers_it(
     talk: Talk,
     unknown: Answer,
 ) -> None:
@@ -286,7 +286,7 @@ async def test_an_older_server_is_asked_again_with_max_tokens_and_it_is_remember
     assert limits == [(True, False), (False, True), (False, True)]
 
 
-async def test_a_server_that_knows_neither_is_asked_without_both(talk: Talk) -> None:
+async def test_drops_both_token_parameters_if_the_server_knows_neither(talk: Talk) -> None:
     scripted = ScriptedProvider(NO_TEMPERATURE, NO_COMPLETION_LIMIT, completion())
     await talk.provider(scripted).call(REQUEST)
     last = scripted.requests[-1].body
@@ -295,7 +295,7 @@ async def test_a_server_that_knows_neither_is_asked_without_both(talk: Talk) -> 
     assert len(scripted.requests) == 3
 
 
-async def test_a_server_that_refuses_every_form_is_not_asked_for_ever(talk: Talk) -> None:
+async def test_stops_retrying_a_server_that_refuses_every_form(talk: Talk) -> None:
     scripted = ScriptedProvider(
         refusal(400, None, "max_completion_tokens, max_tokens and temperature are not supported")
     )
@@ -375,7 +375,7 @@ NO_MODEL = "The model `gpt-9` does not exist or you do not have access to it."
         (ConnectionResetError("reset"), ProviderUnreachable),
     ],
 )
-async def test_each_failure_becomes_one_of_our_errors_after_a_single_request(
+async def test_each_failure_maps_to_one_of_our_errors_without_a_retry(
     talk: Talk, said: Answer | Exception, kind: type[ProviderError]
 ) -> None:
     error = await talk.fail(said)
@@ -398,7 +398,7 @@ async def test_each_failure_becomes_one_of_our_errors_after_a_single_request(
         (httpx2.PoolTimeout("pool"), ProviderTimeout, False),
     ],
 )
-async def test_each_failure_of_the_network_becomes_one_of_our_errors(
+async def test_each_network_failure_maps_to_one_of_our_errors(
     broken: Exception, kind: type[ProviderError], may_be_answered: bool
 ) -> None:
     error = await Talk(None).fail(broken)
@@ -408,7 +408,7 @@ async def test_each_failure_of_the_network_becomes_one_of_our_errors(
     assert type(error.__cause__) is sdk_error
 
 
-async def test_a_server_that_never_answers_is_given_up_at_the_deadline(
+async def test_a_server_that_never_replies_hits_the_deadline(
     talk: Talk,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -419,7 +419,7 @@ async def test_a_server_that_never_answers_is_given_up_at_the_deadline(
     assert f"{talk.host} did not answer in time" in str(error)
 
 
-async def test_text_that_cannot_be_sent_is_refused_without_a_request(talk: Talk) -> None:
+async def test_unsendable_text_is_refused_without_a_request(talk: Talk) -> None:
     scripted = ScriptedProvider(completion())
     with pytest.raises(RequestRefused, match="Unicode") as caught:
         await talk.provider(scripted).call(REQUEST._replace(content=f"{REQUEST.content} \ud83e"))
@@ -454,19 +454,19 @@ async def test_a_429_says_how_long_to_wait(
     assert str(error).startswith("Rate limit exceeded")
 
 
-async def test_a_429_tells_what_its_headers_say_of_the_budget(talk: Talk) -> None:
+async def test_a_429_carries_the_rate_limit_headers(talk: Talk) -> None:
     error = await talk.fail(refusal(429, "rate_limit_exceeded", headers=RATE_LIMIT_HEADERS))
     assert remaining_of(error) == Remaining(500, 499, 0.12, 200_000, 198_500, 360.5)
     assert remaining_of(await talk.fail(refusal(500))) is None
 
 
-async def test_a_server_that_repeats_the_prompt_is_not_quoted(talk: Talk) -> None:
+async def test_errors_never_quote_the_prompt(talk: Talk) -> None:
     error = await talk.fail(refusal(400, None, f"bad value in input: {REQUEST.content}"))
     assert "no explanation was given" in str(error)
     assert "oak" not in "".join(traceback.format_exception(error))
 
 
-async def test_messages_name_the_request_and_what_to_do(talk: Talk) -> None:
+async def test_error_messages_name_the_request_and_the_remedy(talk: Talk) -> None:
     quota = await talk.fail(refusal(429, "insufficient_quota", "You exceeded your current quota."))
     assert f"{talk.name} (429 insufficient_quota, request req_42)" in str(quota)
     assert "start the queue again" in str(quota)
@@ -490,7 +490,7 @@ MODELS = answer(
 )
 
 
-async def test_check_asks_for_the_model_and_is_content_with_it(talk: Talk) -> None:
+async def test_check_accepts_a_model_the_server_lists(talk: Talk) -> None:
     scripted = ScriptedProvider(answer(200, {"id": MODEL, "object": "model"}))
     await talk.provider(scripted).check()
     assert [(r.method, r.path) for r in scripted.requests] == [("GET", f"/v1/models/{MODEL}")]
@@ -506,7 +506,7 @@ async def test_check_names_similar_models(talk: Talk) -> None:
 @pytest.mark.parametrize(
     "listed", [answer(200, {"data": []}), web_page(404), refusal(500), web_page(200)]
 )
-async def test_check_says_that_a_model_is_unknown_even_without_a_list(
+async def test_check_reports_an_unknown_model_even_without_a_list(
     talk: Talk, listed: Answer
 ) -> None:
     scripted = ScriptedProvider(refusal(404, "model_not_found", NO_MODEL), listed)
@@ -515,13 +515,13 @@ async def test_check_says_that_a_model_is_unknown_even_without_a_list(
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
-async def test_check_passes_servers_that_show_no_single_model(talk: Talk, status: int) -> None:
+async def test_check_accepts_servers_without_a_model_endpoint(talk: Talk, status: int) -> None:
     not_there = answer(status, {"detail": "Not Found"})
     await talk.provider(ScriptedProvider(not_there, MODELS)).check()
     await talk.provider(ScriptedProvider(not_there, not_there)).check()
 
 
-async def test_check_passes_a_restricted_key_that_may_ask_but_not_list(talk: Talk) -> None:
+async def test_check_accepts_a_restricted_key_that_cannot_list_models(talk: Talk) -> None:
     missing = (
         "You have insufficient permissions for this operation. Missing scopes: api.model.read."
     )
@@ -548,7 +548,7 @@ async def test_check_quotes_the_model_in_the_path(talk: Talk) -> None:
         (httpx2.ConnectError("Name or service not known"), ProviderUnreachable),
     ],
 )
-async def test_check_stops_before_anything_is_spent(
+async def test_check_fails_before_anything_is_spent(
     said: Answer | Exception, kind: type[ProviderError]
 ) -> None:
     provider = ScriptedProvider(said).provider(base_url="http://llm.example:8080/v1")

@@ -60,9 +60,7 @@ def test_all_fields_arrive(write: Write) -> None:
     ]
 
 
-def test_bad_rows_are_named_by_row_and_field_and_their_neighbours_kept(
-    write: Write, format_name: str
-) -> None:
+def test_bad_rows_are_reported_and_good_rows_kept(write: Write, format_name: str) -> None:
     path = write(
         [
             record("A", weight="1"),
@@ -90,24 +88,24 @@ def test_formulas_and_markup_stay_text(write: Write) -> None:
     assert products[1].name == "<b>"
 
 
-def test_a_missing_column_is_named_with_what_was_found_and_the_remedy(write: Write) -> None:
+def test_missing_column_error_lists_what_was_found_and_the_remedy(write: Write) -> None:
     path = write([{"code": "A", "name": "Chair", "remarks": "wood"}])
     with pytest.raises(MissingColumn, match=r'description.*"code", "name", "remarks".*Rename'):
         read_all(path)
 
 
-def test_a_column_named_by_hand_is_taken(write: Write) -> None:
+def test_uses_a_column_mapped_by_the_user(write: Write) -> None:
     path = write([{"code": "A", "name": "Chair", "remarks": "wood"}])
     products, _ = read_all(path, {Field.DESCRIPTION: "remarks"})
     assert products[0].description == "wood"
 
 
-def test_many_columns_that_nobody_asked_for_do_no_harm(write: Write) -> None:
+def test_ignores_many_unknown_columns(write: Write) -> None:
     products, rejected = read_all(write([record(**{f"extra {i}": "x" for i in range(300)})] * 2))
     assert (len(products), rejected) == (2, [])
 
 
-def test_a_truncated_file_is_refused_or_loses_no_row_in_silence(
+def test_a_truncated_file_is_refused_or_loses_no_row_silently(
     write: Write, format_name: str
 ) -> None:
     path = write([record(f"P-{i}", description=f"Number {i * 7919}") for i in range(500)])

@@ -49,7 +49,7 @@ async def ask(config: SimulatorConfig, factor: float = 1.0) -> CallReply:
         await provider.aclose()
 
 
-async def test_an_answer_comes_from_the_list_and_is_counted() -> None:
+async def test_answers_use_the_closed_list_and_are_counted() -> None:
     provider, simulator = simulated_provider(SimulatorConfig(), SystemClock())
     await provider.check()
     reply = await provider.call(REQUEST)
@@ -62,7 +62,7 @@ async def test_an_answer_comes_from_the_list_and_is_counted() -> None:
     await provider.aclose()
 
 
-async def test_limits_are_told_on_every_answer() -> None:
+async def test_every_reply_carries_the_limits() -> None:
     remaining = (
         await ask(SimulatorConfig(requests_per_minute=10, tokens_per_minute=5000))
     ).remaining
@@ -73,7 +73,7 @@ async def test_limits_are_told_on_every_answer() -> None:
     assert remaining.requests_reset_s == pytest.approx(6, abs=1)
 
 
-async def test_a_call_too_many_is_told_when_to_come_back() -> None:
+async def test_a_429_says_when_to_retry() -> None:
     provider, simulator = simulated_provider(SimulatorConfig(requests_per_minute=2), SystemClock())
     calls = [provider.call(REQUEST) for _ in range(5)]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
@@ -100,7 +100,7 @@ async def test_a_call_too_many_is_told_when_to_come_back() -> None:
         ("timeout=1", ProviderTimeout),
     ],
 )
-async def test_each_fault_arrives_as_our_error_after_one_request(
+async def test_each_fault_maps_to_our_error_after_one_request(
     faults: str, kind: type[ProviderError]
 ) -> None:
     config = SimulatorConfig(faults=parse_faults(faults))
@@ -121,15 +121,13 @@ async def test_each_fault_arrives_as_our_error_after_one_request(
         ("malformed=1", FinishReason.STOP),
     ],
 )
-async def test_a_spoilt_answer_is_a_reply_that_was_paid_for(
-    faults: str, reason: FinishReason
-) -> None:
+async def test_a_spoiled_answer_is_still_paid_for(faults: str, reason: FinishReason) -> None:
     reply = await ask(SimulatorConfig(faults=parse_faults(faults)))
     assert reply.finish_reason is reason
     assert reply.usage.input_tokens > 0
 
 
-async def test_requests_that_can_never_work_are_told_apart() -> None:
+async def test_distinguishes_requests_that_can_never_work() -> None:
     provider, _ = simulated_provider(SimulatorConfig(tokens_per_minute=1000), SystemClock())
     with pytest.raises(RequestTooLarge, match="1000"):
         await provider.call(REQUEST._replace(max_output_tokens=5000))
@@ -144,7 +142,7 @@ async def test_requests_that_can_never_work_are_told_apart() -> None:
     await provider.aclose()
 
 
-async def test_a_wrong_key_and_a_wrong_model_stop_before_anything_is_spent() -> None:
+async def test_wrong_key_or_model_fails_before_anything_is_spent() -> None:
     locked = SimulatorConfig(api_key="sk-another-key")
     provider, simulator = simulated_provider(locked, SystemClock())
     with pytest.raises(AuthenticationFailed, match="OPENAI_API_KEY"):
@@ -159,7 +157,7 @@ async def test_a_wrong_key_and_a_wrong_model_stop_before_anything_is_spent() -> 
     await provider.aclose()
 
 
-async def test_a_simulator_that_runs_as_a_server_is_found_out() -> None:
+async def test_detects_a_simulator_running_as_a_server() -> None:
     label = {"x-weighbridge-simulated": "true"}
     by_check = ScriptedProvider(answer(200, {"id": "gpt-4o-mini"}, label)).provider(
         base_url="http://localhost:8001/v1"
@@ -172,7 +170,7 @@ async def test_a_simulator_that_runs_as_a_server_is_found_out() -> None:
     assert by_reply.simulated
 
 
-async def test_all_questions_at_once_get_answers_that_are_accepted() -> None:
+async def test_answers_to_all_questions_at_once_are_accepted() -> None:
     """The real lists, through the SDK: the schema is within the limits, and the reply is true to it."""
     questions = build_questions(BundledFactors().load().vocabulary(load_taxonomy()))
     group = [

@@ -113,7 +113,7 @@ def rows(reply: ChatCompletion) -> list[dict[str, Any]]:
     return found
 
 
-async def test_the_sdk_reads_an_answer_with_usage_and_marks_of_the_simulator() -> None:
+async def test_sdk_reads_a_reply_with_usage_and_simulator_marks() -> None:
     async with sdk(SimulatorConfig()) as (client, _):
         raw = await client.chat.completions.with_raw_response.create(**body(*NAMES))
     reply = raw.parse()
@@ -127,7 +127,7 @@ async def test_the_sdk_reads_an_answer_with_usage_and_marks_of_the_simulator() -
     assert raw.headers["x-request-id"].startswith("req_")
 
 
-async def test_it_also_works_under_the_http_clients_own_asgi_transport() -> None:
+async def test_works_with_the_http_clients_own_asgi_transport() -> None:
     app = create_app(SimulatorConfig(), SystemClock())
     http_client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app))
     async with AsyncOpenAI(api_key="any", base_url=URL, http_client=http_client) as client:
@@ -135,7 +135,7 @@ async def test_it_also_works_under_the_http_clients_own_asgi_transport() -> None
     assert len(rows(reply)) == 3
 
 
-async def test_models_are_listed_and_looked_up() -> None:
+async def test_lists_and_retrieves_models() -> None:
     async with sdk(SimulatorConfig()) as (client, _):
         assert MODEL in [model.id async for model in client.models.list()]
         assert (await client.models.retrieve(MODEL)).id == MODEL
@@ -144,7 +144,7 @@ async def test_models_are_listed_and_looked_up() -> None:
     assert failure.value.code == "model_not_found"
 
 
-async def test_headers_tell_limits_and_what_is_left() -> None:
+async def test_headers_report_limits_and_remaining_quota() -> None:
     config = SimulatorConfig(requests_per_minute=60, tokens_per_minute=100_000)
     async with sdk(config) as (client, app):
         raw = await client.chat.completions.with_raw_response.create(**body("Steel bolt"))
@@ -166,9 +166,7 @@ async def test_headers_tell_limits_and_what_is_left() -> None:
         (SimulatorConfig(tokens_per_minute=2500), "tokens"),
     ],
 )
-async def test_a_call_too_many_is_refused_with_the_time_to_come_back(
-    config: SimulatorConfig, kind: str
-) -> None:
+async def test_a_call_over_the_limit_gets_a_retry_time(config: SimulatorConfig, kind: str) -> None:
     async with sdk(config) as (client, app):
         for name in ("a", "b"):
             await client.chat.completions.create(**body(name))
@@ -191,7 +189,7 @@ async def _ask_for_ever(client: AsyncOpenAI) -> None:
         await client.chat.completions.create(**body("a"))
 
 
-async def test_who_comes_back_in_time_is_admitted() -> None:
+async def test_a_call_retried_in_time_is_admitted() -> None:
     async with sdk(SimulatorConfig(requests_per_minute=60, burst_s=1), factor=20) as (client, app):
         with pytest.raises(openai.RateLimitError) as failure:
             await _ask_for_ever(client)
@@ -202,14 +200,14 @@ async def test_who_comes_back_in_time_is_admitted() -> None:
     assert app.books.admitted == admitted + 1
 
 
-async def test_a_call_larger_than_the_minute_says_so() -> None:
+async def test_a_call_above_the_minute_limit_gets_its_own_error() -> None:
     with pytest.raises(
         openai.RateLimitError, match=r"Request too large .* Limit 500, Requested \d+"
     ):
         await ask(SimulatorConfig(tokens_per_minute=500), body("a"))
 
 
-async def test_a_long_beginning_seen_before_is_cached_in_steps_of_128() -> None:
+async def test_repeated_prefixes_are_cached_in_steps_of_128_tokens() -> None:
     request = body("a", instructions="Consider the material carefully. " * 300)
     async with sdk(SimulatorConfig()) as (client, _):
         first = await client.chat.completions.create(**request)
@@ -229,7 +227,7 @@ async def test_a_long_beginning_seen_before_is_cached_in_steps_of_128() -> None:
     assert cached[1] % 128 == 0
 
 
-async def test_an_answer_longer_than_allowed_is_cut() -> None:
+async def test_a_reply_longer_than_allowed_is_truncated() -> None:
     reply = await ask(SimulatorConfig(), body(*NAMES, allowance=20))
     assert reply.choices[0].finish_reason == "length"
     assert reply.usage is not None
@@ -254,7 +252,7 @@ BROKEN_SCHEMA = {
         ({**body("a"), "heat": 1}, None, "heat"),
     ],
 )
-async def test_requests_that_make_no_sense_are_refused_and_cost_nothing(
+async def test_invalid_requests_are_refused_at_no_cost(
     request_body: dict[str, Any], code: str | None, message: str
 ) -> None:
     config = SimulatorConfig(models={MODEL: ModelLimits(1_200, 32_768)})
@@ -289,7 +287,7 @@ async def test_a_wrong_key_is_401_and_a_wrong_model_404() -> None:
         ("outage=0-60", openai.InternalServerError, 503),
     ],
 )
-async def test_faults_of_the_service_have_their_status(
+async def test_service_faults_have_the_right_status(
     faults: str, error: type[openai.APIStatusError], status: int
 ) -> None:
     with pytest.raises(error) as failure:
@@ -303,7 +301,7 @@ async def test_a_dropped_connection_is_a_connection_error() -> None:
     assert not isinstance(failure.value, openai.APITimeoutError)
 
 
-async def test_a_late_answer_runs_into_the_clients_timeout() -> None:
+async def test_a_late_reply_hits_the_client_timeout() -> None:
     async with sdk(
         SimulatorConfig(faults=parse_faults("timeout=1")), factor=1000, timeout_s=30
     ) as (client, app):
@@ -318,7 +316,7 @@ def material_list(reply: ChatCompletion) -> list[str]:
     return [row["code"] for row in rows(reply)]
 
 
-async def test_faults_in_the_answer_are_what_their_names_say() -> None:
+async def test_answer_faults_do_what_their_names_say() -> None:
     async def answered(faults: str) -> ChatCompletion:
         return await ask(SimulatorConfig(faults=parse_faults(faults)), body(*NAMES))
 
@@ -340,7 +338,7 @@ async def test_faults_in_the_answer_are_what_their_names_say() -> None:
     assert refused.refusal
 
 
-async def test_the_same_seed_gives_the_same_faults_in_another_order() -> None:
+async def test_same_seed_gives_same_faults_in_any_order() -> None:
     config = SimulatorConfig(seed=3, faults=parse_faults("missing=0.3,doubled=0.3"))
     names = [f"Steel bolt {number}" for number in range(12)]
 
@@ -358,7 +356,7 @@ async def test_the_same_seed_gives_the_same_faults_in_another_order() -> None:
     assert len({len(json.loads(text or "")["products"]) for text in forwards.values()}) > 1
 
 
-async def test_poison_spoils_its_product_and_leaves_the_neighbours() -> None:
+async def test_poison_affects_only_its_own_product() -> None:
     found = rows(await ask(SimulatorConfig(), body("Steel bolt", "Crate POISON", "Cotton towel")))
     assert [sorted(row) for row in found] == [
         ["code", "mass_kg", "material"],
@@ -398,7 +396,7 @@ async def test_pictures_are_counted_or_refused() -> None:
         await ask(SimulatorConfig(accepts_images=False), pictured(url))
 
 
-async def test_latency_is_waited_out_on_the_clock_and_calls_overlap() -> None:
+async def test_latency_uses_the_clock_and_calls_overlap() -> None:
     async with sdk(SimulatorConfig(latency_s=2.0, latency_sigma=0.0), factor=4) as (client, app):
         started_s = app.account.clock.monotonic_s()
         await asyncio.gather(
@@ -409,7 +407,7 @@ async def test_latency_is_waited_out_on_the_clock_and_calls_overlap() -> None:
     assert app.books.max_in_flight == 10
 
 
-async def test_an_abandoned_call_leaves_the_books_straight() -> None:
+async def test_an_abandoned_call_keeps_the_books_balanced() -> None:
     async with sdk(SimulatorConfig(latency_s=60)) as (client, app):
         call = asyncio.create_task(client.chat.completions.create(**body("a")))
         await until(lambda: app.books.in_flight == 1, "the call has arrived")
@@ -419,7 +417,7 @@ async def test_an_abandoned_call_leaves_the_books_straight() -> None:
     assert (app.books.in_flight, app.books.abandoned, app.books.completed) == (0, 1, 0)
 
 
-async def test_books_can_be_read_and_limits_changed_in_mid_run() -> None:
+async def test_books_are_readable_and_limits_changeable_during_a_run() -> None:
     async with sdk(SimulatorConfig(requests_per_minute=1)) as (client, app):
         http = httpx2.AsyncClient(transport=app.transport(), base_url="http://simulator.invalid")
         await client.chat.completions.create(**body("a"))
@@ -446,7 +444,7 @@ async def test_books_can_be_read_and_limits_changed_in_mid_run() -> None:
     assert "'speed' cannot be changed" in wrong.json()["error"]["message"]
 
 
-async def test_a_batch_is_uploaded_worked_off_and_downloaded() -> None:
+async def test_a_batch_is_uploaded_processed_and_downloaded() -> None:
     lines = [
         {
             "custom_id": f"line-{number}",
@@ -485,7 +483,7 @@ async def test_a_batch_is_uploaded_worked_off_and_downloaded() -> None:
     assert app.books.admitted == 0
 
 
-async def test_a_batch_file_that_makes_no_sense_fails_as_a_whole() -> None:
+async def test_an_invalid_batch_file_fails_as_a_whole() -> None:
     async with sdk(SimulatorConfig()) as (client, _):
         file = await client.files.create(file=("in.jsonl", b'{"custom_id": 1}\nx'), purpose="batch")
         batch = await client.batches.create(
@@ -520,7 +518,7 @@ def breaking_server() -> Iterator[str]:
     assert complaints == b""
 
 
-async def test_as_a_server_it_breaks_connections_for_real_and_quietly(breaking_server: str) -> None:
+async def test_server_breaks_connections_without_logging_errors(breaking_server: str) -> None:
     async with AsyncOpenAI(api_key="any", base_url=breaking_server, max_retries=0) as client:
 
         async def listens() -> bool:

@@ -24,7 +24,7 @@ def step_named(name: str) -> Any:
 
 
 @every_step
-def test_an_answer_comes_back_from_storage_as_it_was(name: str) -> None:
+def test_stored_answers_round_trip(name: str) -> None:
     answer = step_named(name).usual_answer()
     stored = json.loads(json.dumps(REGISTERED.encode(answer)))
     assert isinstance(stored, dict)
@@ -33,7 +33,7 @@ def test_an_answer_comes_back_from_storage_as_it_was(name: str) -> None:
 
 @every_step
 @pytest.mark.parametrize("data", [{}, {"confidence": "sure"}, {"lines": 3, "uses": 3, "kind": 1}])
-def test_data_that_is_no_answer_says_to_process_again(name: str, data: dict[str, Any]) -> None:
+def test_invalid_stored_data_asks_for_reprocessing(name: str, data: dict[str, Any]) -> None:
     with pytest.raises(AnswerMalformed, match="Process the product again"):
         REGISTERED.decode(name, data)
 

@@ -75,20 +75,20 @@ async def find(
         await provider.aclose()
 
 
-async def test_call_with_a_key_asks_to_be_stored_under_it() -> None:
+async def test_call_with_a_key_is_stored_under_it() -> None:
     scripted = ScriptedProvider(completion())
     await scripted.provider().call(STORED)
     assert scripted.requests[0].body["store"] is True
     assert scripted.requests[0].body["metadata"] == {"weighbridge_call": "3f2a"}
 
 
-async def test_call_without_a_key_says_nothing_of_storing() -> None:
+async def test_call_without_a_key_does_not_mention_storing() -> None:
     scripted = ScriptedProvider(completion())
     await scripted.provider().call(REQUEST)
     assert not {"store", "metadata"} & scripted.requests[0].body.keys()
 
 
-async def test_stored_reply_is_looked_up_by_its_key_and_read_like_any_other() -> None:
+async def test_stored_reply_is_found_by_key_and_read_normally() -> None:
     reply, provider, scripted = await find(listed(ENTRY))
     assert reply is not None
     assert (reply.text, reply.model, reply.request_id) == (
@@ -114,7 +114,7 @@ async def test_stored_reply_is_looked_up_by_its_key_and_read_like_any_other() ->
         ("nonsense", None),
     ],
 )
-async def test_what_is_not_the_reply_to_this_very_call_is_not_taken_for_it(
+async def test_reply_to_another_call_is_not_used(
     entries: tuple[Any, ...],
 ) -> None:
     reply, provider, _ = await find(listed(*entries))
@@ -137,7 +137,7 @@ async def test_what_is_not_the_reply_to_this_very_call_is_not_taken_for_it(
         answer(200, {"object": "list"}),
     ],
 )
-async def test_server_without_such_a_list_keeps_no_replies_from_then_on(said: Answer) -> None:
+async def test_server_without_a_list_counts_as_keeping_no_replies(said: Answer) -> None:
     reply, provider, _ = await find(said)
     assert reply is None
     assert not provider.keeps_replies
@@ -153,7 +153,7 @@ async def test_server_without_such_a_list_keeps_no_replies_from_then_on(said: An
         (httpx2.ConnectError("refused"), ProviderUnreachable),
     ],
 )
-async def test_trouble_with_a_look_up_is_the_same_error_as_with_a_call(
+async def test_failed_look_up_raises_the_same_error_as_a_call(
     said: Answer | Exception, kind: type[ProviderError]
 ) -> None:
     scripted = ScriptedProvider(said)
@@ -165,7 +165,7 @@ async def test_trouble_with_a_look_up_is_the_same_error_as_with_a_call(
     await provider.aclose()
 
 
-async def test_server_that_does_not_know_store_is_asked_without_it() -> None:
+async def test_store_is_dropped_for_servers_that_do_not_know_it() -> None:
     said = refusal(400, "unknown_parameter", "Unknown parameter: 'store'.", param="store")
     scripted = ScriptedProvider(said, completion())
     provider = scripted.provider()
@@ -265,7 +265,7 @@ async def test_simulator_may_have_no_list_at_all() -> None:
 
 
 @pytest.mark.parametrize(("keeping", "finished"), [(Keeping.FINISHED, 1), (Keeping.ATTENDED, 0)])
-async def test_call_whose_client_goes_away_is_finished_or_dropped(
+async def test_call_of_a_disconnected_client_is_finished_or_dropped(
     keeping: Keeping, finished: int
 ) -> None:
     config = SimulatorConfig(latency_s=20, latency_sigma=0, keeping=keeping)
@@ -289,7 +289,7 @@ async def test_call_whose_client_goes_away_is_finished_or_dropped(
         (SimulatorConfig(faults=parse_faults("drop=1")), ProviderUnreachable),
     ],
 )
-async def test_reply_that_came_too_late_or_broke_off_can_still_be_fetched(
+async def test_late_or_broken_reply_can_still_be_fetched(
     config: SimulatorConfig, kind: type[ProviderError]
 ) -> None:
     provider, simulator = simulated_provider(config, ScaledClock(100), timeout_s=30)

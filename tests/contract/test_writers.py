@@ -91,9 +91,7 @@ def test_many_batches_become_one_file_in_the_same_order(format_name: str, tmp_pa
 
 
 @every_format
-def test_nothing_has_the_name_of_the_file_until_it_is_whole(
-    format_name: str, tmp_path: Path
-) -> None:
+def test_file_appears_only_when_complete(format_name: str, tmp_path: Path) -> None:
     path = tmp_path / f"results.{format_name}"
     writer = open_writer(format_name, path, FIELDS)
     writer.write([completed()])
@@ -103,9 +101,7 @@ def test_nothing_has_the_name_of_the_file_until_it_is_whole(
 
 
 @every_format
-def test_an_exception_leaves_the_earlier_file_and_nothing_else(
-    format_name: str, tmp_path: Path
-) -> None:
+def test_an_exception_leaves_the_earlier_file_untouched(format_name: str, tmp_path: Path) -> None:
     path = tmp_path / f"results.{format_name}"
     path.write_text("from yesterday")
 
@@ -121,7 +117,7 @@ def test_an_exception_leaves_the_earlier_file_and_nothing_else(
 
 
 @every_format
-def test_a_new_export_takes_the_place_of_an_earlier_one(format_name: str, tmp_path: Path) -> None:
+def test_a_new_export_replaces_the_earlier_one(format_name: str, tmp_path: Path) -> None:
     path = tmp_path / f"results.{format_name}"
     path.write_text("from yesterday")
     with open_writer(format_name, path, FIELDS) as writer:
@@ -130,9 +126,7 @@ def test_a_new_export_takes_the_place_of_an_earlier_one(format_name: str, tmp_pa
 
 
 @every_format
-def test_a_disk_that_takes_no_more_is_reported_and_leaves_nothing(
-    format_name: str, tmp_path: Path
-) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(format_name: str, tmp_path: Path) -> None:
     path = tmp_path / f"results.{format_name}"
 
     def export() -> None:
@@ -146,29 +140,27 @@ def test_a_disk_that_takes_no_more_is_reported_and_leaves_nothing(
 
 
 @every_format
-def test_a_folder_that_cannot_be_is_reported_with_the_path(
-    format_name: str, tmp_path: Path
-) -> None:
+def test_an_impossible_folder_is_reported_with_its_path(format_name: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("a file")
     with pytest.raises(InputError, match=r"notes\.txt is not a folder"):
         open_writer(format_name, tmp_path / "notes.txt" / f"results.{format_name}", FIELDS)
 
 
 @every_format
-def test_a_folder_that_is_missing_is_made(format_name: str, tmp_path: Path) -> None:
+def test_a_missing_folder_is_created(format_name: str, tmp_path: Path) -> None:
     path = tmp_path / "out" / "today" / f"results.{format_name}"
     open_writer(format_name, path, FIELDS).close()
     assert path.exists()
 
 
 @every_format
-def test_a_folder_is_not_taken_for_a_file(format_name: str, tmp_path: Path) -> None:
+def test_a_folder_is_not_overwritten_as_a_file(format_name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder"):
         open_writer(format_name, tmp_path, FIELDS)
 
 
 @every_format
-def test_closing_twice_is_harmless_and_writing_afterwards_is_not(
+def test_closing_twice_is_harmless_but_writing_after_close_fails(
     format_name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / f"results.{format_name}"
@@ -192,7 +184,7 @@ stored_text = st.text(st.characters(exclude_categories=["Cs"], exclude_character
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_any_text_comes_back_exactly(format_name: str, texts: list[str], tmp_path: Path) -> None:
+def test_any_text_survives_a_round_trip(format_name: str, texts: list[str], tmp_path: Path) -> None:
     path = tmp_path / f"results.{format_name}"
     with open_writer(format_name, path, FIELDS) as writer:
         writer.write([completed(text, text) for text in texts])
@@ -206,7 +198,7 @@ def test_any_text_comes_back_exactly(format_name: str, texts: list[str], tmp_pat
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_any_text_comes_back_neutralised_from_csv(texts: list[str], tmp_path: Path) -> None:
+def test_any_text_is_neutralised_in_csv(texts: list[str], tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     with open_writer("csv", path, FIELDS) as writer:
         writer.write([completed("code", text) for text in texts])
@@ -220,7 +212,7 @@ def test_any_text_comes_back_neutralised_from_csv(texts: list[str], tmp_path: Pa
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_any_text_comes_back_neutralised_from_xlsx(texts: list[str], tmp_path: Path) -> None:
+def test_any_text_is_neutralised_in_xlsx(texts: list[str], tmp_path: Path) -> None:
     path = tmp_path / "results.xlsx"
     with open_writer("xlsx", path, FIELDS) as writer:
         writer.write([completed("code", text) for text in texts])
@@ -228,7 +220,7 @@ def test_any_text_comes_back_neutralised_from_xlsx(texts: list[str], tmp_path: P
     assert names == [neutral_text(text) for text in texts]
 
 
-def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
+def test_unknown_format_error_lists_the_known_ones() -> None:
     with pytest.raises(UnsupportedFormat, match=r"'pdf'.*csv, xlsx, jsonl, parquet"):
         checked_format("pdf")
 
@@ -238,7 +230,7 @@ def test_pact_is_refused_as_not_yet_available() -> None:
         checked_format("pact")
 
 
-def test_formats_are_recognised_however_they_are_written() -> None:
+def test_format_names_ignore_case_and_spaces() -> None:
     assert [checked_format(name) for name in ("CSV", " xlsx ", ".jsonl")] == [
         "csv",
         "xlsx",

@@ -98,7 +98,7 @@ def test_a_second_run_finds_nothing_to_do_and_makes_no_call(
     assert (report["calls"], report["database"]["completed"]) == (0, 60)
 
 
-def test_status_speaks_json_in_the_words_of_the_http_contract(
+def test_status_prints_the_json_of_the_http_contract(
     after_a_run: tuple[CommandLine, subprocess.CompletedProcess[str]],
 ) -> None:
     command_line, _ = after_a_run
@@ -108,7 +108,7 @@ def test_status_speaks_json_in_the_words_of_the_http_contract(
     assert status["queue"]["batchSize"] == 500
 
 
-def test_configuration_is_changed_and_lasts(weighbridge: CommandLine) -> None:
+def test_configuration_changes_are_stored(weighbridge: CommandLine) -> None:
     assert weighbridge("config", "batchSize=200", "pacing=continuous").returncode == 0
     assert json.loads(weighbridge("config", "--json").stdout)["batchSize"] == 200
     refused = weighbridge("config", "batchSize=1001")
@@ -136,7 +136,7 @@ def test_interrupted_run_drains_and_the_next_one_finishes(weighbridge: CommandLi
     assert json.loads(finished.stdout)["database"]["completed"] == 60
 
 
-def test_limit_takes_only_the_first_products(weighbridge: CommandLine) -> None:
+def test_limit_imports_only_the_first_products(weighbridge: CommandLine) -> None:
     done = weighbridge("run", str(EXAMPLE), "--simulate", "--limit", "3", "--json")
     assert json.loads(done.stdout)["products"] == 3
 
@@ -177,7 +177,7 @@ def _is_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
         assert word in done.stderr
 
 
-def test_no_key_and_no_simulate_is_refused_before_anything_is_stored(
+def test_run_without_key_or_simulate_stores_nothing(
     weighbridge: CommandLine,
 ) -> None:
     _is_refused(weighbridge("run", str(EXAMPLE)), "OPENAI_API_KEY", "--simulate")
@@ -227,7 +227,7 @@ def test_an_unreachable_database_is_refused(weighbridge: CommandLine) -> None:
     assert "secret" not in done.stderr
 
 
-def test_bad_rows_are_listed_and_good_ones_survive(weighbridge: CommandLine) -> None:
+def test_bad_rows_are_listed_and_good_ones_kept(weighbridge: CommandLine) -> None:
     done = weighbridge(
         "run", str(ROOT / "examples" / "catalogue_with_errors.csv"), "--simulate", "--json"
     )

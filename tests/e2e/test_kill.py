@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 
-def test_killed_run_is_continued_and_only_calls_in_flight_are_paid_twice(tmp_path: Path) -> None:
+def test_killed_run_resumes_and_pays_twice_only_for_calls_in_flight(tmp_path: Path) -> None:
     with SimulatorServer("--latency", "0.3") as simulator:
         run = KilledRun(simulator, tmp_path, products=250)
         run.kill_after(run.start(), calls=30)  # seconds before its end: nobody kills in time

@@ -25,7 +25,7 @@ def empty_url(postgres: PostgresForTests) -> Iterator[str]:
     postgres.drop_database(url)
 
 
-def test_upgrade_host_by_host_loses_nothing_and_pays_for_nothing_twice_but_what_a_kill_cuts_off(
+def test_rolling_upgrade_loses_nothing_and_pays_twice_only_after_a_kill(
     empty_url: str, tmp_path: Path
 ) -> None:
     with SimulatorServer("--latency", "1") as simulator:

@@ -66,7 +66,7 @@ async def test_queue_status_has_the_documented_names_types_and_defaults(client: 
     assert status["totalProducts"] == 0
 
 
-async def test_processing_is_a_boolean_and_queue_length_counts_what_waits(
+async def test_processing_is_boolean_and_queue_length_counts_pending(
     client: ApiClient,
 ) -> None:
     await client.add_products(4, status="pending", prefix="W")
@@ -134,7 +134,7 @@ async def test_one_product_as_json_is_created_changed_and_left_alone(client: Api
     assert (await client.get("/api/products/A%2F1"))["weight"] == 0.5
 
 
-async def test_a_product_that_cannot_be_used_is_refused_by_field(client: ApiClient) -> None:
+async def test_an_invalid_product_is_refused_with_its_field(client: ApiClient) -> None:
     refused = await client.http.post(
         "/api/products", json={"code": "A", "name": "Bottle", "description": "x", "weight": -1}
     )
@@ -194,7 +194,7 @@ async def test_stop_counts_the_calls_of_other_workers(
         (1200, "1,200 calls in flight will finish"),
     ],
 )
-async def test_stop_says_what_is_under_way(client: ApiClient, calls: int, said: str) -> None:
+async def test_stop_reports_calls_in_flight(client: ApiClient, calls: int, said: str) -> None:
     client.context.engine = IdleEngine(in_flight=calls)
     stopped = (await client.http.post("/api/products/stop-queue")).json()
     assert said in stopped["message"]

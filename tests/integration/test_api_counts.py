@@ -57,7 +57,7 @@ async def test_counts_follow_every_kind_of_change(client: ApiClient) -> None:
     assert sum((await _shown(client)).values()) == 0
 
 
-async def test_what_is_rolled_back_is_not_counted(client: ApiClient) -> None:
+async def test_rolled_back_changes_are_not_counted(client: ApiClient) -> None:
     await client.add_products(5)
     connection = await client.context.database.connect()
     transaction = connection.transaction()
@@ -69,7 +69,7 @@ async def test_what_is_rolled_back_is_not_counted(client: ApiClient) -> None:
     assert await _shown(client) == await _true_counts(client)
 
 
-async def test_folding_loses_nothing_while_many_workers_write(client: ApiClient) -> None:
+async def test_folding_counts_loses_nothing_while_workers_write(client: ApiClient) -> None:
     products = 600
     await client.add_products(products)
     rows = await client.context.database.pool.fetch("SELECT id FROM products ORDER BY id")
@@ -112,7 +112,7 @@ async def _add_calls(client: ApiClient, count: int, age: str, outcome: str = "ok
     )
 
 
-async def test_statistics_tell_the_last_day_from_all_days(client: ApiClient) -> None:
+async def test_statistics_separate_the_last_day_from_overall(client: ApiClient) -> None:
     await _add_calls(client, 4, "3 days")
     await _add_calls(client, 3, "1 hour")
     await _add_calls(client, 2, "1 minute", outcome="RateLimited")

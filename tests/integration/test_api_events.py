@@ -41,7 +41,7 @@ def _data(event: Event) -> Any:
     return json.loads(event.data)
 
 
-async def test_a_new_listener_first_sees_how_things_stand(client: ApiClient) -> None:
+async def test_a_new_listener_first_gets_the_current_state(client: ApiClient) -> None:
     await client.add_products(3)
     listening = client.context.events.listen()
     first = await _next(listening, "progress")
@@ -49,7 +49,7 @@ async def test_a_new_listener_first_sees_how_things_stand(client: ApiClient) -> 
     await listening.aclose()
 
 
-async def test_what_another_server_changes_is_told(
+async def test_listeners_hear_changes_made_by_another_server(
     client: ApiClient, database_url: str, tmp_path: Path
 ) -> None:
     listening = client.context.events.listen()
@@ -64,7 +64,7 @@ async def test_what_another_server_changes_is_told(
     await listening.aclose()
 
 
-async def test_the_first_change_after_the_first_look_is_told(client: ApiClient) -> None:
+async def test_listeners_hear_the_first_change_after_the_first_look(client: ApiClient) -> None:
     listening = client.context.events.listen()
     await anext(listening)
     await client.http.post("/api/products/stop-queue")
@@ -88,7 +88,7 @@ async def test_a_change_of_state_while_nobody_listened_is_not_missed(client: Api
     await again.aclose()
 
 
-async def test_a_listener_that_comes_back_gets_what_it_missed_and_nothing_twice(
+async def test_a_reconnecting_listener_gets_each_missed_event_once(
     client: ApiClient,
 ) -> None:
     hub = client.context.events
@@ -104,9 +104,7 @@ async def test_a_listener_that_comes_back_gets_what_it_missed_and_nothing_twice(
 
 
 @pytest.mark.parametrize("last_id", ["0badc0de-3", "x", "-", "9" * 50, "\N{SNOWMAN}"])
-async def test_a_listener_with_an_unknown_id_is_told_to_begin_anew(
-    client: ApiClient, last_id: str
-) -> None:
+async def test_a_listener_with_an_unknown_id_is_reset(client: ApiClient, last_id: str) -> None:
     listening = client.context.events.listen(last_id)
     first = await anext(listening)
     assert first is not None
@@ -115,7 +113,7 @@ async def test_a_listener_with_an_unknown_id_is_told_to_begin_anew(
     await listening.aclose()
 
 
-async def test_a_listener_that_is_too_slow_is_told_to_begin_anew(client: ApiClient) -> None:
+async def test_a_slow_listener_is_reset(client: ApiClient) -> None:
     hub = client.context.events
     listening = hub.listen()
     await _next(listening, "progress")
@@ -157,7 +155,7 @@ async def test_warnings_are_kept_when_lines_are_left_out(client: ApiClient) -> N
     await listening.aclose()
 
 
-async def test_the_stream_has_the_form_that_browsers_read(client: ApiClient) -> None:
+async def test_the_stream_is_valid_for_browsers(client: ApiClient) -> None:
     hub = client.context.events
     hub.publish("log", {"text": "line\nbreak"})
 
@@ -180,7 +178,9 @@ async def test_the_stream_has_the_form_that_browsers_read(client: ApiClient) -> 
     assert blocks[1].startswith("id: ")
 
 
-async def test_a_silent_stream_beats(client: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_stream_sends_heartbeats(
+    client: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "HEARTBEAT_S", 0.01)
     listening = client.context.events.listen()
     await _next(listening, "progress")
@@ -190,7 +190,7 @@ async def test_a_silent_stream_beats(client: ApiClient, monkeypatch: pytest.Monk
     await listening.aclose()
 
 
-async def test_what_another_thread_says_is_told_and_nothing_of_it_is_lost(
+async def test_log_lines_from_other_threads_are_all_published(
     client: ApiClient,
 ) -> None:
     listening = client.context.events.listen()

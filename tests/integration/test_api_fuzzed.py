@@ -52,7 +52,7 @@ def _check(
         assert json.loads(read.model_dump_json(by_alias=True)) == answer.json()
 
 
-def test_every_answer_is_one_that_the_document_has(database_url: str, tmp_path: Path) -> None:
+def test_every_response_is_documented(database_url: str, tmp_path: Path) -> None:
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         opened = api_client(database_url, tmp_path, engine=IdleEngine(in_flight=3))

@@ -42,7 +42,7 @@ class BusyEngine(IdleEngine):
         await self.calls_end.wait()
 
 
-async def test_readiness_goes_first_and_calls_in_flight_are_waited_for(
+async def test_shutdown_drops_readiness_first_and_waits_for_calls_in_flight(
     database_url: str, tmp_path: Path
 ) -> None:
     engine = BusyEngine()
@@ -60,7 +60,9 @@ async def test_readiness_goes_first_and_calls_in_flight_are_waited_for(
     assert engine.told == ["start", "drain"]
 
 
-async def test_a_second_signal_does_not_wait_for_calls(database_url: str, tmp_path: Path) -> None:
+async def test_a_second_signal_stops_without_waiting_for_calls(
+    database_url: str, tmp_path: Path
+) -> None:
     engine = BusyEngine()
     async with api_client(database_url, tmp_path, engine=engine) as client:
         running = asyncio.create_task(run_server(client.context, "127.0.0.1", free_port()))
@@ -72,7 +74,7 @@ async def test_a_second_signal_does_not_wait_for_calls(database_url: str, tmp_pa
     assert engine.told == ["start", "drain", "abandon"]
 
 
-async def test_an_upload_that_is_still_coming_in_is_told_to_come_again(
+async def test_an_upload_cut_off_by_shutdown_is_told_to_retry(
     database_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -106,9 +108,7 @@ async def test_an_upload_that_is_still_coming_in_is_told_to_come_again(
     assert "Traceback" not in caplog.text
 
 
-async def test_an_engine_that_ends_by_itself_takes_the_server_with_it(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_server_exits_when_the_engine_dies(database_url: str, tmp_path: Path) -> None:
     engine = BusyEngine()
     async with api_client(database_url, tmp_path, engine=engine) as client:
         running = asyncio.create_task(run_server(client.context, "127.0.0.1", free_port()))

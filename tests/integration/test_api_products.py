@@ -44,7 +44,7 @@ async def test_a_full_last_page_has_no_next_one(client: ApiClient) -> None:
     assert (len(page["products"]), page["nextCursor"]) == (10, None)
 
 
-async def test_products_that_are_deleted_meanwhile_do_not_shift_the_next_page(
+async def test_deleting_products_does_not_shift_the_next_page(
     client: ApiClient,
 ) -> None:
     await client.add_products(6)
@@ -54,14 +54,14 @@ async def test_products_that_are_deleted_meanwhile_do_not_shift_the_next_page(
     assert [product["code"] for product in second["products"]] == ["P00004", "P00005", "P00006"]
 
 
-async def test_filters_hold_over_all_pages(client: ApiClient) -> None:
+async def test_filters_apply_to_all_pages(client: ApiClient) -> None:
     await client.add_products(7, status="failed", prefix="F")
     await client.add_products(7, status="completed", prefix="C")
     assert await _codes(client, status="completed", limit=2) == [f"C{n:05}" for n in range(1, 8)]
     assert await _codes(client, search="f0000", limit=2) == [f"F{n:05}" for n in range(1, 8)]
 
 
-async def test_parameters_without_a_value_are_as_if_not_given(client: ApiClient) -> None:
+async def test_empty_parameters_are_ignored(client: ApiClient) -> None:
     await client.add_products(60)
     plain = await client.get("/api/products")
     assert await client.get("/api/products?status=&search=&limit=&cursor=") == plain
@@ -69,7 +69,7 @@ async def test_parameters_without_a_value_are_as_if_not_given(client: ApiClient)
 
 
 @pytest.mark.parametrize("search", ["%", "_", "\\", "100 %", "'; --", "🛒"])
-async def test_search_takes_every_sign_literally(client: ApiClient, search: str) -> None:
+async def test_search_treats_every_character_literally(client: ApiClient, search: str) -> None:
     await client.add_products(3)
     await client.execute("UPDATE products SET name = $1 WHERE code = 'P00002'", f"a{search}b")
     assert await _codes(client, search=search) == ["P00002"]
@@ -87,7 +87,7 @@ async def test_search_takes_every_sign_literally(client: ApiClient, search: str)
         ({"search": "x" * 201}, "search"),
     ],
 )
-async def test_a_wrong_parameter_is_named(
+async def test_an_invalid_parameter_is_named(
     client: ApiClient, params: dict[str, str], field: str
 ) -> None:
     refused = await client.http.get("/api/products", params=params)
@@ -112,7 +112,7 @@ async def test_a_code_may_contain_anything(client: ApiClient, code: str) -> None
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_a_code_that_cannot_exist_is_not_found(client: ApiClient, method: str) -> None:
+async def test_an_impossible_code_is_not_found(client: ApiClient, method: str) -> None:
     missing = await client.http.request(method, "/api/products/a%00b")
     assert missing.status_code == 404
 
@@ -142,7 +142,7 @@ async def test_a_failed_product_says_why_and_which_calls_failed(client: ApiClien
     assert stats["overall"]["failureRate"] == 1.0
 
 
-async def test_a_wrong_method_is_told_the_right_ones(client: ApiClient) -> None:
+async def test_a_wrong_method_gets_the_allowed_ones(client: ApiClient) -> None:
     refused = await client.http.patch("/api/products")
     assert refused.status_code == 405
     assert refused.headers["allow"] == "GET, POST"
@@ -152,23 +152,23 @@ async def test_a_wrong_method_is_told_the_right_ones(client: ApiClient) -> None:
     assert refused.headers["allow"] == "PUT"
 
 
-async def test_the_list_is_found_with_a_slash_too_many(client: ApiClient) -> None:
+async def test_trailing_slash_redirects_to_the_list(client: ApiClient) -> None:
     moved = await client.http.get("/api/products/?limit=2")
     assert moved.status_code == 307
     assert moved.headers["location"] == "http://127.0.0.1:8000/api/products?limit=2"
 
 
-async def test_a_problem_names_its_address_as_a_uri(client: ApiClient) -> None:
+async def test_problem_instance_is_a_uri(client: ApiClient) -> None:
     missing = await client.http.get("/api/products/100%25%20%C3%A4")
     assert missing.json()["instance"] == "/api/products/100%25%20%C3%A4"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-async def test_health_can_be_asked_for_with_head(client: ApiClient, path: str) -> None:
+async def test_health_answers_head_requests(client: ApiClient, path: str) -> None:
     assert (await client.http.head(path)).status_code == 200
 
 
-async def test_a_lost_database_is_503_and_says_nothing_of_the_inside(client: ApiClient) -> None:
+async def test_a_lost_database_is_a_503_without_internal_details(client: ApiClient) -> None:
     await client.context.database.pool.close()
     for path in ("/api/products", "/api/products/queue-status", "/readyz", "/metrics"):
         answer = await client.http.get(path)
@@ -179,7 +179,7 @@ async def test_a_lost_database_is_503_and_says_nothing_of_the_inside(client: Api
 
 
 @pytest.mark.parametrize("code", ["export", "processing-stats", "queue-status"])
-async def test_a_code_that_is_an_address_is_listed_and_can_be_deleted(
+async def test_a_code_that_clashes_with_a_route_can_be_listed_and_deleted(
     client: ApiClient, code: str
 ) -> None:
     product = {"code": code, "name": "Steel bottle", "description": "Stainless steel, 500 ml"}

@@ -59,7 +59,7 @@ async def client(database_url: str, tmp_path: Path) -> AsyncIterator[ApiClient]:
         (b"\xff", "body", "not UTF-8"),
     ],
 )
-async def test_a_wrong_value_is_named_with_its_range_and_nothing_changes(
+async def test_an_invalid_value_is_named_with_its_range_and_changes_nothing(
     client: ApiClient, body: str | bytes, field: str, said: str
 ) -> None:
     before = await client.get("/api/products/queue-status")
@@ -72,9 +72,7 @@ async def test_a_wrong_value_is_named_with_its_range_and_nothing_changes(
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/json"])
-async def test_what_does_not_call_itself_json_is_not_taken_for_it(
-    client: ApiClient, kind: str
-) -> None:
+async def test_a_body_without_json_content_type_is_refused(client: ApiClient, kind: str) -> None:
     refused = await client.http.put(
         PATH, content='{"batchSize": 200}', headers={"Content-Type": kind}
     )
@@ -84,14 +82,14 @@ async def test_what_does_not_call_itself_json_is_not_taken_for_it(
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "APPLICATION/JSON", ""])
-async def test_json_may_be_called_by_its_names(client: ApiClient, kind: str) -> None:
+async def test_every_json_content_type_is_accepted(client: ApiClient, kind: str) -> None:
     taken = await client.http.put(
         PATH, content='{"batchSize": 200}', headers={"Content-Type": kind}
     )
     assert taken.status_code == 200
 
 
-async def test_one_wrong_value_keeps_the_right_ones_from_being_set(client: ApiClient) -> None:
+async def test_one_invalid_value_changes_nothing(client: ApiClient) -> None:
     refused = await client.http.put(PATH, json={"batchSize": 200, "pacing": "fast"})
     assert refused.status_code == 422
     assert (await client.get("/api/products/queue-status"))["queue"]["batchSize"] == 500
@@ -109,7 +107,9 @@ async def test_one_wrong_value_keeps_the_right_ones_from_being_set(client: ApiCl
         ("tokensPerMinute", 1),
     ],
 )
-async def test_the_ends_of_the_ranges_are_taken(client: ApiClient, name: str, value: int) -> None:
+async def test_both_ends_of_each_range_are_accepted(
+    client: ApiClient, name: str, value: int
+) -> None:
     taken = await client.http.put(PATH, json={name: value})
     assert taken.json()["current"][name] == value
 
@@ -123,7 +123,7 @@ async def test_asking_together_is_switched_on_and_off_and_shown(client: ApiClien
         assert shown is value
 
 
-async def test_a_changed_delay_counts_for_the_wait_that_is_going_on(client: ApiClient) -> None:
+async def test_a_changed_delay_applies_to_the_current_pause(client: ApiClient) -> None:
     await client.execute("UPDATE queue_state SET next_batch_at = '2030-01-01T00:01:00Z'")
     await client.http.put(PATH, json={"batchDelayMs": 30_000, "batchSize": 7})
     status = await client.get("/api/products/queue-status")
@@ -144,7 +144,7 @@ async def test_two_servers_on_one_database_agree(
     assert (one["queue"]["batchSize"], one["queue"]["running"]) == (77, False)
 
 
-async def test_what_was_set_survives_a_restart(database_url: str, tmp_path: Path) -> None:
+async def test_settings_survive_a_restart(database_url: str, tmp_path: Path) -> None:
     async with api_client(database_url, tmp_path) as first:
         await first.http.put(PATH, json={"batchSize": 77})
         await first.http.post("/api/products/stop-queue")

@@ -25,7 +25,7 @@ STATUS = "/api/products/queue-status"
     "path",
     [STATUS, "/api/products", "/api/events", "/metrics", "/docs", "/openapi.json", "/nowhere", "/"],
 )
-async def test_without_the_token_nothing_but_health_answers(
+async def test_without_the_token_only_health_answers(
     database_url: str, tmp_path: Path, path: str
 ) -> None:
     async with api_client(database_url, tmp_path, api_token=TOKEN) as client:
@@ -37,7 +37,9 @@ async def test_without_the_token_nothing_but_health_answers(
         assert (await client.http.get("/readyz")).status_code == 200
 
 
-async def test_the_token_opens_and_a_wrong_one_does_not(database_url: str, tmp_path: Path) -> None:
+async def test_the_right_token_is_accepted_and_a_wrong_one_refused(
+    database_url: str, tmp_path: Path
+) -> None:
     async with api_client(database_url, tmp_path, api_token=TOKEN) as client:
         right = await client.http.get(STATUS, headers={"Authorization": f"Bearer {TOKEN}"})
         assert right.status_code == 200
@@ -71,7 +73,7 @@ async def test_a_browser_logs_in_with_a_form_and_gets_a_strict_cookie(
         assert (await client.http.get("/docs")).status_code == 401
 
 
-async def test_every_answer_keeps_browsers_strict(database_url: str, tmp_path: Path) -> None:
+async def test_every_response_has_security_headers(database_url: str, tmp_path: Path) -> None:
     async with api_client(database_url, tmp_path) as client:
         for path in (STATUS, "/docs", "/nowhere", "/login"):
             headers = (await client.http.get(path)).headers
@@ -99,7 +101,7 @@ async def test_pages_of_other_sites_cannot_change_anything(
         assert (await client.get(STATUS))["queue"]["running"] is True
 
 
-async def test_our_own_pages_can(database_url: str, tmp_path: Path) -> None:
+async def test_our_own_pages_can_make_changes(database_url: str, tmp_path: Path) -> None:
     async with api_client(database_url, tmp_path) as client:
         answer = await client.http.post(
             "/api/products/stop-queue", headers={"Origin": "http://127.0.0.1:8000"}
@@ -128,7 +130,7 @@ async def test_a_configured_site_may_use_the_api(database_url: str, tmp_path: Pa
         assert answer.headers["access-control-allow-origin"] == "https://shop.example"
 
 
-async def test_a_server_without_a_token_answers_to_its_own_names_only(
+async def test_a_server_without_a_token_accepts_only_its_own_host_names(
     database_url: str, tmp_path: Path
 ) -> None:
     async with api_client(database_url, tmp_path, hosts=("127.0.0.1", "localhost")) as client:
@@ -138,7 +140,7 @@ async def test_a_server_without_a_token_answers_to_its_own_names_only(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-async def test_every_loopback_address_answers_to_its_own_names_only(
+async def test_every_loopback_address_accepts_only_its_own_host_names(
     database_url: str, tmp_path: Path, host: str
 ) -> None:
     engine = IdleEngine()

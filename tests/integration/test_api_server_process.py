@@ -19,7 +19,7 @@ CSV = b"code,name,description\n" + b"".join(
 )
 
 
-def test_an_upload_is_processed_by_itself_and_sigterm_ends_the_server_cleanly(
+def test_an_upload_is_processed_and_sigterm_stops_cleanly(
     database_url: str, tmp_path: Path
 ) -> None:
     with server_process(database_url, tmp_path) as server:
@@ -50,7 +50,7 @@ def test_a_second_signal_ends_the_server_at_once_and_without_a_traceback(
         assert "Traceback" not in server.log
 
 
-def test_a_stopped_queue_stays_stopped_over_a_restart_and_goes_on_when_told(
+def test_a_stopped_queue_stays_stopped_after_a_restart_until_started(
     database_url: str, tmp_path: Path
 ) -> None:
     with server_process(database_url, tmp_path) as server:
@@ -65,7 +65,7 @@ def test_a_stopped_queue_stays_stopped_over_a_restart_and_goes_on_when_told(
         server.until("/api/products/queue-status", lambda s: s["database"]["completed"] == 12)
 
 
-def test_a_taken_port_is_explained(database_url: str, tmp_path: Path) -> None:
+def test_a_port_in_use_is_explained(database_url: str, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -50,7 +50,7 @@ async def test_a_file_that_is_too_large_is_refused_before_it_is_read(client: Api
     assert "200,000" in refused.json()["detail"]
 
 
-async def test_a_stream_without_a_length_is_cut_off_at_the_limit(client: ApiClient) -> None:
+async def test_a_stream_without_content_length_is_cut_off_at_the_limit(client: ApiClient) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -66,7 +66,7 @@ async def test_a_stream_without_a_length_is_cut_off_at_the_limit(client: ApiClie
     assert sent < 400_000
 
 
-async def test_a_client_that_goes_away_during_an_upload_is_no_crash(
+async def test_a_client_disconnect_during_an_upload_is_not_a_crash(
     client: ApiClient, tmp_path: Path
 ) -> None:
     arriving: list[Message] = [
@@ -109,7 +109,7 @@ async def test_a_field_that_is_too_long_rejects_its_row_only(client: ApiClient) 
     assert [(row["row"], row["field"]) for row in done.json()["rejected"]] == [(2, "name")]
 
 
-async def test_a_thousand_rejected_rows_are_shown_and_all_are_linked(client: ApiClient) -> None:
+async def test_upload_shows_a_thousand_rejected_rows_and_links_all(client: ApiClient) -> None:
     bad = HEADER + "".join(f"P{n},,Ceramic mug\n" for n in range(1_500))
     done = (await client.http.post(UPLOAD, files={"file": ("bad.csv", bad)})).json()
     assert (len(done["rejected"]), done["rejectedCount"]) == (1_000, 1_500)
@@ -136,16 +136,14 @@ async def test_the_name_of_an_upload_is_shown_but_never_used_as_a_path(
     assert not list(tmp_path.rglob("*evil*"))  # noqa: ASYNC240
 
 
-async def test_nothing_is_left_on_disk(client: ApiClient, tmp_path: Path) -> None:
+async def test_uploads_leave_nothing_on_disk(client: ApiClient, tmp_path: Path) -> None:
     await client.http.post(UPLOAD, files={"file": ("a.csv", _rows(10))})
     await client.http.post(UPLOAD, files={"file": ("a.csv", "damaged")})
     await client.http.get("/api/products/export?format=xlsx")
     assert not list((tmp_path / "uploads").iterdir())
 
 
-async def test_downloads_that_are_broken_off_leave_nothing_on_disk(
-    client: ApiClient, tmp_path: Path
-) -> None:
+async def test_aborted_downloads_leave_nothing_on_disk(client: ApiClient, tmp_path: Path) -> None:
     await client.add_products(3_000)
     for name, turns in product(("csv", "xlsx"), range(0, 1_000, 50)):
         has_begun = asyncio.Event()
@@ -191,7 +189,7 @@ async def test_downloads_that_are_broken_off_leave_nothing_on_disk(
         ("application/vnd.apache.parquet", b"PAR1", 422),
     ],
 )  # fmt: skip
-async def test_what_is_no_upload_is_refused(
+async def test_requests_without_a_file_are_refused(
     client: ApiClient, content_type: str, body: bytes, status: int
 ) -> None:
     refused = await client.http.post(UPLOAD, content=body, headers={"Content-Type": content_type})
@@ -200,7 +198,7 @@ async def test_what_is_no_upload_is_refused(
 
 
 @pytest.mark.parametrize("path", [UPLOAD, "/api/products"])
-async def test_a_compressed_body_is_told_to_come_as_it_is(client: ApiClient, path: str) -> None:
+async def test_a_compressed_body_is_refused(client: ApiClient, path: str) -> None:
     refused = await client.http.post(
         path,
         content=gzip.compress(b"[]"),
@@ -210,7 +208,7 @@ async def test_a_compressed_body_is_told_to_come_as_it_is(client: ApiClient, pat
     assert "gzip" in refused.json()["detail"]
 
 
-async def test_a_data_folder_that_cannot_be_used_is_not_blamed_on_the_database(
+async def test_an_unusable_data_folder_is_not_blamed_on_the_database(
     client: ApiClient, tmp_path: Path
 ) -> None:
     (tmp_path / "uploads").write_text("in the way")
@@ -219,7 +217,7 @@ async def test_a_data_folder_that_cannot_be_used_is_not_blamed_on_the_database(
     assert refused.json()["title"] == "The data folder cannot be used"
 
 
-async def test_a_missing_column_is_explained_without_the_options_of_the_command_line(
+async def test_missing_column_error_does_not_mention_command_line_options(
     client: ApiClient,
 ) -> None:
     refused = await client.http.post(UPLOAD, json=[{"code": "A", "name": "Mug"}])
@@ -228,7 +226,9 @@ async def test_a_missing_column_is_explained_without_the_options_of_the_command_
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"", 422), (b"GIF89a", 422), (b"<svg/>", 422)])
-async def test_what_is_no_picture_is_refused(client: ApiClient, body: bytes, status: int) -> None:
+async def test_files_that_are_not_pictures_are_refused(
+    client: ApiClient, body: bytes, status: int
+) -> None:
     await client.add_products(1)
     refused = await client.http.post(
         "/api/products/P00001/image", content=body, headers={"Content-Type": "image/gif"}
@@ -236,14 +236,14 @@ async def test_what_is_no_picture_is_refused(client: ApiClient, body: bytes, sta
     assert refused.status_code == status
 
 
-async def test_a_picture_needs_its_product(client: ApiClient) -> None:
+async def test_a_picture_needs_an_existing_product(client: ApiClient) -> None:
     refused = await client.http.post(
         "/api/products/NONE/image", content=b"x", headers={"Content-Type": "image/png"}
     )
     assert refused.status_code == 404
 
 
-async def test_uploads_at_the_same_time_all_arrive(client: ApiClient) -> None:
+async def test_concurrent_uploads_all_arrive(client: ApiClient) -> None:
     uploads = [
         client.http.post(
             UPLOAD,

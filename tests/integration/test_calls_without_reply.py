@@ -29,7 +29,7 @@ async def _used(running: RunningProgram, at_s: float) -> Cost:
 
 
 @pytest.mark.parametrize(("took_s", "counts_from_s"), [(6.0, 6.0), (3 * MAX_LAG_S, MAX_LAG_S)])
-async def test_call_that_ends_without_reply_stays_in_the_minute_from_its_end(
+async def test_call_without_a_reply_is_charged_for_a_minute_from_its_end(
     database_url: str, tmp_path: Path, took_s: float, counts_from_s: float
 ) -> None:
     """From its end, or from the last moment at which it can have reached the provider."""
@@ -42,7 +42,7 @@ async def test_call_that_ends_without_reply_stays_in_the_minute_from_its_end(
         assert await _used(running, granted_s + counts_from_s + 59.9) == Cost(2, 200)
 
 
-async def test_what_is_learned_of_a_call_is_told_the_others_although_nothing_waits(
+async def test_limiter_feedback_is_shared_even_when_nothing_waits(
     database_url: str, tmp_path: Path
 ) -> None:
     """They share the quota: two processes with one call each would otherwise count by what each believed at first."""

@@ -40,12 +40,14 @@ DAMAGE = {  # each is undone before the next
 }
 
 
-def test_every_rule_has_its_damage() -> None:
+def test_every_rule_has_a_test_that_breaks_it() -> None:
     assert [rule.name for rule in rules()] == list(DAMAGE)
 
 
 @pytest.mark.anyio
-async def test_each_damage_is_found_by_its_own_rule_only(database_url: str, tmp_path: Path) -> None:
+async def test_each_damage_is_reported_by_its_own_rule_only(
+    database_url: str, tmp_path: Path
+) -> None:
     async with program(database_url, tmp_path) as running:
         await running.add_many(3)
         await running.start()
@@ -57,9 +59,7 @@ async def test_each_damage_is_found_by_its_own_rule_only(database_url: str, tmp_
 
 
 @pytest.mark.anyio
-async def test_asking_again_mends_what_the_doctor_says_it_mends(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_the_doctors_remedies_work(database_url: str, tmp_path: Path) -> None:
     async with program(database_url, tmp_path) as running:
         await running.add_many(3)
         await running.start()
@@ -102,7 +102,7 @@ async def _found_after(database: Any, statement: str) -> list[str]:
     return found
 
 
-def test_doctor_command_says_what_is_wrong_and_ends_with_1(
+def test_doctor_reports_problems_and_exits_with_1(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEIGHBRIDGE_DATABASE_URL", database_url)

@@ -33,7 +33,7 @@ async def _add_poisoned(running: RunningProgram, groups: int, marker: str) -> No
     )
 
 
-async def test_one_poisoned_product_in_each_of_a_hundred_groups_fails_alone_after_three_more_calls(
+async def test_poisoned_products_fail_alone_after_three_more_calls(
     database_url: str, tmp_path: Path
 ) -> None:
     found = await poison(database_url, tmp_path, groups=100)
@@ -68,7 +68,7 @@ async def test_product_that_spoils_whole_calls_fails_alone(
         Fault.IMPLAUSIBLE,
     ],
 )
-async def test_answers_that_are_bad_now_and_then_fail_nobody(
+async def test_occasional_bad_answers_fail_no_product(
     database_url: str, tmp_path: Path, fault: Fault
 ) -> None:
     async with program(database_url, tmp_path) as running:
@@ -97,9 +97,7 @@ def _strike_first_bills(running: RunningProgram, fault: Fault, times: int) -> No
     running.wire.instead = strike
 
 
-async def test_attempts_are_counted_for_each_question_anew(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_attempts_are_counted_per_question(database_url: str, tmp_path: Path) -> None:
     """Two bad answers to the second question and two to the third are no four bad answers in a row."""
     async with program(database_url, tmp_path) as running:
         await running.add_many(1)
@@ -137,7 +135,7 @@ async def test_group_above_the_models_context_is_split_until_it_fits(
         )
 
 
-async def test_call_above_a_whole_minutes_quota_is_split_and_then_given_up_without_being_sent(
+async def test_call_above_a_minutes_quota_is_split_and_never_sent_whole(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path, tokens_per_minute=5_000) as running:

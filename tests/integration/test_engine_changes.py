@@ -21,7 +21,7 @@ def _record(number: int, description: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("held_step", [1, 2, 3])
-async def test_changed_product_is_completed_with_its_new_text_only(
+async def test_changed_product_is_completed_only_with_its_new_text(
     database_url: str, tmp_path: Path, held_step: int
 ) -> None:
     async with program(database_url, tmp_path) as running:
@@ -92,7 +92,7 @@ async def test_late_footprint_of_an_older_revision_is_never_shown(
 
 
 @pytest.mark.parametrize("held_step", [1, 3])
-async def test_deleted_product_does_not_hurt_its_neighbours(
+async def test_deleting_a_product_does_not_affect_its_group(
     database_url: str, tmp_path: Path, held_step: int
 ) -> None:
     async with program(database_url, tmp_path) as running:
@@ -117,7 +117,7 @@ async def test_deleted_product_does_not_hurt_its_neighbours(
         await running.assert_sound()
 
 
-async def test_group_whose_products_are_all_gone_asks_no_further_question(
+async def test_group_without_products_makes_no_more_calls(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path) as running:

@@ -50,9 +50,7 @@ def held(programs: list[RunningProgram]) -> int:
     return sum(one.wire.held for one in programs)
 
 
-async def test_four_workers_have_no_more_calls_in_flight_than_one_would(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_four_workers_share_one_concurrency_cap(database_url: str, tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         # So slow at first that they meet at the provider, on a machine that is slow itself.
         workers = await several(stack, 4, database_url, tmp_path, latency_s=2.0)
@@ -72,7 +70,7 @@ async def test_four_workers_have_no_more_calls_in_flight_than_one_would(
         await first.assert_sound()
 
 
-async def test_calls_of_a_worker_that_drains_count_until_they_end(
+async def test_calls_of_a_draining_worker_count_against_the_cap(
     database_url: str, tmp_path: Path
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -95,7 +93,7 @@ async def test_calls_of_a_worker_that_drains_count_until_they_end(
         await staying.assert_sound()
 
 
-async def test_calls_that_ended_while_the_database_was_away_take_no_room_from_others(
+async def test_calls_that_ended_during_a_database_outage_free_their_slots(
     database_url: str, tmp_path: Path
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -121,7 +119,7 @@ async def test_calls_that_ended_while_the_database_was_away_take_no_room_from_ot
         await first.assert_sound()
 
 
-async def test_a_ceiling_that_is_set_while_more_are_in_flight_lets_none_begin_until_there_is_room(
+async def test_lowering_the_cap_below_the_calls_in_flight_blocks_new_calls(
     database_url: str, tmp_path: Path
 ) -> None:
     async with AsyncExitStack() as stack:

@@ -36,7 +36,7 @@ async def _commits_of_an_undisturbed_run(postgres: PostgresForTests, folder: Pat
         return int(await running.value("SELECT last_value FROM commits"))
 
 
-async def test_connections_that_break_in_any_commit_lose_nothing_and_pay_nothing_twice(
+async def test_connection_loss_in_any_commit_loses_nothing_and_pays_nothing_twice(
     postgres: PostgresForTests, tmp_path: Path
 ) -> None:
     """The n-th commit fails and takes every connection with it, for n = 1, 2, 3, …; the program goes on."""
@@ -60,7 +60,7 @@ async def test_connections_that_break_in_any_commit_lose_nothing_and_pay_nothing
     assert exploded >= CALLS
 
 
-async def test_program_that_dies_in_any_commit_is_continued_by_the_next_one(
+async def test_next_process_resumes_after_a_death_in_any_commit(
     postgres: PostgresForTests, tmp_path: Path
 ) -> None:
     """The n-th commit fails and the program dies with it; another one finishes, and pays the calls in flight twice."""
@@ -93,9 +93,7 @@ async def _is_over(explosion: Bomb, dying: RunningProgram) -> bool:
     return (await dying.counts())[ProcessingStatus.COMPLETED] == PRODUCTS
 
 
-async def test_commit_whose_word_is_lost_is_not_made_twice(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_unconfirmed_commit_is_not_repeated(database_url: str, tmp_path: Path) -> None:
     made: list[ForgetfulDatabase] = []
 
     def forgetful(database: object) -> ForgetfulDatabase:
@@ -116,7 +114,7 @@ async def test_commit_whose_word_is_lost_is_not_made_twice(
         await running.assert_sound()
 
 
-async def test_restarts_of_postgresql_in_mid_run_lose_nothing_and_pay_nothing_twice(
+async def test_postgresql_restarts_lose_nothing_and_pay_nothing_twice(
     tmp_path: Path,
 ) -> None:
     server = await asyncio.to_thread(PostgresForTests, tmp_path)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-async def test_all_products_are_completed_with_three_calls_a_group(
+async def test_all_products_complete_with_three_calls_per_group(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path, AMPLE) as running:
@@ -40,9 +40,7 @@ async def test_batches_follow_each_other_after_the_delay(database_url: str, tmp_
         assert await running.value("SELECT current_batch FROM queue_state") == 2
 
 
-async def test_products_that_arrive_while_the_engine_works_are_taken_too(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_products_added_during_a_run_are_processed(database_url: str, tmp_path: Path) -> None:
     async with program(database_url, tmp_path, AMPLE) as running:
         await running.start()
         await running.add({"code": "FIRST"})
@@ -51,7 +49,7 @@ async def test_products_that_arrive_while_the_engine_works_are_taken_too(
         await running.until(completed=2)
 
 
-async def test_drain_finishes_the_calls_in_flight_and_gives_the_rest_back(
+async def test_drain_finishes_calls_in_flight_and_releases_the_rest(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path, AMPLE) as running:
@@ -75,7 +73,7 @@ async def test_drain_finishes_the_calls_in_flight_and_gives_the_rest_back(
         await again.assert_sound()
 
 
-async def test_second_interrupt_ends_at_once_and_only_the_calls_in_flight_are_paid_again(
+async def test_second_interrupt_repays_only_calls_in_flight(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path, AMPLE) as running:
@@ -93,7 +91,7 @@ async def test_second_interrupt_ends_at_once_and_only_the_calls_in_flight_are_pa
         await again.assert_sound(paid_twice=10)
 
 
-async def test_reason_left_behind_by_a_dead_process_goes_away_with_the_first_reply(
+async def test_first_reply_clears_the_pause_reason_of_a_dead_process(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path, AMPLE) as running:

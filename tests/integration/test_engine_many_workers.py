@@ -26,7 +26,7 @@ NEVER = timedelta(hours=1)
 """Beats are half of it apart: this worker gives no sign of life, as if it were frozen."""
 
 
-async def test_two_workers_share_the_work_and_ask_nothing_twice(
+async def test_two_workers_share_the_work_without_repeating_a_question(
     database_url: str, tmp_path: Path
 ) -> None:
     async with (
@@ -50,7 +50,7 @@ async def test_two_workers_share_the_work_and_ask_nothing_twice(
         await one.assert_sound()
 
 
-async def test_a_small_queue_is_spread_and_the_dead_workers_share_is_taken_by_the_others(
+async def test_small_queue_is_shared_and_a_dead_workers_part_taken_over(
     database_url: str, tmp_path: Path
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -88,9 +88,7 @@ async def test_a_small_queue_is_spread_and_the_dead_workers_share_is_taken_by_th
         assert await first.value("SELECT count(*) FROM workers") == 1  # the dead cannot leave
 
 
-async def test_groups_of_a_killed_worker_are_finished_without_repeating_an_answered_step(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_takeover_does_not_repeat_answered_steps(database_url: str, tmp_path: Path) -> None:
     async with program(database_url, tmp_path, heartbeat_timeout=SOON) as dead:
         await dead.add_many(25)
         # The first answer of every group is stored, the second is on its way.
@@ -113,7 +111,7 @@ async def test_groups_of_a_killed_worker_are_finished_without_repeating_an_answe
         await heir.assert_sound(paid_twice=25)
 
 
-async def test_frozen_worker_that_wakes_up_late_does_no_harm(
+async def test_worker_waking_up_after_takeover_does_no_harm(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path, heartbeat_timeout=NEVER) as frozen:
@@ -138,7 +136,7 @@ async def test_frozen_worker_that_wakes_up_late_does_no_harm(
             await awake.assert_sound(paid_twice=10)
 
 
-async def test_worker_that_slept_goes_on_with_its_groups_and_does_not_begin_them_again(
+async def test_worker_resumes_its_groups_after_a_short_freeze(
     database_url: str, tmp_path: Path
 ) -> None:
     """A machine that was suspended: when it wakes up its own groups are the first that look abandoned."""
@@ -157,9 +155,7 @@ async def test_worker_that_slept_goes_on_with_its_groups_and_does_not_begin_them
         await sleeper.assert_sound()
 
 
-async def test_late_worker_neither_ends_nor_keeps_a_job_that_another_has(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_late_worker_leaves_a_taken_over_job_alone(database_url: str, tmp_path: Path) -> None:
     async with program(database_url, tmp_path, heartbeat_timeout=NEVER) as frozen:
         await frozen.add_many(5)
         frozen.wire.hold()
@@ -185,9 +181,7 @@ async def test_late_worker_neither_ends_nor_keeps_a_job_that_another_has(
             await awake.assert_sound(paid_twice=5)
 
 
-async def test_another_process_takes_over_as_dispatcher_when_the_first_is_gone(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_another_process_takes_over_as_dispatcher(database_url: str, tmp_path: Path) -> None:
     async with program(database_url, tmp_path) as first, program(database_url, tmp_path) as second:
         await first.start()
         await first.add({"code": "ONE"})
@@ -198,7 +192,7 @@ async def test_another_process_takes_over_as_dispatcher_when_the_first_is_gone(
         await second.until(completed=2)
 
 
-async def test_products_without_a_live_job_are_freed_within_a_heartbeat(
+async def test_products_without_a_live_job_are_released_within_a_heartbeat(
     database_url: str, tmp_path: Path
 ) -> None:
     # What is looked for so often is found in time, unless this machine is busy with something else.
@@ -219,7 +213,7 @@ async def test_products_without_a_live_job_are_freed_within_a_heartbeat(
         await running.assert_sound()
 
 
-async def test_job_that_was_given_to_a_worker_without_word_of_it_is_taken_again(
+async def test_job_lost_on_its_way_to_a_worker_is_picked_up_again(
     database_url: str, tmp_path: Path
 ) -> None:
     """The connection broke after the commit: the job is the worker's own, and the worker does not know."""

@@ -52,7 +52,7 @@ def _lists(*answers: httpx2.Response) -> Callable[[httpx2.Request], httpx2.Respo
     return lambda request: waiting.pop(0) if request.method == "GET" and waiting else None
 
 
-async def test_replies_to_a_killed_workers_calls_are_fetched_and_not_bought_again(
+async def test_replies_to_a_killed_workers_calls_are_fetched_not_paid_again(
     database_url: str, tmp_path: Path
 ) -> None:
     async with storing(database_url, tmp_path) as dead:
@@ -98,7 +98,7 @@ async def test_reply_to_all_questions_at_once_is_fetched_too(
         await heir.assert_sound(paid_twice=0)
 
 
-async def test_call_that_is_still_running_at_the_provider_is_waited_for(
+async def test_waits_for_a_call_still_running_at_the_provider(
     database_url: str, tmp_path: Path
 ) -> None:
     async with storing(database_url, tmp_path) as dead:
@@ -111,9 +111,7 @@ async def test_call_that_is_still_running_at_the_provider_is_waited_for(
         await heir.assert_sound(paid_twice=0)
 
 
-async def test_provider_that_is_away_when_it_is_asked_for_the_reply_is_waited_for(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_look_up_waits_out_a_provider_outage(database_url: str, tmp_path: Path) -> None:
     async with storing(database_url, tmp_path) as dead:
         await _die_in_flight(dead, 5, 1)
     async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
@@ -125,7 +123,7 @@ async def test_provider_that_is_away_when_it_is_asked_for_the_reply_is_waited_fo
         await heir.assert_sound(paid_twice=0)
 
 
-async def test_second_heir_fetches_what_the_first_could_not(
+async def test_second_takeover_fetches_what_the_first_could_not(
     database_url: str, tmp_path: Path
 ) -> None:
     async with storing(database_url, tmp_path) as dead:
@@ -143,7 +141,7 @@ async def test_second_heir_fetches_what_the_first_could_not(
         await second_heir.assert_sound(paid_twice=0)
 
 
-async def test_reply_serves_its_products_in_whatever_groups_they_are_now(
+async def test_fetched_reply_serves_products_in_any_group(
     database_url: str, tmp_path: Path
 ) -> None:
     async with storing(database_url, tmp_path) as dead:
@@ -165,7 +163,7 @@ async def test_reply_serves_its_products_in_whatever_groups_they_are_now(
         await heir.assert_sound(paid_twice=0)
 
 
-async def test_refused_part_of_a_fetched_reply_is_asked_again_and_not_fetched_for_ever(
+async def test_refused_part_of_a_fetched_reply_is_retried_not_refetched(
     database_url: str, tmp_path: Path
 ) -> None:
     async with storing(database_url, tmp_path) as dead:
@@ -180,9 +178,7 @@ async def test_refused_part_of_a_fetched_reply_is_asked_again_and_not_fetched_fo
         await heir.assert_sound(paid_twice=0)
 
 
-async def test_product_that_was_changed_meanwhile_is_asked_anew_and_its_neighbours_are_not(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_only_the_changed_product_is_asked_again(database_url: str, tmp_path: Path) -> None:
     async with storing(database_url, tmp_path) as dead:
         await _die_in_flight(dead, 5, 1, "classification")
     async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
@@ -197,7 +193,7 @@ async def test_product_that_was_changed_meanwhile_is_asked_anew_and_its_neighbou
         await heir.assert_sound(paid_twice=0)
 
 
-async def test_frozen_worker_and_its_heir_record_the_same_reply_once(
+async def test_frozen_worker_and_its_successor_record_a_reply_once(
     database_url: str, tmp_path: Path
 ) -> None:
     async with storing(database_url, tmp_path, heartbeat_timeout=NEVER) as frozen:
@@ -216,7 +212,7 @@ async def test_frozen_worker_and_its_heir_record_the_same_reply_once(
             await awake.assert_sound(paid_twice=0)
 
 
-async def test_late_reply_that_could_not_be_found_is_recorded_by_the_worker_that_has_it(
+async def test_late_reply_is_recorded_by_the_worker_that_holds_it(
     database_url: str, tmp_path: Path
 ) -> None:
     simulator = create_app(_keeping(Keeping.NOTHING), SystemClock())
@@ -239,7 +235,7 @@ async def test_late_reply_that_could_not_be_found_is_recorded_by_the_worker_that
 
 
 @pytest.mark.parametrize("keeping", [Keeping.NOTHING, Keeping.UNKNOWN])
-async def test_provider_that_keeps_nothing_is_asked_again_as_without_the_option(
+async def test_without_stored_replies_the_question_is_asked_again(
     database_url: str, tmp_path: Path, keeping: Keeping
 ) -> None:
     simulator = create_app(_keeping(keeping), SystemClock())
@@ -257,7 +253,7 @@ async def test_provider_that_keeps_nothing_is_asked_again_as_without_the_option(
     assert len(warnings) == (1 if keeping is Keeping.UNKNOWN else 0)
 
 
-async def test_stop_ends_the_waiting_for_a_reply_and_the_next_start_fetches_it(
+async def test_stop_interrupts_a_look_up_and_start_resumes_it(
     database_url: str, tmp_path: Path
 ) -> None:
     async with storing(database_url, tmp_path) as dead:
@@ -282,9 +278,7 @@ async def test_stop_ends_the_waiting_for_a_reply_and_the_next_start_fetches_it(
         await again.assert_sound(paid_twice=0)
 
 
-async def test_without_the_option_nothing_is_stored_and_no_call_is_noted(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_without_the_option_nothing_is_stored(database_url: str, tmp_path: Path) -> None:
     async with program(database_url, tmp_path) as running:
         await running.add_many(5)
         running.wire.hold()
@@ -300,7 +294,7 @@ def _keeping(keeping: Keeping) -> SimulatorConfig:
     return replace(AMPLE, keeping=keeping)
 
 
-async def test_reply_that_was_lost_with_its_connection_is_fetched_by_the_same_worker(
+async def test_reply_lost_with_its_connection_is_fetched_by_the_same_worker(
     database_url: str, tmp_path: Path
 ) -> None:
     simulator = create_app(_dropping(Keeping.FINISHED), SystemClock())
@@ -319,7 +313,7 @@ async def test_reply_that_was_lost_with_its_connection_is_fetched_by_the_same_wo
 
 
 @pytest.mark.parametrize("keeping", [Keeping.UNKNOWN, None])
-async def test_reply_that_was_lost_with_its_connection_and_is_kept_nowhere_is_asked_for_again(
+async def test_reply_lost_and_not_stored_is_asked_again(
     database_url: str, tmp_path: Path, keeping: Keeping | None
 ) -> None:
     simulator = create_app(_dropping(keeping or Keeping.FINISHED), SystemClock())
@@ -336,7 +330,7 @@ async def test_reply_that_was_lost_with_its_connection_and_is_kept_nowhere_is_as
         await running.assert_sound()
 
 
-async def test_call_whose_connection_was_never_made_is_not_looked_for(
+async def test_call_that_never_connected_is_not_looked_up(
     database_url: str, tmp_path: Path
 ) -> None:
     async with storing(database_url, tmp_path) as running:

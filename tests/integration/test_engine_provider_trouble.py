@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("fault", [Fault.RATE, Fault.ERROR500, Fault.DROP, Fault.HTML])
-async def test_calls_without_a_reply_are_waited_out_and_fail_no_product(
+async def test_calls_without_a_reply_are_retried_and_fail_no_product(
     database_url: str, tmp_path: Path, fault: Fault
 ) -> None:
     config = replace(AMPLE, faults=FaultPlan({fault: 0.3}), seed=5)
@@ -35,7 +35,7 @@ async def test_calls_without_a_reply_are_waited_out_and_fail_no_product(
         await running.assert_sound()
 
 
-async def test_queue_pauses_in_an_outage_says_why_probes_and_resumes(
+async def test_queue_pauses_probes_and_resumes_around_an_outage(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path, clock=ScaledClock(60)) as running:
@@ -56,7 +56,7 @@ async def test_queue_pauses_in_an_outage_says_why_probes_and_resumes(
         await running.assert_sound()
 
 
-async def test_ten_hours_without_provider_fail_nobody_and_end_within_a_minute(
+async def test_ten_hour_outage_fails_no_product_and_ends_within_a_minute(
     database_url: str, tmp_path: Path
 ) -> None:
     speed = 7_200
@@ -69,7 +69,7 @@ async def test_ten_hours_without_provider_fail_nobody_and_end_within_a_minute(
     assert found.resumed_after_s < 60 + (0.75 + 2 * found.held_back_s) * speed
 
 
-async def test_what_the_account_never_takes_at_once_is_split_off_and_fails_with_a_reason(
+async def test_call_above_the_accounts_burst_is_split_then_fails_with_a_reason(
     database_url: str, tmp_path: Path
 ) -> None:
     """A bucket that never holds what one product needs; every call without it goes through."""
@@ -147,7 +147,7 @@ NO_MODEL = httpx2.Response(
         (NO_MODEL, "ModelUnknown", "model"),
     ],
 )
-async def test_dead_account_in_mid_run_stops_the_queue_and_everything_waits_again(
+async def test_account_without_credit_stops_the_queue_and_releases_products(
     database_url: str, tmp_path: Path, answer: httpx2.Response, error: str, word: str
 ) -> None:
     async with program(database_url, tmp_path) as running:
@@ -170,7 +170,7 @@ async def test_dead_account_in_mid_run_stops_the_queue_and_everything_waits_agai
         await running.assert_sound()
 
 
-async def test_no_call_begins_after_stop_queue_returned_and_nothing_stays_in_processing(
+async def test_no_call_starts_after_stop_and_nothing_stays_processing(
     database_url: str, tmp_path: Path
 ) -> None:
     config = replace(AMPLE, latency_s=0.1)

@@ -59,9 +59,7 @@ async def apart(url: str, data_dir: Path) -> AsyncIterator[Apart]:
         yield Apart(thread, running)
 
 
-async def test_it_works_and_drains_with_its_calls_in_flight_stored(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_engine_thread_works_and_drains(database_url: str, tmp_path: Path) -> None:
     async with apart(database_url, tmp_path) as there:
         await there.add(5)
         await there.hold_replies()
@@ -78,7 +76,7 @@ async def test_it_works_and_drains_with_its_calls_in_flight_stored(
         assert await there.thread.run(answered) == 5  # one step of the three, and no call after it
 
 
-async def test_a_drain_is_given_up_for_an_end_at_once(database_url: str, tmp_path: Path) -> None:
+async def test_a_second_signal_aborts_the_drain(database_url: str, tmp_path: Path) -> None:
     async with apart(database_url, tmp_path) as there:
         await there.add(5)
         await there.hold_replies()

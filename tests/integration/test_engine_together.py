@@ -69,7 +69,7 @@ async def test_a_group_is_completed_by_one_call_and_the_answers_are_stored_by_st
         await running.assert_sound()
 
 
-async def test_both_ways_give_the_sample_catalogue_footprints_that_trace_to_their_answers(
+async def test_both_ways_give_footprints_that_trace_to_their_answers(
     database_url: str, tmp_path: Path
 ) -> None:
     with SAMPLE.open(newline="", encoding="utf-8") as file:
@@ -104,7 +104,7 @@ async def test_both_ways_give_the_sample_catalogue_footprints_that_trace_to_thei
 
 
 @pytest.mark.parametrize("together", [False, True])
-async def test_what_was_answered_the_other_way_is_not_asked_again(
+async def test_answers_from_the_other_way_are_reused(
     database_url: str, tmp_path: Path, together: bool
 ) -> None:
     async with program(database_url, tmp_path, ask_together=together) as running:
@@ -127,9 +127,7 @@ async def test_what_was_answered_the_other_way_is_not_asked_again(
         await running.assert_sound()
 
 
-async def test_calls_that_wait_while_the_setting_changes_ask_in_the_new_way(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_waiting_calls_follow_a_changed_setting(database_url: str, tmp_path: Path) -> None:
     async with program(
         database_url, tmp_path, pacing="batch", max_concurrent_requests=1
     ) as running:
@@ -153,7 +151,7 @@ async def test_calls_that_wait_while_the_setting_changes_ask_in_the_new_way(
 
 
 @pytest.mark.parametrize("finished_calls", [1, 2])
-async def test_after_a_crash_only_what_is_missing_is_asked_whatever_is_set_now(
+async def test_after_a_crash_only_missing_answers_are_asked(
     database_url: str, tmp_path: Path, finished_calls: int
 ) -> None:
     async with program(database_url, tmp_path) as running:
@@ -178,7 +176,7 @@ async def test_after_a_crash_only_what_is_missing_is_asked_whatever_is_set_now(
         await again.assert_sound(paid_twice=5)
 
 
-async def test_a_crash_with_all_questions_in_one_call_asks_that_call_again_and_no_other(
+async def test_a_crash_repeats_only_the_combined_call_in_flight(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path, ask_together=True) as running:
@@ -212,7 +210,7 @@ async def test_a_crash_with_all_questions_in_one_call_asks_that_call_again_and_n
         Fault.IMPLAUSIBLE,
     ],
 )
-async def test_answers_that_are_bad_now_and_then_fail_nobody(
+async def test_occasional_bad_answers_fail_no_product(
     database_url: str, tmp_path: Path, fault: Fault
 ) -> None:
     async with program(database_url, tmp_path, ask_together=True) as running:
@@ -233,7 +231,7 @@ async def test_answers_that_are_bad_now_and_then_fail_nobody(
         await running.assert_sound()
 
 
-async def test_a_bill_that_cannot_be_keeps_the_classification_and_asks_the_rest_alone(
+async def test_an_impossible_bill_keeps_the_classification(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path, ask_together=True) as running:
@@ -264,9 +262,7 @@ async def test_a_bill_that_cannot_be_keeps_the_classification_and_asks_the_rest_
         await running.assert_sound()
 
 
-async def test_a_poisoned_product_fails_alone_and_its_neighbours_keep_their_answers(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_a_poisoned_product_fails_alone(database_url: str, tmp_path: Path) -> None:
     groups = 4
     async with program(database_url, tmp_path, ask_together=True) as running:
         await running.add(
@@ -286,7 +282,7 @@ async def test_a_poisoned_product_fails_alone_and_its_neighbours_keep_their_answ
         await running.assert_sound()
 
 
-async def test_what_is_too_large_for_the_models_context_at_once_is_asked_step_by_step(
+async def test_a_combined_call_above_the_context_is_split_into_steps(
     database_url: str, tmp_path: Path
 ) -> None:
     models = {**KNOWN_MODELS, "gpt-4.1-mini": ModelLimits(5_000, 2_000)}
@@ -303,7 +299,7 @@ async def test_what_is_too_large_for_the_models_context_at_once_is_asked_step_by
         await running.assert_sound()
 
 
-async def test_what_is_too_large_for_a_whole_minute_at_once_is_asked_step_by_step(
+async def test_a_combined_call_above_a_minutes_quota_is_split_into_steps(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(

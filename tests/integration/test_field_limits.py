@@ -65,7 +65,7 @@ async def _refused_by_the_api(
 @pytest.mark.parametrize(
     "command", [["import"], ["run", "--simulate", "--yes"]], ids=lambda c: c[0]
 )
-def test_a_command_refuses_the_rows_that_the_api_refuses(
+def test_command_line_and_api_reject_the_same_rows(
     command: list[str], limits: FieldLimits, database_url: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "catalogue.csv"

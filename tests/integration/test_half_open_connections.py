@@ -20,7 +20,7 @@ SHORT_S = 2.0
 """Long enough for every statement that is answered, on a machine that is busy with something else."""
 
 
-async def test_statement_on_a_connection_that_was_cut_ends_and_the_next_one_works(
+async def test_statement_on_a_cut_connection_ends_and_the_next_works(
     database_url: str, tmp_path: Path
 ) -> None:
     async with StallingProxy().opened(database_url) as road:
@@ -44,7 +44,7 @@ async def test_statement_on_a_connection_that_was_cut_ends_and_the_next_one_work
             await database.close()
 
 
-async def test_long_work_is_not_cut_short(database_url: str, tmp_path: Path) -> None:
+async def test_long_statements_are_not_cut_short(database_url: str, tmp_path: Path) -> None:
     database = await open_database(database_url, tmp_path, statement_timeout_s=SHORT_S)
     try:
         with pytest.raises(TimeoutError):
@@ -55,7 +55,7 @@ async def test_long_work_is_not_cut_short(database_url: str, tmp_path: Path) -> 
         await database.close()
 
 
-async def test_program_goes_on_when_all_its_connections_were_cut_without_a_word(
+async def test_program_survives_silent_loss_of_all_connections(
     database_url: str, tmp_path: Path
 ) -> None:
     async with StallingProxy().opened(database_url) as road:

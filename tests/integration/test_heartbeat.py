@@ -81,9 +81,7 @@ def hold_the_loop_until(url: str, sql: str, *arguments: object) -> None:
     assert not failures, f"never came true: {sql}"
 
 
-async def test_a_busy_loop_with_thousands_of_jobs_keeps_them_all(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_a_busy_event_loop_keeps_thousands_of_jobs(database_url: str, tmp_path: Path) -> None:
     async with heartbeat(database_url, tmp_path) as (_, worker_id, _):
         later = (
             "SELECT min(heartbeat) > $2 AND (SELECT seen_at > $2 FROM workers WHERE id = $1)"
@@ -96,7 +94,7 @@ async def test_a_busy_loop_with_thousands_of_jobs_keeps_them_all(
         hold_the_loop_until(database_url, later, worker_id, begun_at + 2 * TIMEOUT)
 
 
-async def test_a_loop_that_hangs_loses_its_jobs_and_gets_no_more_of_the_work(
+async def test_a_hung_event_loop_loses_its_jobs_and_gets_no_more(
     database_url: str, tmp_path: Path
 ) -> None:
     async with heartbeat(database_url, tmp_path, longest_silence_s=0.5) as (_, worker_id, base):
@@ -117,7 +115,7 @@ async def test_a_loop_that_hangs_loses_its_jobs_and_gets_no_more_of_the_work(
         )
 
 
-async def test_a_worker_that_leaves_keeps_its_jobs_alive_but_counts_no_more(
+async def test_a_draining_worker_keeps_its_jobs_but_not_its_share(
     database_url: str, tmp_path: Path
 ) -> None:
     async with heartbeat(database_url, tmp_path) as (signs, worker_id, base):
@@ -139,7 +137,7 @@ async def test_a_worker_that_leaves_keeps_its_jobs_alive_but_counts_no_more(
         )
 
 
-async def test_signs_of_life_go_on_when_their_connection_is_cut(
+async def test_heartbeat_continues_after_its_connection_is_cut(
     database_url: str, tmp_path: Path
 ) -> None:
     async with heartbeat(database_url, tmp_path) as (_, worker_id, base):
@@ -156,9 +154,7 @@ async def test_signs_of_life_go_on_when_their_connection_is_cut(
         )
 
 
-async def test_jobs_that_somebody_is_just_writing_do_not_hold_up_the_others(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_heartbeat_does_not_wait_for_locked_jobs(database_url: str, tmp_path: Path) -> None:
     async with (
         heartbeat(database_url, tmp_path) as (_, worker_id, base),
         base.transaction() as t,

@@ -85,7 +85,7 @@ async def undisturbed(database_url: str, tmp_path: Path) -> dict[str, tuple[Any,
 
 @pytest.mark.parametrize("together", [False, True], ids=["apart", "together"])
 @pytest.mark.parametrize("order", ORDERS)
-async def test_orders_in_a_text_change_nothing_for_its_neighbours(
+async def test_instructions_in_a_text_do_not_affect_its_group(
     database_url: str,
     tmp_path: Path,
     undisturbed: dict[str, tuple[Any, ...]],
@@ -168,7 +168,7 @@ def obedient(obey: Callable[[Entries], Entries]) -> Callable[[bytes, bytes], byt
 
 @pytest.mark.parametrize("together", [False, True], ids=["apart", "together"])
 @pytest.mark.parametrize("obey", OBEDIENCE, ids=lambda obey: obey.__name__)
-async def test_a_model_that_obeys_gives_the_neighbours_no_false_figure(
+async def test_an_obeying_model_gives_neighbours_no_wrong_figure(
     database_url: str,
     tmp_path: Path,
     undisturbed: dict[str, tuple[Any, ...]],
@@ -185,7 +185,7 @@ async def test_a_model_that_obeys_gives_the_neighbours_no_false_figure(
         assert running.simulator.books.completed <= 3 + 5 * 3  # at worst each once more, alone
 
 
-async def test_codes_that_differ_in_case_and_hidden_signs_alone_keep_their_answers_apart(
+async def test_codes_differing_only_in_case_or_hidden_characters_stay_separate(
     database_url: str, tmp_path: Path
 ) -> None:
     codes = ["Case-1", "CASE-1", "case-1", "case-\u200b1", "ｃase-1"]

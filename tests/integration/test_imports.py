@@ -91,7 +91,7 @@ async def test_new_products_are_created_in_file_order(connection: Connection) ->
     assert (row["status"], row["revision"], row["attempts"]) == ("pending", 1, 0)
 
 
-async def test_the_same_catalogue_again_touches_nothing(connection: Connection) -> None:
+async def test_reimporting_the_same_catalogue_changes_nothing(connection: Connection) -> None:
     await put(connection, CHAIR, TABLE)
     await mark_completed(connection)
     before = [dict(row) for row in await connection.fetch("SELECT xmin, * FROM products")]
@@ -114,7 +114,7 @@ async def test_the_same_catalogue_again_touches_nothing(connection: Connection) 
         ("countryOfOrigin", None),
     ],
 )
-async def test_whatever_matters_to_the_result_makes_a_product_pending_again(
+async def test_any_change_that_affects_the_result_makes_a_product_pending(
     connection: Connection, field: str, value: object
 ) -> None:
     await put(connection, CHAIR, TABLE)
@@ -133,7 +133,7 @@ async def test_whatever_matters_to_the_result_makes_a_product_pending_again(
     assert await stored(connection, "B") == untouched
 
 
-async def test_a_column_that_the_file_lacks_keeps_what_is_stored(connection: Connection) -> None:
+async def test_a_missing_column_keeps_stored_values(connection: Connection) -> None:
     await put(connection, CHAIR)
     short = {name: CHAIR[name] for name in ("code", "name", "description")}
     result = await put(connection, short)
@@ -141,7 +141,7 @@ async def test_a_column_that_the_file_lacks_keeps_what_is_stored(connection: Con
     assert (await stored(connection))["weight_kg"] == 5.0
 
 
-async def test_an_uploaded_picture_survives_the_same_file_again(connection: Connection) -> None:
+async def test_reimporting_keeps_an_uploaded_picture(connection: Connection) -> None:
     bare = CHAIR | {"imageUrl": None}
     await put(connection, bare)
     await connection.execute("INSERT INTO pictures VALUES ('abc', 'image/png', 1, 1, '\\x00')")
@@ -169,12 +169,12 @@ async def test_the_second_of_two_equal_codes_is_rejected_with_the_row_of_the_fir
     assert (await stored(connection))["name"] == "Chair"
 
 
-async def test_codes_differ_by_case_and_inner_spaces(connection: Connection) -> None:
+async def test_codes_are_case_and_space_sensitive(connection: Connection) -> None:
     result = await put(connection, *(CHAIR | {"code": c} for c in ("a", "A", "A 1", "A  1", " a ")))
     assert (result.created, result.rejected_count) == (4, 1)
 
 
-async def test_a_file_that_is_damaged_further_on_changes_nothing(
+async def test_a_file_damaged_later_on_changes_nothing(
     connection: Connection, tmp_path: Path
 ) -> None:
     good = '{"code": "%d", "name": "", "description": "d"}'
@@ -201,7 +201,7 @@ async def test_all_rejected_rows_are_kept_and_the_first_thousand_shown(
     assert await first_rejected(connection, uuid4()) == []
 
 
-async def test_a_scope_names_every_product_of_the_file_and_no_other(connection: Connection) -> None:
+async def test_a_scope_has_exactly_the_products_of_the_file(connection: Connection) -> None:
     await put(connection, CHAIR, TABLE)
     chunks = check_records([CHAIR, CHAIR | {"code": "new"}, CHAIR | {"code": ""}])
     result = await import_products(connection, chunks, scoped=True)
@@ -230,7 +230,7 @@ async def test_pictures_beside_the_catalogue_are_stored_once(
     assert (await import_products(connection, read_catalogue(path))).unchanged == 4
 
 
-async def test_an_import_inside_a_transaction_goes_with_it(connection: Connection) -> None:
+async def test_an_import_rolls_back_with_its_transaction(connection: Connection) -> None:
     transaction = connection.transaction()
     await transaction.start()
     assert (await put(connection, CHAIR)).created == 1
@@ -238,7 +238,7 @@ async def test_an_import_inside_a_transaction_goes_with_it(connection: Connectio
     assert await counts(connection) == (0, 0, 0)
 
 
-async def test_an_empty_catalogue_is_imported_as_nothing(connection: Connection) -> None:
+async def test_importing_an_empty_catalogue_does_nothing(connection: Connection) -> None:
     result = await put(connection)
     assert (result.created, result.updated, result.unchanged, result.rejected_count) == (0,) * 4
     assert isinstance(result.import_id, UUID)
@@ -276,7 +276,7 @@ class SlowChunks:
             self.closed = True
 
 
-async def test_the_event_loop_is_free_while_a_chunk_is_read(connection: Connection) -> None:
+async def test_reading_a_chunk_does_not_block_the_event_loop(connection: Connection) -> None:
     slow = SlowChunks(check_records([CHAIR]))
     task = asyncio.create_task(import_products(connection, slow))
     await asyncio.to_thread(slow.reached.wait, 30)
@@ -286,7 +286,7 @@ async def test_the_event_loop_is_free_while_a_chunk_is_read(connection: Connecti
     assert threading.get_ident() not in slow.threads
 
 
-async def test_a_cancelled_import_leaves_nothing_and_a_usable_connection(
+async def test_a_cancelled_import_stores_nothing_and_frees_its_connection(
     connection: Connection,
 ) -> None:
     slow = SlowChunks(check_records([CHAIR]))
@@ -335,7 +335,7 @@ async def test_formula_text_is_stored_as_it_is(connection: Connection) -> None:
     assert (await stored(connection, "=1+1"))["name"] == "@SUM(A1:A9)"
 
 
-async def test_rejected_rows_carry_nothing_that_cannot_be_stored(connection: Connection) -> None:
+async def test_rejected_rows_contain_only_storable_text(connection: Connection) -> None:
     result = await put(connection, CHAIR | {"code": "A\0"}, CHAIR | {"name": "\ud800"})
     assert result.rejected == tuple(await first_rejected(connection, result.import_id))
     assert [type(row) for row in result.rejected] == [RejectedRow, RejectedRow]

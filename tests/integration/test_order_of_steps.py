@@ -22,7 +22,7 @@ TOKENS = 10
 @pytest.mark.parametrize(
     ("products_wait", "order"), [(True, [1, 2, 3]), (False, [3, 2, 1])], ids=["more", "the last"]
 )
-async def test_groups_are_finished_while_others_wait_and_the_last_go_side_by_side(
+async def test_groups_finish_early_and_the_last_run_in_parallel(
     database_url: str, tmp_path: Path, products_wait: bool, order: list[int]
 ) -> None:
     """Results come early; and the quota does not lie idle while a few groups go through all their steps."""

@@ -82,7 +82,7 @@ def _assert_same(one: CallTotals | CallFigures, other: CallTotals | CallFigures)
             assert getattr(one, name) == pytest.approx(getattr(other, name)), name
 
 
-async def test_what_is_shown_over_all_time_is_the_same_after_trimming(database: Database) -> None:
+async def test_overall_totals_survive_retention(database: Database) -> None:
     await _add_calls(database, 5_000, days_old=80, spread_days=30)
     totals, sums, span, errors = await _shown(database)
     trimmed = await RetentionTask(database, SystemClock(), KEEP.days).trim()
@@ -98,7 +98,7 @@ async def test_what_is_shown_over_all_time_is_the_same_after_trimming(database: 
     assert errors_now == errors
 
 
-async def test_two_who_trim_at_once_count_nothing_twice(database: Database) -> None:
+async def test_concurrent_retention_counts_nothing_twice(database: Database) -> None:
     await _add_calls(database, 6_000, days_old=100, spread_days=3)
     before, *_ = await _shown(database)
     taken = await asyncio.gather(
@@ -113,7 +113,7 @@ async def test_two_who_trim_at_once_count_nothing_twice(database: Database) -> N
     _assert_same(after, before)
 
 
-async def test_sums_since_a_moment_count_the_trimmed_days_after_it(database: Database) -> None:
+async def test_totals_since_a_date_include_deleted_days(database: Database) -> None:
     await _add_calls(database, 100, days_old=100, spread_days=0.0)
     await RetentionTask(database, SystemClock(), KEEP.days).trim()
     now = SystemClock().now()
@@ -123,7 +123,7 @@ async def test_sums_since_a_moment_count_the_trimmed_days_after_it(database: Dat
         assert await statistics.sum_calls(connection, since=now - timedelta(days=98)) == []
 
 
-async def test_a_server_that_has_been_up_all_along_shows_the_same_too(database: Database) -> None:
+async def test_a_long_running_server_shows_the_same_totals(database: Database) -> None:
     await _add_calls(database, 300, days_old=100, spread_days=1)
     settled, nobody_looked = (StatisticsReader(database, SystemClock()) for _ in range(2))
     first = figures(await settled.call_sums())
@@ -136,9 +136,7 @@ async def test_a_server_that_has_been_up_all_along_shows_the_same_too(database: 
             _assert_same(figures(await reader.call_sums()), before)
 
 
-async def test_the_doctor_does_not_miss_calls_that_were_trimmed(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_doctor_does_not_miss_deleted_calls(database_url: str, tmp_path: Path) -> None:
     async with program(database_url, tmp_path) as running:
         await running.add_many(3)
         await running.start()
@@ -152,7 +150,7 @@ async def test_the_doctor_does_not_miss_calls_that_were_trimmed(
         assert await running.value("SELECT count(*) FROM answers") == 9
 
 
-async def test_the_leading_dispatcher_trims_what_is_due(database_url: str, tmp_path: Path) -> None:
+async def test_leading_dispatcher_runs_retention(database_url: str, tmp_path: Path) -> None:
     async with program(database_url, tmp_path, retention_days=30) as running:
         await _add_calls(running.app.database, 10, days_old=31, spread_days=1)
         await _looked_at_hours_ago(running.app.database, 2)
@@ -164,14 +162,14 @@ async def test_the_leading_dispatcher_trims_what_is_due(database_url: str, tmp_p
         assert await running.value("SELECT count(*) FROM calls") == 3
 
 
-async def test_only_one_process_trims_in_an_hour(database: Database) -> None:
+async def test_only_one_process_runs_retention_per_hour(database: Database) -> None:
     async with database.pool.acquire() as one:
         assert not await retention.claim(one), "a new database has nothing to trim"
         await _looked_at_hours_ago(database, 2)
         assert [await retention.claim(one) for _ in range(2)] == [True, False]
 
 
-async def test_with_zero_days_calls_and_rejected_rows_are_kept_for_ever(
+async def test_zero_days_keep_calls_and_rejected_rows_forever(
     database: Database,
 ) -> None:
     await _add_calls(database, 10, days_old=4_000, spread_days=1)
@@ -190,7 +188,7 @@ async def _reject(database: Database, days_old: int) -> None:
     )
 
 
-async def test_rejected_rows_go_when_they_are_old(database: Database) -> None:
+async def test_old_rejected_rows_are_deleted(database: Database) -> None:
     for days_old in (200, 91, 89, 0):
         await _reject(database, days_old)
     async with database.pool.acquire() as connection:

@@ -80,7 +80,7 @@ async def _versions(running: RunningProgram, step: str) -> dict[str, int]:
     return {row["step_version"]: row["n"] for row in rows}
 
 
-async def test_program_that_works_goes_on_while_a_newer_one_migrates_and_so_does_one_that_starts(
+async def test_old_program_keeps_working_while_a_newer_one_migrates(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path) as works:
@@ -106,7 +106,7 @@ async def test_program_that_works_goes_on_while_a_newer_one_migrates_and_so_does
 @pytest.mark.parametrize("schema", ["bill_of_materials", "manufacturing"])
 @pytest.mark.parametrize("first_is_newer", [False, True], ids=["older first", "newer first"])
 @pytest.mark.parametrize("is_killed", [False, True], ids=["drained", "killed"])
-async def test_what_one_version_was_answered_the_other_does_not_pay_for_again(
+async def test_answers_of_one_version_are_not_paid_again_by_the_other(
     database_url: str, tmp_path: Path, schema: str, first_is_newer: bool, is_killed: bool
 ) -> None:
     one, other = (newer, program) if first_is_newer else (program, newer)
@@ -162,9 +162,7 @@ async def test_two_versions_share_the_work_and_each_asks_its_own_questions(
         await old.assert_sound()
 
 
-async def test_answers_that_only_a_newer_program_understands_disturb_nobody(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_answers_of_a_newer_version_are_ignored(database_url: str, tmp_path: Path) -> None:
     async with program(database_url, tmp_path) as running:
         await running.add_many(5)
         async with running.app.database.pool.acquire() as connection:

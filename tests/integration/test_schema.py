@@ -49,7 +49,7 @@ async def test_several_processes_may_migrate_the_same_database_at_once(empty_url
     assert jobs is True
 
 
-async def test_a_migration_that_came_late_is_applied_beside_later_ones(empty_url: str) -> None:
+async def test_a_late_migration_is_applied_after_later_ones(empty_url: str) -> None:
     await _migrate(empty_url)
     connection: asyncpg.Connection[Any] = await asyncpg.connect(empty_url)
     await connection.execute("ALTER TABLE queue_state DROP COLUMN ask_together")
@@ -88,9 +88,7 @@ async def _note_newer(url: str, number: int, serves: int) -> None:
     await connection.close()
 
 
-async def test_a_newer_schema_is_accepted_if_all_that_is_new_serves_this_program(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_a_compatible_newer_schema_is_accepted(database_url: str, tmp_path: Path) -> None:
     newest = migrations()[-1].number
     assert await _open(database_url, tmp_path) is None
     await _note_newer(database_url, newest + 1, serves=1)
@@ -101,7 +99,7 @@ async def test_a_newer_schema_is_accepted_if_all_that_is_new_serves_this_program
         await open_database(database_url, tmp_path)
 
 
-async def test_each_migration_on_record_says_whom_it_serves_also_where_an_older_program_applied_it(
+async def test_each_recorded_migration_names_the_versions_it_serves(
     database_url: str,
 ) -> None:
     connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
@@ -120,7 +118,7 @@ TAKES_AWAY = re.compile(
 
 
 @pytest.mark.parametrize("migration", migrations()[1:], ids=lambda m: m.name)
-def test_a_migration_says_whom_it_serves_and_takes_nothing_away_from_the_version_before(
+def test_a_migration_keeps_the_previous_version_working(
     migration: Migration,
 ) -> None:
     """Expand now, contract one version later: then it serves programs from the schema on that does without."""
@@ -130,7 +128,7 @@ def test_a_migration_says_whom_it_serves_and_takes_nothing_away_from_the_version
         assert not TAKES_AWAY.search(migration.sql), "older programs may need it"
 
 
-async def test_a_migration_that_waits_for_a_table_does_not_keep_others_from_it(
+async def test_a_waiting_migration_does_not_block_the_table(
     empty_url: str,
 ) -> None:
     await _migrate(empty_url)
@@ -158,7 +156,7 @@ async def _is_true(connection: asyncpg.Connection[Any], sql: str) -> bool:
     return bool(await connection.fetchval(sql))
 
 
-async def test_the_tables_of_a_newer_pgqueuer_are_left_alone(database_url: str) -> None:
+async def test_tables_of_a_newer_pgqueuer_are_left_alone(database_url: str) -> None:
     connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     await connection.execute("UPDATE pgqueuer_version SET version = '99.0.0'")
     await connection.execute("ALTER TABLE pgqueuer ADD COLUMN from_the_future text")

@@ -70,7 +70,7 @@ async def rows_read(connection: Connection, table: str) -> int:
     )
 
 
-async def test_a_sign_of_life_reads_each_job_twice(connection: Connection) -> None:
+async def test_heartbeat_reads_each_job_twice(connection: Connection) -> None:
     before = await rows_read(connection, "pgqueuer")
     await keep_alive(connection, WORKER, range(1, JOBS + 1), timedelta(seconds=1))
     assert await rows_read(connection, "pgqueuer") - before <= 3 * JOBS
@@ -78,7 +78,7 @@ async def test_a_sign_of_life_reads_each_job_twice(connection: Connection) -> No
     assert oldest
 
 
-async def test_products_are_completed_without_looking_at_the_others(connection: Connection) -> None:
+async def test_completing_products_does_not_scan_the_others(connection: Connection) -> None:
     before = await rows_read(connection, "products")
     done = {product_id: (product_id - 1) // PRODUCTS_A_JOB + 1 for product_id in range(101, 151)}
     await products.complete(connection, done)
@@ -94,7 +94,7 @@ async def test_a_product_that_has_left_its_job_is_not_completed(connection: Conn
     assert await connection.fetchval("SELECT status = 'completed' FROM products WHERE id = 2")
 
 
-async def test_unfinished_jobs_are_those_that_wait_or_run(connection: Connection) -> None:
+async def test_unfinished_jobs_are_queued_or_running(connection: Connection) -> None:
     await connection.execute("UPDATE pgqueuer SET status = 'queued' WHERE id <= 10")
     await connection.execute("UPDATE pgqueuer SET status = 'failed' WHERE id > $1", JOBS - 7)
     assert await jobs.count_unfinished(connection) == JOBS - 7
@@ -103,7 +103,7 @@ async def test_unfinished_jobs_are_those_that_wait_or_run(connection: Connection
 
 
 @pytest.mark.parametrize("waiting", [0, 3])
-async def test_whether_a_product_waits_is_known_without_looking_at_those_that_are_done(
+async def test_finding_pending_products_does_not_scan_finished_ones(
     connection: Connection, waiting: int
 ) -> None:
     await connection.execute("UPDATE products SET status = 'pending', job_id = NULL")
@@ -115,9 +115,7 @@ async def test_whether_a_product_waits_is_known_without_looking_at_those_that_ar
     assert await rows_read(connection, "products") - before <= 1
 
 
-async def test_a_large_intake_lets_postgresql_count_the_jobs(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_a_large_batch_of_jobs_is_analyzed(database_url: str, tmp_path: Path) -> None:
     async with program(database_url, tmp_path) as running:
         await running.add_many(VACUUMED_AFTER * PRODUCTS_A_JOB)
         await running.start()

@@ -81,9 +81,7 @@ async def _results(running: RunningProgram) -> list[ResultRow]:
     return [row async for rows in batches for row in rows]
 
 
-async def test_a_rate_that_is_stored_already_is_left_as_it_is(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_a_stored_rate_is_not_changed(database_url: str, tmp_path: Path) -> None:
     steel = ("material", "steel", "kg", 2.5, "a list", "7", "2024", "GLO", "CC0-1.0", False)
     zinc = ("material", "zinc", "kg", 4.0, "a list", "8", "2024", "GLO", "CC0-1.0", True)
     async with program(database_url, tmp_path) as running, running.app.database.transaction() as to:

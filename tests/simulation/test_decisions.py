@@ -35,12 +35,12 @@ def check(world: World) -> None:
 
 
 @pytest.mark.parametrize("first", NEW)
-def test_invariants_hold_in_runs_that_nobody_has_seen_before(first: int) -> None:
+def test_invariants_hold_in_new_random_runs(first: int) -> None:
     for number in range(first, first + CHUNK):
         check(World(Fate.drawn(new_seed(number))).run())
 
 
-def test_invariants_hold_in_the_runs_that_broke_one_once() -> None:
+def test_invariants_hold_for_seeds_that_once_failed() -> None:
     for seed in (*known_seeds.DECISIONS, 0, 1, 2):
         check(World(Fate.drawn(seed)).run())
 
@@ -65,9 +65,7 @@ def test_thousand_workers_share_one_quota() -> None:
     assert not world.failed
 
 
-def test_thousand_workers_fill_a_quota_of_thirty_thousand_requests_a_minute_and_die_meanwhile() -> (
-    None
-):
+def test_thousand_dying_workers_fill_thirty_thousand_requests_a_minute() -> None:
     """A whole day of it: python -m benchmarks.simulate day."""
     day = Day(Plan(seed=new_seed(0), length_s=130.0, deaths=20)).run()
     day.check()
@@ -76,7 +74,7 @@ def test_thousand_workers_fill_a_quota_of_thirty_thousand_requests_a_minute_and_
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_outage_of_ten_hours_is_probed_gently_and_ends_within_a_minute(seed: int) -> None:
+def test_ten_hour_outage_is_probed_gently_and_ends_within_a_minute(seed: int) -> None:
     fate = replace(
         Fate.drawn(seed), outage_s=(0.0, 36_000.0), deaths=(), freezes=(), workers=4, no_reply=0.0
     )

@@ -42,14 +42,14 @@ def url(server: PostgresForTests) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("seed", known_seeds.STORMS)
-async def test_storm_that_broke_a_promise_once_breaks_none_any_more(
+async def test_guarantees_hold_in_storms_that_once_broke_them(
     server: PostgresForTests, url: str, seed: int
 ) -> None:
     await storm(server, url, seed)
 
 
 @pytest.mark.parametrize("number", range(NEW))
-async def test_promises_are_kept_in_a_storm_that_nobody_has_seen_before(
+async def test_guarantees_hold_in_new_random_storms(
     server: PostgresForTests, url: str, number: int
 ) -> None:
     await storm(server, url, new_seed(number))
@@ -67,7 +67,7 @@ async def _held_back_during(hold: Callable[[], None]) -> tuple[float, float]:
     return time.monotonic() - began_s, held_back.longest_s  # noqa: TID251
 
 
-async def test_storm_knows_what_the_machine_has_held_up_from_what_our_own_code_has() -> None:
+async def test_storm_tells_machine_delays_from_our_own() -> None:
     def work() -> None:
         end_s = time.thread_time() + 0.2
         while time.thread_time() < end_s:
@@ -79,7 +79,7 @@ async def test_storm_knows_what_the_machine_has_held_up_from_what_our_own_code_h
     assert held_back_s >= 0.18
 
 
-def test_two_hundred_storms_have_seen_every_fault_and_every_event_many_times() -> None:
+def test_two_hundred_storms_cover_every_fault_and_event() -> None:
     weathers = [Weather.drawn(seed) for seed in range(200)]
     events = Counter(moment.event for weather in weathers for moment in weather.moments)
     assert events.keys() == set(Event)

@@ -110,7 +110,7 @@ def test_only_listed_private_parts_of_libraries_are_used() -> None:
 
 
 @pytest.mark.parametrize("library", sorted(set(PRIVATE_PARTS.values()) - {"zipfile"}))
-def test_a_library_with_private_parts_in_use_is_pinned_to_the_version_tested(library: str) -> None:
+def test_libraries_whose_private_parts_we_use_are_pinned(library: str) -> None:
     assert f"<={version(library)}" in REQUIREMENTS[library]
 
 

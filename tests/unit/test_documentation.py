@@ -23,7 +23,7 @@ def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
-def test_the_states_of_a_product_are_those_of_the_program() -> None:
+def test_documented_product_states_match_the_program() -> None:
     section = text_of(DOCS / "explanation" / "architecture.md").split("## The states of a product")[
         1
     ]
@@ -33,7 +33,7 @@ def test_the_states_of_a_product_are_those_of_the_program() -> None:
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
-def test_a_decision_has_its_five_parts_and_its_line_in_index_and_menu(page: Path) -> None:
+def test_every_decision_has_five_parts_and_is_in_index_and_menu(page: Path) -> None:
     assert re.findall(r"^## (\w+)$", text_of(page), flags=re.MULTILINE) == PARTS_OF_A_DECISION
     assert f"({page.name})" in text_of(DOCS / "decisions" / "index.md")
     assert f"decisions/{page.name}" in text_of(ROOT / "mkdocs.yml")
@@ -43,7 +43,7 @@ PAGES = [*DECISIONS, DOCS / "explanation" / "architecture.md", ROOT / "CONTRIBUT
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_files_that_a_page_names_exist(page: Path) -> None:
+def test_files_named_on_a_page_exist(page: Path) -> None:
     named = re.findall(r"`((?:[a-z_]+/)+[\w.]+\.(?:py|sql|md|csv))`", text_of(page))
     missing = [
         name
@@ -79,7 +79,7 @@ def test_pages_of_results_stay_short(page: str, most_words: int) -> None:
     assert len(text_of(DOCS / page).split()) <= most_words
 
 
-def test_links_lead_to_a_page_and_to_a_heading_on_it() -> None:
+def test_links_point_to_existing_pages_and_headings() -> None:
     broken = []
     for page in [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
         for link in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):

@@ -9,7 +9,7 @@ from weighbridge.settings import load_settings
 
 
 @pytest.mark.parametrize("token", ["päss", "two words", "tab\there", "   ", "line\nbreak"])
-def test_a_token_that_no_header_can_carry_is_refused_without_repeating_it(
+def test_an_unsendable_token_is_refused_without_repeating_it(
     monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     monkeypatch.setenv("WEIGHBRIDGE_API_TOKEN", token)
@@ -18,7 +18,7 @@ def test_a_token_that_no_header_can_carry_is_refused_without_repeating_it(
     assert token not in str(caught.value)
 
 
-def test_a_line_break_behind_the_token_is_not_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_break_after_the_token_is_stripped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEIGHBRIDGE_API_TOKEN", "correct-horse-battery\n")
     token = load_settings().api_token
     assert token is not None
@@ -28,7 +28,7 @@ def test_a_line_break_behind_the_token_is_not_part_of_it(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("given", "level"), [("info", "INFO"), ("WARN", "WARNING"), ("Error", "ERROR")]
 )
-def test_log_levels_are_taken_as_people_write_them(
+def test_log_levels_ignore_case_and_accept_warn(
     monkeypatch: pytest.MonkeyPatch, given: str, level: str
 ) -> None:
     monkeypatch.setenv("WEIGHBRIDGE_LOG_LEVEL", given)
@@ -50,7 +50,7 @@ def test_log_levels_are_taken_as_people_write_them(
         ("TOKENS_PER_MINUTE", "100000000001"),
     ],
 )
-def test_a_wrong_setting_is_named_with_what_was_found(
+def test_an_invalid_setting_is_named_with_its_value(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"WEIGHBRIDGE_{name}", value)

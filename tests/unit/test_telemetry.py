@@ -26,7 +26,7 @@ def root() -> Iterator[logging.Logger]:
 
 
 @pytest.mark.usefixtures("root")
-def test_lines_of_libraries_are_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_library_log_lines_are_json(capsys: pytest.CaptureFixture[str]) -> None:
     telemetry.configure_logging("json", "INFO")
     try:
         raise ValueError("broken")
@@ -40,7 +40,7 @@ def test_lines_of_libraries_are_json_too(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.usefixtures("root")
-def test_lines_of_libraries_look_like_ours_on_the_console(
+def test_library_log_lines_match_ours_on_the_console(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     telemetry.configure_logging("console", "INFO")

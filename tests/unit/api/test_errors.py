@@ -20,28 +20,28 @@ def test_every_error_has_a_row_of_its_own(kind: type[errors.WeighbridgeError]) -
     assert kind in PROBLEMS
 
 
-def test_server_side_errors_have_general_words_instead_of_their_message() -> None:
+def test_server_errors_hide_their_message() -> None:
     assert all(row.detail for row in PROBLEMS.values() if row.status >= 500)
 
 
-def test_client_side_errors_say_what_is_wrong_themselves() -> None:
+def test_client_errors_show_their_message() -> None:
     assert all(row.detail is None for row in PROBLEMS.values() if row.status < 500)
 
 
-def test_problem_types_tell_statuses_apart() -> None:
+def test_each_problem_type_has_one_status() -> None:
     by_name: dict[str, set[int]] = {}
     for row in PROBLEMS.values():
         by_name.setdefault(row.name, set()).add(row.status)
     assert all(len(statuses) == 1 for statuses in by_name.values())
 
 
-def test_an_error_without_a_row_is_answered_as_its_parent() -> None:
+def test_an_error_without_a_row_uses_its_parents() -> None:
     class NoSuchPicture(errors.NotFound):
         """Made up here."""
 
     assert find_problem(NoSuchPicture("gone")).status == 404
 
 
-def test_half_a_surrogate_pair_does_not_break_the_answer() -> None:
+def test_an_unpaired_surrogate_does_not_break_the_response() -> None:
     response = problem_response("/x", 422, "invalid-input", "Wrong", "field \ud800 is wrong")
     assert b"field ? is wrong" in bytes(response.body)

@@ -20,12 +20,12 @@ from weighbridge.api.bodies import SHOWN_NAME, shown_name
         ("a\nb.csv", "a\N{REPLACEMENT CHARACTER}b.csv"),
     ],
 )
-def test_only_the_last_part_is_shown(given_name: str, shown: str) -> None:
+def test_only_the_last_path_component_is_shown(given_name: str, shown: str) -> None:
     assert shown_name(given_name) == shown
 
 
 @given(st.text())
-def test_a_shown_name_is_short_printable_and_no_path(name: str) -> None:
+def test_a_shown_name_is_short_printable_and_not_a_path(name: str) -> None:
     shown = shown_name(name)
     assert 0 < len(shown) <= SHOWN_NAME
     assert shown.isprintable()

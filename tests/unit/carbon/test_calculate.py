@@ -53,7 +53,7 @@ def test_the_sum_of_the_contributions_is_exactly_the_footprint(
 
 @settings(max_examples=40, deadline=None)
 @given(BILLS, BILLS)
-def test_a_product_of_two_parts_has_the_footprint_of_both(
+def test_the_footprints_of_two_parts_add_up(
     one: list[tuple[str, float]], other: list[tuple[str, float]]
 ) -> None:
     def emissions(lines: list[tuple[str, float]]) -> float:
@@ -65,7 +65,7 @@ def test_a_product_of_two_parts_has_the_footprint_of_both(
 
 @settings(max_examples=40, deadline=None)
 @given(BILLS, USES, st.floats(min_value=1e-3, max_value=1e3))
-def test_everything_is_linear_in_mass(
+def test_footprints_are_linear_in_mass(
     lines: list[tuple[str, float]], uses: list[str], times: float
 ) -> None:
     first = lines[0][0]
@@ -100,7 +100,7 @@ def test_scrap_needs_more_material_and_leaves_the_energy_of_the_output() -> None
     assert (heat.activity_unit, heat.factor) == ("kWh", 0.2)
 
 
-def test_earlier_processes_work_what_later_ones_lose() -> None:
+def test_earlier_processes_include_later_scrap() -> None:
     mould_first = footprint(
         FACTORS, bill(("resin", 1.0)), worked(("mould", "resin"), ("trim", "resin"))
     )
@@ -115,7 +115,7 @@ def test_earlier_processes_work_what_later_ones_lose() -> None:
     )
 
 
-def test_machining_counts_what_it_takes_away() -> None:
+def test_machining_counts_removed_material() -> None:
     result = footprint(FACTORS, bill(("resin", 1.0)), worked(("mill", "resin")))
     assert [each.activity for each in result.contributions] == pytest.approx([1.25, 0.25 * 2.0])
 
@@ -136,9 +136,7 @@ def test_direct_emissions_need_no_energy() -> None:
         ("board", "mould", "not known for the family 'wood'"),
     ],
 )
-def test_a_process_that_would_be_counted_twice_is_left_out_and_said_so(
-    key: str, use: str, why: str
-) -> None:
+def test_a_double_counted_process_is_dropped_with_a_note(key: str, use: str, why: str) -> None:
     with_process = footprint(FACTORS, bill((key, 1.0)), worked((use, key)))
     without = footprint(FACTORS, bill((key, 1.0)))
     assert with_process.emissions_kg_co2e == without.emissions_kg_co2e
@@ -152,7 +150,7 @@ def test_a_process_named_twice_for_one_material_is_counted_once() -> None:
     assert twice == once
 
 
-def test_a_material_in_two_components_is_worked_as_one_mass() -> None:
+def test_a_material_in_two_components_is_processed_as_one_mass() -> None:
     result = footprint(FACTORS, bill(("resin", 0.3), ("resin", 0.1)), worked(("mould", "resin")))
     assert [each.activity for each in result.contributions] == pytest.approx(
         [0.3 / 0.9, 0.1 / 0.9, 0.4 * 1.8, 0.4 * 0.04]
@@ -167,7 +165,7 @@ def test_a_material_in_two_components_is_worked_as_one_mass() -> None:
         ("XX", 0.5, "no electricity factor for XX: world average electricity"),
     ],
 )
-def test_the_country_of_origin_picks_the_grid(
+def test_the_country_of_origin_selects_the_grid(
     country: str | None, factor: float, note: str | None
 ) -> None:
     result = footprint(FACTORS, bill(("resin", 1.0)), worked(("mould", "resin")), country=country)
@@ -215,7 +213,7 @@ def test_an_inferred_mass_is_reported_as_inferred() -> None:
     assert result.notes == ("no weight was given: the mass was estimated by the model",)
 
 
-def test_a_weight_that_was_not_believed_is_not_called_missing() -> None:
+def test_a_rejected_weight_is_not_reported_as_missing() -> None:
     result = footprint(FACTORS, bill(("resin", 1.5), mass_inferred=True, weight_plausible=False))
     assert result.mass.origin is Origin.INFERRED
     assert result.notes == (
@@ -245,7 +243,7 @@ def test_doubts_about_the_weight_are_noted() -> None:
         ([], [], "bill of materials of 'P-1' is empty"),
     ],
 )
-def test_answers_that_cannot_be_computed_say_what_is_wrong(
+def test_uncomputable_answers_raise_a_clear_error(
     materials: list[tuple[str, float]], uses: list[tuple[str, str]], named: str
 ) -> None:
     with pytest.raises(CalculationError, match=named):

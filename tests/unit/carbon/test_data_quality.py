@@ -59,7 +59,7 @@ def test_ratings_are_weighted_by_emissions() -> None:
     assert (quality.technological, quality.geographical, quality.temporal) == (1.5, 2.0, 2.5)
 
 
-def test_inputs_below_five_percent_do_not_count() -> None:
+def test_inputs_below_five_percent_are_not_rated() -> None:
     quality = overall_quality([Rating(96.0, 1, 1, 1), Rating(4.0, 3, 3, 3)], SOUND)
     assert (quality.technological, quality.geographical, quality.temporal) == (1.0, 1.0, 1.0)
 
@@ -103,7 +103,7 @@ def test_no_rating_leaves_the_scale(ratings: list[Rating]) -> None:
         (bill(("resin", 1.0), stated_mass_kg=2.0, weight_plausible=False), 1.5),
     ],
 )
-def test_doubts_about_the_bill_lower_the_quality(materials: object, expected: float) -> None:
+def test_a_doubtful_bill_lowers_data_quality(materials: object, expected: float) -> None:
     assert doubt(materials) == expected  # type: ignore[arg-type]
 
 
@@ -119,7 +119,7 @@ def test_a_proxy_brings_its_own_technological_rating() -> None:
         assert footprint(factors, bill((key, 1.0))).data_quality.technological == rating
 
 
-def test_process_energy_is_as_old_as_its_older_source_and_as_near_as_its_grid() -> None:
+def test_process_energy_is_rated_by_its_older_source_and_its_grid() -> None:
     factors = table([material("resin", 1e-9, region="DE", year="2026")], [process("mould", 1.0)])
     quality = footprint(factors, bill(("resin", 1.0)), worked(("mould", "resin"))).data_quality
     assert quality.geographical == 1.0  # the German grid; the inventory is American

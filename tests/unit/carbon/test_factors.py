@@ -63,7 +63,7 @@ def test_the_vocabulary_offers_what_the_table_and_the_taxonomy_hold() -> None:
         (material("resin", included_processes=frozenset({"wish"})), r"no processes \['wish'\]"),
     ],
 )
-def test_a_material_that_cannot_be_is_refused(broken: object, complaint: str) -> None:
+def test_an_invalid_material_is_refused(broken: object, complaint: str) -> None:
     with pytest.raises(FactorTableInvalid, match=complaint):
         table([broken])  # type: ignore[list-item]
 
@@ -82,12 +82,12 @@ def test_a_material_that_cannot_be_is_refused(broken: object, complaint: str) ->
         (dataclasses.replace(MOULD, range_low=0.0), "range_low must be above 0"),
     ],
 )
-def test_a_process_that_cannot_be_is_refused(broken: object, complaint: str) -> None:
+def test_an_invalid_process_is_refused(broken: object, complaint: str) -> None:
     with pytest.raises(FactorTableInvalid, match=complaint):
         table([RESIN], [broken])  # type: ignore[list-item]
 
 
-def test_the_same_key_twice_is_refused() -> None:
+def test_duplicate_keys_are_refused() -> None:
     with pytest.raises(FactorTableInvalid, match="material factor 'resin' is listed twice"):
         table([RESIN, RESIN])
 
@@ -97,7 +97,7 @@ def test_a_table_without_a_world_average_is_refused() -> None:
         FactorTable.of("test", [RESIN], [], [grid("DE", 0.4)], HEAT)
 
 
-def test_a_grid_of_zero_is_possible_and_a_negative_one_is_not() -> None:
+def test_a_grid_factor_may_be_zero_but_not_negative() -> None:
     hydropower = dataclasses.replace(grid("CF", 1.0), kg_co2e_per_kwh=RangedValue(0.0, 0.0, 0.0))
     factors = FactorTable.of("test", [RESIN], [], [*GRIDS, hydropower], HEAT)
     assert factors.electricity_for("CF").kg_co2e_per_kwh.value == 0
@@ -106,7 +106,7 @@ def test_a_grid_of_zero_is_possible_and_a_negative_one_is_not() -> None:
         FactorTable.of("test", [RESIN], [], [*GRIDS, maybe_negative], HEAT)
 
 
-def test_a_taxonomy_finds_codes_and_refuses_doubles() -> None:
+def test_a_taxonomy_finds_codes_and_refuses_duplicates() -> None:
     saws = Subcategory("Saws", "42921", "Hand tools")
     taxonomy = Taxonomy.of([("Tools", saws)])
     assert taxonomy.subcategory("Tools", "Saws").cpc_code == "42921"

@@ -46,7 +46,7 @@ def work_out(node: ast.expr) -> float:
 
 
 @EVERY_PRODUCT
-def test_the_written_arithmetic_gives_the_written_numbers(product: dict[str, Any]) -> None:
+def test_documented_arithmetic_gives_documented_numbers(product: dict[str, Any]) -> None:
     for _, _, arithmetic, kg_co2e in product["terms"]:
         assert work_out(ast.parse(arithmetic, mode="eval").body) == pytest.approx(
             kg_co2e, abs=DIGITS
@@ -57,7 +57,7 @@ def test_the_written_arithmetic_gives_the_written_numbers(product: dict[str, Any
 
 
 @EVERY_PRODUCT
-def test_the_program_agrees_with_the_hand(product: dict[str, Any], factors: FactorTable) -> None:
+def test_matches_hand_calculation(product: dict[str, Any], factors: FactorTable) -> None:
     result = footprint(
         factors,
         bill(*((key, mass_kg) for key, mass_kg in product["bill"])),
@@ -71,7 +71,7 @@ def test_the_program_agrees_with_the_hand(product: dict[str, Any], factors: Fact
     assert result.emissions_kg_co2e == pytest.approx(product["kg_co2e"], abs=5 * DIGITS)
 
 
-def test_the_worked_example_of_the_documentation_is_true(factors: FactorTable) -> None:
+def test_documented_example_is_correct(factors: FactorTable) -> None:
     page = Path(__file__).parents[3] / "docs" / "explanation" / "how-a-figure-is-calculated.md"
     text = page.read_text(encoding="utf-8")
     shirt = footprint(

@@ -67,14 +67,14 @@ def test_independent_factors_average_out_and_a_shared_one_does_not() -> None:
     assert apart[0] > together[0]
 
 
-def test_a_product_of_two_factors_spreads_like_both() -> None:
+def test_a_product_of_two_factors_combines_their_spread() -> None:
     low, high = interval([term(1.0, Spread("process", 0.6), Spread("grid", 0.8))])
     one_low, one_high = interval([term(1.0, Spread("both", 1.0))])
     # Chance moves the bounds of so wide a spread by 4 % (root mean square).
     assert (low, high) == pytest.approx((one_low, one_high), rel=0.15)
 
 
-def test_the_interval_agrees_with_a_large_plain_simulation() -> None:
+def test_interval_matches_a_large_simulation() -> None:
     values = [5.0, 3.0, 2.0]
     sigmas = [0.2, 0.6, 0.9]
     generator = np.random.default_rng(7)
@@ -122,7 +122,7 @@ def test_a_factor_of_zero_has_no_spread() -> None:
     assert interval([term(0.0, Spread("hydropower", 0.0))]) == (0.0, 0.0)
 
 
-def test_a_range_that_reaches_zero_is_taken_as_normal() -> None:
+def test_a_range_reaching_zero_is_normal_not_lognormal() -> None:
     each = spread("cork", RangedValue(1.0, -1.0, 2.0), activity=3.0)
     assert each.log_sigma == 0
     assert each.sigma_kg_co2e == pytest.approx(3 * 2 / 1.96)
@@ -160,7 +160,7 @@ def test_our_bounds_are_the_quantiles_of_numpy_to_the_last_digit(seed: int) -> N
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.2, 1.0, 3.0])
-def test_the_ends_of_a_distribution_are_guessed_with_some_to_spare(sigma: float) -> None:
+def test_estimated_tails_leave_a_margin(sigma: float) -> None:
     totals = _multiples((Spread("steel", sigma),)) * 5.0
     low, high = _likely_tails(totals)
     results = totals * _model_errors()

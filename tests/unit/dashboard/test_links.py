@@ -11,11 +11,11 @@ from weighbridge.dashboard.links import own_page, product_url
     "target",
     ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "", "/a\nb"],
 )
-def test_login_never_leads_to_another_server(target: str) -> None:
+def test_login_never_redirects_to_another_server(target: str) -> None:
     assert own_page(target) == "/"
 
 
-def test_login_leads_back_to_the_page_that_was_asked_for() -> None:
+def test_login_redirects_to_the_requested_page() -> None:
     assert own_page("/docs") == "/docs"
 
 

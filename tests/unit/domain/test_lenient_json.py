@@ -31,7 +31,7 @@ VALUES = st.recursive(
 @example("\ud800", False)
 @example(10**400, True)
 @example([[[[0] * 3] * 3]], False)
-def test_whatever_can_be_written_is_read_back(value: Any, ascii_only: bool) -> None:
+def test_json_round_trips(value: Any, ascii_only: bool) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only)
     assert loads(text) == value
     data = text.encode("utf-8", "replace")
@@ -43,7 +43,7 @@ def test_whatever_can_be_written_is_read_back(value: Any, ascii_only: bool) -> N
 @example("01")
 @example('"\n"')
 @example("[" * 5000)
-def test_what_is_no_json_is_refused(text: str) -> None:
+def test_invalid_json_is_refused(text: str) -> None:
     try:
         expected = json.loads(text)
     except (ValueError, RecursionError):
@@ -53,6 +53,6 @@ def test_what_is_no_json_is_refused(text: str) -> None:
         assert loads(text) == expected
 
 
-def test_bytes_that_are_no_utf8_lose_only_the_wrong_letters() -> None:
+def test_invalid_utf8_loses_only_the_invalid_characters() -> None:
     assert loads(b'\xef\xbb\xbf{"text": "caf\xe9"}') == {"text": "caf\ufffd"}
     assert math.isnan(loads(b'{"mass_kg": NaN}')["mass_kg"])

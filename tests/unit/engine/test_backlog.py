@@ -33,26 +33,26 @@ def _traffic(tokens: int, latency_s: float) -> Traffic:
     return traffic
 
 
-def test_a_minute_and_a_half_of_requests_and_twice_what_is_in_flight() -> None:
+def test_backlog_covers_ninety_seconds_and_twice_the_calls_in_flight() -> None:
     # 600 a minute are 10 a second: 900, and twice the 30 of three seconds.
     assert backlog_target(STATE, _traffic(100, 3.0)) == 960
 
 
-def test_where_tokens_run_out_first_they_decide() -> None:
+def test_the_scarcer_quota_sets_the_backlog() -> None:
     assert backlog_target(STATE, _traffic(3_000, 4.0)) == 150 * 1.5 + 20
 
 
-def test_before_the_first_call_only_the_requests_are_known() -> None:
+def test_before_the_first_call_requests_set_the_backlog() -> None:
     assert backlog_target(STATE, Traffic()) == 900 + 40
 
 
 @pytest.mark.parametrize(("ceiling", "jobs"), [(1, FEWEST_JOBS_AHEAD), (50, 100)])
-def test_a_ceiling_on_calls_in_flight_decides_alone(ceiling: int, jobs: int) -> None:
+def test_a_concurrency_cap_alone_sets_the_backlog(ceiling: int, jobs: int) -> None:
     state = replace(STATE, max_concurrent_requests=ceiling)
     assert backlog_target(state, _traffic(100, 3.0)) == jobs
 
 
-def test_neither_a_tiny_nor_a_huge_quota_goes_to_extremes() -> None:
+def test_backlog_is_bounded_for_tiny_and_huge_quotas() -> None:
     tiny = replace(STATE, requests_per_minute=1)
     huge = replace(STATE, requests_per_minute=1_000_000, tokens_per_minute=10**9)
     assert backlog_target(tiny, Traffic()) == FEWEST_JOBS_AHEAD

@@ -31,7 +31,7 @@ class Doubler:
         return [number * 2 for number in numbers]
 
 
-async def test_what_comes_meanwhile_goes_together() -> None:
+async def test_items_arriving_during_a_batch_share_the_next() -> None:
     doubler = Doubler()
     doubler.may_go.clear()
     together = Batcher(doubler, most=3)
@@ -45,7 +45,7 @@ async def test_what_comes_meanwhile_goes_together() -> None:
     assert doubler.parts == [[0], [1, 2, 3], [4, 5]]
 
 
-async def test_only_the_one_at_fault_gets_the_error() -> None:
+async def test_only_the_faulty_item_gets_the_error() -> None:
     together = Batcher(Doubler(), most=10)
     results = await asyncio.gather(*map(together, (1, 13, 3)), return_exceptions=True)
     assert results[0] == 2
@@ -53,7 +53,7 @@ async def test_only_the_one_at_fault_gets_the_error() -> None:
     assert results[2] == 6
 
 
-async def test_an_item_is_done_though_nobody_waits_any_more() -> None:
+async def test_an_item_is_processed_even_if_its_caller_left() -> None:
     doubler = Doubler()
     doubler.may_go.clear()
     together = Batcher(doubler, most=10)
@@ -68,7 +68,7 @@ async def test_an_item_is_done_though_nobody_waits_any_more() -> None:
     assert await together(3) == 6
 
 
-async def test_a_crowd_goes_in_several_parts_at_once_and_few_do_not() -> None:
+async def test_many_items_run_as_parallel_batches_and_few_do_not() -> None:
     doubler = Doubler()
     doubler.may_go.clear()
     together = Batcher(doubler, most=3, at_once=2)
@@ -87,7 +87,7 @@ async def test_a_crowd_goes_in_several_parts_at_once_and_few_do_not() -> None:
     assert await together(10) == 20
 
 
-async def test_who_comes_just_when_the_last_go_has_ended_is_not_left_waiting() -> None:
+async def test_an_item_arriving_as_a_batch_ends_is_not_left_waiting() -> None:
     together = Batcher(Doubler(), most=2, at_once=2)
 
     async def twice(number: int) -> int:

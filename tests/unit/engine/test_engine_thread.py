@@ -51,7 +51,7 @@ async def _break() -> None:
     raise SystemExit(3)
 
 
-async def test_work_is_done_on_the_thread_and_its_result_or_error_comes_back() -> None:
+async def test_work_runs_on_the_thread_and_returns_its_result_or_error() -> None:
     async with LoopThread("other") as thread:
         assert await thread.run(_thread_name()) == "other"
         with pytest.raises(LookupError, match="nothing there"):
@@ -59,7 +59,7 @@ async def test_work_is_done_on_the_thread_and_its_result_or_error_comes_back() -
         assert await thread.run(_thread_name()) == "other"
 
 
-async def test_a_busy_thread_does_not_hold_up_this_loop() -> None:
+async def test_a_busy_thread_does_not_block_the_caller() -> None:
     busy, go_on = threading.Event(), threading.Event()
 
     async def block() -> None:
@@ -74,7 +74,7 @@ async def test_a_busy_thread_does_not_hold_up_this_loop() -> None:
         await blocked
 
 
-async def test_who_gives_up_waiting_cancels_the_work() -> None:
+async def test_cancelling_the_caller_cancels_the_work() -> None:
     begun, cancelled = threading.Event(), threading.Event()
 
     async def wait_for_ever() -> None:
@@ -93,7 +93,7 @@ async def test_who_gives_up_waiting_cancels_the_work() -> None:
         assert await asyncio.to_thread(cancelled.wait, 10)
 
 
-async def test_what_is_entered_is_opened_and_closed_on_the_thread() -> None:
+async def test_contexts_are_opened_and_closed_on_the_thread() -> None:
     where: list[str] = []
 
     @asynccontextmanager
@@ -107,7 +107,7 @@ async def test_what_is_entered_is_opened_and_closed_on_the_thread() -> None:
     assert where == ["other", "other"]
 
 
-async def test_a_thread_that_breaks_is_told_and_wakes_whoever_waits_for_it(
+async def test_a_crashed_thread_is_reported_and_wakes_waiters(
     told: list[str],
 ) -> None:
     async with LoopThread("other") as thread:
@@ -122,7 +122,7 @@ async def test_a_thread_that_breaks_is_told_and_wakes_whoever_waits_for_it(
     assert told == ["engine_crashed"]
 
 
-async def test_a_loop_that_cannot_be_made_is_the_error_of_whoever_enters() -> None:
+async def test_a_failing_event_loop_raises_in_the_caller() -> None:
     def no_loop() -> asyncio.AbstractEventLoop:
         raise OSError("too many open files")
 

@@ -12,12 +12,12 @@ DANGEROUS = "=+-@＝＋－＠"
 
 
 @pytest.mark.parametrize("sign", DANGEROUS)
-def test_text_that_begins_like_a_formula_gets_an_apostrophe(sign: str) -> None:
+def test_text_that_starts_like_a_formula_gets_an_apostrophe(sign: str) -> None:
     assert neutral_text(f"{sign}cmd|' /C calc'!A0") == f"'{sign}cmd|' /C calc'!A0"
 
 
 @pytest.mark.parametrize("blank", [" ", "   ", "\u00a0", "\ufeff", "\u200b", "\u3000", " \u2060 "])
-def test_blanks_and_invisible_signs_do_not_hide_a_formula(blank: str) -> None:
+def test_blanks_and_invisible_characters_do_not_hide_a_formula(blank: str) -> None:
     assert neutral_text(f"{blank}=1+1") == f"'{blank}=1+1"
 
 
@@ -50,19 +50,19 @@ def test_harmless_text_comes_back_unchanged(text: str) -> None:
 
 
 @given(st.text())
-def test_neutral_text_stays_as_it_is_when_neutralised_again(text: str) -> None:
+def test_neutralising_twice_changes_nothing(text: str) -> None:
     assert neutral_text(neutral_text(text)) == neutral_text(text)
 
 
 @given(st.text(alphabet=DANGEROUS + " ;\t\r\n'\ufeffa\x00"))
-def test_no_line_or_part_of_neutral_text_begins_like_a_formula(text: str) -> None:
+def test_no_part_of_neutralised_text_starts_like_a_formula(text: str) -> None:
     neutral = neutral_text(text)
     assert not neutral.startswith(("\t", "\n", "\r"))
     for part in neutral.replace("\t", "\n").replace(";", "\n").split("\n"):
         assert not part.lstrip(" \ufeff").startswith(tuple(DANGEROUS))
 
 
-def test_a_long_run_of_line_ends_is_neutralised_in_linear_time() -> None:
+def test_neutralising_takes_linear_time() -> None:
     text = "\n \t;" * 100_000
     assert neutral_text(text) == "'" + text
 
@@ -82,7 +82,7 @@ def test_control_characters_become_visible_and_line_ends_are_made_one() -> None:
         (-1.23456, -1.235),
     ],
 )
-def test_four_significant_digits_whatever_the_size(value: float, rounded: float) -> None:
+def test_numbers_keep_four_significant_digits(value: float, rounded: float) -> None:
     assert significant(value, 4) == rounded
 
 

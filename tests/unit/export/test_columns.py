@@ -33,14 +33,14 @@ def test_footprints_are_rounded_to_four_significant_digits() -> None:
     assert found["high_kg_co2e"] == 17.0
 
 
-def test_a_mass_keeps_what_a_person_wrote_and_loses_what_adding_left() -> None:
+def test_a_mass_keeps_its_digits_without_rounding_noise() -> None:
     given_mass = dataclasses.replace(completed(), mass_kg=1234.5678)
     added_mass = dataclasses.replace(completed(), mass_kg=0.1 + 0.2, mass_origin=Origin.INFERRED)
     assert cells(given_mass)["mass_kg"] == 1234.5678
     assert (cells(added_mass)["mass_kg"], cells(added_mass)["mass_origin"]) == (0.3, "inferred")
 
 
-def test_a_failed_product_has_its_error_and_no_figure() -> None:
+def test_a_failed_product_has_an_error_and_no_figure() -> None:
     found = cells(failed())
     assert found["status"] == "failed"
     assert str(found["error"]).startswith("The weight of 1,000 kg")
@@ -49,13 +49,13 @@ def test_a_failed_product_has_its_error_and_no_figure() -> None:
     assert filled == {"code", "name", "status", "error", "simulated"}
 
 
-def test_simulated_results_say_so() -> None:
+def test_simulated_results_are_labelled() -> None:
     assert cells(completed(simulated=True))["simulated"] == "yes"
     assert cells(completed(simulated=False))["simulated"] == "no"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_figure_that_is_no_number_leaves_its_cell_empty(value: float) -> None:
+def test_a_nan_leaves_its_cell_empty(value: float) -> None:
     row = dataclasses.replace(
         completed(), emissions_kg_co2e=value, mass_kg=value, cost_usd=value, high_kg_co2e=value
     )
@@ -71,14 +71,14 @@ def test_the_three_largest_contributions_are_named_and_electricity_is_gathered()
     )
 
 
-def test_a_contribution_below_half_a_percent_is_not_called_nothing() -> None:
+def test_a_tiny_contribution_is_not_shown_as_zero() -> None:
     large = contribution("Steel", 1000.0)
     small = contribution("Gas", 0.1, ContributionKind.PROCESS_HEAT)
     assert top_contributions((large, small)) == "Steel 100 %; heat <1 %"
 
 
 @pytest.mark.parametrize("emissions_kg_co2e", [0.0, -1.0, float("nan"), float("inf")])
-def test_there_are_no_shares_of_a_footprint_that_is_not_positive(emissions_kg_co2e: float) -> None:
+def test_a_nonpositive_footprint_has_no_shares(emissions_kg_co2e: float) -> None:
     assert top_contributions((contribution("Wood", emissions_kg_co2e),)) == ""
 
 

@@ -25,7 +25,7 @@ from weighbridge.export.files import explanation
         (errno.ENAMETOOLONG, InputError, "Choose another folder or file name"),
     ],
 )
-def test_every_refusal_of_the_disk_names_the_path_and_a_remedy(
+def test_every_disk_error_names_the_path_and_a_remedy(
     number: int, kind: type[WeighbridgeError], remedy: str
 ) -> None:
     told = explanation(Path("out/results.csv"), OSError(number, "as the system says it"))
@@ -42,13 +42,13 @@ class DiskWithoutRoom(CsvWriter):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_writer_that_cannot_even_start_explains_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_writer_that_fails_to_start_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="the disk is full"):
         DiskWithoutRoom(tmp_path / "results.csv", FIELDS)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_exports_to_one_name_do_not_mix_and_the_later_wins(tmp_path: Path) -> None:
+def test_concurrent_exports_to_one_name_do_not_mix(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     first, second = CsvWriter(path, FIELDS), CsvWriter(path, FIELDS)
     first.write([completed("FIRST")])

@@ -23,7 +23,7 @@ def written(path: Path, rows: list[ResultRow]) -> list[dict[str, Any]]:
     return [json.loads(line, parse_constant=lambda word: word) for line in lines]
 
 
-def test_a_completed_product_carries_everything_behind_its_figure(tmp_path: Path) -> None:
+def test_a_completed_product_includes_everything_behind_its_figure(tmp_path: Path) -> None:
     (chair,) = written(tmp_path / "results.jsonl", [completed()])
     footprint = chair.pop("footprint")
     contributions = footprint.pop("contributions")
@@ -109,13 +109,13 @@ def test_every_line_has_the_same_keys(tmp_path: Path) -> None:
     assert lamp["errorKind"] == "ImplausibleAnswer"
 
 
-def test_separators_that_readers_split_at_stay_inside_their_line(tmp_path: Path) -> None:
+def test_unicode_line_separators_stay_inside_their_line(tmp_path: Path) -> None:
     name = "a\x85b\u2028c\u2029d\x0be\x1cf\ng"
     (chair,) = written(tmp_path / "results.jsonl", [completed("A", name)])
     assert chair["name"] == name
 
 
-def test_what_json_has_no_number_for_is_null(tmp_path: Path) -> None:
+def test_nan_and_infinity_become_null(tmp_path: Path) -> None:
     row = dataclasses.replace(completed(), emissions_kg_co2e=float("nan"), cost_usd=float("inf"))
     (chair,) = written(tmp_path / "results.jsonl", [row])
     assert (chair["footprint"]["emissionsKgCo2e"], chair["costUsd"]) == (None, None)

@@ -68,7 +68,7 @@ def test_a_file_without_products_has_every_column_with_its_type(tmp_path: Path) 
     assert pl.read_parquet(path).schema == SCHEMA
 
 
-def test_rows_leave_memory_for_part_files_as_they_come(tmp_path: Path) -> None:
+def test_rows_are_flushed_to_part_files(tmp_path: Path) -> None:
     writer = ParquetWriter(tmp_path / "results.parquet", FIELDS)
     held = []
     for batch in batches(5 * ROWS_PER_PART, 700):

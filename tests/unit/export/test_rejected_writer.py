@@ -39,7 +39,7 @@ def test_no_rejected_rows_still_make_a_file_with_a_header(tmp_path: Path) -> Non
     assert path.read_text(encoding="utf-8") == "row,field,reason,code\n"
 
 
-def test_rows_that_break_off_leave_no_file(tmp_path: Path) -> None:
+def test_an_interrupted_export_leaves_no_file(tmp_path: Path) -> None:
     def rows() -> Iterator[RejectedRow]:
         yield RejectedRow(row=2, field="name", reason="is missing")
         raise InputError("the rest could not be read")

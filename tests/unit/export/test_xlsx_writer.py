@@ -67,13 +67,13 @@ def test_codes_that_look_like_numbers_stay_text(tmp_path: Path) -> None:
     assert pl.read_excel(path, sheet_name="Results")["code"].to_list() == ["00123", "1E5"]
 
 
-def test_text_that_looks_like_an_excel_escape_comes_back(tmp_path: Path) -> None:
+def test_text_that_looks_like_an_excel_escape_round_trips(tmp_path: Path) -> None:
     path = written(tmp_path / "results.xlsx", [[completed("_x0041_", " spaced ")]])
     row = pl.read_excel(path, sheet_name="Results").row(0, named=True)
     assert (row["code"], row["name"]) == ("_x0041_", " spaced ")
 
 
-def test_text_beyond_excels_limit_is_cut_to_it(tmp_path: Path) -> None:
+def test_text_is_truncated_to_excels_limit(tmp_path: Path) -> None:
     path = written(tmp_path / "results.xlsx", [[completed("A", "x" * 40_000)]])
     assert pl.read_excel(path, sheet_name="Results")["name"][0] == "x" * 32_767
 
@@ -86,7 +86,7 @@ def test_the_header_is_frozen_bold_and_filtered(tmp_path: Path) -> None:
     assert "<b/>" in part(path, "xl/styles.xml")
 
 
-def test_a_long_catalogue_goes_on_in_further_sheets(tmp_path: Path) -> None:
+def test_a_long_catalogue_continues_on_more_sheets(tmp_path: Path) -> None:
     path = written(tmp_path / "results.xlsx", batches(25, 7), rows_per_sheet=10)
     sheets = pl.read_excel(path, sheet_id=0)
     assert list(sheets) == ["Results", "About", "Results 2", "Results 3"]
@@ -110,12 +110,12 @@ def test_the_about_sheet_explains_columns_boundary_and_sources(tmp_path: Path) -
         assert words in about
 
 
-def test_one_simulated_product_among_many_is_announced(tmp_path: Path) -> None:
+def test_one_simulated_product_is_enough_for_the_simulated_notice(tmp_path: Path) -> None:
     rows = [completed("A", simulated=False), completed("B", simulated=True)]
     assert SIMULATED_WARNING in about_text(written(tmp_path / "results.xlsx", [rows]))
 
 
-def test_results_of_a_real_model_are_not_called_simulated(tmp_path: Path) -> None:
+def test_results_of_a_real_model_are_not_labelled_simulated(tmp_path: Path) -> None:
     rows = [completed("A", simulated=False)]
     assert "SIMULATED" not in about_text(written(tmp_path / "results.xlsx", [rows]))
 

@@ -47,7 +47,7 @@ PLAIN = ["code", "name", "description"]
         ("Pays d'origine", Field.COUNTRY),
     ],
 )
-def test_a_header_is_known_however_it_is_written(header: str, field: Field) -> None:
+def test_headers_match_regardless_of_spelling(header: str, field: Field) -> None:
     others = [name for name in REQUIRED if name != field]
     assert match_columns([*others, header], Wanted()).positions[field] == len(others)
 
@@ -72,7 +72,7 @@ def test_the_unit_is_in_the_header(header: str, unit: str) -> None:
     assert columns.weight_unit == UNIT_NAMES[unit]
 
 
-def test_a_gross_weight_contains_packaging_and_is_not_taken_unasked() -> None:
+def test_a_gross_weight_is_used_only_on_request() -> None:
     headers = [*PLAIN, "Gross weight (g)"]
     assert Field.WEIGHT not in match_columns(headers, Wanted()).positions
     asked = match_columns(headers, Wanted({Field.WEIGHT: "Gross weight (g)"}))
@@ -89,20 +89,20 @@ def test_a_unit_column_counts_only_where_the_header_of_the_weight_names_none() -
     assert Field.WEIGHT_UNIT not in alone.positions
 
 
-def test_of_several_candidates_the_better_name_wins() -> None:
+def test_the_best_matching_header_wins() -> None:
     columns = match_columns(["id", "ean", "sku", "code", "title", "name", "description"], Wanted())
     assert columns.positions[Field.CODE] == 3
     assert columns.positions[Field.NAME] == 5
     assert match_columns(["id", "ean", "name", "description"], Wanted()).positions[Field.CODE] == 1
 
 
-def test_of_two_columns_with_one_name_the_first_is_taken() -> None:
+def test_the_first_of_two_equal_headers_is_used() -> None:
     assert (
         match_columns(["Code", "code", "name", "description"], Wanted()).positions[Field.CODE] == 0
     )
 
 
-def test_a_column_named_by_hand_wins_and_is_not_used_twice() -> None:
+def test_a_mapped_column_wins_and_is_used_once() -> None:
     wanted = Wanted(parse_mapping(["code=id", "country= made in ", "image=", "weightUnit=g"]))
     headers = ["code", "id", "name", "description", "Made In", "image", "weight"]
     columns = match_columns(headers, wanted)
@@ -116,17 +116,17 @@ def test_a_column_named_by_hand_wins_and_is_not_used_twice() -> None:
     ("entry", "message"),
     [("colour=x", "colour.*the fields are code, name"), ("code", "write field=column")],
 )
-def test_a_mapping_that_cannot_work_is_refused(entry: str, message: str) -> None:
+def test_an_invalid_mapping_is_refused(entry: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_mapping([entry])
 
 
-def test_a_mapping_to_a_column_that_is_not_there_says_which_there_are() -> None:
+def test_mapping_error_lists_the_available_columns() -> None:
     with pytest.raises(MissingColumn, match=r'no column "nr".*"code", "name"'):
         match_columns(PLAIN, Wanted({Field.CODE: "nr"}))
 
 
-def test_missing_columns_are_listed_with_what_was_found_and_a_proposal() -> None:
+def test_missing_columns_error_suggests_a_mapping() -> None:
     with pytest.raises(MissingColumn) as caught:
         match_columns(["name", "", "colour\x07", *(f"c{i}" for i in range(30))], Wanted())
     message = str(caught.value)
@@ -146,7 +146,7 @@ def test_the_header_is_found_below_a_title() -> None:
     assert find_header(rows, Wanted())[0] == 2
 
 
-def test_without_a_header_the_message_is_about_the_row_that_comes_nearest() -> None:
+def test_without_a_header_the_message_names_the_closest_row() -> None:
     rows = [["Catalogue 2026"], ["code", "name", "remarks"], ["a", "b", "c"]]
     with pytest.raises(MissingColumn, match="remarks"):
         find_header(rows, Wanted())
@@ -167,7 +167,7 @@ def test_no_synonym_stands_for_two_fields() -> None:
     st.lists(st.sampled_from(["_", " ", "-", ".", ""]), min_size=40, max_size=40),
     st.lists(st.booleans(), min_size=40, max_size=40),
 )
-def test_case_and_punctuation_never_matter(
+def test_headers_ignore_case_and_punctuation(
     known: tuple[Field, str], marks: list[str], upper: list[bool]
 ) -> None:
     field, synonym = known
@@ -187,7 +187,7 @@ def test_normalising_twice_changes_nothing(header: str) -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["L"]), max_size=12), max_size=12))
-def test_any_headers_are_refused_in_printable_words(headers: list[str]) -> None:
+def test_any_header_error_is_printable(headers: list[str]) -> None:
     with pytest.raises(MissingColumn) as caught:
         match_columns(headers, Wanted())
     assert str(caught.value).isprintable()

@@ -24,7 +24,7 @@ from weighbridge.ingest.countries import ALPHA_2, BY_SPELLING, NO_COUNTRY, read_
         ("Georgia", None),  # a country and a state of the USA
     ],
 )
-def test_a_country_is_known_or_refused(text: str, code: str | None) -> None:
+def test_a_country_is_recognised_or_refused(text: str, code: str | None) -> None:
     assert read_country(text) == code
 
 

@@ -42,13 +42,13 @@ def test_commas_in_texts_do_not_outvote_the_separator() -> None:
     assert sniff_delimiter("one column\nx\n") in ",;\t|"
 
 
-def test_excels_own_hint_is_followed(tmp_path: Path) -> None:
+def test_excels_sep_line_is_followed(tmp_path: Path) -> None:
     products, rejected = read_csv_text(tmp_path, "sep=|\r\ncode|name|description\r\nA|b|c\r\n|b|c")
     assert [p.code for p in products] == ["A"]
     assert [row.row for row in rejected] == [4]
 
 
-def test_a_decimal_comma_is_certain_where_semicolons_separate(tmp_path: Path) -> None:
+def test_semicolon_files_use_decimal_commas(tmp_path: Path) -> None:
     products, _ = read_csv_text(tmp_path, "code;name;description;weight\nA;b;c;1,250\n")
     assert products[0].weight_kg == 1.25
     _, rejected = read_csv_text(tmp_path, 'code,name,description,weight\nA,b,c,"1,250"\n')
@@ -66,7 +66,7 @@ def test_every_usual_encoding_is_recognised(tmp_path: Path, encoding: str) -> No
     assert products[0].description == "Größe “L”"
 
 
-def test_accents_far_down_the_file_still_decide_the_encoding(tmp_path: Path) -> None:
+def test_accents_late_in_the_file_decide_the_encoding(tmp_path: Path) -> None:
     text = HEADER + "A,chair,wood\n" * 100_000 + "B,stühle,größe\n"
     path = write_text(tmp_path / "a.csv", text, "cp1252")
     assert detect_encoding(path) == "cp1252"
@@ -96,25 +96,25 @@ def test_every_line_end_is_understood(tmp_path: Path, line_end: str) -> None:
     assert codes_and_rejected(tmp_path, text) == (["A", "B"], [5])
 
 
-def test_empty_rows_are_passed_over_and_still_counted(tmp_path: Path) -> None:
+def test_empty_rows_are_skipped_but_counted(tmp_path: Path) -> None:
     text = "\n\n" + HEADER + "\nA,b,c\n,,\n  ,\t,\n,b,c\n"
     assert codes_and_rejected(tmp_path, text) == (["A"], [8])
 
 
-def test_an_inch_sign_in_a_text_is_just_a_character(tmp_path: Path) -> None:
+def test_an_inch_mark_is_an_ordinary_character(tmp_path: Path) -> None:
     products, rejected = read_csv_text(tmp_path, HEADER + 'A,5" pipe,1/2" thread\nB,b,c\n')
     assert rejected == []
     assert products[0].name == '5" pipe'
 
 
-def test_a_quote_that_is_never_closed_costs_one_row(tmp_path: Path) -> None:
+def test_an_unclosed_quote_rejects_one_row(tmp_path: Path) -> None:
     text = HEADER + 'A,a,a\nB,"oops,b\n' + "".join(f"C{i},c,c\n" for i in range(5000))
     codes, rejected = codes_and_rejected(tmp_path, text)
     assert rejected == [3]
     assert len(codes) == 5001
 
 
-def test_text_behind_a_closing_quote_costs_one_row(tmp_path: Path) -> None:
+def test_text_after_a_closing_quote_rejects_one_row(tmp_path: Path) -> None:
     text = HEADER + 'A,"5" pipe",x\nB,b,c\nC,"open,c\nD,"closed",d\n'
     codes, rejected = codes_and_rejected(tmp_path, text)
     assert codes == ["B", "D"]
@@ -134,7 +134,7 @@ def test_a_row_with_too_many_fields_is_rejected_and_one_with_empty_ones_is_not(
     assert "5 fields and the header 4" in rejected[0].reason
 
 
-def test_a_gigantic_line_is_skipped_without_being_kept(tmp_path: Path) -> None:
+def test_a_gigantic_line_is_skipped_without_buffering(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     with path.open("w") as file:
         file.write(HEADER + "A,a,a\n")
@@ -147,31 +147,31 @@ def test_a_gigantic_line_is_skipped_without_being_kept(tmp_path: Path) -> None:
     assert "longer than" in rejected[0].reason
 
 
-def test_a_gigantic_field_costs_one_row(tmp_path: Path) -> None:
+def test_a_gigantic_field_rejects_one_row(tmp_path: Path) -> None:
     text = HEADER + f"A,{'x' * 200_000},a\nB,b,b\n"
     assert codes_and_rejected(tmp_path, text) == (["B"], [2])
 
 
-def test_ten_thousand_columns_are_read_past(tmp_path: Path) -> None:
+def test_ten_thousand_extra_columns_are_ignored(tmp_path: Path) -> None:
     extra = ",".join(f"c{i}" for i in range(10_000))
     text = f"{extra},code,name,description\n" + f"{'x,' * 10_000}A,b,c\n" * 20
     codes, rejected = codes_and_rejected(tmp_path, text)
     assert (codes, rejected) == (["A"] * 20, [])
 
 
-def test_nul_bytes_reject_their_rows_only(tmp_path: Path) -> None:
+def test_nul_bytes_reject_only_their_rows(tmp_path: Path) -> None:
     text = HEADER + "A,a\x00,a\nB,b,b\n" + "C,c,c\n" * 50
     codes, rejected = codes_and_rejected(tmp_path, text)
     assert (len(codes), rejected) == (51, [2])
 
 
-def test_a_block_full_of_broken_lines_is_read_in_one_go(tmp_path: Path) -> None:
+def test_a_block_of_broken_lines_is_read_in_one_pass(tmp_path: Path) -> None:
     codes, rejected = codes_and_rejected(tmp_path, HEADER + '"a"b\n' * 100_000 + "B,b,b\n")
     assert codes == ["B"]
     assert len(rejected) == 100_000
 
 
-def test_a_file_without_header_says_what_it_found(tmp_path: Path) -> None:
+def test_missing_header_error_shows_the_first_row(tmp_path: Path) -> None:
     with pytest.raises(MissingColumn, match='"A-1", "Chair"'):
         read_csv_text(tmp_path, "A-1,Chair,Wood\nA-2,Table,Oak\n")
 
@@ -181,7 +181,7 @@ def test_white_space_alone_is_an_empty_file(tmp_path: Path) -> None:
         read_csv_text(tmp_path, "\ufeff \n\n")
 
 
-def test_a_large_file_comes_in_many_chunks_with_unbroken_row_numbers(tmp_path: Path) -> None:
+def test_row_numbers_continue_across_chunks(tmp_path: Path) -> None:
     rows = 200_000
     text = HEADER + "".join(f'P{i},"a longer name, {i}","a\nb" \n' if i % 7 else f"P{i},n,d\n" for i in range(rows))  # fmt: skip
     text = text.replace('" \n', '"\n')
@@ -197,7 +197,7 @@ cells = st.text(st.sampled_from('ab," ;\n\r\tü'), max_size=6)
 
 @settings(max_examples=200)
 @given(st.lists(st.lists(cells, min_size=2, max_size=4), max_size=12))
-def test_what_the_csv_module_writes_is_cut_into_the_same_records(rows: list[list[str]]) -> None:
+def test_splits_records_like_the_csv_module(rows: list[list[str]]) -> None:
     file = io.StringIO(newline="")
     csv.writer(file).writerows(rows)
     blocks = list(RecordCutter(io.StringIO(file.getvalue(), newline=""), ","))
@@ -207,7 +207,7 @@ def test_what_the_csv_module_writes_is_cut_into_the_same_records(rows: list[list
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.sampled_from('ab,"\n\r;\x00'), max_size=80))
-def test_no_text_breaks_the_reader(tmp_path: Path, text: str) -> None:
+def test_any_text_is_read_or_refused_cleanly(tmp_path: Path, text: str) -> None:
     products, rejected = read_csv_text(tmp_path, HEADER + "A,b,c\n" * 500 + text)
     assert all(row.row > 501 for row in rejected)
     assert len(products) >= 500

@@ -40,7 +40,7 @@ def test_the_four_kinds_are_recognised_by_content(kind: str, media_type: str) ->
     )
 
 
-def test_a_phones_picture_of_several_jpegs_counts_as_jpeg() -> None:
+def test_a_multi_picture_jpeg_counts_as_jpeg() -> None:
     file = io.BytesIO()
     frames = [Image.new("RGB", (16, 8), colour) for colour in ("red", "green")]
     frames[0].save(file, "MPO", save_all=True, append_images=frames[1:])
@@ -62,7 +62,7 @@ def test_a_phones_picture_of_several_jpegs_counts_as_jpeg() -> None:
         (b"\xff\xd8\xff" + b"\0" * MAX_PICTURE_BYTES, "larger than 20 MB"),
     ],
 )
-def test_what_is_no_sound_picture_is_refused(data: bytes, words: str) -> None:
+def test_invalid_pictures_are_refused(data: bytes, words: str) -> None:
     with pytest.raises(UnreadableFile, match=words):
         check_picture(data)
 
@@ -121,12 +121,12 @@ def test_a_picture_beside_the_catalogue_is_found(catalogue_folder: Path, path: s
         "x" * 5000,
     ],
 )
-def test_no_path_leads_out_of_the_folder(catalogue_folder: Path, path: str) -> None:
+def test_paths_cannot_leave_the_folder(catalogue_folder: Path, path: str) -> None:
     with pytest.raises(UnreadableFile):
         PictureFolder(catalogue_folder).find(path)
 
 
-def test_no_link_leads_out_of_the_folder(catalogue_folder: Path, tmp_path: Path) -> None:
+def test_links_cannot_leave_the_folder(catalogue_folder: Path, tmp_path: Path) -> None:
     (catalogue_folder / "link.png").symlink_to(tmp_path / "secret.png")
     (catalogue_folder / "up").symlink_to(tmp_path)
     (catalogue_folder / "loop.png").symlink_to(catalogue_folder / "loop.png")
@@ -164,7 +164,7 @@ def test_a_catalogue_names_pictures_beside_it(catalogue_folder: Path) -> None:
     assert "whatever its name says" in rejected[1].reason
 
 
-def test_an_uploaded_catalogue_names_no_files_of_the_server(catalogue_folder: Path) -> None:
+def test_an_uploaded_catalogue_cannot_name_server_files(catalogue_folder: Path) -> None:
     path = catalogue_folder / "a.csv"
     path.write_text("code,name,description,image\nA,n,d,pictures/a.png\n")
     (chunk,) = read_catalogue(path, pictures_beside=False)

@@ -33,7 +33,7 @@ def test_encodings_are_recognised(tmp_path: Path, encoding: str) -> None:
     assert products[0].name == "Stühle"
 
 
-def test_numbers_keep_the_form_in_which_they_were_written(tmp_path: Path) -> None:
+def test_numbers_keep_their_spelling(tmp_path: Path) -> None:
     text = '[{"code": 1.50, "name": 12345678901234567890123, "description": 7.0, "weight": 1e-3}]'
     products, rejected = read_all(write_text(tmp_path / "a.json", text))
     assert rejected == []
@@ -46,12 +46,12 @@ def test_numbers_keep_the_form_in_which_they_were_written(tmp_path: Path) -> Non
     assert product.weight_kg == 0.001
 
 
-def test_a_single_product_is_a_catalogue_too(tmp_path: Path) -> None:
+def test_a_single_object_is_a_catalogue(tmp_path: Path) -> None:
     assert codes_and_rejected(tmp_path, json.dumps(GOOD, indent=2)) == (["A"], [])
     assert codes_and_rejected(tmp_path, json.dumps(GOOD)) == (["A"], [])
 
 
-def test_jsonl_under_the_name_of_json_is_read(tmp_path: Path) -> None:
+def test_jsonl_named_json_is_read(tmp_path: Path) -> None:
     assert codes_and_rejected(tmp_path, (json.dumps(GOOD) + "\n") * 3) == (["A"] * 3, [])
 
 
@@ -81,12 +81,12 @@ def test_a_gigantic_line_of_jsonl_is_rejected_alone(tmp_path: Path) -> None:
         ('[{"code": "A"}', "the end of the file"),
     ],
 )
-def test_damaged_json_is_refused_with_the_place(tmp_path: Path, text: str, words: str) -> None:
+def test_damaged_json_error_gives_the_position(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(UnreadableFile, match=words):
         codes_and_rejected(tmp_path, text)
 
 
-def test_elements_that_are_no_objects_are_rejected_alone(tmp_path: Path) -> None:
+def test_non_objects_reject_only_themselves(tmp_path: Path) -> None:
     good = json.dumps(GOOD)
     assert codes_and_rejected(tmp_path, f'[{good}, 5, "x", null, [1], {good}, 12]') == (
         ["A", "A"],
@@ -94,7 +94,7 @@ def test_elements_that_are_no_objects_are_rejected_alone(tmp_path: Path) -> None
     )
 
 
-def test_a_key_that_first_comes_late_is_not_lost(tmp_path: Path) -> None:
+def test_a_key_that_first_appears_late_is_kept(tmp_path: Path) -> None:
     records: list[dict[str, object]] = [GOOD] * 25_000 + [{**GOOD, "code": "B", "weight": 2}]
     text = "\n".join(json.dumps(record) for record in records)
     products, rejected = read_all(write_text(tmp_path / "a.jsonl", text))
@@ -102,7 +102,7 @@ def test_a_key_that_first_comes_late_is_not_lost(tmp_path: Path) -> None:
     assert products[-1].weight_kg == 2.0
 
 
-def test_keys_without_end_are_no_catalogue(tmp_path: Path) -> None:
+def test_too_many_distinct_keys_are_refused(tmp_path: Path) -> None:
     text = json.dumps([{**GOOD, f"key {i}": 1} for i in range(json_records.MAX_KEYS + 1)])
     with pytest.raises(UnreadableFile, match="different keys"):
         codes_and_rejected(tmp_path, text)
@@ -140,7 +140,7 @@ def test_every_element_of_any_array_is_accounted_for(
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.sampled_from('{}[]",:1 \n\\untrue'), max_size=40))
-def test_no_text_breaks_the_reader(tmp_path: Path, text: str) -> None:
+def test_any_text_is_read_or_refused_cleanly(tmp_path: Path, text: str) -> None:
     path = write_text(tmp_path / "a.json", "[" + text)
     try:
         products, _ = read_all(path)

@@ -38,7 +38,7 @@ def test_numbers_become_text_without_losing_or_gaining_digits(path: Path) -> Non
     ]
 
 
-def test_narrow_floats_weigh_what_they_say(path: Path) -> None:
+def test_float32_weights_keep_their_value(path: Path) -> None:
     frame(weight=pl.Series([0.1, 2.5], dtype=pl.Float32)).write_parquet(path)
     assert [p.weight_kg for p in read_all(path)[0]] == [0.1, 2.5]
 
@@ -65,7 +65,7 @@ def test_bytes_and_nested_columns_are_refused_with_a_remedy(
     assert len(read_all(path, {Field.IMAGE: ""})[0]) == 2
 
 
-def test_columns_that_are_not_ours_may_hold_anything(path: Path) -> None:
+def test_unknown_columns_may_contain_anything(path: Path) -> None:
     frame(pictures=[b"a", b"b"], tags=[["x"], []]).write_parquet(path)
     assert len(read_all(path)[0]) == 2
 
@@ -84,7 +84,7 @@ def test_rows_are_counted_across_chunks(path: Path) -> None:
     assert [row.row for row in rejected] == [n]
 
 
-def test_damage_inside_is_found(path: Path) -> None:
+def test_internal_damage_is_detected(path: Path) -> None:
     frame(description=["d" * 10_000, "e" * 10_000]).write_parquet(path)
     data = bytearray(path.read_bytes())
     for i in range(8, len(data) // 2):
@@ -97,7 +97,7 @@ def test_damage_inside_is_found(path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"PAR1", b"PAR1PAR1", b"PAR1" + b"\xff" * 100 + b"\x10\x00\x00\x00PAR1"]
 )
-def test_a_file_that_only_begins_like_parquet_is_refused(path: Path, content: bytes) -> None:
+def test_a_file_with_only_the_parquet_magic_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(UnreadableFile, match="Parquet file is damaged"):
         read_all(path)
@@ -112,7 +112,7 @@ def test_a_cell_of_many_megabytes_rejects_its_row_only(path: Path) -> None:
     assert "1,048,576" in rejected[0].reason
 
 
-def test_no_row_may_be_left_of_a_chunk(path: Path) -> None:
+def test_a_chunk_may_have_no_usable_row(path: Path) -> None:
     frame(description=["y" * (MAX_CELL_BYTES + 1)] * 2).write_parquet(path)
     products, rejected = read_all(path)
     assert (products, len(rejected)) == ([], 2)

@@ -97,7 +97,7 @@ def test_a_bad_field_rejects_its_row_with_a_remedy(
         ("countryOfOrigin", "unknown", "country_of_origin", None),
     ],
 )
-def test_a_good_field_is_stored_tidily(
+def test_valid_fields_are_normalised(
     field: str, value: object, attribute: str, stored: object
 ) -> None:
     products, rejected = check({**GOOD, field: value})
@@ -110,7 +110,7 @@ def test_only_the_first_failing_field_of_a_row_is_reported() -> None:
     assert [row.field for row in rejected] == ["name"]
 
 
-def test_a_record_that_is_no_object_is_rejected_alone() -> None:
+def test_a_record_that_is_not_an_object_is_rejected_alone() -> None:
     products, rejected = check(GOOD, 5, "x", None, [GOOD], GOOD)
     assert [row.row for row in rejected] == [2, 3, 4, 5]
     assert len(products) == 2
@@ -139,12 +139,12 @@ def test_a_unit_column_is_read_with_the_weight() -> None:
     assert [row.row for row in rejected] == [5]
 
 
-def test_only_columns_that_the_file_has_count_as_given() -> None:
+def test_only_present_columns_count_as_given() -> None:
     (chunk,) = check_records([{**GOOD, "weight": None}])
     assert chunk.given == {"weight_kg"}
 
 
-def test_a_limit_ends_the_reading_after_so_many_good_rows(tmp_path: Path) -> None:
+def test_a_limit_stops_reading_after_that_many_good_rows(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("code,name,description\nA,n,d\n,n,d\nB,n,d\nC,n,d\n,n,d\n")
     chunks = list(read_catalogue(path, at_most=2))
@@ -152,7 +152,7 @@ def test_a_limit_ends_the_reading_after_so_many_good_rows(tmp_path: Path) -> Non
     assert [row.row for chunk in chunks for row in chunk.rejected] == [3]
 
 
-def test_the_message_names_the_file_as_the_user_does(tmp_path: Path) -> None:
+def test_messages_use_the_users_file_name(tmp_path: Path) -> None:
     path = tmp_path / "upload-8f3"
     path.write_text('{"code": ')
     with pytest.raises(UnreadableFile, match=r'^"mine\.json": The JSON is damaged'):
@@ -165,7 +165,7 @@ values = st.one_of(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["code", "name", "description", "weight", "image", "country", "x"]), values), max_size=8))  # fmt: skip
-def test_whatever_comes_every_record_is_a_product_or_a_rejected_row(
+def test_every_record_becomes_a_product_or_a_rejected_row(
     records: list[dict[str, object]],
 ) -> None:
     products, rejected = check(*records)

@@ -40,7 +40,7 @@ def test_text_is_csv(tmp_path: Path, name: str) -> None:
     assert isinstance(open_catalogue(put(tmp_path, name, b"code,name\n")), CsvReader)
 
 
-def test_content_decides_where_the_name_tells_nothing(tmp_path: Path) -> None:
+def test_content_decides_if_the_name_does_not(tmp_path: Path) -> None:
     FRAME.write_excel(tmp_path / "book.xlsx")
     FRAME.write_parquet(tmp_path / "table")
     (tmp_path / "book.xlsx").rename(tmp_path / "book")
@@ -49,7 +49,7 @@ def test_content_decides_where_the_name_tells_nothing(tmp_path: Path) -> None:
     assert isinstance(open_catalogue(put(tmp_path, "list", b'[{"code": 1}]')), JsonReader)
 
 
-def test_a_header_in_brackets_is_no_json(tmp_path: Path) -> None:
+def test_a_header_in_brackets_is_not_json(tmp_path: Path) -> None:
     assert isinstance(open_catalogue(put(tmp_path, "a.csv", b"[code],[name]\n")), CsvReader)
 
 
@@ -65,14 +65,14 @@ def test_a_header_in_brackets_is_no_json(tmp_path: Path) -> None:
         ("a.xlsx", b"PK\x03\x04 and no more", "damaged or not complete"),
     ],
 )
-def test_what_is_not_what_its_name_says_is_refused(
+def test_a_file_that_contradicts_its_name_is_refused(
     tmp_path: Path, name: str, data: bytes, words: str
 ) -> None:
     with pytest.raises(UnreadableFile, match=words):
         open_catalogue(put(tmp_path, name, data))
 
 
-def test_a_workbook_under_the_name_of_csv_is_refused(tmp_path: Path) -> None:
+def test_a_workbook_named_csv_is_refused(tmp_path: Path) -> None:
     FRAME.write_excel(tmp_path / "book.xlsx")
     path = (tmp_path / "book.xlsx").rename(tmp_path / "book.csv")
     with pytest.raises(UnreadableFile, match=r"content is an Excel workbook.*\(\.xlsx\)"):
@@ -93,7 +93,7 @@ def test_a_workbook_under_the_name_of_csv_is_refused(tmp_path: Path) -> None:
         ("a.csv", bytes(range(256)) * 20 + b"\0" * 4000, "neither text"),
     ],
 )
-def test_foreign_files_are_named_with_a_remedy(
+def test_unsupported_files_are_named_with_a_remedy(
     tmp_path: Path, name: str, data: bytes, words: str
 ) -> None:
     with pytest.raises(UnsupportedFormat, match=words):
@@ -109,7 +109,7 @@ def test_other_zip_files_are_named(tmp_path: Path, member: str, words: str) -> N
         open_catalogue(put_zip(tmp_path, "a.xlsx", member))
 
 
-def test_a_format_given_by_hand_replaces_the_ending(tmp_path: Path) -> None:
+def test_an_explicit_format_overrides_the_extension(tmp_path: Path) -> None:
     path = put(tmp_path, "a.json", b"code,name\n")
     assert isinstance(open_catalogue(path, "CSV"), CsvReader)
     with pytest.raises(UnsupportedFormat, match='no format "docx"'):
@@ -123,7 +123,7 @@ def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
         open_catalogue(tmp_path)
 
 
-def test_the_message_is_fit_to_print_whatever_the_name_is(tmp_path: Path) -> None:
+def test_any_file_name_gives_a_printable_message(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         open_catalogue(put(tmp_path, "a", b""), name="evil\x1b[31m\u202e" + "x" * 300)
     assert str(caught.value).isprintable()

@@ -55,7 +55,7 @@ def test_a_weight_is_read(cell: str, mass_kg: float) -> None:
 
 
 @pytest.mark.parametrize("cell", ["", "  ", "-", "n/a", "NA", "unknown", "?", "NaN", "null"])
-def test_a_word_for_not_known_is_no_weight_and_no_fault(cell: str) -> None:
+def test_words_for_unknown_mean_no_weight(cell: str) -> None:
     assert read_weight(cell) == read_weight("")
     assert read_weight(cell).problem is None
 
@@ -83,25 +83,25 @@ def test_a_word_for_not_known_is_no_weight_and_no_fault(cell: str) -> None:
         ("1\x00", "not a weight"),
     ],
 )
-def test_what_is_no_weight_is_refused_with_advice(cell: str, advice: str) -> None:
+def test_an_invalid_weight_is_refused_with_advice(cell: str, advice: str) -> None:
     problem = read_weight(cell).problem
     assert problem is not None
     assert advice in problem
     assert "\x00" not in problem
 
 
-def test_a_comma_before_three_digits_is_decimal_where_semicolons_separate_columns() -> None:
+def test_semicolon_files_read_commas_as_decimal() -> None:
     assert read_weight("1,250", comma_is_decimal=True).mass_kg == 1.25
     assert read_weight("1.250", comma_is_decimal=True).mass_kg == 1.25
 
 
-def test_the_unit_of_the_column_holds_unless_the_cell_names_one() -> None:
+def test_the_cells_unit_overrides_the_columns() -> None:
     assert read_weight("250", UNIT_NAMES["g"]).mass_kg == 0.25
     assert read_weight("250 kg", UNIT_NAMES["g"]).mass_kg == 250.0
 
 
 @given(st.floats(min_value=1e-6, max_value=1e6))
-def test_what_python_writes_is_read_exactly(mass_kg: float) -> None:
+def test_python_floats_round_trip(mass_kg: float) -> None:
     assert read_weight(repr(mass_kg)).mass_kg == mass_kg
 
 
@@ -110,7 +110,7 @@ def test_what_python_writes_is_read_exactly(mass_kg: float) -> None:
     st.integers(0, 99),
     st.sampled_from([(",", "."), (".", ","), ("'", "."), (" ", ","), ("\u00a0", ",")]),
 )
-def test_thousands_and_decimals_of_any_country(
+def test_reads_thousands_and_decimals_of_any_country(
     whole: int, cents: int, signs: tuple[str, str]
 ) -> None:
     thousands, decimal = signs
@@ -127,9 +127,7 @@ numbers = st.one_of(
 
 
 @given(st.lists(numbers, min_size=1, max_size=30), st.sampled_from(sorted(UNIT_NAMES)))
-def test_the_fast_way_through_polars_says_the_same_as_the_slow_one(
-    cells: list[str], unit_name: str
-) -> None:
+def test_the_polars_path_matches_the_slow_path(cells: list[str], unit_name: str) -> None:
     unit = UNIT_NAMES[unit_name]
     filler: dict[Field, list[str | None]] = {name: ["x"] * len(cells) for name in REQUIRED}
     columns = ColumnMap(dict.fromkeys((*REQUIRED, Field.WEIGHT), 0), unit)

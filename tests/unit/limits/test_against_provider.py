@@ -43,9 +43,7 @@ SCENARIOS = {
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("headers", ["level", "none"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_quota_is_used_to_the_brim_with_hardly_a_refusal(
-    scenario: str, headers: str, seed: int
-) -> None:
+def test_uses_the_full_quota_with_hardly_a_refusal(scenario: str, headers: str, seed: int) -> None:
     requests_per_minute, burst_s, refused_share = SCENARIOS[scenario]
     done = rush(requests_per_minute, burst_s, headers, seed)
     done.run()
@@ -58,7 +56,7 @@ def test_the_quota_is_used_to_the_brim_with_hardly_a_refusal(
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_headers_that_keep_a_small_burst_secret_do_little_harm(seed: int) -> None:
+def test_headers_hiding_a_small_burst_do_little_harm(seed: int) -> None:
     done = rush(burst_s=5.0, headers="minute", seed=seed)
     done.run()
     assert utilisation(done, 500, 5.0) >= 0.99
@@ -66,7 +64,7 @@ def test_headers_that_keep_a_small_burst_secret_do_little_harm(seed: int) -> Non
 
 
 @pytest.mark.parametrize("burst_s", [60.0, 5.0])
-def test_slow_answers_change_nothing(burst_s: float) -> None:
+def test_slow_replies_do_not_reduce_utilisation(burst_s: float) -> None:
     done = rush(burst_s=burst_s, median_latency_s=20.0)
     done.run()
     assert utilisation(done, 500, burst_s) >= 0.99
@@ -75,9 +73,7 @@ def test_slow_answers_change_nothing(burst_s: float) -> None:
 
 @pytest.mark.parametrize("start_up_s", [0.1, 0.5, 3.0])
 @pytest.mark.parametrize("headers", ["level", "none"])
-def test_a_slow_start_is_not_taken_for_a_provider_that_does_not_object(
-    start_up_s: float, headers: str
-) -> None:
+def test_a_slow_start_does_not_grow_the_burst(start_up_s: float, headers: str) -> None:
     """Calls are granted at once, but none leaves before the process is ready to send it."""
     done = rush(burst_s=5.0, headers=headers, start_up_s=start_up_s)
     done.run()
@@ -93,7 +89,7 @@ def refused(done: Rush, from_s: float, to_s: float) -> int:
 
 
 @pytest.mark.parametrize("burst_s", [60.0, 5.0])
-def test_a_halved_limit_is_found_and_so_is_its_restoration(burst_s: float) -> None:
+def test_a_halved_limit_and_its_restoration_are_detected(burst_s: float) -> None:
     done = rush(burst_s=burst_s, calls=20_000)
     done.at(130.0, lambda: done.provider.change(250, 225_000))
     done.at(310.0, lambda: done.provider.change(500, 450_000))
@@ -104,7 +100,7 @@ def test_a_halved_limit_is_found_and_so_is_its_restoration(burst_s: float) -> No
     assert refused(done, 370, 490) <= 5
 
 
-def test_without_headers_a_halved_limit_is_found_by_refusals() -> None:
+def test_without_headers_refusals_reveal_a_halved_limit() -> None:
     done = rush(headers="none", burst_s=5.0, calls=20_000)
     done.at(130.0, lambda: done.provider.change(250, 225_000))
     done.at(310.0, lambda: done.provider.change(500, 450_000))
@@ -115,7 +111,7 @@ def test_without_headers_a_halved_limit_is_found_by_refusals() -> None:
 
 
 @pytest.mark.parametrize("burst_s", [60.0, 5.0])
-def test_a_second_program_with_the_same_key_is_made_room_for(burst_s: float) -> None:
+def test_leaves_room_for_a_second_program_on_the_same_key(burst_s: float) -> None:
     done = rush(burst_s=burst_s, calls=20_000)
     done.second_program(250, 130.0, 310.0)
     done.run(490.0)
@@ -126,7 +122,7 @@ def test_a_second_program_with_the_same_key_is_made_room_for(burst_s: float) -> 
     assert admitted(done, 370, 490) >= 0.95 * 500 * 2
 
 
-def test_a_call_that_is_charged_more_than_reserved_does_not_run_away() -> None:
+def test_underestimated_calls_do_not_overrun_the_limit() -> None:
     done = rush(actual_tokens=950)
     done.run()
     # The first burst cannot know; from then on every minute keeps to the limit that the provider counts.

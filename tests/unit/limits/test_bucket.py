@@ -39,7 +39,7 @@ def test_the_first_burst_is_a_few_seconds_worth() -> None:
     assert bucket.wait_s(1) > 0
 
 
-def test_the_burst_grows_within_a_second_while_nobody_objects() -> None:
+def test_the_burst_grows_within_a_second_without_refusals() -> None:
     bucket = untested()
     now_s = START_S
     while now_s < START_S + 1:
@@ -51,7 +51,7 @@ def test_the_burst_grows_within_a_second_while_nobody_objects() -> None:
     assert bucket.burst == 10 * FULL_BURST_S
 
 
-def test_the_burst_does_not_grow_untested() -> None:
+def test_the_burst_grows_only_if_it_is_used() -> None:
     bucket = untested()
     bucket.take(30)
     bucket.departed()
@@ -68,7 +68,7 @@ def test_the_burst_does_not_grow_untested() -> None:
     st.lists(st.tuples(st.floats(0, 2), st.integers(1, 60), st.booleans()), max_size=40),
     st.floats(1, 100_000),
 )
-def test_the_burst_grows_no_longer_than_a_refusal_takes_after_each_departure(
+def test_burst_growth_stops_in_time_for_a_refusal_to_arrive(
     moments: list[tuple[float, int, bool]], per_minute: float
 ) -> None:
     """A call that was only granted has been asked of nobody: who starts slowly must not be believed to be welcome."""
@@ -89,7 +89,7 @@ def test_the_burst_grows_no_longer_than_a_refusal_takes_after_each_departure(
     assert bucket.burst <= freely.burst * (1 + 1e-6)
 
 
-def test_a_promise_may_count_on_growth_only_while_it_lasts() -> None:
+def test_a_wait_estimate_uses_growth_only_while_it_lasts() -> None:
     bucket = untested()
     bucket.take(40)
     assert bucket.wait_s(5) == pytest.approx(0.75)  # as it refills
@@ -118,14 +118,14 @@ def test_a_lost_burst_is_regained_slowly() -> None:
     assert bucket.burst == 600
 
 
-def test_refusals_that_were_under_way_together_are_one_event() -> None:
+def test_simultaneous_refusals_count_once() -> None:
     bucket = untested()
     for step in range(10):
         bucket.refused(1, START_S + step * 0.05)
     assert bucket.net_rate == 10
 
 
-def test_refusals_in_a_row_slow_the_refill_where_no_header_tells_it() -> None:
+def test_consecutive_refusals_slow_the_refill_without_headers() -> None:
     bucket = untested()
     for second in (0, 2, 4):
         bucket.refused(1, START_S + second)
@@ -134,7 +134,7 @@ def test_refusals_in_a_row_slow_the_refill_where_no_header_tells_it() -> None:
     assert bucket.net_rate == 10
 
 
-def test_refusals_do_not_slow_the_refill_that_headers_tell() -> None:
+def test_refusals_do_not_slow_a_refill_known_from_headers() -> None:
     bucket = known()
     for second in (0, 2, 4):
         bucket.refused(1, START_S + second)
@@ -142,11 +142,11 @@ def test_refusals_do_not_slow_the_refill_that_headers_tell() -> None:
     assert bucket.burst == 300
 
 
-def test_a_first_header_is_believed_whole() -> None:
+def test_the_first_header_is_trusted_fully() -> None:
     assert known(remaining=480).level == 480
 
 
-def test_calls_that_the_header_has_not_seen_are_taken_off() -> None:
+def test_calls_not_yet_in_the_header_are_subtracted() -> None:
     bucket = known(remaining=600)
     bucket.advance(START_S + 4)
     bucket.observe(HeaderBudget(500, 10.0, 600), START_S, (100, 120))
@@ -158,7 +158,7 @@ def test_calls_that_the_header_has_not_seen_are_taken_off() -> None:
     assert bucket.level == 420
 
 
-def test_what_fits_the_range_of_a_header_moves_nothing() -> None:
+def test_a_level_within_the_headers_range_is_kept() -> None:
     bucket = known(remaining=300)
     bucket.advance(START_S + 1)
     bucket.take(20)
@@ -190,7 +190,7 @@ def test_a_stale_header_is_ignored(granted_s: float) -> None:
     assert bucket.level == 600
 
 
-def test_what_others_take_is_learned_and_forgotten() -> None:
+def test_use_by_other_programs_is_learned_and_forgotten() -> None:
     bucket = known(remaining=300)
     for second in range(1, 61):  # the level stays where it is, although nothing was granted
         bucket.advance(START_S + second)
@@ -204,7 +204,7 @@ def test_what_others_take_is_learned_and_forgotten() -> None:
     assert bucket.net_rate > 8
 
 
-def test_a_burst_of_another_program_is_no_lasting_drain() -> None:
+def test_a_burst_of_another_program_is_not_a_lasting_drain() -> None:
     bucket = known(remaining=600)
     bucket.advance(START_S + 1)
     bucket.observe(HeaderBudget(100, 10.0, 600), START_S + 1, NOTHING)
@@ -212,7 +212,7 @@ def test_a_burst_of_another_program_is_no_lasting_drain() -> None:
     assert bucket.net_rate > 9
 
 
-def test_a_header_without_a_limit_still_tells_the_level() -> None:
+def test_a_header_without_a_limit_still_gives_the_level() -> None:
     bucket = untested()
     bucket.observe(HeaderBudget(3, 0, 0), START_S, NOTHING)
     assert bucket.level == 4
@@ -227,7 +227,7 @@ def test_a_cost_beyond_the_burst_waits_for_a_full_bucket_only() -> None:
     assert bucket.wait_s(1) == pytest.approx(48.35)
 
 
-def test_settling_gives_back_only_where_no_header_tells_the_level() -> None:
+def test_settling_refunds_only_without_a_header() -> None:
     bucket = untested()
     bucket.take(30)
     bucket.give_back(5)
@@ -241,7 +241,7 @@ def test_settling_gives_back_only_where_no_header_tells_the_level() -> None:
     assert bucket.level == 295
 
 
-def test_a_configured_limit_matters_until_a_header_tells_better() -> None:
+def test_a_header_replaces_the_configured_limit() -> None:
     bucket = untested()
     bucket.relimit(1_200)
     assert (bucket.rate, bucket.level, bucket.burst) == (20, 80, 80)
@@ -250,7 +250,7 @@ def test_a_configured_limit_matters_until_a_header_tells_better() -> None:
     assert bucket.rate == 10
 
 
-def test_time_does_not_run_backwards_here() -> None:
+def test_a_clock_running_backwards_is_ignored() -> None:
     bucket = known(remaining=600)
     bucket.take(100)
     bucket.advance(START_S - 5)

@@ -40,7 +40,7 @@ def test_no_minute_of_departures_holds_more_than_the_limits(
         assert sum(minute) <= LIMITS.tokens_per_minute
 
 
-def test_a_late_call_is_settled_where_it_is_counted() -> None:
+def test_a_late_call_is_settled_when_it_is_counted() -> None:
     limiter = Limiter(LIMITS, 0.0)
     granted = limiter.reserve(Cost(1, 1_000), 0.0)
     assert isinstance(granted, Reservation)
@@ -50,7 +50,7 @@ def test_a_late_call_is_settled_where_it_is_counted() -> None:
     assert limiter.used(62.0) == Cost(0, 0)
 
 
-def test_a_call_is_counted_from_when_it_left_however_late_that_is_known() -> None:
+def test_a_call_counts_from_its_departure_even_if_known_late() -> None:
     limiter = Limiter(LIMITS, 0.0)
     first = limiter.reserve(Cost(1, 300), 0.0)
     assert isinstance(first, Reservation)
@@ -62,7 +62,7 @@ def test_a_call_is_counted_from_when_it_left_however_late_that_is_known() -> Non
 
 
 @pytest.mark.parametrize("lag_s", [0.0, 0.2, 1.0, 5.0])
-def test_calls_that_leave_late_are_not_taken_for_another_program(lag_s: float) -> None:
+def test_late_calls_are_not_mistaken_for_another_program(lag_s: float) -> None:
     """A few large calls a minute: the header of each shows what it took itself, however late it was admitted."""
     per_minute, tokens, calls, latency_s = 60_000, 9_500, 40, 4.0
     provider = ProviderBucket(500, per_minute, burst_s=10.0)
@@ -92,7 +92,7 @@ def test_calls_that_leave_late_are_not_taken_for_another_program(lag_s: float) -
         st.tuples(st.floats(0, 2), st.floats(0, 4), st.integers(1, 400)), min_size=5, max_size=200
     )
 )
-def test_what_is_learned_late_is_booked_as_if_it_had_been_known(
+def test_late_feedback_is_applied_retroactively(
     calls: list[tuple[float, float, int]],
 ) -> None:
     window, expected = Window(), []

@@ -25,7 +25,7 @@ def paused(jitter: float = 0.5) -> CircuitBreaker:
     return watch
 
 
-def test_a_few_failures_pause_nothing() -> None:
+def test_a_few_failures_do_not_open_the_breaker() -> None:
     watch = CircuitBreaker()
     for _ in range(FAILURES_BEFORE_PAUSE - 1):
         watch.failed("timeout", START_S, 0.5)
@@ -33,7 +33,7 @@ def test_a_few_failures_pause_nothing() -> None:
     assert watch.paused_reason is None
 
 
-def test_failures_with_successes_between_pause_nothing() -> None:
+def test_interleaved_successes_keep_the_breaker_closed() -> None:
     watch = CircuitBreaker()
     for _ in range(20):
         watch.failed("timeout", START_S, 0.5)
@@ -42,7 +42,7 @@ def test_failures_with_successes_between_pause_nothing() -> None:
     assert watch.permission(START_S) == GoAhead()
 
 
-def test_the_fifth_failure_in_a_row_pauses_and_says_why() -> None:
+def test_the_fifth_failure_in_a_row_opens_the_breaker() -> None:
     watch = paused()
     assert watch.permission(START_S) == PausedUntil(START_S + FIRST_PROBE_S)
     assert watch.paused_reason == (
@@ -59,7 +59,7 @@ def test_one_call_at_a_time_may_probe() -> None:
     assert isinstance(watch.permission(now_s), PausedUntil)
 
 
-def test_calls_that_were_under_way_do_not_put_the_probe_off() -> None:
+def test_calls_already_in_flight_do_not_delay_the_probe() -> None:
     watch = paused()
     for step in range(100):
         watch.failed("timeout", START_S + step * 0.05, 0.5)
@@ -67,7 +67,7 @@ def test_calls_that_were_under_way_do_not_put_the_probe_off() -> None:
     assert "105 times" in (watch.paused_reason or "")
 
 
-def test_the_first_success_lets_everything_go_on() -> None:
+def test_the_first_success_closes_the_breaker() -> None:
     watch = paused()
     watch.succeeded()
     assert watch.permission(START_S + 1) == GoAhead()
@@ -78,7 +78,7 @@ def test_the_first_success_lets_everything_go_on() -> None:
 
 
 @given(st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=30))
-def test_probes_come_at_growing_jittered_intervals_for_as_long_as_it_lasts(
+def test_probes_back_off_with_jitter_until_recovery(
     jitters: list[float],
 ) -> None:
     watch = paused(jitters[0])

@@ -172,7 +172,7 @@ def test_no_sliding_minute_holds_more_than_the_limits(story: list[object]) -> No
 
 @given(happenings, reconfigurations, st.integers(1, 20_000))
 @settings(deadline=None)
-def test_a_promised_moment_is_in_the_future_and_kept(
+def test_a_wait_estimate_is_in_the_future_and_holds(
     story: list[object], reconfiguration: Reconfigure, size: int
 ) -> None:
     told = Story()
@@ -186,9 +186,7 @@ def test_a_promised_moment_is_in_the_future_and_kept(
 
 @given(happenings, happenings)
 @settings(deadline=None)
-def test_a_stored_limiter_goes_on_as_if_nothing_had_happened(
-    before: list[object], after: list[object]
-) -> None:
+def test_a_restored_limiter_behaves_the_same(before: list[object], after: list[object]) -> None:
     one, other = Story(), Story()
     for happening in before:
         one.tell(happening)
@@ -203,7 +201,7 @@ def test_a_stored_limiter_goes_on_as_if_nothing_had_happened(
 
 @given(happenings)
 @settings(deadline=None)
-def test_a_waiting_call_is_granted_after_a_bounded_number_of_promises(story: list[object]) -> None:
+def test_a_waiting_call_gets_a_permit_after_bounded_waits(story: list[object]) -> None:
     told = Story()
     for happening in story:
         told.tell(happening)
@@ -229,7 +227,7 @@ def fill(limiter: Limiter, cost: Cost, now_s: float) -> list[Reservation]:
     return granted
 
 
-def test_a_full_minutes_budget_goes_within_a_second_when_nobody_objects() -> None:
+def test_a_full_minutes_quota_can_go_within_a_second() -> None:
     limiter = Limiter(LIMITS, START_S)
     assert len(fill(limiter, Cost(1, 900), START_S)) == 500
     assert limiter.used(START_S + 1) == Cost(500, 450_000)
@@ -238,7 +236,7 @@ def test_a_full_minutes_budget_goes_within_a_second_when_nobody_objects() -> Non
     assert START_S + 60.2 < answer.at_s < START_S + 60.5
 
 
-def test_the_minute_is_used_again_within_one_percent() -> None:
+def test_the_quota_is_reused_within_one_percent() -> None:
     limiter = Limiter(LIMITS, START_S)
     fill(limiter, Cost(1, 900), START_S)
     assert len(fill(limiter, Cost(1, 900), START_S + 60.4)) == 500
@@ -253,7 +251,7 @@ def test_settling_below_the_estimate_frees_budget_at_once() -> None:
     assert isinstance(limiter.reserve(Cost(1, 900), START_S + 63), Reservation)
 
 
-def test_settling_above_the_estimate_is_counted_too() -> None:
+def test_settling_above_the_estimate_is_charged() -> None:
     limiter = Limiter(LIMITS, START_S)
     first = limiter.reserve(Cost(1, 1_000), START_S)
     assert isinstance(first, Reservation)
@@ -288,7 +286,7 @@ def test_a_call_larger_than_the_minute_is_refused_at_once() -> None:
         limiter.reserve(Cost(501, 1), START_S)
 
 
-def test_a_429_holds_everything_for_a_moment_but_never_for_long() -> None:
+def test_a_429_pauses_permits_briefly() -> None:
     limiter = Limiter(LIMITS, START_S)
     granted = limiter.reserve(Cost(1, 900), START_S)
     assert isinstance(granted, Reservation)
@@ -299,7 +297,7 @@ def test_a_429_holds_everything_for_a_moment_but_never_for_long() -> None:
     assert START_S + 3 < answer.at_s < START_S + 3.3
 
 
-def test_a_429_of_a_small_budget_holds_no_longer_than_half_its_filling() -> None:
+def test_a_429_on_a_small_quota_pauses_at_most_half_a_refill() -> None:
     limiter = Limiter(LIMITS, START_S)
     granted = limiter.reserve(Cost(1, 900), START_S)
     assert isinstance(granted, Reservation)
@@ -317,14 +315,14 @@ def test_a_refused_call_is_not_charged() -> None:
     assert limiter.used(START_S + 1) == Cost(0, 0)
 
 
-def test_raised_limits_hold_at_once() -> None:
+def test_raised_limits_apply_at_once() -> None:
     limiter = Limiter(Limits(10, 450_000), START_S)
     assert len(fill(limiter, Cost(1, 1), START_S)) == 10
     limiter.reconfigure(Limits(500, 450_000), START_S + 2)
     assert isinstance(limiter.reserve(Cost(1, 1), START_S + 2), Reservation)
 
 
-def test_lowered_limits_count_what_was_granted_before() -> None:
+def test_lowered_limits_count_earlier_permits() -> None:
     limiter = Limiter(LIMITS, START_S)
     fill(limiter, Cost(1, 1), START_S)
     limiter.reconfigure(Limits(10, 450_000), START_S + 2)
@@ -333,14 +331,14 @@ def test_lowered_limits_count_what_was_granted_before() -> None:
     assert answer.at_s > START_S + 60
 
 
-def test_new_limits_hold_for_a_stored_limiter() -> None:
+def test_new_limits_apply_to_a_restored_limiter() -> None:
     stored = Limiter(LIMITS, START_S).dump()
     assert isinstance(Limiter.load(stored, Limits(1, 5)).reserve(Cost(1, 5), START_S), Reservation)
     with pytest.raises(RequestTooLarge):
         Limiter.load(stored, Limits(1, 5)).reserve(Cost(1, 6), START_S)
 
 
-def test_nothing_stored_makes_a_new_limiter() -> None:
+def test_without_stored_state_a_new_limiter_is_made() -> None:
     assert isinstance(Limiter.load(b"", LIMITS).reserve(Cost(1, 900), START_S), Reservation)
 
 
@@ -352,14 +350,14 @@ WRITTEN_BY_VERSION_1 = base64.b64decode(
 )
 
 
-def test_a_state_that_an_older_program_wrote_is_read_and_written_back_the_same() -> None:
+def test_state_of_an_older_version_round_trips() -> None:
     """If this fails, a program of the version before cannot work beside this one: put what is new behind the rest."""
     limiter = Limiter.load(WRITTEN_BY_VERSION_1, LIMITS)
     assert limiter.dump() == WRITTEN_BY_VERSION_1
     assert limiter.used(START_S + 3) == Cost(1, 700)
 
 
-def test_what_a_newer_program_has_put_behind_the_rest_is_passed_over() -> None:
+def test_extra_state_of_a_newer_version_is_ignored() -> None:
     limiter = Limiter.load(WRITTEN_BY_VERSION_1 + b"something new", LIMITS)
     assert limiter.dump() == WRITTEN_BY_VERSION_1
 
@@ -378,7 +376,7 @@ def test_the_state_stays_small_in_the_busiest_minute() -> None:
     assert len(limiter.dump()) < 3_900
 
 
-def test_a_clock_that_stumbles_gives_nothing_twice() -> None:
+def test_a_jumping_clock_grants_nothing_twice() -> None:
     limiter = Limiter(Limits(10, 1_000), START_S)
     fill(limiter, Cost(1, 1), START_S)
     answer = limiter.reserve(Cost(1, 1), START_S + 0.5)
@@ -386,7 +384,7 @@ def test_a_clock_that_stumbles_gives_nothing_twice() -> None:
     assert answer.at_s > START_S + 60
 
 
-def test_a_clock_set_back_by_an_hour_does_not_stop_the_queue_for_an_hour() -> None:
+def test_a_clock_set_back_an_hour_does_not_stall_the_queue() -> None:
     limiter = Limiter(Limits(10, 1_000), START_S)
     granted = fill(limiter, Cost(1, 1), START_S)
     limiter.observe(Remaining(10, 5, 30.0), START_S + 1, granted[-1])
@@ -398,6 +396,6 @@ def test_a_clock_set_back_by_an_hour_does_not_stop_the_queue_for_an_hour() -> No
 
 
 @pytest.mark.parametrize("limits", [(0, 1), (1, 0)])
-def test_limits_of_nothing_are_refused(limits: tuple[int, int]) -> None:
+def test_zero_limits_are_refused(limits: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="at least one"):
         Limits(*limits)

@@ -10,7 +10,7 @@ from weighbridge.limits.refusals import PASSED_BEFORE, RefusalHistory, RefusalWa
 HUGE, SMALL, TINY = 9_000, 4_000, 500
 
 
-def test_refusals_in_a_row_are_counted_and_what_went_through_meanwhile() -> None:
+def test_counts_consecutive_refusals_and_calls_between_them() -> None:
     watch = RefusalWatch()
     assert watch.refused(1, HUGE, None) == RefusalHistory(HUGE, 1, 0, 0)
     watch.passed(2, SMALL)
@@ -18,7 +18,7 @@ def test_refusals_in_a_row_are_counted_and_what_went_through_meanwhile() -> None
     assert watch.refused(1, HUGE, 8_000) == RefusalHistory(HUGE, 2, 2, SMALL, 8_000)
 
 
-def test_a_call_that_goes_through_or_fails_otherwise_begins_anew() -> None:
+def test_any_other_outcome_resets_the_count() -> None:
     watch = RefusalWatch()
     watch.refused(1, HUGE, None)
     watch.passed(1, HUGE)
@@ -27,14 +27,14 @@ def test_a_call_that_goes_through_or_fails_otherwise_begins_anew() -> None:
     assert watch.refused(1, HUGE, None).times == 1
 
 
-def test_another_job_is_another_call() -> None:
+def test_refusals_are_counted_per_job() -> None:
     watch = RefusalWatch()
     watch.refused(1, HUGE, None)
     assert watch.refused(2, HUGE, None).times == 1
 
 
 @given(st.lists(st.integers(1, 20_000), max_size=60), st.lists(st.integers(1, 20_000), max_size=60))
-def test_evidence_is_what_passed_since_the_first_refusal_and_the_ten_before(
+def test_evidence_covers_calls_since_the_first_refusal_and_ten_before(
     before: list[int], since: list[int]
 ) -> None:
     watch = RefusalWatch()

@@ -77,7 +77,7 @@ TABLE = [
     TABLE,
     ids=[f"{row}: {type(TABLE[row][0]).__name__}" for row in range(len(TABLE))],
 )
-def test_the_first_failure_is_answered_as_the_table_says(
+def test_the_first_failure_follows_the_table(
     error: errors.WeighbridgeError, group_size: int, action: object
 ) -> None:
     assert decide(error, 0, group_size, 0.5) == action
@@ -106,7 +106,7 @@ def test_calls_are_not_repeated_after_errors_that_another_try_cannot_cure() -> N
     }
 
 
-def test_a_kind_that_nobody_has_thought_of_is_treated_as_its_parent() -> None:
+def test_an_unlisted_error_is_treated_like_its_parent() -> None:
     class Teapot(errors.ProviderOverloaded):
         pass
 
@@ -116,7 +116,7 @@ def test_a_kind_that_nobody_has_thought_of_is_treated_as_its_parent() -> None:
 @pytest.mark.parametrize(
     "error", [errors.AnswerTruncated("cut off"), errors.ImplausibleAnswer("cut off")]
 )
-def test_unusable_answers_are_given_up_after_three_retries(error: errors.AnswerError) -> None:
+def test_unusable_answers_fail_after_three_retries(error: errors.AnswerError) -> None:
     actions = [decide(error, attempt, ALONE, 0.5) for attempt in range(MAX_ATTEMPTS + 1)]
     assert all(isinstance(action, AskAlone) for action in actions[:MAX_ATTEMPTS])
     assert actions[MAX_ATTEMPTS] == GiveUp("No usable answer in 4 attempts. The last one: cut off")
@@ -134,7 +134,7 @@ waited_out = st.sampled_from(
 
 
 @given(waited_out, st.integers(0, 10_000), st.integers(1, 5), st.floats(0, 1, exclude_max=True))
-def test_what_is_nobodys_fault_never_fails_a_product_however_long_it_lasts(
+def test_outages_never_fail_a_product(
     error: errors.ProviderError, attempt: int, group_size: int, jitter: float
 ) -> None:
     action = decide(error, attempt, group_size, jitter)
@@ -143,7 +143,7 @@ def test_what_is_nobodys_fault_never_fails_a_product_however_long_it_lasts(
 
 
 @given(waited_out, st.integers(0, 50), st.floats(0.01, 1))
-def test_waits_grow_and_are_spread_over_the_whole_span(
+def test_waits_grow_with_full_jitter(
     error: errors.ProviderError, attempt: int, jitter: float
 ) -> None:
     now = decide(error, attempt, 1, jitter)
@@ -163,12 +163,12 @@ def after(refused: RefusalHistory, group_size: int) -> object:
     return decide(errors.RateLimited("x"), refused.times - 1, group_size, 0.5, refused)
 
 
-def test_group_that_is_refused_while_only_smaller_calls_go_through_is_halved() -> None:
+def test_a_group_refused_while_smaller_calls_pass_is_halved() -> None:
     assert isinstance(after(RefusalHistory(LARGE, REFUSALS_OF_A_GROUP - 1, 50, 4_000), GROUP), Wait)
     assert after(RefusalHistory(LARGE, REFUSALS_OF_A_GROUP, 50, 4_000), GROUP) == Split()
 
 
-def test_product_alone_that_never_fits_fails_late_and_the_reason_says_what_to_change() -> None:
+def test_a_product_that_never_fits_fails_late_with_advice() -> None:
     assert isinstance(after(RefusalHistory(LARGE, REFUSALS_OF_ONE - 1, 50, 4_000), ALONE), Wait)
     action = after(RefusalHistory(LARGE, REFUSALS_OF_ONE, 50, 4_000), ALONE)
     assert isinstance(action, GiveUp)
@@ -176,7 +176,7 @@ def test_product_alone_that_never_fits_fails_late_and_the_reason_says_what_to_ch
         assert part in action.reason
 
 
-def test_call_above_the_limit_that_the_provider_states_is_not_tried_for_long() -> None:
+def test_a_call_above_the_stated_limit_fails_early() -> None:
     stated = RefusalHistory(LARGE, REFUSALS_ABOVE_LIMIT, stated_limit_tokens=8_000)
     assert after(stated, GROUP) == Split()
     action = after(stated, ALONE)
@@ -191,7 +191,7 @@ def test_call_above_the_limit_that_the_provider_states_is_not_tried_for_long() -
     st.integers(1, 5),
     st.data(),
 )
-def test_refusals_prove_nothing_when_nothing_went_through_or_something_as_large_did(
+def test_refusals_prove_nothing_without_smaller_calls_passing(
     tokens: int, times: int, passed: int, group_size: int, data: st.DataObject
 ) -> None:
     largest = data.draw(st.integers(tokens, 10**7)) if passed else 0

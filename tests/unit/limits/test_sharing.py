@@ -12,21 +12,19 @@ WORKERS = st.integers(1, 200)
 
 
 @given(GROUPS)
-def test_a_worker_that_is_alone_may_take_everything(groups: int) -> None:
+def test_a_single_worker_may_take_everything(groups: int) -> None:
     assert fair_share(groups, 1) == groups
 
 
 @given(GROUPS, WORKERS)
-def test_no_group_is_left_lying_and_nobody_takes_much_more_than_others(
-    groups: int, workers: int
-) -> None:
+def test_all_groups_are_shared_evenly(groups: int, workers: int) -> None:
     share = fair_share(groups, workers)
     assert share * workers >= groups
     assert share <= groups / workers * (1 + SLACK) + 1
 
 
 @given(st.integers(1, 10_000), WORKERS)
-def test_while_there_is_work_everybody_may_take_some(groups: int, workers: int) -> None:
+def test_every_worker_gets_some_work(groups: int, workers: int) -> None:
     assert fair_share(groups, workers) >= 1
 
 
@@ -34,7 +32,7 @@ WANTED = st.dictionaries(st.integers(0, 1_000), st.integers(0, 50), max_size=30)
 
 
 @given(st.integers(0, 20), WANTED, st.integers(0, 10**9))
-def test_no_more_is_dealt_than_there_is_and_nobody_gets_more_than_wanted(
+def test_shares_exceed_neither_supply_nor_demand(
     most: int, wanted: dict[int, int], turn: int
 ) -> None:
     dealt = deal(most, wanted, turn)
@@ -43,7 +41,7 @@ def test_no_more_is_dealt_than_there_is_and_nobody_gets_more_than_wanted(
 
 
 @given(st.integers(0, 20), WANTED, st.integers(0, 10**9))
-def test_who_gets_less_than_wanted_gets_as_much_as_anybody_but_for_one(
+def test_shares_below_demand_differ_by_at_most_one(
     most: int, wanted: dict[int, int], turn: int
 ) -> None:
     dealt = deal(most, wanted, turn)
@@ -52,9 +50,7 @@ def test_who_gets_less_than_wanted_gets_as_much_as_anybody_but_for_one(
 
 
 @given(st.integers(1, 20), st.integers(1, 50))
-def test_everybody_has_a_turn_where_there_are_more_workers_than_calls(
-    most: int, workers: int
-) -> None:
+def test_workers_take_turns_if_there_are_fewer_calls(most: int, workers: int) -> None:
     wanted = dict.fromkeys(range(workers), 5)
     turns = [deal(most, wanted, turn) for turn in range(workers)]
     assert all(any(dealt[name] for dealt in turns) for name in wanted)

@@ -25,7 +25,7 @@ def test_room_is_made_by_the_oldest_charges_first() -> None:
     assert window.room_at_s(4, 150) == 1_063.201
 
 
-def test_a_correction_finds_its_slot_and_never_goes_below_nothing() -> None:
+def test_a_correction_finds_its_slot_and_never_goes_negative() -> None:
     window = Window()
     first = window.charge(Cost(1, 100), 1_000.0)
     window.charge(Cost(1, 100), 1_005.0)
@@ -35,20 +35,20 @@ def test_a_correction_finds_its_slot_and_never_goes_below_nothing() -> None:
     assert (window.requests, window.tokens) == (1, 250)
 
 
-def test_a_charge_behind_the_last_one_is_booked_with_it() -> None:
+def test_an_out_of_order_charge_joins_the_last_slot() -> None:
     window = Window()
     slot = window.charge(Cost(1, 100), 1_000.5)
     assert window.charge(Cost(1, 100), 1_000.1) == slot
     assert window.charged_since(1_000.49) == (2, 200)
 
 
-def test_time_may_begin_at_nought() -> None:
+def test_time_may_start_at_zero() -> None:
     window = Window()
     assert window.charge(Cost(1, 1), 0.0) == 0
     assert (window.requests, window.tokens) == (1, 1)
 
 
-def test_a_window_that_is_never_empty_keeps_its_place_over_weeks() -> None:
+def test_a_busy_window_stays_accurate_for_weeks() -> None:
     window = Window()
     start_s = 1_700_000_000.0
     for minute in range(36_000):
@@ -61,7 +61,7 @@ def test_a_window_that_is_never_empty_keeps_its_place_over_weeks() -> None:
     assert window.charged_since(start_s + 26 * 86_400 - 1) == (1, 1)
 
 
-def test_what_is_stored_comes_back() -> None:
+def test_a_window_round_trips() -> None:
     window = Window()
     for step in range(400):
         window.charge(Cost(step % 3, step), 1_000.0 + step * 0.07)

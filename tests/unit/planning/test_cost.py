@@ -31,18 +31,18 @@ def test_a_call_is_priced_with_the_discount_on_cached_tokens() -> None:
     assert call_cost_usd(Usage(3_000, 500, 2_000), PRICE) == pytest.approx(0.0014)
 
 
-def test_more_cached_than_read_is_not_refunded() -> None:
+def test_more_cached_than_read_gives_no_refund() -> None:
     assert call_cost_usd(Usage(100, 0, 500), PRICE) == pytest.approx(100 * 0.10 / 1e6)
 
 
-def test_a_model_without_a_price_costs_nothing_that_we_know_of() -> None:
+def test_a_model_without_a_price_has_unknown_cost() -> None:
     assert call_cost_usd(Usage(3_000, 500), UNKNOWN_PRICE) == 0
 
 
 @pytest.mark.parametrize(
     ("prompt", "cached"), [(1_023, 0), (1_024, 1_024), (1_151, 1_024), (1_152, 1_152)]
 )
-def test_the_cache_holds_whole_steps_of_long_beginnings(prompt: int, cached: int) -> None:
+def test_the_cache_holds_long_prefixes_in_whole_steps(prompt: int, cached: int) -> None:
     assert cacheable_tokens(prompt) == cached
 
 
@@ -77,13 +77,13 @@ def test_the_slowest_bound_sets_the_time(pace: Pace, seconds: float) -> None:
     assert estimate.hours * 3600 == pytest.approx(seconds)
 
 
-def test_nothing_costs_nothing() -> None:
+def test_an_empty_catalogue_costs_nothing() -> None:
     estimate = estimate_catalogue([], [QuestionLoad(2_048, 40, 60)], UNKNOWN_PRICE, UNBOUND)
     assert estimate == CatalogueEstimate(0, 0, 0, 0, 0, 0.0, 0.0, price_known=False)
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
-def test_estimates_add_up_but_for_the_first_call(one: int, other: int) -> None:
+def test_estimates_add_up_except_for_the_first_call(one: int, other: int) -> None:
     steps = [QuestionLoad(500, 40, 60)]  # too short for the cache
     first = estimate_catalogue(groups(one), steps, PRICE, UNBOUND)
     second = estimate_catalogue(groups(other), steps, PRICE, UNBOUND)

@@ -35,7 +35,7 @@ budgets = st.builds(
 
 
 @given(ready_lists, budgets)
-def test_no_product_is_lost_or_doubled(ready: list[Ready], budget: TokenBudget) -> None:
+def test_no_product_is_lost_or_duplicated(ready: list[Ready], budget: TokenBudget) -> None:
     groups = group_products(ready, budget)
     grouped = [product_id for group in groups for product_id in group.product_ids]
     assert sorted(grouped) == sorted(product.product_id for product in ready)
@@ -52,7 +52,7 @@ def test_no_group_is_above_five_or_over_budget(ready: list[Ready], budget: Token
 
 
 @given(ready_lists)
-def test_products_with_images_and_those_to_be_asked_alone_are_alone(ready: list[Ready]) -> None:
+def test_products_with_images_or_retries_go_alone(ready: list[Ready]) -> None:
     single = {p.product_id for p in ready if p.has_image or p.alone}
     for group in group_products(ready, BUDGET):
         assert len(group.product_ids) == 1 or single.isdisjoint(group.product_ids)
@@ -68,7 +68,7 @@ def test_any_input_order_gives_the_same_groups(
 
 
 @given(ready_lists)
-def test_groups_and_their_members_are_in_the_order_of_ids(ready: list[Ready]) -> None:
+def test_groups_and_products_are_in_id_order(ready: list[Ready]) -> None:
     groups = group_products(ready, BUDGET)
     assert all(list(group.product_ids) == sorted(group.product_ids) for group in groups)
     first_ids = [group.product_ids[0] for group in groups]
@@ -86,7 +86,7 @@ def test_short_descriptions_make_groups_of_three_to_five(count: int) -> None:
     ("count", "sizes"),
     [(1, [1]), (2, [2]), (5, [5]), (6, [3, 3]), (7, [4, 3]), (8, [5, 3]), (11, [5, 3, 3])],
 )
-def test_a_remainder_is_shared_out(count: int, sizes: list[int]) -> None:
+def test_a_remainder_is_spread_over_groups(count: int, sizes: list[int]) -> None:
     groups = group_products([Ready(i, 200, has_image=False) for i in range(count)], BUDGET)
     assert [len(group.product_ids) for group in groups] == sizes
 
@@ -118,5 +118,5 @@ def test_a_single_product_over_budget_goes_alone() -> None:
     assert group_products([Ready(7, 99_999, has_image=False)], BUDGET) == [Group((7,), 99_999)]
 
 
-def test_nothing_makes_no_group() -> None:
+def test_no_products_make_no_group() -> None:
     assert group_products([], BUDGET) == []

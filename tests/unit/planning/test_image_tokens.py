@@ -29,7 +29,9 @@ from weighbridge.planning.image_tokens import (
         pytest.param(512, 512, "gpt-5", 210, id="one tile of GPT-5"),
     ],
 )
-def test_examples_of_the_guide(width_px: int, height_px: int, model: str, tokens: int) -> None:
+def test_matches_the_examples_of_openais_guide(
+    width_px: int, height_px: int, model: str, tokens: int
+) -> None:
     assert image_tokens(width_px, height_px, model) == tokens
 
 
@@ -42,7 +44,7 @@ def test_examples_of_the_guide(width_px: int, height_px: int, model: str, tokens
         ("ft:gpt-4.1-nano-2025-04-14:acme::abc", "gpt-4.1-nano"),
     ],
 )
-def test_models_are_known_by_the_beginning_of_their_names(model: str, family: str) -> None:
+def test_models_are_matched_by_name_prefix(model: str, family: str) -> None:
     assert image_price(model) == IMAGE_PRICES[family]
 
 
@@ -54,7 +56,7 @@ sizes = st.integers(1, 20_000)
 
 
 @given(sizes, sizes, st.sampled_from([*IMAGE_PRICES, "unknown"]))
-def test_every_picture_costs_something_and_none_without_bound(
+def test_every_picture_has_a_bounded_positive_cost(
     width_px: int, height_px: int, model: str
 ) -> None:
     assert 1 <= image_tokens(width_px, height_px, model) <= 2833 + 8 * 5667

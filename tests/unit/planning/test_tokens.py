@@ -51,7 +51,7 @@ def test_a_text_of_any_length_can_be_counted() -> None:
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
-def test_two_texts_take_hardly_less_apart_than_together(one: str, other: str) -> None:
+def test_counting_pieces_separately_is_nearly_exact(one: str, other: str) -> None:
     assert count_tokens(one + other) <= count_tokens(one) + count_tokens(other) + 2
 
 
@@ -61,11 +61,11 @@ KEYS = st.sampled_from(
 
 
 @given(st.lists(st.one_of(KEYS, st.text(max_size=40)), max_size=12).map("".join))
-def test_the_products_of_a_question_count_the_same_piece_by_piece(content: str) -> None:
+def test_counting_products_one_by_one_gives_the_same_total(content: str) -> None:
     assert content_tokens(content) == count_tokens(content)
 
 
-def test_what_was_forgotten_is_counted_again_and_the_memory_is_bounded() -> None:
+def test_evicted_counts_are_recomputed_and_memory_is_bounded() -> None:
     memory = Remembered(most=3)
     texts = [f"chair {number} " * number for number in range(20)]
     for text in (*texts, *reversed(texts)):
@@ -102,11 +102,11 @@ def lengths() -> OutputAllowances:
     return OutputAllowances({Classification.step: 60, BillOfMaterials.step: 400})
 
 
-def test_without_experience_the_allowance_is_what_was_expected_and_a_little_more() -> None:
+def test_without_history_the_allowance_is_the_expected_length_plus_a_margin() -> None:
     assert lengths().allowance("classification", 5) == 375 + FIXED_TOKENS
 
 
-def test_with_experience_the_allowance_fits_closely() -> None:
+def test_with_history_the_allowance_is_tight() -> None:
     learned = lengths()
     for index in range(100):
         learned.observe(Classification.step, 5, 180 + index % 20, truncated=False)
@@ -114,7 +114,7 @@ def test_with_experience_the_allowance_fits_closely() -> None:
     assert learned.allowance("bill_of_materials", 5) == 2_500 + FIXED_TOKENS
 
 
-def test_a_size_never_seen_is_scaled_from_the_nearest() -> None:
+def test_an_unseen_group_size_is_scaled_from_the_nearest() -> None:
     learned = lengths()
     for _ in range(ENOUGH):
         learned.observe("classification", 5, 500, truncated=False)
@@ -124,14 +124,14 @@ def test_a_size_never_seen_is_scaled_from_the_nearest() -> None:
     assert learned.allowance("classification", 3) == 345 + FIXED_TOKENS
 
 
-def test_a_few_long_answers_are_heeded_before_there_is_a_statistic() -> None:
+def test_a_few_long_answers_count_before_statistics_exist() -> None:
     learned = lengths()
     learned.observe("classification", 1, 1_000, truncated=False)
     assert learned.allowance("classification", 1) == 1_150 + FIXED_TOKENS
     assert learned.allowance("classification", 2) == 150 + FIXED_TOKENS
 
 
-def test_answers_that_were_cut_off_raise_the_allowance() -> None:
+def test_truncated_answers_raise_the_allowance() -> None:
     learned = lengths()
     for _ in range(50):
         learned.observe("classification", 5, 300, truncated=False)
@@ -174,7 +174,7 @@ observations = st.lists(
 
 
 @given(observations)
-def test_what_was_learned_survives_being_stored(seen: list[tuple[str, int, int, bool]]) -> None:
+def test_output_lengths_round_trip(seen: list[tuple[str, int, int, bool]]) -> None:
     learned, again = lengths(), lengths()
     for step, size, tokens, truncated in seen:
         learned.observe(step, size, tokens, truncated)
@@ -185,7 +185,7 @@ def test_what_was_learned_survives_being_stored(seen: list[tuple[str, int, int, 
 
 
 @given(observations, st.integers(1, 5))
-def test_an_allowance_is_never_below_all_that_was_seen_of_its_kind(
+def test_an_allowance_covers_the_lengths_seen(
     seen: list[tuple[str, int, int, bool]], size: int
 ) -> None:
     learned = lengths()
@@ -201,6 +201,6 @@ def test_a_step_that_is_no_longer_asked_is_forgotten() -> None:
     assert learned.dump() == {"classification": {"5": [1]}}
 
 
-def test_a_long_text_is_cut_without_losing_any_of_it() -> None:
+def test_a_long_text_is_split_without_loss() -> None:
     text = "x" * (LONGEST_PIECE - 3) + " chair table lamp"
     assert count_tokens(text) - count_tokens(text[: LONGEST_PIECE - 3]) in range(3, 6)

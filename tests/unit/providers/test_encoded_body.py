@@ -15,7 +15,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @given(WORDS, WORDS, st.one_of(st.none(), WORDS), st.booleans())
-def test_the_bytes_say_what_the_body_says(
+def test_encoded_bytes_match_the_body(
     instructions: str, content: str, image_url: str | None, sends_temperature: bool
 ) -> None:
     request = CallRequest(instructions, content, "step", SCHEMA, 100, image_url)

@@ -40,11 +40,11 @@ def test_keys_passwords_signatures_and_pictures_are_masked(text: str) -> None:
         "[Errno 111] Connection refused",
     ],
 )
-def test_harmless_words_stay_as_they_are(text: str) -> None:
+def test_harmless_words_are_not_masked(text: str) -> None:
     assert Masker(KEY).quote(text) == text
 
 
-def test_a_key_that_looks_like_none_is_masked_all_the_same() -> None:
+def test_the_configured_key_is_masked_whatever_it_looks_like() -> None:
     assert Masker("correct-horse-battery").mask("wrong: correct-horse-battery") == "wrong: …"
     assert Masker("none").mask("none of these") == "none of these"
 
@@ -56,7 +56,7 @@ def test_a_quote_is_one_short_line() -> None:
 
 
 @pytest.mark.parametrize("words", [None, 17, ["a"], {"a": "b"}])
-def test_what_is_not_text_is_not_quoted(words: object) -> None:
+def test_binary_content_is_not_quoted(words: object) -> None:
     assert Masker(KEY).quote(words) == ""
 
 
@@ -71,7 +71,7 @@ def test_no_twenty_characters_of_a_prompt_are_ever_quoted(data: st.DataObject) -
         assert quoted == ""
 
 
-def test_an_exception_and_its_causes_lose_what_must_not_be_shown() -> None:
+def test_exceptions_and_their_causes_are_masked() -> None:
     def break_down() -> None:
         try:
             raise ValueError(f"the key was {KEY}")
@@ -85,5 +85,5 @@ def test_an_exception_and_its_causes_lose_what_must_not_be_shown() -> None:
     assert caught.value.args[0] == 5
 
 
-def test_a_masker_shows_nothing_of_itself() -> None:
+def test_a_maskers_repr_shows_no_secret() -> None:
     assert repr(Masker(KEY, ("prompt",))) == "<Masker>"

@@ -46,7 +46,7 @@ def status_error(status: int, body: object = None) -> openai.APIStatusError:
     return openai.APIStatusError("Error code", response=response, body=body)
 
 
-def test_every_exception_of_the_sdk_is_in_the_table_or_of_another_part_of_it() -> None:
+def test_every_sdk_exception_is_mapped_or_known_as_unrelated() -> None:
     ours = {kind for kind in BY_EXCEPTION if kind.__module__.startswith("openai")}
     assert ours | OTHER_PARTS_OF_THE_SDK == exported_exceptions()
     assert not ours & OTHER_PARTS_OF_THE_SDK
@@ -70,7 +70,7 @@ def test_every_status_has_a_kind(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 507, 520, 522, 529, 599])
-def test_server_errors_are_waited_out(status: int) -> None:
+def test_server_errors_are_retried(status: int) -> None:
     assert kind_of(status_error(status)) is ProviderOverloaded
 
 
@@ -79,12 +79,12 @@ def test_a_wrong_address_stops_the_queue(status: int) -> None:
     assert kind_of(status_error(status)) is ModelUnknown
 
 
-def test_statuses_that_mean_nothing_to_us_refuse_the_request_only() -> None:
+def test_unknown_statuses_refuse_only_the_request() -> None:
     assert kind_of(status_error(418)) is RequestRefused
 
 
 @pytest.mark.parametrize(("code", "kind"), BY_CODE.items())
-def test_a_code_outranks_the_status(code: str, kind: type[ProviderError]) -> None:
+def test_an_error_code_outranks_the_status(code: str, kind: type[ProviderError]) -> None:
     for status in (400, 403, 429, 500):
         assert kind_of(status_error(status, {"code": code, "message": "no"})) is kind
 
@@ -106,20 +106,20 @@ def test_a_code_outranks_the_status(code: str, kind: type[ProviderError]) -> Non
         {"detail": [{}]},
     ],
 )
-def test_a_body_of_any_shape_is_survived(body: object) -> None:
+def test_any_error_body_is_handled(body: object) -> None:
     assert kind_of(status_error(429, body)) is RateLimited
     assert kind_of(status_error(401, body)) is AuthenticationFailed
     assert kind_of(status_error(402, body)) is QuotaExhausted
 
 
-def test_an_exception_that_nobody_knows_counts_as_a_broken_connection() -> None:
+def test_an_unknown_exception_counts_as_a_broken_connection() -> None:
     class NewInTheNextVersion(openai.OpenAIError):
         pass
 
     assert kind_of(NewInTheNextVersion()) is ProviderUnreachable
 
 
-def test_every_exception_of_the_sockets_is_told_in_the_words_of_the_transport() -> None:
+def test_every_socket_exception_maps_to_a_transport_error() -> None:
     exported = (getattr(client_exceptions, name) for name in client_exceptions.__all__)
     of_websockets = {client_exceptions.WSMessageTypeError}
     for kind in set(exported) - of_websockets:

@@ -52,32 +52,32 @@ async def test_the_simulator_is_labelled_and_costs_what_openai_would() -> None:
 @pytest.mark.parametrize(
     "base_url", ["localhost:8080", "ftp://x/v1", "https://", "http://[::1/v1", "http://x:99999/v1"]
 )
-async def test_an_address_that_cannot_work_is_refused_at_once(base_url: str) -> None:
+async def test_an_invalid_address_is_refused_at_once(base_url: str) -> None:
     with pytest.raises(SettingsError, match="OPENAI_BASE_URL"):
         OpenAIProvider(MODEL, KEY, base_url)
 
 
 @pytest.mark.parametrize("key", ["sk-two words", "sk-líne", "sk-a\nsk-b", "“sk-quoted”"])
-async def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(key: str) -> None:
+async def test_an_unsendable_key_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(SettingsError, match="OPENAI_API_KEY") as caught:
         OpenAIProvider(MODEL, key)
     assert "sk-" not in str(caught.value)
 
 
-async def test_blanks_around_a_key_do_no_harm() -> None:
+async def test_blanks_around_a_key_are_stripped() -> None:
     scripted = ScriptedProvider(completion())
     await OpenAIProvider(MODEL, f"  {KEY}\n", http_client=scripted.client()).call(REQUEST)
     assert scripted.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 @pytest.mark.parametrize("key", [None, "", "  "])
-async def test_a_server_that_wants_no_key_gets_a_harmless_one(key: str | None) -> None:
+async def test_a_server_without_keys_gets_a_placeholder(key: str | None) -> None:
     scripted = ScriptedProvider(completion())
     await OpenAIProvider(MODEL, key, http_client=scripted.client()).call(REQUEST)
     assert scripted.requests[0].headers["authorization"] == "Bearer none"
 
 
-async def test_the_key_is_in_no_representation_of_the_provider() -> None:
+async def test_the_providers_repr_hides_the_key() -> None:
     provider = ScriptedProvider(completion()).provider()
     await provider.call(REQUEST)
     assert KEY not in repr(provider)
@@ -94,7 +94,7 @@ class CountingSdk(Sdk):
         return await super().rehearse()
 
 
-async def test_many_first_calls_rehearse_once() -> None:
+async def test_concurrent_first_calls_probe_once() -> None:
     client = ScriptedProvider(*[completion()] * 20).client()
     provider = OpenAIProvider(MODEL, KEY, http_client=client)
     provider._sdk = sdk = CountingSdk(KEY, "https://api.openai.com/v1", httpx2.Timeout(5), client)

@@ -44,5 +44,5 @@ def test_another_server_is_found_by_its_host() -> None:
         ("ft:gpt-4o-mini:a::1", "openai"),
     ],
 )
-def test_what_nobody_has_published_is_unknown_and_costs_nothing(model: str, provider: str) -> None:
+def test_an_unpublished_price_is_unknown(model: str, provider: str) -> None:
     assert price_of(model, provider) == UNKNOWN

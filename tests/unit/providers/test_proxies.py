@@ -73,7 +73,7 @@ def _assert_alike(url: str, environment: dict[str, str], monkeypatch: pytest.Mon
     assert proxy_for(url) == (PROXY if is_proxied else None)
 
 
-def test_a_proxy_that_cannot_be_used_is_refused_with_a_way_out() -> None:
+def test_an_unusable_proxy_is_refused_with_a_remedy() -> None:
     with pytest.raises(SettingsError, match="NO_PROXY"):
         proxy_for("https://llm.example/v1", {"all": "socks5://proxy.example"})
     exempt = {"all": "socks5://proxy.example", "no": "llm.example"}

@@ -56,7 +56,7 @@ def test_spans_are_read_as_openai_writes_them(text: str, seconds: float) -> None
         "1790000000000",
     ],
 )
-def test_garbage_is_no_span(text: str | None) -> None:
+def test_garbage_is_not_a_duration(text: str | None) -> None:
     assert span_s(text) == (1.0 if text == "1" else None)
 
 
@@ -67,14 +67,14 @@ def test_any_duration_is_read_exactly(hours: int, minutes: int, seconds: int, ms
 
 
 @given(st.text(max_size=12))
-def test_no_text_breaks_the_reader(text: str) -> None:
+def test_any_text_is_read_or_refused_cleanly(text: str) -> None:
     seconds = span_s(text)
     assert seconds is None or 0 <= seconds <= LONGEST_SPAN_S
     read_remaining({"x-ratelimit-limit-requests": text, "x-ratelimit-reset-tokens": text})
     read_retry_after_s({"retry-after": text, "retry-after-ms": text, "date": text}, text)
 
 
-def test_header_names_are_found_in_any_case() -> None:
+def test_header_names_ignore_case() -> None:
     headers = httpx2.Headers(
         {"X-RateLimit-Limit-Requests": "500", "X-RATELIMIT-RESET-TOKENS": "12ms"}
     )
@@ -153,6 +153,6 @@ def test_without_a_header_the_message_is_believed(
         ("9e9", None),
     ],
 )
-def test_how_long_the_provider_worked(text: str | None, expected_s: float | None) -> None:
+def test_reads_the_providers_processing_time(text: str | None, expected_s: float | None) -> None:
     headers = {} if text is None else {"openai-processing-ms": text}
     assert read_processing_s(headers) == expected_s

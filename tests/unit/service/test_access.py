@@ -12,7 +12,7 @@ from weighbridge.service.access.tokens import token_hash
 MINE, OTHER = token_hash("token"), token_hash("another token")
 
 
-def test_a_session_ends_after_its_time() -> None:
+def test_a_session_expires() -> None:
     cookie = open_session(1, MINE, 1_000_000.0)
     assert session_holds(cookie, 1, MINE, 1_000_000.0 + SESSION_S - 1)
     assert not session_holds(cookie, 1, MINE, 1_000_000.0 + SESSION_S + 1)
@@ -36,7 +36,7 @@ def test_a_forged_session_does_not_hold(forged: str) -> None:
     assert not session_holds(forged, 1, MINE, 0.0)
 
 
-def test_a_session_cannot_be_prolonged() -> None:
+def test_a_session_cannot_be_extended() -> None:
     signature = open_session(1, MINE, 0.0).rpartition(".")[2]
     assert not session_holds(f"1.99999999999.{signature}", 1, MINE, 0.0)
 

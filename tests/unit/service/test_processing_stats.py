@@ -27,12 +27,12 @@ ONE = CallSum(
 )
 
 
-def test_nothing_adds_up_to_nothing() -> None:
+def test_statistics_of_no_calls_are_empty() -> None:
     nothing = figures([])
     assert (nothing.calls, nothing.cost_usd, nothing.latency_p50_s) == (0, 0, None)
 
 
-def test_latency_is_of_calls_with_a_reply_only() -> None:
+def test_latency_covers_only_calls_with_a_reply() -> None:
     slow_failure = replace(ONE, outcome="ProviderTimeout", latency_bucket=30, latency_s=120.0)
     both = figures([ONE, slow_failure])
     assert both.latency_mean_s == pytest.approx(0.6)
@@ -40,7 +40,7 @@ def test_latency_is_of_calls_with_a_reply_only() -> None:
     assert both.failed_calls == 1
 
 
-def test_a_final_refusal_is_not_retried() -> None:
+def test_a_final_refusal_does_not_count_as_a_retry() -> None:
     refused = replace(ONE, outcome="RequestRefused")
     limited = replace(ONE, outcome="RateLimited", calls=3)
     counted = figures([refused, limited])

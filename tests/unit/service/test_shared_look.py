@@ -31,7 +31,7 @@ class Gauge:
         return seen
 
 
-async def test_all_who_ask_during_a_look_share_the_next_one() -> None:
+async def test_callers_during_a_look_share_the_next() -> None:
     gauge = Gauge()
     shared = SharedLook(gauge.look)
     first = asyncio.create_task(shared())
@@ -43,7 +43,7 @@ async def test_all_who_ask_during_a_look_share_the_next_one() -> None:
     assert gauge.looks == 2
 
 
-async def test_a_look_that_began_before_the_question_does_not_answer_it() -> None:
+async def test_a_look_started_earlier_does_not_serve_a_later_caller() -> None:
     gauge = Gauge()
     shared = SharedLook(gauge.look)
     early = asyncio.create_task(shared())
@@ -54,7 +54,7 @@ async def test_a_look_that_began_before_the_question_does_not_answer_it() -> Non
     assert (await early, await late) == (0, 1)
 
 
-async def test_looks_do_not_overlap_while_questions_keep_coming() -> None:
+async def test_looks_never_overlap() -> None:
     running, most = 0, 0
 
     async def look() -> None:
@@ -74,7 +74,7 @@ async def test_looks_do_not_overlap_while_questions_keep_coming() -> None:
     assert most == 1
 
 
-async def test_who_goes_away_does_not_take_the_look_from_the_others() -> None:
+async def test_a_cancelled_caller_does_not_cancel_the_look_for_others() -> None:
     gauge = Gauge()
     shared = SharedLook(gauge.look)
     impatient = asyncio.create_task(shared())
@@ -87,7 +87,7 @@ async def test_who_goes_away_does_not_take_the_look_from_the_others() -> None:
     assert await patient == 0
 
 
-async def test_an_error_goes_to_all_who_shared_the_look_and_to_nobody_after() -> None:
+async def test_an_error_reaches_only_the_callers_who_shared_the_look() -> None:
     gauge = Gauge()
     gauge.is_broken = True
     gauge.may_end.set()

@@ -144,7 +144,7 @@ def catalogue() -> list[dict[str, Any]]:
         (USES, 0, "ad021d6db821e006"),
     ],
 )
-def test_the_answers_are_those_of_the_first_version(
+def test_answers_match_those_of_the_first_version(
     schema: dict[str, Any], seed: int, digest: str
 ) -> None:
     """Runs can be compared with earlier ones only as long as the simulator says the same."""
@@ -165,7 +165,7 @@ def test_the_answers_are_those_of_the_first_version(
         ("Claw hammer", "hickory handle", "Tools & hardware > Hand tools"),
     ],
 )
-def test_a_product_is_what_the_head_noun_of_its_name_says(
+def test_the_head_noun_of_the_name_decides_the_product(
     name: str, description: str, category: str
 ) -> None:
     product = {"code": "X", "name": name, "description": description, "weight_kg": None}
@@ -182,14 +182,14 @@ def test_a_laptop_has_casing_plastic_board_battery_and_display() -> None:
     assert wanted | {"glass_display_substrate"} <= found.keys()
 
 
-def test_percentages_in_the_text_are_believed() -> None:
+def test_percentages_in_the_text_are_used() -> None:
     found = shares(ask(BILL, SHIRT)[0])
     assert found["cotton_knit_dyed"] == pytest.approx(
         1.5 * (found["polyester_filament"] - 0.04), rel=0.05
     )
 
 
-def test_recycled_goes_into_the_material() -> None:
+def test_recycled_selects_the_recycled_material() -> None:
     ladder = {"code": "A", "name": "Tray of recycled aluminium", "description": "", "weight_kg": 1}
     assert max(shares(ask(BILL, ladder)[0]).items(), key=lambda e: e[1])[0] == "aluminium_recycled"
 
@@ -199,7 +199,7 @@ def test_recycled_goes_into_the_material() -> None:
     description=st.text(max_size=80),
     weight_kg=st.one_of(st.none(), st.floats(1e-4, 1e4)),
 )
-def test_masses_add_up_to_the_weight_where_it_is_believed(
+def test_masses_add_up_to_a_plausible_weight(
     name: str, description: str, weight_kg: float | None
 ) -> None:
     product = {"code": "X", "name": name, "description": description, "weight_kg": weight_kg}
@@ -213,27 +213,27 @@ def test_masses_add_up_to_the_weight_where_it_is_believed(
         assert total == pytest.approx(weight_kg, rel=1e-6)
 
 
-def test_a_weight_that_cannot_be_is_called_so_and_replaced_by_a_realistic_one() -> None:
+def test_an_implausible_weight_is_flagged_and_replaced() -> None:
     answer = ask(BILL, {**LAPTOP, "weight_kg": 5000})[0]
     assert answer["weight_plausible"] is False
     assert 0.5 < math.fsum(line["mass_kg"] for line in answer["lines"]) < 5
 
 
-def test_every_product_is_answered_in_order_under_its_own_code() -> None:
+def test_answers_are_in_order_under_the_right_codes() -> None:
     assert [row["code"] for row in ask(BILL, LAPTOP, SHIRT, BOTTLE)] == ["L-1", "T-1", "B-1"]
 
 
-def test_the_company_in_a_call_changes_nothing() -> None:
+def test_other_products_in_the_call_change_nothing() -> None:
     alone = [ask(BILL, product)[0] for product in (LAPTOP, SHIRT, BOTTLE)]
     assert ask(BILL, LAPTOP, SHIRT, BOTTLE) == alone
 
 
-def test_another_seed_guesses_other_masses() -> None:
+def test_another_seed_gives_other_masses() -> None:
     first, second = (ask(BILL, SHIRT, seed=seed)[0]["lines"] for seed in (1, 2))
     assert first != second
 
 
-def test_processes_fit_the_products_own_materials_and_skip_formed_ones() -> None:
+def test_processes_fit_the_materials_and_skip_formed_ones() -> None:
     materials = [
         {"material": "pp_resin", "mass_kg": 0.1, "family": "plastic"},
         {"material": "steel_cold_rolled", "mass_kg": 0.2, "family": "steel"},
@@ -250,7 +250,7 @@ def test_processes_fit_the_products_own_materials_and_skip_formed_ones() -> None
     ]
 
 
-def test_processes_fit_the_bill_that_the_same_answer_gave_before() -> None:
+def test_processes_fit_the_bill_of_the_same_answer() -> None:
     schema = reply(
         lines=rows(record(material=MATERIALS, mass_kg=NUMBER, component=TEXT)),
         uses=rows(record(process=PROCESSES, material=TEXT)),
@@ -268,7 +268,7 @@ def test_without_materials_no_process_is_invented() -> None:
     assert ask(USES, BOTTLE)[0]["uses"] == []
 
 
-def test_numbers_are_understood_by_their_names() -> None:
+def test_numeric_fields_are_recognised_by_name() -> None:
     line = record(
         material=MATERIALS, share=NUMBER, percent=NUMBER, mass_g=NUMBER, pieces={"type": "integer"}
     )
@@ -279,7 +279,7 @@ def test_numbers_are_understood_by_their_names() -> None:
     assert all(isinstance(row["pieces"], int) for row in lines)
 
 
-def test_definitions_unions_and_recursion_are_walked() -> None:
+def test_handles_definitions_unions_and_recursion() -> None:
     node = record(
         word={"const": "x"}, inner={"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}
     )
@@ -336,13 +336,13 @@ def conforms(value: Any, schema: dict[str, Any]) -> bool:
 
 
 @given(st.dictionaries(st.sampled_from(["alpha", "beta_kg", "gamma"]), SCHEMAS, min_size=1))
-def test_an_answer_has_the_form_of_its_schema_whatever_that_is(properties: dict[str, Any]) -> None:
+def test_an_answer_matches_any_schema(properties: dict[str, Any]) -> None:
     schema = reply(**properties)
     assert conforms(Analyst(schema).answer([BOTTLE, SHIRT], 1), schema)
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_products_are_found_between_other_words(before: str, after: str) -> None:
+def test_products_are_found_in_surrounding_text(before: str, after: str) -> None:
     data = json.dumps({"products": [BOTTLE]})
     before, after = before.replace("{", "").replace("}", ""), after.replace("}", "")
     assert find_products(f"{before}{data}{after}") == [BOTTLE]

@@ -14,7 +14,7 @@ from weighbridge.simulator.books import Books, Memory, SlidingMinute
         max_size=80,
     )
 )
-def test_the_maximum_of_a_minute_is_that_of_counting_every_window(
+def test_the_peak_minute_matches_brute_force(
     calls: list[tuple[float, int]],
 ) -> None:
     minute, now_s = SlidingMinute(), 0.0
@@ -37,7 +37,7 @@ def test_the_last_minute_empties_by_itself() -> None:
     assert minute.current(60.0) == (0, 0)
 
 
-def test_a_second_sound_answer_to_the_same_prompt_is_counted() -> None:
+def test_a_second_valid_answer_to_a_prompt_is_counted() -> None:
     memory = Memory()
     assert [memory.ask(b"a"), memory.ask(b"a"), memory.ask(b"b")] == [0, 1, 0]
     memory.answer(b"a")
@@ -47,7 +47,7 @@ def test_a_second_sound_answer_to_the_same_prompt_is_counted() -> None:
     assert memory.answered_twice == 1
 
 
-def test_memory_does_not_grow_beyond_its_size() -> None:
+def test_memory_is_bounded() -> None:
     memory = Memory(size=3)
     for number in range(10):
         memory.ask(b"%d" % number)

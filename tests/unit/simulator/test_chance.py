@@ -13,14 +13,14 @@ from weighbridge.simulator.config import Fault, parse_faults
 THROWS = [throw(7, b"prompt %d" % number, 0) for number in range(4000)]
 
 
-def test_the_same_seed_prompt_and_turn_throw_the_same() -> None:
+def test_same_seed_prompt_and_turn_give_same_chance() -> None:
     assert throw(7, b"prompt 0", 0) == THROWS[0]
     others = {throw(8, b"prompt 0", 0), throw(7, b"prompt 0", 1), throw(7, b"prompt 1", 0)}
     assert THROWS[0] not in others
     assert len(others) == 3
 
 
-def test_faults_are_as_frequent_as_asked_for() -> None:
+def test_faults_occur_at_the_configured_rate() -> None:
     plan = parse_faults("rate=0.1,drop=0.3")
     found = Counter(fault_for(plan, dice) for dice in THROWS)
     assert found[Fault.RATE] / len(THROWS) == pytest.approx(0.1, abs=0.02)
@@ -32,7 +32,7 @@ def test_a_share_of_one_hits_every_call() -> None:
     assert {fault_for(plan, dice) for dice in THROWS} == {Fault.REFUSE}
 
 
-def test_latencies_have_the_median_that_was_asked_for() -> None:
+def test_latencies_have_the_configured_median() -> None:
     found = [latency_s(2.0, 0.5, dice) for dice in THROWS]
     assert median(found) == pytest.approx(2.0, rel=0.05)
     assert min(found) > 0

@@ -16,7 +16,7 @@ from weighbridge.simulator.config import (
 )
 
 
-def test_a_specification_names_shares_and_an_outage() -> None:
+def test_a_fault_specification_is_parsed() -> None:
     plan = parse_faults(" rate=0.02, error500=0.01 ,outage=120-180")
     assert plan.rates == {Fault.RATE: 0.02, Fault.ERROR500: 0.01}
     assert plan.outage_s == (120.0, 180.0)
@@ -30,7 +30,7 @@ def test_an_empty_specification_means_no_faults() -> None:
     st.dictionaries(st.sampled_from(Fault), st.integers(0, 70).map(lambda n: n / 1000)),
     st.one_of(st.none(), st.tuples(st.integers(0, 100), st.integers(101, 900))),
 )
-def test_a_plan_described_is_read_back_as_itself(
+def test_a_fault_plan_round_trips(
     rates: dict[Fault, float], outage_s: tuple[int, int] | None
 ) -> None:
     plan = FaultPlan(rates, outage_s)
@@ -52,7 +52,7 @@ def test_a_plan_described_is_read_back_as_itself(
         ("outage=1-2,outage=3-4", "given twice"),
     ],
 )
-def test_a_wrong_specification_is_refused_with_the_part_that_is_wrong(
+def test_an_invalid_fault_specification_names_the_invalid_part(
     specification: str, complaint: str
 ) -> None:
     with pytest.raises(InputError, match=complaint.replace("(", r"\(")):
@@ -69,6 +69,6 @@ def test_a_wrong_specification_is_refused_with_the_part_that_is_wrong(
         {"hang_s": float("inf")},
     ],
 )
-def test_a_configuration_that_cannot_work_is_refused_by_name(values: dict[str, float]) -> None:
+def test_an_invalid_configuration_is_refused_by_name(values: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(values))):
         SimulatorConfig(**values)  # type: ignore[arg-type]

@@ -48,6 +48,6 @@ def test_a_remote_picture_is_not_fetched() -> None:
         "https://pictures.invalid/a.png",
     ],
 )
-def test_what_cannot_be_read_is_refused(url: str) -> None:
+def test_unreadable_images_are_refused(url: str) -> None:
     with pytest.raises(ImageUnusable):
         image_tokens(url, "gpt-4.1-mini", "auto")

@@ -26,7 +26,7 @@ def seconds(text: str) -> float:
     calls=st.lists(st.tuples(GAPS_S, st.integers(1, 900)), min_size=1, max_size=200),
     burst_s=st.sampled_from([0.5, 5.0, 60.0]),
 )
-def test_no_sixty_seconds_hold_more_than_the_burst_and_a_minutes_refill(
+def test_sixty_seconds_never_exceed_burst_plus_refill(
     calls: list[tuple[float, int]], burst_s: float
 ) -> None:
     quota = Quota(30, 3000, burst_s, 0.0)
@@ -45,7 +45,7 @@ def test_no_sixty_seconds_hold_more_than_the_burst_and_a_minutes_refill(
     calls=st.lists(st.tuples(GAPS_S, st.integers(1, 3000)), min_size=1, max_size=60),
     burst_s=st.sampled_from([0.5, 5.0, 60.0, 90.0]),
 )
-def test_who_waits_as_long_as_told_is_admitted_and_who_waits_less_is_not(
+def test_the_stated_wait_is_exactly_sufficient(
     calls: list[tuple[float, int]], burst_s: float
 ) -> None:
     quota = Quota(30, 3000, burst_s, 0.0)
@@ -70,7 +70,7 @@ def test_a_call_larger_than_the_minute_is_never_admitted() -> None:
     assert refused.too_large
 
 
-def test_a_call_larger_than_the_burst_goes_when_the_bucket_is_full_and_is_paid_off() -> None:
+def test_a_call_above_the_burst_waits_for_a_full_bucket() -> None:
     quota = Quota(None, 6000, 1.0, 0.0)
     assert quota.admit(500, 0.0) is None
     refused = quota.admit(100, 0.0)
@@ -88,7 +88,7 @@ def test_a_refused_call_costs_nothing() -> None:
     assert headers[b"x-ratelimit-remaining-tokens"] == b"100"
 
 
-def test_headers_tell_the_limit_the_rest_and_when_the_budget_is_full_again() -> None:
+def test_headers_report_limit_remaining_and_reset() -> None:
     quota = Quota(60, 60_000, 60.0, 0.0)
     quota.admit(30_000, 0.0)
     assert dict(quota.headers()) == {
@@ -101,7 +101,7 @@ def test_headers_tell_the_limit_the_rest_and_when_the_budget_is_full_again() -> 
     }
 
 
-def test_without_a_limit_everything_is_admitted_and_nothing_is_said() -> None:
+def test_without_a_limit_everything_is_admitted_without_headers() -> None:
     quota = Quota(None, None, 60.0, 0.0)
     assert all(quota.admit(10**9, 0.0) is None for _ in range(1000))
     assert quota.headers() == []

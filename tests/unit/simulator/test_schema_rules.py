@@ -44,7 +44,7 @@ def nested(levels: int) -> dict[str, Any]:
         nested(10),
     ],
 )
-def test_what_strict_mode_allows_is_accepted(schema: dict[str, Any]) -> None:
+def test_strict_mode_accepts_allowed_schemas(schema: dict[str, Any]) -> None:
     assert strict_schema_fault(schema) is None
 
 
@@ -85,7 +85,7 @@ def test_what_strict_mode_allows_is_accepted(schema: dict[str, Any]) -> None:
         (shell({f"p{n}": {"type": "string"} for n in range(5001)}), "5001 object properties"),
     ],
 )
-def test_what_strict_mode_forbids_is_turned_down_with_the_reason(schema: Any, fault: str) -> None:
+def test_strict_mode_refuses_forbidden_schemas_with_a_reason(schema: Any, fault: str) -> None:
     found = strict_schema_fault(schema)
     assert found is not None
     assert re.search(fault, found), found

@@ -83,7 +83,7 @@ def test_a_body_means_the_same_whether_its_schema_comes_first_or_last(text: str)
         {"type": "json_schema", "json_schema": {**WRAPPER, "schema": {"type": "string"}}},
     ],
 )
-def test_a_schema_that_was_seen_is_not_taken_for_another(again: object) -> None:
+def test_similar_schemas_are_not_confused(again: object) -> None:
     shelf, config = SchemaShelf(), SimulatorConfig()
     known = json.dumps(body("a chair"), separators=(",", ":")).encode()
     other = json.dumps(body("a chair", again), separators=(",", ":")).encode()

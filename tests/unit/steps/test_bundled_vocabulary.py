@@ -44,7 +44,7 @@ def count_tokens(text: str) -> int:
 @pytest.mark.parametrize(
     "question", [*QUESTIONS.alone, QUESTIONS.together], ids=lambda question: question.name
 )
-def test_what_is_the_same_in_every_call_is_cacheable_and_within_its_budget(
+def test_the_constant_prompt_prefix_is_cacheable_and_within_budget(
     question: Question,
 ) -> None:
     request = question.request([with_bill("A", "pp_resin")], 100)
@@ -56,7 +56,7 @@ def test_what_is_the_same_in_every_call_is_cacheable_and_within_its_budget(
 @pytest.mark.parametrize(
     "question", [*QUESTIONS.alone, QUESTIONS.together], ids=lambda question: question.name
 )
-def test_before_any_length_is_known_the_smallest_models_can_give_what_is_allowed(
+def test_initial_allowances_fit_the_smallest_models(
     question: Question,
 ) -> None:
     allowance = OutputAllowances(QUESTIONS.expected_lengths()).allowance(question.name, 5)

@@ -30,7 +30,7 @@ def test_the_category_follows_from_the_subcategory() -> None:
         {"code": "A", "subcategory": ["Luminaires"], "confidence": "high"},
     ],
 )
-def test_what_is_not_in_the_lists_is_refused_as_malformed(entry: dict[str, object]) -> None:
+def test_values_outside_the_lists_are_malformed(entry: dict[str, object]) -> None:
     accepted = STEP.accept(products_reply([entry]), [subject("A")])
     assert [type(refusal.error) for refusal in accepted.refusals] == [AnswerMalformed]
 
@@ -44,7 +44,7 @@ def test_a_subcategory_of_two_categories_names_its_category() -> None:
     }
 
 
-def test_every_pair_of_the_taxonomy_can_be_said() -> None:
+def test_every_taxonomy_pair_can_be_answered() -> None:
     categories = small_vocabulary().categories
     pairs = {(category, name) for category, names in categories.items() for name in names}
     assert set(subcategory_labels(categories).values()) == pairs

@@ -67,38 +67,38 @@ def held(
     return questions.held({(step, version): answers[step] for step, version in stored})
 
 
-def test_the_ways_to_ask_have_versions_of_their_own() -> None:
+def test_each_way_of_asking_has_its_own_version() -> None:
     assert len(set(POSSIBLE)) == len(POSSIBLE)
 
 
-def test_answers_given_step_by_step_hold_whichever_way_is_asked_now() -> None:
+def test_answers_given_step_by_step_hold_for_both_ways() -> None:
     stored = ((KIND, KIND_ALONE), (BILL, BILL_ALONE), (USES, USES_ALONE))
     assert held(*stored) == dict(stored)
 
 
-def test_answers_given_at_once_hold_too() -> None:
+def test_answers_given_together_hold_for_both_ways() -> None:
     stored = ((KIND, WHOLE), (BILL, WHOLE), (USES, WHOLE))
     assert held(*stored) == dict(stored)
 
 
-def test_what_was_missing_from_an_answer_at_once_and_asked_alone_holds_with_it() -> None:
+def test_a_missing_part_asked_alone_completes_a_combined_answer() -> None:
     stored = ((KIND, WHOLE), (BILL, BILL_AFTER_WHOLE), (USES, USES_AFTER_BOTH))
     assert held(*stored) == dict(stored)
     stored = ((KIND, WHOLE), (BILL, WHOLE), (USES, USES_AFTER_WHOLE))
     assert held(*stored) == dict(stored)
 
 
-def test_nothing_holds_without_what_it_rests_on() -> None:
+def test_no_answer_holds_without_its_prerequisites() -> None:
     assert held((BILL, BILL_ALONE), (USES, USES_ALONE)) == {}
     assert held((KIND, KIND_ALONE), (USES, USES_ALONE)) == {KIND: KIND_ALONE}
     assert held((KIND, KIND_ALONE), (BILL, WHOLE), (USES, WHOLE)) == {KIND: KIND_ALONE}
 
 
-def test_processes_are_never_taken_with_a_bill_that_they_were_not_chosen_for() -> None:
+def test_processes_are_never_combined_with_another_bill() -> None:
     assert held((KIND, WHOLE), (BILL, WHOLE), (USES, USES_AFTER_BOTH)) == {KIND: WHOLE, BILL: WHOLE}
 
 
-def test_of_two_ways_the_one_with_more_answers_is_taken() -> None:
+def test_the_way_with_more_answers_wins() -> None:
     whole = ((KIND, WHOLE), (BILL, WHOLE), (USES, WHOLE))
     assert held((KIND, KIND_ALONE), *whole) == dict(whole)
     alone = ((KIND, KIND_ALONE), (BILL, BILL_ALONE))
@@ -117,19 +117,19 @@ ALL_ALONE = ((KIND, KIND_ALONE), (BILL, BILL_ALONE), (USES, USES_ALONE))
 ALL_AT_ONCE = ((KIND, WHOLE), (BILL, WHOLE), (USES, WHOLE))
 
 
-def test_another_prompt_makes_other_versions_of_every_question() -> None:
+def test_a_changed_prompt_changes_every_version() -> None:
     assert not QUESTIONS.own_versions & NEWER.own_versions
     assert {version for _, version in POSSIBLE} == QUESTIONS.own_versions
 
 
 @pytest.mark.parametrize("stored", [ALL_ALONE, ALL_AT_ONCE, ALL_ALONE[:1], ALL_AT_ONCE[:2]])
-def test_answers_to_another_version_hold_where_there_are_none_to_ours(
+def test_answers_of_another_version_fill_gaps(
     stored: tuple[tuple[StepName, str], ...],
 ) -> None:
     assert held(*stored, questions=NEWER) == dict(stored)
 
 
-def test_two_programs_that_go_on_with_each_others_answers_hold_all_of_them() -> None:
+def test_two_versions_keep_each_others_answers() -> None:
     """Older, newer, older: what each asks rests on what the one before was told."""
     bill = NEWER.alone[1].version({KIND: KIND_ALONE})
     uses = QUESTIONS.alone[2].version({KIND: KIND_ALONE, BILL: bill})
@@ -138,19 +138,19 @@ def test_two_programs_that_go_on_with_each_others_answers_hold_all_of_them() -> 
         assert held(*stored, questions=questions) == dict(stored)
 
 
-def test_answers_to_our_own_version_come_first() -> None:
+def test_answers_of_our_own_version_win() -> None:
     newer = NEWER.alone[0].version({})
     assert held((KIND, KIND_ALONE), (KIND, newer), questions=NEWER) == {KIND: newer}
     assert held((KIND, KIND_ALONE), (KIND, newer)) == {KIND: KIND_ALONE}
 
 
-def test_answer_of_another_version_does_not_hold_where_it_may_rest_on_either_of_two() -> None:
+def test_ambiguous_answers_of_another_version_do_not_hold() -> None:
     newer = NEWER.alone[0].version({})
     stored = ((KIND, KIND_ALONE), (KIND, newer), (BILL, "1-of-one-of-them"))
     assert held(*stored) == {KIND: KIND_ALONE}
 
 
-def test_answer_of_another_version_that_todays_lists_do_not_have_does_not_hold() -> None:
+def test_answers_outside_todays_lists_do_not_hold() -> None:
     lists = small_vocabulary()
     toys = build_questions(replace(lists, categories={"Toys": ["Dolls"]}))
     assert held(*POSSIBLE, questions=toys) == {}
@@ -162,14 +162,14 @@ def test_answer_of_another_version_that_todays_lists_do_not_have_does_not_hold()
     assert held(*ALL_ALONE, questions=no_drawing) == dict(ALL_ALONE[:2])
 
 
-def test_processes_of_another_version_hold_only_with_the_materials_that_they_name() -> None:
+def test_processes_of_another_version_need_their_materials() -> None:
     other_bill = replace(STEEL, lines=(BomLine("glass_container", 0.4, "body"),))
     answers: dict[StepName, Answer] = {**ANSWERS, BILL: other_bill}
     assert held(*ALL_ALONE, questions=NEWER, answers=answers) == dict(ALL_ALONE[:2])
 
 
 @given(stored=st.sets(st.sampled_from(POSSIBLE)))
-def test_every_answer_that_holds_rests_on_the_others_that_hold(
+def test_held_answers_form_a_consistent_chain(
     stored: set[tuple[StepName, str]],
 ) -> None:
     versions = held(*stored)

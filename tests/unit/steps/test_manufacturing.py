@@ -39,12 +39,12 @@ def refusal(entry: dict[str, Any]) -> AnswerError:
     return accepted.refusals[0].error
 
 
-def test_processes_that_fit_are_kept_in_their_order() -> None:
+def test_fitting_processes_keep_their_order() -> None:
     uses = (("steel_deep_drawing", "steel_sheet"), ("injection_moulding", "pp_resin"))
     assert accepted_uses(*uses) == list(uses)
 
 
-def test_a_use_named_twice_is_kept_once() -> None:
+def test_duplicate_uses_are_merged() -> None:
     use = ("injection_moulding", "pp_resin")
     assert accepted_uses(use, use) == [use]
 
@@ -62,12 +62,12 @@ def test_a_product_of_formed_materials_alone_has_no_processes() -> None:
     assert accepted_uses(("steel_deep_drawing", "steel_fasteners")) == []
 
 
-def test_a_process_of_another_family_is_dropped_while_others_stand() -> None:
+def test_a_process_of_another_family_is_dropped_alone() -> None:
     moulding = ("injection_moulding", "pp_resin")
     assert accepted_uses(("dyeing", "pp_resin"), moulding) == [moulding]
 
 
-def test_an_answer_of_which_nothing_fits_becomes_an_empty_one_of_low_confidence() -> None:
+def test_an_answer_with_nothing_fitting_becomes_empty_with_low_confidence() -> None:
     entry = uses_entry("A", ("dyeing", "water"), ("wood_planing", "steel_sheet"))
     accepted = STEP.accept(products_reply([{**entry, "confidence": "high"}]), [CHAIR])
     assert accepted.answers == {"A": ManufacturingProcesses((), Confidence.LOW)}
@@ -93,7 +93,7 @@ def test_a_material_outside_the_products_own_bill_is_implausible(material: objec
 @pytest.mark.parametrize(
     "change", [{"uses": None}, {"uses": [1]}, {"uses": [{"process": "magic"}]}, {"confidence": 1}]
 )
-def test_another_form_than_asked_for_is_malformed(change: dict[str, Any]) -> None:
+def test_a_wrong_shape_is_malformed(change: dict[str, Any]) -> None:
     assert isinstance(refusal({**uses_entry("A"), **change}), AnswerMalformed)
 
 
@@ -109,7 +109,7 @@ def test_more_than_twenty_processes_are_implausible() -> None:
         assert len(accepted.answers) == answers
 
 
-def test_a_material_that_the_vocabulary_has_lost_takes_no_process() -> None:
+def test_a_material_removed_from_the_vocabulary_takes_no_process() -> None:
     """A bill from an older vocabulary: its step version would differ, but nothing may break."""
     old = with_bill("A", "pp_resin", "a_material_of_old")
     moulding = ("injection_moulding", "pp_resin")
@@ -118,7 +118,7 @@ def test_a_material_that_the_vocabulary_has_lost_takes_no_process() -> None:
     ]
 
 
-def test_the_products_carry_families_and_the_formed_mark() -> None:
+def test_products_include_families_and_the_formed_mark() -> None:
     content = STEP.request([CHAIR], 100).content
     product = json.loads(content.splitlines()[1])["products"][0]
     rows = {row["material"]: row for row in product["materials"]}
@@ -133,7 +133,7 @@ def test_the_products_carry_families_and_the_formed_mark() -> None:
     assert product["category"] == "Furniture > Seating & chairs"
 
 
-def test_asking_without_a_bill_is_a_mistake_of_the_caller() -> None:
+def test_asking_without_a_bill_is_a_programming_error() -> None:
     with pytest.raises(TypeError, match="no bill of materials"):
         STEP.request([subject("A")], 100)
 

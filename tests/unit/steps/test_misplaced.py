@@ -54,31 +54,31 @@ def bills(stated_kg: dict[str, float], weights_kg: dict[str, float | None]) -> s
 class TestKinds:
     """Step 1."""
 
-    def test_right_ones_stay(self) -> None:
+    def test_correct_answers_are_kept(self) -> None:
         assert kinds({"C": CHAIR, "B": BOTTLE, "P": PHONE}) == set()
 
-    def test_two_that_are_swapped_are_refused_and_the_third_stays(self) -> None:
+    def test_two_swapped_answers_are_refused_and_the_third_kept(self) -> None:
         assert kinds({"C": BOTTLE, "B": CHAIR, "P": PHONE}) == {"C", "B"}
 
-    def test_those_moved_on_by_one_are_refused(self) -> None:
+    def test_answers_shifted_by_one_are_refused(self) -> None:
         assert kinds({"C": BOTTLE, "B": PHONE, "P": CHAIR}) == {"C", "B", "P"}
 
-    def test_one_kind_given_to_all_stays_with_the_product_that_it_is_said_of(self) -> None:
+    def test_one_kind_for_all_is_kept_only_where_the_text_says_so(self) -> None:
         assert kinds({"C": BOTTLE, "B": BOTTLE, "P": BOTTLE}) == {"C", "P"}
 
-    def test_one_odd_kind_by_itself_is_believed(self) -> None:
+    def test_a_single_odd_kind_is_accepted(self) -> None:
         assert kinds({"C": BOTTLE, "B": BOTTLE, "P": PHONE}) == set()
 
-    def test_a_kind_that_the_products_own_text_speaks_of_is_believed(self) -> None:
+    def test_a_kind_mentioned_in_the_products_text_is_accepted(self) -> None:
         text = "In a set of a bottle, a chair and a smartphone."
         assert kinds({"C": BOTTLE, "B": CHAIR, "P": PHONE}, text=text) == set()
 
-    def test_names_that_all_speak_of_the_same_other_thing_are_believed(self) -> None:
+    def test_names_mentioning_the_same_other_thing_are_accepted(self) -> None:
         """Sleeves for laptops beside a bag: what is sold is not what the names speak of."""
         names = {"A": "Laptop sleeve", "B": "Sleeve for laptops", "C": "Smartphone"}
         assert kinds({"A": PHONE, "B": PHONE, "C": PHONE}, names) == set()
 
-    def test_names_in_another_language_tell_nothing(self) -> None:
+    def test_names_in_another_language_are_no_evidence(self) -> None:
         names = {"C": "Eichenstuhl", "B": "Trinkflasche", "P": "Smartphone"}
         assert kinds({"C": BOTTLE, "B": CHAIR, "P": PHONE}, names) == set()
 
@@ -86,22 +86,22 @@ class TestKinds:
 class TestBills:
     """Step 2."""
 
-    def test_right_ones_stay(self) -> None:
+    def test_correct_answers_are_kept(self) -> None:
         assert bills({"A": 1.0, "B": 1.2, "C": 0.8}, WEIGHTS_KG) == set()
 
-    def test_two_that_are_swapped_are_refused_and_the_third_stays(self) -> None:
+    def test_two_swapped_answers_are_refused_and_the_third_kept(self) -> None:
         assert bills({"A": 1.2, "B": 1.0, "C": 0.8}, WEIGHTS_KG) == {"A", "B"}
 
-    def test_those_moved_on_by_one_are_refused(self) -> None:
+    def test_answers_shifted_by_one_are_refused(self) -> None:
         assert bills({"A": 1.2, "B": 0.8, "C": 1.0}, WEIGHTS_KG) == {"A", "B", "C"}
 
-    def test_one_that_happens_to_weigh_as_much_as_its_neighbour_is_believed(self) -> None:
+    def test_a_coincidentally_equal_weight_is_accepted(self) -> None:
         assert bills({"A": 1.2, "B": 1.2, "C": 0.8}, WEIGHTS_KG) == set()
 
-    def test_masses_that_are_a_little_off_are_believed(self) -> None:
+    def test_slightly_wrong_masses_are_accepted(self) -> None:
         assert bills({"A": 1.1, "B": 1.1, "C": 0.9}, WEIGHTS_KG) == set()
 
     @pytest.mark.parametrize("weight_kg", [None, 1.0])
-    def test_equal_or_missing_weights_tell_nothing(self, weight_kg: float | None) -> None:
+    def test_equal_or_missing_weights_are_no_evidence(self, weight_kg: float | None) -> None:
         weights_kg: dict[str, float | None] = dict.fromkeys("ABC", weight_kg)
         assert bills({"A": 1.2, "B": 1.0, "C": 0.8}, weights_kg) == set()

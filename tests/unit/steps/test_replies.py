@@ -38,14 +38,14 @@ def subcategory(accepted: OneStepAccepted, code: str) -> str:
     return answer.subcategory
 
 
-def test_entries_in_another_order_still_reach_their_products() -> None:
+def test_entries_in_any_order_reach_their_products() -> None:
     accepted = STEP.accept(products_reply(THREE[::-1]), GROUP)
     assert not accepted.refusals
     assert subcategory(accepted, "A-1") == "T-shirts & tops"
     assert subcategory(accepted, "C-3") == "Luminaires"
 
 
-def test_a_product_that_was_left_out_is_refused_and_its_neighbours_keep_their_answers() -> None:
+def test_a_missing_product_is_refused_alone() -> None:
     accepted = STEP.accept(products_reply([THREE[0], THREE[2]]), GROUP)
     assert set(accepted.answers) == {"A-1", "C-3"}
     assert refused(accepted) == {"B-2": WrongProducts}
@@ -58,7 +58,7 @@ def test_a_product_answered_twice_differently_is_refused() -> None:
     assert refused(accepted) == {"A-1": WrongProducts}
 
 
-def test_a_product_answered_twice_alike_is_accepted_once() -> None:
+def test_identical_duplicate_answers_are_accepted_once() -> None:
     accepted = STEP.accept(products_reply([*THREE, THREE[0]]), GROUP)
     assert len(accepted.answers) == 3
     assert not accepted.refusals
@@ -89,7 +89,7 @@ def test_the_exact_code_wins_over_a_similar_one() -> None:
     assert subcategory(accepted, "A-1") == "Laptops"
 
 
-def test_a_long_and_odd_code_is_matched_exactly() -> None:
+def test_long_and_odd_codes_match_exactly() -> None:
     code = 'SKU/2024 "Größe" №42\\{' + "x" * 300
     accepted = STEP.accept(products_reply([kind_entry(code, "Laptops")]), [subject(code)])
     assert set(accepted.answers) == {code}
@@ -126,12 +126,12 @@ def test_truncation_at_any_character_keeps_only_complete_products(cut: int) -> N
             assert subcategory(accepted, entry["code"]) == entry["subcategory"]
 
 
-def test_a_reply_wrapped_in_words_and_code_fences_is_read() -> None:
+def test_reads_a_reply_wrapped_in_prose_and_code_fences() -> None:
     text = "Here you are:\n```json\n" + json.dumps({"products": THREE}, indent=1) + "\n```"
     assert len(STEP.accept(reply(text), GROUP).answers) == 3
 
 
-def test_a_declined_answer_refuses_every_product_and_says_what_to_look_for() -> None:
+def test_a_declined_answer_refuses_every_product_with_a_hint() -> None:
     accepted = STEP.accept(reply("I can't help with that.", FinishReason.REFUSAL), GROUP)
     assert set(refused(accepted).values()) == {AnswerMalformed}
     assert "declined" in str(accepted.refusals[0].error)
@@ -153,12 +153,12 @@ def test_a_declined_answer_refuses_every_product_and_says_what_to_look_for() -> 
         '{"products": [' + "9" * 5_000,
     ],
 )
-def test_text_that_is_not_the_form_asked_for_refuses_all_as_malformed(text: str) -> None:
+def test_text_in_the_wrong_format_is_malformed_for_all(text: str) -> None:
     accepted = STEP.accept(reply(text), GROUP)
     assert refused(accepted) == dict.fromkeys(("A-1", "B-2", "C-3"), AnswerMalformed)
 
 
-def test_a_products_list_quoted_inside_a_text_is_not_taken_for_the_reply() -> None:
+def test_a_quoted_products_list_is_not_mistaken_for_the_reply() -> None:
     quoted = json.dumps({"note": json.dumps({"products": THREE})})[:-2]
     assert not STEP.accept(reply(quoted), GROUP).answers
 
@@ -184,7 +184,7 @@ JSON = st.recursive(
     finish_reason=st.sampled_from(FinishReason),
 )
 @example(text='{"products": [{"code": "A-1", "subcategory": {}}]}', finish_reason=FinishReason.STOP)
-def test_any_text_sorts_every_product_into_exactly_one_pile(
+def test_any_reply_accepts_or_refuses_each_product_once(
     text: str, finish_reason: FinishReason
 ) -> None:
     accepted = STEP.accept(reply(text, finish_reason), GROUP)

@@ -47,7 +47,7 @@ ANSWERS: st.SearchStrategy[Answer] = st.one_of(
 
 
 @given(answer=ANSWERS)
-def test_an_answer_comes_back_from_storage_as_it_was(answer: Answer) -> None:
+def test_stored_answers_round_trip(answer: Answer) -> None:
     stored = json.dumps(STEPS.encode(answer))
     assert STEPS.decode(answer.step, json.loads(stored)) == answer
 
@@ -56,6 +56,6 @@ def test_an_answer_comes_back_from_storage_as_it_was(answer: Answer) -> None:
 @pytest.mark.parametrize(
     "data", [{}, {"confidence": "sure"}, {"lines": 3, "uses": 3, "category": 1}]
 )
-def test_data_that_is_no_answer_says_to_process_again(step: StepName, data: dict[str, Any]) -> None:
+def test_invalid_stored_data_asks_for_reprocessing(step: StepName, data: dict[str, Any]) -> None:
     with pytest.raises(AnswerMalformed, match="Process the product again"):
         STEPS.decode(step, data)

@@ -79,7 +79,7 @@ def test_every_product_gets_the_answers_to_all_steps() -> None:
     )
 
 
-def test_the_model_writes_what_a_part_rests_on_before_it() -> None:
+def test_prerequisites_come_first_in_the_schema() -> None:
     schema = TOGETHER.request(GROUP, 100).schema
     entry = schema["properties"]["products"]["items"]
     assert list(entry["properties"]) == [
@@ -94,7 +94,7 @@ def test_the_model_writes_what_a_part_rests_on_before_it() -> None:
     ]
 
 
-def test_what_is_shaped_already_is_named_because_the_products_carry_no_marks() -> None:
+def test_the_combined_question_lists_formed_materials() -> None:
     request = TOGETHER.request(GROUP, 100)
     for formed in ("steel_fasteners", "pp_formed", "copper_wire"):
         assert formed in request.instructions
@@ -111,7 +111,7 @@ def test_what_is_shaped_already_is_named_because_the_products_carry_no_marks() -
         (ManufacturingProcesses.step, WITH_BILL),
     ],
 )
-def test_what_comes_before_the_part_that_is_no_good_is_kept(
+def test_parts_before_a_bad_part_are_kept(
     broken: StepName, remains: tuple[StepName, ...] | None
 ) -> None:
     entries = [SHIRT, {**CHAIR, **BREAKS[broken]}, PHONE]
@@ -125,27 +125,27 @@ def test_what_comes_before_the_part_that_is_no_good_is_kept(
     assert "CHAIR" in str(accepted.refusals[0].error)
 
 
-def test_processes_for_the_material_of_a_neighbour_are_refused() -> None:
+def test_processes_for_another_products_material_are_refused() -> None:
     swapped = {**SHIRT, "uses": CHAIR["uses"]}
     accepted = TOGETHER.accept(products_reply([swapped, CHAIR]), GROUP[:2])
     assert kept(accepted) == {"SHIRT": WITH_BILL, "CHAIR": ALL_STEPS}
     assert refused(accepted) == {"SHIRT": ImplausibleAnswer}
 
 
-def test_masses_of_swapped_products_are_noticed_by_their_weights() -> None:
+def test_swapped_masses_are_noticed_by_weight() -> None:
     swapped = [{**SHIRT, "code": "CHAIR"}, {**CHAIR, "code": "SHIRT"}]
     accepted = TOGETHER.accept(products_reply(swapped), GROUP[:2])
     assert refused(accepted) == {"SHIRT": ImplausibleAnswer, "CHAIR": ImplausibleAnswer}
 
 
-def test_a_bill_copied_to_a_product_of_another_category_of_the_same_reply_is_refused() -> None:
+def test_a_bill_copied_across_categories_is_refused() -> None:
     copy = {**CHAIR, "code": "PHONE", "subcategory": "Smartphones"}
     accepted = TOGETHER.accept(products_reply([CHAIR, copy]), GROUP[1:])
     assert kept(accepted) == {"CHAIR": ALL_STEPS, "PHONE": CLASSIFIED}
     assert refused(accepted) == {"PHONE": WrongProducts}
 
 
-def test_a_product_answered_twice_keeps_what_both_say() -> None:
+def test_a_product_answered_twice_keeps_what_agrees() -> None:
     other = {**CHAIR, "materials": PHONE["materials"], "uses": []}
     group = [subject("CHAIR")]
     accepted = TOGETHER.accept(products_reply([CHAIR, other]), group)
@@ -159,7 +159,7 @@ def test_foreign_products_are_ignored_and_missing_ones_refused() -> None:
     assert refused(accepted) == {"CHAIR": WrongProducts}
 
 
-def test_each_part_has_a_confidence_of_its_own() -> None:
+def test_each_part_has_its_own_confidence() -> None:
     entry = {**SHIRT}
     del entry["uses_confidence"]
     accepted = TOGETHER.accept(products_reply([{**entry, "confidence": "high"}]), GROUP[:1])
@@ -167,7 +167,7 @@ def test_each_part_has_a_confidence_of_its_own() -> None:
     assert refused(accepted) == {"SHIRT": AnswerMalformed}
 
 
-def test_a_reply_that_was_cut_off_keeps_the_products_that_were_complete() -> None:
+def test_a_truncated_reply_keeps_complete_products() -> None:
     text = json.dumps({"products": THREE})
     cut = text[: text.index('"PHONE"') + 40]
     accepted = TOGETHER.accept(reply(cut, FinishReason.LENGTH), GROUP)
@@ -181,7 +181,7 @@ def test_a_reply_that_was_cut_off_keeps_the_products_that_were_complete() -> Non
     foreign=st.booleans(),
     doubled=st.booleans(),
 )
-def test_each_product_keeps_exactly_the_steps_before_its_own_fault(
+def test_each_product_keeps_the_steps_before_its_fault(
     faults: list[str | None], order: list[int], foreign: bool, doubled: bool
 ) -> None:
     entries = []
@@ -212,7 +212,7 @@ ANY_JSON = st.recursive(
 
 
 @given(changes=st.dictionaries(st.sampled_from(sorted(SHIRT)), ANY_JSON, max_size=4))
-def test_no_reply_makes_accept_raise_or_harms_a_neighbour(changes: dict[str, Any]) -> None:
+def test_no_reply_raises_or_harms_a_neighbour(changes: dict[str, Any]) -> None:
     accepted = TOGETHER.accept(products_reply([{**SHIRT, **changes}, CHAIR]), GROUP[:2])
     assert kept(accepted)["CHAIR"] == ALL_STEPS
     is_whole = kept(accepted).get("SHIRT") == ALL_STEPS
