@@ -43,7 +43,9 @@ def calculate(
     applied to a material that is not in the bill, or when a mass is not above 0.
     """
     if not bill.lines:
-        raise CalculationError(f"The bill of materials of {product.code!r} is empty. Ask it again.")
+        raise CalculationError(
+            f"The bill of materials of {product.code!r} is empty. Rerun with --redo."
+        )
     place = Place.of(product.country_of_origin, factors)
     by_material, skipped = chains(bill, processes, factors)
     terms = [material_term(line, by_material[line.material], place) for line in bill.lines]

@@ -176,7 +176,7 @@ class FactorTable:
         except KeyError:
             raise CalculationError(
                 f"The factor table {self.name} {self.version} has no material {key!r}. "
-                "Ask the bill of materials again, or add a factor for it."
+                "Rerun with --redo, or add a factor for it."
             ) from None
 
     def process(self, key: str) -> ProcessFactor:
@@ -186,7 +186,7 @@ class FactorTable:
         except KeyError:
             raise CalculationError(
                 f"The factor table {self.name} {self.version} has no process {key!r}. "
-                "Ask the manufacturing processes again."
+                "Rerun with --redo."
             ) from None
 
     def electricity_for(self, country: str | None) -> ElectricityFactor:

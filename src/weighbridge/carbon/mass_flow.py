@@ -68,7 +68,7 @@ def chains(
         if not (math.isfinite(line.mass_kg) and line.mass_kg > 0):
             raise CalculationError(
                 f"The mass of {line.material!r} is {line.mass_kg} kg; it must be above 0. "
-                "Ask the bill of materials again."
+                "Rerun with --redo."
             )
         masses_kg.setdefault(line.material, []).append(line.mass_kg)
     applied, notes = _applied(masses_kg, processes, factors)
@@ -89,7 +89,7 @@ def _applied(
         if use.material not in applied:
             raise CalculationError(
                 f"The process {use.process!r} is applied to {use.material!r}, which is not in the "
-                "product's bill of materials. Ask the manufacturing processes again."
+                "product's bill of materials. Rerun with --redo."
             )
         note = _why_left_out(process, factors.material(use.material))
         if note is None:

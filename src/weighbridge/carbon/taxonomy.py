@@ -63,5 +63,5 @@ class Taxonomy:
         except KeyError:
             raise CalculationError(
                 f"There is no subcategory {subcategory!r} in a category {category!r}. "
-                "The product was classified with another list: ask the classification again."
+                "The product was classified with another list. Rerun with --redo."
             ) from None

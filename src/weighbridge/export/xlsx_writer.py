@@ -145,7 +145,14 @@ class XlsxWriter(FileWriter):
             (("Boundary", "cradle-to-gate", "Raw materials to finished product, per unit."), None),
             (("Characterisation", "GWP100", "All greenhouse gases, as kg CO2e."), None),
             (("Factors", factors, "Name and version of the factor table."), None),
-            (("Rounding", "4 significant digits", "Only kg CO2e, and only here."), None),
+            (
+                (
+                    "Rounding",
+                    "4 significant digits",
+                    "Applied to kg CO2e when this file was written; stored values are exact.",
+                ),
+                None,
+            ),
             ((), None),
             (("Column", "Unit", "Meaning"), self._header),
             *(((column.name, column.unit, column.meaning), None) for column in self._columns),

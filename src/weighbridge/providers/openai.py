@@ -209,7 +209,7 @@ class OpenAIProvider(Provider):
 
 
 def _sockets(base_url: str, timeout: httpx2.Timeout) -> tuple[Wire, httpx2.AsyncClient]:
-    """The network for questions, and a client for the SDK that takes the same."""
+    """The connection pool for questions, and an SDK client that shares it."""
     # Imported here: it takes a tenth of a second, which a run against the simulator need not pay.
     from weighbridge.providers.network import Network, NetworkTransport
 

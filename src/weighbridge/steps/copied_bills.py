@@ -68,7 +68,7 @@ def _category(subject: Subject) -> str | None:
 
 
 def _fingerprint(bill: BillOfMaterials) -> Fingerprint:
-    """The bill as the model stated it, before scaling. Rounding can only make it miss a copy, or hide 1 ppm."""
+    """The bill as the model stated it, before scaling. Rounding can hide a difference of 1 ppm, no more."""
     unscale = bill.stated_mass_kg / bill.mass_kg
     return tuple(
         (line.material, line.component, f"{line.mass_kg * unscale:.6g}") for line in bill.lines

@@ -106,7 +106,7 @@ class Failures:
         action: Action,
     ) -> set[int]:
         """The group cannot go on together: halves, or each alone, so that only the product at fault fails."""
-        outcome = dispersal(job_id, [product.id for product in group], error, action)
+        outcome = break_up(job_id, [product.id for product in group], error, action)
         await self._recorder.record(outcome._replace(call=call))
         say_what_happened(group, asked_alone=outcome.asked_alone, given_up=outcome.given_up)
         return {product.id for product in group}
@@ -123,10 +123,10 @@ class Failures:
             say_stopped(reason)
 
 
-def dispersal(job_id: int, ids: Sequence[int], error: ProviderError, action: Action) -> Outcome:
-    """What becomes of a group that cannot go on together: halves, or each alone, or given up.
+def break_up(job_id: int, ids: Sequence[int], error: ProviderError, action: Action) -> Outcome:
+    """How a group that cannot stay together continues: in halves, each product alone, or failed.
 
-    A group is never given up as a whole: first each product is asked alone.
+    A group never fails as a whole: each product is first asked alone.
     """
     if isinstance(action, Split):
         middle = len(ids) // 2

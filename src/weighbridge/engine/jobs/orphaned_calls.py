@@ -191,7 +191,7 @@ class OrphanedCalls:
         return None
 
     async def _look_up(self, wanted: PermitRequest) -> tuple[Permit, CallReply | None]:
-        """Ask the provider until it answers. Counted as a request: nobody says that it is none."""
+        """Ask the provider for a stored reply until it responds. Reserves a request, because the look-up may count against the limit."""
         failures = 0
         while True:
             permit, found = await self._find(wanted)

@@ -96,10 +96,10 @@ def say_fetched(job_id: int, products: int) -> None:
 
 
 def say_not_fetched(job_id: int) -> None:
-    """A call that was cut off has left no reply at the provider."""
+    """The provider has no stored reply to a call that was cut off."""
     telemetry.info(
         "reply_not_stored",
-        "📭 The provider has no reply to a call that was cut off; it is made again",
+        "📭 The provider has no reply to a call that was cut off; retrying",
         job_id=job_id,
     )
 
