@@ -48,9 +48,9 @@ def create_api(
     app = make_documented_app()
     app.state.context = context
     install_error_handlers(app)
+    _protect(app, context, hosts)
     if pages is not None:
         pages(app, context)
-    _protect(app, context, hosts)
     return app
 
 

@@ -6,20 +6,44 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.dashboard import assets
 from weighbridge.dashboard.context import Dashboard
-from weighbridge.dashboard.live import LiveBoard
-from weighbridge.dashboard.pages import login, overview
+from weighbridge.dashboard.pages import (
+    audit,
+    cost,
+    failures,
+    insights,
+    login,
+    overview,
+    product,
+    products,
+    settings,
+    upload,
+)
+from weighbridge.dashboard.problems import ProblemPages
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from weighbridge.dashboard.server import ServerContext
 
-ROUTERS: Final = (assets.router, login.router, overview.router)
+PAGES: Final = (
+    login,
+    overview,
+    upload,
+    products,
+    product,
+    insights,
+    failures,
+    cost,
+    audit,
+    settings,
+)
+"""In this order: a product's code may contain anything, so its routes come after those of the list."""
 
 
 def install_dashboard(app: FastAPI, server: ServerContext) -> None:
     """Add the pages."""
-    app.state.dashboard = Dashboard(server, LiveBoard(server))
-    for router in ROUTERS:
-        app.include_router(router)
-        app.state.routes += router.routes
+    app.state.dashboard = Dashboard(server)
+    app.add_middleware(ProblemPages)
+    for module in (assets, *PAGES):
+        app.include_router(module.router)
+        app.state.routes += module.router.routes

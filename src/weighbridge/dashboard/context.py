@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from weighbridge.dashboard.live import LiveBoard
 from weighbridge.service.access.gate import Principal
+from weighbridge.service.views.insights import InsightsReader
 
 if TYPE_CHECKING:
-    from weighbridge.dashboard.live import LiveBoard
+    from collections.abc import Mapping
+
     from weighbridge.dashboard.server import ServerContext
 
 
 class Dashboard:
     """What the pages of one server share."""
 
-    def __init__(self, server: ServerContext, live: LiveBoard) -> None:
+    def __init__(self, server: ServerContext) -> None:
         self.server = server
-        self.live = live
+        self.live = LiveBoard(server)
+        self.insights = InsightsReader(server.database, server.clock)
 
 
 async def _dashboard(request: Request) -> Dashboard:
@@ -40,7 +44,10 @@ Visitor = Annotated[Principal, Depends(_principal)]
 
 
 def note_action(
-    request: Request, action: str, subject: str | None = None, **detail: object
+    request: Request,
+    action: str,
+    subject: str | None = None,
+    detail: Mapping[str, object] | None = None,
 ) -> None:
     """What the audit log says of this request, if it succeeds."""
-    request.state.audit = {"action": action, "subject": subject, "detail": detail}
+    request.state.audit = {"action": action, "subject": subject, "detail": dict(detail or {})}

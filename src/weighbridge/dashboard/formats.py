@@ -26,6 +26,7 @@ def significant(value: float | None, digits: int = 3) -> str:
         return "0"
     places = digits - 1 - math.floor(math.log10(abs(value)))
     rounded = round(value, places)
+    places = digits - 1 - math.floor(math.log10(abs(rounded)))  # 0.9999 has become 1
     return f"{rounded:,.{max(places, 0)}f}"
 
 

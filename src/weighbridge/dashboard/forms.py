@@ -43,11 +43,7 @@ async def read_form(request: Request, limit_bytes: int = LONGEST_FORM_BYTES) -> 
     Raises:
         InputError: it is larger than forms of ours are.
     """
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit_bytes:
-            raise InputError(f"The form is larger than {limit_bytes:,} bytes.")
+    body = await read_body(request, limit_bytes)
     try:
         fields = parse_qs(
             body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS
@@ -55,3 +51,17 @@ async def read_form(request: Request, limit_bytes: int = LONGEST_FORM_BYTES) -> 
     except ValueError as error:
         raise InputError("The form has too many fields.") from error
     return Form(fields)
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        InputError: it is larger than that.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit_bytes:
+            raise InputError(f"The request is larger than {limit_bytes:,} bytes.")
+    return bytes(body)

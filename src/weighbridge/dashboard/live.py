@@ -106,6 +106,10 @@ class LiveBoard:
         self._lines: list[dict[str, Any]] = []
         self._line_count = 0
 
+    async def status(self) -> QueueStatus:
+        """The state of the queue and its counts."""
+        return await queue_status(self._server.database, self._server.clock)
+
     async def look(self) -> Board:
         """How things stand now."""
         server = self._server

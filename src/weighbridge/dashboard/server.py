@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from weighbridge.service.opening import Database
     from weighbridge.service.processing_stats import StatisticsReader
     from weighbridge.settings import Settings
+    from weighbridge.steps import Steps
 
 
 class Provenance(Protocol):
@@ -41,6 +42,7 @@ class ServerContext(Protocol):
     clock: Clock
     database: Database
     taxonomy: Taxonomy
+    steps: Steps
     events: EventHub
     statistics: StatisticsReader
     gate: Gate

@@ -50,3 +50,13 @@ async def page(connection: Connection, *, before_id: int | None, limit: int) -> 
         limit,
     )
     return [AuditEntry(**dict(row)) for row in rows]
+
+
+async def about(connection: Connection, subject: str, limit: int) -> list[AuditEntry]:
+    """The newest entries about one thing, newest first."""
+    rows = await connection.fetch(
+        "SELECT id, at, actor, action, subject, detail FROM audit_log WHERE subject = $1 ORDER BY id DESC LIMIT $2",
+        subject,
+        limit,
+    )
+    return [AuditEntry(**dict(row)) for row in rows]

@@ -392,3 +392,24 @@ async def set_picture(connection: Connection, code: str, picture: Picture, data:
     return bool(
         await connection.fetchval("SELECT EXISTS (SELECT FROM products WHERE code = $1)", code)
     )
+
+
+async def correct(
+    connection: Connection,
+    code: str,
+    name: str,
+    description: str,
+    weight_kg: float | None,
+    country_of_origin: str | None,
+) -> None:
+    """Store what a person says of a product, which is then pending again."""
+    await connection.execute(
+        "UPDATE products SET name = $2, description = $3, weight_kg = $4, country_of_origin = $5,"
+        " revision = revision + 1, status = 'pending', attempts = 0, alone = false, error_kind = NULL, error = NULL,"
+        " job_id = NULL, completed_at = NULL, updated_at = now() WHERE code = $1",
+        code,
+        name,
+        description,
+        weight_kg,
+        country_of_origin,
+    )

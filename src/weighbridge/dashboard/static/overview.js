@@ -121,6 +121,11 @@
     return values.slice(0, -1);
   }
 
+  // A value without neighbours is no line: it is shown as a point.
+  function isSparse(values) {
+    return values.some((value, at) => value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null);
+  }
+
   function option(minutes, series, format) {
     const labels = whole(minutes.at).map((at) =>
       new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
@@ -128,7 +133,7 @@
       grid: { left: 4, right: 10, top: 14, bottom: 2, containLabel: true },
       xAxis: Charts.axis({ type: "category", data: labels, boundaryGap: false, splitLine: { show: false } }),
       yAxis: Charts.axis({ type: "value", min: 0, splitNumber: 3, axisLabel: { color: Charts.colour("muted"), fontSize: 11, formatter: format } }),
-      series: series().map((one) => Object.assign({ type: "line", showSymbol: false, lineStyle: { width: 2 } }, one)),
+      series: series().map((one) => Object.assign({ type: "line", showSymbol: isSparse(one.data), symbolSize: 5, lineStyle: { width: 2 } }, one)),
     });
   }
 

@@ -57,3 +57,12 @@ document.addEventListener("change", (event) => {
   noteSelection(form);
 });
 for (const form of document.querySelectorAll("form[data-selection]")) noteSelection(form);
+
+// What cannot be taken back asks first.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-confirm]");
+  if (button && !confirm(button.dataset.confirm)) event.preventDefault();
+});
+document.addEventListener("htmx:afterSettle", () => {
+  for (const form of document.querySelectorAll("form[data-selection]")) noteSelection(form);
+});

@@ -6,12 +6,15 @@ import getpass
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.store import audit_log
+from weighbridge.store.audit_log import AuditEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weighbridge.store.audit_log import AuditEntry
     from weighbridge.store.database import Database
+
+
+__all__ = ["AuditEntry", "audit_of", "audit_page", "command_line_user", "record_action"]
 
 
 async def record_action(
@@ -32,6 +35,12 @@ async def audit_page(
     """The newest entries, or those before an id, newest first."""
     async with database.pool.acquire() as connection:
         return await audit_log.page(connection, before_id=before_id, limit=limit)
+
+
+async def audit_of(database: Database, subject: str, limit: int) -> list[AuditEntry]:
+    """What was done to one product, newest first."""
+    async with database.pool.acquire() as connection:
+        return await audit_log.about(connection, subject, limit)
 
 
 def command_line_user() -> str:

@@ -1,0 +1,33 @@
+"""Who did what, and when."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from weighbridge.dashboard.context import Pages, Visitor
+from weighbridge.dashboard.rendering import page
+from weighbridge.service.access.audit import audit_page
+
+router = APIRouter(include_in_schema=False)
+
+PAGE: Final = 100
+
+
+@router.get("/audit")
+async def audit(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """The audit log, newest first."""
+    before = request.query_params.get("before", "")
+    before_id = int(before) if before.isdecimal() and len(before) < 19 else None
+    entries = await audit_page(dashboard.server.database, before_id=before_id, limit=PAGE + 1)
+    return page(
+        request,
+        "audit/page.html",
+        principal=visitor,
+        simulated=dashboard.server.provenance.simulated,
+        entries=entries[:PAGE],
+        next_id=entries[PAGE - 1].id if len(entries) > PAGE else None,
+        before=before,
+    )

@@ -1,0 +1,24 @@
+"""What it cost, by step and by model."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from weighbridge.dashboard.context import Pages, Visitor
+from weighbridge.dashboard.rendering import page
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/cost")
+async def cost(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Money and tokens of the last 24 hours and overall."""
+    stats = await dashboard.server.statistics.processing_stats()
+    return page(
+        request,
+        "cost/page.html",
+        principal=visitor,
+        simulated=dashboard.server.provenance.simulated,
+        periods=[("Last 24 hours", stats.last_24_hours), ("Overall", stats.overall)],
+    )

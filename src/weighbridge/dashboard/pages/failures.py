@@ -1,0 +1,58 @@
+"""What failed and why, and another try for a group."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from weighbridge.dashboard.context import Pages, Visitor, note_action
+from weighbridge.dashboard.forms import read_form
+from weighbridge.dashboard.rendering import page, redirect
+from weighbridge.service.views.failures import failure_groups
+from weighbridge.service.views.listing import Filter, retry
+
+router = APIRouter(include_in_schema=False)
+
+REMEDIES: Final = {
+    "AnswerTruncated": "The answer did not fit. Another try gets more room; very long descriptions may need shortening.",
+    "AnswerMalformed": "The model did not keep to the form. Another try often helps; a larger model nearly always does.",
+    "WrongProducts": "The model mixed up the products of a call. Another try asks about this product alone.",
+    "ImplausibleAnswer": "The answer contradicts the product, such as a bill heavier than its weight. Check weight and description.",
+    "RequestRefused": "The provider refused the text or picture. Look at the product, change it, and upload it again.",
+    "RequestTooLarge": "The product alone is larger than a call may be. Shorten its description.",
+    "CalculationError": "A material or process has no factor. This is a fault of the factor table: please report it.",
+    "RateLimited": "Waited out by itself. Many of these: lower the limits in Settings to those of your account.",
+    "ProviderTimeout": "Waited out by itself. Many of these: allow fewer calls at once in Settings.",
+    "ProviderOverloaded": "Waited out by itself.",
+    "ProviderUnreachable": "Waited out by itself. Check the network between this server and the provider.",
+    "QuotaExhausted": "The account has no credit left. Add some, then press Start.",
+    "AuthenticationFailed": "The provider does not accept the key. Set OPENAI_API_KEY, restart, then press Start.",
+    "ModelUnknown": "The account has no such model. Set WEIGHBRIDGE_MODEL and restart.",
+}
+"""What to do about an error, by its kind."""
+
+
+@router.get("/failures")
+async def failures(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Failed products by cause, failed calls by step."""
+    groups = await failure_groups(dashboard.server.database, dashboard.server.clock.now())
+    return page(
+        request,
+        "failures/page.html",
+        principal=visitor,
+        simulated=dashboard.server.provenance.simulated,
+        groups=groups,
+        total=sum(group.count for group in groups.products),
+        remedies=REMEDIES,
+    )
+
+
+@router.post("/failures/retry")
+async def retry_group(request: Request, dashboard: Pages) -> Response:
+    """Give every product of a group another try."""
+    kind = (await read_form(request)).text("kind")
+    count = await retry(dashboard.server.database, Filter(error_kind=kind))
+    note_action(request, "retried failed products", kind, {"count": count})
+    return redirect("/failures", f"{count:,} products wait for another try.")

@@ -1,0 +1,183 @@
+"""One product: what it is, its figure as a picture, where the figure comes from, and what happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic_core import to_json
+
+from weighbridge.dashboard.context import Dashboard, Pages, Visitor, note_action
+from weighbridge.dashboard.formats import kilograms
+from weighbridge.dashboard.forms import read_form
+from weighbridge.dashboard.links import product_url
+from weighbridge.dashboard.pictures import range_bars, treemap
+from weighbridge.dashboard.rendering import page, redirect
+from weighbridge.errors import InputError
+from weighbridge.service import product_views as views
+from weighbridge.service.access.audit import AuditEntry, audit_of
+from weighbridge.service.views import listing
+from weighbridge.service.views.correcting import CORRECTABLE, CORRECTED, correct_facts
+from weighbridge.service.views.listing import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weighbridge.service.access.gate import Principal
+    from weighbridge.service.product_views import ProductRecord, ShownFootprint
+
+router = APIRouter(include_in_schema=False)
+
+HISTORY: Final = 50
+SHOWN_PROBLEMS: Final = 10
+
+
+@router.get("/products/{code:code}/figure")
+async def figure(code: str, request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """The figure alone, for a page that waits for it."""
+    record = await views.show_product(dashboard.server.database, dashboard.server.steps, code)
+    return page(
+        request,
+        "product/figure.html",
+        principal=visitor,
+        record=record,
+        **_pictures(record.footprint),
+    )
+
+
+@router.post("/products/{code:code}/correct")
+async def correct(code: str, request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Change what is known of the product; it is weighed again at once."""
+    form = await read_form(request)
+    given = {name: form.text(name) for name in CORRECTABLE}
+    server = dashboard.server
+    try:
+        changed = await correct_facts(server.database, code, given, server.settings.field_limits)
+    except InputError as error:
+        return await _product_page(
+            code, request, dashboard, visitor, status=422, given=given, problem=str(error)
+        )
+    if not changed:
+        return redirect(product_url(code), "Nothing was changed.")
+    note_action(request, CORRECTED, code, changed)
+    return redirect(product_url(code), "Corrected. The product is weighed again.")
+
+
+@router.post("/products/{code:code}/act")
+async def act(code: str, request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Retry or approve this one product."""
+    database = dashboard.server.database
+    match (await read_form(request)).text("action"):
+        case "retry":
+            await listing.retry(database, Filter(codes=(code,)))
+            note_action(request, "retried products", code)
+            return redirect(product_url(code), "It waits for another try.")
+        case "approve":
+            await listing.approve(database, [code], visitor.name)
+            note_action(request, "approved products", code)
+            return redirect(product_url(code), "Marked as checked.")
+        case _:
+            return redirect(product_url(code), "Nothing was done.")
+
+
+@router.get("/products/{code:code}")
+async def product(code: str, request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Everything about one product."""
+    return await _product_page(code, request, dashboard, visitor)
+
+
+async def _product_page(
+    code: str,
+    request: Request,
+    dashboard: Dashboard,
+    visitor: Principal,
+    *,
+    status: int = 200,
+    given: dict[str, str] | None = None,
+    problem: str = "",
+) -> Response:
+    server = dashboard.server
+    record = await views.show_product(server.database, server.steps, code)
+    listed = await listing.list_page(
+        server.database, Filter(codes=(code,)), listing.Order.UPLOADED, limit=1
+    )
+    return page(
+        request,
+        "product/page.html",
+        status=status,
+        principal=visitor,
+        simulated=server.provenance.simulated,
+        record=record,
+        checked_at=listed.rows[0].checked_at if listed.rows else None,
+        history=_history(record, await audit_of(server.database, code, HISTORY)),
+        facts=given or _facts(record),
+        problem=problem,
+        **_pictures(record.footprint),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of a product's history."""
+
+    at: datetime
+    what: str
+    who: str = ""
+    trouble: str = ""
+    changes: tuple[tuple[str, object, object], ...] = ()
+
+
+def _history(record: ProductRecord, audited: list[AuditEntry]) -> list[Happening]:
+    """What people did to the product and what became of it, newest first."""
+    found = [Happening(record.product.created_at, "came in")]
+    if record.footprint is not None:
+        weighed = kilograms(record.footprint.footprint.emissions_kg_co2e)
+        found.append(Happening(record.footprint.calculated_at, f"weighed: {weighed} CO2e"))
+    found += [
+        Happening(problem.at, problem.reason, trouble=problem.kind)
+        for problem in record.problems[:SHOWN_PROBLEMS]
+    ]
+    found += [
+        Happening(entry.at, entry.action, who=entry.actor, changes=tuple(_changes(entry)))
+        for entry in audited
+    ]
+    return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+def _changes(entry: AuditEntry) -> Iterator[tuple[str, object, object]]:
+    """What was changed from what to what."""
+    if entry.action == CORRECTED:
+        for name, (before, after) in entry.detail.items():
+            yield name, before, after
+
+
+def _facts(record: ProductRecord) -> dict[str, str]:
+    """What the form shows."""
+    product = record.product
+    return {
+        "name": product.name,
+        "description": product.description,
+        "weight": f"{product.weight_kg:g}" if product.weight_kg is not None else "",
+        "countryOfOrigin": product.country_of_origin or "",
+    }
+
+
+def _pictures(shown: ShownFootprint | None) -> dict[str, Any]:
+    if shown is None:
+        return {"bars": [], "tree": "[]", "contributions": [], "largest": 0.0}
+    figure = shown.footprint
+    rows = [("This product", figure.low_kg_co2e, figure.emissions_kg_co2e, figure.high_kg_co2e)]
+    rows += [
+        (str(route.name.value), route.low_kg_co2e, route.emissions_kg_co2e, route.high_kg_co2e)
+        for route in getattr(figure, "routes", ())
+    ]
+    contributions = sorted(figure.contributions, key=lambda one: -one.emissions_kg_co2e)
+    return {
+        "bars": range_bars(rows),
+        "tree": to_json(treemap(contributions)).decode(),
+        "contributions": contributions,
+        "largest": max((one.emissions_kg_co2e for one in contributions), default=0.0),
+    }

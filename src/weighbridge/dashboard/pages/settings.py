@@ -1,0 +1,150 @@
+"""The queue's configuration with ranges and meaning, tokens, and how other pages can follow along."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from weighbridge.dashboard.context import Dashboard, Pages, Visitor, note_action
+from weighbridge.dashboard.forms import Form, read_form
+from weighbridge.dashboard.rendering import page, redirect
+from weighbridge.errors import WeighbridgeError
+from weighbridge.service import queue as service
+from weighbridge.service.access.gate import Principal
+from weighbridge.service.access.tokens import Role, add_token, list_tokens, revoke_token
+from weighbridge.service.queue import CONFIG_RANGES, PACINGS, SWITCHES, InvalidConfig
+
+router = APIRouter(include_in_schema=False)
+
+MEANINGS: Final = {
+    "pacing": (
+        "Pacing",
+        "batch: a batch, a wait, the next batch. continuous: as fast as the limits allow.",
+    ),
+    "batchSize": ("Batch size", "How many products a batch takes."),
+    "batchDelayMs": ("Delay between batches (ms)", "How long the queue waits after a batch."),
+    "maxConcurrentRequests": (
+        "Calls at once",
+        "How many calls may be in flight, over all workers.",
+    ),
+    "requestsPerMinute": (
+        "Requests a minute",
+        "Your account's limit. It is never exceeded, in any sixty seconds.",
+    ),
+    "tokensPerMinute": (
+        "Tokens a minute",
+        "Your account's limit, counted as the provider counts: prompt and output allowance.",
+    ),
+    "askTogether": (
+        "One call for all steps",
+        "A third of the requests and a fifth fewer tokens; answers are judged together.",
+    ),
+}
+"""What each setting is called, and what it does."""
+
+
+@router.get("/settings")
+async def settings(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Everything that can be set while running."""
+    return await _settings_page(request, dashboard, visitor)
+
+
+async def _settings_page(
+    request: Request,
+    dashboard: Dashboard,
+    visitor: Principal,
+    *,
+    status: int = 200,
+    given: dict[str, str] | None = None,
+    problem: tuple[str, str] = ("", ""),
+    new_token: tuple[str, str] = ("", ""),
+) -> Response:
+    server = dashboard.server
+    config = await service.read_config(server.database)
+    return page(
+        request,
+        "settings/page.html",
+        status=status,
+        principal=visitor,
+        simulated=server.provenance.simulated,
+        config={name: (given or {}).get(name, value) for name, value in config.items()},
+        meanings=MEANINGS,
+        ranges=CONFIG_RANGES,
+        pacings=PACINGS,
+        switches=SWITCHES,
+        problem_field=problem[0],
+        problem=problem[1],
+        tokens=await list_tokens(server.database) if visitor.may_operate else [],
+        new_name=new_token[0],
+        new_token=new_token[1],
+        is_open=await server.gate.is_open(),
+        provenance=server.provenance,
+        running=server.settings,
+        origin=f"{request.url.scheme}://{request.url.netloc}",
+    )
+
+
+@router.post("/settings")
+async def change_settings(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Change what was changed in the form; all of it or nothing."""
+    given = (await read_form(request)).starting_with("config.")
+    current = await service.read_config(dashboard.server.database)
+    values = {
+        name: value
+        for name, value in ((name, _value(name, text)) for name, text in given.items())
+        if value != current.get(name)
+    }
+    if not values:
+        return redirect("/settings", "Nothing was changed.")
+    try:
+        previous, new = await service.configure(dashboard.server.database, values)
+    except InvalidConfig as error:
+        return await _settings_page(
+            request, dashboard, visitor, status=422, given=given, problem=(error.field, str(error))
+        )
+    note_action(
+        request,
+        "changed the configuration",
+        detail={name: [previous[name], new[name]] for name in values},
+    )
+    return redirect("/settings", "Saved. It holds at once, for every worker.")
+
+
+def _value(name: str, text: str) -> Any:
+    """As the service takes it; a number that is none stays text, and is refused with its range."""
+    if name in SWITCHES:
+        return text == "true"
+    plain = text.replace(",", "").replace(" ", "")
+    return int(plain) if name in CONFIG_RANGES and plain.isdecimal() and len(plain) < 20 else text
+
+
+@router.post("/settings/tokens")
+async def make_token(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Make a token and show it, for the only time."""
+    form = await read_form(request)
+    name, role = form.text("name"), _role(form)
+    try:
+        token = await add_token(dashboard.server.database, name, role)
+    except WeighbridgeError as error:
+        return await _settings_page(
+            request, dashboard, visitor, status=422, problem=("token", str(error))
+        )
+    dashboard.server.gate.forget()
+    note_action(request, "added a token", name, {"role": role.value})
+    return await _settings_page(request, dashboard, visitor, new_token=(name, token))
+
+
+def _role(form: Form) -> Role:
+    return Role.OPERATOR if form.text("role") == Role.OPERATOR.value else Role.READ_ONLY
+
+
+@router.post("/settings/tokens/revoke")
+async def end_token(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """End a token and its sessions."""
+    name = (await read_form(request)).text("name")
+    await revoke_token(dashboard.server.database, name)
+    dashboard.server.gate.forget()
+    note_action(request, "revoked a token", name)
+    return redirect("/settings", f"The token {name} is revoked, and its sessions have ended.")

@@ -1,0 +1,61 @@
+"""Upload: what a file would be taken for, before anything is stored; then its products.
+
+The browser sends the file to the API, first to be inspected and then to be stored; this page draws the report.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic_core import from_json
+
+from weighbridge.dashboard.context import Pages, Visitor
+from weighbridge.dashboard.forms import read_body
+from weighbridge.dashboard.rendering import page
+from weighbridge.errors import InputError
+from weighbridge.ingest.columns import Field
+
+router = APIRouter(include_in_schema=False)
+
+LONGEST_REPORT_BYTES: Final = 4_000_000
+
+
+@router.get("/upload")
+async def upload(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Choose or drop a file."""
+    return page(
+        request,
+        "upload/page.html",
+        principal=visitor,
+        simulated=dashboard.server.provenance.simulated,
+        is_running=(await dashboard.live.status()).state.running,
+    )
+
+
+@router.post("/upload/report")
+async def show_report(request: Request) -> Response:
+    """The report of POST /api/products/inspect, drawn."""
+    return page(
+        request,
+        "upload/report.html",
+        report=await _document(request),
+        fields=[field.value for field in Field],
+    )
+
+
+@router.post("/upload/result")
+async def show_result(request: Request) -> Response:
+    """The answer of POST /api/products/bulk-upload, drawn."""
+    return page(request, "upload/result.html", result=await _document(request))
+
+
+async def _document(request: Request) -> dict[str, Any]:
+    try:
+        document = from_json(await read_body(request, LONGEST_REPORT_BYTES))
+    except ValueError as error:
+        raise InputError("The report is not JSON.") from error
+    if not isinstance(document, dict):
+        raise InputError("The report is not an object.")
+    return document

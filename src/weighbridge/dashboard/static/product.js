@@ -1,0 +1,31 @@
+// The footprint as areas.
+"use strict";
+
+(() => {
+  const element = document.querySelector("[data-tree]");
+  if (!element) return;
+  const groups = JSON.parse(element.dataset.tree);
+  const total = groups.reduce((sum, group) => sum + group.value, 0);
+  const share = (value) => `${(value / total * 100).toFixed(value / total < 0.1 ? 1 : 0)} %`;
+  const figure = (value) => Number(value.toPrecision(3)).toLocaleString("en");
+
+  Charts.draw(element, () => ({
+    tooltip: {
+      renderMode: "richText", confine: true, backgroundColor: Charts.colour("surface"), borderColor: Charts.colour("line"),
+      textStyle: { color: Charts.colour("ink"), fontSize: 12 },
+      formatter: (at) => `${at.name}\n${figure(at.value)} kg CO2e, ${share(at.value)}`,
+    },
+    series: [{
+      type: "treemap", data: groups, roam: false, nodeClick: false, left: 0, right: 0, top: 4, bottom: 4,
+      breadcrumb: { show: false },
+      label: { color: Charts.colour("page"), fontSize: 12, lineHeight: 16, overflow: "truncate", formatter: (at) => `${at.name}\n${share(at.value)}` },
+      upperLabel: { show: true, height: 22, color: Charts.colour("ink"), fontSize: 12, fontWeight: 600, formatter: (at) => `${at.name}  ${share(at.value)}` },
+      itemStyle: { borderColor: Charts.colour("surface"), borderWidth: 1, gapWidth: 1 },
+      levels: [
+        { itemStyle: { borderWidth: 0, gapWidth: 4 }, upperLabel: { show: false } },
+        { itemStyle: { borderColor: Charts.colour("sunken"), borderWidth: 2, gapWidth: 1 }, colorSaturation: null },
+        { colorAlpha: [0.75, 1] },
+      ],
+    }],
+  }));
+})();

@@ -1,0 +1,89 @@
+"""Lists of products, and what is done to a selection of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.errors import InputError
+from weighbridge.store import listing, queue_state
+from weighbridge.store.listing import Filter, ListRow, Order, Place, Quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.store.database import Database
+
+__all__ = [
+    "Filter",
+    "ListPage",
+    "ListRow",
+    "Order",
+    "Quality",
+    "approve",
+    "categories",
+    "list_page",
+    "remove",
+    "retry",
+]
+
+PAGE: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Some products. `next_page` leads to more; empty: there are none."""
+
+    rows: list[ListRow]
+    next_page: str
+
+
+async def list_page(
+    database: Database, wanted: Filter, order: Order, after: str = "", limit: int = PAGE
+) -> ListPage:
+    """The page behind `after`, which the page before gave as `next_page`.
+
+    Raises:
+        InputError: `after` did not come from a page.
+    """
+    async with database.pool.acquire() as connection:
+        found = await listing.page(connection, wanted, order, _place(after), limit + 1)
+    shown = found[:limit]
+    last = shown[-1][1] if len(found) > limit else None
+    return ListPage([row for row, _ in shown], f"{last.value!r}_{last.id}" if last else "")
+
+
+def _place(text: str) -> Place | None:
+    if not text:
+        return None
+    value, _, row_id = text.partition("_")
+    try:
+        return Place(float(value), int(row_id))
+    except ValueError as error:
+        raise InputError("That page does not exist; begin with the first one.") from error
+
+
+async def categories(database: Database) -> list[str]:
+    """The categories that completed products have."""
+    async with database.pool.acquire() as connection:
+        return await listing.categories(connection)
+
+
+async def retry(database: Database, wanted: Filter) -> int:
+    """Give the failed products that the filter finds another try; returns how many."""
+    async with database.transaction() as connection:
+        count = await listing.retry(connection, wanted)
+        await queue_state.announce(connection)
+    return count
+
+
+async def remove(database: Database, codes: Sequence[str]) -> int:
+    """Delete products with their answers and footprints; the record of paid calls stays."""
+    async with database.transaction() as connection:
+        return await listing.delete(connection, codes)
+
+
+async def approve(database: Database, codes: Sequence[str], by: str) -> int:
+    """Mark completed products as checked by somebody, until they change; returns how many."""
+    async with database.transaction() as connection:
+        return await listing.check(connection, codes, by)

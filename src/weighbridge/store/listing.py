@@ -1,0 +1,235 @@
+"""Products for people to look through: filtered, in several orders, a page at a time however many there are.
+
+A page begins after the last row of the page before (its place in the order and its id), so that page 20,000 costs
+as much as page 1. Each order has an index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.store.database import LONG_STATEMENT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from weighbridge.store.database import Connection
+
+
+class Order(StrEnum):
+    """In which order products are listed."""
+
+    UPLOADED = "uploaded"
+    FOOTPRINT = "footprint"
+    CHECK_FIRST = "check-first"
+
+
+class Quality(StrEnum):
+    """PACT's data quality rating in three classes."""
+
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list shows; None and an empty text: everything."""
+
+    status: ProcessingStatus | None = None
+    search: str = ""
+    category: str = ""
+    quality: Quality | None = None
+    error_kind: str = ""
+    unchecked: bool = False
+    corrected: bool = False
+    codes: tuple[str, ...] = ()
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is left out."""
+        return self == Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ends: the value that the order goes by, and the id."""
+
+    value: float
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A product in a list. Figures are None unless it is completed."""
+
+    id: int
+    code: str
+    name: str
+    status: ProcessingStatus
+    category: str | None
+    subcategory: str | None
+    emissions_kg_co2e: float | None
+    low_kg_co2e: float | None
+    high_kg_co2e: float | None
+    data_quality: float | None
+    simulated: bool | None
+    error: str | None
+    checked_at: datetime | None
+
+
+_QUALITY: Final = {
+    Quality.GOOD: "f.data_quality < 1.7",
+    Quality.FAIR: "f.data_quality >= 1.7 AND f.data_quality < 2.3",
+    Quality.POOR: "f.data_quality >= 2.3",
+}
+_ORDER_VALUE: Final = {
+    Order.FOOTPRINT: "f.emissions_kg_co2e",
+    Order.CHECK_FIRST: "(f.high_kg_co2e - f.low_kg_co2e)",
+}
+_CHECKED: Final = (
+    "EXISTS (SELECT FROM product_checks c WHERE c.product_id = p.id AND c.revision = p.revision)"
+)
+CORRECTED: Final = "corrected a product"
+"""What the audit log calls it; a product that it says so of is a corrected one."""
+_WAS_CORRECTED: Final = (
+    f"EXISTS (SELECT FROM audit_log a WHERE a.subject = p.code AND a.action = '{CORRECTED}')"
+)
+
+
+@dataclass(slots=True)
+class _Where:
+    """Conditions and their arguments, put together."""
+
+    conditions: list[str] = field(default_factory=list)
+    arguments: list[Any] = field(default_factory=list)
+
+    def add(self, condition: str, *arguments: Any) -> None:
+        """`condition` has a {} for each argument."""
+        places = []
+        for argument in arguments:
+            self.arguments.append(argument)
+            places.append(f"${len(self.arguments)}")
+        self.conditions.append(condition.format(*places))
+
+    @override
+    def __str__(self) -> str:
+        return " AND ".join(self.conditions) or "true"
+
+
+def _where(wanted: Filter) -> _Where:
+    where = _Where()
+    if wanted.status is not None:
+        # Written out, not a parameter: a prepared plan cannot use the partial index of a state otherwise.
+        where.add(f"p.status = '{wanted.status.value}'")
+    if wanted.search:
+        pattern = f"%{_literal(wanted.search)}%"
+        where.add("(p.code ILIKE {} OR p.name ILIKE {})", pattern, pattern)
+    if wanted.category:
+        where.add("f.category = {} AND p.status = 'completed'", wanted.category)
+    if wanted.quality is not None:
+        where.add(f"{_QUALITY[wanted.quality]} AND p.status = 'completed'")
+    if wanted.error_kind:
+        where.add(
+            "p.status = 'failed' AND coalesce(p.error_kind, 'unknown') = {}", wanted.error_kind
+        )
+    if wanted.unchecked:
+        where.add(f"p.status = 'completed' AND NOT {_CHECKED}")
+    if wanted.corrected:
+        where.add(_WAS_CORRECTED)
+    if wanted.codes:
+        where.add("p.code = ANY({}::text[])", list(wanted.codes))
+    return where
+
+
+def _literal(text: str) -> str:
+    """`text` with LIKE's own signs taken literally."""
+    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+
+
+async def page(
+    connection: Connection, wanted: Filter, order: Order, after: Place | None, limit: int
+) -> list[tuple[ListRow, Place]]:
+    """One page, each row with its place."""
+    where = _where(wanted)
+    if order is Order.UPLOADED:
+        value, order_by = "p.id::float8", "p.id"
+        if after is not None:
+            where.add("p.id > {}", after.id)
+        join = "LEFT JOIN footprints f ON f.product_id = p.id AND p.status = 'completed'"
+    else:
+        value = _ORDER_VALUE[order]
+        order_by = f"{value} DESC, f.product_id DESC"
+        where.add("p.status = 'completed'")
+        if after is not None:
+            where.add(
+                f"({value}, f.product_id) < ({{}}::float8, {{}}::bigint)", after.value, after.id
+            )
+        join = "JOIN footprints f ON f.product_id = p.id"
+    where.arguments.append(limit)
+    rows = await connection.fetch(
+        f"SELECT p.id, p.code, p.name, p.status, f.category, f.subcategory, f.emissions_kg_co2e, f.low_kg_co2e,"  # noqa: S608
+        f" f.high_kg_co2e, f.data_quality, f.simulated, p.error, {value} AS place,"
+        " (SELECT c.checked_at FROM product_checks c WHERE c.product_id = p.id AND c.revision = p.revision) AS checked_at"
+        f" FROM products p {join} WHERE {where} ORDER BY {order_by} LIMIT ${len(where.arguments)}",
+        *where.arguments,
+        timeout=LONG_STATEMENT_S,
+    )
+    return [(_row(row), Place(row["place"], row["id"])) for row in rows]
+
+
+def _row(row: Any) -> ListRow:
+    named = {name: row[name] for name in ListRow.__dataclass_fields__}
+    return ListRow(**{**named, "status": ProcessingStatus(row["status"])})
+
+
+async def retry(connection: Connection, wanted: Filter) -> int:
+    """failed → pending for what the filter finds, with a clean slate; returns how many."""
+    where = _where(wanted)
+    where.add("p.status = 'failed'")
+    tag = await connection.execute(
+        "UPDATE products p SET status = 'pending', attempts = 0, alone = false, error = NULL, error_kind = NULL,"  # noqa: S608
+        f" updated_at = now() WHERE {where}",
+        *where.arguments,
+        timeout=LONG_STATEMENT_S,
+    )
+    return int(tag.split()[-1])
+
+
+async def delete(connection: Connection, codes: Sequence[str]) -> int:
+    """Remove products with their answers and footprints; returns how many."""
+    tag = await connection.execute(
+        "DELETE FROM products WHERE code = ANY($1::text[])", codes, timeout=LONG_STATEMENT_S
+    )
+    return int(tag.split()[-1])
+
+
+async def check(connection: Connection, codes: Sequence[str], by: str) -> int:
+    """Note that somebody found these figures sound; returns how many are completed, and noted."""
+    tag = await connection.execute(
+        "INSERT INTO product_checks (product_id, revision, checked_by)"
+        " SELECT id, revision, $2 FROM products WHERE code = ANY($1::text[]) AND status = 'completed'"
+        " ON CONFLICT (product_id) DO UPDATE SET revision = excluded.revision, checked_by = excluded.checked_by,"
+        " checked_at = now()",
+        codes,
+        by,
+    )
+    return int(tag.split()[-1])
+
+
+async def categories(connection: Connection) -> list[str]:
+    """The categories of completed products, without going through all of them: from each to the next."""
+    rows = await connection.fetch(
+        "WITH RECURSIVE found AS ("
+        " (SELECT category FROM footprints ORDER BY category LIMIT 1)"
+        " UNION ALL SELECT (SELECT f.category FROM footprints f WHERE f.category > found.category"
+        " ORDER BY f.category LIMIT 1) FROM found WHERE found.category IS NOT NULL)"
+        " SELECT category FROM found WHERE category IS NOT NULL"
+    )
+    return [row["category"] for row in rows]

@@ -1,0 +1,176 @@
+"""Pages over the real database: what they say, what they refuse, and what they let people change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.api import ApiClient, api_client
+from tests.support.application import program
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+PAGES = (
+    "/", "/upload", "/products", "/insights", "/failures", "/cost", "/audit", "/settings",
+)  # fmt: skip
+BOTTLE = {
+    "code": "A/1 ?#%é",
+    "name": "Steel <b>bottle</b>",
+    "description": "Stainless steel, 500 ml, double wall",
+    "weight": 0.35,
+    "countryOfOrigin": "DE",
+}
+BOTTLE_PAGE = "/products/A%2F1%20%3F%23%25%C3%A9"
+
+
+@pytest.fixture
+async def client(database_url: str, tmp_path: Path) -> AsyncIterator[ApiClient]:
+    async with api_client(database_url, tmp_path) as opened:
+        yield opened
+
+
+async def _weigh(client: ApiClient, url: str, folder: Path, count: int = 1) -> None:
+    async with program(url, folder) as running:
+        await running.work()
+        await running.until(completed=count)
+        await running.stop()
+    await client.http.post("/api/products/start-queue")
+
+
+async def test_every_page_shows_what_to_do_first_when_there_is_nothing(client: ApiClient) -> None:
+    for path in PAGES:
+        page = await client.http.get(path)
+        assert page.status_code == 200, path
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        assert "unsafe" not in page.headers["content-security-policy"]
+        assert " style=" not in page.text
+        assert " onclick=" not in page.text
+    assert "No products yet." in (await client.http.get("/")).text
+    assert "Upload a catalogue" in (await client.http.get("/insights")).text
+
+
+async def test_a_product_has_a_page_whatever_its_code_and_name_contain(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    assert "Waiting in the queue" in (await client.http.get(BOTTLE_PAGE)).text
+    await _weigh(client, database_url, tmp_path)
+    page = (await client.http.get(BOTTLE_PAGE)).text
+    assert "Steel &lt;b&gt;bottle&lt;/b&gt;" in page
+    assert "<b>bottle" not in page
+    assert 'class="tag simulated"' in page
+    assert "What it consists of" in page
+    for path in PAGES:
+        assert (await client.http.get(path)).status_code == 200, path
+    insights = (await client.http.get("/insights")).text
+    assert "1 products" in insights
+    assert "Simulated" in insights
+
+
+async def test_a_correction_is_checked_stored_noted_and_weighed_again(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    await _weigh(client, database_url, tmp_path)
+    form = {
+        "name": "Steel bottle",
+        "description": BOTTLE["description"],
+        "weight": "0.7",
+        "countryOfOrigin": "DE",
+    }
+    refused = await client.http.post(
+        f"{BOTTLE_PAGE}/correct", data={**form, "name": "", "weight": "0.7"}
+    )
+    assert refused.status_code == 422
+    assert "name:" in refused.text
+    done = await client.http.post(f"{BOTTLE_PAGE}/correct", data=form)
+    assert (done.status_code, done.headers["location"]) == (303, BOTTLE_PAGE)
+    page = (await client.http.get(BOTTLE_PAGE)).text
+    assert 'hx-trigger="every 1s"' in page
+    assert "0.35 → 0.7" in page
+    await _weigh(client, database_url, tmp_path)
+    assert 'hx-trigger="every 1s"' not in (await client.http.get(f"{BOTTLE_PAGE}/figure")).text
+    entry = (await client.get("/api/audit?limit=10"))["entries"]
+    corrected = next(one for one in entry if one["action"] == "corrected a product")
+    assert corrected["subject"] == BOTTLE["code"]
+    assert corrected["detail"]["weight"] == [0.35, 0.7]
+    assert "data-select aria-label" in (await client.http.get("/products?corrected=1")).text
+    unchanged = await client.http.post(f"{BOTTLE_PAGE}/correct", data=form)
+    assert unchanged.status_code == 303
+    assert "Nothing was changed" in (await client.http.get(BOTTLE_PAGE)).text
+
+
+async def test_settings_are_changed_or_refused_beside_their_field(client: ApiClient) -> None:
+    page = "/settings"
+    done = await client.http.post(
+        page, data={"config.batchSize": "1,000", "config.pacing": "batch"}
+    )
+    assert done.status_code == 303
+    assert (await client.get("/api/products/queue-config"))["batchSize"] == 1000
+    refused = await client.http.post(page, data={"config.batchSize": "0"})
+    assert refused.status_code == 422
+    assert 'id="batchSize-error"' in refused.text
+    nonsense = await client.http.post(page, data={"config.batchDelayMs": "soon"})
+    assert 'id="batchDelayMs-error"' in nonsense.text
+    assert (await client.get("/api/products/queue-config"))["batchSize"] == 1000
+
+
+async def test_a_token_is_made_shown_once_and_revoked(client: ApiClient) -> None:
+    made = await client.http.post("/settings/tokens", data={"name": "ana", "role": "operator"})
+    token = made.text.partition('<code class="token">')[2].partition("</code>")[0]
+    assert token.startswith("wb_")
+    headers = {"Authorization": f"Bearer {token}"}
+    assert (await client.http.get("/settings")).status_code == 401
+    shown = (await client.http.get("/settings", headers=headers)).text
+    assert "ana" in shown
+    assert token not in shown
+    twice = await client.http.post("/settings/tokens", data={"name": "ana"}, headers=headers)
+    assert twice.status_code == 422
+    await client.http.post("/settings/tokens/revoke", data={"name": "ana"}, headers=headers)
+    assert (await client.http.get("/settings", headers=headers)).status_code == 401
+    entries = await client.context.database.pool.fetch("SELECT action, subject FROM audit_log")
+    assert ("revoked a token", "ana") in [tuple(entry) for entry in entries]
+
+
+async def test_browsers_get_errors_as_pages_and_programs_as_documents(client: ApiClient) -> None:
+    html = {"Accept": "text/html"}
+    page = await client.http.get("/products/nobody", headers=html)
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no product nobody." in page.text
+    assert page.headers["x-frame-options"] == "DENY"
+    document = await client.http.get("/products/nobody")
+    assert document.headers["content-type"] == "application/problem+json"
+    api = await client.http.get("/api/products/nobody", headers=html)
+    assert api.headers["content-type"] == "application/problem+json"
+
+
+async def test_failures_come_in_groups_that_can_be_tried_again(client: ApiClient) -> None:
+    await client.add_products(3, status="failed", prefix="F")
+    await client.execute(
+        "UPDATE products SET error_kind = 'AnswerTruncated', error = 'The answer was cut off'"
+        " WHERE code <> 'F00001'"
+    )
+    page = (await client.http.get("/failures")).text
+    assert "3 products have no figure" in page
+    assert "AnswerTruncated" in page
+    done = await client.http.post("/failures/retry", data={"kind": "AnswerTruncated"})
+    assert done.status_code == 303
+    status = await client.get("/api/products/queue-status")
+    assert (status["database"]["pending"], status["database"]["failed"]) == (2, 1)
+
+
+async def test_assets_are_kept_by_browsers_and_nothing_else_is_served(client: ApiClient) -> None:
+    asset = await client.http.get("/static/weighbridge.css")
+    assert "immutable" in asset.headers["cache-control"]
+    for path in ("../app.py", "%2e%2e/app.py", "vendor/SHA256SUMS", "nothing.css"):
+        assert (await client.http.get(f"/static/{path}")).status_code == 404
+
+
+async def test_a_form_that_is_too_large_is_refused(client: ApiClient) -> None:
+    answer = await client.http.post("/login", content=b"token=" + b"x" * 20_000)
+    assert answer.status_code == 422
