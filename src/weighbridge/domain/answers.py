@@ -29,7 +29,7 @@ A = TypeVar("A", bound=Answer)
 
 
 class Confidence(StrEnum):
-    """How sure the model says it is. Reported, never multiplied by."""
+    """The model's stated confidence. Reported, never used in arithmetic."""
 
     HIGH = "high"
     MEDIUM = "medium"
@@ -96,7 +96,7 @@ class ManufacturingProcesses(Answer):
 
 
 class Subject(NamedTuple):
-    """A product as a step sees it: with the answers that it already has."""
+    """A product together with the answers it already has."""
 
     product: Product
     answers: Mapping[StepName, Answer] = MappingProxyType({})

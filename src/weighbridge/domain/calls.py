@@ -66,7 +66,7 @@ class FinishReason(StrEnum):
 
 
 class CallReply(NamedTuple):
-    """What the provider sent back. It was paid for, whatever it says."""
+    """What the provider sent back. It was paid for, whatever its content."""
 
     text: str
     finish_reason: FinishReason

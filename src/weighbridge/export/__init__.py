@@ -55,11 +55,11 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
-"""How a download of each format is labelled."""
+"""The media type of each format."""
 
 
 def checked_format(name: str) -> str:
-    """The name as `WRITERS` has it, or UnsupportedFormat: so that a long run fails before it starts."""
+    """The normalised name, or UnsupportedFormat, so that a long run fails before it starts."""
     wanted = name.strip().lower().removeprefix(".")
     if wanted in WRITERS:
         return wanted

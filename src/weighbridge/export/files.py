@@ -89,7 +89,7 @@ class PendingFile:
 
 
 class FileWriter(Writer, ABC):
-    """The part that is the same for every format; a format says how to start, write and finish."""
+    """What all formats share; a format defines how to start, write and finish."""
 
     def __init__(self, path: Path, fields: Sequence[ShownField]) -> None:
         self.path = path
@@ -114,11 +114,11 @@ class FileWriter(Writer, ABC):
 
     @abstractmethod
     def _finish(self) -> None:
-        """Complete the file and let go of it."""
+        """Complete and close the file."""
 
     @abstractmethod
     def _abandon(self) -> None:
-        """Let go of open handles without completing anything."""
+        """Close open handles without completing the file."""
 
     @override
     def write(self, rows: Sequence[ResultRow]) -> None:
@@ -141,7 +141,7 @@ class FileWriter(Writer, ABC):
         if not self._open:
             return
         self._open = False
-        # Flushing what is buffered may fail again on a full disk, and nobody wants those bytes any more.
+        # Flushing may fail again on a full disk, and the bytes are discarded anyway.
         with contextlib.suppress(OSError):
             self._abandon()
         self._pending.discard()

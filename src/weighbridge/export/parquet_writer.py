@@ -203,7 +203,7 @@ class ParquetWriter(FileWriter):
 
     @override
     def _append(self, rows: Sequence[ResultRow]) -> None:
-        # A caller may bring everything at once; Python objects become a table in slices.
+        # A caller may pass all rows at once; convert them in slices.
         for start in range(0, len(rows), ROWS_PER_PART):
             self._gathered.append(as_frame(rows[start : start + ROWS_PER_PART], self._schema))
             if sum(frame.height for frame in self._gathered) >= ROWS_PER_PART:
@@ -222,7 +222,7 @@ class ParquetWriter(FileWriter):
         self._gathered.clear()
 
     def _write_part(self) -> None:
-        """Empties what was gathered onto the disk. A file without rows is a part too: it has the columns."""
+        """Write the collected rows to disk. An empty part still defines the columns."""
         if self._parts and not self._gathered:
             return
         part = self._path.with_name(f"part-{len(self._parts):06}.parquet")

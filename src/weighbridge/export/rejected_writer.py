@@ -1,4 +1,4 @@
-"""The rows of a catalogue that could not become products, as a CSV that its owner can work through."""
+"""Writes the rejected rows of a catalogue to a CSV for its owner to fix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADER = ("row", "field", "reason", "code")
 
 
 def write_rejected(path: Path, rows: Iterable[RejectedRow]) -> int:
-    """Write one line per rejected row and return how many there were. Whole or not at all, as every file here."""
+    """Write one line per rejected row and return how many there were. Written completely or not at all."""
     count = 0
     with explaining(path):
         pending = PendingFile(path)

@@ -91,7 +91,7 @@ class XlsxWriter(FileWriter):
 
     @override
     def _abandon(self) -> None:
-        # xlsxwriter has no way to give up. Until assembly both names stand for the same open file.
+        # xlsxwriter cannot abort. Until assembly both names refer to the same open file.
         for sheet in self._book.worksheets():
             for file in (sheet.row_data_fh, sheet.fh):
                 with contextlib.suppress(OSError):
@@ -123,7 +123,7 @@ class XlsxWriter(FileWriter):
                 self._sheet.write_number(self._next_row, position, number, self._formats[position])
 
     def _remember(self, row: ResultRow) -> None:
-        """What the About sheet tells: as many entries as there are sources, however many rows."""
+        """Collect what the About sheet shows."""
         self._simulated = self._simulated or row.simulated
         self._sources.update((one.source, one.licence) for one in row.contributions)
         if row.provenance:

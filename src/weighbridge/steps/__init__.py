@@ -1,4 +1,4 @@
-"""What we ask and what we accept: the steps that need judgement, and the questions that ask for them.
+"""The steps that need a model's judgement, and the questions that ask for them.
 
 Pure. `engine/` asks and stores; the step that follows them, emissions, is arithmetic and lives in `carbon/`.
 """
@@ -37,7 +37,7 @@ STEPS: Final[tuple[type[Step[Any]], ...]] = (
     BillOfMaterialsStep,
     ManufacturingStep,
 )
-"""Every step, in the order in which they are asked: each after those that it needs."""
+"""Every step, in the order they are asked: each one after the steps it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,15 @@ class Questions:
     own_versions: frozenset[str]
 
     def are_answered(self, answers: Mapping[StepName, Answer]) -> bool:
-        """Whether nothing is left to be asked."""
+        """Whether every step is answered."""
         return all(name in answers for name in self.steps.names)
 
     def held(self, stored: Stored) -> dict[StepName, str]:
-        """Which of these answers hold: step → version."""
+        """The stored answers that still hold: step → version."""
         return held_answers(stored, self.alone, self.together, self.own_versions)
 
     def expected_lengths(self) -> dict[str, int]:
-        """Output tokens per product to start with, by the name of the question."""
+        """Initial output tokens per product, by question."""
         return {q.name: q.output_tokens_per_product for q in (*self.alone, self.together)}
 
 

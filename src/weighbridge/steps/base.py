@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A product whose part of the reply cannot be used, and why. The message is fit for a person."""
+    """A product whose part of the reply cannot be used, and why. The message is meant for people."""
 
     code: str
     error: AnswerError
@@ -38,36 +38,36 @@ class Accepted:
 
 
 class Step(ABC, Generic[A]):
-    """One of the things that are asked about every product. `A` is the class of its answers."""
+    """One thing asked about every product. `A` is the class of its answers."""
 
     name: ClassVar[StepName]
     """The `step` of its answers."""
     fields: ClassVar[tuple[ShownField, ...]]
-    """What exports and the API show of an answer. Names are unique over all steps."""
+    """What exports and the API show of an answer. Names are unique across all steps."""
     needs: tuple[StepName, ...] = ()
     """The steps whose answers every `Subject` must carry before `read` is asked."""
     rules_number: int
-    """Raised when the rules of this step change what they accept."""
+    """Increase it when the step accepts something else than before."""
     instructions: str
-    """How to do it, when nothing else is asked: before the rules that all questions share."""
+    """The instructions when this step is asked alone, placed before the rules all questions share."""
     chapter: str
-    """The same as a part of longer instructions, in which the answers before are given by the model itself."""
+    """The same as a chapter of the combined question, where the model itself gives the earlier answers."""
     properties: Mapping[str, Any]
-    """What the reply says about each product, `confidence` last."""
+    """JSON schema properties of each product in the reply, `confidence` last."""
     about: str
-    """The property that `confidence` is about; with other steps in one reply it is called after it."""
+    """The property that `confidence` refers to; in a combined reply it is renamed after it."""
     shown_besides: Sequence[str] = ()
-    """What the model is shown with the products and is neither instruction nor earlier answer."""
+    """Anything else the model sees with the products; part of the question's version."""
     sees_image: bool
     output_tokens_per_product: int
-    """What to allow for one product before any real output length has been seen."""
+    """Output allowance for one product until real lengths are known."""
 
     @abstractmethod
     def __init__(self, vocabulary: Vocabulary) -> None:
         """Raises FactorTableInvalid when a list is longer than a strict schema may hold."""
 
     def row(self, subject: Subject) -> dict[str, Any]:
-        """What the model is shown of a product: its data, and its category where that is known."""
+        """What the model sees of a product: its data, and its category once known."""
         product = subject.product
         row: dict[str, Any] = {
             "code": product.code,
@@ -82,7 +82,7 @@ class Step(ABC, Generic[A]):
 
     @abstractmethod
     def read(self, subject: Subject, entry: Mapping[str, Any]) -> A:
-        """The answer in what a reply says about this product. Raises AnswerError: what is wrong with it."""
+        """Read the answer from this product's entry in a reply. Raises AnswerError if it is unusable."""
 
     @abstractmethod
     def encode(self, answer: A) -> dict[str, Any]:
@@ -94,18 +94,18 @@ class Step(ABC, Generic[A]):
 
     @abstractmethod
     def decode(self, data: Mapping[str, Any]) -> A:
-        """The answer that `encode` wrote. KeyError, TypeError or ValueError: it is not such an answer."""
+        """Read what `encode` wrote. Raises KeyError, TypeError or ValueError for anything else."""
 
     @abstractmethod
     def usual_answer(self) -> A:
-        """An answer of usual length, made of today's lists: what later questions carry, for estimates."""
+        """A typical answer from today's lists, used to estimate the size of later questions."""
 
     def can_be_true(self, answer: A) -> bool:
-        """Whether today's lists have what a stored answer names."""
+        """Whether everything a stored answer names is in today's lists."""
         return True
 
     def rests_on(self, answer: A, before: Mapping[StepName, Answer]) -> bool:
-        """Whether a stored answer can have been given with these answers `before` it."""
+        """Whether a stored answer is consistent with these earlier answers."""
         return True
 
     def refuse_among(
@@ -113,5 +113,5 @@ class Step(ABC, Generic[A]):
         answers: Mapping[str, Answer],
         group: Sequence[Subject],
     ) -> tuple[Refusal, ...]:
-        """Answers, each good by itself, that cannot all be true of this group."""
+        """Refuse answers that are valid on their own but cannot all be true of this group."""
         return ()

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 MAX_LINES: Final = 15
 USUAL_LINES: Final = 5
 MAX_DEVIATION: Final = 0.5
-"""Of the given weight: masses that add up to less than half or more than one and a half of it are no answer."""
+"""Relative to the given weight: masses that total less than half or more than 1.5 times it are refused."""
 LIGHTEST_KG: Final = 1e-6
 HEAVIEST_KG: Final = 1e5
-"""What one unit can weigh where only the model says so."""
+"""Limits for the mass of one unit when only the model states it."""
 SMALLEST_LINE_KG: Final = 1e-9
 """A microgram. Also keeps scaled masses clear of the smallest number that a float can hold."""
 COMPONENT_CHARACTERS: Final = 80
@@ -101,11 +101,11 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
 
     @override
     def read(self, subject: Subject, entry: Entry) -> BillOfMaterials:
-        """A bill that can be, scaled to the known weight."""
+        """A plausible bill, scaled to the known weight."""
         stated = merged_lines([self._line(part) for part in parts(entry, "materials")])
         if not 1 <= len(stated) <= MAX_LINES:
             raise ImplausibleAnswer(
-                f"the bill has {len(stated)} materials; 1 to {MAX_LINES} are asked for."
+                f"the bill has {len(stated)} materials; 1 to {MAX_LINES} are allowed."
             )
         flag = optional_flag(entry, "weight_plausible")
         return weighed_bill(stated, subject.product.weight_kg, flag, confidence(entry))
@@ -156,8 +156,8 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
     def refuse_among(
         self, answers: Mapping[str, Answer], group: Sequence[Subject]
     ) -> tuple[Refusal, ...]:
-        """Bills that were copied from one product to another, or swapped."""
-        # A copy is known for certain and found first; two refusals of one product would count twice.
+        """Refuse bills copied from another product, or swapped."""
+        # Copies are certain, so they come first; refusing a product twice would count as two attempts.
         copies = refuse_copies(answers, group)
         return copies or refuse_misplaced_bills(answers, group)
 
@@ -191,7 +191,7 @@ def weighed_bill(
     weight_plausible: bool | None,
     sureness: Confidence,
 ) -> BillOfMaterials:
-    """The bill with masses that add up to the weight, where that is known and can be.
+    """The bill scaled to the product's weight, if that is known and plausible.
 
     Raises ImplausibleAnswer when the masses cannot be those of one unit.
     """

@@ -80,7 +80,7 @@ class ClassificationStep(Step[Classification]):
 
     @override
     def read(self, subject: Subject, entry: Entry) -> Classification:
-        """What names a known subcategory."""
+        """A known subcategory, with its category."""
         category, subcategory = self._labels[choice(entry, "subcategory", self._labels)]
         return Classification(category, subcategory, confidence(entry))
 
@@ -111,7 +111,7 @@ class ClassificationStep(Step[Classification]):
     def refuse_among(
         self, answers: Mapping[str, Answer], group: Sequence[Subject]
     ) -> tuple[Refusal, ...]:
-        """Kinds that are those of other products."""
+        """Refuse classifications that belong to other products."""
         return self._kinds.refuse_misplaced(answers, group)
 
 

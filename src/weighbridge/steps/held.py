@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from weighbridge.steps.question import Question
 
 Stored = Mapping[tuple[StepName, str], Answer]
-"""Everything that was ever answered about a product as it is, by step and version."""
+"""All stored answers about a product in its current form, by step and version."""
 
 
 def own_versions(alone: Sequence[Question], together: Question) -> frozenset[str]:
-    """Every version of a question that these would put to somebody who was asked nothing else before."""
+    """Every version that this program's own questions can have."""
     at_once = together.version({})
     ways: list[dict[StepName, str]] = [{}]
     for question in alone:

@@ -84,9 +84,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     needs = (Classification.step, BillOfMaterials.step)
     rules_number = 1
     about = "uses"
-    sees_image = (
-        False  # it is decided from the bill; a picture would be paid for once more without use
-    )
+    sees_image = False  # the bill decides; an image would only add cost
     output_tokens_per_product = 220
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -104,7 +102,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
             "uses": array_schema(object_schema(use)),
             "confidence": enum_schema(Confidence),
         }
-        # Families and formed marks reach the model with the products: a version has to hear of them.
+        # Families and formed marks reach the model with the products, so the version must cover them.
         self.shown_besides = [
             f"{term.key} {term.family} {term.includes_forming}"
             for term in vocabulary.materials.values()
@@ -117,7 +115,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
 
     @override
     def read(self, subject: Subject, entry: Entry) -> ManufacturingProcesses:
-        """The processes that can be, as the module's docstring lists."""
+        """The valid processes, by the rules in the module's docstring."""
         bill = {line.material for line in bill_of(subject).lines}
         stated = dict.fromkeys(self._use(part, bill) for part in parts(entry, "uses"))
         allowed = [use for use in stated if not self._is_formed(use)]
@@ -153,7 +151,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
 
     @override
     def rests_on(self, answer: ManufacturingProcesses, before: Mapping[StepName, Answer]) -> bool:
-        """Whether the bill has every material that is worked."""
+        """Whether every worked material is in the bill."""
         bill = before.get(BillOfMaterials.step)
         if not isinstance(bill, BillOfMaterials):
             return True
@@ -205,7 +203,7 @@ def process_table(processes: Iterable[ProcessTerm]) -> str:
 def formed_materials(
     materials: Iterable[MaterialTerm], processes: Iterable[ProcessTerm]
 ) -> list[str]:
-    """The keys that must be named where no data carries the mark: the others have no process in the table."""
+    """Formed materials that the instructions must name; other formed ones have no process in the table."""
     families = {family for process in processes for family in process.families}
     return [term.key for term in materials if term.includes_forming and term.family in families]
 

@@ -48,7 +48,7 @@ class Kinds:
     def refuse_misplaced(
         self, answers: Mapping[str, Answer], group: Sequence[Subject]
     ) -> tuple[Refusal, ...]:
-        """Products whose kind is said of a neighbour and not of them, while another kind is said of them."""
+        """Refuse products whose text names another kind, when the given kind fits a neighbour's text."""
         kinds = {
             code: (answer.category, answer.subcategory)
             for code, answer in answers.items()
@@ -63,7 +63,7 @@ class Kinds:
             and any(self._is_said(kinds[code], text) for text in texts.values())
             and (others := self._said_of(subject, texts[code], kinds.values()))
         }
-        # Sleeves for laptops are bags, and so may be their neighbours: only texts that speak of different things count.
+        # Laptop sleeves are bags, and so may be their neighbours: only texts about different things count.
         return () if odd and set.intersection(*odd.values()) else _refusals(odd, "kind")
 
     def _is_said(self, kind: Kind, text: str) -> bool:
@@ -80,7 +80,7 @@ class Kinds:
 def refuse_misplaced_bills(
     answers: Mapping[str, Answer], group: Sequence[Subject]
 ) -> tuple[Refusal, ...]:
-    """Products whose masses add up to the weight of a neighbour and not to their own."""
+    """Refuse bills whose masses add up to a neighbour's weight instead of the product's own."""
     weights_kg = {s.product.code: s.product.weight_kg for s in group if s.product.weight_kg}
     odd = [
         code

@@ -42,7 +42,7 @@ SURENESS: Final = (
 
 
 ENTRY_TOKENS: Final = 20
-"""The code and the frame of a product in a reply: with several steps they are written once."""
+"""Tokens of a product's code and braces in a reply; several steps share them."""
 
 
 class Question:
@@ -143,7 +143,7 @@ def ask_alone(step: Step[Any]) -> Question:
 
 
 def sureness_field(step: Step[Any]) -> str:
-    """What the confidence in a step's answer is called where others are in the same reply."""
+    """The name of a step's confidence in a combined reply."""
     return f"{step.about}_confidence"
 
 
@@ -152,7 +152,7 @@ def _with(subject: Subject, name: StepName, answer: Answer) -> Subject:
 
 
 def products_content(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The products as one line of JSON, with the fence around it.
+    """The products as one line of JSON between the fences.
 
     A text that contains the closing fence cannot close it: `</` is written `<\\/`, the same in JSON.
     """

@@ -1,4 +1,4 @@
-"""The steps of a program, in the order in which they are asked; whatever concerns every step asks here."""
+"""The registered steps, in the order they are asked. Code that concerns every step goes through here."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class ParsedReply:
 
 
 class SortedReply:
-    """A reply, by product: what there is about each is then judged by the rules of one step after the other."""
+    """A reply sorted by product; the rules of each step then judge the entries in turn."""
 
     def __init__(self, reply: CallReply, group: Sequence[Subject]) -> None:
         self._reply = reply
@@ -79,7 +79,7 @@ def parse_reply(text: str) -> ParsedReply:
 
 
 def match_entries(entries: Iterable[Entry], codes: Sequence[str]) -> dict[str, list[Entry]]:
-    """The entries about each code. What speaks of other products is left out.
+    """The entries for each code; entries for other products are dropped.
 
     A code counts as it is written, then without the blanks around it, then in whatever case and spacing:
     each form only where it can mean a single product, and only for products not found by a stricter one.
@@ -131,7 +131,7 @@ def _complete_entries(text: str) -> Iterable[Entry]:
 
 
 def _read_once(subject: Subject, entries: Sequence[Entry], read: ReadEntry) -> Answer:
-    """One entry is read; several have to say the same."""
+    """Read the entry; duplicates must agree."""
     first, *others = [read(subject, entry) for entry in entries]
     if any(other != first for other in others):
         raise WrongProducts(
@@ -141,7 +141,7 @@ def _read_once(subject: Subject, entries: Sequence[Entry], read: ReadEntry) -> A
 
 
 def _missing(reply: CallReply, parsed: ParsedReply) -> AnswerError:
-    """Why there is nothing about a product."""
+    """Why the reply has no entry for a product."""
     if reply.finish_reason is FinishReason.REFUSAL:
         return AnswerMalformed(
             "the model declined to answer. If this stays so when it is asked alone, look for words in its name, "

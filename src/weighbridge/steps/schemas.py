@@ -13,9 +13,9 @@ from typing import Any, Final
 from weighbridge.errors import FactorTableInvalid
 
 MAX_ENUM_VALUES: Final = 1_000
-"""Over the whole schema, as the provider documents it."""
+"""In the whole schema: https://developers.openai.com/api/docs/guides/structured-outputs."""
 MAX_LONG_ENUM_CHARACTERS: Final = 15_000
-"""In one enum of more than LONG_ENUM_VALUES values, likewise."""
+"""In one enum of more than LONG_ENUM_VALUES values; same page."""
 LONG_ENUM_VALUES: Final = 250
 
 
@@ -40,7 +40,7 @@ def enum_schema(values: Iterable[str]) -> dict[str, Any]:
 
 
 def reply_schema(product_properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The shell that all replies share: a list of products, each with its code and these properties.
+    """The common reply schema: a list of products, each with its code and these properties.
 
     Raises FactorTableInvalid when the closed lists are longer than a strict schema may hold: at start, not
     at every call.

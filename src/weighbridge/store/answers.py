@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class StoredAnswer(NamedTuple):
-    """One answer as it lies in the table; `answer` is its storage form."""
+    """One row of the table; `answer` is its storage form."""
 
     product_id: int
     step: StepName
@@ -27,7 +27,7 @@ class StoredAnswer(NamedTuple):
 async def insert_answers(
     connection: Connection, answers: Sequence[tuple[int, StoredAnswer]]
 ) -> None:
-    """Keep what is new of (call id, answer); an answer that came twice (a late worker) is the first one's.
+    """Store new (call id, answer) pairs; of duplicates (from a late worker) the first is kept.
 
     One statement over arrays for each kind of question: a row costs a fifth of what it costs as a statement of its
     own, and what all rows have in common is sent once.
