@@ -1,7 +1,7 @@
 -- Contributions are found by the names of their fields, which stand once in each footprint (decision 0022), and no step has a
 -- column that must be filled: a footprint may rest on other steps than those of today.
--- Programs of schema 7 and 8 take the values by position, and the positions are those that they know.
--- Serves programs from schema 7 on.
+-- Programs of schema 8 take the values by position, and the positions are those that they know.
+-- Serves programs from schema 8 on.
 
 CREATE FUNCTION named_contributions(detail jsonb) RETURNS SETOF jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE jsonb_typeof(one) WHEN 'object' THEN one ELSE (
