@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
-from weighbridge.store.database import start_embedded
+from weighbridge.embedded_postgres.server import EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -276,10 +276,9 @@ class Site:
 async def site(
     folder: Path, base_url: str, *, limits: Mapping[str, int], pacing: str = "continuous"
 ) -> AsyncIterator[Site]:
-    """A fresh embedded PostgreSQL with our schema, its queue stopped; the server ends with this process."""
-    url = start_embedded(
-        folder / "data"
-    )  # not in threads: two that start at once get in each other's way
+    """A fresh embedded PostgreSQL with our schema, its queue stopped; the server ends with it."""
+    server = EmbeddedServer(folder / "data")
+    url = await asyncio.to_thread(server.join)
     settings = {
         "OPENAI_API_KEY": "sk-simulated",
         "OPENAI_BASE_URL": base_url,
@@ -300,6 +299,7 @@ async def site(
         yield here
     finally:
         await connection.close()
+        await asyncio.to_thread(server.leave)
 
 
 def write_catalogue(path: Path, count: int, first: int = 0) -> None:

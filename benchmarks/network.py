@@ -22,12 +22,14 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, urlparse
 
 from benchmarks.harness import Account, Process, print_table, simulator, site
-from tests.support.crash import restart_postgres, stop_postgres
+from tests.support.crash import stop_postgres
+from weighbridge.embedded_postgres.cluster import DATABASE, ROLE, secret_of
+from weighbridge.embedded_postgres.programs import run_in
+from weighbridge.embedded_postgres.server import EmbeddedServer
+from weighbridge.embedded_postgres.server_user import server_account
 from weighbridge.engine.dispatch.dispatcher import DISPATCH_LOCK
-from weighbridge.store.database import start_embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,11 +92,16 @@ def _remove() -> None:
 
 def listen_on_the_network(folder: Path) -> str:
     """Start PostgreSQL in `folder`/data so that the hosts reach it; returns its URL for them."""
-    socket = parse_qs(urlparse(start_embedded(folder / "data")).query)["host"][0]
-    with (folder / "data/postgres/pg_hba.conf").open("a") as rules:
-        rules.write("host all all 10.213.0.0/16 trust\n")
-    restart_postgres(folder / "data", mode="fast", options=f'-h "{SERVICES}" -k {socket}')
-    return f"postgresql://postgres@{SERVICES}:5432/postgres"
+    server = EmbeddedServer(folder / "data")
+    server.join()
+    server.leave()
+    with (server.pgdata / "pg_hba.conf").open("a") as rules:
+        rules.write(f"host all {ROLE} 10.213.0.0/16 scram-sha-256\n")
+    account = server_account(server.data_dir, server.pgdata)
+    options = f"-h {SERVICES} -k ."
+    done = run_in(server.pgdata, account, "pg_ctl", "-w", "-l", "log", "-o", options, "start")
+    assert done.returncode == 0, done.stdout
+    return f"postgresql://{ROLE}:{secret_of(server.pgdata)}@{SERVICES}:5432/{DATABASE}"
 
 
 async def measure(folder: Path, products: int, away_s: float, keepalives: bool) -> dict[str, Any]:

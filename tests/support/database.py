@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from weighbridge.store.database import start_embedded
+from weighbridge.embedded_postgres.cluster import ROLE, as_superuser, prepare
+from weighbridge.embedded_postgres.server import EmbeddedServer
+from weighbridge.embedded_postgres.server_user import make_data_folder, server_account
 from weighbridge.store.schema import migrate
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ class PostgresForTests:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._admin_url = start_embedded(folder)
+        self._server = EmbeddedServer(folder)
+        self._give_tests_what_they_need()
+        self._admin_url = self._server.join()
         self._numbers = itertools.count(1)
         asyncio.run(self._prepare())
 
@@ -48,16 +52,26 @@ class PostgresForTests:
 
     def commit_durably(self) -> None:
         """From now on a commit survives a crash of the server, as it does by default."""
-        asyncio.run(self._execute("ALTER SYSTEM SET synchronous_commit = on"))
-        asyncio.run(self._execute("SELECT pg_reload_conf()"))
+        asyncio.run(self._execute(f"ALTER ROLE {ROLE} SET synchronous_commit = on"))
 
     def close(self) -> None:
-        """The embedded server stops by itself when the process ends."""
+        """Leave the server, which stops."""
+        self._server.leave()
+
+    def _give_tests_what_they_need(self) -> None:
+        """A database for every test, and no waiting for the disk: the product's role may not ask for either."""
+        make_data_folder(self.folder)
+        account = server_account(self.folder, self._server.pgdata)
+        prepare(self._server.pgdata, account)
+        as_superuser(
+            self._server.pgdata,
+            account,
+            f"ALTER ROLE {ROLE} CREATEDB;\n\nALTER ROLE {ROLE} SET synchronous_commit = off;\n\n"
+            f"GRANT SET ON PARAMETER session_replication_role TO {ROLE};\n\n"
+            "ALTER SYSTEM SET fsync = off;\n\n",
+        )
 
     async def _prepare(self) -> None:
-        await self._execute("ALTER SYSTEM SET fsync = off")
-        await self._execute("ALTER SYSTEM SET synchronous_commit = off")
-        await self._execute("SELECT pg_reload_conf()")
         await self._execute(f"CREATE DATABASE {TEMPLATE}")
         connection: asyncpg.Connection[Any] = await asyncpg.connect(self.url_of(TEMPLATE))
         try:

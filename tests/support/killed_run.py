@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -196,8 +196,7 @@ class KilledRun:
 
     def clean_up(self) -> None:
         """Stop the embedded PostgreSQL, if those who would have done it were killed."""
-        with suppress(subprocess.CalledProcessError):  # its last user was not
-            stop_postgres(self.folder / "data")
+        stop_postgres(self.folder / "data")
 
     def doctor(self) -> dict[str, Any]:
         """What `weighbridge doctor` finds."""

@@ -164,7 +164,7 @@ class _Run:
         except (*DATABASE_ERRORS, TimeoutError) as error:
             self._away_since_s = self._away_since_s or now_s
             is_gone = now_s - self._away_since_s > EMBEDDED_PATIENCE_S
-            if self._app.database.is_embedded and is_gone:
+            if self._app.database.server is not None and is_gone:
                 folder = self._app.settings.data_dir
                 raise DatabaseUnavailable(
                     f"The embedded PostgreSQL in {folder} has stopped ({type(error).__name__}). Check free disk "

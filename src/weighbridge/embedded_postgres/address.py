@@ -1,0 +1,88 @@
+"""Where the server of a directory is reached: through a socket inside the directory, which only its owner may enter.
+
+PostgreSQL makes the socket by a relative name, which is always short enough. A client needs a short name too.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from weighbridge.embedded_postgres.cluster import DATABASE, ROLE, secret_of
+from weighbridge.embedded_postgres.files import read_text
+from weighbridge.errors import DatabaseUnavailable
+
+PORT: Final = 5432
+SOCKET: Final = f".s.PGSQL.{PORT}"
+_LONGEST: Final = 103
+"""Bytes in the address of a socket: 107 on Linux, 103 on macOS."""
+
+
+class ShortName:
+    """A name of the directory that fits into the address of a socket, until it is closed."""
+
+    def __init__(self, pgdata: Path) -> None:
+        self._descriptor: int | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.path = pgdata
+        if fits(pgdata):
+            return
+        if sys.platform == "linux":
+            self._descriptor = os.open(pgdata, os.O_RDONLY | os.O_DIRECTORY)
+            self.path = Path(f"/proc/self/fd/{self._descriptor}")
+        else:
+            self._folder = tempfile.TemporaryDirectory(prefix="weighbridge-")  # for us only
+            self.path = Path(self._folder.name, "s")
+            self.path.symlink_to(pgdata)
+
+    def close(self) -> None:
+        """The name is not needed any more."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+def fits(pgdata: Path) -> bool:
+    """Whether the path itself will do. A comma would separate two hosts."""
+    return len(os.fsencode(pgdata / SOCKET)) <= _LONGEST and "," not in str(pgdata)
+
+
+def url_of(pgdata: Path, name: Path) -> str:
+    """The address of our database, with our password; valid as long as `name` is.
+
+    Raises:
+        DatabaseUnavailable: the password is not there.
+    """
+    secret = secret_of(pgdata)
+    if secret is None:
+        raise DatabaseUnavailable(f"The password of the database is missing in {pgdata}.")
+    if sys.platform == "win32":
+        return f"postgresql://{ROLE}:{secret}@127.0.0.1:{_tcp_port(pgdata)}/{DATABASE}"
+    return f"postgresql://{ROLE}:{secret}@/{DATABASE}?host={quote(str(name))}&port={PORT}"
+
+
+def answers(pgdata: Path, name: Path) -> bool:
+    """Whether a server listens at the socket of this directory. A copy of the socket leads nowhere."""
+    if sys.platform == "win32":
+        family, address = socket.AF_INET, ("127.0.0.1", _tcp_port(pgdata))
+    else:
+        family, address = socket.AF_UNIX, str(name / SOCKET)
+    with socket.socket(family, socket.SOCK_STREAM) as client:
+        client.settimeout(1.0)
+        try:
+            client.connect(address)
+        except OSError:
+            return False
+    return True
+
+
+def _tcp_port(pgdata: Path) -> int:
+    """As the server wrote it down."""
+    lines = read_text(pgdata / "postmaster.pid").splitlines()
+    return int(lines[3]) if len(lines) > 3 and lines[3].strip().isdigit() else PORT

@@ -1,0 +1,150 @@
+"""A data directory of PostgreSQL: made, or brought to the rules of this version.
+
+Two roles: `weighbridge` owns the database, is no superuser, and is let in with a random password that lies in the
+directory. The superuser `postgres` is let in by nobody; what needs it is done by a PostgreSQL without connections
+(single-user mode) while the server is down.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import sys
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.embedded_postgres.files import make_folder, read_text, write_private
+from weighbridge.embedded_postgres.programs import MAJOR, run_in
+from weighbridge.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weighbridge.embedded_postgres.account import Account
+
+ROLE: Final = "weighbridge"
+DATABASE: Final = "postgres"
+SECRET_FILE: Final = "weighbridge.secret"  # noqa: S105 - its name
+_WAYS_IN: Final = (
+    "# Written by Weighbridge at every start. One role, one way in; everybody else is turned away.\n"
+    + (
+        f"host all {ROLE} 127.0.0.1/32 scram-sha-256\n"
+        if sys.platform == "win32"
+        else f"local all {ROLE} scram-sha-256\n"
+    )
+)
+# The same on every host: letters of all languages, ordered by their code points.
+_INITDB: Final = (
+    *("--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale=C"),
+    *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+)
+# The password is 256 random bits: there is nothing to guess, and thousands of rounds would only delay connections.
+_ROLES: Final = """
+DO $$ BEGIN IF to_regrole('{role}') IS NULL THEN CREATE ROLE {role}; END IF; END $$;
+
+SET scram_iterations = 1;
+
+ALTER ROLE {role} LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD '{secret}';
+
+ALTER ROLE postgres NOLOGIN;
+
+ALTER DATABASE {database} OWNER TO {role};
+
+"""
+# Earlier versions worked as the superuser, to whom everything belonged.
+_HAND_OVER: Final = """
+DO $$ DECLARE statement text; BEGIN
+    FOR statement IN
+        SELECT format('ALTER TABLE %s OWNER TO {role}', c.oid::regclass) FROM pg_class c
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
+          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass
+                          AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i'))
+        UNION ALL
+        SELECT format('ALTER TYPE %s OWNER TO {role}', t.oid::regtype) FROM pg_type t
+        WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd')
+        UNION ALL
+        SELECT format('ALTER ROUTINE %s OWNER TO {role}', p.oid::regprocedure) FROM pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace
+    LOOP EXECUTE statement; END LOOP;
+END $$;
+
+"""
+
+
+def prepare(pgdata: Path, account: Account | None) -> None:
+    """Make the directory usable by this version. Nobody else may work in it meanwhile.
+
+    Raises:
+        DatabaseUnavailable: no space, no permission, or another version of PostgreSQL made it.
+    """
+    if not pgdata.exists():
+        _make(pgdata, account)
+    _check_version(pgdata)
+    if secret_of(pgdata) is None:
+        _set_roles(pgdata, account)
+    if read_text(pgdata / "pg_hba.conf") != _WAYS_IN:
+        write_private(pgdata / "pg_hba.conf", _WAYS_IN, account)
+
+
+def secret_of(pgdata: Path) -> str | None:
+    """The password of the role, if the directory is ready."""
+    text = read_text(pgdata / SECRET_FILE).strip()
+    return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
+
+
+def as_superuser(pgdata: Path, account: Account | None, sql: str) -> None:
+    """Run statements, each followed by an empty line, while the server is down; one that fails stops them."""
+    done = run_in(
+        pgdata,
+        account,
+        "postgres",
+        *("-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", "-j", DATABASE),
+        mode=("--single",),
+        sql=sql,
+    )
+    if done.returncode != 0:
+        raise DatabaseUnavailable(
+            f"The database in {pgdata} cannot be prepared: {last_word(done.stdout)}"
+        )
+
+
+def last_word(log: str) -> str:
+    """The line that says why PostgreSQL gave up."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    grave = [line for line in lines if re.search(r"\b(FATAL|PANIC|ERROR|error):", line)]
+    return (grave or lines or ["it gave no reason"])[-1]
+
+
+def _make(pgdata: Path, account: Account | None) -> None:
+    """Beside its place, and moved there when it is whole: what a kill leaves half-made is thrown away here."""
+    draft = pgdata.with_name(f"{pgdata.name}.new")
+    if draft.exists():
+        shutil.rmtree(draft)
+    make_folder(draft, account)
+    done = run_in(draft, account, "initdb", *_INITDB)
+    if done.returncode != 0:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise DatabaseUnavailable(
+            f"No database can be made in {pgdata.parent}: {last_word(done.stdout)}. Check free disk space and "
+            "permissions, or choose another folder with WEIGHBRIDGE_DATA_DIR."
+        )
+    _set_roles(draft, account)
+    draft.rename(pgdata)
+
+
+def _check_version(pgdata: Path) -> None:
+    version = read_text(pgdata / "PG_VERSION").strip()
+    if version != str(MAJOR):
+        raise DatabaseUnavailable(
+            f"{pgdata} was made by PostgreSQL {version or 'of no known version'}, and this Weighbridge brings "
+            f"{MAJOR}. Put the folder away, or choose another one with WEIGHBRIDGE_DATA_DIR."
+        )
+
+
+def _set_roles(pgdata: Path, account: Account | None) -> None:
+    """The file with the password comes last: without it all of this is done again."""
+    secret = secrets.token_hex(32)
+    sql = (_ROLES + _HAND_OVER).replace("{role}", ROLE).replace("{database}", DATABASE)
+    as_superuser(pgdata, account, sql.replace("{secret}", secret))
+    write_private(pgdata / "pg_hba.conf", _WAYS_IN, account)
+    write_private(pgdata / SECRET_FILE, f"{secret}\n", account)

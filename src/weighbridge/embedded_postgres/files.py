@@ -1,0 +1,82 @@
+"""Files that Weighbridge makes in the data directory: private, and never through somebody else's link.
+
+Root may work in a folder of another user. What it makes there is given to that user by descriptor, and only if root
+has just made it: a link that was put in its place is not followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weighbridge.embedded_postgres.account import Account
+
+_BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def open_private(path: Path, owner: Account | None) -> int:
+    """A descriptor of the file, which is made if need be: for its owner only."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY, 0o600)
+    except FileExistsError:
+        return os.open(path, os.O_RDWR | _NO_LINK | _BINARY)
+    _give(descriptor, owner)
+    return descriptor
+
+
+def write_private(path: Path, text: str, owner: Account | None) -> None:
+    """The file with this text: all of it or, after a power cut, what was there before."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = open_private(draft, owner)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def read_text(path: Path) -> str:
+    """What the file says; nothing, if there is no such file or its text is damaged."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _NO_LINK | _BINARY)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(10_000).decode("utf-8", errors="replace")
+
+
+def read_end(path: Path) -> str:
+    """The last lines of a file that may be long."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4_000))
+        return file.read().decode("utf-8", errors="replace")
+    return ""
+
+
+def make_folder(path: Path, owner: Account | None) -> None:
+    """A folder that only its owner may enter, unless there is one already."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    if owner is not None:
+        descriptor = os.open(path, os.O_RDONLY | _NO_LINK | os.O_DIRECTORY)
+        try:
+            _give(descriptor, owner)
+        finally:
+            os.close(descriptor)
+
+
+def _give(descriptor: int, owner: Account | None) -> None:
+    if owner is not None and os.fstat(descriptor).st_uid == os.geteuid():
+        os.fchown(descriptor, owner.uid, owner.gid)

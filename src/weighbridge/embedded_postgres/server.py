@@ -1,0 +1,250 @@
+"""The embedded server: joined by every process that uses it, started by the first, stopped by the last.
+
+Three locks in the data directory tell who is there. All of them end with their holders, so that a kill leaves
+nothing behind that could mislead the next:
+
+- `starting` is held by whoever starts or stops the server, for that long;
+- `users` is shared by every process that uses it: who can hold it alone is the last;
+- `server` is inherited by PostgreSQL and all of its children: while it is held, one of them lives.
+
+The server is reached through a socket inside its directory, so what answers there is the server of this directory and
+of no copy. Only what works in this directory is ever signalled (`processes.py`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import secrets
+import socket
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.clock import SystemClock
+from weighbridge.embedded_postgres import processes
+from weighbridge.embedded_postgres.account import owner_of
+from weighbridge.embedded_postgres.address import PORT, SOCKET, ShortName, answers, url_of
+from weighbridge.embedded_postgres.cluster import last_word, prepare, secret_of
+from weighbridge.embedded_postgres.files import read_end, read_text
+from weighbridge.embedded_postgres.locks import FileLock, held
+from weighbridge.embedded_postgres.programs import run_in
+from weighbridge.embedded_postgres.server_user import make_data_folder, server_account
+from weighbridge.embedded_postgres.waiting import comes_true
+from weighbridge.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import psutil
+
+    from weighbridge.embedded_postgres.account import Account
+
+STARTING_LIMIT_S: Final = 300.0
+"""How long another process may take to start or stop the server. Making one takes seconds."""
+READY_LIMIT_S: Final = 120.0
+"""After a crash it may need longer, and says so to whoever connects."""
+STOP_LIMIT_S: Final = 60.0
+ENDING_LIMIT_S: Final = 60.0
+"""What outlives a server that was killed, or is being stopped, is given so long before it is killed too."""
+REST_S: Final = 2.0
+"""After a start that failed."""
+COPIED: Final = "copied-while-in-use"
+
+
+class EmbeddedServer:
+    """The server of a data directory, for one user of it. Every method may block: for about a second."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir.expanduser().absolute()
+        self.pgdata = self.data_dir / "postgres"
+        self._users: FileLock | None = None
+        self._name: ShortName | None = None
+        self._failure: tuple[float, DatabaseUnavailable] | None = None
+
+    def join(self) -> str:
+        """Use the server, and start it if need be; returns its URL.
+
+        Raises:
+            DatabaseUnavailable: no space, no permission, a copy of a database in use, or PostgreSQL does not start.
+        """
+        try:
+            make_data_folder(self.data_dir)
+            atexit.register(self.leave)
+            self._users = FileLock(self.data_dir / ".users.lock", owner_of(self.data_dir))
+            with self._starting():
+                self._users.try_to_share()
+                self._ensure_running()
+                return url_of(self.pgdata, self._short_name())
+        except OSError as error:
+            self.leave()
+            raise self._unusable(f"{type(error).__name__}: {error}") from error
+        except DatabaseUnavailable:
+            self.leave()
+            raise
+
+    def ensure_running(self) -> None:
+        """Start it again if it has died, whoever started it before.
+
+        Raises:
+            DatabaseUnavailable: it does not start; said again for a while before the next attempt.
+        """
+        now_s = SystemClock().monotonic_s()
+        if self._failure is not None and now_s < self._failure[0] + REST_S:
+            raise self._failure[1]
+        try:
+            with self._starting():
+                self._ensure_running()
+        except (OSError, DatabaseUnavailable) as error:
+            failure = (
+                error if isinstance(error, DatabaseUnavailable) else self._unusable(str(error))
+            )
+            self._failure = (SystemClock().monotonic_s(), failure)
+            raise failure from error
+        self._failure = None
+
+    def leave(self) -> None:
+        """Use it no more; the last one stops it."""
+        atexit.unregister(self.leave)
+        users, self._users = self._users, None
+        if users is None:
+            return
+        try:
+            with contextlib.suppress(OSError, DatabaseUnavailable), self._starting():
+                if users.try_to_hold():
+                    self.stop()
+        finally:
+            users.close()
+            if self._name is not None:
+                self._name.close()
+                self._name = None
+
+    def stop(self) -> None:
+        """Stop what works in this directory, and nothing else: kindly, then as in a crash, then for certain."""
+        for kind in (processes.FAST, processes.IMMEDIATE):
+            postmaster = processes.postmaster_of(self.pgdata)
+            if postmaster is None:
+                break
+            processes.send(postmaster, kind)
+            if comes_true(partial(self._is_gone, postmaster), STOP_LIMIT_S):
+                return
+        self._kill_what_is_left()
+
+    # The parts, for whoever holds `starting` ------------------------------------------------------
+
+    def _starting(self) -> contextlib.AbstractContextManager[None]:
+        return held(self.data_dir / ".starting.lock", owner_of(self.data_dir), STARTING_LIMIT_S)
+
+    def _ensure_running(self) -> None:
+        if self._answers():
+            return
+        account = server_account(self.data_dir, self.pgdata)
+        if not comes_true(lambda: self._answers() or self._nobody_serves(), ENDING_LIMIT_S):
+            self._kill_what_is_left()
+        if self._answers():
+            return
+        self._clear_left_overs()
+        prepare(self.pgdata, account)
+        self._start(account)
+        self._wait_until_ready()
+
+    def _answers(self) -> bool:
+        return secret_of(self.pgdata) is not None and answers(self.pgdata, self._short_name())
+
+    def _short_name(self) -> Path:
+        if self._name is None:
+            self._name = ShortName(self.pgdata)
+        return self._name.path
+
+    @contextlib.contextmanager
+    def _server_lock(self) -> Iterator[FileLock]:
+        lock = FileLock(self.data_dir / ".server.lock", owner_of(self.data_dir))
+        try:
+            yield lock
+        finally:
+            lock.close()
+
+    def _nobody_serves(self) -> bool:
+        with self._server_lock() as server:
+            return server.try_to_hold()
+
+    def _is_gone(self, postmaster: psutil.Process) -> bool:
+        return not processes.is_alive(postmaster) and self._nobody_serves()
+
+    def _clear_left_overs(self) -> None:
+        """What a crash, a copy or an earlier version left, now that nobody holds `server`."""
+        if not (self.pgdata / "postmaster.pid").exists():
+            self._refuse_a_torn_copy()
+            return
+        if processes.original_of(self.pgdata) is not None:
+            (self.pgdata / "postmaster.pid").replace(self.pgdata / COPIED)
+        self._refuse_a_torn_copy()
+        if processes.has_sessions(self.pgdata):
+            raise DatabaseUnavailable(
+                f"An earlier version of Weighbridge is using the database in {self.data_dir}. End it first."
+            )
+        self.stop()
+        for name in ("postmaster.pid", SOCKET, f"{SOCKET}.lock"):
+            (self.pgdata / name).unlink(missing_ok=True)
+
+    def _refuse_a_torn_copy(self) -> None:
+        if (self.pgdata / COPIED).exists():
+            raise DatabaseUnavailable(
+                f"{self.data_dir} is a copy of a data directory that was in use while it was copied, so it may be "
+                "damaged without a sign. Stop Weighbridge on the original and copy it again. If it is a snapshot, "
+                f"which shows one moment of the whole disk, delete {self.pgdata / COPIED}."
+            )
+
+    def _start(self, account: Account | None) -> None:
+        arguments = ("-W", "-s", "-l", "log", "-o", _options(), "start")
+        with self._server_lock() as server:
+            server.try_to_hold()  # for the server, which inherits it
+            done = run_in(self.pgdata, account, "pg_ctl", *arguments, keep=(server.descriptor,))
+        if done.returncode != 0:
+            raise self._unusable(last_word(done.stdout))
+
+    def _wait_until_ready(self) -> None:
+        """Until it takes connections, has ended, or says that it needs longer."""
+        comes_true(lambda: self._is_ready() or self._nobody_serves(), READY_LIMIT_S)
+        if not self._answers():
+            raise self._unusable(last_word(read_end(self.pgdata / "log")))
+
+    def _is_ready(self) -> bool:
+        return read_text(self.pgdata / "postmaster.pid").rstrip().endswith("ready")
+
+    def _kill_what_is_left(self) -> None:
+        for process in processes.processes_of(self.pgdata):
+            processes.kill(process)
+        if not comes_true(self._nobody_serves, ENDING_LIMIT_S):
+            raise DatabaseUnavailable(
+                f"A PostgreSQL that cannot be seen from here works in {self.data_dir}: of another container, or "
+                "stuck on a broken disk. End it there, or choose another folder with WEIGHBRIDGE_DATA_DIR."
+            )
+
+    def _unusable(self, reason: str) -> DatabaseUnavailable:
+        return DatabaseUnavailable(
+            f"The embedded PostgreSQL in {self.data_dir} does not start ({reason}). Check free disk space and "
+            f"permissions, read {self.pgdata / 'log'}, or choose another folder with WEIGHBRIDGE_DATA_DIR."
+        )
+
+
+def _options() -> str:
+    """What the server must do, whatever its configuration says. The random name tells it from every other start."""
+    options = {
+        "listen_addresses": "",
+        "port": str(PORT),
+        "unix_socket_directories": ".",
+        "unix_socket_permissions": "0700",
+        "cluster_name": f"weighbridge-{secrets.token_hex(8)}",
+    }
+    if sys.platform == "win32":  # the driver knows no sockets of the file system there
+        options |= {"listen_addresses": "127.0.0.1", "port": str(_free_port())}
+        del options["unix_socket_directories"], options["unix_socket_permissions"]
+    return " ".join(f"-c {name}={value}" for name, value in options.items())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

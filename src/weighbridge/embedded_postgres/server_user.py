@@ -1,0 +1,90 @@
+"""As whom PostgreSQL runs. It refuses to be root, and nobody else's files may change hands.
+
+An ordinary user runs it as himself. Root runs it as the owner of the data directory or, if that is root too, as the
+system user `weighbridge`, who can do nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.embedded_postgres.account import Account, is_root, owner_of
+from weighbridge.embedded_postgres.files import make_folder
+from weighbridge.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SYSTEM_USER: Final = "weighbridge"
+_ADD_USER: Final = (
+    *("useradd", "--system", "--user-group", "--no-create-home"),
+    *("--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", SYSTEM_USER),
+)
+
+
+def make_data_folder(data_dir: Path) -> None:
+    """Make the data directory, and what lies above it, with the owner of the folder in which it begins."""
+    missing = [folder for folder in (data_dir, *data_dir.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        make_folder(folder, owner_of(folder.parent))
+
+
+def server_account(data_dir: Path, pgdata: Path) -> Account | None:
+    """As whom the server of this directory runs; None: as we are.
+
+    Raises:
+        DatabaseUnavailable: the directory belongs to somebody else, or there is no user to become.
+    """
+    place = pgdata if pgdata.exists() else data_dir
+    if is_root():
+        return owner_of(place) or _system_user(pgdata)
+    if sys.platform != "win32" and place.stat().st_uid != os.geteuid():
+        raise DatabaseUnavailable(
+            f"{place} belongs to {_name(place)}. Run Weighbridge as that user, or choose a folder of your own "
+            "with WEIGHBRIDGE_DATA_DIR."
+        )
+    return None
+
+
+def _system_user(pgdata: Path) -> Account:
+    if pgdata.exists():
+        raise DatabaseUnavailable(
+            f"{pgdata} belongs to root, and PostgreSQL refuses to run as root. Give it back to its user: "
+            f"chown -R {SYSTEM_USER}: {pgdata}"
+        )
+    return _look_up() or _add_user()
+
+
+def _look_up() -> Account | None:
+    import pwd
+
+    try:
+        entry = pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        return None
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _add_user() -> Account:
+    try:
+        done = subprocess.run(_ADD_USER, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
+        said = done.stderr.strip()
+    except OSError as error:
+        said = str(error)
+    account = _look_up()  # perhaps somebody else has just added it
+    if account is None:
+        raise DatabaseUnavailable(
+            f"PostgreSQL refuses to run as root, and the system user {SYSTEM_USER} cannot be added ({said}). "
+            f"Add it by hand, or run Weighbridge as an ordinary user."
+        )
+    return account
+
+
+def _name(path: Path) -> str:
+    try:
+        return path.owner()
+    except KeyError:
+        return f"user {path.stat().st_uid}"
