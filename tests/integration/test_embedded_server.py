@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -24,8 +25,6 @@ from weighbridge.store.database import open_database
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +73,24 @@ def nothing_runs(data_dir: Path) -> bool:
     return not processes.processes_of(data_dir / "postgres")
 
 
+@pytest.fixture(scope="module")
+def served(pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that runs through the whole module."""
+    folder = tmp_path_factory.mktemp("served") / "data"
+    copy_as_it_is(pattern, folder)
+    server = EmbeddedServer(folder)
+    yield server.join()
+    server.leave()
+
+
+async def execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 async def write(url: str, value: int) -> list[int]:
     """Add a number; returns all that are there."""
     connection = await asyncpg.connect(url)
@@ -85,29 +102,27 @@ async def write(url: str, value: int) -> list[int]:
         await connection.close()
 
 
-async def use_once(data_dir: Path, value: int) -> list[int]:
+def use_once(data_dir: Path, value: int) -> list[int]:
     server = EmbeddedServer(data_dir)
     url = server.join()
     try:
-        return await write(url, value)
+        return asyncio.run(write(url, value))
     finally:
         server.leave()
 
 
-async def test_the_last_user_stops_the_server_and_no_earlier_one(data_dir: Path) -> None:
+def test_the_last_user_stops_the_server_and_no_earlier_one(data_dir: Path) -> None:
     first, second = EmbeddedServer(data_dir), EmbeddedServer(data_dir)
     assert first.join() == second.join()
     first.leave()
-    assert await write(second.join(), 1) == [1]
+    assert asyncio.run(write(second.join(), 1)) == [1]
     second.leave()
     assert nothing_runs(data_dir)
 
 
-async def test_the_role_is_no_superuser_and_runs_no_program(data_dir: Path) -> None:
-    server = EmbeddedServer(data_dir)
-    connection = await asyncpg.connect(server.join())
-    assert await connection.fetchval("SELECT current_setting('is_superuser')") == "off"
-    for attack in (
+@pytest.mark.parametrize(
+    "attack",
+    [
         "COPY (SELECT 1) TO PROGRAM 'id'",
         "COPY (SELECT 1) TO '/tmp/x'",
         "SELECT pg_read_file('/etc/passwd')",
@@ -115,26 +130,25 @@ async def test_the_role_is_no_superuser_and_runs_no_program(data_dir: Path) -> N
         "ALTER ROLE weighbridge SUPERUSER",
         "CREATE ROLE other LOGIN",
         "SET ROLE postgres",
-    ):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute(attack)
-    await connection.close()
-    server.leave()
+    ],
+)
+def test_the_role_is_no_superuser_and_reaches_nothing_outside_its_database(
+    served: str, attack: str
+) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        asyncio.run(execute(served, attack))
 
 
 @pytest.mark.parametrize(
     "login", ["postgres:", "postgres:x", "weighbridge:", "weighbridge:wrong", "other:"]
 )
-async def test_nobody_comes_in_without_the_password(data_dir: Path, login: str) -> None:
-    server = EmbeddedServer(data_dir)
-    url = server.join()
-    _, _, place = url.partition("@")
+def test_nobody_comes_in_without_the_password(served: str, login: str) -> None:
+    _, _, place = served.partition("@")
     with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
-        await asyncpg.connect(f"postgresql://{login}@{place}")
-    server.leave()
+        asyncio.run(execute(f"postgresql://{login}@{place}", "SELECT 1"))
 
 
-async def test_the_socket_lies_in_a_folder_for_its_owner_only_and_nothing_listens_on_tcp(
+def test_the_socket_lies_in_a_folder_for_its_owner_only_and_nothing_listens_on_tcp(
     data_dir: Path,
 ) -> None:
     server = EmbeddedServer(data_dir)
@@ -149,55 +163,57 @@ async def test_the_socket_lies_in_a_folder_for_its_owner_only_and_nothing_listen
 
 
 @pytest.mark.parametrize("name", ["a" * 200, "with, comma & space?", "größe %41"])
-async def test_any_path_will_do(data_dir: Path, tmp_path: Path, name: str) -> None:
+def test_any_path_will_do(data_dir: Path, tmp_path: Path, name: str) -> None:
     place = tmp_path / name / "d"
     place.parent.mkdir()
     data_dir.rename(place)
-    assert await use_once(place, 1) == [1]
+    assert use_once(place, 1) == [1]
     assert nothing_runs(place)
 
 
-async def test_a_killed_server_is_started_again_with_everything(data_dir: Path) -> None:
-    assert await use_once(data_dir, 1) == [1]
+def test_a_killed_server_is_started_again_with_everything(data_dir: Path) -> None:
+    assert use_once(data_dir, 1) == [1]
     server = EmbeddedServer(data_dir)
     server.join()
     kill_the_server(data_dir)
-    assert await use_once(data_dir, 2) == [1, 2]
+    assert use_once(data_dir, 2) == [1, 2]
     server.leave()
     assert nothing_runs(data_dir)
 
 
-async def test_an_open_database_starts_its_killed_server_again(data_dir: Path) -> None:
-    database = await open_database(None, data_dir)
-    kill_the_server(data_dir)
-    connection = await database.connect()
-    assert await connection.fetchval("SELECT count(*) FROM products") == 0
-    await connection.close()
-    await database.close()
+def test_an_open_database_starts_its_killed_server_again(data_dir: Path) -> None:
+    async def lose_the_server() -> int:
+        database = await open_database(None, data_dir)
+        kill_the_server(data_dir)
+        connection = await database.connect()
+        count = int(await connection.fetchval("SELECT count(*) FROM products"))
+        await connection.close()
+        await database.close()
+        return count
+
+    assert asyncio.run(lose_the_server()) == 0
     assert nothing_runs(data_dir)
 
 
 @pytest.mark.parametrize("kept_lines", [0, 1, 2, 3, 5, 8])
-async def test_a_left_over_number_is_no_server_however_it_was_cut_off(
+def test_a_left_over_number_is_no_server_however_it_was_cut_off(
     data_dir: Path, stranger: subprocess.Popen[bytes], kept_lines: int
 ) -> None:
     place = data_dir / "postgres"
     lines = [str(stranger.pid), str(place), "1700000000", "5432", str(place), "", "1 2", "ready"]
     (place / "postmaster.pid").write_text("\n".join(lines[:kept_lines]))
     (place / ".s.PGSQL.5432.lock").write_text(f"{stranger.pid}\n")
-    assert await use_once(data_dir, 1) == [1]
+    assert use_once(data_dir, 1) == [1]
     assert nothing_runs(data_dir)
 
 
 @pytest.mark.parametrize("number", ["1", "0", "-1", "99999999999999999999", "x", "\0", "²"])
-async def test_whatever_stands_in_the_left_over_file_is_survived(
-    data_dir: Path, number: str
-) -> None:
+def test_whatever_stands_in_the_left_over_file_is_survived(data_dir: Path, number: str) -> None:
     (data_dir / "postgres" / "postmaster.pid").write_text(f"{number}\n/elsewhere\n1\n")
-    assert await use_once(data_dir, 1) == [1]
+    assert use_once(data_dir, 1) == [1]
 
 
-async def test_a_running_server_is_found_although_its_file_was_cut_off(data_dir: Path) -> None:
+def test_a_running_server_is_found_although_its_file_was_cut_off(data_dir: Path) -> None:
     server = EmbeddedServer(data_dir)
     server.join()
     (data_dir / "postgres" / "postmaster.pid").write_text("")
@@ -205,19 +221,19 @@ async def test_a_running_server_is_found_although_its_file_was_cut_off(data_dir:
     assert nothing_runs(data_dir)
 
 
-async def test_a_copy_of_a_directory_at_rest_is_a_database_of_its_own(
+def test_a_copy_of_a_directory_at_rest_is_a_database_of_its_own(
     data_dir: Path, tmp_path: Path
 ) -> None:
-    assert await use_once(data_dir, 1) == [1]
+    assert use_once(data_dir, 1) == [1]
     copy_as_it_is(data_dir, tmp_path / "copy")
     server = EmbeddedServer(data_dir)
     server.join()
-    assert await use_once(tmp_path / "copy", 2) == [1, 2]
-    assert await use_once(data_dir, 3) == [1, 3]
+    assert use_once(tmp_path / "copy", 2) == [1, 2]
+    assert use_once(data_dir, 3) == [1, 3]
     server.leave()
 
 
-async def test_a_copy_of_a_directory_in_use_is_refused_for_good_and_leaves_the_original_alone(
+def test_a_copy_of_a_directory_in_use_is_refused_for_good_and_leaves_the_original_alone(
     data_dir: Path, tmp_path: Path
 ) -> None:
     server = EmbeddedServer(data_dir)
@@ -226,18 +242,18 @@ async def test_a_copy_of_a_directory_in_use_is_refused_for_good_and_leaves_the_o
     copy_as_it_is(data_dir, copy)
     with pytest.raises(DatabaseUnavailable, match="in use while it was copied"):
         EmbeddedServer(copy).join()
-    assert await write(url, 1) == [1]
+    assert asyncio.run(write(url, 1)) == [1]
     server.leave()
     with pytest.raises(DatabaseUnavailable, match="in use while it was copied"):
         EmbeddedServer(copy).join()
     (copy / "postgres" / "copied-while-in-use").unlink()
-    assert await use_once(copy, 2) == [2]
+    assert use_once(copy, 2) == [2]
 
 
-async def test_a_directory_that_was_moved_while_its_server_ran_is_used_where_it_is(
+def test_a_directory_that_was_moved_while_its_server_ran_is_used_where_it_is(
     data_dir: Path, tmp_path: Path
 ) -> None:
-    assert await use_once(data_dir, 1) == [1]
+    assert use_once(data_dir, 1) == [1]
     killed = subprocess.Popen(
         [sys.executable, "-c", _JOIN_AND_WAIT, str(data_dir)], stdout=subprocess.PIPE
     )
@@ -246,7 +262,7 @@ async def test_a_directory_that_was_moved_while_its_server_ran_is_used_where_it_
     killed.kill()
     killed.communicate()
     data_dir.rename(tmp_path / "moved")
-    assert await use_once(tmp_path / "moved", 2) == [1, 2]
+    assert use_once(tmp_path / "moved", 2) == [1, 2]
     assert nothing_runs(tmp_path / "moved")
 
 
@@ -260,26 +276,26 @@ time.sleep(600)
 """
 
 
-async def test_another_postgresql_is_never_taken_for_ours(data_dir: Path, tmp_path: Path) -> None:
+def test_another_postgresql_is_never_taken_for_ours(data_dir: Path, tmp_path: Path) -> None:
     copy_as_it_is(data_dir, tmp_path / "other")
     other = EmbeddedServer(tmp_path / "other")
     url = other.join()
     theirs = (tmp_path / "other" / "postgres" / "postmaster.pid").read_text()
     (data_dir / "postgres" / "postmaster.pid").write_text(theirs)
-    assert await use_once(data_dir, 1) == [1]
-    assert await write(url, 2) == [2]
+    assert use_once(data_dir, 1) == [1]
+    assert asyncio.run(write(url, 2)) == [2]
     other.leave()
 
 
-async def test_a_half_made_directory_is_made_again(tmp_path: Path) -> None:
+def test_a_half_made_directory_is_made_again(tmp_path: Path) -> None:
     half = tmp_path / "data" / "postgres.new"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
-    assert await use_once(tmp_path / "data", 1) == [1]
+    assert use_once(tmp_path / "data", 1) == [1]
     assert not half.exists()
 
 
-async def test_a_server_that_cannot_start_says_why(data_dir: Path) -> None:
+def test_a_server_that_cannot_start_says_why(data_dir: Path) -> None:
     with (data_dir / "postgres" / "postgresql.conf").open("a") as settings:
         settings.write("no_such_setting = 1\n")
     with pytest.raises(DatabaseUnavailable, match="no_such_setting"):
@@ -287,27 +303,27 @@ async def test_a_server_that_cannot_start_says_why(data_dir: Path) -> None:
     assert nothing_runs(data_dir)
 
 
-async def test_a_directory_of_another_version_of_postgresql_is_refused(data_dir: Path) -> None:
+def test_a_directory_of_another_version_of_postgresql_is_refused(data_dir: Path) -> None:
     (data_dir / "postgres" / "PG_VERSION").write_text("16\n")
     with pytest.raises(DatabaseUnavailable, match="made by PostgreSQL 16"):
         EmbeddedServer(data_dir).join()
 
 
-async def test_a_damaged_password_file_is_replaced(data_dir: Path) -> None:
-    assert await use_once(data_dir, 1) == [1]
+def test_a_damaged_password_file_is_replaced(data_dir: Path) -> None:
+    assert use_once(data_dir, 1) == [1]
     (data_dir / "postgres" / "weighbridge.secret").write_text("cut")
-    assert await use_once(data_dir, 2) == [1, 2]
+    assert use_once(data_dir, 2) == [1, 2]
 
 
-async def test_a_socket_that_is_left_leads_to_nobody_else(data_dir: Path) -> None:
+def test_a_socket_that_is_left_leads_to_nobody_else(data_dir: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left:
         folder = os.open(data_dir / "postgres", os.O_RDONLY)
         left.bind(f"/proc/self/fd/{folder}/.s.PGSQL.5432")
         os.close(folder)
-    assert await use_once(data_dir, 1) == [1]
+    assert use_once(data_dir, 1) == [1]
 
 
-async def test_keys_of_ours_are_not_in_the_servers_environment(
+def test_keys_of_ours_are_not_in_the_servers_environment(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
@@ -319,28 +335,21 @@ async def test_keys_of_ours_are_not_in_the_servers_environment(
     server.leave()
 
 
-async def test_what_outlives_a_killed_server_is_waited_for(data_dir: Path) -> None:
+def test_what_outlives_a_killed_server_is_gone_before_the_next_one_starts(data_dir: Path) -> None:
     server = EmbeddedServer(data_dir)
-    url = server.join()
-    busy = await asyncpg.connect(url)
-    await busy.execute("SELECT 1")
-    orphans = [
-        process
-        for process in processes.processes_of(data_dir / "postgres")
-        if process.pid == busy.get_server_pid()
-    ]
+    server.join()
+    children = processes.processes_of(data_dir / "postgres")
     kill_the_server(data_dir)
-    assert await use_once(data_dir, 1) == [1]
-    assert not any(processes.is_alive(process) for process in orphans)
-    busy.terminate()
+    assert use_once(data_dir, 1) == [1]
+    assert not any(processes.is_alive(child) for child in children)
     server.leave()
     assert nothing_runs(data_dir)
 
 
-async def test_a_deleted_directory_is_begun_anew(data_dir: Path) -> None:
-    assert await use_once(data_dir, 1) == [1]
+def test_a_deleted_directory_is_begun_anew(data_dir: Path) -> None:
+    assert use_once(data_dir, 1) == [1]
     shutil.rmtree(data_dir)
-    assert await use_once(data_dir, 2) == [2]
+    assert use_once(data_dir, 2) == [2]
 
 
 def test_a_process_that_has_our_name_and_another_directory_is_not_ours(

@@ -104,15 +104,14 @@ def as_superuser(pgdata: Path, account: Account | None, sql: str) -> None:
     )
     if done.returncode != 0:
         raise DatabaseUnavailable(
-            f"The database in {pgdata} cannot be prepared: {last_word(done.stdout)}"
+            f"The database in {pgdata} cannot be prepared: {last_words(done.stdout)}"
         )
 
 
-def last_word(log: str) -> str:
-    """The line that says why PostgreSQL gave up."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    grave = [line for line in lines if re.search(r"\b(FATAL|PANIC|ERROR|error):", line)]
-    return (grave or lines or ["it gave no reason"])[-1]
+def last_words(log: str) -> str:
+    """The lines with which PostgreSQL gave up, without their times."""
+    lines = [re.sub(r"^\d{4}-\S+ \S+ \S+ \[\d+\] ", "", line.strip()) for line in log.splitlines()]
+    return "; ".join([line for line in lines if line][-3:]) or "it gave no reason"
 
 
 def _make(pgdata: Path, account: Account | None) -> None:
@@ -125,7 +124,7 @@ def _make(pgdata: Path, account: Account | None) -> None:
     if done.returncode != 0:
         shutil.rmtree(draft, ignore_errors=True)
         raise DatabaseUnavailable(
-            f"No database can be made in {pgdata.parent}: {last_word(done.stdout)}. Check free disk space and "
+            f"No database can be made in {pgdata.parent}: {last_words(done.stdout)}. Check free disk space and "
             "permissions, or choose another folder with WEIGHBRIDGE_DATA_DIR."
         )
     _set_roles(draft, account)

@@ -25,7 +25,7 @@ from weighbridge.clock import SystemClock
 from weighbridge.embedded_postgres import processes
 from weighbridge.embedded_postgres.account import owner_of
 from weighbridge.embedded_postgres.address import PORT, SOCKET, ShortName, answers, url_of
-from weighbridge.embedded_postgres.cluster import last_word, prepare, secret_of
+from weighbridge.embedded_postgres.cluster import last_words, prepare, secret_of
 from weighbridge.embedded_postgres.files import read_end, read_text
 from weighbridge.embedded_postgres.locks import FileLock, held
 from weighbridge.embedded_postgres.programs import run_in
@@ -69,6 +69,8 @@ class EmbeddedServer:
         Raises:
             DatabaseUnavailable: no space, no permission, a copy of a database in use, or PostgreSQL does not start.
         """
+        if self._users is not None:
+            return url_of(self.pgdata, self._short_name())
         try:
             make_data_folder(self.data_dir)
             atexit.register(self.leave)
@@ -174,19 +176,21 @@ class EmbeddedServer:
 
     def _clear_left_overs(self) -> None:
         """What a crash, a copy or an earlier version left, now that nobody holds `server`."""
-        if not (self.pgdata / "postmaster.pid").exists():
-            self._refuse_a_torn_copy()
-            return
         if processes.original_of(self.pgdata) is not None:
             (self.pgdata / "postmaster.pid").replace(self.pgdata / COPIED)
         self._refuse_a_torn_copy()
+        if (self.pgdata / "postmaster.pid").exists():
+            self._stop_an_earlier_version()
+        for name in ("postmaster.pid", SOCKET, f"{SOCKET}.lock"):
+            (self.pgdata / name).unlink(missing_ok=True)
+
+    def _stop_an_earlier_version(self) -> None:
+        """Its server holds none of our locks. Left behind, it is stopped."""
         if processes.has_sessions(self.pgdata):
             raise DatabaseUnavailable(
                 f"An earlier version of Weighbridge is using the database in {self.data_dir}. End it first."
             )
         self.stop()
-        for name in ("postmaster.pid", SOCKET, f"{SOCKET}.lock"):
-            (self.pgdata / name).unlink(missing_ok=True)
 
     def _refuse_a_torn_copy(self) -> None:
         if (self.pgdata / COPIED).exists():
@@ -202,13 +206,13 @@ class EmbeddedServer:
             server.try_to_hold()  # for the server, which inherits it
             done = run_in(self.pgdata, account, "pg_ctl", *arguments, keep=(server.descriptor,))
         if done.returncode != 0:
-            raise self._unusable(last_word(done.stdout))
+            raise self._unusable(last_words(done.stdout))
 
     def _wait_until_ready(self) -> None:
         """Until it takes connections, has ended, or says that it needs longer."""
         comes_true(lambda: self._is_ready() or self._nobody_serves(), READY_LIMIT_S)
         if not self._answers():
-            raise self._unusable(last_word(read_end(self.pgdata / "log")))
+            raise self._unusable(last_words(read_end(self.pgdata / "log")))
 
     def _is_ready(self) -> bool:
         return read_text(self.pgdata / "postmaster.pid").rstrip().endswith("ready")
