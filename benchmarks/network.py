@@ -29,7 +29,7 @@ from weighbridge.embedded_postgres.cluster import DATABASE, ROLE, secret_of
 from weighbridge.embedded_postgres.programs import run_in
 from weighbridge.embedded_postgres.server import EmbeddedServer
 from weighbridge.embedded_postgres.server_user import server_account
-from weighbridge.engine.dispatch.dispatcher import DISPATCH_LOCK
+from weighbridge.store.jobs import DISPATCH_LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

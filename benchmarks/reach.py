@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.harness import Account, print_table, simulator, site
-from weighbridge.engine.dispatch.dispatcher import DISPATCH_LOCK
+from weighbridge.store.jobs import DISPATCH_LOCK
 
 if TYPE_CHECKING:
     from benchmarks.harness import Process, SimulatorServer, Site

@@ -16,7 +16,8 @@ from tests.support.application import program
 from weighbridge.cli.main import app
 from weighbridge.service.doctor import examine
 from weighbridge.service.products import choose_what_to_ask
-from weighbridge.store.invariants import rules
+from weighbridge.store.invariants import broken_rules, rules
+from weighbridge.store.jobs import DISPATCH_LOCK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,25 @@ DAMAGE = {  # each is undone before the next
 
 
 def test_every_rule_has_a_test_that_breaks_it() -> None:
-    assert [rule.name for rule in rules()] == list(DAMAGE)
+    assert [rule.name for rule in rules()] == ["lock-without-a-living-holder", *DAMAGE]
+
+
+@pytest.mark.anyio
+async def test_a_lock_is_named_whose_session_does_nothing(database_url: str) -> None:
+    holder = await asyncpg.connect(
+        database_url, server_settings={"application_name": "weighbridge"}
+    )
+    observer = await asyncpg.connect(database_url)
+    assert await broken_rules(observer, dead_after_s=0) == []
+    await holder.execute("SELECT pg_advisory_lock($1)", DISPATCH_LOCK)
+    assert await broken_rules(observer) == []
+    (broken,) = await broken_rules(observer, dead_after_s=0)
+    assert broken.rule.name == "lock-without-a-living-holder"
+    assert broken.examples[0].startswith(
+        f"session {holder.get_server_pid()} of weighbridge at this host, idle since 20"
+    )
+    await holder.close()
+    await observer.close()
 
 
 @pytest.mark.anyio

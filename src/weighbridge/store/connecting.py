@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S: Final = 10.0
 APPLICATION: Final = "weighbridge"
 """How our connections are called in pg_stat_activity."""
-SETTINGS: Final = {
-    "application_name": APPLICATION,
+TCP_SETTINGS: Final = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
@@ -67,7 +66,10 @@ class Address:
 
     async def _connect(self, options: dict[str, Any]) -> asyncpg.Connection[Any]:
         connection: asyncpg.Connection[Any] = await asyncpg.connect(
-            self.url, timeout=CONNECT_TIMEOUT_S, server_settings=SETTINGS, **options
+            self.url,
+            timeout=CONNECT_TIMEOUT_S,
+            server_settings={"application_name": APPLICATION} | TCP_SETTINGS,
+            **options,
         )
         return connection
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ import orjson
 
 from weighbridge.embedded_postgres.server import EmbeddedServer
 from weighbridge.errors import DatabaseUnavailable
-from weighbridge.store.connecting import Address
+from weighbridge.store.connecting import TCP_SETTINGS, Address
+from weighbridge.store.requirements import check_sessions, check_version
 from weighbridge.store.schema import migrate
 
 if TYPE_CHECKING:
@@ -108,8 +109,7 @@ async def open_database(
     else:
         address = Address(url)
     try:
-        newer_schema = await _migrated(address)
-        pool = await _open_pool(address, pool_size, statement_timeout_s)
+        pool, newer_schema = await _checked_and_migrated(address, pool_size, statement_timeout_s)
     except BaseException as error:
         if address.server is not None:
             await asyncio.to_thread(address.server.leave)
@@ -119,12 +119,23 @@ async def open_database(
     return Database(pool, address.url, address.server, statement_timeout_s, newer_schema)
 
 
-async def _migrated(address: Address) -> int | None:
-    connection = await address.connect()
-    try:
-        return await migrate(connection)
-    finally:
+async def _checked_and_migrated(
+    address: Address, pool_size: int, statement_timeout_s: float
+) -> tuple[Pool, int | None]:
+    """Nothing is written before we know that the database can do what is needed."""
+    async with AsyncExitStack() as on_failure:
+        connection = await address.connect()
+        on_failure.callback(connection.terminate)
+        pool = await _open_pool(address, pool_size, statement_timeout_s)
+        on_failure.callback(pool.terminate)
+        if address.server is None:
+            check_version(connection)
+            async with pool.acquire() as other:
+                await check_sessions(connection, other)
+        newer_schema = await migrate(connection)
         await connection.close()
+        on_failure.pop_all()
+    return pool, newer_schema
 
 
 async def _open_pool(address: Address, size: int, statement_timeout_s: float) -> Pool:
@@ -167,6 +178,11 @@ def _unusable(error: BaseException, address: Address) -> DatabaseUnavailable:
         return DatabaseUnavailable(
             f"The embedded PostgreSQL in {address.server.data_dir} cannot be used: {said}. Check free disk space, "
             f"and read {address.server.pgdata / 'log'}."
+        )
+    if "startup parameter" in said:  # PgBouncer's word
+        return DatabaseUnavailable(
+            f"The pooler at WEIGHBRIDGE_DATABASE_URL refuses our connections: {said}. Put this into its "
+            f"configuration: ignore_startup_parameters = {', '.join(TCP_SETTINGS)}"
         )
     return DatabaseUnavailable(
         f"PostgreSQL cannot be used: {said}. Check WEIGHBRIDGE_DATABASE_URL, that the server is up and reachable, "

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.store.database import LONG_STATEMENT_S
-from weighbridge.store.jobs import ENTRYPOINT, jobs_table
+from weighbridge.store.jobs import DISPATCH_LOCK, ENTRYPOINT, jobs_table
+from weighbridge.store.schema import MIGRATION_LOCK
 
 if TYPE_CHECKING:
     from weighbridge.store.database import Connection
@@ -52,11 +53,26 @@ _NO_JOB: Final = (
 )
 
 
-def rules() -> tuple[Rule, ...]:
+def rules(dead_after_s: float = DEAD_AFTER_S) -> tuple[Rule, ...]:
     """Every rule, the most harmful first."""
     job = jobs_table()
-    old = f"now() - interval '{DEAD_AFTER_S} seconds'"
+    old = f"now() - interval '{dead_after_s} seconds'"
     return (
+        Rule(
+            "lock-without-a-living-holder",
+            "SELECT 'session ' || a.pid || ' of ' || coalesce(nullif(a.application_name, ''), 'an unnamed program')"  # noqa: S608
+            " || ' at ' || coalesce(a.client_addr::text, 'this host') || ', idle since '"
+            " || to_char(a.state_change AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC'"
+            " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+            " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            f" AND (l.classid::bigint << 32 | l.objid::bigint) IN ({DISPATCH_LOCK}, {MIGRATION_LOCK})"
+            f" AND a.state LIKE 'idle%' AND a.state_change < {old}",
+            "hold the lock of the dispatcher or of a migration and have long done nothing: a process that is frozen or"
+            " cut off, or a pooler that has kept the session of one that ended. Nobody else can dispatch or migrate",
+            "End the session: SELECT pg_terminate_backend(NUMBER) in psql, as the same user. Behind a pooler use"
+            " session mode.",
+        ),
         Rule(
             "processing-without-job",
             "SELECT p.code FROM products p WHERE p.status = 'processing' AND NOT EXISTS"  # noqa: S608
@@ -160,11 +176,11 @@ def rules() -> tuple[Rule, ...]:
     )
 
 
-async def broken_rules(connection: Connection) -> list[Broken]:
+async def broken_rules(connection: Connection, dead_after_s: float = DEAD_AFTER_S) -> list[Broken]:
     """The rules that do not hold, in one snapshot. Reads every completed product: seconds for a million."""
     found = []
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        for rule in rules():
+        for rule in rules(dead_after_s):
             rows = await connection.fetch(
                 f"SELECT text, count(*) OVER () AS n FROM ({rule.sql}) AS broken (text) ORDER BY text LIMIT {EXAMPLES}",  # noqa: S608
                 timeout=LONG_STATEMENT_S,

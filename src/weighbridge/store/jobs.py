@@ -5,7 +5,7 @@ Enqueuing happens inside our transactions, so that a job exists exactly when its
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.queries import Queries
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ENTRYPOINT = "group"
 """The name under which workers register for our jobs."""
+DISPATCH_LOCK: Final = 0x57656967_64697370  # "Weigdisp"
+"""Held by the session of the one process that makes jobs."""
 
 
 def jobs_table() -> str:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from weighbridge.store.products import StoredProduct
     from weighbridge.store.queue_state import QueueState
 
-DISPATCH_LOCK: Final = 0x57656967_64697370  # "Weigdisp"
 TICK_S: Final = 0.2
 LEAST_TICK_S: Final = 0.1
 """Every finished group is announced; looks are not taken more often than this."""
@@ -101,7 +100,9 @@ class Dispatcher:
     async def _compete(self) -> None:
         connection = await self._database.connect()
         try:
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", DISPATCH_LOCK):
+            while not await connection.fetchval(
+                "SELECT pg_try_advisory_lock($1)", jobs.DISPATCH_LOCK
+            ):
                 await self._clock.sleep(RETRY_S)
             self.is_leading = True
             await self._feed(connection)
