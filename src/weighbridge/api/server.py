@@ -146,7 +146,7 @@ async def _until_started(server: _Server, serving: asyncio.Task[None]) -> None:
 
 
 async def _leave(context: ApiContext, asked: _AskedToStop) -> None:
-    """Drain the engine, or abandon it at the second signal."""
+    """Drain the engine, or abandon it at the second signal and when nothing can be stored any more."""
     context.is_leaving = True
     if context.engine is None:
         return
@@ -156,7 +156,7 @@ async def _leave(context: ApiContext, asked: _AskedToStop) -> None:
         calls_in_flight=context.engine.in_flight,
     )
     draining = asyncio.create_task(context.engine.drain(), name="drain")
-    await _first(draining, asked.twice.wait())
+    await _first(draining, asked.twice.wait(), context.database.until_gone())
     if draining.done():
         await draining
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weighbridge.engine.supervisor import Supervisor
+    from weighbridge.store.database import Database
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -29,12 +30,15 @@ def interrupts(handle: Callable[[], object]) -> Iterator[None]:
                 loop.remove_signal_handler(number)
 
 
-async def drain_or_abandon(supervisor: Supervisor, again: Coroutine[Any, Any, object]) -> None:
-    """Finish the calls in flight; when `again` comes before that, stop at once."""
+async def drain_or_abandon(
+    supervisor: Supervisor, again: Coroutine[Any, Any, object], database: Database
+) -> None:
+    """Finish the calls in flight; stop at once when `again` comes before that, or nothing can be stored any more."""
     drained = asyncio.ensure_future(supervisor.drain())
-    once_more = asyncio.ensure_future(again)
-    await asyncio.wait({drained, once_more}, return_when=asyncio.FIRST_COMPLETED)
-    once_more.cancel()
+    hurries = [asyncio.ensure_future(again), asyncio.ensure_future(database.until_gone())]
+    await asyncio.wait({drained, *hurries}, return_when=asyncio.FIRST_COMPLETED)
+    for hurry in hurries:
+        hurry.cancel()
     if drained.done():
         drained.result()
         return

@@ -214,7 +214,7 @@ class _Run:
                 f"Finishing {engine.supervisor.in_flight} calls in flight (Ctrl-C again stops at once) …"
             )
         self._wake.clear()
-        await drain_or_abandon(engine.supervisor, self._wake.wait())
+        await drain_or_abandon(engine.supervisor, self._wake.wait(), self._app.database)
 
     async def _watch_live(self) -> None:
         simulated = self._provider.simulated

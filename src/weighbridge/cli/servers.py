@@ -141,7 +141,7 @@ def worker(
 
 
 async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
-    async with _engine(settings, simulate, steps) as (_, engine):
+    async with _engine(settings, simulate, steps) as (app, engine):
         interrupted: asyncio.Queue[None] = asyncio.Queue()
         with interrupts(lambda: interrupted.put_nowait(None)):
             await engine.supervisor.start()
@@ -153,7 +153,7 @@ async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
             err.print(
                 f"Finishing {engine.supervisor.in_flight} calls in flight (Ctrl-C again stops at once) …"
             )
-            await drain_or_abandon(engine.supervisor, interrupted.get())
+            await drain_or_abandon(engine.supervisor, interrupted.get(), app.database)
     return 0
 
 

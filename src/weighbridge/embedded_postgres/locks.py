@@ -36,8 +36,13 @@ class FileLock:
         """Hold it alone; False: somebody else holds or shares it. What was shared before may be lost then."""
         return self._try(exclusively=True)
 
-    def close(self) -> None:
-        """Let go, unless a child process has inherited the descriptor."""
+    def release(self) -> None:
+        """Let go, also for child processes that were forked meanwhile."""
+        _unlock(self.descriptor)
+        os.close(self.descriptor)
+
+    def leave_to_children(self) -> None:
+        """Let go, unless a child process has inherited the descriptor: then the lock is its own."""
         os.close(self.descriptor)
 
     def _try(self, *, exclusively: bool) -> bool:
@@ -69,7 +74,7 @@ def held(path: Path, owner: Account | None, limit_s: float) -> Iterator[None]:
             )
         yield
     finally:
-        lock.close()
+        lock.release()
 
 
 if sys.platform == "win32":
@@ -83,9 +88,15 @@ if sys.platform == "win32":
         os.lseek(descriptor, 0 if exclusively else random.randrange(_BYTES), os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, _BYTES if exclusively else 1)
 
+    def _unlock(_descriptor: int) -> None:
+        """Closing it does."""
+
 else:
     import fcntl
 
     def _lock(descriptor: int, exclusively: bool) -> None:
         kind = fcntl.LOCK_EX if exclusively else fcntl.LOCK_SH
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

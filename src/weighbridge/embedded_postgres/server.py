@@ -34,7 +34,6 @@ from weighbridge.embedded_postgres.waiting import comes_true
 from weighbridge.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import psutil
@@ -73,6 +72,7 @@ class EmbeddedServer:
             return url_of(self.pgdata, self._short_name())
         try:
             make_data_folder(self.data_dir)
+            server_account(self.data_dir, self.pgdata)  # refuses what belongs to somebody else
             atexit.register(self.leave)
             self._users = FileLock(self.data_dir / ".users.lock", owner_of(self.data_dir))
             with self._starting():
@@ -80,10 +80,10 @@ class EmbeddedServer:
                 self._ensure_running()
                 return url_of(self.pgdata, self._short_name())
         except OSError as error:
-            self.leave()
+            self._let_go()
             raise self._unusable(f"{type(error).__name__}: {error}") from error
         except DatabaseUnavailable:
-            self.leave()
+            self._let_go()
             raise
 
     def ensure_running(self) -> None:
@@ -108,19 +108,22 @@ class EmbeddedServer:
 
     def leave(self) -> None:
         """Use it no more; the last one stops it."""
+        try:
+            if self._users is not None:
+                with contextlib.suppress(OSError, DatabaseUnavailable), self._starting():
+                    if self._users.try_to_hold():
+                        self.stop()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
         atexit.unregister(self.leave)
         users, self._users = self._users, None
-        if users is None:
-            return
-        try:
-            with contextlib.suppress(OSError, DatabaseUnavailable), self._starting():
-                if users.try_to_hold():
-                    self.stop()
-        finally:
-            users.close()
-            if self._name is not None:
-                self._name.close()
-                self._name = None
+        if users is not None:
+            users.release()
+        name, self._name = self._name, None
+        if name is not None:
+            name.close()
 
     def stop(self) -> None:
         """Stop what works in this directory, and nothing else: kindly, then as in a crash, then for certain."""
@@ -159,17 +162,15 @@ class EmbeddedServer:
             self._name = ShortName(self.pgdata)
         return self._name.path
 
-    @contextlib.contextmanager
-    def _server_lock(self) -> Iterator[FileLock]:
-        lock = FileLock(self.data_dir / ".server.lock", owner_of(self.data_dir))
-        try:
-            yield lock
-        finally:
-            lock.close()
-
     def _nobody_serves(self) -> bool:
-        with self._server_lock() as server:
-            return server.try_to_hold()
+        lock = self._server_lock()
+        try:
+            return lock.try_to_hold()
+        finally:
+            lock.release()
+
+    def _server_lock(self) -> FileLock:
+        return FileLock(self.data_dir / ".server.lock", owner_of(self.data_dir))
 
     def _is_gone(self, postmaster: psutil.Process) -> bool:
         return not processes.is_alive(postmaster) and self._nobody_serves()
@@ -202,9 +203,12 @@ class EmbeddedServer:
 
     def _start(self, account: Account | None) -> None:
         arguments = ("-W", "-s", "-l", "log", "-o", _options(), "start")
-        with self._server_lock() as server:
-            server.try_to_hold()  # for the server, which inherits it
-            done = run_in(self.pgdata, account, "pg_ctl", *arguments, keep=(server.descriptor,))
+        lock = self._server_lock()
+        try:
+            lock.try_to_hold()
+            done = run_in(self.pgdata, account, "pg_ctl", *arguments, keep=(lock.descriptor,))
+        finally:
+            lock.leave_to_children()
         if done.returncode != 0:
             raise self._unusable(last_words(done.stdout))
 

@@ -38,14 +38,14 @@ def server_account(data_dir: Path, pgdata: Path) -> Account | None:
     Raises:
         DatabaseUnavailable: the directory belongs to somebody else, or there is no user to become.
     """
-    place = pgdata if pgdata.exists() else data_dir
     if is_root():
-        return owner_of(place) or _system_user(pgdata)
-    if sys.platform != "win32" and place.stat().st_uid != os.geteuid():
-        raise DatabaseUnavailable(
-            f"{place} belongs to {_name(place)}. Run Weighbridge as that user, or choose a folder of your own "
-            "with WEIGHBRIDGE_DATA_DIR."
-        )
+        return owner_of(pgdata if pgdata.exists() else data_dir) or _system_user(pgdata)
+    for place in (data_dir, pgdata):
+        if sys.platform != "win32" and place.exists() and place.stat().st_uid != os.geteuid():
+            raise DatabaseUnavailable(
+                f"{place} belongs to {_name(place)}. Run Weighbridge as that user, or choose a folder of your own "
+                "with WEIGHBRIDGE_DATA_DIR."
+            )
     return None
 
 

@@ -15,7 +15,11 @@ import asyncpg
 from weighbridge.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
     from weighbridge.embedded_postgres.server import EmbeddedServer
+
+    Connection = asyncpg.Connection[Any] | PoolConnectionProxy[Any]
 
 CONNECT_TIMEOUT_S: Final = 10.0
 APPLICATION: Final = "weighbridge"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import orjson
 
+from weighbridge.clock import SystemClock
 from weighbridge.embedded_postgres.server import EmbeddedServer
 from weighbridge.errors import DatabaseUnavailable
-from weighbridge.store.connecting import TCP_SETTINGS, Address
+from weighbridge.store.connecting import CONNECT_TIMEOUT_S, TCP_SETTINGS, Address
 from weighbridge.store.requirements import check_sessions, check_version
 from weighbridge.store.schema import migrate
 
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from asyncpg.pool import PoolConnectionProxy
+    from weighbridge.store.connecting import Connection as Connection
 
-    Connection = asyncpg.Connection[Any] | PoolConnectionProxy[Any]
     Pool = asyncpg.Pool[Any]
 
 POOL_SIZE = 16
+GONE_AFTER_S = 30.0
+"""Longer than a restart of PostgreSQL takes, and shorter than what service managers wait before they kill (90 s)."""
+GONE_LOOK_S = 1.0
 STATEMENT_TIMEOUT_S = 60.0
 """How long a statement may take where nothing else is said. The server notices that a host is cut off, but a
 host does not notice that its server is: without a limit it waited a quarter of an hour, or for ever behind a
@@ -70,6 +74,18 @@ class Database:
         )
         await prepare(connection)
         return connection
+
+    async def until_gone(self) -> None:
+        """Wait until the database has not answered for `GONE_AFTER_S`: who wants to stop must not wait for ever."""
+        clock = SystemClock()
+        answered_s = clock.monotonic_s()
+        while clock.monotonic_s() - answered_s < GONE_AFTER_S:
+            with contextlib.suppress(*DATABASE_ERRORS, TimeoutError):
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    connection = await self.connect()
+                    await connection.close()
+                answered_s = clock.monotonic_s()
+            await asyncio.sleep(GONE_LOOK_S)
 
     @asynccontextmanager
     async def again(self) -> AsyncIterator[Database]:

@@ -14,7 +14,7 @@ import asyncpg
 from weighbridge.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from weighbridge.store.database import Connection
+    from weighbridge.store.connecting import Connection
 
 OLDEST: Final = 16
 """The oldest major version of PostgreSQL on which the whole program has been run."""
