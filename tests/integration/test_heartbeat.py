@@ -15,7 +15,7 @@ import pytest
 from tests.support.application import PATIENCE_S, until
 from weighbridge.engine.database.heartbeat import Heartbeat
 from weighbridge.store.database import Database, open_database
-from weighbridge.store.workers import Crew, be_there, look_around
+from weighbridge.store.workers import Crew, look_around, register
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,14 +38,14 @@ RENEWED: Final = "SELECT min(heartbeat) > $2 FROM pgqueuer WHERE queue_manager_i
 
 @asynccontextmanager
 async def heartbeat(
-    url: str, folder: Path, longest_silence_s: float = 60.0
+    url: str, folder: Path, max_blocked_s: float = 60.0
 ) -> AsyncIterator[tuple[Heartbeat, UUID, Database]]:
     """A worker's signs of life, with thousands of jobs in its hands."""
     worker_id = uuid4()
     database = await open_database(url, folder, pool_size=2)
     job_ids: list[int] = []
     signs = Heartbeat(database, worker_id, job_ids.copy)
-    signs.longest_silence_s = longest_silence_s
+    signs.max_blocked_s = max_blocked_s
     try:
         job_ids += [row["id"] for row in await database.pool.fetch(INSERT_JOBS, worker_id, JOBS)]
         signs.start(TIMEOUT)
@@ -97,7 +97,7 @@ async def test_a_busy_event_loop_keeps_thousands_of_jobs(database_url: str, tmp_
 async def test_a_hung_event_loop_loses_its_jobs_and_gets_no_more(
     database_url: str, tmp_path: Path
 ) -> None:
-    async with heartbeat(database_url, tmp_path, longest_silence_s=0.5) as (_, worker_id, base):
+    async with heartbeat(database_url, tmp_path, max_blocked_s=0.5) as (_, worker_id, base):
         begun_at = await base.pool.fetchval("SELECT now() - interval '1 minute'")
         await until(
             lambda: base.pool.fetchval(RENEWED, worker_id, begun_at), "all jobs are renewed"
@@ -121,7 +121,7 @@ async def test_a_draining_worker_keeps_its_jobs_but_not_its_share(
     async with heartbeat(database_url, tmp_path) as (signs, worker_id, base):
         await until(lambda: base.pool.fetchval("SELECT count(*) = 1 FROM workers"), "it is there")
         async with base.transaction() as connection:
-            await be_there(connection, uuid4(), is_leaving=False)
+            await register(connection, uuid4(), is_leaving=False)
             assert await look_around(connection, LIVE_WITHIN) == Crew(JOBS, 2)
         signs.leave()
         await until(

@@ -1,8 +1,8 @@
 """The engine on an event loop and a thread of its own, beside the API in one process.
 
-A burst of calls keeps the engine's loop busy for seconds; on a loop of its own no request waits for that. The
-API steers it through `EngineThread`, which hands over to the other loop; nothing else of it may be touched
-from the API's thread.
+A burst of calls keeps the engine's loop busy for seconds; on a loop of its own it delays no API request.
+The API controls it through `EngineThread`, which hands over to the other loop; nothing else of the engine
+may be touched from the API's thread.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TURN_S: Final = 0.0005
-"""How long a thread may keep the interpreter while another waits for it. A request needs it again after every answer
-of the database; with Python's own 5 ms each of these may cost 5 ms during a burst."""
+SWITCH_INTERVAL_S: Final = 0.0005
+"""How long a thread may keep the interpreter while another waits for it. A request needs it again after
+every answer of the database; with Python's default each of these may cost 5 ms during a burst."""
 
 
 class EngineEnded(WeighbridgeError):
-    """The engine's thread has ended, though nobody told it to; the log says why."""
+    """The engine's thread ended by itself; the log says why."""
 
 
 class LoopThread:
-    """An event loop in a thread of its own. Enter it on the loop that will ask it for things."""
+    """An event loop in a thread of its own. Enter it on the loop that will use it."""
 
     def __init__(
         self, name: str, make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
@@ -50,7 +50,7 @@ class LoopThread:
         self._leave = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        sys.setswitchinterval(TURN_S)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._home = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._home.create_future()
         self._thread.start()
@@ -71,20 +71,22 @@ class LoopThread:
         self._thread.join()
 
     async def ended(self) -> None:
-        """Until the thread has ended: when it is left, or by an error that it has told."""
+        """Wait until the thread has ended: because it was left, or by an error, which it logs."""
         await asyncio.shield(self._ended)
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` on the thread's loop; wait here for what comes of it. Cancelled here, it is cancelled there.
+        """Run `work` on the thread's loop and return its result. Cancelling this cancels `work`.
 
         Raises:
-            EngineEnded: it will never be done.
+            EngineEnded: the thread ended before `work` did.
         """
         try:
             there = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
         except RuntimeError as error:
             work.close()
-            raise EngineEnded("The engine's thread has ended; the log says why.") from error
+            raise EngineEnded(
+                "The engine has stopped because of an error. See the log, then restart the server."
+            ) from error
         either: set[asyncio.Future[Any]] = {there, self._ended}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -92,12 +94,14 @@ class LoopThread:
             there.cancel()  # nothing, once it is done
         broken = None if there.cancelled() else there.exception()
         if there.cancelled() or not isinstance(broken, Exception | None):  # SystemExit, say
-            raise EngineEnded("The engine's thread has ended; the log says why.") from broken
+            raise EngineEnded(
+                "The engine has stopped because of an error. See the log, then restart the server."
+            ) from broken
         return there.result()
 
     @asynccontextmanager
     async def entered(self, manager: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
-        """Something that lives on the thread's loop: opened there and closed there."""
+        """Enter and leave a context manager on the thread's loop."""
         value = await self.run(_enter(manager))
         try:
             yield value
@@ -109,8 +113,8 @@ class LoopThread:
         try:
             with asyncio.Runner(loop_factory=self._make_loop) as runner:
                 runner.run(self._live())
-        except BaseException as error:  # noqa: BLE001 - the thread ends here; whoever waits for it is told
-            telemetry.crashed("engine_crashed", f"❌ The engine's thread ended: {error!r}")
+        except BaseException as error:  # noqa: BLE001 - the thread ends here; whoever waits for it gets the error
+            telemetry.crashed("engine_crashed", f"❌ Engine thread crashed: {error!r}")
             if not self._opened.done():
                 self._opened.set_exception(error)
         finally:
@@ -130,7 +134,7 @@ async def _leave(manager: AbstractAsyncContextManager[Any]) -> None:
 
 
 class EngineThread:
-    """A supervisor that works on `thread`, steered from another."""
+    """Controls, from another thread, a supervisor that runs on `thread`."""
 
     def __init__(self, thread: LoopThread, supervisor: Supervisor) -> None:
         self._thread = thread
@@ -156,11 +160,11 @@ class EngineThread:
         await self._thread.run(self._drain())
 
     async def abandon(self) -> None:
-        """Stop now; calls in flight are lost. A drain under way is given up first."""
+        """Stop now; calls in flight are lost. Cancels a drain in progress."""
         await self._thread.run(self._abandon())
 
     async def ended(self) -> None:
-        """Until the engine's thread has ended by itself, which it does only by an error."""
+        """Wait until the engine's thread has ended by itself, which happens only by an error."""
         await self._thread.ended()
 
     async def _drain(self) -> None:

@@ -1,4 +1,4 @@
-"""Everything that runs in one process: the governor, the PgQueuer worker, the dispatcher, the listener.
+"""Everything that runs in one process: governor, PgQueuer worker, dispatcher, listener, heartbeat.
 
 Starting, draining and stopping happen here and nowhere else.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge import telemetry
 from weighbridge.engine.database.heartbeat import HEARTBEAT_TIMEOUT, Heartbeat
 from weighbridge.engine.database.listener import Listener
-from weighbridge.engine.database.queue_driver import make_manager
+from weighbridge.engine.database.queue_driver import NEVER, make_manager
 from weighbridge.planning.tokens import load_encoder
 from weighbridge.store import jobs, products, workers
 from weighbridge.store.database import DATABASE_ERRORS
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 DEQUEUE_SIZE: Final = 100
 """Jobs taken, and ended, in one statement."""
 MOST_JOBS_AT_ONCE: Final = 2_000
-"""What one process takes. A quota that keeps more than this in flight needs more than one process's CPU."""
+"""What one process takes. A quota with more than this in flight needs more CPU than one process has."""
 IDLE_POLL: Final = timedelta(seconds=2)
-"""Notifications wake the worker; this is for those that were lost, and for the jobs of the dead."""
+"""Notifications wake the worker; this is for lost ones, and for the jobs of dead workers."""
 
 
 class Supervisor:
-    """One per process. `dispatcher` is None in a process that only works."""
+    """One per process."""
 
     def __init__(self, context: EngineContext, worker: Worker, dispatcher: Dispatcher) -> None:
         self._context = context
@@ -52,6 +52,7 @@ class Supervisor:
             context.database_retry,
             self._listener,
             context.manager_id,
+            lambda: self.heartbeat_timeout,
         )
         self._heartbeat = Heartbeat(context.database, context.manager_id, self._running_jobs)
         self._tasks: list[asyncio.Task[None]] = []
@@ -73,12 +74,12 @@ class Supervisor:
 
     @property
     def is_draining(self) -> bool:
-        """Whether no new work is begun any more."""
+        """Whether no new work begins any more."""
         return self._draining
 
     async def start(self) -> None:
-        """Begin to work; returns as soon as the first call need not wait for anything of ours."""
-        load_encoder()  # with the first calls it would hold up all others for half a second
+        """Begin to work; returns at once."""
+        load_encoder()  # half a second, which the first calls would otherwise wait for
         self._manager.entrypoint(ENTRYPOINT, on_failure="hold")(self._run_job)
         self._heartbeat.start(self.heartbeat_timeout)
         self._listener.add(CHANNEL, lambda _: self._look_again())
@@ -93,7 +94,7 @@ class Supervisor:
         self._queue_task = asyncio.create_task(self._keep_running(self._run_queue), name="queue")
 
     async def drain(self) -> None:
-        """Begin no call, let those in flight finish and be stored, give the rest back. Then stop."""
+        """Begin no new call, wait for those in flight and store them, return the rest, then stop."""
         self._draining = True
         self._heartbeat.leave()
         was_leading = self._dispatcher.is_leading
@@ -104,7 +105,7 @@ class Supervisor:
         self._manager.shutdown.set()
         if self._queue_task is not None:
             await self._queue_task
-        if was_leading:  # the calls in flight may have left products to be asked again
+        if was_leading:  # the calls in flight may have left products to retry
             await self._give_back_queued()
         await self._cancel("governor", "listener")
         await self._heartbeat.stop()
@@ -114,7 +115,7 @@ class Supervisor:
         await self._context.allowances.save_if_due(now=True)
 
     async def abandon(self) -> None:
-        """Stop now. Calls in flight are lost (and paid for); their jobs are taken over after the heartbeat."""
+        """Stop now. Calls in flight are lost, and paid for; others take over their jobs."""
         self._draining = True
         await self._heartbeat.stop()
         self._context.governor.drain()
@@ -126,7 +127,7 @@ class Supervisor:
         await self._cancel("dispatcher", "governor", "listener")
 
     def _running_jobs(self) -> list[int]:
-        """Also called in another thread: to copy the keys is one step of the interpreter."""
+        """Also called from the heartbeat's thread: copying the keys is one step of the interpreter."""
         return list(self._manager.job_context)
 
     async def _run_job(self, job: Job) -> None:
@@ -134,35 +135,37 @@ class Supervisor:
         await self._context.allowances.save_if_due()
 
     async def _keep_running(self, run: Callable[[], Awaitable[None]]) -> None:
-        """None of the loops may end silently: a mistake of ours is told, and the loop is begun again."""
+        """No loop may end silently: a crash is logged, and the loop restarts."""
         while True:
             try:
                 await run()
             except Exception as error:  # noqa: BLE001 - else the queue would stand still for ever
-                telemetry.crashed("loop_crashed", f"❌ {run.__qualname__} crashed: {error!r}")
+                telemetry.crashed(
+                    "loop_crashed", f"❌ {run.__qualname__} crashed, restarting it: {error!r}"
+                )
                 await self._context.clock.sleep(1.0)
             else:
                 return
 
     async def _run_queue(self) -> None:
-        """PgQueuer's loop. Its driver waits for the database, so it ends only when it is told to."""
+        """PgQueuer's loop. Its driver waits for the database, so the loop ends only when told to."""
         if not self._draining:
             await self._manager.run(
                 dequeue_timeout=min(IDLE_POLL, self.heartbeat_timeout / 4),
                 batch_size=min(DEQUEUE_SIZE, self.most_jobs_at_once // 2),
                 max_concurrent_tasks=self.most_jobs_at_once,
-                heartbeat_timeout=self.heartbeat_timeout,
+                heartbeat_timeout=NEVER,
             )
 
     async def _give_back_queued(self) -> None:
-        """Jobs that nobody has begun go back to `pending`; another process makes new ones of them."""
+        """Products of jobs that nobody has begun go back to `pending`, for another process to take."""
         with contextlib.suppress(*DATABASE_ERRORS):
             async with self._context.database.transaction() as connection:
                 withdrawn = await jobs.withdraw_queued(connection)
                 await products.release_jobs(connection, withdrawn)
 
     def _look_again(self) -> None:
-        """Something was announced, by another process or by us."""
+        """A process, perhaps this one, announced a change."""
         self._context.governor.look_again()
         self._dispatcher.look_again()
 

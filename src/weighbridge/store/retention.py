@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from weighbridge.store.database import Connection
 
-BITE: Final = 2_000
+BATCH: Final = 2_000
 """Rows trimmed in one statement: 27 ms for calls, 70 at most (two cores, 200,000 rows)."""
 EVERY: Final = timedelta(hours=1)
 LOG_AGE: Final = timedelta(days=7)
@@ -42,7 +42,7 @@ async def claim(connection: Connection) -> bool:
     )
 
 
-async def trim_calls(connection: Connection, before: datetime, most: int = BITE) -> int:
+async def trim_calls(connection: Connection, before: datetime, most: int = BATCH) -> int:
     """Roll up and delete calls begun before a moment, the oldest first. All in one statement, or nothing."""
     tag = await connection.fetchval(
         "WITH old AS ("  # noqa: S608 - constants only
@@ -74,12 +74,12 @@ async def trimmed_up_to(connection: Connection) -> int:
     return int(await connection.fetchval("SELECT trimmed_up_to FROM retention_state"))
 
 
-async def trim_rejected_rows(connection: Connection, age: timedelta, most: int = BITE) -> int:
+async def trim_rejected_rows(connection: Connection, age: timedelta, most: int = BATCH) -> int:
     """Forget why rows of old imports were rejected."""
     return await _trim_oldest(connection, "rejected_rows", "rejected_at", age, most)
 
 
-async def trim_open_calls(connection: Connection, most: int = BITE) -> int:
+async def trim_open_calls(connection: Connection, most: int = BATCH) -> int:
     """Forget calls whose reply nobody came for."""
     tag = await connection.execute(
         "DELETE FROM open_calls WHERE key = ANY (ARRAY(SELECT key FROM open_calls"
@@ -90,7 +90,7 @@ async def trim_open_calls(connection: Connection, most: int = BITE) -> int:
     return int(tag.split()[-1])
 
 
-async def trim_pgqueuer(connection: Connection, age: timedelta = LOG_AGE, most: int = BITE) -> int:
+async def trim_pgqueuer(connection: Connection, age: timedelta = LOG_AGE, most: int = BATCH) -> int:
     """Shorten PgQueuer's log, and the counts that it makes of it."""
     names = db_settings().qualified
     return max(
@@ -132,7 +132,7 @@ async def finished_scopes(connection: Connection, age: timedelta = SCOPE_AGE) ->
     return [row["import_id"] for row in rows]
 
 
-async def trim_scope(connection: Connection, import_id: UUID, most: int = BITE) -> int:
+async def trim_scope(connection: Connection, import_id: UUID, most: int = BATCH) -> int:
     """Forget which products an import was about."""
     tag = await connection.execute(
         "DELETE FROM scopes WHERE import_id = $1 AND product_id = ANY (ARRAY("

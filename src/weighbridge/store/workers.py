@@ -36,7 +36,7 @@ class Load:
     waiting: int
 
 
-async def be_there(
+async def register(
     connection: Connection,
     worker_id: UUID,
     *,

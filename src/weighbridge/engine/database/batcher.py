@@ -1,7 +1,7 @@
-"""Does in one go what many tasks ask for at the same moment.
+"""Does in one batch what many tasks ask for at the same moment.
 
-While one go is under way the next requests gather, and then go together: alone a request waits for nobody, and
-in a crowd a hundred share one transaction. Used for what each call reads and writes in the database.
+While one batch is being processed the next items collect, and then go as one: a single item waits for
+nobody, and a hundred share one transaction. Used for what each call reads and writes in the database.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ R = TypeVar("R")
 class Batcher(Generic[T, R]):
     """`do` takes up to `most` items and returns one result for each, in their order.
 
-    When that many wait, another go begins beside those under way, up to `at_once`: one can be put together
-    while the database works on another.
+    When that many are waiting, another batch starts beside those in progress, up to `at_once`: one can
+    be assembled while the database works on another.
 
-    When `do` fails for several items each is tried alone, so that only the one at fault gets the error.
-    An item is done even if nobody waits for its result any more.
+    When `do` fails for several items each is retried alone, so that only the one at fault gets the error.
+    An item is processed even if nobody waits for its result any more.
     """
 
     def __init__(
@@ -39,41 +39,41 @@ class Batcher(Generic[T, R]):
         """The result for this item, or the error that it caused."""
         result: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, result))
-        is_crowd = len(self._waiting) >= self._most and len(self._tasks) < self._at_once
-        if is_crowd or not self._tasks:
-            task = asyncio.create_task(self._work_off())
+        is_full = len(self._waiting) >= self._most and len(self._tasks) < self._at_once
+        if is_full or not self._tasks:
+            task = asyncio.create_task(self._process())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await result
 
-    async def _work_off(self) -> None:
+    async def _process(self) -> None:
         try:
             while self._waiting:
-                part, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                await self._do_part(part)
+                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                await self._do_batch(batch)
         except asyncio.CancelledError:
             for _, result in self._waiting:
                 result.cancel()
             self._waiting = []
             raise
-        finally:  # at once: whoever comes next must see that nobody works any more
+        finally:  # at once: the next item must see that no batch is in progress
             self._tasks.discard(asyncio.current_task())
 
-    async def _do_part(self, part: list[tuple[T, asyncio.Future[R]]]) -> None:
+    async def _do_batch(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
-            results = await self._do([item for item, _ in part])
+            results = await self._do([item for item, _ in batch])
         except asyncio.CancelledError:
-            for _, result in part:
+            for _, result in batch:
                 result.cancel()
             raise
         except Exception as error:  # noqa: BLE001 - passed on to whoever asked
-            if len(part) > 1:
-                for one in part:
-                    await self._do_part([one])
+            if len(batch) > 1:
+                for one in batch:
+                    await self._do_batch([one])
                 return
-            if not part[0][1].done():
-                part[0][1].set_exception(error)
+            if not batch[0][1].done():
+                batch[0][1].set_exception(error)
         else:
-            for (_, result), value in zip(part, results, strict=True):
+            for (_, result), value in zip(batch, results, strict=True):
                 if not result.done():
                     result.set_result(value)

@@ -1,7 +1,8 @@
-"""Tells the database that this process lives: one statement for all of its jobs, from a thread of its own.
+"""The heartbeat: tells the database that this process is alive and which jobs it works on.
 
-Neither a busy event loop nor thousands of jobs delay it. The thread asks the loop for an answer at every beat;
-a loop that has given none for long hangs, and its jobs are left to the others.
+It is one statement for all jobs, sent from a thread of its own, so that neither a busy event loop nor
+thousands of jobs delay it. At every beat the thread asks the event loop for an answer; a loop that gives
+none for long is blocked, the beats stop, and other workers take over its jobs.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=8)
-"""A job without a sign of life for this long is taken over."""
+"""A job without a heartbeat for this long is taken over."""
 BEATS_IN_TIMEOUT: Final = 4
 """Three in a row may fail before anybody takes over."""
-LONGEST_SILENCE_S: Final = 30.0
-"""A loop that takes longer for one turn than an overloaded machine explains: it hangs."""
-LONGEST_GOODBYE_S: Final = 5.0
+MAX_BLOCKED_S: Final = 30.0
+"""An event loop that does not answer for longer than an overloaded machine explains is blocked."""
+JOIN_TIMEOUT_S: Final = 5.0
 
 
 class Heartbeat:
@@ -40,7 +41,7 @@ class Heartbeat:
     def __init__(
         self, database: Database, worker_id: UUID, running: Callable[[], list[int]]
     ) -> None:
-        """`running` says, in any thread, on which jobs this process works."""
+        """`running` returns the jobs that this process works on; it may be called from any thread."""
         self._database = database
         self._worker_id = worker_id
         self._running = running
@@ -51,12 +52,12 @@ class Heartbeat:
         self._is_leaving = False
         self._is_stopping = False
         self._answered_s = 0.0
-        self._is_silent = False
-        self.longest_silence_s = LONGEST_SILENCE_S
+        self._is_blocked = False
+        self.max_blocked_s = MAX_BLOCKED_S
         """Change this before the start only."""
 
     def start(self, timeout: timedelta) -> None:
-        """Begin to beat, so often that `timeout` does not pass between two beats."""
+        """Begin to beat, often enough that `timeout` never passes between two beats."""
         self._loop = asyncio.new_event_loop()
         self._answered_s = self._loop.time()
         self._thread = threading.Thread(
@@ -68,17 +69,17 @@ class Heartbeat:
         self._thread.start()
 
     def leave(self) -> None:
-        """No share of the work is left to this process any more; what it has begun lives on."""
+        """Claim no share of new work any more; jobs in progress stay alive."""
         self._is_leaving = True
         self._poke()
 
     async def stop(self) -> None:
-        """Beat no more: whatever this process still holds is taken over in a while."""
+        """Stop beating: other workers take over what this process still holds."""
         self._is_stopping = True
         self._poke()
         thread, self._thread = self._thread, None
         if thread is not None:
-            await asyncio.to_thread(thread.join, LONGEST_GOODBYE_S)
+            await asyncio.to_thread(thread.join, JOIN_TIMEOUT_S)
 
     def _poke(self) -> None:
         if self._loop is not None:
@@ -94,14 +95,14 @@ class Heartbeat:
         interval: timedelta,
     ) -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(self._beat_for_ever(watched, interval))
+            runner.run(self._keep_beating(watched, interval))
 
-    async def _beat_for_ever(self, watched: asyncio.AbstractEventLoop, interval: timedelta) -> None:
+    async def _keep_beating(self, watched: asyncio.AbstractEventLoop, interval: timedelta) -> None:
         interval_s = interval.total_seconds()
         try:
             while not self._is_stopping and not watched.is_closed():
                 self._ask(watched)
-                if not self._hangs():
+                if not self._is_loop_blocked():
                     await self._beat(interval)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(interval_s):
@@ -115,28 +116,28 @@ class Heartbeat:
             watched.call_soon_threadsafe(self._answer)
 
     def _answer(self) -> None:
-        """Called by the loop that is watched, as soon as it gets to it."""
+        """Called by the watched loop, as soon as it gets to it."""
         if self._loop is not None:
             self._answered_s = self._loop.time()
 
-    def _hangs(self) -> bool:
-        silent_s = asyncio.get_running_loop().time() - self._answered_s
-        was_silent, self._is_silent = self._is_silent, silent_s > self.longest_silence_s
-        if self._is_silent and not was_silent:
+    def _is_loop_blocked(self) -> bool:
+        blocked_s = asyncio.get_running_loop().time() - self._answered_s
+        was_blocked, self._is_blocked = self._is_blocked, blocked_s > self.max_blocked_s
+        if self._is_blocked and not was_blocked:
             telemetry.warning(
-                "worker_hangs",
-                f"⚠️ This process has not got round to anything for {silent_s:.0f} s: others take its groups over",
-                silent_s=silent_s,
+                "event_loop_blocked",
+                f"⚠️ Event loop blocked for {blocked_s:.0f} s; other workers will take over its jobs",
+                blocked_s=blocked_s,
             )
-        return self._is_silent
+        return self._is_blocked
 
     async def _beat(self, interval: timedelta) -> None:
-        """A connection that does not answer within two intervals is given up for a new one."""
+        """A connection that does not answer within two intervals is replaced."""
         try:
             async with asyncio.timeout(2 * interval.total_seconds()):
                 if self._connection is None or self._connection.is_closed():
                     self._connection = await self._database.connect()
-                await workers.be_there(
+                await workers.register(
                     self._connection,
                     self._worker_id,
                     is_leaving=self._is_leaving,
@@ -149,7 +150,7 @@ class Heartbeat:
         except (*DATABASE_ERRORS, TimeoutError):
             self._hang_up()
         except Exception as error:  # noqa: BLE001 - without beats everything would be taken over
-            telemetry.crashed("heartbeat_failed", f"❌ No sign of life was given: {error!r}")
+            telemetry.crashed("heartbeat_failed", f"❌ Heartbeat failed: {error!r}")
             self._hang_up()
 
     def _hang_up(self) -> None:

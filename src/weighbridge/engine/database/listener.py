@@ -1,4 +1,4 @@
-"""Hears what other processes announce: one connection for everybody in this process, found again when lost."""
+"""Listens to what other processes announce, over one connection for the whole process, remade when lost."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 RETRY_S: Final = 1.0
 CHECK_S: Final = 10.0
-"""A connection that was cut without a word is found out after this long."""
+"""A connection that died silently is noticed after this long."""
 
 
 class Listener:
-    """`on_return` is called whenever the connection was made (again): announcements may have been missed."""
+    """`on_return` is called whenever the connection is (re)made: announcements may have been missed."""
 
     def __init__(self, database: Database, clock: Clock, on_return: Callable[[], None]) -> None:
         self._database = database
@@ -34,7 +34,7 @@ class Listener:
         self._changed = asyncio.Event()
 
     def add(self, channel: str, hear: Hear) -> None:
-        """From now on `hear` is called with the payload of every announcement on `channel`."""
+        """Call `hear` with the payload of every announcement on `channel` from now on."""
         self._hearers[channel].append(hear)
         self._changed.set()
 

@@ -1,8 +1,9 @@
-"""PgQueuer's way to the database: patient, fenced, and no more than its share.
+"""PgQueuer's way to the database: it retries, is fenced, and takes no more than its share.
 
-Patient: its loops never see that the database is away, so they need not be begun again. Fenced: a worker
-that was frozen and wakes up late cannot end a job that another has taken over. Signs of life are not given here:
-see `heartbeat`.
+It retries: PgQueuer's loops never see that the database is unavailable, so they need no restart. It is
+fenced: a worker that was frozen and wakes up late cannot end a job that another has taken over.
+PgQueuer's own heartbeats are off, as they cost a timer and a row for every job; `heartbeat.py` sends
+one for the whole process.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from weighbridge.store.jobs import held_jobs
 from weighbridge.store.workers import look_around
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
-    from pgqueuer.core.buffers import HeartbeatBuffer, JobStatusLogBuffer
     from pgqueuer.domain.models import Job, TracebackRecord
     from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint
     from pgqueuer.ports.driver import NotifyCallback
@@ -38,14 +39,14 @@ if TYPE_CHECKING:
     from weighbridge.store.workers import Crew
 
 LEAST_PAUSE_S: Final = 0.1
-"""Jobs are not looked for more often than this, unless there were more than could be taken in one go: PgQueuer looks
-whenever a job ends on any worker, and each look goes through all that this one holds."""
-NEVER: Final = timedelta(0)
-"""As an interval of PgQueuer's own heartbeats."""
+"""Jobs are not looked for more often than this, unless there were more than could be taken in one go:
+PgQueuer looks whenever a job ends on any worker, and each look goes through all that this one holds."""
+NEVER: Final = timedelta(days=365)
+"""What PgQueuer is told as its heartbeat timeout: its own heartbeats would come at half of it."""
 
 
 class RetryingDriver(Driver):
-    """Statements over our pool, tried until the database answers; announcements over our listener."""
+    """Statements over our pool, retried until the database answers; announcements over our listener."""
 
     def __init__(
         self, database: Database, database_retry: DatabaseRetry, listener: Listener
@@ -92,7 +93,10 @@ class RetryingDriver(Driver):
 
 
 class FencedQueries(Queries):
-    """Ends only the jobs that `manager_id` still holds, and takes no more than are left to each live worker."""
+    """Ends only jobs that `manager_id` still holds; takes no more than each live worker's share.
+
+    `heartbeat_timeout` says after how long without a heartbeat another worker's job may be taken over.
+    """
 
     def __init__(
         self,
@@ -101,8 +105,10 @@ class FencedQueries(Queries):
         driver: RetryingDriver,
         database_retry: DatabaseRetry,
         manager_id: UUID,
+        heartbeat_timeout: Callable[[], timedelta],
     ) -> None:
         super().__init__(driver)
+        self._heartbeat_timeout = heartbeat_timeout
         self._database = database
         self._clock = clock
         self._look_at_s = 0.0
@@ -127,6 +133,7 @@ class FencedQueries(Queries):
         heartbeat_timeout: timedelta,
     ) -> list[Job]:
         await self._clock.sleep(self._look_at_s - self._clock.monotonic_s())
+        heartbeat_timeout = self._heartbeat_timeout()
 
         async def look() -> Crew:
             async with self._database.pool.acquire() as connection:
@@ -137,7 +144,7 @@ class FencedQueries(Queries):
         if not crew.unfinished_jobs:
             return []
         # One more, for a job that this worker holds without knowing: the connection broke before it was told.
-        # Such a job counts as held, gets no sign of life, and is taken again when it is old enough.
+        # Such a job counts as held, gets no heartbeat, and is taken again when it is old enough.
         share = fair_share(crew.unfinished_jobs, crew.live_workers) + 1
         most = share if global_concurrency_limit is None else min(share, global_concurrency_limit)
         jobs = await super().dequeue(
@@ -155,29 +162,21 @@ class FencedQueries(Queries):
         return await self._database_retry(look)
 
 
-class QuietManager(QueueManager):
-    """Gives no sign of life for each job by itself: that is a task, a timer and a row of a statement for each."""
-
-    @override
-    async def _dispatch(
-        self,
-        job: Job,
-        jbuff: JobStatusLogBuffer,
-        hbuff: HeartbeatBuffer,
-        heartbeat_timeout: timedelta,
-    ) -> None:
-        await super()._dispatch(job, jbuff, hbuff, NEVER)
-
-
 def make_manager(
     database: Database,
     clock: Clock,
     database_retry: DatabaseRetry,
     listener: Listener,
     manager_id: UUID,
+    heartbeat_timeout: Callable[[], timedelta],
 ) -> QueueManager:
-    """PgQueuer's worker under the identity by which our own statements know it."""
+    """PgQueuer's worker under the identity by which our own statements know it.
+
+    Run it with `NEVER` as its heartbeat timeout.
+    """
     driver = RetryingDriver(database, database_retry, listener)
-    manager = QuietManager(FencedQueries(database, clock, driver, database_retry, manager_id))
+    manager = QueueManager(
+        FencedQueries(database, clock, driver, database_retry, manager_id, heartbeat_timeout)
+    )
     manager.queue_manager_id = QueueManagerId(manager_id)
     return manager

@@ -1,7 +1,7 @@
-"""Waits while the database is away, instead of throwing away what was paid for.
+"""Retries statements while the database is unavailable, so that nothing that was paid for is lost.
 
-PostgreSQL is restarted, fails over, runs out of connections or disk: for a second or for hours. Whatever
-the engine has to read or write then is tried again until it works; only a drain that is cut short ends it.
+PostgreSQL may restart, fail over, or run out of connections or disk, for a second or for hours. What the
+engine has to read or write is retried until it works; only abandoning the engine ends it.
 """
 
 from __future__ import annotations
@@ -29,42 +29,42 @@ TRANSIENT_ERRORS: Final = (
     asyncpg.ReadOnlySQLTransactionError,  # a standby that is about to be promoted
     asyncpg.InternalClientError,  # the connection broke in the middle of a message
 )
-"""What passes by itself. Other errors of a statement are mistakes and must be seen."""
+"""Errors that pass by themselves. Any other error of a statement is a bug and must surface."""
 RETRY_S: Final = 0.5
 
 
 class DatabaseRetry:
-    """One per process; says once that the database is away, and once that it is back."""
+    """One per process; logs once that the database is unavailable, and once that it is back."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._is_away = False
+        self._is_unavailable = False
 
     async def __call__(self, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of `work`, which is begun anew for as long as the database is away."""
+        """The result of `work`, which is repeated for as long as the database is unavailable."""
         while True:
             try:
                 result = await work()
             except TRANSIENT_ERRORS as error:
                 if isinstance(error, ValueError):  # an argument that no server would take
                     raise
-                self._say_away(error)
+                self._log_unavailable(error)
                 await self._clock.sleep(RETRY_S)
             else:
-                self._say_back()
+                self._log_available()
                 return result
 
-    def _say_away(self, error: Exception) -> None:
-        if self._is_away or isinstance(error, asyncpg.TransactionRollbackError):
+    def _log_unavailable(self, error: Exception) -> None:
+        if self._is_unavailable or isinstance(error, asyncpg.TransactionRollbackError):
             return
-        self._is_away = True
+        self._is_unavailable = True
         telemetry.warning(
             "database_away",
-            f"⚠️ The database does not answer ({type(error).__name__}); waiting until it does, nothing is lost",
+            f"⚠️ Database unavailable ({type(error).__name__}); retrying until it answers, nothing is lost",
             error=type(error).__name__,
         )
 
-    def _say_back(self) -> None:
-        if self._is_away:
-            self._is_away = False
-            telemetry.info("database_back", "▶️ The database answers again")
+    def _log_available(self) -> None:
+        if self._is_unavailable:
+            self._is_unavailable = False
+            telemetry.info("database_back", "▶️ Database available again")

@@ -1,7 +1,7 @@
-"""Pending products become groups, groups become jobs: in batches with a pause between, or continuously.
+"""Turns pending products into groups and groups into jobs: in batches with a pause, or continuously.
 
-One dispatcher works at a time, whichever process holds the lock; when it dies PostgreSQL lets go of the
-lock and another takes over.
+One dispatcher works at a time: the process that holds an advisory lock. When that process dies,
+PostgreSQL releases the lock and another takes over.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 TICK_S: Final = 0.2
 LEAST_TICK_S: Final = 0.1
-"""Every finished group is announced; looks are not taken more often than this."""
+"""Every finished group is announced; the dispatcher looks no more often than this."""
 RETRY_S: Final = 1.0
 STUCK_CHECK_S: Final = 4.0
-"""A heartbeat: no product stays in `processing` without a live job for longer."""
+"""No product stays in `processing` without a live job for much longer than this."""
 LARGEST_INTAKE: Final = 5_000
 """Products taken in one transaction of continuous pacing."""
 VACUUMED_AFTER: Final = 1_000
-"""So many jobs made since the last time."""
+"""Vacuum the table of jobs after this many new jobs."""
 COUNTED_AT_ONCE: Final = 100
-"""Products whose tokens are counted before others get a turn: some 5 ms."""
+"""Products whose tokens are counted before the event loop gets a turn: some 5 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,14 @@ class Dispatcher:
         self._wake.set()
 
     async def run(self) -> None:
-        """Wait for the lock, then feed until cancelled; survive the database going away."""
+        """Wait for the lock, then feed until cancelled; survives an unavailable database."""
         while True:
             try:
                 await self._compete()
             except (*DATABASE_ERRORS, TimeoutError) as error:
                 telemetry.warning(
                     "dispatcher_interrupted",
-                    f"⚠️ The dispatcher lost the database ({type(error).__name__}), trying again",
+                    f"⚠️ Dispatcher lost its database connection ({type(error).__name__}), reconnecting",
                 )
             await self._clock.sleep(RETRY_S)
 
@@ -126,7 +126,7 @@ class Dispatcher:
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_stuck_check_s:
             self._next_stuck_check_s = now_s + STUCK_CHECK_S
-            await self._free_stuck(connection)
+            await self._requeue_stuck(connection)
         await self._retention_task.trim_if_due(connection)
         state = self._overrides.apply(await queue_state.load(connection))
         if not state.running:
@@ -137,14 +137,14 @@ class Dispatcher:
         else:
             await self._next_batch(connection, state)
 
-    async def _free_stuck(self, connection: Connection) -> None:
-        freed = await products.release_stuck(connection)
+    async def _requeue_stuck(self, connection: Connection) -> None:
+        requeued = await products.release_stuck(connection)
         await jobs.forget_failed(connection)
-        if freed:
+        if requeued:
             telemetry.warning(
-                "products_freed",
-                f"⚠️ {freed} products were in processing without a live job; they wait again",
-                products=freed,
+                "products_requeued",
+                f"⚠️ Requeued {requeued} products that had no live job",
+                products=requeued,
             )
 
     async def _top_up(self, connection: Connection, state: QueueState) -> None:
@@ -202,11 +202,11 @@ class Dispatcher:
                 for product_id in group.product_ids
             }
             await products.mark_processing(connection, job_of)
-        _say_group_size(groups)
+        _log_group_size(groups)
         return Taken(len(waiting), len(groups))
 
     async def _measured(self, waiting: list[StoredProduct]) -> list[Ready]:
-        """Their tokens counted. A large intake takes seconds of a slow machine: replies are dealt with in between."""
+        """Count their tokens. A large intake takes seconds on a slow machine; other tasks run in between."""
         ready = []
         for first in range(0, len(waiting), COUNTED_AT_ONCE):
             ready += [_ready(one, self._model) for one in waiting[first : first + COUNTED_AT_ONCE]]
@@ -224,7 +224,7 @@ def _ready(stored: StoredProduct, model: str) -> Ready:
     )
 
 
-def _say_group_size(groups: list[Group]) -> None:
+def _log_group_size(groups: list[Group]) -> None:
     size, _ = Counter(len(group.product_ids) for group in groups).most_common(1)[0]
     tokens = sum(group.tokens for group in groups)
     telemetry.info(

@@ -1,7 +1,7 @@
-"""Keeps the database from growing for ever: once an hour the leading dispatcher has old records trimmed.
+"""Keeps the database from growing for ever: once an hour the leading dispatcher deletes old records.
 
-It happens beside the dispatching, on a connection of its own and in small bites with a breath between them:
-a year's arrears take a while, and nobody notices.
+It runs beside the dispatching, on a connection of its own, in small batches with a pause in between: a
+year's backlog takes a while and disturbs nobody.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge import telemetry
 from weighbridge.store import retention
 from weighbridge.store.database import DATABASE_ERRORS
-from weighbridge.store.retention import BITE
+from weighbridge.store.retention import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection, Database
 
 LOOK_S: Final = 600.0
-"""How often this process asks whether the hour is over. The database knows when somebody last trimmed."""
-BREATH_S: Final = 0.05
+"""How often this process asks whether an hour has passed; the database knows when records were last deleted."""
+PAUSE_S: Final = 0.05
 
 
 class RetentionTask:
@@ -38,13 +38,13 @@ class RetentionTask:
         self._task: asyncio.Task[None] | None = None
 
     async def trim_if_due(self, connection: Connection) -> None:
-        """Begin to trim if nobody has for an hour; returns at once."""
+        """Start deleting if nobody has for an hour; returns at once."""
         now_s = self._clock.monotonic_s()
         if now_s < self._next_look_s:
             return
         self._next_look_s = now_s + LOOK_S
         if (self._task is None or self._task.done()) and await retention.claim(connection):
-            self._task = asyncio.create_task(self._trim_and_tell(), name="retention_task")
+            self._task = asyncio.create_task(self._trim_and_log(), name="retention_task")
 
     def stop(self) -> None:
         """Leave the rest for the next time."""
@@ -53,44 +53,46 @@ class RetentionTask:
             self._task.cancel()
 
     async def trim(self) -> int:
-        """Everything that is old enough; returns the number of rows.
+        """Delete everything that is old enough; returns the number of rows.
 
         Raises:
-            DATABASE_ERRORS: what was trimmed until then stays so.
+            DATABASE_ERRORS: what was deleted until then stays deleted.
         """
         connection = await self._database.connect()
         try:
             trimmed = 0
             if self._age:
                 before = self._clock.now() - self._age
-                trimmed += await self._bites(lambda: retention.trim_calls(connection, before))
-                trimmed += await self._bites(
+                trimmed += await self._batches(lambda: retention.trim_calls(connection, before))
+                trimmed += await self._batches(
                     lambda: retention.trim_rejected_rows(connection, self._age)
                 )
-            trimmed += await self._bites(lambda: retention.trim_open_calls(connection))
+            trimmed += await self._batches(lambda: retention.trim_open_calls(connection))
             for import_id in await retention.finished_scopes(connection):
-                trimmed += await self._bites(partial(retention.trim_scope, connection, import_id))
-            return trimmed + await self._bites(lambda: retention.trim_pgqueuer(connection))
+                trimmed += await self._batches(partial(retention.trim_scope, connection, import_id))
+            return trimmed + await self._batches(lambda: retention.trim_pgqueuer(connection))
         finally:
             connection.terminate()
 
-    async def _bites(self, bite: Callable[[], Awaitable[int]]) -> int:
+    async def _batches(self, batch: Callable[[], Awaitable[int]]) -> int:
         total = 0
         while True:
-            taken = await bite()
+            taken = await batch()
             total += taken
-            if taken < BITE:
+            if taken < BATCH:
                 return total
-            await self._clock.sleep(BREATH_S)
+            await self._clock.sleep(PAUSE_S)
 
-    async def _trim_and_tell(self) -> None:
+    async def _trim_and_log(self) -> None:
         try:
             trimmed = await self.trim()
         except (*DATABASE_ERRORS, TimeoutError) as error:
             telemetry.warning(
-                "trimming_interrupted",
-                f"⚠️ Old records could not be trimmed ({type(error).__name__}), trying again in an hour",
+                "retention_interrupted",
+                f"⚠️ Deleting old records was interrupted ({type(error).__name__}); retrying in an hour",
             )
         else:
             if trimmed:
-                telemetry.info("trimmed", f"🧹 {trimmed:,} old records trimmed", records=trimmed)
+                telemetry.info(
+                    "records_deleted", f"🧹 Deleted {trimmed:,} old records", records=trimmed
+                )

@@ -1,6 +1,6 @@
-"""What every part of a worker works with: made once for each process, in `wiring`, and handed to all of them.
+"""What every part of a worker needs: made once per process, in `wiring`, and passed to all of them.
 
-It holds and decides nothing. What only some parts need (the recorder, the factors) is handed to those beside it.
+It decides nothing. What only some parts need (the recorder, the factors) is passed to those directly.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What becomes of a call without a reply: `limits.retries.decide` says it, here it is done.
+"""Calls without a reply: `limits.retries` decides what to do, this module does it.
 
-Wait and ask again, ask smaller groups, give products up, or stop the queue.
+Wait and retry, ask smaller groups, give products up, or stop the queue.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Failures:
         self.refusals = RefusalWatch()
 
     async def after(self, in_flight: InFlightCall, error: ProviderError, failures: int) -> set[int]:
-        """Do what the table says; returns the products that left. None of them: try the same call again."""
+        """Do what the table says; returns the products that left the group. None: retry the same call."""
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
         call = in_flight.unanswered(self._context.provider, latency_s, error)
         say_failed_call(in_flight.job_id, error)
@@ -72,7 +72,7 @@ class Failures:
     async def unsent(
         self, group: list[JobProduct], job_id: int, error: RequestTooLarge
     ) -> set[int]:
-        """The same for a call larger than a whole minute's quota, which never left; returns the products that left."""
+        """The same for a call larger than a whole minute's quota, which was never sent."""
         action = decide(error, 0, len(group), self._context.random_source.random())
         return await self._disperse(group, job_id, None, error, action)
 
@@ -105,14 +105,14 @@ class Failures:
         error: ProviderError,
         action: Action,
     ) -> set[int]:
-        """The group cannot go on together: halves, or each alone, so that only the product at fault fails."""
+        """Break the group up, so that only the product at fault fails; returns all its products."""
         outcome = break_up(job_id, [product.id for product in group], error, action)
         await self._recorder.record(outcome._replace(call=call))
         say_what_happened(group, asked_alone=outcome.asked_alone, given_up=outcome.given_up)
         return {product.id for product in group}
 
     async def stop_queue(self, reason: str) -> None:
-        """Every product goes back to `pending`: those that nobody has begun now, the others as they stop."""
+        """Return every product to `pending`: those that nobody has begun now, the others as their jobs stop."""
 
         async def write() -> bool:
             async with self._context.database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""From the answers of a product to its footprint, ready to be stored. Nobody is asked for it."""
+"""From the answers of a product to its footprint, ready to be stored. No model is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The products of a job on their way through the steps, with the answers that are held already."""
+"""The products of a job on their way through the steps, with the answers they already have."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class JobProduct:
-    """A product of the group."""
+    """A product of the job's group."""
 
     stored: StoredProduct
     question_fingerprint: str
@@ -31,7 +31,7 @@ class JobProduct:
     provenance: dict[StepName, AnswerProvenance] = field(default_factory=dict)  # of the answers
     cost_usd: float = 0.0
     attempts: int = 0
-    """Unusable answers in a row to the present question."""
+    """Unusable answers in a row to the current question."""
     step_by_step: bool = False
     """All questions at once were too much for the provider, even about this product alone."""
 
@@ -68,7 +68,7 @@ async def load_groups(
     *,
     simulated: bool,
 ) -> list[list[JobProduct]]:
-    """Who still belongs to each job, with every answer that still holds."""
+    """The products that still belong to each job, with every answer that still holds."""
     stored = await load_job_products(connection, job_ids)
     groups: dict[int | None, list[JobProduct]] = {job_id: [] for job_id in job_ids}
     for member in await with_answers(connection, stored, questions, simulated=simulated):
@@ -103,7 +103,7 @@ async def with_answers(
 def _read(
     stored: Mapping[tuple[StepName, str], StoredAnswer], steps: Steps
 ) -> dict[tuple[StepName, str], Answer]:
-    """The answers that can be read: what another program has written in another form is asked again."""
+    """The answers that can be read; an answer in another form is left out, and the question asked again."""
     read = {}
     for (step, version), answer in stored.items():
         with suppress(AnswerMalformed):

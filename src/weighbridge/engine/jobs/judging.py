@@ -1,4 +1,4 @@
-"""What becomes of a reply: each product's answers are kept or refused, what is complete is computed, all is recorded."""
+"""What becomes of a reply: answers are kept or refused, complete products computed, and all is recorded."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ class Judge:
     def _keep(
         self, in_flight: InFlightCall, accepted: Accepted, share_usd: float, model: str
     ) -> list[StoredAnswer]:
-        """Note the accepted answers in the members; returns them in storage form.
+        """Add the accepted answers to the products; returns them in storage form.
 
-        What a product's part of the call has cost is shared among the answers that came of it.
+        A product's share of the cost of the call is divided among the answers it got.
         """
         steps = self._context.questions.steps
         provenance = AnswerProvenance(

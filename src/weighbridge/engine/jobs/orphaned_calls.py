@@ -1,9 +1,10 @@
-"""Calls of a worker that died, or whose connection broke: their replies are fetched from the provider's store instead of being bought again.
+"""Orphaned calls: the worker died or lost the connection, so their replies are fetched from the provider's store.
 
-Used by `worker.py` where the option is on (decision 0012). Every call leaves with a key, and the key is committed
-with the leave, so at any moment the open calls in the database are all that can have been paid for without
-being on record. Whoever takes up a product of theirs comes here first. The worst that a provider which stores
-nothing, lists late or lists nothing can do is to have the question asked again, as without the option.
+Used by `worker.py` where the option is on (docs/decisions/0012). Every call is sent with a key, and the
+key is committed with its permit: at any moment the open calls in the database are all that may have been
+paid for without being on record. Whoever takes up one of their products comes here first. If the provider
+stores nothing or lists replies late, the worst that happens is that the question is asked again, as
+without the option. How replies are stored and found: https://platform.openai.com/docs/api-reference/chat/list
 """
 
 from __future__ import annotations
@@ -37,15 +38,15 @@ if TYPE_CHECKING:
     from weighbridge.steps import Question
 
 LIST_DELAY_S: Final = 15.0
-"""How much later than it was finished a completion may be listed. Nothing is promised; OpenAI's own tests of its
-.NET library wait five seconds before they look."""
+"""How long after its end a completion may still be missing from the list. The provider promises nothing; the
+tests of OpenAI's own .NET library wait five seconds (https://github.com/openai/openai-dotnet)."""
 SLOWER: Final = 2.0
-"""A call is thought to be running still for so many times the slowest of the last thousand. It may have died with its
-process before it was sent, and then there is nothing to wait for."""
+"""A call is assumed to be running for up to this many times the slowest of the last thousand. It may never
+have been sent, and then there is nothing to wait for."""
 LEAST_LATENCY_S: Final = 5.0
 FIRST_PAUSE_S: Final = 1.0
 READ_BATCH: Final = 256
-"""Groups asked about in one go."""
+"""Groups whose open calls are read by one query."""
 LONGEST_PAUSE_S: Final = 30.0
 
 
@@ -58,7 +59,7 @@ class OrphanedCalls:
         self._read_batched = Batcher(self._read_about, READ_BATCH)
 
     def new_key(self) -> str | None:
-        """For a call that is about to be made; None where nothing can be found again."""
+        """For a call that is about to be sent; None where the provider stores no replies."""
         return uuid4().hex if self._context.provider.keeps_replies else None
 
     def open_call(self, key: str, question: Question, group: Sequence[JobProduct]) -> OpenCall:
@@ -75,7 +76,7 @@ class OrphanedCalls:
         )
 
     async def about(self, group: Sequence[JobProduct]) -> list[OpenCall]:
-        """The calls that others began about these products and did not end."""
+        """The open calls of other workers about these products."""
         return await self._read_batched(group) if self._context.provider.keeps_replies else []
 
     async def _read_about(self, groups: Sequence[Sequence[JobProduct]]) -> list[list[OpenCall]]:
@@ -94,11 +95,11 @@ class OrphanedCalls:
         return [[c for c in found if not of_group.isdisjoint(c.product_ids)] for of_group in ids]
 
     async def fetch(self, call: OpenCall, job_id: int) -> tuple[InFlightCall, CallReply] | None:
-        """The reply, and the call as if this worker had made it; None if it is not to be had or not needed.
+        """The reply, and the call as if this worker had made it; None if there is none or it is not needed.
 
         Raises:
             QueueStopped, JobLost: as for a call.
-            ProviderError: one that does not pass by itself.
+            ProviderError: one that waiting does not cure.
         """
         known = (*self._context.questions.alone, self._context.questions.together)
         question = next((q for q in known if q.name == call.question), None)
@@ -111,7 +112,7 @@ class OrphanedCalls:
     async def reply_to(
         self, in_flight: InFlightCall, error: ProviderError
     ) -> tuple[InFlightCall, CallReply] | None:
-        """The same for a call of this very worker whose connection broke before the reply was here.
+        """The same for a call of this worker whose connection broke before the reply arrived.
 
         Raises:
             QueueStopped, JobLost, ProviderError: as `fetch`.
@@ -126,7 +127,7 @@ class OrphanedCalls:
         return await self._wait_for(call, in_flight.question, in_flight.group, in_flight.job_id)
 
     async def _still_asked(self, call: OpenCall, question: Question) -> list[JobProduct]:
-        """Those products of the call to whom its reply would still be an answer, whatever job they are in now."""
+        """The products of the call that its reply would still answer, whatever job they are in now."""
         asked = dict(zip(call.product_ids, call.question_fingerprints, strict=True))
 
         async def read() -> list[JobProduct]:
@@ -150,9 +151,9 @@ class OrphanedCalls:
     async def _wait_for(
         self, call: OpenCall, question: Question, group: list[JobProduct], job_id: int
     ) -> tuple[InFlightCall, CallReply] | None:
-        """Look again and again for as long as the call may take and be listed late, counted from its beginning.
+        """Look until the call must have ended and been listed, counted from its beginning.
 
-        The last look is always one that the provider has answered.
+        The last look is always one that the provider answered.
         """
         asked = question.request([m.subject() for m in group], call.output_allowance)
         request = asked._replace(key=call.key)

@@ -1,4 +1,4 @@
-"""Keeps what `planning.tokens.OutputAllowances` has learned in the database, across restarts."""
+"""Keeps what `OutputAllowances` has learned in the database, across restarts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 SAVE_EVERY: Final = 100
-"""Observations between two saves; losing a few costs nothing but a slightly loose allowance."""
+"""Observations between two saves; losing a few only makes an allowance slightly too generous."""
 
 
 class StoredAllowances:
-    """Output allowances for one model."""
+    """What was learned about one model."""
 
     def __init__(self, database: Database, model: str, learned: OutputAllowances) -> None:
         self._database = database
@@ -35,7 +35,7 @@ class StoredAllowances:
             self._unsaved += 1
 
     async def save_if_due(self, *, now: bool = False) -> None:
-        """Write what was learned, now and then; while the database is away it stays in memory."""
+        """Write what was learned, now and then; while the database is unavailable it stays in memory."""
         unsaved = self._unsaved
         if unsaved >= SAVE_EVERY or (now and unsaved):
             self._unsaved = 0

@@ -1,10 +1,10 @@
-"""One finished call is one transaction: the call, its answers, and what becomes of each product.
+"""One finished call is one transaction: the call, its answers, and the new state of each product.
 
-Calls that finish while another is being written share the next transaction: at 300 calls/s one commit (3 ms of disk
-each) serves ten of them.
+Calls that finish while another is being written share the next transaction: at 300 calls/s one commit
+(3 ms of disk) serves ten of them.
 
-What was paid for is written however long the database is away. What no longer belongs to the job is left
-as it is: a product may have been changed, deleted or taken over while the provider was thinking.
+What was paid for is written however long the database is unavailable. Products that no longer belong to
+the job are left as they are: they may have been changed, deleted or taken over while the call was in flight.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ V = TypeVar("V")
 RECORD_BATCH: Final = 96
 """Finished calls in one transaction."""
 WRITERS: Final = 3
-"""Transactions at once while that many calls wait: the next is put together while PostgreSQL works on another.
-One with 256 calls left each waiting for the other, and took a tenth longer for a catalogue."""
+"""Transactions at once while that many calls wait: one is assembled while PostgreSQL works on another.
+A single one with 256 calls left each side waiting for the other, and a catalogue took a tenth longer."""
 
 
 _NOTHING: Final[Mapping[int, Any]] = MappingProxyType({})
@@ -53,8 +53,8 @@ _NOTHING: Final[Mapping[int, Any]] = MappingProxyType({})
 class Outcome(NamedTuple):
     """Everything that one call, or the end of a job, changes.
 
-    `split` are the new, smaller groups that products of this job move to; `forgiven` are products that
-    were asked in vain before and have answered now: the next question begins with a clean slate.
+    `split` are the new, smaller groups that products of this job move to. `forgiven` are products whose
+    earlier attempts failed and that are answered now: their attempts count from 0 again.
     """
 
     job_id: int
@@ -68,23 +68,23 @@ class Outcome(NamedTuple):
     wasted_usd: Mapping[int, float] = _NOTHING  # where no answer carries it
 
     def leaving_ids(self) -> set[int]:
-        """Who is no longer in the job afterwards."""
+        """Products that leave the job."""
         ids = {*self.asked_alone, *self.given_up}
         ids.update(footprint.product_id for footprint in self.finished)
         ids.update(product_id for part in self.split for product_id in part)
         return ids
 
     def product_ids(self) -> set[int]:
-        """Everybody whom it touches."""
+        """All products that it touches."""
         return self.leaving_ids() | {answer.product_id for answer in self.answers}
 
     def only(self, membership: Membership) -> Outcome:
-        """What is left of it. Answers of whoever exists are kept: they say for themselves to which question."""
+        """The part that still applies. Answers of existing products stay: each names its own question."""
         belongs = membership.revision_of
         if belongs.keys() >= self.product_ids() and all(
             belongs[f.product_id] == f.revision for f in self.finished
         ):
-            return self  # nearly always: nothing happened to anybody meanwhile
+            return self  # nearly always: nothing else happened to the products
         return self._replace(
             answers=[a for a in self.answers if a.product_id in membership.existing],
             finished=[f for f in self.finished if belongs.get(f.product_id) == f.revision],
@@ -109,7 +109,7 @@ class Recorder:
         self._write_batched = Batcher(self._write_with_retry, RECORD_BATCH, WRITERS)
 
     async def record(self, outcome: Outcome) -> frozenset[int]:
-        """Write it all or nothing, exactly once; returns the products that stay in the job.
+        """Write it, all or nothing and exactly once; returns the products that stay in the job.
 
         Raises:
             JobLost: another worker has the job. The call and its answers were stored, nothing else.
@@ -131,7 +131,7 @@ class Recorder:
         return await self._database_retry(write)
 
     async def release(self, job_id: int) -> None:
-        """What is left of the job goes back to `pending`, unless another worker has it."""
+        """Return the job's remaining products to `pending`, unless another worker has the job."""
 
         async def write() -> None:
             async with self._database.transaction() as connection:
@@ -149,7 +149,7 @@ class Recorder:
         new = [
             outcome.only(membership)
             for outcome, membership in zip(outcomes, memberships, strict=True)
-            # The connection may have broken after the commit and before the word of it.
+            # The connection may have broken after the commit, before its confirmation.
             if not (again and await _is_written(connection, outcome))
         ]
         new = await _claimed(connection, new)
@@ -175,8 +175,8 @@ async def _is_written(connection: Connection, outcome: Outcome) -> bool:
 
 
 async def _claimed(connection: Connection, outcomes: list[Outcome]) -> list[Outcome]:
-    """The outcomes, without those calls that are on record already: two workers may have had the same reply,
-    one from the connection and one from the provider's store. It was paid for once, and counts once.
+    """Drop calls that are on record already: two workers may have had the same reply, one from its
+    connection and one from the provider's store. It was paid for once, and counts once.
     """
     keys = [outcome.call.key for outcome in outcomes if outcome.call and outcome.call.key]
     if not keys:
@@ -192,7 +192,7 @@ async def _claimed(connection: Connection, outcomes: list[Outcome]) -> list[Outc
 
 
 async def _move(connection: Connection, outcomes: Sequence[Outcome]) -> None:
-    """The products, from one state or job to the next."""
+    """Move the products to their next state or job."""
     job_of = {done.product_id: outcome.job_id for outcome in outcomes for done in outcome.finished}
     if job_of:
         await footprints.upsert_footprints(
@@ -216,7 +216,7 @@ async def _ask_alone(connection: Connection, outcome: Outcome) -> None:
     leaving = await products.leave_group(
         connection, outcome.job_id, outcome.asked_alone, outcome.wasted_usd
     )
-    # Priority: their neighbours are nearly done; the batch should not wait for a second round.
+    # Priority: the others of the batch are nearly done, and it should not wait long for these.
     new_jobs = await jobs.enqueue_jobs(connection, len(leaving), priority=1)
     await products.move_to_jobs(connection, dict(zip(leaving, new_jobs, strict=True)))
 

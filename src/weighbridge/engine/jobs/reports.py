@@ -1,4 +1,4 @@
-"""What the worker says of its work: the lines that people grep."""
+"""The worker's log lines; people grep for them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HEADLINES: Final = {
 
 
 def say_begun(job_id: int, products: int) -> None:
-    """A group is taken up."""
+    """Work on a group begins."""
     telemetry.info(
         "batch_started",
         f"🔄 Processing batch of {products} products using batch AI processing",
@@ -40,7 +40,7 @@ def say_begun(job_id: int, products: int) -> None:
 
 
 def say_ended(job_id: int, tokens: int) -> None:
-    """A group went through its steps."""
+    """A group has been through its steps."""
     telemetry.info(
         "batch_completed",
         f"📊 Batch processing completed. Tokens used: {tokens:,}",
@@ -66,30 +66,30 @@ def say_lost(job_id: int) -> None:
 
 
 def say_crashed(job_id: int, error: Exception) -> None:
-    """A mistake of ours; call it in an except block."""
+    """A bug of ours; call it in an except block."""
     telemetry.crashed("job_crashed", f"❌ Job {job_id} crashed: {error!r}", job_id=job_id)
 
 
 def say_stopped(reason: str) -> None:
-    """Nothing can succeed until a person has acted."""
+    """No call can succeed until a person has acted."""
     telemetry.error("queue_stopped", f"🛑 Queue stopped: {reason}", reason=reason)
 
 
 def say_broken_off(job_id: int, error: ProviderError) -> None:
-    """A connection broke after the request had gone out."""
+    """A connection broke after the request had been sent."""
     telemetry.warning(
         "call_broken_off",
-        f"⚠️ The connection of group {job_id} broke off; looking for the reply at the provider",
+        f"⚠️ Connection lost during the call of group {job_id}; looking for its reply at the provider",
         job_id=job_id,
         detail=str(error),
     )
 
 
 def say_fetched(job_id: int, products: int) -> None:
-    """The reply to a call that was cut off was found at the provider."""
+    """The provider had stored the reply to an interrupted call."""
     telemetry.info(
         "reply_fetched",
-        f"📥 Fetched a reply about {products} products that was paid for and did not arrive",
+        f"📥 Recovered a paid reply about {products} products from the provider",
         job_id=job_id,
         products=products,
     )
@@ -99,7 +99,7 @@ def say_not_fetched(job_id: int) -> None:
     """The provider has no stored reply to a call that was cut off."""
     telemetry.info(
         "reply_not_stored",
-        "📭 The provider has no reply to a call that was cut off; retrying",
+        f"📭 The provider has no reply to the interrupted call of group {job_id}; retrying it",
         job_id=job_id,
     )
 
@@ -108,7 +108,7 @@ def say_nothing_kept(provider: str) -> None:
     """The option to store replies cannot work with this provider."""
     telemetry.warning(
         "replies_not_kept",
-        f"⚠️ {provider} keeps no replies that could be found again: a crash costs the calls in flight there",
+        f"⚠️ {provider} does not store replies: a crash costs the calls that are in flight",
         provider=provider,
     )
 
@@ -119,7 +119,7 @@ def say_what_happened(
     asked_alone: Mapping[int, tuple[str, str]] | None = None,
     given_up: Mapping[int, tuple[str, str]] | None = None,
 ) -> None:
-    """What became of each product of a group."""
+    """The result of each product of a group."""
     done = {footprint.product_id for footprint in finished}
     for member in group:
         if member.id in done:
@@ -140,7 +140,7 @@ def say_what_happened(
             kind, reason = asked_alone[member.id]
             telemetry.warning(
                 "product_asked_alone",
-                f"⚠️ Product {member.code} is asked again alone: {reason}",
+                f"⚠️ Retrying product {member.code} alone: {reason}",
                 code=member.code,
                 error=kind,
             )

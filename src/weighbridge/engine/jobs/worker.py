@@ -1,6 +1,7 @@
-"""One job: a group of products goes through the steps in order; what is answered already is skipped.
+"""One job: a group of products goes through the steps in order; answered steps are skipped.
 
-`asking` gets a reply to each question, `judging` decides what is kept of it, `failures` what happens without one.
+`asking` gets a reply to each question, `judging` decides what to keep of it, and `failures` handles calls
+without a reply.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from weighbridge.store.products import StoredProduct
 
 LOAD_BATCH: Final = 256
-"""Groups read in one go."""
+"""Groups loaded by one query."""
 
 
 class Worker:
@@ -56,17 +57,17 @@ class Worker:
         self._asker = Asker(context, self._judge, self._failures, self._orphaned)
 
     async def work(self, job_id: int) -> None:
-        """Take the group as far as it goes. Never raises but for cancellation."""
+        """Take the group as far as it goes. Raises nothing but a cancellation."""
         try:
             await self._work(job_id)
         except QueueStopped:
             await self._recorder.release(job_id)
         except JobLost:
             say_lost(job_id)
-        except Exception as error:  # noqa: BLE001 - the one place: nothing may kill the worker
+        except Exception as error:  # noqa: BLE001 - nothing may kill the worker
             say_crashed(job_id, error)
             with suppress(JobLost):
-                await self._bury(job_id, error)
+                await self._record_crash(job_id, error)
         finally:
             self._failures.refusals.forget(job_id)
 
@@ -77,8 +78,8 @@ class Worker:
         if not group:
             return
         say_begun(job_id, len(group))
-        # Those whose every answer is held already: a crash came between the last answer and the footprint,
-        # or only something changed that the model is not asked about.
+        # All steps may be answered: after a crash between the last answer and the footprint, or after a
+        # change of something that the model is not asked about.
         answered = [m for m in group if self._context.questions.are_answered(m.answers)]
         await self._finish_without_call(answered, job_id)
         group = [m for m in group if m not in answered]
@@ -103,7 +104,7 @@ class Worker:
         return await self._context.database_retry(read)
 
     async def _fetch(self, orphaned: OrphanedCalls, group: list[JobProduct], job_id: int) -> bool:
-        """Put on record what a worker that died has paid for these products; whether anything is new."""
+        """Record the paid replies of workers that died with calls about these products; True if there were any calls."""
         calls = await orphaned.about(group)
         for call in calls:
             try:
@@ -118,8 +119,8 @@ class Worker:
                 await self._judge.take(*found)
         return bool(calls)
 
-    async def _bury(self, job_id: int, error: Exception) -> None:
-        """A crash of ours counts as an attempt of each product, alone, so that one cannot stop the rest."""
+    async def _record_crash(self, job_id: int, error: Exception) -> None:
+        """A crash counts as an attempt of each product, which is then retried alone, so that one cannot stop the rest."""
 
         async def read() -> list[StoredProduct]:
             async with self._context.database.pool.acquire() as connection:
@@ -145,7 +146,7 @@ class Worker:
 
 
 def _by_version(question: Question, group: list[JobProduct]) -> list[list[JobProduct]]:
-    """Those without an answer, apart where earlier answers are from different questions: they make another one of this."""
+    """The products without an answer, grouped by version: earlier answers are part of a question."""
     (step,) = question.steps
     found: dict[str, list[JobProduct]] = {}
     for member in group:

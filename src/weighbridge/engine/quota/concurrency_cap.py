@@ -1,7 +1,7 @@
 """Keeps `maxConcurrentRequests` over all processes: how many more calls this one may begin.
 
-Looked up in the governor's round, while all others wait for the quota's row: so the calls in flight that every
-process notes are never fewer than there are, and the sum never exceeds the cap.
+It is applied in the governor's round, while all others wait for the row of the quota. Every process notes its
+calls in flight there, never fewer than there are, so the sum never exceeds the cap.
 """
 
 from __future__ import annotations
@@ -12,27 +12,42 @@ from typing import TYPE_CHECKING, Final
 from weighbridge.engine.database.heartbeat import HEARTBEAT_TIMEOUT
 from weighbridge.limits.sharing import deal
 from weighbridge.store import workers
+from weighbridge.store.workers import Load
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from weighbridge.store.database import Connection
 
 LOOK_AGAIN_S: Final = 0.2
-"""While others have the calls that there is room for, look so often whether they have ended."""
+"""While others use up the cap, look this often whether their calls have ended."""
 TURN_S: Final = 60
-"""Where there are more workers than calls, so long until others have their turn."""
+"""With more workers than calls, the workers take turns of this length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many calls may begin now. `look_again_s` is None when only the end of a call of our own makes room."""
+    """How many calls may begin now. `look_again_s` is None when only the end of one of our calls makes room."""
 
     calls: float
     look_again_s: float | None = None
 
 
 UNLIMITED: Final = Room(float("inf"))
+
+
+def room_of(cap: int, own: Load, others: Sequence[Load], now_s: float) -> Room:
+    """What is left of `cap` calls for the worker of `own`.
+
+    Each worker gets at least its share of what those who wait can use; nobody begins more than is left in all.
+    """
+    if not others:
+        return Room(cap - own.in_flight)
+    wanted = {load.worker_id: load.in_flight + load.waiting for load in (own, *others)}
+    share = deal(cap, dict(sorted(wanted.items())), turn=int(now_s // TURN_S))
+    left = cap - own.in_flight - sum(load.in_flight for load in others)
+    return Room(min(share[own.worker_id] - own.in_flight, left), LOOK_AGAIN_S)
 
 
 class ConcurrencyCap:
@@ -52,29 +67,20 @@ class ConcurrencyCap:
         waiting: int,
         now_s: float,
     ) -> Room:
-        """What is left for this process of `cap` calls, with so many in flight here and so many waiting.
-
-        Each has its share at least, of what those who wait can use; nobody begins more than is left in all.
-        """
+        """What is left of `cap` calls for this process, with so many in flight and waiting here."""
         self._is_on = cap is not None
         if cap is None:
             return UNLIMITED
         self._most = cap
         others = await workers.others_calls(connection, self._worker_id, HEARTBEAT_TIMEOUT)
-        if not others:
-            return Room(cap - in_flight)
-        wanted = {load.worker_id: load.in_flight + load.waiting for load in others}
-        wanted[self._worker_id] = in_flight + waiting
-        share = deal(cap, dict(sorted(wanted.items())), turn=int(now_s // TURN_S))
-        left = cap - in_flight - sum(load.in_flight for load in others)
-        return Room(min(share[self._worker_id] - in_flight, left), LOOK_AGAIN_S)
+        return room_of(cap, Load(self._worker_id, in_flight, waiting), others, now_s)
 
     def is_news(self, in_flight: int, waiting: int) -> bool:
-        """Whether the others have to be told. Of those who wait, no more matter than the cap."""
+        """Whether the others must be told. Waiting calls beyond the cap do not matter."""
         return self._is_on and self._noted != (in_flight, min(waiting, self._most))
 
     async def note(self, connection: Connection, in_flight: int, waiting: int) -> None:
-        """Let the others know, if it is news."""
+        """Tell the others, if it is news."""
         if self.is_news(in_flight, waiting):
             calls = (in_flight, min(waiting, self._most))
             self._noted = None  # nobody knows until it is written

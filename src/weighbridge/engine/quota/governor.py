@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from weighbridge.store.overrides import Overrides
 
 MAX_ROUND_WAIT_S: Final = 5.0
-"""However long the quota says to wait, look again after this: limits may have been raised meanwhile."""
+"""However long the quota says to wait, look again after this: limits may have been raised."""
 DATABASE_RETRY_S: Final = 1.0
 LEAST_PAUSE_S: Final = 0.025
-"""While the quota is used up, rounds do not follow each other faster than this: each is a transaction for which all
-other processes wait, and at 500 calls a second there would be one for every third call."""
+"""While the quota is used up, rounds do not follow each other faster than this: all other processes wait for
+each, and at 500 calls a second there would be one for every third call."""
 
 
 class Governor:
@@ -119,7 +119,7 @@ class Governor:
                 await self.breaker.unreachable(str(error))
 
     async def sleep(self, delay_s: float) -> None:
-        """Back off before the same call is tried again; cut short by a drain.
+        """Back off before the same call is retried; cut short by a drain.
 
         Raises:
             QueueStopped: this process is draining.
@@ -135,7 +135,7 @@ class Governor:
         self._wake.set()
 
     def look_again(self) -> None:
-        """Something changed (configuration, start, stop): do not sleep through it."""
+        """Something changed (configuration, start, stop): look now."""
         self._wake.set()
 
     # The loop ---------------------------------------------------------------------------------
@@ -150,28 +150,28 @@ class Governor:
                     wait_s = await self._round()
                     await yield_to_loop()
                     if wait_s is None:
-                        break  # only a finished call or a new waiter changes anything
+                        break  # only a finished call or a new request changes anything
                     await self._pause(wait_s)
                 if not self._waiters:
-                    await self._tell_the_others()
+                    await self._flush_feedback()
         finally:
             self._rounds.hang_up()
 
     async def _until_woken(self) -> None:
-        """Until something happens, or it is time to tell the others what is known."""
+        """Wait until something happens, or feedback is due."""
         if self._feedback:
             await until(self._wake, self._feedback.due_in_s, self._clock)
         else:
             await self._wake.wait()
 
     async def _round(self) -> float | None:
-        """Admit whom we can; returns seconds until the next round, None when only an event helps."""
+        """Give out permits; returns seconds until the next round, None when only an event helps."""
         try:
             held = await self._rounds.hold(self._waiters)
         except ROUND_FAILURES as error:
             telemetry.warning(
                 "database_unavailable",
-                f"⚠️ The database does not answer ({type(error).__name__}), trying again",
+                f"⚠️ Database unavailable ({type(error).__name__}); no permits until it answers",
             )
             return DATABASE_RETRY_S
         permits = self._carry_out(held)
@@ -181,11 +181,11 @@ class Governor:
             self._feedback.sent(permits)
             if held.explores:
                 self._feedback.departed()
-                return wait_s and 0.0  # more may go when that is told
+                return wait_s and 0.0  # the limiter may allow more when it knows
         return wait_s
 
     async def _pause(self, wait_s: float) -> None:
-        """Sleep, unless something happens that may let a waiter go earlier."""
+        """Sleep, unless something happens that may allow a permit earlier."""
         if wait_s <= 0:
             return
         await self._clock.sleep(LEAST_PAUSE_S)
@@ -194,8 +194,8 @@ class Governor:
             await until(self._wake, left_s, self._clock)
         self._wake.clear()
 
-    async def _tell_the_others(self) -> None:
-        """Nobody waits, so no round follows: the others would reserve by what was believed at the last one."""
+    async def _flush_feedback(self) -> None:
+        """Nobody waits, so no round follows: without this the other processes would learn nothing new."""
         if self._feedback and not self._feedback.due_in_s:
             await self._round()
         try:

@@ -60,17 +60,17 @@ if TYPE_CHECKING:
     from weighbridge.store.queue_state import QueueState
 
 ROUND_SIZE: Final = 50
-"""Waiters looked at in one transaction. Each that may go then takes the loop for a millisecond."""
+"""Requests considered in one transaction. Sending each call then takes the event loop about a millisecond."""
 CAREFUL_ROUND_SIZE: Final = 25
-"""The same, for a provider that does not tell how long it worked on a call. Calls count there from when they
-arrive, and to put a hundred requests together takes a busy process half a second: if they counted here from
-when they were granted, they would overlap with the next minute's."""
+"""The same for a provider that does not say how long it worked on a call. It counts calls from their arrival,
+and assembling a hundred requests takes a busy process half a second: counted from their permits, they would
+overlap with the next minute's."""
 ROUND_TIMEOUT_S: Final = 15.0
-"""A statement of a round takes milliseconds, and everybody waits for it: soon tried over a new connection."""
+"""A statement of a round takes milliseconds, and everybody waits for it: past this it gets a new connection."""
 LOOK_AHEAD_S: Final = 1.0
-"""How often it is looked whether much is still to come."""
+"""How often to check whether more work follows."""
 ROUND_FAILURES: Final = (*DATABASE_ERRORS, *TRANSIENT_ERRORS, TimeoutError)
-"""What a round may end with that passes by itself; the next one has a new connection."""
+"""What may end a round and passes by itself; the next round has a new connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,8 @@ class Rounds:
 
     async def _hold(self, waiters: Waiters, feedback: list[Feedback]) -> Round:
         size = ROUND_SIZE if self._feedback.arrivals_are_known else CAREFUL_ROUND_SIZE
-        # What is nearly done goes first, so that results come early. The last groups go through their steps
-        # side by side, or the quota would lie idle while a few go through theirs one after the other.
+        # Groups that are nearly done go first, so that results come early. The last groups go through their
+        # steps side by side; one after the other they would leave the quota idle.
         in_front = waiters.front(highest_first=self._is_last_stretch)
         candidates = list(islice(in_front, size))
         is_written = False
@@ -151,8 +151,8 @@ class Rounds:
                 outcome = await self._decide(connection, candidates, waiters, feedback)
                 is_written = True
         except BaseException:
-            # Nobody knows whether a commit that broke took place. To correct twice would give budget away
-            # that is not there; to forget a correction errs on the safe side.
+            # Nobody knows whether an interrupted commit took place. Applying feedback twice would give away
+            # quota that is not there; losing it errs on the safe side.
             if not is_written:
                 self._feedback.put_back(feedback)
             raise
@@ -208,11 +208,11 @@ class Rounds:
         ]
 
     async def _look_ahead(self, connection: Connection, state: QueueState) -> None:
-        """Whether this is the last stretch: no products wait for a group, and no more groups than are kept ready."""
+        """See whether this is the last stretch: no pending products, and no more jobs than the backlog target."""
         if self._clock.monotonic_s() < self._look_ahead_at_s:
             return
         self._look_ahead_at_s = self._clock.monotonic_s() + LOOK_AHEAD_S
-        # In batches nothing follows until the batch is done, whatever waits.
+        # In batch pacing nothing follows until the batch is done.
         follows = state.pacing == "continuous" and await products.any_pending(
             connection, self._scope
         )
@@ -221,7 +221,7 @@ class Rounds:
         )
 
     async def note_calls(self) -> None:
-        """Tell the others how many calls are in flight, when no round will: nobody waits here.
+        """Tell the other processes how many calls are in flight, when no round will: nobody waits here.
 
         Raises:
             ROUND_FAILURES: they were not told.
@@ -235,7 +235,7 @@ class Rounds:
             raise
 
     def hang_up(self) -> None:
-        """Give the connection up; the next round makes a new one."""
+        """Drop the connection; the next round makes a new one."""
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None

@@ -1,6 +1,6 @@
-"""What this process has under way, and what its calls are like on average.
+"""How many calls this process has in flight, and what they are like on average.
 
-The governor keeps the count; the dispatcher tells by it how much work has to be ready.
+The governor keeps the figures; the backlog target depends on them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.calls import Cost
 
 WEIGHT: Final = 0.05
-"""Of the newest call in the moving averages."""
+"""Weight of the newest call in the moving averages."""
 
 
 class Traffic:
@@ -20,12 +20,12 @@ class Traffic:
     def __init__(self) -> None:
         self.in_flight = 0
         self.mean_latency_s = 2.0
-        """Moving average over finished calls, in seconds; sets how much work is kept ready."""
+        """Moving average over finished calls, in seconds."""
         self.mean_tokens = 0.0
         """Moving average of what calls take from the token limit; 0 before the first."""
 
     def began(self, cost: Cost) -> None:
-        """A call was let go."""
+        """A call got its permit."""
         self.in_flight += 1
         if cost.tokens:  # look-ups have none
             weight = WEIGHT if self.mean_tokens else 1.0
@@ -36,5 +36,5 @@ class Traffic:
         self.in_flight -= 1
 
     def took(self, latency_s: float) -> None:
-        """So long it took until the reply was here."""
+        """The reply took this long."""
         self.mean_latency_s += WEIGHT * (latency_s - self.mean_latency_s)
