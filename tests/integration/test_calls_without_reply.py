@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.application import until
-from tests.support.governed import ACCOUNT, governed, permit_request
+from tests.support.engine_builders import permit_request
+from tests.support.governed import ACCOUNT, governed
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.quota.limiter_feedback import MAX_LAG_S
 from weighbridge.limits.limiter import Limiter, Limits

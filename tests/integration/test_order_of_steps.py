@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.governed import governed, permit_request
+from tests.support.engine_builders import permit_request
+from tests.support.governed import governed
 from weighbridge.limits.limiter import Limits
 
 if TYPE_CHECKING:

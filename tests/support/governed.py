@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tests.support.application import RunningProgram, program
-from tests.support.vocabulary import small_vocabulary
+from tests.support.engine_builders import NoAllowance
 from weighbridge.clock import ScaledClock
 from weighbridge.engine.quota.governor import Governor
-from weighbridge.engine.quota.permits import PermitRequest, PreparedCall
-from weighbridge.steps import build_questions
 from weighbridge.store.jobs import enqueue_jobs, jobs_table
 from weighbridge.store.overrides import Overrides
 
@@ -25,25 +23,6 @@ if TYPE_CHECKING:
     from weighbridge.limits.limiter import Limits
 
 ACCOUNT = "one of a test"
-QUESTION = build_questions(small_vocabulary()).alone[0]
-
-
-class NoAllowance:
-    """Allows nothing for answers: a call costs what its prompt does."""
-
-    def allowance(self, step: str, group_size: int, attempts: int = 0) -> int:
-        """Nothing."""
-        return 0
-
-
-def prepared_call(tokens: int) -> PreparedCall:
-    """A call of so many tokens."""
-    return PreparedCall(QUESTION, QUESTION.request([], 0), tokens)
-
-
-def permit_request(job_id: int, tokens: int, steps_left: int = 1) -> PermitRequest:
-    """Asks for a permit for a call of so many tokens."""
-    return PermitRequest(job_id, prepared_call(tokens), steps_left=steps_left)
 
 
 async def _held_job(running: RunningProgram, manager_id: UUID) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = 5
 DEAD_AFTER_S: Final = 30
-"""A job is called dead, or forgotten, after this long without a sign of life; takeover takes a third of it."""
+"""A job counts as dead after this long without a heartbeat; takeover takes a third of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,10 @@ _NO_JOB: Final = (
 
 def rules(dead_after_s: float = DEAD_AFTER_S) -> tuple[Rule, ...]:
     """Every rule, the most harmful first."""
+    return (*_rules_of_jobs(), *_rules_of_results(), *_rules_of_records())
+
+
+def _rules_of_jobs() -> tuple[Rule, ...]:
     job = jobs_table()
     old = f"now() - interval '{dead_after_s} seconds'"
     return (
@@ -84,7 +88,7 @@ def rules(dead_after_s: float = DEAD_AFTER_S) -> tuple[Rule, ...]:
             "job-of-a-dead-worker",
             f"SELECT 'job ' || id FROM {job} WHERE entrypoint = '{ENTRYPOINT}' AND status = 'picked'"  # noqa: S608
             f" AND heartbeat < {old}",
-            "have shown no sign of life, and nobody has taken them over",
+            "have had no heartbeat, and no worker has taken them over",
             "Start `weighbridge run`, `serve` or `worker`: it finishes them without asking twice.",
         ),
         Rule(
@@ -101,6 +105,11 @@ def rules(dead_after_s: float = DEAD_AFTER_S) -> tuple[Rule, ...]:
             "have a job although they are not in processing",
             _NO_JOB,
         ),
+    )
+
+
+def _rules_of_results() -> tuple[Rule, ...]:
+    return (
         Rule(
             "completed-without-footprint",
             "SELECT p.code FROM products p LEFT JOIN footprints f ON f.product_id = p.id"
@@ -145,6 +154,11 @@ def rules(dead_after_s: float = DEAD_AFTER_S) -> tuple[Rule, ...]:
             "have a contribution whose factor and source are not on record",
             _REDO,
         ),
+    )
+
+
+def _rules_of_records() -> tuple[Rule, ...]:
+    return (
         Rule(
             "failed-without-reason",
             "SELECT code FROM products WHERE status = 'failed' AND coalesce(error, '') = ''",

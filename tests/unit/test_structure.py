@@ -1,0 +1,50 @@
+"""What keeps the program easy to find one's way in: short functions, small folders, one name per class."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+SOURCE: Final = Path(__file__).parents[2] / "src" / "weighbridge"
+MODULES: Final = sorted(SOURCE.rglob("*.py"))
+FOLDERS: Final = sorted({module.parent for module in MODULES})
+LONGEST_FUNCTION: Final = 60
+MOST_MODULES: Final = 15
+LARGER: Final = {"store": 30, "ingest": 18, "simulator": 21}
+"""The store has one module per table; the other two must not grow."""
+
+
+def name_of(path: Path) -> str:
+    """As people say it."""
+    return path.relative_to(SOURCE.parent).as_posix()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_no_function_is_long(module: Path) -> None:
+    functions = [
+        node
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    lengths = {f.name: (f.end_lineno or f.lineno) - f.lineno + 1 for f in functions}
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FUNCTION} == {}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_no_folder_is_crowded(folder: Path) -> None:
+    modules = [module for module in folder.glob("*.py") if module.name != "__init__.py"]
+    assert len(modules) <= LARGER.get(folder.name, MOST_MODULES)
+
+
+def test_no_two_classes_share_a_name() -> None:
+    names = Counter(
+        node.name
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in names.items() if count > 1] == []
