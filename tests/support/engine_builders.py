@@ -8,8 +8,8 @@ from weighbridge.domain.products import ProcessingStatus, Product
 from weighbridge.engine.jobs.job_products import JobProduct
 from weighbridge.engine.quota.permits import Permit, PermitRequest, PreparedCall
 from weighbridge.limits.limiter import Reservation
-from weighbridge.store.products import StoredProduct
 from weighbridge.steps import build_questions
+from weighbridge.store.products import StoredProduct
 
 QUESTIONS = build_questions(small_vocabulary())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -30,6 +31,42 @@ def test_documented_product_states_match_the_program() -> None:
     rows = re.findall(r"^\| (\w+) \| ([\w ]+) \| (\w+) \|$", section, flags=re.MULTILINE)
     described = {row for row in rows if row[0] != "in"}
     assert described == {(state, event, after) for (state, event), after in TRANSITIONS.items()}
+
+
+@pytest.mark.parametrize(("chain", "most_files"), [("One product", 40), ("One call", 28)])
+def test_the_chain_of_calls_is_that_of_the_program_and_short_enough(
+    chain: str, most_files: int
+) -> None:
+    """Every name exists, is called in the file of the name above it, and few files are needed."""
+    page = text_of(DOCS / "explanation" / "architecture.md")
+    block = page.split(f"## {chain}, function by function")[1].split("```text\n")[1].split("```")[0]
+    files: set[Path] = set()
+    above: list[Path] = []
+    for line in block.splitlines():
+        depth, name = (len(line) - len(line.lstrip())) // 2, line.strip()
+        file = _file_of(name)
+        if depth:
+            called = name.rpartition(".")[2]
+            owner = name.split(".")[-2]
+            caller = text_of(above[depth - 1])
+            assert re.search(rf"\b({called}|{owner})\b", caller), f"{above[depth - 1]}: {name}"
+        above[depth:] = [file]
+        files.add(file)
+    assert len(files) <= most_files
+
+
+def _file_of(name: str) -> Path:
+    """Where this function, class or constant of the program is defined."""
+    parts = name.split(".")
+    for split in range(len(parts) - 1, 0, -1):
+        module = ROOT / "src" / "weighbridge" / Path(*parts[:split])
+        path = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+        if path.exists():
+            found: object = importlib.import_module(".".join(["weighbridge", *parts[:split]]))
+            for attribute in parts[split:]:
+                found = getattr(found, attribute)
+            return path
+    raise AssertionError(f"no module of {name}")
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
