@@ -28,7 +28,7 @@ class WeighbridgeError(Exception):
 
 
 class SettingsError(WeighbridgeError):
-    """The configuration cannot work. Nothing was started."""
+    """The configuration is invalid. Nothing was started."""
 
 
 class InputError(WeighbridgeError):
@@ -36,7 +36,7 @@ class InputError(WeighbridgeError):
 
 
 class UnsupportedFormat(InputError):
-    """The file is of a kind that Weighbridge does not read or write."""
+    """Weighbridge does not read or write files of this kind."""
 
 
 class UnreadableFile(InputError):
@@ -63,7 +63,7 @@ class ProviderError(WeighbridgeError):
     """The provider gave no usable reply."""
 
     may_be_answered = False
-    """Whether the provider may have the whole request, and a reply that did not reach us."""
+    """Whether the provider may have received the whole request, and sent a reply that did not arrive."""
 
 
 class ProviderUnreachable(ProviderError):
@@ -75,7 +75,7 @@ class ProviderTimeout(ProviderError):
 
 
 class ProviderOverloaded(ProviderError):
-    """The provider answered 5xx, or something that is not its API (an HTML page, say)."""
+    """The provider answered 5xx, or with something that is not its API (an HTML page, for example)."""
 
 
 class RateLimited(ProviderError):
@@ -153,4 +153,4 @@ class DatabaseUnavailable(StoreError):
 
 
 class SchemaTooNew(StoreError):
-    """The database was written by a newer Weighbridge; this one would damage it."""
+    """The database was written by a newer Weighbridge; this version would damage it."""

@@ -77,7 +77,7 @@ class _Stderr:
     """Writes to the current sys.stderr, which a live display replaces while it is shown."""
 
     def msg(self, line: str) -> None:
-        sys.stderr.write(f"{line}\n")  # at once: two threads may have something to say
+        sys.stderr.write(f"{line}\n")  # in one piece: two threads may log at once
 
     debug = info = warning = error = msg
 
@@ -90,8 +90,8 @@ def _console(_logger: object, _name: str, event: MutableMapping[str, Any]) -> st
 
 
 Watcher = Callable[[str, str, str, Mapping[str, Any]], None]
-"""Is told level, event, message and fields of every line from INFO up, in the thread that says it. Must be quick
-and never raise."""
+"""Receives level, event, message and fields of every line from INFO up, in the thread that logs it. Must be
+quick and never raise."""
 
 _watchers: tuple[Watcher, ...] = ()
 

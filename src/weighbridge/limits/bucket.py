@@ -1,20 +1,21 @@
-"""One of the provider's own budgets (requests or tokens), as far as we can know it.
+"""One of the provider's own budgets (requests or tokens), as far as it can be observed.
 
-Used by `limiter.py`, which holds two. Providers keep token buckets: a level that refills at so much a
-second, up to a capacity. Ours follows the provider's by what can be observed:
+Used by `limiter.py`, which holds two. Providers keep token buckets: a level that refills at a rate, up to
+a capacity (https://platform.openai.com/docs/guides/rate-limits describes the headers; that the limit
+behaves like a bucket was observed). Ours follows the provider's:
 
 - **Headers** tell limit, remaining and time until full, as they were when the call was *admitted* (a
-  provider that computed them at the end of a call would show a full budget on every slow one). What we
-  granted later is still to be taken off; what we granted within `JITTER_S` of it may or may not be in
-  the figure. So a header gives a range, and the level is moved only as far as the range demands.
+  provider that computed them at the end of a call would show a full budget on every slow one). Calls
+  reserved later are still to be subtracted; calls reserved within `JITTER_S` of it may or may not be in
+  the figure. So a header gives a range, and the level moves only as far as the range demands.
 - **Drain**: the difference between how fast the level should have risen and how fast it did is what
   other programs with the same key take. It is learned as a rate.
-- **Refusals** (429) say that the level was too low for a call: so it was, and what we believed to be
-  burst capacity above that was not there.
-- **No refusal** after a burst lets the assumed capacity grow. A first burst starts at `FIRST_BURST_S`
-  of quota and grows faster and faster while calls leave and nobody objects (a refusal is back in a tenth of
-  a second), up to a full minute's worth after 0.8 s. After a refusal it is regained slowly.
-- Without headers, refusals that come in a row slow the assumed refill.
+- **Refusals** (429) say that the level was too low for a call: the burst capacity that we assumed above
+  that level was not there.
+- **No refusal** after a burst lets the assumed capacity grow. A first burst starts at `FIRST_BURST_S` of
+  quota and grows ever faster while calls leave and none is refused (a refusal arrives within a tenth of a
+  second), up to a full minute's worth after 0.8 s. After a refusal it recovers slowly.
+- Without headers, refusals in a row slow the assumed refill.
 """
 
 from __future__ import annotations
@@ -27,42 +28,42 @@ if TYPE_CHECKING:
     from weighbridge.limits.headers import HeaderBudget
 
 FIRST_BURST_S: Final = 4.0
-"""What a provider of which nothing is known may be asked for at once, in seconds of its quota."""
+"""The first burst to a provider of which nothing is known, in seconds of its quota."""
 
 FULL_BURST_S: Final = 60.0
 
 GROWTH: Final = 0.9
 """A tested burst of G seconds' quota grows by GROWTH × G√G a second: slowly at 5 s, where small accounts
-object (until a refusal is back, six calls of 500 a minute are refused), faster the less likely that is."""
+refuse (until a refusal arrives, six calls of 500 a minute are refused), and faster the less likely that is."""
 
 ECHO_S: Final = 0.5
-"""So long after a departure a refusal is surely back, and so long the burst grows for it. It does not grow for what was
-only granted: a process that has just started takes half a second until its first call is on its way, and
-until then nobody can have objected."""
+"""Within this time after a call has left, its refusal would have arrived, and the burst grows for as long. It does not
+grow for calls that are only reserved: a process that has just started takes half a second until its first
+call is on its way, and until then nothing can have been refused."""
 
 JITTER_S: Final = 0.25
-"""How far apart two calls may reach the provider that we granted at once. That much quota is left
+"""How far apart two calls that we reserved at once may reach the provider. That much quota is left
 untouched: it costs nothing in a steady flow."""
 
 RECOVERY_S: Final = 90.0
-"""What a refusal took away is regained with the square of the time: 1 % after 9 s, all after 90 s."""
+"""What a refusal took away comes back with the square of the time: 1 % after 9 s, all after 90 s."""
 
 DRAIN_MEMORY_S: Final = 15.0
 LEAST_NET: Final = 0.05
-"""At least this share of the refill is believed to be ours."""
+"""At least this share of the refill counts as ours."""
 
 STORM_S: Final = 1.0
-"""Refusals within this time are one event: the calls were sent before the first refusal was back."""
+"""Refusals within this time are one event: the calls were sent before the first refusal arrived."""
 
 ROW_S: Final = 5.0
 SLOWDOWN: Final = 0.15
 """Without headers, a refusal within ROW_S of another takes this share off the assumed refill."""
 
 TRUSTED: Final = 0.8
-"""When refusals told of a burst below this share of what the headers say, headers do not raise the level."""
+"""Where refusals showed a burst below this share of what the headers say, headers do not raise the level."""
 
 AGE_MAX_S: Final = 50.0
-"""A header older than this says nothing about now: our own record does not reach back far enough."""
+"""A header older than this says nothing about now: our own record does not go back far enough."""
 
 
 @dataclass(slots=True)
@@ -71,17 +72,17 @@ class Bucket:
 
     rate: float  # refill a second
     level: float
-    burst: float  # how much was found, or is dared, to be taken at once
+    burst: float  # the most to take at once, as found out or tried
     at_s: float
-    capacity: float = 0.0  # as headers tell; 0 when none was seen
-    ramping: float = 1.0  # 1 until the burst is known; a float so that all fields dump alike
+    capacity: float = 0.0  # from headers; 0 before the first
+    ramping: float = 1.0  # 1 until the burst is known (stored as a double, like every field)
     growing_until_s: float = 0.0
-    drain: float = 0.0  # what others take, a second (headers)
+    drain: float = 0.0  # what others use, a second (from headers)
     slowdown: float = 0.0  # how much less is refilled than assumed (refusals without headers)
     refused_at_s: float = 0.0  # 0: never
     burst_then: float = 0.0
     slowdown_then: float = 0.0
-    seen_s: float = 0.0  # when the call was admitted whose header we believed last
+    seen_s: float = 0.0  # when the provider admitted the call whose header we used last
 
     @classmethod
     def untested(cls, per_minute: float, now_s: float) -> Bucket:
@@ -110,7 +111,7 @@ class Bucket:
         return min(self.rate * JITTER_S, self.cap / 4)
 
     def advance(self, now_s: float) -> None:
-        """Refill up to `now_s`; let the burst grow where nobody objects."""
+        """Refill up to `now_s`; let the burst grow where nothing is refused."""
         elapsed_s = now_s - self.at_s
         if elapsed_s <= 0:
             return
@@ -147,7 +148,7 @@ class Bucket:
     def wait_s(self, cost: float) -> float:
         """How long until `cost` may be taken; 0 when it may be now.
 
-        A cost beyond the burst waits for a full bucket instead of for ever.
+        A cost beyond the burst waits for a full bucket instead of waiting for ever.
         """
         wanted = cost + self._floor
         missing = min(wanted, self.cap) - self.level
@@ -163,23 +164,23 @@ class Bucket:
         return wait_s
 
     def take(self, cost: float) -> None:
-        """Book `cost`. The level may go below nothing: then that much is waited for."""
+        """Take `cost`. The level may become negative; the next call then waits until it has recovered."""
         self.level -= cost
 
     @property
     def explores(self) -> bool:
-        """Whether calls that leave now test a burst that nobody has objected to yet: most of it is used."""
+        """Whether calls that leave now test a burst that has not been refused yet: most of it is used."""
         return bool(self.ramping) and self.level < self.burst / 2
 
     def departed(self) -> None:
-        """Calls that were granted are on their way now."""
+        """Reserved calls are on their way now."""
         if self.explores:
             self.growing_until_s = self.at_s + ECHO_S
 
     def give_back(self, amount: float) -> None:
-        """A call cost less (or, below zero, more) than was taken.
+        """A call cost `amount` less than was taken (negative: more).
 
-        With headers the level comes from them, and they know already; only more is taken at once.
+        With headers the level comes from them, and they include it already; only extra cost is taken at once.
         """
         if amount < 0 or not self.capacity:
             self.level = min(self.level + amount, max(self.cap, self.level))
@@ -187,9 +188,9 @@ class Bucket:
     def observe(
         self, seen: HeaderBudget, counted_s: float, unseen: tuple[float, float], own: float = 0.0
     ) -> None:
-        """Believe a header of a call that cost `own` and that the provider admitted at `counted_s`.
+        """Use the header of a call that cost `own` and that the provider admitted at `counted_s`.
 
-        `unseen` is the least and the most that was granted and is not in the header's figure.
+        `unseen` is the least and the most that was reserved and is not in the header's figure.
         """
         age_s = self.at_s - counted_s
         if counted_s < self.seen_s or age_s > AGE_MAX_S:
@@ -224,32 +225,32 @@ class Bucket:
         self, correction: float, since_s: float, age_s: float, *, was_full: bool
     ) -> None:
         if was_full or self.level >= self.cap - self._floor:
-            # A full bucket hides nothing that others took. (One that was full until a late call came did not
-            # refill meanwhile, and ours did: that is nobody's drain either.)
+            # A full bucket says nothing about others. (Nor does one that was full until a late call came: it did
+            # not refill in the meantime, and ours did.)
             correction = max(correction, 0.0)
-        # What is gone beyond a whole refill since the last header went at once, and is no rate.
+        # What is missing beyond a whole refill since the last header went at once, and is no rate.
         correction = max(correction, -self.rate * since_s)
         drain = self.drain - correction / max(DRAIN_MEMORY_S, since_s)
         drain = min(max(drain, 0.0), self.rate)
         self.level -= (
             drain - self.drain
-        ) * age_s  # as if it had been known since the call's admission
+        ) * age_s  # as if known since the provider admitted the call
         self.drain = drain
 
     def refused(self, cost: float, now_s: float) -> None:
         """The provider refused a call that took `cost` from here (0 when unknown).
 
-        The refused cost stays taken off our level: when the assumed level was above the true one by
-        as much as was refused, both agree afterwards.
+        The cost stays subtracted from our level: if that was too high by as much as was refused, both
+        levels agree afterwards.
         """
         was_ramping = bool(self.ramping)
-        # With headers a refusal is more likely to mean that others were quicker than that bursts must be
-        # small; half of what the headers say is then kept.
+        # With headers a refusal more likely means that others were quicker than that bursts must be small:
+        # keep at least half of what the headers say.
         least = min(self.burst, max(self.rate, self.capacity / 2))
         self.burst = max(self.burst - max(self.level, 0.0) - cost, least)
         self.level = min(self.level, 0.0)
         self.ramping = 0.0
-        if now_s - self.refused_at_s > STORM_S:  # not one of a number that were under way together
+        if now_s - self.refused_at_s > STORM_S:  # not one of several that were in flight together
             in_a_row = now_s - self.refused_at_s < ROW_S
             if in_a_row and not self.capacity and not was_ramping:
                 self.slowdown += SLOWDOWN * self.net_rate
@@ -258,7 +259,7 @@ class Bucket:
         self.slowdown_then = self.slowdown
 
     def relimit(self, per_minute: float) -> None:
-        """The configured limit changed: it matters while the provider has not told its own."""
+        """The configured limit changed: it matters until the provider has stated its own."""
         rate = per_minute / 60
         if self.capacity or rate == self.rate:
             return

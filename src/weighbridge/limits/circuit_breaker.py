@@ -17,7 +17,7 @@ PROBE_GROWTH: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class GoAhead:
-    """No outage is known."""
+    """The provider answers, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class PausedUntil:
-    """No call before `at_s`, unless one that is under way succeeds."""
+    """No call before `at_s`, unless one that is in flight succeeds."""
 
     at_s: float
 

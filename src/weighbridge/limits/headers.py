@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 ROUNDING_S: Final = 1.5
-"""Some providers round the time until full to whole seconds; nothing is concluded from less."""
+"""Some providers round the time until full to whole seconds; smaller differences mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderBudget:
-    """Level after the call was admitted; refill a second and capacity, 0 where they cannot be told."""
+    """Level after the call was admitted; refill a second and capacity, 0 where unknown."""
 
     remaining: float
     rate: float
@@ -26,9 +26,9 @@ def read_budget(
 ) -> HeaderBudget | None:
     """What one limit/remaining/reset triple says; None when it says nothing about the level.
 
-    The limit is usually a rate per minute. How long the rest takes to refill shows the exceptions: a limit per
-    day (OpenAI shows that one on small accounts) refills slower, and a bucket that is full sooner
-    than limit − remaining would take is smaller than a minute's worth.
+    The limit is usually a rate per minute (https://platform.openai.com/docs/guides/rate-limits). The time
+    until full shows the exceptions: a limit per day, which OpenAI states on small accounts, refills more
+    slowly, and a bucket that is full sooner than limit − remaining would take is smaller than a minute's worth.
     """
     if remaining is None or remaining < 0:
         return None

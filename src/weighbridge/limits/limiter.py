@@ -1,11 +1,32 @@
-"""When may the next call go: the one place that decides about the quota.
+"""The limiter: decides when the next call may go. Nothing else decides about the quota.
 
-The flow asks here after `planning/` has priced a call and before `providers/` sends it. Pure: the shells
-(`engine/quota/rounds.py`) keep a `Limiter` in memory, or in one row of PostgreSQL, and do the waiting, in order.
+Theory of operation. A call costs one request and some tokens, and must fit two limits at once:
 
-Two limits hold at once: the configured one (`window.py`: never more in any sliding minute, as the provider
-counts) and the provider's own (`bucket.py`: learned from headers and refusals). Every `now_s` must come from
-one clock, the same for all who share the state.
+                      reserve(cost, now)
+                             │
+             ┌───────────────┴────────────────┐
+             ▼                                ▼
+      the configured limit           the provider's own limit
+      window.py                      bucket.py, one for requests, one for tokens
+      never more in any              a level that refills at a rate, up to a burst;
+      sliding 60 s                   learned from headers and refusals
+             └───────────────┬────────────────┘
+                             ▼
+           Reservation, or NotBefore the later of the two
+
+1. What is reserved is the prompt plus the output allowance that is sent: OpenAI counts a call by the
+   larger of its estimate and `max_tokens` when it admits it
+   (https://platform.openai.com/docs/guides/rate-limits).
+2. `sent` moves a reservation to the moment at which the call reached the provider: its minute begins
+   then, and so must ours.
+3. `settle` corrects the charge to what the provider counted, `observe` takes over what its
+   `x-ratelimit-*` headers say, and `refused` handles a 429: a small correction, never a long stop.
+4. Calls are granted in the order of asking. The caller stops at the first that has to wait, so that
+   small calls do not starve a large one.
+5. The whole state is 4 KB at most: `dump` and `load` keep it in one row of PostgreSQL that all
+   processes share (`engine/quota/rounds.py`).
+
+Pure: every `now_s` is an argument, and must come from one clock, the same for all who share the state.
 """
 
 from __future__ import annotations
@@ -21,12 +42,12 @@ from weighbridge.limits.headers import read_budget
 from weighbridge.limits.window import WINDOW_MS, Window
 
 HOLD_MAX_S: Final = 3.0
-"""After a 429 nothing is granted for as long as it asks, but no longer than this: the level, not the pause,
-is what keeps us within the provider's limit, and a long pause loses quota that never comes back."""
+"""After a 429 nothing is reserved for as long as it asks, but no longer than this: the level, not the pause,
+keeps us within the provider's limit, and a long pause loses quota for good."""
 
 HOLD_DEFAULT_S: Final = 0.25
 CLOCK_SET_BACK_S: Final = 1.0
-TICK_S: Final = 0.001  # rounding: a promised moment is this much later than computed
+TICK_S: Final = 0.001  # against rounding: `NotBefore` is this much later than computed
 
 _VERSION: Final = 1
 _HEADER: Final = struct.Struct("<Bdd")
@@ -46,9 +67,9 @@ class Limits:
 
 
 class Reservation(NamedTuple):
-    """The call may go now. Hand this back with its outcome: to `observe`, `refused` and `settle`.
+    """The call may go now. Pass this to `sent`, `observe`, `refused` and `settle`.
 
-    `counted_s` is when it is believed to have reached the provider.
+    `counted_s` is when the call is assumed to have reached the provider.
     """
 
     at_s: float
@@ -59,7 +80,7 @@ class Reservation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NotBefore:
-    """The call may not go; ask again at `at_s`. If nothing else happens, it will be granted then."""
+    """The call may not go; ask again at `at_s`. If nothing else happens, it may go then."""
 
     at_s: float
 
@@ -98,7 +119,7 @@ class Limiter:
         return Reservation(now_s, cost, self._window.charge(cost, now_s), now_s)
 
     def sent(self, reservation: Reservation, at_s: float, now_s: float) -> Reservation:
-        """The call left later than it was granted: the provider's minute begins then, and so does ours."""
+        """The call left later than it was reserved: the provider's minute begins then, and so does ours."""
         self._advance(now_s)
         self._window.correct(reservation.slot, -reservation.cost.requests, -reservation.cost.tokens)
         slot = self._window.charge_at(reservation.cost, at_s)
@@ -106,11 +127,11 @@ class Limiter:
 
     @property
     def explores(self) -> bool:
-        """Whether it is still being found out how much may come at once: then `departed` has to be told."""
+        """Whether the largest burst is still being explored: then `departed` has to be told."""
         return self._requests.explores or self._tokens.explores
 
     def departed(self, now_s: float) -> None:
-        """Calls that were granted are on their way: if nobody objects to them, more may come at once."""
+        """Reserved calls are on their way: if the provider does not refuse them, larger bursts may follow."""
         self._advance(now_s)
         self._requests.departed()
         self._tokens.departed()
@@ -127,9 +148,9 @@ class Limiter:
     def observe(
         self, remaining: Remaining, now_s: float, reservation: Reservation | None = None
     ) -> None:
-        """Believe the headers of a reply. `reservation` tells how old their figures are.
+        """Take over the headers of a reply. `reservation` tells how old their figures are.
 
-        Without it they are taken for figures of this moment.
+        Without it they count as figures of this moment.
         """
         now_s = self._advance(now_s)
         counted_s = min(reservation.counted_s, now_s) if reservation else now_s
@@ -153,9 +174,9 @@ class Limiter:
     def refused(
         self, retry_after_s: float | None, now_s: float, reservation: Reservation | None = None
     ) -> None:
-        """The provider answered 429. Nothing is granted for a moment, and bursts become smaller.
+        """The provider answered 429. Nothing is reserved for a moment, and bursts become smaller.
 
-        What was refused was not admitted, and is not charged: no `settle` is needed.
+        What was refused is not charged: no `settle` is needed.
         """
         now_s = self._advance(now_s)
         cost = reservation.cost if reservation else Cost(0, 0)
@@ -177,7 +198,7 @@ class Limiter:
         return [pair for pair, share in zip(both, shares, strict=True) if share <= least + 0.1]
 
     def reconfigure(self, limits: Limits, now_s: float) -> None:
-        """New limits, from now on; what was granted still counts."""
+        """New limits from now on; what was reserved still counts."""
         self._advance(now_s)
         self.limits = limits
         self._requests.relimit(limits.requests_per_minute)
@@ -191,8 +212,8 @@ class Limiter:
     def dump(self) -> bytes:
         """Everything that is known, in at most 3.9 KB.
 
-        Programs of the version before and after read it too: what is new goes behind the rest, where an older one
-        passes over it (and loses it when it writes). Its absence must do no harm.
+        The versions before and after this one read it too: new fields go behind the rest, where an older
+        program skips them (and loses them when it writes). Their absence must do no harm.
         """
         return b"".join(
             (
@@ -210,8 +231,8 @@ class Limiter:
             return cls(limits)
         if state[0] != _VERSION:
             msg = (
-                "The stored quota was written by another version of Weighbridge. "
-                "Update this one, or delete the row of the table `quota` when no call is under way."
+                "The stored quota was written by a newer version of Weighbridge. "
+                "Update this one, or delete the row in table `quota` while no call is in flight."
             )
             raise SchemaTooNew(msg)
         limiter = cls.__new__(cls)
@@ -246,10 +267,10 @@ class Limiter:
         return self._window.room_at_s(requests_left, tokens_left)
 
     def _advance(self, now_s: float) -> float:
-        """Bring everything to `now_s`. A clock that runs back a little stands still instead.
+        """Bring everything to `now_s`. A clock that runs back a little counts as standing still.
 
-        One that was set back by more takes the whole record along: waiting until it has caught up
-        could take hours.
+        If it was set back by more, the whole record moves along: waiting for it to catch up could take
+        hours.
         """
         behind_s = self._at_s - now_s
         if behind_s > CLOCK_SET_BACK_S:

@@ -1,7 +1,7 @@
-"""Tells a call that has to wait from one that the provider will never let through, because it is too large.
+"""Tells a call that has to wait from one that is too large for the provider ever to accept.
 
-Both are answered with 429. The worker tells what became of each call; `retries.decide` judges by what is
-gathered here. Pure, and without a clock: what counts is what went through, and how large it was.
+Both are answered with 429. The worker reports what became of each call; `retries.decide` judges by what is
+collected here. Pure, and without a clock: what counts is which calls went through, and how large they were.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 PASSED_BEFORE: Final = 10
-"""So many calls that went through just before the first refusal are evidence too: at the end of a run
-nothing else is sent any more."""
+"""This many calls that went through just before the first refusal count as evidence too: at the end of a
+run nothing else is sent."""
 MOST_REMEMBERED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalHistory:
-    """One call that was refused `times` in a row, and the others that went through meanwhile or just before."""
+    """A call that was refused `times` in a row, and the calls that went through since, or just before."""
 
     tokens: int
     times: int
@@ -34,7 +34,7 @@ class _Struggle:
 
 
 class RefusalWatch:
-    """Counts refusals in a row of each call under way; calls are known by their job."""
+    """Counts refusals in a row of each call in flight; calls are identified by their job."""
 
     def __init__(self) -> None:
         self._struggles: dict[int, _Struggle] = {}
@@ -43,7 +43,7 @@ class RefusalWatch:
         self._largest: deque[tuple[int, int]] = deque(maxlen=MOST_REMEMBERED)
 
     def refused(self, job_id: int, tokens: int, stated_limit_tokens: int | None) -> RefusalHistory:
-        """The provider answered 429 to this job's call; returns all that is known about it."""
+        """The provider answered 429 to this job's call; returns what is known about it."""
         mark = max(self._passed - PASSED_BEFORE, 0)
         struggle = self._struggles.setdefault(job_id, _Struggle(0, mark))
         struggle.times += 1
@@ -53,7 +53,7 @@ class RefusalWatch:
         )
 
     def passed(self, job_id: int, tokens: int) -> None:
-        """The provider let this job's call through."""
+        """The provider accepted this job's call."""
         self.forget(job_id)
         self._passed += 1
         while self._largest and self._largest[-1][1] <= tokens:
@@ -61,5 +61,5 @@ class RefusalWatch:
         self._largest.append((self._passed, tokens))
 
     def forget(self, job_id: int) -> None:
-        """The row of refusals has ended, in whatever way."""
+        """The series of refusals has ended, in whatever way."""
         self._struggles.pop(job_id, None)

@@ -40,7 +40,7 @@ BACKOFF_CAP_S: Final = 60.0
 BACKOFF_FIRST_S: Final = 1.0
 REFUSAL_FIRST_S: Final = 0.5
 RETRY_AFTER_MAX_S: Final = 5.0
-"""How much of a `retry-after` one call honours: the limiter knows better when there is budget again."""
+"""How much of a `retry-after` one call honours: the limiter knows better when there is quota again."""
 
 REFUSALS_OF_A_GROUP: Final = 10
 """In a row (some two minutes), while only smaller calls go through: then the group is halved."""
@@ -159,10 +159,10 @@ def decide(
 
 
 def _never_fits(refused: RefusalHistory, *, in_company: bool) -> str | None:
-    """Why the provider will never let this call through, in words for the operator; None while it may.
+    """Why the provider will never accept this call, in words for the operator; None while it may.
 
-    A 429 alone says only "not now". What shows that a call is too large is that everything that goes through is
-    smaller; one call as large that did, and this one has to wait its turn.
+    A 429 alone says only "not now". A call is too large when everything that goes through is smaller; if one as
+    large went through, this one only has to wait its turn.
     """
     limit = refused.stated_limit_tokens
     if limit is not None and limit < refused.tokens and refused.times >= REFUSALS_ABOVE_LIMIT:

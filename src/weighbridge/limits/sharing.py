@@ -1,4 +1,4 @@
-"""How workers share what there is for all of them: groups to work on, and calls at a time. Pure."""
+"""How workers share jobs and concurrent calls. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 Name = TypeVar("Name")
 
 SLACK: Final = 0.1
-"""A worker may take so much more than its share: not all wake up at the same moment."""
+"""A worker may take this much more than its share: not all wake up at the same moment."""
 
 
 def fair_share(unfinished: int, workers: int) -> int:
-    """How many of `unfinished` groups one of `workers` may hold; alone it may hold all.
+    """How many of `unfinished` jobs one of `workers` may hold; a single worker may hold all.
 
-    The shares add up to all groups at least, so that none is left lying. What a dead or slow worker does not
-    take is taken by the others as their own groups end: the share of what is left is never less than one.
+    The shares add up to at least all jobs, so that none is left. What a dead or slow worker does not take,
+    the others take as their own jobs end: the share of what is left is never less than one.
     """
     return min(unfinished, ceil(unfinished / workers * (1 + SLACK)))
 

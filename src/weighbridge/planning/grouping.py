@@ -1,7 +1,7 @@
 """Which products share a call: three to five without an image, by tokens; one with an image.
 
 The dispatcher asks here when it takes pending products, and makes one job of each group. Pure and
-deterministic: the same products give the same groups in whichever order they come.
+deterministic: the same products give the same groups, in whichever order they come.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 OPEN_GROUPS: Final = 4
-"""So many groups are open at a time: a long description does not break up its neighbours, and groups
-stay close together in the catalogue, where products tend to be alike."""
+"""Groups open at a time: a long description does not break up its neighbours, and the products of a group
+stay close together in the catalogue, where they tend to be alike."""
 
 
 @dataclass(frozen=True, slots=True)

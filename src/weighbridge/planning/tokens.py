@@ -1,8 +1,9 @@
-"""How many tokens a call will take: its prompt counted, its output foreseen from earlier ones.
+"""How many tokens a call will take: its prompt is counted, its output predicted from earlier answers.
 
-`grouping.py` fills groups with these figures, the worker reserves them from the quota. The provider
-charges its limit with prompt + output allowance when it admits a call and gives nothing back, so an
-allowance twice as large as needed costs quota, and one that is too small cuts the answer off.
+`grouping.py` fills groups with these figures, and the governor reserves them from the quota. The provider
+charges prompt plus output allowance to its limit when it admits a call, and gives nothing back
+(https://platform.openai.com/docs/guides/rate-limits): an allowance twice as large as needed wastes quota, and
+one that is too small cuts the answer off.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ ENCODING: Final = "o200k_base"
 LONGEST_PIECE: Final = 100_000  # characters; the encoder refuses texts of a million
 
 REMEMBERED_TEXTS: Final = 32_768
-"""More than the products of all jobs that are kept ready; a few megabytes."""
+"""More than the products of the whole backlog; a few megabytes."""
 _CUT: Final = re.compile(r'"(?:code|weight_kg)(?=":)')
 
 MESSAGE_TOKENS: Final = 4
@@ -42,12 +43,12 @@ REMEMBERED: Final = 200
 QUANTILE: Final = 0.98
 HEADROOM: Final = 1.15
 ENOUGH: Final = 20
-"""With fewer observations than this the allowance stays on the generous side."""
+"""With fewer observations than this the allowance stays generous."""
 COLD_HEADROOM: Final = 1.25
 FIXED_TOKENS: Final = 32
 """The frame of an answer, whatever the number of products."""
 TRUNCATED_FACTOR: Final = 1.5
-"""An answer that was cut off needed more than it got; nobody knows how much."""
+"""An answer that was cut off needed more than it got; how much more is unknown."""
 
 
 @lru_cache(maxsize=1)
@@ -62,7 +63,7 @@ def _encode() -> Callable[[str], list[int]]:
 
 
 def load_encoder() -> None:
-    """Read its vocabulary now, so that no first call has to wait for it."""
+    """Load the vocabulary now, so that no call has to wait for it."""
     _encode()
 
 
@@ -76,19 +77,18 @@ def count_tokens(text: str) -> int:
 
 
 def content_tokens(content: str) -> int:
-    """The same count, for the products of a question: their texts, which every question repeats, are encoded once.
+    """The same count for the products of a question: their texts, which every question repeats, are encoded once.
 
-    Between the letters of a key and the quotation mark after it no token reaches across, so that the parts
-    add up to the whole.
+    No token spans the end of a key and the quotation mark after it, so the parts add up to the whole.
     """
     cuts = [0, *(key.end() for key in _CUT.finditer(content)), len(content)]
     return sum(_texts.tokens(content[start:end]) for start, end in pairwise(cuts))
 
 
 class Remembered:
-    """Token counts by the hash of the text, of the last `most` texts at least: the texts would take much more memory.
+    """Token counts of at least the last `most` texts, by hash: the texts themselves would take much more memory.
 
-    Python's hashes of strings are keyed anew in each process: nobody can make two texts that share one.
+    Python salts its string hashes in each process, so nobody can craft two texts with the same one.
     """
 
     def __init__(self, most: int) -> None:
@@ -100,7 +100,7 @@ class Remembered:
         return len(self._newer) + len(self._older)
 
     def tokens(self, text: str) -> int:
-        """As `count_tokens`, which is asked when the text is not known."""
+        """As `count_tokens`, which is called for unknown texts."""
         key = hash(text)
         tokens = self._newer.get(key)
         if tokens is None:
@@ -132,10 +132,10 @@ def request_tokens(
 
 
 class _SchemaKey:
-    """Lets a schema be a key of the cache: equal only to itself, which the cache keeps alive.
+    """Lets a schema be a cache key: equal only to itself, which the cache keeps alive.
 
-    Schemas are made once per step and never changed; comparing their thousands of values for
-    every call would take longer than counting.
+    Schemas are built once per step and never changed; comparing their thousands of values for every call
+    would take longer than counting.
     """
 
     __slots__ = ("schema",)
@@ -160,10 +160,10 @@ def _repeated_tokens(instructions: str, schema: _SchemaKey) -> int:
 
 
 class OutputAllowances:
-    """How long the answers of each step were, by group size, and the allowance that follows.
+    """Learns how long the answers of each question are, by group size, and derives the output allowance.
 
-    `expected` gives the tokens per product of each step to start with. Remembers the last
-    200 answers of each kind.
+    `expected` gives the tokens per product to start with, by question. Remembers the last 200 answers of
+    each kind.
     """
 
     def __init__(self, expected: Mapping[str, int]) -> None:
@@ -195,19 +195,19 @@ class OutputAllowances:
         return ceil(max(guess, longest * HEADROOM)) + FIXED_TOKENS
 
     def observe(self, step: str, group_size: int, output_tokens: int, truncated: bool) -> None:
-        """An answer of this length came; `truncated` when it ended at its allowance."""
+        """Learn from an answer of this length; `truncated` when it ended at its allowance."""
         length = ceil(output_tokens * TRUNCATED_FACTOR) if truncated else output_tokens
         self._lengths(step, group_size).append(length)
 
     def dump(self) -> dict[str, Any]:
-        """Everything that was learned, as JSON can hold it."""
+        """Everything that was learned, as JSON-compatible values."""
         return {
             step: {str(size): list(lengths) for size, lengths in sizes.items()}
             for step, sizes in self._seen.items()
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Take up what `dump` gave. Steps that are no longer asked are left out."""
+        """Restore what `dump` returned. Questions that are no longer asked are left out."""
         self._seen = {}
         for step, sizes in state.items():
             if step in self._expected:
@@ -220,6 +220,6 @@ class OutputAllowances:
 
 
 def _high(lengths: deque[int]) -> int:
-    """The length that all but 2 % stayed below."""
+    """The length that 98 % of the answers did not exceed."""
     ordered = sorted(lengths)
     return ordered[min(len(ordered) - 1, int(len(ordered) * QUANTILE))]
