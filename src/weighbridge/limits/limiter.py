@@ -231,7 +231,7 @@ class Limiter:
             return cls(limits)
         if state[0] != _VERSION:
             msg = (
-                "The stored quota was written by a newer version of Weighbridge. "
+                "The stored quota was written by another version of Weighbridge. "
                 "Update this one, or delete the row in table `quota` while no call is in flight."
             )
             raise SchemaTooNew(msg)
