@@ -23,7 +23,7 @@ SOON = timedelta(seconds=1)
 NOT_SO_SOON = timedelta(seconds=20)
 """Where several live: a busy machine holds a process back for seconds, and its groups would be taken over."""
 NEVER = timedelta(hours=1)
-"""Beats are half of it apart: this worker gives no sign of life, as if it were frozen."""
+"""Beats are half of it apart: this worker sends no heartbeat, as if it were frozen."""
 
 
 async def test_two_workers_share_the_work_without_repeating_a_question(

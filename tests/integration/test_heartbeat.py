@@ -40,18 +40,18 @@ RENEWED: Final = "SELECT min(heartbeat) > $2 FROM pgqueuer WHERE queue_manager_i
 async def heartbeat(
     url: str, folder: Path, max_blocked_s: float = 60.0
 ) -> AsyncIterator[tuple[Heartbeat, UUID, Database]]:
-    """A worker's signs of life, with thousands of jobs in its hands."""
+    """A worker's heartbeat, with thousands of jobs in its hands."""
     worker_id = uuid4()
     database = await open_database(url, folder, pool_size=2)
     job_ids: list[int] = []
-    signs = Heartbeat(database, worker_id, job_ids.copy)
-    signs.max_blocked_s = max_blocked_s
+    beats = Heartbeat(database, worker_id, job_ids.copy)
+    beats.max_blocked_s = max_blocked_s
     try:
         job_ids += [row["id"] for row in await database.pool.fetch(INSERT_JOBS, worker_id, JOBS)]
-        signs.start(TIMEOUT)
-        yield signs, worker_id, database
+        beats.start(TIMEOUT)
+        yield beats, worker_id, database
     finally:
-        await signs.stop()
+        await beats.stop()
         await database.close()
 
 
@@ -118,12 +118,12 @@ async def test_a_hung_event_loop_loses_its_jobs_and_gets_no_more(
 async def test_a_draining_worker_keeps_its_jobs_but_not_its_share(
     database_url: str, tmp_path: Path
 ) -> None:
-    async with heartbeat(database_url, tmp_path) as (signs, worker_id, base):
+    async with heartbeat(database_url, tmp_path) as (beats, worker_id, base):
         await until(lambda: base.pool.fetchval("SELECT count(*) = 1 FROM workers"), "it is there")
         async with base.transaction() as connection:
             await register(connection, uuid4(), is_leaving=False)
             assert await look_around(connection, LIVE_WITHIN) == Crew(JOBS, 2)
-        signs.leave()
+        beats.leave()
         await until(
             lambda: base.pool.fetchval("SELECT bool_or(is_leaving) FROM workers"), "it is leaving"
         )

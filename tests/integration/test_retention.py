@@ -67,7 +67,7 @@ async def _shown(database: Database) -> tuple[CallTotals, CallFigures, Any, list
         return (
             await calls.totals(connection),
             figures(await statistics.sum_calls(connection)),
-            await statistics.first_and_last_finish(connection),
+            await statistics.first_and_last_call(connection),
             [
                 (e.kind, e.count, e.last_at)
                 for e in await statistics.recent_errors(connection, None)

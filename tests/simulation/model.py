@@ -228,7 +228,7 @@ class World:
         self._miss(worker)
 
     def _miss(self, worker: Worker) -> None:
-        """No sign of life from now on: after the timeout others take its jobs, unless it woke up."""
+        """No heartbeat from now on: after the timeout others take its jobs, unless it woke up."""
         delay_s = HEARTBEAT_TIMEOUT_S + self.dice.uniform(0, LOOK_S)
         self.at(self.now_s + delay_s, partial(self._take_over, worker))
 

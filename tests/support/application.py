@@ -135,7 +135,7 @@ class RunningProgram:
         await self.engine.supervisor.abandon()
 
     async def take_for_dead(self, dead: RunningProgram) -> None:
-        """The time has passed after which one that gives no sign of life counts as dead: nobody waits for it here."""
+        """The time has passed after which one that sends no heartbeat counts as dead: nobody waits for it here."""
         for signs in (
             "UPDATE pgqueuer SET heartbeat = heartbeat - interval '1 hour' WHERE queue_manager_id = $1",
             "UPDATE workers SET seen_at = seen_at - interval '1 hour' WHERE id = $1",

@@ -158,7 +158,7 @@ class StatisticsReader:
         ever = await self._call_sums(connection)
         day = await statistics.sum_calls(connection, since=since)
         completed, failed = await statistics.finished_since(connection, since)
-        first, last = await statistics.first_and_last_finish(connection)
+        first, last = await statistics.first_and_last_call(connection)
         by_value = {status.value: count for status, count in counts.items()}
         return ProcessingStats(
             as_of=now,

@@ -29,8 +29,8 @@ async def insert_answers(
 ) -> None:
     """Store new (call id, answer) pairs; of duplicates (from a late worker) the first is kept.
 
-    One statement over arrays for each kind of question: a row costs a fifth of what it costs as a statement of its
-    own, and what all rows have in common is sent once.
+    One statement over arrays for each kind of question: a row costs a fifth of a statement of its own, and
+    what all rows have in common is sent once.
     """
     alike: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
     for call_id, a in answers:
@@ -63,7 +63,7 @@ async def load_answers(
     *,
     simulated: bool,
 ) -> dict[int, dict[tuple[StepName, str], StoredAnswer]]:
-    """By product, step and step version: what was answered about the product as it is, by this kind of provider.
+    """Answers about these products as they are now, from this kind of provider, by product, step and version.
 
     `fingerprint_of`: product id → fingerprint of what would be asked about now. Answers to other steps than `steps`
     (those that only a newer program knows) are left out.

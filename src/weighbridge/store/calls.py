@@ -17,7 +17,7 @@ OK = "ok"
 
 
 class CallRecord(NamedTuple):
-    """One call as it lies in the table. `outcome` is `ok` or the name of an error class.
+    """One stored call. `outcome` is `ok` or the name of an error class.
 
     `step` names the question: a step, or `together` when one call asked for all of them.
     """
@@ -41,7 +41,7 @@ class CallRecord(NamedTuple):
     usage: Usage
     cost_usd: float
     key: str | None = None
-    """Under which it is an open call until it is recorded (see `open_calls`)."""
+    """The key of its open call, if it has one (see `open_calls`)."""
 
 
 async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> list[int]:
@@ -89,7 +89,7 @@ async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> l
 
 
 async def slowest_s(connection: Connection, of_last: int = 1_000) -> float | None:
-    """How long the slowest of the last calls took, whatever came of it; None before the first."""
+    """How long the slowest of the last calls took, whatever its outcome; None before the first."""
     slowest: float | None = await connection.fetchval(
         "SELECT max(latency_s) FROM (SELECT latency_s FROM calls ORDER BY id DESC LIMIT $1) AS last",
         of_last,

@@ -1,7 +1,7 @@
-"""What must hold of the database at any moment, as SQL: each rule finds the records that break it.
+"""What must be true of the database at any moment, as SQL: each rule finds the records that break it.
 
-All rules look at one snapshot, so what changes meanwhile cannot make them disagree. A product in the middle
-of its steps breaks none of them.
+All rules look at one snapshot, so concurrent changes cannot make them disagree. A product in the middle of
+its steps breaks none of them.
 """
 
 from __future__ import annotations

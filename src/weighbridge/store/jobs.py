@@ -1,4 +1,4 @@
-"""PgQueuer's jobs, as far as we write or read them ourselves: a group of products is a job.
+"""PgQueuer's jobs, as far as our own SQL reads or writes them: a group of products is a job.
 
 Enqueuing happens inside our transactions, so that a job exists exactly when its products are marked.
 """
@@ -29,7 +29,7 @@ def jobs_table() -> str:
 
 
 async def enqueue_jobs(connection: Connection, count: int, priority: int = 0) -> list[int]:
-    """Make `count` jobs; returns their ids. What a job is about stands in `products.job_id`."""
+    """Create `count` jobs; returns their ids. `products.job_id` says which products a job has."""
     if count == 0:
         return []
     queries = Queries(AsyncpgDriver(connection))  # type: ignore[arg-type]  # a pooled connection serves as well
@@ -38,7 +38,7 @@ async def enqueue_jobs(connection: Connection, count: int, priority: int = 0) ->
 
 
 async def held_jobs(connection: Connection, job_ids: Sequence[int], manager_id: UUID) -> set[int]:
-    """Those of `job_ids` that this worker still holds: nobody took them over in the meantime."""
+    """Those of `job_ids` that this worker still holds."""
     rows = await connection.fetch(
         f"SELECT id FROM {jobs_table()} WHERE id = ANY($1::bigint[])"  # noqa: S608
         " AND status = 'picked' AND queue_manager_id = $2",
@@ -65,7 +65,7 @@ async def withdraw_queued(
 async def forget_failed(connection: Connection) -> int:
     """Delete jobs that PgQueuer keeps as `failed` (its log says why); returns how many.
 
-    Their products were freed before, and get other jobs.
+    Their products have returned to `pending`, and get other jobs.
     """
     tag = await connection.execute(
         f"DELETE FROM {jobs_table()} WHERE entrypoint = $1 AND status = 'failed'",  # noqa: S608
@@ -75,11 +75,10 @@ async def forget_failed(connection: Connection) -> int:
 
 
 async def vacuum(connection: Connection) -> None:
-    """Let PostgreSQL count the jobs and clear away what is left of ended ones; nothing without the right to, or while
-    others do. Outside of a transaction.
+    """Vacuum and analyze the table of jobs; does nothing without the privilege, or while others do it.
 
-    When it last counted there may have been none; until it does so again by itself, a minute or more, every
-    statement goes through all jobs and through the remains of every sign of life.
+    Outside of a transaction. At its last count the table may have been empty; until PostgreSQL counts again
+    by itself, a minute or more, every statement reads all jobs and the dead rows of every heartbeat.
     """
     await connection.execute(f"VACUUM (ANALYZE, SKIP_LOCKED, TRUNCATE FALSE) {jobs_table()}")
 
@@ -97,8 +96,8 @@ async def count_unfinished(connection: Connection) -> int:
 def unfinished() -> str:
     """SQL for the number of jobs of entrypoint $1 that wait or run.
 
-    Each state by itself has an index; both together would be looked for in the whole table, among the remains of
-    all jobs since the last vacuum.
+    Each state by itself has an index; for both together PostgreSQL would read the whole table, with the dead
+    rows of all jobs since the last vacuum.
     """
     return " + ".join(
         f"(SELECT count(*) FROM {jobs_table()} WHERE entrypoint = $1 AND status = '{status}')"  # noqa: S608

@@ -1,4 +1,4 @@
-"""What of a group still belongs to its job: the look, with locks, that every record begins with.
+"""Which products still belong to their job: the locking look that every record begins with.
 
 Between a question and its answer a product may be changed, deleted or given to another job, and the job
 itself may be taken over. Rows are locked in order of id, as imports do.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Membership(NamedTuple):
     """`existing` are all products that are not deleted; `revision_of` only those still in the job.
 
-    `held` is False when the job is another worker's now: then nothing is in it, for us.
+    `held` is False when another worker has the job: then it has no products, for us.
     """
 
     held: bool
@@ -32,7 +32,7 @@ class Membership(NamedTuple):
 async def lock_job_products(
     connection: Connection, ids_by_job: Sequence[tuple[int, Collection[int]]], manager_id: UUID
 ) -> list[Membership]:
-    """Lock the products until the transaction ends, so that nothing moves under the record.
+    """Lock the products until the transaction ends, so that nothing changes in between.
 
     `ids_by_job`: (job id, ids of the products that the record is about); returns one membership for each.
     """
@@ -61,7 +61,7 @@ async def lock_job_products(
 async def _lock_jobs(
     connection: Connection, job_ids: Sequence[int], manager_id: UUID
 ) -> frozenset[int]:
-    """Those that are still this worker's. Not even a takeover comes between; heartbeats may."""
+    """Jobs that this worker still holds. The lock keeps takeovers out, and lets heartbeats through."""
     rows = await connection.fetch(
         f"SELECT id FROM {jobs_table()} WHERE id = ANY($1::bigint[]) AND status = 'picked'"  # noqa: S608
         " AND queue_manager_id = $2 ORDER BY id FOR KEY SHARE",
@@ -72,7 +72,7 @@ async def _lock_jobs(
 
 
 async def is_held(connection: Connection, job_id: int, manager_id: UUID) -> bool:
-    """Whether the job is still this worker's; it stays so until the transaction ends."""
+    """Whether this worker still holds the job; it does so until the transaction ends."""
     return bool(
         await connection.fetchval(
             f"SELECT true FROM {jobs_table()} WHERE id = $1 AND status = 'picked'"  # noqa: S608
@@ -84,7 +84,7 @@ async def is_held(connection: Connection, job_id: int, manager_id: UUID) -> bool
 
 
 async def is_recorded(connection: Connection, job_id: int, step: str, started_at: datetime) -> bool:
-    """Whether this very call is in the table already: its commit succeeded, and the word of it was lost."""
+    """Whether this call is stored already: its commit succeeded, and the confirmation was lost."""
     return bool(
         await connection.fetchval(
             "SELECT EXISTS (SELECT FROM calls WHERE started_at = $1 AND job_id = $2 AND step = $3)",

@@ -1,7 +1,6 @@
-"""Calls that may be in flight, by the key that was sent along: written before they go, gone with their record.
+"""Calls that may be in flight, by the key sent with them: written before they go, deleted when recorded.
 
-What is left here after a process died are the calls that may have been paid for without anybody's having the
-reply. `engine/jobs/orphaned_calls.py` asks the provider for these.
+What a process leaves here when it dies are the calls that may have been paid for without a reply. `engine/jobs/orphaned_calls.py` asks the provider for these.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 KEPT: Final = timedelta(days=7)
-"""How long a reply is worth asking for; after that the row is trimmed."""
+"""How long a reply is worth asking for; after that the row is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class OpenCall:
 
 
 async def insert(connection: Connection, calls: Sequence[OpenCall]) -> None:
-    """Note calls that are about to go. A permit that was given twice (its commit was in doubt) is one call."""
+    """Insert calls that are about to be sent. A permit given twice (its commit was in doubt) is one call."""
     await connection.executemany(
         "INSERT INTO open_calls (key, provider, simulated, question, step_version, product_ids, question_fingerprints,"
         " started_at, estimated_tokens, output_allowance) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
@@ -73,7 +72,7 @@ async def insert(connection: Connection, calls: Sequence[OpenCall]) -> None:
 async def about(
     connection: Connection, product_ids: Collection[int], provider: str, *, simulated: bool
 ) -> list[OpenCall]:
-    """The calls about any of these products that are still open, the oldest first."""
+    """Open calls about any of these products, the oldest first."""
     rows = await connection.fetch(
         "SELECT key, provider, simulated, question, step_version, product_ids, question_fingerprints, started_at,"
         " estimated_tokens, output_allowance FROM open_calls o"
@@ -90,7 +89,7 @@ async def about(
 
 
 async def is_open(connection: Connection, key: str) -> bool:
-    """Whether nobody has recorded the call or given it up."""
+    """Whether the call is neither recorded nor given up."""
     found = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM open_calls WHERE key = $1 AND NOT given_up)", key
     )
@@ -98,7 +97,7 @@ async def is_open(connection: Connection, key: str) -> bool:
 
 
 async def close(connection: Connection, keys: Sequence[str]) -> set[str]:
-    """The calls go on record in this transaction. Returns those that were not on record before: each once."""
+    """Close calls that this transaction records. Returns those that were open: each key once."""
     if not keys:
         return set()
     rows = await connection.fetch(
@@ -108,5 +107,5 @@ async def close(connection: Connection, keys: Sequence[str]) -> set[str]:
 
 
 async def give_up(connection: Connection, key: str) -> None:
-    """Nobody will ask for the reply again. Whoever has it after all may still record it."""
+    """Stop asking for the reply. A worker that gets it after all may still record it."""
     await connection.execute("UPDATE open_calls SET given_up = true WHERE key = $1", key)

@@ -1,4 +1,4 @@
-"""What output lengths were seen of a model, so that a new process starts with allowances that fit."""
+"""The output lengths learned about each model, so that a new process starts with fitting allowances."""
 
 from __future__ import annotations
 

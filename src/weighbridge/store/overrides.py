@@ -1,4 +1,4 @@
-"""What one command asks for differently from the stored configuration, for its own process only."""
+"""Configuration that one command overrides, for its own process only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Overrides:
     pacing: str | None = None
 
     def apply(self, state: QueueState) -> QueueState:
-        """The state as this process shall see it."""
+        """The state as this process sees it."""
         if self.limits is not None:
             state = replace(
                 state,

@@ -124,12 +124,12 @@ async def load_picture(connection: Connection, sha256: str) -> bytes:
 async def complete(connection: Connection, job_of: Mapping[int, int]) -> None:
     """processing → completed, for those that still belong to their job. `job_of`: product id → job id.
 
-    The caller has locked them and seen that they do.
+    The caller has locked them and checked that they do.
     """
     await connection.execute(
         f"UPDATE products SET {set_status(ProductEvent.CALCULATED)}, job_id = NULL, error = NULL, error_kind = NULL,"  # noqa: S608
-        # Only what is being processed has a job. To ask for the status as well, or to join, would make PostgreSQL
-        # go through all products, or all that are being processed, instead of looking each one up.
+        # Only products in processing have a job. A condition on the status, or a join, would make PostgreSQL read
+        # all products, or all in processing, instead of looking each one up.
         " completed_at = now(), updated_at = now() WHERE id = ANY($1::bigint[]) AND job_id = ANY($2::bigint[])",
         list(job_of.keys()),
         list(set(job_of.values())),
@@ -169,7 +169,7 @@ async def leave_group(
     reasons: Mapping[int, tuple[str, str]],
     wasted_usd: Mapping[int, float],
 ) -> list[int]:
-    """Detach products from the job, to be asked again alone; returns those that were still in it.
+    """Detach products from the job, to be retried alone; returns those that were still in it.
 
     They stay `processing`: the caller gives each its own job in the same transaction.
     """
@@ -211,14 +211,14 @@ async def release_jobs(connection: Connection, job_ids: Sequence[int]) -> int:
 async def release_stuck(connection: Connection) -> int:
     """processing → pending for products whose job is gone; returns how many.
 
-    A job that failed for a reason nobody foresaw is kept by PgQueuer with status `failed`: it is gone too.
+    PgQueuer keeps a job that crashed with status `failed`: it counts as gone.
     """
     tag = await connection.execute(
         "WITH stuck AS (SELECT p.id FROM products p"  # noqa: S608
-        # Not NOT EXISTS: PostgreSQL takes the table of jobs for empty, and would read all of it for each product.
+        # Not NOT EXISTS: PostgreSQL assumes an empty table of jobs, and would read all of it for each product.
         f" WHERE {may_happen(ProductEvent.RELEASED, 'p')} AND (p.job_id IS NULL OR p.job_id NOT IN"
         f" (SELECT j.id FROM {jobs_table()} j WHERE j.status IN ('queued', 'picked')))"
-        # Whoever holds a lock is just moving the product.
+        # Whoever holds a lock is moving the product right now.
         " ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED)"
         f" UPDATE products p SET {set_status(ProductEvent.RELEASED)}, job_id = NULL, updated_at = now()"
         " FROM stuck WHERE p.id = stuck.id"
@@ -272,7 +272,7 @@ COUNTS: Final = (
     " coalesce(sum(completed), 0)::bigint AS completed, coalesce(sum(failed), 0)::bigint AS failed"
     " FROM product_count_changes"
 )
-"""Of all products: the differences that triggers keep (migration 2), whatever their number."""
+"""Over all products: triggers keep the differences (migration 2), so the cost does not grow."""
 
 
 def counts_of_row(row: Record) -> dict[ProcessingStatus, int]:
@@ -306,10 +306,10 @@ async def any_processing(connection: Connection, scope: UUID | None = None) -> b
 
 
 async def any_pending(connection: Connection, scope: UUID | None = None) -> bool:
-    """Whether some product waits."""
+    """Whether some product is pending."""
     within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $1 AND s.product_id = p.id)"
-    # The first one, not whether there is one: that, PostgreSQL looks for in the whole table as long as it
-    # remembers that nearly all products waited.
+    # The first one, not EXISTS: for that PostgreSQL reads the whole table while its statistics say that nearly
+    # all products are pending.
     first = await connection.fetchval(
         f"SELECT p.id FROM products p WHERE p.status = 'pending' {within if scope else ''} ORDER BY p.id LIMIT 1",  # noqa: S608
         *([scope] if scope else []),
@@ -329,13 +329,13 @@ async def page(
     conditions, arguments = ["p.id > $1"], [after_id, limit]
     values: list[Any] = list(arguments)
     if status is not None:
-        # Written out, not a parameter: a prepared plan cannot use the partial index of a state otherwise.
+        # A literal, not a parameter: with a parameter a prepared plan cannot use the partial index of the state.
         conditions.append(f"p.status = '{status.value}'")
     if search:
         values.append(f"%{_like(search)}%")
         conditions.append(f"(p.code ILIKE ${len(values)} OR p.name ILIKE ${len(values)})")
-    # The page first, then what belongs to it: joined before the limit, PostgreSQL goes through all footprints
-    # up to a page far down the list.
+    # The page first, then its footprints: joined before the limit, PostgreSQL reads all footprints up to a page
+    # far down the list.
     rows: list[Record] = await connection.fetch(
         f"SELECT {_COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
         f" f.data_quality, f.simulated FROM (SELECT * FROM products p WHERE {' AND '.join(conditions)}"

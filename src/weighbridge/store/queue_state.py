@@ -1,4 +1,4 @@
-"""What the operator wants of the queue and what the dispatcher is doing: one row, announced by NOTIFY."""
+"""The operator's settings and the state of the dispatcher: one row, announced by NOTIFY."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ COLUMNS = ", ".join(QueueState.__dataclass_fields__)
 
 
 async def seed(connection: Connection, values: dict[str, Any]) -> None:
-    """Store the configuration given by settings, once; later the API rules."""
+    """Store the configuration given by the settings, once; later the API changes it."""
     names = list(values)
     await connection.execute(
         f"INSERT INTO queue_state ({', '.join(names)})"  # noqa: S608
@@ -68,7 +68,7 @@ async def load(connection: Connection) -> QueueState:
 
 
 async def update(connection: Connection, **values: Any) -> None:
-    """Change some columns and tell everybody who listens."""
+    """Change some columns and notify all processes."""
     assignments = ", ".join(f"{name} = ${i}" for i, name in enumerate(values, start=1))
     await connection.execute(
         f"UPDATE queue_state SET {assignments}, updated_at = now()",  # noqa: S608

@@ -1,7 +1,7 @@
-"""Trims what would otherwise grow for ever: calls, rejected rows, scopes of old runs, PgQueuer's log.
+"""Retention: deletes what would otherwise grow for ever: calls, rejected rows, scopes of old runs, PgQueuer's log.
 
-Each function takes one small bite, in one statement, and returns how many rows it took, so that nobody waits
-for it long; `engine/dispatch/retention_task.py` calls them until nothing is left. Calls leave their sums behind, by day.
+Each function deletes one small batch, in one statement, and returns its number of rows, so that nobody waits
+for it long; `engine/dispatch/retention_task.py` calls it until nothing is left. Calls leave their sums behind, by day.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 BATCH: Final = 2_000
-"""Rows trimmed in one statement: 27 ms for calls, 70 at most (two cores, 200,000 rows)."""
+"""Rows deleted in one statement: 27 ms for calls, 70 ms at most (two cores, 200,000 rows)."""
 EVERY: Final = timedelta(hours=1)
 LOG_AGE: Final = timedelta(days=7)
-"""PgQueuer's log and its statistics are for finding out what went wrong lately; nothing else reads them."""
+"""PgQueuer's log and statistics help to find recent problems; nothing else reads them."""
 SCOPE_AGE: Final = timedelta(days=7)
 
 _KEY: Final = "day, step, model, outcome, simulated, latency_bucket, waiting_bucket"
@@ -33,7 +33,7 @@ _ADDED: Final = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in _SU
 
 
 async def claim(connection: Connection) -> bool:
-    """Whether it is time to trim; True for one process of all in any hour."""
+    """Whether deletion is due; True for one process of all in any hour."""
     return bool(
         await connection.fetchval(
             "UPDATE retention_state SET looked_at = now() WHERE looked_at < now() - $1::interval RETURNING true",
@@ -70,17 +70,17 @@ async def trim_calls(connection: Connection, before: datetime, most: int = BATCH
 
 
 async def trimmed_up_to(connection: Connection) -> int:
-    """The highest id of a call that was trimmed; 0 if none was."""
+    """The highest id of a deleted call; 0 if there is none."""
     return int(await connection.fetchval("SELECT trimmed_up_to FROM retention_state"))
 
 
 async def trim_rejected_rows(connection: Connection, age: timedelta, most: int = BATCH) -> int:
-    """Forget why rows of old imports were rejected."""
+    """Delete the rejected rows of old imports."""
     return await _trim_oldest(connection, "rejected_rows", "rejected_at", age, most)
 
 
 async def trim_open_calls(connection: Connection, most: int = BATCH) -> int:
-    """Forget calls whose reply nobody came for."""
+    """Delete open calls whose reply nobody asked for."""
     tag = await connection.execute(
         "DELETE FROM open_calls WHERE key = ANY (ARRAY(SELECT key FROM open_calls"
         " WHERE started_at < now() - $1::interval LIMIT $2))",
@@ -91,7 +91,7 @@ async def trim_open_calls(connection: Connection, most: int = BATCH) -> int:
 
 
 async def trim_pgqueuer(connection: Connection, age: timedelta = LOG_AGE, most: int = BATCH) -> int:
-    """Shorten PgQueuer's log, and the counts that it makes of it."""
+    """Shorten PgQueuer's log and its statistics."""
     names = db_settings().qualified
     return max(
         [
@@ -115,9 +115,9 @@ async def _trim_oldest(
 
 
 async def finished_scopes(connection: Connection, age: timedelta = SCOPE_AGE) -> list[UUID]:
-    """Imports that old, of whose products none waits, is worked on, or changed since."""
+    """Imports of that age whose products are all finished and unchanged since."""
     rows = await connection.fetch(
-        # One look into the index for each import, instead of reading every row of the table.
+        # One index lookup for each import, instead of reading the whole table.
         "WITH RECURSIVE imports AS ("
         " (SELECT import_id, created_at FROM scopes ORDER BY import_id LIMIT 1)"
         " UNION ALL"

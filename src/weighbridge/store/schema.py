@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 MIGRATION_LOCK = 0x57656967_6D696772  # "Weigmigr"
 LOCK_WAIT: Final = "1s"
-"""So long a migration waits for a table. All who come after it wait as long: behind an export of an hour they
-would stand still for an hour. Then it lets them pass and tries again."""
+"""How long a migration waits for a table. Everything queued behind it waits as long, so behind an export of an
+hour all would stand still. After this time it lets the others pass and tries again."""
 LOCK_TRIES: Final = 120
 LOCK_PAUSE_S: Final = 1.0
 _SERVES: Final = re.compile(r"^-- Serves programs from schema (\d+) on\.$", re.MULTILINE)
@@ -42,7 +42,7 @@ class Migration:
 
     @property
     def serves(self) -> int:
-        """As the file says in a line of its own."""
+        """As a line of the file states."""
         said = _SERVES.search(self.sql)
         return int(said[1]) if said else self.number
 
@@ -63,7 +63,7 @@ async def migrate(connection: asyncpg.Connection[Any]) -> int | None:
 
     Raises:
         SchemaTooNew: the database knows a migration that does not serve this program.
-        DatabaseUnavailable: somebody has held a table for minutes.
+        DatabaseUnavailable: another session has held a table for minutes.
     """
     known = migrations()
     await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
@@ -84,7 +84,7 @@ async def migrate(connection: asyncpg.Connection[Any]) -> int | None:
 
 
 async def _applied(connection: asyncpg.Connection[Any]) -> dict[int, int | None]:
-    """Number and `serves` of what was applied. None: by a program that knew nothing of it."""
+    """Number and `serves` of the applied migrations. None: applied by a program that did not know `serves`."""
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations ("
         " number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());"
@@ -127,7 +127,7 @@ async def _say_serves(connection: asyncpg.Connection[Any], migration: Migration)
 
 
 async def _patiently(work: Callable[[], Awaitable[None]]) -> None:
-    """Again and again while somebody has the tables. Between two tries all who waited behind us get on."""
+    """Retry while somebody holds the tables. Between two tries everything queued behind us goes on."""
     for _ in range(LOCK_TRIES):
         try:
             return await work()
@@ -142,7 +142,7 @@ async def _patiently(work: Callable[[], Awaitable[None]]) -> None:
 async def _install_pgqueuer(connection: asyncpg.Connection[Any]) -> None:
     """PgQueuer's own tables; its schema is inspected only when ours is newer than whoever inspected it last.
 
-    An older one would take away what the newer one needs, beside which this program works.
+    An older schema would remove what the newer program beside this one needs.
     """
     version = metadata.version("pgqueuer")
     await connection.execute(

@@ -23,11 +23,11 @@ LATENCY_BOUNDS_S: Final = tuple(round(0.05 * 1.3**power, 3) for power in range(3
 WAITING_BOUNDS_S: Final = (0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
 
-# Never change the bounds of either: the buckets of calls long gone lie in call_rollups.
+# Never change either list of bounds: call_rollups holds the buckets of deleted calls.
 
 CALL_SUMS: Final = (
     "step, model, outcome, simulated,"
-    # width_bucket counts a value equal to a bound as above it; ours is 'at most', as Prometheus has it.
+    # width_bucket counts a value equal to a bound as above it; ours is 'at most', as in Prometheus.
     " width_bucket(latency_s - 1e-9, $1::float8[]) AS latency_bucket,"
     " width_bucket(waited_s - 1e-9, $2::float8[]) AS waiting_bucket,"
     " count(*) AS calls, sum(latency_s) AS latency_s, sum(waited_s) AS waited_s,"
@@ -76,8 +76,8 @@ async def sum_calls(
     after_id: int = 0,
     up_to_id: int | None = None,
 ) -> list[CallSum]:
-    """Calls begun at or after `since`, with ids in (after_id, up_to_id]. From the first on (no `since`, no
-    `after_id`) these include the calls that were trimmed and left only their sums.
+    """Calls begun at or after `since`, with ids in (after_id, up_to_id]. Without `since` and `after_id` this
+    includes deleted calls, of which only sums are left.
     """
     rows = await connection.fetch(
         f"SELECT {CALL_SUMS} FROM calls"  # noqa: S608 - constants only
@@ -123,10 +123,10 @@ async def finished_since(connection: Connection, since: datetime) -> tuple[int, 
     return row["completed"], row["failed"]
 
 
-async def first_and_last_finish(
+async def first_and_last_call(
     connection: Connection,
 ) -> tuple[datetime | None, datetime | None]:
-    """When the first call began and when the last one did: the time that the work has spanned."""
+    """When the first call began and when the last one did."""
     row = await connection.fetchrow(
         "SELECT least((SELECT started_at FROM calls ORDER BY started_at LIMIT 1),"
         " (SELECT min(first_started_at) FROM call_rollups)) AS first,"
@@ -170,8 +170,8 @@ async def calls_elsewhere(
 ) -> int:
     """Calls in flight of workers other than `worker_id`.
 
-    Workers note theirs while there is a ceiling on calls. Where there is none, the groups that they have begun are
-    counted: each has one call in flight at most.
+    Workers note theirs while there is a concurrency cap. Where there is none, their jobs are counted: each has
+    one call in flight at most.
     """
     return int(
         await connection.fetchval(

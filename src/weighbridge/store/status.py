@@ -1,4 +1,4 @@
-"""What a look at the queue shows, in one statement: many clients look often, and each statement is a round trip."""
+"""The status of the queue in one statement: many clients ask often, and each statement is a round trip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One snapshot. `quota_state` is the limiter's memory, of the account used last; None: nobody has called yet."""
+    """One snapshot. `quota_state` is the limiter's state for the account used last; None before the first call."""
 
     queue: QueueState
     counts: dict[ProcessingStatus, int]

@@ -1,4 +1,4 @@
-"""Who works at present: one row for each process, renewed together with the jobs that it holds."""
+"""The live workers: one row for each process, renewed by its heartbeat together with the jobs it holds."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 FORGOTTEN_AFTER: Final = timedelta(days=1)
-"""Rows of the dead are deleted after this long; they count no more long before."""
+"""Rows of dead workers are deleted after this long; they stop counting much earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """How much work there is, and for how many."""
+    """Unfinished jobs, and live workers to share them."""
 
     unfinished_jobs: int
     live_workers: int
@@ -29,7 +29,7 @@ class Crew:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Calls of one worker: those in flight, and those that wait for leave."""
+    """Calls of one worker: those in flight, and those waiting for a permit."""
 
     worker_id: UUID
     in_flight: int
@@ -84,23 +84,23 @@ async def load_live(connection: Connection, live_within: timedelta) -> list[Work
 
 
 async def leave(connection: Connection, worker_id: UUID) -> None:
-    """This worker has finished."""
+    """Remove a worker that has finished."""
     await connection.execute("DELETE FROM workers WHERE id = $1", worker_id)
 
 
 async def keep_alive(
     connection: Connection, worker_id: UUID, job_ids: Sequence[int], renewed_after: timedelta
 ) -> None:
-    """Renew the signs of life of those jobs that the worker still holds, in one statement.
+    """Renew the heartbeat of the jobs that the worker still holds, in one statement.
 
-    `job_ids` are those that it works on. It may hold others without knowing: the connection broke before it was
-    told which jobs it had been given. Those must grow old, so that somebody takes them.
+    `job_ids` are those that it works on. It may hold others without knowing, if the connection broke before it
+    learned of them. Those must expire, so that a worker takes them over.
 
-    Jobs renewed or taken in the last `renewed_after` are left alone; so are those that somebody is just ending
-    or taking over: waiting for them could end in a deadlock.
+    Jobs renewed or taken within `renewed_after` are skipped. So are jobs that are just being ended or taken
+    over: waiting for them could end in a deadlock.
     """
     await connection.execute(
-        # An array, not a join: PostgreSQL takes the table of jobs for empty, and would join all with all.
+        # An array, not a join: PostgreSQL assumes an empty table of jobs, and would join all with all.
         f"UPDATE {jobs_table()} SET heartbeat = now() WHERE id = ANY (ARRAY("  # noqa: S608
         f" SELECT id FROM {jobs_table()} WHERE queue_manager_id = $1 AND status = 'picked'"
         " AND id = ANY($3::bigint[]) AND heartbeat < now() - $2::interval FOR NO KEY UPDATE SKIP LOCKED))",
@@ -111,7 +111,7 @@ async def keep_alive(
 
 
 async def look_around(connection: Connection, live_within: timedelta) -> Crew:
-    """Jobs that wait or run anywhere, and workers that were seen so lately and stay (one at least)."""
+    """Unfinished jobs anywhere, and workers seen within `live_within` that are not leaving (at least one)."""
     row = await connection.fetchrow(
         f"SELECT {unfinished()} AS jobs,"  # noqa: S608
         " (SELECT count(*) FROM workers WHERE NOT is_leaving AND seen_at > now() - $2::interval) AS workers",
@@ -123,7 +123,7 @@ async def look_around(connection: Connection, live_within: timedelta) -> Crew:
 
 
 async def note_calls(connection: Connection, worker_id: UUID, in_flight: int, waiting: int) -> None:
-    """Let the others know how many calls this worker has."""
+    """Note how many calls this worker has, for the others."""
     await connection.execute(
         "INSERT INTO workers (id, in_flight, waiting) VALUES ($1, $2, $3)"
         " ON CONFLICT (id) DO UPDATE SET in_flight = $2, waiting = $3",
@@ -136,7 +136,7 @@ async def note_calls(connection: Connection, worker_id: UUID, in_flight: int, wa
 async def others_calls(
     connection: Connection, worker_id: UUID, live_within: timedelta
 ) -> list[Load]:
-    """What the others have noted. The dead count until they are known to be dead."""
+    """What the others noted. A dead worker counts until its heartbeat has expired."""
     rows = await connection.fetch(
         "SELECT id, in_flight, waiting FROM workers"
         " WHERE id <> $1 AND seen_at > now() - $2::interval",
