@@ -74,16 +74,16 @@ async def test_next_process_resumes_after_a_death_in_any_commit(
             await until(partial(_is_over, explosion, dying), f"commit {at_commit}")
             await dying.die()
             await explosion.disarm()
-            async with program(url, tmp_path, simulator=dying.simulator, clock=FAST) as heir:
-                await heir.take_for_dead(dying)
-                await heir.start()
-                await heir.until(completed=PRODUCTS)
-                await heir.until_true("SELECT count(*) = 0 FROM pgqueuer")
+            async with program(url, tmp_path, simulator=dying.simulator, clock=FAST) as successor:
+                await successor.take_for_dead(dying)
+                await successor.start()
+                await successor.until(completed=PRODUCTS)
+                await successor.until_true("SELECT count(*) = 0 FROM pgqueuer")
                 # What was stored was not asked again: only calls that were in flight were paid twice.
-                asked = heir.simulator.books.completed
+                asked = successor.simulator.books.completed
                 assert asked <= CALLS + 2, f"commit {at_commit}: {asked} calls"
-                await heir.stop()
-                await heir.assert_sound(paid_twice=PRODUCTS)
+                await successor.stop()
+                await successor.assert_sound(paid_twice=PRODUCTS)
 
 
 async def _is_over(explosion: Bomb, dying: RunningProgram) -> bool:

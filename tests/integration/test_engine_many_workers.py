@@ -102,13 +102,13 @@ async def test_takeover_does_not_repeat_answered_steps(database_url: str, tmp_pa
         await dead.die()
     async with program(
         database_url, tmp_path, simulator=dead.simulator, heartbeat_timeout=SOON
-    ) as heir:
-        await heir.start()
-        await heir.until(completed=25)
-        assert heir.simulator.books.completed == 3 * 5 + 5
-        assert heir.simulator.books.calls_by_schema["manufacturing"] == 5
-        await heir.stop()
-        await heir.assert_sound(paid_twice=25)
+    ) as successor:
+        await successor.start()
+        await successor.until(completed=25)
+        assert successor.simulator.books.completed == 3 * 5 + 5
+        assert successor.simulator.books.calls_by_schema["manufacturing"] == 5
+        await successor.stop()
+        await successor.assert_sound(paid_twice=25)
 
 
 async def test_worker_waking_up_after_takeover_does_no_harm(

@@ -57,18 +57,18 @@ async def test_replies_to_a_killed_workers_calls_are_fetched_not_paid_again(
 ) -> None:
     async with storing(database_url, tmp_path) as dead:
         await _die_in_flight(dead, 25, 5)
-    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
-        assert await heir.value("SELECT count(*) FROM open_calls") == 5
-        await heir.start()
-        await heir.until(completed=25)
-        books = heir.simulator.books
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as successor:
+        assert await successor.value("SELECT count(*) FROM open_calls") == 5
+        await successor.start()
+        await successor.until(completed=25)
+        books = successor.simulator.books
         assert (books.completed, books.fetched, books.lookups) == (3 * 5, 5, 5)
-        assert await heir.value("SELECT count(*) FROM calls WHERE outcome = 'ok'") == 3 * 5
-        assert await heir.value("SELECT sum(input_tokens) FROM calls") == books.prompt_tokens
-        assert await heir.value("SELECT sum(output_tokens) FROM calls") == books.output_tokens
-        assert await heir.value("SELECT count(*) FROM open_calls") == 0
-        await heir.stop()
-        await heir.assert_sound(paid_twice=0)
+        assert await successor.value("SELECT count(*) FROM calls WHERE outcome = 'ok'") == 3 * 5
+        assert await successor.value("SELECT sum(input_tokens) FROM calls") == books.prompt_tokens
+        assert await successor.value("SELECT sum(output_tokens) FROM calls") == books.output_tokens
+        assert await successor.value("SELECT count(*) FROM open_calls") == 0
+        await successor.stop()
+        await successor.assert_sound(paid_twice=0)
 
 
 @pytest.mark.parametrize("schema", ["classification", "manufacturing"])
@@ -77,12 +77,12 @@ async def test_reply_to_any_question_is_fetched(
 ) -> None:
     async with storing(database_url, tmp_path) as dead:
         await _die_in_flight(dead, 10, 2, schema)
-    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
-        await heir.start()
-        await heir.until(completed=10)
-        assert heir.simulator.books.completed == 3 * 2
-        await heir.stop()
-        await heir.assert_sound(paid_twice=0)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as successor:
+        await successor.start()
+        await successor.until(completed=10)
+        assert successor.simulator.books.completed == 3 * 2
+        await successor.stop()
+        await successor.assert_sound(paid_twice=0)
 
 
 async def test_reply_to_all_questions_at_once_is_fetched_too(
@@ -90,12 +90,12 @@ async def test_reply_to_all_questions_at_once_is_fetched_too(
 ) -> None:
     async with storing(database_url, tmp_path, ask_together=True) as dead:
         await _die_in_flight(dead, 10, 2, TOGETHER)
-    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
-        await heir.start()
-        await heir.until(completed=10)
-        assert heir.simulator.books.completed == 2
-        await heir.stop()
-        await heir.assert_sound(paid_twice=0)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as successor:
+        await successor.start()
+        await successor.until(completed=10)
+        assert successor.simulator.books.completed == 2
+        await successor.stop()
+        await successor.assert_sound(paid_twice=0)
 
 
 async def test_waits_for_a_call_still_running_at_the_provider(
@@ -103,24 +103,26 @@ async def test_waits_for_a_call_still_running_at_the_provider(
 ) -> None:
     async with storing(database_url, tmp_path) as dead:
         await _die_in_flight(dead, 5, 1)
-    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
-        heir.wire.instead = _lists(httpx2.Response(200, json=EMPTY_LIST))
-        await heir.start()
-        await heir.until(completed=5)
-        assert heir.simulator.books.completed == 3
-        await heir.assert_sound(paid_twice=0)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as successor:
+        successor.wire.instead = _lists(httpx2.Response(200, json=EMPTY_LIST))
+        await successor.start()
+        await successor.until(completed=5)
+        assert successor.simulator.books.completed == 3
+        await successor.assert_sound(paid_twice=0)
 
 
 async def test_look_up_waits_out_a_provider_outage(database_url: str, tmp_path: Path) -> None:
     async with storing(database_url, tmp_path) as dead:
         await _die_in_flight(dead, 5, 1)
-    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
-        await heir.fetch("UPDATE open_calls SET started_at = started_at - interval '1 hour'")
-        heir.wire.instead = _lists(httpx2.Response(503), httpx2.Response(429), httpx2.Response(500))
-        await heir.start()
-        await heir.until(completed=5)
-        assert heir.simulator.books.completed == 3
-        await heir.assert_sound(paid_twice=0)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as successor:
+        await successor.fetch("UPDATE open_calls SET started_at = started_at - interval '1 hour'")
+        successor.wire.instead = _lists(
+            httpx2.Response(503), httpx2.Response(429), httpx2.Response(500)
+        )
+        await successor.start()
+        await successor.until(completed=5)
+        assert successor.simulator.books.completed == 3
+        await successor.assert_sound(paid_twice=0)
 
 
 async def test_second_takeover_fetches_what_the_first_could_not(
@@ -133,12 +135,12 @@ async def test_second_takeover_fetches_what_the_first_could_not(
         await first_heir.start()
         await first_heir.wire.until_held(2)
         await first_heir.die()
-    async with storing(database_url, tmp_path, simulator=dead.simulator) as second_heir:
-        await second_heir.start()
-        await second_heir.until(completed=10)
-        assert second_heir.simulator.books.completed == 3 * 2
-        await second_heir.stop()
-        await second_heir.assert_sound(paid_twice=0)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as second_successor:
+        await second_successor.start()
+        await second_successor.until(completed=10)
+        assert second_successor.simulator.books.completed == 3 * 2
+        await second_successor.stop()
+        await second_successor.assert_sound(paid_twice=0)
 
 
 async def test_fetched_reply_serves_products_in_any_group(
@@ -146,21 +148,21 @@ async def test_fetched_reply_serves_products_in_any_group(
 ) -> None:
     async with storing(database_url, tmp_path) as dead:
         await _die_in_flight(dead, 10, 2)
-    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
-        await heir.fetch("DELETE FROM pgqueuer")
-        await heir.fetch("UPDATE products SET status = 'pending', job_id = NULL")
-        await heir.fetch("UPDATE products SET alone = true WHERE code IN ('P-002', 'P-007')")
-        await heir.start()
-        await heir.until(completed=10)
-        assert heir.simulator.books.calls_by_schema["bill_of_materials"] == 2
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as successor:
+        await successor.fetch("DELETE FROM pgqueuer")
+        await successor.fetch("UPDATE products SET status = 'pending', job_id = NULL")
+        await successor.fetch("UPDATE products SET alone = true WHERE code IN ('P-002', 'P-007')")
+        await successor.start()
+        await successor.until(completed=10)
+        assert successor.simulator.books.calls_by_schema["bill_of_materials"] == 2
         assert (
-            await heir.value(
+            await successor.value(
                 "SELECT count(*) FROM calls WHERE step = 'bill_of_materials' AND outcome = 'ok'"
             )
             == 2
         )
-        await heir.stop()
-        await heir.assert_sound(paid_twice=0)
+        await successor.stop()
+        await successor.assert_sound(paid_twice=0)
 
 
 async def test_refused_part_of_a_fetched_reply_is_retried_not_refetched(
@@ -169,28 +171,28 @@ async def test_refused_part_of_a_fetched_reply_is_retried_not_refetched(
     async with storing(database_url, tmp_path) as dead:
         await dead.add({"code": "BAD", "name": "POISON", "description": "POISON"})
         await _die_in_flight(dead, 4, 1, "classification")
-    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
-        await heir.start()
-        await heir.until(completed=4, failed=1)
-        assert heir.simulator.books.fetched == 1
-        assert heir.simulator.books.calls_by_schema["classification"] == 1 + 3
-        await heir.stop()
-        await heir.assert_sound(paid_twice=0)
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as successor:
+        await successor.start()
+        await successor.until(completed=4, failed=1)
+        assert successor.simulator.books.fetched == 1
+        assert successor.simulator.books.calls_by_schema["classification"] == 1 + 3
+        await successor.stop()
+        await successor.assert_sound(paid_twice=0)
 
 
 async def test_only_the_changed_product_is_asked_again(database_url: str, tmp_path: Path) -> None:
     async with storing(database_url, tmp_path) as dead:
         await _die_in_flight(dead, 5, 1, "classification")
-    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
-        await heir.fetch(
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as successor:
+        await successor.fetch(
             "UPDATE products SET description = 'Now an oak stool', revision = revision + 1,"
             " status = 'pending', job_id = NULL WHERE code = 'P-003'"
         )
-        await heir.start()
-        await heir.until(completed=5)
-        assert heir.simulator.books.calls_by_schema["classification"] == 2
-        await heir.stop()
-        await heir.assert_sound(paid_twice=0)
+        await successor.start()
+        await successor.until(completed=5)
+        assert successor.simulator.books.calls_by_schema["classification"] == 2
+        await successor.stop()
+        await successor.assert_sound(paid_twice=0)
 
 
 async def test_frozen_worker_and_its_successor_record_a_reply_once(
@@ -242,13 +244,15 @@ async def test_without_stored_replies_the_question_is_asked_again(
     async with storing(database_url, tmp_path, simulator=simulator) as dead:
         await _die_in_flight(dead, 10, 2)
     with structlog.testing.capture_logs() as said:
-        async with storing(database_url, tmp_path, simulator=simulator) as heir:
-            await heir.fetch("UPDATE open_calls SET started_at = started_at - interval '1 hour'")
-            await heir.start()
-            await heir.until(completed=10)
+        async with storing(database_url, tmp_path, simulator=simulator) as successor:
+            await successor.fetch(
+                "UPDATE open_calls SET started_at = started_at - interval '1 hour'"
+            )
+            await successor.start()
+            await successor.until(completed=10)
             assert simulator.books.completed == 3 * 2 + 2
-            await heir.stop()
-            await heir.assert_sound(paid_twice=10)
+            await successor.stop()
+            await successor.assert_sound(paid_twice=10)
     warnings = [line for line in said if line["event"] == "replies_not_kept"]
     assert len(warnings) == (1 if keeping is Keeping.UNKNOWN else 0)
 
@@ -258,18 +262,18 @@ async def test_stop_interrupts_a_look_up_and_start_resumes_it(
 ) -> None:
     async with storing(database_url, tmp_path) as dead:
         await _die_in_flight(dead, 5, 1)
-    async with storing(database_url, tmp_path, simulator=dead.simulator) as heir:
+    async with storing(database_url, tmp_path, simulator=dead.simulator) as successor:
         asked: list[httpx2.Request] = []
 
         def nothing_yet(request: httpx2.Request) -> httpx2.Response | None:
             asked.append(request)
             return httpx2.Response(200, json=EMPTY_LIST)
 
-        heir.wire.instead = nothing_yet
-        await heir.start()
+        successor.wire.instead = nothing_yet
+        await successor.start()
         await until(lambda: bool(asked), "it looks for the reply")
-        await heir.stop()
-        assert await heir.value("SELECT count(*) FROM products WHERE status = 'pending'") == 5
+        await successor.stop()
+        assert await successor.value("SELECT count(*) FROM products WHERE status = 'pending'") == 5
     async with storing(database_url, tmp_path, simulator=dead.simulator) as again:
         await again.start()
         await again.until(completed=5)

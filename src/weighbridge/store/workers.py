@@ -44,7 +44,7 @@ async def register(
     host: str | None = None,
     version: str | None = None,
 ) -> None:
-    """This worker lives; to be said again and again."""
+    """Say that this worker is alive; call it with every heartbeat."""
     await connection.execute(
         "WITH forgotten AS (DELETE FROM workers WHERE seen_at < now() - $3::interval)"
         " INSERT INTO workers (id, is_leaving, host, version) VALUES ($1, $2, $4, $5)"

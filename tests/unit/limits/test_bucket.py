@@ -108,7 +108,7 @@ def test_a_refusal_takes_back_what_was_assumed() -> None:
     assert bucket.burst == 40 - 10 - 1
 
 
-def test_a_lost_burst_is_regained_slowly() -> None:
+def test_a_lost_burst_recovers_slowly() -> None:
     bucket = untested()
     bucket.take(30)
     bucket.refused(1, START_S)

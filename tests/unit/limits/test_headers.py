@@ -22,7 +22,7 @@ from weighbridge.limits.headers import HeaderBudget, read_budget
         pytest.param(500, -1, 3.0, None, id="less than nothing remaining"),
     ],
 )
-def test_limit_remaining_and_reset_tell_rate_and_capacity(
+def test_limit_remaining_and_reset_give_rate_and_capacity(
     limit: int | None, remaining: int | None, reset_s: float | None, expected: HeaderBudget | None
 ) -> None:
     assert read_budget(limit, remaining, reset_s) == expected

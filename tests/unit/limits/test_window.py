@@ -17,7 +17,7 @@ def test_a_charge_counts_for_a_minute_and_a_margin_after_the_last_of_its_slot() 
     assert (window.requests, window.tokens) == (0, 0)
 
 
-def test_room_is_made_by_the_oldest_charges_first() -> None:
+def test_the_oldest_charges_expire_first() -> None:
     window = Window()
     for second in range(5):
         window.charge(Cost(1, 100), 1_000.0 + second)
