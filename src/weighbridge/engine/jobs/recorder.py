@@ -10,6 +10,7 @@ the job are left as they are: they may have been changed, deleted or taken over 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -120,13 +121,11 @@ class Recorder:
         return frozenset(membership.revision_of.keys() - outcome.leaving_ids())
 
     async def _write_with_retry(self, outcomes: Sequence[Outcome]) -> list[Membership]:
-        tries = 0
+        tries = count()
 
         async def write() -> list[Membership]:
-            nonlocal tries
             async with self._database.transaction() as connection:
-                tries += 1
-                return await self._write(connection, outcomes, again=tries > 1)
+                return await self._write(connection, outcomes, again=next(tries) > 0)
 
         return await self._database_retry(write)
 
