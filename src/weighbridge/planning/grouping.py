@@ -9,8 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pydantic_core import to_json
+
+from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens
+from weighbridge.planning.tokens import content_tokens
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from weighbridge.domain.products import Product
+
+GROUP_TOKENS: Final = 6_000
+"""Data tokens that share a call. Longer groups make answers worse before they make calls cheaper."""
 
 OPEN_GROUPS: Final = 4
 """Groups open at a time: a long description does not break up its neighbours, and the products of a group
@@ -42,6 +52,23 @@ class Group:
 
     product_ids: tuple[int, ...]
     tokens: int
+
+
+def product_tokens(product: Product, model: str) -> int:
+    """Estimated prompt tokens of one product's data."""
+    # Written as in the first question, which then finds these very pieces counted.
+    row = {
+        "code": product.code,
+        "name": product.name,
+        "description": product.description,
+        "weight_kg": product.weight_kg,
+    }
+    tokens = content_tokens(to_json(row).decode())
+    if product.picture is not None:
+        tokens += image_tokens(product.picture.width_px, product.picture.height_px, model)
+    elif product.image_url is not None:
+        tokens += image_tokens(*UNKNOWN_IMAGE_PX, model)
+    return tokens
 
 
 def group_products(ready: Iterable[Ready], budget: TokenBudget) -> list[Group]:

@@ -8,8 +8,13 @@ from weighbridge.domain.answers import Subject
 from weighbridge.domain.products import Product
 from weighbridge.ingest.catalogue import read_catalogue
 from weighbridge.planning.cost import CatalogueEstimate, Pace, QuestionLoad, estimate_catalogue
-from weighbridge.planning.grouping import Ready, TokenBudget, group_products
-from weighbridge.planning.sizes import GROUP_TOKENS, product_tokens
+from weighbridge.planning.grouping import (
+    GROUP_TOKENS,
+    Ready,
+    TokenBudget,
+    group_products,
+    product_tokens,
+)
 from weighbridge.planning.tokens import request_tokens
 
 if TYPE_CHECKING:

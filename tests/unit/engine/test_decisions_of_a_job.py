@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.engine_builders import job_product
-from weighbridge.domain.answers import StepName
+from weighbridge.domain.results import AnswerProvenance
 from weighbridge.engine.jobs.failures import dispersal
 from weighbridge.engine.jobs.judging import sort_refusals
 from weighbridge.engine.jobs.recorder import Outcome
@@ -65,12 +65,9 @@ def test_a_single_product_is_given_up_with_the_reason() -> None:
 def answer(product_id: int) -> StoredAnswer:
     return StoredAnswer(
         product_id=product_id,
-        step=StepName.CLASSIFICATION,
-        step_version="1",
+        step="classification",
         question_fingerprint="f",
-        simulated=True,
-        provider="p",
-        model="m",
+        provenance=AnswerProvenance("1", "p", "m", simulated=True, answered_at=None),
         answer={},
         cost_usd=0.0,
     )

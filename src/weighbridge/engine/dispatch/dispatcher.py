@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
 from weighbridge.engine.quota.backlog import backlog_target
-from weighbridge.planning.grouping import Group, Ready, TokenBudget, group_products
-from weighbridge.planning.sizes import GROUP_TOKENS, product_tokens
+from weighbridge.planning.grouping import (
+    GROUP_TOKENS,
+    Group,
+    Ready,
+    TokenBudget,
+    group_products,
+    product_tokens,
+)
 from weighbridge.store import jobs, products, queue_state
 from weighbridge.store.database import DATABASE_ERRORS
 
