@@ -14,9 +14,8 @@ Theory of operation. A call costs one request and some tokens, and must fit two 
                              ▼
            Reservation, or NotBefore the later of the two
 
-1. What is reserved is the prompt plus the output allowance that is sent: OpenAI counts a call by the
-   larger of its estimate and `max_tokens` when it admits it
-   (https://platform.openai.com/docs/guides/rate-limits).
+1. What is reserved is what providers charge when they admit a call: the prompt plus the output allowance
+   that is sent, however short the answer (https://platform.openai.com/docs/guides/rate-limits).
 2. `sent` moves a reservation to the moment at which the call reached the provider: its minute begins
    then, and so must ours.
 3. `settle` corrects the charge to what the provider counted, `observe` takes over what its

@@ -32,35 +32,37 @@ class Finisher:
         """Returns (footprints, products whose figures cannot be computed with the reason)."""
         finished: list[StoredFootprint] = []
         failed: dict[int, tuple[str, str]] = {}
-        for member in group:
+        for product in group:
             try:
-                finished.append(self._footprint(member))
+                finished.append(self._footprint(product))
             except CalculationError as error:
-                failed[member.id] = (type(error).__name__, str(error))
+                failed[product.id] = (type(error).__name__, str(error))
         return finished, failed
 
-    def _footprint(self, member: JobProduct) -> StoredFootprint:
-        subject = member.subject()
+    def _footprint(self, product: JobProduct) -> StoredFootprint:
+        subject = product.subject()
         # The calculation works with these answers; whatever else was answered is stored and shown beside them.
         classification = subject.answer(Classification)
         bill = subject.answer(BillOfMaterials)
         processes = subject.answer(ManufacturingProcesses)
         if classification is None or bill is None or processes is None:
             raise CalculationError(
-                f"The stored answers of product {member.code} do not fit their steps. Process it again."
+                f"The stored answers of product {product.code} do not fit their steps. Process it again."
             )
-        footprint = calculate(member.stored.product, classification, bill, processes, self._factors)
+        footprint = calculate(
+            product.stored.product, classification, bill, processes, self._factors
+        )
         provenance = Provenance(
             method=METHOD_VERSION,
             factors=f"{self._factors.name} {self._factors.version}",
-            answers=member.provenance,
+            answers=product.provenance,
         )
-        answers = {step: self._steps.encode(answer) for step, answer in member.answers.items()}
+        answers = {step: self._steps.encode(answer) for step, answer in product.answers.items()}
         return StoredFootprint(
-            product_id=member.id,
-            revision=member.stored.revision,
+            product_id=product.id,
+            revision=product.stored.revision,
             detail=StoredDetail(footprint, answers, provenance),
             category=classification.category,
             subcategory=classification.subcategory,
-            cost_usd=member.cost_usd + member.stored.spent_usd,
+            cost_usd=product.cost_usd + product.stored.spent_usd,
         )

@@ -100,7 +100,7 @@ class InFlightCall(NamedTuple):
             step=self.question.name,
             step_version=self.step_version,
             job_id=self.job_id,
-            product_ids=[member.id for member in self.group],
+            product_ids=[product.id for product in self.group],
             outcome=outcome,
             error=error,
             request_id=request_id,

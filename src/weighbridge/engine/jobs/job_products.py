@@ -71,8 +71,8 @@ async def load_groups(
     """The products that still belong to each job, with every answer that still holds."""
     stored = await load_job_products(connection, job_ids)
     groups: dict[int | None, list[JobProduct]] = {job_id: [] for job_id in job_ids}
-    for member in await with_answers(connection, stored, questions, simulated=simulated):
-        groups[member.stored.job_id].append(member)
+    for product in await with_answers(connection, stored, questions, simulated=simulated):
+        groups[product.stored.job_id].append(product)
     return [groups[job_id] for job_id in job_ids]
 
 
@@ -88,16 +88,16 @@ async def with_answers(
     found = await load_answers(
         connection, fingerprint_of, questions.steps.names, simulated=simulated
     )
-    members = []
-    for product in stored:
-        member = JobProduct(product, fingerprint_of[product.id], attempts=product.attempts)
-        stored_answers = found.get(product.id, {})
+    products = []
+    for one in stored:
+        product = JobProduct(one, fingerprint_of[one.id], attempts=one.attempts)
+        stored_answers = found.get(one.id, {})
         read = _read(stored_answers, questions.steps)
         for held in questions.held(read).items():
             answer = stored_answers[held]
-            member.keep(read[held], answer.provenance, answer.cost_usd)
-        members.append(member)
-    return members
+            product.keep(read[held], answer.provenance, answer.cost_usd)
+        products.append(product)
+    return products
 
 
 def _read(

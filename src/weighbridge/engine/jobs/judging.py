@@ -42,15 +42,17 @@ class Judge:
         """
         question, group = in_flight.question, in_flight.group
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
-        accepted = question.accept(reply, [m.subject() for m in group])
+        accepted = question.accept(reply, [product.subject() for product in group])
         self._context.allowances.observe(question, len(group), reply)
         cost_usd = call_cost_usd(reply.usage, self._context.provider.price)
         share_usd = cost_usd / len(group)
-        forgiven = [m.id for m in group if m.attempts and m.code in accepted.answers]
+        forgiven = [
+            product.id for product in group if product.attempts and product.code in accepted.answers
+        ]
         kept = self._keep(in_flight, accepted, share_usd, reply.model)
         asked_alone, given_up = sort_refusals(group, accepted.refusals)
         finished, failed = self._finisher.finish(
-            [m for m in group if self._context.questions.are_answered(m.answers)]
+            [product for product in group if self._context.questions.are_answered(product.answers)]
         )
         given_up |= failed
         stay = await self._recorder.record(
@@ -62,16 +64,20 @@ class Judge:
                 asked_alone=asked_alone,
                 given_up=given_up,
                 forgiven=forgiven,
-                wasted_usd={m.id: share_usd for m in group if m.code not in accepted.answers},
+                wasted_usd={
+                    product.id: share_usd
+                    for product in group
+                    if product.code not in accepted.answers
+                },
             ),
         )
-        here = [m for m in group if m.stored.job_id == in_flight.job_id]
+        here = [product for product in group if product.stored.job_id == in_flight.job_id]
         say_what_happened(here, finished, asked_alone, given_up)
         # After the record: what was paid for comes first, whatever the database does.
         with suppress(*DATABASE_ERRORS):
             await self._context.governor.breaker.publish()
         tokens = reply.usage.input_tokens + reply.usage.output_tokens
-        return {m.id for m in group} - stay, tokens
+        return {product.id for product in group} - stay, tokens
 
     def _keep(
         self, in_flight: InFlightCall, accepted: Accepted, share_usd: float, model: str
@@ -89,17 +95,17 @@ class Judge:
             answered_at=self._context.clock.now(),
         )
         kept = []
-        for member in in_flight.group:
-            answers = accepted.answers.get(member.code, {})
+        for product in in_flight.group:
+            answers = accepted.answers.get(product.code, {})
             for step, answer in answers.items():
                 cost_usd = share_usd / len(answers)
-                member.keep(answer, provenance, cost_usd)
-                member.attempts = 0
+                product.keep(answer, provenance, cost_usd)
+                product.attempts = 0
                 kept.append(
                     StoredAnswer(
-                        product_id=member.id,
+                        product_id=product.id,
                         step=step,
-                        question_fingerprint=member.question_fingerprint,
+                        question_fingerprint=product.question_fingerprint,
                         provenance=provenance,
                         answer=steps.encode(answer),
                         cost_usd=cost_usd,

@@ -4,7 +4,7 @@ Used by `worker.py` where the option is on (docs/decisions/0012). Every call is 
 key is committed with its permit: at any moment the open calls in the database are all that may have been
 paid for without being on record. Whoever takes up one of their products comes here first. If the provider
 stores nothing or lists replies late, the worst that happens is that the question is asked again, as
-without the option. How replies are stored and found: https://platform.openai.com/docs/api-reference/chat/list
+without the option. How replies are stored and found: https://platform.openai.com/docs/api-reference/chat
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class OrphanedCalls:
             simulated=self._context.provider.simulated,
             question=question.name,
             step_version=question.version(group[0].versions),
-            product_ids=[m.id for m in group],
-            question_fingerprints=[m.question_fingerprint for m in group],
+            product_ids=[product.id for product in group],
+            question_fingerprints=[product.question_fingerprint for product in group],
             started_at=self._context.clock.now(),
         )
 
@@ -80,7 +80,7 @@ class OrphanedCalls:
         return await self._read_batched(group) if self._context.provider.keeps_replies else []
 
     async def _read_about(self, groups: Sequence[Sequence[JobProduct]]) -> list[list[OpenCall]]:
-        ids = [{m.id for m in group} for group in groups]
+        ids = [{product.id for product in group} for group in groups]
 
         async def read() -> list[OpenCall]:
             async with self._context.database.pool.acquire() as connection:
@@ -140,12 +140,12 @@ class OrphanedCalls:
                 )
 
         return [
-            m
-            for m in await self._context.database_retry(read)
-            if not any(step in m.answers for step in question.steps)
-            and all(needed in m.answers for needed in question.needs)
-            and question.version(m.versions) == call.step_version
-            and m.question_fingerprint == asked[m.id]
+            product
+            for product in await self._context.database_retry(read)
+            if not any(step in product.answers for step in question.steps)
+            and all(needed in product.answers for needed in question.needs)
+            and question.version(product.versions) == call.step_version
+            and product.question_fingerprint == asked[product.id]
         ]
 
     async def _wait_for(
@@ -155,7 +155,7 @@ class OrphanedCalls:
 
         The last look is always one that the provider answered.
         """
-        asked = question.request([m.subject() for m in group], call.output_allowance)
+        asked = question.request([product.subject() for product in group], call.output_allowance)
         request = asked._replace(key=call.key)
         steps_left = len(self._context.questions.alone) - len(question.needs)
         look_up = PreparedCall(question, request, prompt_tokens=0, is_look_up=True)

@@ -121,26 +121,26 @@ def say_what_happened(
 ) -> None:
     """The result of each product of a group."""
     done = {footprint.product_id for footprint in finished}
-    for member in group:
-        if member.id in done:
+    for product in group:
+        if product.id in done:
             telemetry.info(
                 "product_completed",
-                f"✅ Successfully batch processed product {member.code}",
-                code=member.code,
+                f"✅ Successfully batch processed product {product.code}",
+                code=product.code,
             )
-        elif given_up and member.id in given_up:
-            kind, reason = given_up[member.id]
+        elif given_up and product.id in given_up:
+            kind, reason = given_up[product.id]
             telemetry.error(
                 "product_failed",
-                f"❌ Product {member.code} failed: {reason}",
-                code=member.code,
+                f"❌ Product {product.code} failed: {reason}",
+                code=product.code,
                 error=kind,
             )
-        elif asked_alone and member.id in asked_alone:
-            kind, reason = asked_alone[member.id]
+        elif asked_alone and product.id in asked_alone:
+            kind, reason = asked_alone[product.id]
             telemetry.warning(
                 "product_asked_alone",
-                f"⚠️ Retrying product {member.code} alone: {reason}",
-                code=member.code,
+                f"⚠️ Retrying product {product.code} alone: {reason}",
+                code=product.code,
                 error=kind,
             )

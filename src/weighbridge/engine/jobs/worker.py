@@ -80,15 +80,17 @@ class Worker:
         say_begun(job_id, len(group))
         # All steps may be answered: after a crash between the last answer and the footprint, or after a
         # change of something that the model is not asked about.
-        answered = [m for m in group if self._context.questions.are_answered(m.answers)]
+        answered = [
+            product for product in group if self._context.questions.are_answered(product.answers)
+        ]
         await self._finish_without_call(answered, job_id)
-        group = [m for m in group if m not in answered]
+        group = [product for product in group if product not in answered]
         tokens = 0
         for question in self._context.questions.alone:
             for unanswered in _by_version(question, group):
                 gone, used = await self._asker.ask(question, unanswered, job_id)
                 tokens += used
-                group = [m for m in group if m.id not in gone]
+                group = [product for product in group if product.id not in gone]
         say_ended(job_id, tokens)
 
     async def _load_groups(self, job_ids: Sequence[int]) -> list[list[JobProduct]]:
@@ -126,15 +128,17 @@ class Worker:
             async with self._context.database.pool.acquire() as connection:
                 return await products.load_job_products(connection, [job_id])
 
-        members = await self._context.database_retry(read)
+        in_job = await self._context.database_retry(read)
         failure = InternalError(
             f"Weighbridge itself failed ({type(error).__name__}); see the log for what happened"
         )
         why = (type(failure).__name__, str(failure))
         given_up = {
-            m.id: why for m in members if isinstance(decide(failure, m.attempts, 1, 0.0), GiveUp)
+            product.id: why
+            for product in in_job
+            if isinstance(decide(failure, product.attempts, 1, 0.0), GiveUp)
         }
-        others = {m.id: why for m in members if m.id not in given_up}
+        others = {product.id: why for product in in_job if product.id not in given_up}
         await self._recorder.record(Outcome(job_id, asked_alone=others, given_up=given_up))
 
     async def _finish_without_call(self, group: list[JobProduct], job_id: int) -> None:
@@ -149,7 +153,7 @@ def _by_version(question: Question, group: list[JobProduct]) -> list[list[JobPro
     """The products without an answer, grouped by version: earlier answers are part of a question."""
     (step,) = question.steps
     found: dict[str, list[JobProduct]] = {}
-    for member in group:
-        if step not in member.answers:
-            found.setdefault(question.version(member.versions), []).append(member)
+    for product in group:
+        if step not in product.answers:
+            found.setdefault(question.version(product.versions), []).append(product)
     return list(found.values())
