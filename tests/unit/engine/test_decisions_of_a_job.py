@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.engine_builders import job_product
 from weighbridge.domain.results import AnswerProvenance
-from weighbridge.engine.jobs.failures import dispersal
+from weighbridge.engine.jobs.failures import break_up
 from weighbridge.engine.jobs.judging import sort_refusals
 from weighbridge.engine.jobs.recorder import Outcome
 from weighbridge.errors import (
@@ -46,19 +46,19 @@ def test_judging_reads_the_retry_table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_group_that_is_too_large_is_halved() -> None:
-    outcome = dispersal(1, [1, 2, 3, 4, 5], RequestTooLarge("big"), Split())
+    outcome = break_up(1, [1, 2, 3, 4, 5], RequestTooLarge("big"), Split())
     assert outcome == Outcome(1, split=[[1, 2], [3, 4, 5]])
 
 
 def test_a_group_is_never_given_up_as_a_whole() -> None:
     why = ("RequestRefused", "no")
     for action in (AskAlone(), GiveUp("no")):
-        outcome = dispersal(1, [1, 2], RequestRefused("no"), action)
+        outcome = break_up(1, [1, 2], RequestRefused("no"), action)
         assert outcome == Outcome(1, asked_alone={1: why, 2: why})
 
 
 def test_a_single_product_is_given_up_with_the_reason() -> None:
-    outcome = dispersal(1, [7], RequestRefused("no"), GiveUp("no, and why"))
+    outcome = break_up(1, [7], RequestRefused("no"), GiveUp("no, and why"))
     assert outcome == Outcome(1, given_up={7: ("RequestRefused", "no, and why")})
 
 
