@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from weighbridge.embedded_postgres import processes
-from weighbridge.embedded_postgres.account import Account, is_root
+from weighbridge.embedded_postgres.account import OsAccount, is_root
 from weighbridge.embedded_postgres.address import answers
 from weighbridge.embedded_postgres.server import EmbeddedServer
 from weighbridge.errors import DatabaseUnavailable
@@ -33,13 +33,13 @@ STRANGER: Final = 61_234
 
 
 @pytest.fixture(scope="module")
-def owner() -> Iterator[Account]:
+def owner() -> Iterator[OsAccount]:
     """An ordinary user, who is removed again."""
     import pwd
 
     subprocess.run(["/usr/sbin/useradd", "--no-create-home", OWNER], check=False)
     entry = pwd.getpwnam(OWNER)
-    yield Account(entry.pw_uid, entry.pw_gid)
+    yield OsAccount(entry.pw_uid, entry.pw_gid)
     subprocess.run(["/usr/sbin/userdel", OWNER], check=True)
 
 
@@ -52,7 +52,7 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def home(open_folder: Path, owner: Account) -> Path:
+def home(open_folder: Path, owner: OsAccount) -> Path:
     """The owner's, open to look at."""
     folder = open_folder / "home"
     folder.mkdir(mode=0o755)
@@ -126,7 +126,7 @@ def test_a_data_directory_that_everybody_may_enter_is_closed_further_down(home: 
     assert stat.S_IMODE(data_dir.stat().st_mode) == 0o777
 
 
-def test_root_leaves_owners_and_modes_as_they_were(home: Path, owner: Account) -> None:
+def test_root_leaves_owners_and_modes_as_they_were(home: Path, owner: OsAccount) -> None:
     with served(home / "data") as server:
         assert user_of_server(server) == owner.uid
     before = owners_and_modes(home / "data")
@@ -178,7 +178,7 @@ def test_a_database_of_somebody_else_is_refused_with_his_name(home: Path) -> Non
 @pytest.mark.parametrize("name", [".users.lock", ".starting.lock", ".server.lock"])
 @pytest.mark.parametrize("kind", ["link", "pipe"])
 def test_root_follows_no_link_that_an_owner_has_laid(
-    open_folder: Path, home: Path, owner: Account, name: str, kind: str
+    open_folder: Path, home: Path, owner: OsAccount, name: str, kind: str
 ) -> None:
     target = open_folder / "of-root"
     target.write_text("precious")

@@ -16,7 +16,7 @@ from weighbridge.store.schema import migrate
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weighbridge.embedded_postgres.account import Account
+    from weighbridge.embedded_postgres.account import OsAccount
 
 
 class EarlierServer:
@@ -25,7 +25,7 @@ class EarlierServer:
     def __init__(self, data_dir: Path) -> None:
         self.pgdata = data_dir / "postgres"
         make_data_folder(data_dir)
-        self._account: Account | None = server_account(data_dir, self.pgdata)
+        self._account: OsAccount | None = server_account(data_dir, self.pgdata)
         make_folder(self.pgdata, self._account)
         self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres")
         self._run("pg_ctl", "-w", "-o", '-h "" -k .', "-l", "log", "start")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from weighbridge.steps import Steps
 
 
-class Provenance(Protocol):
+class AnsweredBy(Protocol):
     """The provider and model that this server's worker uses."""
 
     @property
@@ -49,6 +49,6 @@ class ServerContext(Protocol):
     throttle: LoginThrottle
 
     @property
-    def provenance(self) -> Provenance:
+    def provenance(self) -> AnsweredBy:
         """Who answers."""
         ...

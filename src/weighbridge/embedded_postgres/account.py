@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class OsAccount:
     """A user of this host, by number."""
 
     uid: int
@@ -24,9 +24,9 @@ def is_root() -> bool:
     return sys.platform != "win32" and os.geteuid() == 0
 
 
-def owner_of(path: Path) -> Account | None:
+def owner_of(path: Path) -> OsAccount | None:
     """To whom what is made here must belong; None: to whoever makes it."""
     if not is_root():
         return None
     status = path.stat()
-    return Account(status.st_uid, status.st_gid) if status.st_uid else None
+    return OsAccount(status.st_uid, status.st_gid) if status.st_uid else None

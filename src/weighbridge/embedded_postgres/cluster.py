@@ -20,7 +20,7 @@ from weighbridge.errors import DatabaseUnavailable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weighbridge.embedded_postgres.account import Account
+    from weighbridge.embedded_postgres.account import OsAccount
 
 ROLE: Final = "weighbridge"
 DATABASE: Final = "postgres"
@@ -71,7 +71,7 @@ END $$;
 """
 
 
-def prepare(pgdata: Path, account: Account | None) -> None:
+def prepare(pgdata: Path, account: OsAccount | None) -> None:
     """Make the directory usable by this version. Nobody else may work in it meanwhile.
 
     Raises:
@@ -92,7 +92,7 @@ def secret_of(pgdata: Path) -> str | None:
     return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
 
 
-def as_superuser(pgdata: Path, account: Account | None, sql: str) -> None:
+def as_superuser(pgdata: Path, account: OsAccount | None, sql: str) -> None:
     """Run statements, each followed by an empty line, while the server is down; one that fails stops them."""
     done = run_in(
         pgdata,
@@ -114,7 +114,7 @@ def last_words(log: str) -> str:
     return "; ".join([line for line in lines if line][-3:]) or "it gave no reason"
 
 
-def _make(pgdata: Path, account: Account | None) -> None:
+def _make(pgdata: Path, account: OsAccount | None) -> None:
     """Beside its place, and moved there when it is whole: what a kill leaves half-made is thrown away here."""
     draft = pgdata.with_name(f"{pgdata.name}.new")
     if draft.exists():
@@ -140,7 +140,7 @@ def _check_version(pgdata: Path) -> None:
         )
 
 
-def _set_roles(pgdata: Path, account: Account | None) -> None:
+def _set_roles(pgdata: Path, account: OsAccount | None) -> None:
     """The file with the password comes last: without it all of this is done again."""
     secret = secrets.token_hex(32)
     sql = (_ROLES + _HAND_OVER).replace("{role}", ROLE).replace("{database}", DATABASE)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weighbridge.embedded_postgres.account import Account
+    from weighbridge.embedded_postgres.account import OsAccount
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def open_private(path: Path, owner: Account | None) -> int:
+def open_private(path: Path, owner: OsAccount | None) -> int:
     """A descriptor of the file, which is made if need be: for its owner only."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY, 0o600)
@@ -30,7 +30,7 @@ def open_private(path: Path, owner: Account | None) -> int:
     return descriptor
 
 
-def write_private(path: Path, text: str, owner: Account | None) -> None:
+def write_private(path: Path, text: str, owner: OsAccount | None) -> None:
     """The file with this text: all of it or, after a power cut, what was there before."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = open_private(draft, owner)
@@ -63,7 +63,7 @@ def read_end(path: Path) -> str:
     return ""
 
 
-def make_folder(path: Path, owner: Account | None) -> None:
+def make_folder(path: Path, owner: OsAccount | None) -> None:
     """A folder that only its owner may enter, unless there is one already."""
     try:
         path.mkdir(mode=0o700)
@@ -77,6 +77,6 @@ def make_folder(path: Path, owner: Account | None) -> None:
             os.close(descriptor)
 
 
-def _give(descriptor: int, owner: Account | None) -> None:
+def _give(descriptor: int, owner: OsAccount | None) -> None:
     if owner is not None and os.fstat(descriptor).st_uid == os.geteuid():
         os.fchown(descriptor, owner.uid, owner.gid)

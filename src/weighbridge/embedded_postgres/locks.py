@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from weighbridge.embedded_postgres.account import Account
+    from weighbridge.embedded_postgres.account import OsAccount
 
 _TAKEN: Final = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 
@@ -24,7 +24,7 @@ _TAKEN: Final = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 class FileLock:
     """One lock on one file: shared by many or held by one. A new object competes with every other one."""
 
-    def __init__(self, path: Path, owner: Account | None) -> None:
+    def __init__(self, path: Path, owner: OsAccount | None) -> None:
         self.path = path
         self.descriptor = open_private(path, owner)
 
@@ -59,7 +59,7 @@ class FileLock:
 
 
 @contextmanager
-def held(path: Path, owner: Account | None, limit_s: float) -> Iterator[None]:
+def held(path: Path, owner: OsAccount | None, limit_s: float) -> Iterator[None]:
     """Alone, in this process and on this host.
 
     Raises:

