@@ -1,17 +1,29 @@
-"""The dashboard in a real Chromium: one server, one browser, what people do."""
+"""The dashboard in a real Chromium: one server, one browser, what people do.
+
+Whatever the browser complains about (script errors, scripts and styles that the policy blocks, answers of 500 and
+above) fails the test in which it happens.
+"""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.chromium import PATIENCE_MS, Complaints, find_browser, open_browser
+from tests.support.chromium import (
+    PATIENCE_MS,
+    Complaints,
+    find_browser,
+    open_browser,
+    violations,
+)
 from tests.support.server_process import ServerProcess, server_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
@@ -20,6 +32,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 TOKEN = "correct-horse-battery-staple"  # noqa: S105 - of this test only
+PAGES = (
+    "/", "/upload", "/products", "/products/B-1", "/products/nobody", "/insights", "/failures", "/cost", "/audit",
+    "/settings",
+)  # fmt: skip
+CATALOGUE = """sku;Produktname;Beschreibung;Gewicht (g)
+C-1;Edelstahlflasche;Flasche aus Edelstahl, 500 ml, doppelwandig;350
+C-2;Eichenregal;Wandregal aus massiver Eiche mit zwei Stahlwinkeln;2400
+;ohne Nummer;Eine Zeile ohne Artikelnummer;1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +57,13 @@ def server(
         WEIGHBRIDGE_REQUESTS_PER_MINUTE="5000",
         WEIGHBRIDGE_TOKENS_PER_MINUTE="20000000",
     ) as running:
+        bottle = {"code": "B-1", "name": "Bottle", "description": "Steel bottle", "weight": 0.3}
+        running.call(
+            "POST",
+            "/api/products",
+            json.dumps(bottle).encode(),
+            **{"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"},
+        )
         yield running
 
 
@@ -51,6 +79,7 @@ def page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
     """A new visitor; what the browser complains about fails the test."""
     context = browser.new_context(base_url=server.base)
     context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     opened = context.new_page()
     complaints = Complaints(opened)
     yield opened
@@ -59,17 +88,20 @@ def page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
 
 
 def log_in(page: Page, token: str = TOKEN, next_page: str = "/") -> None:
-    page.goto(next_page)
+    page.goto(f"/login?next={next_page}")
     page.get_by_label("Token").fill(token)
     page.get_by_role("button", name="Log in").click()
 
 
 def test_a_browser_logs_in_with_the_right_token_only_and_out_again(page: Page) -> None:
-    log_in(page, "a-token-that-is-wrong", "/")
+    page.goto("/cost")
+    expect(page).to_have_title("Log in · Weighbridge")
+    page.get_by_label("Token").fill("a-token-that-is-wrong")
+    page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("alert")).to_contain_text("not a token of this server")
-    log_in(page)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(page).to_have_title("Overview · Weighbridge")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_title("Cost · Weighbridge")
     page.get_by_role("button", name="Log out").click()
     expect(page).to_have_title("Log in · Weighbridge")
     page.goto("/")
@@ -78,17 +110,108 @@ def test_a_browser_logs_in_with_the_right_token_only_and_out_again(page: Page) -
 
 def test_the_queue_is_stopped_and_started_from_the_overview(page: Page) -> None:
     log_in(page)
-    page.request.post(
-        "/api/products",
-        data={
-            "code": "B-1",
-            "name": "Bottle",
-            "description": "Steel bottle, 500 ml",
-            "weight": 0.3,
-        },
-    )
-    expect(page.get_by_role("heading", level=1)).to_have_text("The product is weighed.")
+    headline = page.get_by_role("heading", level=1)
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Stopped.")
+    expect(headline).to_contain_text("Stopped.")
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("The product is weighed.")
+    expect(headline).to_contain_text("weighed.")
+
+
+def test_a_catalogue_is_uploaded_and_watched(page: Page, tmp_path: Path) -> None:
+    catalogue = tmp_path / "katalog.csv"
+    catalogue.write_text(CATALOGUE, encoding="utf-8")
+    log_in(page, next_page="/upload")
+    page.get_by_label("Choose a file").set_input_files(catalogue)
+    expect(page.get_by_role("heading", name="Stored")).to_be_visible()
+    expect(page.get_by_text("All rejected rows as CSV")).to_be_visible()
+    page.get_by_role("link", name="Watch them being weighed").click()
+    expect(page.locator('[data-text="completed"]')).to_have_text("3")  # without a reload
+    expect(page.locator("[data-log]")).to_contain_text("Successfully batch processed product C-2")
+
+
+def test_a_product_is_corrected_and_its_figure_moves(page: Page) -> None:
+    log_in(page, next_page="/products?search=B-1")
+    page.get_by_role("link", name="B-1").click()
+    figure = page.locator("#figure .headline strong")
+    before = figure.inner_text()
+    page.get_by_text("Correct", exact=True).click()
+    page.get_by_label("Weight (kg)").fill("30")
+    page.get_by_role("button", name="Save and weigh again").click()
+    expect(figure).not_to_have_text(before)
+    expect(page.locator(".timeline")).to_contain_text("0.3 → 30")
+
+
+def test_the_configuration_is_changed_and_a_wrong_value_is_refused(page: Page) -> None:
+    log_in(page, next_page="/settings")
+    page.get_by_label("Batch size").fill("5000")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("from 1 to 1,000")
+    page.get_by_label("Batch size").fill("200")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("It holds at once")).to_be_visible()
+    expect(page.get_by_label("Batch size")).to_have_value("200")
+
+
+def test_results_are_exported(page: Page) -> None:
+    log_in(page, next_page="/products")
+    page.get_by_role("button", name="Export").first.click()
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="CSV").click()
+    text = downloading.value.path().read_text(encoding="utf-8")
+    assert "B-1" in text
+    page.goto("/audit")
+    expect(page.get_by_role("table")).to_contain_text("exported")
+
+
+def test_a_lost_connection_is_noticed_and_found_again(page: Page) -> None:
+    log_in(page)
+    lost = page.get_by_text("Connection lost")
+    expect(lost).to_be_hidden()
+    page.route("**/live", lambda route: route.abort())
+    page.evaluate("source => dispatchEvent(new Event(source))", "weighbridge:reconnect")
+    expect(lost).to_be_visible()
+    page.unroute("**/live")
+    expect(lost).to_be_hidden()
+
+
+def test_a_read_only_token_looks_and_changes_nothing(page: Page, browser: Browser) -> None:
+    log_in(page, next_page="/settings")
+    page.get_by_label("Name", exact=True).fill("reader")
+    page.get_by_role("button", name="Make a token").click()
+    token = page.locator("code.token").inner_text()
+    page.get_by_role("button", name="Log out").click()
+    log_in(page, token)
+    expect(page.get_by_text("read-only").first).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_be_disabled()
+    refused = page.request.post("/queue/stop", headers={"Origin": page.url.rstrip("/")})
+    assert refused.status == 403
+    page.goto("/settings")
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_accessible(page: Page, theme: str) -> None:
+    log_in(page)
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    found = {}
+    for path in PAGES:
+        page.goto(path)
+        found[path] = violations(page)
+    page.get_by_role("button", name="Log out").click()
+    found["/login"] = violations(page)
+    assert {path: problems for path, problems in found.items() if problems} == {}
+
+
+def test_pages_fit_a_phone_and_the_keyboard(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    log_in(page)
+    for path in PAGES:
+        page.goto(path)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 360, path
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Stop")).to_be_focused()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,3 +73,18 @@ class Complaints:
     def _on_response(self, response: Response) -> None:
         if response.status >= 500:
             self.heard.append(f"{response.status}: {response.url}")
+
+
+AXE = Path(__file__).with_name("axe") / "axe.min.js"
+_RULES = "axe.run(document, { resultTypes: ['violations'] }).then((found) => found.violations)"
+
+
+def violations(page: Page) -> list[str]:
+    """Serious and critical violations of accessibility on the page as it is, by axe-core."""
+    # Through the debugger, not as a script of the page: the page's own policy allows no such script.
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    return [
+        f"{one['id']}: {one['help']} ({one['nodes'][0]['html'][:200]}, {len(one['nodes'])} times)"
+        for one in page.evaluate(_RULES)
+        if one["impact"] in {"serious", "critical"}
+    ]

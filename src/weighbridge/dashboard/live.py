@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from weighbridge.dashboard.formats import number, percent
 from weighbridge.domain.products import ProcessingStatus
@@ -36,7 +36,8 @@ UPDATE_S: Final = 0.5
 """At most two updates a second."""
 MINUTES_S: Final = 5.0
 HEARTBEAT_S: Final = 15.0
-KEPT_LINES: Final = 200
+KEPT_LINES: Final = 60
+"""The page shows so many."""
 RECONNECT_MS: Final = 2_000
 
 
@@ -103,8 +104,6 @@ class LiveBoard:
         self._news = asyncio.Event()
         self._board = b""
         self._minutes = b""
-        self._lines: list[dict[str, Any]] = []
-        self._line_count = 0
 
     async def status(self) -> QueueStatus:
         """The state of the queue and its counts."""
@@ -139,9 +138,12 @@ class LiveBoard:
             self._following = asyncio.create_task(self._run(), name="live-board")
         try:
             yield f"retry: {RECONNECT_MS}\n\n".encode()
+            events = self._server.events
             board = minutes = b""
-            lines = self._line_count
-            while not self._server.events.is_closed:
+            position = events.newest_number
+            # Between the drawing of the page and this moment lines may have come: all that the page shows, anew.
+            yield _lines(events.recent_lines(KEPT_LINES), is_all=True)
+            while not events.is_closed:
                 news = self._news
                 if self._board != board:
                     board = self._board
@@ -149,10 +151,10 @@ class LiveBoard:
                 if self._minutes != minutes:
                     minutes = self._minutes
                     yield b"event: minutes\ndata: " + minutes + b"\n\n"
-                if self._line_count > lines:
-                    fresh = self._lines[max(0, len(self._lines) - (self._line_count - lines)) :]
-                    lines = self._line_count
-                    yield b"event: log\ndata: " + to_json(fresh) + b"\n\n"
+                fresh = events.recent_lines(KEPT_LINES, after=position)
+                position = events.newest_number
+                if fresh:
+                    yield _lines(fresh, is_all=False)
                 try:
                     async with asyncio.timeout(HEARTBEAT_S):
                         await news.wait()
@@ -172,9 +174,6 @@ class LiveBoard:
         async with aclosing(self._server.events.listen()) as listening:
             async for event in listening:
                 if event is not None and event.kind == "log":
-                    lines = from_json(event.data)["lines"]
-                    self._lines = [*self._lines, *lines][-KEPT_LINES:]
-                    self._line_count += len(lines)
                     self._tell()
         self._tell()  # the server is leaving: let the viewers go
 
@@ -195,6 +194,10 @@ class LiveBoard:
     def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _lines(lines: list[dict[str, Any]], *, is_all: bool) -> bytes:
+    return b"event: log\ndata: " + to_json({"all": is_all, "lines": lines}) + b"\n\n"
 
 
 def minutes_document(minutes: list[Minute]) -> dict[str, Any]:

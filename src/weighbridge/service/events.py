@@ -170,14 +170,14 @@ class EventHub:
         oldest = self._kept[0].number if self._kept else self.newest_number + 1
         return position if oldest - 1 <= position <= self.newest_number else None
 
-    def recent_lines(self, count: int) -> list[dict[str, Any]]:
-        """The last log lines, newest last."""
+    def recent_lines(self, count: int, after: int = -1) -> list[dict[str, Any]]:
+        """The last log lines, newest last; only those of events with higher numbers than `after`."""
         lines: list[dict[str, Any]] = []
         for event in reversed(self._kept):
+            if event.number <= after or len(lines) >= count:
+                break
             if event.kind == "log":
                 lines[:0] = from_json(event.data)["lines"]
-            if len(lines) >= count:
-                break
         return lines[-count:]
 
     def _since(self, position: int) -> list[Event]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
@@ -11,13 +9,11 @@ from pydantic_core import to_json
 from weighbridge.dashboard.context import Pages, Visitor, note_action
 from weighbridge.dashboard.forms import read_form
 from weighbridge.dashboard.links import own_page
-from weighbridge.dashboard.live import minutes_document
+from weighbridge.dashboard.live import KEPT_LINES, minutes_document
 from weighbridge.dashboard.rendering import page, redirect
 from weighbridge.service import queue as service
 
 router = APIRouter(include_in_schema=False)
-
-SHOWN_LINES: Final = 60
 
 
 @router.get("/")
@@ -34,7 +30,7 @@ async def overview(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
         board=board,
         shown=board.document(),
         minutes=to_json(minutes_document(minutes)).decode(),
-        lines=dashboard.server.events.recent_lines(SHOWN_LINES),
+        lines=dashboard.server.events.recent_lines(KEPT_LINES),
         stats=stats,
         provenance=dashboard.server.provenance,
     )

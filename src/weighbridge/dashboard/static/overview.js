@@ -5,7 +5,7 @@
   const hero = document.querySelector("[data-live]");
   const charts = document.querySelector("[data-minutes]");
   const log = document.querySelector("[data-log]");
-  const LINES = 100;
+  const LINES = 60;
   let shown = {
     sentence: hero.querySelector("[data-sentence]").dataset.template,
     doneAt: Number(hero.dataset.doneAt) || null,
@@ -100,7 +100,9 @@
     body.replaceChildren(...rows);
   }
 
-  function showLines(lines) {
+  function showLines({ all, lines }) {
+    if (lines.length === 0) return;
+    if (all) log.replaceChildren();
     log.querySelector("[data-placeholder]")?.remove();
     for (const line of lines) {
       const item = document.createElement("li");
@@ -180,7 +182,11 @@
     source.addEventListener("board", (event) => showBoard(JSON.parse(event.data)));
     source.addEventListener("minutes", (event) => showMinutes(JSON.parse(event.data)));
     source.addEventListener("log", (event) => showLines(JSON.parse(event.data)));
-    addEventListener("pagehide", () => source.close());
+    addEventListener("pagehide", () => source.close(), { once: true });
+    // The machine has another network, or has slept: what was open may hang for minutes.
+    const again = () => { source.close(); lost.hidden = false; listen(); };
+    addEventListener("online", again, { once: true });
+    addEventListener("weighbridge:reconnect", again, { once: true });
   }
 
   hero.dataset.failed = hero.querySelector('[data-text="failed"]').textContent;
