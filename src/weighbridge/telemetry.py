@@ -33,6 +33,8 @@ def configure_logging(log_format: Literal["console", "json"], level: str) -> Non
     numeric = max(getattr(logging, level), logging.WARNING)
     logging.basicConfig(level=numeric, handlers=[_Libraries()], force=True)
     logging.getLogger("pgqueuer").setLevel(logging.ERROR)
+    # It tells of each attempt to reach a database that is away; we say once that it is.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     # Its warnings are about requests that are malformed; whoever sent one is told.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 

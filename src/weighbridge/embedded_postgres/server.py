@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import secrets
 import socket
 import sys
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from weighbridge.embedded_postgres.account import OsAccount
 
+_logger = logging.getLogger(__name__)
 STARTING_LIMIT_S: Final = 300.0
 """How long another process may take to start or stop the server. Making one takes seconds."""
 READY_LIMIT_S: Final = 120.0
@@ -97,6 +99,7 @@ class EmbeddedServer:
             raise self._failure[1]
         try:
             with self._starting():
+                was_dead = not self._answers()
                 self._ensure_running()
         except (OSError, DatabaseUnavailable) as error:
             failure = (
@@ -105,6 +108,8 @@ class EmbeddedServer:
             self._failure = (SystemClock().monotonic_s(), failure)
             raise failure from error
         self._failure = None
+        if was_dead:
+            _logger.warning("The embedded PostgreSQL in %s had died; it runs again", self.data_dir)
 
     def leave(self) -> None:
         """Use it no more; the last one stops it."""

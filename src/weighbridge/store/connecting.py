@@ -82,4 +82,4 @@ class DatabaseAddress:
         try:
             await asyncio.to_thread(server.ensure_running)
         except DatabaseUnavailable as error:
-            raise ConnectionError(str(error)) from error
+            raise ConnectionError(str(error)) from None
