@@ -295,6 +295,19 @@ def test_a_half_made_directory_is_made_again(tmp_path: Path) -> None:
     assert not half.exists()
 
 
+def test_a_directory_that_is_still_being_made_by_what_a_kill_left_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", _JOIN_AND_WAIT, str(tmp_path / "data")])
+    draft = tmp_path / "data" / "postgres.new"
+    assert comes_true(lambda: (draft / "PG_VERSION").exists() or draft.with_suffix("").exists(), 60)
+    killed.kill()
+    killed.wait()
+    assert use_once(tmp_path / "data", 1) == [1]
+    assert processes.processes_of(draft) == []
+    assert nothing_runs(tmp_path / "data")
+
+
 def test_a_server_that_cannot_start_says_why(data_dir: Path) -> None:
     with (data_dir / "postgres" / "postgresql.conf").open("a") as settings:
         settings.write("no_such_setting = 1\n")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from weighbridge.embedded_postgres import processes
+from weighbridge.embedded_postgres.cluster import draft_of
 from weighbridge.embedded_postgres.waiting import comes_true
 
 if TYPE_CHECKING:
@@ -63,10 +64,15 @@ class KilledHost:
         self._kill_postgres()
 
     def _kill_postgres(self) -> None:
+        """Again until nothing is there: one that is being made starts further processes."""
+        assert comes_true(self._nothing_is_left, 60), "it outlived kill -9"
+
+    def _nothing_is_left(self) -> bool:
         pgdata = self.place / "postgres"
-        for process in processes.processes_of(pgdata):
+        left = [*processes.processes_of(pgdata), *processes.processes_of(draft_of(pgdata))]
+        for process in left:
             processes.kill(process)
-        assert comes_true(lambda: not processes.processes_of(pgdata), 60), "it outlived kill -9"
+        return not left
 
     def _wander(self) -> None:
         """Under another name, or as a copy in whose place nothing is left."""

@@ -71,17 +71,17 @@ END $$;
 """
 
 
-def prepare(pgdata: Path, account: OsAccount | None) -> None:
-    """Make the directory usable by this version. Nobody else may work in it meanwhile.
+def prepare(pgdata: Path, account: OsAccount | None, alive: int | None = None) -> None:
+    """Make the directory usable by this version. Nobody else may work in it meanwhile: what is run holds `alive`.
 
     Raises:
         DatabaseUnavailable: no space, no permission, or another version of PostgreSQL made it.
     """
     if not pgdata.exists():
-        _make(pgdata, account)
+        _make(pgdata, account, alive)
     _check_version(pgdata)
     if secret_of(pgdata) is None:
-        _set_roles(pgdata, account)
+        _set_roles(pgdata, account, alive)
     if read_text(pgdata / "pg_hba.conf") != _WAYS_IN:
         write_private(pgdata / "pg_hba.conf", _WAYS_IN, account)
 
@@ -92,7 +92,14 @@ def secret_of(pgdata: Path) -> str | None:
     return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
 
 
-def as_superuser(pgdata: Path, account: OsAccount | None, sql: str) -> None:
+def draft_of(pgdata: Path) -> Path:
+    """Where a new directory is made, before it is moved to its place."""
+    return pgdata.with_name(f"{pgdata.name}.new")
+
+
+def as_superuser(
+    pgdata: Path, account: OsAccount | None, sql: str, alive: int | None = None
+) -> None:
     """Run statements, each followed by an empty line, while the server is down; one that fails stops them."""
     done = run_in(
         pgdata,
@@ -101,6 +108,7 @@ def as_superuser(pgdata: Path, account: OsAccount | None, sql: str) -> None:
         *("-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", "-j", DATABASE),
         mode=("--single",),
         sql=sql,
+        alive=alive,
     )
     if done.returncode != 0:
         raise DatabaseUnavailable(
@@ -114,20 +122,20 @@ def last_words(log: str) -> str:
     return "; ".join([line for line in lines if line][-3:]) or "it gave no reason"
 
 
-def _make(pgdata: Path, account: OsAccount | None) -> None:
+def _make(pgdata: Path, account: OsAccount | None, alive: int | None) -> None:
     """Beside its place, and moved there when it is whole: what a kill leaves half-made is thrown away here."""
-    draft = pgdata.with_name(f"{pgdata.name}.new")
+    draft = draft_of(pgdata)
     if draft.exists():
         shutil.rmtree(draft)
     make_folder(draft, account)
-    done = run_in(draft, account, "initdb", *_INITDB)
+    done = run_in(draft, account, "initdb", *_INITDB, alive=alive)
     if done.returncode != 0:
         shutil.rmtree(draft, ignore_errors=True)
         raise DatabaseUnavailable(
             f"No database can be made in {pgdata.parent}: {last_words(done.stdout)}. Check free disk space and "
             "permissions, or choose another folder with WEIGHBRIDGE_DATA_DIR."
         )
-    _set_roles(draft, account)
+    _set_roles(draft, account, alive)
     draft.rename(pgdata)
 
 
@@ -140,10 +148,10 @@ def _check_version(pgdata: Path) -> None:
         )
 
 
-def _set_roles(pgdata: Path, account: OsAccount | None) -> None:
+def _set_roles(pgdata: Path, account: OsAccount | None, alive: int | None) -> None:
     """The file with the password comes last: without it all of this is done again."""
     secret = secrets.token_hex(32)
     sql = (_ROLES + _HAND_OVER).replace("{role}", ROLE).replace("{database}", DATABASE)
-    as_superuser(pgdata, account, sql.replace("{secret}", secret))
+    as_superuser(pgdata, account, sql.replace("{secret}", secret), alive)
     write_private(pgdata / "pg_hba.conf", _WAYS_IN, account)
     write_private(pgdata / SECRET_FILE, f"{secret}\n", account)

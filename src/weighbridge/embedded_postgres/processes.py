@@ -12,11 +12,13 @@ import shlex
 import signal
 import sys
 from pathlib import Path
+from typing import Final
 
 import psutil
 
 from weighbridge.embedded_postgres.files import read_text
 
+_PROGRAMS: Final = frozenset({"postgres", "initdb", "pg_ctl"})
 FAST = signal.SIGINT
 """Ends the sessions, writes everything down, and stops."""
 IMMEDIATE = signal.SIGTERM if sys.platform == "win32" else signal.SIGQUIT
@@ -102,14 +104,16 @@ def _works_in(process: psutil.Process, pgdata: Path) -> bool:
 
 
 def _is_postgres(process: psutil.Process) -> bool:
-    return process.name().removesuffix(".exe") == "postgres"
+    return process.name().removesuffix(".exe") in _PROGRAMS
 
 
 def _is_postmaster(process: psutil.Process) -> bool:
     """Its parent is something else."""
     try:
         parent = process.parent()
-        return parent is None or not _is_postgres(parent)
+        return process.name().startswith("postgres") and (
+            parent is None or not _is_postgres(parent)
+        )
     except psutil.Error:
         return False
 

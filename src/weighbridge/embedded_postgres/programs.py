@@ -37,9 +37,9 @@ def run_in(
     *arguments: str,
     mode: Sequence[str] = (),
     sql: str = "",
-    keep: Sequence[int] = (),
+    alive: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of PostgreSQL in a data directory; it inherits the descriptors `keep`.
+    """Run a program of PostgreSQL in a data directory; it and its children inherit the lock `alive`.
 
     `mode` is what must be its first argument.
     """
@@ -48,7 +48,7 @@ def run_in(
             [str(_folder_for(account) / program), *mode, "-D", place, *arguments],
             account,
             sql,
-            (*keep, *folder),
+            (*folder, *(() if alive is None else (alive,))),
             place,
         )
 

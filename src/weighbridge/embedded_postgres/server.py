@@ -26,7 +26,7 @@ from weighbridge.clock import SystemClock
 from weighbridge.embedded_postgres import processes
 from weighbridge.embedded_postgres.account import owner_of
 from weighbridge.embedded_postgres.address import PORT, SOCKET, ShortName, answers, url_of
-from weighbridge.embedded_postgres.cluster import last_words, prepare, secret_of
+from weighbridge.embedded_postgres.cluster import draft_of, last_words, prepare, secret_of
 from weighbridge.embedded_postgres.files import read_end, read_text
 from weighbridge.embedded_postgres.locks import FileLock, held
 from weighbridge.embedded_postgres.programs import run_in
@@ -155,8 +155,13 @@ class EmbeddedServer:
         if self._answers():
             return
         self._clear_left_overs()
-        prepare(self.pgdata, account)
-        self._start(account)
+        lock = self._server_lock()
+        try:
+            lock.try_to_hold()  # for every program of PostgreSQL from here on: they inherit it
+            prepare(self.pgdata, account, lock.descriptor)
+            self._start(account, lock.descriptor)
+        finally:
+            lock.leave_to_children()
         self._wait_until_ready()
 
     def _answers(self) -> bool:
@@ -206,14 +211,9 @@ class EmbeddedServer:
                 f"which shows one moment of the whole disk, delete {self.pgdata / COPIED}."
             )
 
-    def _start(self, account: OsAccount | None) -> None:
+    def _start(self, account: OsAccount | None, alive: int) -> None:
         arguments = ("-W", "-s", "-l", "log", "-o", _options(), "start")
-        lock = self._server_lock()
-        try:
-            lock.try_to_hold()
-            done = run_in(self.pgdata, account, "pg_ctl", *arguments, keep=(lock.descriptor,))
-        finally:
-            lock.leave_to_children()
+        done = run_in(self.pgdata, account, "pg_ctl", *arguments, alive=alive)
         if done.returncode != 0:
             raise self._unusable(last_words(done.stdout))
 
@@ -227,8 +227,9 @@ class EmbeddedServer:
         return read_text(self.pgdata / "postmaster.pid").rstrip().endswith("ready")
 
     def _kill_what_is_left(self) -> None:
-        for process in processes.processes_of(self.pgdata):
-            processes.kill(process)
+        for place in (self.pgdata, draft_of(self.pgdata)):
+            for process in processes.processes_of(place):
+                processes.kill(process)
         if not comes_true(self._nobody_serves, ENDING_LIMIT_S):
             raise DatabaseUnavailable(
                 f"A PostgreSQL that cannot be seen from here works in {self.data_dir}: of another container, or "
