@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(
     not is_root(), reason="only root can be two users of one host (CI runs as root)"
 )
-OWNER: Final = "wb-test-owner"
+OWNER: Final = f"wb-test-{os.getpid()}"
+"""A name of its own for each process that tests: it is removed at the end."""
 STRANGER: Final = 61_234
 """A user of this host, without a name."""
 
