@@ -113,19 +113,21 @@ def bill_entry(
     return {
         "code": code,
         "weight_plausible": weight_plausible,
+        "weight_basis": "unit",
         "materials": lines,
+        "attributes": [],
         "confidence": "medium",
     }
 
 
-def uses_entry(code: str, *uses: tuple[str, str]) -> dict[str, Any]:
-    """What a model says about one product in step 3: pairs of process and material."""
-    listed = [{"process": process, "material": material} for process, material in uses]
+def uses_entry(code: str, *uses: tuple[str, int]) -> dict[str, Any]:
+    """What a model says about one product in step 3: pairs of process and line of the bill."""
+    listed = [{"process": process, "line": line} for process, line in uses]
     return {"code": code, "uses": listed, "confidence": "low"}
 
 
 def whole_entry(
-    code: str, subcategory: str, masses_kg: Mapping[str, float], *uses: tuple[str, str]
+    code: str, subcategory: str, masses_kg: Mapping[str, float], *uses: tuple[str, int]
 ) -> dict[str, Any]:
     """What a model says about one product when it is asked for all steps at once."""
     kind, bill = kind_entry(code, subcategory), bill_entry(code, masses_kg)
@@ -135,7 +137,9 @@ def whole_entry(
         "subcategory": kind["subcategory"],
         "subcategory_confidence": kind["confidence"],
         "weight_plausible": bill["weight_plausible"],
+        "weight_basis": bill["weight_basis"],
         "materials": bill["materials"],
+        "attributes": bill["attributes"],
         "materials_confidence": bill["confidence"],
         "uses": made["uses"],
         "uses_confidence": made["confidence"],

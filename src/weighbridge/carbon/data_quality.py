@@ -10,7 +10,8 @@ above 5 % of the footprint:
 
 Doubts about the bill of materials worsen the technological rating, because they put the match itself in
 question: masses that missed the product's weight by more than 5 % (+0.5), a mass that the model had to
-estimate (+0.5), a weight that the model finds impossible (+1). No rating goes beyond 3.
+estimate (+0.5), a weight that the model finds impossible (+1). So do parts that the bill lacks (+0.25 each, by the
+bill's weight) and routes that disagree by more than a factor of 3 (+0.5): see `combination`. No rating goes beyond 3.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ MASS_TOLERANCE: Final = 0.05
 
 _MATERIAL_SHARE: Final = 0.05
 _BEST: Final = 1.0
-_WORST: Final = 3.0
+WORST: Final = 3.0
 _EUROPE: Final = "Europe"
 
 
@@ -65,11 +66,11 @@ def overall_quality(ratings: Sequence[Rating], bill: BillOfMaterials) -> DataQua
 
     def mean(figures: Iterable[int]) -> float:
         # The division may end a hair outside the scale.
-        return min(max(math.fsum(map(mul, figures, weights)) / total, _BEST), _WORST)
+        return min(max(math.fsum(map(mul, figures, weights)) / total, _BEST), WORST)
 
     technological = mean([r.technological for r in counted]) + doubt(bill)
     return DataQuality(
-        technological=min(technological, _WORST),
+        technological=min(technological, WORST),
         geographical=mean([r.geographical for r in counted]),
         temporal=mean([r.temporal for r in counted]),
     )

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from weighbridge.domain.answers import MaterialTerm, ProcessTerm, Vocabulary
+from weighbridge.domain.answers import OTHER_ATTRIBUTES, MaterialTerm, ProcessTerm, Vocabulary
 from weighbridge.errors import CalculationError, FactorTableInvalid
 
 if TYPE_CHECKING:
@@ -63,6 +63,12 @@ class MaterialFactor:
     included_processes: frozenset[str] = frozenset()  # already in the factor, never added again
     technological_quality: int = 2  # PACT: 1 same technology, 2 similar, 3 different or unknown
     proxy_reason: str | None = None  # set when the value stands in for one nobody publishes openly
+    retired: bool = False  # known to old answers, no longer offered to new ones
+    replaced_by: str | None = None  # the key that a retired one is calculated with
+    chips_share: float = (
+        0.0  # integrated circuits that such a board carries and the factor leaves out
+    )
+    choice: str | None = None  # why this value, where open sources differ
 
     @property
     def is_proxy(self) -> bool:
@@ -92,6 +98,7 @@ class ProcessFactor:
     is_per_kg_removed: bool = False
     technological_quality: int = 2
     proxy_reason: str | None = None
+    retired: bool = False
 
     @property
     def is_proxy(self) -> bool:
@@ -125,7 +132,61 @@ class HeatFactor:
     citation: Citation
 
 
-_Factor = MaterialFactor | ProcessFactor | ElectricityFactor | HeatFactor
+@dataclass(frozen=True, slots=True, eq=False)
+class ComponentFactor:
+    """kg CO2e of a complete part by what decides it: the area of a display, the gigabytes of a memory.
+
+    `attribute` is the name under which the bill's attributes give the amount; a mass line of one of the
+    materials in `replaces` is the same part and is then not counted by mass.
+    """
+
+    attribute: str
+    name: str
+    replaces: frozenset[str]
+    unit: str  # "m2", "GB", "kWh" or "piece"
+    kg_co2e_per_unit: RangedValue
+    largest: float  # of the attribute, in one product; more is out of reason
+    lightest_kg_per_unit: (
+        float  # what a unit weighs at least: more units than fit the product are out of reason
+    )
+    citation: Citation
+    proxy_reason: str | None = None
+
+    @property
+    def is_proxy(self) -> bool:
+        """Whether the value was built from other factors, and must be shown as such."""
+        return self.proxy_reason is not None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassReference:
+    """What somebody published for a whole product of a kind, cradle-to-gate.
+
+    For one unit of `mass_kg`, or (`per_kg`) for a kilogram. `range_log_sigma` is its own spread where the row
+    stands for several products.
+    """
+
+    key: str
+    category: str
+    subcategory: str
+    name: str
+    maker: str
+    kg_co2e: float
+    per_kg: bool
+    mass_kg: float | None
+    range_log_sigma: float
+    count: int
+    citation: Citation
+
+
+_Factor = (
+    MaterialFactor
+    | ProcessFactor
+    | ElectricityFactor
+    | HeatFactor
+    | ComponentFactor
+    | ClassReference
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,6 +199,9 @@ class FactorTable:
     processes: Mapping[str, ProcessFactor]
     electricity: Mapping[str, ElectricityFactor]
     heat: HeatFactor
+    components: Mapping[str, ComponentFactor]
+    references: Mapping[tuple[str, str], tuple[ClassReference, ...]]
+    """By category and subcategory."""
 
     @classmethod
     def of(
@@ -147,18 +211,25 @@ class FactorTable:
         processes: Iterable[ProcessFactor],
         electricity: Iterable[ElectricityFactor],
         heat: HeatFactor,
+        components: Iterable[ComponentFactor] = (),
+        references: Iterable[ClassReference] = (),
     ) -> FactorTable:
         """Check the factors against each other; raises FactorTableInvalid naming the first bad one."""
         by_material = _keyed("material", ((m.key, m) for m in materials))
         by_process = _keyed("process", ((p.key, p) for p in processes))
         by_country = _keyed("electricity", ((e.country, e) for e in electricity))
+        by_attribute = _keyed("component", ((c.attribute, c) for c in components))
+        by_reference = _keyed("class reference", ((r.key, r) for r in references))
         _check_values(by_material, by_process, by_country, heat)
         _check_references(by_material, by_process, by_country)
+        _check_whole_parts(by_material, by_attribute, by_reference.values())
         rows: list[_Factor] = [
             *by_material.values(),
             *by_process.values(),
             *by_country.values(),
             heat,
+            *by_attribute.values(),
+            *by_reference.values(),
         ]
         return cls(
             name=name,
@@ -167,12 +238,32 @@ class FactorTable:
             processes=MappingProxyType(by_process),
             electricity=MappingProxyType(by_country),
             heat=heat,
+            components=MappingProxyType(by_attribute),
+            references=MappingProxyType(_by_kind(by_reference.values())),
+        )
+
+    def without_maker(self, maker: str) -> FactorTable:
+        """The same table without the class references of one maker: to judge its products by those of others."""
+        return FactorTable.of(
+            f"{self.name} without {maker}",
+            self.materials.values(),
+            self.processes.values(),
+            self.electricity.values(),
+            self.heat,
+            self.components.values(),
+            (
+                reference
+                for kind in self.references.values()
+                for reference in kind
+                if reference.maker != maker
+            ),
         )
 
     def material(self, key: str) -> MaterialFactor:
-        """The factor of a material; raises CalculationError when there is none."""
+        """The factor of a material, or of what replaced it; raises CalculationError when there is none."""
         try:
-            return self.materials[key]
+            found = self.materials[key]
+            return found if found.replaced_by is None else self.materials[found.replaced_by]
         except KeyError:
             raise CalculationError(
                 f"The factor table {self.name} {self.version} has no material {key!r}. "
@@ -206,13 +297,16 @@ class FactorTable:
                 for name, category in taxonomy.categories.items()
             },
             materials={
-                key: MaterialTerm(key, factor.name, factor.family, factor.includes_forming)
+                key: MaterialTerm(
+                    key, factor.name, factor.family, factor.includes_forming, not factor.retired
+                )
                 for key, factor in self.materials.items()
             },
             processes={
-                key: ProcessTerm(key, factor.name, factor.families)
+                key: ProcessTerm(key, factor.name, factor.families, not factor.retired)
                 for key, factor in self.processes.items()
             },
+            attributes=(*self.components, *OTHER_ATTRIBUTES),
         )
 
 
@@ -284,6 +378,43 @@ def _check_references(
     for material in materials.values():
         unknown = sorted(material.included_processes - processes.keys())
         _require(not unknown, f"material {material.key!r}: there are no processes {unknown}.")
+
+
+def _check_whole_parts(
+    materials: Mapping[str, MaterialFactor],
+    components: Mapping[str, ComponentFactor],
+    references: Iterable[ClassReference],
+) -> None:
+    for material in materials.values():
+        _require(
+            material.replaced_by is None or material.replaced_by in materials,
+            f"material {material.key!r}: there is no {material.replaced_by!r} to replace it.",
+        )
+    for component in components.values():
+        _check_energy_range(f"component {component.attribute!r}", component.kg_co2e_per_unit)
+        unknown = sorted(component.replaces - materials.keys())
+        _require(
+            not unknown, f"component {component.attribute!r}: there are no materials {unknown}."
+        )
+    for reference in references:
+        where = f"class reference {reference.key!r}"
+        _require(
+            math.isfinite(reference.kg_co2e) and reference.kg_co2e > 0,
+            f"{where}: the figure must be above 0.",
+        )
+        _require(
+            reference.mass_kg is None or reference.mass_kg > 0,
+            f"{where}: the mass must be above 0.",
+        )
+
+
+def _by_kind(
+    references: Iterable[ClassReference],
+) -> dict[tuple[str, str], tuple[ClassReference, ...]]:
+    kinds: dict[tuple[str, str], list[ClassReference]] = {}
+    for reference in references:
+        kinds.setdefault((reference.category, reference.subcategory), []).append(reference)
+    return {kind: tuple(members) for kind, members in kinds.items()}
 
 
 def _require(condition: bool, message: str) -> None:

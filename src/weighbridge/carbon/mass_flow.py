@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from weighbridge.errors import CalculationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from weighbridge.carbon.factors import FactorTable, MaterialFactor, ProcessFactor
-    from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
+    from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses, ProcessUse
 
 _PAIRS_REMEMBERED: Final = 16_384
+
+_Group = tuple["MaterialFactor", tuple["ProcessFactor", ...]]
 
 
 class Stage(NamedTuple):
@@ -57,46 +59,61 @@ def chain(material: MaterialFactor, mass_kg: float, processes: Sequence[ProcessF
 
 def chains(
     bill: BillOfMaterials, processes: ManufacturingProcesses, factors: FactorTable
-) -> tuple[dict[str, Chain], list[str]]:
-    """One chain per material of the bill, in the bill's order, and notes on processes left out.
+) -> tuple[list[Chain], list[Chain], list[str]]:
+    """Returns (the chains, the chain of each line of the bill, notes on processes left out).
 
-    Raises CalculationError for keys that the factor table does not know, for a process on a material that
+    Lines of the same material that go through the same processes are one chain, in the bill's order.
+    Raises CalculationError for keys that the factor table does not know, for a process on something that
     is not in the bill, and for a mass that is not a positive number.
     """
-    masses_kg: dict[str, list[float]] = {}
-    for line in bill.lines:
+    applied, notes = _applied(bill, processes, factors)
+    groups: dict[_Group, list[float]] = {}
+    members: list[_Group] = []
+    for line, steps in zip(bill.lines, applied, strict=True):
         if not (math.isfinite(line.mass_kg) and line.mass_kg > 0):
             raise CalculationError(
                 f"The mass of {line.material!r} is {line.mass_kg} kg; it must be above 0. "
                 "Rerun with --redo."
             )
-        masses_kg.setdefault(line.material, []).append(line.mass_kg)
-    applied, notes = _applied(masses_kg, processes, factors)
-    found = {
-        key: chain(factors.material(key), math.fsum(parts), applied[key])
-        for key, parts in masses_kg.items()
+        group = factors.material(line.material), tuple(steps)
+        groups.setdefault(group, []).append(line.mass_kg)
+        members.append(group)
+    made = {
+        group: chain(group[0], math.fsum(masses_kg), group[1])
+        for group, masses_kg in groups.items()
     }
-    return found, notes
+    return list(made.values()), [made[group] for group in members], notes
 
 
 def _applied(
-    materials: Collection[str], processes: ManufacturingProcesses, factors: FactorTable
-) -> tuple[dict[str, list[ProcessFactor]], list[str]]:
-    applied: dict[str, list[ProcessFactor]] = {key: [] for key in materials}
-    notes: list[str] = []
+    bill: BillOfMaterials, processes: ManufacturingProcesses, factors: FactorTable
+) -> tuple[list[list[ProcessFactor]], list[str]]:
+    """The processes of each line, in the order of the answer."""
+    applied: list[list[ProcessFactor]] = [[] for _ in bill.lines]
+    notes: dict[str, None] = {}
     for use in dict.fromkeys(processes.uses):  # a use said twice is one use
         process = factors.process(use.process)
-        if use.material not in applied:
+        worked = _worked_lines(use, bill)
+        if not worked:
             raise CalculationError(
                 f"The process {use.process!r} is applied to {use.material!r}, which is not in the "
                 "product's bill of materials. Rerun with --redo."
             )
         note = _why_left_out(process, factors.material(use.material))
         if note is None:
-            applied[use.material].append(process)
+            for place in worked:
+                if process not in applied[place]:
+                    applied[place].append(process)
         else:
-            notes.append(note)
-    return applied, notes
+            notes[note] = None
+    return applied, list(notes)
+
+
+def _worked_lines(use: ProcessUse, bill: BillOfMaterials) -> list[int]:
+    if use.line is not None:
+        fits = 0 < use.line <= len(bill.lines) and bill.lines[use.line - 1].material == use.material
+        return [use.line - 1] if fits else []
+    return [place for place, line in enumerate(bill.lines) if line.material == use.material]
 
 
 @lru_cache(_PAIRS_REMEMBERED)

@@ -26,9 +26,9 @@ from weighbridge.domain.results import Contribution, ContributionKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weighbridge.carbon.factors import MaterialFactor
+    from weighbridge.carbon.factors import ComponentFactor, MaterialFactor
     from weighbridge.carbon.mass_flow import Chain, Stage
-    from weighbridge.domain.answers import BomLine
+    from weighbridge.domain.answers import AttributeBasis, BomLine
 
 _KG: Final = "kg"
 _KWH: Final = "kWh"
@@ -97,6 +97,35 @@ def process_terms(stage: Stage, chain: Chain, place: Place) -> Sequence[Term]:
     """What one process on one material costs: electricity, heat and direct emissions, where it has them."""
     rates = _process_rates(stage.process, chain.material, place)
     return [_term(rate, rate.label, stage.worked_kg) for rate in rates]
+
+
+def component_term(
+    factor: ComponentFactor, amount: float, basis: AttributeBasis, place: Place
+) -> Term:
+    """What a part costs that counts by area, capacity or piece."""
+    return _term(_component_rate(factor, place), f"{factor.name} ({basis.value})", amount)
+
+
+def chips_term(chips: MaterialFactor, mass_kg: float, place: Place) -> Term:
+    """What the chips of a board cost that the bill does not name."""
+    rate = _material_rate(chips, place)
+    return _term(rate, f"{rate.label} (on the board, not in the bill)", mass_kg)
+
+
+@lru_cache(_RATES_REMEMBERED)
+def _component_rate(factor: ComponentFactor, place: Place) -> Rate:
+    return Rate(
+        kind=ContributionKind.COMPONENT,
+        label=factor.name,
+        factor_key=factor.attribute,
+        activity_per_kg=1.0,
+        activity_unit=factor.unit,
+        factor=factor.kg_co2e_per_unit.value,
+        spreads=(spread(factor.attribute, factor.kg_co2e_per_unit),),
+        citation=factor.citation,
+        is_proxy=factor.is_proxy,
+        ratings=_ratings(3 if factor.is_proxy else 2, factor.citation, place),
+    )
 
 
 @lru_cache(_RATES_REMEMBERED)

@@ -149,13 +149,12 @@ def _mass(row: ResultRow, _: float) -> str:
 def _mostly(row: ResultRow, _: float) -> str:
     if row.error:
         return row.error
-    total = row.emissions_kg_co2e or 0.0
     by_name: dict[str, float] = {}
-    for contribution in row.contributions:
+    for contribution, share in zip(row.contributions, row.shares, strict=True):
         name = contribution.label.partition(" (")[0]
-        by_name[name] = by_name.get(name, 0.0) + contribution.emissions_kg_co2e
+        by_name[name] = by_name.get(name, 0.0) + share
     largest = sorted(by_name.items(), key=lambda item: -item[1])[:2]
-    return ", ".join(f"{name} {value / total:.0%}" for name, value in largest if total > 0)
+    return ", ".join(f"{name} {share:.0%}" for name, share in largest if share > 0)
 
 
 @dataclass(frozen=True, slots=True)

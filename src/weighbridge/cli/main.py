@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from weighbridge import __version__
-from weighbridge.cli import catalogue, doctor, queue, run, servers, tokens
+from weighbridge.cli import catalogue, doctor, questionnaires, queue, run, servers, tokens
 from weighbridge.cli.console import err
 from weighbridge.errors import MissingColumn, WeighbridgeError
 
@@ -49,6 +49,7 @@ catalogue.register(app)
 queue.register(app)
 doctor.register(app)
 tokens.register(app)
+questionnaires.register(app)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, Final, NamedTuple, TypeVar
 
 from weighbridge.domain.products import Product
 
@@ -47,6 +47,37 @@ class Classification(Answer):
     confidence: Confidence
 
 
+class AttributeBasis(StrEnum):
+    """How the model came to know an attribute."""
+
+    STATED = "stated"  # in the product's texts or picture
+    INFERRED = "inferred"  # usual for such a product
+
+
+class Attribute(NamedTuple):
+    """A fact about the product that decides more than its mass: 16 GB of memory, 12 pieces per pack."""
+
+    name: str  # of a component factor, or one of OTHER_ATTRIBUTES
+    value: float
+    basis: AttributeBasis
+
+
+PIECES_PER_PACK: Final = "pieces_per_pack"
+FABRIC_G_PER_M2: Final = "fabric_g_per_m2"
+OTHER_ATTRIBUTES: Final = (PIECES_PER_PACK, FABRIC_G_PER_M2)
+"""Attributes that no component factor goes by."""
+
+
+class WeightBasis(StrEnum):
+    """What the catalogue's weight is the weight of."""
+
+    UNIT = "unit"
+    GROSS = "gross"  # with the packaging that it is shipped in
+    PACK = "pack"  # several pieces
+    PALLET = "pallet"
+    DECLARED_UNIT = "declared unit"  # a kilogram, a tonne, a cup: what the figure is asked for
+
+
 class BomLine(NamedTuple):
     """One material of a product. Masses of a bill add up to the product's mass."""
 
@@ -71,6 +102,9 @@ class BillOfMaterials(Answer):
     mass_inferred: bool
     weight_plausible: bool | None
     confidence: Confidence
+    attributes: tuple[Attribute, ...] = ()
+    weight_basis: WeightBasis | None = None
+    notes: tuple[str, ...] = ()  # what was dropped from the model's answer, and why
 
     @property
     def mass_kg(self) -> float:
@@ -79,10 +113,11 @@ class BillOfMaterials(Answer):
 
 
 class ProcessUse(NamedTuple):
-    """A manufacturing process applied to one material of the bill."""
+    """A manufacturing process applied to one line of the bill, or (line None) to all lines of a material."""
 
     process: str  # a key of Vocabulary.processes
     material: str  # a material of the product's bill
+    line: int | None = None  # its place in the bill, from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +150,7 @@ class MaterialTerm:
     name: str
     family: str
     includes_forming: bool  # the factor covers shaping: no shaping process may be added
+    offered: bool = True  # False: known to old answers only
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +160,7 @@ class ProcessTerm:
     key: str
     name: str
     families: frozenset[str]
+    offered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +170,4 @@ class Vocabulary:
     categories: Mapping[str, Sequence[str]]  # category → its subcategories
     materials: Mapping[str, MaterialTerm]
     processes: Mapping[str, ProcessTerm]
+    attributes: Sequence[str] = OTHER_ATTRIBUTES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +13,22 @@ from weighbridge.domain.answers import StepName
 from weighbridge.domain.quantities import Quantity
 
 
+class RouteName(StrEnum):
+    """The two ways to a figure."""
+
+    BILL = "bill of materials"
+    CLASS = "class figure"
+
+
 class ContributionKind(StrEnum):
-    """The life-cycle stage (cradle-to-gate) a contribution belongs to."""
+    """What a contribution is. CLASS_REFERENCE belongs to the class route, all others to the bill."""
 
     MATERIAL = "material"
     PROCESS_ELECTRICITY = "process electricity"
     PROCESS_HEAT = "process heat"
     PROCESS_DIRECT = "process direct"
+    COMPONENT = "component"
+    CLASS_REFERENCE = "class reference"
 
 
 class Contribution(NamedTuple):
@@ -44,6 +54,12 @@ class Contribution(NamedTuple):
     emissions_kg_co2e: float
     low_kg_co2e: float
     high_kg_co2e: float
+
+    @property
+    def route(self) -> RouteName:
+        """The route that it is a term of."""
+        is_class = self.kind is ContributionKind.CLASS_REFERENCE
+        return RouteName.CLASS if is_class else RouteName.BILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +126,29 @@ def _one_or_each(by_step: Mapping[StepName, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Footprint:
-    """kg CO2e of one unit, cradle-to-gate, GWP100; the sum of its contributions.
+class Route:
+    """One way to the figure: its own result, and what it counts for in the footprint.
 
-    `low` and `high` bound 95 % of the distribution, model error included.
+    `emissions_kg_co2e` is the sum of the route's contributions. `log_sigma` is its stated uncertainty, from
+    which `weight` follows; `range_log_sigma` is the standard deviation of the logarithm behind `low` and `high`.
+    """
+
+    name: RouteName
+    emissions_kg_co2e: float
+    low_kg_co2e: float
+    high_kg_co2e: float
+    log_sigma: float
+    range_log_sigma: float
+    weight: float
+    basis: str  # "3 makers, 7 published products", "12 lines, chips and display counted"
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """kg CO2e of one unit, cradle-to-gate, GWP100: the weighted geometric mean of its routes.
+
+    `low` and `high` bound 95 % of the distribution, model error included. `contributions` are those of all
+    routes; within a route they add up to its own figure.
     """
 
     emissions_kg_co2e: float
@@ -124,3 +159,40 @@ class Footprint:
     contributions: tuple[Contribution, ...]
     boundary: str = "cradle-to-gate"
     notes: tuple[str, ...] = ()  # what a reader should know: "mass inferred by the model", …
+    routes: tuple[Route, ...] = ()  # empty only in footprints of method 2 and before
+    dominance: str = (
+        ""  # which route decides: "class figure", "both agree", "routes disagree x3.2", …
+    )
+
+    @property
+    def disagreement(self) -> float | None:
+        """How far the routes are apart, as a multiple of the lower; None where only one counts."""
+        figures = [route.emissions_kg_co2e for route in self.routes if route.weight > 0]
+        if len(figures) < 2:
+            return None
+        return max(figures) / min(figures)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """What part of the figure each contribution decides, in their order. They add up to 1.
+
+        A contribution that grows by 1 % makes the figure grow by its share of 1 %: within its route it counts by
+        its emissions, and the route by its weight. Without a total above 0 there are no shares: all are 0.
+        """
+        total = math.fsum(one.emissions_kg_co2e for one in self.contributions)
+        routes = self.routes or (None,)
+        per_kg = {
+            route and route.name: _share_per_kg(
+                route.emissions_kg_co2e if route else total, route.weight if route else 1.0
+            )
+            for route in routes
+        }
+        return tuple(
+            one.emissions_kg_co2e * per_kg.get(one.route if self.routes else None, 0.0)
+            for one in self.contributions
+        )
+
+
+def _share_per_kg(emissions_kg_co2e: float, weight: float) -> float:
+    usable = emissions_kg_co2e > 0 and math.isfinite(emissions_kg_co2e)
+    return weight / emissions_kg_co2e if usable else 0.0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from weighbridge.domain.products import ProcessingStatus
     from weighbridge.domain.quantities import Origin
-    from weighbridge.domain.results import Contribution, DataQuality, Provenance
+    from weighbridge.domain.results import Contribution, DataQuality, Provenance, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,10 @@ class ResultRow:
     mass_origin: Origin | None = None
     data_quality: DataQuality | None = None
     contributions: tuple[Contribution, ...] = ()
+    shares: tuple[float, ...] = ()  # what part of the figure each contribution decides
+    routes: tuple[Route, ...] = ()
+    dominance: str = ""  # which route decides
+    disagreement: float | None = None  # of the routes, as a multiple of the lower
     notes: tuple[str, ...] = ()
     provenance: Provenance | None = None
     cost_usd: float | None = None

@@ -6,17 +6,16 @@ readers and a test compares the two.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.domain.results import Contribution, ContributionKind
+from weighbridge.domain.results import Contribution, ContributionKind, RouteName
 from weighbridge.export.cells import finite, significant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from weighbridge.export.base import ResultRow
     from weighbridge.steps.shown import ShownField
@@ -49,19 +48,16 @@ class Column:
     number_format: str | None = None
 
 
-def top_contributions(contributions: tuple[Contribution, ...]) -> str:
+def top_contributions(contributions: Sequence[Contribution], shares: Sequence[float]) -> str:
     """The largest shares of a footprint: "Stainless steel 62 %; Polypropylene 20 %; electricity 9 %".
 
     Materials go by their own names; electricity, heat and direct emissions are each gathered over all
     processes. "" when there is no positive total to take a share of.
     """
-    total = sum(one.emissions_kg_co2e for one in contributions)
-    if not (total > 0 and math.isfinite(total)):
-        return ""
-    shares: defaultdict[str, float] = defaultdict(float)
-    for one in contributions:
-        shares[_GATHERED.get(one.kind, one.label)] += one.emissions_kg_co2e / total
-    largest = sorted(shares.items(), key=lambda named: (-named[1], named[0]))[:_TOP]
+    gathered: defaultdict[str, float] = defaultdict(float)
+    for one, share in zip(contributions, shares, strict=True):
+        gathered[_GATHERED.get(one.kind, one.label)] += share
+    largest = sorted(gathered.items(), key=lambda named: (-named[1], named[0]))[:_TOP]
     return "; ".join(f"{name} {_percent(share)}" for name, share in largest if share > 0)
 
 
@@ -72,6 +68,11 @@ def _percent(share: float) -> str:
 def _emissions(value: float | None) -> float | None:
     known = finite(value)
     return None if known is None else significant(known, _EMISSIONS_DIGITS)
+
+
+def _route(row: ResultRow, name: RouteName) -> float | None:
+    figures = (route.emissions_kg_co2e for route in row.routes if route.name is name)
+    return _emissions(next(figures, None))
 
 
 def _mass_kg(row: ResultRow) -> float | None:
@@ -130,6 +131,29 @@ _FIGURES: Final[tuple[Column, ...]] = (
         _KG_CO2E_FORMAT,
     ),
     Column(
+        "decided_by",
+        "",
+        "Which route decides the figure, or how far the two are apart.",
+        20,
+        lambda row: row.dominance or None,
+    ),
+    Column(
+        "bill_kg_co2e",
+        _UNIT_KG_CO2E,
+        "By the bill of materials: the first of the two routes.",
+        14,
+        lambda row: _route(row, RouteName.BILL),
+        _KG_CO2E_FORMAT,
+    ),
+    Column(
+        "class_kg_co2e",
+        _UNIT_KG_CO2E,
+        "By published figures of products of the same kind: the second route.",
+        14,
+        lambda row: _route(row, RouteName.CLASS),
+        _KG_CO2E_FORMAT,
+    ),
+    Column(
         "data_quality",
         "1 (best) to 3",
         "Mean of PACT's technological, geographical and temporal ratings.",
@@ -162,9 +186,16 @@ _FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "top_contributions",
         "% of the footprint",
-        "The three largest contributions.",
+        "What decides the figure most: the three largest contributions to its routes.",
         52,
-        lambda row: top_contributions(row.contributions),
+        lambda row: top_contributions(row.contributions, row.shares),
+    ),
+    Column(
+        "notes",
+        "",
+        "What to know before using the figure.",
+        60,
+        lambda row: "; ".join(row.notes) or None,
     ),
     Column("error", "", "Why a failed product failed, and what to do.", 40, lambda row: row.error),
     Column(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from weighbridge.domain.results import Contribution, Provenance
+    from weighbridge.domain.results import Contribution, Provenance, Route
     from weighbridge.export.base import ResultRow
     from weighbridge.steps.shown import ShownField
 
@@ -86,13 +86,34 @@ def _footprint(row: ResultRow) -> dict[str, Any] | None:
             "geographical": finite(quality.geographical),
             "temporal": finite(quality.temporal),
         },
-        "contributions": [_contribution(one) for one in row.contributions],
+        "decidedBy": row.dominance or None,
+        "routesApart": finite(row.disagreement),
+        "routes": [_route(one) for one in row.routes],
+        "contributions": [
+            _contribution(one, share)
+            for one, share in zip(row.contributions, row.shares, strict=True)
+        ],
         "notes": list(row.notes),
     }
 
 
-def _contribution(one: Contribution) -> dict[str, Any]:
+def _route(one: Route) -> dict[str, Any]:
     return {
+        "name": one.name.value,
+        "emissionsKgCo2e": finite(one.emissions_kg_co2e),
+        "lowKgCo2e": finite(one.low_kg_co2e),
+        "highKgCo2e": finite(one.high_kg_co2e),
+        "weight": finite(one.weight),
+        "logSigma": finite(one.log_sigma),
+        "rangeLogSigma": finite(one.range_log_sigma),
+        "basis": one.basis,
+    }
+
+
+def _contribution(one: Contribution, share: float) -> dict[str, Any]:
+    return {
+        "route": one.route.value,
+        "share": finite(share),
         "kind": one.kind.value,
         "label": one.label,
         "factorKey": one.factor_key,

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import re
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -30,6 +31,8 @@ ROWS_PER_GROUP: Final = 10_000
 
 _CONTRIBUTION: Final = pl.Struct(
     {
+        "route": pl.String,
+        "share": pl.Float64,
         "kind": pl.String,
         "label": pl.String,
         "factor_key": pl.String,
@@ -45,6 +48,18 @@ _CONTRIBUTION: Final = pl.Struct(
         "region": pl.String,
         "licence": pl.String,
         "is_proxy": pl.Boolean,
+    }
+)
+_ROUTE: Final = pl.Struct(
+    {
+        "name": pl.String,
+        "emissions_kg_co2e": pl.Float64,
+        "low_kg_co2e": pl.Float64,
+        "high_kg_co2e": pl.Float64,
+        "weight": pl.Float64,
+        "log_sigma": pl.Float64,
+        "range_log_sigma": pl.Float64,
+        "basis": pl.String,
     }
 )
 _STEP: Final = pl.Struct(
@@ -83,6 +98,9 @@ _FIGURES: Final[_Columns] = {
     "data_quality_technological": pl.Float64,
     "data_quality_geographical": pl.Float64,
     "data_quality_temporal": pl.Float64,
+    "decided_by": pl.String,
+    "routes_apart": pl.Float64,
+    "routes": pl.List(_ROUTE),
     "contributions": pl.List(_CONTRIBUTION),
 }
 _ORIGIN: Final[_Columns] = {
@@ -99,6 +117,7 @@ _ORIGIN: Final[_Columns] = {
 _PLAIN: Final[Mapping[type, type[pl.DataType]]] = {
     str: pl.String,
     float: pl.Float64,
+    int: pl.Int64,
     bool: pl.Boolean,
 }
 
@@ -135,8 +154,10 @@ def _cell(row: ResultRow, column: str) -> Any:
 
 
 def _contributions(row: ResultRow) -> list[dict[str, Any]]:
-    names = [field.name for field in _CONTRIBUTION.fields]
-    return [{name: getattr(one, name) for name in names} for one in row.contributions]
+    return [
+        {**one._asdict(), "route": one.route, "share": share}
+        for one, share in zip(row.contributions, row.shares, strict=True)
+    ]
 
 
 def _steps(row: ResultRow) -> list[dict[str, Any]]:
@@ -161,6 +182,9 @@ _SPECIAL: Final[dict[str, Callable[[ResultRow], Any]]] = {
     "data_quality_technological": lambda row: row.data_quality and row.data_quality.technological,
     "data_quality_geographical": lambda row: row.data_quality and row.data_quality.geographical,
     "data_quality_temporal": lambda row: row.data_quality and row.data_quality.temporal,
+    "decided_by": lambda row: row.dominance or None,
+    "routes_apart": lambda row: row.disagreement,
+    "routes": lambda row: [asdict(route) for route in row.routes],
     "contributions": _contributions,
     "notes": lambda row: list(row.notes),
     "provider": lambda row: row.provenance and row.provenance.provider,

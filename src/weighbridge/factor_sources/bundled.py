@@ -12,11 +12,15 @@ from weighbridge.carbon.taxonomy import Subcategory, Taxonomy
 from weighbridge.errors import FactorTableInvalid
 from weighbridge.factor_sources.base import FactorSource
 from weighbridge.factor_sources.rows import (
+    COMPONENT_COLUMNS,
     ELECTRICITY_COLUMNS,
     HEAT_COLUMNS,
     MATERIAL_COLUMNS,
     PROCESS_COLUMNS,
+    REFERENCE_COLUMNS,
     Row,
+    class_reference,
+    component_factor,
     electricity_factor,
     heat_factor,
     material_factor,
@@ -50,6 +54,13 @@ class BundledFactors(FactorSource):
             processes=_read("processes.csv", PROCESS_COLUMNS, process_factor),
             electricity=_read("electricity.csv", ELECTRICITY_COLUMNS, electricity_factor),
             heat=heat[0],
+            components=_read("components.csv", COMPONENT_COLUMNS, component_factor),
+            references=[
+                reference
+                for file in ("class_references.csv", "device_references.csv")
+                for reference in _read(file, REFERENCE_COLUMNS, class_reference)
+                if reference is not None
+            ],
         )
 
 

@@ -38,6 +38,8 @@ class CsvMaterials(FactorSource):
             processes=base.processes.values(),
             electricity=base.electricity.values(),
             heat=base.heat,
+            components=base.components.values(),
+            references=[one for kind in base.references.values() for one in kind],
         )
 
     def _read(self, base: FactorTable) -> dict[str, MaterialFactor]:

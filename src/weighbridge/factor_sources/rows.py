@@ -13,6 +13,8 @@ from typing import IO, TYPE_CHECKING, Final
 
 from weighbridge.carbon.factors import (
     Citation,
+    ClassReference,
+    ComponentFactor,
     ElectricityFactor,
     HeatFactor,
     MaterialFactor,
@@ -182,6 +184,10 @@ def material_factor(row: Row) -> MaterialFactor:
         included_processes=row.several("includes_processes"),
         technological_quality=row.technological_quality(),
         proxy_reason=row.proxy_reason(),
+        retired=row.yes("retired"),
+        replaced_by=row.optional("replaced_by", "") or None,
+        chips_share=row.not_negative("chips_share") if row.optional("chips_share", "") else 0.0,
+        choice=row.optional("choice", "") or None,
     )
 
 
@@ -223,6 +229,7 @@ def process_factor(row: Row) -> ProcessFactor:
         is_per_kg_removed=row.one_of("per_kg", ("output", "removed"), "output") == "removed",
         technological_quality=row.technological_quality(),
         proxy_reason=row.proxy_reason(),
+        retired=row.yes("retired"),
     )
 
 
@@ -276,3 +283,82 @@ def heat_factor(row: Row) -> HeatFactor:
         kg_co2e_per_kwh=row.ranged(KG_CO2E_PER_KWH),
         citation=row.citation(),
     )
+
+
+COMPONENT_COLUMNS: Final = (
+    "attribute",
+    "name",
+    "replaces",
+    "unit",
+    "value",
+    "low",
+    "high",
+    "max_per_product",
+    "lightest_kg_per_unit",
+    "source",
+    "source_id",
+    "year",
+    "region",
+    "licence",
+)
+
+
+def component_factor(row: Row) -> ComponentFactor:
+    """A row of the components file; its unit is written "kg CO2e/GB"."""
+    unit = row.text("unit")
+    return ComponentFactor(
+        attribute=row.text("attribute"),
+        name=row.text("name"),
+        replaces=row.several("replaces"),
+        unit=unit.removeprefix("kg CO2e/"),
+        kg_co2e_per_unit=row.ranged(unit),
+        largest=row.positive("max_per_product"),
+        lightest_kg_per_unit=row.positive("lightest_kg_per_unit"),
+        citation=row.citation(),
+        proxy_reason=row.proxy_reason(),
+    )
+
+
+REFERENCE_COLUMNS: Final = (
+    "key",
+    "category",
+    "subcategory",
+    "name",
+    "maker",
+    "kg_co2e",
+    "per",
+    "mass_kg",
+    "boundary",
+    "source",
+    "source_id",
+    "year",
+    "region",
+    "licence",
+)
+
+
+def class_reference(row: Row) -> ClassReference | None:
+    """A row of published whole products; None where it gives no figure up to the gate."""
+    if not row.optional("kg_co2e", ""):
+        return None
+    has_range = bool(row.optional("low", ""))
+    return ClassReference(
+        key=row.text("key"),
+        category=row.text("category"),
+        subcategory=row.text("subcategory"),
+        name=row.text("name"),
+        maker=row.text("maker"),
+        kg_co2e=row.positive("kg_co2e"),
+        per_kg=row.one_of("per", ("unit", "kg"), "unit") == "kg",
+        mass_kg=row.positive("mass_kg") if row.optional("mass_kg", "") else None,
+        range_log_sigma=_range_log_sigma(row) if has_range else 0.0,
+        count=int(row.positive("count")) if row.optional("count", "") else 1,
+        citation=row.citation(),
+    )
+
+
+def _range_log_sigma(row: Row) -> float:
+    low, high = row.positive("low"), row.positive("high")
+    if high < low:
+        raise row.error("high", f"{high} is below low {low}.")
+    return math.log(high / low) / (2 * 1.96)

@@ -20,6 +20,7 @@ from weighbridge.simulator.portrait import Portrait, portray
 from weighbridge.simulator.words import words_of
 
 CODE_FIELDS: Final = ("code", "product_code", "productCode", "sku", "id")
+_BASIS: Final = "basis"
 _MATERIAL_LISTS: Final = ("material", "bill", "bom", "component", "line")
 _TEXT_WORDS: Final = 12
 _MOST_LINES: Final = 8
@@ -37,6 +38,7 @@ class Line:
     share: float = 1.0
     mass_kg: float = 0.0
     component: str = ""
+    number: int = 1  # its place in the bill
     process: str = ""
 
 
@@ -174,6 +176,8 @@ class Analyst:
         except EndlessSchema:
             return lambda _scene: []
         properties = item.get("properties", {})
+        if _BASIS in properties:  # facts with where they come from: words alone do not tell them
+            return lambda _scene: []
         per_product = any(field in properties for field in CODE_FIELDS)
         lines = self._lines(item, name)
 
@@ -281,6 +285,18 @@ def own_materials(product: Mapping[str, Any]) -> dict[str, str]:
     return {}
 
 
+def _places(product: Mapping[str, Any]) -> dict[str, int]:
+    """The number of the first line of each material, from 1."""
+    for key, entries in product.items():
+        if isinstance(entries, list) and _lists_materials(key):
+            return {
+                str(entry["material"]): number
+                for number, entry in reversed(list(enumerate(entries, start=1)))
+                if isinstance(entry, dict) and "material" in entry
+            }
+    return {}
+
+
 @lru_cache(maxsize=1_024)
 def _lists_materials(key: str) -> bool:
     return any(word in key.lower() for word in _MATERIAL_LISTS)
@@ -292,8 +308,13 @@ def _process_lines(scene: Scene, processes: EnumIndex, materials: EnumIndex | No
     None for a material that comes ready made.
     """
     own = own_materials(scene.product or {}) or own_materials(scene.written or {})
+    places = _places(scene.product or {}) or _places(scene.written or {})
     return [
-        Line(material=material, process=processes.values[number])
+        Line(
+            material=material,
+            process=processes.values[number],
+            number=places.get(material, 1),
+        )
         for material, family in own.items()
         if materials is None or material in materials.members
         for number in _processes_of(material, family, processes)
@@ -319,6 +340,7 @@ def _enum_writer(name: str, index: EnumIndex) -> Writer:
     label, levels = name.lower(), {value.lower(): value for value in index.members}
     is_level = "high" in levels and "low" in levels
     is_process, is_material = "process" in label, "material" in label
+    is_basis = _BASIS in label
 
     def write(scene: Scene) -> Json:
         portrait, line = scene.portrait, scene.line
@@ -328,6 +350,8 @@ def _enum_writer(name: str, index: EnumIndex) -> Writer:
             if is_material or line.material in index.members:
                 return line.material
         if portrait is None:
+            return index.values[0]
+        if is_basis:
             return index.values[0]
         if is_level:
             wanted = ("low", "medium", "high")[portrait.certainty]
@@ -361,6 +385,8 @@ def _amount_of(label: str) -> Callable[[Scene], float]:
         return lambda scene: round(1000 * _mass_kg(scene), 6)
     if any(word in label for word in ("mass", "weight", "kg", "amount", "quantity")):
         return _mass_kg
+    if label == "line":
+        return lambda scene: float(scene.line.number if scene.line else 1)
     if "confidence" in label or "probability" in label:
         return lambda scene: (0.35, 0.65, 0.9)[scene.portrait.certainty] if scene.portrait else 0.5
     return lambda scene: float(1 + (scene.portrait.digest[3] % 9 if scene.portrait else 0))

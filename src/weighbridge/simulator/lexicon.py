@@ -61,30 +61,30 @@ glassware: *glass container/glass 1 body
 ceramic: *stoneware/porcelain/brick .98 body; bentonite kaolin/bentonite .02 glaze
 brush: *pp resin/pp .60 handle; wood sawn softwood/wood .20 back; nylon filament/nylon .20 bristles
 candle: *beeswax/palm oil/soybean .70 wax; glass container/glass .28 jar; cotton yarn/cotton .02 wick
-laptop: *aluminium trade/aluminium primary/aluminium .30 casing; pc resin/abs resin/abs .17 keyboard and bezel; battery nmc811/battery liion/battery .18 battery; pcb populated laptop/pcb/copper clad .12 main board; glass display/glass .14 display; copper wire/copper .05 cables and heat pipe; steel cold rolled/steel .04 brackets
-phone: glass display/glass .22 display; *aluminium primary/aluminium .24 frame; battery liion/battery .25 battery; pcb populated phone/pcb/copper clad .14 main board; pc resin/abs resin/abs .11 inner parts; copper wire/copper .04 coils and contacts
-screen: glass display/glass .20 panel; *abs resin/abs .32 housing; steel electrogalvanised/steel .30 chassis and stand; pcb populated appliance/pcb/copper clad .08 boards; aluminium recycled/aluminium .07 heat spreader; copper wire/copper .03 cables
-computer: *steel electrogalvanised/steel .52 chassis; abs resin/abs .15 front; aluminium recycled/aluminium .10 heat sinks; pcb populated appliance/pcb/copper clad .14 main board; copper wire/copper .06 cables; ic logic/ic .0005 processors; electric motor .0295 fans
-server: *steel electrogalvanised/steel .60 chassis; aluminium recycled/aluminium .13 heat sinks; pcb populated appliance/pcb/copper clad .13 boards; copper wire/copper .06 cables; pc resin/abs .05 carriers; electric motor .029 fans; ic memory/ic .001 memory
-printer: *steel electrogalvanised/steel .50 frame; abs resin/abs .26 housing; ps hips/ps .10 trays; electric motor .06 motors; pcb populated appliance/pcb/copper clad .04 boards; glass float/glass .02 scanner glass; copper wire/copper .02 cables
-device: *abs resin/abs .55 housing; pcb populated appliance/pcb/copper clad .16 board; copper wire/copper .10 cables; steel cold rolled/steel .12 screws and shields; battery liion/battery .07 battery
-audio: *abs resin/abs .52 housing; magnet ferrite/magnet/steel .16 magnets; copper wire/copper .10 coils; pcb populated appliance/pcb/copper clad .10 board; pu flexible foam/pu .06 pads; battery liion/battery .06 battery
+laptop: *aluminium trade/aluminium primary/aluminium .30 casing; pc resin/abs resin/abs .17 keyboard and bezel; battery nmc811/battery liion/battery .18 battery; pcb assembled computer/pcb/copper clad .12 main board; display module lcd/glass display/glass .14 display; copper wire/copper .05 cables and heat pipe; steel cold rolled/steel .04 brackets
+phone: display module oled/glass display/glass .22 display; *aluminium primary/aluminium .24 frame; battery liion/battery .25 battery; pcb assembled phone/pcb/copper clad .14 main board; pc resin/abs resin/abs .11 inner parts; copper wire/copper .04 coils and contacts
+screen: display module lcd/glass display/glass .20 panel; *abs resin/abs .32 housing; steel electrogalvanised/steel .30 chassis and stand; pcb assembled simple/pcb/copper clad .08 boards; aluminium recycled/aluminium .07 heat spreader; copper wire/copper .03 cables
+computer: *steel electrogalvanised/steel .52 chassis; abs resin/abs .15 front; aluminium recycled/aluminium .10 heat sinks; pcb assembled computer/pcb/copper clad .14 main board; copper wire/copper .06 cables; ic logic/ic .0005 processors; electric motor .0295 fans
+server: *steel electrogalvanised/steel .60 chassis; aluminium recycled/aluminium .13 heat sinks; pcb assembled computer/pcb/copper clad .13 boards; copper wire/copper .06 cables; pc resin/abs .05 carriers; electric motor .029 fans; ic memory/ic .001 memory
+printer: *steel electrogalvanised/steel .50 frame; abs resin/abs .26 housing; ps hips/ps .10 trays; electric motor .06 motors; pcb assembled simple/pcb/copper clad .04 boards; glass float/glass .02 scanner glass; copper wire/copper .02 cables
+device: *abs resin/abs .55 housing; pcb assembled simple/pcb/copper clad .16 board; copper wire/copper .10 cables; steel cold rolled/steel .12 screws and shields; battery liion/battery .07 battery
+audio: *abs resin/abs .52 housing; magnet ferrite/magnet/steel .16 magnets; copper wire/copper .10 coils; pcb assembled simple/pcb/copper clad .10 board; pu flexible foam/pu .06 pads; battery liion/battery .06 battery
 cable: copper wire/copper .48 conductor; *pvc resin/pvc .42 insulation; abs resin/abs .07 plug; brass/zinc .03 contacts
-appliance: *steel prepainted/steel .48 casing; electric motor .12 motor; pp resin/pp .16 inner parts; abs resin/abs .08 panel; copper wire/copper .05 wiring; glass tempered/glass .04 door; pcb populated appliance/pcb/copper clad .02 control board; stainless 304 cold rolled/stainless/steel .05 drum and liner
+appliance: *steel prepainted/steel .48 casing; electric motor .12 motor; pp resin/pp .16 inner parts; abs resin/abs .08 panel; copper wire/copper .05 wiring; glass tempered/glass .04 door; pcb assembled simple/pcb/copper clad .02 control board; stainless 304 cold rolled/stainless/steel .05 drum and liner
 fridge: *steel prepainted/steel .46 casing; pu rigid foam/polyol rigid/pu .13 insulation; ps hips/ps .18 liner; copper wire/copper .05 piping; electric motor .12 compressor; glass tempered/glass .06 shelves
-smallappliance: *pp resin/pp .46 housing; stainless 304 cold rolled/stainless/steel .20 inner body; electric motor .14 motor; copper wire/copper .06 wiring; pcb populated appliance/pcb/copper clad .03 control board; silicone rubber/silicone/tpe .03 seals; abs resin/abs .08 base
-lamp: *aluminium recycled/aluminium .36 body; pc resin/pmma/pc .24 diffuser; pcb populated appliance/pcb/copper clad .10 driver; steel cold rolled/steel .20 bracket; copper wire/copper .10 cable
-bulb: glass container/glass .35 bulb; *aluminium recycled/aluminium .25 heat sink; pc resin/pc .22 housing; pcb populated appliance/pcb/copper clad .12 driver; brass/tin .06 cap
+smallappliance: *pp resin/pp .46 housing; stainless 304 cold rolled/stainless/steel .20 inner body; electric motor .14 motor; copper wire/copper .06 wiring; pcb assembled simple/pcb/copper clad .03 control board; silicone rubber/silicone/tpe .03 seals; abs resin/abs .08 base
+lamp: *aluminium recycled/aluminium .36 body; pc resin/pmma/pc .24 diffuser; pcb assembled simple/pcb/copper clad .10 driver; steel cold rolled/steel .20 bracket; copper wire/copper .10 cable
+bulb: glass container/glass .35 bulb; *aluminium recycled/aluminium .25 heat sink; pc resin/pc .22 housing; pcb assembled simple/pcb/copper clad .12 driver; brass/tin .06 cap
 battery: *battery liion/battery .92 cells; abs resin/abs .05 casing; copper wire/copper .03 contacts
 solar: glass tempered/glass float/glass .68 front glass; aluminium primary/aluminium .14 frame; silicon wafer/silicon .04 cells; eva copolymer/eva .08 encapsulant; pet film/pet .04 back sheet; copper wire/copper .02 ribbons
 motor: steel electrical/steel .50 stator and rotor; *castiron/iron .24 housing; copper wire/copper .16 windings; aluminium recycled/aluminium .08 end shields; steel bar/steel .02 shaft
-board: pcb populated appliance/pcb/copper clad .88 board; ic logic/ic .04 chips; capacitor .05 capacitors; solder .03 solder
+board: pcb assembled simple/pcb/copper clad .88 board; ic logic/ic .04 chips; capacitor .05 capacitors; solder .03 solder
 handtool: *steel forged/steel alloy/steel .75 head; pp resin/pp .17 handle; tpe/sebs .08 grip
 powertool: *pa6 resin/nylon/abs .26 housing; electric motor .34 motor; steel forged/steel alloy/steel .20 gears and chuck; battery liion/battery .14 battery; copper wire/copper .04 wiring; tpe/sebs .02 grip
 metalpart: *steel cold rolled/steel .96 body; steel fasteners/steel .03 fasteners; epoxy resin/paint .01 coating
 castpart: *castiron/iron .92 body; stainless 304 cold rolled/stainless/steel .05 inner parts; epdm rubber/nbr rubber/rubber .03 seals
 fastener: *steel fasteners/steel .98 body; zinc primary/zinc .02 plating
-machine: *steel hot rolled/steel .56 frame; castiron/iron .18 housings; electric motor .10 drives; copper wire/copper .04 wiring; aluminium recycled/aluminium .05 covers; nbr rubber/rubber .02 hoses and seals; pcb populated appliance/pcb/copper clad .01 controls; pp resin/pp .04 panels
+machine: *steel hot rolled/steel .56 frame; castiron/iron .18 housings; electric motor .10 drives; copper wire/copper .04 wiring; aluminium recycled/aluminium .05 covers; nbr rubber/rubber .02 hoses and seals; pcb assembled simple/pcb/copper clad .01 controls; pp resin/pp .04 panels
 vehicle: steel cold rolled/steel .54 body; *aluminium recycled/aluminium .10 engine and wheels; pp resin/pp .11 interior; castiron/iron .08 engine block; tyres/sbr rubber/rubber .05 tyres; glass laminated/glass .03 windows; copper wire/copper .02 wiring; pu flexible foam/pu .03 seats; battery nmc811/battery lead/battery .04 battery
 bicycle: *aluminium primary/aluminium .52 frame and wheels; steel alloy/steel .28 drivetrain; sbr rubber/rubber .11 tyres; pu flexible foam/pu .03 saddle; nylon .06 small parts
 tyre: tyres/sbr rubber/rubber 1 tyre
@@ -95,7 +95,7 @@ rubberpart: *epdm rubber/nbr rubber/rubber 1 body
 box: *corrugated board/corrugated/board .97 board; starch glue/starch .02 glue; ink offset/ink .01 print
 paper: *printing paper/paper .98 sheets; ink offset/ink .02 print
 tissue: *pulp softwood/pulp/paper .97 tissue; ldpe film/ldpe/plastic .03 wrap
-beveragecarton: *board/paper board/paper .74 board; ldpe film/ldpe/pe .22 layers; aluminium foil/aluminium sheet/aluminium .04 barrier
+beveragecarton: *liquid packaging/board/paper .74 board; ldpe film/ldpe/pe .22 layers; aluminium foil/aluminium sheet/aluminium .04 barrier
 concrete: *concrete .99 body; steel prestressing/steel .01 reinforcement
 cement: *cement 1 binder
 brickwork: *brick 1 body

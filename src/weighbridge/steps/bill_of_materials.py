@@ -7,12 +7,22 @@ model says that the weight cannot be that of one unit, its own masses stand and 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
 
-from weighbridge.domain.answers import BillOfMaterials, BomLine, Classification, Confidence
-from weighbridge.errors import ImplausibleAnswer
+from weighbridge.domain.answers import (
+    Attribute,
+    AttributeBasis,
+    BillOfMaterials,
+    BomLine,
+    Classification,
+    Confidence,
+    WeightBasis,
+)
+from weighbridge.errors import AnswerError, ImplausibleAnswer
 from weighbridge.steps.base import Refusal, Step
 from weighbridge.steps.copied_bills import refuse_copies
 from weighbridge.steps.fields import (
@@ -33,8 +43,8 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import Answer, Subject, Vocabulary
     from weighbridge.steps.replies import Entry
 
-MAX_LINES: Final = 15
-USUAL_LINES: Final = 5
+MAX_LINES: Final = 25
+USUAL_LINES: Final = 6
 MAX_DEVIATION: Final = 0.5
 """Relative to the given weight: masses that total less than half or more than 1.5 times it are refused."""
 LIGHTEST_KG: Final = 1e-6
@@ -43,26 +53,36 @@ HEAVIEST_KG: Final = 1e5
 SMALLEST_LINE_KG: Final = 1e-9
 """A microgram. Also keeps scaled masses clear of the smallest number that a float can hold."""
 COMPONENT_CHARACTERS: Final = 80
+ATTRIBUTE_LIMIT: Final = 12
+_BASES: Final = frozenset(basis.value for basis in AttributeBasis)
+_WEIGHT_BASES: Final = frozenset(basis.value for basis in WeightBasis)
 
 TASK: Final = """\
 You write bills of materials for carbon footprints: what one unit of a product is made of, with masses. "category" says what the product was found to be."""
 CHAPTER: Final = """\
-What it is made of: "materials", the bill of materials of one unit with masses, and "weight_plausible"."""
+What it is made of: "materials", the bill of materials of one unit with masses, and "weight_plausible", "weight_basis" and "attributes"."""
 RULES: Final = f"""\
 Masses
 - All masses are kilograms in one unit as it is sold (5 g is 0.005). Every mass is above 0.
 - If "weight_kg" is a number, the masses add up to it. If it is null, estimate what one such unit weighs and let the masses add up to that.
-- "weight_plausible": null if weight_kg is null; true if one unit can weigh that; false if it cannot (a phone of 1000 kg, a sofa of 0.08 kg: a slip of the unit, or the weight of a whole pallet). If false, ignore weight_kg and give the masses of a realistic unit. Unusual is not impossible.
+- "weight_plausible": null if weight_kg is null; true if one unit can weigh that; false if it cannot (a phone of 1000 kg, a sofa of 0.08 kg: a slip of the unit). If false, ignore weight_kg and give the masses of a realistic unit. Unusual is not impossible.
+- "weight_basis": what weight_kg is the weight of. "unit" nearly always, and if weight_kg is null. "gross": with shipping packaging (list it, component "packaging"). "pack": several identical pieces. "pallet". "declared unit": a kilogram, a tonne or a cup that stands for the product. Only what the data says counts.
 
 Materials
-- 1 to {MAX_LINES} lines, the heaviest first, each material once. Leave out what is below 0.5 % of the mass, except electronics, batteries and precious metals: there grams matter.
-- "component" says in two or three words what the material is in the product: "seat shell".
-- Choose the key whose substance is right. If it is missing, take the closest in kind and make ("confidence" is then not "high"). Endings that name a country (uk, fr, us) tell where the figure was measured, not where the product comes from: ignore them.
-- Take "recycled", "organic" or another special kind only if the data says so. Otherwise take the ordinary one.
-- A complete part with a key of its own (motor, battery, tyre, screws, assembled circuit board, integrated circuit) is one line with that key. Everything else is taken apart into plain materials. Keys for whole finished articles (clothing, appliances, IT equipment, "average") are for products about which too little is known.
-- A plastic part is its resin or granulate; take a "formed", "film" or "bottle" key where the part is just that. A textile is its finished fabric if there is a key for it, otherwise its fibre.
+- 1 to {MAX_LINES} lines, the heaviest first; most products need 3 to 8, computers and vehicles more. A line is one part or group of parts of one material. The same material has a second line only for parts that are made in another way (cast and extruded aluminium). Add what is below 0.5 % of the mass to the line that is most like it, except electronics, batteries and precious metals: there grams matter.
+- "component" says in two or three words what it is in the product: "seat shell".
+- Choose the key whose substance is right; the list is ordered by families. If it is missing, take the closest in kind and make ("confidence" is then not "high"). Endings that name a country (uk, fr, us) tell where the figure was measured, not where the product comes from: ignore them.
+- Take "recycled", "organic", "primary" or another special kind only if the data says so. Ordinary aluminium is aluminium_ordinary; ordinary steel sheet is steel_cold_rolled, sections and tubes steel_ordinary_section, bars and wire steel_bar.
+- A complete part with a key of its own (motor, battery, tyre, screws, power supply, drive, display module, circuit board) is one line with that key, unless that part is the product itself: then it is taken apart. Everything else is taken apart into plain materials. Keys for whole finished articles (clothing, appliances, IT equipment, "average") are only for products of which nothing but the kind is known.
+- A "pcb_assembled" key holds the board with all its chips: no "ic" line beside it. "ic" keys are for loose chips; their mass is that of the package, without a cooler.
+- A plastic part is its resin; shaping is asked elsewhere. A textile is its finished fabric if there is a key for it, otherwise its fibre.
 - Mixtures (food, drinks, detergents, cosmetics, paint) are taken apart into main ingredients, water included.
-- Packaging counts only where the data mentions it, or where the product cannot be sold without it (the bottle of a shampoo), within the weight."""
+- Packaging counts only where the data mentions it, or where the product cannot be sold without it (the bottle of a shampoo), within the weight.
+- A name that is a known model tells more than a generic or wrong word in the description.
+
+Attributes
+- "attributes": facts that decide more than mass. [] for nearly all products. For a device with a display, memory, storage, a rechargeable battery or a processor: what it has of these, each once, usual values where the data is silent (hard_disks and processors count pieces; the part keeps its line in "materials" as well). For textiles fabric_g_per_m2, and for packs of identical pieces pieces_per_pack, only if the data says so.
+- "basis": "stated" if the data says so, "inferred" if it is what is usual."""
 
 
 class BillOfMaterialsStep(Step[BillOfMaterials]):
@@ -77,9 +97,23 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
             {"material": str, "mass_kg": float, "component": str},
             lambda answer: [line._asdict() for line in answer.lines],
         ),
+        ShownField(
+            "attributes",
+            "attributes",
+            "Facts that decide more than mass: memory, displays, pieces per pack.",
+            {"name": str, "value": float, "basis": str},
+            lambda answer: [one._asdict() for one in answer.attributes],
+        ),
+        ShownField(
+            "weight_basis",
+            "weightBasis",
+            "What the given weight is the weight of; null where it was not asked or not used.",
+            str,
+            lambda answer: answer.weight_basis and answer.weight_basis.value,
+        ),
     )
     needs = (Classification.step,)
-    rules_number = 1
+    rules_number = 2
     instructions = f"{TASK}\n\n{RULES}"
     chapter = f"{CHAPTER}\n{RULES}"
     about = "materials"
@@ -88,27 +122,40 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._materials = vocabulary.materials
+        offered = (term for term in vocabulary.materials.values() if term.offered)
         line = {
-            "material": enum_schema(vocabulary.materials),
+            "material": enum_schema(t.key for t in sorted(offered, key=attrgetter("family"))),
             "mass_kg": {"type": "number"},
             "component": {"type": "string"},
         }
+        attribute = {
+            "name": enum_schema(vocabulary.attributes),
+            "value": {"type": "number"},
+            "basis": enum_schema(AttributeBasis),
+        }
+        self._attributes = frozenset(vocabulary.attributes)
         self.properties = {
             "weight_plausible": {"type": ["boolean", "null"]},
+            "weight_basis": enum_schema(WeightBasis),
             "materials": array_schema(object_schema(line)),
+            "attributes": array_schema(object_schema(attribute)),
             "confidence": enum_schema(Confidence),
         }
 
     @override
     def read(self, subject: Subject, entry: Entry) -> BillOfMaterials:
         """A plausible bill, scaled to the known weight."""
-        stated = merged_lines([self._line(part) for part in parts(entry, "materials")])
+        stated = tuple(self._line(part) for part in parts(entry, "materials"))
         if not 1 <= len(stated) <= MAX_LINES:
             raise ImplausibleAnswer(
                 f"the bill has {len(stated)} materials; 1 to {MAX_LINES} are allowed."
             )
         flag = optional_flag(entry, "weight_plausible")
-        return weighed_bill(stated, subject.product.weight_kg, flag, confidence(entry))
+        bill = weighed_bill(stated, subject.product.weight_kg, flag, confidence(entry))
+        attributes, notes = self._facts(entry)
+        return replace(
+            bill, attributes=attributes, weight_basis=_weight_basis(entry, bill), notes=notes
+        )
 
     @override
     def encode(self, answer: BillOfMaterials) -> dict[str, Any]:
@@ -120,6 +167,12 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
             "stated_mass_kg": answer.stated_mass_kg,
             "mass_inferred": answer.mass_inferred,
             "weight_plausible": answer.weight_plausible,
+            "weight_basis": answer.weight_basis and answer.weight_basis.value,
+            "attributes": [
+                {"name": a.name, "value": a.value, "basis": a.basis.value}
+                for a in answer.attributes
+            ],
+            "notes": list(answer.notes),
             "confidence": answer.confidence.value,
         }
 
@@ -135,6 +188,13 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
             mass_inferred=bool(data["mass_inferred"]),
             weight_plausible=None if plausible is None else bool(plausible),
             confidence=Confidence(data["confidence"]),
+            # Answers to earlier versions of the question have none of these.
+            attributes=tuple(
+                Attribute(str(a["name"]), float(a["value"]), AttributeBasis(a["basis"]))
+                for a in data.get("attributes", ())
+            ),
+            weight_basis=WeightBasis(data["weight_basis"]) if data.get("weight_basis") else None,
+            notes=tuple(map(str, data.get("notes", ()))),
         )
 
     @override
@@ -161,6 +221,25 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         copies = refuse_copies(answers, group)
         return copies or refuse_misplaced_bills(answers, group)
 
+    def _facts(self, entry: Entry) -> tuple[tuple[Attribute, ...], tuple[str, ...]]:
+        """Attributes that can be, and notes on those that were dropped. A wrong one never costs the answer."""
+        found: dict[str, Attribute] = {}
+        notes = []
+        stated = entry.get("attributes")
+        for part in stated if isinstance(stated, list) else []:
+            try:
+                name = choice(part, "name", self._attributes)
+                basis = AttributeBasis(choice(part, "basis", _BASES))
+                value = finite_number(part, "value")
+            except (AnswerError, AttributeError) as error:
+                notes.append(f"an attribute was dropped: {error}")
+                continue
+            if value < 0:
+                notes.append(f"an attribute was dropped: {name} of {value:g}")
+            elif value > 0 and len(found) < ATTRIBUTE_LIMIT:
+                found.setdefault(name, Attribute(name, value, basis))
+        return tuple(found.values()), tuple(notes)
+
     def _line(self, part: Entry) -> BomLine:
         material = choice(part, "material", self._materials)
         mass_kg = finite_number(part, "mass_kg")
@@ -171,18 +250,12 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         return BomLine(material, mass_kg, plain_text(part.get("component"), COMPONENT_CHARACTERS))
 
 
-def merged_lines(lines: Sequence[BomLine]) -> tuple[BomLine, ...]:
-    """Each material once, in the order of first mention; masses added, components joined."""
-    merged: dict[str, BomLine] = {}
-    for line in lines:
-        known = merged.get(line.material)
-        if known is None:
-            merged[line.material] = line
-            continue
-        components = [part for part in (known.component, line.component) if part]
-        joined = "; ".join(dict.fromkeys(components))[:COMPONENT_CHARACTERS].rstrip()
-        merged[line.material] = BomLine(line.material, known.mass_kg + line.mass_kg, joined)
-    return tuple(merged.values())
+def _weight_basis(entry: Entry, bill: BillOfMaterials) -> WeightBasis | None:
+    """None where no weight counts, and for answers to questions that did not ask."""
+    named = entry.get("weight_basis")
+    if bill.mass_inferred or not isinstance(named, str) or named not in _WEIGHT_BASES:
+        return None
+    return WeightBasis(named)
 
 
 def weighed_bill(

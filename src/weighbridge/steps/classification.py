@@ -38,7 +38,8 @@ RULES: Final = """\
 - A part or spare part belongs to the subcategory for such parts if there is one, otherwise to the product it is part of.
 - A set of different articles belongs where most of its mass belongs.
 - The most specific subcategory that is true wins. Take a subcategory called "other" or "unspecified" only when no other one is true.
-- Name and description count for more than the code. When they contradict each other, the description counts."""
+- Name and description count for more than the code. When they contradict each other, the description counts; but a name that is a known model tells more than a generic or wrong word ("desktop" for a known notebook).
+- Where two seem to fit: printers and copiers of every size are Printers & scanners; loose rugs are Carpets & rugs, what is laid is Flooring; glasses and mugs are Drinkware & glassware, ceramic ones Tableware, ceramic; chargers and leads of devices are Chargers & cables; a coil, sheet, bar or reel that others work up is semi-finished or a material."""
 
 
 class ClassificationStep(Step[Classification]):
@@ -63,7 +64,7 @@ class ClassificationStep(Step[Classification]):
             TableColumn(26),
         ),
     )
-    rules_number = 1
+    rules_number = 2
     instructions = f"{TASK}\n{RULES}"
     chapter = f"{CHAPTER}\n{RULES}"
     about = "subcategory"

@@ -3,7 +3,7 @@
 The model sees the bill with each material's family, and which of them are `"formed"`: their factor covers
 shaping, and nothing may be added. What it adds all the same is judged so:
 
-- a material that is not in the bill: refused. The answer is about something else.
+- a line that is not in the bill: refused. The answer is about something else.
 - a process on a formed material: dropped, and the rest kept. It is the known trap, the prompt warns of it, and
   leaving the use out is the right answer.
 - a process that is not for the material's family: dropped too, because no factor stands behind the pair. If
@@ -24,7 +24,7 @@ from weighbridge.domain.answers import (
     ManufacturingProcesses,
     ProcessUse,
 )
-from weighbridge.errors import ImplausibleAnswer
+from weighbridge.errors import AnswerMalformed, ImplausibleAnswer
 from weighbridge.steps.base import Step
 from weighbridge.steps.fields import choice, confidence, parts, shown
 from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
     )
     from weighbridge.steps.replies import Entry
 
-MAX_USES: Final = 20
+MAX_USES: Final = 30
 USUAL_USES: Final = 3
 
 TASK: Final = """\
-You list manufacturing processes for carbon footprints: what is done to the materials of a product to turn them into it. "category" says what the product is, "materials" what it is made of: each with its component, its mass in one unit and its family.
+You list manufacturing processes for carbon footprints: what is done to the materials of a product to turn them into it. "category" says what the product is, "materials" what it is made of: lines with their number, component, mass in one unit and family.
 
 Rules"""
 CHAPTER: Final = """\
@@ -61,11 +61,11 @@ FORMED_BY_NAME: Final = """\
 def rules(formed: str) -> str:
     """The rules, with the one that says how to know what must not be shaped again."""
     return f"""\
-- A use is a "process" and the "material" it is applied to, copied from the product's own "materials". Each pair once, at most {MAX_USES} uses.
+- A use is a "process" and the "line" it is applied to: its number in the product's own "materials", the first is 1. Each pair once, at most {MAX_USES} uses.
 - Start from the state that the material's key names, and end with the finished part. A fibre is spun, then woven or knitted, then dyed; a resin is moulded or extruded; a sheet is bent or drawn. What the key names is done and not done again: a dyed knit is neither knitted nor dyed, plywood is not pressed, cold-rolled steel not rolled, tanned leather not tanned.
 {formed}
-- A process is only for materials of the families before it in the table below. If the table has nothing that fits a material, give it nothing: an empty list can be the right answer.
-- One shaping process for a material is usual. Give a second one only when it is done to the same part one after the other; never list alternatives. Add a surface treatment (dyeing, anodising, galvanising, tempering) only if the data says so or it is always done."""
+- A process is only for materials of the families before it in the table below. If the table has nothing that fits a material, give it nothing: an empty list can be the right answer ("confidence" is then how sure you are that nothing is missing).
+- One shaping process for a line is usual. Give a second one only when it is done to the same part one after the other; never list alternatives. Add a surface treatment (dyeing, anodising, galvanising, tempering) only if the data says so or it is always done."""
 
 
 class ManufacturingStep(Step[ManufacturingProcesses]):
@@ -76,13 +76,13 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         ShownField(
             "processes",
             "processes",
-            "What is done to which material.",
-            {"process": str, "material": str},
+            "What is done to which line of the bill (by number, from 1) and its material.",
+            {"process": str, "material": str, "line": int},
             lambda answer: [use._asdict() for use in answer.uses],
         ),
     )
     needs = (Classification.step, BillOfMaterials.step)
-    rules_number = 1
+    rules_number = 2
     about = "uses"
     sees_image = False  # the bill decides; an image would only add cost
     output_tokens_per_product = 220
@@ -90,14 +90,17 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._materials = vocabulary.materials
         self._processes = vocabulary.processes
-        processes = process_table(vocabulary.processes.values())
+        offered = [term for term in vocabulary.processes.values() if term.offered]
+        processes = process_table(offered)
         table = f"Families and their processes\n{processes}"
         formed = ", ".join(
-            formed_materials(vocabulary.materials.values(), vocabulary.processes.values())
+            formed_materials(
+                (term for term in vocabulary.materials.values() if term.offered), offered
+            )
         )
         self.instructions = f"{TASK}\n{rules(FORMED_IN_DATA)}\n\n{table}"
         self.chapter = f"{CHAPTER}\n{rules(f'{FORMED_BY_NAME}{formed}.')}\n\n{table}"
-        use = {"process": enum_schema(vocabulary.processes), "material": {"type": "string"}}
+        use = {"process": enum_schema(t.key for t in offered), "line": {"type": "integer"}}
         self.properties = {
             "uses": array_schema(object_schema(use)),
             "confidence": enum_schema(Confidence),
@@ -116,7 +119,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     @override
     def read(self, subject: Subject, entry: Entry) -> ManufacturingProcesses:
         """The valid processes, by the rules in the module's docstring."""
-        bill = {line.material for line in bill_of(subject).lines}
+        bill = bill_of(subject)
         stated = dict.fromkeys(self._use(part, bill) for part in parts(entry, "uses"))
         allowed = [use for use in stated if not self._is_formed(use)]
         kept = tuple(use for use in allowed if self._fits(use))
@@ -129,20 +132,25 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     @override
     def encode(self, answer: ManufacturingProcesses) -> dict[str, Any]:
         return {
-            "uses": [{"process": use.process, "material": use.material} for use in answer.uses],
+            "uses": [use._asdict() for use in answer.uses],
             "confidence": answer.confidence.value,
         }
 
     @override
     def decode(self, data: Mapping[str, Any]) -> ManufacturingProcesses:
-        uses = (ProcessUse(str(use["process"]), str(use["material"])) for use in data["uses"])
+        uses = (
+            ProcessUse(str(use["process"]), str(use["material"]), _line(use))
+            for use in data["uses"]
+        )
         return ManufacturingProcesses(tuple(uses), Confidence(data["confidence"]))
 
     @override
     def usual_answer(self) -> ManufacturingProcesses:
         uses = zip(list(self._processes)[:USUAL_USES], self._materials, strict=False)
+        numbered = enumerate(uses, start=1)
         return ManufacturingProcesses(
-            tuple(ProcessUse(process, material) for process, material in uses), Confidence.MEDIUM
+            tuple(ProcessUse(process, material, line) for line, (process, material) in numbered),
+            Confidence.MEDIUM,
         )
 
     @override
@@ -151,17 +159,21 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
 
     @override
     def rests_on(self, answer: ManufacturingProcesses, before: Mapping[StepName, Answer]) -> bool:
-        """Whether every worked material is in the bill."""
+        """Whether every worked line is in the bill."""
         bill = before.get(BillOfMaterials.step)
         if not isinstance(bill, BillOfMaterials):
             return True
-        materials = {line.material for line in bill.lines}
-        return all(use.material in materials for use in answer.uses)
+        materials = [line.material for line in bill.lines]
+        return all(
+            use.material in (materials if use.line is None else materials[use.line - 1 : use.line])
+            for use in answer.uses
+        )
 
     def _material_rows(self, subject: Subject) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
-        for line in bill_of(subject).lines:
+        for number, line in enumerate(bill_of(subject).lines, start=1):
             row: dict[str, Any] = {
+                "line": number,
                 "material": line.material,
                 "component": line.component,
                 "mass_kg": float(f"{line.mass_kg:.3g}"),
@@ -174,14 +186,18 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
             rows.append(row)
         return rows
 
-    def _use(self, part: Entry, bill: set[str]) -> ProcessUse:
+    def _use(self, part: Entry, bill: BillOfMaterials) -> ProcessUse:
         process = choice(part, "process", self._processes)
-        material = part.get("material")
-        if not isinstance(material, str) or material not in bill:
-            raise ImplausibleAnswer(
-                f"{process} was given to {shown(material)}, which is not in its bill of materials."
+        number = part.get("line")
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise AnswerMalformed(
+                f'"line" has to be the number of a line of the bill, and is {shown(number)}.'
             )
-        return ProcessUse(process, material)
+        if not 1 <= number <= len(bill.lines):
+            raise ImplausibleAnswer(
+                f"{process} was given to line {number}; its bill of materials has {len(bill.lines)}."
+            )
+        return ProcessUse(process, bill.lines[number - 1].material, number)
 
     def _is_formed(self, use: ProcessUse) -> bool:
         term = self._materials.get(use.material)
@@ -190,6 +206,12 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     def _fits(self, use: ProcessUse) -> bool:
         term = self._materials.get(use.material)
         return term is not None and term.family in self._processes[use.process].families
+
+
+def _line(use: Mapping[str, Any]) -> int | None:
+    """Answers to earlier versions of the question name no line."""
+    number = use.get("line")
+    return None if number is None else int(number)
 
 
 def process_table(processes: Iterable[ProcessTerm]) -> str:

@@ -48,7 +48,10 @@ class Kinds:
     def refuse_misplaced(
         self, answers: Mapping[str, Answer], group: Sequence[Subject]
     ) -> tuple[Refusal, ...]:
-        """Refuse products whose text names another kind, when the given kind fits a neighbour's text."""
+        """Refuse products whose text names a kind of another category, when the given kind fits a neighbour's text.
+
+        Within a category two kinds are often both right: they are not refused.
+        """
         kinds = {
             code: (answer.category, answer.subcategory)
             for code, answer in answers.items()
@@ -62,6 +65,7 @@ class Kinds:
             and not self._is_said(kinds[code], texts[code])
             and any(self._is_said(kinds[code], text) for text in texts.values())
             and (others := self._said_of(subject, texts[code], kinds.values()))
+            and all(category != kinds[code][0] for category, _ in others)
         }
         # Laptop sleeves are bags, and so may be their neighbours: only texts about different things count.
         return () if odd and set.intersection(*odd.values()) else _refusals(odd, "kind")

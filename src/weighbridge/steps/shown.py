@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Plain = type[str] | type[float] | type[bool]
+Plain = type[str] | type[float] | type[int] | type[bool]
 """What a single value can be; any of them may be missing."""
 
 

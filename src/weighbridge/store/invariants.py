@@ -53,6 +53,39 @@ _NO_JOB: Final = (
 )
 
 
+_NOT_ADDED_UP: Final = """\
+WITH sums AS (
+    SELECT f.product_id, coalesce(r.kind, c ->> 'kind') = 'class reference' AS is_class,
+        sum((c ->> 'emissions_kg_co2e')::float8) AS kg, bool_or(c ? 'rate' AND r.id IS NULL) AS is_unknown
+    FROM footprints f CROSS JOIN LATERAL named_contributions(f.detail) AS c
+    LEFT JOIN rates r ON r.id = (c ->> 'rate')::bigint GROUP BY 1, 2
+), stated AS (
+    SELECT f.product_id, route ->> 'name' = 'class figure' AS is_class,
+        (route ->> 'emissions_kg_co2e')::float8 AS kg, (route ->> 'weight')::float8 AS weight
+    FROM footprints f CROSS JOIN LATERAL jsonb_array_elements(f.detail #> '{footprint,routes}') AS route
+    WHERE jsonb_array_length(f.detail #> '{footprint,routes}') > 0
+    UNION ALL -- footprints from before there were routes
+    SELECT f.product_id, false, f.emissions_kg_co2e, 1 FROM footprints f
+    WHERE jsonb_array_length(coalesce(f.detail #> '{footprint,routes}', '[]')) = 0
+), combined AS (
+    SELECT product_id, CASE WHEN count(*) = 1 THEN max(kg) ELSE exp(sum(weight * ln(nullif(greatest(kg, 0), 0)))) END AS kg
+    FROM stated WHERE weight > 0 GROUP BY 1
+)
+SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id
+LEFT JOIN combined ON combined.product_id = f.product_id
+WHERE NOT coalesce(abs(combined.kg - f.emissions_kg_co2e) <= 1e-6 * greatest(1, abs(f.emissions_kg_co2e)), false)
+    OR NOT f.low_kg_co2e <= f.emissions_kg_co2e OR NOT f.emissions_kg_co2e <= f.high_kg_co2e
+    OR NOT f.mass_kg > 0
+    OR EXISTS (
+        SELECT FROM stated LEFT JOIN sums USING (product_id, is_class) WHERE stated.product_id = f.product_id
+        AND NOT coalesce(abs(sums.kg - stated.kg) <= 1e-6 * greatest(1, abs(stated.kg)), false)
+        AND NOT EXISTS (SELECT FROM sums AS s WHERE s.product_id = f.product_id AND s.is_unknown))"""
+"""Each route is the sum of its contributions, and the footprint the weighted geometric mean of the routes.
+
+To which route a contribution belongs is in its rate: without it another rule complains.
+"""
+
+
 def rules(dead_after_s: float = DEAD_AFTER_S) -> tuple[Rule, ...]:
     """Every rule, the most harmful first."""
     return (*_rules_of_jobs(dead_after_s), *_rules_of_results(), *_rules_of_records())
@@ -137,13 +170,8 @@ def _rules_of_results() -> tuple[Rule, ...]:
         ),
         Rule(
             "footprint-does-not-add-up",
-            "SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id CROSS JOIN LATERAL ("
-            "SELECT coalesce(sum((c ->> 'emissions_kg_co2e')::float8), 0) AS kg"
-            " FROM named_contributions(f.detail) AS c) AS summed"
-            " WHERE NOT abs(summed.kg - f.emissions_kg_co2e) <= 1e-6 * greatest(1, abs(f.emissions_kg_co2e))"
-            " OR NOT f.low_kg_co2e <= f.emissions_kg_co2e OR NOT f.emissions_kg_co2e <= f.high_kg_co2e"
-            " OR NOT f.mass_kg > 0",
-            "have a footprint that is not the sum of its contributions, or lies outside its own range",
+            _NOT_ADDED_UP,
+            "have a footprint that does not follow from its contributions and routes, or lies outside its own range",
             _REDO,
         ),
         Rule(

@@ -13,6 +13,8 @@ from weighbridge.domain.results import (
     ContributionKind,
     DataQuality,
     Provenance,
+    Route,
+    RouteName,
 )
 from weighbridge.export.base import ResultRow
 from weighbridge.export.columns import columns_of
@@ -68,7 +70,9 @@ def completed(code: str = "CHAIR-1", name: str = "Chair", *, simulated: bool = T
                 {"material": "stainless_steel", "mass_kg": 3.0, "component": "frame"},
                 {"material": "polypropylene", "mass_kg": 1.25, "component": "seat"},
             ],
-            "processes": [{"process": "welding", "material": "stainless_steel"}],
+            "attributes": [{"name": "pieces_per_pack", "value": 4.0, "basis": "stated"}],
+            "weight_basis": "unit",
+            "processes": [{"process": "welding", "material": "stainless_steel", "line": 1}],
         },
         cpc_code="38111",
         emissions_kg_co2e=12.345678,
@@ -84,6 +88,13 @@ def completed(code: str = "CHAIR-1", name: str = "Chair", *, simulated: bool = T
             contribution("Moulding, electricity", 0.9, ContributionKind.PROCESS_ELECTRICITY),
             contribution("Paint", 0.42),
         ),
+        shares=(0.62, 0.2, 0.075, 0.075, 0.03),
+        routes=(
+            Route(RouteName.BILL, 12.345678, 5.0, 30.0, 0.5, 0.4, 1.0, "3 lines"),
+            Route(RouteName.CLASS, 15.0, 6.0, 37.5, 0.5, 0.5, 0.0, "2 published products"),
+        ),
+        dominance="both agree",
+        disagreement=1.215,
         notes=("one proxy factor",),
         provenance=Provenance(
             "1",

@@ -74,12 +74,21 @@ def test_the_three_largest_contributions_are_named_and_electricity_is_gathered()
 def test_a_tiny_contribution_is_not_shown_as_zero() -> None:
     large = contribution("Steel", 1000.0)
     small = contribution("Gas", 0.1, ContributionKind.PROCESS_HEAT)
-    assert top_contributions((large, small)) == "Steel 100 %; heat <1 %"
+    assert top_contributions((large, small), (0.9999, 0.0001)) == "Steel 100 %; heat <1 %"
 
 
-@pytest.mark.parametrize("emissions_kg_co2e", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_nonpositive_footprint_has_no_shares(emissions_kg_co2e: float) -> None:
-    assert top_contributions((contribution("Wood", emissions_kg_co2e),)) == ""
+def test_without_shares_nothing_is_named() -> None:
+    assert top_contributions((contribution("Wood", 0.0),), (0.0,)) == ""
+
+
+def test_the_routes_have_columns_of_their_own() -> None:
+    found = cells()
+    assert (found["bill_kg_co2e"], found["class_kg_co2e"]) == (12.35, 15.0)
+    assert found["decided_by"] == "both agree"
+
+
+def test_notes_are_in_the_table() -> None:
+    assert cells()["notes"] == "one proxy factor"
 
 
 def test_the_reference_page_lists_every_column_with_its_unit_and_meaning() -> None:

@@ -45,7 +45,9 @@ def test_a_completed_product_includes_everything_behind_its_figure(tmp_path: Pat
             {"material": "stainless_steel", "massKg": 3.0, "component": "frame"},
             {"material": "polypropylene", "massKg": 1.25, "component": "seat"},
         ],
-        "processes": [{"process": "welding", "material": "stainless_steel"}],
+        "attributes": [{"name": "pieces_per_pack", "value": 4.0, "basis": "stated"}],
+        "weightBasis": "unit",
+        "processes": [{"process": "welding", "material": "stainless_steel", "line": 1}],
         "simulated": True,
         "provenance": {
             "provider": "openai",
@@ -79,11 +81,37 @@ def test_a_completed_product_includes_everything_behind_its_figure(tmp_path: Pat
             "geographical": 2.0,
             "temporal": 1.5,
         },
+        "decidedBy": "both agree",
+        "routesApart": 1.215,
+        "routes": [
+            {
+                "name": "bill of materials",
+                "emissionsKgCo2e": 12.345678,
+                "lowKgCo2e": 5.0,
+                "highKgCo2e": 30.0,
+                "weight": 1.0,
+                "logSigma": 0.5,
+                "rangeLogSigma": 0.4,
+                "basis": "3 lines",
+            },
+            {
+                "name": "class figure",
+                "emissionsKgCo2e": 15.0,
+                "lowKgCo2e": 6.0,
+                "highKgCo2e": 37.5,
+                "weight": 0.0,
+                "logSigma": 0.5,
+                "rangeLogSigma": 0.5,
+                "basis": "2 published products",
+            },
+        ],
         "notes": ["one proxy factor"],
     }
     assert len(contributions) == 5
     assert contributions[2]["kind"] == "process electricity"
     assert contributions[0] == {
+        "route": "bill of materials",
+        "share": 0.62,
         "kind": "material",
         "label": "Stainless steel",
         "factorKey": "stainless_steel",

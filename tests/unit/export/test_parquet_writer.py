@@ -30,7 +30,10 @@ def test_a_completed_product_comes_back_with_its_nested_records(tmp_path: Path) 
     )
     assert (chair["data_quality"], chair["data_quality_geographical"]) == (1.5, 2.0)
     assert chair["bill"][1] == {"material": "polypropylene", "mass_kg": 1.25, "component": "seat"}
-    assert chair["processes"] == [{"process": "welding", "material": "stainless_steel"}]
+    assert chair["processes"] == [{"process": "welding", "material": "stainless_steel", "line": 1}]
+    assert [route["name"] for route in chair["routes"]] == ["bill of materials", "class figure"]
+    assert (chair["decided_by"], chair["routes_apart"]) == ("both agree", 1.215)
+    assert [one["share"] for one in chair["contributions"]] == [0.62, 0.2, 0.075, 0.075, 0.03]
     assert chair["contributions"][2]["kind"] == "process electricity"
     assert chair["contributions"][2]["is_proxy"] is False
     assert [one["emissions_kg_co2e"] for one in chair["contributions"]] == [

@@ -82,7 +82,7 @@ def test_the_header_is_frozen_bold_and_filtered(tmp_path: Path) -> None:
     path = written(tmp_path / "results.xlsx", batches(20, 7))
     sheet = part(path, "xl/worksheets/sheet1.xml")
     assert re.search(r'<pane [^>]*ySplit="1"[^>]*state="frozen"', sheet)
-    assert '<autoFilter ref="A1:R21"/>' in sheet
+    assert '<autoFilter ref="A1:V21"/>' in sheet
     assert "<b/>" in part(path, "xl/styles.xml")
 
 
@@ -131,5 +131,5 @@ def test_only_one_row_is_held_in_memory(tmp_path: Path) -> None:
 
 def test_a_hostile_source_name_is_neutralised_on_the_about_sheet(tmp_path: Path) -> None:
     hostile = completed().contributions[0]._replace(source="=1+1")
-    row = dataclasses.replace(completed(), contributions=(hostile,))
+    row = dataclasses.replace(completed(), contributions=(hostile,), shares=(1.0,))
     assert "'=1+1 | OGL v3" in about_text(written(tmp_path / "results.xlsx", [[row]]))

@@ -139,12 +139,12 @@ def catalogue() -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("schema", "seed", "digest"),
     [
-        (EVERYTHING, 0, "42eb21b3dde7bec4"),
-        (EVERYTHING, 7, "642342e7ae168fca"),
+        (EVERYTHING, 0, "f8b570b72f3783dc"),
+        (EVERYTHING, 7, "25a15767848227c1"),
         (USES, 0, "ad021d6db821e006"),
     ],
 )
-def test_answers_match_those_of_the_first_version(
+def test_answers_match_those_of_the_last_release(
     schema: dict[str, Any], seed: int, digest: str
 ) -> None:
     """Runs can be compared with earlier ones only as long as the simulator says the same."""

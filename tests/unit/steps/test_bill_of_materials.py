@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,14 @@ from tests.support.step_builders import (
     subject,
 )
 from tests.support.vocabulary import small_vocabulary
-from weighbridge.domain.answers import BillOfMaterials, Confidence, Subject
+from weighbridge.domain.answers import (
+    Attribute,
+    AttributeBasis,
+    BillOfMaterials,
+    Confidence,
+    Subject,
+    WeightBasis,
+)
 from weighbridge.errors import AnswerError, AnswerMalformed, ImplausibleAnswer, WrongProducts
 from weighbridge.steps.bill_of_materials import BillOfMaterialsStep
 
@@ -96,27 +104,108 @@ def test_without_a_weight_an_extreme_total_is_implausible(sum_kg: float) -> None
     assert "Giving its weight" in str(error)
 
 
-def test_an_empty_bill_and_one_of_more_than_fifteen_materials_are_implausible() -> None:
+def test_an_empty_bill_and_one_of_more_than_25_lines_are_implausible() -> None:
     assert isinstance(refusal(bill_entry("A", {}), 1.0), ImplausibleAnswer)
-    sixteen = dict.fromkeys(MATERIALS[:16], 1 / 16)
-    assert isinstance(refusal(bill_entry("A", sixteen), 1.0), ImplausibleAnswer)
-    assert len(accepted_bill(bill_entry("A", dict.fromkeys(MATERIALS[:15], 0.1)), 1.5).lines) == 15
+    line = {"material": "pp_resin", "mass_kg": 0.1, "component": "part"}
+    entry = bill_entry("A", {})
+    assert isinstance(refusal({**entry, "materials": [line] * 26}, 2.6), ImplausibleAnswer)
+    assert len(accepted_bill({**entry, "materials": [line] * 25}, 2.5).lines) == 25
 
 
-def test_a_material_named_twice_becomes_one_line() -> None:
+def test_two_parts_of_one_material_stay_two_lines() -> None:
     entry = bill_entry("A", {"pp_resin": 0.6})
     lines = [
         {"material": "pp_resin", "mass_kg": 0.2, "component": "seat"},
         {"material": "steel_sheet", "mass_kg": 0.5, "component": "legs"},
         {"material": "pp_resin", "mass_kg": 0.3, "component": "back"},
-        {"material": "steel_sheet", "mass_kg": 0.1, "component": "legs"},
     ]
-    bill = accepted_bill({**entry, "materials": lines}, 1.1)
+    bill = accepted_bill({**entry, "materials": lines}, 1.0)
     assert [(line.material, line.component) for line in bill.lines] == [
-        ("pp_resin", "seat; back"),
+        ("pp_resin", "seat"),
         ("steel_sheet", "legs"),
+        ("pp_resin", "back"),
     ]
-    assert [line.mass_kg for line in bill.lines] == pytest.approx([0.5, 0.6])
+
+
+def fact(name: object, value: object, basis: object = "stated") -> dict[str, object]:
+    return {"name": name, "value": value, "basis": basis}
+
+
+def test_attributes_are_kept_with_what_they_rest_on() -> None:
+    facts = [fact("pieces_per_pack", 12), fact("fabric_g_per_m2", 180.0, "inferred")]
+    bill = accepted_bill({**bill_entry("A", {"pp_resin": 1.0}), "attributes": facts}, 1.0)
+    assert bill.attributes == (
+        Attribute("pieces_per_pack", 12.0, AttributeBasis.STATED),
+        Attribute("fabric_g_per_m2", 180.0, AttributeBasis.INFERRED),
+    )
+    assert bill.notes == ()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        fact("horsepower", 90),
+        fact("pieces_per_pack", "12"),
+        fact("pieces_per_pack", True),
+        fact("pieces_per_pack", float("nan")),
+        fact("pieces_per_pack", 10**400),
+        fact("pieces_per_pack", -3),
+        fact("pieces_per_pack", 12, "guessed"),
+        fact(None, 12),
+        "pieces_per_pack",
+        None,
+        7,
+    ],
+)
+def test_an_attribute_that_cannot_be_is_dropped_with_a_note_and_costs_nothing_else(
+    bad: object,
+) -> None:
+    facts = [bad, fact("fabric_g_per_m2", 180)]
+    bill = accepted_bill({**bill_entry("A", {"pp_resin": 1.0}), "attributes": facts}, 1.0)
+    assert [attribute.name for attribute in bill.attributes] == ["fabric_g_per_m2"]
+    assert len(bill.notes) == 1
+    assert "dropped" in bill.notes[0]
+
+
+@pytest.mark.parametrize("facts", [None, "none", {}, 3])
+def test_attributes_of_another_form_count_as_none(facts: object) -> None:
+    bill = accepted_bill({**bill_entry("A", {"pp_resin": 1.0}), "attributes": facts}, 1.0)
+    assert bill.attributes == ()
+
+
+def test_an_attribute_of_zero_says_that_there_is_none() -> None:
+    facts = [fact("pieces_per_pack", 0)]
+    bill = accepted_bill({**bill_entry("A", {"pp_resin": 1.0}), "attributes": facts}, 1.0)
+    assert (bill.attributes, bill.notes) == ((), ())
+
+
+@pytest.mark.parametrize("basis", list(WeightBasis))
+def test_what_the_weight_is_the_weight_of_is_kept(basis: WeightBasis) -> None:
+    entry = {**bill_entry("A", {"pp_resin": 1.0}), "weight_basis": basis.value}
+    assert accepted_bill(entry, 1.0).weight_basis is basis
+
+
+@pytest.mark.parametrize(
+    ("weight_kg", "plausible", "named"),
+    [(None, None, "gross"), (1000.0, False, "gross"), (1.0, True, "nett"), (1.0, True, None)],
+)
+def test_a_weight_basis_counts_only_with_a_weight_that_counts(
+    weight_kg: float | None, plausible: bool | None, named: str | None
+) -> None:
+    entry = {**bill_entry("A", {"pp_resin": 1.0}, plausible), "weight_basis": named}
+    assert accepted_bill(entry, weight_kg).weight_basis is None
+
+
+def test_an_answer_reads_back_as_it_was_stored_and_so_do_those_from_before_attributes() -> None:
+    facts = [fact("pieces_per_pack", 12), fact("horsepower", 90)]
+    entry = {**bill_entry("A", {"pp_resin": 1.0}), "attributes": facts, "weight_basis": "pack"}
+    bill = accepted_bill(entry, 1.0)
+    step = BillOfMaterialsStep(small_vocabulary())
+    assert step.decode(json.loads(json.dumps(step.encode(bill)))) == bill
+    old = step.encode(bill)
+    for name in ("attributes", "weight_basis", "notes"):
+        del old[name]
+    assert step.decode(old) == replace(bill, attributes=(), weight_basis=None, notes=())
 
 
 @pytest.mark.parametrize(

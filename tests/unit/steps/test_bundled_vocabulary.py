@@ -26,10 +26,10 @@ SHORTEST_OUTPUT_LIMIT_TOKENS = (
     4_096  # of the older models that know strict schemas, and some servers
 )
 CEILINGS_TOKENS = {
-    "classification": 1_800,
-    "bill_of_materials": 2_900,
-    "manufacturing": 1_700,
-    "together": 5_600,
+    "classification": 1_950,
+    "bill_of_materials": 3_450,
+    "manufacturing": 1_900,
+    "together": 6_800,
 }
 
 

@@ -24,13 +24,15 @@ from weighbridge.steps.manufacturing import ManufacturingStep, process_table
 
 STEP = AskedAlone(ManufacturingStep(small_vocabulary()))
 CHAIR = with_bill("A", "pp_resin", "pp_formed", "steel_sheet", "steel_fasteners", "water")
+RESIN, FORMED, SHEET, FASTENERS, WATER = range(1, 6)
+"""The lines of the chair's bill."""
 
 
-def accepted_uses(*uses: tuple[str, str], of: Subject = CHAIR) -> list[tuple[str, str]]:
+def accepted_uses(*uses: tuple[str, int], of: Subject = CHAIR) -> list[tuple[str, int | None]]:
     accepted = STEP.accept(products_reply([uses_entry("A", *uses)]), [of])
     answer = accepted.answers["A"]
     assert isinstance(answer, ManufacturingProcesses)
-    return [(use.process, use.material) for use in answer.uses]
+    return [(use.process, use.line) for use in answer.uses]
 
 
 def refusal(entry: dict[str, Any]) -> AnswerError:
@@ -40,12 +42,12 @@ def refusal(entry: dict[str, Any]) -> AnswerError:
 
 
 def test_fitting_processes_keep_their_order() -> None:
-    uses = (("steel_deep_drawing", "steel_sheet"), ("injection_moulding", "pp_resin"))
+    uses = (("steel_deep_drawing", SHEET), ("injection_moulding", RESIN))
     assert accepted_uses(*uses) == list(uses)
 
 
 def test_duplicate_uses_are_merged() -> None:
-    use = ("injection_moulding", "pp_resin")
+    use = ("injection_moulding", RESIN)
     assert accepted_uses(use, use) == [use]
 
 
@@ -54,40 +56,63 @@ def test_an_empty_list_is_an_answer() -> None:
 
 
 def test_shaping_of_a_formed_material_is_dropped_and_the_rest_kept() -> None:
-    moulding = ("injection_moulding", "pp_resin")
-    assert accepted_uses(("injection_moulding", "pp_formed"), moulding) == [moulding]
+    moulding = ("injection_moulding", RESIN)
+    assert accepted_uses(("injection_moulding", FORMED), moulding) == [moulding]
 
 
 def test_a_product_of_formed_materials_alone_has_no_processes() -> None:
-    assert accepted_uses(("steel_deep_drawing", "steel_fasteners")) == []
+    assert accepted_uses(("steel_deep_drawing", FASTENERS)) == []
 
 
 def test_a_process_of_another_family_is_dropped_alone() -> None:
-    moulding = ("injection_moulding", "pp_resin")
-    assert accepted_uses(("dyeing", "pp_resin"), moulding) == [moulding]
+    moulding = ("injection_moulding", RESIN)
+    assert accepted_uses(("dyeing", RESIN), moulding) == [moulding]
 
 
 def test_an_answer_with_nothing_fitting_becomes_empty_with_low_confidence() -> None:
-    entry = uses_entry("A", ("dyeing", "water"), ("wood_planing", "steel_sheet"))
+    entry = uses_entry("A", ("dyeing", WATER), ("wood_planing", SHEET))
     accepted = STEP.accept(products_reply([{**entry, "confidence": "high"}]), [CHAIR])
     assert accepted.answers == {"A": ManufacturingProcesses((), Confidence.LOW)}
 
 
 def test_an_empty_list_and_dropped_shaping_leave_the_confidence_as_it_is() -> None:
-    for uses in ((), (("injection_moulding", "pp_formed"),)):
+    for uses in ((), (("injection_moulding", FORMED),)):
         entry = {**uses_entry("A", *uses), "confidence": "high"}
         accepted = STEP.accept(products_reply([entry]), [CHAIR])
         assert accepted.answers == {"A": ManufacturingProcesses((), Confidence.HIGH)}
 
 
-@pytest.mark.parametrize("material", ["cotton_fibre", "unobtainium", None, 7, ["pp_resin"]])
-def test_a_material_outside_the_products_own_bill_is_implausible(material: object) -> None:
-    entry = {
+def entry_with_line(line: object) -> dict[str, Any]:
+    return {
         "code": "A",
-        "uses": [{"process": "injection_moulding", "material": material}],
+        "uses": [{"process": "injection_moulding", "line": line}],
         "confidence": "high",
     }
-    assert isinstance(refusal(entry), ImplausibleAnswer)
+
+
+@pytest.mark.parametrize("line", [0, -1, 6, 10**20])
+def test_a_line_outside_the_products_own_bill_is_implausible(line: int) -> None:
+    error = refusal(entry_with_line(line))
+    assert isinstance(error, ImplausibleAnswer)
+    assert "its bill of materials has 5" in str(error)
+
+
+@pytest.mark.parametrize("line", ["1", "pp_resin", None, 1.5, True, [1]])
+def test_a_line_that_is_not_a_number_is_malformed(line: object) -> None:
+    assert isinstance(refusal(entry_with_line(line)), AnswerMalformed)
+
+
+def test_lines_of_one_material_are_worked_each_in_its_own_way() -> None:
+    bench = with_bill("A", "aluminium_primary", "aluminium_primary")
+    answer = STEP.accept(
+        products_reply([uses_entry("A", ("aluminium_extrusion", 1), ("aluminium_anodising", 2))]),
+        [bench],
+    ).answers["A"]
+    assert isinstance(answer, ManufacturingProcesses)
+    assert answer.uses == (
+        ProcessUse("aluminium_extrusion", "aluminium_primary", 1),
+        ProcessUse("aluminium_anodising", "aluminium_primary", 2),
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,14 +122,14 @@ def test_a_wrong_shape_is_malformed(change: dict[str, Any]) -> None:
     assert isinstance(refusal({**uses_entry("A"), **change}), AnswerMalformed)
 
 
-def test_more_than_twenty_processes_are_implausible() -> None:
-    vocabulary = generated_vocabulary(subcategories=1, materials=31, processes=21 * 15)
+def test_more_than_thirty_processes_are_implausible() -> None:
+    vocabulary = generated_vocabulary(subcategories=1, materials=31, processes=31 * 15)
     step = AskedAlone(ManufacturingStep(vocabulary))
     material = "material_of_a_kind_000001"  # of family_1, not formed
     fitting = [key for key, term in vocabulary.processes.items() if "family_1" in term.families]
-    assert len(fitting) == 21
-    for count, answers in ((20, 1), (21, 0)):
-        entry = uses_entry("A", *((process, material) for process in fitting[:count]))
+    assert len(fitting) == 31
+    for count, answers in ((30, 1), (31, 0)):
+        entry = uses_entry("A", *((process, 1) for process in fitting[:count]))
         accepted = step.accept(products_reply([entry]), [with_bill("A", material)])
         assert len(accepted.answers) == answers
 
@@ -112,10 +137,8 @@ def test_more_than_twenty_processes_are_implausible() -> None:
 def test_a_material_removed_from_the_vocabulary_takes_no_process() -> None:
     """A bill from an older vocabulary: its step version would differ, but nothing may break."""
     old = with_bill("A", "pp_resin", "a_material_of_old")
-    moulding = ("injection_moulding", "pp_resin")
-    assert accepted_uses(moulding, ("injection_moulding", "a_material_of_old"), of=old) == [
-        moulding
-    ]
+    moulding = ("injection_moulding", 1)
+    assert accepted_uses(moulding, ("injection_moulding", 2), of=old) == [moulding]
 
 
 def test_products_include_families_and_the_formed_mark() -> None:
@@ -123,6 +146,7 @@ def test_products_include_families_and_the_formed_mark() -> None:
     product = json.loads(content.splitlines()[1])["products"][0]
     rows = {row["material"]: row for row in product["materials"]}
     assert rows["pp_formed"] == {
+        "line": FORMED,
         "material": "pp_formed",
         "component": "part",
         "mass_kg": 1.0,
@@ -149,12 +173,12 @@ def test_the_table_has_one_line_for_each_set_of_families() -> None:
     uses=st.lists(
         st.tuples(
             st.sampled_from([*small_vocabulary().processes, "magic"]),
-            st.sampled_from(["pp_resin", "pp_formed", "steel_sheet", "water", "copper_wire"]),
+            st.integers(0, 6),
         ),
         max_size=8,
     )
 )
-def test_what_is_accepted_always_fits_the_bill(uses: list[tuple[str, str]]) -> None:
+def test_what_is_accepted_always_fits_the_bill(uses: list[tuple[str, int]]) -> None:
     vocabulary = small_vocabulary()
     accepted = STEP.accept(reply(json.dumps({"products": [uses_entry("A", *uses)]})), [CHAIR])
     assert len(accepted.answers) + len(accepted.refusals) == 1

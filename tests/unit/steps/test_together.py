@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 VOCABULARY = small_vocabulary()
 TOGETHER = build_questions(VOCABULARY).together
 GROUP = [subject("SHIRT", weight_kg=0.2), subject("CHAIR", weight_kg=4.0), subject("PHONE")]
-SHIRT = whole_entry("SHIRT", "T-shirts & tops", {"cotton_fibre": 0.2}, ("knitting", "cotton_fibre"))
+SHIRT = whole_entry("SHIRT", "T-shirts & tops", {"cotton_fibre": 0.2}, ("knitting", 1))
 CHAIR = whole_entry(
-    "CHAIR", "Seating & chairs", {"pp_resin": 3.0, "steel_sheet": 1.0}, ("injection_moulding", "pp_resin")
+    "CHAIR", "Seating & chairs", {"pp_resin": 3.0, "steel_sheet": 1.0}, ("injection_moulding", 1)
 )  # fmt: skip
 PHONE = whole_entry("PHONE", "Smartphones", {"circuit_board": 0.1, "battery_liion": 0.05})
 THREE = [SHIRT, CHAIR, PHONE]
@@ -49,7 +49,7 @@ WITH_BILL: Final = ALL_STEPS[:2]
 BREAKS: dict[StepName, dict[str, Any]] = {
     Classification.step: {"subcategory": "Spaceships"},
     BillOfMaterials.step: {"materials": []},
-    ManufacturingProcesses.step: {"uses": [{"process": "knitting", "material": "unobtainium"}]},
+    ManufacturingProcesses.step: {"uses": [{"process": "knitting", "line": 9}]},
 }
 
 
@@ -75,7 +75,7 @@ def test_every_product_gets_the_answers_to_all_steps() -> None:
     assert bill.mass_kg == pytest.approx(0.2)
     assert bill.confidence is Confidence.MEDIUM
     assert shirt[ManufacturingProcesses.step] == ManufacturingProcesses(
-        (ProcessUse("knitting", "cotton_fibre"),), Confidence.LOW
+        (ProcessUse("knitting", "cotton_fibre", 1),), Confidence.LOW
     )
 
 
@@ -87,7 +87,9 @@ def test_prerequisites_come_first_in_the_schema() -> None:
         "subcategory",
         "subcategory_confidence",
         "weight_plausible",
+        "weight_basis",
         "materials",
+        "attributes",
         "materials_confidence",
         "uses",
         "uses_confidence",
@@ -125,8 +127,9 @@ def test_parts_before_a_bad_part_are_kept(
     assert "CHAIR" in str(accepted.refusals[0].error)
 
 
-def test_processes_for_another_products_material_are_refused() -> None:
-    swapped = {**SHIRT, "uses": CHAIR["uses"]}
+def test_processes_for_a_line_outside_the_bill_are_refused() -> None:
+    """The chair has two lines, the shirt one."""
+    swapped = {**SHIRT, "uses": [{"process": "steel_deep_drawing", "line": 2}]}
     accepted = TOGETHER.accept(products_reply([swapped, CHAIR]), GROUP[:2])
     assert kept(accepted) == {"SHIRT": WITH_BILL, "CHAIR": ALL_STEPS}
     assert refused(accepted) == {"SHIRT": ImplausibleAnswer}

@@ -226,9 +226,15 @@ async def show_product(code: Code, context: Context) -> ProductDetail:
 def _footprint(shown: ShownFootprint | None, steps: Steps) -> dict[str, Any] | None:
     if shown is None:
         return None
+    footprint = shown.footprint
     return {
-        **asdict(shown.footprint),
-        "contributions": [one._asdict() for one in shown.footprint.contributions],
+        **asdict(footprint),
+        "decided_by": footprint.dominance,
+        "routes_apart": footprint.disagreement,
+        "contributions": [
+            {**one._asdict(), "route": one.route, "share": share}
+            for one, share in zip(footprint.contributions, footprint.shares, strict=True)
+        ],
         "answered": answered_json(steps.fields, shown.answered),
         "cost_usd": shown.cost_usd,
         "calculated_at": shown.calculated_at,

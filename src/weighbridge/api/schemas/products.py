@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from weighbridge.api.schemas.base import Schema
 from weighbridge.domain.products import FieldLimits, ProcessingStatus
-from weighbridge.domain.results import ContributionKind
+from weighbridge.domain.results import ContributionKind, RouteName
 
 _LIMITS: Final = FieldLimits()
 
@@ -57,6 +57,8 @@ class ProductList(Schema):
 class ContributionView(Schema):
     """activity × factor: one term of a footprint, with its source."""
 
+    route: RouteName
+    share: float = Field(description="What part of the figure it decides; all shares add up to 1.")
     kind: ContributionKind
     label: str
     factor_key: str
@@ -72,6 +74,19 @@ class ContributionView(Schema):
     region: str
     licence: str
     is_proxy: bool
+
+
+class RouteView(Schema):
+    """One of the two ways to the figure, and what it counts for in it."""
+
+    name: RouteName
+    emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
+    low_kg_co2e: float = Field(alias="lowKgCo2e")
+    high_kg_co2e: float = Field(alias="highKgCo2e")
+    weight: float = Field(description="In the weighted geometric mean; 0: shown, and not counted.")
+    log_sigma: float = Field(description="Stated uncertainty, from which the weight follows.")
+    range_log_sigma: float
+    basis: str = Field(examples=["12 lines", "7 published products of 3 makers or studies"])
 
 
 class MassView(Schema):
@@ -129,6 +144,11 @@ class FootprintView(Schema):
     boundary: str
     mass: MassView
     data_quality: DataQualityView
+    decided_by: str = Field(examples=["both agree", "class figure", "routes disagree ×3.2"])
+    routes_apart: float | None = Field(
+        description="How far the routes are apart, as a multiple of the lower."
+    )
+    routes: list[RouteView]
     contributions: list[ContributionView]
     notes: list[str]
     answered: dict[str, Any] = Field(

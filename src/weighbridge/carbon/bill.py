@@ -1,0 +1,44 @@
+"""The bill's route: lines, processes and components of one product as terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from weighbridge.carbon.components import count_components
+from weighbridge.carbon.mass_flow import chains
+from weighbridge.carbon.terms import material_term, process_terms
+
+if TYPE_CHECKING:
+    from weighbridge.carbon.components import Components
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.carbon.mass_flow import Chain
+    from weighbridge.carbon.terms import Place, Term
+    from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
+
+
+class BillResult(NamedTuple):
+    """The bill's route before it is weighed against the other."""
+
+    terms: list[Term]
+    chains: list[Chain]
+    line_chains: list[Chain]
+    components: Components
+    skipped: list[str]
+
+
+def bill_result(
+    bill: BillOfMaterials, processes: ManufacturingProcesses, factors: FactorTable, place: Place
+) -> BillResult:
+    """Everything that the bill comes to. Raises CalculationError as `chains` does."""
+    all_chains, line_chains, skipped = chains(bill, processes, factors)
+    components = count_components(bill, factors, place)
+    terms = [
+        material_term(line, chain, place)
+        for number, (line, chain) in enumerate(zip(bill.lines, line_chains, strict=True))
+        if number not in components.replaced_lines
+    ]
+    for chain in all_chains:
+        for stage in chain.stages:
+            terms.extend(process_terms(stage, chain, place))
+    terms.extend(components.terms)
+    return BillResult(terms, all_chains, line_chains, components, skipped)

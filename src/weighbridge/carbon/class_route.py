@@ -1,0 +1,195 @@
+"""The class route: what others published for whole products of the same kind, scaled to the product's mass.
+
+Each reference is scaled by (mass / its mass)^0.75: a product twice as heavy is a little less than twice the
+work. References per kilogram (food) are scaled by the mass itself, and so are all where the weight is that of
+a declared unit or a pallet. Where nobody knows the weight, references count as they are, per unit.
+
+The figure is the geometric mean over makers, each maker counted once however many products it published. The
+spread is that of all references around it: between makers, within each, and each row's own.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from weighbridge.carbon.data_quality import Rating, temporal_rating
+from weighbridge.carbon.factors import Citation
+from weighbridge.domain.answers import PIECES_PER_PACK, WeightBasis
+from weighbridge.domain.results import Contribution, ContributionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.carbon.factors import ClassReference
+    from weighbridge.carbon.terms import Place
+    from weighbridge.domain.answers import BillOfMaterials, Classification
+
+SCALING_EXPONENT: Final = 0.75
+LEAST_SPREAD: Final = 0.5
+"""The logarithmic spread of a class that has one reference, or several that happen to agree."""
+
+_Z95: Final = 1.96
+_KINDS_REMEMBERED: Final = 2048
+_PER_UNIT: Final = 0.0
+_PER_KG: Final = 1.0
+_ACTIVITY_UNITS: Final = {_PER_UNIT: "unit", SCALING_EXPONENT: "kg^0.75", _PER_KG: "kg"}
+_IDS_SHOWN: Final = 3
+_PACKAGING: Final = ("packaging", "package", "carton", "box")
+"""Words in the component of a line that is not the product itself."""
+
+
+class MakerFigure(NamedTuple):
+    """What one maker (or study) published for a kind of product, as one figure."""
+
+    log_mean: float  # of kg CO2e / mass^exponent
+    variance: float
+    exponent: float
+    products: int
+    maker: str
+    name: str
+    citation: Citation
+
+
+class ClassFigure(NamedTuple):
+    """The result of the route."""
+
+    emissions_kg_co2e: float
+    log_spread: float
+    contributions: tuple[Contribution, ...]
+    ratings: tuple[Rating, ...]
+    basis: str
+
+
+def class_figure(
+    classification: Classification, bill: BillOfMaterials, place: Place
+) -> ClassFigure | None:
+    """The figure of the product's kind at the product's mass; None where nobody published one."""
+    references = place.factors.references.get((classification.category, classification.subcategory))
+    if references is None:
+        return None
+    makers = _makers(references, _exponent(bill))
+    pieces = _pieces(bill)
+    log_mass = math.log(_mass_kg(bill) / pieces)
+    estimates = [maker.log_mean + maker.exponent * log_mass for maker in makers]
+    mean = math.fsum(estimates) / len(estimates)
+    variance = math.fsum(
+        maker.variance + (estimate - mean) ** 2
+        for maker, estimate in zip(makers, estimates, strict=True)
+    )
+    value = pieces * math.exp(mean)
+    return ClassFigure(
+        value,
+        max(LEAST_SPREAD, math.sqrt(variance / len(makers))),
+        tuple(_contribution(maker, value / len(makers)) for maker in makers),
+        tuple(_rating(maker, value / len(makers), place) for maker in makers),
+        _basis(makers),
+    )
+
+
+def _exponent(bill: BillOfMaterials) -> float:
+    if bill.mass_inferred and bill.weight_plausible is None:
+        return _PER_UNIT
+    linear = bill.weight_basis in (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT)
+    return _PER_KG if linear else SCALING_EXPONENT
+
+
+def _pieces(bill: BillOfMaterials) -> float:
+    named = (a.value for a in bill.attributes if a.name == PIECES_PER_PACK)
+    return max(1.0, next(named, 1.0))
+
+
+def _mass_kg(bill: BillOfMaterials) -> float:
+    """Without the carton, where the weight is gross: references weigh what is in it."""
+    if bill.weight_basis is not WeightBasis.GROSS:
+        return bill.mass_kg
+    net = math.fsum(
+        line.mass_kg
+        for line in bill.lines
+        if not any(word in line.component.casefold() for word in _PACKAGING)
+    )
+    return net if net > 0 else bill.mass_kg
+
+
+@lru_cache(_KINDS_REMEMBERED)
+def _makers(references: tuple[ClassReference, ...], exponent: float) -> tuple[MakerFigure, ...]:
+    """One figure for each maker. References without a mass count only where none has one, or none is needed."""
+    usable = [r for r in references if r.per_kg or exponent == _PER_UNIT or r.mass_kg is not None]
+    if not usable:
+        usable, exponent = list(references), _PER_UNIT
+    groups: dict[tuple[str, bool], list[ClassReference]] = {}
+    for reference in usable:
+        groups.setdefault((reference.maker, reference.per_kg), []).append(reference)
+    return tuple(
+        _maker(members, _PER_KG if per_kg else exponent) for (_, per_kg), members in groups.items()
+    )
+
+
+def _maker(members: Sequence[ClassReference], exponent: float) -> MakerFigure:
+    logs = [math.log(m.kg_co2e) - exponent * math.log(m.mass_kg or 1.0) for m in members]
+    mean = math.fsum(logs) / len(logs)
+    variance = math.fsum(
+        (log - mean) ** 2 + member.range_log_sigma**2
+        for log, member in zip(logs, members, strict=True)
+    ) / len(logs)
+    first = members[0]
+    return MakerFigure(
+        mean,
+        variance,
+        exponent,
+        sum(member.count for member in members),
+        first.maker,
+        first.name if len(members) == 1 else first.subcategory,
+        _citation(members),
+    )
+
+
+def _citation(members: Sequence[ClassReference]) -> Citation:
+    cited = [member.citation for member in members]
+    ids = list(dict.fromkeys(c.source_id for c in cited))
+    more = f"; and {len(ids) - _IDS_SHOWN} more" if len(ids) > _IDS_SHOWN else ""
+    years = sorted({c.year for c in cited})
+    return Citation(
+        source="; ".join(dict.fromkeys(c.source for c in cited)),
+        source_id="; ".join(ids[:_IDS_SHOWN]) + more,
+        year=years[0] if len(years) == 1 else f"{years[0]}-{years[-1]}",
+        region=";".join(dict.fromkeys(c.region for c in cited)),
+        licence=" AND ".join(dict.fromkeys(c.licence for c in cited)),
+    )
+
+
+def _contribution(maker: MakerFigure, share_kg_co2e: float) -> Contribution:
+    factor = math.exp(maker.log_mean)
+    activity = share_kg_co2e / factor
+    times = math.exp(_Z95 * math.sqrt(maker.variance))
+    cited = maker.citation
+    products = "1 product" if maker.products == 1 else f"{maker.products} products"
+    return Contribution(
+        ContributionKind.CLASS_REFERENCE,
+        f"class:{maker.maker}",
+        _ACTIVITY_UNITS[maker.exponent],
+        factor,
+        cited.source,
+        cited.source_id,
+        cited.year,
+        cited.region,
+        cited.licence,
+        False,
+        f"{maker.name}, {products} of {maker.maker}",
+        activity,
+        activity * factor,
+        activity * factor / times,
+        activity * factor * times,
+    )
+
+
+def _rating(maker: MakerFigure, share_kg_co2e: float, place: Place) -> Rating:
+    cited = maker.citation
+    return Rating(share_kg_co2e, 2, place.geographical(cited.region), temporal_rating(cited.year))
+
+
+def _basis(makers: Sequence[MakerFigure]) -> str:
+    products = sum(maker.products for maker in makers)
+    published = "1 published product" if products == 1 else f"{products} published products"
+    return f"{published} of {makers[0].maker if len(makers) == 1 else f'{len(makers)} makers'}"

@@ -1,0 +1,124 @@
+"""How much of a product its bill of materials can be expected to hold, and what that means for its weight.
+
+A bill of metal, plastic, glass, paper or food is nearly the whole footprint: σ = 0.5 (95 % within a factor of
+2.7). Sewing, finishing, workshops and overheads are most of what a garment or a chair needs beyond its
+materials: σ = 0.7. A computer without its chips, display and memory is not a computer: each part that is
+missing adds to σ, up to 0.9.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from weighbridge.carbon.components import CHIPS, PROCESSORS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.carbon.mass_flow import Chain
+    from weighbridge.domain.answers import BillOfMaterials, Classification
+
+COMPLETE: Final = 0.5
+MADE_UP: Final = 0.7
+ELECTRONIC: Final = 0.6
+MISSING_CHIPS: Final = 0.3
+MISSING_DISPLAY: Final = 0.15
+MISSING_STORAGE: Final = 0.15
+LEAST_KNOWN: Final = 0.9
+
+MADE_UP_CATEGORIES: Final = frozenset(
+    {"Apparel", "Home textiles", "Footwear & leather goods", "Furniture"}
+)
+ELECTRONIC_CATEGORIES: Final = frozenset({"Consumer electronics", "IT & telecom infrastructure"})
+WITH_DISPLAY: Final = frozenset(
+    {
+        "Smartphones",
+        "Tablets",
+        "E-readers",
+        "Laptops",
+        "All-in-one computers",
+        "Monitors",
+        "Televisions",
+        "Wearables",
+        "Virtual reality headsets",
+        "Navigation & in-car devices",
+    }
+)
+WITH_STORAGE: Final = frozenset(
+    {
+        "Smartphones",
+        "Tablets",
+        "Laptops",
+        "Desktop computers",
+        "All-in-one computers",
+        "Thin clients & mini PCs",
+        "Servers",
+        "Storage devices",
+        "Solid-state drives",
+        "Memory cards & USB sticks",
+    }
+)
+
+_DISPLAYS: Final = "display_"
+_STORES: Final = frozenset({"memory_gb", "flash_gb", "hard_disks"})
+_STORE_MATERIALS: Final = frozenset(
+    {"solid_state_drive", "memory_module", "hard_disk_drive", "ic_memory"}
+)
+_BOARD_WITH_CHIPS: Final = "pcb_assembled"
+
+
+class Completeness(NamedTuple):
+    """The bill's stated uncertainty (of the logarithm), and the parts that it lacks."""
+
+    log_sigma: float
+    missing: tuple[str, ...]
+    complete_articles: bool
+    """Whether factors of whole products make up most of the mass: such a bill is a class figure already."""
+
+
+def completeness(
+    classification: Classification,
+    bill: BillOfMaterials,
+    line_chains: Sequence[Chain],
+    factors: FactorTable,
+) -> Completeness:
+    """Judge the bill by what it names, not by how sure the model was."""
+    articles_kg = sum(
+        line.mass_kg
+        for line, chain in zip(bill.lines, line_chains, strict=True)
+        if chain.material.complete_article
+    )
+    if articles_kg >= bill.mass_kg / 2:
+        return Completeness(COMPLETE, (), True)
+    if classification.category in MADE_UP_CATEGORIES:
+        return Completeness(MADE_UP, (), False)
+    materials = {line.material for line in bill.lines}
+    named = {attribute.name for attribute in bill.attributes if attribute.value > 0}
+    if classification.category in ELECTRONIC_CATEGORIES:
+        return _electronics(classification.subcategory, materials, named)
+    bare = any(factors.material(key).chips_share > 0 for key in materials)
+    if bare and not _has_chips(materials, named):
+        return Completeness(MADE_UP, ("chips",), False)
+    return Completeness(COMPLETE, (), False)
+
+
+def _electronics(kind: str, materials: Collection[str], named: Collection[str]) -> Completeness:
+    missing = []
+    sigma = ELECTRONIC
+    if not _has_chips(materials, named):
+        missing.append("chips")
+        sigma += MISSING_CHIPS
+    if kind in WITH_DISPLAY and not any(key.startswith(_DISPLAYS) for key in (*materials, *named)):
+        missing.append("display")
+        sigma += MISSING_DISPLAY
+    if kind in WITH_STORAGE and not (_STORES & set(named) or _STORE_MATERIALS & set(materials)):
+        missing.append("memory and storage")
+        sigma += MISSING_STORAGE
+    return Completeness(min(sigma, LEAST_KNOWN), tuple(missing), False)
+
+
+def _has_chips(materials: Collection[str], named: Collection[str]) -> bool:
+    return any(
+        key.startswith((CHIPS, _BOARD_WITH_CHIPS, PROCESSORS)) for key in (*materials, *named)
+    )

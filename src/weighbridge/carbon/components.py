@@ -1,0 +1,91 @@
+"""Parts that are decided by something other than their mass: displays by area, memory by gigabytes.
+
+The amounts come from the bill's attributes. Such a part takes the place of the lines that would count it by
+mass. A circuit board whose factor leaves out its chips gets them here, unless the bill or the attributes name
+them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from weighbridge.carbon.terms import chips_term, component_term
+from weighbridge.domain.answers import AttributeBasis
+
+if TYPE_CHECKING:
+    from weighbridge.carbon.factors import ComponentFactor, FactorTable
+    from weighbridge.carbon.terms import Place, Term
+    from weighbridge.domain.answers import Attribute, BillOfMaterials
+
+_M2_PER_SQUARE_INCH_OF_DIAGONAL: Final = 0.0254**2 * (16 * 9) / (16**2 + 9**2)
+"""A display of 16 : 9, by its diagonal squared."""
+
+CHIPS: Final = "ic_"
+"""What the keys of integrated circuits begin with."""
+PROCESSORS: Final = "processors_"
+_CHIPS_FACTOR: Final = "ic_logic"
+
+
+class Components(NamedTuple):
+    """What the parts come to, the lines (from 0) that they stand for, and what was dropped."""
+
+    terms: list[Term]
+    replaced_lines: frozenset[int]
+    notes: list[str]
+
+
+def count_components(bill: BillOfMaterials, factors: FactorTable, place: Place) -> Components:
+    """Terms of all parts that the attributes tell of, and of chips that boards carry unnamed."""
+    terms: list[Term] = []
+    notes: list[str] = []
+    replaced: set[int] = set()
+    for attribute in bill.attributes:
+        factor = factors.components.get(attribute.name)
+        if factor is None or attribute.value == 0:
+            continue
+        amount = amount_of(attribute, factor)
+        if reason := _out_of_reason(attribute, amount, factor, bill.mass_kg):
+            notes.append(f"dropped: {factor.name} of {attribute.value:g}, because {reason}")
+            continue
+        terms.append(component_term(factor, amount, attribute.basis, place))
+        replaced.update(
+            place_in_bill
+            for place_in_bill, line in enumerate(bill.lines)
+            if line.material in factor.replaces
+        )
+    terms.extend(_unnamed_chips(bill, factors, place))
+    return Components(terms, frozenset(replaced), notes)
+
+
+def amount_of(attribute: Attribute, factor: ComponentFactor) -> float:
+    """In the factor's unit: square metres for a diagonal, kilowatt-hours for watt-hours."""
+    if factor.unit == "m2":
+        return attribute.value**2 * _M2_PER_SQUARE_INCH_OF_DIAGONAL
+    return attribute.value / 1000 if factor.unit == "kWh" else attribute.value
+
+
+def _out_of_reason(
+    attribute: Attribute, amount: float, factor: ComponentFactor, mass_kg: float
+) -> str | None:
+    if not 0 < attribute.value <= factor.largest:
+        return f"no product has that (at most {factor.largest:g})"
+    if amount * factor.lightest_kg_per_unit > mass_kg:
+        return f"it would weigh more than the {mass_kg:.3g} kg of the whole product"
+    return None
+
+
+def _unnamed_chips(bill: BillOfMaterials, factors: FactorTable, place: Place) -> list[Term]:
+    if any(line.material.startswith(CHIPS) for line in bill.lines):
+        return []
+    if any(a.name.startswith(PROCESSORS) and a.value > 0 for a in bill.attributes):
+        return []
+    return [
+        chips_term(factors.material(_CHIPS_FACTOR), line.mass_kg * share, place)
+        for line in bill.lines
+        if (share := factors.material(line.material).chips_share) > 0
+    ]
+
+
+def is_inferred(bill: BillOfMaterials) -> bool:
+    """Whether an attribute that counts is the model's guess."""
+    return any(a.basis is AttributeBasis.INFERRED and a.value > 0 for a in bill.attributes)

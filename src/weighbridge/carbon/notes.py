@@ -1,0 +1,139 @@
+"""What a reader should know about a figure, in words that fit the product. Only what matters: each is shown everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.carbon.combination import DISAGREE_BEYOND
+from weighbridge.carbon.completeness import ELECTRONIC_CATEGORIES, MADE_UP_CATEGORIES
+from weighbridge.carbon.data_quality import MASS_TOLERANCE, mass_deviation
+from weighbridge.carbon.factors import WORLD
+from weighbridge.domain.answers import WeightBasis
+from weighbridge.domain.results import ContributionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from weighbridge.carbon.bill import BillResult
+    from weighbridge.carbon.completeness import Completeness
+    from weighbridge.carbon.factors import MaterialFactor, ProcessFactor
+    from weighbridge.carbon.mass_flow import Chain
+    from weighbridge.carbon.terms import Place, Term
+    from weighbridge.domain.answers import BillOfMaterials, Classification
+    from weighbridge.domain.results import Route
+
+_NOT_IN_BILL: Final = {
+    **dict.fromkeys(ELECTRONIC_CATEGORIES, "assembly and factory overheads"),
+    "Apparel": "sewing, finishing chemicals and factory overheads",
+    "Home textiles": "sewing, finishing chemicals and factory overheads",
+    "Footwear & leather goods": "stitching, gluing and factory overheads",
+    "Furniture": "workshop energy, finishing and overheads",
+}
+_OTHER_REGION_SHARE: Final = 0.5
+_SAME_PART_OF_THE_WORLD: Final = 2
+
+
+def footprint_notes(
+    classification: Classification,
+    bill: BillOfMaterials,
+    place: Place,
+    routes: Sequence[Route],
+    judged: Completeness,
+    result: BillResult,
+) -> tuple[str, ...]:
+    """All notes on a footprint, the gravest first."""
+    return (
+        *_route_notes(classification, routes, judged),
+        *_mass_notes(bill),
+        *bill.notes,
+        *result.components.notes,
+        *_electricity_notes(place, result.terms),
+        *_region_notes(place, result.terms),
+        *_proxy_notes(result.chains),
+        *result.skipped,
+    )
+
+
+def _route_notes(
+    classification: Classification, routes: Sequence[Route], judged: Completeness
+) -> list[str]:
+    notes = []
+    bill, *others = routes
+    if others and others[0].weight > 0:
+        figures = bill.emissions_kg_co2e, others[0].emissions_kg_co2e
+        apart = max(figures) / min(figures)
+        if apart > DISAGREE_BEYOND:
+            notes.append(
+                f"the two routes disagree ×{apart:.2g}: {figures[0]:.2g} kg CO2e by the bill of materials, "
+                f"{figures[1]:.2g} by published figures of such products"
+            )
+    elif not judged.complete_articles:
+        notes.extend(_alone_notes(classification, judged))
+    return notes
+
+
+def _alone_notes(classification: Classification, judged: Completeness) -> list[str]:
+    """Only the bill counts: what is not in it is missing from the figure."""
+    if judged.missing:
+        return [f"likely too low: the bill of materials has no {' and no '.join(judged.missing)}"]
+    if classification.category in MADE_UP_CATEGORIES | ELECTRONIC_CATEGORIES:
+        left_out = _NOT_IN_BILL[classification.category]
+        return [f"likely too low: {left_out} are not in the bill of materials"]
+    return []
+
+
+def _mass_notes(bill: BillOfMaterials) -> list[str]:
+    notes = []
+    if bill.weight_plausible is False:
+        notes.append("the model doubts that the given weight is that of one unit")
+    if bill.mass_inferred:
+        known = (
+            "the weight was not used" if bill.weight_plausible is False else "no weight was given"
+        )
+        notes.append(f"{known}: the mass was estimated by the model")
+    deviation = mass_deviation(bill)
+    if deviation > MASS_TOLERANCE:
+        notes.append(
+            f"the material masses came to {bill.stated_mass_kg:.4g} kg, {deviation:.0%} off, "
+            f"and were scaled to {bill.mass_kg:.4g} kg"
+        )
+    if bill.weight_basis not in (None, WeightBasis.UNIT):
+        notes.append(f"the given weight is taken as that of: {bill.weight_basis.value}")
+    return notes
+
+
+def _electricity_notes(place: Place, terms: Iterable[Term]) -> list[str]:
+    uses_grid = any(t.contribution.kind is ContributionKind.PROCESS_ELECTRICITY for t in terms)
+    if not (uses_grid and place.grid.is_world):
+        return []
+    if place.country is None:
+        return ["no country of origin: world average electricity"]
+    return [f"no electricity factor for {place.country}: world average electricity"]
+
+
+def _region_notes(place: Place, terms: Sequence[Term]) -> list[str]:
+    """How much of the bill rests on factors of another part of the world than the product comes from."""
+    if place.country is None or place.grid.is_world:
+        return []
+    total = sum(abs(term.rating.emissions_kg_co2e) for term in terms)
+    distant = [
+        term
+        for term in terms
+        if term.rating.geographical > _SAME_PART_OF_THE_WORLD
+        and WORLD not in term.contribution.region
+    ]
+    share = sum(abs(term.rating.emissions_kg_co2e) for term in distant) / total if total else 0.0
+    if share < _OTHER_REGION_SHARE:
+        return []
+    return [f"{share:.0%} of the bill rests on factors from elsewhere than {place.grid.name}"]
+
+
+def _proxy_notes(chains: Iterable[Chain]) -> list[str]:
+    proxies: dict[str, str] = {}
+    for chain in chains:
+        used: list[MaterialFactor | ProcessFactor] = [chain.material]
+        used.extend(stage.process for stage in chain.stages)
+        for factor in used:
+            if factor.proxy_reason is not None:
+                proxies[factor.name] = factor.proxy_reason
+    return [f"proxy for {name}: {reason}" for name, reason in proxies.items()]

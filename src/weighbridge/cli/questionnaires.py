@@ -1,0 +1,100 @@
+"""`prompts`: what would be asked about a catalogue, as files; and a check of answers that somebody wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weighbridge.cli.console import FileArgument, JsonOption, MapOption, out, print_json
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from weighbridge.service.questionnaires import CheckedAnswers, Questionnaire
+
+REFUSALS_SHOWN = 20
+
+AnswersOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--answers", help="Check these answers (JSONL, see howto) instead of writing questions."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("prompts")(prompts)
+
+
+def prompts(
+    file: FileArgument,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("prompts"),
+    answers: AnswersOption = None,
+    mapping: MapOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what would be asked about this file, or check answers to it. Nothing is sent or stored."""
+    from weighbridge.ingest.columns import parse_mapping
+    from weighbridge.service.questionnaires import (
+        check_answers,
+        read_replies,
+        write_questionnaire,
+    )
+    from weighbridge.wiring import load_questions
+
+    settings = load_settings()
+    question = load_questions(settings).together
+    questionnaire = write_questionnaire(
+        file,
+        question,
+        mapping=parse_mapping(mapping or []),
+        limits=settings.field_limits,
+        model=settings.model,
+    )
+    if answers:
+        _say_checked(check_answers(questionnaire, question, read_replies(answers)), as_json)
+        return
+    written = _write(questionnaire, out_dir)
+    if as_json:
+        print_json({"questions": len(questionnaire.groups), "files": [str(p) for p in written]})
+        return
+    out.print(
+        f"{len(questionnaire.groups):,} questions in {out_dir}: {', '.join(p.name for p in written)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _write(questionnaire: Questionnaire, folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [
+        json.dumps(
+            {"id": question_id, "codes": [one.code for one in members], "content": content},
+            ensure_ascii=False,
+        )
+        for question_id, members, content in questionnaire.groups
+    ]
+    schema = json.dumps(questionnaire.schema, ensure_ascii=False, indent=1)
+    texts = {
+        "instructions.txt": questionnaire.instructions,
+        "schema.json": schema,
+        "questions.jsonl": "\n".join(lines),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(f"{text}\n", encoding="utf-8")
+    return [folder / name for name in texts]
+
+
+def _say_checked(checked: CheckedAnswers, as_json: bool) -> None:
+    if as_json:
+        print_json({"accepted": sorted(checked.answers), "refused": dict(checked.refused)})
+    else:
+        out.print(f"{len(checked.answers):,} accepted, {len(checked.refused):,} not")
+        for code, reason in list(checked.refused.items())[:REFUSALS_SHOWN]:
+            shown = reason if code in reason else f"{code}: {reason}"
+            out.print(f"  {shown}", markup=False, highlight=False, soft_wrap=True)
+    if checked.refused:
+        raise typer.Exit(1)

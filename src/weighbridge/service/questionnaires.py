@@ -1,0 +1,135 @@
+"""What would be asked about a catalogue, as files; and whether answers that somebody wrote would be accepted.
+
+The question is the one that covers all steps, so that it can be answered in one pass without the program. A
+questionnaire has the instructions and the schema once, and a line for every group of products.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.domain.answers import Subject
+from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
+from weighbridge.errors import UnreadableFile
+from weighbridge.ingest.catalogue import read_catalogue
+from weighbridge.planning.grouping import Ready, TokenBudget, group_products
+from weighbridge.planning.sizes import GROUP_TOKENS, product_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from weighbridge.domain.answers import Answer, StepName
+    from weighbridge.domain.products import FieldLimits, Product
+    from weighbridge.ingest.columns import Field
+    from weighbridge.steps import Question
+
+_NO_ALLOWANCE: Final = 1
+"""Nothing is sent: the output allowance of a call does not matter."""
+RECORDED_MODEL: Final = "recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Questionnaire:
+    """Everything that somebody needs who answers in the place of a model."""
+
+    version: str
+    instructions: str
+    schema: Mapping[str, Any]
+    groups: tuple[tuple[str, tuple[Product, ...], str], ...]
+    """For each question its id, its products, and what the user message says."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedAnswers:
+    """Answers by product code and step, and for every other product why there is none."""
+
+    answers: Mapping[str, Mapping[StepName, Answer]]
+    refused: Mapping[str, str]
+
+
+def write_questionnaire(
+    path: Path,
+    question: Question,
+    *,
+    mapping: Mapping[Field, str],
+    limits: FieldLimits,
+    model: str,
+) -> Questionnaire:
+    """Read the catalogue and group it as the queue would, pictures left out.
+
+    Raises InputError: the file cannot be used.
+    """
+    products = read_products(path, mapping=mapping, limits=limits)
+    ready = [Ready(n, product_tokens(one, model), False) for n, one in enumerate(products)]
+    groups = []
+    request = question.request([Subject(products[0])] if products else [], _NO_ALLOWANCE)
+    for number, group in enumerate(group_products(ready, TokenBudget(GROUP_TOKENS)), start=1):
+        members = tuple(products[product_id] for product_id in group.product_ids)
+        content = question.request([Subject(one) for one in members], _NO_ALLOWANCE).content
+        groups.append((f"Q-{number:04d}", members, content))
+    return Questionnaire(question.version({}), request.instructions, request.schema, tuple(groups))
+
+
+def read_products(
+    path: Path, *, mapping: Mapping[Field, str], limits: FieldLimits
+) -> list[Product]:
+    """The products of a catalogue without their pictures, one for each code."""
+    found: dict[str, Product] = {}
+    for chunk in read_catalogue(path, mapping=mapping, limits=limits):
+        for product in chunk.iterate_products():
+            found[product.code] = replace(product, image_url=None, picture=None)
+    return list(found.values())
+
+
+def check_answers(
+    questionnaire: Questionnaire, question: Question, replies: Mapping[str, str]
+) -> CheckedAnswers:
+    """Judge replies (question id → text) as the program judges a provider's."""
+    answers: dict[str, Mapping[StepName, Answer]] = {}
+    refused: dict[str, str] = {}
+    for question_id, members, _ in questionnaire.groups:
+        if question_id not in replies:
+            refused |= {one.code: f"{question_id} has no reply" for one in members}
+            continue
+        reply = recorded_reply(replies[question_id])
+        accepted = question.accept(reply, [Subject(one) for one in members])
+        refused |= {refusal.code: str(refusal.error) for refusal in accepted.refusals}
+        answers |= {code: found for code, found in accepted.answers.items() if code not in refused}
+    return CheckedAnswers(answers, refused)
+
+
+def recorded_reply(text: str) -> CallReply:
+    """A reply that nobody paid for."""
+    return CallReply(text, FinishReason.STOP, Usage(0, 0), Remaining(), RECORDED_MODEL)
+
+
+def read_replies(paths: Sequence[Path]) -> dict[str, str]:
+    """The replies of JSONL files: each line `{"id": "Q-0001", "reply": {…}}`, the last of an id counts.
+
+    Raises UnreadableFile naming the file and the line.
+    """
+    replies: dict[str, str] = {}
+    for path in paths:
+        for number, line in _lines(path):
+            try:
+                entry = json.loads(line)
+                reply = entry["reply"]
+                replies[str(entry["id"])] = reply if isinstance(reply, str) else json.dumps(reply)
+            except (ValueError, KeyError, TypeError) as error:
+                raise UnreadableFile(
+                    f'{path.name}, line {number}: not {{"id": …, "reply": …}} as JSON.'
+                ) from error
+    return replies
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFile(f"{path.name} cannot be read as UTF-8 text: {error}.") from error
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield number, line
