@@ -14,8 +14,13 @@ from weighbridge.domain.answers import Subject
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.errors import UnreadableFile
 from weighbridge.ingest.catalogue import read_catalogue
-from weighbridge.planning.grouping import Ready, TokenBudget, group_products
-from weighbridge.planning.sizes import GROUP_TOKENS, product_tokens
+from weighbridge.planning.grouping import (
+    GROUP_TOKENS,
+    Ready,
+    TokenBudget,
+    group_products,
+    product_tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
