@@ -102,7 +102,10 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
             "attributes",
             "Facts that decide more than mass: memory, displays, pieces per pack.",
             {"name": str, "value": float, "basis": str},
-            lambda answer: [one._asdict() for one in answer.attributes],
+            lambda answer: [
+                {"name": one.name, "value": one.value, "basis": one.basis.value}
+                for one in answer.attributes
+            ],
         ),
         ShownField(
             "weight_basis",
@@ -206,6 +209,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
             mass_inferred=False,
             weight_plausible=True,
             confidence=Confidence.MEDIUM,
+            weight_basis=WeightBasis.UNIT,
         )
 
     @override
