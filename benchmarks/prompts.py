@@ -15,9 +15,10 @@ from weighbridge.domain.answers import Subject
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.domain.products import Product
 from weighbridge.planning.tokens import OutputAllowances, request_tokens
-from weighbridge.providers.openai_messages import dialect_of, request_body
+from weighbridge.providers.requests.bodies import request_body
+from weighbridge.providers.requests.capabilities import capabilities_of
 from weighbridge.settings import load_settings
-from weighbridge.simulator.analyst import Analyst, find_products
+from weighbridge.simulator.answering.analyst import Analyst, find_products
 from weighbridge.simulator.tokens import count_tokens
 from weighbridge.wiring import load_questions
 
@@ -81,7 +82,7 @@ def _calls_of(
         text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
         output_tokens = count_tokens(text)
         lengths.observe(question.name, len(subjects), output_tokens, truncated=False)
-        body = request_body(request, model, dialect_of(model))
+        body = request_body(request, model, capabilities_of(model, is_openai=True))
         calls.append(PlannedCall(body, request_tokens(request, model), output_tokens, allowance))
         reply = CallReply(text, FinishReason.STOP, Usage(0, 0), Remaining(), "simulated")
         answers = question.accept(reply, subjects).answers

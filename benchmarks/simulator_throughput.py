@@ -29,7 +29,7 @@ from weighbridge.domain.answers import Subject
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.domain.products import Product
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
-from weighbridge.simulator.analyst import Analyst, find_products
+from weighbridge.simulator.answering.analyst import Analyst, find_products
 from weighbridge.simulator.app import create_app
 from weighbridge.simulator.config import SimulatorConfig
 from weighbridge.steps import build_questions

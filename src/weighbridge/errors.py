@@ -10,7 +10,10 @@
     │   ├── ProviderUnreachable · ProviderTimeout · ProviderOverloaded      → retry with backoff
     │   ├── RateLimited(retry_after_s)   → wait, then retry; does not count as a failed attempt
     │   ├── RequestTooLarge              → split the group (a group of one: give up)
-    │   ├── RequestRefused               → give up on this group
+    │   ├── RequestRefused               → ask each product alone; alone: give up
+    │   │   ├── RequestBlocked           a firewall, not the provider
+    │   │   └── ImageRefused             → retry, then ask without the picture
+    │   ├── GenerationFailed             → try again, a few times
     │   └── QuotaExhausted · AuthenticationFailed · ModelUnknown            → stop the queue, tell the operator
     ├── AnswerError                      a reply, but not an answer
     │   └── AnswerTruncated · AnswerMalformed · WrongProducts · ImplausibleAnswer → ask again, alone
@@ -77,12 +80,16 @@ class ProviderTimeout(ProviderError):
 class ProviderOverloaded(ProviderError):
     """The provider answered 5xx, or with something that is not its API (an HTML page, for example)."""
 
+    is_out_of_flex = False
+    """Whether only the cheap tier has no room."""
+
 
 class RateLimited(ProviderError):
     """The provider answered 429: too many requests or tokens in its window.
 
     `remaining` is what the answer's rate-limit headers said, a `domain.calls.Remaining`. This module lies
-    below the records, hence the wide type; read it with `providers.base.remaining_of`.
+    below the records, hence the wide type; read it with `providers.base.remaining_of`. `is_about_day` says
+    that the limit is one of the day: waiting a minute does not help.
     """
 
     def __init__(
@@ -90,18 +97,40 @@ class RateLimited(ProviderError):
         message: str,
         retry_after_s: float | None = None,
         remaining: object | None = None,
+        *,
+        is_about_day: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.remaining = remaining
+        self.is_about_day = is_about_day
 
 
 class RequestTooLarge(ProviderError):
-    """The request exceeds what the model or the account takes in one call."""
+    """The request exceeds what the model or the account takes in one call.
+
+    `context_tokens` is the model's context, where the refusal names it.
+    """
+
+    def __init__(self, message: str, context_tokens: int | None = None) -> None:
+        super().__init__(message)
+        self.context_tokens = context_tokens
 
 
 class RequestRefused(ProviderError):
     """The provider will not process this request (content policy, bad image, invalid request)."""
+
+
+class RequestBlocked(RequestRefused):
+    """Something in front of the provider (a web application firewall) stopped this request."""
+
+
+class ImageRefused(RequestRefused):
+    """The provider could not fetch the picture, or does not take it."""
+
+
+class GenerationFailed(ProviderError):
+    """The provider checked what its model wrote and threw it away; another try may do better."""
 
 
 class QuotaExhausted(ProviderError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import platformdirs
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -14,16 +16,19 @@ from weighbridge.domain.products import FieldLimits
 from weighbridge.errors import SettingsError
 
 _LIMITS: Final = FieldLimits()
-DEFAULT_MODEL = "gpt-4.1-mini"
 SHORTEST_TOKEN: Final = 16
 """Characters: whoever guesses must not have a chance."""
+DEFAULT_MODEL = "gpt-6-luna"
+PREFIX: Final = "WEIGHBRIDGE_"
+KEY: Final = "OPENAI_API_KEY"
+ADDRESS: Final = "OPENAI_BASE_URL"
 
 
 class Settings(BaseSettings):
     """All settings. Environment variable: WEIGHBRIDGE_ plus the field's name."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WEIGHBRIDGE_",
+        env_prefix=PREFIX,
         env_file=".env",
         env_file_encoding="utf-8",
         env_ignore_empty=True,
@@ -38,12 +43,29 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
     model: str = Field(default=DEFAULT_MODEL, min_length=1)
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = (
+        Field(
+            default=None,
+            description="How much the model reasons before it answers; default: not at all, or as little as it can.",
+        )
+    )
+    service_tier: Literal["default", "flex", "flex-or-default", "priority"] = "default"
+    call_timeout_s: float | None = Field(
+        default=None,
+        ge=1,
+        le=86_400,
+        description="How long one call may take; default: by tier, place and length of the answer.",
+    )
+    structured_outputs: Literal["auto", "strict", "schema", "object", "text"] = "auto"
+    prices: Path | None = Field(default=None, description="A table of prices of one's own, as CSV.")
     database_url: SecretStr | None = None
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("weighbridge", appauthor=False)
     )
     requests_per_minute: int = Field(default=500, ge=1, le=10_000_000)
     tokens_per_minute: int = Field(default=450_000, ge=1, le=100_000_000_000)
+    requests_per_day: int | None = Field(default=None, ge=1, le=10_000_000_000)
+    tokens_per_day: int | None = Field(default=None, ge=1, le=100_000_000_000_000)
     batch_size: int = Field(default=500, ge=1, le=1000)
     batch_delay_ms: int = Field(default=60_000, ge=30_000, le=86_400_000)
     max_concurrent_requests: int | None = Field(default=None, ge=1, le=20)
@@ -147,9 +169,36 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("; ".join(_explain(problem) for problem in error.errors())) from None
 
 
+def unknown_names() -> list[str]:
+    """Names that begin as ours do and are none of ours, in the environment and in `.env`: slips of the pen, mostly."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    found = {name.upper() for name in (*os.environ, *_of_folder())}
+    return sorted(name for name in found if name.startswith(PREFIX) and name not in known)
+
+
+def check_key_and_address() -> None:
+    """A `.env` in the current folder may be anybody's: it gets no key from the environment for an address of its own.
+
+    Raises:
+        SettingsError: the address comes from `.env`, the key from the environment.
+    """
+    of_folder = _of_folder()
+    names_address = bool(of_folder.get(ADDRESS)) and not os.environ.get(ADDRESS)
+    if names_address and os.environ.get(KEY):
+        raise SettingsError(
+            f"The .env of this folder names an address ({ADDRESS}), and {KEY} comes from the environment: a key is not "
+            "sent to an address from another place. Set both in the environment, or both in .env (and unset "
+            f"{KEY} in the environment)."
+        )
+
+
+def _of_folder() -> dict[str, str | None]:
+    return dict(dotenv_values(".env")) if Path(".env").is_file() else {}
+
+
 def _explain(problem: Any) -> str:
     name = str(problem["loc"][0])
-    variable = name if name.startswith("OPENAI") else f"WEIGHBRIDGE_{name.upper()}"
+    variable = name if name.startswith("OPENAI") else f"{PREFIX}{name.upper()}"
     said = str(problem["msg"]).removeprefix("Value error, ")
     if name in _SECRETS:
         return f"{variable} cannot be used: {said}"

@@ -22,12 +22,17 @@ from weighbridge.engine.supervisor import Supervisor
 from weighbridge.errors import SettingsError
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
 from weighbridge.limits.limiter import Limits
+from weighbridge.planning.models import profile_of
 from weighbridge.planning.tokens import OutputAllowances
 from weighbridge.providers.openai import OpenAIProvider
-from weighbridge.providers.prices import price_of
+from weighbridge.providers.prices import price_of, read_prices
+from weighbridge.providers.requests.address import read_address
+from weighbridge.providers.requests.wishes import Wishes
 from weighbridge.service.opening import opened_database
+from weighbridge.settings import check_key_and_address
 from weighbridge.simulator.app import create_app
-from weighbridge.simulator.config import KNOWN_MODELS, Keeping, ModelLimits, SimulatorConfig
+from weighbridge.simulator.config import Keeping, SimulatorConfig
+from weighbridge.simulator.models import KNOWN_MODELS, LUNA, STANDARD, ModelLimits
 from weighbridge.steps import STEPS, Questions, build_questions
 from weighbridge.store import output_lengths
 from weighbridge.store.overrides import Overrides
@@ -52,13 +57,15 @@ Registered = TypeVar("Registered")
 
 
 def _openai(settings: Settings) -> Provider:
-    if settings.openai_api_key is None or not settings.openai_api_key.get_secret_value().strip():
+    check_key_and_address()
+    key = settings.openai_api_key.get_secret_value().strip() if settings.openai_api_key else ""
+    if not key and not read_address(settings.openai_base_url).is_loopback:
         raise SettingsError(
             "OPENAI_API_KEY is not set. Set it in the environment or in a .env file, or add --simulate "
-            "to try everything against the built-in simulator, which needs no key and costs nothing."
+            "to try everything against the built-in simulator, which needs no key and costs nothing. "
+            "A server on this machine needs no key either: set OPENAI_BASE_URL."
         )
-    key = settings.openai_api_key.get_secret_value()
-    return OpenAIProvider(settings.model, key, settings.openai_base_url)
+    return OpenAIProvider(settings.model, key, settings.openai_base_url, wishes=wishes_of(settings))
 
 
 PROVIDERS: Final[dict[str, Callable[[Settings], Provider]]] = {
@@ -155,8 +162,26 @@ def _make_provider(settings: Settings, simulator: SimulatorConfig | None, clock:
             "http://simulator.invalid/v1",
             http_client=httpx2.AsyncClient(transport=transport, timeout=300),
             simulated=True,
+            wishes=wishes_of(settings),
+            clock=clock,
         )
     return _registered(PROVIDERS, settings.provider, "WEIGHBRIDGE_PROVIDER")(settings)
+
+
+def wishes_of(settings: Settings) -> Wishes:
+    """What the settings say about calls.
+
+    Raises:
+        SettingsError: the table of prices cannot be used.
+    """
+    form = settings.structured_outputs
+    return Wishes(
+        effort=settings.reasoning_effort,
+        tier=settings.service_tier,
+        form=None if form == "auto" else form,
+        timeout_s=settings.call_timeout_s,
+        prices=read_prices(settings.prices) if settings.prices else None,
+    )
 
 
 def simulator_config(settings: Settings, limits: Limits | None) -> SimulatorConfig:
@@ -175,7 +200,7 @@ def _simulated_models(model: str) -> Mapping[str, ModelLimits]:
     """The simulator knows its own list, and the configured model if that has a published price."""
     if model in KNOWN_MODELS or not price_of(model, "openai").known:
         return KNOWN_MODELS
-    return {**KNOWN_MODELS, model: KNOWN_MODELS["gpt-5"]}
+    return {**KNOWN_MODELS, model: LUNA if profile_of(model).marks_cached_prefix else STANDARD}
 
 
 async def make_engine(

@@ -31,6 +31,7 @@ from tests.support.scripted_provider import (
 from weighbridge.domain.calls import FinishReason, Remaining, Usage
 from weighbridge.errors import (
     AuthenticationFailed,
+    ImageRefused,
     ModelUnknown,
     ProviderError,
     ProviderOverloaded,
@@ -65,7 +66,7 @@ class Talk:
     @property
     def name(self) -> str:
         """What the provider is called in messages."""
-        return "openai" if self._server is None else "127.0.0.1"
+        return "openai" if self._server is None else f"127.0.0.1:{self._server.port}"
 
     @property
     def host(self) -> str:
@@ -138,7 +139,9 @@ async def test_a_question_is_sent_as_a_strict_structured_chat_completion(talk: T
         },
         "max_completion_tokens": 200,
         "temperature": 0,
-    }
+    } | (
+        {"prompt_cache_key": request.body.get("prompt_cache_key")} if talk.name == "openai" else {}
+    )
 
 
 async def test_an_image_is_sent_beside_the_text(talk: Talk) -> None:
@@ -210,10 +213,17 @@ async def test_a_reply_cut_by_the_content_filter_is_a_refusal(talk: Talk) -> Non
         completion(17),
     ],
 )
-async def test_a_reply_without_text_is_empty_but_paid_for(talk: Talk, odd: Answer) -> None:
-    reply = await talk.ask(odd)
-    assert reply.text == ""
-    assert reply.usage.input_tokens == 1200
+async def test_an_empty_completion_is_the_provider_s_fault(talk: Talk, odd: Answer) -> None:
+    """It says nothing of any product: the same call is made again."""
+    with pytest.raises(ProviderOverloaded):
+        await talk.ask(odd)
+
+
+async def test_an_empty_completion_that_says_why_is_a_reply(talk: Talk) -> None:
+    cut = await talk.ask(completion("", finish_reason="length"))
+    assert (cut.text, cut.finish_reason) == ("", FinishReason.LENGTH)
+    filtered = await talk.ask(completion(None, finish_reason="content_filter"))
+    assert filtered.finish_reason is FinishReason.REFUSAL
 
 
 async def test_joins_text_parts(talk: Talk) -> None:
@@ -304,6 +314,26 @@ async def test_stops_retrying_a_server_that_refuses_every_form(talk: Talk) -> No
     assert len(scripted.requests) == 3
 
 
+async def test_a_server_without_strict_schemas_is_asked_in_easier_forms_and_that_is_remembered(
+    talk: Talk,
+) -> None:
+    scripted = ScriptedProvider(no_schema(), no_schema(), completion())
+    provider = talk.provider(scripted)
+    await provider.call(REQUEST)
+    await provider.call(REQUEST)
+    forms = [r.body.get("response_format", {}).get("type") for r in scripted.requests]
+    assert forms == ["json_schema", "json_schema", "json_object", "json_object"]
+    assert "strict" not in scripted.requests[1].body["response_format"]["json_schema"]
+    assert '"enum":["Chairs","Tables"]' in scripted.requests[-1].body["messages"][0]["content"]
+
+
+async def test_a_server_that_takes_no_form_at_all_stops_the_queue(talk: Talk) -> None:
+    scripted = ScriptedProvider(no_schema())
+    with pytest.raises(ModelUnknown, match="structured outputs"):
+        await talk.provider(scripted).call(REQUEST)
+    assert len(scripted.requests) == 4
+
+
 # What goes wrong ----------------------------------------------------------------------------------
 
 CONTEXT = "This model's maximum context length is 128000 tokens. However, your messages resulted in 130001."
@@ -315,18 +345,21 @@ NO_SCHEMA = (
 NO_MODEL = "The model `gpt-9` does not exist or you do not have access to it."
 
 
+def no_schema() -> Answer:
+    return refusal(400, None, NO_SCHEMA, param="response_format")
+
+
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
         (refusal(400, "context_length_exceeded", CONTEXT), RequestTooLarge),
         (refusal(400, None, CONTEXT), RequestTooLarge),
         (refusal(400, "invalid_value", ALLOWANCE, param="max_tokens"), RequestTooLarge),
-        (refusal(400, "invalid_image_url", "Error while downloading the image."), RequestRefused),
+        (refusal(400, "invalid_image_url", "Error while downloading the image."), ImageRefused),
         (refusal(400, "content_policy_violation"), RequestRefused),
         (refusal(400, "model_not_found", NO_MODEL), ModelUnknown),
         (refusal(400, None, "gpt-9 is not a valid choice"), RequestRefused),
         (refusal(400, None, "gpt-9 is an invalid model ID"), ModelUnknown),
-        (refusal(400, None, NO_SCHEMA, param="response_format"), ModelUnknown),
         (refusal(400, "billing_hard_limit_reached"), QuotaExhausted),
         (
             refusal(400, None, "API key not valid. Please pass a valid API key."),
@@ -473,8 +506,6 @@ async def test_error_messages_name_the_request_and_the_remedy(talk: Talk) -> Non
     address = await talk.fail(Answer(308, b"", {"location": "https://api.example/v1/"}))
     assert "https://api.example/v1/" in str(address)
     assert "OPENAI_BASE_URL" in str(address)
-    schema = await talk.fail(refusal(400, None, NO_SCHEMA, param="response_format"))
-    assert "structured outputs" in str(schema)
     network = await Talk(None).fail(httpx2.ConnectError("[Errno 111] Connection refused"))
     assert "No connection to api.openai.com: [Errno 111] Connection refused." in str(network)
 
@@ -493,7 +524,10 @@ MODELS = answer(
 async def test_check_accepts_a_model_the_server_lists(talk: Talk) -> None:
     scripted = ScriptedProvider(answer(200, {"id": MODEL, "object": "model"}))
     await talk.provider(scripted).check()
-    assert [(r.method, r.path) for r in scripted.requests] == [("GET", f"/v1/models/{MODEL}")]
+    first, *rest = [(r.method, r.path) for r in scripted.requests]
+    assert first == ("GET", f"/v1/models/{MODEL}")
+    # A server of this machine may be llama.cpp, which tells its context elsewhere.
+    assert rest == ([] if talk.name == "openai" else [("GET", "/props")])
 
 
 async def test_check_names_similar_models(talk: Talk) -> None:

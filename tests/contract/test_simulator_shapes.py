@@ -26,7 +26,8 @@ from tests.support.application import until
 from tests.support.ports import free_port
 from weighbridge.clock import ScaledClock, SystemClock
 from weighbridge.simulator.app import Simulator, create_app
-from weighbridge.simulator.config import ModelLimits, SimulatorConfig, parse_faults
+from weighbridge.simulator.config import SimulatorConfig, parse_faults
+from weighbridge.simulator.models import ModelLimits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

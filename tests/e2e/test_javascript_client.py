@@ -255,7 +255,7 @@ class Journey:
         for period in (stats["last24Hours"], stats["overall"]):
             assert (period["completed"], period["failed"], period["failureRate"]) == (4, 0, 0)
             assert {row["name"] for row in period["byStep"]} == STEPS
-            assert [row["name"] for row in period["byModel"]] == ["gpt-4.1-mini"]
+            assert [row["name"] for row in period["byModel"]] == ["gpt-6-luna"]
             assert period["tokens"]["total"] > 0
             assert period["latencyP50S"] <= period["latencyP95S"]
         metrics = self.browser.fetch("GET", "/metrics").text()

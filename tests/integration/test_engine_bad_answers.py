@@ -10,7 +10,8 @@ import pytest
 
 from tests.simulation.trials import poison
 from tests.support.application import AMPLE, RunningProgram, program
-from weighbridge.simulator.config import KNOWN_MODELS, Fault, FaultPlan, ModelLimits
+from weighbridge.simulator.config import Fault, FaultPlan
+from weighbridge.simulator.models import KNOWN_MODELS, ModelLimits
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,8 @@ from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
 from weighbridge.domain.products import FieldLimits
 from weighbridge.service.products import import_records
 from weighbridge.service.queue import configure
-from weighbridge.simulator.config import KNOWN_MODELS, Fault, FaultPlan, ModelLimits
+from weighbridge.simulator.config import Fault, FaultPlan
+from weighbridge.simulator.models import KNOWN_MODELS, ModelLimits
 
 if TYPE_CHECKING:
     import httpx2

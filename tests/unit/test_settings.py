@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from weighbridge.errors import SettingsError
-from weighbridge.settings import load_settings
+from weighbridge.settings import check_key_and_address, load_settings, unknown_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("token", ["päss", "two words", "tab\there", "   ", "line\nbreak"])
@@ -56,3 +61,32 @@ def test_an_invalid_setting_is_named_with_its_value(
     monkeypatch.setenv(f"WEIGHBRIDGE_{name}", value)
     with pytest.raises(SettingsError, match=f"WEIGHBRIDGE_{name} is '{value}'"):
         load_settings()
+
+
+def test_a_name_that_is_no_setting_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_MODLE", "gpt-6-luna")
+    monkeypatch.setenv("WEIGHBRIDGE_MODEL", "gpt-6-luna")
+    assert unknown_names() == ["WEIGHBRIDGE_MODLE"]
+
+
+def test_an_address_of_the_folder_gets_no_key_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("OPENAI_BASE_URL=https://elsewhere.example/v1\n")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+    with pytest.raises(SettingsError, match="OPENAI_BASE_URL") as caught:
+        check_key_and_address()
+    assert "sk-of-the-environment" not in str(caught.value)
+
+
+def test_key_and_address_from_one_place_go_together(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    (tmp_path / ".env").write_text("OPENAI_BASE_URL=https://x.example/v1\nOPENAI_API_KEY=sk-1\n")
+    check_key_and_address()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-2")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://y.example/v1")
+    check_key_and_address()

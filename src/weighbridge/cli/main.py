@@ -15,6 +15,7 @@ from weighbridge import __version__
 from weighbridge.cli import catalogue, doctor, questionnaires, queue, run, servers, tokens
 from weighbridge.cli.console import err
 from weighbridge.errors import MissingColumn, WeighbridgeError
+from weighbridge.settings import unknown_names
 
 app = typer.Typer(
     name="weighbridge",
@@ -41,6 +42,8 @@ def options(
     ] = False,
 ) -> None:
     """Options that go before the command."""
+    for name in unknown_names():
+        err.print(f"Warning: {name} is no setting of Weighbridge; it is ignored.", style="yellow")
 
 
 run.register(app)

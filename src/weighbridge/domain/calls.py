@@ -6,9 +6,9 @@ Named tuples, because several of each are made for every call: a frozen dataclas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class Lane(StrEnum):
@@ -23,7 +23,7 @@ class CallRequest(NamedTuple):
 
     `instructions` is the same for every group, so that the provider's prompt cache can hold it;
     `content` is the products as data; `image_url` is an http(s) or data: URL. With a `key` the provider is asked
-    to store its reply under it, so that `Provider.find` can fetch it.
+    to store its reply under it, so that `Provider.find` can fetch it. `time_factor` lengthens the time limit of a call.
     """
 
     instructions: str
@@ -33,14 +33,20 @@ class CallRequest(NamedTuple):
     max_output_tokens: int
     image_url: str | None = None
     key: str | None = None
+    time_factor: float = 1.0
 
 
 class Usage(NamedTuple):
-    """Tokens as the provider counted them. Cached ones are part of the input."""
+    """Tokens as the provider counted them.
+
+    Those read from and written to its prompt cache are part of the input, hidden reasoning is part of the output.
+    """
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 class Remaining(NamedTuple):
@@ -77,16 +83,44 @@ class CallReply(NamedTuple):
     processing_s: float | None = (
         None  # from admission to answer, as the provider says; the rest was travel
     )
+    service_tier: str | None = None  # by which the provider says that it served the call
+    stated_cost_usd: float | None = None  # what a gateway says that the call has cost
+
+
+STANDARD_TIERS: Final = frozenset({"default", "auto", "standard", "on_demand", ""})
+"""Names of the tier that the list prices are for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per million tokens. `known` is False when no price is published for the model (cost is then 0)."""
+    """USD per million tokens. `known` is False when no price is published for the model (cost is then unknown, not 0).
+
+    `cache_write_usd` None: writing to the prompt cache costs what input costs. `tiers` holds the factor of each
+    service tier that has a price of its own.
+    """
 
     input_usd: float
     cached_input_usd: float
     output_usd: float
     known: bool = True
+    cache_write_usd: float | None = None
+    tiers: Mapping[str, float] = field(default_factory=dict)
+
+    def in_tier(self, tier: str | None) -> Price:
+        """The price of a service tier. One whose factor nobody has published makes the price unknown."""
+        if tier is None or tier in STANDARD_TIERS or not self.known:
+            return self
+        if tier not in self.tiers:
+            return replace(self, known=False)
+        factor = self.tiers[tier]
+        written = None if self.cache_write_usd is None else self.cache_write_usd * factor
+        return Price(
+            self.input_usd * factor,
+            self.cached_input_usd * factor,
+            self.output_usd * factor,
+            self.known,
+            written,
+        )
 
 
 class Cost(NamedTuple):

@@ -56,9 +56,23 @@ class CatalogueEstimate:
 
 
 def call_cost_usd(usage: Usage, price: Price) -> float:
-    """USD for one call. Cached tokens are part of the input and cost less."""
+    """USD for one call. Tokens read from and written to the cache are part of the input and have prices of their own."""
     cached = min(usage.cached_input_tokens, usage.input_tokens)
-    return _cost_usd(usage.input_tokens - cached, cached, usage.output_tokens, price)
+    written = min(usage.cache_write_tokens, usage.input_tokens - cached)
+    return _cost_usd(usage.input_tokens - cached, cached, usage.output_tokens, price) + (
+        written * _write_premium_usd(price) / MILLION
+    )
+
+
+def cache_saving_usd(usage: Usage, price: Price) -> float:
+    """What the prompt cache has saved, less what writing to it has cost on top; below 0 where it does not pay."""
+    saved = usage.cached_input_tokens * (price.input_usd - price.cached_input_usd)
+    return (saved - usage.cache_write_tokens * _write_premium_usd(price)) / MILLION
+
+
+def _write_premium_usd(price: Price) -> float:
+    """What a million tokens cost more for being written to the cache."""
+    return 0.0 if price.cache_write_usd is None else price.cache_write_usd - price.input_usd
 
 
 def estimate_catalogue(
@@ -66,17 +80,18 @@ def estimate_catalogue(
 ) -> CatalogueEstimate:
     """Requests, tokens, money and hours for asking every question about every group, without retries.
 
-    The first call of each question pays for its whole prompt, later ones find its beginning in the cache.
+    The first call of each question writes the beginning of its prompt to the cache, later ones find it there.
     """
     products = sum(len(group.product_ids) for group in groups)
     data_tokens = sum(group.tokens for group in groups)
     requests = len(groups) * len(questions)
-    input_tokens = cached = output_tokens = charged_tokens = 0
+    input_tokens = cached = written = output_tokens = charged_tokens = 0
     for load in questions:
         asked_input = len(groups) * load.prompt_tokens + data_tokens
         asked_input += ceil(load.data_tokens_per_product * products)
         input_tokens += asked_input
         cached += max(0, len(groups) - 1) * cacheable_tokens(load.prompt_tokens)
+        written += cacheable_tokens(load.prompt_tokens) if groups else 0
         output_tokens += ceil(load.output_tokens_per_product * products)
         charged_tokens += asked_input + ceil(load.allowance_per_product * products)
     return CatalogueEstimate(
@@ -85,7 +100,8 @@ def estimate_catalogue(
         input_tokens=input_tokens,
         cached_input_tokens=cached,
         output_tokens=output_tokens,
-        cost_usd=_cost_usd(input_tokens - cached, cached, output_tokens, price),
+        cost_usd=_cost_usd(input_tokens - cached, cached, output_tokens, price)
+        + written * _write_premium_usd(price) / MILLION,
         hours=_duration_s(requests, charged_tokens, len(questions), pace) / 3600,
         price_known=price.known,
     )

@@ -6,10 +6,13 @@ arrives as a `ProviderError`, so that the retry table in `limits/` can decide wi
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from weighbridge.domain.calls import CallReply, CallRequest, Price, Remaining
 from weighbridge.errors import ProviderError, RateLimited
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Provider(Protocol):
@@ -33,6 +36,29 @@ class Provider(Protocol):
     @property
     def price(self) -> Price:
         """What a million tokens cost; `known` is False when nobody publishes it."""
+        ...
+
+    @property
+    def tier(self) -> str | None:
+        """The service tier that is asked for; None: the standard one."""
+        ...
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How much prompt and answer together may take; None while nobody has said."""
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the operator should know of the model, such as the day of its shutdown."""
+        ...
+
+    def learned(self) -> Mapping[str, Any]:
+        """What the server's answers have taught about it, as JSON can hold it: for the next process."""
+        ...
+
+    def recall(self, learned: Mapping[str, Any]) -> None:
+        """Take up what an earlier process learned of the same server and model."""
         ...
 
     async def call(self, request: CallRequest) -> CallReply:

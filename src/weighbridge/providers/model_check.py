@@ -1,4 +1,4 @@
-"""The check before anything is spent: is the key right, and does the provider know the model?
+"""The check before anything is spent: is the key right, does the provider know the model, and for how long?
 
 `OpenAIProvider.check` runs it at start. OpenAI answers `GET /models/{model}`; other servers may have only the
 list, or neither, which proves nothing against them: the first call will tell.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -16,54 +17,118 @@ import openai
 from openai import AsyncOpenAI
 
 from weighbridge.errors import ModelUnknown, ProviderError
-from weighbridge.providers.openai_error_kinds import FAILURES, refusal_text
-from weighbridge.providers.openai_errors import Asked, translate
+from weighbridge.providers.faults.kinds import FAILURES, refusal_text
+from weighbridge.providers.faults.messages import Asked, translate
+from weighbridge.providers.shutdown import shutdown_notice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
 _NO_SUCH_ENDPOINT: Final = frozenset({400, 404, 405, 501})
 _SUGGESTIONS: Final = 3
+_CONTEXT_FIELDS: Final = (
+    "loaded_context_length", "max_model_len", "context_length", "context_window", "max_context_length", "n_ctx",
+)  # fmt: skip
+"""What LM Studio, vLLM, OpenRouter, Groq, Mistral and llama.cpp call the context of a model."""
 
 
-async def check_model(client: AsyncOpenAI, asked: Asked) -> Mapping[str, str]:
-    """Pass, or say what is wrong. Returns the headers of the answer that decided.
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What the server says of the model. `key_was_taken`: it answered as API, so the key was not refused."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    key_was_taken: bool = False
+    context_tokens: int | None = None
+    notices: tuple[str, ...] = ()
+
+    def beside(self, known: ModelFacts) -> ModelFacts:
+        """These, with what was known before where they say nothing."""
+        return replace(self, context_tokens=self.context_tokens or known.context_tokens)
+
+
+async def check_model(
+    client: AsyncOpenAI, asked: Asked, *, today: date, is_local: bool = False
+) -> ModelFacts:
+    """Pass, or say what is wrong.
 
     Raises:
         ProviderError: the kind that a call would meet, with the names of similar models if it is the model.
+        ModelUnknown: also for a model that was shut down, with its successor.
     """
+    headers, entry = await _look_up(client, asked)
+    context = next((n for name in _CONTEXT_FIELDS if (n := _positive(entry.get(name)))), None)
+    if is_local:
+        context = await _llama_context(client) or context
+    notice = shutdown_notice(
+        asked.model, entry.get("shutdown_date"), today, provider=asked.provider
+    )
+    return ModelFacts(headers, True, context, (notice,) if notice else ())
+
+
+async def _look_up(
+    client: AsyncOpenAI, asked: Asked
+) -> tuple[Mapping[str, str], Mapping[str, Any]]:
+    """The headers of the answer that decided, and what it says of the model."""
     try:
         response = await _get(client, f"/models/{quote(asked.model, safe='')}")
-        if isinstance(_read(response), dict):
-            return response.headers
+        entry = _read(response)
+        if isinstance(entry, dict):
+            return response.headers, _entry_of(entry, asked.model)
     except openai.APIStatusError as error:
         if _may_ask_but_not_list(error):
-            return error.response.headers
+            return error.response.headers, {}
         if error.status_code not in _NO_SUCH_ENDPOINT:
             raise translate(error, asked) from error
         if error.status_code == 404 and _names_model(error):
             raise await _unknown(client, asked, translate(error, asked)) from error
     except FAILURES as error:
         raise translate(error, asked) from error
-    return await _check_by_list(client, asked)
+    return await _look_up_in_list(client, asked)
 
 
-async def _check_by_list(client: AsyncOpenAI, asked: Asked) -> Mapping[str, str]:
+async def _look_up_in_list(
+    client: AsyncOpenAI, asked: Asked
+) -> tuple[Mapping[str, str], Mapping[str, Any]]:
     """For servers that do not show single models. The list need not be complete: names may have short forms."""
     try:
         response = await _get(client, "/models")
     except openai.APIStatusError as error:
         if error.status_code not in _NO_SUCH_ENDPOINT and not _may_ask_but_not_list(error):
             raise translate(error, asked) from error
-        return error.response.headers
+        return error.response.headers, {}
     except FAILURES as error:
         raise translate(error, asked) from error
-    if _read(response) is None:
+    listed = _read(response)
+    if listed is None:
         raise ModelUnknown(
             f"{asked.host} returns web pages, not an API. "
             "Check OPENAI_BASE_URL: it usually ends in /v1."
         )
-    return response.headers
+    return response.headers, _entry_of(listed, asked.model)
+
+
+def _entry_of(said: Any, model: str) -> Mapping[str, Any]:
+    """What is said of the model, in an entry or in a list of entries."""
+    entries = said.get("data") if isinstance(said, dict) else said
+    if not isinstance(entries, list):
+        return said if isinstance(said, dict) else {}
+    return next((e for e in entries if isinstance(e, dict) and e.get("id") == model), {})
+
+
+async def _llama_context(client: AsyncOpenAI) -> int | None:
+    """llama.cpp tells the context of one slot beside its API."""
+    root = str(client.base_url).rstrip("/").removesuffix("/v1")
+    try:
+        said = _read(await client.get(f"{root}/props", cast_to=httpx2.Response))
+    except (*FAILURES, ValueError):
+        return None
+    settings = said.get("default_generation_settings") if isinstance(said, dict) else None
+    return _positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
+
+
+def _positive(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 async def _unknown(client: AsyncOpenAI, asked: Asked, plain: ProviderError) -> ProviderError:

@@ -48,16 +48,17 @@ class Network(Wire):
         """Raises SettingsError for a proxy that cannot be used."""
         self._proxy = proxy_for(base_url)
         self._tls = _tls() if base_url.startswith("https:") else True
-        self._timeout = aiohttp.ClientTimeout(
-            total=None, connect=timeout.connect, sock_read=timeout.read
-        )
+        self._connect_s = timeout.connect
+        self._read_s = timeout.read
         self._session: aiohttp.ClientSession | None = None
 
     @override
-    async def post(self, address: Address, body: bytes) -> Received:
-        return await self.send("POST", address, body)
+    async def post(self, address: Address, body: bytes, timeout_s: float) -> Received:
+        return await self.send("POST", address, body, timeout_s)
 
-    async def send(self, method: str, address: Address, body: bytes) -> Received:
+    async def send(
+        self, method: str, address: Address, body: bytes, timeout_s: float | None = None
+    ) -> Received:
         """Any request. Raises as `Wire.post` does."""
         session = self._session or self._open()
         try:
@@ -67,6 +68,7 @@ class Network(Wire):
                 headers=address.headers,
                 data=body or None,
                 allow_redirects=False,
+                timeout=self._timeout(timeout_s or self._read_s),
             ) as response:
                 return Received(response.status, response.headers, await _content(response))
         except CAUGHT as error:
@@ -80,11 +82,13 @@ class Network(Wire):
         if session is not None:
             await session.close()
 
+    def _timeout(self, read_s: float | None) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total=None, connect=self._connect_s, sock_read=read_s)
+
     def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=self._tls),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
             proxy=self._proxy,
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,

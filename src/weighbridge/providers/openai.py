@@ -2,7 +2,8 @@
 
 The engine calls `OpenAIProvider.call` once it holds the budget for it. Good answers do not pass through the SDK, which
 takes six times the CPU time of everything else in a call: it says beforehand how requests look, and afterwards what
-failures mean (`sdk.py`). Nothing is sent twice: each try costs quota that the governor must have granted.
+failures mean (`sdk.py`). Nothing is sent twice but what the server refused for a parameter that it does not know: each
+try costs quota that the governor must have granted.
 """
 
 from __future__ import annotations
@@ -10,23 +11,28 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
 from typing_extensions import override
 
-from weighbridge.domain.calls import Remaining
-from weighbridge.domain.lenient_json import loads
-from weighbridge.errors import SettingsError
+from weighbridge.clock import SystemClock
+from weighbridge.errors import AuthenticationFailed, ProviderOverloaded, RequestTooLarge
+from weighbridge.planning.models import profile_of
 from weighbridge.providers.base import Provider
-from weighbridge.providers.masking import Masker
-from weighbridge.providers.model_check import check_model
-from weighbridge.providers.openai_error_kinds import FAILURES, refusal_text
-from weighbridge.providers.openai_errors import Asked, translate
-from weighbridge.providers.openai_messages import dialect_of, encoded_body, read_reply
+from weighbridge.providers.faults.evidence import HIDDEN, evidence_of
+from weighbridge.providers.faults.kinds import FAILURES
+from weighbridge.providers.faults.masking import Masker
+from weighbridge.providers.faults.messages import Asked, translate
+from weighbridge.providers.faults.rate_limit_headers import read_processing_s, read_remaining
+from weighbridge.providers.model_check import ModelFacts, check_model
 from weighbridge.providers.prices import price_of
-from weighbridge.providers.rate_limit_headers import read_processing_s, read_remaining
+from weighbridge.providers.replies.bodies import HiddenError, read_completion
+from weighbridge.providers.replies.reading import Arrival, is_simulated, read_reply
+from weighbridge.providers.requests.address import checked_key, read_address
+from weighbridge.providers.requests.bodies import encoded_body
+from weighbridge.providers.requests.capabilities import capabilities_of
+from weighbridge.providers.requests.wishes import CONNECT_TIMEOUT_S, FLEX_OR_DEFAULT, Wishes
 from weighbridge.providers.sdk import Sdk
 from weighbridge.providers.stored_completions import NothingKept, find_stored
 from weighbridge.providers.wire import Address, OverClient, Received, UnusableReply, Wire
@@ -34,14 +40,16 @@ from weighbridge.providers.wire import Address, OverClient, Received, UnusableRe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from weighbridge.clock import Clock
     from weighbridge.domain.calls import CallReply, CallRequest, Price
-
-OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
-CONNECT_TIMEOUT_S: Final = 10.0
+    from weighbridge.errors import ProviderError
 
 _SIMULATED_HEADER: Final = "x-weighbridge-simulated"
-_NO_KEY: Final = "none"
-"""Servers of one's own often want no key, and an empty one makes an invalid header."""
+_COST_HEADER: Final = "x-litellm-response-cost"
+OUT_OF_FORM_BEFORE_STEP: Final = 3
+"""Whole replies in a row that are not the JSON object asked for: then the server ignores the schema."""
+DOUBTS_OF_A_KEY: Final = 3
+"""So often in a row a key that has worked must be refused before it counts as revoked."""
 
 
 class OpenAIProvider(Provider):
@@ -57,35 +65,46 @@ class OpenAIProvider(Provider):
         api_key: str | None,
         base_url: str | None = None,
         *,
-        timeout_s: float = 120.0,
+        timeout_s: float | None = None,
         http_client: httpx2.AsyncClient | None = None,
         simulated: bool = False,
+        wishes: Wishes = Wishes(),  # noqa: B008 - immutable
+        clock: Clock | None = None,
     ) -> None:
+        self._clock = clock or SystemClock()
         self._model = model
         self._simulated = simulated
-        self._timeout_s = timeout_s
-        self._key = _checked_key(api_key)
-        self._base_url = _checked_url(base_url or OPENAI_BASE_URL)
-        self._host = urlsplit(self._base_url).hostname or ""
-        self._dialect = dialect_of(model)
+        self._wishes = wishes if timeout_s is None else replace(wishes, timeout_s=timeout_s)
+        self._key = checked_key(api_key)
+        self._at = read_address(base_url)
+        self._is_local = self._at.is_loopback and not simulated
+        self._capabilities = capabilities_of(
+            model,
+            is_openai=self._at.is_openai or simulated,
+            effort=wishes.effort,
+            tier=wishes.sent_tier,
+            form=wishes.form,
+        )
+        self._facts = ModelFacts(context_tokens=profile_of(model).context_tokens)
         self._lists_replies = True
-        timeout = httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S, pool=None)
+        self._key_has_worked = False
+        self._key_doubts = 0
+        self._out_of_form = 0
+        longest_s = self._wishes.longest_s(is_local=self._is_local)
+        timeout = httpx2.Timeout(longest_s, connect=CONNECT_TIMEOUT_S, pool=None)
         self._wire, client = (
-            _sockets(self._base_url, timeout)
+            _sockets(self._at.url, timeout)
             if http_client is None
             else (OverClient(http_client, timeout), http_client)
         )
-        self._sdk = Sdk(self._key, self._base_url, timeout, client)
+        self._sdk = Sdk(self._key, self._at, timeout, client)
         self._address: Address | None = None
         self._rehearsing = asyncio.Lock()
 
     @property
     @override
     def name(self) -> str:
-        if self._simulated:
-            return "simulator"
-        is_openai = self._host == "openai.com" or self._host.endswith(".openai.com")
-        return "openai" if is_openai else self._host
+        return "simulator" if self._simulated else self._at.name
 
     @property
     @override
@@ -100,34 +119,87 @@ class OpenAIProvider(Provider):
     @property
     @override
     def price(self) -> Price:
-        return price_of(self._model, "openai" if self._simulated else self.name)
+        provider = "openai" if self._simulated else self.name
+        return price_of(self._model, provider, self._wishes.prices)
+
+    @property
+    @override
+    def tier(self) -> str | None:
+        return self._capabilities.tier
+
+    @property
+    @override
+    def context_tokens(self) -> int | None:
+        return self._facts.context_tokens
+
+    @property
+    @override
+    def notices(self) -> tuple[str, ...]:
+        return self._facts.notices
+
+    @override
+    def learned(self) -> Mapping[str, Any]:
+        return {**self._capabilities.dump(), "context_tokens": self._facts.context_tokens}
+
+    @override
+    def recall(self, learned: Mapping[str, Any]) -> None:
+        self._capabilities = self._capabilities.recalled(learned)
 
     @override
     async def call(self, request: CallRequest) -> CallReply:
         try:
-            received, completion = await self._ask(request)
+            return await self._call(request, self._capabilities.tier)
+        except ProviderOverloaded as error:
+            if not (error.is_out_of_flex and self._wishes.tier == FLEX_OR_DEFAULT):
+                raise
+            return await self._call(request, None)
+
+    async def _call(self, request: CallRequest, tier: str | None) -> CallReply:
+        try:
+            received, completion = await self._ask(request, tier)
         except (*FAILURES, UnusableReply) as error:
-            raise translate(error, self._asked(request)) from error
+            raise self._judged(error, request) from error
         headers = received.headers
-        self._note_simulation(headers)
-        return read_reply(
-            completion,
-            request=request,
-            model=self._model,
-            remaining=read_remaining(headers),
-            request_id=headers.get("x-request-id"),
-            processing_s=read_processing_s(headers),
+        self._key_has_worked, self._key_doubts = True, 0
+        self._simulated |= _SIMULATED_HEADER in headers or is_simulated(completion)
+        arrival = Arrival(
+            read_remaining(headers),
+            headers.get("x-request-id"),
+            read_processing_s(headers),
+            _number(headers.get(_COST_HEADER)),
         )
+        reply, is_in_form = read_reply(
+            completion, request=request, model=self._model, arrival=arrival
+        )
+        self._watch_form(is_in_form=is_in_form)
+        return reply
+
+    def _judged(self, error: Exception, request: CallRequest) -> ProviderError:
+        ours = translate(error, self._asked(request))
+        if isinstance(ours, RequestTooLarge) and ours.context_tokens:
+            self._facts = replace(self._facts, context_tokens=ours.context_tokens)
+        if isinstance(ours, AuthenticationFailed) and self._key_has_worked:
+            self._key_doubts += 1
+            if self._key_doubts < DOUBTS_OF_A_KEY:
+                return ProviderOverloaded(f"{ours} It worked before, so it is tried again.")
+        return ours
+
+    def _watch_form(self, *, is_in_form: bool) -> None:
+        """A server that ignores the schema is told it in the prompt."""
+        self._out_of_form = 0 if is_in_form else self._out_of_form + 1
+        if self._out_of_form >= OUT_OF_FORM_BEFORE_STEP:
+            self._capabilities = self._capabilities.with_next_form() or self._capabilities
+            self._out_of_form = 0
 
     @property
     @override
     def keeps_replies(self) -> bool:
-        return self._lists_replies and self._dialect.stores
+        return self._lists_replies and self._capabilities.stores
 
     @property
     @override
     def longest_call_s(self) -> float:
-        return CONNECT_TIMEOUT_S + self._timeout_s
+        return CONNECT_TIMEOUT_S + self._wishes.longest_s(is_local=self._is_local)
 
     @override
     async def find(self, request: CallRequest) -> CallReply | None:
@@ -142,59 +214,63 @@ class OpenAIProvider(Provider):
             raise translate(error, self._asked(request)) from error
         if completion is None:
             return None
-        return read_reply(
-            completion,
-            request=request,
-            model=self._model,
-            remaining=Remaining(),
-            request_id=_text_or_none(completion.get("request_id")),
-        )
+        request_id = completion.get("request_id")
+        arrival = Arrival(request_id=request_id if isinstance(request_id, str) else None)
+        return read_reply(completion, request=request, model=self._model, arrival=arrival).reply
 
     @override
     async def check(self) -> None:
-        self._note_simulation(await check_model(self._sdk.client, self._asked()))
+        today = self._clock.now().date()
+        facts = await check_model(
+            self._sdk.client, self._asked(), today=today, is_local=self._is_local
+        )
+        self._simulated |= _SIMULATED_HEADER in facts.headers
+        self._key_has_worked |= facts.key_was_taken
+        self._facts = facts.beside(self._facts)
 
     @override
     async def aclose(self) -> None:
         await self._sdk.client.close()
 
-    def _note_simulation(self, headers: Mapping[str, str]) -> None:
-        """Our simulator says so when it runs as a server of its own: its answers must not pass for real ones."""
-        if _SIMULATED_HEADER in headers:
-            self._simulated = True
-
-    async def _ask(self, request: CallRequest) -> tuple[Received, Mapping[str, Any]]:
+    async def _ask(
+        self, request: CallRequest, tier: str | None
+    ) -> tuple[Received, Mapping[str, Any]]:
         """Send the question; again only when the server does not know one of its parameters.
 
-        What it does not know is remembered, so this happens at most twice in the life of a provider (and once
+        What it does not know is remembered, so this happens a few times in the life of a provider (and once
         for each call that is then in flight). The governor has granted one request for it.
         """
         while True:
-            dialect = self._dialect
+            capabilities = self._capabilities
+            sent = replace(capabilities, tier=tier) if tier != capabilities.tier else capabilities
             try:
-                return await self._exchange(encoded_body(request, self._model, dialect))
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                adapted = dialect.adapted_to(refusal_text(error))
+                body = encoded_body(request, self._model, sent)
+                return await self._exchange(
+                    body, self._wishes.timeout_s_for(request, is_local=self._is_local)
+                )
+            except openai.APIStatusError as error:
+                adapted = capabilities.adapted_to(evidence_of(error))
                 if adapted is None:
                     raise
-                if self._dialect == dialect:  # else another call has learned something meanwhile
-                    self._dialect = adapted
+                if self._capabilities == capabilities:  # else another call has learned something
+                    self._capabilities = adapted
 
-    async def _exchange(self, body: bytes) -> tuple[Received, Mapping[str, Any]]:
+    async def _exchange(self, body: bytes, timeout_s: float) -> tuple[Received, Mapping[str, Any]]:
         """A chat completion and what it came in; or what the SDK raises in its place."""
         address = self._address or await self._rehearsed()
         try:
             # The read timeout starts anew with each byte; this one bounds the whole call.
-            async with asyncio.timeout(CONNECT_TIMEOUT_S + self._timeout_s):
-                received = await self._wire.post(address, body)
+            async with asyncio.timeout(CONNECT_TIMEOUT_S + timeout_s):
+                received = await self._wire.post(address, body, timeout_s)
         except httpx2.HTTPError as failure:
             raise await self._sdk.error_for(failure) from failure
         if not 200 <= received.status < 300:
             raise await self._sdk.error_for(received)
-        content = _content(received)
-        if "choices" in content:
-            return received, content
-        raise await self._sdk.error_for(_with_its_status(received, content))
+        try:
+            return received, read_completion(received.content)
+        except HiddenError as hidden:
+            status = hidden.status or HIDDEN
+        raise await self._sdk.error_for(replace(received, status=status))
 
     async def _rehearsed(self) -> Address:
         """Once, however many calls are the first: a hundred rehearsals would hold them up for a quarter of a second."""
@@ -205,7 +281,8 @@ class OpenAIProvider(Provider):
 
     def _asked(self, request: CallRequest | None = None) -> Asked:
         texts = (request.instructions, request.content) if request else ()
-        return Asked(self.name, self._host, self._model, Masker(self._key, texts))
+        masker = Masker(self._key, texts)
+        return Asked(self.name, self._at.host, self._model, masker, self._key_has_worked)
 
 
 def _sockets(base_url: str, timeout: httpx2.Timeout) -> tuple[Wire, httpx2.AsyncClient]:
@@ -217,54 +294,8 @@ def _sockets(base_url: str, timeout: httpx2.Timeout) -> tuple[Wire, httpx2.Async
     return network, httpx2.AsyncClient(transport=NetworkTransport(network), trust_env=False)
 
 
-def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _content(received: Received) -> Mapping[str, Any]:
-    """The JSON object in an answer.
-
-    Raises:
-        UnusableReply: it is not JSON, or not an object.
-    """
+def _number(text: str | None) -> float | None:
     try:
-        content = loads(received.content)
-    except (ValueError, RecursionError) as error:
-        raise UnusableReply(str(error)) from error
-    return content if isinstance(content, dict) else {}
-
-
-def _with_its_status(received: Received, content: Mapping[str, Any]) -> Received:
-    """Some gateways (OpenRouter, say) send errors with status 200: the same answer with the status it means.
-
-    Raises:
-        UnusableReply: it is no error either.
-    """
-    error = content.get("error")
-    if not isinstance(error, dict):
-        raise UnusableReply("it holds no choices")
-    code = error.get("code")
-    return replace(received, status=code if isinstance(code, int) and 400 <= code <= 599 else 502)
-
-
-def _checked_key(api_key: str | None) -> str:
-    key = (api_key or "").strip() or _NO_KEY
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise SettingsError(
-            "OPENAI_API_KEY contains a blank or an invalid character. Copy it again, without quotes."
-        )
-    return key
-
-
-def _checked_url(base_url: str) -> str:
-    url = base_url.strip().rstrip("/")
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        return float(text) if text else None
     except ValueError:
-        usable = False
-    if not usable:
-        raise SettingsError(
-            "OPENAI_BASE_URL is not a valid address. Use one like https://host/v1 or http://localhost:8080/v1."
-        )
-    return url
+        return None

@@ -1,4 +1,4 @@
-"""What a model costs, from the price list that genai-prices carries inside its wheel.
+"""What a model costs: by a table of one's own (`WEIGHBRIDGE_PRICES`), else by the list that genai-prices carries.
 
 No network: the library fetches newer prices only when `UpdatePrices` is started, which nobody does here.
 The list is imported at the first question, because loading it takes a fifth of a second and 1.6 MB of code.
@@ -6,28 +6,54 @@ The list is imported at the first question, because loading it takes a fifth of 
 
 from __future__ import annotations
 
+import csv
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.calls import Price
+from weighbridge.errors import SettingsError
+from weighbridge.planning.models import profile_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
+    from pathlib import Path
 
 UNKNOWN: Final = Price(input_usd=0.0, cached_input_usd=0.0, output_usd=0.0, known=False)
+
+OWN_COLUMNS: Final = (
+    "model",
+    "input_usd",
+    "output_usd",
+    "cached_input_usd",
+    "cache_write_usd",
+    "provider",
+)
+"""Of a table of one's own, in USD per million tokens; the last three may be left out or empty."""
 
 _SAMPLE_TOKENS: Final = 1000
 """Prices that rise with the length of the prompt start above 100,000 tokens: a thousand shows the base."""
 
 
-@lru_cache(maxsize=64)
-def price_of(model: str, provider_name: str) -> Price:
+def price_of(
+    model: str,
+    provider_name: str,
+    own: Mapping[tuple[str, str | None], Price] | None = None,
+) -> Price:
     """USD per million tokens of `model` at `provider_name` ("openai", or the host of another server).
 
     `UNKNOWN` for models without a published price, and for servers of one's own. A fine-tuned model
     ("ft:base:…") has a price of its own that is not in the list, so it is unknown too.
     """
+    if own:
+        found = own.get((model, provider_name)) or own.get((model, None))
+        if found is not None:
+            return found
+    return _published(model, provider_name)
+
+
+@lru_cache(maxsize=64)
+def _published(model: str, provider_name: str) -> Price:
     from genai_prices import Usage, calc_price
 
     def per_million(usage: Usage) -> Decimal:
@@ -37,17 +63,59 @@ def price_of(model: str, provider_name: str) -> Price:
             cost = calc_price(usage, model, provider_api_url=f"https://{provider_name}/")
         return cost.total_price * 1_000_000 / _SAMPLE_TOKENS
 
-    return _priced(
-        lambda: per_million(Usage(input_tokens=_SAMPLE_TOKENS)),
-        lambda: per_million(Usage(input_tokens=_SAMPLE_TOKENS, cache_read_tokens=_SAMPLE_TOKENS)),
-        lambda: per_million(Usage(output_tokens=_SAMPLE_TOKENS)),
-    )
+    def sample(**tokens: int) -> Callable[[], Decimal]:
+        return lambda: per_million(Usage(**tokens))
 
-
-def _priced(
-    fresh: Callable[[], Decimal], cached: Callable[[], Decimal], output: Callable[[], Decimal]
-) -> Price:
+    many = _SAMPLE_TOKENS
     try:
-        return Price(float(fresh()), float(cached()), float(output()))
+        return Price(
+            float(sample(input_tokens=many)()),
+            float(sample(input_tokens=many, cache_read_tokens=many)()),
+            float(sample(output_tokens=many)()),
+            cache_write_usd=float(sample(input_tokens=many, cache_write_tokens=many)()),
+            tiers=profile_of(model).tiers if provider_name == "openai" else {},
+        )
     except (LookupError, ValueError):  # not in the list, or in it without a price per token
         return UNKNOWN
+
+
+def read_prices(path: Path) -> dict[tuple[str, str | None], Price]:
+    """A table of one's own: CSV with the columns of `OWN_COLUMNS`.
+
+    Raises:
+        SettingsError: names the file and the line.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise SettingsError(f"WEIGHBRIDGE_PRICES: {path} cannot be read ({error}).") from None
+    found = {}
+    for number, row in enumerate(rows, start=2):
+        try:
+            key, price = _own_price(row)
+        except ValueError:
+            raise SettingsError(
+                f"WEIGHBRIDGE_PRICES: line {number} of {path} needs a model, input_usd and output_usd (USD per million "
+                f"tokens, 0 or more). The columns are {', '.join(OWN_COLUMNS)}."
+            ) from None
+        found[key] = price
+    if not found:
+        raise SettingsError(f"WEIGHBRIDGE_PRICES: {path} holds no prices.")
+    return found
+
+
+def _own_price(row: Mapping[str, str | None]) -> tuple[tuple[str, str | None], Price]:
+    cells = {name: (row.get(name) or "").strip() for name in OWN_COLUMNS}
+    read = float(cells["input_usd"])
+    price = Price(
+        read,
+        float(cells["cached_input_usd"] or read),
+        float(cells["output_usd"]),
+        cache_write_usd=float(cells["cache_write_usd"] or read),
+        tiers=profile_of(cells["model"]).tiers,
+    )
+    lowest = min(price.input_usd, price.cached_input_usd, price.output_usd)
+    if not cells["model"] or not lowest >= 0:
+        raise ValueError(cells["model"])
+    return (cells["model"], cells["provider"] or None), price

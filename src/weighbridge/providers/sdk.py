@@ -7,7 +7,7 @@ client also asks for everything that is not a question, such as the list of mode
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httpx2
 import openai
@@ -15,6 +15,9 @@ from openai import AsyncOpenAI
 from typing_extensions import override
 
 from weighbridge.providers.wire import Address, Received, address_of
+
+if TYPE_CHECKING:
+    from weighbridge.providers.requests.address import BaseAddress
 
 QUESTIONS: Final = "/chat/completions"
 
@@ -26,10 +29,17 @@ class Sdk:
     """The SDK's client, closed with `client.close()`. Retries are off: each costs quota that nobody granted."""
 
     def __init__(
-        self, key: str, base_url: str, timeout: httpx2.Timeout, http_client: httpx2.AsyncClient
+        self, key: str, at: BaseAddress, timeout: httpx2.Timeout, http_client: httpx2.AsyncClient
     ) -> None:
         self.client = AsyncOpenAI(
-            api_key=key, base_url=base_url, max_retries=0, timeout=timeout, http_client=http_client
+            api_key=key,
+            base_url=at.url,
+            max_retries=0,
+            timeout=timeout,
+            http_client=http_client,
+            default_query=at.query,
+            # Azure's addresses of before its v1 API take the key under this name only.
+            default_headers={"api-key": key} if "api-version" in at.query else None,
         )
 
     async def rehearse(self) -> Address:

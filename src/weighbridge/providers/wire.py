@@ -66,8 +66,8 @@ class Received:
 class Wire(Protocol):
     """Sends a question and waits for the whole answer. Never sends it twice, never follows a redirect."""
 
-    async def post(self, address: Address, body: bytes) -> Received:
-        """One exchange.
+    async def post(self, address: Address, body: bytes, timeout_s: float) -> Received:
+        """One exchange. `timeout_s` is how long nothing may come.
 
         Raises:
             httpx2.TransportError: no answer, or only a part of one.
@@ -81,12 +81,16 @@ class OverClient(Wire):
 
     def __init__(self, client: httpx2.AsyncClient, timeout: httpx2.Timeout) -> None:
         self._client = client
-        self._extensions = {"timeout": timeout.as_dict()}
+        self._timeout = timeout.as_dict()
 
     @override
-    async def post(self, address: Address, body: bytes) -> Received:
+    async def post(self, address: Address, body: bytes, timeout_s: float) -> Received:
         request = httpx2.Request(
-            "POST", address.url, headers=address.headers, content=body, extensions=self._extensions
+            "POST",
+            address.url,
+            headers=address.headers,
+            content=body,
+            extensions={"timeout": {**self._timeout, "read": timeout_s}},
         )
         response = await self._client.send(request)
         if len(response.content) > LARGEST_REPLY:

@@ -25,10 +25,16 @@ from weighbridge.simulator.config import (
     with_outage,
 )
 from weighbridge.simulator.http import Header, Response, json_response
+from weighbridge.simulator.prompt_cache import PromptCache
+from weighbridge.simulator.questions.chat import (
+    ChatRequest,
+    SchemaShelf,
+    model_unknown,
+    read_chat_request,
+)
+from weighbridge.simulator.questions.faults import ApiFault
 from weighbridge.simulator.quota import Quota, Refused
-from weighbridge.simulator.requests import ApiFault, ChatRequest, SchemaShelf, read_chat_request
 from weighbridge.simulator.stored import StoredCompletions
-from weighbridge.simulator.tokens import PromptCache
 from weighbridge.simulator.transport import AnswerOverdue, ConnectionDropped
 
 if TYPE_CHECKING:
@@ -43,7 +49,7 @@ _GATEWAY_PAGE: Final = (
 _OUT_OF_THIN_AIR: Final = Refused("requests", 0, 0, 1, 1.0)  # the key is shared with others, say
 _CHANGEABLE_NAMES: Final = (
     "requests_per_minute tokens_per_minute burst_s latency_s latency_sigma hang_s batch_delay_s api_key "
-    "accepts_images faults outage_for_s"
+    "accepts_images faults outage_for_s flex_busy"
 )
 _CHANGEABLE: Final = frozenset(_CHANGEABLE_NAMES.split())
 
@@ -74,6 +80,12 @@ class Account:
                 401, f"Incorrect API key provided: {key[:3]}***.", code="invalid_api_key"
             )
 
+    def check_shutdown(self, model: str) -> None:
+        """Raise the 404 for a model that has been taken away."""
+        limits = self.config.models[model]
+        if limits.shutdown is not None and self.clock.now().date() >= limits.shutdown:
+            raise model_unknown(model)
+
     def check_outage(self) -> None:
         """Raise the 503 while nothing works."""
         outage_s = self.config.faults.outage_s
@@ -92,12 +104,23 @@ class Account:
         """Answer POST /v1/chat/completions. Raises ApiFault, ConnectionDropped or AnswerOverdue."""
         books, config = self.books, self.config
         request = read_chat_request(body, config, self.shelf)
+        self.check_shutdown(request.model)
         now_s = self.clock.monotonic_s()
         refused = self._quota.admit(request.charged_tokens, now_s)
         if refused is not None:
             books.refused[refused.kind] += 1
             return _too_many(request.model, refused, self._quota.headers())
         dice = throw(config.seed, request.digest, books.prompts.ask(request.digest))
+        if request.tier == "flex" and dice.place < config.flex_busy:
+            self._quota.give_back(request.charged_tokens)
+            books.faults["flex_busy"] += 1
+            return _error(
+                429,
+                "Resource unavailable. Please try again later.",
+                "resource_unavailable",
+                "resource_unavailable",
+                [],
+            )
         fault = fault_for(config.faults, dice)
         if fault is Fault.RATE:
             self._quota.give_back(request.charged_tokens)
@@ -247,10 +270,9 @@ class Account:
             if fault is not Fault.DROP
             else None
         )
-        cached = self._prompt_cache.cached_tokens(
-            request.beginning, request.beginning_tokens, now_s
-        )
+        cached = self._prompt_cache.look_up(request, now_s)
         books.bill(request.prompt_tokens, cached, completion.output_tokens)
+        books.calls_by_tier[request.tier] += 1
         if fault is not Fault.DROP:
             if completion.is_sound:
                 books.prompts.answer(request.digest)

@@ -33,12 +33,14 @@ from weighbridge.simulator.http import (
     read_body,
     send_response,
 )
-from weighbridge.simulator.requests import ApiFault, model_unknown
+from weighbridge.simulator.questions.chat import model_unknown
+from weighbridge.simulator.questions.faults import ApiFault
 from weighbridge.simulator.transport import READ_TIMEOUT_KEY, ConnectionDropped, SimulatorTransport
 
 if TYPE_CHECKING:
     from weighbridge.simulator.books import Books
     from weighbridge.simulator.config import SimulatorConfig
+    from weighbridge.simulator.models import ModelLimits
 
 MAX_CHAT_BYTES: Final = 64 * 2**20
 MAX_FILE_BYTES: Final = 512 * 2**20
@@ -130,13 +132,17 @@ class Simulator:
                 return json_response(
                     {
                         "object": "list",
-                        "data": [_model(name) for name in self.account.config.models],
+                        "data": [
+                            _model(name, limits)
+                            for name, limits in self.account.config.models.items()
+                        ],
                     }
                 )
             case "GET v1/models", [name]:
-                if name not in self.account.config.models:
+                limits = self.account.config.models.get(name)
+                if limits is None:
                     raise model_unknown(name)
-                return json_response(_model(name))
+                return json_response(_model(name, limits))
             case _:
                 pass
         if route.endswith("v1/files"):
@@ -277,8 +283,14 @@ def _json_body(body: bytes) -> Any:
     return content
 
 
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "simulated"}
+def _model(name: str, limits: ModelLimits) -> dict[str, Any]:
+    return {
+        "id": name,
+        "object": "model",
+        "created": 1_700_000_000,
+        "owned_by": "simulated",
+        "shutdown_date": limits.shutdown.isoformat() if limits.shutdown else None,
+    }
 
 
 def _listing(data: list[dict[str, Any]]) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from pydantic_core import from_json, to_json
 from weighbridge.simulator.chance import fault_for, throw
 from weighbridge.simulator.completions import complete, completion_body
 from weighbridge.simulator.config import Fault
-from weighbridge.simulator.requests import ApiFault, check_chat_request
+from weighbridge.simulator.prompt_cache import Cached
+from weighbridge.simulator.questions.chat import check_chat_request
+from weighbridge.simulator.questions.faults import ApiFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -233,12 +235,14 @@ class BatchDesk:
             message = "The server had an error while processing your request."
             raise ApiFault(500, message, kind="server_error")
         completion = complete(request, account.config, fault, dice)
-        books.bill(request.prompt_tokens, 0, completion.output_tokens)
+        books.bill(request.prompt_tokens, Cached(), completion.output_tokens)
         if completion.is_sound:
             books.prompts.answer(request.digest)
         for key in completion.sound:
             books.products.answer(key)
-        return completion_body(request, completion, f"chatcmpl-{batch.id}-{number}", self._now(), 0)
+        return completion_body(
+            request, completion, f"chatcmpl-{batch.id}-{number}", self._now(), Cached()
+        )
 
     def _produce(self, batch: Batch, kind: str, rows: list[bytes]) -> str:
         content = b"\n".join(rows) + b"\n"

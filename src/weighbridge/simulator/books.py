@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.simulator.quota import MINUTE_S
+
+if TYPE_CHECKING:
+    from weighbridge.simulator.prompt_cache import Cached
 
 _REMEMBERED_PROMPTS: Final = 1_000_000
 
@@ -100,6 +103,8 @@ class Books:
         self.tokens_by_schema: Counter[str] = Counter()
         self.prompt_tokens = 0
         self.cached_tokens = 0
+        self.cache_write_tokens = 0
+        self.calls_by_tier: Counter[str] = Counter()
         self.output_tokens = 0
         self.batch_requests = 0
         self.stored = 0
@@ -128,11 +133,12 @@ class Books:
         """An admitted call ended, in whatever way."""
         self.in_flight -= 1
 
-    def bill(self, prompt_tokens: int, cached_tokens: int, output_tokens: int) -> None:
+    def bill(self, prompt_tokens: int, cached: Cached, output_tokens: int) -> None:
         """An answer went out and is paid for, sound or not."""
         self.completed += 1
         self.prompt_tokens += prompt_tokens
-        self.cached_tokens += cached_tokens
+        self.cached_tokens += cached.read
+        self.cache_write_tokens += cached.written
         self.output_tokens += output_tokens
 
     def change_limits(
@@ -164,6 +170,8 @@ class Books:
             "tokens_by_schema": dict(self.tokens_by_schema),
             "prompt_tokens": self.prompt_tokens,
             "cached_tokens": self.cached_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
+            "calls_by_tier": dict(self.calls_by_tier),
             "output_tokens": self.output_tokens,
             "batch_requests": self.batch_requests,
             "stored": self.stored,

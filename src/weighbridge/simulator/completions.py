@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
 
-from weighbridge.simulator.analyst import find_products
+from weighbridge.simulator.answering.analyst import find_products
+from weighbridge.simulator.answering.portrait import portray
+from weighbridge.simulator.answering.spoil import (
+    cut_text,
+    garble,
+    poison_row,
+    product_rows,
+    spoil_rows,
+)
 from weighbridge.simulator.config import Fault, SimulatorConfig
-from weighbridge.simulator.portrait import portray
-from weighbridge.simulator.spoil import cut_text, garble, poison_row, product_rows, spoil_rows
+from weighbridge.simulator.models import hidden_tokens
 from weighbridge.simulator.tokens import count_tokens, first_tokens
 
 if TYPE_CHECKING:
     from weighbridge.simulator.chance import Throw
-    from weighbridge.simulator.requests import ChatRequest
+    from weighbridge.simulator.prompt_cache import Cached
+    from weighbridge.simulator.questions.chat import ChatRequest
 
 FINGERPRINT: Final = "simulated"
 REFUSAL: Final = "I'm sorry, but I can't assist with that request."
@@ -35,6 +43,7 @@ class Completion:
     is_sound: bool = True
     sound: tuple[bytes, ...] = ()
     fault: Fault | None = None  # the fault that did strike
+    reasoning_tokens: int = 0  # hidden; part of the output
 
 
 def complete(
@@ -78,21 +87,30 @@ def complete(
     elif fault is Fault.MALFORMED:
         text = garble(text, dice.place)
     tokens = count_tokens(text)
-    if tokens > request.max_output_tokens:
-        text, tokens, finish_reason = (
-            first_tokens(text, request.max_output_tokens), request.max_output_tokens, "length",
-        )  # fmt: skip
+    hidden = min(hidden_tokens(request.effort, request.digest), request.max_output_tokens)
+    room = request.max_output_tokens - hidden
+    if tokens > room:
+        text, tokens, finish_reason = first_tokens(text, room), room, "length"
     is_whole = text == whole
     sound = tuple(filter(None, keys)) if is_whole else ()
     return Completion(
-        text, finish_reason, tokens, is_sound=is_whole and all(keys), sound=sound, fault=fault
+        text,
+        finish_reason,
+        tokens + hidden,
+        is_sound=is_whole and all(keys),
+        sound=sound,
+        fault=fault,
+        reasoning_tokens=hidden,
     )
 
 
 def completion_body(
-    request: ChatRequest, completion: Completion, call_id: str, created: int, cached_tokens: int
+    request: ChatRequest, completion: Completion, call_id: str, created: int, cached: Cached
 ) -> dict[str, Any]:
     """The chat completion object in OpenAI's form."""
+    of_prompt = {"cached_tokens": cached.read, "audio_tokens": 0}
+    if request.bills_cache_writes:
+        of_prompt["cache_write_tokens"] = cached.written
     return {
         "id": call_id,
         "object": "chat.completion",
@@ -115,15 +133,15 @@ def completion_body(
             "prompt_tokens": request.prompt_tokens,
             "completion_tokens": completion.output_tokens,
             "total_tokens": request.prompt_tokens + completion.output_tokens,
-            "prompt_tokens_details": {"cached_tokens": cached_tokens, "audio_tokens": 0},
+            "prompt_tokens_details": of_prompt,
             "completion_tokens_details": {
-                "reasoning_tokens": 0,
+                "reasoning_tokens": completion.reasoning_tokens,
                 "audio_tokens": 0,
                 "accepted_prediction_tokens": 0,
                 "rejected_prediction_tokens": 0,
             },
         },
-        "service_tier": "default",
+        "service_tier": request.tier,
         "system_fingerprint": FINGERPRINT,
     }
 

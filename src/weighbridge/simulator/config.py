@@ -12,9 +12,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import InputError
+from weighbridge.simulator.models import KNOWN_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from weighbridge.simulator.models import ModelLimits
 
 
 class Fault(StrEnum):
@@ -57,26 +60,6 @@ NO_FAULTS: Final = FaultPlan()
 
 
 @dataclass(frozen=True, slots=True)
-class ModelLimits:
-    """What one model takes in and gives out, in tokens."""
-
-    context_tokens: int
-    output_tokens: int
-
-
-KNOWN_MODELS: Final[Mapping[str, ModelLimits]] = {
-    "gpt-4.1": ModelLimits(1_047_576, 32_768),
-    "gpt-4.1-mini": ModelLimits(1_047_576, 32_768),
-    "gpt-4.1-nano": ModelLimits(1_047_576, 32_768),
-    "gpt-4o": ModelLimits(128_000, 16_384),
-    "gpt-4o-mini": ModelLimits(128_000, 16_384),
-    "gpt-5": ModelLimits(400_000, 128_000),
-    "gpt-5-mini": ModelLimits(400_000, 128_000),
-    "gpt-5-nano": ModelLimits(400_000, 128_000),
-}
-
-
-@dataclass(frozen=True, slots=True)
 class SimulatorConfig:
     """One simulated account with a provider.
 
@@ -100,6 +83,7 @@ class SimulatorConfig:
     list_delay_s: float = 0.0
     lookups_count: bool = False  # against the limit of requests
     poison_marker: str = "POISON"
+    flex_busy: float = 0.0  # the share of flex calls for which there is no room
 
     def __post_init__(self) -> None:
         for name in ("requests_per_minute", "tokens_per_minute"):

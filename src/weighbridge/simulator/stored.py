@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from weighbridge.simulator.config import Keeping
-from weighbridge.simulator.requests import ApiFault
+from weighbridge.simulator.questions.faults import ApiFault
 
 if TYPE_CHECKING:
     from weighbridge.clock import Clock

@@ -1,20 +1,16 @@
-"""Counts tokens as the provider does, and remembers which beginnings of prompts its cache would hold.
+"""Counts tokens as the provider does.
 
-Used by `requests.py` and `completions.py`. What repeats in every call, instructions and schema, is counted once.
+Used by `questions/chat.py` and `completions.py`. What repeats in every call, instructions and schema, is counted once.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections import OrderedDict
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import bpe_openai
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
 
 _ENCODING: Final = "o200k_base"
 _PIECE: Final = re.compile(rb'"?[^"]*(?:(?:(?<![^\W_])"|"(?!,))[^"]*)*')
@@ -22,10 +18,6 @@ _PIECE: Final = re.compile(rb'"?[^"]*(?:(?:(?<![^\W_])"|"(?!,))[^"]*)*')
 _SAME_DIGIT: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONGEST_PIECE: Final = 256
 _PIECES_KEPT: Final = 100_000
-_CACHE_LEAST_TOKENS: Final = 1024
-_CACHE_STEP_TOKENS: Final = 128
-_CACHE_LIFE_S: Final = 600.0
-_CACHE_ENTRIES: Final = 4096
 
 
 @lru_cache(maxsize=1)
@@ -77,22 +69,3 @@ def repeated_text(text: str) -> tuple[int, bytes]:
     return count_tokens(text), hashlib.blake2b(
         text.encode("utf-8", "replace"), digest_size=8
     ).digest()
-
-
-class PromptCache:
-    """The provider's prompt cache: whole beginnings of prompts, kept for ten minutes after their last use."""
-
-    def __init__(self) -> None:
-        self._seen: OrderedDict[Hashable, float] = OrderedDict()
-
-    def cached_tokens(self, beginning: Hashable, tokens: int, now_s: float) -> int:
-        """How many of these `tokens` are cached: all but a remainder below 128, if 1,024 or more and seen lately."""
-        if tokens < _CACHE_LEAST_TOKENS:
-            return 0
-        seen_at_s = self._seen.pop(beginning, None)
-        self._seen[beginning] = now_s
-        if len(self._seen) > _CACHE_ENTRIES:
-            self._seen.popitem(last=False)
-        if seen_at_s is None or now_s - seen_at_s > _CACHE_LIFE_S:
-            return 0
-        return tokens - tokens % _CACHE_STEP_TOKENS

@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.planning.image_tokens import (
-    IMAGE_PRICES,
-    PATCHES_MAX,
-    UNKNOWN_MODEL,
-    image_price,
-    image_tokens,
-)
+from weighbridge.planning.image_tokens import image_tokens
+from weighbridge.planning.models import PROFILES, UNKNOWN, profile_of
 
 
 @pytest.mark.parametrize(
@@ -45,17 +40,17 @@ def test_matches_the_examples_of_openais_guide(
     ],
 )
 def test_models_are_matched_by_name_prefix(model: str, family: str) -> None:
-    assert image_price(model) == IMAGE_PRICES[family]
+    assert profile_of(model) == PROFILES[family]
 
 
 def test_an_unknown_model_is_counted_by_patches() -> None:
-    assert image_price("llava-7b") == UNKNOWN_MODEL
+    assert profile_of("llava-7b") == UNKNOWN
 
 
 sizes = st.integers(1, 20_000)
 
 
-@given(sizes, sizes, st.sampled_from([*IMAGE_PRICES, "unknown"]))
+@given(sizes, sizes, st.sampled_from([*PROFILES, "unknown"]))
 def test_every_picture_has_a_bounded_positive_cost(
     width_px: int, height_px: int, model: str
 ) -> None:
@@ -67,4 +62,4 @@ def test_a_picture_on_its_side_costs_about_the_same(width_px: int, height_px: in
     assert image_tokens(width_px, height_px, "gpt-4o") == image_tokens(
         height_px, width_px, "gpt-4o"
     )
-    assert image_tokens(width_px, height_px, "o4-mini") <= PATCHES_MAX * 1.72 + 1
+    assert image_tokens(width_px, height_px, "o4-mini") <= 1536 * 1.72 + 1

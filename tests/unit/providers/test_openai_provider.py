@@ -13,6 +13,7 @@ from tests.support.scripted_provider import KEY, MODEL, REQUEST, ScriptedProvide
 from weighbridge.errors import SettingsError
 from weighbridge.providers.openai import OpenAIProvider
 from weighbridge.providers.prices import price_of
+from weighbridge.providers.requests.address import read_address
 from weighbridge.providers.sdk import Sdk
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.anyio
         ("https://api.openai.com/v1/", "openai"),
         ("https://eu.api.openai.com/v1", "openai"),
         ("https://notopenai.com/v1", "notopenai.com"),
-        ("http://localhost:8080/v1", "localhost"),
+        ("http://localhost:8080/v1", "localhost:8080"),
         (" https://user:pw@llm.example/v1 ", "llm.example"),
     ],
 )
@@ -97,6 +98,6 @@ class CountingSdk(Sdk):
 async def test_concurrent_first_calls_probe_once() -> None:
     client = ScriptedProvider(*[completion()] * 20).client()
     provider = OpenAIProvider(MODEL, KEY, http_client=client)
-    provider._sdk = sdk = CountingSdk(KEY, "https://api.openai.com/v1", httpx2.Timeout(5), client)
+    provider._sdk = sdk = CountingSdk(KEY, read_address(None), httpx2.Timeout(5), client)
     replies = await asyncio.gather(*(provider.call(REQUEST) for _ in range(20)))
     assert (len(replies), sdk.rehearsals) == (20, 1)

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from weighbridge.simulator.config import SimulatorConfig
-from weighbridge.simulator.requests import ApiFault, SchemaShelf, read_chat_request
+from weighbridge.simulator.questions.chat import SchemaShelf, read_chat_request
+from weighbridge.simulator.questions.faults import ApiFault
 from weighbridge.simulator.tokens import count_tokens
 
 ENCODING = bpe_openai.get_encoding("o200k_base")

@@ -17,13 +17,13 @@ from weighbridge.errors import (
     RateLimited,
     RequestRefused,
 )
-from weighbridge.providers.network import CAUGHT
-from weighbridge.providers.openai_error_kinds import (
+from weighbridge.providers.faults.kinds import (
     BY_CODE,
     BY_EXCEPTION,
     FAILURES,
     kind_of,
 )
+from weighbridge.providers.network import CAUGHT
 
 OTHER_PARTS_OF_THE_SDK = {
     openai.LengthFinishReasonError,  # its own parsing of answers, which we do not use

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.simulator.analyst import Analyst, find_products
+from weighbridge.simulator.answering.analyst import Analyst, find_products
 
 TEXT = {"type": "string"}
 NUMBER = {"type": "number"}
@@ -118,7 +118,7 @@ EVERYTHING = reply(
 
 def catalogue() -> list[dict[str, Any]]:
     """The sample catalogue as prompts show it."""
-    path = Path(__file__).parents[3] / "examples" / "catalogue.csv"
+    path = Path(__file__).parents[4] / "examples" / "catalogue.csv"
     with path.open(newline="", encoding="utf-8") as file:
         return [
             {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.providers.masking import LONGEST_QUOTE, Masker
+from weighbridge.providers.faults.masking import LONGEST_QUOTE, Masker
 
 KEY = "sk-proj-aVeryS3cretKey_0123456789"
 

@@ -1,6 +1,6 @@
 """What a provider demands of a strict JSON schema, as OpenAI publishes it for structured outputs.
 
-Used by `requests.py` for every schema it has not seen before. Pure. The clauses are those of the guide
+Used by `questions/chat.py` for every schema it has not seen before. Pure. The clauses are those of the guide
 "Structured model outputs", section "Supported schemas".
 """
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.simulator.words import words_of
+from weighbridge.simulator.answering.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

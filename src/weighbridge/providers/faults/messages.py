@@ -1,11 +1,12 @@
 """What the SDK raises becomes our error, with a message for people: what happened, what to do next.
 
-`openai.py` hands every failure of a call to `translate`. The kind comes from `openai_error_kinds.py`; keys and
+`openai.py` hands every failure of a call to `translate`. The kind comes from `kinds.py`; keys and
 prompts are kept out by `masking.py`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,8 @@ import openai
 
 from weighbridge.errors import (
     AuthenticationFailed,
+    GenerationFailed,
+    ImageRefused,
     ModelUnknown,
     ProviderError,
     ProviderOverloaded,
@@ -21,16 +24,19 @@ from weighbridge.errors import (
     ProviderUnreachable,
     QuotaExhausted,
     RateLimited,
+    RequestBlocked,
     RequestRefused,
     RequestTooLarge,
 )
-from weighbridge.providers.openai_error_kinds import Evidence, evidence_of, kind_of
-from weighbridge.providers.rate_limit_headers import read_remaining, read_retry_after_s
+from weighbridge.providers.faults.evidence import HIDDEN, evidence_of
+from weighbridge.providers.faults.kinds import SCHEMA_WORDS, kind_of
+from weighbridge.providers.faults.rate_limit_headers import read_remaining, read_retry_after_s
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weighbridge.providers.masking import Masker
+    from weighbridge.providers.faults.evidence import Evidence
+    from weighbridge.providers.faults.masking import Masker
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Asked:
     host: str
     model: str
     masker: Masker
+    key_has_worked: bool = False
 
 
 _BROKEN_OFF: Final = (ProviderUnreachable, ProviderTimeout)
@@ -56,7 +63,7 @@ _NO_CONNECTION: Final = (
 
 def translate(error: Exception, asked: Asked) -> ProviderError:
     """Our error for it, with a message for people. `error` loses what must not be shown (see masking)."""
-    kind = kind_of(error)
+    kind = kind_of(error, key_has_worked=asked.key_has_worked)
     if isinstance(error, openai.APIStatusError):
         ours = _from_answer(kind, evidence_of(error), asked)
     else:
@@ -74,15 +81,36 @@ def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) ->
             f"Rate limit exceeded at {where}: {said}",
             retry_after_s=read_retry_after_s(evidence.headers, evidence.message),
             remaining=read_remaining(evidence.headers),
+            is_about_day=evidence.is_about_day,
         )
     if kind is ModelUnknown:
         return ModelUnknown(_why_not_served(evidence, asked, where, said))
     if kind is ProviderOverloaded and not evidence.is_json:
         return ProviderOverloaded(
-            f"{where} answered with something other than JSON; usually a proxy or an outage. "
-            "The call is repeated."
+            f"{where} answered with something other than JSON ({said}); usually a proxy or an outage. "
+            "Retrying."
         )
-    return kind(_SENTENCES[kind].format(where=where, said=said, model=asked.model))
+    if kind is RequestTooLarge:
+        return RequestTooLarge(
+            f"The request is larger than {where} takes in one call of {asked.model}: {said}",
+            context_tokens=evidence.context_tokens or stated_context(evidence.message),
+        )
+    ours = kind(_SENTENCES[kind].format(where=where, said=said, model=asked.model))
+    if isinstance(ours, ProviderOverloaded):
+        ours.is_out_of_flex = evidence.status == 429
+    return ours
+
+
+_CONTEXT: Final = re.compile(
+    r"(?:maximum context length is|context (?:window|length|size) (?:of|is|\()|max(?:imum)? (?:model|sequence) len\w*\D{0,12}"
+    r"|available context size \(|n_ctx\D{1,6})\s*([\d,]{3,12})"
+)
+
+
+def stated_context(message: str) -> int | None:
+    """The context of the model in tokens, where a refusal names it."""
+    found = _CONTEXT.search(message.lower())
+    return int(found[1].replace(",", "")) if found else None
 
 
 _SENTENCES: Final[Mapping[type[ProviderError], str]] = {
@@ -93,7 +121,12 @@ _SENTENCES: Final[Mapping[type[ProviderError], str]] = {
     AuthenticationFailed: (
         "{where} refused the key: {said}. Check OPENAI_API_KEY, and that its project and region may use {model}."
     ),
-    RequestTooLarge: "The request is larger than {where} accepts in one call of {model}: {said}",
+    GenerationFailed: "{where} threw away what {model} wrote: {said}",
+    ImageRefused: "{where} did not take the picture: {said}",
+    RequestBlocked: (
+        "A firewall before the provider blocked it: {where} answered with {said}. Look for HTML, script or SQL in the "
+        "product's texts, or have the firewall let these requests through."
+    ),
     RequestRefused: "{where} refused the request: {said}",
     ProviderOverloaded: "{where} is unavailable: {said}",
     ProviderTimeout: "{where} gave up waiting for the model: {said}",
@@ -101,20 +134,30 @@ _SENTENCES: Final[Mapping[type[ProviderError], str]] = {
 }
 
 
+_ADDRESS: Final = re.compile(
+    r"unexpected endpoint|invalid url|(?:route|endpoint|path|page|resource)\b[^.]{0,40}not found|cannot (?:post|get) /"
+    r"|no static resource|unknown request url|unsupported (?:path|endpoint)|no route"
+)
+
+
 def _why_not_served(evidence: Evidence, asked: Asked, where: str, said: str) -> str:
     """Three mistakes stop the queue alike: the model, what it cannot do, and the address."""
-    if "response_format" in evidence.searchable or "json_schema" in evidence.searchable:
+    about_address = evidence.status < 400 or evidence.status in {405, 501}
+    about_address = about_address or bool(_ADDRESS.search(evidence.searchable))
+    if SCHEMA_WORDS.search(evidence.searchable) and not about_address:
         return (
-            f"{asked.model} at {where} cannot give answers in the form that is needed "
-            f"(structured outputs by JSON schema): {said}. Set WEIGHBRIDGE_MODEL to a model that does."
+            f"{asked.model} at {where} does not take the form of answer that is needed "
+            f"(structured outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL to a model that does, "
+            "or WEIGHBRIDGE_STRUCTURED_OUTPUTS to object or text."
         )
-    names_model = "model" in evidence.searchable or any("model" in code for code in evidence.codes)
-    if evidence.status not in {405, 501} and evidence.status >= 400 and names_model:
+    names_model = re.search(r"model|deployment|endpoints? found", evidence.searchable)
+    if not about_address and names_model:
         return f"{where} does not know the model {asked.model}, or the key may not use it: {said}. Check WEIGHBRIDGE_MODEL."
     moved_to = evidence.headers.get("location")
     hint = f" It points to {asked.masker.mask(moved_to)}." if moved_to else ""
+    words = f" It said: {said}." if evidence.message else ""
     return (
-        f"There is no chat completions API at this address of {where}.{hint} "
+        f"There is no chat completions API at this address of {where}.{hint}{words} "
         "Check OPENAI_BASE_URL: it usually ends in /v1."
     )
 
@@ -160,7 +203,8 @@ def _deepest_reason(error: BaseException) -> str:
 
 def _label(evidence: Evidence, masker: Masker) -> str:
     """Status, code and request id, as far as known: " (429 rate_limit_exceeded, request req_1)"."""
-    status = " ".join([str(evidence.status), *evidence.codes[:1]])
+    number = 200 if evidence.status == HIDDEN else evidence.status
+    status = " ".join([str(number), *evidence.codes[:1]])
     request_id = evidence.headers.get("x-request-id")
     known = f"{status}, request {request_id}" if request_id else status
     return f" ({masker.mask(known)})"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.domain.calls import Remaining
-from weighbridge.providers.rate_limit_headers import (
+from weighbridge.providers.faults.rate_limit_headers import (
     LONGEST_SPAN_S,
     read_processing_s,
     read_remaining,

@@ -1,6 +1,6 @@
 """How many prompt tokens an image costs, by OpenAI's published formulas.
 
-Used by `requests.py`. A data: URL is decoded far enough to read its size; an http(s) URL is never fetched
+Used by `questions/chat.py`. A data: URL is decoded far enough to read its size; an http(s) URL is never fetched
 and counts as a picture of 1024 × 1024.
 """
 
@@ -25,6 +25,10 @@ _TILE_COSTS: Final[Mapping[str, tuple[int, int]]] = {
 }  # fmt: skip
 _DEFAULT_TILE_COST: Final = (85, 170)  # base, per tile
 _MAX_PATCHES: Final = 1536
+_NEWER: Final = ("gpt-6", "gpt-5.6")
+_NEWER_FACTOR: Final = 1.2  # as others measured it: none is published
+_NEWER_MOST: Final = {"low": 256, "high": 2_500}
+_NEWER_MOST_AT_AUTO: Final = 12_000
 _REMOTE_SIZE: Final = (1024, 1024)
 _MIME_TYPES: Final = ("image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif")
 
@@ -36,8 +40,11 @@ class ImageUnusable(ValueError):
 def image_tokens(url: str, model: str, detail: str) -> int:
     """Tokens that the picture behind the URL adds to the prompt. Raises ImageUnusable."""
     width, height = _size(url)
+    if model.startswith(_NEWER):
+        most = _NEWER_MOST.get(detail, _NEWER_MOST_AT_AUTO)
+        return math.ceil(_patches(width, height, most) * _NEWER_FACTOR)
     if (multiplier := _PATCH_MULTIPLIERS.get(model)) is not None:
-        return math.ceil(_patches(width, height) * multiplier)
+        return math.ceil(_patches(width, height, _MAX_PATCHES) * multiplier)
     base, per_tile = _TILE_COSTS.get(model, _DEFAULT_TILE_COST)
     return base if detail == "low" else base + per_tile * _tiles(width, height)
 
@@ -67,15 +74,15 @@ def _size(url: str) -> tuple[int, int]:
         ) from error
 
 
-def _patches(width: int, height: int) -> int:
+def _patches(width: int, height: int, most: int) -> int:
     """Patches of 32 px; a picture with too many is first made smaller, to whole patches in one direction."""
     patches = math.ceil(width / 32) * math.ceil(height / 32)
-    if patches <= _MAX_PATCHES:
+    if patches <= most:
         return patches
-    scale = math.sqrt(32 * 32 * _MAX_PATCHES / (width * height))
+    scale = math.sqrt(32 * 32 * most / (width * height))
     across, down = width * scale / 32, height * scale / 32
     scale *= min(math.floor(across) / across, math.floor(down) / down)
-    return min(_MAX_PATCHES, math.ceil(width * scale / 32) * math.ceil(height * scale / 32))
+    return min(most, math.ceil(width * scale / 32) * math.ceil(height * scale / 32))
 
 
 def _tiles(width: int, height: int) -> int:

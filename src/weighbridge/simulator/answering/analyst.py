@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from weighbridge.simulator.enum_index import EnumIndex
-from weighbridge.simulator.lexicon import PROCESSES
-from weighbridge.simulator.portrait import Portrait, portray
-from weighbridge.simulator.words import words_of
+from weighbridge.simulator.answering.enum_index import EnumIndex
+from weighbridge.simulator.answering.lexicon import PROCESSES
+from weighbridge.simulator.answering.portrait import Portrait, portray
+from weighbridge.simulator.answering.words import words_of
 
 CODE_FIELDS: Final = ("code", "product_code", "productCode", "sku", "id")
 _BASIS: Final = "basis"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from weighbridge.simulator.schema_rules import strict_schema_fault
+from weighbridge.simulator.questions.schema_rules import strict_schema_fault
 
 
 def shell(properties: dict[str, Any], **others: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import io
 import pytest
 from PIL import Image
 
-from weighbridge.simulator.images import ImageUnusable, image_tokens
+from weighbridge.simulator.questions.images import ImageUnusable, image_tokens
 
 
 def data_url(width: int, height: int, kind: str = "png") -> str:

@@ -14,8 +14,8 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Final
 
-from weighbridge.simulator.lexicon import DEFAULT_PARTS, KINDS, MATERIALS, Kind, Part
-from weighbridge.simulator.words import words_of
+from weighbridge.simulator.answering.lexicon import DEFAULT_PARTS, KINDS, MATERIALS, Kind, Part
+from weighbridge.simulator.answering.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set

@@ -11,18 +11,21 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json, to_json
 
-from weighbridge.simulator.analyst import Analyst, EndlessSchema
-from weighbridge.simulator.images import ImageUnusable, image_tokens
-from weighbridge.simulator.schema_rules import strict_schema_fault
+from weighbridge.simulator.answering.analyst import Analyst, EndlessSchema
+from weighbridge.simulator.questions.faults import ApiFault
+from weighbridge.simulator.questions.images import ImageUnusable, image_tokens
+from weighbridge.simulator.questions.options import caches_implicitly, check_options, is_marked
+from weighbridge.simulator.questions.schema_rules import strict_schema_fault
 from weighbridge.simulator.tokens import count_tokens, repeated_text
 
 if TYPE_CHECKING:
-    from weighbridge.simulator.config import ModelLimits, SimulatorConfig
+    from weighbridge.simulator.config import SimulatorConfig
+    from weighbridge.simulator.models import ModelLimits
 
 _SCHEMAS_KEPT: Final = 256
 _OPENING: Final = b'{"response_format":'
@@ -35,28 +38,11 @@ _SCHEMA_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _ROLES: Final = ("system", "developer", "user", "assistant")
 _ARGUMENT_NAMES: Final = (
     "model messages response_format max_tokens max_completion_tokens temperature top_p n seed stop user store metadata "
-    "service_tier reasoning_effort verbosity prompt_cache_key prompt_cache_retention safety_identifier "
+    "service_tier reasoning_effort verbosity prompt_cache_key prompt_cache_options prompt_cache_retention safety_identifier "
     "presence_penalty frequency_penalty logprobs top_logprobs logit_bias parallel_tool_calls stream stream_options "
     "modalities"
 )
 _ARGUMENTS: Final = frozenset(_ARGUMENT_NAMES.split())
-
-
-class ApiFault(Exception):
-    """An error response of the API: status, and what stands in its `error` object."""
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        kind: str = "invalid_request_error",
-        code: str | None = None,
-        param: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +69,12 @@ class ChatRequest:
     max_output_tokens: int
     charged_tokens: int
     digest: bytes  # of the whole request; the same on every machine
+    effort: str = "none"
+    tier: str = "default"
+    bills_cache_writes: bool = False
+    cached_prefixes: tuple[
+        tuple[Any, int], ...
+    ] = ()  # what breakpoints mark: key, and tokens up to there
     metadata: dict[str, str] | None = None  # of a call that asks to be stored
 
 
@@ -169,26 +161,30 @@ def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf
             400, f"Unrecognized request argument supplied: {unknown[0]}", param=unknown[0]
         )
     model, limits = _model(request.get("model"), config)
+    effort, tier = check_options(request, model, limits)
     if request.get("stream") or request.get("n", 1) != 1:
         raise ApiFault(
             400, "The simulator answers once and whole: 'stream' and 'n' are not supported."
         )
-    schema_name, schema = _schema(request.get("response_format"), shelf)
     messages = request.get("messages")
     if not isinstance(messages, list) or not messages:
         raise ApiFault(
             400, "Invalid 'messages': expected a non-empty array of messages.", param="messages"
         )
+    schema_name, schema = _schema(request.get("response_format"), messages, shelf)
     *earlier, last = messages
     tokens = schema.tokens if schema else 0
     beginning: list[Any] = [model, schema.key if schema else b""]
     hasher = hashlib.blake2b(digest_size=16)
+    marks: list[tuple[Any, int]] = []
     for number, message in enumerate(earlier):
         text, extra = _message(message, number, model, config)
         count, digest = repeated_text(text)
         tokens += count + extra + _MESSAGE_TOKENS
         beginning.append(text)
         hasher.update(digest)
+        if is_marked(message):
+            marks.append((tuple(beginning), tokens))
     if schema:
         hasher.update(schema.digest)
     text, extra = _message(last, len(earlier), model, config)
@@ -203,6 +199,8 @@ def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf
             code="context_length_exceeded",
             param="messages",
         )
+    if limits.bills_cache_writes and caches_implicitly(request):
+        marks.append(((*beginning, text), prompt_tokens))
     return ChatRequest(
         model=model,
         schema_name=schema_name,
@@ -214,6 +212,10 @@ def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf
         max_output_tokens=max_output,
         charged_tokens=prompt_tokens + charged_output,
         digest=hasher.digest(),
+        effort=effort,
+        tier=tier,
+        bills_cache_writes=limits.bills_cache_writes,
+        cached_prefixes=tuple(marks),
         metadata=_metadata(request),
     )
 
@@ -258,12 +260,14 @@ def _model(model: Any, config: SimulatorConfig) -> tuple[str, ModelLimits]:
     return model, limits
 
 
-def _schema(response_format: Any, shelf: SchemaShelf) -> tuple[str, AcceptedSchema | None]:
+def _schema(
+    response_format: Any, messages: list[Any], shelf: SchemaShelf
+) -> tuple[str, AcceptedSchema | None]:
     if response_format is None:
-        return "", None
+        return "", _schema_in_prompt(messages, shelf)
     kind = response_format.get("type") if isinstance(response_format, dict) else None
     if kind in ("text", "json_object"):
-        return kind, None
+        return kind, _schema_in_prompt(messages, shelf)
     wrapper = response_format.get("json_schema") if kind == "json_schema" else None
     if not isinstance(wrapper, dict):
         raise ApiFault(400, "Invalid value: 'response_format'.", param="response_format")
@@ -274,18 +278,26 @@ def _schema(response_format: Any, shelf: SchemaShelf) -> tuple[str, AcceptedSche
             "Invalid 'response_format.json_schema.name': a-z, A-Z, 0-9, underscores and dashes, 64 at most.",
             param="response_format.json_schema.name",
         )
-    if wrapper.get("strict") is not True:
-        raise ApiFault(
-            400,
-            "The simulator answers strict schemas only: set 'strict' to true.",
-            param="response_format",
-        )
     schema = shelf.get(wrapper.get("schema"))
     if isinstance(schema, str):
         raise ApiFault(
             400, f"Invalid schema for response_format '{name}': {schema}.", param="response_format"
         )
     return name, schema
+
+
+def _schema_in_prompt(messages: list[Any], shelf: SchemaShelf) -> AcceptedSchema | None:
+    """A schema that the instructions end with: what a model does without structured outputs."""
+    first = messages[0].get("content") if isinstance(messages[0], dict) else None
+    text = first if isinstance(first, str) else ""
+    _, _, tail = text.rpartition("\n")
+    if not tail.startswith('{"type":"object"'):
+        return None
+    try:
+        schema = shelf.get(from_json(tail))
+    except ValueError:
+        return None
+    return None if isinstance(schema, str) else replace(schema, tokens=0)
 
 
 def _message(message: Any, number: int, model: str, config: SimulatorConfig) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from weighbridge.simulator.analyst import CODE_FIELDS
+from weighbridge.simulator.answering.analyst import CODE_FIELDS
 from weighbridge.simulator.config import Fault
 
 IMPLAUSIBLE_FACTOR: Final = 1000

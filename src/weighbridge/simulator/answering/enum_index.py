@@ -10,7 +10,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from weighbridge.simulator.words import words_of
+from weighbridge.simulator.answering.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

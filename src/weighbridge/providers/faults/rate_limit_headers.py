@@ -25,7 +25,11 @@ _PART: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]*)?)(ns|us|µs|ms|s|m|h|d)")
 _UNIT_S: Final = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0,
 }  # fmt: skip
-_TRY_AGAIN: Final = re.compile(r"try again in ([0-9][0-9.a-zµ]*[a-zµ])")
+_TRY_AGAIN: Final = re.compile(
+    r"(?:try again|retry|wait|available|resets?) (?:in|after|for)(?: about)? ([0-9][0-9.a-zµ]*[a-zµ]|[0-9.]+(?= ?(?:seconds?|minutes?|hours?)))"
+    r"(?: ?(seconds?|minutes?|hours?))?"
+)
+_WRITTEN_OUT: Final = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 
 def read_remaining(headers: Mapping[str, str]) -> Remaining:
@@ -53,7 +57,11 @@ def read_retry_after_s(headers: Mapping[str, str], message: str = "") -> float |
         delay_s = span_s(stated)
         return delay_s if delay_s is not None else _until_s(stated, headers.get("date"))
     found = _TRY_AGAIN.search(message.lower())
-    return span_s(found[1]) if found else None
+    if not found:
+        return None
+    span = span_s(found[1])
+    unit_s = _WRITTEN_OUT[found[2].rstrip("s")] if found[2] else 1.0
+    return None if span is None else _if_a_span(span * unit_s)
 
 
 def read_processing_s(headers: Mapping[str, str]) -> float | None:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from weighbridge.simulator.chance import throw
 from weighbridge.simulator.completions import complete
 from weighbridge.simulator.config import SimulatorConfig
-from weighbridge.simulator.requests import (
-    ApiFault,
+from weighbridge.simulator.questions.chat import (
     SchemaShelf,
     check_chat_request,
     read_chat_request,
 )
+from weighbridge.simulator.questions.faults import ApiFault
 
 CONFIG = SimulatorConfig()
 KEYWORDS = [

@@ -1,0 +1,172 @@
+"""What each family of models takes and how it counts: the one table, read by everything that depends on the model.
+
+`providers/requests` builds bodies by it, `image_tokens.py` counts pictures, `service` warns of shutdown dates. A model that
+is not in the table gets `UNKNOWN`, which sends little and lets the server's refusals teach the rest.
+
+Sources (docs/decisions/0024 says when they were seen): https://developers.openai.com/api/docs/models/gpt-6-luna ·
+…/docs/deprecations · …/docs/guides/prompt-caching · …/docs/guides/flex-processing · …/docs/guides/fast-mode ·
+…/docs/guides/deployment-checklist (temperature) · …/docs/guides/images-vision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NONE: Final = "none"
+"""The reasoning effort at which a model writes no hidden tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patches:
+    """Counts 32 px patches, at most `most` of them."""
+
+    factor: float
+    most: int = 1536
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Counts 512 px tiles, on top of a base."""
+
+    base: int
+    per_tile: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """When the provider takes the model away, and what it recommends in its place."""
+
+    on: date
+    successor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """One family.
+
+    `efforts` are the values of `reasoning_effort` that it takes; empty: the parameter is not sent. `effort` is what is
+    sent when nobody chose one. `reasons_unasked`: left alone, it writes hidden tokens. `tiers` holds, for the service tiers
+    whose price is published, the factor on the standard price.
+    """
+
+    images: Patches | Tiles
+    context_tokens: int | None = None
+    output_tokens: int | None = None
+    efforts: tuple[str, ...] = ()
+    effort: str | None = None
+    reasons_unasked: bool = False
+    takes_temperature: bool = True
+    takes_verbosity: bool = False
+    marks_cached_prefix: bool = (
+        False  # caches exactly up to a marked block, and bills what it writes
+    )
+    tiers: Mapping[str, float] = field(default_factory=dict)
+    image_detail: str | None = None
+    shutdown: Shutdown | None = None
+
+    def effort_for(self, wanted: str | None) -> str | None:
+        """The effort to send: the one that was set, else this family's own choice."""
+        return wanted or self.effort
+
+    def temperature_at(self, effort: str | None) -> bool:
+        """Whether a temperature may be sent: with reasoning it is refused."""
+        return self.takes_temperature and effort in {None, NONE}
+
+
+_GPT_6: Final = ("none", "low", "medium", "high", "xhigh", "max")
+_ALL_TIERS: Final = MappingProxyType({"flex": 0.5, "priority": 2.0, "fast": 2.0})
+_FLEX: Final = MappingProxyType({"flex": 0.5})
+_JANUARY: Final = Shutdown(date(2027, 1, 14), "gpt-6-luna")
+
+
+def _at_effort_none(images: Patches | Tiles) -> ModelProfile:
+    """GPT-5.6 and GPT-6: reasons at medium unless told not to; caches up to marked blocks."""
+    return ModelProfile(
+        images,
+        context_tokens=1_050_000,
+        output_tokens=128_000,
+        efforts=_GPT_6,
+        effort=NONE,
+        reasons_unasked=True,
+        takes_verbosity=True,
+        marks_cached_prefix=True,
+        tiers=_ALL_TIERS,
+        image_detail="high",
+    )
+
+
+def _always_reasoning(
+    images: Patches | Tiles, lowest: str, shutdown: Shutdown | None = None
+) -> ModelProfile:
+    """Models that cannot be told not to reason: the lowest effort, and never a temperature."""
+    efforts = (lowest, "medium", "high") if lowest == "low" else (lowest, "low", "medium", "high")
+    return ModelProfile(
+        images,
+        context_tokens=400_000,
+        output_tokens=128_000,
+        efforts=efforts,
+        effort=lowest,
+        reasons_unasked=True,
+        takes_temperature=False,
+        takes_verbosity=True,
+        tiers=_FLEX,
+        shutdown=shutdown,
+    )
+
+
+def _without_reasoning(images: Patches | Tiles, context: int, output: int) -> ModelProfile:
+    return ModelProfile(images, context, output, shutdown=_JANUARY)
+
+
+UNKNOWN: Final = ModelProfile(Patches(1.72))
+
+# Of GPT-5.6 and later no factor for pictures is published that we could see; 1.2, with at most 2,500 patches at detail
+# "high", is what others measured. What was really charged is settled after the call.
+_PICTURES: Final = Patches(1.2, 2_500)
+
+PROFILES: Final[dict[str, ModelProfile]] = {
+    "gpt-6-luna": _at_effort_none(_PICTURES),
+    "gpt-6-sol": _at_effort_none(_PICTURES),
+    "gpt-6": _always_reasoning(_PICTURES, "low"),
+    "gpt-5.6": _at_effort_none(_PICTURES),
+    "gpt-5.4-mini": _always_reasoning(Patches(1.62), "low"),
+    "gpt-5.4-nano": _always_reasoning(Patches(2.46), "low"),
+    "gpt-5.": _always_reasoning(_PICTURES, "low"),
+    "gpt-5-mini": _always_reasoning(
+        Patches(1.62), "minimal", Shutdown(date(2026, 12, 11), "gpt-6.1-terra")
+    ),
+    "gpt-5-nano": _always_reasoning(
+        Patches(2.46), "minimal", Shutdown(date(2026, 12, 11), "gpt-6-luna")
+    ),
+    "gpt-5": _always_reasoning(
+        Tiles(70, 140), "minimal", Shutdown(date(2026, 12, 11), "gpt-6.1-sol")
+    ),
+    "gpt-4.1-nano": ModelProfile(
+        Patches(2.46), 1_047_576, 32_768, shutdown=Shutdown(date(2026, 10, 23), "gpt-5.6-luna")
+    ),
+    "gpt-4.1-mini": _without_reasoning(Patches(1.62), 1_047_576, 32_768),
+    "gpt-4.1": _without_reasoning(Tiles(85, 170), 1_047_576, 32_768),
+    "gpt-4o-mini": _without_reasoning(Tiles(2833, 5667), 128_000, 16_384),
+    "gpt-4o": _without_reasoning(Tiles(85, 170), 128_000, 16_384),
+    "gpt-4.5": ModelProfile(Tiles(85, 170)),
+    "o1": _always_reasoning(Tiles(75, 150), "low", Shutdown(date(2026, 10, 23), "gpt-5.6-sol")),
+    "o3": _always_reasoning(Tiles(75, 150), "low", Shutdown(date(2026, 12, 11), "gpt-5.6-sol")),
+    "o4-mini": _always_reasoning(
+        Patches(1.72), "low", Shutdown(date(2026, 10, 23), "gpt-5.6-terra")
+    ),
+    "computer-use-preview": ModelProfile(Tiles(65, 129)),
+}
+"""By the beginning of the model's name; the longest one that fits counts."""
+
+
+def profile_of(model: str) -> ModelProfile:
+    """The family's profile. Knows fine-tuned (`ft:…`), dated and prefixed (`openai/…`) names."""
+    name = model.removeprefix("ft:").rpartition("/")[2]
+    known = [prefix for prefix in PROFILES if name.startswith(prefix)]
+    return PROFILES[max(known, key=len)] if known else UNKNOWN

@@ -1,0 +1,167 @@
+"""Reads what a server says about a failure, whatever the shape of its answer.
+
+OpenAI puts an `error` object into the body. Others send a list with that object in it (Gemini), a string (TGI, Ollama,
+LM Studio), `detail` (FastAPI), `message` beside a status (vLLM, Mistral, Azure's gateway), `errors` (Cloudflare),
+`base_resp` (MiniMax), `error_msg` (Baidu), or a web page. `evidence_of` finds codes and words in all of them. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.domain.lenient_json import loads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import openai
+
+_WORDS: Final = (
+    "message", "msg", "detail", "error_message", "error_msg", "errorMessage", "status_msg", "faultstring", "reason",
+    "description", "error_description", "title", "Message", "raw",
+)  # fmt: skip
+_CODES: Final = (
+    "code", "type", "error_type", "error_code", "errorcode", "status", "status_code", "statusCode", "__type",
+)  # fmt: skip
+_INSIDE: Final = (
+    "error", "errors", "detail", "details", "message", "metadata", "fault", "base_resp", "innererror", "raw", "response",
+    "choices",
+)  # fmt: skip
+_DEEPEST: Final = 5
+HIDDEN: Final = 599
+"""Stands for the status of an error in an answer of status 200 that names none itself."""
+_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_TAG: Final = re.compile(r"<[^>]+>")
+_LONGEST_PLAIN: Final = 2_000
+_DAYS: Final = re.compile(r"per.?day|\b[rt]pd\b|daily|perday", re.IGNORECASE)
+_NOT_WORDS: Final = frozenset({"error", "null", "none", "failed"})
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an answer with an error says. `message` holds all of its words, joined."""
+
+    status: int
+    codes: tuple[str, ...]
+    parameter: str
+    message: str
+    is_json: bool
+    headers: Mapping[str, str]
+    context_tokens: int | None = None  # of the model, where the server states it
+    is_about_day: bool = False  # the limit that was reached is one of the day
+
+    @property
+    def searchable(self) -> str:
+        """Parameter, codes and message in lower case, for looking up words."""
+        return f"{self.parameter} {' '.join(self.codes)} {self.message}".lower()
+
+
+def evidence_of(error: openai.APIStatusError) -> Evidence:
+    """Read status, codes, words and headers, whatever the shape of the body."""
+    content = error.response.content
+    body = _parsed(content) if content else error.body
+    return read_evidence(error.status_code, body, content, error.response.headers)
+
+
+def read_evidence(
+    status: int, body: Any, content: bytes, headers: Mapping[str, str] | None = None
+) -> Evidence:
+    """The same from the parts of an answer; `body` is None where it is no JSON."""
+    levels = list(_levels(body))
+    words = list(dict.fromkeys(word for level in levels for word in _words(level)))
+    is_json = isinstance(body, dict | list | str) or not content
+    if not is_json:
+        words = [plain_words(content)]
+    return Evidence(
+        status=status,
+        codes=tuple(dict.fromkeys(code for level in levels for code in _codes(level))),
+        parameter=next((p for level in levels if (p := _parameter(level))), ""),
+        message=": ".join(word for word in words if word),
+        is_json=is_json,
+        headers=headers or {},
+        context_tokens=next((n for level in levels if (n := _context(level))), None),
+        is_about_day=bool(_DAYS.search(content[:20_000].decode("utf-8", "replace"))),
+    )
+
+
+def stated_status(body: Any) -> int | None:
+    """The HTTP status that an error inside a body of status 200 claims to be."""
+    for level in _levels(body):
+        for name in ("code", "status", "status_code", "statusCode"):
+            value = level.get(name)
+            number = int(value) if isinstance(value, str) and value.isdigit() else value
+            if isinstance(number, int) and not isinstance(number, bool) and 400 <= number <= 599:
+                return number
+    return None
+
+
+def plain_words(content: bytes) -> str:
+    """What a web page or a plain text says: its title, or its first words."""
+    text = content[:_LONGEST_PLAIN].decode("utf-8", "replace")
+    title = _TITLE.search(text)
+    shown = title[1] if title else _TAG.sub(" ", text)
+    return " ".join(unescape(shown).split())
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _levels(body: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """Every object in which an error may be described, the outer ones first."""
+    if isinstance(body, str):
+        if depth:
+            inner = _parsed(body.encode("utf-8", "replace")) if body.lstrip()[:1] in "[{" else None
+            if inner is not None:
+                yield from _levels(inner, depth + 1)
+            return
+        yield {"message": body}
+    elif isinstance(body, list):
+        for element in body[:3]:
+            if isinstance(element, str) and depth <= 1:
+                yield {"message": element}
+            else:
+                yield from _levels(element, depth)
+    elif isinstance(body, dict) and depth <= _DEEPEST:
+        yield body
+        for name in _INSIDE:
+            if isinstance(body.get(name), dict | list | str):
+                yield from _levels(body[name], depth + 1)
+
+
+def _words(level: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("error", *_WORDS):
+        value = level.get(name)
+        if isinstance(value, str) and value.strip() and value.strip()[:1] not in "[{":
+            words = " ".join(value.split())[:_LONGEST_PLAIN]
+            if words.lower() not in _NOT_WORDS:
+                yield words
+    if isinstance(level.get("finish_reason"), str):
+        yield f"finish_reason {level['finish_reason']}"
+
+
+def _codes(level: Mapping[str, Any]) -> Iterator[str]:
+    for name in _CODES:
+        value = level.get(name)
+        if isinstance(value, str) and value and len(value) <= 80:
+            yield value
+    if isinstance(level.get("error"), str) and isinstance(level.get("message"), str):
+        yield level["error"][:80]
+
+
+def _parameter(level: Mapping[str, Any]) -> str:
+    if isinstance(level.get("param"), str):
+        return str(level["param"])
+    place = level.get("loc")
+    return ".".join(map(str, place)) if isinstance(place, list) else ""
+
+
+def _context(level: Mapping[str, Any]) -> int | None:
+    value = level.get("n_ctx")  # llama.cpp
+    return value if isinstance(value, int) and value > 0 else None

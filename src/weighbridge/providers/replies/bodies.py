@@ -1,0 +1,125 @@
+"""From the bytes of an answer to a chat completion, or to the error that hides in it.
+
+Gateways put errors into answers of status 200: beside `choices: null`, inside a choice, as `finish_reason: error`, as an
+empty completion, as an event of a stream. All of them are the provider's faults, never a product's. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.domain.lenient_json import loads
+from weighbridge.providers.faults.evidence import stated_status
+from weighbridge.providers.wire import UnusableReply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BROKEN_OFF: Final = frozenset(
+    [
+        "error",
+        "abort",
+        "aborted",
+        "cancelled",
+        "canceled",
+        "failed",
+        "timeout",
+        "network_error",
+        "insufficient_system_resource",
+        "malformed_function_call",
+    ]
+)
+"""Finish reasons that tell of a fault: OpenRouter, vLLM, Zhipu, DeepSeek, Gemini."""
+_ENVELOPES: Final = ("data", "response", "result", "completion", "output")
+_WORDS_OF_ERRORS: Final = (
+    "error",
+    "errors",
+    "detail",
+    "message",
+    "msg",
+    "error_msg",
+    "base_resp",
+    "fault",
+)
+_EVENT: Final = b"data:"
+
+
+class HiddenError(Exception):
+    """An answer of status 200 that is an error. `status` is what it would have had to be, None where nothing says so."""
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__("an error in an answer of status 200")
+        self.status = status
+
+
+def read_completion(content: bytes) -> Mapping[str, Any]:
+    """The chat completion in a body of status 200.
+
+    Raises:
+        HiddenError: the body tells of a failure.
+        UnusableReply: it is no JSON, or neither completion nor error.
+    """
+    completion = _without_envelope(_parsed(content))
+    if not isinstance(completion, dict):
+        raise UnusableReply("it is not a JSON object")
+    choices = completion.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    told = completion.get("error") or (isinstance(choice, dict) and choice.get("error"))
+    if told:
+        raise HiddenError(stated_status(told if isinstance(told, dict) else completion))
+    if isinstance(choice, dict):
+        if str(choice.get("finish_reason")).lower() in _BROKEN_OFF:
+            raise HiddenError(None)
+        return completion
+    if any(completion.get(name) for name in _WORDS_OF_ERRORS):
+        raise HiddenError(stated_status(completion))
+    if "choices" in completion:
+        raise UnusableReply("it holds no choice, and no error either")
+    raise UnusableReply("it holds no choices")
+
+
+def _parsed(content: bytes) -> Any:
+    body = content.lstrip()
+    if body.startswith((_EVENT, b"event:", b": ")):
+        return _joined_events(body)
+    try:
+        return loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UnusableReply(str(error)) from error
+
+
+def _without_envelope(body: Any) -> Any:
+    """Some gateways wrap the completion, or send a list of one."""
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
+    if not isinstance(body, dict) or "choices" in body:
+        return body
+    inside = [body[n] for n in _ENVELOPES if isinstance(body.get(n), dict) and "choices" in body[n]]
+    return inside[0] if len(inside) == 1 else body
+
+
+def _joined_events(body: bytes) -> Any:
+    """A stream that nobody asked for, as the completion it amounts to."""
+    whole: dict[str, Any] = {}
+    text, finish_reason = [], None
+    for line in body.splitlines():
+        data = line.removeprefix(_EVENT).strip()
+        if not line.startswith(_EVENT) or data == b"[DONE]":
+            continue
+        try:
+            event = loads(data)
+        except (ValueError, RecursionError) as error:
+            raise UnusableReply(str(error)) from error
+        if not isinstance(event, dict):
+            continue
+        whole.update({name: value for name, value in event.items() if value is not None})
+        choices = event.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else {}
+        if not isinstance(choice, dict) or "message" in choice:
+            return event
+        text.append(str((choice.get("delta") or {}).get("content") or ""))
+        finish_reason = choice.get("finish_reason") or finish_reason
+    if "error" in whole:
+        return whole
+    message = {"role": "assistant", "content": "".join(text)}
+    return {**whole, "choices": [{"message": message, "finish_reason": finish_reason}]}

@@ -1,0 +1,104 @@
+"""Finds the answer in what a model wrote: past its reasoning, its fences and its chatter.
+
+With strict structured outputs the text is the answer, and comes back as it is. Other servers send `<think>` drafts,
+Markdown, HTML escapes, JSON in a string, or two documents. The rule: what stands before the end of the reasoning does not
+count, and of several complete documents the last one does. A document that was cut off is left for the steps, which keep
+the entries that are whole. Nothing is completed by guessing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from typing import Any, Final, NamedTuple
+
+from json_repair import repair_json
+
+from weighbridge.domain.lenient_json import loads
+
+_REASONING_ENDS: Final = re.compile(
+    r"</(?:think|thinking|thought|reasoning|scratchpad|analysis)>|\[/THINK\]|◁/think▷|<\|channel\|>final<\|message\|>"
+    r"|<\|end_of_thought\|>",
+    re.IGNORECASE,
+)
+_REASONING_BEGINS: Final = re.compile(
+    r"\s*(?:<(?:think|thinking|thought|reasoning|scratchpad|analysis)>|\[THINK\]|◁think▷|<\|channel\|>analysis)",
+    re.IGNORECASE,
+)
+_DECODER: Final = json.JSONDecoder()
+_OPENING: Final = re.compile(r"[{\[]")
+_BEGUN: Final = re.compile(r'\{\s*"')
+_CLOSED: Final = re.compile(r"[}\]]\s*(?:```)?[\s.`]*$")
+_MOST_TRIES: Final = 2_000
+"""Brackets at which a document is looked for: texts of models hold dozens."""
+
+
+class NoJson(ValueError):
+    """There is no document in the text, not even the beginning of one."""
+
+
+def after_reasoning(text: str) -> str:
+    """What follows the model's reasoning. Empty when the reasoning has no end: then there is no answer yet."""
+    ends = [found.end() for found in _REASONING_ENDS.finditer(text)]
+    if ends:
+        return text[ends[-1] :]
+    return "" if _REASONING_BEGINS.match(text) else text
+
+
+class Found(NamedTuple):
+    """A document, and whether the text is nothing else."""
+
+    document: Any
+    is_all: bool = False
+
+
+def find_document(text: str, *, is_cut: bool) -> Found:
+    """The JSON document that the text ends with.
+
+    `is_cut`: the model reached its length limit, so that nothing may be repaired.
+
+    Raises:
+        NoJson: there is none that is whole; the text may hold the beginning of one.
+    """
+    try:
+        return Found(loads(text), is_all=True)
+    except (ValueError, RecursionError):
+        pass
+    last = _last_document(text)
+    if last is not None:
+        return Found(last)
+    if "&quot;" in text or "&#34;" in text:
+        return Found(find_document(unescape(text), is_cut=is_cut).document)
+    if not is_cut and _CLOSED.search(text) and _OPENING.search(text):
+        repaired = repair_json(text, return_objects=True, skip_json_loads=True)
+        if isinstance(repaired, dict | list) and repaired:
+            return Found(repaired)
+    raise NoJson
+
+
+def _last_document(text: str) -> Any | None:
+    """The last complete object or list of objects, unless the beginning of another one follows it."""
+    found: Any | None = None
+    position = 0
+    for _ in range(_MOST_TRIES):
+        opening = _OPENING.search(text, position)
+        if opening is None:
+            return found
+        try:
+            document, position = _DECODER.raw_decode(text, opening.start())
+        except RecursionError:
+            return found
+        except json.JSONDecodeError as error:
+            if _BEGUN.match(text, opening.start()) and _ran_out(error, text):
+                return None  # it was cut off: what stood before it was a draft
+            position = opening.end()
+        else:
+            if isinstance(document, dict) or any(isinstance(e, dict) for e in document):
+                found = document
+    return found
+
+
+def _ran_out(error: json.JSONDecodeError, text: str) -> bool:
+    """Whether the document only lacks its end."""
+    return error.msg.startswith("Unterminated string") or error.pos >= len(text.rstrip())

@@ -1,0 +1,199 @@
+"""A chat completion becomes a `CallReply`: its text in the form that was asked for, its finish, its usage.
+
+Used by `openai.py` on the way back. Pure, and lenient: many servers speak this API with small differences, and an answer
+that has arrived is paid for, whatever it looks like.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pydantic_core import to_json
+
+from weighbridge.domain.calls import CallReply, CallRequest, FinishReason, Remaining, Usage
+from weighbridge.errors import ModelUnknown, ProviderOverloaded
+from weighbridge.providers.replies.extraction import NoJson, after_reasoning, find_document
+from weighbridge.providers.replies.fitting import fit, keeps_to
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BYTES_PER_TOKEN: Final = 4
+"""English prose and JSON lie a little above. Only for servers that do not count."""
+
+_FINISH_REASONS: Final = {
+    **dict.fromkeys(("length", "max_tokens", "model_length", "max_output_tokens"), FinishReason.LENGTH),
+    **dict.fromkeys(
+        ("content_filter", "safety", "refusal", "sensitive", "recitation", "prohibited_content", "blocklist", "spii"),
+        FinishReason.REFUSAL,
+    ),
+}  # fmt: skip
+_REASONING: Final = ("reasoning_content", "reasoning", "thinking")
+_NOT_THE_ANSWER: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
+SIMULATOR_FINGERPRINT: Final = "simulated"
+"""What our simulator signs with: gateways pass it on, where they drop its header."""
+
+
+class Read(NamedTuple):
+    """A reply, and whether its text has the outer form that was asked for."""
+
+    reply: CallReply
+    is_in_form: bool
+
+
+class Arrival(NamedTuple):
+    """What came beside the completion itself."""
+
+    remaining: Remaining = Remaining()
+    request_id: str | None = None
+    processing_s: float | None = None
+    cost_usd: float | None = None
+
+
+def read_reply(
+    completion: Mapping[str, Any],
+    *,
+    request: CallRequest,
+    model: str,
+    arrival: Arrival = Arrival(),  # noqa: B008 - immutable
+) -> Read:
+    """The reply in a chat completion.
+
+    Raises:
+        ProviderOverloaded: it is empty, and nothing says why: that tells nothing of any product.
+        ModelUnknown: its text came as reasoning, from a server that takes the whole answer for that.
+    """
+    choices = completion.get("choices")
+    choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
+    message = _mapping(choice.get("message") or choice.get("delta"))
+    finish = str(choice.get("finish_reason") or choice.get("native_finish_reason")).lower()
+    reason = _FINISH_REASONS.get(finish, FinishReason.STOP)
+    written = _written(message, choice)
+    refusal = _text(message.get("refusal"))
+    if refusal:
+        reason, written = FinishReason.REFUSAL, written or refusal
+    if not written.strip() and reason is FinishReason.STOP:
+        written = _from_reasoning(message, model)
+    text, is_in_form = _in_form(written, request, is_cut=reason is not FinishReason.STOP)
+    answered_by = completion.get("model")
+    tier = completion.get("service_tier")
+    reply = CallReply(
+        text=text,
+        finish_reason=reason,
+        usage=_usage(_mapping(completion.get("usage")), request, written),
+        remaining=arrival.remaining,
+        model=answered_by if isinstance(answered_by, str) and answered_by else model,
+        request_id=arrival.request_id,
+        processing_s=arrival.processing_s,
+        service_tier=tier if isinstance(tier, str) else None,
+        stated_cost_usd=arrival.cost_usd or _stated_cost(completion),
+    )
+    return Read(reply, is_in_form)
+
+
+def is_simulated(completion: Mapping[str, Any]) -> bool:
+    """Whether our simulator has made this, however many gateways lie between."""
+    return completion.get("system_fingerprint") == SIMULATOR_FINGERPRINT
+
+
+def _written(message: Mapping[str, Any], choice: Mapping[str, Any]) -> str:
+    """What the model wrote, wherever the server has put it."""
+    text = _text(message.get("content")) or _text(choice.get("text"))
+    if text:
+        return text
+    for call in message.get("tool_calls") or (message,):
+        function = _mapping(_mapping(call).get("function") or _mapping(call).get("function_call"))
+        if arguments := _text(function.get("arguments")):
+            return arguments
+    return _text(message.get("parsed"))
+
+
+def _from_reasoning(message: Mapping[str, Any], model: str) -> str:
+    """Where the whole answer was taken for reasoning, it is read; drafts inside of reasoning are no answer."""
+    reasoning = next((text for name in _REASONING if (text := _text(message.get(name)))), "")
+    if not reasoning:
+        raise ProviderOverloaded(
+            f"{model} sent an empty completion and did not say why. That says nothing of any product. Retrying."
+        )
+    answer = after_reasoning(reasoning).strip()
+    if answer[:1] == "{" and answer[-1:] == "}":
+        return answer
+    raise ModelUnknown(
+        f"The content of {model}'s reply is empty; its text came as reasoning_content, which may be a draft. "
+        "Start the server without that reasoning parser, or set the reasoning effort to none."
+    )
+
+
+def _in_form(written: str, request: CallRequest, *, is_cut: bool) -> tuple[str, bool]:
+    """The text as the steps read it: the very same where it is plain JSON that keeps to the schema."""
+    answer = after_reasoning(written)
+    try:
+        found = find_document(answer, is_cut=is_cut)
+    except NoJson:
+        return answer, is_cut
+    fitted = fit(found.document, request.schema)
+    is_plain = found.is_all and fitted is found.document
+    return (answer if is_plain else _encoded(fitted)), keeps_to(fitted, request.schema)
+
+
+def _encoded(document: Any) -> str:
+    return to_json(document, inf_nan_mode="constants").decode("utf-8", "replace")
+
+
+def _usage(counted: Mapping[str, Any], request: CallRequest, text: str) -> Usage:
+    """The provider's own count, or an estimate where it does not count.
+
+    An estimate is nearer to the truth than 0, which would make such a server look free and idle.
+    """
+    details = _mapping(counted.get("prompt_tokens_details"))
+    of_output = _mapping(counted.get("completion_tokens_details"))
+    input_tokens = _count(counted.get("prompt_tokens"))
+    output_tokens = _count(counted.get("completion_tokens"))
+    if not input_tokens and not output_tokens:
+        input_tokens = output_tokens = None
+    if input_tokens is None:
+        sent = len(request.instructions.encode()) + len(request.content.encode())
+        input_tokens = sent // _BYTES_PER_TOKEN + 1
+    if output_tokens is None:
+        output_tokens = len(text.encode()) // _BYTES_PER_TOKEN + 1
+    cached = details.get("cached_tokens", counted.get("prompt_cache_hit_tokens"))  # DeepSeek
+    written = details.get("cache_write_tokens", counted.get("cache_creation_input_tokens"))
+    cached_tokens = min(_count(cached) or 0, input_tokens)
+    return Usage(
+        input_tokens,
+        output_tokens,
+        cached_tokens,
+        min(_count(written) or 0, input_tokens - cached_tokens),
+        min(_count(of_output.get("reasoning_tokens")) or 0, output_tokens),
+    )
+
+
+def _stated_cost(completion: Mapping[str, Any]) -> float | None:
+    """OpenRouter says in the usage what a call has cost."""
+    cost = _mapping(completion.get("usage")).get("cost")
+    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
+
+
+def _text(content: object) -> str:
+    """The text of a message: a string, the text parts of a list, or an object that was decoded already."""
+    if isinstance(content, list):
+        parts = (_mapping(part) for part in content)
+        content = "".join(
+            str(part.get("text") or "") for part in parts if part.get("type") not in _NOT_THE_ANSWER
+        )
+    if isinstance(content, dict) and content:
+        return _encoded(content)
+    if not isinstance(content, str):
+        return ""
+    # Half of a surrogate pair can be written in JSON, but in no file and no database.
+    return content if content.isascii() else content.encode("utf-8", "replace").decode()
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value < 1e15 else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

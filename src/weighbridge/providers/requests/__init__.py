@@ -1,0 +1,1 @@
+"""What goes out: what each model and server takes, and the body that follows from it."""

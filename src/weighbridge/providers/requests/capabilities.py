@@ -1,0 +1,153 @@
+"""Which parameters a server and its model take: begun with the model's profile, corrected by what the server refuses.
+
+OpenAI's own models are in the table (`planning/models.py`). Of all others a refusal names the parameter that is not known:
+the call is sent again without it, and that is remembered. The form of the answer is a ladder: a strict schema, a
+schema, any JSON object with the schema in the prompt, plain text with the schema in the prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, replace
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.planning.models import NONE, profile_of
+from weighbridge.providers.faults.kinds import SCHEMA_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.providers.faults.evidence import Evidence
+
+
+class Form(IntEnum):
+    """How the server is told the form of the answer, from the safest rung of the ladder down."""
+
+    STRICT = 0  # json_schema, strict
+    SCHEMA = 1  # json_schema
+    OBJECT = 2  # json_object, with the schema in the prompt
+    TEXT = 3  # nothing but the schema in the prompt
+
+
+_REFUSES_PARAMETER: Final = re.compile(
+    r"un(?:supported|known|recogni[sz]ed|expected)|not (?:supported|permitted|allowed|recogni[sz]ed|available|valid)|invalid param"
+    r"|(?:does not|doesn't|do not|don't) (?:support|accept|allow)|extra_?forbidden|extra (?:inputs|fields|parameter)"
+    r"|only (?:the )?default|must be (?:strictly )?(?:positive|greater|in range|between|> ?0|1\b)|strictly positive|out of range"
+    r"|is deprecated|(?:invalid|bad) (?:value|input)|input validation error|no longer|is unavailable|too many states|cannot be used",
+    re.IGNORECASE,
+)
+_REFUSING: Final = frozenset({400, 404, 422, 500, 501})
+_ABOUT_SIZE: Final = re.compile(r"context.?(?:length|window|size)|too (?:long|large)")
+
+EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""What `reasoning_effort` may be anywhere, the cheapest first. Each family takes some of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What is sent, of all that may be left out."""
+
+    allowance_name: str = "max_completion_tokens"
+    sends_temperature: bool = True
+    stores: bool = True
+    effort: str | None = None
+    tier: str | None = None
+    names_cache: bool = False  # prompt_cache_key
+    marks_prefix: bool = False  # prompt_cache_breakpoint and prompt_cache_options
+    image_detail: str | None = None
+    form: Form = Form.STRICT
+    form_is_fixed: bool = False
+
+    def adapted_to(self, evidence: Evidence) -> Capabilities | None:
+        """How to ask again after this refusal; None when it is about something else."""
+        if evidence.status not in _REFUSING or not evidence.is_json:
+            return None
+        text = evidence.searchable
+        if _ABOUT_SIZE.search(text):
+            return None
+        return self._without_named(text) or self._with_easier_form(text)
+
+    def _without_named(self, text: str) -> Capabilities | None:
+        """Leave out the parameter that the text names."""
+        if not _REFUSES_PARAMETER.search(text):
+            return None
+        if self.allowance_name == "max_completion_tokens" and self.allowance_name in text:
+            return replace(self, allowance_name="max_tokens")
+        if self.sends_temperature and "temperature" in text:
+            return replace(self, sends_temperature=False)
+        if self.marks_prefix and re.search(r"prompt_cache_(?:breakpoint|options)", text):
+            return replace(self, marks_prefix=False)
+        if self.names_cache and "prompt_cache_key" in text:
+            return replace(self, names_cache=False)
+        if self.effort and re.search(r"reasoning[_.]?effort", text):
+            return self._with_other_effort(text)
+        if self.image_detail and "detail" in text and "image" in text:
+            return replace(self, image_detail=None)
+        if self.stores and re.search(r"\bmetadata\b|\bstore\b", text):
+            return replace(self, stores=False)
+        return None
+
+    def _with_easier_form(self, text: str) -> Capabilities | None:
+        return self.with_next_form() if SCHEMA_WORDS.search(text) else None
+
+    def _with_other_effort(self, text: str) -> Capabilities:
+        """The lowest effort that the refusal offers; without the parameter where it offers none."""
+        offered = [effort for effort in EFFORTS if f"'{effort}'" in text or f'"{effort}"' in text]
+        others = [effort for effort in offered if effort != self.effort]
+        effort = others[0] if others else None
+        return replace(self, effort=effort, sends_temperature=effort in {None, NONE})
+
+    def with_next_form(self) -> Capabilities | None:
+        """One rung down the ladder; None at its foot, and where the form was set by the user."""
+        if self.form_is_fixed or self.form is Form.TEXT:
+            return None
+        return replace(self, form=Form(self.form + 1))
+
+    def dump(self) -> dict[str, Any]:
+        """What was learned, as JSON can hold it."""
+        return {**asdict(self), "form": self.form.name.lower()}
+
+    def recalled(self, learned: Mapping[str, Any]) -> Capabilities:
+        """These, corrected by what an earlier process learned of the same server and model. What was set stays."""
+        return replace(
+            self,
+            allowance_name=str(learned.get("allowance_name", self.allowance_name)),
+            sends_temperature=self.sends_temperature
+            and bool(learned.get("sends_temperature", True)),
+            stores=self.stores and bool(learned.get("stores", True)),
+            names_cache=self.names_cache and bool(learned.get("names_cache", True)),
+            marks_prefix=self.marks_prefix and bool(learned.get("marks_prefix", True)),
+            form=self.form if self.form_is_fixed else form_named(learned.get("form")) or self.form,
+        )
+
+
+def form_named(name: object) -> Form | None:
+    """The rung of this name, in lower case."""
+    return next((form for form in Form if form.name.lower() == name), None)
+
+
+def capabilities_of(
+    model: str,
+    *,
+    is_openai: bool,
+    effort: str | None = None,
+    tier: str | None = None,
+    form: str | None = None,
+) -> Capabilities:
+    """What is known beforehand. `effort`, `tier` and `form` are what the user set.
+
+    Only OpenAI itself is sent what only OpenAI has: keys and marks of the prompt cache.
+    """
+    profile = profile_of(model)
+    sent_effort = profile.effort_for(effort)
+    return Capabilities(
+        sends_temperature=profile.temperature_at(sent_effort),
+        effort=sent_effort,
+        tier=tier if tier not in {None, "default"} else None,
+        names_cache=is_openai,
+        marks_prefix=is_openai and profile.marks_cached_prefix,
+        image_detail=profile.image_detail,
+        form=form_named(form) or Form.STRICT,
+        form_is_fixed=form_named(form) is not None,
+    )

@@ -1,0 +1,317 @@
+"""What servers that speak OpenAI's dialect really send, and what it means: one table of failures, one of replies.
+
+The bodies are those of public reports. Each is answered over the real SDK; what counts is whose fault it is, and that the
+server's own words are shown.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.support.scripted_provider import (
+    MODEL,
+    REQUEST,
+    Answer,
+    ScriptedProvider,
+    answer,
+    completion,
+)
+from weighbridge.domain.calls import FinishReason
+from weighbridge.errors import (
+    AuthenticationFailed,
+    GenerationFailed,
+    ImageRefused,
+    ModelUnknown,
+    ProviderError,
+    ProviderOverloaded,
+    QuotaExhausted,
+    RateLimited,
+    RequestBlocked,
+    RequestRefused,
+    RequestTooLarge,
+)
+
+if TYPE_CHECKING:
+    from weighbridge.domain.calls import CallReply
+
+pytestmark = pytest.mark.anyio
+
+OPENROUTER: Final = {
+    "message": "Provider returned error",
+    "code": 429,
+    "metadata": {"raw": "Too Many Requests"},
+}
+
+
+def page(status: int, words: str) -> Answer:
+    html = f"<html><head><title>{words}</title></head><body><h1>{words}</h1></body></html>"
+    return Answer(status, html.encode(), {"content-type": "text/html"})
+
+
+FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
+    # An upstream's fault in an answer of status 200.
+    ("OpenRouter, choices null", answer(200, {"choices": None, "error": OPENROUTER}), RateLimited, "Too Many Requests"),
+    ("OpenRouter, choices empty", answer(200, {"choices": [], "error": OPENROUTER}), RateLimited, "Too Many"),
+    ("the error in the choice", answer(200, {"choices": [{"error": {"code": 502, "message": "Upstream lost"}, "finish_reason": "error"}]}), ProviderOverloaded, "Upstream lost"),
+    ("finish_reason error", completion('{"cat', finish_reason="error"), ProviderOverloaded, "finish_reason error"),
+    ("DeepSeek out of machines", completion("", finish_reason="insufficient_system_resource"), ProviderOverloaded, "insufficient_system_resource"),
+    ("vLLM aborted", completion('{"ca', finish_reason="abort"), ProviderOverloaded, "abort"),
+    ("MiniMax", answer(200, {"choices": None, "base_resp": {"status_code": 1002, "status_msg": "rate limit"}}), RateLimited, "rate limit"),
+    ("Baidu", answer(200, {"error_code": 336501, "error_msg": "Rpm rate limit reached, too many requests"}), RateLimited, "Rpm"),
+    ("an error as a string", answer(200, {"error": "backend overloaded"}), ProviderOverloaded, "backend overloaded"),
+    ("LM Studio, wrong path", answer(200, {"error": "Unexpected endpoint or method. (POST /chat/completions)"}), ModelUnknown, "Unexpected endpoint"),
+    ("a key refused in a 200", answer(200, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}), AuthenticationFailed, "Incorrect"),
+    ("vLLM's shape in a 200", answer(200, {"object": "error", "message": "overloaded", "code": 503}), ProviderOverloaded, "overloaded"),
+    ("an error event", Answer(200, b'data: {"error": {"message": "Overloaded", "code": 529}}\n\n'), ProviderOverloaded, "Overloaded"),
+    # Limits of a moment.
+    ("Scaleway", answer(429, {"status": 429, "error": "INSUFFICIENT QUOTA", "message": "You exceeded your current limit of concurrent requests."}), RateLimited, "concurrent requests"),
+    ("Gemini's free tier", answer(429, [{"error": {"code": 429, "message": "You exceeded your current quota, please check your plan and billing details. Please retry in 24.3s.", "status": "RESOURCE_EXHAUSTED"}}]), RateLimited, "retry in"),
+    ("Azure's gateway", answer(429, {"statusCode": 429, "message": "Rate limit is exceeded. Try again in 27 seconds."}), RateLimited, "27 seconds"),
+    ("LiteLLM", answer(429, {"error": {"message": "litellm.RateLimitError: RateLimitError: OpenAIException - Rate limit reached", "type": "throttling_error", "param": None, "code": "429"}}), RateLimited, "Rate limit reached"),
+    ("LiteLLM, all cooling down", answer(429, {"error": {"message": "No deployments available for selected model, Try again in 5 seconds.", "code": "429"}}), RateLimited, "Try again"),
+    ("Bedrock", answer(400, {"message": "ThrottlingException: Too many requests, please wait"}), RateLimited, "Throttling"),
+    ("nginx", page(429, "429 Too Many Requests"), RateLimited, "Too Many"),
+    # Money.
+    ("OpenRouter, no credit", answer(402, {"error": {"code": 402, "message": "Insufficient credits"}}), QuotaExhausted, "Insufficient credits"),
+    ("DeepSeek, no balance", answer(402, {"error": {"message": "Insufficient Balance", "type": "unknown_error"}}), QuotaExhausted, "Balance"),
+    ("Anthropic's words", answer(400, {"error": {"type": "invalid_request_error", "message": "Your credit balance is too low to access the API."}}), QuotaExhausted, "credit balance"),
+    ("LiteLLM's budget", answer(400, {"error": {"message": "Budget has been exceeded! Current cost: 5.1, Max budget: 5.0", "type": "budget_exceeded"}}), QuotaExhausted, "Budget"),
+    # Too large.
+    ("vLLM", answer(400, {"object": "error", "message": "This model's maximum context length is 4096 tokens. However, you requested 6379 tokens", "type": "BadRequestError", "code": 400}), RequestTooLarge, "4096"),
+    ("llama.cpp", answer(400, {"error": {"code": 400, "message": "the request exceeds the available context size. try increasing the context size", "type": "exceed_context_size_error", "n_prompt_tokens": 1407, "n_ctx": 256}}), RequestTooLarge, "context size"),
+    ("llama-cpp-python", answer(500, {"error": {"message": "Requested tokens (2285) exceed context window of 2048", "type": "internal_server_error"}}), RequestTooLarge, "2048"),
+    ("TGI", answer(422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 1900", "error_type": "validation"}), RequestTooLarge, "2048"),
+    ("Anthropic, prompt", answer(400, {"error": {"message": "prompt is too long: 210000 tokens > 200000 maximum"}}), RequestTooLarge, "210000"),
+    ("Gemini, input", answer(400, [{"error": {"code": 400, "message": "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."}}]), RequestTooLarge, "1048576"),
+    ("vLLM, no room", answer(400, {"message": "max_tokens must be at least 1, got -186.", "code": 400}), RequestTooLarge, "-186"),
+    # The model is not there.
+    ("Ollama", answer(404, {"error": "model 'llama9' not found, try pulling it first"}), ModelUnknown, "try pulling it"),
+    ("vLLM, model", answer(404, {"object": "error", "message": "The model `x` does not exist.", "type": "NotFoundError", "code": 404}), ModelUnknown, "does not exist"),
+    ("Groq, model gone", answer(400, {"error": {"message": "The model `mixtral` has been decommissioned and is no longer supported.", "code": "model_decommissioned"}}), ModelUnknown, "decommissioned"),
+    ("OpenRouter, no endpoints", answer(404, {"error": {"message": "No endpoints found for x/y.", "code": 404}}), ModelUnknown, "No endpoints"),
+    ("Azure, deployment", answer(404, {"error": {"code": "DeploymentNotFound", "message": "The API deployment for this resource does not exist."}}), ModelUnknown, "deployment"),
+    ("Go's router", Answer(404, b"404 page not found", {"content-type": "text/plain"}), ModelUnknown, "OPENAI_BASE_URL"),
+    ("FastAPI", answer(404, {"detail": "Not Found"}), ModelUnknown, "OPENAI_BASE_URL"),
+    # The key.
+    ("Gemini, key", answer(400, [{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}}]), AuthenticationFailed, "not valid"),
+    ("LiteLLM, key", answer(400, {"error": {"message": "Authentication Error, No connected db.", "type": "no_db_connection", "code": "400"}}), AuthenticationFailed, "Authentication"),
+    ("Mistral, key", answer(401, {"message": "Unauthorized", "request_id": "1"}), AuthenticationFailed, "Unauthorized"),
+    ("nginx, key", page(401, "401 Authorization Required"), AuthenticationFailed, "Authorization Required"),
+    # This try, not this product.
+    ("Groq, JSON", answer(400, {"error": {"message": "Failed to generate JSON. Please adjust your prompt.", "code": "json_validate_failed", "failed_generation": '{"p'}}), GenerationFailed, "Failed to generate"),
+    ("TGI, out of memory", answer(500, {"error": "Request failed during generation: CUDA out of memory", "error_type": "generation"}), ProviderOverloaded, "CUDA"),
+    ("TGI, generation", answer(424, {"error": "Request failed during generation: Server error", "error_type": "generation"}), ProviderOverloaded, "during generation"),
+    # The picture.
+    ("OpenAI, picture", answer(400, {"error": {"message": "Timeout while downloading https://shop.example/d.jpg.", "code": "invalid_image_url"}}), ImageRefused, "Timeout"),
+    ("vLLM, text only", answer(400, {"message": "x is not a multimodal model", "code": 400, "detail": "image input is not supported"}), ImageRefused, "not supported"),
+    # Overload in many words.
+    ("Anthropic, overloaded", answer(529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}), ProviderOverloaded, "Overloaded"),
+    ("llama.cpp, loading", answer(503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}), ProviderOverloaded, "Loading model"),
+    ("Groq, capacity", answer(498, {"error": {"message": "capacity exceeded"}}), ProviderOverloaded, "capacity"),
+    ("flex is full", answer(429, {"error": {"message": "Resource unavailable, try again later", "code": "resource_unavailable"}}), ProviderOverloaded, "Resource unavailable"),
+    ("Cloudflare", page(524, "524: A timeout occurred"), ProviderOverloaded, "timeout occurred"),
+    ("nginx, gateway", page(502, "502 Bad Gateway"), ProviderOverloaded, "Bad Gateway"),
+    ("Envoy", Answer(503, b"upstream connect error or disconnect/reset before headers", {"content-type": "text/plain"}), ProviderOverloaded, "upstream connect"),
+    ("Cloudflare's API", answer(500, {"success": False, "errors": [{"code": 3040, "message": "Capacity temporarily exceeded"}]}), ProviderOverloaded, "Capacity"),
+    # Refused, and whose fault it is can only be found alone.
+    ("Gemini, unhelpful", answer(400, [{"error": {"code": 400, "message": "Request contains an invalid argument.", "status": "INVALID_ARGUMENT"}}]), RequestRefused, "invalid argument"),
+    ("OpenRouter, moderation", answer(403, {"error": {"code": 403, "message": "Your input was flagged", "metadata": {"reasons": ["violence"]}}}), RequestRefused, "flagged"),
+    ("Azure, filter", answer(400, {"error": {"code": "content_filter", "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy."}}), RequestRefused, "filtered"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"), [row[1:] for row in FAILURES], ids=[row[0] for row in FAILURES]
+)
+async def test_a_failure_is_charged_to_whom_it_belongs_and_quoted(
+    said: Answer, kind: type[ProviderError], words: str
+) -> None:
+    with pytest.raises(ProviderError) as caught:
+        await ScriptedProvider(said).provider(base_url="https://llm.example/v1").call(REQUEST)
+    assert type(caught.value) is kind
+    assert words.lower() in str(caught.value).lower()
+
+
+async def test_a_web_page_once_the_key_has_worked_is_about_the_request() -> None:
+    scripted = ScriptedProvider(completion(), page(403, "403 Forbidden"))
+    provider = scripted.provider()
+    await provider.call(REQUEST)
+    with pytest.raises(RequestBlocked, match="firewall"):
+        await provider.call(REQUEST)
+
+
+async def test_a_web_page_before_the_key_has_worked_is_about_the_key() -> None:
+    with pytest.raises(AuthenticationFailed, match="403 Forbidden"):
+        await ScriptedProvider(page(403, "403 Forbidden")).provider().call(REQUEST)
+
+
+async def test_the_context_that_a_refusal_names_is_remembered() -> None:
+    refused = answer(
+        400, {"error": {"message": "too long", "code": "context_length_exceeded", "n_ctx": 1280}}
+    )
+    provider = ScriptedProvider(refused).provider(model="smollm2")
+    with pytest.raises(RequestTooLarge):
+        await provider.call(REQUEST)
+    assert provider.context_tokens == 1280
+
+
+# Parameters and their refusals ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        answer(422, {"error": "Input validation error: `temperature` must be strictly positive", "error_type": "validation"}),
+        answer(422, {"status": 422, "message": "Invalid params: temperature must be in range (0, +inf)"}),
+        answer(400, {"error": {"message": "Unsupported value: 'temperature' does not support 0 with this model.", "param": "temperature", "code": "unsupported_value"}}),
+        answer(400, {"detail": "Unknown parameter: temperature"}),
+    ],
+)  # fmt: skip
+async def test_a_temperature_that_is_refused_is_left_out(refused: Answer) -> None:
+    scripted = ScriptedProvider(refused, completion())
+    await scripted.provider().call(REQUEST)
+    assert ["temperature" in asked.body for asked in scripted.requests] == [True, False]
+
+
+async def test_a_refused_effort_becomes_the_lowest_that_is_offered() -> None:
+    refused = answer(400, {"error": {
+        "message": "Unsupported value: 'none' is not supported with this model. Supported values are: 'low', 'medium'.",
+        "param": "reasoning_effort", "code": "unsupported_value",
+    }})  # fmt: skip
+    scripted = ScriptedProvider(refused, completion())
+    await scripted.provider(model="gpt-6-luna").call(REQUEST)
+    assert [asked.body["reasoning_effort"] for asked in scripted.requests] == ["none", "low"]
+    assert "temperature" not in scripted.requests[1].body
+
+
+async def test_a_500_that_names_the_form_is_about_what_the_server_can_do() -> None:
+    refused = answer(500, {"error": {"message": "response_format is not implemented"}})
+    scripted = ScriptedProvider(refused, refused, completion())
+    await scripted.provider().call(REQUEST)
+    assert scripted.requests[-1].body["response_format"] == {"type": "json_object"}
+
+
+async def test_a_server_that_ignores_the_schema_is_told_it_in_the_prompt() -> None:
+    scripted = ScriptedProvider(*[completion("Certainly! It is a chair.")] * 4)
+    provider = scripted.provider()
+    for _ in range(7):
+        await provider.call(REQUEST)
+    forms = [asked.body.get("response_format", {}).get("type") for asked in scripted.requests]
+    assert forms[0] == "json_schema"
+    assert forms[-1] == "json_object"
+
+
+async def test_the_query_of_an_address_goes_behind_every_request() -> None:
+    scripted = ScriptedProvider(completion())
+    azure = "https://x.openai.azure.com/openai/deployments/gpt?api-version=2024-10-21"
+    await scripted.provider(base_url=azure).call(REQUEST)
+    (asked,) = scripted.requests
+    assert (asked.path, asked.query) == (
+        "/openai/deployments/gpt/chat/completions",
+        "api-version=2024-10-21",
+    )
+    assert asked.headers["api-key"]
+
+
+# Replies --------------------------------------------------------------------------------------------
+
+GOOD: Final = {"category": "Chairs"}
+TEXT: Final = json.dumps(GOOD)
+DRAFT: Final = json.dumps({"category": "Tables"})
+
+
+def said(message: dict[str, Any], finish_reason: str = "stop") -> Answer:
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", **message},
+        "finish_reason": finish_reason,
+    }
+    return completion(choices=[choice])
+
+
+REPLIES: Final[list[tuple[str, Answer]]] = [
+    ("plain", completion(TEXT)),
+    ("fenced", completion(f"Here is the JSON:\n```json\n{TEXT}\n```\nLet me know.")),
+    ("a draft in think tags", completion(f"<think>\nFirst {DRAFT}, but that is wrong.\n</think>\n{TEXT}")),
+    ("the closing tag alone", completion(f"First {DRAFT} …</think>{TEXT}")),
+    ("Mistral's tags", completion(f"[THINK]{DRAFT}[/THINK]{TEXT}")),
+    ("harmony channels", completion(f"<|channel|>analysis<|message|>{DRAFT}<|end|><|channel|>final<|message|>{TEXT}")),
+    ("two documents", completion(f"{DRAFT}\nNo, wait:\n{TEXT}")),
+    ("encoded twice", completion(json.dumps(TEXT))),
+    ("wrapped by the schema's name", completion(json.dumps({"classification": GOOD}))),
+    ("wrapped as a string", completion(json.dumps({"answer": TEXT}))),
+    ("in a list of one", completion(json.dumps([GOOD]))),
+    ("other case", completion(json.dumps({"category": " CHAIRS"}))),
+    ("HTML escapes", completion(TEXT.replace('"', "&quot;"))),
+    ("trailing comma", completion('{"category": "Chairs",}')),
+    ("single quotes", completion("{'category': 'Chairs'}")),
+    ("name in capitals", completion('{"Category": "Chairs"}')),
+    ("parts", said({"content": [{"type": "thinking", "thinking": DRAFT}, {"type": "text", "text": TEXT}]})),
+    ("decoded already", said({"content": GOOD})),
+    ("a tool call", said({"content": None, "tool_calls": [{"function": {"name": "x", "arguments": TEXT}}]}, "tool_calls")),
+    ("an old function call", said({"content": None, "function_call": {"name": "x", "arguments": TEXT}})),
+    ("all of it as reasoning", said({"content": None, "reasoning_content": TEXT})),
+    ("reasoning with an end", said({"content": "", "reasoning": f"{DRAFT}</think>{TEXT}"})),
+    ("a byte order mark", Answer(200, b"\xef\xbb\xbf" + completion(TEXT).body)),
+    ("an event stream", Answer(200, b"data: " + completion(TEXT).body + b"\n\ndata: [DONE]\n\n")),
+    ("an envelope", answer(200, {"data": json.loads(completion(TEXT).body)})),
+]  # fmt: skip
+
+
+async def reply_to(said: Answer) -> CallReply:
+    return await ScriptedProvider(said).provider().call(REQUEST)
+
+
+@pytest.mark.parametrize("said", [row[1] for row in REPLIES], ids=[row[0] for row in REPLIES])
+async def test_an_answer_is_found_wherever_it_is(said: Answer) -> None:
+    assert json.loads((await reply_to(said)).text) == GOOD
+
+
+async def test_plain_json_comes_back_as_it_is() -> None:
+    text = '{ "category" :"Chairs"}'
+    assert (await reply_to(completion(text))).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<think>{DRAFT}",
+        f"I would say {DRAFT} but let me write it again: " + '{"category": "Cha',
+    ],
+)
+async def test_a_draft_is_never_taken_for_the_answer(text: str) -> None:
+    reply = await reply_to(completion(text, finish_reason="length"))
+    assert reply.finish_reason is FinishReason.LENGTH
+    assert '"Tables"' not in reply.text or "Cha" in reply.text
+
+
+async def test_drafts_in_a_field_for_reasoning_stop_the_queue_with_the_remedy() -> None:
+    with pytest.raises(ModelUnknown, match="reasoning parser"):
+        await reply_to(said({"content": None, "reasoning_content": f"Perhaps {DRAFT}?"}))
+
+
+async def test_what_was_cut_is_not_completed_by_guessing() -> None:
+    cut = '{"category": "Chairs", "mass_kg": 0.2'
+    assert (await reply_to(completion(cut, finish_reason="length"))).text == cut
+
+
+async def test_hidden_tokens_cache_writes_tier_and_cost_are_read() -> None:
+    usage = {
+        "prompt_tokens": 2000,
+        "completion_tokens": 300,
+        "prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 1800},
+        "completion_tokens_details": {"reasoning_tokens": 250},
+    }
+    headers = {"x-litellm-response-cost": "0.00042"}
+    reply = await reply_to(completion(usage=usage, service_tier="flex", headers=headers))
+    assert (reply.usage.cache_write_tokens, reply.usage.reasoning_tokens) == (1800, 250)
+    assert (reply.service_tier, reply.stated_cost_usd) == ("flex", 0.00042)
+
+
+async def test_the_simulator_is_known_by_its_body_behind_a_gateway() -> None:
+    provider = ScriptedProvider(completion(system_fingerprint="simulated")).provider()
+    await provider.call(REQUEST)
+    assert (provider.simulated, provider.model) == (True, MODEL)
