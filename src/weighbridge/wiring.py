@@ -17,6 +17,8 @@ from weighbridge.engine.dispatch.retention_task import RetentionTask
 from weighbridge.engine.jobs.context import EngineContext
 from weighbridge.engine.jobs.output_allowances import StoredAllowances
 from weighbridge.engine.jobs.worker import Worker
+from weighbridge.engine.quota.brake import Brake
+from weighbridge.engine.quota.day_budget import DayBudget
 from weighbridge.engine.quota.governor import Governor
 from weighbridge.engine.supervisor import Supervisor
 from weighbridge.errors import SettingsError
@@ -227,6 +229,12 @@ async def make_engine(
         random_source=random_source,
         overrides=overrides,
         allowances=learned,
+        day=DayBudget(
+            app.clock,
+            provider.name,
+            app.settings.requests_per_day,
+            app.settings.tokens_per_day,
+        ),
         scope=scope,
     )
     allowances = StoredAllowances(app.database, provider.model, learned)
@@ -237,6 +245,7 @@ async def make_engine(
         provider=provider,
         questions=questions,
         governor=governor,
+        brake=Brake(app.database, app.clock, provider, governor.breaker),
         allowances=allowances,
         clock=app.clock,
         random_source=random_source,

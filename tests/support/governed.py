@@ -11,6 +11,7 @@ from uuid import uuid4
 from tests.support.application import RunningProgram, program
 from tests.support.engine_builders import NoAllowance
 from weighbridge.clock import ScaledClock
+from weighbridge.engine.quota.day_budget import DayBudget
 from weighbridge.engine.quota.governor import Governor
 from weighbridge.store.jobs import enqueue_jobs, jobs_table
 from weighbridge.store.overrides import Overrides
@@ -51,6 +52,7 @@ async def governed(
             random_source=random.Random(1),
             overrides=Overrides(limits=limits, pacing="continuous"),
             allowances=NoAllowance(),
+            day=DayBudget(clock, ACCOUNT),
         )
         job_id = await _held_job(running, manager_id)
         rounds = asyncio.create_task(governor.run())

@@ -98,6 +98,15 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
         502, "provider-request-too-large", "Call too large", _PROVIDER
     ),
     errors.RequestRefused: ProblemType(502, "provider-refused", "The provider refused", _PROVIDER),
+    errors.RequestBlocked: ProblemType(
+        502, "provider-firewall", "A firewall before the provider blocked it", _PROVIDER
+    ),
+    errors.ImageRefused: ProblemType(
+        502, "provider-picture", "The provider did not take the picture", _PROVIDER
+    ),
+    errors.GenerationFailed: ProblemType(
+        502, "provider-generation", "The provider threw the answer away", _PROVIDER
+    ),
     errors.QuotaExhausted: ProblemType(502, "quota-exhausted", "No credit left", _PROVIDER),
     errors.AuthenticationFailed: ProblemType(
         502, "provider-authentication", "The provider rejected the API key", _PROVIDER

@@ -16,6 +16,8 @@ from weighbridge.errors import (
     AnswerMalformed,
     AnswerTruncated,
     AuthenticationFailed,
+    GenerationFailed,
+    ImageRefused,
     ImplausibleAnswer,
     InternalError,
     ModelUnknown,
@@ -24,6 +26,7 @@ from weighbridge.errors import (
     ProviderUnreachable,
     QuotaExhausted,
     RateLimited,
+    RequestBlocked,
     RequestRefused,
     RequestTooLarge,
     WeighbridgeError,
@@ -41,6 +44,15 @@ BACKOFF_FIRST_S: Final = 1.0
 REFUSAL_FIRST_S: Final = 0.5
 RETRY_AFTER_MAX_S: Final = 5.0
 """How much of a `retry-after` one call honours: the limiter knows better when there is quota again."""
+
+TIMEOUTS_BEFORE_STUCK: Final = 2
+"""In a row, of one call, before it is looked whether the server answers others."""
+TIMEOUTS_OF_ONE: Final = 3
+"""Of one product alone; the last one has had more time."""
+TIME_FACTOR: Final = 3.0
+"""How much more time a product alone gets."""
+PICTURE_TRIES: Final = 2
+"""Before a product is asked without its picture."""
 
 REFUSALS_OF_A_GROUP: Final = 10
 """In a row (some two minutes), while only smaller calls go through: then the group is halved."""
@@ -68,6 +80,16 @@ class AskAlone:
 
 
 @dataclass(frozen=True, slots=True)
+class MoreTime:
+    """Ask the same product again, with a longer time limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropPicture:
+    """Ask the same product again, from its text alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """The products of this call fail, for this reason."""
 
@@ -81,7 +103,7 @@ class StopQueue:
     reason: str
 
 
-Action = Wait | Split | AskAlone | GiveUp | StopQueue
+Action = Wait | Split | AskAlone | MoreTime | DropPicture | GiveUp | StopQueue
 
 
 class Policy(Enum):
@@ -92,16 +114,24 @@ class Policy(Enum):
     SPLIT = auto()  # too much for one call: halve the group; alone: give up
     ASK_ALONE = auto()  # one product may spoil the call: find out which; alone: give up
     STOP = auto()  # the operator must act
+    RETRY_CALL = (
+        auto()
+    )  # this try failed: the same call again, MAX_ATTEMPTS times, then as ASK_ALONE
+    TOO_SLOW = auto()  # no reply in time: as WAIT, but a fault of its size once `is_stuck`
+    WITHOUT_PICTURE = auto()  # the same call again, then without the picture
     RETRY_ALONE = auto()  # unusable answer: ask alone, with a larger allowance, MAX_ATTEMPTS times
 
 
 POLICIES: Final[dict[type[WeighbridgeError], Policy]] = {
     ProviderUnreachable: Policy.WAIT,
-    ProviderTimeout: Policy.WAIT,
+    ProviderTimeout: Policy.TOO_SLOW,
     ProviderOverloaded: Policy.WAIT,
     RateLimited: Policy.WAIT_FOR_BUDGET,
     RequestTooLarge: Policy.SPLIT,
     RequestRefused: Policy.ASK_ALONE,
+    RequestBlocked: Policy.ASK_ALONE,
+    ImageRefused: Policy.WITHOUT_PICTURE,
+    GenerationFailed: Policy.RETRY_CALL,
     QuotaExhausted: Policy.STOP,
     AuthenticationFailed: Policy.STOP,
     ModelUnknown: Policy.STOP,
@@ -129,24 +159,32 @@ def decide(
     group_size: int,
     jitter: float,
     refused: RefusalHistory | None = None,
+    *,
+    is_stuck: bool = False,
 ) -> Action:
     """What to do about `error`.
 
-    `attempt` counts the failures before this one (of the call, or of the product whose answer is
+    `attempt` counts the failures of this kind before this one (of the call, or of the product whose answer is
     unusable), `jitter` is a random number in [0, 1). `refused` is what is known about a call that was
-    answered with 429.
+    answered with 429. `is_stuck`: the server answers other requests, and this call times out again and again.
     """
     in_company = group_size > 1
     if refused and (reason := _never_fits(refused, in_company=in_company)):
         return Split() if in_company else GiveUp(reason)
     match policy_of(error):
-        case Policy.WAIT:
+        case Policy.TOO_SLOW if is_stuck:
+            return _with_less_to_do(error, attempt, in_company=in_company)
+        case Policy.WAIT | Policy.TOO_SLOW:
             return Wait(backoff_s(attempt, jitter))
+        case Policy.RETRY_CALL if attempt < MAX_ATTEMPTS:
+            return Wait(backoff_s(attempt, jitter))
+        case Policy.WITHOUT_PICTURE:
+            return Wait(backoff_s(attempt, jitter)) if attempt < PICTURE_TRIES else DropPicture()
         case Policy.WAIT_FOR_BUDGET:
             return Wait(_refusal_delay_s(error, attempt, jitter))
         case Policy.SPLIT:
             return Split() if in_company else GiveUp(str(error))
-        case Policy.ASK_ALONE:
+        case Policy.ASK_ALONE | Policy.RETRY_CALL:
             return AskAlone() if in_company else GiveUp(str(error))
         case Policy.STOP:
             return StopQueue(str(error))
@@ -156,6 +194,18 @@ def decide(
             return GiveUp(f"No usable answer in {attempt + 1} attempts. The last one: {error}")
         case _:
             return GiveUp(str(error))
+
+
+def _with_less_to_do(error: WeighbridgeError, attempt: int, *, in_company: bool) -> Action:
+    """For a call that cannot be answered in time: fewer products, then more time, then no more."""
+    if in_company:
+        return Split()
+    if attempt < TIMEOUTS_OF_ONE:
+        return MoreTime()
+    return GiveUp(
+        f"{error} So it was {attempt + 1} times for this product alone, at last with {TIME_FACTOR:.0f} times the limit. "
+        "Raise WEIGHBRIDGE_CALL_TIMEOUT_S, or take a faster server or a smaller model."
+    )
 
 
 def _never_fits(refused: RefusalHistory, *, in_company: bool) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weighbridge.domain.calls import Price, Usage
+    from weighbridge.domain.calls import CallReply, Price, Usage
     from weighbridge.planning.grouping import Group
 
 MILLION: Final = 1_000_000
@@ -62,6 +62,14 @@ def call_cost_usd(usage: Usage, price: Price) -> float:
     return _cost_usd(usage.input_tokens - cached, cached, usage.output_tokens, price) + (
         written * _write_premium_usd(price) / MILLION
     )
+
+
+def reply_cost_usd(reply: CallReply, price: Price) -> float | None:
+    """What a reply cost: as the gateway says, else by its usage and the tier that it names; None when nobody knows."""
+    if reply.stated_cost_usd is not None:
+        return reply.stated_cost_usd
+    in_tier = price.in_tier(reply.service_tier)
+    return call_cost_usd(reply.usage, in_tier) if in_tier.known else None
 
 
 def cache_saving_usd(usage: Usage, price: Price) -> float:

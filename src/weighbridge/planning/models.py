@@ -3,7 +3,7 @@
 `providers/requests` builds bodies by it, `image_tokens.py` counts pictures, `service` warns of shutdown dates. A model that
 is not in the table gets `UNKNOWN`, which sends little and lets the server's refusals teach the rest.
 
-Sources (docs/decisions/0024 says when they were seen): https://developers.openai.com/api/docs/models/gpt-6-luna ·
+Sources (docs/decisions/0025 says when they were seen): https://developers.openai.com/api/docs/models/gpt-6-luna ·
 …/docs/deprecations · …/docs/guides/prompt-caching · …/docs/guides/flex-processing · …/docs/guides/fast-mode ·
 …/docs/guides/deployment-checklist (temperature) · …/docs/guides/images-vision.
 """

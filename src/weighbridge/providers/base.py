@@ -83,6 +83,10 @@ class Provider(Protocol):
         """Make sure that key, address and model are right, before anything is spent."""
         ...
 
+    async def is_alive(self) -> bool:
+        """Whether the server answers at all; costs nothing."""
+        ...
+
     async def aclose(self) -> None:
         """Close all connections. The provider cannot be used afterwards."""
         ...

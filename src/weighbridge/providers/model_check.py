@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _NO_SUCH_ENDPOINT: Final = frozenset({400, 404, 405, 501})
 _SUGGESTIONS: Final = 3
+ALIVE_WITHIN_S: Final = 10.0
 _CONTEXT_FIELDS: Final = (
     "loaded_context_length", "max_model_len", "context_length", "context_window", "max_context_length", "n_ctx",
 )  # fmt: skip
@@ -64,6 +65,17 @@ async def check_model(
         asked.model, entry.get("shutdown_date"), today, provider=asked.provider
     )
     return ModelFacts(headers, True, context, (notice,) if notice else ())
+
+
+async def answers(client: AsyncOpenAI) -> bool:
+    """Whether the server answers anything within a few seconds, if only that it has no list of models."""
+    try:
+        await client.get("/models", cast_to=httpx2.Response, options={"timeout": ALIVE_WITHIN_S})
+    except openai.APIStatusError as error:
+        return error.status_code < 500
+    except FAILURES:
+        return False
+    return True
 
 
 async def _look_up(

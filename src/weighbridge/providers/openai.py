@@ -25,7 +25,7 @@ from weighbridge.providers.faults.kinds import FAILURES
 from weighbridge.providers.faults.masking import Masker
 from weighbridge.providers.faults.messages import Asked, translate
 from weighbridge.providers.faults.rate_limit_headers import read_processing_s, read_remaining
-from weighbridge.providers.model_check import ModelFacts, check_model
+from weighbridge.providers.model_check import ModelFacts, answers, check_model
 from weighbridge.providers.prices import price_of
 from weighbridge.providers.replies.bodies import HiddenError, read_completion
 from weighbridge.providers.replies.reading import Arrival, is_simulated, read_reply
@@ -227,6 +227,10 @@ class OpenAIProvider(Provider):
         self._simulated |= _SIMULATED_HEADER in facts.headers
         self._key_has_worked |= facts.key_was_taken
         self._facts = facts.beside(self._facts)
+
+    @override
+    async def is_alive(self) -> bool:
+        return await answers(self._sdk.client)
 
     @override
     async def aclose(self) -> None:

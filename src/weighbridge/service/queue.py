@@ -13,7 +13,7 @@ from weighbridge.domain.calls import Cost
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import InputError
 from weighbridge.limits.limiter import Limiter, Limits
-from weighbridge.store import products, queue_state, statistics, status, stopping
+from weighbridge.store import holds, products, queue_state, statistics, status, stopping
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ async def start_queue(database: Database) -> int:
     Products stuck in `processing` without a live job are released first.
     """
     async with database.transaction() as connection:
+        await holds.lift_all(connection)
         await products.release_stuck(connection)
         await queue_state.update(connection, running=True, paused_reason=None, next_batch_at=None)
         return (await products.counts(connection))[ProcessingStatus.PENDING]

@@ -42,6 +42,10 @@ class CallRecord(NamedTuple):
     cost_usd: float
     key: str | None = None
     """The key of its open call, if it has one (see `open_calls`)."""
+    unusable: str | None = None
+    """The kind of error, when nothing in the reply could be accepted."""
+    service_tier: str | None = None
+    price_known: bool = True
 
 
 async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> list[int]:
@@ -56,8 +60,10 @@ async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> l
     await connection.executemany(
         "INSERT INTO calls (id, started_at, latency_s, waited_s, provider, model, simulated, lane, step, step_version,"
         " job_id, product_ids, outcome, error, request_id, estimated_tokens, output_allowance,"
-        " input_tokens, cached_input_tokens, output_tokens, cost_usd) OVERRIDING SYSTEM VALUE"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+        " input_tokens, cached_input_tokens, output_tokens, cost_usd,"
+        " unusable, cache_write_tokens, reasoning_tokens, service_tier, price_known) OVERRIDING SYSTEM VALUE"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,"
+        " $22, $23, $24, $25, $26)",
         [
             (
                 call_id,
@@ -81,6 +87,11 @@ async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> l
                 call.usage.cached_input_tokens,
                 call.usage.output_tokens,
                 call.cost_usd,
+                call.unusable,
+                call.usage.cache_write_tokens,
+                call.usage.reasoning_tokens,
+                call.service_tier,
+                call.price_known,
             )
             for call_id, call in zip(ids, calls, strict=True)
         ],

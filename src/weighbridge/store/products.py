@@ -236,6 +236,20 @@ async def reset_failed(connection: Connection) -> int:
     return int(tag.split()[-1])
 
 
+async def take_back(connection: Connection, product_ids: Sequence[int]) -> None:
+    """What they were charged with was not their fault: failed → pending, attempts forgotten."""
+    ids = sorted(product_ids)
+    await connection.execute(
+        f"UPDATE products SET {set_status(ProductEvent.RESET)}, error = NULL, error_kind = NULL, updated_at = now()"  # noqa: S608
+        f" WHERE id = ANY($1::bigint[]) AND status = 'failed' AND {may_happen(ProductEvent.RESET)}",
+        ids,
+    )
+    await connection.execute(
+        "UPDATE products SET attempts = 0, alone = false WHERE id = ANY($1::bigint[]) AND status = 'pending'",
+        ids,
+    )
+
+
 async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
     """Forget the answers of an import's products, so that all are asked again; returns how many."""
     await connection.execute(

@@ -98,6 +98,7 @@ def test_without_its_row_an_error_is_treated_differently(
 
 def test_calls_are_not_repeated_after_errors_that_another_try_cannot_cure() -> None:
     assert final_errors() == {
+        "RequestBlocked",
         "RequestRefused",
         "RequestTooLarge",
         "QuotaExhausted",

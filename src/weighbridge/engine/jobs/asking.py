@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from weighbridge.engine.jobs.in_flight_call import InFlightCall
@@ -41,7 +42,7 @@ class Asker:
         self, question: Question, group: list[JobProduct], job_id: int
     ) -> tuple[set[int], int]:
         """Ask one question until there is a reply; returns (products that left the group, tokens used)."""
-        failures = 0
+        failures: Counter[type[ProviderError]] = Counter()
         while True:
             request = await self._permit_request(question, group, job_id)
             try:
@@ -56,9 +57,9 @@ class Asker:
                 return await self._judge.take(in_flight, reply)
             if found := await self._stored_reply(in_flight, reply):
                 return await self._judge.take(*found)
-            if gone := await self._failures.after(in_flight, reply, failures):
+            if gone := await self._failures.after(in_flight, reply, failures[type(reply)]):
                 return gone, 0
-            failures += 1
+            failures[type(reply)] += 1
 
     async def _send(
         self, request: PermitRequest, group: list[JobProduct]
@@ -96,7 +97,8 @@ class Asker:
         """
         questions = self._context.questions
         image_url = None
-        if question.sees_image and group[0].stored.product.has_image:
+        shows_picture = question.sees_image and not group[0].without_picture
+        if shows_picture and group[0].stored.product.has_image:
             image_url = await self._image_url(group[0].stored)
         key = self._orphaned.new_key() if self._orphaned else None
         is_fresh = not any(product.attempts or product.step_by_step for product in group)
@@ -115,7 +117,9 @@ class Asker:
         size = (picture.width_px, picture.height_px) if picture else None
         return PreparedCall(
             question=question,
-            request=request._replace(key=key),
+            request=request._replace(
+                key=key, time_factor=max(product.time_factor for product in group)
+            ),
             prompt_tokens=request_tokens(request, self._context.provider.model, size),
             group_size=len(group),
             attempts=max(product.attempts for product in group),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
     from weighbridge.engine.database.retrying import DatabaseRetry
     from weighbridge.engine.jobs.output_allowances import StoredAllowances
+    from weighbridge.engine.quota.brake import Brake
     from weighbridge.engine.quota.governor import Governor
     from weighbridge.providers.base import Provider
     from weighbridge.steps import Questions
@@ -31,6 +32,7 @@ class EngineContext:
     provider: Provider
     questions: Questions
     governor: Governor
+    brake: Brake
     allowances: StoredAllowances
     clock: Clock
     random_source: random.Random

@@ -5,20 +5,39 @@ Wait and retry, ask smaller groups, give products up, or stop the queue.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from weighbridge.engine.jobs.recorder import Outcome
-from weighbridge.engine.jobs.reports import say_failed_call, say_stopped, say_what_happened
+from weighbridge.engine.jobs.reports import (
+    say_failed_call,
+    say_stopped,
+    say_what_happened,
+    say_without_picture,
+)
+from weighbridge.engine.quota.brake import REFUSALS
 from weighbridge.engine.quota.permits import QueueStopped
 from weighbridge.errors import (
     ProviderError,
+    ProviderTimeout,
     RateLimited,
     RequestTooLarge,
 )
 from weighbridge.limits.refusals import RefusalWatch
-from weighbridge.limits.retries import GiveUp, Split, StopQueue, Wait, decide
+from weighbridge.limits.retries import (
+    TIME_FACTOR,
+    TIMEOUTS_BEFORE_STUCK,
+    DropPicture,
+    GiveUp,
+    MoreTime,
+    Split,
+    StopQueue,
+    Wait,
+    decide,
+)
 from weighbridge.providers.base import remaining_of
 from weighbridge.store import stopping
+from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +66,17 @@ class Failures:
         call = in_flight.unanswered(self._context.provider, latency_s, error)
         say_failed_call(in_flight.job_id, error)
         await self._context.governor.report_failure(in_flight.permit, error)
+        if isinstance(error, RateLimited) and error.is_about_day:
+            with suppress(*DATABASE_ERRORS):
+                await self._context.brake.day_is_over(error)
         refused = self._refused(in_flight, error)
         action = decide(
-            error, failures, len(in_flight.group), self._context.random_source.random(), refused
+            error,
+            failures,
+            len(in_flight.group),
+            self._context.random_source.random(),
+            refused,
+            is_stuck=await self._is_stuck(error, failures),
         )
         if isinstance(action, GiveUp) and self.fall_back_to_single_steps(
             in_flight.question, in_flight.group, error
@@ -62,12 +89,41 @@ class Failures:
                 await self._recorder.record(Outcome(in_flight.job_id, call=call))
                 await self._context.governor.sleep(delay_s)
                 return set()
+            case MoreTime() | DropPicture():
+                await self._recorder.record(Outcome(in_flight.job_id, call=call))
+                self._ease(in_flight.group[0], error, action)
+                return set()
             case StopQueue(reason):
                 await self._recorder.record(Outcome(in_flight.job_id, call=call))
                 await self.stop_queue(reason)
                 raise QueueStopped
             case _:
-                return await self._disperse(in_flight.group, in_flight.job_id, call, error, action)
+                gone = await self._disperse(in_flight.group, in_flight.job_id, call, error, action)
+                await self._tell_brake(gone, error)
+                return gone
+
+    def _ease(self, product: JobProduct, error: ProviderError, action: Action) -> None:
+        """Make the next call about this product an easier one."""
+        if isinstance(action, MoreTime):
+            product.time_factor = TIME_FACTOR
+            return
+        product.without_picture = True
+        say_without_picture(product.code, error)
+
+    async def _is_stuck(self, error: ProviderError, timeouts: int) -> bool:
+        """Whether the server is there, and only this call is too much for it."""
+        if not isinstance(error, ProviderTimeout) or timeouts < TIMEOUTS_BEFORE_STUCK:
+            return False
+        return await self._context.provider.is_alive()
+
+    async def _tell_brake(self, product_ids: set[int], error: ProviderError) -> None:
+        """Refusals of everything alike are not the products' fault."""
+        if type(error).__name__ not in REFUSALS:
+            return
+        with suppress(*DATABASE_ERRORS):
+            reason = await self._context.brake.failed(sorted(product_ids), str(error))
+            if reason is not None:
+                await self.stop_queue(reason)
 
     async def unsent(
         self, group: list[JobProduct], job_id: int, error: RequestTooLarge

@@ -58,11 +58,29 @@ class InFlightCall(NamedTuple):
         return Cost(1, prompt_tokens + self.allowance)
 
     def answered(
-        self, provider: Provider, latency_s: float, reply: CallReply, cost_usd: float
+        self,
+        provider: Provider,
+        latency_s: float,
+        reply: CallReply,
+        cost_usd: float | None,
+        unusable: str | None = None,
     ) -> CallRecord:
-        """The record of a call that got a reply, whatever is then accepted of it."""
-        return self._record(
-            provider, latency_s, OK, None, reply.model, reply.request_id, reply.usage, cost_usd
+        """The record of a call that got a reply, whatever is then accepted of it.
+
+        `cost_usd` None: nobody knows the price. `unusable` is the kind of error when nothing was accepted.
+        """
+        record = self._record(
+            provider,
+            latency_s,
+            OK,
+            None,
+            reply.model,
+            reply.request_id,
+            reply.usage,
+            cost_usd or 0.0,
+        )
+        return record._replace(
+            unusable=unusable, service_tier=reply.service_tier, price_known=cost_usd is not None
         )
 
     def unanswered(self, provider: Provider, latency_s: float, error: ProviderError) -> CallRecord:

@@ -34,6 +34,10 @@ class JobProduct:
     """Unusable answers in a row to the current question."""
     step_by_step: bool = False
     """All questions at once were too much for the provider, even about this product alone."""
+    time_factor: float = 1.0
+    """How much longer than usual a call about it may take."""
+    without_picture: bool = False
+    """The provider could not get its picture."""
 
     @property
     def id(self) -> int:

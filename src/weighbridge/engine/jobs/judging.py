@@ -9,12 +9,12 @@ from weighbridge.domain.results import AnswerProvenance
 from weighbridge.engine.jobs.recorder import Outcome
 from weighbridge.engine.jobs.reports import say_what_happened
 from weighbridge.limits.retries import GiveUp, decide
-from weighbridge.planning.cost import call_cost_usd
+from weighbridge.planning.cost import reply_cost_usd
 from weighbridge.store.answers import StoredAnswer
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from weighbridge.domain.calls import CallReply
     from weighbridge.engine.jobs.context import EngineContext
@@ -30,8 +30,15 @@ if TYPE_CHECKING:
 class Judge:
     """One per process."""
 
-    def __init__(self, context: EngineContext, finisher: Finisher, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        context: EngineContext,
+        finisher: Finisher,
+        recorder: Recorder,
+        stop_queue: Callable[[str], Awaitable[None]],
+    ) -> None:
         self._context = context
+        self._stop_queue = stop_queue
         self._finisher = finisher
         self._recorder = recorder
 
@@ -44,8 +51,9 @@ class Judge:
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
         accepted = question.accept(reply, [product.subject() for product in group])
         self._context.allowances.observe(question, len(group), reply)
-        cost_usd = call_cost_usd(reply.usage, self._context.provider.price)
-        share_usd = cost_usd / len(group)
+        cost_usd = reply_cost_usd(reply, self._context.provider.price)
+        share_usd = (cost_usd or 0.0) / len(group)
+        unusable = unusable_kind(accepted)
         forgiven = [
             product.id for product in group if product.attempts and product.code in accepted.answers
         ]
@@ -58,7 +66,9 @@ class Judge:
         stay = await self._recorder.record(
             Outcome(
                 in_flight.job_id,
-                call=in_flight.answered(self._context.provider, latency_s, reply, cost_usd),
+                call=in_flight.answered(
+                    self._context.provider, latency_s, reply, cost_usd, unusable
+                ),
                 answers=kept,
                 finished=finished,
                 asked_alone=asked_alone,
@@ -75,9 +85,21 @@ class Judge:
         say_what_happened(here, finished, asked_alone, given_up)
         # After the record: what was paid for comes first, whatever the database does.
         with suppress(*DATABASE_ERRORS):
+            await self._tell_brake(in_flight, accepted, unusable)
             await self._context.governor.breaker.publish()
         tokens = reply.usage.input_tokens + reply.usage.output_tokens
         return {product.id for product in group} - stay, tokens
+
+    async def _tell_brake(
+        self, in_flight: InFlightCall, accepted: Accepted, unusable: str | None
+    ) -> None:
+        if unusable is None:
+            await self._context.brake.passed()
+            return
+        ids = [product.id for product in in_flight.group]
+        reason = await self._context.brake.failed(ids, str(accepted.refusals[0].error))
+        if reason is not None:
+            await self._stop_queue(reason)
 
     def _keep(
         self, in_flight: InFlightCall, accepted: Accepted, share_usd: float, model: str
@@ -112,6 +134,13 @@ class Judge:
                     )
                 )
         return kept
+
+
+def unusable_kind(accepted: Accepted) -> str | None:
+    """The kind of the first refusal, when no answer of a reply was accepted."""
+    if accepted.answers or not accepted.refusals:
+        return None
+    return type(accepted.refusals[0].error).__name__
 
 
 def sort_refusals(

@@ -70,6 +70,16 @@ def say_crashed(job_id: int, error: Exception) -> None:
     telemetry.crashed("job_crashed", f"❌ Job {job_id} crashed: {error!r}", job_id=job_id)
 
 
+def say_without_picture(code: str, error: ProviderError) -> None:
+    """A picture that the provider cannot get costs the picture, not the product."""
+    telemetry.warning(
+        "asked_without_picture",
+        f"⚠️ Product {code} is asked from its text alone: {error}",
+        code=code,
+        detail=str(error),
+    )
+
+
 def say_stopped(reason: str) -> None:
     """No call can succeed until a person has acted."""
     telemetry.error("queue_stopped", f"🛑 Queue stopped: {reason}", reason=reason)

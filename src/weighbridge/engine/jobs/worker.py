@@ -51,8 +51,8 @@ class Worker:
         self._finisher = Finisher(factors, context.questions.steps)
         self._recorder = Recorder(context.database, context.database_retry, context.manager_id)
         self._load_batched = Batcher(self._load_groups, LOAD_BATCH)
-        self._judge = Judge(context, self._finisher, self._recorder)
         self._failures = Failures(context, self._recorder)
+        self._judge = Judge(context, self._finisher, self._recorder, self._failures.stop_queue)
         self._orphaned = OrphanedCalls(context) if fetches_replies else None
         self._asker = Asker(context, self._judge, self._failures, self._orphaned)
 

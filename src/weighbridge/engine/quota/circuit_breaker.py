@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge import telemetry
-from weighbridge.limits.circuit_breaker import CircuitBreaker, PausedUntil, Probe
+from weighbridge.limits.circuit_breaker import CircuitBreaker, GoAhead, PausedUntil, Probe
 from weighbridge.store import queue_state
 
 if TYPE_CHECKING:
     import random
 
     from weighbridge.clock import Clock
-    from weighbridge.limits.circuit_breaker import GoAhead
     from weighbridge.store.database import Database
+    from weighbridge.store.holds import Hold
     from weighbridge.store.queue_state import QueueState
 
 
@@ -31,6 +31,11 @@ class QueueBreaker:
         self._breaker = CircuitBreaker()
         self._published_reason: str | None = None
         self._probing = False
+        self._limiter_lead_s = 0.0  # the limiter's time less this process's
+        self.hold: Hold | None = None
+        """Why no process sends anything to the account, as of the last round."""
+        self.wait_reason: str | None = None
+        """Why the quota makes everybody wait for long."""
 
     def succeeded(self) -> None:
         """A call got a reply, if only a refusal: the provider is there."""
@@ -44,7 +49,15 @@ class QueueBreaker:
     def permission(self) -> GoAhead | Probe | PausedUntil | None:
         """May a call go? None: only the end of the probe in flight will tell."""
         permission = self._breaker.permission(self._clock.monotonic_s())
+        if self.hold is not None and isinstance(permission, GoAhead):
+            until_s = self.hold.until_s - self._limiter_lead_s
+            is_over = until_s <= self._clock.monotonic_s()
+            permission = Probe() if is_over else PausedUntil(until_s)
         return None if isinstance(permission, Probe) and self._probing else permission
+
+    def limiter_now_s(self) -> float:
+        """This moment in the limiter's time, which all processes share."""
+        return self._clock.monotonic_s() + self._limiter_lead_s
 
     def probe_sent(self) -> None:
         """The one call that shall find out is on its way."""
@@ -55,14 +68,20 @@ class QueueBreaker:
         """It has ended, in whatever way."""
         self._probing = False
 
-    def believe(self, state: QueueState) -> None:
-        """What is stored is what others were told; a process that died in a pause left its reason there."""
+    def believe(self, state: QueueState, hold: Hold | None, now_s: float) -> None:
+        """What is stored is what others were told; a process that died in a pause left its reason there.
+
+        `now_s` is the limiter's time.
+        """
+        self._limiter_lead_s = now_s - self._clock.monotonic_s()
+        self.hold = hold
         if state.running:
             self._published_reason = state.paused_reason
 
     async def publish(self) -> None:
         """Tell everybody when a pause has begun or ended."""
-        reason = self._breaker.paused_reason
+        held = self.hold.reason if self.hold else None
+        reason = self._breaker.paused_reason or held or self.wait_reason
         if reason == self._published_reason:
             return
         before, self._published_reason = self._published_reason, reason

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from weighbridge.clock import Clock
+    from weighbridge.engine.quota.day_budget import DayBudget
     from weighbridge.engine.quota.permits import PermitRequest
     from weighbridge.engine.quota.reserving import Allowances
     from weighbridge.engine.quota.rounds import Round
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 MAX_ROUND_WAIT_S: Final = 5.0
 """However long the quota says to wait, look again after this: limits may have been raised."""
 DATABASE_RETRY_S: Final = 1.0
+EXPLAINED_WAIT_S: Final = 90.0
+"""Longer than any limit of a minute makes a call wait: this comes from what the provider says of its own limit."""
 LEAST_PAUSE_S: Final = 0.025
 """While the quota is used up, rounds do not follow each other faster than this: all other processes wait for
 each, and at 500 calls a second there would be one for every third call."""
@@ -66,6 +69,7 @@ class Governor:
         random_source: random.Random,
         overrides: Overrides,
         allowances: Allowances,
+        day: DayBudget,
         scope: UUID | None = None,
     ) -> None:
         self._clock = clock
@@ -86,6 +90,7 @@ class Governor:
             traffic=self.traffic,
             allowances=allowances,
             scope=scope,
+            day=day,
         )
 
     # What the worker calls ------------------------------------------------------------------
@@ -176,6 +181,7 @@ class Governor:
             return DATABASE_RETRY_S
         permits = self._carry_out(held)
         wait_s = held.decision.wait_s
+        await self._explain(wait_s)
         if permits and (held.explores or not self._feedback.arrivals_are_known):
             await until_sent()
             self._feedback.sent(permits)
@@ -183,6 +189,16 @@ class Governor:
                 self._feedback.departed()
                 return wait_s and 0.0  # the limiter may allow more when it knows
         return wait_s
+
+    async def _explain(self, wait_s: float | None) -> None:
+        """Say why nothing goes, where the quota makes everybody wait for long."""
+        breaker = self.breaker
+        is_long = wait_s is not None and wait_s > EXPLAINED_WAIT_S and breaker.hold is None
+        if is_long == (breaker.wait_reason is not None):
+            return
+        breaker.wait_reason = _waiting(wait_s) if is_long and wait_s else None
+        with suppress(*DATABASE_ERRORS):
+            await breaker.publish()
 
     async def _pause(self, wait_s: float) -> None:
         """Sleep, unless something happens that may allow a permit earlier."""
@@ -257,3 +273,9 @@ class Governor:
             case None:
                 self._feedback.unanswered(permit)
         self._wake.set()
+
+
+def _waiting(wait_s: float) -> str:
+    hours = wait_s / 3600
+    span = f"{hours:.1f} h" if hours >= 1 else f"{wait_s / 60:.0f} min"
+    return f"The provider says that nothing is left of its limit; the next call may go in about {span}."

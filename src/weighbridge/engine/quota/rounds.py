@@ -34,11 +34,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.engine.database.retrying import TRANSIENT_ERRORS
 from weighbridge.engine.quota.backlog import backlog_target
-from weighbridge.engine.quota.concurrency_cap import ConcurrencyCap
+from weighbridge.engine.quota.brake import next_probe_s
+from weighbridge.engine.quota.concurrency_cap import ConcurrencyCap, Room
 from weighbridge.engine.quota.limiter_feedback import apply
 from weighbridge.engine.quota.reserving import Conditions, Decision, reserve
 from weighbridge.limits.limiter import Limiter, Limits
-from weighbridge.store import jobs, open_calls, products, quota
+from weighbridge.store import holds, jobs, open_calls, products, quota
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -49,12 +50,14 @@ if TYPE_CHECKING:
 
     from weighbridge.clock import Clock
     from weighbridge.engine.quota.circuit_breaker import QueueBreaker
+    from weighbridge.engine.quota.day_budget import DayBudget
     from weighbridge.engine.quota.limiter_feedback import Feedback, LimiterFeedback
     from weighbridge.engine.quota.permits import Permit, Waiter, Waiters
     from weighbridge.engine.quota.reserving import Allowances, Selected
     from weighbridge.engine.quota.traffic import Traffic
     from weighbridge.limits.limiter import Reservation
     from weighbridge.store.database import Connection, Database
+    from weighbridge.store.holds import Hold
     from weighbridge.store.open_calls import OpenCall
     from weighbridge.store.overrides import Overrides
     from weighbridge.store.queue_state import QueueState
@@ -107,7 +110,9 @@ class Rounds:
         traffic: Traffic,
         allowances: Allowances,
         scope: UUID | None,
+        day: DayBudget,
     ) -> None:
+        self._day = day
         self._database = database
         self._clock = clock
         self._account = account
@@ -172,13 +177,15 @@ class Rounds:
         now_s = self._clock.of_database(snapshot.now_s)
         state = self._overrides.apply(snapshot.queue)
         await self._look_ahead(connection, state)
-        self._breaker.believe(state)
+        hold = await holds.load(connection, self._account) if state.paused_reason else None
         limiter = _limiter(snapshot.state, state, now_s)
         moved = apply(feedback, limiter, now_s)
         traffic = self._traffic
         room = await self._cap.room(
             connection, state.concurrency_cap, traffic.in_flight, len(waiters), snapshot.now_s
         )
+        room, hold = await self._day_room(connection, room, hold, now_s)
+        self._breaker.believe(state, hold, now_s)
         decision = Decision(wait_s=None)
         waiting = 0
         if state.running:
@@ -191,12 +198,28 @@ class Rounds:
                 process_s=self._clock.monotonic_s(),
             )
             decision = reserve(candidates, conditions, limiter, self._allowances)
+            if hold is not None and decision.selected:
+                next_s = now_s + next_probe_s(hold.probes)
+                await holds.probe_sent(connection, self._account, next_s)
+            self._day.granted(len(decision.selected))
             waiting = len(waiters) - len(decision.selected) - len(decision.refusals)
         await self._cap.note(connection, traffic.in_flight + len(decision.selected), waiting)
         if opening := self._opening(decision.selected):
             await open_calls.insert(connection, opening)
         await quota.save(connection, self._account, limiter.dump())
         return Round(snapshot.began_s, state.running, limiter.explores, decision, moved)
+
+    async def _day_room(
+        self, connection: Connection, room: Room, hold: Hold | None, now_s: float
+    ) -> tuple[Room, Hold | None]:
+        """What the limits of the day leave; once nothing is left and in flight, the account is held."""
+        left = await self._day.left(connection, self._traffic.in_flight)
+        if left is None:
+            return room, hold
+        if left == 0 and not self._traffic.in_flight and hold is None:
+            hold = self._day.hold(now_s)
+            await holds.put(connection, self._account, hold)
+        return Room(min(room.calls, left), LOOK_AHEAD_S), hold
 
     def _opening(self, selected: Sequence[Selected]) -> list[OpenCall]:
         """What is to be known of these calls if nobody ever ends them."""

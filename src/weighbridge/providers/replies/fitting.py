@@ -159,7 +159,7 @@ def _fit_list(value: Any, schema: Schema) -> Any:
 def _fit_enum(value: Any, allowed: Sequence[Any]) -> Any:
     if not isinstance(value, str) or value in allowed:
         return value
-    return _meant(_Identity(allowed)).get(_loose(value), value)
+    return _meant(_ListIdentity(allowed)).get(_loose(value), value)
 
 
 def _fit_scalar(value: Any, kinds: frozenset[str]) -> Any:
@@ -201,7 +201,7 @@ def _decoded(text: str) -> Any:
     return _decoded(inner) if isinstance(inner, str) else inner
 
 
-class _Identity:
+class _ListIdentity:
     """Lets a list be a key of the cache: equal only to itself, which the cache keeps alive."""
 
     __slots__ = ("values",)
@@ -215,11 +215,11 @@ class _Identity:
 
     @override
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other.values is self.values
+        return isinstance(other, _ListIdentity) and other.values is self.values
 
 
 @lru_cache(maxsize=64)
-def _meant(allowed: _Identity) -> Mapping[str, str]:
+def _meant(allowed: _ListIdentity) -> Mapping[str, str]:
     """The value for each loose spelling that only one value has."""
     words = [word for word in allowed.values if isinstance(word, str)]
     counts = Counter(map(_loose, words))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 from typing_extensions import override
 
-from weighbridge.providers.requests.capabilities import Form
+from weighbridge.providers.requests.capabilities import AnswerForm
 from weighbridge.providers.stored_completions import KEY_NAME
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def request_body(request: CallRequest, model: str, capabilities: Capabilities) -
             {"role": "user", "content": _content(request, capabilities)},
         ],
     }
-    if capabilities.form is not Form.TEXT:
+    if capabilities.form is not AnswerForm.TEXT:
         body["response_format"] = _response_format(
             request.schema_name, request.schema, capabilities.form
         )
@@ -46,7 +46,7 @@ def request_body(request: CallRequest, model: str, capabilities: Capabilities) -
     if capabilities.tier is not None:
         body["service_tier"] = capabilities.tier
     if capabilities.names_cache:
-        body["prompt_cache_key"] = _cache_key(request.instructions, _Identity(request.schema))
+        body["prompt_cache_key"] = _cache_key(request.instructions, _SchemaIdentity(request.schema))
     if capabilities.marks_prefix:
         body["prompt_cache_options"] = {"mode": "explicit"}
     if request.key is not None and capabilities.stores:
@@ -57,8 +57,8 @@ def request_body(request: CallRequest, model: str, capabilities: Capabilities) -
 
 def _instructions(request: CallRequest, capabilities: Capabilities) -> object:
     text = request.instructions
-    if capabilities.form in {Form.OBJECT, Form.TEXT}:
-        text += _schema_in_words(_Identity(request.schema))
+    if capabilities.form in {AnswerForm.OBJECT, AnswerForm.TEXT}:
+        text += _schema_in_words(_SchemaIdentity(request.schema))
     if not capabilities.marks_prefix:
         return text
     return [{"type": "text", "text": text, "prompt_cache_breakpoint": {"mode": "explicit"}}]
@@ -84,11 +84,13 @@ def encoded_body(request: CallRequest, model: str, capabilities: Capabilities) -
     body = request_body(request, model, capabilities)
     if body.pop("response_format", None) is None:
         return to_json(body)
-    schema = _encoded_format(request.schema_name, _Identity(request.schema), capabilities.form)
+    schema = _encoded_format(
+        request.schema_name, _SchemaIdentity(request.schema), capabilities.form
+    )
     return b'{"response_format":' + schema + b"," + to_json(body)[1:]
 
 
-class _Identity:
+class _SchemaIdentity:
     """Lets a schema be a key of the cache: equal only to itself, which the cache keeps alive."""
 
     __slots__ = ("schema",)
@@ -102,31 +104,31 @@ class _Identity:
 
     @override
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other.schema is self.schema
+        return isinstance(other, _SchemaIdentity) and other.schema is self.schema
 
 
 @lru_cache(maxsize=16)
-def _encoded_format(name: str, schema: _Identity, form: Form) -> bytes:
+def _encoded_format(name: str, schema: _SchemaIdentity, form: AnswerForm) -> bytes:
     return to_json(_response_format(name, schema.schema, form))
 
 
 @lru_cache(maxsize=16)
-def _schema_in_words(schema: _Identity) -> str:
+def _schema_in_words(schema: _SchemaIdentity) -> str:
     text = to_json(schema.schema).decode()
     return f"\n\nAnswer with one JSON object that follows this JSON schema, and with nothing else:\n{text}"
 
 
 @lru_cache(maxsize=16)
-def _cache_key(instructions: str, schema: _Identity) -> str:
+def _cache_key(instructions: str, schema: _SchemaIdentity) -> str:
     """One key for each version of a question: requests that share it are routed to where their beginning is cached."""
     digest = hashlib.sha256(instructions.encode("utf-8", "replace") + to_json(schema.schema))
     return f"weighbridge-{digest.hexdigest()[:16]}"
 
 
-def _response_format(name: str, schema: Mapping[str, Any], form: Form) -> dict[str, object]:
-    if form is Form.OBJECT:
+def _response_format(name: str, schema: Mapping[str, Any], form: AnswerForm) -> dict[str, object]:
+    if form is AnswerForm.OBJECT:
         return {"type": "json_object"}
     described: dict[str, object] = {"name": name, "schema": schema}
-    if form is Form.STRICT:
+    if form is AnswerForm.STRICT:
         described = {"name": name, "strict": True, "schema": schema}
     return {"type": "json_schema", "json_schema": described}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from weighbridge.providers.faults.evidence import Evidence
 
 
-class Form(IntEnum):
+class AnswerForm(IntEnum):
     """How the server is told the form of the answer, from the safest rung of the ladder down."""
 
     STRICT = 0  # json_schema, strict
@@ -56,7 +56,7 @@ class Capabilities:
     names_cache: bool = False  # prompt_cache_key
     marks_prefix: bool = False  # prompt_cache_breakpoint and prompt_cache_options
     image_detail: str | None = None
-    form: Form = Form.STRICT
+    form: AnswerForm = AnswerForm.STRICT
     form_is_fixed: bool = False
 
     def adapted_to(self, evidence: Evidence) -> Capabilities | None:
@@ -100,9 +100,9 @@ class Capabilities:
 
     def with_next_form(self) -> Capabilities | None:
         """One rung down the ladder; None at its foot, and where the form was set by the user."""
-        if self.form_is_fixed or self.form is Form.TEXT:
+        if self.form_is_fixed or self.form is AnswerForm.TEXT:
             return None
-        return replace(self, form=Form(self.form + 1))
+        return replace(self, form=AnswerForm(self.form + 1))
 
     def dump(self) -> dict[str, Any]:
         """What was learned, as JSON can hold it."""
@@ -122,9 +122,9 @@ class Capabilities:
         )
 
 
-def form_named(name: object) -> Form | None:
+def form_named(name: object) -> AnswerForm | None:
     """The rung of this name, in lower case."""
-    return next((form for form in Form if form.name.lower() == name), None)
+    return next((form for form in AnswerForm if form.name.lower() == name), None)
 
 
 def capabilities_of(
@@ -148,6 +148,6 @@ def capabilities_of(
         names_cache=is_openai,
         marks_prefix=is_openai and profile.marks_cached_prefix,
         image_detail=profile.image_detail,
-        form=form_named(form) or Form.STRICT,
+        form=form_named(form) or AnswerForm.STRICT,
         form_is_fixed=form_named(form) is not None,
     )

@@ -166,11 +166,7 @@ def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf
         raise ApiFault(
             400, "The simulator answers once and whole: 'stream' and 'n' are not supported."
         )
-    messages = request.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise ApiFault(
-            400, "Invalid 'messages': expected a non-empty array of messages.", param="messages"
-        )
+    messages = _messages(request)
     schema_name, schema = _schema(request.get("response_format"), messages, shelf)
     *earlier, last = messages
     tokens = schema.tokens if schema else 0
@@ -191,14 +187,7 @@ def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf
     prompt_tokens = tokens + count_tokens(text) + extra + _MESSAGE_TOKENS + _REPLY_TOKENS
     hasher.update(f"{model}\0{schema_name}\0{extra}\0{text}".encode("utf-8", "replace"))
     max_output, charged_output = _allowance(request, limits)
-    if prompt_tokens + charged_output > limits.context_tokens:
-        raise ApiFault(
-            400,
-            f"This model's maximum context length is {limits.context_tokens} tokens. However, your messages resulted "
-            f"in {prompt_tokens} tokens and {charged_output} are asked for the completion. Please reduce the length.",
-            code="context_length_exceeded",
-            param="messages",
-        )
+    _check_context(prompt_tokens, charged_output, limits)
     if limits.bills_cache_writes and caches_implicitly(request):
         marks.append(((*beginning, text), prompt_tokens))
     return ChatRequest(
@@ -218,6 +207,26 @@ def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf
         cached_prefixes=tuple(marks),
         metadata=_metadata(request),
     )
+
+
+def _messages(request: Mapping[str, Any]) -> list[Any]:
+    messages = request.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise ApiFault(
+            400, "Invalid 'messages': expected a non-empty array of messages.", param="messages"
+        )
+    return messages
+
+
+def _check_context(prompt_tokens: int, charged_output: int, limits: ModelLimits) -> None:
+    if prompt_tokens + charged_output > limits.context_tokens:
+        raise ApiFault(
+            400,
+            f"This model's maximum context length is {limits.context_tokens} tokens. However, your messages resulted "
+            f"in {prompt_tokens} tokens and {charged_output} are asked for the completion. Please reduce the length.",
+            code="context_length_exceeded",
+            param="messages",
+        )
 
 
 def _metadata(request: Mapping[str, Any]) -> dict[str, str] | None:

@@ -1,0 +1,190 @@
+"""The whole program against a provider that answers oddly: faults are charged to whom they belong, and nobody pays for them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from tests.support.application import RunningProgram, program
+from weighbridge.clock import ScaledClock
+from weighbridge.domain.products import ProcessingStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+INVALID = {"error": {"code": 400, "message": "Request contains an invalid argument."}}
+NO_JSON = {"error": {"code": "json_validate_failed", "message": "Failed to generate JSON."}}
+NO_PICTURE = {"error": {"code": "invalid_image_url", "message": "Timeout while downloading it."}}
+DAY = {"error": {"code": "rate_limit_exceeded", "message": "Rate limit reached on requests per day (RPD): Limit 200. Please try again in 7m12s."}}  # fmt: skip
+PAGE = "<html><title>403 Forbidden</title></html>"
+
+
+def said(status: int, body: Any) -> httpx2.Response:
+    return httpx2.Response(status, json=body)
+
+
+def first(
+    number: int, answer: Callable[[], httpx2.Response]
+) -> Callable[[httpx2.Request], httpx2.Response | None]:
+    """The first calls are answered so, the others by the simulator."""
+    seen = 0
+
+    def instead(request: httpx2.Request) -> httpx2.Response | None:
+        nonlocal seen
+        if request.method != "POST":
+            return None
+        seen += 1
+        return answer() if seen <= number else None
+
+    return instead
+
+
+async def calls_made(running: RunningProgram) -> int:
+    return int(await running.value("SELECT count(*) FROM calls"))
+
+
+def _refusing(_: bytes, reply: bytes) -> bytes:
+    body = json.loads(reply)
+    body["choices"][0]["message"] |= {"content": None, "refusal": "I cannot help with that."}
+    return json.dumps(body).encode()
+
+
+def _cut(_: bytes, reply: bytes) -> bytes:
+    body = json.loads(reply)
+    body["choices"][0]["message"]["content"] = '{"products": [{"code": "P-0'
+    return json.dumps(body).encode()
+
+
+async def test_a_provider_that_refuses_everything_for_a_while_fails_nobody(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
+        await running.add_many(60)
+        running.wire.instead = first(14, lambda: said(400, INVALID))
+        await running.start()
+        await running.until(completed=60)
+        assert await running.value("SELECT paused_reason IS NULL AND running FROM queue_state")
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_a_provider_that_refuses_everything_for_good_stops_the_queue_in_its_own_words(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
+        await running.add_many(60)
+        running.wire.instead = lambda request: (
+            said(400, INVALID) if request.method == "POST" else None
+        )
+        await running.start()
+        await running.until_true("SELECT NOT running FROM queue_state")
+        reason = await running.value("SELECT paused_reason FROM queue_state")
+        assert "Request contains an invalid argument" in reason
+        await running.until_true("SELECT bool_and(status = 'pending') FROM products")
+        assert await calls_made(running) < 60
+
+
+@pytest.mark.parametrize("twist", [_refusing, _cut])
+async def test_replies_of_no_use_to_everything_are_not_paid_for_one_by_one(
+    database_url: str, tmp_path: Path, twist: Callable[[bytes, bytes], bytes]
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
+        await running.add_many(100)
+        running.wire.twist = twist
+        await running.start()
+        await running.until_true("SELECT EXISTS (SELECT FROM holds)")
+        running.wire.twist = None
+        await running.until(completed=100)
+        assert await running.value("SELECT count(*) FROM calls WHERE unusable IS NOT NULL") < 80
+
+
+async def test_a_try_that_the_provider_threw_away_is_made_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
+        await running.add_many(10)
+        running.wire.instead = first(2, lambda: said(400, NO_JSON))
+        await running.start()
+        await running.until(completed=10)
+        assert await running.value("SELECT max(cardinality(product_ids)) FROM calls") == 5
+
+
+async def test_a_firewall_costs_the_product_that_it_objects_to(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
+        await running.add_many(12)
+        await running.add({"code": "W-3", "description": "T-shirt <script>track()</script>"})
+
+        def firewall(request: httpx2.Request) -> httpx2.Response | None:
+            blocked = b"<script" in request.content and request.method == "POST"
+            return (
+                httpx2.Response(403, text=PAGE, headers={"content-type": "text/html"})
+                if blocked
+                else None
+            )
+
+        running.wire.instead = firewall
+        await running.engine.provider.check()
+        await running.start()
+        await running.until(completed=12, failed=1)
+        error = await running.value("SELECT error FROM products WHERE code = 'W-3'")
+        assert "firewall before the provider blocked it" in error
+
+
+async def test_a_picture_out_of_reach_costs_the_picture(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
+        await running.add({"code": "P-1", "image_url": "https://shop.example/gone.jpg"})
+        running.wire.instead = lambda request: (
+            said(400, NO_PICTURE) if b"gone.jpg" in request.content else None
+        )
+        await running.start()
+        await running.until(completed=1)
+
+
+async def test_a_limit_of_the_day_pauses_the_queue_until_its_reset_and_is_not_asked_again_meanwhile(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(100)) as running:
+        await running.add_many(10)
+        running.wire.instead = first(2, lambda: said(429, DAY))
+        await running.start()
+        await running.until_true("SELECT paused_reason LIKE '%requests per day%' FROM queue_state")
+        await running.until(completed=10)
+        assert await running.value("SELECT count(*) FROM calls WHERE outcome <> 'ok'") <= 2
+
+
+async def test_a_limit_of_the_day_that_was_set_is_never_crossed(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, requests_per_day=4) as running:
+        await running.add_many(30)
+        await running.start()
+        await running.until_true("SELECT paused_reason LIKE '%00:00 UTC%' FROM queue_state")
+        assert running.simulator.books.admitted == 4
+        counts = await running.counts()
+        assert counts[ProcessingStatus.FAILED] == 0
+
+
+async def test_calls_that_time_out_again_and_again_become_smaller_then_longer_then_fail(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(500)) as running:
+        await running.add_many(5)
+
+        def silent(request: httpx2.Request) -> httpx2.Response | None:
+            if request.method == "POST":
+                raise httpx2.ReadTimeout("nothing was received in time", request=request)
+            return None
+
+        running.wire.instead = silent
+        await running.start()
+        await running.until(failed=5)
+        error = await running.value("SELECT error FROM products LIMIT 1")
+        assert "WEIGHBRIDGE_CALL_TIMEOUT_S" in error
