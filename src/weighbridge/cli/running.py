@@ -27,6 +27,7 @@ from weighbridge.cli.display import (
 )
 from weighbridge.cli.importing import say_import, write_rejected_rows
 from weighbridge.cli.interrupts import drain_or_abandon, interrupts
+from weighbridge.cli.notices import say_notices
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import DatabaseUnavailable, InputError
 from weighbridge.ingest.columns import parse_mapping
@@ -75,6 +76,7 @@ async def execute(settings: Settings, options: RunOptions) -> int:
         simulator = simulator_config(settings, limits)
     async with open_provider(settings, simulator) as provider:
         await provider.check()
+        say_notices(provider)
         async with open_application(settings) as app:
             return await _import_and_process(
                 app, provider, options, Overrides(limits, options.pacing)

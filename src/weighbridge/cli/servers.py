@@ -24,6 +24,7 @@ from weighbridge.cli.console import (
     run_async,
 )
 from weighbridge.cli.interrupts import drain_or_abandon, interrupts
+from weighbridge.cli.notices import say_notices
 from weighbridge.errors import SettingsError
 from weighbridge.settings import Settings, load_settings
 
@@ -89,6 +90,7 @@ async def _engine(
         open_application(settings) as app,
     ):
         await provider.check()
+        say_notices(provider)
         await choose_steps(app.database, steps)
         engine = await make_engine(app, provider)
         collect_garbage_rarely()
@@ -112,6 +114,7 @@ async def _serve(
         thread.entered(app.database.again()) as database,
     ):
         await thread.run(provider.check())
+        say_notices(provider)
         await choose_steps(app.database, steps)
         engine = await thread.run(make_engine(replace(app, database=database), provider))
         context = ApiContext(
