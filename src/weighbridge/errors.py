@@ -3,7 +3,7 @@
     WeighbridgeError
     ├── SettingsError                    wrong configuration; stop at start, exit code 2
     ├── InputError                       the user's file or request
-    │   └── UnsupportedFormat · UnreadableFile · MissingColumn
+    │   └── UnsupportedFormat · UnreadableFile · MissingColumn · AmbiguousColumn
     ├── InternalError                    a bug of ours; the log has the traceback
     ├── NotFound · Conflict              the request does not fit the current state
     ├── ProviderError                    no usable reply
@@ -48,6 +48,10 @@ class UnreadableFile(InputError):
 
 class MissingColumn(InputError):
     """A required column was not found; the message lists what was expected and found."""
+
+
+class AmbiguousColumn(InputError):
+    """A column's numbers or units can be read in two ways; the message names the options that decide."""
 
 
 class InternalError(WeighbridgeError):

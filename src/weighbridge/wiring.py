@@ -30,6 +30,7 @@ from weighbridge.providers.openai import OpenAIProvider
 from weighbridge.providers.prices import price_of, read_prices
 from weighbridge.providers.requests.address import read_address
 from weighbridge.providers.requests.wishes import Wishes
+from weighbridge.service.estimates import EstimateBasis
 from weighbridge.service.opening import opened_database
 from weighbridge.settings import check_key_and_address
 from weighbridge.simulator.app import create_app
@@ -137,6 +138,22 @@ def _registered(table: Mapping[str, Registered], name: str, variable: str) -> Re
     if name not in table:
         raise SettingsError(f"{variable} is {name!r}. Choose one of: {', '.join(table)}.")
     return table[name]
+
+
+def estimate_basis(
+    settings: Settings, *, together: bool | None = None, limits: Limits | None = None
+) -> EstimateBasis:
+    """What an estimate rests on: the questions, the price and the limits of the settings."""
+    questions = load_questions(settings)
+    at_once = settings.ask_together if together is None else together
+    return EstimateBasis(
+        questions=[questions.together] if at_once else questions.alone,
+        steps=questions.steps,
+        price=price_of(settings.model, "openai"),
+        model=settings.model,
+        requests_per_minute=limits.requests_per_minute if limits else settings.requests_per_minute,
+        tokens_per_minute=limits.tokens_per_minute if limits else settings.tokens_per_minute,
+    )
 
 
 @asynccontextmanager

@@ -138,7 +138,7 @@ class Journey:
         assert [(row["row"], row["field"]) for row in done["rejected"]] == [(4, "weight")]
         assert done["rejectedCount"] == 1
         rejected = self.browser.fetch("GET", done["rejectedUrl"]).text().splitlines()
-        assert rejected[0] == "row,field,reason,code"
+        assert rejected[0] == "row,field,reason,code,sheet,column"
         assert rejected[1].startswith("4,weight,")
         again = self.post(f"{API}/bulk-upload", file=("products.csv", CSV, "text/csv"))
         assert (again["created"], again["unchanged"]) == (0, 2)

@@ -92,7 +92,7 @@ async def test_upload_list_show_change_and_delete(client: ApiClient) -> None:
 
     rejected = await client.http.get(done["rejectedUrl"])
     assert rejected.headers["content-type"].startswith("text/csv")
-    assert rejected.text.splitlines()[0] == "row,field,reason,code"
+    assert rejected.text.splitlines()[0] == "row,field,reason,code,sheet,column"
     assert rejected.text.splitlines()[1].startswith("4,weight,")
 
     again = await client.http.post(

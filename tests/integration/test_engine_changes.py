@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.application import program
 from weighbridge.domain.products import FieldLimits
-from weighbridge.service.products import delete_product, import_records
+from weighbridge.service.imports import import_records
+from weighbridge.service.products import delete_product
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from tests.support.step_builders import STEP_NAMES
 from weighbridge.clock import ScaledClock
 from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
 from weighbridge.domain.products import FieldLimits
-from weighbridge.service.products import import_records
+from weighbridge.service.imports import import_records
 from weighbridge.service.queue import configure
 from weighbridge.simulator.config import Fault, FaultPlan
 from weighbridge.simulator.models import KNOWN_MODELS, ModelLimits

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from weighbridge.ingest.rows import CheckedChunk
+    from weighbridge.ingest.checking.chunks import CheckedChunk
 
     Connection = asyncpg.Connection[Any]
 
@@ -189,7 +189,7 @@ async def test_a_file_damaged_later_on_changes_nothing(
 async def test_all_rejected_rows_are_kept_and_the_first_thousand_shown(
     connection: Connection,
 ) -> None:
-    records = [CHAIR | {"code": f"C{i}", "weight": -1} for i in range(1_500)]
+    records = [CHAIR | {"code": f"C{i}", "name": ""} for i in range(1_500)]
     other = await put(connection, CHAIR | {"code": ""})
     result = await put(connection, *records)
     assert (result.rejected_count, len(result.rejected)) == (1_500, 1_000)

@@ -12,7 +12,7 @@ from tests.toys.stone_age_factors import StoneAgeFactors
 from weighbridge import wiring
 from weighbridge.domain.products import FieldLimits
 from weighbridge.errors import SettingsError
-from weighbridge.service.products import import_records
+from weighbridge.service.imports import import_records
 from weighbridge.service.queue import start_queue
 from weighbridge.service.results import iterate_results
 from weighbridge.settings import Settings, load_settings

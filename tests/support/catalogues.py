@@ -5,19 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 from PIL import Image
 
-from weighbridge.ingest.catalogue import read_catalogue
+from weighbridge.ingest.catalogue import USUAL, ReadOptions, read_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from weighbridge.domain.products import Product, RejectedRow
-    from weighbridge.ingest.columns import Field
+    from weighbridge.domain.products import Product, RejectedRow, RowNote
+    from weighbridge.ingest.columns.fields import Field
 
 
 def write_text(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -34,16 +36,45 @@ def picture_bytes(kind: str, size: tuple[int, int] = (40, 30)) -> bytes:
     return file.getvalue()
 
 
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """Everything in a catalogue, in file order."""
+
+    products: list[Product]
+    rejected: list[RejectedRow]
+    notes: list[RowNote]
+    passed_over: Counter[str]
+
+    @property
+    def by_code(self) -> dict[str, Product]:
+        """The products by their codes."""
+        return {product.code: product for product in self.products}
+
+
+def read_file(path: Path, options: ReadOptions = USUAL) -> ReadFile:
+    """Everything in a catalogue: products, rejected rows and notes."""
+    found = ReadFile([], [], [], Counter())
+    for chunk in read_catalogue(path, options):
+        found.products.extend(chunk.iterate_products())
+        found.rejected.extend(chunk.rejected)
+        found.notes.extend(chunk.iterate_notes())
+        found.passed_over.update(chunk.passed_over)
+    return found
+
+
+def read_text(
+    folder: Path, text: str, options: ReadOptions = USUAL, name: str = "catalogue.csv"
+) -> ReadFile:
+    """What is read from a file with this text."""
+    return read_file(write_text(folder / name, text), options)
+
+
 def read_all(
     path: Path, mapping: Mapping[Field, str] | None = None
 ) -> tuple[list[Product], list[RejectedRow]]:
-    """Everything in a catalogue: products and rejected rows, in file order."""
-    products: list[Product] = []
-    rejected: list[RejectedRow] = []
-    for chunk in read_catalogue(path, mapping=mapping):
-        products += chunk.iterate_products()
-        rejected += chunk.rejected
-    return products, rejected
+    """The products and rejected rows of a catalogue, in file order."""
+    found = read_file(path, ReadOptions(mapping=mapping or {}))
+    return found.products, found.rejected
 
 
 def read_csv_text(

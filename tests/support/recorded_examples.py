@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 API = "/api/products"
 CATALOGUE = CSV_EXAMPLE + (
     "PROD-002,Oak shelf,Solid oak wall shelf with two steel brackets,2.4,PL\n"
-    "PROD-003,Garden hose,PVC garden hose 20 m,heavy,IT\n"
+    "PROD-003,Garden hose,PVC garden hose 20 m,heavy,EU\n"
+    "PROD-004,,A row without a name,1,IT\n"
 )
-JACKET = {"code": "PROD-004", "name": "Rain jacket", "description": "Polyester, unlined"}
+JACKET = {"code": "PROD-005", "name": "Rain jacket", "description": "Polyester, unlined"}
 TOKEN = "a-token-for-the-examples"  # noqa: S105
 _DIGITS = re.compile(r"\d+")
 _WRITTEN_BY_THE_API = ("/type", "/title", "/detail", "/message", "/reason", "/field")
@@ -71,7 +72,7 @@ async def record(url: str, folder: Path) -> Examples:
         await recorder.answer("start_queue", "POST", f"{API}/start-queue")
         async with program(url, folder) as running:
             await running.work()
-            await running.until(completed=3)
+            await running.until(completed=4)
             await recorder.answer("workers", "GET", "/api/workers")
             await running.stop()
         await _record_results(recorder)
@@ -90,6 +91,8 @@ async def _record_catalogue(recorder: Recorder) -> None:
     first = recorder.examples["answers"]["bulk_upload"]["201"]
     await recorder.answer("bulk_upload", "POST", f"{API}/bulk-upload", **csv)
     await recorder.answer("rejected_rows", "GET", first["rejectedUrl"])
+    await recorder.answer("row_notes", "GET", first["notesUrl"])
+    await recorder.answer("inspect", "POST", f"{API}/inspect", **csv)
     await recorder.answer("add_product", "POST", API, json=JACKET)
     await recorder.answer("add_product", "POST", API, json={**JACKET, "weight": 0.4})
     picture = io.BytesIO()

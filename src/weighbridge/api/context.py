@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.taxonomy import Taxonomy
     from weighbridge.clock import Clock
+    from weighbridge.service.estimates import EstimateBasis
     from weighbridge.service.opening import Database
     from weighbridge.settings import Settings
     from weighbridge.steps import Steps
@@ -83,6 +84,8 @@ class ApiContext:
     steps: Steps
     provenance: AnsweringModel
     engine: EngineControl | None = None
+    estimate_basis: EstimateBasis | None = None
+    """What the estimate in a file's report rests on; None: reports have none."""
     is_leaving: bool = False
     """Set when the server has been told to stop; it then reports that it is not ready."""
     status: SharedLook[bytes] = field(init=False)

@@ -22,15 +22,14 @@ from anyio.to_thread import run_sync
 from weighbridge.api.uploads import uploads_folder
 from weighbridge.export import open_writer
 from weighbridge.export.csv_writer import write_csv_line
-from weighbridge.export.rejected_writer import HEADER
 from weighbridge.service.results import iterate_results
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from weighbridge.api.context import ApiContext
-    from weighbridge.domain.products import RejectedRow
     from weighbridge.export import ResultRow
+    from weighbridge.export.columns import Cell
     from weighbridge.steps.shown import ShownField
 
 PIECE_BYTES: Final = 1 << 18
@@ -100,18 +99,20 @@ async def _whole_file(
             yield piece
 
 
-async def stream_rejected(
-    first: RejectedRow, others: AsyncGenerator[RejectedRow, None]
+async def stream_rows(
+    header: Sequence[str],
+    first: tuple[Cell, ...],
+    others: AsyncGenerator[tuple[Cell, ...], None],
 ) -> AsyncGenerator[bytes, None]:
-    """The rejected rows of an import as CSV, in the form of the file that the command line writes."""
+    """Rejected rows or notes of an import as CSV, in the form of the file that the command line writes."""
     text = io.StringIO(newline="")
     lines = csv.writer(text, lineterminator="\n")
-    write_csv_line(lines, HEADER)
-    write_csv_line(lines, (first.row, first.field, first.reason, first.code))
+    write_csv_line(lines, header)
+    write_csv_line(lines, first)
     waiting = 0
     async with aclosing(others):
-        async for row in others:
-            write_csv_line(lines, (row.row, row.field, row.reason, row.code))
+        async for cells in others:
+            write_csv_line(lines, cells)
             waiting += 1
             if waiting == REJECTED_ROWS_A_PIECE:
                 yield text.getvalue().encode()

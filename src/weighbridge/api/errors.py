@@ -79,6 +79,9 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     errors.UnsupportedFormat: ProblemType(415, "unsupported-format", "Format not supported"),
     errors.UnreadableFile: ProblemType(422, "unreadable-file", "The file cannot be read"),
     errors.MissingColumn: ProblemType(422, "missing-column", "A required column is missing"),
+    errors.AmbiguousColumn: ProblemType(
+        422, "ambiguous-column", "A column can be read in two ways"
+    ),
     BodyTooLarge: ProblemType(413, "too-large", "The request is too large"),
     MalformedRequest: ProblemType(400, "malformed-request", "The request is malformed"),
     InvalidField: ProblemType(422, "invalid-input", "The request cannot be used"),

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from weighbridge.api.bodies import FILE_TYPES, PICTURE_TYPES
-from weighbridge.api.schemas.products import ImportDone, RejectedRowView, product_input_schema
+from weighbridge.api.bodies import FILE_TYPES, PICTURE_TYPES, ReceivedFile
+from weighbridge.api.errors import InvalidField
+from weighbridge.api.schemas.imports import ImportDone, RejectedRowView, ReportView, RowNoteView
+from weighbridge.api.schemas.products import product_input_schema
+from weighbridge.errors import InputError
+from weighbridge.ingest.base import Choices
+from weighbridge.ingest.catalogue import ReadOptions
+from weighbridge.ingest.columns.matching import parse_mapping
+from weighbridge.ingest.survey import Given
+from weighbridge.ingest.values.units import UNIT_NAMES
+from weighbridge.service.report_document import note_document, report_document, row_document
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weighbridge.service.products import ImportResult
+    from weighbridge.ingest.report import CatalogueReport
+    from weighbridge.planning.cost import CatalogueEstimate
+    from weighbridge.service.imports import ImportResult
     from weighbridge.settings import Settings
 
 _BINARY: Final = {"type": "string", "format": "binary"}
@@ -38,6 +49,21 @@ CATALOGUE_BODY: Final[dict[str, Any]] = {
                         "enum": ["csv", "xlsx", "json", "jsonl", "parquet"],
                         "description": "Only needed if the format is not clear from name and content.",
                     },
+                    "decimal": {
+                        "type": "string",
+                        "enum": ["point", "comma"],
+                        "description": "The decimal sign, where the file leaves it open.",
+                    },
+                    "unit": {
+                        "type": "string",
+                        "description": "The unit of weights that name none: kg, g, mg, t, lb or oz.",
+                    },
+                    "encoding": {"type": "string", "description": "Of a text file."},
+                    "sheet": {"type": "string", "description": "Of a workbook."},
+                    "map": {
+                        "type": "string",
+                        "description": "field=column, one a line: which column holds a field.",
+                    },
                 },
             }
         },
@@ -60,18 +86,58 @@ def uploads_folder(settings: Settings) -> Path:
     return settings.data_dir / "uploads"
 
 
-def import_answer(result: ImportResult) -> ImportDone:
+_FIELDS: Final = ("decimal", "unit", "encoding", "sheet", "map")
+
+
+def read_options(upload: ReceivedFile, settings: Settings) -> ReadOptions:
+    """How an upload is to be read, by the fields of its form.
+
+    Raises:
+        InvalidField: names the field.
+    """
+    fields = {name: upload.fields.get(name, "").strip() for name in _FIELDS}
+    if fields["decimal"] not in ("", "point", "comma"):
+        raise InvalidField("decimal", "decimal is point or comma.")
+    unit = UNIT_NAMES.get(fields["unit"].casefold())
+    if fields["unit"] and unit is None:
+        raise InvalidField("unit", "unit is kg, g, mg, t, lb or oz.")
+    try:
+        mapping = parse_mapping(line for line in fields["map"].splitlines() if line.strip())
+    except InputError as error:
+        raise InvalidField("map", str(error)) from None
+    decimal: Literal[".", ","] | None = _SIGNS.get(fields["decimal"])
+    return ReadOptions(
+        format_name=upload.format_name,
+        name=upload.name,
+        mapping=mapping,
+        choices=Choices(fields["encoding"] or None, fields["sheet"] or None),
+        given=Given(decimal, unit),
+        limits=settings.field_limits,
+        pictures_beside=False,
+    )
+
+
+_SIGNS: Final[dict[str, Literal[".", ","]]] = {"point": ".", "comma": ","}
+
+
+def report_view(report: CatalogueReport, estimate: CatalogueEstimate | None = None) -> ReportView:
+    """The report on a file."""
+    return ReportView.model_validate(report_document(report, estimate))
+
+
+def import_answer(result: ImportResult, report: CatalogueReport | None = None) -> ImportDone:
     """The contract's answer about an import."""
-    url = f"/api/products/imports/{result.import_id}/rejected"
+    url = f"/api/products/imports/{result.import_id}"
     return ImportDone(
         import_id=result.import_id,
         created=result.created,
         updated=result.updated,
         unchanged=result.unchanged,
         rejected_count=result.rejected_count,
-        rejected=[
-            RejectedRowView(row=row.row, field=row.field, reason=row.reason, code=row.code)
-            for row in result.rejected
-        ],
-        rejected_url=url if result.rejected_count else None,
+        rejected=[RejectedRowView.model_validate(row_document(row)) for row in result.rejected],
+        rejected_url=f"{url}/rejected" if result.rejected_count else None,
+        notes_count=result.noted_count,
+        notes=[RowNoteView.model_validate(note_document(note)) for note in result.notes],
+        notes_url=f"{url}/notes" if result.noted_count else None,
+        report=report_view(report) if report else None,
     )

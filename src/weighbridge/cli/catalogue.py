@@ -1,4 +1,4 @@
-"""The commands `import`, `export` and `estimate`."""
+"""The commands `import`, `inspect`, `export` and `estimate`."""
 
 from __future__ import annotations
 
@@ -19,21 +19,31 @@ from weighbridge.cli.console import (
     OutOption,
     check_formats,
     duration,
+    err,
     money,
     out,
     print_json,
     run_async,
 )
+from weighbridge.cli.reading import (
+    DecimalOption,
+    EncodingOption,
+    SheetOption,
+    UnitOption,
+    read_options,
+    settle_doubts,
+)
+from weighbridge.cli.reporting import print_report, report_document, say_questions
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
     from weighbridge.planning.cost import CatalogueEstimate
-    from weighbridge.store.imports import ImportResult
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("import")(import_catalogue)
+    app.command("inspect")(inspect)
     app.command("export")(export)
     app.command("estimate")(estimate)
 
@@ -42,32 +52,75 @@ def import_catalogue(
     file: FileArgument,
     out_dir: OutOption = Path("out"),
     mapping: MapOption = None,
+    decimal: DecimalOption = None,
+    unit: UnitOption = None,
+    encoding: EncodingOption = None,
+    sheet: SheetOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import a file into the database without processing it."""
-    from weighbridge.cli.importing import import_document, say_import, write_rejected_rows
-    from weighbridge.ingest.columns import parse_mapping
-    from weighbridge.service.products import import_file
+    from weighbridge.cli.importing import import_document, say_import, write_row_files
+    from weighbridge.service.imports import Imported, import_file
     from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
     telemetry.configure_logging(settings.log_format, settings.log_level)
-    columns = parse_mapping(mapping or [])
+    options = settle_doubts(
+        file,
+        read_options(
+            settings.field_limits,
+            mapping=mapping,
+            decimal=decimal,
+            unit=unit,
+            encoding=encoding,
+            sheet=sheet,
+        ),
+    )
 
-    async def act() -> ImportResult:
+    async def act() -> Imported:
         async with open_application(settings) as app:
-            imported = await import_file(
-                app.database, file, mapping=columns, limits=settings.field_limits
-            )
-            await write_rejected_rows(app, imported, out_dir)
+            imported = await import_file(app.database, file, options)
+            await write_row_files(app, imported.result, out_dir)
             return imported
 
     imported = run_async(act())
     if as_json:
         print_json(import_document(imported))
     else:
-        say_import(imported, file)
+        print_report(err, imported.report, None)
+        say_import(imported.result, file)
+
+
+def inspect(
+    file: FileArgument,
+    mapping: MapOption = None,
+    decimal: DecimalOption = None,
+    unit: UnitOption = None,
+    encoding: EncodingOption = None,
+    sheet: SheetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What a file would be taken for, and what processing it would take. Nothing is sent or stored."""
+    from weighbridge.service.estimates import Estimator
+    from weighbridge.service.imports import inspect_file
+    from weighbridge.wiring import estimate_basis
+
+    settings = load_settings()
+    options = read_options(
+        settings.field_limits,
+        mapping=mapping,
+        decimal=decimal,
+        unit=unit,
+        encoding=encoding,
+        sheet=sheet,
+    )
+    inspection = inspect_file(file, options, Estimator(estimate_basis(settings)))
+    if as_json:
+        print_json(report_document(inspection.report, inspection.estimate))
+        return
+    print_report(out, inspection.report, inspection.estimate, settings.model)
+    say_questions(inspection.report)
 
 
 def export(
@@ -100,6 +153,10 @@ def export(
 def estimate(
     file: FileArgument,
     mapping: MapOption = None,
+    decimal: DecimalOption = None,
+    unit: UnitOption = None,
+    encoding: EncodingOption = None,
+    sheet: SheetOption = None,
     steps: Annotated[
         Literal["together", "apart"] | None,
         typer.Option(
@@ -109,24 +166,21 @@ def estimate(
     as_json: JsonOption = False,
 ) -> None:
     """Estimate requests, tokens, cost and time for a file. Sends and stores nothing."""
-    from weighbridge.ingest.columns import parse_mapping
-    from weighbridge.providers.prices import price_of
     from weighbridge.service.estimates import estimate_file
-    from weighbridge.wiring import load_questions
+    from weighbridge.wiring import estimate_basis
 
     settings = load_settings()
-    questions = load_questions(settings)
-    at_once = settings.ask_together if steps is None else steps == "together"
+    options = read_options(
+        settings.field_limits,
+        mapping=mapping,
+        decimal=decimal,
+        unit=unit,
+        encoding=encoding,
+        sheet=sheet,
+    )
+    together = None if steps is None else steps == "together"
     result = estimate_file(
-        file,
-        mapping=parse_mapping(mapping or []),
-        limits=settings.field_limits,
-        questions=[questions.together] if at_once else questions.alone,
-        steps=questions.steps,
-        price=price_of(settings.model, "openai"),
-        model=settings.model,
-        requests_per_minute=settings.requests_per_minute,
-        tokens_per_minute=settings.tokens_per_minute,
+        file, settle_doubts(file, options), estimate_basis(settings, together=together)
     )
     if as_json:
         print_json(result)

@@ -1,26 +1,31 @@
-"""Reports an import: on screen, as JSON, and as rejected.csv."""
+"""Reports an import: on screen, as JSON, as rejected.csv and notes.csv."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from weighbridge.cli.console import err
-from weighbridge.export.rejected_writer import write_rejected
-from weighbridge.service.products import rejected_rows
+from weighbridge.export.rejected_writer import write_notes, write_rejected
+from weighbridge.service.imports import Imported
+from weighbridge.service.products import rejected_rows, row_notes
+from weighbridge.service.report_document import note_document, report_document, row_document
 from weighbridge.store.imports import ImportResult
 from weighbridge.wiring import Application
 
 
-def import_document(imported: ImportResult) -> dict[str, object]:
+def import_document(imported: Imported) -> dict[str, object]:
     """As the HTTP API answers an upload."""
+    result = imported.result
     return {
-        "created": imported.created,
-        "updated": imported.updated,
-        "unchanged": imported.unchanged,
-        "rejectedCount": imported.rejected_count,
-        "rejected": [
-            {"row": row.row, "field": row.field, "reason": row.reason} for row in imported.rejected
-        ],
+        "created": result.created,
+        "updated": result.updated,
+        "unchanged": result.unchanged,
+        "rejectedCount": result.rejected_count,
+        "rejected": [row_document(row) for row in result.rejected],
+        "notesCount": result.noted_count,
+        "notes": [note_document(note) for note in result.notes],
+        "report": report_document(imported.report),
     }
 
 
@@ -38,13 +43,26 @@ def say_import(imported: ImportResult, file: Path) -> None:
         )
     if imported.rejected_count > 10:
         err.print(f"  … and {imported.rejected_count - 10:,} more in rejected.csv")
+    if imported.noted_count:
+        err.print(
+            f"  {imported.noted_count:,} cells were left out or are in doubt: notes.csv",
+            highlight=False,
+        )
 
 
-async def write_rejected_rows(app: Application, imported: ImportResult, out_dir: Path) -> None:
-    """Write all rejected rows to `rejected.csv`; an old file of that name is removed."""
-    path = out_dir / "rejected.csv"
-    if not imported.rejected_count:
+def _cleared(out_dir: Path) -> tuple[Path, Path]:
+    out_dir.mkdir(parents=True, exist_ok=True)
+    paths = out_dir / "rejected.csv", out_dir / "notes.csv"
+    for path in paths:
         path.unlink(missing_ok=True)
-        return
-    rows = [row async for row in rejected_rows(app.database, imported.import_id)]
-    write_rejected(path, rows)
+    return paths
+
+
+async def write_row_files(app: Application, imported: ImportResult, out_dir: Path) -> None:
+    """All rejected rows and notes of an import to `rejected.csv` and `notes.csv`; old files of these names go away."""
+    rejected, notes = await asyncio.to_thread(_cleared, out_dir)
+    if imported.rejected_count:
+        rows = [row async for row in rejected_rows(app.database, imported.import_id)]
+        write_rejected(rejected, rows)
+    if imported.noted_count:
+        write_notes(notes, [note async for note in row_notes(app.database, imported.import_id)])

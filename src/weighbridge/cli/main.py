@@ -14,7 +14,7 @@ import typer
 from weighbridge import __version__
 from weighbridge.cli import catalogue, doctor, questionnaires, queue, run, servers, tokens
 from weighbridge.cli.console import err
-from weighbridge.errors import MissingColumn, WeighbridgeError
+from weighbridge.errors import AmbiguousColumn, MissingColumn, WeighbridgeError
 from weighbridge.settings import unknown_names
 
 app = typer.Typer(
@@ -61,6 +61,8 @@ def main() -> None:
         app()
     except MissingColumn as error:
         _refuse(f"{error} To choose a column yourself, add --map field=column.")
+    except AmbiguousColumn as error:
+        _refuse(f"{error} The options are --decimal point or comma, and --unit kg, g, lb or oz.")
     except WeighbridgeError as error:
         _refuse(str(error))
     except Exception as error:

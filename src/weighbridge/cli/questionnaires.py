@@ -37,7 +37,7 @@ def prompts(
     as_json: JsonOption = False,
 ) -> None:
     """Write what would be asked about this file, or check answers to it. Nothing is sent or stored."""
-    from weighbridge.ingest.columns import parse_mapping
+    from weighbridge.ingest.columns.matching import parse_mapping
     from weighbridge.service.questionnaires import (
         check_answers,
         read_replies,

@@ -25,6 +25,13 @@ from weighbridge.cli.console import (
     err,
     run_async,
 )
+from weighbridge.cli.reading import (
+    DecimalOption,
+    EncodingOption,
+    SheetOption,
+    UnitOption,
+    read_options,
+)
 from weighbridge.cli.run_options import RunOptions
 from weighbridge.settings import load_settings
 
@@ -54,8 +61,13 @@ def run(
         ),
     ] = None,
     mapping: MapOption = None,
+    decimal: DecimalOption = None,
+    unit: UnitOption = None,
+    encoding: EncodingOption = None,
+    sheet: SheetOption = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask for confirmation before spending money.")
+        bool,
+        typer.Option("--yes", "-y", help="Do not ask before storing products and spending money."),
     ] = False,
     redo: Annotated[
         bool, typer.Option("--redo", help="Ask again, even if an answer is stored.")
@@ -68,6 +80,7 @@ def run(
 
     Ctrl-C finishes and stores the calls in flight; a second Ctrl-C stops at once.
     """
+    settings = load_settings(data_dir=data_dir, store_at_provider=store_at_provider)
     options = RunOptions(
         file=file,
         out_dir=out_dir,
@@ -75,13 +88,19 @@ def run(
         formats=check_formats(formats),
         pacing=pacing,
         steps=steps,
-        limit=limit,
-        mapping=tuple(mapping or ()),
+        reading=read_options(
+            settings.field_limits,
+            mapping=mapping,
+            decimal=decimal,
+            unit=unit,
+            encoding=encoding,
+            sheet=sheet,
+            at_most=limit,
+        ),
         yes=yes,
         redo=redo,
         as_json=as_json,
     )
-    settings = load_settings(data_dir=data_dir, store_at_provider=store_at_provider)
     from weighbridge import telemetry
     from weighbridge.cli.running import execute
 

@@ -25,13 +25,16 @@ from weighbridge.cli.display import (
     progress_panel,
     results_table,
 )
-from weighbridge.cli.importing import say_import, write_rejected_rows
+from weighbridge.cli.importing import say_import, write_row_files
 from weighbridge.cli.interrupts import drain_or_abandon, interrupts
 from weighbridge.cli.notices import say_notices
+from weighbridge.cli.reading import settle_doubts
+from weighbridge.cli.reporting import print_report
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import DatabaseUnavailable, InputError
-from weighbridge.ingest.columns import parse_mapping
-from weighbridge.service.products import choose_what_to_ask, import_file
+from weighbridge.service.estimates import Estimator
+from weighbridge.service.imports import import_file, inspect_file
+from weighbridge.service.products import choose_what_to_ask
 from weighbridge.service.queue import choose_steps, start_queue
 from weighbridge.service.results import Exported, export_results, iterate_results
 from weighbridge.service.statistics import Progress, progress
@@ -42,6 +45,7 @@ from weighbridge.wiring import (
     SIMULATED_LIMITS,
     Application,
     Engine,
+    estimate_basis,
     make_engine,
     open_application,
     open_provider,
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
 
     from weighbridge.cli.run_options import RunOptions
     from weighbridge.export.base import ResultRow
+    from weighbridge.ingest.catalogue import ReadOptions
     from weighbridge.providers.base import Provider
 
 LOOK_EVERY_S: Final = 0.25
@@ -66,7 +71,6 @@ EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 async def execute(settings: Settings, options: RunOptions) -> int:
     """Do it all and return the exit code. Wrong input is refused before anything is stored."""
-    parse_mapping(options.mapping)
     if not options.file.is_file():
         what = "is a directory" if options.file.is_dir() else "does not exist"
         raise InputError(f"{options.file} {what}. Give a CSV, XLSX, JSON, JSONL or Parquet file.")
@@ -86,16 +90,12 @@ async def execute(settings: Settings, options: RunOptions) -> int:
 async def _import_and_process(
     app: Application, provider: Provider, options: RunOptions, overrides: Overrides
 ) -> int:
-    imported = await import_file(
-        app.database,
-        options.file,
-        mapping=parse_mapping(options.mapping),
-        limits=app.settings.field_limits,
-        at_most=options.limit,
-        scoped=True,
-    )
-    options.out_dir.mkdir(parents=True, exist_ok=True)
-    await write_rejected_rows(app, imported, options.out_dir)
+    reading = settle_doubts(options.file, options.reading)
+    if not await _is_wanted(app, provider, options, reading):
+        err.print("Nothing was stored or sent.")
+        return EXIT_STOPPED
+    imported = (await import_file(app.database, options.file, reading, scoped=True)).result
+    await write_row_files(app, imported, options.out_dir)
     if not options.as_json:
         say_import(imported, options.file)
     await choose_steps(app.database, options.steps)
@@ -104,6 +104,21 @@ async def _import_and_process(
     )
     run = _Run(app, provider, options, overrides, imported.import_id)
     return await run.to_the_end()
+
+
+async def _is_wanted(
+    app: Application, provider: Provider, options: RunOptions, reading: ReadOptions
+) -> bool:
+    """Show what the file is taken for; ask, where somebody is there to answer."""
+    if options.as_json:
+        return True
+    estimator = Estimator(estimate_basis(app.settings))
+    inspection = await asyncio.to_thread(inspect_file, options.file, reading, estimator)
+    print_report(err, inspection.report, inspection.estimate, provider.model)
+    asks = sys.stdin.isatty() and not options.yes and not inspection.report.questions
+    return not asks or typer.confirm(
+        f"Store these {inspection.report.products:,} products?", default=True, err=True
+    )
 
 
 class _Run:

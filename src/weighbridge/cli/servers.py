@@ -105,7 +105,7 @@ async def _serve(
     from weighbridge.dashboard.app import install_dashboard
     from weighbridge.engine.engine_thread import EngineThread, LoopThread
     from weighbridge.service.queue import choose_steps
-    from weighbridge.wiring import make_engine, open_application, open_provider
+    from weighbridge.wiring import estimate_basis, make_engine, open_application, open_provider
 
     async with (
         LoopThread("engine", make_loop) as thread,
@@ -125,6 +125,7 @@ async def _serve(
             steps=app.questions.steps,
             provenance=AnsweringModel(provider.name, provider.model, provider.simulated),
             engine=EngineThread(thread, engine.supervisor),
+            estimate_basis=estimate_basis(app.settings),
         )
         await _refuse_open_door(host, context.gate)
         collect_garbage_rarely(SMALL_GARBAGE_PORTION)  # requests wait meanwhile

@@ -9,7 +9,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
+
+from weighbridge.domain.facts import NO_FACTS, ProductFacts
 
 
 class ProcessingStatus(StrEnum):
@@ -81,6 +83,7 @@ class Product:
     image_url: str | None = None
     picture: Picture | None = None
     country_of_origin: str | None = None  # ISO 3166-1 alpha-2
+    facts: ProductFacts = NO_FACTS
 
     @property
     def has_image(self) -> bool:
@@ -93,7 +96,9 @@ class Product:
         The country is left out: it changes the electricity factor, not the question.
         """
         image = self.picture.sha256 if self.picture else self.image_url
-        shown = [self.code, self.name, self.description, self.weight_kg, image]
+        shown: list[Any] = [self.code, self.name, self.description, self.weight_kg, image]
+        if facts := self.facts.shown():
+            shown.append(facts)
         encoded = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
         return hashlib.sha256(encoded).hexdigest()[:32]
 
@@ -120,6 +125,36 @@ class RejectedRow:
     """
 
     row: int
-    field: str  # our name of the field: code, name, description, weight, imageUrl, countryOfOrigin; "row" for all of it
+    field: str  # our name of the field, such as weight or imageUrl; "row" for all of it
     reason: str
     code: str | None = None  # the product code in that row, where one could be read
+    sheet: str | None = None  # of a workbook
+    column: str | None = None  # the header of the file
+
+
+@dataclass(frozen=True, slots=True)
+class RowNote:
+    """A cell that was left out or taken with doubt; its product was kept.
+
+    Numbered like a RejectedRow. `reason` says what was found and what to do.
+    """
+
+    row: int
+    field: str
+    reason: str
+    code: str | None = None
+    sheet: str | None = None
+    column: str | None = None
+    found: str | None = None  # the cell, shortened
+
+    def as_stored(self) -> dict[str, Any]:
+        """For `products.notes`: what is known, without the code, which the product has."""
+        known = {
+            "row": self.row,
+            "sheet": self.sheet,
+            "column": self.column,
+            "field": self.field,
+            "found": self.found,
+            "reason": self.reason,
+        }
+        return {name: value for name, value in known.items() if value is not None}

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from weighbridge.domain.facts import NO_FACTS, ProductFacts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -36,6 +38,8 @@ class ResultRow:
     image_url: str | None = None
     picture: str | None = None  # name of the stored image
     country_of_origin: str | None = None  # ISO 3166-1 alpha-2
+    facts: ProductFacts = NO_FACTS
+    row_notes: tuple[Mapping[str, Any], ...] = ()  # RowNote.as_stored
     error: str | None = None
     error_kind: str | None = None
     answered: Mapping[str, Any] = field(default_factory=dict)

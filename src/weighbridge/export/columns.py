@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.results import Contribution, ContributionKind, RouteName
 from weighbridge.export.cells import finite, significant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from weighbridge.export.base import ResultRow
     from weighbridge.steps.shown import ShownField
@@ -88,6 +88,22 @@ def _data_quality(row: ResultRow) -> float | None:
 def _cost_usd(row: ResultRow) -> float | None:
     known = finite(row.cost_usd)
     return None if known is None else round(known, 6)
+
+
+def _weight_basis(row: ResultRow) -> str | None:
+    if row.weight_kg is None:
+        return None
+    return "gross" if row.facts.weight_is_gross else "net"
+
+
+def note_sentence(note: Mapping[str, Any]) -> str:
+    """One sentence: where in the file, and what."""
+    sheet = f"sheet {note['sheet']}, " if note.get("sheet") else ""
+    return f"{sheet}row {note['row']}, {note.get('column') or note['field']}: {note['reason']}"
+
+
+def _catalogue_notes(row: ResultRow) -> str | None:
+    return "; ".join(map(note_sentence, row.row_notes)) or None
 
 
 _KG_CO2E_FORMAT: Final = "[<0.001]0.000E+00;[<1000]0.0#####;#,##0"
@@ -227,6 +243,107 @@ _FIGURES: Final[tuple[Column, ...]] = (
         20,
         lambda row: row.completed_at,
         "yyyy-mm-dd hh:mm:ss",
+    ),
+    Column(
+        "materials",
+        "",
+        "Composition, as in the catalogue.",
+        30,
+        lambda row: row.facts.materials,
+    ),
+    Column(
+        "recycled_share",
+        "0 to 1",
+        "Recycled part of the mass, as in the catalogue.",
+        14,
+        lambda row: row.facts.recycled_share,
+        "0%",
+    ),
+    Column(
+        "pieces_per_pack",
+        "pieces",
+        "Pieces that one code holds, as in the catalogue.",
+        14,
+        lambda row: row.facts.pieces_per_pack,
+        "#,##0.###",
+    ),
+    Column(
+        "gross_weight_kg",
+        "kg",
+        "Weight with packaging, as in the catalogue.",
+        14,
+        lambda row: row.facts.gross_weight_kg,
+        "#,##0.0#####",
+    ),
+    Column(
+        "weight_basis",
+        "",
+        "net or gross: what the weight of the catalogue includes; empty where it names none.",
+        12,
+        _weight_basis,
+    ),
+    Column(
+        "process_hints",
+        "",
+        "How it is made, as in the catalogue.",
+        30,
+        lambda row: row.facts.process_hints,
+    ),
+    Column(
+        "variant", "", "What sets it apart from its siblings.", 20, lambda row: row.facts.variant
+    ),
+    Column(
+        "parent_code",
+        "",
+        "The product that it is a variant of.",
+        18,
+        lambda row: row.facts.parent_code,
+    ),
+    Column(
+        "quantity",
+        "pieces per year",
+        "How many are sold or bought, as in the catalogue.",
+        14,
+        lambda row: row.facts.quantity,
+        "#,##0.###",
+    ),
+    Column(
+        "price",
+        "currency",
+        "Price of one, as in the catalogue.",
+        12,
+        lambda row: row.facts.price,
+        "#,##0.00",
+    ),
+    Column("currency", "ISO 4217", "Currency of the price.", 10, lambda row: row.facts.currency),
+    Column(
+        "supplier_footprint_kg_co2e",
+        "kg CO2e",
+        "The supplier's own figure, as in the catalogue.",
+        18,
+        lambda row: _emissions(row.facts.supplier_footprint_kg_co2e),
+        _KG_CO2E_FORMAT,
+    ),
+    Column(
+        "supplier_footprint_per",
+        "",
+        "piece or kg: what the supplier's figure is for.",
+        12,
+        lambda row: row.facts.supplier_footprint_per,
+    ),
+    Column(
+        "supplier_footprint_boundary",
+        "",
+        "What the supplier's figure covers.",
+        18,
+        lambda row: row.facts.supplier_footprint_boundary,
+    ),
+    Column(
+        "catalogue_notes",
+        "",
+        "What of the product's row was left out or is in doubt.",
+        40,
+        _catalogue_notes,
     ),
 )
 

@@ -37,6 +37,8 @@ def as_json_object(row: ResultRow, fields: Sequence[ShownField]) -> dict[str, An
         "imageUrl": row.image_url,
         "picture": row.picture,
         "countryOfOrigin": row.country_of_origin,
+        "facts": row.facts.as_stored(),
+        "catalogueNotes": [dict(note) for note in row.row_notes],
         "aiProcessingStatus": row.status.value,
         "error": row.error,
         "errorKind": row.error_kind,

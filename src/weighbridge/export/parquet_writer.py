@@ -17,6 +17,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 from typing_extensions import override
 
+from weighbridge.export.columns import note_sentence
 from weighbridge.export.files import FileWriter
 
 if TYPE_CHECKING:
@@ -74,6 +75,22 @@ _STEP: Final = pl.Struct(
 )
 
 _Columns = dict[str, pl.DataType | type[pl.DataType]]
+_FACTS: Final[_Columns] = {
+    "materials": pl.String,
+    "recycled_share": pl.Float64,
+    "pieces_per_pack": pl.Float64,
+    "gross_weight_kg": pl.Float64,
+    "weight_is_gross": pl.Boolean,
+    "process_hints": pl.String,
+    "variant": pl.String,
+    "parent_code": pl.String,
+    "quantity": pl.Float64,
+    "price": pl.Float64,
+    "currency": pl.String,
+    "supplier_footprint_kg_co2e": pl.Float64,
+    "supplier_footprint_per": pl.String,
+    "supplier_footprint_boundary": pl.String,
+}
 _PRODUCT: Final[_Columns] = {
     "code": pl.String,
     "name": pl.String,
@@ -83,6 +100,8 @@ _PRODUCT: Final[_Columns] = {
     "image_url": pl.String,
     "picture": pl.String,
     "country_of_origin": pl.String,
+    **_FACTS,
+    "catalogue_notes": pl.List(pl.String),
     "error": pl.String,
     "error_kind": pl.String,
 }
@@ -148,6 +167,8 @@ def as_frame(rows: Sequence[ResultRow], schema: pl.Schema) -> pl.DataFrame:
 def _cell(row: ResultRow, column: str) -> Any:
     if column in row.answered:
         return row.answered[column]
+    if column in _FACTS:
+        return getattr(row.facts, column)
     special = _SPECIAL.get(column)
     # A field of a step that has not answered is no field of the row.
     return special(row) if special else getattr(row, column, None)
@@ -176,6 +197,7 @@ def _steps(row: ResultRow) -> list[dict[str, Any]]:
 
 
 _SPECIAL: Final[dict[str, Callable[[ResultRow], Any]]] = {
+    "catalogue_notes": lambda row: [note_sentence(note) for note in row.row_notes],
     "status": lambda row: row.status.value,
     "mass_origin": lambda row: row.mass_origin and row.mass_origin.value,
     "data_quality": lambda row: row.data_quality and row.data_quality.overall,

@@ -1,14 +1,14 @@
 """What every reader of a catalogue gives: chunks of raw text, one column per field we know.
 
-A reader finds the header, asks `columns.py` which columns to take, and yields those as text together with each row's
+A reader finds the header, asks `columns/` which columns to take, and yields those as text together with each row's
 number as a person counts it. It judges the form of a row (too many fields, broken JSON), never its content: that is
-`rows.py`.
+`checking/`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from weighbridge.domain.products import RejectedRow
-    from weighbridge.ingest.columns import ColumnMap, Field, Wanted
+    from weighbridge.ingest.columns.matching import ColumnMap, Wanted
 
 ROW: Final = "row_number"
 """Name of the column with row numbers; it cannot collide with a Field."""
@@ -38,22 +38,73 @@ class CatalogueFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SheetUse:
+    """A sheet of a workbook and what is done with it."""
+
+    name: str
+    used: bool
+    why: str
+    header_row: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a reader found out about the file before its first row. None: the format has no such thing."""
+
+    format: CatalogueFormat
+    encoding: str | None = None
+    encoding_certainty: str | None = None
+    delimiter: str | None = None
+    header_row: int | None = None
+    sheets: tuple[SheetUse, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the user decided instead of us: `--encoding`, `--sheet`."""
+
+    encoding: str | None = None
+    sheet: str | None = None
+
+
+NO_CHOICES: Final = Choices()
+
+
+@dataclass(frozen=True, slots=True)
+class CellRemark:
+    """What a reader knows of a cell that its text does not show: a date in disguise, a formula without a result.
+
+    `column` is the chunk's name of the column. The remark follows the cell's text in messages.
+    """
+
+    row: int
+    column: str
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
 class RawChunk:
     """Some rows of a file, unjudged.
 
-    `frame` has the column `ROW` (Int64) and one String column per Field found in the file. `rejected` are the rows
-    between them that have no fields to judge. `comma_is_decimal`: the form of the file says that `1,250` means 1.25
-    (see `weights.py`).
+    `frame` has the column `ROW` (Int64) and one String column for each of `columns.columns()`. `rejected` are the rows
+    between them that have no fields to judge; `remarks` belong to rows of the frame.
     """
 
     frame: pl.DataFrame
     columns: ColumnMap
     rejected: tuple[RejectedRow, ...] = ()
-    comma_is_decimal: bool = False
+    sheet: str | None = None
+    remarks: tuple[CellRemark, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """Rows that are no products and no faults either, counted by what they are."""
 
 
 class Reader(Protocol):
     """One opened catalogue."""
+
+    def source(self, wanted: Wanted) -> Source:
+        """What the file is. Raises MissingColumn when no header has the required columns."""
+        ...
 
     def chunks(self, wanted: Wanted) -> Iterator[RawChunk]:
         """The rows in file order; may be called again to read the file again.
@@ -66,18 +117,19 @@ class Reader(Protocol):
 def make_chunk(
     columns: ColumnMap,
     row_numbers: Sequence[int] | pl.Series,
-    values: Mapping[Field, Sequence[str | None] | pl.Series],
+    values: Mapping[str, Sequence[str | None] | pl.Series],
     rejected: Sequence[RejectedRow] = (),
     *,
-    comma_is_decimal: bool = False,
+    sheet: str | None = None,
+    remarks: Sequence[CellRemark] = (),
 ) -> RawChunk:
-    """Builds a chunk. Lone surrogates, which no encoder takes, become U+FFFD, which `rows.py` rejects."""
+    """Builds a chunk. Lone surrogates, which no encoder takes, become U+FFFD."""
     series = [pl.Series(ROW, row_numbers, dtype=pl.Int64)]
     series += [_text_series(name, texts) for name, texts in values.items()]
-    return RawChunk(pl.DataFrame(series), columns, tuple(rejected), comma_is_decimal)
+    return RawChunk(pl.DataFrame(series), columns, tuple(rejected), sheet, tuple(remarks))
 
 
-def _text_series(name: Field, texts: Sequence[str | None] | pl.Series) -> pl.Series:
+def _text_series(name: str, texts: Sequence[str | None] | pl.Series) -> pl.Series:
     if isinstance(texts, pl.Series):
         return texts.alias(name)
     try:

@@ -1,83 +1,140 @@
 """The way in: from a file, or from records that came over HTTP, to checked chunks ready for the store.
 
-`service/` calls `read_catalogue` or `check_records` and hands the iterator to `store/imports.py`, which draws it in a thread.
+`Catalogue.survey` looks at every row once and decides how columns are read; `Catalogue.read` reads them by these
+decisions. `service/` calls both and hands the chunks to `store/imports.py`, which draws them in a thread.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.products import FieldLimits
-from weighbridge.errors import InputError, UnreadableFile
-from weighbridge.ingest.base import CatalogueFormat, RawChunk, Reader
-from weighbridge.ingest.columns import Field, Wanted
-from weighbridge.ingest.csv_reader import CsvReader
-from weighbridge.ingest.images import PictureFolder
-from weighbridge.ingest.json_reader import JsonReader
-from weighbridge.ingest.json_records import chunks_of_records
-from weighbridge.ingest.parquet_reader import ParquetReader
-from weighbridge.ingest.rows import CheckedChunk, check_rows
-from weighbridge.ingest.sniff import declared_format, detect_format
-from weighbridge.ingest.wording import quote
-from weighbridge.ingest.xlsx_reader import XlsxReader
+from weighbridge.errors import AmbiguousColumn, InputError, UnreadableFile, UnsupportedFormat
+from weighbridge.ingest.base import NO_CHOICES, CatalogueFormat, Choices, RawChunk, Reader
+from weighbridge.ingest.checking.chunks import CheckedChunk
+from weighbridge.ingest.checking.rows import check_rows
+from weighbridge.ingest.checking.rules import RowRules
+from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.columns.matching import ColumnMap, Wanted
+from weighbridge.ingest.formats.csv_reader import CsvReader
+from weighbridge.ingest.formats.json_reader import JsonReader
+from weighbridge.ingest.formats.json_records import chunks_of_records
+from weighbridge.ingest.formats.parquet_reader import ParquetReader
+from weighbridge.ingest.formats.sniff import declared_format, detect_format
+from weighbridge.ingest.formats.xlsx_reader import XlsxReader
+from weighbridge.ingest.repeats import Repeats
+from weighbridge.ingest.report import Head
+from weighbridge.ingest.survey import Given, Survey
+from weighbridge.ingest.values.pictures import PictureFolder
+from weighbridge.ingest.values.units import KILOGRAM
+from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 
-def open_catalogue(
-    path: Path, format_name: str | None = None, *, name: str | None = None
-) -> Reader:
-    """The reader for a file, chosen by its content and checked against its name.
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How a catalogue is to be read; all that a user can say.
 
-    `name` is what the user calls the file where `path` is a temporary copy. Raises UnsupportedFormat or UnreadableFile.
+    `name` is what the user calls the file where its path is a temporary copy. `pictures_beside` False (uploads) refuses
+    relative image paths. `at_most` ends after so many good rows.
     """
-    shown = name or path.name
+
+    format_name: str | None = None
+    name: str | None = None
+    mapping: Mapping[Field, str] = field(default_factory=dict)
+    choices: Choices = NO_CHOICES
+    given: Given = field(default_factory=Given)
+    limits: FieldLimits = field(default_factory=FieldLimits)
+    pictures_beside: bool = True
+    at_most: int | None = None
+
+
+USUAL: Final = ReadOptions()
+
+
+class Catalogue:
+    """One file, opened and looked through. Raises UnsupportedFormat, UnreadableFile or MissingColumn.
+
+    Making one reads the file once; `chunks` reads it again.
+    """
+
+    def __init__(self, path: Path, options: ReadOptions = USUAL) -> None:
+        self._path = path
+        self._options = options
+        self._wanted = Wanted(options.mapping)
+        name = options.name or path.name
+        self._reader = open_reader(path, options)
+        with _named(name):
+            source = self._reader.source(self._wanted)
+            survey = Survey(source, options.given)
+            columns: ColumnMap | None = None
+            for chunk in self._reader.chunks(self._wanted):
+                columns = chunk.columns
+                survey.look_at(chunk)
+        self.head = Head(name, source, columns or ColumnMap({}), survey.decide())
+
+    def chunks(self) -> Iterator[CheckedChunk]:
+        """Every row, checked, in file order; never more than a chunk in memory."""
+        options = self._options
+        folder = PictureFolder(self._path.resolve().parent) if options.pictures_beside else None
+        rules = RowRules(options.limits, self.head.decisions, folder)
+        with _named(self.head.name):
+            yield from _checked(self._reader.chunks(self._wanted), rules, options.at_most)
+
+
+def read_catalogue(path: Path, options: ReadOptions = USUAL) -> Iterator[CheckedChunk]:
+    """Every row of a file. Raises AmbiguousColumn for what only its owner can decide, before the first chunk."""
+    catalogue = Catalogue(path, options)
+    refuse_doubts(catalogue.head)
+    yield from catalogue.chunks()
+
+
+def refuse_doubts(head: Head) -> None:
+    """Raises AmbiguousColumn when a question is left."""
+    if head.decisions.doubts:
+        messages = " ".join(doubt.message for doubt in head.decisions.doubts)
+        raise AmbiguousColumn(f"{quote(head.name)}: {messages}")
+
+
+class _named:  # noqa: N801 - used like a function
+    """Puts the file's name before whatever is wrong with it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, InputError):
+            raise type(error)(f"{quote(self._name)}: {error}") from error
+        if isinstance(error, OSError):
+            raise UnreadableFile(
+                f"{quote(self._name)} cannot be read: {error.strerror or error}."
+            ) from error
+
+
+def open_reader(path: Path, options: ReadOptions = USUAL) -> Reader:
+    """The reader for a file, chosen by its content and checked against its name."""
+    shown = options.name or path.name
     if path.is_dir():
         raise UnreadableFile(f"{quote(shown)} is a folder; name the file in it.")
-    kind = detect_format(path, shown, declared_format(shown, format_name))
-    try:
+    kind = detect_format(path, shown, declared_format(shown, options.format_name))
+    with _named(shown):
         match kind:
             case CatalogueFormat.CSV:
-                return CsvReader(path)
+                return CsvReader(path, options.choices)
             case CatalogueFormat.XLSX:
-                return XlsxReader(path)
+                return XlsxReader(path, options.choices)
             case CatalogueFormat.JSON | CatalogueFormat.JSONL:
-                return JsonReader(path)
+                return JsonReader(path, options.choices)
             case CatalogueFormat.PARQUET:
                 return ParquetReader(path)
-    except InputError as error:
-        raise type(error)(f"{quote(shown)}: {error}") from error
-
-
-def read_catalogue(
-    path: Path,
-    *,
-    format_name: str | None = None,
-    name: str | None = None,
-    mapping: Mapping[Field, str] | None = None,
-    limits: FieldLimits | None = None,
-    pictures_beside: bool = True,
-    at_most: int | None = None,
-) -> Iterator[CheckedChunk]:
-    """Every row of a catalogue, checked, in file order; never more than a chunk in memory (XLSX excepted).
-
-    `mapping` comes from `parse_mapping`. `pictures_beside` False (uploads) refuses relative image paths.
-    `at_most` ends after so many good rows. Raises InputError before the first chunk or, for a file damaged further on, later.
-    """
-    shown = name or path.name
-    wanted = Wanted(mapping or {})
-    reader = open_catalogue(path, format_name, name=name)
-    folder = PictureFolder(path.resolve().parent) if pictures_beside else None
-    try:
-        yield from _checked(reader.chunks(wanted), limits, folder, at_most)
-    except InputError as error:
-        raise type(error)(f"{quote(shown)}: {error}") from error
-    except OSError as error:
-        raise UnreadableFile(
-            f"{quote(shown)} cannot be read: {error.strerror or error}."
-        ) from error
+    raise UnsupportedFormat(f"{quote(shown)} is of a kind that is not read.")
 
 
 def check_records(
@@ -88,22 +145,29 @@ def check_records(
 ) -> Iterator[CheckedChunk]:
     """The same checks for decoded JSON (a request body). The first record is row 1.
 
-    A required field that no record has is reported for each row instead of stopping everything.
+    A required field that no record has is reported for each row instead of stopping everything. The weight of the API
+    is in kg; a number that can be read in two ways costs its cell.
     """
     wanted = Wanted(mapping or {}, all_required=False)
-    numbered = enumerate(records, start=1)
-    yield from _checked(chunks_of_records(numbered, wanted), limits, None, None)
+    chunks = list(chunks_of_records(enumerate(records, start=1), wanted))
+    survey = Survey(None, Given(unit=KILOGRAM) if _without_units(chunks) else None)
+    for chunk in chunks:
+        survey.look_at(chunk)
+    rules = RowRules(limits or FieldLimits(), survey.decide(), None)
+    yield from _checked(iter(chunks), rules, None)
+
+
+def _without_units(chunks: list[RawChunk]) -> bool:
+    return not any(chunk.columns.units for chunk in chunks)
 
 
 def _checked(
-    chunks: Iterator[RawChunk],
-    limits: FieldLimits | None,
-    folder: PictureFolder | None,
-    at_most: int | None,
+    chunks: Iterator[RawChunk], rules: RowRules, at_most: int | None
 ) -> Iterator[CheckedChunk]:
     left = at_most
+    repeats = Repeats()
     for raw in chunks:
-        chunk = check_rows(raw, limits or FieldLimits(), folder)
+        chunk = repeats.split(check_rows(raw, rules), raw.sheet, raw.columns.header(Field.CODE))
         if left is not None and chunk.products.height >= left:
             yield _first_rows(chunk, left)
             return
@@ -113,11 +177,13 @@ def _checked(
 
 def _first_rows(chunk: CheckedChunk, count: int) -> CheckedChunk:
     products = chunk.products.head(count)
-    last = products["row_number"].max() if count else 0
+    last = int(str(products["row_number"].max())) if count else 0
     used = set(products["picture_sha256"].drop_nulls())
     return CheckedChunk(
         products,
-        tuple(row for row in chunk.rejected if row.row < int(str(last))),
+        tuple(row for row in chunk.rejected if row.row < last),
         chunk.given,
         tuple(file for file in chunk.pictures if file.picture.sha256 in used),
+        chunk.notes.filter(chunk.notes["row_number"] <= last),
+        chunk.passed_over,
     )

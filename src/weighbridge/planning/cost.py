@@ -5,7 +5,7 @@ The worker prices each finished call here; `weighbridge estimate` prices a file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
@@ -112,6 +112,23 @@ def estimate_catalogue(
         + written * _write_premium_usd(price) / MILLION,
         hours=_duration_s(requests, charged_tokens, len(questions), pace) / 3600,
         price_known=price.known,
+    )
+
+
+def scaled(part: CatalogueEstimate, products: int, weighed: int) -> CatalogueEstimate:
+    """The estimate for `products`, from that for `weighed` of them."""
+    if products == weighed or not weighed:
+        return replace(part, products=products)
+    factor = products / weighed
+    return CatalogueEstimate(
+        products=products,
+        requests=ceil(part.requests * factor),
+        input_tokens=ceil(part.input_tokens * factor),
+        cached_input_tokens=ceil(part.cached_input_tokens * factor),
+        output_tokens=ceil(part.output_tokens * factor),
+        cost_usd=part.cost_usd * factor,
+        hours=part.hours * factor,
+        price_known=part.price_known,
     )
 
 

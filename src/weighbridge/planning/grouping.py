@@ -62,6 +62,7 @@ def product_tokens(product: Product, model: str) -> int:
         "name": product.name,
         "description": product.description,
         "weight_kg": product.weight_kg,
+        **product.facts.shown(),
     }
     tokens = content_tokens(to_json(row).decode())
     if product.picture is not None:

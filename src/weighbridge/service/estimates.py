@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.answers import Subject
 from weighbridge.domain.products import Product
 from weighbridge.ingest.catalogue import read_catalogue
-from weighbridge.planning.cost import CatalogueEstimate, Pace, QuestionLoad, estimate_catalogue
+from weighbridge.planning.cost import (
+    CatalogueEstimate,
+    Pace,
+    QuestionLoad,
+    estimate_catalogue,
+    scaled,
+)
 from weighbridge.planning.grouping import (
     GROUP_TOKENS,
+    Group,
     Ready,
     TokenBudget,
     group_products,
@@ -18,48 +27,84 @@ from weighbridge.planning.grouping import (
 from weighbridge.planning.tokens import request_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from weighbridge.domain.answers import StepName
     from weighbridge.domain.calls import Price
-    from weighbridge.domain.products import FieldLimits
-    from weighbridge.ingest.columns import Field
+    from weighbridge.ingest.catalogue import ReadOptions
+    from weighbridge.ingest.checking.chunks import CheckedChunk
     from weighbridge.steps import Question, Steps
 
+SAMPLE: Final = 20_000
+SAMPLED_PART: Final = 20
 LATENCY_S: Final = 4.0
 """Seconds a call is assumed to take: a usual value for a small model and a few hundred tokens of output."""
 
 
-def estimate_file(
-    path: Path,
-    *,
-    mapping: Mapping[Field, str],
-    limits: FieldLimits,
-    questions: Sequence[Question],
-    steps: Steps,
-    price: Price,
-    model: str,
-    requests_per_minute: int,
-    tokens_per_minute: int,
-) -> CatalogueEstimate:
-    """Read the catalogue, group it like the queue, and add up.
+@dataclass(frozen=True, slots=True)
+class EstimateBasis:
+    """What an estimate rests on: the questions, who answers at which price, and the limits."""
+
+    questions: Sequence[Question]
+    steps: Steps
+    price: Price
+    model: str
+    requests_per_minute: int
+    tokens_per_minute: int
+
+
+class Estimator:
+    """Adds up what products would take as their chunks go by.
+
+    Every product of a file is weighed up to SAMPLE of them; of longer files a part of each chunk, and the sums are
+    scaled: weighing takes longer than reading.
+    """
+
+    def __init__(self, basis: EstimateBasis) -> None:
+        self._basis = basis
+        self._groups: list[Group] = []
+        self._products = 0
+        self._weighed = 0
+
+    def watch(self, chunks: Iterable[CheckedChunk]) -> Iterator[CheckedChunk]:
+        """Hands the chunks on, weighed."""
+        for chunk in chunks:
+            self.take(chunk)
+            yield chunk
+
+    def take(self, chunk: CheckedChunk) -> None:
+        """Group the products of a chunk as the queue would."""
+        height = chunk.products.height
+        most = height if self._products < SAMPLE else max(1, height // SAMPLED_PART)
+        products = islice(chunk.iterate_products(), most)
+        ready = [
+            Ready(self._products + i, product_tokens(product, self._basis.model), product.has_image)
+            for i, product in enumerate(products)
+        ]
+        self._groups += group_products(ready, TokenBudget(GROUP_TOKENS))
+        self._products += height
+        self._weighed += len(ready)
+
+    def estimate(self) -> CatalogueEstimate:
+        """The sum."""
+        basis = self._basis
+        loads = [_load(question, basis.steps, basis.model) for question in basis.questions]
+        pace = Pace(basis.requests_per_minute, basis.tokens_per_minute, LATENCY_S)
+        whole = estimate_catalogue(self._groups, loads, basis.price, pace)
+        return scaled(whole, self._products, self._weighed)
+
+
+def estimate_file(path: Path, options: ReadOptions, basis: EstimateBasis) -> CatalogueEstimate:
+    """Read the catalogue, group it as the queue would, and add up.
 
     Raises:
         InputError: the file cannot be used.
     """
-    ready = [
-        Ready(number, product_tokens(product, model), product.has_image)
-        for number, product in enumerate(
-            product
-            for chunk in read_catalogue(path, mapping=mapping, limits=limits)
-            for product in chunk.iterate_products()
-        )
-    ]
-    groups = group_products(ready, TokenBudget(GROUP_TOKENS))
-    loads = [_load(question, steps, model) for question in questions]
-    pace = Pace(requests_per_minute, tokens_per_minute, LATENCY_S)
-    return estimate_catalogue(groups, loads, price, pace)
+    estimator = Estimator(basis)
+    for chunk in read_catalogue(path, options):
+        estimator.take(chunk)
+    return estimator.estimate()
 
 
 def _load(question: Question, steps: Steps, model: str) -> QuestionLoad:

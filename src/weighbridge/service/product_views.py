@@ -33,6 +33,8 @@ class ListedProduct:
     image_url: str | None
     has_picture: bool
     country_of_origin: str | None
+    facts: Mapping[str, Any]
+    notes: list[Mapping[str, Any]]
     status: ProcessingStatus
     category: str | None
     subcategory: str | None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weighbridge.domain.answers import Subject
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.errors import UnreadableFile
-from weighbridge.ingest.catalogue import read_catalogue
+from weighbridge.ingest.catalogue import ReadOptions, read_catalogue
 from weighbridge.planning.grouping import (
     GROUP_TOKENS,
     Ready,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from weighbridge.domain.answers import Answer, StepName
     from weighbridge.domain.products import FieldLimits, Product
-    from weighbridge.ingest.columns import Field
+    from weighbridge.ingest.columns.fields import Field
     from weighbridge.steps import Question
 
 _NO_ALLOWANCE: Final = 1
@@ -83,7 +83,7 @@ def read_products(
 ) -> list[Product]:
     """The products of a catalogue without their pictures, one for each code."""
     found: dict[str, Product] = {}
-    for chunk in read_catalogue(path, mapping=mapping, limits=limits):
+    for chunk in read_catalogue(path, ReadOptions(mapping=mapping, limits=limits)):
         for product in chunk.iterate_products():
             found[product.code] = replace(product, image_url=None, picture=None)
     return list(found.values())

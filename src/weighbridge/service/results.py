@@ -6,6 +6,7 @@ from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weighbridge.domain.facts import ProductFacts
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.export import open_writer
 from weighbridge.export.base import ResultRow
@@ -40,6 +41,8 @@ def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> Resu
         "image_url": row["image_url"],
         "picture": picture_name(row["picture_sha256"], row["media_type"]),
         "country_of_origin": row["country_of_origin"],
+        "facts": ProductFacts.from_stored(row["facts"]),
+        "row_notes": tuple(row["notes"]),
         "error": row["error"],
         "error_kind": row["error_kind"],
         "completed_at": row["completed_at"],

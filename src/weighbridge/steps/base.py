@@ -74,6 +74,7 @@ class Step(ABC, Generic[A]):
             "name": product.name,
             "description": product.description,
             "weight_kg": product.weight_kg,
+            **product.facts.shown(),
         }
         known = subject.answer(Classification)
         if known is not None:

@@ -86,7 +86,7 @@ async def stream_results(
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         cursor = await connection.cursor(
             "SELECT p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256, pic.media_type,"  # noqa: S608
-            " p.country_of_origin, p.status, p.error, p.error_kind, p.completed_at, f.category, f.subcategory,"
+            " p.country_of_origin, p.facts, p.notes, p.status, p.error, p.error_kind, p.completed_at, f.category, f.subcategory,"
             " f.provider, f.model, f.simulated, f.cost_usd, f.detail"
             f" FROM products p {within}"
             " LEFT JOIN footprints f ON f.product_id = p.id AND p.status = 'completed'"

@@ -17,7 +17,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import polars as pl
 
-from weighbridge.domain.products import Picture, ProductEvent, RejectedRow
+from weighbridge.domain.facts import SHOWN_FACTS
+from weighbridge.domain.products import Picture, ProductEvent, RejectedRow, RowNote
 from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.transitions import may_happen, set_status
 
@@ -48,10 +49,11 @@ class PictureSource(Protocol):
 
 
 class ImportChunk(Protocol):
-    """Some rows of a catalogue, checked (`ingest.rows.CheckedChunk`).
+    """Some rows of a catalogue, checked (`ingest.checking.CheckedChunk`).
 
-    `products` has the columns row_number, code, name, description, weight_kg, image_url, picture_sha256 and
-    country_of_origin. `given` names which of weight_kg, image_url, country_of_origin the file has at all.
+    `products` has the columns row_number, code, name, description, weight_kg, image_url, picture_sha256,
+    country_of_origin, facts and notes (both JSON); `notes` those of the table row_notes. `given` names which of
+    weight_kg, image_url, country_of_origin and which facts the file has at all.
     """
 
     @property
@@ -70,6 +72,11 @@ class ImportChunk(Protocol):
         ...
 
     @property
+    def notes(self) -> pl.DataFrame:
+        """Cells of good rows that were left out or taken with doubt."""
+        ...
+
+    @property
     def pictures(self) -> Sequence[PictureSource]:
         """What picture_sha256 refers to."""
         ...
@@ -77,7 +84,7 @@ class ImportChunk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import did. `rejected` are the first of them in file order; the store has all under `import_id`."""
+    """What an import did. `rejected` and `notes` are the first in file order; the store has all under `import_id`."""
 
     import_id: UUID
     created: int
@@ -85,6 +92,8 @@ class ImportResult:
     unchanged: int
     rejected_count: int
     rejected: tuple[RejectedRow, ...]
+    noted_count: int = 0
+    notes: tuple[RowNote, ...] = ()
 
 
 async def import_products(
@@ -92,8 +101,8 @@ async def import_products(
 ) -> ImportResult:
     """Merges a catalogue into the products. The chunks are drawn in a thread; what they raise goes to the caller.
 
-    New codes are inserted in file order. A known code is updated only if its name, description, weight, image or country
-    changed; it is then pending again. Columns that the file does not have, and pictures where the image cell is empty,
+    New codes are inserted in file order. A known code is updated only if something changed; it is pending again if that
+    was its name, description, weight, image, country or a fact that the model is shown. Columns that the file does not have, and pictures where the image cell is empty,
     stay as they are stored. A code that comes again in the file is rejected. `scoped` also records which
     products the file names (table scopes), for processing these only.
     """
@@ -110,8 +119,19 @@ async def import_products(
     count = await connection.fetchval(
         "SELECT count(*) FROM rejected_rows WHERE import_id = $1", import_id
     )
-    shown = await first_rejected(connection, import_id)
-    return ImportResult(import_id, created, updated, unchanged, count, tuple(shown))
+    noted = await connection.fetchval(
+        "SELECT count(*) FROM row_notes WHERE import_id = $1", import_id
+    )
+    return ImportResult(
+        import_id,
+        created,
+        updated,
+        unchanged,
+        count,
+        tuple(await first_rejected(connection, import_id)),
+        noted,
+        tuple(await first_notes(connection, import_id)),
+    )
 
 
 async def first_rejected(
@@ -131,7 +151,29 @@ async def stream_rejected(
             yield RejectedRow(*row)
 
 
-_SELECT_REJECTED: Final = "SELECT row_number, field, reason, code FROM rejected_rows WHERE import_id = $1 ORDER BY row_number, id"
+async def first_notes(
+    connection: Connection, import_id: UUID, limit: int = SHOWN_REJECTED
+) -> list[RowNote]:
+    """The first notes of an import, in file order."""
+    rows = await connection.fetch(f"{_SELECT_NOTES} LIMIT $2", import_id, limit)
+    return [RowNote(*row) for row in rows]
+
+
+async def stream_notes(connection: Connection, import_id: UUID) -> AsyncGenerator[RowNote, None]:
+    """All notes of an import, in file order, without holding them in memory."""
+    async with connection.transaction():
+        async for row in connection.cursor(_SELECT_NOTES, import_id, prefetch=1_000):
+            yield RowNote(*row)
+
+
+_REJECTED: Final = "row_number, field, reason, code, sheet, column_name"
+_NOTES: Final = f"{_REJECTED}, found"
+_SELECT_REJECTED: Final = (
+    f"SELECT {_REJECTED} FROM rejected_rows WHERE import_id = $1 ORDER BY row_number, id"  # noqa: S608
+)
+_SELECT_NOTES: Final = (
+    f"SELECT {_NOTES} FROM row_notes WHERE import_id = $1 ORDER BY row_number, id"  # noqa: S608
+)
 
 
 # Staging -----------------------------------------------------------------------------------------------------------
@@ -144,9 +186,16 @@ async def _create_staging(connection: Connection) -> None:
         """
         CREATE TEMP TABLE import_rows (
             row_number bigint NOT NULL, code text NOT NULL, name text NOT NULL, description text NOT NULL,
-            weight_kg double precision, image_url text, picture_sha256 text, country_of_origin text
+            weight_kg double precision, image_url text, picture_sha256 text, country_of_origin text,
+            facts jsonb, notes jsonb
         );
-        CREATE TEMP TABLE import_rejected (row_number bigint NOT NULL, field text NOT NULL, reason text NOT NULL, code text);
+        CREATE TEMP TABLE import_rejected (
+            row_number bigint NOT NULL, field text NOT NULL, reason text NOT NULL, code text, sheet text, column_name text
+        );
+        CREATE TEMP TABLE import_notes (
+            row_number bigint NOT NULL, field text NOT NULL, reason text NOT NULL, code text, sheet text, column_name text,
+            found text
+        );
         CREATE TEMP TABLE import_pictures (
             sha256 text PRIMARY KEY, media_type text NOT NULL, width_px integer NOT NULL, height_px integer NOT NULL,
             data bytea NOT NULL
@@ -157,7 +206,7 @@ async def _create_staging(connection: Connection) -> None:
 
 async def _drop_staging(connection: Connection) -> None:
     await connection.execute(
-        "DROP TABLE IF EXISTS pg_temp.import_rows, pg_temp.import_rejected, pg_temp.import_pictures"
+        "DROP TABLE IF EXISTS pg_temp.import_rows, pg_temp.import_rejected, pg_temp.import_notes, pg_temp.import_pictures"
     )
 
 
@@ -167,6 +216,7 @@ class _Prepared:
 
     products: bytes
     rejected: bytes
+    notes: bytes
     pictures: Sequence[PictureSource]
     given: frozenset[str]
 
@@ -182,6 +232,7 @@ async def _stage(connection: Connection, chunks: Iterable[ImportChunk]) -> froze
             given |= prepared.given
             await _copy(connection, "import_rows", prepared.products)
             await _copy(connection, "import_rejected", prepared.rejected)
+            await _copy(connection, "import_notes", prepared.notes)
             for source in prepared.pictures:
                 await _stage_picture(connection, source)
     finally:
@@ -200,11 +251,25 @@ def _prepare_next(chunks: Iterator[ImportChunk]) -> _Prepared | None:
     if chunk is None:
         return None
     rejected = pl.DataFrame(
-        [(row.row, row.field, row.reason, row.code) for row in chunk.rejected],
-        schema={"row_number": pl.Int64, "field": pl.String, "reason": pl.String, "code": pl.String},
+        [
+            (row.row, row.field, row.reason, row.code, row.sheet, row.column)
+            for row in chunk.rejected
+        ],
+        schema=_REJECTED_SCHEMA,
         orient="row",
     )
-    return _Prepared(copy_text(chunk.products), copy_text(rejected), chunk.pictures, chunk.given)
+    return _Prepared(
+        copy_text(chunk.products),
+        copy_text(rejected),
+        copy_text(chunk.notes),
+        chunk.pictures,
+        chunk.given,
+    )
+
+
+_REJECTED_SCHEMA: Final = {"row_number": pl.Int64} | dict.fromkeys(
+    ("field", "reason", "code", "sheet", "column_name"), pl.String
+)
 
 
 def copy_text(frame: pl.DataFrame) -> bytes:
@@ -285,8 +350,14 @@ async def _merge(
     )
     await connection.execute(_REJECT_REPEATED, timeout=LONG_STATEMENT_S)
     await connection.execute(
-        "INSERT INTO rejected_rows (import_id, row_number, field, reason, code)"
-        " SELECT $1, row_number, field, reason, code FROM pg_temp.import_rejected ORDER BY row_number",
+        f"INSERT INTO rejected_rows (import_id, {_REJECTED})"  # noqa: S608
+        f" SELECT $1, {_REJECTED} FROM pg_temp.import_rejected ORDER BY row_number",
+        import_id,
+        timeout=LONG_STATEMENT_S,
+    )
+    await connection.execute(
+        f"INSERT INTO row_notes (import_id, {_NOTES})"  # noqa: S608
+        f" SELECT $1, {_NOTES} FROM pg_temp.import_notes ORDER BY row_number",
         import_id,
         timeout=LONG_STATEMENT_S,
     )
@@ -297,6 +368,8 @@ async def _merge(
     )
     total = await connection.fetchval("SELECT count(*) FROM pg_temp.import_rows")
     updated = _count(await connection.execute(_update(given), timeout=LONG_STATEMENT_S))
+    updated += _count(await connection.execute(_recount(given), timeout=LONG_STATEMENT_S))
+    await connection.execute(_NEW_NOTES, timeout=LONG_STATEMENT_S)
     created = _count(await connection.execute(_INSERT_NEW, timeout=LONG_STATEMENT_S))
     if scoped:
         await connection.execute(
@@ -328,8 +401,9 @@ _REJECT_REPEATED: Final = """
 """
 
 _INSERT_NEW: Final = """
-    INSERT INTO products (code, name, description, weight_kg, image_url, picture_sha256, country_of_origin)
-    SELECT s.code, s.name, s.description, s.weight_kg, s.image_url, s.picture_sha256, s.country_of_origin
+    INSERT INTO products (code, name, description, weight_kg, image_url, picture_sha256, country_of_origin, facts, notes)
+    SELECT s.code, s.name, s.description, s.weight_kg, s.image_url, s.picture_sha256, s.country_of_origin,
+        coalesce(s.facts, '{}'), coalesce(jsonb_strip_nulls(s.notes), '[]')
     FROM pg_temp.import_rows s
     WHERE NOT EXISTS (SELECT FROM products p WHERE p.code = s.code)
     ORDER BY s.row_number
@@ -351,17 +425,64 @@ def _update(given: frozenset[str]) -> str:
     if "image_url" in given:
         new["picture_sha256"] = _NEW_PICTURE
         new["image_url"] = "s.image_url"
-    stored = ", ".join(f"p.{column}" for column in new)
+    facts = _new_facts(given)
+    stored, wanted = [f"p.{column}" for column in new], [*new.values()]
+    if facts != "p.facts":
+        stored.append(_shown("p.facts"))
+        wanted.append(_shown(facts))
     assignments = ", ".join(f"{column} = {value}" for column, value in new.items())
     return f"""
         WITH changed AS MATERIALIZED (
             SELECT p.id FROM pg_temp.import_rows s JOIN products p USING (code)
-            WHERE ({stored}) IS DISTINCT FROM ({", ".join(new.values())}) AND {may_happen(ProductEvent.CHANGED, "p")}
+            WHERE ({", ".join(stored)}) IS DISTINCT FROM ({", ".join(wanted)})
+            AND {may_happen(ProductEvent.CHANGED, "p")}
             ORDER BY p.id FOR UPDATE OF p
         )
-        UPDATE products p SET {assignments},
+        UPDATE products p SET {assignments}, facts = {facts},
             revision = p.revision + 1, {set_status(ProductEvent.CHANGED)}, attempts = 0, alone = false,
             error_kind = NULL, error = NULL, job_id = NULL, completed_at = NULL, updated_at = now()
         FROM pg_temp.import_rows s, changed
         WHERE changed.id = p.id AND s.code = p.code
     """  # noqa: S608
+
+
+def _new_facts(given: frozenset[str]) -> str:
+    """The stored facts with those of the file in their place. What the file has no column for stays."""
+    names = sorted(given - {"weight_kg", "image_url", "country_of_origin"})
+    if not names:
+        return "p.facts"
+    return f"(p.facts - '{{{','.join(names)}}}'::text[] || coalesce(s.facts, '{{}}'))"
+
+
+def _shown(facts: str) -> str:
+    """What the model is shown of them."""
+    quiet = "', '".join(SHOWN_FACTS)
+    return (
+        f"(SELECT jsonb_object_agg(key, value) FROM jsonb_each({facts}) WHERE key IN ('{quiet}'))"  # noqa: S608
+    )
+
+
+def _recount(given: frozenset[str]) -> str:
+    """Facts that no answer rests on (prices, quantities): they change, and nothing is asked again."""
+    facts = _new_facts(given)
+    if facts == "p.facts":
+        return "UPDATE products SET facts = facts WHERE false"
+    return f"""
+        WITH changed AS MATERIALIZED (
+            SELECT p.id FROM pg_temp.import_rows s JOIN products p USING (code)
+            WHERE p.facts IS DISTINCT FROM {facts} ORDER BY p.id FOR UPDATE OF p
+        )
+        UPDATE products p SET facts = {facts}, updated_at = now()
+        FROM pg_temp.import_rows s, changed WHERE changed.id = p.id AND s.code = p.code
+    """  # noqa: S608
+
+
+_NEW_NOTES: Final = """
+    WITH changed AS MATERIALIZED (
+        SELECT p.id FROM pg_temp.import_rows s JOIN products p USING (code)
+        WHERE p.notes IS DISTINCT FROM coalesce(jsonb_strip_nulls(s.notes), '[]') ORDER BY p.id FOR UPDATE OF p
+    )
+    UPDATE products p SET notes = coalesce(jsonb_strip_nulls(s.notes), '[]')
+    FROM pg_temp.import_rows s, changed WHERE changed.id = p.id AND s.code = p.code
+"""
+"""The notes are about the last file that named the product; they change no result."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from weighbridge.domain.facts import ProductFacts
 from weighbridge.domain.products import Picture, ProcessingStatus, Product, ProductEvent
 from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.jobs import jobs_table
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 _COLUMNS = """p.id, p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256,
-    p.country_of_origin, p.status, p.revision, p.attempts, p.alone, p.error_kind, p.error, p.job_id, p.spent_usd,
+    p.country_of_origin, p.facts, p.notes, p.status, p.revision, p.attempts, p.alone, p.error_kind, p.error, p.job_id, p.spent_usd,
     p.created_at, p.updated_at, p.completed_at, pic.media_type, pic.width_px, pic.height_px, length(pic.data) AS size_bytes"""
 _FROM = "products p LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
 
@@ -57,6 +58,7 @@ def product_of(row: Record) -> Product:
         image_url=row["image_url"],
         picture=picture,
         country_of_origin=row["country_of_origin"],
+        facts=ProductFacts.from_stored(row["facts"]),
     )
 
 

@@ -79,6 +79,11 @@ async def trim_rejected_rows(connection: Connection, age: timedelta, most: int =
     return await _trim_oldest(connection, "rejected_rows", "rejected_at", age, most)
 
 
+async def trim_row_notes(connection: Connection, age: timedelta, most: int = BATCH) -> int:
+    """Delete the notes on rows of old imports; the products keep their own notes."""
+    return await _trim_oldest(connection, "row_notes", "noted_at", age, most)
+
+
 async def trim_open_calls(connection: Connection, most: int = BATCH) -> int:
     """Delete open calls whose reply nobody asked for."""
     tag = await connection.execute(

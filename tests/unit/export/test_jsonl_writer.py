@@ -35,6 +35,8 @@ def test_a_completed_product_includes_everything_behind_its_figure(tmp_path: Pat
         "imageUrl": "https://shop.example/chair.jpg",
         "picture": None,
         "countryOfOrigin": "PL",
+        "facts": {},
+        "catalogueNotes": [],
         "aiProcessingStatus": "completed",
         "error": None,
         "errorKind": None,

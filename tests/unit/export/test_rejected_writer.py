@@ -23,20 +23,21 @@ def test_rejected_rows_are_listed_with_row_field_reason_and_code(tmp_path: Path)
     ]
     assert write_rejected(path, iter(rows)) == 2
     assert path.read_text(encoding="utf-8") == (
-        'row,field,reason,code\n3,weight,"must be above 0, is -2",LAMP\n12345,code,is missing,\n'
+        'row,field,reason,code,sheet,column\n3,weight,"must be above 0, is -2",LAMP,,\n'
+        "12345,code,is missing,,,\n"
     )
 
 
 def test_a_hostile_code_is_neutralised(tmp_path: Path) -> None:
     path = tmp_path / "rejected.csv"
     write_rejected(path, [RejectedRow(row=2, field="name", reason="is missing", code="=1+1")])
-    assert path.read_text(encoding="utf-8").endswith("is missing,'=1+1\n")
+    assert path.read_text(encoding="utf-8").endswith("is missing,'=1+1,,\n")
 
 
 def test_no_rejected_rows_still_make_a_file_with_a_header(tmp_path: Path) -> None:
     path = tmp_path / "rejected.csv"
     assert write_rejected(path, []) == 0
-    assert path.read_text(encoding="utf-8") == "row,field,reason,code\n"
+    assert path.read_text(encoding="utf-8") == "row,field,reason,code,sheet,column\n"
 
 
 def test_an_interrupted_export_leaves_no_file(tmp_path: Path) -> None:

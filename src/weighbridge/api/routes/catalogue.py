@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -10,13 +12,22 @@ from fastapi.responses import StreamingResponse
 
 from weighbridge.api.bodies import receive_file
 from weighbridge.api.context import Context
-from weighbridge.api.downloads import stream_export, stream_rejected
+from weighbridge.api.downloads import stream_export, stream_rows
 from weighbridge.api.errors import InvalidField, problem_responses
-from weighbridge.api.schemas.products import ImportDone
-from weighbridge.api.uploads import CATALOGUE_BODY, import_answer, uploads_folder
+from weighbridge.api.schemas.imports import ImportDone, ReportView
+from weighbridge.api.uploads import (
+    CATALOGUE_BODY,
+    import_answer,
+    read_options,
+    report_view,
+    uploads_folder,
+)
 from weighbridge.errors import NotFound, UnsupportedFormat
 from weighbridge.export import MEDIA_TYPES, checked_format
+from weighbridge.export.rejected_writer import HEADER, NOTES_HEADER, note_cells, rejected_cells
 from weighbridge.service import products as service
+from weighbridge.service.estimates import Estimator
+from weighbridge.service.imports import import_file, inspect_file
 
 router = APIRouter(prefix="/api/products", tags=["catalogues"])
 
@@ -41,45 +52,84 @@ async def bulk_upload(request: Request, response: Response, context: Context) ->
         receive_file(request, uploads_folder(settings), settings.max_upload_bytes) as upload,
         context.imports,
     ):
-        result = await service.import_file(
+        imported = await import_file(
             context.database,
             upload.path,
-            name=upload.name,
-            format_name=upload.format_name,
-            limits=settings.field_limits,
+            read_options(upload, settings),
             max_rows=settings.max_import_rows,
-            pictures_beside=False,
         )
-    response.status_code = 201 if result.created else 200
-    return import_answer(result)
+    response.status_code = 201 if imported.result.created else 200
+    return import_answer(imported.result, imported.report)
+
+
+@router.post(
+    "/inspect", responses=problem_responses(413, 415), openapi_extra={"requestBody": CATALOGUE_BODY}
+)
+async def inspect(request: Request, context: Context) -> ReportView:
+    """What a file would be taken for, and what processing it would take. Nothing is stored.
+
+    Takes the same as bulk-upload. `questions` are what the file leaves open; an upload without the answers is refused.
+    """
+    settings = context.settings
+    async with (
+        receive_file(request, uploads_folder(settings), settings.max_upload_bytes) as upload,
+        context.imports,
+    ):
+        estimator = Estimator(context.estimate_basis) if context.estimate_basis else None
+        inspection = await asyncio.to_thread(
+            inspect_file, upload.path, read_options(upload, settings), estimator
+        )
+    return report_view(inspection.report, inspection.estimate)
+
+
+ImportId = Annotated[
+    UUID,
+    Path(description="importId of an upload.", examples=["018f4d3e-7a8b-4c2d-9e1f-0a1b2c3d4e5f"]),
+]
+
+
+def _csv(description: str) -> dict[int | str, dict[str, Any]]:
+    return {
+        **problem_responses(404),
+        200: {"description": description, "content": {"text/csv": _BINARY}},
+    }
 
 
 @router.get(
     "/imports/{importId:uuid}/rejected",
     response_class=StreamingResponse,
-    responses={
-        **problem_responses(404),
-        200: {"description": "One line per rejected row.", "content": {"text/csv": _BINARY}},
-    },
+    responses=_csv("One line for each rejected row."),
 )
-async def rejected_rows(
-    importId: Annotated[  # noqa: N803 - as the contract names it
-        UUID,
-        Path(
-            description="importId of an upload.", examples=["018f4d3e-7a8b-4c2d-9e1f-0a1b2c3d4e5f"]
-        ),
-    ],
-    context: Context,
-) -> StreamingResponse:
-    """All rejected rows of an import, as CSV."""
+async def rejected_rows(importId: ImportId, context: Context) -> StreamingResponse:  # noqa: N803 - as the contract names it
+    """Every row of an import that could not become a product, as CSV."""
     rows = service.rejected_rows(context.database, importId)
     first = await anext(rows, None)
     if first is None:
-        raise NotFound(f"There are no rejected rows of an import {importId}.")
+        raise NotFound(f"No rejected rows are stored for an import {importId}.")
+    cells = (rejected_cells(row) async for row in rows)
+    return _download(stream_rows(HEADER, rejected_cells(first), cells), f"rejected-{importId}")
+
+
+@router.get(
+    "/imports/{importId:uuid}/notes",
+    response_class=StreamingResponse,
+    responses=_csv("One line for each note."),
+)
+async def row_notes(importId: ImportId, context: Context) -> StreamingResponse:  # noqa: N803 - as the contract names it
+    """Every cell of an import that was left out or taken with doubt, as CSV."""
+    notes = service.row_notes(context.database, importId)
+    first = await anext(notes, None)
+    if first is None:
+        raise NotFound(f"No notes are stored for an import {importId}.")
+    cells = (note_cells(note) async for note in notes)
+    return _download(stream_rows(NOTES_HEADER, note_cells(first), cells), f"notes-{importId}")
+
+
+def _download(pieces: AsyncGenerator[bytes, None], name: str) -> StreamingResponse:
     return StreamingResponse(
-        stream_rejected(first, rows),
+        pieces,
         media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="rejected-{importId}.csv"'},
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
 
 

@@ -24,8 +24,8 @@ from weighbridge.api.errors import (
     problem_response,
     problem_responses,
 )
+from weighbridge.api.schemas.imports import ImportDone
 from weighbridge.api.schemas.products import (
-    ImportDone,
     PictureStored,
     ProductDetail,
     ProductList,
@@ -37,9 +37,10 @@ from weighbridge.api.uploads import PICTURE_BODY, import_answer, uploads_folder
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import NotFound, UnreadableFile
 from weighbridge.export.jsonl_writer import answered_json
-from weighbridge.ingest.images import MAX_PICTURE_BYTES
+from weighbridge.ingest.values.pictures import MAX_PICTURE_BYTES
 from weighbridge.service import product_views as views
 from weighbridge.service import products as service
+from weighbridge.service.imports import import_records
 
 if TYPE_CHECKING:
     from weighbridge.service.product_views import ListedProduct, ShownFootprint
@@ -141,9 +142,7 @@ async def add_product(
         raise InvalidField(
             "body", "Send one product as a JSON object; for several, use bulk-upload."
         )
-    result = await service.import_records(
-        context.database, [record], limits=context.settings.field_limits
-    )
+    result = await import_records(context.database, [record], limits=context.settings.field_limits)
     if result.rejected:
         return _rejected_product(request, [(row.field, row.reason) for row in result.rejected])
     response.status_code = 201 if result.created else 200

@@ -1,14 +1,14 @@
-"""Schemas of products, their results and imports."""
+"""Schemas of products and their results."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
 from weighbridge.api.schemas.base import Schema
+from weighbridge.api.schemas.imports import RowNoteView
 from weighbridge.domain.products import FieldLimits, ProcessingStatus
 from weighbridge.domain.results import ContributionKind, RouteName
 
@@ -25,6 +25,11 @@ class ProductSummary(Schema):
     image_url: str | None
     has_picture: bool = Field(description="Whether a picture was uploaded.")
     country_of_origin: str | None = Field(description="ISO 3166-1 alpha-2.", examples=["DE"])
+    facts: dict[str, Any] = Field(
+        description="What else the catalogue tells of it, such as materials and quantity.",
+        examples=[{"materials": "stainless steel", "quantity": 1200}],
+    )
+    notes: list[RowNoteView] = Field(description="What of its row was left out or is in doubt.")
     ai_processing_status: ProcessingStatus
     category: str | None
     subcategory: str | None
@@ -215,33 +220,6 @@ class ProductDetail(ProductSummary):
     errors: list[ErrorView]
 
 
-class RejectedRowView(Schema):
-    """A rejected row, and what to do about it."""
-
-    row: int = Field(
-        ge=0, description="Row number in the file, as a spreadsheet shows it.", examples=[17]
-    )
-    field: str = Field(examples=["weight"])
-    reason: str = Field(
-        examples=['"heavy" is not a weight; write a number in kg, such as 1.5, or leave it empty']
-    )
-    code: str | None
-
-
-class ImportDone(Schema):
-    """What an upload did."""
-
-    import_id: UUID
-    created: int = Field(ge=0, examples=[998])
-    updated: int = Field(ge=0, examples=[1])
-    unchanged: int = Field(ge=0, examples=[0])
-    rejected_count: int = Field(ge=0, examples=[1])
-    rejected: list[RejectedRowView] = Field(description="The first 1,000 rejected rows.")
-    rejected_url: str | None = Field(
-        description="Address of all rejected rows as CSV; null if there are none."
-    )
-
-
 class PictureStored(Schema):
     """The picture attached to a product."""
 
@@ -250,6 +228,22 @@ class PictureStored(Schema):
     width_px: int = Field(ge=1)
     height_px: int = Field(ge=1)
     size_bytes: int = Field(ge=1)
+
+
+_FACTS: Final = {
+    "materials": "Composition, such as 80 % cotton, 20 % polyester.",
+    "recycledShare": "Recycled part of the mass, such as 30 %.",
+    "piecesPerPack": "Pieces that one code holds.",
+    "grossWeight": "kg with packaging.",
+    "processHints": "How it is made.",
+    "quantity": "Sold or bought in a year.",
+    "price": "Of one product.",
+    "currency": "ISO 4217.",
+    "supplierFootprint": "The supplier's own figure, kg CO2e.",
+    "supplierFootprintBoundary": "cradle-to-gate, cradle-to-grave or gate-to-gate.",
+    "parentCode": "The product that it is a variant of.",
+    "variant": "What sets it apart from its siblings.",
+}
 
 
 def product_input_schema() -> dict[str, Any]:
@@ -271,6 +265,10 @@ def product_input_schema() -> dict[str, Any]:
                 "type": ["string", "null"],
                 "description": "ISO 3166-1 alpha-2",
                 "examples": ["DE"],
+            },
+            **{
+                name: {"type": ["string", "number", "null"], "description": text}
+                for name, text in _FACTS.items()
             },
         },
         "example": {

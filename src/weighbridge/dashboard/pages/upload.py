@@ -15,7 +15,7 @@ from weighbridge.dashboard.context import Pages, Visitor
 from weighbridge.dashboard.forms import read_body
 from weighbridge.dashboard.rendering import page
 from weighbridge.errors import InputError
-from weighbridge.ingest.columns import Field
+from weighbridge.ingest.columns.fields import Field
 
 router = APIRouter(include_in_schema=False)
 

@@ -67,6 +67,9 @@ class RetentionTask:
                 trimmed += await self._batches(
                     lambda: retention.trim_rejected_rows(connection, self._age)
                 )
+                trimmed += await self._batches(
+                    lambda: retention.trim_row_notes(connection, self._age)
+                )
             trimmed += await self._batches(lambda: retention.trim_open_calls(connection))
             for import_id in await retention.finished_scopes(connection):
                 trimmed += await self._batches(partial(retention.trim_scope, connection, import_id))

@@ -1,0 +1,135 @@
+"""Files on their way in, as clients see them: the report on a file, what an upload did, rejected rows and notes."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import Field
+
+from weighbridge.api.schemas.base import Schema
+
+
+class RejectedRowView(Schema):
+    """A row that could not become a product, and what to do about it."""
+
+    row: int = Field(ge=0, description="As a person counts in the file.", examples=[17])
+    field: str = Field(examples=["name"])
+    reason: str = Field(examples=["the name is empty; every product needs one"])
+    code: str | None = None
+    sheet: str | None = Field(default=None, description="Of a workbook.")
+    column: str | None = Field(default=None, description="The header in the file.")
+
+
+class RowNoteView(RejectedRowView):
+    """A cell that was left out or taken with doubt. Its product was kept."""
+
+    found: str | None = Field(default=None, description="The cell, shortened.", examples=["TBD"])
+
+
+class SheetView(Schema):
+    """A sheet of a workbook."""
+
+    name: str
+    used: bool
+    why: str
+    header_row: int | None
+
+
+class ColumnView(Schema):
+    """A column and what it is taken for."""
+
+    column: str = Field(examples=["Gewicht (g)"])
+    field: str = Field(examples=["weight"])
+    why: str = Field(examples=["by its header"])
+    filled: int = Field(ge=0)
+    samples: list[str]
+    unit: str | None = Field(examples=["g"])
+    unit_why: str | None
+    decimal_sign: str | None = Field(examples=[","])
+    decimal_why: str | None
+
+
+class UnusedColumnView(Schema):
+    """A column that is not used, and the field that it looks like."""
+
+    column: str
+    looks_like: str | None
+    remedy: str | None
+
+
+class QuestionView(Schema):
+    """What only the file's owner can decide: send the answer as the form field `option`."""
+
+    field: str
+    column: str
+    question: str
+    option: str = Field(examples=["decimal"])
+    answers: dict[str, str] = Field(description="Answer → what it means.")
+
+
+class ReasonView(Schema):
+    """Rows or cells with the same trouble."""
+
+    field: str
+    reason: str
+    count: int = Field(ge=1)
+    first_row: int
+
+
+class EstimateView(Schema):
+    """What processing would take."""
+
+    products: int
+    requests: int
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    hours: float
+    price_known: bool
+
+
+class ReportView(Schema):
+    """What a file is taken for."""
+
+    file: str
+    format: str
+    encoding: str | None
+    encoding_certainty: str | None
+    delimiter: str | None
+    header_row: int | None
+    shop: str | None = Field(description="The program whose export it is.", examples=["Shopify"])
+    sheets: list[SheetView]
+    columns: list[ColumnView]
+    unused_columns: list[UnusedColumnView]
+    questions: list[QuestionView]
+    rows: int = Field(ge=0)
+    products: int = Field(ge=0)
+    noted_products: int = Field(ge=0)
+    rejected_rows: int = Field(ge=0)
+    passed_over: dict[str, int] = Field(
+        description="Rows that are no products and no faults: further pictures, other languages."
+    )
+    rejections: list[ReasonView]
+    notes: list[ReasonView]
+    first_rejected: list[RejectedRowView]
+    first_notes: list[RowNoteView]
+    estimate: EstimateView | None
+
+
+class ImportDone(Schema):
+    """What an upload did."""
+
+    import_id: UUID
+    created: int = Field(ge=0, examples=[998])
+    updated: int = Field(ge=0, examples=[1])
+    unchanged: int = Field(ge=0, examples=[0])
+    rejected_count: int = Field(ge=0, examples=[1])
+    rejected: list[RejectedRowView] = Field(description="The first 1,000 of them.")
+    rejected_url: str | None = Field(description="All rejected rows, as CSV; null: none.")
+    notes_count: int = Field(ge=0, examples=[2])
+    notes: list[RowNoteView] = Field(description="The first 1,000 of them.")
+    notes_url: str | None = Field(description="All notes, as CSV; null: none.")
+    report: ReportView | None = Field(
+        description="What the file was taken for; null for JSON bodies of one product."
+    )

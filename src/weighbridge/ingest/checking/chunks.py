@@ -1,0 +1,86 @@
+"""Checked rows on their way to the store."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from weighbridge.domain.facts import ProductFacts
+from weighbridge.domain.products import Product, RejectedRow, RowNote
+from weighbridge.ingest.base import ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from weighbridge.ingest.values.pictures import PictureFile
+
+PRODUCT_SCHEMA: Final = pl.Schema(
+    {
+        ROW: pl.Int64(),
+        "code": pl.String(),
+        "name": pl.String(),
+        "description": pl.String(),
+        "weight_kg": pl.Float64(),
+        "image_url": pl.String(),
+        "picture_sha256": pl.String(),
+        "country_of_origin": pl.String(),
+        "facts": pl.String(),  # JSON, as `ProductFacts.as_stored`; null: none
+        "notes": pl.String(),  # JSON, a list of `RowNote.as_stored`; null: none
+    }
+)
+NOTE_SCHEMA: Final = pl.Schema(
+    {
+        ROW: pl.Int64(),
+        "field": pl.String(),
+        "reason": pl.String(),
+        "code": pl.String(),
+        "sheet": pl.String(),
+        "column_name": pl.String(),
+        "found": pl.String(),
+    }
+)
+"""In the order of RowNote."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedChunk:
+    """Rows that can become products, and those that cannot.
+
+    `products` has the columns of PRODUCT_SCHEMA, `notes` those of NOTE_SCHEMA in file order. `given` names those optional
+    product columns and facts that the file has at all: what is not given leaves stored values as they are. `pictures` are
+    the ones that `picture_sha256` names, each once per chunk.
+    """
+
+    products: pl.DataFrame
+    rejected: tuple[RejectedRow, ...] = ()
+    given: frozenset[str] = frozenset()
+    pictures: tuple[PictureFile, ...] = ()
+    notes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NOTE_SCHEMA))
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+
+    def iterate_products(self) -> Iterator[Product]:
+        """The products as records, for estimates and tests; the import itself stays in columns."""
+        pictures = {file.picture.sha256: file.picture for file in self.pictures}
+        for (
+            _,
+            code,
+            name,
+            description,
+            weight_kg,
+            url,
+            sha256,
+            country,
+            facts,
+            _,
+        ) in self.products.iter_rows():
+            picture = pictures[sha256] if sha256 else None
+            told = ProductFacts.from_stored(json.loads(facts)) if facts else ProductFacts()
+            yield Product(code, name, description, weight_kg, url, picture, country, told)
+
+    def iterate_notes(self) -> Iterator[RowNote]:
+        """The notes as records."""
+        for row in self.notes.iter_rows():
+            yield RowNote(*row)

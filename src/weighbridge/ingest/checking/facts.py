@@ -1,0 +1,183 @@
+"""The facts of each row (`domain.facts`), read column by column and written as one JSON text a row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from weighbridge.domain.facts import FootprintBoundary, FootprintUnit
+from weighbridge.ingest.checking.optional import (
+    Column,
+    by_distinct,
+    read_amounts,
+    read_currencies,
+    read_shares,
+    read_texts,
+)
+from weighbridge.ingest.columns.fields import Field, normalise
+from weighbridge.ingest.values import amounts
+from weighbridge.ingest.values.currencies import currency_of
+from weighbridge.ingest.values.nothing import explain_nothing
+from weighbridge.ingest.values.wording import quote
+
+if TYPE_CHECKING:
+    from weighbridge.ingest.base import RawChunk
+    from weighbridge.ingest.checking.notes import NoteBook
+    from weighbridge.ingest.checking.rules import RowRules
+    from weighbridge.ingest.columns.matching import ColumnMap
+    from weighbridge.ingest.values.amounts import Read
+
+MAX_CHARACTERS: Final = 5_000
+"""Of a text among the facts."""
+
+_TEXTS: Final = {
+    Field.MATERIALS: "materials",
+    Field.PROCESS_HINTS: "process_hints",
+    Field.VARIANT: "variant",
+    Field.PARENT_CODE: "parent_code",
+}
+_NUMBERS: Final[dict[Field, tuple[str, Read, float]]] = {
+    Field.PIECES_PER_PACK: ("pieces_per_pack", amounts.read_pieces, 1e-9),
+    Field.QUANTITY: ("quantity", amounts.read_quantity, 0.0),
+    Field.PRICE: ("price", amounts.read_price, 0.0),
+    Field.SUPPLIER_FOOTPRINT: ("supplier_footprint_kg_co2e", amounts.read_footprint, 1e-12),
+}
+_GIVEN: Final = {
+    **{name: (fact,) for name, fact in _TEXTS.items()},
+    **{name: (fact,) for name, (fact, _, _) in _NUMBERS.items()},
+    Field.RECYCLED_SHARE: ("recycled_share",),
+    Field.GROSS_WEIGHT: ("gross_weight_kg", "weight_is_gross"),
+    Field.PRICE: ("price", "currency"),
+    Field.SUPPLIER_FOOTPRINT: ("supplier_footprint_kg_co2e", "supplier_footprint_per"),
+    Field.SUPPLIER_BOUNDARY: ("supplier_footprint_boundary",),
+}
+_BOUNDARIES: Final = {
+    **dict.fromkeys(
+        ("cradletogate", "cradlegate", "a1a3", "a1toa3", "wiegebiswerkstor", "vonderwiegebiszumwerkstor", "dubequauportail", "duberceaualaporte", "partial", "partialpcf", "craddletogate"),
+        FootprintBoundary.CRADLE_TO_GATE,
+    ),
+    **dict.fromkeys(
+        ("cradletograve", "cradlegrave", "a1c4", "wiegebisbahre", "vonderwiegebiszurbahre", "duberceaualatombe", "total", "totalpcf", "fulllifecycle", "lifecycle"),
+        FootprintBoundary.CRADLE_TO_GRAVE,
+    ),
+    **dict.fromkeys(("gatetogate", "a3", "werkstorbiswerkstor"), FootprintBoundary.GATE_TO_GATE),
+}  # fmt: skip
+
+
+def given(columns: ColumnMap) -> set[str]:
+    """The names of the facts that a file has columns for."""
+    return {fact for name in columns.positions for fact in _GIVEN.get(name, ())}
+
+
+def as_json(
+    good: pl.DataFrame, raw: RawChunk, rules: RowRules, notes: NoteBook, weights: pl.DataFrame
+) -> pl.Series:
+    """One JSON object a row with what is known; null where nothing is."""
+    columns = raw.columns
+    found: dict[str, pl.Series] = {}
+    for name, fact in _TEXTS.items():
+        if name in columns.positions:
+            found[fact] = _noted(notes, name, read_texts(good[name], MAX_CHARACTERS))
+    for name, (fact, read, least) in _NUMBERS.items():
+        if name in columns.positions:
+            read_all = read_amounts(good[name], rules.decisions.rule(name), read, least)
+            found[fact] = _noted(notes, name, read_all)
+    if Field.RECYCLED_SHARE in columns.positions:
+        rule = rules.decisions.rule(Field.RECYCLED_SHARE)
+        shares = read_shares(good[Field.RECYCLED_SHARE], rule, amounts.read_share)
+        found["recycled_share"] = _noted(notes, Field.RECYCLED_SHARE, shares)
+    if Field.PRICE in columns.positions:
+        found["currency"] = _currencies(good, columns, notes, found["price"])
+    if Field.SUPPLIER_FOOTPRINT in columns.positions:
+        found["supplier_footprint_per"] = _footprint_units(
+            good, columns, found["supplier_footprint_kg_co2e"]
+        )
+    if Field.SUPPLIER_BOUNDARY in columns.positions:
+        boundaries = by_distinct(good[Field.SUPPLIER_BOUNDARY], _boundary, pl.String())
+        found["supplier_footprint_boundary"] = _noted(notes, Field.SUPPLIER_BOUNDARY, boundaries)
+    if Field.GROSS_WEIGHT in columns.positions:
+        found["gross_weight_kg"] = weights["gross"]
+        only_gross = weights["net"].is_null() & weights["gross"].is_not_null()
+        found["weight_is_gross"] = weights.select(
+            pl.when(only_gross).then(pl.lit(True))
+        ).to_series()
+    if not found:
+        return pl.Series([None] * good.height, dtype=pl.String)
+    return _encode(pl.DataFrame([series.alias(fact) for fact, series in found.items()]))
+
+
+def _noted(notes: NoteBook, name: Field, column: Column) -> pl.Series:
+    notes.add(name, column)
+    return column.values
+
+
+def _encode(facts: pl.DataFrame) -> pl.Series:
+    """Only what is known is written, so that a fact nobody gave takes no room."""
+    parts = [
+        pl.when(pl.col(name).is_not_null()).then(
+            pl.format('"{}":{}', pl.lit(name), _json_value(name, dtype))
+        )
+        for name, dtype in facts.schema.items()
+    ]
+    body = pl.concat_str(parts, separator=",", ignore_nulls=True)
+    return facts.select(
+        pl.when(body != "").then(pl.format("{}{}{}", pl.lit("{"), body, pl.lit("}")))
+    ).to_series()
+
+
+def _json_value(name: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if dtype == pl.String:
+        # A struct of one field is the way by which polars writes a text as JSON.
+        encoded = pl.struct(column.alias("x")).struct.json_encode()
+        return encoded.str.slice(5, encoded.str.len_chars() - 6)
+    return column.cast(pl.String)
+
+
+def _currencies(
+    good: pl.DataFrame, columns: ColumnMap, notes: NoteBook, price: pl.Series
+) -> pl.Series:
+    """What the cell says, else the column beside it, else the header."""
+    marks = by_distinct(
+        good[Field.PRICE],
+        lambda cell: (currency_of(amounts.read_price(cell, None).mark), None),
+        pl.String(),
+    )
+    beside = pl.Series([None] * good.height, dtype=pl.String)
+    if Field.CURRENCY in columns.positions:
+        beside = _noted(notes, Field.CURRENCY, read_currencies(good[Field.CURRENCY]))
+    both = pl.DataFrame({"price": price, "mark": marks.values, "beside": beside})
+    said = pl.coalesce("mark", "beside", pl.lit(columns.currency, dtype=pl.String))
+    return both.select(pl.when(pl.col("price").is_not_null()).then(said)).to_series()
+
+
+def _footprint_units(good: pl.DataFrame, columns: ColumnMap, figures: pl.Series) -> pl.Series:
+    """Per kilogram where cell or header say so, else per piece."""
+    header = normalise(columns.header(Field.SUPPLIER_FOOTPRINT) or "")
+    usual = (
+        FootprintUnit.KG
+        if header.endswith(("perkg", "ekg", "eqkg", "co2kg", "jekg"))
+        else FootprintUnit.PIECE
+    )
+
+    def one(cell: str) -> tuple[str | None, str | None]:
+        mark = amounts.read_footprint(cell, None).mark
+        return (mark or usual.value), None
+
+    read = by_distinct(good[Field.SUPPLIER_FOOTPRINT], one, pl.String())
+    both = pl.DataFrame({"figure": figures, "per": read.values})
+    return both.select(pl.when(pl.col("figure").is_not_null()).then("per")).to_series()
+
+
+def _boundary(cell: str) -> tuple[str | None, str | None]:
+    nothing = explain_nothing(cell)
+    if nothing is not None:
+        return None, nothing or None
+    known = _BOUNDARIES.get(normalise(cell))
+    if known is None:
+        return (
+            None,
+            f"{quote(cell)} is no boundary known here; write cradle-to-gate, cradle-to-grave or gate-to-gate",
+        )
+    return known.value, None

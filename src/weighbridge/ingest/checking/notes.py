@@ -1,0 +1,158 @@
+"""The notes of a chunk: collected by column, kept as a table, and given to each product as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import ftfy
+import polars as pl
+from ftfy.badness import is_bad
+
+from weighbridge.ingest.base import ROW
+from weighbridge.ingest.checking.chunks import NOTE_SCHEMA
+from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.values.wording import SHOWN_CHARACTERS, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from weighbridge.ingest.base import RawChunk
+    from weighbridge.ingest.checking.optional import Column
+
+_MOJIBAKE: Final = r"[ÂÃÄÅâãЂЃР°С€вЂ�][^\x00-\x7f]|[ÃÂ][ -/:-@]"
+"""What badly decoded UTF-8 has in it; a cheap sieve before ftfy looks closely."""
+_LIKE_A_DATE: Final = (
+    r"^(?:[0-9]{1,2}[-. ](?i:jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]{0,6}\.?(?:[- ][0-9]{2,4})?"
+    r"|(?i:jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[-. ][0-9]{2,4}"
+    r"|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?: [0-9:]{5,8})?|[0-3]?[0-9][./][01]?[0-9][./](?:19|20)[0-9]{2})$"
+)
+_MANY: Final = 0.5
+
+
+class NoteBook:
+    """Collects notes about the good rows of one chunk."""
+
+    def __init__(
+        self, good: pl.DataFrame, raw: RawChunk, remarks: Mapping[tuple[int, str], str]
+    ) -> None:
+        self._good = good
+        self._raw = raw
+        self._remarks = remarks
+        self._parts: list[pl.DataFrame] = []
+
+    def add(self, name: Field, column: Column) -> None:
+        """The problems of a column; what the reader remarked of a cell says more than its text."""
+        problems = column.problems
+        remarked = (
+            [self._remarks.get((row, name)) for row in self._good[ROW]]
+            if self._has_remarks(name)
+            else None
+        )
+        if remarked is not None:
+            said = pl.DataFrame(
+                {"remark": pl.Series(remarked, dtype=pl.String), "problem": problems}
+            )
+            problems = said.select(pl.coalesce("remark", "problem")).to_series()
+        self._add(name, problems, self._good[name])
+
+    def _has_remarks(self, name: Field) -> bool:
+        return any(column == name for _, column in self._remarks)
+
+    def _add(
+        self, name: Field, problems: pl.Series, found: pl.Series, header: str | None = None
+    ) -> None:
+        rows = self._good.select(ROW, Field.CODE).with_columns(reason=problems, found=found)
+        noted = rows.filter(pl.col("reason").is_not_null())
+        if noted.is_empty():
+            return
+        shown = (
+            pl.col("found")
+            .str.slice(0, SHOWN_CHARACTERS)
+            .str.replace_all(r"//[^/@\s]*@", "//…@")
+            .str.replace_all(r"\p{Cc}", " ")
+        )
+        self._parts.append(
+            noted.select(
+                ROW,
+                pl.lit(name.value).alias("field"),
+                "reason",
+                pl.col(Field.CODE).alias("code"),
+                pl.lit(self._raw.sheet, dtype=pl.String).alias("sheet"),
+                pl.lit(header or self._raw.columns.header(name), dtype=pl.String).alias(
+                    "column_name"
+                ),
+                shown.alias("found"),
+            )
+        )
+
+    def add_fallbacks(self, names: Sequence[Field]) -> None:
+        """Names and descriptions that were taken from another column because their own was empty."""
+        columns = self._raw.columns
+        for name in names:
+            reasons = {
+                number: f"the {name} is empty; taken from the column {quote(columns.headers[position])}"
+                for number, position in enumerate(columns.fallbacks[name], start=1)
+            }
+            problems = self._good[f"{name}_from"].replace_strict(
+                reasons, default=None, return_dtype=pl.String
+            )
+            self._add(name, problems, pl.Series([None] * self._good.height, dtype=pl.String))
+
+    def add_doubtful_texts(self) -> None:
+        """Texts that were decoded in the wrong way before we got them, and codes that a spreadsheet took for dates."""
+        for name in (Field.NAME, Field.DESCRIPTION, Field.MATERIALS):
+            cells = self._good[name]
+            odd = cells.filter(cells.str.contains(_MOJIBAKE)).unique()
+            reasons = {cell: _mojibake_reason(cell) for cell in odd if is_bad(cell)}
+            if reasons:
+                self._add(
+                    name, cells.replace_strict(reasons, default=None, return_dtype=pl.String), cells
+                )
+        codes = self._good[Field.CODE]
+        dates = codes.str.contains(_LIKE_A_DATE)
+        if dates.any() and (dates.sum() or 0) <= max(1, _MANY * codes.len()):
+            reasons = {code: _date_reason(code) for code in codes.filter(dates)}
+            self._add(
+                Field.CODE,
+                codes.replace_strict(reasons, default=None, return_dtype=pl.String),
+                codes,
+            )
+
+    def frame(self) -> pl.DataFrame:
+        """All notes in file order, as NOTE_SCHEMA."""
+        if not self._parts:
+            return pl.DataFrame(schema=NOTE_SCHEMA)
+        return pl.concat(self._parts).select(NOTE_SCHEMA.names()).sort(ROW, maintain_order=True)
+
+    def per_row(self) -> pl.Series:
+        """The notes of each row as a JSON list, or null; named `notes`."""
+        notes = self.frame()
+        if notes.is_empty():
+            return pl.Series("notes", [None] * self._good.height, dtype=pl.String)
+        renamed = notes.select(
+            pl.col(ROW),
+            pl.struct(
+                pl.col(ROW).alias("row"),
+                "sheet",
+                pl.col("column_name").alias("column"),
+                "field",
+                "found",
+                "reason",
+            )
+            .struct.json_encode()
+            .alias("note"),
+        )
+        lists = renamed.group_by(ROW, maintain_order=True).agg(pl.col("note").str.join(","))
+        whole = lists.select(ROW, pl.format("[{}]", "note").alias("notes"))
+        return self._good.select(ROW).join(whole, on=ROW, how="left", maintain_order="left")[
+            "notes"
+        ]
+
+
+def _mojibake_reason(text: str) -> str:
+    better = ftfy.fix_encoding(text)
+    return f"{quote(text)} looks like text that was decoded in the wrong way (perhaps {quote(better)}); export it again as UTF-8"
+
+
+def _date_reason(code: str) -> str:
+    return f"{quote(code)} looks like a date; if a spreadsheet has turned the code into one, export the column as text"

@@ -1,0 +1,260 @@
+"""Everything else a row may say: weight, picture, country, facts. What cannot be used is left out, with a note.
+
+Each function takes the text of a column and gives its values and, cell by cell, what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from weighbridge.errors import InputError
+from weighbridge.ingest.checking.required import CONTROL, control_reason, length_reason
+from weighbridge.ingest.survey import with_units
+from weighbridge.ingest.values.countries import country_names, read_country
+from weighbridge.ingest.values.currencies import currency_of
+from weighbridge.ingest.values.nothing import explain_nothing
+from weighbridge.ingest.values.numbers import PLAIN_NUMBER, WHOLE_NUMBER
+from weighbridge.ingest.values.weights import MAX_WEIGHT_KG, read_weight
+from weighbridge.ingest.values.wording import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weighbridge.ingest.columns.fields import Field
+    from weighbridge.ingest.survey import NumberRule
+    from weighbridge.ingest.values.amounts import Amount, Read
+    from weighbridge.ingest.values.pictures import PictureFile, PictureFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The values of a column, and the problem of each cell that has one. Both as long as the chunk."""
+
+    values: pl.Series
+    problems: pl.Series
+
+
+def by_distinct(
+    cells: pl.Series, read: Callable[[str], tuple[object, str | None]], dtype: pl.DataType
+) -> Column:
+    """Reads each distinct text once."""
+    rest = cells.drop_nulls().unique()
+    readings = [read(cell) for cell in rest]
+    table = pl.DataFrame(
+        {
+            "cell": rest,
+            "value": pl.Series([value for value, _ in readings], dtype=dtype),
+            "problem": pl.Series([problem for _, problem in readings], dtype=pl.String),
+        }
+    )
+    joined = pl.DataFrame({"cell": cells}).join(table, on="cell", how="left", maintain_order="left")
+    return Column(joined["value"], joined["problem"])
+
+
+def read_masses(frame: pl.DataFrame, name: Field, rule: NumberRule) -> Column:
+    """kg. Plain numbers are converted as a column; what is left is read once per distinct text."""
+    cells = with_units(frame, name)
+    unit = rule.unit
+    if unit is None:
+        return by_distinct(cells, lambda cell: _mass(cell, rule), pl.Float64())
+    numbers = _plain_numbers(cells, rule)
+    # In numpy, because polars divides by multiplying with the reciprocal, which rounds differently.
+    scaled = numbers.to_numpy() * unit.kg_multiplier / unit.kg_divisor
+    mass_kg = pl.Series(scaled, dtype=pl.Float64).fill_nan(None)
+    usable = ((mass_kg > 0) & (mass_kg <= MAX_WEIGHT_KG)).fill_null(value=False)
+    return _rest(cells, mass_kg, usable, lambda cell: _mass(cell, rule))
+
+
+def _mass(cell: str, rule: NumberRule) -> tuple[float | None, str | None]:
+    reading = read_weight(cell, rule.unit, rule.decimal)
+    return reading.mass_kg, reading.problem
+
+
+def _plain_numbers(cells: pl.Series, rule: NumberRule) -> pl.Series:
+    pattern = PLAIN_NUMBER if rule.decimal == "." else WHOLE_NUMBER
+    plain = cells.str.contains(pattern)
+    frame = pl.DataFrame({"cell": cells, "plain": plain})
+    return frame.select(pl.when("plain").then("cell")).to_series().cast(pl.Float64)
+
+
+def _rest(
+    cells: pl.Series,
+    values: pl.Series,
+    usable: pl.Series,
+    read: Callable[[str], tuple[object, str | None]],
+) -> Column:
+    """`values` where they are usable; the other cells read one by one."""
+    frame = pl.DataFrame({"cell": cells, "usable": usable})
+    left = frame.select(pl.when(~pl.col("usable")).then("cell")).to_series()
+    if left.null_count() == left.len():
+        return Column(values, pl.Series([None] * left.len(), dtype=pl.String))
+    one_by_one = by_distinct(left, read, pl.Float64())
+    both = pl.DataFrame({"usable": usable, "fast": values, "slow": one_by_one.values})
+    chosen = both.select(pl.when("usable").then("fast").otherwise("slow")).to_series()
+    return Column(chosen, one_by_one.problems)
+
+
+def read_amounts(cells: pl.Series, rule: NumberRule, read: Read, least: float) -> Column:
+    """Numbers without a unit of mass: prices, quantities, shares, footprints."""
+    numbers = _plain_numbers(cells, rule)
+    usable = ((numbers >= least) & (numbers < 1e12)).fill_null(value=False)
+
+    def one(cell: str) -> tuple[float | None, str | None]:
+        amount: Amount = read(cell, rule.decimal)
+        return amount.value, amount.problem
+
+    return _rest(cells, numbers, usable, one)
+
+
+def read_shares(cells: pl.Series, rule: NumberRule, read: Read) -> Column:
+    """Parts of the whole, 0 to 1: percentages where the column is of these."""
+
+    def one(cell: str) -> tuple[float | None, str | None]:
+        amount = read(cell, rule.decimal)
+        if amount.value is None:
+            return None, amount.problem
+        share = amount.value / 100 if amount.mark or rule.is_percent else amount.value
+        if not 0 <= share <= 1:
+            return None, f"{quote(cell)} is no share between 0 and 100 %; correct it"
+        return share, None
+
+    return by_distinct(cells, one, pl.Float64())
+
+
+def read_countries(cells: pl.Series) -> Column:
+    """Alpha-2 codes."""
+    lower = cells.str.to_lowercase()
+    names = country_names()
+    fast = lower.replace_strict(names, default=None, return_dtype=pl.String)
+    left = (
+        pl.DataFrame({"cell": cells, "fast": fast})
+        .select(pl.when(pl.col("fast").is_null()).then("cell"))
+        .to_series()
+    )
+    if left.null_count() == left.len():
+        return Column(fast, pl.Series([None] * left.len(), dtype=pl.String))
+
+    def one(cell: str) -> tuple[str | None, str | None]:
+        origin = read_country(cell)
+        return origin.code, origin.problem
+
+    slow = by_distinct(left, one, pl.String())
+    values = (
+        pl.DataFrame({"fast": fast, "slow": slow.values})
+        .select(pl.coalesce("fast", "slow"))
+        .to_series()
+    )
+    return Column(values, slow.problems)
+
+
+def read_texts(cells: pl.Series, limit: int) -> Column:
+    """Short texts as they are; what programs write for nothing is nothing."""
+    odd = (
+        cells.str.contains(CONTROL) | (cells.str.len_chars() > limit) | (cells.str.len_bytes() < 16)
+    )
+
+    def one(cell: str) -> tuple[str | None, str | None]:
+        nothing = explain_nothing(cell)
+        if nothing is not None:
+            return None, nothing or None
+        text = re.sub(r"[\r\n\t]+", " ", cell)
+        if len(text) > limit:
+            return None, length_reason(limit)(text)
+        if re.search(r"[\x00-\x1f\x7f-\x9f\ufffd]", text):
+            return None, control_reason(text)
+        return text, None
+
+    frame = pl.DataFrame({"cell": cells, "odd": odd})
+    slow = by_distinct(frame.select(pl.when("odd").then("cell")).to_series(), one, pl.String())
+    both = frame.with_columns(slow=slow.values)
+    return Column(
+        both.select(pl.when("odd").then("slow").otherwise("cell")).to_series(), slow.problems
+    )
+
+
+def read_currencies(cells: pl.Series) -> Column:
+    """ISO 4217 codes of a column of currencies."""
+
+    def one(cell: str) -> tuple[str | None, str | None]:
+        nothing = explain_nothing(cell)
+        if nothing is not None:
+            return None, nothing or None
+        code = currency_of(cell)
+        return (
+            code,
+            None
+            if code
+            else f"{quote(cell)} is no currency known here; use its code (ISO 4217), such as EUR",
+        )
+
+    return by_distinct(cells, one, pl.String())
+
+
+# Pictures ------------------------------------------------------------------------------------------------------------
+
+HTTP_URL: Final = r"^(?i:https?)://(?:[^\s/?#@:\\\[\]\"<>]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?#][^\s\"<>\\]*)?$"
+_URL: Final = re.compile(HTTP_URL)
+_HTTP_WITH_USER: Final = re.compile(r"(?i:https?)://[^/?#]*@")
+_OTHER_ADDRESS: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+:|//)")
+_SEVERAL: Final = re.compile(
+    r"\s*[|;\n]\s*|\s*,\s*(?=https?://)|\s+(?=https?://)|,\s*(?=[^\s,]+\.(?:jpe?g|png|webp|gif)\b)",
+    re.IGNORECASE,
+)
+
+
+def read_pictures(
+    cells: pl.Series, limit: int, folder: PictureFolder | None
+) -> tuple[Column, dict[str, PictureFile]]:
+    """Addresses, or paths of files that were found; the files by the text of their cell."""
+    plain = (
+        cells.str.contains(HTTP_URL)
+        & (cells.str.len_bytes() <= limit)
+        & ~cells.str.contains(r",https?://|[|;]https?://")
+    )
+    files: dict[str, PictureFile] = {}
+
+    def one(cell: str) -> tuple[str | None, str | None]:
+        nothing = explain_nothing(cell)
+        if nothing is not None:
+            return None, nothing or None
+        first, *others = [part for part in _SEVERAL.split(cell) if part] or [cell]
+        note = f"the cell names {len(others) + 1} pictures; the first was taken" if others else None
+        problem = _address_problem(first, limit)
+        if problem is None and not _URL.match(first):
+            try:
+                files[first] = _find_picture(first, folder)
+            except InputError as error:
+                problem = f"{quote(first)}: {error}"
+        return (None, problem) if problem else (first, note)
+
+    frame = pl.DataFrame({"cell": cells, "plain": plain})
+    slow = by_distinct(
+        frame.select(pl.when(~pl.col("plain")).then("cell")).to_series(), one, pl.String()
+    )
+    both = frame.with_columns(slow=slow.values)
+    values = both.select(pl.when("plain").then("cell").otherwise("slow")).to_series()
+    return Column(values, slow.problems), files
+
+
+def _address_problem(text: str, limit: int) -> str | None:
+    if len(text) > limit:
+        return length_reason(limit)(text)
+    if _HTTP_WITH_USER.match(text):
+        return "the address contains a user name or password; use one that works without"
+    if not _URL.match(text) and (
+        _OTHER_ADDRESS.match(text) or re.search(r"[\x00-\x1f\x7f-\x9f\ufffd]", text)
+    ):
+        return f"{quote(text)} is no address that can be fetched; use http(s)://…, with %20 for a space, or a path beside the catalogue"
+    return None
+
+
+def _find_picture(path: str, folder: PictureFolder | None) -> PictureFile:
+    if folder is None:
+        raise InputError(
+            "a path means nothing without the catalogue's folder; use an http(s) address, or upload the picture to the product"
+        )
+    return folder.find(path)

@@ -1,0 +1,119 @@
+"""Code, name and description: the only fields that can reject a row.
+
+Whole columns are checked at once with polars expressions, and only the rows that fail are looked at one by one, to say
+what was found and what to do. A row is rejected for its first failing field only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from weighbridge.domain.products import RejectedRow
+from weighbridge.ingest.base import ROW
+from weighbridge.ingest.columns.fields import REQUIRED, Field
+from weighbridge.ingest.values.nothing import DUMPED_NULLS, SPREADSHEET_ERRORS
+from weighbridge.ingest.values.wording import quote, readable_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from weighbridge.domain.products import FieldLimits
+    from weighbridge.ingest.base import RawChunk
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A column of booleans that is true where the field is bad, and the words for it."""
+
+    field: Field
+    fails: pl.Expr
+    reason: Callable[[str], str]
+
+
+CONTROL: Final = r"[\p{Cc}\x{FFFD}]"
+CONTROL_BUT_LAYOUT: Final = r"[\p{Cc}\x{FFFD}&&[^\t\n]]"
+_SCIENTIFIC: Final = r"^[0-9][.,][0-9]+[eE]\+[0-9]{1,3}$"
+
+
+def checks(limits: FieldLimits) -> list[Check]:
+    """Everything that can be wrong with the required fields, in the order in which it is reported."""
+    lengths = {
+        Field.CODE: limits.code,
+        Field.NAME: limits.name,
+        Field.DESCRIPTION: limits.description,
+    }
+    found: list[Check] = []
+    for name in REQUIRED:
+        found += _text_checks(name, lengths[name])
+    return [
+        *found,
+        Check(Field.CODE, pl.col(Field.CODE).str.contains(_SCIENTIFIC), _rounded_reason),
+    ]
+
+
+def _text_checks(name: Field, limit: int) -> list[Check]:
+    column = pl.col(name)
+    control = CONTROL_BUT_LAYOUT if name is Field.DESCRIPTION else CONTROL
+    is_error = column.str.starts_with("#") & column.str.to_lowercase().is_in([*SPREADSHEET_ERRORS])
+    return [
+        Check(name, column.is_null(), lambda _: f"the {name} is empty; every product needs one"),
+        Check(
+            name,
+            is_error,
+            lambda text: f"{quote(text)} is an error of a spreadsheet; correct its formula",
+        ),
+        Check(name, longer(column, limit), length_reason(limit)),
+        Check(name, column.str.contains(control), control_reason),
+    ]
+
+
+def longer(column: pl.Expr, limit: int) -> pl.Expr:
+    """Whether a text has more characters than allowed."""
+    # Counting bytes is free, counting characters is not: only texts that might be too long are counted.
+    return (column.str.len_bytes() > limit) & (column.str.len_chars() > limit)
+
+
+def length_reason(limit: int) -> Callable[[str], str]:
+    """The words for a text that is too long."""
+    return lambda text: (
+        f"{quote(text)} has {len(text):,} characters, more than {limit:,}; shorten it"
+    )
+
+
+def control_reason(text: str) -> str:
+    """The words for characters that nobody can read."""
+    if "\ufffd" in text:
+        return f"{quote(text)} contains a character that could not be decoded; save the file as UTF-8, or say how it is encoded (--encoding)"
+    return f"{quote(text)} contains an unprintable control character; remove it"
+
+
+def _rounded_reason(text: str) -> str:
+    return f"{quote(text)} is a code that a spreadsheet has rounded: its last digits are lost; export the column as text"
+
+
+def null_expression(name: str) -> pl.Expr:
+    """The column with what databases write for nothing taken for nothing."""
+    column = pl.col(name)
+    short = column.str.len_bytes() < 12
+    return pl.when(~(short & column.str.to_lowercase().is_in([*DUMPED_NULLS]))).then(column)
+
+
+def explain(
+    frame: pl.DataFrame, found: list[Check], raw: RawChunk, remarks: Mapping[tuple[int, str], str]
+) -> Iterator[RejectedRow]:
+    """The rejected rows of a frame whose column `problem` has the number of the check that failed."""
+    for record in frame.iter_rows(named=True):
+        check = found[record["problem"]]
+        row = record[ROW]
+        reason = remarks.get((row, check.field)) or check.reason(record[check.field] or "")
+        yield RejectedRow(
+            row,
+            check.field.value,
+            reason,
+            readable_code(record[Field.CODE]),
+            raw.sheet,
+            raw.columns.header(check.field),
+        )

@@ -1,0 +1,148 @@
+"""Judges every row of a chunk. The hot path of an import: whole columns at once, single cells only where they are odd."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from weighbridge.ingest.base import ROW
+from weighbridge.ingest.checking import facts
+from weighbridge.ingest.checking.chunks import PRODUCT_SCHEMA, CheckedChunk
+from weighbridge.ingest.checking.notes import NoteBook
+from weighbridge.ingest.checking.optional import read_countries, read_masses, read_pictures
+from weighbridge.ingest.checking.required import checks, explain, null_expression
+from weighbridge.ingest.columns.fields import REQUIRED, Field
+from weighbridge.ingest.columns.matching import fallback
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from weighbridge.ingest.base import RawChunk
+    from weighbridge.ingest.checking.required import Check
+    from weighbridge.ingest.checking.rules import RowRules
+    from weighbridge.ingest.values.pictures import PictureFile
+
+_OPTIONAL: Final = {
+    Field.WEIGHT: "weight_kg",
+    Field.GROSS_WEIGHT: "weight_kg",
+    Field.IMAGE: "image_url",
+    Field.COUNTRY: "country_of_origin",
+}
+
+
+def check_rows(raw: RawChunk, rules: RowRules) -> CheckedChunk:
+    """Products, rejected rows and notes of a chunk."""
+    frame, taken_from = _tidy(raw)
+    remarks = {(one.row, one.column): one.remark for one in raw.remarks}
+    found = checks(rules.limits)
+    frame = frame.with_columns(problem=_first_problem(found, remarks))
+    bad = frame.filter(pl.col("problem").is_not_null())
+    rejected = sorted([*raw.rejected, *explain(bad, found, raw, remarks)], key=lambda row: row.row)
+    good = frame.filter(pl.col("problem").is_null())
+    notes = NoteBook(good, raw, remarks)
+    if taken_from:
+        notes.add_fallbacks(taken_from)
+    notes.add_doubtful_texts()
+    products, files = _products(good, raw, rules, notes)
+    given = {_OPTIONAL[name] for name in _OPTIONAL if name in raw.columns.positions}
+    return CheckedChunk(
+        products.hstack([notes.per_row()]).select(PRODUCT_SCHEMA.names()),
+        tuple(rejected),
+        frozenset(given | facts.given(raw.columns)),
+        tuple({file.picture.sha256: file for file in files.values()}.values()),
+        notes.frame(),
+        raw.passed_over,
+    )
+
+
+def _first_problem(found: Sequence[Check], remarks: Mapping[tuple[int, str], str]) -> pl.Expr:
+    """The number of the first check that a row fails. What a reader remarked of a required field comes first."""
+    numbered = [
+        pl.when(check.fails).then(pl.lit(i, dtype=pl.Int8)) for i, check in enumerate(found)
+    ]
+    remarked: list[pl.Expr] = []
+    for name in REQUIRED:
+        rows = [row for row, column in remarks if column == name]
+        if rows:
+            number = next(i for i, check in enumerate(found) if check.field is name)
+            remarked.append(pl.when(pl.col(ROW).is_in(rows)).then(pl.lit(number, dtype=pl.Int8)))
+    return pl.coalesce(*remarked, *numbered)
+
+
+def _tidy(raw: RawChunk) -> tuple[pl.DataFrame, tuple[Field, ...]]:
+    """Every field as a column: outer white space removed, nothing left is null, one kind of line break.
+
+    Where name or description is empty, the next column that may hold it is taken; the fields for which that happened
+    have a column `…_from` with the number of the column taken.
+    """
+    frame = raw.frame
+    texts = [name for name in frame.columns if name != ROW]
+    absent = [name for name in Field if name not in texts]
+    frame = frame.select(
+        ROW,
+        *(pl.col(name).str.strip_chars() for name in texts),
+        *(pl.lit(None, dtype=pl.String).alias(name) for name in absent),
+    )
+    frame = frame.with_columns(
+        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in texts
+    )
+    frame = frame.with_columns(
+        null_expression(name).alias(name) for name in REQUIRED if name in texts
+    )
+    used = tuple(raw.columns.fallbacks)
+    for name in used:
+        columns = [name, *(fallback(name, i + 1) for i in range(len(raw.columns.fallbacks[name])))]
+        which = [
+            pl.when(pl.col(one).is_not_null()).then(pl.lit(i)) for i, one in enumerate(columns)
+        ]
+        frame = frame.with_columns(
+            pl.coalesce(columns).alias(name), pl.coalesce(which).alias(f"{name}_from")
+        )
+    if frame[Field.DESCRIPTION].str.contains("\r", literal=True).any():
+        unix = pl.col(Field.DESCRIPTION).str.replace_many(
+            ["\r\n", "\r"], ["\n", "\n"], leftmost=True
+        )
+        frame = frame.with_columns(unix)
+    return frame, used
+
+
+def _products(
+    good: pl.DataFrame, raw: RawChunk, rules: RowRules, notes: NoteBook
+) -> tuple[pl.DataFrame, dict[str, PictureFile]]:
+    decisions, given = rules.decisions, raw.columns.positions
+    gross = None
+    masses: list[pl.Series] = []
+    for name in (Field.WEIGHT, Field.GROSS_WEIGHT):
+        if name in given:
+            column = read_masses(good, name, decisions.rule(name))
+            notes.add(name, column)
+            masses.append(column.values)
+            gross = column.values if name is Field.GROSS_WEIGHT else gross
+    net = masses[0] if Field.WEIGHT in given else None
+    pictures, files = read_pictures(good[Field.IMAGE], rules.limits.image_url, rules.folder)
+    notes.add(Field.IMAGE, pictures)
+    origins = read_countries(good[Field.COUNTRY])
+    notes.add(Field.COUNTRY, origins)
+    hashes = {text: file.picture.sha256 for text, file in files.items()}
+    sha256 = pictures.values.replace_strict(hashes, default=None, return_dtype=pl.String)
+    url = pl.DataFrame({"url": pictures.values, "sha": sha256}).select(
+        pl.when(pl.col("sha").is_null()).then("url")
+    )
+    nothing = pl.Series([None] * good.height, dtype=pl.Float64)
+    weights = pl.DataFrame(
+        {
+            "net": net if net is not None else nothing,
+            "gross": gross if gross is not None else nothing,
+        }
+    )
+    products = good.select(ROW, Field.CODE, Field.NAME, Field.DESCRIPTION).hstack(
+        [
+            weights.select(pl.coalesce("net", "gross").alias("weight_kg")).to_series(),
+            url.to_series().alias("image_url"),
+            sha256.alias("picture_sha256"),
+            origins.values.alias("country_of_origin"),
+            facts.as_json(good, raw, rules, notes, weights).alias("facts"),
+        ]
+    )
+    return products, files

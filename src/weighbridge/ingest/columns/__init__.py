@@ -1,0 +1,1 @@
+"""Which column of a file is which field: names, headers, exports of shops."""

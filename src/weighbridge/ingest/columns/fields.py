@@ -1,0 +1,66 @@
+"""The fields we look for in a file, and what people and programs call them in many languages."""
+
+from __future__ import annotations
+
+import tomllib
+import unicodedata
+from enum import StrEnum
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Field(StrEnum):
+    """What we look for in a file. The values are the names of the HTTP contract."""
+
+    CODE = "code"
+    NAME = "name"
+    DESCRIPTION = "description"
+    WEIGHT = "weight"
+    WEIGHT_UNIT = "weightUnit"  # a column that gives each weight's unit; never stored
+    IMAGE = "imageUrl"
+    COUNTRY = "countryOfOrigin"
+    GROSS_WEIGHT = "grossWeight"
+    MATERIALS = "materials"
+    RECYCLED_SHARE = "recycledShare"
+    PIECES_PER_PACK = "piecesPerPack"
+    PROCESS_HINTS = "processHints"
+    QUANTITY = "quantity"
+    PRICE = "price"
+    CURRENCY = "currency"  # a column that gives each price's currency
+    SUPPLIER_FOOTPRINT = "supplierFootprint"
+    SUPPLIER_BOUNDARY = "supplierFootprintBoundary"
+    PARENT_CODE = "parentCode"
+    VARIANT = "variant"
+
+
+REQUIRED: Final = (Field.CODE, Field.NAME, Field.DESCRIPTION)
+
+
+def normalise(header: str) -> str:
+    """Letters and digits only, lower case, without accents: "Country of origin" → "countryoforigin"."""
+    decomposed = unicodedata.normalize("NFKD", header).casefold()
+    return "".join(c for c in decomposed if c.isalnum())
+
+
+def _read_names() -> dict[str, tuple[str, ...]]:
+    text = (
+        resources.files("weighbridge.ingest.columns")
+        .joinpath("field_names.toml")
+        .read_text("utf-8")
+    )
+    return {
+        field: tuple(dict.fromkeys(normalise(name) for name in names.split(",")))
+        for field, names in tomllib.loads(text).items()
+    }
+
+
+_ALL_NAMES: Final = _read_names()
+
+SYNONYMS: Final[Mapping[Field, tuple[str, ...]]] = {field: _ALL_NAMES[field] for field in Field}
+"""Normalised header names in order of preference: the first one present in the file is taken."""
+
+SHORT_DESCRIPTIONS: Final = _ALL_NAMES["shortDescription"]
+"""Taken as the description of a row that has no longer one, or where there is no other column."""

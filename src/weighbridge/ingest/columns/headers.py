@@ -1,0 +1,217 @@
+"""What a single header says besides a field's name: a unit, a currency, a share in percent, a language.
+
+Pure. `matching.py` compares the keys made here with the names in `field_names.toml`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from weighbridge.ingest.columns.fields import SYNONYMS, Field, normalise
+from weighbridge.ingest.values.currencies import CURRENCY_SIGNS, currencies
+from weighbridge.ingest.values.units import HEADER_UNITS, MassUnit
+
+_FILLERS: Final = frozenset(
+    [
+        "in",
+        "en",
+        "em",
+        "per",
+        "pro",
+        "je",
+        "par",
+        "por",
+        "al",
+        "na",
+        "za",
+        "i",
+        "w",
+        "v",
+        "a",
+        "of",
+        "the",
+        "unit",
+        "units",
+        "piece",
+        "pieces",
+        "item",
+        "stück",
+        "stuck",
+        "stk",
+        "pc",
+        "pcs",
+        "ea",
+        "each",
+        "unidad",
+        "unité",
+        "pezzo",
+        "pezza",
+        "sztuka",
+        "szt",
+        "kus",
+        "ks",
+        "st",
+        "шт",
+        "p",
+        "yr",
+        "year",
+        "annum",
+        "jahr",
+        "an",
+        "año",
+        "anno",
+        "rok",
+        "pa",
+        "kilos",
+        "value",
+        "amount",
+    ]
+)
+_OF_FOOTPRINTS: Final = frozenset(
+    [
+        "kg",
+        "g",
+        "t",
+        "co2",
+        "co2e",
+        "co2eq",
+        "eq",
+        "kgco2e",
+        "kgco2eq",
+        "gco2e",
+        "tco2e",
+        "gwp100",
+        "äq",
+        "äquivalent",
+        "equiv",
+        "equivalent",
+    ]
+)
+_LOCALE: Final = re.compile(
+    r"^(?P<base>.+?)[\s\-_.:(\[/|]+(?P<language>[A-Za-z]{2})(?:[_-](?P<territory>[A-Za-z]{2}))?[)\]]?(?:[-_.](?P<channel>[A-Za-z][\w]*))?$"
+)
+_KNOWN: Final = frozenset(key for keys in SYNONYMS.values() for key in keys)
+_MASS_NAMES: Final = frozenset((*SYNONYMS[Field.WEIGHT], *SYNONYMS[Field.GROSS_WEIGHT]))
+LANGUAGES: Final = frozenset(
+    [
+        "ar",
+        "bg",
+        "bs",
+        "ca",
+        "cs",
+        "da",
+        "de",
+        "el",
+        "en",
+        "es",
+        "et",
+        "fi",
+        "fr",
+        "he",
+        "hi",
+        "hr",
+        "hu",
+        "id",
+        "it",
+        "ja",
+        "ko",
+        "lt",
+        "lv",
+        "ms",
+        "nb",
+        "nl",
+        "no",
+        "pl",
+        "pt",
+        "ro",
+        "ru",
+        "sk",
+        "sl",
+        "sr",
+        "sv",
+        "th",
+        "tr",
+        "uk",
+        "vi",
+        "zh",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """One header. `keys` are tried in order: as it stands, then without what only qualifies it."""
+
+    text: str
+    keys: tuple[str, ...]
+    unit: MassUnit | None
+    currency: str | None
+    locale: str | None  # "en", "en_US": the header without it is the last of `keys`
+
+
+@lru_cache(maxsize=4096)
+def read_header(text: str) -> Header:
+    """Take a header apart."""
+    words = _words(text)
+    unit = next((HEADER_UNITS[word] for word in reversed(words) if word in HEADER_UNITS), None)
+    if len(words) == 1 and unit is not None:
+        unit = None  # the header is a unit: no name of a field
+    currency = _currency(text, words)
+    bare = [word for word in words if not _only_qualifies(word, words[0])]
+    keys = [normalise(text), normalise("".join(bare))]
+    if unit is None:
+        key, unit = _unit_at_the_end(keys[0])
+        keys.append(key)
+    match = _LOCALE.match(unicodedata.normalize("NFKC", text).strip())
+    locale = None
+    if match and match["language"].lower() in LANGUAGES:
+        territory = match["territory"]
+        locale = match["language"].lower() + (f"_{territory.upper()}" if territory else "")
+        keys.append(normalise(match["base"]))
+    return Header(text, tuple(dict.fromkeys(filter(None, keys))), unit, currency, locale)
+
+
+def _words(text: str) -> list[str]:
+    plain = unicodedata.normalize("NFKC", text)
+    spaced = re.sub(r"(?<=[a-zа-я])(?=[A-ZА-Я])", " ", plain)
+    return re.sub(r"[^\w]|_", " ", spaced.casefold()).split()
+
+
+def _only_qualifies(word: str, first: str) -> bool:
+    if word == first:
+        return False
+    return (
+        word in HEADER_UNITS
+        or word in _FILLERS
+        or word in _OF_FOOTPRINTS
+        or word in {"percent", "prozent", "pct", "porcentaje", "pourcent"}
+        or word.upper() in currencies()
+        or re.fullmatch(r"20[0-9]{2}", word) is not None
+    )
+
+
+def _unit_at_the_end(key: str) -> tuple[str, MassUnit | None]:
+    """Scripts without spaces, and headers written in one: 重量克, weightkg. "Weight" by itself does not end in tonnes."""
+    if key in _KNOWN:
+        return key, None
+    for length in range(min(12, len(key) - 1), 0, -1):
+        unit = HEADER_UNITS.get(key[-length:])
+        if unit is not None:
+            rest = key[:-length]
+            known = next(
+                (one for one in (rest, rest.removesuffix("in")) if one in _MASS_NAMES), None
+            )
+            if known is not None:
+                return known, unit
+    return key, None
+
+
+def _currency(text: str, words: list[str]) -> str | None:
+    for sign, code in CURRENCY_SIGNS.items():
+        if sign in text:
+            return code
+    return next((word.upper() for word in words[1:] if word.upper() in currencies()), None)

@@ -1,0 +1,59 @@
+"""Columns that are not used, and which of them look as if they should be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.ingest.columns.fields import Field
+
+if TYPE_CHECKING:
+    from weighbridge.ingest.columns.matching import ColumnMap
+
+_STEMS: Final = {
+    Field.GROSS_WEIGHT: r"gross|brutto|\bbrut\b|bruto|lordo",
+    Field.WEIGHT: r"weight|\bmass\b|gewicht|poids|\bpeso\b|\bwaga\b|hmotnost|\bvikt\b|\bvekt\b|vægt|paino|ağırlık|\bвес\b|масса|重量|重さ|무게|중량",
+    Field.COUNTRY: r"countr|\borigin|herkunft|ursprung|\bpays\b|país|paese|\bkraj\b|země|страна|产地|原产|원산",
+    Field.IMAGE: r"image|picture|photo|\bbild|\bfoto|imagen|immagin|afbeeld|zdjęc|obráz|изображ|картин|图片|画像|이미지",
+    Field.MATERIALS: r"material|composition|zusammensetz|werkstoff|matière|composic|composizion|samenstell|skład|složen|состав|材质|材料|素材|소재",
+    Field.RECYCLED_SHARE: r"recycl|rezyklat|riciclat|recicl|переработ",
+    Field.SUPPLIER_FOOTPRINT: r"co2|\bpcf\b|carbon|footprint|\bgwp|emission",
+    Field.PIECES_PER_PACK: r"per pack|pack size|packungs|per carton",
+    Field.QUANTITY: r"quantit|\bqty\b|\bmenge|cantidad|ilość|množství|количеств|数量|수량|volume",
+    Field.PRICE: r"price|\bpreis|\bprix\b|precio|prezzo|\bcena\b|цена|价格|価格|가격",
+    Field.DESCRIPTION: r"descri|beschreib|bezeichn|omschrijv|beskriv|описан|描述|説明|설명",
+    Field.NAME: r"\bname|\btitle|\btitel|\bnom\b|nombre|\bnome\b|назван|наименов|名称|品名|이름",
+}  # fmt: skip
+_PATTERNS: Final = {field: re.compile(stem, re.IGNORECASE) for field, stem in _STEMS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedColumn:
+    """A column that is not used. `looks_like`: the field that its header reminds of, if that is still free."""
+
+    column: str
+    looks_like: Field | None = None
+
+    @property
+    def remedy(self) -> str | None:
+        """How to use it after all."""
+        return f'--map "{self.looks_like}={self.column}"' if self.looks_like else None
+
+
+def unused_columns(columns: ColumnMap) -> tuple[UnusedColumn, ...]:
+    """Every named column that no field is taken from, in the order of the file."""
+    used = set(columns.columns().values())
+    return tuple(
+        UnusedColumn(header, _reminds_of(header, columns))
+        for position, header in enumerate(columns.headers)
+        if header.strip() and position not in used
+    )
+
+
+def _reminds_of(header: str, columns: ColumnMap) -> Field | None:
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\-./]", " ", header)
+    for name, pattern in _PATTERNS.items():
+        if pattern.search(spaced):
+            return name
+    return None

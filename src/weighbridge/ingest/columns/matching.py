@@ -1,0 +1,293 @@
+"""Which column of a catalogue is which field: header names matched in many languages, without any I/O.
+
+Readers call `find_header` (tables) or `match_columns` (records) on what they find at the top of a file and take
+only the columns named in the `ColumnMap`. What is not taken is listed in the report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.errors import InputError, MissingColumn
+from weighbridge.ingest.columns.fields import (
+    REQUIRED,
+    SHORT_DESCRIPTIONS,
+    SYNONYMS,
+    Field,
+    normalise,
+)
+from weighbridge.ingest.columns.headers import Header, read_header
+from weighbridge.ingest.columns.shops import Shop, recognise_shop
+from weighbridge.ingest.values.units import UNIT_NAMES, MassUnit
+from weighbridge.ingest.values.wording import quote, quote_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+
+HEADER_SEARCH_ROWS: Final = 20
+"""How far down the header may be: many spreadsheets begin with a title and a date."""
+MASSES: Final = (Field.WEIGHT, Field.GROSS_WEIGHT)
+
+_ALIASES: Final[Mapping[str, Field]] = {
+    "image": Field.IMAGE,
+    "picture": Field.IMAGE,
+    "country": Field.COUNTRY,
+    "weightkg": Field.WEIGHT,
+    "unit": Field.WEIGHT_UNIT,
+    "composition": Field.MATERIALS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """Where the fields are, by position in the header.
+
+    `fallbacks` are further columns for a field, tried in order where a row's cell is empty. `units` and `currency` are
+    what headers say about cells that do not say their own. `helpers` are columns that a shop's export needs.
+    """
+
+    positions: Mapping[Field, int]
+    headers: tuple[str, ...] = ()
+    fallbacks: Mapping[Field, tuple[int, ...]] = field(default_factory=dict)
+    units: Mapping[Field, MassUnit] = field(default_factory=dict)
+    currency: str | None = None
+    by_hand: frozenset[Field] = frozenset()
+    shop: Shop | None = None
+    helpers: Mapping[str, int] = field(default_factory=dict)
+
+    def header(self, name: Field) -> str | None:
+        """What the file calls the column of a field."""
+        position = self.positions.get(name)
+        return None if position is None or not self.headers else self.headers[position]
+
+    def columns(self) -> dict[str, int]:
+        """Every column that a chunk holds, by its name there."""
+        found: dict[str, int] = dict(self.positions.items())
+        for name, more in self.fallbacks.items():
+            found |= {fallback(name, i): position for i, position in enumerate(more, start=1)}
+        return found | dict(self.helpers)
+
+
+def fallback(name: Field, number: int) -> str:
+    """The chunk's name for the n-th further column of a field."""
+    return f"{name}+{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the user asked for: columns named by hand, and whether a missing column stops the file.
+
+    `by_hand` maps a field to a header of the file; an empty header means "leave this field out";
+    `weightUnit` may be given a unit instead of a column. With `all_required` False a missing column only shows as
+    an empty field in each row (single products sent as JSON).
+    """
+
+    by_hand: Mapping[Field, str] = field(default_factory=dict)
+    all_required: bool = True
+
+
+def parse_mapping(entries: Iterable[str]) -> dict[Field, str]:
+    """The entries of `--map field=column`; raises InputError for a field that does not exist."""
+    mapping: dict[Field, str] = {}
+    for entry in entries:
+        name, equals, column = entry.partition("=")
+        if not equals:
+            raise InputError(f"--map {quote(entry)} is not understood; write field=column.")
+        key = normalise(name)
+        found = _ALIASES.get(key) or next((f for f in Field if normalise(f) == key), None)
+        if found is None:
+            raise InputError(
+                f"--map names a field {quote(name)}; the fields are {', '.join(Field)}."
+            )
+        mapping[found] = column.strip()
+    return mapping
+
+
+def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
+    """Finds each field's column; raises MissingColumn when a required one is not there."""
+    shop = recognise_shop(headers)
+    read = [read_header(header) for header in headers]
+    positions, unit, same_as = _columns_by_hand(read, wanted)
+    by_hand = frozenset(positions) | frozenset(same_as)
+    candidates = _candidates(read, shop)
+    taken = set(positions.values())
+    fallbacks: dict[Field, tuple[int, ...]] = {}
+    for name in Field:
+        found = [position for position in candidates.get(name, []) if position not in taken]
+        if not found and name in REQUIRED:
+            found = candidates.get(name, [])  # one column may serve as two fields
+        if name in wanted.by_hand or not found:
+            continue
+        if name is Field.WEIGHT_UNIT and unit is not None:
+            continue
+        positions[name] = found[0]
+        if name in (Field.NAME, Field.DESCRIPTION) and len(found) > 1:
+            fallbacks[name] = tuple(found[1:])
+    positions |= {name: positions[other] for name, other in same_as.items() if other in positions}
+    _drop_idle_units(positions, read)
+    if shop is not None and shop.name_describes and Field.NAME in positions:
+        _describe_by_name(positions, fallbacks)
+    missing = [name for name in REQUIRED if name not in positions]
+    if missing and wanted.all_required:
+        raise MissingColumn(_missing_message(missing, headers))
+    return ColumnMap(
+        positions,
+        tuple(headers),
+        fallbacks,
+        _units(positions, read, unit, shop),
+        read[positions[Field.PRICE]].currency if Field.PRICE in positions else None,
+        by_hand,
+        shop,
+        shop.find_helpers(read) if shop else {},
+    )
+
+
+def _candidates(read: Sequence[Header], shop: Shop | None) -> dict[Field, list[int]]:
+    """For each field the columns that may hold it, the best first."""
+    found: dict[Field, list[tuple[int, int, int]]] = {}
+    for position, header in enumerate(read):
+        for name, rank in _meanings(header, shop):
+            found.setdefault(name, []).append((*rank, position))
+    return {name: [position for *_, position in sorted(ranked)] for name, ranked in found.items()}
+
+
+def _meanings(header: Header, shop: Shop | None) -> Iterator[tuple[Field, tuple[int, int]]]:
+    """The fields that a header may stand for, each with how good a name it is (lower is better)."""
+    if shop is not None:
+        for name, keys in shop.fields.items():
+            if header.keys and header.keys[0] in keys:
+                yield name, (-1, keys.index(header.keys[0]))
+                return
+        if header.keys and header.keys[0] in shop.ignored:
+            return
+    for tries, key in enumerate(header.keys):
+        rank = _RANKS.get(key)
+        if rank is None:
+            continue
+        name, place = rank
+        if header.unit is not None and tries and name not in (*MASSES, Field.SUPPLIER_FOOTPRINT):
+            continue  # "weight unit kg"; "size g" is no size
+        if header.locale is not None and tries == len(header.keys) - 1 and tries:
+            yield name, (1, _locale_rank(header.locale) * 1000 + place)
+        else:
+            yield name, (0, place)
+        return
+
+
+def _locale_rank(locale: str) -> int:
+    """English first, then as the languages stand in the file."""
+    return 0 if locale.startswith("en") else 1
+
+
+def _all_ranks() -> dict[str, tuple[Field, int]]:
+    ranks = {key: (name, i) for name, keys in SYNONYMS.items() for i, key in enumerate(keys)}
+    short = {key: (Field.DESCRIPTION, 500 + i) for i, key in enumerate(SHORT_DESCRIPTIONS)}
+    return short | ranks
+
+
+_RANKS: Final = _all_ranks()
+
+
+def _drop_idle_units(positions: dict[Field, int], read: Sequence[Header]) -> None:
+    """A column of units counts only where there is a weight whose own header names none."""
+    weighed = positions.get(Field.WEIGHT, positions.get(Field.GROSS_WEIGHT))
+    if weighed is None or read[weighed].unit is not None:
+        positions.pop(Field.WEIGHT_UNIT, None)
+    if Field.PRICE not in positions:
+        positions.pop(Field.CURRENCY, None)
+
+
+def _describe_by_name(positions: dict[Field, int], fallbacks: dict[Field, tuple[int, ...]]) -> None:
+    """Where a shop's product has no description, its title has to do."""
+    name = positions[Field.NAME]
+    if Field.DESCRIPTION not in positions:
+        positions[Field.DESCRIPTION] = name
+    elif positions[Field.DESCRIPTION] != name:
+        fallbacks[Field.DESCRIPTION] = (*fallbacks.get(Field.DESCRIPTION, ()), name)
+
+
+def _units(
+    positions: Mapping[Field, int],
+    read: Sequence[Header],
+    unit: MassUnit | None,
+    shop: Shop | None,
+) -> dict[Field, MassUnit]:
+    found: dict[Field, MassUnit] = {}
+    for name in MASSES:
+        if name in positions:
+            header = read[positions[name]]
+            said = unit or (shop.unit_of(header) if shop else None) or header.unit
+            if said is not None:
+                found[name] = said
+    return found
+
+
+def find_header(rows: Sequence[Sequence[str]], wanted: Wanted) -> tuple[int, ColumnMap]:
+    """Index of the header among the first rows of a table, and its columns.
+
+    The header is the first row that has every required column. Without one, MissingColumn speaks about the row
+    that comes nearest to being a header.
+    """
+    best: tuple[int, MissingColumn] | None = None
+    for index, row in enumerate(rows[:HEADER_SEARCH_ROWS]):
+        if not any(cell.strip() for cell in row):
+            continue
+        try:
+            return index, match_columns(row, wanted)
+        except MissingColumn as missing:
+            known = count_known(row)
+            if best is None or known > best[0]:
+                best = (known, missing)
+    if best is None:
+        raise MissingColumn("No header row was found: the first rows are empty.")
+    raise best[1]
+
+
+def count_known(headers: Sequence[str]) -> int:
+    """How many of the fields these headers name; used to recognise a header and a delimiter."""
+    known = {
+        _RANKS[key][0] for header in headers for key in read_header(header).keys if key in _RANKS
+    }
+    return len(known)
+
+
+def _columns_by_hand(
+    read: Sequence[Header], wanted: Wanted
+) -> tuple[dict[Field, int], MassUnit | None, dict[Field, Field]]:
+    """(columns, a unit given instead of a column, fields that take the column of another field)."""
+    headers = [header.text for header in read]
+    keys = [normalise(header) for header in headers]
+    positions: dict[Field, int] = {}
+    unit: MassUnit | None = None
+    same_as: dict[Field, Field] = {}
+    for name, column in wanted.by_hand.items():
+        if not column:
+            continue
+        key = normalise(column)
+        if column in headers:
+            positions[name] = headers.index(column)
+        elif key and key in keys:
+            positions[name] = keys.index(key)
+        elif name is Field.WEIGHT_UNIT and key in UNIT_NAMES:
+            unit = UNIT_NAMES[key]
+        elif (other := _field_named(key)) is not None and other is not name:
+            same_as[name] = other
+        else:
+            raise MissingColumn(
+                f"--map {name}={column}: there is no column {quote(column)}. The file has: {quote_all(headers)}."
+            )
+    return positions, unit, same_as
+
+
+def _field_named(key: str) -> Field | None:
+    return next((name for name in Field if normalise(name) == key), None)
+
+
+def _missing_message(missing: Sequence[Field], headers: Sequence[str]) -> str:
+    columns = "column" if len(missing) == 1 else "columns"
+    return (
+        f"Required {columns} not found: {', '.join(missing)}. The file has: {quote_all(headers)}. "
+        f"Rename the {columns}."
+    )

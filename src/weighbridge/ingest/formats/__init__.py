@@ -1,0 +1,1 @@
+"""One module for each format of file, and what they share: kinds of files, encodings, damaged input."""

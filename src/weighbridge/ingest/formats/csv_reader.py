@@ -1,0 +1,163 @@
+"""Reads CSV: any of the usual separators and encodings, as a stream, whatever the size of the file.
+
+Sniffs encoding and separator, lets `csv_records.py` cut records, and turns them into columns of text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from itertools import chain
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
+
+from weighbridge.domain.products import RejectedRow
+from weighbridge.errors import UnreadableFile
+from weighbridge.ingest.base import (
+    NO_CHOICES,
+    CatalogueFormat,
+    Choices,
+    RawChunk,
+    Reader,
+    Source,
+    make_chunk,
+)
+from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.columns.matching import (
+    HEADER_SEARCH_ROWS,
+    ColumnMap,
+    Wanted,
+    count_known,
+    find_header,
+)
+from weighbridge.ingest.formats.csv_records import Block, RecordCutter
+from weighbridge.ingest.formats.text_encoding import find_encoding
+from weighbridge.ingest.values.wording import readable_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+DELIMITERS: Final = ",;\t|"
+_SAMPLE_CHARACTERS: Final = 1 << 16
+_DELIMITER_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+
+
+class CsvReader(Reader):
+    """A CSV file. Rows are numbered as a spreadsheet shows them: the first is row 1, quoted line breaks do not count."""
+
+    def __init__(self, path: Path, choices: Choices = NO_CHOICES) -> None:
+        self._path = path
+        self._found = find_encoding(path, choices.encoding)
+        self._encoding = self._found.codec
+        with self._open() as file:
+            sample = file.read(_SAMPLE_CHARACTERS)
+        if not sample.strip():
+            raise UnreadableFile("The file is empty.")
+        self._delimiter = _told_delimiter(sample) or sniff_delimiter(sample)
+
+    def _open(self) -> io.TextIOWrapper:
+        return self._path.open(encoding=self._encoding, errors="replace", newline="")
+
+    @override
+    def source(self, wanted: Wanted) -> Source:
+        with self._open() as file:
+            first = next(iter(RecordCutter(file, self._delimiter)))
+        skipped, _ = find_header(first.records[:HEADER_SEARCH_ROWS], wanted)
+        return Source(
+            CatalogueFormat.CSV,
+            self._found.name,
+            self._found.certainty,
+            _DELIMITER_NAMES[self._delimiter],
+            header_row=skipped + 1,
+        )
+
+    @override
+    def chunks(self, wanted: Wanted) -> Iterator[RawChunk]:
+        with self._open() as file:
+            blocks = iter(RecordCutter(file, self._delimiter))
+            first = next(blocks)
+            skipped, columns = find_header(first.records[:HEADER_SEARCH_ROWS], wanted)
+            width = len(first.records[skipped])
+            for number, block in enumerate(chain([first], blocks)):
+                yield self._chunk(block, columns, width, skipped + 1 if number == 0 else 0)
+
+    def _chunk(self, block: Block, columns: ColumnMap, width: int, skip: int) -> RawChunk:
+        """Takes the wanted cells of each record; most blocks are regular and need no loop in Python."""
+        records: Sequence[list[str]] = block.records[skip:]
+        numbers: Sequence[int] = range(block.first + skip, block.first + len(block.records))
+        rejected: list[RejectedRow] = []
+        if set(map(len, records)) != {width}:
+            records, numbers, rejected = self._regular(block, columns, width, skip)
+        values = {name: list(map(itemgetter(i), records)) for name, i in columns.columns().items()}
+        if "" in values.get(
+            Field.CODE, [""]
+        ):  # perhaps a row of empty cells, which is nothing to report
+            kept = [i for i, record in enumerate(records) if any(map(str.strip, record))]
+            numbers = [numbers[i] for i in kept]
+            values = {name: [texts[i] for i in kept] for name, texts in values.items()}
+        return make_chunk(columns, numbers, values, rejected)
+
+    def _regular(
+        self, block: Block, columns: ColumnMap, width: int, skip: int
+    ) -> tuple[list[list[str]], list[int], list[RejectedRow]]:
+        """Fills up short rows (programs leave out empty fields at the end) and rejects long ones.
+
+        A row with too many fields has a separator inside a text: every field behind it would be the wrong one.
+        """
+        records: list[list[str]] = []
+        numbers: list[int] = []
+        rejected: list[RejectedRow] = []
+        for index in range(skip, len(block.records)):
+            record, number = block.records[index], block.first + index
+            if index in block.broken:
+                rejected.append(RejectedRow(number, "row", block.broken[index]))
+            elif any(map(str.strip, record[width:])):
+                position = columns.positions.get(Field.CODE, 0)
+                reason = (
+                    f"the row has {len(record):,} fields and the header {width:,}; put quotation marks around"
+                    f" a text that contains a {_DELIMITER_NAMES[self._delimiter]}"
+                )
+                rejected.append(RejectedRow(number, "row", reason, readable_code(record[position])))
+            elif record:
+                records.append(record + [""] * (width - len(record)))
+                numbers.append(number)
+        return records, numbers, rejected
+
+
+def sniff_delimiter(sample: str) -> str:
+    """The separator under which the first rows make most sense.
+
+    What counts first is how many known fields a header has, then how many rows have as many cells as the widest
+    header candidate; a separator that splits nothing loses to one that does.
+    """
+    end = sample.rfind("\n") + 1 or len(sample)
+    return max(DELIMITERS, key=lambda delimiter: _sense(sample[:end], delimiter))
+
+
+def _sense(sample: str, delimiter: str) -> tuple[int, float, int]:
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter):
+            if row:
+                rows.append(row)
+            if len(rows) >= 2 * HEADER_SEARCH_ROWS:
+                break
+    except csv.Error:
+        pass  # a broken row further down; what was read before it is enough to judge
+    if not rows:
+        return 0, 0.0, 0
+    known, width = max((count_known(row), len(row)) for row in rows[:HEADER_SEARCH_ROWS])
+    if width < 2:
+        return known, 0.0, width
+    return known, sum(len(row) == width for row in rows) / len(rows), width
+
+
+def _told_delimiter(sample: str) -> str | None:
+    """Excel's own hint: a first line `sep=;`."""
+    line = sample.split("\n", 1)[0].rstrip("\r").strip('"')
+    return (
+        line[4] if line[:4].lower() == "sep=" and len(line) == 5 and line[4] in DELIMITERS else None
+    )

@@ -1,0 +1,213 @@
+"""Reads JSON: an array of objects, {"products": [...]}, or JSONL (one object a line).
+
+Arrays and JSONL are streamed; an object around the list is read as a whole, up to a limit.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final, TextIO
+
+from typing_extensions import override
+
+from weighbridge.domain.products import RejectedRow
+from weighbridge.errors import UnreadableFile
+from weighbridge.ingest.base import (
+    NO_CHOICES,
+    CatalogueFormat,
+    Choices,
+    RawChunk,
+    Reader,
+    Source,
+)
+from weighbridge.ingest.formats.json_records import NumberText, chunks_of_records
+from weighbridge.ingest.formats.text_encoding import find_encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from weighbridge.ingest.columns.matching import Wanted
+
+MAX_OBJECT_FILE_BYTES: Final = 64 << 20
+MAX_RECORD_CHARACTERS: Final = 1 << 20
+LIST_KEY: Final = "products"
+
+_BLOCK_CHARACTERS: Final = 1 << 20
+_SPACE: Final = re.compile(r"[ \t\r\n]*")
+
+
+def _float_text(literal: str) -> str:
+    return NumberText(literal.removesuffix(".0"))
+
+
+# Numbers stay as they were written: 1.50 is not turned into 1.5, and no number is too long to convert.
+_DECODER: Final = json.JSONDecoder(
+    parse_float=_float_text, parse_int=NumberText, parse_constant=str
+)
+
+
+class JsonReader(Reader):
+    """A JSON or JSONL file. The first record, or the first line of JSONL, is row 1."""
+
+    def __init__(self, path: Path, choices: Choices = NO_CHOICES) -> None:
+        self._path = path
+        self._found = find_encoding(path, choices.encoding)
+        self._encoding = self._found.codec
+        self._kind = CatalogueFormat.JSON
+
+    @override
+    def source(self, wanted: Wanted) -> Source:
+        next(self.chunks(wanted), None)
+        return Source(self._kind, self._found.name, self._found.certainty)
+
+    @override
+    def chunks(self, wanted: Wanted) -> Iterator[RawChunk]:
+        with self._path.open(encoding=self._encoding, errors="replace") as file:
+            yield from chunks_of_records(self._records(file), wanted)
+
+    def _records(self, file: TextIO) -> Iterator[tuple[int, object] | RejectedRow]:
+        first_line = ""
+        while not first_line.strip():
+            first_line = file.readline(MAX_RECORD_CHARACTERS)
+            if not first_line:
+                raise UnreadableFile("The file is empty.")
+        file.seek(0)
+        if first_line.lstrip().startswith("["):
+            return _array(file)
+        try:
+            first = _decode(first_line)
+        except ValueError:
+            return self._object(file)
+        if isinstance(first, dict) and LIST_KEY not in first:
+            self._kind = CatalogueFormat.JSONL
+            return _lines(file)
+        return self._object(file)
+
+    def _object(self, file: TextIO) -> Iterator[tuple[int, object]]:
+        """One object with the list of products in it, or one product by itself."""
+        if self._path.stat().st_size > MAX_OBJECT_FILE_BYTES:
+            raise UnreadableFile(
+                f"A JSON file of more than {MAX_OBJECT_FILE_BYTES >> 20} MB must be an array of objects or JSONL (one object a line)."
+            )
+        try:
+            whole = _decode(file.read())
+        except json.JSONDecodeError as error:
+            raise UnreadableFile(
+                f"The JSON is damaged at line {error.lineno:,}, column {error.colno:,}: {error.msg}."
+            ) from error
+        except ValueError as error:
+            raise UnreadableFile(f"The JSON cannot be read: {error}.") from error
+        if not isinstance(whole, dict):
+            raise UnreadableFile("The JSON holds a single value; expected an array of objects.")
+        products = whole.get(LIST_KEY, [whole])
+        if not isinstance(products, list):
+            raise UnreadableFile(
+                f'"{LIST_KEY}" in the JSON is not a list; expected an array of objects.'
+            )
+        yield from enumerate(products, start=1)
+
+
+def _decode(text: str) -> object:
+    """Like `json.loads`, with numbers as text; too deep nesting is a ValueError too."""
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _lines(file: TextIO) -> Iterator[tuple[int, object] | RejectedRow]:
+    row = 0
+    while line := file.readline(MAX_RECORD_CHARACTERS):
+        row += 1
+        if len(line) == MAX_RECORD_CHARACTERS and not line.endswith("\n"):
+            yield RejectedRow(
+                row, "row", f"the line is longer than {MAX_RECORD_CHARACTERS:,} characters"
+            )
+            while line and not line.endswith("\n"):
+                line = file.readline(MAX_RECORD_CHARACTERS)
+        elif line.strip():
+            try:
+                yield row, _decode(line)
+            except json.JSONDecodeError as error:
+                yield RejectedRow(
+                    row, "row", f"the line is not valid JSON at column {error.colno:,}: {error.msg}"
+                )
+            except ValueError as error:
+                yield RejectedRow(row, "row", f"the line cannot be read: {error}")
+
+
+def _array(file: TextIO) -> Iterator[tuple[int, object]]:
+    """The elements of a JSON array, decoded one by one as the file is read."""
+    window = _Window(file)
+    window.take("[")
+    row = 0
+    if window.peek() == "]":
+        window.take("]")
+    else:
+        while True:
+            row += 1
+            yield row, window.value(row)
+            if window.peek() == "]":
+                window.take("]")
+                break
+            window.take(",")
+    if window.peek():
+        raise UnreadableFile(f"The JSON goes on behind the end of its array, after record {row:,}.")
+
+
+class _Window:
+    """The part of a text file that is being decoded."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._text = ""
+        self._at = 0
+        self._more = True
+
+    def peek(self) -> str:
+        """The next character that is not white space; empty at the end of the file."""
+        while True:
+            match = _SPACE.match(self._text, self._at)
+            self._at = match.end() if match else self._at
+            if self._at < len(self._text) or not self._read():
+                return self._text[self._at : self._at + 1]
+
+    def take(self, expected: str) -> None:
+        """Moves past the next character, which must be this one."""
+        found = self.peek()
+        if found != expected:
+            what = f"{found!r}" if found else "the end of the file"
+            raise UnreadableFile(
+                f"The JSON is damaged or not complete: expected {expected!r} and found {what}."
+            )
+        self._at += 1
+
+    def value(self, row: int) -> object:
+        """Decodes the next value, reading on as long as it might only be cut off."""
+        self.peek()
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._at)
+            except RecursionError:
+                raise UnreadableFile(f"Record {row:,} of the JSON is nested too deeply.") from None
+            except json.JSONDecodeError as error:
+                too_long = len(self._text) - self._at > MAX_RECORD_CHARACTERS
+                if too_long or not self._read():
+                    raise UnreadableFile(
+                        f"The JSON is damaged in record {row:,}: {error.msg}."
+                    ) from error
+            else:
+                if (
+                    end < len(self._text) or not self._read()
+                ):  # a number at the very end might go on
+                    self._at = end
+                    return value
+
+    def _read(self) -> bool:
+        block = self._file.read(_BLOCK_CHARACTERS) if self._more else ""
+        self._more = bool(block)
+        self._text = self._text[self._at :] + block
+        self._at = 0
+        return bool(block)

@@ -1,0 +1,187 @@
+"""Records given as JSON objects become columns of text.
+
+Used by the JSON reader and for products that arrive over HTTP. Records need not have the same keys; a field counts as
+present in the file as soon as one record has it. A list or object is taken apart where it can only mean one thing
+(the first of several pictures, a value with its unit); elsewhere it costs the cell, or the row if the field is required.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+from weighbridge.domain.products import RejectedRow
+from weighbridge.errors import UnreadableFile
+from weighbridge.ingest.base import CHUNK_ROWS, RawChunk, make_chunk
+from weighbridge.ingest.columns.fields import REQUIRED, Field
+from weighbridge.ingest.columns.matching import ColumnMap, Wanted, match_columns
+from weighbridge.ingest.values.numbers import unambiguous
+from weighbridge.ingest.values.wording import readable_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+MAX_KEYS: Final = 10_000
+_NUMBERS: Final = frozenset(
+    {
+        Field.WEIGHT,
+        Field.GROSS_WEIGHT,
+        Field.PRICE,
+        Field.QUANTITY,
+        Field.PIECES_PER_PACK,
+        Field.RECYCLED_SHARE,
+        Field.SUPPLIER_FOOTPRINT,
+    }
+)
+_PICTURE_KEYS: Final = ("src", "url", "href", "link", "path", "image", "imageUrl")
+_VALUE_KEYS: Final = ("value", "amount", "quantity", "number")
+_UNIT_KEYS: Final = ("unit", "unitCode", "uom", "currency", "currencyCode", "currency_code")
+_LANGUAGES: Final = ("en", "en_US", "en-US", "en_GB", "en-GB", "de", "fr", "es", "it")
+
+
+class NumberText(str):
+    """A number as its literal: in JSON its sign of decimals is beyond doubt."""
+
+    __slots__ = ()
+
+
+def chunks_of_records(
+    records: Iterable[tuple[int, object] | RejectedRow], wanted: Wanted
+) -> Iterator[RawChunk]:
+    """Groups numbered records into chunks. A row that is no object is rejected, as are nested values of required fields."""
+    headers: dict[str, None] = {}
+    chunk: list[tuple[int, Mapping[str, object]]] = []
+    rejected: list[RejectedRow] = []
+    for entry in records:
+        if isinstance(entry, RejectedRow):
+            rejected.append(entry)
+        elif _is_object(entry[1]):
+            headers.update(dict.fromkeys(entry[1]))
+            chunk.append((entry[0], entry[1]))
+        else:
+            reason = "this is no JSON object; each product must be written as {…}"
+            rejected.append(RejectedRow(entry[0], "row", reason))
+        if len(headers) > MAX_KEYS:
+            raise UnreadableFile(
+                f"The records have more than {MAX_KEYS:,} different keys; this is no catalogue."
+            )
+        if len(chunk) + len(rejected) >= CHUNK_ROWS:
+            yield _chunk(chunk, rejected, list(headers), wanted)
+            chunk, rejected = [], []
+    if chunk or rejected:
+        yield _chunk(chunk, rejected, list(headers), wanted)
+
+
+def _is_object(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, dict)
+
+
+def _chunk(
+    records: list[tuple[int, Mapping[str, object]]],
+    rejected: list[RejectedRow],
+    headers: list[str],
+    wanted: Wanted,
+) -> RawChunk:
+    columns = match_columns(headers, wanted)
+    keys = {name: headers[i] for name, i in columns.columns().items()}
+    values: dict[str, list[str | None]] = {name: [] for name in keys}
+    numbers: list[int] = []
+    for row, record in records:
+        try:
+            texts = {name: _text(record.get(key), name) for name, key in keys.items()}
+        except _Nested as nested:
+            rejected.append(_reject_nested(row, record, nested.field, columns, headers))
+            continue
+        numbers.append(row)
+        for name, text in texts.items():
+            values[name].append(text)
+    return make_chunk(columns, numbers, values, rejected)
+
+
+class _Nested(Exception):
+    def __init__(self, name: str) -> None:
+        self.field = name
+
+
+def _text(value: object, name: str) -> str | None:
+    match value:
+        case NumberText():
+            return unambiguous(value) if name in _NUMBERS else value
+        case None | str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            whole = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+            return unambiguous(whole) if name in _NUMBERS else whole
+        case _:
+            return _text_of_nested(value, name)
+
+
+def _text_of_nested(value: object, name: str) -> str | None:
+    """What a list or an object says about a field, where it says one thing; else its JSON, or no row."""
+    field = name.partition("+")[0]
+    if field == Field.IMAGE:
+        found = _first_picture(value)
+        if found is not None:
+            return found
+    elif field in REQUIRED:
+        found = _in_one_language(value) if field != Field.CODE else None
+        if found is None:
+            raise _Nested(field)
+        return found
+    elif isinstance(value, dict) and field in _NUMBERS:
+        found = _with_unit(value)
+        if found is not None:
+            return found
+    elif isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _first_picture(value: object) -> str | None:
+    match value:
+        case []:
+            return None
+        case [first, *_]:
+            return _first_picture(first)
+        case dict():
+            return next(
+                (value[key] for key in _PICTURE_KEYS if isinstance(value.get(key), str)), None
+            )
+        case str():
+            return value
+        case _:
+            return None
+
+
+def _with_unit(value: dict[str, Any]) -> str | None:
+    number = next(
+        (value[key] for key in _VALUE_KEYS if isinstance(value.get(key), str | int | float)), None
+    )
+    unit = next((value[key] for key in _UNIT_KEYS if isinstance(value.get(key), str)), "")
+    if number is None:
+        return None
+    text = _text(number, Field.WEIGHT)
+    return f"{text} {unit}".strip()
+
+
+def _in_one_language(value: object) -> str | None:
+    """{"en": "Chair", "de": "Stuhl"}: English, or else the first that is a text."""
+    if not isinstance(value, dict) or not value:
+        return None
+    if not all(isinstance(one, str) and len(key) in (2, 5) for key, one in value.items()):
+        return None
+    chosen = next((value[key] for key in _LANGUAGES if value.get(key)), next(iter(value.values())))
+    return str(chosen)
+
+
+def _reject_nested(
+    row: int, record: Mapping[str, object], name: str, columns: ColumnMap, headers: list[str]
+) -> RejectedRow:
+    position = columns.positions.get(Field.CODE)
+    code = record.get(headers[position]) if position is not None else None
+    reason = "the value is a list or an object; give one text or number"
+    return RejectedRow(row, name, reason, readable_code(code) if isinstance(code, str) else None)

@@ -1,0 +1,121 @@
+"""Finds out how the bytes of a text file spell characters, by looking at the whole file once.
+
+Used by the CSV and JSON readers. Undecodable bytes become U+FFFD when the file is read, and the rows that contain
+one are rejected on their own.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.errors import InputError
+from weighbridge.ingest.values.wording import quote
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BLOCK_BYTES: Final = 1 << 20
+_SAMPLE_BYTES: Final = 4096
+_SHOWN: Final = {
+    "utf-8-sig": "UTF-8",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+}
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEncoding:
+    """`codec` is Python's name, `name` what people call it, `certainty` how we know."""
+
+    codec: str
+    name: str
+    certainty: str
+
+
+def find_encoding(path: Path, chosen: str | None = None) -> FoundEncoding:
+    """How the bytes of a file spell characters.
+
+    UTF-8 unless more characters fail to decode than succeed: one damaged byte does not turn a UTF-8 file into
+    Windows-1252. Otherwise `legacy_encoding.py` judges; in doubt the file is refused with the remedy.
+
+    Raises:
+        UnreadableFile: no encoding fits well, or several do and give different texts.
+        InputError: `chosen` is no encoding.
+    """
+    if chosen is not None:
+        return FoundEncoding(_known_codec(chosen), chosen, "as you said")
+    with path.open("rb") as file:
+        sample = file.read(_SAMPLE_BYTES)
+    told = told_encoding(sample)
+    if told is not None:
+        return FoundEncoding(
+            told,
+            _SHOWN.get(told, told.upper()),
+            "certain: the file begins with its mark"
+            if "sig" in told or told == "utf-16"
+            else "certain: every second byte is zero",
+        )
+    bad, good = _undecodable(path)
+    if bad <= good:
+        how = "certain: every byte fits" if not bad else f"{bad:,} characters do not fit"
+        return FoundEncoding("utf-8", "UTF-8", how)
+    return legacy_encoding(path)
+
+
+def _known_codec(name: str) -> str:
+    try:
+        codec = codecs.lookup(name.strip())
+        "".encode(codec.name)
+    except (LookupError, ValueError):
+        raise InputError(
+            f"There is no encoding {quote(name)}. Usual are utf-8, windows-1252, windows-1250, gb18030 and shift_jis."
+        ) from None
+    return codec.name
+
+
+def told_encoding(sample: bytes) -> str | None:
+    """What the first bytes alone tell: a byte order mark, or the zeros of UTF-16."""
+    for mark, encoding in _MARKS:
+        if sample.startswith(mark):
+            return encoding
+    return _utf16_without_mark(sample)
+
+
+def _utf16_without_mark(sample: bytes) -> str | None:
+    """ASCII text in UTF-16 has a zero in every second byte; nothing else that is text has."""
+    pairs = len(sample) // 2
+    if pairs == 0:
+        return None
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    if odd > 0.7 * pairs and even < 0.1 * pairs:
+        return "utf-16-le"
+    if even > 0.7 * pairs and odd < 0.1 * pairs:
+        return "utf-16-be"
+    return None
+
+
+def _undecodable(path: Path) -> tuple[int, int]:
+    """How many characters beyond ASCII are no UTF-8, and how many are."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    good = bad = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            text = decoder.decode(block)
+            if not text.isascii():
+                failed = text.count("\ufffd")
+                bad += failed
+                good += len(text) - len(text.encode("ascii", "ignore")) - failed
+    return bad, good
+
+
+def legacy_encoding(path: Path) -> FoundEncoding:
+    """Placeholder until the next step: Windows-1252."""
+    return FoundEncoding("cp1252", "Windows-1252", "assumed")

@@ -1,0 +1,67 @@
+"""A code that comes again in a file: its first row counts, later ones are rejected with the row of the first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from weighbridge.domain.products import RejectedRow
+from weighbridge.ingest.base import ROW
+from weighbridge.ingest.values.wording import quote, readable_code
+
+if TYPE_CHECKING:
+    from weighbridge.ingest.checking.chunks import CheckedChunk
+
+_SEED: Final = 20_261_127
+
+
+class Repeats:
+    """Remembers eight bytes and a row number for each code, whatever the length of the file.
+
+    The database has the last word on two codes with the same eight bytes: it compares the codes themselves.
+    """
+
+    def __init__(self) -> None:
+        self._seen = pl.DataFrame(schema={"hash": pl.UInt64, "first": pl.Int64})
+
+    def split(
+        self, chunk: CheckedChunk, sheet: str | None = None, column: str | None = None
+    ) -> CheckedChunk:
+        """The chunk with its repeated rows rejected."""
+        products = chunk.products
+        hashed = products.select(
+            pl.col("code").hash(_SEED).alias("hash"), pl.col(ROW).alias("first")
+        )
+        fresh = hashed.unique("hash", keep="first", maintain_order=True)
+        known = fresh.join(self._seen, on="hash", how="inner", suffix="_before")
+        if fresh.height == hashed.height and known.is_empty():
+            self._seen = self._seen.vstack(fresh)
+            return chunk
+        self._seen = self._seen.vstack(fresh.join(known, on="hash", how="anti")).rechunk()
+        return self._without(chunk, hashed, sheet, column)
+
+    def _without(
+        self, chunk: CheckedChunk, hashed: pl.DataFrame, sheet: str | None, column: str | None
+    ) -> CheckedChunk:
+        firsts = hashed.select("hash").join(
+            self._seen, on="hash", how="left", maintain_order="left"
+        )["first"]
+        is_first = chunk.products[ROW] == firsts
+        repeated = chunk.products.select(ROW, "code").with_columns(first=firsts).filter(~is_first)
+        rejected = [
+            RejectedRow(row, "code", _reason(code, first), readable_code(code), sheet, column)
+            for row, code, first in repeated.iter_rows()
+        ]
+        gone = repeated[ROW].implode()
+        return replace(
+            chunk,
+            products=chunk.products.filter(is_first),
+            notes=chunk.notes.filter(~chunk.notes[ROW].is_in(gone)),
+            rejected=tuple(sorted([*chunk.rejected, *rejected], key=lambda row: row.row)),
+        )
+
+
+def _reason(code: str, first: int) -> str:
+    return f"{quote(code)} is the code of row {first} too, which was taken; give each product a code of its own"

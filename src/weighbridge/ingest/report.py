@@ -1,0 +1,218 @@
+"""What a file is taken for: the report that people see before anything is stored or paid.
+
+`ReportBuilder` watches the checked chunks go by, wherever they go.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from weighbridge.ingest.base import ROW, SheetUse, Source
+from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.columns.leftovers import UnusedColumn, unused_columns
+from weighbridge.ingest.columns.matching import MASSES, ColumnMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from weighbridge.domain.products import RejectedRow, RowNote
+    from weighbridge.ingest.checking.chunks import CheckedChunk
+    from weighbridge.ingest.survey import Decisions, Doubt
+
+SHOWN: Final = 20
+"""Rows and notes that the report shows one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """All that is known of a file before its rows are read for good."""
+
+    name: str
+    source: Source
+    columns: ColumnMap
+    decisions: Decisions
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnUse:
+    """A column and what it is taken for."""
+
+    column: str
+    field: Field
+    why: str
+    filled: int
+    samples: tuple[str, ...]
+    unit: str | None = None
+    unit_why: str | None = None
+    decimal_sign: str | None = None
+    decimal_why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Rows or cells with the same trouble. The cell itself is shown as "…"."""
+
+    field: str
+    reason: str
+    count: int
+    first_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueReport:
+    """The whole report. `rows` are all that hold data: products, rejected rows and those passed over."""
+
+    file: str
+    format: str
+    encoding: str | None
+    encoding_certainty: str | None
+    delimiter: str | None
+    header_row: int | None
+    sheets: tuple[SheetUse, ...]
+    shop: str | None
+    columns: tuple[ColumnUse, ...]
+    unused: tuple[UnusedColumn, ...]
+    questions: tuple[Doubt, ...]
+    rows: int
+    products: int
+    noted_products: int
+    rejected_rows: int
+    passed_over: Mapping[str, int]
+    rejections: tuple[Reason, ...]
+    notes: tuple[Reason, ...]
+    first_rejected: tuple[RejectedRow, ...] = ()
+    first_notes: tuple[RowNote, ...] = ()
+
+
+@dataclass(slots=True)
+class _Tally:
+    count: int
+    first_row: int
+
+
+@dataclass(slots=True)
+class ReportBuilder:
+    """Counts what goes by. `watch` is the way through; `report` says how it was, also half-way."""
+
+    head: Head
+    _products: int = 0
+    _noted: int = 0
+    _rejected: int = 0
+    _passed_over: Counter[str] = field(default_factory=Counter)
+    _rejections: dict[tuple[str, str], _Tally] = field(default_factory=dict)
+    _notes: dict[tuple[str, str], _Tally] = field(default_factory=dict)
+    _first_rejected: list[RejectedRow] = field(default_factory=list)
+    _first_notes: list[RowNote] = field(default_factory=list)
+
+    def watch(self, chunks: Iterable[CheckedChunk]) -> Iterator[CheckedChunk]:
+        """Hands the chunks on, counted."""
+        for chunk in chunks:
+            self.count(chunk)
+            yield chunk
+
+    def count(self, chunk: CheckedChunk) -> None:
+        """Take one chunk into account."""
+        self._products += chunk.products.height
+        self._rejected += len(chunk.rejected)
+        self._passed_over.update(chunk.passed_over)
+        for row in chunk.rejected:
+            _add(self._rejections, (row.field, without_cells(row.reason)), 1, row.row)
+        self._first_rejected += chunk.rejected[: SHOWN - len(self._first_rejected)]
+        if chunk.notes.height:
+            self._count_notes(chunk)
+
+    def _count_notes(self, chunk: CheckedChunk) -> None:
+        self._noted += chunk.notes[ROW].n_unique()
+        grouped = chunk.notes.group_by(
+            "field", pl.col("reason").str.replace_all(_CELL, "…"), maintain_order=True
+        ).agg(pl.len(), pl.col(ROW).min().alias("first"))
+        for name, reason, count, first in grouped.iter_rows():
+            _add(self._notes, (name, reason), count, first)
+        if len(self._first_notes) < SHOWN:
+            self._first_notes += list(chunk.iterate_notes())[: SHOWN - len(self._first_notes)]
+
+    def report(self) -> CatalogueReport:
+        """The report on all that went by."""
+        head, source = self.head, self.head.source
+        return CatalogueReport(
+            file=head.name,
+            format=source.format.value,
+            encoding=source.encoding,
+            encoding_certainty=source.encoding_certainty,
+            delimiter=source.delimiter,
+            header_row=source.header_row,
+            sheets=source.sheets,
+            shop=head.columns.shop.name if head.columns.shop else None,
+            columns=_column_uses(head),
+            unused=unused_columns(head.columns),
+            questions=head.decisions.doubts,
+            rows=self._products + self._rejected + self._passed_over.total(),
+            products=self._products,
+            noted_products=self._noted,
+            rejected_rows=self._rejected,
+            passed_over=dict(self._passed_over),
+            rejections=_reasons(self._rejections),
+            notes=_reasons(self._notes),
+            first_rejected=tuple(self._first_rejected),
+            first_notes=tuple(self._first_notes),
+        )
+
+
+_CELL: Final = r'"(?:[^"]|"[^ .,;)])*"'
+
+
+def without_cells(reason: str) -> str:
+    """A reason without the cell that it quotes: rows with the same trouble have the same."""
+    return str(pl.Series([reason]).str.replace_all(_CELL, "…")[0])
+
+
+def _add(
+    tallies: dict[tuple[str, str], _Tally], key: tuple[str, str], count: int, row: int
+) -> None:
+    tally = tallies.get(key)
+    if tally is None:
+        tallies[key] = _Tally(count, row)
+    else:
+        tally.count += count
+        tally.first_row = min(tally.first_row, row)
+
+
+def _reasons(tallies: Mapping[tuple[str, str], _Tally]) -> tuple[Reason, ...]:
+    found = [Reason(name, reason, t.count, t.first_row) for (name, reason), t in tallies.items()]
+    return tuple(sorted(found, key=lambda one: (-one.count, one.first_row)))
+
+
+def _column_uses(head: Head) -> tuple[ColumnUse, ...]:
+    columns, decisions = head.columns, head.decisions
+    uses = []
+    for name, position in sorted(columns.positions.items(), key=lambda item: item[1]):
+        rule = decisions.rules.get(name)
+        uses.append(
+            ColumnUse(
+                column=columns.headers[position],
+                field=name,
+                why=_why(columns, name),
+                filled=decisions.filled.get(name, 0),
+                samples=decisions.samples.get(name, ()),
+                unit=rule.unit.name if rule and rule.unit else None,
+                unit_why=rule.unit_why if rule and name in MASSES else None,
+                decimal_sign=rule.decimal if rule else None,
+                decimal_why=rule.decimal_why if rule else None,
+            )
+        )
+    return tuple(uses)
+
+
+def _why(columns: ColumnMap, name: Field) -> str:
+    if name in columns.by_hand:
+        return "as you said"
+    position = columns.positions[name]
+    if name is Field.DESCRIPTION and position == columns.positions.get(Field.NAME):
+        return "there is no column with a description"
+    if columns.shop is not None:
+        return f"as {columns.shop.name} exports it"
+    return "by its header"

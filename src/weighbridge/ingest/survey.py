@@ -1,0 +1,319 @@
+"""Looks at every row once, before any value is read, and decides what a cell alone cannot tell.
+
+The decimal sign and the unit are facts about a column. They are decided here, by rules in a fixed order, each with
+its reason for the report; what stays in doubt becomes a question (`Doubt`), never a guess.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.columns.matching import MASSES, ColumnMap
+from weighbridge.ingest.values.numbers import WHOLE_NUMBER, Evidence, evidence_of
+from weighbridge.ingest.values.units import KILOGRAM, UNIT_NAMES, MassUnit
+from weighbridge.ingest.values.wording import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.ingest.base import RawChunk, Source
+    from weighbridge.ingest.values.numbers import DecimalSign
+
+NUMBER_FIELDS: Final = (
+    Field.WEIGHT,
+    Field.GROSS_WEIGHT,
+    Field.PRICE,
+    Field.QUANTITY,
+    Field.PIECES_PER_PACK,
+    Field.RECYCLED_SHARE,
+    Field.SUPPLIER_FOOTPRINT,
+)
+_SAMPLES: Final = 3
+_BARE_SAMPLE: Final = 200
+_HEAVY_KG: Final = 100.0
+"""Whole numbers around this and above, without a unit anywhere, may as well be grams."""
+_NAMED_UNIT: Final = r"(?:[0-9]|^)\s*[\p{Alphabetic}]"
+_LAST_WORD: Final = r"(\p{Alphabetic}+)\.?\s*(?:/.*)?$"
+_ENGLISH: Final = frozenset(
+    ["name", "product", "name", "title", "item", "name", "description", "product", "description", "weight", "net", "weight", "gross", "weight", "item", "weight", "product", "weight", "price", "unit", "price", "sku", "country", "of", "origin", "quantity", "weight", "kg", "weight", "g", "long", "description", "short", "description", "recycled", "content"]
+) | {"productname", "itemname", "productdescription", "netweight", "grossweight", "itemweight", "productweight", "unitprice", "countryoforigin"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the user decided: `--decimal` and `--unit`."""
+
+    decimal: DecimalSign | None = None
+    unit: MassUnit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRule:
+    """How the numbers of a column are read, and why. `decimal` None: only what can be read in one way alone.
+
+    `unit` holds for masses that name none; None there: such a cell is not read.
+    """
+
+    decimal: DecimalSign | None = "."
+    decimal_why: str = ""
+    unit: MassUnit | None = None
+    unit_why: str = ""
+    is_percent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A question that only the file's owner can answer. `options`: answer → what it means; `remedy` names the option."""
+
+    field: Field
+    column: str
+    question: str
+    option: str  # decimal or unit
+    options: Mapping[str, str]
+
+    @property
+    def message(self) -> str:
+        """For where nobody can be asked."""
+        ways = " or ".join(f"{self.option}={one} ({what})" for one, what in self.options.items())
+        return f"{self.question} Say which it is, as {ways}. Nothing was stored."
+
+
+@dataclass(slots=True)
+class _Column:
+    evidence: Evidence = field(default_factory=Evidence)
+    units: Counter[str] = field(default_factory=Counter)
+    bare: int = 0
+    bare_sample: list[float] = field(default_factory=list)
+    all_whole: bool = True
+    doubtful: list[str] = field(default_factory=list)
+    percents: int = 0
+    greatest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What the survey found: how to read each column of numbers, and what must be asked first."""
+
+    rules: Mapping[Field, NumberRule] = field(default_factory=dict)
+    doubts: tuple[Doubt, ...] = ()
+    samples: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
+    filled: Mapping[Field, int] = field(default_factory=dict)
+
+    def rule(self, name: Field) -> NumberRule:
+        """The rule of a column; the plain one where nothing had to be decided."""
+        return self.rules.get(name, _PLAIN)
+
+
+_PLAIN: Final = NumberRule(unit=KILOGRAM)
+
+
+class Survey:
+    """Collects what the chunks of a file show; `decide` comes last."""
+
+    def __init__(self, source: Source | None, given: Given | None = None) -> None:
+        self._source = source
+        self._given = given or Given()
+        self._columns: dict[Field, _Column] = {}
+        self._samples: dict[Field, list[str]] = {}
+        self._filled: Counter[Field] = Counter()
+        self._map: ColumnMap | None = None
+
+    def look_at(self, chunk: RawChunk) -> None:
+        """Take in some rows."""
+        self._map = chunk.columns if self._map is None else self._map
+        frame = chunk.frame
+        for name in chunk.columns.positions:
+            if name in frame.columns:
+                self._note_samples(name, frame[name])
+        for name in NUMBER_FIELDS:
+            if name in chunk.columns.positions and name in frame.columns:
+                self._look_at_numbers(name, with_units(frame, name))
+
+    def _note_samples(self, name: Field, cells: pl.Series) -> None:
+        filled = cells.len() - cells.null_count() - int((cells == "").sum() or 0)
+        self._filled[name] += filled
+        samples = self._samples.setdefault(name, [])
+        if len(samples) < _SAMPLES and filled:
+            for cell in cells.head(500).drop_nulls():
+                text = cell.strip()
+                if text and text not in samples and len(samples) < _SAMPLES:
+                    samples.append(text[:200])
+
+    def _look_at_numbers(self, name: Field, cells: pl.Series) -> None:
+        column = self._columns.setdefault(name, _Column())
+        evidence = evidence_of(cells)
+        if evidence.doubtful and len(column.doubtful) < _SAMPLES:
+            shown = cells.filter(cells.str.contains(r"[0-9][.,][0-9]{3}(?:[^0-9]|$)"))
+            column.doubtful += shown.head(_SAMPLES - len(column.doubtful)).to_list()
+        column.evidence += evidence
+        filled = cells.drop_nulls()
+        plain = filled.str.strip_chars().str.contains(r"^[+-]?[0-9][0-9.,'\s]*$")
+        if name in MASSES:
+            self._look_at_units(column, filled, plain)
+        elif name is Field.RECYCLED_SHARE:
+            column.percents += int(filled.str.contains("%", literal=True).sum() or 0)
+            bare = filled.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).max()
+            column.greatest = max(column.greatest, float(str(bare)) if bare is not None else 0.0)
+
+    def _look_at_units(self, column: _Column, filled: pl.Series, plain: pl.Series) -> None:
+        bare = filled.filter(plain)
+        column.bare += bare.len()
+        column.all_whole = column.all_whole and bool(
+            bare.str.strip_chars().str.contains(WHOLE_NUMBER).all()
+        )
+        if len(column.bare_sample) < 20_000:
+            numbers = bare.head(_BARE_SAMPLE).str.strip_chars().cast(pl.Float64, strict=False)
+            column.bare_sample += numbers.drop_nulls().to_list()
+        words = filled.filter(~plain).str.strip_chars().str.extract(_LAST_WORD, 1).drop_nulls()
+        if words.len():
+            for word, count in words.str.to_lowercase().value_counts().iter_rows():
+                if word in UNIT_NAMES:
+                    column.units[UNIT_NAMES[word].name] += count
+
+    # Deciding ------------------------------------------------------------------------------------
+
+    def decide(self) -> Decisions:
+        """The rules for every column of numbers, and the questions that are left."""
+        rules: dict[Field, NumberRule] = {}
+        doubts: list[Doubt] = []
+        for name, column in self._columns.items():
+            decimal, why, doubt = self._decimal(name, column)
+            doubts += [doubt] if doubt else []
+            unit, unit_why = (None, "")
+            if name in MASSES:
+                unit, unit_why, doubt = self._unit(name, column)
+                doubts += [doubt] if doubt else []
+            is_percent = column.percents > 0 or column.greatest > 1 or self._says_percent(name)
+            rules[name] = NumberRule(decimal, why, unit, unit_why, is_percent)
+        samples = {name: tuple(texts) for name, texts in self._samples.items()}
+        return Decisions(rules, tuple(doubts), samples, dict(self._filled))
+
+    def _says_percent(self, name: Field) -> bool:
+        return (
+            "%" in self._header(name)
+            or "percent" in self._header(name).casefold()
+            or "prozent" in self._header(name).casefold()
+        )
+
+    def _header(self, name: Field) -> str:
+        return (self._map.header(name) if self._map else None) or name.value
+
+    def _decimal(
+        self, name: Field, column: _Column
+    ) -> tuple[DecimalSign | None, str, Doubt | None]:
+        evidence = column.evidence
+        if self._given.decimal:
+            return self._given.decimal, "as you said", None
+        clear = evidence.points + evidence.commas
+        if evidence.sign:
+            count = max(evidence.points, evidence.commas)
+            return evidence.sign, f"{count:,} cells can be read in no other way", None
+        if clear:
+            return None, "both signs occur: only cells that can be read in one way are taken", None
+        if not evidence.doubtful:
+            return ".", "no number has decimals", None
+        others = sum((one.evidence for one in self._columns.values()), Evidence())
+        if others.sign:
+            return others.sign, "as in the file's other columns", None
+        by_form = self._by_form(evidence)
+        if by_form:
+            return *by_form, None
+        if evidence.doubtful < 2 or evidence.doubtful < 0.05 * evidence.filled:
+            return None, "in doubt for a few cells, which are left out", None
+        return None, "in doubt", self._doubt_about_decimal(name, column)
+
+    def _by_form(self, evidence: Evidence) -> tuple[DecimalSign, str] | None:
+        """What the form of the file says where no number does."""
+        semicolons = self._source is not None and self._source.delimiter == "semicolon"
+        if semicolons and evidence.doubtful_commas and not evidence.doubtful_points:
+            return ",", "semicolons separate the columns because the comma is the decimal sign"
+        if semicolons or evidence.doubtful_commas:
+            return None
+        return (
+            (".", "an English file, whose decimal sign is the point")
+            if self._is_english()
+            else None
+        )
+
+    def _is_english(self) -> bool:
+        if self._map is None or not self._map.headers:
+            return True
+        named = [self._map.header(name) or "" for name in self._map.positions]
+        return any(
+            header.strip().casefold().replace("_", " ") in _ENGLISH for header in named
+        ) and all(header.isascii() for header in named)
+
+    def _doubt_about_decimal(self, name: Field, column: _Column) -> Doubt:
+        header = self._header(name)
+        shown = column.doubtful[0].strip() if column.doubtful else "1.500"
+        sign = "." if column.evidence.doubtful_points else ","
+        digits = next((part for part in shown.split() if sign in part), shown)
+        return Doubt(
+            name,
+            header,
+            f"Column {quote(header)}: {quote(digits)} can mean {digits.replace(sign, '.')} or {digits.replace(sign, '')},"
+            f" and no cell of the {column.evidence.doubtful:,} like it shows which.",
+            "decimal",
+            {"point": "the point is the decimal sign", "comma": "the comma is the decimal sign"},
+        )
+
+    def _unit(self, name: Field, column: _Column) -> tuple[MassUnit | None, str, Doubt | None]:
+        said = self._map.units.get(name) if self._map else None
+        if self._given.unit:
+            return self._given.unit, "as you said", None
+        if said:
+            return (
+                said,
+                "the header says so"
+                if not (self._map and self._map.shop)
+                else "as the program exports it",
+                None,
+            )
+        named = column.units.total()
+        if named > column.bare:
+            if len(column.units) == 1:
+                unit = next(one for one in UNIT_NAMES.values() if one.name in column.units)
+                return unit, f"all {named:,} cells that name a unit name this one", None
+            return (
+                (None, "each cell names its own; cells without one are left out", None)
+                if column.bare
+                else (KILOGRAM, "each cell names its own", None)
+            )
+        if self._may_be_grams(column):
+            return KILOGRAM, "in doubt", self._doubt_about_unit(name, column)
+        return KILOGRAM, "assumed: neither the header nor the cells name one", None
+
+    def _may_be_grams(self, column: _Column) -> bool:
+        numbers = column.bare_sample
+        return column.all_whole and len(numbers) >= 3 and median(numbers) >= _HEAVY_KG
+
+    def _doubt_about_unit(self, name: Field, column: _Column) -> Doubt:
+        header = self._header(name)
+        middle = f"{median(column.bare_sample):,.0f}"
+        return Doubt(
+            name,
+            header,
+            f"Column {quote(header)} names no unit, and its numbers (half of them above {middle}) may be kilograms or grams.",
+            "unit",
+            {"g": "grams", "kg": "kilograms"},
+        )
+
+
+def with_units(frame: pl.DataFrame, name: Field) -> pl.Series:
+    """The cells of a column of numbers; a weight with the unit of the neighbouring column behind it."""
+    cells = frame[name].str.strip_chars()
+    cells = frame.select(pl.when(cells != "").then(cells).alias(name)).to_series()
+    if name not in MASSES or Field.WEIGHT_UNIT not in frame.columns:
+        return cells
+    unit = pl.col(Field.WEIGHT_UNIT).str.strip_chars()
+    needs_unit = (unit != "") & ~pl.col(name).str.contains(r"\p{Alphabetic}")
+    joined = (
+        pl.when(needs_unit).then(pl.concat_str(name, pl.lit(" "), unit)).otherwise(pl.col(name))
+    )
+    return frame.select(Field.WEIGHT_UNIT, cells.alias(name)).select(joined.alias(name)).to_series()

@@ -1,0 +1,218 @@
+"""Countries of origin as people write them, as ISO 3166-1 alpha-2 codes.
+
+Names in some 30 languages, alpha-3 and numeric codes come from CLDR (babel). What names several countries or none
+(EU, World, DE/PL) is not known, with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from babel import Locale
+from babel.core import get_global
+
+from weighbridge.ingest.values.nothing import NOT_KNOWN, explain_nothing
+from weighbridge.ingest.values.wording import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LANGUAGES: Final = [
+    "en",
+    "de",
+    "fr",
+    "es",
+    "it",
+    "pt",
+    "nl",
+    "pl",
+    "cs",
+    "sk",
+    "sl",
+    "hr",
+    "sr",
+    "da",
+    "sv",
+    "nb",
+    "fi",
+    "et",
+    "lv",
+    "lt",
+    "hu",
+    "ro",
+    "bg",
+    "el",
+    "tr",
+    "ru",
+    "uk",
+    "zh",
+    "zh_Hant",
+    "ja",
+    "ko",
+    "ar",
+    "he",
+    "vi",
+    "id",
+    "ms",
+    "th",
+    "hi",
+    "fa",
+    "ca",
+]
+_MORE_NAMES: Final[Mapping[str, str]] = {
+    "uk": "GB", "u.k.": "GB", "great britain": "GB", "britain": "GB", "england": "GB", "scotland": "GB", "wales": "GB",
+    "northern ireland": "GB", "united kingdom of great britain and northern ireland": "GB", "el": "GR", "hellas": "GR",
+    "usa": "US", "u.s.a.": "US", "u.s.": "US", "us of a": "US", "america": "US", "united states of america": "US", "états-unis d'amérique": "US",
+    "korea, republic of": "KR", "republic of korea": "KR", "korea, rep.": "KR", "korea rep": "KR", "korea": "KR", "s. korea": "KR", "korea, south": "KR", "korea (south)": "KR", "korea (republic of)": "KR",
+    "korea, democratic people's republic of": "KP", "korea, dem. people's rep.": "KP", "korea, dem. rep.": "KP", "dprk": "KP",
+    "china (prc)": "CN", "prc": "CN", "p.r. china": "CN", "p.r.c.": "CN", "pr china": "CN", "people's republic of china": "CN", "peoples republic of china": "CN", "china, people's republic of": "CN",
+    "mainland china": "CN", "china mainland": "CN", "vr china": "CN", "volksrepublik china": "CN", "rp chine": "CN", "中国大陆": "CN", "中華人民共和国": "CN", "中华人民共和国": "CN",
+    "taiwan, province of china": "TW", "taiwan (roc)": "TW", "republic of china": "TW", "taiwan r.o.c.": "TW", "chinese taipei": "TW",
+    "hong kong": "HK", "hong kong sar": "HK", "hongkong": "HK", "macao": "MO", "macau": "MO", "macao sar": "MO",
+    "czech rep.": "CZ", "czech republic": "CZ", "the czech republic": "CZ", "tschechei": "CZ", "tschechische republik": "CZ", "république tchèque": "CZ", "república checa": "CZ", "repubblica ceca": "CZ", "slovak republic": "SK",
+    "holland": "NL", "the netherlands": "NL", "netherlands, the": "NL", "burma": "MM", "ivory coast": "CI", "cote d'ivoire": "CI",
+    "russian federation": "RU", "russian fed.": "RU", "viet nam": "VN", "socialist republic of vietnam": "VN", "lao pdr": "LA", "lao people's democratic republic": "LA", "lao": "LA",
+    "macedonia": "MK", "fyrom": "MK", "former yugoslav republic of macedonia": "MK", "republic of north macedonia": "MK", "moldova, republic of": "MD", "republic of moldova": "MD",
+    "uae": "AE", "u.a.e.": "AE", "emirates": "AE", "turkey": "TR", "türkei": "TR", "turkiye": "TR", "republic of türkiye": "TR", "syrian arab republic": "SY", "iran, islamic republic of": "IR", "islamic republic of iran": "IR",
+    "tanzania, united republic of": "TZ", "united republic of tanzania": "TZ", "venezuela, bolivarian republic of": "VE", "bolivia, plurinational state of": "BO", "plurinational state of bolivia": "BO", "micronesia, federated states of": "FM",
+    "palestine, state of": "PS", "palestine": "PS", "palestinian territory": "PS", "congo, democratic republic of the": "CD", "congo, the democratic republic of the": "CD", "democratic republic of the congo": "CD", "congo, dem. rep.": "CD", "dr congo": "CD", "drc": "CD", "zaire": "CD",
+    "congo": "CG", "congo, rep.": "CG", "republic of the congo": "CG", "brunei darussalam": "BN", "cabo verde": "CV", "swaziland": "SZ", "east timor": "TL", "holy see": "VA", "vatican": "VA", "eswatini": "SZ", "egypt, arab rep.": "EG", "yemen, rep.": "YE",
+    "gambia, the": "GM", "bahamas, the": "BS", "the gambia": "GM", "the bahamas": "BS", "kosovo": "XK", "kosovo, republic of": "XK", "republic of kosovo": "XK", "xkx": "XK", "rks": "XK", "bosnia": "BA", "bosnia-herzegovina": "BA", "bosnia & herzegovina": "BA",
+    "federal republic of germany": "DE", "brd": "DE", "frg": "DE", "bundesrepublik deutschland": "DE", "ger": "DE", "kyrgyz republic": "KG", "st. lucia": "LC", "saint lucia": "LC", "trinidad & tobago": "TT", "trinidad": "TT", "saudi": "SA", "ksa": "SA", "kingdom of saudi arabia": "SA",
+    "india, republic of": "IN", "republic of india": "IN", "bharat": "IN", "republic of ireland": "IE", "eire": "IE", "kazakstan": "KZ", "belorussia": "BY", "byelorussia": "BY", "the philippines": "PH", "schweiz (ch)": "CH",
+}  # fmt: skip
+"""Spellings that CLDR lacks. A test sees to it that none contradicts it."""
+
+_REGIONS: Final = frozenset(
+    {
+        "eu", "e.u.", "eu27", "eu-27", "eu28", "eu-28", "europe", "european union", "europa", "europäische union", "union européenne", "unión europea",
+        "unione europea", "ue", "rer", "glo", "row", "rest of world", "world", "worldwide", "global", "welt", "weltweit", "monde", "mundo", "mondo", "int", "international", "asia", "asien", "asie", "africa", "afrika", "north america",
+        "south america", "latin america", "far east", "middle east", "oceania", "asean", "eea", "ewr", "efta", "apac", "emea", "latam", "mena", "ras", "rna", "rla", "raf", "oecd", "non-eu", "non eu", "outside eu", "eu/non-eu", "imported", "import",
+        "various", "multiple", "mixed", "diverse", "divers", "verschiedene", "diverso", "varios", "vari", "various countries", "multiple countries", "several", "mehrere", "other", "others", "andere", "sonstige", "un", "eurozone", "ez", "qo", "xx", "zz",
+    }
+)  # fmt: skip
+_MADE_IN: Final = re.compile(
+    r"^(?:made in|product of|produced in|manufactured in|fabricado en|hecho en|fabriqué en|prodotto in|fatto in|fabricado em|hergestellt in|origin|country of origin|ursprung|herkunft|origine|wyprodukowano w|сделано в|произведено в)\b\s*:?\s*(?:the\s+)?",
+    re.IGNORECASE,
+)
+_CODE_AND_NAME: Final = re.compile(
+    r"(?P<first>[^\-–—:()|]+?)\s*(?:[-–—:|]\s*(?P<second>.+)|\((?P<inner>[^()]+)\))"
+)
+_SUBDIVISION: Final = re.compile(r"(?P<country>[A-Z]{2})-[A-Z0-9]{1,3}")
+_SEVERAL: Final = re.compile(
+    r"\s*(?:[,/;|+&]|\band\b|\bund\b|\bor\b|\bet\b|\by\b|\bor\b)\s*", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A country, nothing, or why the cell names none and what to do."""
+
+    code: str | None = None
+    problem: str | None = None
+
+
+def read_country(text: str) -> Origin:
+    """The country that a cell names."""
+    cell = text.strip()
+    word = _plain(cell)
+    known = _known(word)
+    if known:
+        return Origin(known)
+    nothing = explain_nothing(cell) if word != "na" else None
+    if nothing is not None:
+        return Origin(problem=nothing or None)
+    if word in _REGIONS or _plain(_MADE_IN.sub("", cell)) in _REGIONS:
+        return Origin(
+            problem=f"{quote(cell)} is no single country; the origin counts as not known. Write the country where it is made"
+        )
+    found = _taken_apart(cell)
+    if found:
+        return Origin(found)
+    parts = [part for part in _SEVERAL.split(_plain(cell)) if part]
+    if len(parts) > 1 and all(_known(part) or part in _REGIONS for part in parts):
+        return Origin(
+            problem=f"{quote(cell)} names several countries; the origin counts as not known. Write the one where it is made"
+        )
+    return Origin(
+        problem=f"{quote(cell)} is no country known here; use its two-letter code (ISO 3166-1), such as DE or CN"
+    )
+
+
+def _taken_apart(cell: str) -> str | None:
+    """Made in China; CN - China; China (CN); GB-ENG; CN;"""
+    bare = _MADE_IN.sub("", cell).strip(" .,;:")
+    if found := _known(_plain(bare)):
+        return found
+    if match := _SUBDIVISION.fullmatch(bare):
+        return _known(match["country"].lower())
+    if match := _CODE_AND_NAME.fullmatch(bare):
+        parts = [match["first"], match["second"] or match["inner"]]
+        codes = {_known(_plain(part)) for part in parts}
+        # "CN - China" says one thing twice; "Shenzhen (China)" names a place in it.
+        if len(codes - {None}) == 1 and (None not in codes or match["inner"]):
+            return next(iter(codes - {None}))
+    head, comma, tail = bare.rpartition(",")
+    if comma and not _known(_plain(head)):  # "Shenzhen, China"; not "China, Germany"
+        return _known(_plain(tail))
+    return None
+
+
+def _plain(text: str) -> str:
+    spaced = (
+        unicodedata.normalize("NFKC", text)
+        .casefold()
+        .replace("’", "'")
+        .replace("‘", "'")
+        .replace("`", "'")
+    )
+    return " ".join(spaced.strip(" .,;:'\"").split())
+
+
+def _known(word: str) -> str | None:
+    names = country_names()
+    spellings = (
+        word,
+        word.removeprefix("the "),
+        f"{word}.",
+        word.replace(" and ", " & "),
+        word.replace("-", " "),
+    )
+    return next((names[one] for one in spellings if one in names), None)
+
+
+@lru_cache(maxsize=1)
+def country_names() -> Mapping[str, str]:
+    """Every accepted spelling, in lower case, with its alpha-2 code."""
+    english = Locale("en").territories
+    codes = {
+        str(code) for code in english if len(str(code)) == 2 and str(code).isalpha()
+    } - _NO_COUNTRIES
+    names: dict[str, str] = {}
+    for language in reversed(_LANGUAGES):  # English last: it wins
+        territories = Locale.parse(language).territories
+        for code in codes:
+            name = territories.get(code)
+            if name:
+                names[_plain(name)] = code
+                names[_without_accents(_plain(name))] = code
+    for alias, targets in get_global("territory_aliases").items():
+        if len(alias) == 3 and len(targets) == 1 and targets[0] in codes:
+            names[str(alias).lower()] = str(targets[0])
+    names |= {_plain(name): code for name, code in _MORE_NAMES.items()}
+    names |= {code.lower(): code for code in codes}
+    return {name: code for name, code in names.items() if name not in NOT_KNOWN or name == "na"}
+
+
+_NO_COUNTRIES: Final = frozenset(
+    {"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ", "AC", "CP", "DG", "EA", "IC", "TA", "CQ"}
+)
+"""CLDR's regions and exceptional reservations that are no country of origin."""
+
+
+def _without_accents(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))

@@ -1,0 +1,35 @@
+"""Currencies: ISO 4217 codes (from CLDR), and the signs and words that people write for them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from babel.core import get_global
+
+CURRENCY_SIGNS: Final = {
+    "US$": "USD", "R$": "BRL", "A$": "AUD", "C$": "CAD", "HK$": "HKD", "NT$": "TWD", "S$": "SGD", "€": "EUR", "£": "GBP", "zł": "PLN",
+    "₽": "RUB", "₹": "INR", "₺": "TRY", "₩": "KRW", "Kč": "CZK", "₫": "VND", "฿": "THB", "₪": "ILS", "₴": "UAH",
+}  # fmt: skip
+"""Signs that mean one currency. "$", "¥" and "kr" mean several, so they name none."""
+
+_SPOKEN: Final = {
+    "euro": "EUR", "euros": "EUR", "sfr": "CHF", "fr": "CHF", "kč": "CZK", "zl": "PLN", "zł": "PLN", "руб": "RUB", "р": "RUB", "元": "CNY",
+    "円": "JPY", "원": "KRW", "ft": "HUF", "lei": "RON", "tl": "TRY", "rmb": "CNY",
+}  # fmt: skip
+SEVERAL: Final = frozenset({"$", "¥", "kr", "kr.", "dollar", "dollars"})
+"""Signs of more than one currency: taken as part of a price, and say nothing."""
+
+
+@lru_cache(maxsize=1)
+def currencies() -> frozenset[str]:
+    """Every ISO 4217 code."""
+    return frozenset(get_global("all_currencies"))
+
+
+def currency_of(mark: str) -> str | None:
+    """The code of a sign, code or word beside a price; None for what names none."""
+    sign = mark.strip().strip(".,-– ")
+    if sign in CURRENCY_SIGNS:
+        return CURRENCY_SIGNS[sign]
+    return sign.upper() if sign.upper() in currencies() else _SPOKEN.get(sign.casefold())

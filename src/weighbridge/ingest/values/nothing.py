@@ -1,0 +1,54 @@
+"""What people and programs write into a cell when they have nothing to say.
+
+Words of people ("n/a", "unknown", a dash) are passed over. What a program left behind (a spreadsheet's error, a null of
+a database) is passed over too, with a note: behind it there may be a value that got lost on the way.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from weighbridge.ingest.values.wording import quote
+
+NOT_KNOWN: Final = frozenset(
+    {
+        "", "-", "--", "---", "–", "—", "―", "?", "??", "???", ".", "/", "n/a", "na", "n.a.", "n.a", "unknown", "not known",
+        "k.a.", "k. a.", "keine angabe", "unbekannt", "nd", "n.d.", "n/d", "inconnu", "desconocido", "sconosciuto",
+        "onbekend", "nieznany", "neznámo", "okänd", "bilinmiyor", "desconhecido", "нет", "н/д", "неизвестно", "不明",
+        "未知", "无", "無", "なし", "없음", "not available", "not applicable",
+    }
+)  # fmt: skip
+"""In lower case. For countries "na" is Namibia."""
+
+SPREADSHEET_ERRORS: Final = frozenset(
+    {
+        "#n/a", "#n/a n/a", "#na", "#nv", "#value!", "#wert!", "#valeur!", "#valor!", "#¡valor!", "#valore!", "#ref!", "#¡ref!",
+        "#bezug!", "#rif!", "#div/0!", "#¡div/0!", "#name?", "#¿nombre?", "#nom?", "#nome?", "#num!", "#¡num!", "#zahl!",
+        "#nombre!", "#null!", "#¡nulo!", "#nul!", "#nulo!", "#spill!", "#überlauf!", "#calc!", "#kalk!", "#field!", "#feld!",
+        "#getting_data", "#daten_abrufen", "#blocked!", "#unknown!", "#connect!", "#busy!", "#error!", "#н/д", "#знач!",
+        "#ссылка!", "#дел/0!", "#имя?", "#число!", "#пусто!", "#verw!", "#waarde!", "#naam?", "#getal!", "#arg!", "#adr!",
+        "#nazwa?", "#liczba!", "#n/d", "#nd",
+    }
+)  # fmt: skip
+"""In the languages of Excel and LibreOffice, in lower case."""
+
+DUMPED_NULLS: Final = frozenset(
+    {"\\n", "(null)", "<na>", "<null>", "[null]", "{null}", "(none)", "(empty)", "(blank)"}
+)
+"""How databases and data frames write nothing; no word of any language."""
+
+_WORDS_OF_PROGRAMS: Final = frozenset(
+    {"null", "nil", "none", "nan", "nat", "undefined", "[]", "{}", "tbd", "tba", "tbc", "todo", "x", "xx", "xxx", "0000-00-00"}
+)  # fmt: skip
+
+
+def explain_nothing(cell: str) -> str | None:
+    """None: the cell says something. Otherwise what to note: "" for nothing at all."""
+    word = cell.strip().casefold()
+    if word in NOT_KNOWN:
+        return ""
+    if word in SPREADSHEET_ERRORS:
+        return f"{quote(cell)} is an error of a spreadsheet; correct its formula, or leave the cell empty"
+    if word in DUMPED_NULLS or word in _WORDS_OF_PROGRAMS:
+        return f"{quote(cell)} stands for no value; write the value, or leave the cell empty"
+    return None

@@ -1,0 +1,172 @@
+"""Numbers as people of several countries write them, read by the decimal sign of their column.
+
+Pure. A cell such as `1,234.5` or `0,5` can be read in one way only. `1.234` can mean 1234 or 1.234, and which it is
+is a fact about the column, never about the cell: `survey` collects the evidence of all cells and decides.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, Self
+
+if TYPE_CHECKING:
+    import polars as pl
+
+DecimalSign = Literal[".", ","]
+
+PLAIN_NUMBER: Final = r"^[0-9]{1,12}(?:\.[0-9]{1,12})?$"
+"""What needs no thought where the point is the decimal sign. ASCII digits only; the same pattern is run by polars."""
+WHOLE_NUMBER: Final = r"^[0-9]{1,12}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How many cells of a column show each decimal sign beyond doubt, and how many could mean two things."""
+
+    points: int = 0
+    commas: int = 0
+    doubtful_points: int = 0
+    doubtful_commas: int = 0
+    filled: int = 0
+
+    def __add__(self, other: Self) -> Evidence:
+        return Evidence(
+            self.points + other.points,
+            self.commas + other.commas,
+            self.doubtful_points + other.doubtful_points,
+            self.doubtful_commas + other.doubtful_commas,
+            self.filled + other.filled,
+        )
+
+    @property
+    def doubtful(self) -> int:
+        """Cells that need a decision."""
+        return self.doubtful_points + self.doubtful_commas
+
+    @property
+    def sign(self) -> DecimalSign | None:
+        """The sign that nine of ten clear cells show; None where there is none, or no such majority."""
+        clear = self.points + self.commas
+        if not clear:
+            return None
+        if self.points >= _MAJORITY * clear:
+            return "."
+        return "," if self.commas >= _MAJORITY * clear else None
+
+
+_MAJORITY: Final = 0.9
+_START, _END = r"(?:^|[^0-9.,])", r"(?:[^0-9.,]|[.,]?$|[.,]\s)"
+
+
+def _shows(sign: str, other: str) -> str:
+    """Cells in which `sign` can only be the decimal sign."""
+    return (
+        rf"{other}[0-9]{{3}}{sign}[0-9]"  # both signs, this one last
+        rf"|{_START}[0-9]{{1,3}}(?:{other}[0-9]{{3}}){{2,}}{_END}"  # the other one more than once, in threes
+        rf"|{_START}0?{sign}[0-9]"  # 0.250, .5
+        rf"|{_START}[0-9]+{sign}(?:[0-9]{{1,2}}|[0-9]{{4,}}){_END}"  # not three digits behind it
+        rf"|{_START}[0-9]{{4,}}{sign}[0-9]+{_END}"  # no thousands sign before it
+    )
+
+
+_POINT_SHOWN: Final = _shows(r"\.", ",")
+_COMMA_SHOWN: Final = _shows(",", r"\.")
+_POINT_DOUBTFUL: Final = rf"{_START}[1-9][0-9]{{0,2}}\.[0-9]{{3}}{_END}"
+_COMMA_DOUBTFUL: Final = rf"{_START}[1-9][0-9]{{0,2}},[0-9]{{3}}{_END}"
+
+
+def evidence_of(cells: pl.Series) -> Evidence:
+    """What the cells of one column say about their decimal sign."""
+    filled = len(cells) - cells.null_count()
+    signed = cells.filter(cells.str.contains(r"[0-9]?[.,][0-9]"))
+    if signed.is_empty():
+        return Evidence(filled=filled)
+    points = signed.str.contains(_POINT_SHOWN)
+    commas = signed.str.contains(_COMMA_SHOWN)
+    clear = points | commas
+    return Evidence(
+        points=int((points & ~commas).sum()),
+        commas=int((commas & ~points).sum()),
+        doubtful_points=int((signed.str.contains(_POINT_DOUBTFUL) & ~clear).sum()),
+        doubtful_commas=int((signed.str.contains(_COMMA_DOUBTFUL) & ~clear).sum()),
+        filled=filled,
+    )
+
+
+_DECIMALS_AFTER: Final = {
+    ".": re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]*"),
+    ",": re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]*"),
+}
+
+
+def plain_number(text: str, decimal: DecimalSign | None) -> str | None:
+    """The number in the form that Python reads, or None when it could mean two things, or nothing."""
+    mantissa, exponent_sign, exponent = text.casefold().partition("e")
+    sign = mantissa[0] if mantissa[:1] in ("+", "-") else ""
+    spaced = mantissa.lstrip("+-").strip().replace("’", "'")
+    digits = re.sub(r"\s", "'", spaced)
+    if "'" in digits:
+        if not re.fullmatch(r"[0-9]{1,3}(?:'[0-9]{3})+(?:[.,][0-9]*)?", digits):
+            return None
+        # The thousands are marked already, so what else there is is the decimal sign.
+        plain: str | None = digits.replace("'", "").replace(",", ".")
+    else:
+        plain = _without_thousands(digits, decimal)
+    return None if plain is None else f"{sign}{plain}{exponent_sign}{exponent}"
+
+
+def _without_thousands(digits: str, decimal: DecimalSign | None) -> str | None:
+    points, commas = digits.count("."), digits.count(",")
+    if not points and not commas:
+        return digits
+    if points and commas:
+        last: Final = max(".,", key=digits.rfind)
+        if not _DECIMALS_AFTER[last].fullmatch(digits):
+            return None
+        return digits.replace("," if last == "." else ".", "").replace(last, ".")
+    separator = "." if points else ","
+    in_threes = re.fullmatch(rf"[0-9]{{1,3}}(?:\{separator}[0-9]{{3}})+", digits) is not None
+    if points + commas > 1:
+        return digits.replace(separator, "") if in_threes else None
+    if in_threes and not digits.startswith("0"):
+        if decimal is None:
+            return None
+        return digits.replace(separator, "." if separator == decimal else "")
+    return digits.replace(separator, ".")
+
+
+def typed_number(value: float) -> str:
+    """The text of a number that a file holds as a number, such that no column's decimal sign changes it."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return ""
+    if value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return unambiguous(repr(value))
+
+
+def unambiguous(literal: str) -> str:
+    """A number with a decimal point that nobody takes for a sign of thousands: 1.234 → 1.2340."""
+    return f"{literal}0" if re.fullmatch(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", literal) else literal
+
+
+_FRACTIONS: Final = re.compile(r"(?:([0-9]+)\s+)?([0-9]{1,3})\s*[/\u2044]\s*([0-9]{1,3})")
+_VULGAR: Final = re.compile(r"(?<=[0-9])(?=[¼½¾⅐-⅞])")
+
+
+def tidy(text: str) -> str:
+    """Full-width digits and letters become plain, "1½" and "1 1/2" become 1.5, one kind of white space."""
+    if text.isascii() and "/" not in text:
+        return text.strip()
+    plain = unicodedata.normalize("NFKC", _VULGAR.sub(" ", text)).replace("\u2212", "-").strip()
+    return _FRACTIONS.sub(_as_decimal, plain)
+
+
+def _as_decimal(match: re.Match[str]) -> str:
+    whole, part, of = match.groups()
+    if int(of) == 0 or int(part) >= int(of):
+        return match[0]
+    # At least four digits behind the point: no column takes it for thousands.
+    value = int(whole or 0) + int(part) / int(of)
+    return unambiguous(f"{value:.10f}".rstrip("0")) if value else match[0]

@@ -1,0 +1,176 @@
+"""What a weight cell says, in kilograms: one quantity, or several that belong together, with or without a unit.
+
+Pure. `cells.py` sends plain numbers (`1.5`) through polars and only the rest through `read_weight`; both ways give
+the same result. The decimal sign and the unit of bare numbers are decided for the column (`survey.py`).
+
+    1 lb 3 oz          parts of one mass, each in a smaller unit than the one before
+    6 x 330 g          a number of equal pieces
+    1.2 kg (2.6 lb)    the same mass twice: taken if the two agree
+    ca. 2 kg           taken; a bound (< 1 kg) or a range (1-2 kg) is no weight
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from weighbridge.ingest.values.nothing import explain_nothing
+from weighbridge.ingest.values.numbers import PLAIN_NUMBER, DecimalSign, plain_number, tidy
+from weighbridge.ingest.values.units import KILOGRAM, UNIT_NAMES, MassUnit
+from weighbridge.ingest.values.wording import quote
+
+__all__ = ["KILOGRAM", "PLAIN_NUMBER", "UNIT_NAMES", "MassUnit", "Reading", "read_weight"]
+
+MAX_WEIGHT_KG: Final = 1e6
+_SAME_MASS: Final = 0.06
+"""How far two statements of one mass may be apart: they are rounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a cell says: a mass, nothing (both None), or why it cannot be used and what to do."""
+
+    mass_kg: float | None = None
+    problem: str | None = None
+
+
+_NUMBER: Final = r"[+-]?(?:[0-9][0-9.,'’\s]*(?:e[+-]?[0-9]{1,3})?|[.,][0-9]+)"
+_UNIT: Final = r"[^\W\d_]+"
+_ABOUT: Final = re.compile(
+    r"^(?:ca|circa|approx|approximately|about|approx|appr|etwa|ungefähr|env|environ|aprox|ok|около|примерно|約|约|ungef|cca|kb)\b\.?\s*"
+    r"|^[~≈∼±]\s*",
+    re.IGNORECASE,
+)
+_PER_PIECE: Final = re.compile(
+    r"\s*(?:/|\bper\b|\bje\b|\bpar\b|\bpor\b|\bal\b)\s*(?:pcs?|pieces?|pce|units?|ea|each|items?|stück|stk|stuck|st|pièce|unité|pieza|unidad|pezzo|шт|件|个)\.?$"
+    r"|\s*\b(?:each|netto?|net weight|n\.?w\.?|nett)\b\.?$",
+    re.IGNORECASE,
+)
+_LABEL: Final = re.compile(
+    r"^(?:net(?:to)?|weight|net weight|gewicht|nettogewicht|poids|peso|вес)\b\s*[:=]?\s*",
+    re.IGNORECASE,
+)
+_UNIT_FIRST: Final = re.compile(
+    rf"(?P<unit>{_UNIT})\.?\s*[:=]?\s*(?P<number>{_NUMBER})", re.IGNORECASE
+)
+_PART: Final = re.compile(rf"\s*(?P<number>{_NUMBER})\s*(?P<unit>{_UNIT})?\.?\s*,?", re.IGNORECASE)
+_PIECES: Final = re.compile(
+    r"(?P<count>[0-9]{1,4})\s*(?:pcs?\.?|pieces|stk\.?|stück|шт\.?)?\s*[x×*х]\s*(?P<rest>.*[0-9].*)",
+    re.IGNORECASE,
+)
+_PIECES_LAST: Final = re.compile(
+    r"(?P<rest>.*[0-9].*[^\W\d_]\.?)\s*[x×*х]\s*(?P<count>[0-9]{1,4})", re.IGNORECASE
+)
+_TWICE: Final = re.compile(r"(?P<first>[^(/=]+?)\s*(?:\((?P<inner>[^()]*)\)|[/=]\s*(?P<second>.+))")
+
+
+def read_weight(
+    text: str, unit: MassUnit | None = KILOGRAM, decimal: DecimalSign | None = None
+) -> Reading:
+    """The mass in a cell. `unit` holds where the cell names none; None: such a cell cannot be read."""
+    cell = text.strip()
+    nothing = explain_nothing(cell)
+    if nothing is not None:
+        return Reading(problem=nothing or None)
+    try:
+        mass_kg = _mass(_LABEL.sub("", tidy(cell)), unit, decimal)
+    except _NotAWeight as error:
+        return Reading(problem=f"{quote(cell)} {error}")
+    return judge(mass_kg, cell)
+
+
+class _NotAWeight(Exception):
+    """Why a cell cannot be read; follows the cell in the message."""
+
+
+def _mass(text: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
+    text = _PER_PIECE.sub("", _ABOUT.sub("", text))
+    if match := _TWICE.fullmatch(text):
+        return _mass_given_twice(match, unit, decimal)
+    if match := _PIECES.fullmatch(text) or _PIECES_LAST.fullmatch(text):
+        return int(match["count"]) * _mass(match["rest"].strip(), unit, decimal)
+    if (match := _UNIT_FIRST.fullmatch(text)) and match["unit"].casefold() in UNIT_NAMES:
+        return _quantity(match["number"], _named(match["unit"]), decimal)
+    return _sum_of_parts(text, unit, decimal)
+
+
+def _mass_given_twice(
+    match: re.Match[str], unit: MassUnit | None, decimal: DecimalSign | None
+) -> float:
+    """1.2 kg (2.6 lb): both must be masses, and nearly the same."""
+    first = _mass(match["first"].strip(), unit, decimal)
+    other = (match["inner"] or match["second"] or "").strip()
+    if not re.search(r"[0-9]", other):
+        if other.casefold() in {"net", "netto", "net weight", "nett"}:
+            return first
+        raise _NotAWeight(_USUAL)
+    second = _mass(other, None, decimal)
+    if abs(first - second) > _SAME_MASS * max(first, second):
+        raise _NotAWeight("names two different weights; keep one")
+    return first
+
+
+def _sum_of_parts(text: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
+    """One quantity, or several of which each names a smaller unit than the one before."""
+    parts: list[tuple[str, str | None]] = []
+    at = 0
+    while at < len(text):
+        match = _PART.match(text, at)
+        if match is None or match.end() == at:
+            raise _NotAWeight(_USUAL)
+        parts.append((match["number"], match["unit"]))
+        at = match.end()
+    if not parts:
+        raise _NotAWeight(_USUAL)
+    if len(parts) == 1:
+        number, name = parts[0]
+        return _quantity(number, _named(name) if name else unit, decimal)
+    units = [_named(name) if name else None for _, name in parts]
+    sizes = [one.to_kg(1.0) if one else 0.0 for one in units]
+    if None in units or sizes != sorted(set(sizes), reverse=True):
+        raise _NotAWeight(_USUAL)
+    return sum(
+        _quantity(number, one, decimal) for (number, _), one in zip(parts, units, strict=True)
+    )
+
+
+_USUAL: Final = "is not a weight; write a number in kg, such as 1.5, or leave it empty"
+
+
+def _named(name: str) -> MassUnit:
+    unit = UNIT_NAMES.get(name.casefold())
+    if unit is None:
+        raise _NotAWeight("has an unknown unit; use kg, g, mg, t, lb or oz")
+    return unit
+
+
+def _quantity(number: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
+    plain = plain_number(number.strip().rstrip(",") if decimal is None else number.strip(), decimal)
+    if plain is None:
+        raise _NotAWeight(
+            "could be read in two ways; write it without thousands separators and with a decimal point, such as"
+            " 1234.5, or say which sign is decimal (--decimal)"
+        )
+    if unit is None:
+        raise _NotAWeight(
+            "names no unit, and the column has weights in several; write the unit behind it, or say it (--unit)"
+        )
+    try:
+        return unit.to_kg(float(plain))
+    except ValueError:
+        raise _NotAWeight(_USUAL) from None
+
+
+def judge(mass_kg: float, cell: str) -> Reading:
+    """Whether a number can be a product's mass."""
+    if not math.isfinite(mass_kg) or mass_kg > MAX_WEIGHT_KG:
+        return Reading(
+            problem=f"{quote(cell)} is more than {MAX_WEIGHT_KG:,.0f} kg; check the number and its unit"
+        )
+    if mass_kg <= 0:
+        return Reading(
+            problem=f"{quote(cell)} is not above 0; leave the weight empty if it is not known"
+        )
+    return Reading(mass_kg=mass_kg)

@@ -1,0 +1,119 @@
+"""Files on their way in: looked at, reported, estimated, stored.
+
+One report for everybody (`inspect_file`, and beside the result of `import_file`): the command line, uploads and the API
+show the same `CatalogueReport`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weighbridge.errors import InputError
+from weighbridge.ingest.catalogue import USUAL, Catalogue, ReadOptions, check_records, refuse_doubts
+from weighbridge.ingest.report import CatalogueReport, ReportBuilder
+from weighbridge.store import queue_state
+from weighbridge.store.imports import ImportResult, import_products
+
+__all__ = [
+    "ImportResult",
+    "Imported",
+    "Inspection",
+    "import_file",
+    "import_records",
+    "inspect_file",
+]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from weighbridge.domain.products import FieldLimits
+    from weighbridge.ingest.checking.chunks import CheckedChunk
+    from weighbridge.planning.cost import CatalogueEstimate
+    from weighbridge.service.estimates import Estimator
+    from weighbridge.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The report on a file, and what processing it would take where that was asked for."""
+
+    report: CatalogueReport
+    estimate: CatalogueEstimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did, and the report on its file."""
+
+    result: ImportResult
+    report: CatalogueReport
+
+
+def inspect_file(
+    path: Path, options: ReadOptions = USUAL, estimator: Estimator | None = None
+) -> Inspection:
+    """What a file would be taken for. Nothing is stored; questions are left open in the report.
+
+    Raises:
+        InputError: the file as a whole cannot be used.
+    """
+    catalogue = Catalogue(path, options)
+    builder = ReportBuilder(catalogue.head)
+    for chunk in builder.watch(catalogue.chunks()):
+        if estimator is not None:
+            estimator.take(chunk)
+    return Inspection(builder.report(), estimator.estimate() if estimator else None)
+
+
+async def import_file(
+    database: Database,
+    path: Path,
+    options: ReadOptions = USUAL,
+    *,
+    max_rows: int | None = None,
+    scoped: bool = False,
+) -> Imported:
+    """Merge a file into the products, all or nothing; good rows are kept when others are bad.
+
+    `scoped` remembers which products the file names. More than `max_rows` rows are refused.
+
+    Raises:
+        AmbiguousColumn: a column can be read in two ways, and `options` do not say which; nothing was changed.
+        InputError: the file as a whole cannot be used; nothing was changed.
+    """
+    catalogue = await asyncio.to_thread(Catalogue, path, options)
+    refuse_doubts(catalogue.head)
+    builder = ReportBuilder(catalogue.head)
+    chunks = builder.watch(_bounded(catalogue.chunks(), max_rows))
+    result = await _import(database, chunks, scoped=scoped)
+    return Imported(result, builder.report())
+
+
+def _bounded(chunks: Iterable[CheckedChunk], max_rows: int | None) -> Iterator[CheckedChunk]:
+    rows = 0
+    for chunk in chunks:
+        rows += chunk.products.height + len(chunk.rejected)
+        if max_rows is not None and rows > max_rows:
+            raise InputError(
+                f"The file has more than {max_rows:,} rows, the most taken at once; split it. Nothing was stored."
+            )
+        yield chunk
+
+
+async def import_records(
+    database: Database, records: Iterable[object], *, limits: FieldLimits
+) -> ImportResult:
+    """The same for decoded JSON objects; the first is row 1."""
+    return await _import(database, check_records(records, limits=limits), scoped=False)
+
+
+async def _import(
+    database: Database, chunks: Iterable[CheckedChunk], *, scoped: bool
+) -> ImportResult:
+    async with database.pool.acquire() as connection:
+        result = await import_products(connection, chunks, scoped=scoped)
+        await queue_state.announce(connection)
+    return result

@@ -1,0 +1,250 @@
+"""Workbooks: ordinary, odd and hostile."""
+
+from __future__ import annotations
+
+import datetime
+import struct
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+import xlsxwriter
+
+from tests.support.catalogues import read_all, read_file
+from weighbridge.errors import MissingColumn, UnreadableFile
+from weighbridge.ingest.formats import xlsx_package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HEADER = ["code", "name", "description", "weight"]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "catalogue.xlsx"
+
+
+@pytest.fixture
+def workbook(path: Path) -> Iterator[xlsxwriter.Workbook]:
+    book = xlsxwriter.Workbook(str(path))
+    yield book
+    if not book.fileclosed:
+        book.close()
+
+
+def test_numbers_become_text_without_losing_or_gaining_digits(
+    workbook: xlsxwriter.Workbook, path: Path
+) -> None:
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, HEADER)
+    sheet.write_row(1, 0, [123.0, 7, 1.5, 0.25])
+    sheet.write_string(2, 0, "00123")
+    sheet.write_row(2, 1, [True, "x", "2 lb"])
+    workbook.close()
+    products, rejected = read_all(path)
+    assert rejected == []
+    assert [(p.code, p.name, p.weight_kg) for p in products] == [
+        ("123", "7", 0.25),
+        ("00123", "true", 0.90718474),
+    ]
+
+
+def test_rows_are_numbered_as_excel_numbers_them(workbook: xlsxwriter.Workbook, path: Path) -> None:
+    sheet = workbook.add_worksheet()
+    sheet.write(1, 0, "Catalogue 2026")
+    sheet.write_row(4, 2, HEADER)
+    sheet.write_row(5, 2, ["A", "b", "c"])
+    sheet.write_row(8, 2, ["", "b", "c"])
+    sheet.write_row(9, 2, ["D", "b", "c", "heavy"])
+    workbook.close()
+    found = read_file(path)
+    assert [p.code for p in found.products] == ["A", "D"]
+    assert [(row.row, row.field) for row in found.rejected] == [(9, "code")]
+    assert [(note.row, note.field) for note in found.notes] == [(10, "weight")]
+
+
+def test_the_first_visible_sheet_with_the_columns_is_taken(
+    workbook: xlsxwriter.Workbook, path: Path
+) -> None:
+    workbook.add_worksheet("empty")
+    workbook.add_worksheet("read me").write(0, 0, "How to fill in this file")
+    hidden = workbook.add_worksheet("hidden")
+    hidden.write_row(0, 0, HEADER)
+    hidden.hide()
+    data = workbook.add_worksheet("data")
+    data.write_row(0, 0, HEADER)
+    data.write_row(1, 0, ["A", "b", "c"])
+    workbook.close()
+    products, _ = read_all(path)
+    assert [p.code for p in products] == ["A"]
+
+
+def test_without_the_columns_the_message_names_the_first_filled_sheet(
+    workbook: xlsxwriter.Workbook, path: Path
+) -> None:
+    workbook.add_worksheet("empty")
+    workbook.add_worksheet("data").write_row(0, 0, ["sku", "title", "remarks"])
+    workbook.add_worksheet("more").write_row(0, 0, ["x", "y"])
+    workbook.close()
+    with pytest.raises(MissingColumn, match=r'description.*"sku", "title", "remarks"'):
+        read_all(path)
+
+
+def test_a_workbook_without_any_cell_is_refused(workbook: xlsxwriter.Workbook, path: Path) -> None:
+    workbook.add_worksheet()
+    workbook.close()
+    with pytest.raises(UnreadableFile, match="no filled sheet"):
+        read_all(path)
+
+
+def test_formulas_give_values_and_errors_give_nothing(
+    workbook: xlsxwriter.Workbook, path: Path
+) -> None:
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, HEADER)
+    sheet.write_row(1, 0, ["A", "b"])
+    sheet.write_formula(1, 2, '="a"&"b"', None, "ab")
+    sheet.write_formula(1, 3, "=1/4", None, 0.25)
+    sheet.write_row(2, 0, ["B", "b"])
+    sheet.write_formula(2, 2, "=1/0", None, "#DIV/0!")
+    sheet.write_row(3, 1, ["b", "c"])
+    sheet.write_datetime(3, 0, datetime.datetime(2026, 5, 4), workbook.add_format({"num_format": "yyyy-mm-dd"}))  # noqa: DTZ001  # fmt: skip
+    workbook.close()
+    products, rejected = read_all(path)
+    assert [(p.code, p.description, p.weight_kg) for p in products] == [
+        ("A", "ab", 0.25),
+        ("2026-05-04 00:00:00", "c", None),
+    ]
+    assert [(row.row, row.field) for row in rejected] == [(3, "description")]
+
+
+# Hostile packages ----------------------------------------------------------------------------------
+
+
+def repack(path: Path, change: dict[str, bytes]) -> None:
+    """Replaces members of a package."""
+    with zipfile.ZipFile(path) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, data in (members | change).items():
+            new.writestr(name, data)
+
+
+@pytest.fixture
+def good(workbook: xlsxwriter.Workbook, path: Path) -> Path:
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, HEADER)
+    sheet.write_row(1, 0, ["A", "b", "c"])
+    workbook.close()
+    assert len(read_all(path)[0]) == 1
+    return path
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(good: Path) -> None:
+    repack(good, {"xl/bomb.xml": b"\0" * (xlsx_package.RATIO_MATTERS_ABOVE_BYTES + 1)})
+    assert good.stat().st_size < 200_000
+    with pytest.raises(UnreadableFile, match="200 times its size"):
+        read_all(good)
+
+
+def test_a_zip_bomb_that_lies_about_its_size_is_refused(good: Path) -> None:
+    size = 5_000_000
+    repack(good, {"xl/bomb.xml": b"\0" * size})
+    data = good.read_bytes()
+    assert data.count(struct.pack("<I", size)) == 2
+    good.write_bytes(data.replace(struct.pack("<I", size), struct.pack("<I", 10)))
+    with pytest.raises(UnreadableFile, match="damaged"):
+        read_all(good)
+
+
+@pytest.mark.parametrize(
+    "reference", [b'r="XFD1048576"', b"r = 'XFD1048576'", b'x="" r="xfd1048576"']
+)
+def test_a_cell_in_the_far_corner_does_not_use_much_memory(good: Path, reference: bytes) -> None:
+    with zipfile.ZipFile(good) as package:
+        xml = package.read("xl/worksheets/sheet1.xml")
+    far = b'</row><row r="1048576"><c ' + reference + b"><v>1</v></c></row></sheetData>"
+    repack(good, {"xl/worksheets/sheet1.xml": xml.replace(b"</row></sheetData>", far)})
+    with pytest.raises(UnreadableFile, match="17,179,869,184 cells"):
+        read_all(good)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95, 0.999])
+def test_a_truncated_workbook_is_refused(good: Path, share: float) -> None:
+    data = good.read_bytes()
+    good.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(UnreadableFile, match="damaged or not complete"):
+        read_all(good)
+
+
+def test_corrupted_bits_are_refused(good: Path) -> None:
+    with zipfile.ZipFile(good) as package:
+        info = package.getinfo("xl/worksheets/sheet1.xml")
+    data = bytearray(good.read_bytes())
+    data[info.header_offset + 30 + len(info.filename) + 20] ^= 0xFF
+    good.write_bytes(data)
+    with pytest.raises(UnreadableFile, match="damaged"):
+        read_all(good)
+
+
+@pytest.mark.parametrize(
+    "member", ["xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/sharedStrings.xml"]
+)
+@pytest.mark.parametrize("content", [b"", b"<a><b>", b"\xff\xfe\x00", b"<sst><si><t>x"])
+def test_broken_xml_inside_is_refused(good: Path, member: str, content: bytes) -> None:
+    repack(good, {member: content})
+    with pytest.raises((UnreadableFile, MissingColumn)):
+        read_all(good)
+
+
+def test_an_xml_entity_bomb_does_not_expand(good: Path) -> None:
+    levels = "".join(f'<!ENTITY l{i + 1} "{f"&l{i};" * 10}">' for i in range(9))
+    bomb = f'<?xml version="1.0"?><!DOCTYPE sst [<!ENTITY l0 "lol">{levels}]><sst><si><t>&l9;</t></si></sst>'
+    repack(good, {"xl/sharedStrings.xml": bomb.encode()})
+    with pytest.raises((UnreadableFile, MissingColumn)):
+        read_all(good)
+
+
+def show_often(good: Path, text: bytes, cell: bytes, rows: int) -> None:
+    """One shared text that every row of the sheet shows."""
+    with zipfile.ZipFile(good) as package:
+        sheet = package.read("xl/worksheets/sheet1.xml")
+        texts = package.read("xl/sharedStrings.xml")
+    number = str(texts.count(b"</si>")).encode()
+    more = b"".join(
+        b'<row r="%d"><c r="C%d" %s</c></row>' % (row, row, cell % number)
+        for row in range(3, rows + 3)
+    )
+    repack(
+        good,
+        {
+            "xl/worksheets/sheet1.xml": sheet.replace(b"</sheetData>", more + b"</sheetData>"),
+            "xl/sharedStrings.xml": texts.replace(
+                b"</sst>", b"<si><t>" + text + b"</t></si></sst>"
+            ),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        b't="s"><v>%s</v>',
+        b"s='1' t = 's' ><v> %s </v>",
+        b't="s"><!-- --><v>%s</v>',
+        b't="s"><f>A1</f><v>%s</v>',
+    ],
+)
+def test_one_long_text_in_many_cells_is_not_copied_into_each(good: Path, cell: bytes) -> None:
+    show_often(good, b"y" * 1_000_000, cell, 1_000)
+    assert good.stat().st_size < 20_000
+    with pytest.raises(UnreadableFile, match="512 MB of text"):
+        read_all(good)
+
+
+def test_a_text_that_many_cells_share_is_read_into_each(good: Path) -> None:
+    show_often(good, b"y" * 200, b't="s"><v>%s</v>', 1_000)
+    _, rejected = read_all(good)  # for want of a code
+    assert len(rejected) == 1_000
