@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import InputError
+from weighbridge.ingest.formats.legacy_encoding import SHOWN, guess_encoding
 from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
@@ -67,7 +68,12 @@ def find_encoding(path: Path, chosen: str | None = None) -> FoundEncoding:
     if bad <= good:
         how = "certain: every byte fits" if not bad else f"{bad:,} characters do not fit"
         return FoundEncoding("utf-8", "UTF-8", how)
-    return legacy_encoding(path)
+    guess = guess_encoding(path)
+    return FoundEncoding(
+        guess.codec,
+        SHOWN.get(guess.codec, guess.codec),
+        f"likely: {guess.fit:.0%} of its letters fit",
+    )
 
 
 def _known_codec(name: str) -> str:
@@ -114,8 +120,3 @@ def _undecodable(path: Path) -> tuple[int, int]:
                 bad += failed
                 good += len(text) - len(text.encode("ascii", "ignore")) - failed
     return bad, good
-
-
-def legacy_encoding(path: Path) -> FoundEncoding:
-    """Placeholder until the next step: Windows-1252."""
-    return FoundEncoding("cp1252", "Windows-1252", "assumed")

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from tests.support.catalogues import read_all
+from tests.support.catalogues import read_all, read_file
 from weighbridge.errors import UnreadableFile
-from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.formats.parquet_reader import MAX_CELL_BYTES
 
 if TYPE_CHECKING:
@@ -56,13 +55,27 @@ def test_categories_dates_and_truth_values_become_text(path: Path) -> None:
 
 
 @pytest.mark.parametrize("values", [[["a"], ["b"]], [{"x": 1}, {"x": 2}], [b"a", b"b"]])
-def test_bytes_and_nested_columns_are_refused_with_a_remedy(
+def test_bytes_and_nested_values_of_a_required_field_are_refused_with_a_remedy(
     path: Path, values: list[object]
 ) -> None:
-    frame(image=values).write_parquet(path)
-    with pytest.raises(UnreadableFile, match=r"imageUrl must be text.*take it out of the file"):
+    frame(name=values).write_parquet(path)
+    with pytest.raises(UnreadableFile, match=r"name must be text.*take it out of the file"):
         read_all(path)
-    assert len(read_all(path, {Field.IMAGE: ""})[0]) == 2
+
+
+@pytest.mark.parametrize("values", [[{"x": 1}, {"x": 2}], [b"a", b"b"]])
+def test_bytes_and_nested_values_of_another_field_cost_only_their_cells(
+    path: Path, values: list[object]
+) -> None:
+    frame(weight=values).write_parquet(path)
+    found = read_file(path)
+    assert [product.weight_kg for product in found.products] == [None, None]
+    assert [note.field for note in found.notes] == ["weight", "weight"]
+
+
+def test_the_first_of_a_list_of_pictures_is_taken(path: Path) -> None:
+    frame(image=[["https://e.com/1.png", "https://e.com/2.png"], []]).write_parquet(path)
+    assert [p.image_url for p in read_file(path).products] == ["https://e.com/1.png", None]
 
 
 def test_unknown_columns_may_contain_anything(path: Path) -> None:

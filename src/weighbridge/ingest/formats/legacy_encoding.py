@@ -1,0 +1,137 @@
+"""Which of the encodings before Unicode a file is in, and how sure that is.
+
+Latin scripts share most of their bytes, so their code pages are told apart by whether the decoded words look like words
+of a language that uses it. All other scripts are left to charset-normalizer. Two encodings that give the same text
+are no doubt; two that fit equally well and give different texts are, and then nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from charset_normalizer import from_bytes
+
+from weighbridge.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAMPLE_BYTES: Final = 1 << 17
+_GOOD: Final = 0.9
+_MARGIN: Final = 0.04
+_MOST_CHAOS: Final = 0.2
+_WESTERN: Final = (
+    "äöüß", "àâæçéèêëîïôœùûÿ", "áéíóúñü", "àèéìíòóùú", "áâãàçéêíóôõúü", "åäöé", "æøåéè", "éëïóöüè", "áéíóúýðþæö", "äöüõšž",
+)  # fmt: skip
+_CENTRAL: Final = (
+    "ąćęłńóśźż",
+    "áčďéěíňóřšťúůýž",
+    "áäčďéíĺľňóôŕšťúýž",
+    "áéíóöőúüű",
+    "ăâîșțşţ",
+    "čćđšž",
+    "äöüß",
+)
+_LATIN: Final = {
+    "cp1252": _WESTERN,
+    "cp1250": _CENTRAL,
+    "cp1254": ("çğıöşüâîû",),
+    "cp1257": ("āčēģīķļņšūž", "ąčęėįšųūž", "äöüõšž"),
+    "cp850": _WESTERN,
+    "cp852": _CENTRAL,
+    "mac_roman": _WESTERN,
+}
+"""Code page → the letters beyond ASCII of each language that is written in it. The commonest page comes first."""
+_OTHERS: Final = (
+    "gb18030", "big5", "cp932", "euc_jis_2004", "cp949", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256",
+)  # fmt: skip
+SHOWN: Final = {
+    "cp1252": "Windows-1252", "cp1250": "Windows-1250", "cp1251": "Windows-1251", "cp1253": "Windows-1253", "cp1254": "Windows-1254",
+    "cp1257": "Windows-1257", "gb18030": "GB18030 (GBK)", "big5": "Big5", "cp932": "Shift-JIS", "cp949": "EUC-KR", "koi8_r": "KOI8-R",
+    "cp850": "DOS 850", "cp852": "DOS 852", "mac_roman": "Mac Roman", "euc_jis_2004": "EUC-JP",
+}  # fmt: skip
+_LETTER_MARKS: Final = frozenset("’‘“”„«»–—€°²³µ·•…®™©×½¼¾§ ´¡¿ªº")
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A codec and how well it fits, 0 to 1."""
+
+    codec: str
+    fit: float
+    text: str
+
+
+def guess_encoding(path: Path) -> Guess:
+    """The encoding of a file that is not UTF-8.
+
+    Raises:
+        UnreadableFile: none fits, or two fit equally well and say different things.
+    """
+    sample = _lines_beyond_ascii(path)
+    latin = sorted((_fit_of_latin(sample, codec) for codec in _LATIN), key=lambda one: -one.fit)
+    if latin[0].fit >= _GOOD:
+        # Western Windows files are by far the commonest: what fits as well by chance alone does not raise a doubt.
+        return latin[0] if latin[0].codec == "cp1252" else _sure(latin)
+    others = [
+        Guess(match.encoding, 1.0 - match.chaos, str(match))
+        for match in from_bytes(sample, threshold=_MOST_CHAOS, cp_isolation=list(_OTHERS))
+    ]
+    return _sure(sorted(others, key=lambda one: -one.fit))
+
+
+def _sure(guesses: list[Guess]) -> Guess:
+    if not guesses:
+        raise UnreadableFile(
+            "The text is in no encoding that is known here. Save the file as UTF-8, or say how it is encoded (--encoding)."
+        )
+    best = guesses[0]
+    rivals = [one for one in guesses[1:] if one.text != best.text and best.fit - one.fit < _MARGIN]
+    if rivals:
+        names = " or ".join(
+            dict.fromkeys(SHOWN.get(one.codec, one.codec) for one in (best, *rivals[:2]))
+        )
+        raise UnreadableFile(
+            f"The encoding is in doubt: it may be {names}, which give different texts. Save the file as UTF-8, or say"
+            f" which it is (--encoding)."
+        )
+    return best
+
+
+def _lines_beyond_ascii(path: Path) -> bytes:
+    """Lines that have more than ASCII, up to a limit: the others say nothing about the encoding."""
+    found = bytearray()
+    with path.open("rb") as file:
+        while len(found) < SAMPLE_BYTES and (line := file.readline(SAMPLE_BYTES)):
+            if not line.isascii():
+                found += line
+    return bytes(found)
+
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+
+
+def _fit_of_latin(sample: bytes, codec: str) -> Guess:
+    """How many of the characters beyond ASCII make sense: letters of the page's languages, in words of one case."""
+    try:
+        text = sample.decode(codec)
+    except UnicodeDecodeError:
+        return Guess(codec, 0.0, "")
+    beyond = [c for c in text if not c.isascii()]
+    if not beyond:
+        return Guess(codec, 0.0, text)
+    good = max(
+        sum(c.lower() in letters or c in _LETTER_MARKS for c in beyond) for letters in _LATIN[codec]
+    )
+    odd = sum(_is_odd(word) for word in _WORD.findall(text) if not word.isascii())
+    inside = len(re.findall(r"(?<=[^\W\d_])[^\x00-\x7f\w\s’‘´](?=[^\W\d_])", text))
+    return Guess(codec, max(0.0, (good - odd - inside) / len(beyond)), text)
+
+
+def _is_odd(word: str) -> bool:
+    """A capital within a small word, or three letters with accents in a row, as no Latin script has them."""
+    tail = word[1:]
+    mixed = any(c.isupper() for c in tail) and any(c.islower() for c in word)
+    return mixed or re.search(r"[^\x00-\x7f]{3}", word) is not None
