@@ -30,10 +30,11 @@ from weighbridge.cli.reading import (
     EncodingOption,
     SheetOption,
     UnitOption,
+    print_report,
     read_options,
+    say_questions,
     settle_doubts,
 )
-from weighbridge.cli.reporting import print_report, report_document, say_questions
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def inspect(
     """What a file would be taken for, and what processing it would take. Nothing is sent or stored."""
     from weighbridge.service.estimates import Estimator
     from weighbridge.service.imports import inspect_file
+    from weighbridge.service.report_document import report_document
     from weighbridge.wiring import estimate_basis
 
     settings = load_settings()

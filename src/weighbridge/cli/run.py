@@ -35,6 +35,22 @@ from weighbridge.cli.reading import (
 from weighbridge.cli.run_options import RunOptions
 from weighbridge.settings import load_settings
 
+PacingOption = Annotated[
+    Literal["batch", "continuous"] | None,
+    typer.Option(
+        help="Pacing for this run: batches with a pause, or continuous.", show_default="as stored"
+    ),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Only import the first N products of the file.", show_default=False),
+]
+YesOption = Annotated[
+    bool,
+    typer.Option("--yes", "-y", help="Do not ask before storing products and spending money."),
+]
+RedoOption = Annotated[bool, typer.Option("--redo", help="Ask again, even if an answer is stored.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -46,32 +62,16 @@ def run(
     out_dir: OutOption = Path("out"),
     simulate: SimulateOption = False,
     formats: FormatOption = DEFAULT_FORMATS,
-    pacing: Annotated[
-        Literal["batch", "continuous"] | None,
-        typer.Option(
-            help="Pacing for this run: batches with a pause, or continuous.",
-            show_default="as stored",
-        ),
-    ] = None,
+    pacing: PacingOption = None,
     steps: StepsOption = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Only import the first N products of the file.", show_default=False
-        ),
-    ] = None,
+    limit: LimitOption = None,
     mapping: MapOption = None,
     decimal: DecimalOption = None,
     unit: UnitOption = None,
     encoding: EncodingOption = None,
     sheet: SheetOption = None,
-    yes: Annotated[
-        bool,
-        typer.Option("--yes", "-y", help="Do not ask before storing products and spending money."),
-    ] = False,
-    redo: Annotated[
-        bool, typer.Option("--redo", help="Ask again, even if an answer is stored.")
-    ] = False,
+    yes: YesOption = False,
+    redo: RedoOption = False,
     store_at_provider: StoreOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,

@@ -28,8 +28,7 @@ from weighbridge.cli.display import (
 from weighbridge.cli.importing import say_import, write_row_files
 from weighbridge.cli.interrupts import drain_or_abandon, interrupts
 from weighbridge.cli.notices import say_notices
-from weighbridge.cli.reading import settle_doubts
-from weighbridge.cli.reporting import print_report
+from weighbridge.cli.reading import print_report, settle_doubts
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import DatabaseUnavailable, InputError
 from weighbridge.service.estimates import Estimator

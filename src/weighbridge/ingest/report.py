@@ -89,7 +89,7 @@ class CatalogueReport:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _ReasonTally:
     count: int
     first_row: int
 
@@ -103,8 +103,8 @@ class ReportBuilder:
     _noted: int = 0
     _rejected: int = 0
     _passed_over: Counter[str] = field(default_factory=Counter)
-    _rejections: dict[tuple[str, str], _Tally] = field(default_factory=dict)
-    _notes: dict[tuple[str, str], _Tally] = field(default_factory=dict)
+    _rejections: dict[tuple[str, str], _ReasonTally] = field(default_factory=dict)
+    _notes: dict[tuple[str, str], _ReasonTally] = field(default_factory=dict)
     _first_rejected: list[RejectedRow] = field(default_factory=list)
     _first_notes: list[RowNote] = field(default_factory=list)
 
@@ -171,17 +171,17 @@ def without_cells(reason: str) -> str:
 
 
 def _add(
-    tallies: dict[tuple[str, str], _Tally], key: tuple[str, str], count: int, row: int
+    tallies: dict[tuple[str, str], _ReasonTally], key: tuple[str, str], count: int, row: int
 ) -> None:
     tally = tallies.get(key)
     if tally is None:
-        tallies[key] = _Tally(count, row)
+        tallies[key] = _ReasonTally(count, row)
     else:
         tally.count += count
         tally.first_row = min(tally.first_row, row)
 
 
-def _reasons(tallies: Mapping[tuple[str, str], _Tally]) -> tuple[Reason, ...]:
+def _reasons(tallies: Mapping[tuple[str, str], _ReasonTally]) -> tuple[Reason, ...]:
     found = [Reason(name, reason, t.count, t.first_row) for (name, reason), t in tallies.items()]
     return tuple(sorted(found, key=lambda one: (-one.count, one.first_row)))
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.matching import MASSES, ColumnMap
-from weighbridge.ingest.values.numbers import WHOLE_NUMBER, Evidence, evidence_of
+from weighbridge.ingest.values.numbers import WHOLE_NUMBER, SignEvidence, evidence_of
 from weighbridge.ingest.values.units import KILOGRAM, UNIT_NAMES, MassUnit
 from weighbridge.ingest.values.wording import quote
 
@@ -85,8 +85,8 @@ class Doubt:
 
 
 @dataclass(slots=True)
-class _Column:
-    evidence: Evidence = field(default_factory=Evidence)
+class _NumberColumn:
+    evidence: SignEvidence = field(default_factory=SignEvidence)
     units: Counter[str] = field(default_factory=Counter)
     bare: int = 0
     bare_sample: list[float] = field(default_factory=list)
@@ -119,7 +119,7 @@ class Survey:
     def __init__(self, source: Source | None, given: Given | None = None) -> None:
         self._source = source
         self._given = given or Given()
-        self._columns: dict[Field, _Column] = {}
+        self._columns: dict[Field, _NumberColumn] = {}
         self._samples: dict[Field, list[str]] = {}
         self._filled: Counter[Field] = Counter()
         self._map: ColumnMap | None = None
@@ -146,7 +146,7 @@ class Survey:
                     samples.append(text[:200])
 
     def _look_at_numbers(self, name: Field, cells: pl.Series) -> None:
-        column = self._columns.setdefault(name, _Column())
+        column = self._columns.setdefault(name, _NumberColumn())
         evidence = evidence_of(cells)
         if evidence.doubtful and len(column.doubtful) < _SAMPLES:
             shown = cells.filter(cells.str.contains(r"[0-9][.,][0-9]{3}(?:[^0-9]|$)"))
@@ -161,7 +161,7 @@ class Survey:
             bare = filled.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).max()
             column.greatest = max(column.greatest, float(str(bare)) if bare is not None else 0.0)
 
-    def _look_at_units(self, column: _Column, filled: pl.Series, plain: pl.Series) -> None:
+    def _look_at_units(self, column: _NumberColumn, filled: pl.Series, plain: pl.Series) -> None:
         bare = filled.filter(plain)
         column.bare += bare.len()
         column.all_whole = column.all_whole and bool(
@@ -205,7 +205,7 @@ class Survey:
         return (self._map.header(name) if self._map else None) or name.value
 
     def _decimal(
-        self, name: Field, column: _Column
+        self, name: Field, column: _NumberColumn
     ) -> tuple[DecimalSign | None, str, Doubt | None]:
         evidence = column.evidence
         if self._given.decimal:
@@ -218,7 +218,7 @@ class Survey:
             return None, "both signs occur: only cells that can be read in one way are taken", None
         if not evidence.doubtful:
             return ".", "no number has decimals", None
-        others = sum((one.evidence for one in self._columns.values()), Evidence())
+        others = sum((one.evidence for one in self._columns.values()), SignEvidence())
         if others.sign:
             return others.sign, "as in the file's other columns", None
         by_form = self._by_form(evidence)
@@ -228,7 +228,7 @@ class Survey:
             return None, "in doubt for a few cells, which are left out", None
         return None, "in doubt", self._doubt_about_decimal(name, column)
 
-    def _by_form(self, evidence: Evidence) -> tuple[DecimalSign, str] | None:
+    def _by_form(self, evidence: SignEvidence) -> tuple[DecimalSign, str] | None:
         """What the form of the file says where no number does."""
         semicolons = self._source is not None and self._source.delimiter == "semicolon"
         if semicolons and evidence.doubtful_commas and not evidence.doubtful_points:
@@ -249,7 +249,7 @@ class Survey:
             header.strip().casefold().replace("_", " ") in _ENGLISH for header in named
         ) and all(header.isascii() for header in named)
 
-    def _doubt_about_decimal(self, name: Field, column: _Column) -> Doubt:
+    def _doubt_about_decimal(self, name: Field, column: _NumberColumn) -> Doubt:
         header = self._header(name)
         shown = column.doubtful[0].strip() if column.doubtful else "1.500"
         sign = "." if column.evidence.doubtful_points else ","
@@ -263,7 +263,9 @@ class Survey:
             {"point": "the point is the decimal sign", "comma": "the comma is the decimal sign"},
         )
 
-    def _unit(self, name: Field, column: _Column) -> tuple[MassUnit | None, str, Doubt | None]:
+    def _unit(
+        self, name: Field, column: _NumberColumn
+    ) -> tuple[MassUnit | None, str, Doubt | None]:
         said = self._map.units.get(name) if self._map else None
         if self._given.unit:
             return self._given.unit, "as you said", None
@@ -289,11 +291,11 @@ class Survey:
             return KILOGRAM, "in doubt", self._doubt_about_unit(name, column)
         return KILOGRAM, "assumed: neither the header nor the cells name one", None
 
-    def _may_be_grams(self, column: _Column) -> bool:
+    def _may_be_grams(self, column: _NumberColumn) -> bool:
         numbers = column.bare_sample
         return column.all_whole and len(numbers) >= 3 and median(numbers) >= _HEAVY_KG
 
-    def _doubt_about_unit(self, name: Field, column: _Column) -> Doubt:
+    def _doubt_about_unit(self, name: Field, column: _NumberColumn) -> Doubt:
         header = self._header(name)
         middle = f"{median(column.bare_sample):,.0f}"
         return Doubt(

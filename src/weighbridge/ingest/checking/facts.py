@@ -8,7 +8,7 @@ import polars as pl
 
 from weighbridge.domain.facts import FootprintBoundary, FootprintUnit
 from weighbridge.ingest.checking.optional import (
-    Column,
+    ReadColumn,
     by_distinct,
     read_amounts,
     read_currencies,
@@ -107,7 +107,7 @@ def as_json(
     return _encode(pl.DataFrame([series.alias(fact) for fact, series in found.items()]))
 
 
-def _noted(notes: NoteBook, name: Field, column: Column) -> pl.Series:
+def _noted(notes: NoteBook, name: Field, column: ReadColumn) -> pl.Series:
     notes.add(name, column)
     return column.values
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from weighbridge.ingest.base import RawChunk
-    from weighbridge.ingest.checking.optional import Column
+    from weighbridge.ingest.checking.optional import ReadColumn
 
 _MOJIBAKE: Final = r"[ÂÃÄÅâãЂЃР°С€вЂ�][^\x00-\x7f]|[ÃÂ][ -/:-@]"
 """What badly decoded UTF-8 has in it; a cheap sieve before ftfy looks closely."""
@@ -40,7 +40,7 @@ class NoteBook:
         self._remarks = remarks
         self._parts: list[pl.DataFrame] = []
 
-    def add(self, name: Field, column: Column) -> None:
+    def add(self, name: Field, column: ReadColumn) -> None:
         """The problems of a column; what the reader remarked of a cell says more than its text."""
         problems = column.problems
         remarked = (

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ReadColumn:
     """The values of a column, and the problem of each cell that has one. Both as long as the chunk."""
 
     values: pl.Series
@@ -40,7 +40,7 @@ class Column:
 
 def by_distinct(
     cells: pl.Series, read: Callable[[str], tuple[object, str | None]], dtype: pl.DataType
-) -> Column:
+) -> ReadColumn:
     """Reads each distinct text once."""
     rest = cells.drop_nulls().unique()
     readings = [read(cell) for cell in rest]
@@ -52,10 +52,10 @@ def by_distinct(
         }
     )
     joined = pl.DataFrame({"cell": cells}).join(table, on="cell", how="left", maintain_order="left")
-    return Column(joined["value"], joined["problem"])
+    return ReadColumn(joined["value"], joined["problem"])
 
 
-def read_masses(frame: pl.DataFrame, name: Field, rule: NumberRule) -> Column:
+def read_masses(frame: pl.DataFrame, name: Field, rule: NumberRule) -> ReadColumn:
     """kg. Plain numbers are converted as a column; what is left is read once per distinct text."""
     cells = with_units(frame, name)
     unit = rule.unit
@@ -86,19 +86,19 @@ def _rest(
     values: pl.Series,
     usable: pl.Series,
     read: Callable[[str], tuple[object, str | None]],
-) -> Column:
+) -> ReadColumn:
     """`values` where they are usable; the other cells read one by one."""
     frame = pl.DataFrame({"cell": cells, "usable": usable})
     left = frame.select(pl.when(~pl.col("usable")).then("cell")).to_series()
     if left.null_count() == left.len():
-        return Column(values, pl.Series([None] * left.len(), dtype=pl.String))
+        return ReadColumn(values, pl.Series([None] * left.len(), dtype=pl.String))
     one_by_one = by_distinct(left, read, pl.Float64())
     both = pl.DataFrame({"usable": usable, "fast": values, "slow": one_by_one.values})
     chosen = both.select(pl.when("usable").then("fast").otherwise("slow")).to_series()
-    return Column(chosen, one_by_one.problems)
+    return ReadColumn(chosen, one_by_one.problems)
 
 
-def read_amounts(cells: pl.Series, rule: NumberRule, read: Read, least: float) -> Column:
+def read_amounts(cells: pl.Series, rule: NumberRule, read: Read, least: float) -> ReadColumn:
     """Numbers without a unit of mass: prices, quantities, shares, footprints."""
     numbers = _plain_numbers(cells, rule)
     usable = ((numbers >= least) & (numbers < 1e12)).fill_null(value=False)
@@ -110,7 +110,7 @@ def read_amounts(cells: pl.Series, rule: NumberRule, read: Read, least: float) -
     return _rest(cells, numbers, usable, one)
 
 
-def read_shares(cells: pl.Series, rule: NumberRule, read: Read) -> Column:
+def read_shares(cells: pl.Series, rule: NumberRule, read: Read) -> ReadColumn:
     """Parts of the whole, 0 to 1: percentages where the column is of these."""
 
     def one(cell: str) -> tuple[float | None, str | None]:
@@ -125,7 +125,7 @@ def read_shares(cells: pl.Series, rule: NumberRule, read: Read) -> Column:
     return by_distinct(cells, one, pl.Float64())
 
 
-def read_countries(cells: pl.Series) -> Column:
+def read_countries(cells: pl.Series) -> ReadColumn:
     """Alpha-2 codes."""
     lower = cells.str.to_lowercase()
     names = country_names()
@@ -136,7 +136,7 @@ def read_countries(cells: pl.Series) -> Column:
         .to_series()
     )
     if left.null_count() == left.len():
-        return Column(fast, pl.Series([None] * left.len(), dtype=pl.String))
+        return ReadColumn(fast, pl.Series([None] * left.len(), dtype=pl.String))
 
     def one(cell: str) -> tuple[str | None, str | None]:
         origin = read_country(cell)
@@ -148,10 +148,10 @@ def read_countries(cells: pl.Series) -> Column:
         .select(pl.coalesce("fast", "slow"))
         .to_series()
     )
-    return Column(values, slow.problems)
+    return ReadColumn(values, slow.problems)
 
 
-def read_texts(cells: pl.Series, limit: int) -> Column:
+def read_texts(cells: pl.Series, limit: int) -> ReadColumn:
     """Short texts as they are; what programs write for nothing is nothing."""
     odd = (
         cells.str.contains(CONTROL) | (cells.str.len_chars() > limit) | (cells.str.len_bytes() < 16)
@@ -171,12 +171,12 @@ def read_texts(cells: pl.Series, limit: int) -> Column:
     frame = pl.DataFrame({"cell": cells, "odd": odd})
     slow = by_distinct(frame.select(pl.when("odd").then("cell")).to_series(), one, pl.String())
     both = frame.with_columns(slow=slow.values)
-    return Column(
+    return ReadColumn(
         both.select(pl.when("odd").then("slow").otherwise("cell")).to_series(), slow.problems
     )
 
 
-def read_currencies(cells: pl.Series) -> Column:
+def read_currencies(cells: pl.Series) -> ReadColumn:
     """ISO 4217 codes of a column of currencies."""
 
     def one(cell: str) -> tuple[str | None, str | None]:
@@ -208,7 +208,7 @@ _SEVERAL: Final = re.compile(
 
 def read_pictures(
     cells: pl.Series, limit: int, folder: PictureFolder | None
-) -> tuple[Column, dict[str, PictureFile]]:
+) -> tuple[ReadColumn, dict[str, PictureFile]]:
     """Addresses, or paths of files that were found; the files by the text of their cell."""
     plain = (
         cells.str.contains(HTTP_URL)
@@ -237,7 +237,7 @@ def read_pictures(
     )
     both = frame.with_columns(slow=slow.values)
     values = both.select(pl.when("plain").then("cell").otherwise("slow")).to_series()
-    return Column(values, slow.problems), files
+    return ReadColumn(values, slow.problems), files
 
 
 def _address_problem(text: str, limit: int) -> str | None:

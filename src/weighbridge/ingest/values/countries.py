@@ -109,36 +109,36 @@ _SEVERAL: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class CountryReading:
     """A country, nothing, or why the cell names none and what to do."""
 
     code: str | None = None
     problem: str | None = None
 
 
-def read_country(text: str) -> Origin:
+def read_country(text: str) -> CountryReading:
     """The country that a cell names."""
     cell = text.strip()
     word = _plain(cell)
     known = _known(word)
     if known:
-        return Origin(known)
+        return CountryReading(known)
     nothing = explain_nothing(cell) if word != "na" else None
     if nothing is not None:
-        return Origin(problem=nothing or None)
+        return CountryReading(problem=nothing or None)
     if word in _REGIONS or _plain(_MADE_IN.sub("", cell)) in _REGIONS:
-        return Origin(
+        return CountryReading(
             problem=f"{quote(cell)} is no single country; the origin counts as not known. Write the country where it is made"
         )
     found = _taken_apart(cell)
     if found:
-        return Origin(found)
+        return CountryReading(found)
     parts = [part for part in _SEVERAL.split(_plain(cell)) if part]
     if len(parts) > 1 and all(_known(part) or part in _REGIONS for part in parts):
-        return Origin(
+        return CountryReading(
             problem=f"{quote(cell)} names several countries; the origin counts as not known. Write the one where it is made"
         )
-    return Origin(
+    return CountryReading(
         problem=f"{quote(cell)} is no country known here; use its two-letter code (ISO 3166-1), such as DE or CN"
     )
 

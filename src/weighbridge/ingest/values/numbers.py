@@ -22,7 +22,7 @@ WHOLE_NUMBER: Final = r"^[0-9]{1,12}$"
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class SignEvidence:
     """How many cells of a column show each decimal sign beyond doubt, and how many could mean two things."""
 
     points: int = 0
@@ -31,8 +31,8 @@ class Evidence:
     doubtful_commas: int = 0
     filled: int = 0
 
-    def __add__(self, other: Self) -> Evidence:
-        return Evidence(
+    def __add__(self, other: Self) -> SignEvidence:
+        return SignEvidence(
             self.points + other.points,
             self.commas + other.commas,
             self.doubtful_points + other.doubtful_points,
@@ -77,16 +77,16 @@ _POINT_DOUBTFUL: Final = rf"{_START}[1-9][0-9]{{0,2}}\.[0-9]{{3}}{_END}"
 _COMMA_DOUBTFUL: Final = rf"{_START}[1-9][0-9]{{0,2}},[0-9]{{3}}{_END}"
 
 
-def evidence_of(cells: pl.Series) -> Evidence:
+def evidence_of(cells: pl.Series) -> SignEvidence:
     """What the cells of one column say about their decimal sign."""
     filled = len(cells) - cells.null_count()
     signed = cells.filter(cells.str.contains(r"[0-9]?[.,][0-9]"))
     if signed.is_empty():
-        return Evidence(filled=filled)
+        return SignEvidence(filled=filled)
     points = signed.str.contains(_POINT_SHOWN)
     commas = signed.str.contains(_COMMA_SHOWN)
     clear = points | commas
-    return Evidence(
+    return SignEvidence(
         points=int((points & ~commas).sum()),
         commas=int((commas & ~points).sum()),
         doubtful_points=int((signed.str.contains(_POINT_DOUBTFUL) & ~clear).sum()),
