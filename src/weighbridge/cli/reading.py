@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
@@ -116,6 +116,22 @@ def _answer(doubt: Doubt, given: Given) -> Given:
     return replace(
         given, **({"decimal": chosen.decimal} if chosen.decimal else {"unit": chosen.unit})
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """One run. `formats` and `reading` are checked; `pacing` and `steps` None mean as stored."""
+
+    file: Path
+    out_dir: Path
+    simulate: bool
+    formats: tuple[str, ...]
+    pacing: str | None
+    steps: str | None
+    reading: ReadOptions
+    yes: bool
+    redo: bool
+    as_json: bool
 
 
 # The report ----------------------------------------------------------------------------------

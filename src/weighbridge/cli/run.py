@@ -28,11 +28,11 @@ from weighbridge.cli.console import (
 from weighbridge.cli.reading import (
     DecimalOption,
     EncodingOption,
+    RunOptions,
     SheetOption,
     UnitOption,
     read_options,
 )
-from weighbridge.cli.run_options import RunOptions
 from weighbridge.settings import load_settings
 
 PacingOption = Annotated[

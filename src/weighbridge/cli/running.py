@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from weighbridge.cli.run_options import RunOptions
+    from weighbridge.cli.reading import RunOptions
     from weighbridge.export.base import ResultRow
     from weighbridge.ingest.catalogue import ReadOptions
     from weighbridge.providers.base import Provider
