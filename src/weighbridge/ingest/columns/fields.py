@@ -41,7 +41,9 @@ REQUIRED: Final = (Field.CODE, Field.NAME, Field.DESCRIPTION)
 
 def normalise(header: str) -> str:
     """Letters and digits only, lower case, without accents: "Country of origin" → "countryoforigin"."""
-    decomposed = unicodedata.normalize("NFKD", header).casefold()
+    decomposed = (
+        unicodedata.normalize("NFKD", header).casefold().replace("ı", "i")
+    )  # Turkish capitals
     return "".join(c for c in decomposed if c.isalnum())
 
 
