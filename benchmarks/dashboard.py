@@ -1,0 +1,248 @@
+"""How the dashboard looks and feels over a million products, and what 50 viewers cost the queue.
+
+    python -m benchmarks.dashboard [--products 1000000] [--viewers 50] [--seconds 30] [--pairs 3] [--folder DIR] [--json]
+
+`weighbridge serve --simulate` runs as a process with an embedded PostgreSQL beside it. A real Chromium (Debian's, driven by
+Playwright) opens each page anew: first contentful paint, bytes transferred without the charting library, and the longest
+task of the page. Then the overview is watched while the queue works. At last the queue works alone and beside viewers, in
+pairs: calls made, and the server's CPU for each viewer. `--folder` keeps the database for the next time.
+Targets: paint below 1 s, below 400 kB, no task above 200 ms, a viewer below 10 % of a core, the queue slower by 5 % at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import uvloop
+from playwright.async_api import async_playwright
+
+from benchmarks.harness import Process, free_port, print_table, site
+from tests.support.chromium import OPTIONS, find_browser
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+    from benchmarks.harness import Site
+
+PAINT_MS: Final = 1_000.0
+WEIGHT_KB: Final = 400.0
+TASK_MS: Final = 200.0
+VIEWER_SHARE: Final = 0.10
+SLOWER: Final = 0.05
+AMPLE: Final = {"requests_per_minute": 30_000, "tokens_per_minute": 100_000_000}
+_OBSERVE: Final = (
+    "window.__longest = 0; new PerformanceObserver((list) => { for (const task of list.getEntries())"
+    " window.__longest = Math.max(window.__longest, task.duration); }).observe({type: 'longtask', buffered: true});"
+)
+_SEEN: Final = """() => ({
+  paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null,
+  kb: [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+    .filter((one) => !one.name.includes('echarts')).reduce((sum, one) => sum + one.transferSize, 0) / 1000,
+  longest: window.__longest,
+})"""
+
+
+async def fill(here: Site, completed: int, waiting: int) -> None:
+    """So many products with figures that differ, and some that wait; straight into the tables."""
+    present = await here.connection.fetchval("SELECT count(*) FROM products")
+    if present >= completed:
+        return
+    await here.connection.execute(
+        "INSERT INTO products (code, name, description, status, completed_at)"
+        " SELECT 'M-' || lpad(n::text, 7, '0'), 'Measured product ' || n, 'A steel bottle of series ' || n,"
+        " CASE WHEN n <= $1 THEN 'completed' ELSE 'pending' END,"
+        " CASE WHEN n <= $1 THEN now() - n % 86400 * interval '1 second' END FROM generate_series(1, $2::int) n",
+        completed,
+        completed + waiting,
+        timeout=3_600,
+    )
+    await here.connection.execute(
+        "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, high_kg_co2e, mass_kg,"
+        " data_quality, category, subcategory, provider, model, simulated, cost_usd, detail)"
+        " SELECT id, revision, exp(random() * 8 - 3), exp(random() * 2 - 6), exp(random() * 8) + 1, 0.4,"
+        " 1 + random() * 2, 'Category ' || id % 40, 'Sub', 'simulator', 'gpt-4.1-mini', true, 0,"
+        " jsonb_build_object('footprint', jsonb_build_object('emissions_kg_co2e', 1, 'low_kg_co2e', 0.5,"
+        " 'high_kg_co2e', 2, 'mass', jsonb_build_object('value', 0.4, 'unit', 'kg', 'origin', 'given'),"
+        " 'data_quality', jsonb_build_object('technological', 2, 'geographical', 2, 'temporal', 2),"
+        " 'contributions', '[]'::jsonb), 'answers', '{}'::jsonb, 'provenance', jsonb_build_object('method', '2',"
+        " 'factors', 'f', 'steps', '{}'::jsonb, 'answers', '[]'::jsonb, 'provider', 'simulator', 'model', 'm',"
+        " 'simulated', true))"
+        " FROM products WHERE status = 'completed'",
+        timeout=3_600,
+    )
+    await here.connection.execute("VACUUM ANALYZE", timeout=3_600)
+
+
+async def look_at(browser: Browser, base: str, path: str, stay_s: float = 1.0) -> dict[str, Any]:
+    """What a new visitor of a page sees."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.add_init_script(_OBSERVE)
+    await page.goto(base + path)
+    await asyncio.sleep(stay_s)
+    seen = await page.evaluate(_SEEN)
+    await context.close()
+    return {
+        "page": path,
+        "first paint ms": round(seen["paint"] or float("nan")),
+        "kB without charts": round(seen["kb"]),
+        "longest task ms": round(seen["longest"]),
+    }
+
+
+async def deep_page(here: Site, order: str, value: str) -> str:
+    """The address of a page in the middle of a list."""
+    row = await here.connection.fetchrow(
+        f"SELECT {value} AS place, product_id FROM footprints f ORDER BY {value} DESC, product_id DESC"  # noqa: S608
+        " OFFSET (SELECT count(*) / 2 FROM footprints) LIMIT 1",
+        timeout=600,
+    )
+    assert row is not None
+    return f"/products?order={order}&after={row['place']!r}_{row['product_id']}"
+
+
+async def pages_of(here: Site) -> list[str]:
+    """Every page, and lists from their middle."""
+    return [
+        "/",
+        "/upload",
+        "/products",
+        "/products?order=footprint",
+        "/products?order=check-first&category=Category+7",
+        await deep_page(here, "footprint", "f.emissions_kg_co2e"),
+        await deep_page(here, "check-first", "(f.high_kg_co2e - f.low_kg_co2e)"),
+        "/insights",
+        "/failures",
+        "/cost",
+        "/audit",
+        "/settings",
+    ]
+
+
+class Viewer:
+    """Reads `/live` as a browser would, and counts the updates."""
+
+    def __init__(self) -> None:
+        self.updates = 0
+
+    async def watch(self, port: int) -> None:
+        """Until cancelled."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET /live HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        try:
+            while line := await reader.readline():
+                self.updates += line.startswith(b"event: board")
+        finally:
+            writer.close()
+
+
+async def work(
+    here: Site, server: Process, port: int, viewers: int, seconds: float
+) -> dict[str, Any]:
+    """How much the queue does in a while, beside so many viewers."""
+    watching = [Viewer() for _ in range(viewers)]
+    tasks = [asyncio.create_task(viewer.watch(port)) for viewer in watching]
+    await asyncio.sleep(2)
+    calls = await here.connection.fetchval("SELECT count(*) FROM calls WHERE outcome = 'ok'")
+    cpu_s = server.cpu_s
+    await asyncio.sleep(seconds)
+    made = await here.connection.fetchval("SELECT count(*) FROM calls WHERE outcome = 'ok'") - calls
+    used_s = server.cpu_s - cpu_s
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    updates = sum(viewer.updates for viewer in watching) / max(viewers, 1) / (seconds + 2)
+    return {
+        "viewers": viewers,
+        "calls a second": round(made / seconds, 1),
+        "server CPU": round(used_s / seconds, 3),
+        "updates a second": round(updates, 2),
+    }
+
+
+async def measure(
+    folder: Path, arguments: argparse.Namespace
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Pages first, then pairs of runs."""
+    async with site(folder, "http://unused.invalid", limits=AMPLE) as here:
+        await here.stop_queue()
+        await fill(here, arguments.products, arguments.waiting)
+        port = free_port()
+        base = f"http://127.0.0.1:{port}"
+        server = Process(
+            ["serve", "--simulate", "--port", str(port)],
+            {**here.settings, "WEIGHBRIDGE_LOG_LEVEL": "WARNING"},
+            folder / "server.log",
+        )
+        try:
+            await asyncio.sleep(10)
+            async with async_playwright() as playwright:
+                browser = await playwright.chromium.launch(
+                    executable_path=find_browser(), args=[*OPTIONS, "--no-sandbox"]
+                )
+                await look_at(browser, base, "/")  # the first page of a process warms it up
+                looks = [await look_at(browser, base, path) for path in await pages_of(here)]
+                await here.start_queue()
+                watched = await look_at(browser, base, "/", stay_s=arguments.seconds)
+                looks.append({**watched, "page": f"/ for {arguments.seconds:g} s, working"})
+                await browser.close()
+            runs = [
+                await work(here, server, port, viewers, arguments.seconds)
+                for viewers in (0, arguments.viewers) * arguments.pairs
+            ]
+        finally:
+            server.stop()
+            await here.stop_queue()
+    return looks, runs
+
+
+def judge(looks: list[dict[str, Any]], runs: list[dict[str, Any]], viewers: int) -> list[str]:
+    """Each target, and whether it was met."""
+
+    def total(name: str, beside: int) -> float:
+        return float(sum(run[name] for run in runs if run["viewers"] == beside))
+
+    pairs = len(runs) // 2
+    slower = 1 - total("calls a second", viewers) / max(total("calls a second", 0), 1e-9)
+    a_viewer = (total("server CPU", viewers) - total("server CPU", 0)) / pairs / viewers
+    findings = {
+        f"first paint below {PAINT_MS:g} ms": max(one["first paint ms"] for one in looks)
+        < PAINT_MS,
+        f"below {WEIGHT_KB:g} kB": max(one["kB without charts"] for one in looks) < WEIGHT_KB,
+        f"no task above {TASK_MS:g} ms": max(one["longest task ms"] for one in looks) <= TASK_MS,
+        f"a viewer takes {a_viewer:.1%} of a core, at most {VIEWER_SHARE:.0%}": a_viewer
+        <= VIEWER_SHARE,
+        f"{viewers} viewers: queue slower by {slower:.1%}, at most {SLOWER:.0%}": slower <= SLOWER,
+    }
+    return [f"{name}: {'met' if met else 'MISSED'}" for name, met in findings.items()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--products", type=int, default=1_000_000)
+    parser.add_argument("--waiting", type=int, default=100_000, help="products for the queue")
+    parser.add_argument("--viewers", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=30.0, help="how long each run lasts")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="keep the database here for the next time")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = arguments.folder or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        looks, runs = uvloop.run(measure(folder, arguments))
+    if arguments.json:
+        print(json.dumps({"pages": looks, "runs": runs}))
+        return
+    print_table(f"Pages over {arguments.products:,} products", looks)
+    print_table("The queue beside viewers (simulated)", runs)
+    print("\n".join(judge(looks, runs, arguments.viewers)))
+
+
+if __name__ == "__main__":
+    main()
