@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import tempfile
 from pathlib import Path
@@ -34,6 +35,7 @@ WEIGHT_KB: Final = 400.0
 TASK_MS: Final = 200.0
 VIEWER_SHARE: Final = 0.10
 SLOWER: Final = 0.05
+PATIENCE_S: Final = 180.0
 AMPLE: Final = {"requests_per_minute": 30_000, "tokens_per_minute": 100_000_000}
 _OBSERVE: Final = (
     "window.__longest = 0; new PerformanceObserver((list) => { for (const task of list.getEntries())"
@@ -76,6 +78,17 @@ async def fill(here: Site, completed: int, waiting: int) -> None:
         timeout=3_600,
     )
     await here.connection.execute("VACUUM ANALYZE", timeout=3_600)
+
+
+async def until_up(port: int) -> None:
+    """Until somebody listens there."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.2)
 
 
 async def look_at(browser: Browser, base: str, path: str, stay_s: float = 1.0) -> dict[str, Any]:
@@ -180,7 +193,7 @@ async def measure(
             folder / "server.log",
         )
         try:
-            await asyncio.sleep(10)
+            await until_up(port)
             async with async_playwright() as playwright:
                 browser = await playwright.chromium.launch(
                     executable_path=find_browser(), args=[*OPTIONS, "--no-sandbox"]

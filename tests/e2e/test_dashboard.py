@@ -165,6 +165,8 @@ def test_results_are_exported(page: Page) -> None:
 
 def test_a_lost_connection_is_noticed_and_found_again(page: Page) -> None:
     log_in(page)
+    expect(page).to_have_title("Overview · Weighbridge")
+    page.wait_for_load_state()
     lost = page.get_by_text("Connection lost")
     expect(lost).to_be_hidden()
     page.route("**/live", lambda route: route.abort())

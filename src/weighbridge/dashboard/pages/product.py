@@ -16,6 +16,7 @@ from weighbridge.dashboard.forms import read_form
 from weighbridge.dashboard.links import product_url
 from weighbridge.dashboard.pictures import range_bars, treemap
 from weighbridge.dashboard.rendering import page, redirect
+from weighbridge.domain.results import RouteName
 from weighbridge.errors import InputError
 from weighbridge.service import product_views as views
 from weighbridge.service.access.audit import AuditEntry, audit_of
@@ -26,6 +27,7 @@ from weighbridge.service.views.listing import Filter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from weighbridge.domain.results import Contribution, Footprint
     from weighbridge.service.access.gate import Principal
     from weighbridge.service.product_views import ProductRecord, ShownFootprint
 
@@ -165,19 +167,52 @@ def _facts(record: ProductRecord) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class RouteView:
+    """One way to the figure, with its terms, the largest first. `weight` None: there is no other way."""
+
+    name: str
+    emissions_kg_co2e: float
+    weight: float | None
+    basis: str
+    contributions: list[Contribution]
+
+
+def _routes(footprint: Footprint) -> list[RouteView]:
+    """The routes of a footprint; one of an earlier method has only the bill."""
+
+    def terms(name: RouteName) -> list[Contribution]:
+        own = [one for one in footprint.contributions if one.route is name]
+        return sorted(own, key=lambda one: -one.emissions_kg_co2e)
+
+    if not footprint.routes:
+        bill = terms(RouteName.BILL)
+        return [RouteView(RouteName.BILL.value, footprint.emissions_kg_co2e, None, "", bill)]
+    return [
+        RouteView(
+            route.name.value,
+            route.emissions_kg_co2e,
+            route.weight if len(footprint.routes) > 1 else None,
+            route.basis,
+            terms(route.name),
+        )
+        for route in footprint.routes
+    ]
+
+
 def _pictures(shown: ShownFootprint | None) -> dict[str, Any]:
     if shown is None:
-        return {"bars": [], "tree": "[]", "contributions": [], "largest": 0.0}
+        return {"bars": [], "tree": "[]", "routes": []}
     figure = shown.footprint
     rows = [("This product", figure.low_kg_co2e, figure.emissions_kg_co2e, figure.high_kg_co2e)]
     rows += [
-        (str(route.name.value), route.low_kg_co2e, route.emissions_kg_co2e, route.high_kg_co2e)
-        for route in getattr(figure, "routes", ())
+        (route.name.value, route.low_kg_co2e, route.emissions_kg_co2e, route.high_kg_co2e)
+        for route in figure.routes
     ]
-    contributions = sorted(figure.contributions, key=lambda one: -one.emissions_kg_co2e)
+    routes = _routes(figure)
+    bill = [one for one in figure.contributions if one.route is RouteName.BILL]
     return {
         "bars": range_bars(rows),
-        "tree": to_json(treemap(contributions)).decode(),
-        "contributions": contributions,
-        "largest": max((one.emissions_kg_co2e for one in contributions), default=0.0),
+        "tree": to_json(treemap(bill or figure.contributions)).decode(),
+        "routes": routes,
     }

@@ -11,7 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.domain.results import ContributionKind
+from weighbridge.domain.quantities import Origin
+from weighbridge.domain.results import ContributionKind, RouteName
 from weighbridge.store import footprints, insights
 
 if TYPE_CHECKING:
@@ -179,20 +180,14 @@ def _disagreements(looked: Iterable[_Looked]) -> list[Disagreement]:
     found = [
         Disagreement(one.code, one.name, times, one.footprint.emissions_kg_co2e)
         for one in looked
-        if (times := _apart(one.footprint)) is not None and times >= DISAGREE
+        if (times := one.footprint.disagreement) is not None and times >= DISAGREE
     ]
     return sorted(found, key=lambda one: -one.times)[:SHOWN]
 
 
-def _apart(footprint: Footprint) -> float | None:
-    """How far the routes of a footprint are apart; None where there is one route only."""
-    apart: float | None = getattr(footprint, "disagreement", None)
-    return apart
-
-
 def _advice(looked: Sequence[_Looked]) -> list[Advice]:
     found = []
-    inferred = [one for one in looked if one.footprint.mass.origin.value == "inferred"]
+    inferred = [one for one in looked if one.footprint.mass.origin is Origin.INFERRED]
     if inferred:
         found.append(
             Advice(
@@ -211,7 +206,7 @@ def _advice(looked: Sequence[_Looked]) -> list[Advice]:
         )
         for share in _by_factor(looked, _is_proxy)[:5]
     ]
-    apart = [one for one in looked if (_apart(one.footprint) or 0) >= DISAGREE]
+    apart = [one for one in looked if (one.footprint.disagreement or 0) >= DISAGREE]
     if apart:
         found.append(
             Advice(
@@ -225,4 +220,4 @@ def _advice(looked: Sequence[_Looked]) -> list[Advice]:
 
 
 def _is_proxy(part: Contribution) -> bool:
-    return part.is_proxy
+    return part.is_proxy and part.route is RouteName.BILL
