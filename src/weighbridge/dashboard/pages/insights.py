@@ -16,7 +16,14 @@ router = APIRouter(include_in_schema=False)
 @router.get("/insights")
 async def insights(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
     """Totals, hotspots, distribution, intensity, disagreements, and what to find out next."""
-    look = await dashboard.insights.look()
+    look = await dashboard.insights.look_soon()
+    if look is None:
+        return page(
+            request,
+            "insights/adding.html",
+            principal=visitor,
+            simulated=dashboard.server.provenance.simulated,
+        )
     columns = bins(look.distribution)
     return page(
         request,

@@ -18,6 +18,7 @@ UNSETTLED: Final = timedelta(minutes=6)
 """A call is on record when it ends, under the minute in which it began: younger minutes are read again."""
 PACE_OVER: Final = timedelta(seconds=60)
 FRESH_FOR_S: Final = 4.0
+SHORTEST_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ class ActivityReader:
             count, first = await activity.completed_since(connection, now - PACE_OVER)
         if first is None:
             return 0.0
-        # Few products say little about a few seconds: at least ten count.
-        over_s = max((now - first).total_seconds(), 10.0)
+        # A burst of a few seconds says little about an hour.
+        over_s = max((now - first).total_seconds(), SHORTEST_S)
         return count / over_s * 3600
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 HEAVIEST: Final = 1_000
 SHOWN: Final = 12
 FRESH_FOR_S: Final = 10.0
+PATIENCE_S: Final = 0.5
+"""Whoever opens the page waits no longer than this."""
 COST_FACTOR: Final = 20.0
 """A look that took t seconds is kept for 20 t."""
 DISAGREE: Final = 2.0
@@ -113,6 +115,7 @@ class InsightsReader:
         self._lock = asyncio.Lock()
         self._known: Insights | None = None
         self._known_until_s = 0.0
+        self._looking: asyncio.Task[Insights] | None = None
 
     async def look(self) -> Insights:
         """The present insights; some seconds old at most, more when there are very many products."""
@@ -123,6 +126,17 @@ class InsightsReader:
                 ended_s = self._clock.monotonic_s()
                 self._known_until_s = ended_s + max(FRESH_FOR_S, (ended_s - began_s) * COST_FACTOR)
             return self._known
+
+    async def look_soon(self) -> Insights | None:
+        """The last look, at once; None while the first one over very many products is still being worked out."""
+        if self._known is not None and self._clock.monotonic_s() < self._known_until_s:
+            return self._known
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self.look(), name="insights")
+        await asyncio.wait({self._looking}, timeout=PATIENCE_S)
+        if self._looking.done():
+            return self._looking.result()
+        return self._known
 
     async def _read(self) -> Insights:
         async with self._database.pool.acquire() as connection:
