@@ -168,7 +168,7 @@ def _facts(record: ProductRecord) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class RouteView:
+class ShownRoute:
     """One way to the figure, with its terms, the largest first. `weight` None: there is no other way."""
 
     name: str
@@ -178,7 +178,7 @@ class RouteView:
     contributions: list[Contribution]
 
 
-def _routes(footprint: Footprint) -> list[RouteView]:
+def _routes(footprint: Footprint) -> list[ShownRoute]:
     """The routes of a footprint; one of an earlier method has only the bill."""
 
     def terms(name: RouteName) -> list[Contribution]:
@@ -187,9 +187,9 @@ def _routes(footprint: Footprint) -> list[RouteView]:
 
     if not footprint.routes:
         bill = terms(RouteName.BILL)
-        return [RouteView(RouteName.BILL.value, footprint.emissions_kg_co2e, None, "", bill)]
+        return [ShownRoute(RouteName.BILL.value, footprint.emissions_kg_co2e, None, "", bill)]
     return [
-        RouteView(
+        ShownRoute(
             route.name.value,
             route.emissions_kg_co2e,
             route.weight if len(footprint.routes) > 1 else None,
