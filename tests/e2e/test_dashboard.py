@@ -36,10 +36,10 @@ PAGES = (
     "/", "/upload", "/products", "/products/B-1", "/products/nobody", "/insights", "/failures", "/cost", "/audit",
     "/settings",
 )  # fmt: skip
-CATALOGUE = """sku;Produktname;Beschreibung;Gewicht (g)
-C-1;Edelstahlflasche;Flasche aus Edelstahl, 500 ml, doppelwandig;350
-C-2;Eichenregal;Wandregal aus massiver Eiche mit zwei Stahlwinkeln;2400
-;ohne Nummer;Eine Zeile ohne Artikelnummer;1
+CATALOGUE = """sku;Produktname;Erläuterung;Gewicht (g);Herkunft hier
+C-1;Edelstahlflasche;Flasche aus Edelstahl, 500 ml, doppelwandig;350;DE
+C-2;Eichenregal;Wandregal aus massiver Eiche mit zwei Stahlwinkeln;2400;PL
+;ohne Nummer;Eine Zeile ohne Artikelnummer;1;DE
 """
 
 
@@ -117,11 +117,20 @@ def test_the_queue_is_stopped_and_started_from_the_overview(page: Page) -> None:
     expect(headline).to_contain_text("weighed.")
 
 
-def test_a_catalogue_is_uploaded_and_watched(page: Page, tmp_path: Path) -> None:
+def test_a_catalogue_is_mapped_uploaded_and_watched(page: Page, tmp_path: Path) -> None:
     catalogue = tmp_path / "katalog.csv"
     catalogue.write_text(CATALOGUE, encoding="utf-8")
     log_in(page, next_page="/upload")
     page.get_by_label("Choose a file").set_input_files(catalogue)
+    expect(page.get_by_role("alert")).to_contain_text("Erläuterung")  # no column for the description
+    page.get_by_label("Description").fill("Erläuterung")
+    page.get_by_role("button", name="Look again").click()
+    expect(page.get_by_role("heading", name="katalog.csv")).to_be_visible()
+    expect(page.get_by_text("Nothing is stored yet.")).to_be_visible()
+    page.get_by_label("Take Herkunft hier as").select_option("countryOfOrigin")
+    page.get_by_role("button", name="Look again with these choices").click()
+    expect(page.get_by_label("Take Herkunft hier as")).to_have_value("countryOfOrigin")
+    page.get_by_role("button", name="Store and weigh 2 products").click()
     expect(page.get_by_role("heading", name="Stored")).to_be_visible()
     expect(page.get_by_text("All rejected rows as CSV")).to_be_visible()
     page.get_by_role("link", name="Watch them being weighed").click()

@@ -48,7 +48,7 @@ ACTIONS: Final = {
     "delete_product": "deleted a product",
 }
 """What the audit log calls a route; others are called by the route's own name."""
-NOT_RECORDED: Final = frozenset({"inspect", "login", "logout"})
+NOT_RECORDED: Final = frozenset({"inspect", "show_report", "show_result", "login", "logout"})
 """Requests that change nothing, although their method could."""
 
 

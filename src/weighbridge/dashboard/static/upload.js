@@ -6,7 +6,10 @@
   const input = form.querySelector("input[type=file]");
   const state = document.querySelector("[data-upload-state]");
   const place = document.querySelector("[data-report]");
+  const byHand = document.querySelector("[data-by-hand]");
   let file = null;
+  let answers = {};
+  let columns = {};
 
   function say(text, isBad) {
     state.textContent = text;
@@ -25,6 +28,7 @@
     const type = answer.headers.get("content-type") || "";
     if (!type.includes("json")) return `The server answered ${answer.status}.`;
     const document = await answer.json();
+    if ((document.type || "").endsWith(":missing-column")) byHand.hidden = false;
     return document.detail || document.title || `The server answered ${answer.status}.`;
   }
 
@@ -37,54 +41,50 @@
     if (title) { title.focus({ preventScroll: true }); title.scrollIntoView({ block: "nearest" }); }
   }
 
-  // What was chosen by hand: answers to open questions, and columns taken as something else.
+  // What was chosen by hand so far: answers to open questions, and which column holds a field. The latest word holds.
   function choices() {
-    const chosen = {};
-    for (const element of place.querySelectorAll("[data-answer]")) chosen[element.name] = element.value;
-    const map = [...place.querySelectorAll("[data-column]")]
-      .filter((element) => element.value && element.value !== element.dataset.was)
-      .map((element) => `${element.value}=${element.dataset.column}`);
-    if (map.length) chosen.map = map.join("\n");
-    return chosen;
+    for (const element of place.querySelectorAll("[data-answer]")) {
+      if (element.value) answers[element.name] = element.value;
+    }
+    for (const element of place.querySelectorAll("[data-column]")) {
+      if (element.value && element.value !== element.dataset.was) columns[element.value] = element.dataset.column;
+    }
+    for (const element of byHand.querySelectorAll("[data-field]")) {
+      if (element.value.trim()) columns[element.dataset.field] = element.value.trim();
+    }
+    const map = Object.entries(columns).map(([field, column]) => `${field}=${column}`).join("\n");
+    return Object.assign({ map }, answers);
   }
 
-  async function inspect(chosen) {
-    say(`Reading ${file.name} …`);
+  async function send(path, drawAt, doing, done) {
+    say(`${doing} ${file.name} …`);
     try {
-      const answer = await fetch("/api/products/inspect", { method: "POST", body: body(chosen) });
-      if (answer.status === 405) { await store(); return; }
-      if (!answer.ok) { place.replaceChildren(); say(await problemOf(answer), true); return; }
-      await draw("/upload/report", await answer.json());
-      remember(chosen);
-      say("Nothing is stored yet.");
+      const answer = await fetch(path, { method: "POST", body: body(choices()) });
+      if (answer.ok) {
+        byHand.hidden = true;
+        await draw(drawAt, await answer.json());
+        say(done);
+      } else {
+        say(await problemOf(answer), true);
+      }
     } catch (error) {
       say(`The server cannot be reached: ${error.message}`, true);
     }
   }
 
-  let before = {};
-  function remember(chosen) { before = chosen; }
-
-  async function store() {
-    const chosen = Object.assign({}, before, choices());
-    if (before.map && choices().map) chosen.map = `${before.map}\n${choices().map}`;
-    say(`Storing ${file.name} …`);
-    try {
-      const answer = await fetch("/api/products/bulk-upload", { method: "POST", body: body(chosen) });
-      if (!answer.ok) { say(await problemOf(answer), true); return; }
-      await draw("/upload/result", await answer.json());
-      say("");
-    } catch (error) {
-      say(`The server cannot be reached: ${error.message}`, true);
-    }
-  }
+  const inspect = () => send("/api/products/inspect", "/upload/report", "Reading", "Nothing is stored yet.");
+  const store = () => send("/api/products/bulk-upload", "/upload/result", "Storing", "");
 
   function take(chosen) {
     if (!chosen || input.disabled) return;
     file = chosen;
+    answers = {};
+    columns = {};
+    place.replaceChildren();
+    byHand.reset();
+    byHand.hidden = true;
     form.querySelector("[data-file-name]").textContent = file.name;
-    before = {};
-    inspect({});
+    inspect();
   }
 
   input.addEventListener("change", () => take(input.files[0]));
@@ -94,12 +94,7 @@
   }
   for (const kind of ["dragleave", "drop"]) form.addEventListener(kind, () => form.classList.remove("is-over"));
   form.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files[0]); });
+  byHand.addEventListener("submit", (event) => { event.preventDefault(); inspect(); });
   place.addEventListener("submit", (event) => { event.preventDefault(); store(); });
-  place.addEventListener("click", (event) => {
-    if (event.target.closest("[data-again]")) {
-      const chosen = Object.assign({}, before, choices());
-      if (before.map && choices().map) chosen.map = `${before.map}\n${choices().map}`;
-      inspect(chosen);
-    }
-  });
+  place.addEventListener("click", (event) => { if (event.target.closest("[data-again]")) inspect(); });
 })();
