@@ -177,7 +177,7 @@ class Rounds:
         now_s = self._clock.of_database(snapshot.now_s)
         state = self._overrides.apply(snapshot.queue)
         await self._look_ahead(connection, state)
-        hold = await holds.load(connection, self._account) if state.paused_reason else None
+        hold = await holds.load(connection, self._account)
         limiter = _limiter(snapshot.state, state, now_s)
         moved = apply(feedback, limiter, now_s)
         traffic = self._traffic
