@@ -60,9 +60,7 @@
     say(`${doing} ${file.name} …`);
     try {
       const answer = await fetch(path, { method: "POST", body: body(choices()) });
-      if (answer.status === 405) {  // a server without reports stores at once
-        await store();
-      } else if (answer.ok) {
+      if (answer.ok) {
         byHand.hidden = true;
         await draw(drawAt, await answer.json());
         say(done);
