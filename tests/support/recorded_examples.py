@@ -106,6 +106,7 @@ async def _record_results(recorder: Recorder) -> None:
     await recorder.answer("processing_stats", "GET", f"{API}/processing-stats")
     await recorder.answer("list_products", "GET", API, params={"limit": 1})
     await recorder.answer("show_product", "GET", f"{API}/PROD-001")
+    await recorder.answer("explain_product", "GET", f"{API}/PROD-001/explanation")
     await recorder.answer("read_queue_config", "GET", f"{API}/queue-config")
     await recorder.answer("queue_config", "PUT", f"{API}/queue-config", json={"batchSize": 200})
     await recorder.answer("stop_queue", "POST", f"{API}/stop-queue")
@@ -128,6 +129,7 @@ async def _record_health(recorder: Recorder) -> None:
 async def _record_problems(recorder: Recorder) -> None:
     stop = f"{API}/stop-queue"
     await recorder.problem("GET", f"{API}/PROD-404")
+    await recorder.problem("GET", f"{API}/F00001/explanation")
     await recorder.problem("GET", API, params={"limit": 2_000})
     await recorder.problem("POST", stop, headers={"Origin": "https://elsewhere.example"})
     await recorder.problem("POST", API, content="x", headers={"Content-Type": "text/plain"})

@@ -12,8 +12,17 @@ from typing import Annotated
 import typer
 
 from weighbridge import __version__
-from weighbridge.cli import catalogue, doctor, questionnaires, queue, run, servers, tokens
+from weighbridge.cli import (
+    catalogue,
+    doctor,
+    questionnaires,
+    queue,
+    run,
+    servers,
+    tokens,
+)
 from weighbridge.cli.console import err
+from weighbridge.cli.desk import explaining
 from weighbridge.errors import AmbiguousColumn, MissingColumn, WeighbridgeError
 from weighbridge.settings import unknown_names
 
@@ -53,6 +62,7 @@ queue.register(app)
 doctor.register(app)
 tokens.register(app)
 questionnaires.register(app)
+explaining.register(app)
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from weighbridge.api.errors import (
     problem_response,
     problem_responses,
 )
+from weighbridge.api.schemas.explanation import ProductExplanation
 from weighbridge.api.schemas.imports import ImportDone
 from weighbridge.api.schemas.products import (
     PictureStored,
@@ -40,6 +41,7 @@ from weighbridge.export.jsonl_writer import answered_json
 from weighbridge.ingest.values.pictures import MAX_PICTURE_BYTES
 from weighbridge.service import product_views as views
 from weighbridge.service import products as service
+from weighbridge.service.desk import explaining
 from weighbridge.service.imports import import_records
 
 if TYPE_CHECKING:
@@ -204,6 +206,14 @@ async def show_picture(code: Code, context: Context) -> Response:
     _refuse_nul(code)
     picture = await views.show_picture(context.database, code)
     return Response(picture.data, media_type=picture.media_type)
+
+
+@router.get("/{code:code}/explanation", responses=problem_responses(404, 409))
+async def explain_product(code: Code, context: Context) -> ProductExplanation:
+    """Show why a product's figure is what it is: from the total to routes, lines and factor rows."""
+    _refuse_nul(code)
+    found = await explaining.explain_product(context.database, context.steps, code)
+    return ProductExplanation.model_validate(found, from_attributes=True)
 
 
 @router.get("/{code:code}", responses=problem_responses(404))

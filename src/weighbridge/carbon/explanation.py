@@ -1,0 +1,335 @@
+"""A figure as a tree that a person can check with a calculator: total, routes, lines, factor rows.
+
+Everything comes from the footprint as it was stored and the answers that it rests on: what is shown is what was
+calculated, whatever the factors say today. `narrowing` asks, for each source of doubt, what the range would be
+without it, by the same rule that made the range (`combination`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.carbon.combination import combine
+from weighbridge.carbon.uncertainty import MODEL_ERROR_GSD
+from weighbridge.domain.quantities import Origin
+from weighbridge.domain.results import Contribution, ContributionKind, Route, RouteName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
+    from weighbridge.domain.results import Footprint
+
+STATED: Final = "stated"
+INFERRED: Final = "inferred"
+PROXY: Final = "proxy"
+PUBLISHED: Final = "published"
+
+_Z95: Final = 1.96
+_SHOWN_NARROWING: Final = 5
+_MASS_DOUBT: Final = "the weight of one unit: the model estimated it, and the range leaves that out"
+_BILL_DOUBT: Final = "a supplier's own figure, or the bill from the drawing: the method's own error"
+_CLASS_DOUBT: Final = "which published product is most like it: the spread of its kind"
+_LEAST_GAIN: Final = 0.005
+"""Less than this part of the range is not worth anybody's work."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedTerm:
+    """One multiplication, and the factor row behind it. `marks`: stated, inferred, proxy or published."""
+
+    label: str
+    kind: ContributionKind
+    arithmetic: str
+    emissions_kg_co2e: float
+    low_kg_co2e: float
+    high_kg_co2e: float
+    share: float  # of the figure that it decides
+    marks: tuple[str, ...]
+    activity: float
+    activity_unit: str
+    factor: float
+    factor_key: str
+    source: str
+    source_id: str
+    year: str
+    region: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedLine:
+    """A line of the bill with what is done to it, a part that is counted by its own measure, or a maker's figures."""
+
+    title: str
+    emissions_kg_co2e: float
+    share: float
+    terms: tuple[ExplainedTerm, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedRoute:
+    """One of the two ways to the figure."""
+
+    name: RouteName
+    emissions_kg_co2e: float
+    low_kg_co2e: float
+    high_kg_co2e: float
+    weight: float
+    basis: str
+    lines: tuple[ExplainedLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """A source of doubt: what to find out, and the range without it. Factors are "divided and multiplied by"."""
+
+    what: str
+    range_factor: float | None  # None: the range does not include it
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The tree. `range_factor`: the figure divided and multiplied by it gives the 95 % range."""
+
+    emissions_kg_co2e: float
+    low_kg_co2e: float
+    high_kg_co2e: float
+    range_factor: float | None
+    arithmetic: str
+    mass: str
+    routes: tuple[ExplainedRoute, ...]
+    narrowing: tuple[Narrowing, ...]
+
+
+def explain(
+    footprint: Footprint, bill: BillOfMaterials, processes: ManufacturingProcesses
+) -> Explanation:
+    """The tree of a footprint that was calculated from this bill and these processes."""
+    routes = footprint.routes or (_only_route(footprint),)
+    shares = footprint.shares
+    lines = _lines(footprint, shares, bill, processes)
+    origin = {Origin.GIVEN: "as the catalogue says", Origin.INFERRED: "estimated by the model"}
+    return Explanation(
+        emissions_kg_co2e=footprint.emissions_kg_co2e,
+        low_kg_co2e=footprint.low_kg_co2e,
+        high_kg_co2e=footprint.high_kg_co2e,
+        range_factor=_range_factor(footprint.low_kg_co2e, footprint.high_kg_co2e),
+        arithmetic=_combination(routes, footprint.emissions_kg_co2e),
+        mass=f"{footprint.mass.value:.4g} kg, {origin.get(footprint.mass.origin, footprint.mass.origin.value)}",
+        routes=tuple(
+            ExplainedRoute(
+                route.name,
+                route.emissions_kg_co2e,
+                route.low_kg_co2e,
+                route.high_kg_co2e,
+                route.weight,
+                route.basis,
+                lines[route.name],
+            )
+            for route in routes
+        ),
+        narrowing=_narrowing(footprint, routes),
+    )
+
+
+def _only_route(footprint: Footprint) -> Route:
+    """Footprints of method 2 and before have the bill alone."""
+    low, high = footprint.low_kg_co2e, footprint.high_kg_co2e
+    sigma = math.log(high / low) / (2 * _Z95) if 0 < low < high else math.log(MODEL_ERROR_GSD)
+    return Route(
+        RouteName.BILL, footprint.emissions_kg_co2e, low, high, sigma, sigma, 1.0, "the only route"
+    )
+
+
+def _combination(routes: Sequence[Route], figure: float) -> str:
+    """How the routes make the figure, as it would be typed into a calculator."""
+    counted = [route for route in routes if route.weight > 0]
+    if len(counted) == 1:
+        return f"{_number(figure)} kg CO2e: {counted[0].name} alone"
+    product = " × ".join(f"{_number(r.emissions_kg_co2e)}^{r.weight:.3f}" for r in counted)
+    names = " × ".join(f"{r.name}^weight" for r in counted)
+    return f"{product} = {_number(figure)} kg CO2e ({names})"
+
+
+def _lines(
+    footprint: Footprint,
+    shares: Sequence[float],
+    bill: BillOfMaterials,
+    processes: ManufacturingProcesses,
+) -> dict[RouteName, tuple[ExplainedLine, ...]]:
+    """Materials with their processes, then parts that are counted by another measure; makers for the class."""
+    titles = _line_titles(footprint, bill)
+    grouped: defaultdict[RouteName, dict[str, list[ExplainedTerm]]] = defaultdict(dict)
+    for title in titles.values():
+        grouped[RouteName.BILL].setdefault(title, [])
+    worked = _worked_materials(processes)
+    for one, share in zip(footprint.contributions, shares, strict=True):
+        title = _title_of(one, titles, worked)
+        grouped[one.route].setdefault(title, []).append(_term(one, share))
+    return defaultdict(
+        tuple,
+        {
+            route: tuple(_line(title, terms) for title, terms in lines.items() if terms)
+            for route, lines in grouped.items()
+        },
+    )
+
+
+def _line_titles(footprint: Footprint, bill: BillOfMaterials) -> dict[str, str]:
+    """material key → "Polypropylene resin: seat shell 1.2 kg, legs 0.3 kg"."""
+    parts: dict[str, list[str]] = {}
+    for line in bill.lines:
+        parts.setdefault(line.material, []).append(
+            f"{line.component} {line.mass_kg:.4g} kg".strip()
+        )
+    names = {
+        one.factor_key: _bare_label(one, bill)
+        for one in footprint.contributions
+        if one.kind is ContributionKind.MATERIAL
+    }
+    return {key: f"{names.get(key, key)}: {', '.join(each)}" for key, each in parts.items()}
+
+
+def _bare_label(one: Contribution, bill: BillOfMaterials) -> str:
+    """The material's own name: the label of a contribution ends in what the line is in the product."""
+    for line in bill.lines:
+        if line.material == one.factor_key and line.component:
+            bare = one.label.removesuffix(f" ({line.component})")
+            if bare != one.label:
+                return bare
+    return one.label
+
+
+def _worked_materials(processes: ManufacturingProcesses) -> dict[str, list[str]]:
+    """process → the materials that it is applied to."""
+    worked: dict[str, list[str]] = {}
+    for use in processes.uses:
+        worked.setdefault(use.process, []).append(use.material)
+    return worked
+
+
+def _title_of(one: Contribution, titles: dict[str, str], worked: dict[str, list[str]]) -> str:
+    if one.kind in (ContributionKind.COMPONENT, ContributionKind.CLASS_REFERENCE):
+        return one.label
+    if one.kind is ContributionKind.MATERIAL:
+        return titles.get(one.factor_key, one.label)
+    process = one.factor_key.partition("+")[0]
+    fitting = [titles[key] for key in worked.get(process, ()) if key in titles]
+    named = [title for title in fitting if f": {title.partition(':')[0]}" in one.label]
+    return max(named or fitting, key=len, default=one.label)
+
+
+def _line(title: str, terms: Sequence[ExplainedTerm]) -> ExplainedLine:
+    return ExplainedLine(
+        title,
+        math.fsum(term.emissions_kg_co2e for term in terms),
+        math.fsum(term.share for term in terms),
+        tuple(terms),
+    )
+
+
+def _term(one: Contribution, share: float) -> ExplainedTerm:
+    return ExplainedTerm(
+        label=one.label,
+        kind=one.kind,
+        arithmetic=f"{_number(one.activity)} {one.activity_unit} × {_number(one.factor)} kg CO2e/{one.activity_unit}"
+        f" = {_number(one.emissions_kg_co2e)} kg CO2e",
+        emissions_kg_co2e=one.emissions_kg_co2e,
+        low_kg_co2e=one.low_kg_co2e,
+        high_kg_co2e=one.high_kg_co2e,
+        share=share,
+        marks=_marks(one),
+        activity=one.activity,
+        activity_unit=one.activity_unit,
+        factor=one.factor,
+        factor_key=one.factor_key,
+        source=one.source,
+        source_id=one.source_id,
+        year=one.year,
+        region=one.region,
+        licence=one.licence,
+    )
+
+
+def _marks(one: Contribution) -> tuple[str, ...]:
+    """How its activity is known, and whether its factor stands in for one that nobody publishes."""
+    if one.kind is ContributionKind.CLASS_REFERENCE:
+        known = PUBLISHED
+    elif one.kind is ContributionKind.COMPONENT and one.label.endswith(f"({STATED})"):
+        known = STATED
+    else:
+        known = INFERRED  # the model divides the mass, and names the processes
+    return (known, PROXY) if one.is_proxy else (known,)
+
+
+def _narrowing(footprint: Footprint, routes: Sequence[Route]) -> tuple[Narrowing, ...]:
+    """What would narrow the range most, the best first."""
+    found: list[Narrowing] = []
+    if footprint.mass.origin is Origin.INFERRED:
+        found.append(Narrowing(_MASS_DOUBT, None))
+    now = _range_of(routes)
+    if now is None:
+        return tuple(found)
+    most = math.exp(math.log(now) * (1 - _LEAST_GAIN))
+    narrower = sorted(
+        (factor, what)
+        for what, changed in _without_each(footprint, routes)
+        if (factor := _range_of(changed)) is not None and factor < most
+    )
+    found += [Narrowing(what, factor) for factor, what in narrower]
+    return tuple(found[:_SHOWN_NARROWING])
+
+
+def _without_each(
+    footprint: Footprint, routes: Sequence[Route]
+) -> Iterator[tuple[str, list[Route]]]:
+    """(what is found out, the routes once it is)."""
+    for route in routes:
+        others = [other for other in routes if other is not route]
+        if route.name is RouteName.CLASS:
+            yield _CLASS_DOUBT, [*others, _narrowed(route, math.inf)]
+            continue
+        yield _BILL_DOUBT, [_narrowed(route, math.log(MODEL_ERROR_GSD) ** 2), *others]
+        for label, variance in _variances(footprint, route).items():
+            yield f"a better factor or amount: {label}", [_narrowed(route, variance), *others]
+
+
+def _variances(footprint: Footprint, bill: Route) -> dict[str, float]:
+    """label → variance of the logarithm of the bill that this term's own factors give it."""
+    found: dict[str, float] = {}
+    if bill.emissions_kg_co2e <= 0:  # a credit has no logarithm
+        return found
+    for one in footprint.contributions:
+        if one.route is RouteName.BILL and 0 < one.low_kg_co2e < one.high_kg_co2e:
+            sigma = math.log(one.high_kg_co2e / one.low_kg_co2e) / (2 * _Z95)
+            share = one.emissions_kg_co2e / bill.emissions_kg_co2e
+            found[one.label] = found.get(one.label, 0.0) + (share * sigma) ** 2
+    return found
+
+
+def _narrowed(route: Route, variance: float) -> Route:
+    """The route without so much variance of its logarithm."""
+    sigma = math.sqrt(max(route.range_log_sigma**2 - variance, 0.0))
+    times = math.exp(_Z95 * sigma)
+    value = route.emissions_kg_co2e
+    return replace(
+        route, range_log_sigma=sigma, low_kg_co2e=value / times, high_kg_co2e=value * times
+    )
+
+
+def _range_of(routes: Sequence[Route]) -> float | None:
+    combined = combine(routes)
+    return _range_factor(combined.low_kg_co2e, combined.high_kg_co2e)
+
+
+def _range_factor(low: float, high: float) -> float | None:
+    """What the figure is divided and multiplied by; None for a range that reaches 0."""
+    return math.sqrt(high / low) if 0 < low <= high else None
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"

@@ -1,0 +1,1 @@
+"""Commands of the analyst: explain, correct, hand over."""

@@ -1,0 +1,107 @@
+"""`explain CODE`: the figure as a tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+from rich.tree import Tree
+
+from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from weighbridge.carbon.explanation import ExplainedRoute, ExplainedTerm, Narrowing
+    from weighbridge.service.desk.explaining import ExplainedProduct
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain")(explain)
+
+
+def explain(
+    code: Annotated[str, typer.Argument(help="The product's code.", show_default=False)],
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show why a product's figure is what it is: routes, lines, factors and what would narrow the range."""
+    from weighbridge.api.schemas.explanation import ProductExplanation
+    from weighbridge.service.desk.explaining import explain_product
+    from weighbridge.wiring import open_application
+
+    settings = load_settings(data_dir=data_dir)
+
+    async def act() -> ExplainedProduct:
+        async with open_application(settings) as app:
+            return await explain_product(app.database, app.questions.steps, code)
+
+    found = run_async(act())
+    if as_json:
+        view = ProductExplanation.model_validate(found, from_attributes=True)
+        print_json(view.model_dump(mode="json"))
+    else:
+        out.print(_tree(found))
+
+
+def _tree(found: ExplainedProduct) -> Tree:
+    figure = found.explanation
+    tree = Tree(
+        Text(
+            f"{found.code}  {found.name}\n"
+            f"{figure.emissions_kg_co2e:.2g} kg CO2e per unit, {found.boundary}, 95 % range "
+            f"{figure.low_kg_co2e:.2g} to {figure.high_kg_co2e:.2g}{_times(figure.range_factor)}\n"
+            f"{found.category} > {found.subcategory}; {figure.mass}; decided by: {found.decided_by or 'the bill'}",
+            style="bold",
+        )
+    )
+    if found.simulated:
+        tree.add(Text("SIMULATED: the answers are invented; do not use the figure", style="red"))
+    tree.add(Text(figure.arithmetic))
+    for route in figure.routes:
+        _add_route(tree, route)
+    if figure.narrowing:
+        narrowing = tree.add(Text("What would narrow the range most", style="bold"))
+        for each in figure.narrowing:
+            narrowing.add(Text(_narrowing(each)))
+    if found.notes:
+        notes = tree.add(Text("Notes", style="bold"))
+        for note in found.notes:
+            notes.add(Text(note))
+    tree.add(Text(f"method {found.method}; factors {found.factors}; answers by {found.model}"))
+    return tree
+
+
+def _add_route(tree: Tree, route: ExplainedRoute) -> None:
+    branch = tree.add(
+        Text(
+            f"{route.name}: {route.emissions_kg_co2e:.4g} kg CO2e ({route.low_kg_co2e:.2g} to "
+            f"{route.high_kg_co2e:.2g}), weight {route.weight:.0%}; {route.basis}",
+            style="bold",
+        )
+    )
+    for line in route.lines:
+        leaf = branch.add(
+            Text(
+                f"{line.title}: {line.emissions_kg_co2e:.4g} kg CO2e, {line.share:.0%} of the figure"
+            )
+        )
+        for term in line.terms:
+            leaf.add(Text(_term(term)))
+
+
+def _term(term: ExplainedTerm) -> str:
+    return (
+        f"{term.label} [{', '.join(term.marks)}]\n{term.arithmetic}\n"
+        f"{term.source}, {term.source_id}; {term.year}; {term.region}; {term.licence}"
+    )
+
+
+def _narrowing(each: Narrowing) -> str:
+    then = "" if each.range_factor is None else f" (then ÷ and × {each.range_factor:.2g})"
+    return f"{each.what}{then}"
+
+
+def _times(range_factor: float | None) -> str:
+    return "" if range_factor is None else f" (÷ and × {range_factor:.2g})"
