@@ -21,8 +21,9 @@ $(UV):
 
 setup: .venv/.ready ## create .venv with the locked dependencies
 
-demo: setup      ## the sample catalogue through the queue, to a table and files under out/ (LIVE=1 uses OpenAI)
-	@$(BIN)/weighbridge run examples/catalogue.csv --out out --data-dir demo-data --yes $(if $(LIVE),,--simulate)
+demo: setup      ## the sample catalogue through the queue with recorded answers, to a table and files under out/ (LIVE=1 asks OpenAI)
+	@$(BIN)/weighbridge run examples/catalogue.csv --out out --data-dir demo-data$(if $(LIVE),-live,) --yes \
+	  $(if $(LIVE),,--answers examples/catalogue.answers.jsonl)
 
 test: setup browser ## all tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal
@@ -62,4 +63,4 @@ docs: setup      ## build the documentation site into site/
 	$(UV) run --frozen --group docs mkdocs build --strict
 
 clean:           ## remove what make created
-	rm -rf .venv .uv out demo-data site
+	rm -rf .venv .uv out demo-data demo-data-live site

@@ -24,14 +24,14 @@ from weighbridge.engine.supervisor import Supervisor
 from weighbridge.errors import SettingsError
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
 from weighbridge.limits.limiter import Limits
-from weighbridge.planning.cost import Loads
 from weighbridge.planning.models import profile_of
 from weighbridge.planning.tokens import OutputAllowances
 from weighbridge.providers.openai import OpenAIProvider
 from weighbridge.providers.prices import price_of, read_prices
+from weighbridge.providers.recorded import RecordedProvider
 from weighbridge.providers.requests.address import read_address
 from weighbridge.providers.requests.wishes import Wishes
-from weighbridge.service.estimates import EstimateBasis, question_loads
+from weighbridge.service.estimates import EstimateBasis
 from weighbridge.service.opening import opened_database
 from weighbridge.settings import check_key_and_address
 from weighbridge.simulator.app import create_app
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.domain.recordings import Recording
     from weighbridge.factor_sources.base import FactorSource
     from weighbridge.providers.base import Provider
     from weighbridge.settings import Settings
@@ -159,14 +160,21 @@ def estimate_basis(
 
 @asynccontextmanager
 async def open_provider(
-    settings: Settings, simulator: SimulatorConfig | None = None, clock: Clock | None = None
+    settings: Settings,
+    simulator: SimulatorConfig | None = None,
+    clock: Clock | None = None,
+    recording: Recording | None = None,
 ) -> AsyncIterator[Provider]:
     """The provider of the settings, or the built-in simulator behind the same SDK.
+
+    With a recording its answers are given, and the other provider answers for all other products.
 
     Raises:
         SettingsError: there is no key.
     """
     provider = _make_provider(settings, simulator, clock or SystemClock())
+    if recording is not None:
+        provider = RecordedProvider(recording, provider)
     try:
         yield provider
     finally:
@@ -276,10 +284,6 @@ async def make_engine(
         overrides=overrides,
         model=provider.model,
         retention_task=RetentionTask(app.database, app.clock, app.settings.retention_days),
-        loads=Loads(
-            together=question_loads([questions.together], questions.steps, provider.model),
-            apart=question_loads(questions.alone, questions.steps, provider.model),
-        ),
         scope=scope,
     )
     return Engine(provider, Supervisor(context, worker, dispatcher))

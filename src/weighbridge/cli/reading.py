@@ -132,6 +132,7 @@ class RunOptions:
     yes: bool
     redo: bool
     as_json: bool
+    answers: Path | None = None  # a recording
 
 
 # The report ----------------------------------------------------------------------------------

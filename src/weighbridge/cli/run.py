@@ -49,6 +49,14 @@ YesOption = Annotated[
     bool,
     typer.Option("--yes", "-y", help="Do not ask before storing products and spending money."),
 ]
+AnswersOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--answers",
+        help="Replay the answers in this recording; other products go to the simulator. No key, no cost.",
+        show_default=False,
+    ),
+]
 RedoOption = Annotated[bool, typer.Option("--redo", help="Ask again, even if an answer is stored.")]
 
 
@@ -71,6 +79,7 @@ def run(
     encoding: EncodingOption = None,
     sheet: SheetOption = None,
     yes: YesOption = False,
+    answers: AnswersOption = None,
     redo: RedoOption = False,
     store_at_provider: StoreOption = None,
     data_dir: DataDirOption = None,
@@ -100,6 +109,7 @@ def run(
         yes=yes,
         redo=redo,
         as_json=as_json,
+        answers=answers,
     )
     from weighbridge import telemetry
     from weighbridge.cli.running import execute

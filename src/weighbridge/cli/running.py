@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 import typer
 from rich.live import Live
 
-from weighbridge import telemetry
 from weighbridge.cli.console import (
     collect_garbage_rarely,
     duration,
@@ -19,28 +18,31 @@ from weighbridge.cli.console import (
     out,
     print_json,
 )
-from weighbridge.cli.importing import say_import, write_row_files
-from weighbridge.cli.interrupts import drain_or_abandon
-from weighbridge.cli.notices import say_notices
-from weighbridge.cli.reading import print_report, settle_doubts
-from weighbridge.cli.terminal.display import (
+from weighbridge.cli.display import (
+    MOST_NOTES,
     MOST_ROWS,
+    RECORDED_NOTE,
     SIMULATED_NOTE,
+    notes_worth_reading,
     progress_line,
     progress_panel,
     results_table,
 )
-from weighbridge.cli.terminal.streams import is_behind
+from weighbridge.cli.importing import say_import, write_row_files
+from weighbridge.cli.interrupts import drain_or_abandon, interrupts
+from weighbridge.cli.notices import say_notices
+from weighbridge.cli.reading import print_report, settle_doubts
 from weighbridge.domain.products import ProcessingStatus
+from weighbridge.domain.recordings import RECORDED
 from weighbridge.errors import DatabaseUnavailable, InputError
 from weighbridge.service.estimates import Estimator
 from weighbridge.service.imports import import_file, inspect_file
 from weighbridge.service.products import choose_what_to_ask
+from weighbridge.service.questionnaires import load_recording
 from weighbridge.service.queue import choose_steps, start_queue
 from weighbridge.service.results import Exported, export_results, iterate_results
 from weighbridge.service.statistics import Progress, progress
 from weighbridge.settings import Settings
-from weighbridge.signals import handling
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.overrides import Overrides
 from weighbridge.wiring import (
@@ -76,11 +78,13 @@ async def execute(settings: Settings, options: RunOptions) -> int:
     if not options.file.is_file():
         what = "is a directory" if options.file.is_dir() else "does not exist"
         raise InputError(f"{options.file} {what}. Give a CSV, XLSX, JSON, JSONL or Parquet file.")
+    recording = load_recording(options.answers) if options.answers else None
     simulator = None
-    limits = SIMULATED_LIMITS if options.simulate and not settings.limits_are_explicit else None
-    if options.simulate:
+    simulate = options.simulate or recording is not None
+    limits = SIMULATED_LIMITS if simulate and not settings.limits_are_explicit else None
+    if simulate:
         simulator = simulator_config(settings, limits)
-    async with open_provider(settings, simulator) as provider:
+    async with open_provider(settings, simulator, recording=recording) as provider:
         await provider.check()
         say_notices(provider)
         async with open_application(settings) as app:
@@ -157,13 +161,7 @@ class _Run:
         last = await self._look()
         calls_made = last.totals.calls
         files, exported = await self._export()
-        try:
-            await self._report(last, files, exported, calls_made)
-        except Exception as error:  # noqa: BLE001 - everything is done, stored and exported
-            telemetry.crashed(
-                "report_failed",
-                f"❌ The results cannot be shown here ({error!r}); they are complete in {self._options.out_dir}",
-            )
+        await self._report(last, files, exported, calls_made)
         return self._exit_code(last)
 
     async def _look(self) -> Progress:
@@ -203,7 +201,8 @@ class _Run:
     def _may_spend(self, first: Progress) -> bool:
         """Ask before a paid run if there is a terminal."""
         waiting = first.total - first.finished
-        must_ask = not (self._options.yes or self._provider.simulated or not sys.stdin.isatty())
+        is_free = self._provider.simulated or self._options.answers is not None
+        must_ask = not (self._options.yes or is_free or not sys.stdin.isatty())
         return not must_ask or typer.confirm(
             f"Send {waiting:,} products to {self._provider.name} ({self._provider.model})? "
             "`weighbridge estimate` shows the cost",
@@ -215,7 +214,7 @@ class _Run:
         engine = await make_engine(
             self._app, self._provider, scope=self._import_id, overrides=self._overrides
         )
-        with handling(self._interrupt):
+        with interrupts(self._interrupt):
             try:
                 collect_garbage_rarely()
                 await engine.supervisor.start()
@@ -228,7 +227,7 @@ class _Run:
                 await engine.supervisor.abandon()
                 raise
 
-    def _interrupt(self, _number: object) -> None:
+    def _interrupt(self) -> None:
         self._interrupts += 1
         self._wake.set()
 
@@ -242,14 +241,11 @@ class _Run:
         await drain_or_abandon(engine.supervisor, self._wake.wait(), self._app.database)
 
     async def _watch_live(self) -> None:
-        simulated = self._provider.simulated
-        with Live(console=err, auto_refresh=False, transient=True) as live:
-
-            def show(look: Progress) -> None:
-                if not is_behind():  # else it would see them all, one by one, when it goes on
-                    live.update(progress_panel(look, simulated=simulated), refresh=True)
-
-            while not await self._is_over(show):
+        kind = _kind_of(self._provider)
+        with Live(console=err, refresh_per_second=8, transient=True) as live:
+            while not await self._is_over(
+                lambda look: live.update(progress_panel(look, kind=kind))
+            ):
                 await self._pause()
 
     async def _watch_plain(self) -> None:
@@ -311,6 +307,7 @@ class _Run:
                     "costUsd": last.totals.cost_usd,
                     "elapsedS": last.elapsed_s,
                     "simulated": exported.simulated,
+                    "recorded": exported.recorded,
                     "files": [str(path) for path in files],
                     "stoppedBecause": last.status.state.paused_reason,
                 }
@@ -319,11 +316,13 @@ class _Run:
         rows, failed = await self._some_rows()
         if rows:
             out.print(results_table(rows, last.total, out.width))
+        for note in notes_worth_reading(rows, MOST_NOTES):
+            out.print(note, style="dim", soft_wrap=True)
         out.print(
             f"{counts[ProcessingStatus.COMPLETED]:,} completed, {counts[ProcessingStatus.FAILED]:,} failed, "
             f"{last.total - last.finished:,} left · {calls_made:,} calls in {duration(last.elapsed_s)} · "
             f"{last.totals.input_tokens + last.totals.output_tokens:,} tokens · {money(last.totals.cost_usd)}"
-            + (" (simulated)" if self._provider.simulated else ""),
+            + (f" ({kind})" if (kind := _kind_of(self._provider)) else ""),
         )
         if not calls_made:
             out.print("Nothing to do: all answers are stored.")
@@ -334,6 +333,8 @@ class _Run:
             out.print(f"Rejected rows: {rejected}", soft_wrap=True)
         if exported.simulated:
             out.print(SIMULATED_NOTE, style="yellow")
+        if exported.recorded:
+            out.print(RECORDED_NOTE, style="yellow")
 
     async def _some_rows(self) -> tuple[list[ResultRow], list[ResultRow]]:
         """(the first finished products for the table, the first failed ones)"""
@@ -356,3 +357,10 @@ class _Run:
             err.print(f"Stopped before the end: {reason}", style="red", soft_wrap=True)
             return EXIT_STOPPED
         return EXIT_SOME_FAILED if last.status.counts[ProcessingStatus.FAILED] else EXIT_DONE
+
+
+def _kind_of(provider: Provider) -> str:
+    """How answers that nobody is asked for now are labelled; "" for those of a model."""
+    if provider.simulated:
+        return "simulated"
+    return RECORDED if provider.name == RECORDED else ""

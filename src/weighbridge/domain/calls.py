@@ -85,6 +85,8 @@ class CallReply(NamedTuple):
     )
     service_tier: str | None = None  # by which the provider says that it served the call
     stated_cost_usd: float | None = None  # what a gateway says that the call has cost
+    provider: str | None = None  # who answered, where that is not whoever was asked
+    simulated: bool | None = None  # the same: None where it was whoever was asked
 
 
 STANDARD_TIERS: Final = frozenset({"default", "auto", "standard", "on_demand", ""})

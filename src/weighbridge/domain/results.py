@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from weighbridge.domain.answers import StepName
 from weighbridge.domain.quantities import Quantity
+from weighbridge.domain.recordings import RECORDED
 
 
 class RouteName(StrEnum):
@@ -86,6 +87,11 @@ class AnswerProvenance:
     simulated: bool
     answered_at: datetime | None  # aware, UTC; None in footprints from before this was kept
 
+    @property
+    def recorded(self) -> bool:
+        """Whether a recording was replayed. `model` then says who answered, and when."""
+        return self.provider == RECORDED
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -117,6 +123,11 @@ class Provenance:
     def simulated(self) -> bool:
         """Whether any answer came from the simulator."""
         return any(answer.simulated for answer in self.answers.values())
+
+    @property
+    def recorded(self) -> bool:
+        """Whether any answer was replayed from a recording."""
+        return any(answer.recorded for answer in self.answers.values())
 
 
 def _one_or_each(by_step: Mapping[StepName, str]) -> str:

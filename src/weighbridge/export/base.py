@@ -66,6 +66,11 @@ class ResultRow:
         """Whether the figure rests on the simulator."""
         return self.provenance is not None and self.provenance.simulated
 
+    @property
+    def recorded(self) -> bool:
+        """Whether the figure rests on recorded answers."""
+        return self.provenance is not None and self.provenance.recorded
+
 
 class Writer(Protocol):
     """A file of results in the making.

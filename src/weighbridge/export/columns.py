@@ -25,6 +25,7 @@ Cell = str | float | datetime | None
 SIMULATED_WARNING: Final = (
     "SIMULATED: these figures come from the built-in simulator, not from a model"
 )
+RECORDED_WARNING: Final = "RECORDED: these figures come from answers that were given once and replayed; the column model says whose, and when"
 _TOP: Final = 3
 _EMISSIONS_DIGITS: Final = 4
 # Twelve digits keep every mass that a person wrote and drop what adding up a bill leaves: 0.30000000000000004.
@@ -223,10 +224,10 @@ _FIGURES: Final[tuple[Column, ...]] = (
     ),
     Column(
         "simulated",
-        "yes or no",
-        "yes: the answers came from the built-in simulator, not from a model.",
+        "yes, recorded or no",
+        "yes: the answers came from the built-in simulator, not from a model; recorded: a model gave them once, and they were replayed.",
         11,
-        lambda row: "yes" if row.simulated else "no",
+        lambda row: "yes" if row.simulated else "recorded" if row.recorded else "no",
     ),
     Column(
         "cost_usd",

@@ -47,6 +47,7 @@ def as_json_object(row: ResultRow, fields: Sequence[ShownField]) -> dict[str, An
         "footprint": _footprint(row),
         **answered_json([field for field in fields if field.is_list], row.answered),
         "simulated": row.simulated,
+        "recorded": row.recorded,
         "provenance": _provenance(row.provenance),
         "costUsd": finite(row.cost_usd),
         "completedAt": _iso(row.completed_at),
@@ -140,6 +141,7 @@ def _provenance(provenance: Provenance | None) -> dict[str, Any]:
         "provider": provenance and provenance.provider,
         "model": provenance and provenance.model,
         "simulated": provenance is not None and provenance.simulated,
+        "recorded": provenance is not None and provenance.recorded,
         "method": provenance and provenance.method,
         "factors": provenance and provenance.factors,
         "steps": provenance.steps if provenance else {},
@@ -148,6 +150,7 @@ def _provenance(provenance: Provenance | None) -> dict[str, Any]:
                 "provider": answer.provider,
                 "model": answer.model,
                 "simulated": answer.simulated,
+                "recorded": answer.recorded,
                 "answeredAt": _iso(answer.answered_at),
             }
             for step, answer in answers.items()

@@ -70,6 +70,7 @@ _STEP: Final = pl.Struct(
         "provider": pl.String,
         "model": pl.String,
         "simulated": pl.Boolean,
+        "recorded": pl.Boolean,
         "answered_at": pl.Datetime("us", "UTC"),
     }
 )
@@ -127,6 +128,7 @@ _ORIGIN: Final[_Columns] = {
     "provider": pl.String,
     "model": pl.String,
     "simulated": pl.Boolean,
+    "recorded": pl.Boolean,
     "cost_usd": pl.Float64,
     "completed_at": pl.Datetime("us", "UTC"),
     "method_version": pl.String,
@@ -190,6 +192,7 @@ def _steps(row: ResultRow) -> list[dict[str, Any]]:
             "provider": answer.provider,
             "model": answer.model,
             "simulated": answer.simulated,
+            "recorded": answer.recorded,
             "answered_at": answer.answered_at,
         }
         for step, answer in answers.items()

@@ -15,7 +15,7 @@ from typing_extensions import override
 from xlsxwriter.exceptions import FileCreateError
 
 from weighbridge.export.cells import neutral_text
-from weighbridge.export.columns import SIMULATED_WARNING, Column, columns_of
+from weighbridge.export.columns import RECORDED_WARNING, SIMULATED_WARNING, Column, columns_of
 from weighbridge.export.files import FileWriter
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class XlsxWriter(FileWriter):
         self._sources: set[tuple[str, str]] = set()
         self._factors: set[str] = set()
         self._simulated = False
+        self._recorded = False
         self._columns = columns_of(fields)
         super().__init__(path, fields)
 
@@ -113,7 +114,7 @@ class XlsxWriter(FileWriter):
             case None:
                 return
             case str() as text:
-                alarm = self._alarm if column.name == "simulated" and row.simulated else None
+                alarm = self._alarm if column.name == "simulated" and text != "no" else None
                 self._sheet.write_string(self._next_row, position, neutral_text(text), alarm)
             case datetime() as moment:
                 # Excel knows no time zones; the column says UTC.
@@ -125,6 +126,7 @@ class XlsxWriter(FileWriter):
     def _remember(self, row: ResultRow) -> None:
         """Collect what the About sheet shows."""
         self._simulated = self._simulated or row.simulated
+        self._recorded = self._recorded or row.recorded
         self._sources.update((one.source, one.licence) for one in row.contributions)
         if row.provenance:
             self._factors.add(row.provenance.factors)
@@ -140,6 +142,8 @@ class XlsxWriter(FileWriter):
         lines: list[tuple[tuple[str, ...], Any]] = [(("Weighbridge results",), large), ((), None)]
         if self._simulated:
             lines += [((SIMULATED_WARNING,), large_alarm), ((), None)]
+        if self._recorded:
+            lines += [((RECORDED_WARNING,), large_alarm), ((), None)]
         factors = ", ".join(sorted(self._factors)) or "none used"
         lines += [
             (("Boundary", "cradle-to-gate", "Raw materials to finished product, per unit."), None),

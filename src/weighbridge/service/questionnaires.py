@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.answers import Subject
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
+from weighbridge.domain.recordings import (
+    RECORDED,
+    AskedAbout,
+    Recording,
+    asked_about,
+    read_recording,
+)
 from weighbridge.errors import UnreadableFile
 from weighbridge.ingest.catalogue import ReadOptions, read_catalogue
 from weighbridge.planning.grouping import (
@@ -33,7 +40,6 @@ if TYPE_CHECKING:
 
 _NO_ALLOWANCE: Final = 1
 """Nothing is sent: the output allowance of a call does not matter."""
-RECORDED_MODEL: Final = "recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,55 @@ def check_answers(
 
 def recorded_reply(text: str) -> CallReply:
     """A reply that nobody paid for."""
-    return CallReply(text, FinishReason.STOP, Usage(0, 0), Remaining(), RECORDED_MODEL)
+    return CallReply(text, FinishReason.STOP, Usage(0, 0), Remaining(), RECORDED)
+
+
+def record(
+    questionnaire: Questionnaire,
+    question: Question,
+    replies: Mapping[str, str],
+    *,
+    by: str,
+    on: str,
+) -> Recording:
+    """The accepted answers of these replies, as they were given."""
+    accepted = check_answers(questionnaire, question, replies).answers
+    given: dict[AskedAbout, Mapping[str, Any]] = {}
+    for question_id, members, _ in questionnaire.groups:
+        entries = json.loads(replies[question_id])["products"] if question_id in replies else []
+        by_code = {entry["code"]: entry for entry in entries}
+        for product in members:
+            if product.code in accepted:
+                answer = dict(by_code[product.code])
+                del answer["code"]
+                given[asked_about(product)] = answer
+    return Recording(by, on, questionnaire.version, given)
+
+
+def load_recording(path: Path) -> Recording:
+    """A recording in a file. Raises UnreadableFile naming the file and the line."""
+    try:
+        return read_recording(path.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(f"{path.name} is not a recording of answers: {error}.") from error
+
+
+def recorded_answers(
+    recording: Recording, question: Question, products: Sequence[Product]
+) -> CheckedAnswers:
+    """What a recording says about these products, judged as the program judges a provider's reply."""
+    answers: dict[str, Mapping[StepName, Answer]] = {}
+    refused: dict[str, str] = {}
+    for product in products:
+        entry = recording.answers.get(asked_about(product))
+        if entry is None:
+            refused[product.code] = "the recording has no answer about it"
+            continue
+        text = json.dumps({"products": [{"code": product.code, **entry}]})
+        accepted = question.accept(recorded_reply(text), [Subject(product)])
+        answers |= accepted.answers if not accepted.refusals else {}
+        refused |= {refusal.code: str(refusal.error) for refusal in accepted.refusals}
+    return CheckedAnswers(answers, refused)
 
 
 def read_replies(paths: Sequence[Path]) -> dict[str, str]:

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export has written: so many products, and whether a figure of theirs rests on the simulator."""
+    """What an export has written: so many products, and whether a figure rests on the simulator or a recording."""
 
     products: int
     simulated: bool
+    recorded: bool = False
 
 
 def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> ResultRow:
@@ -110,7 +111,7 @@ async def export_results(
 
     Files appear under their names only when all of them are complete.
     """
-    written, simulated = 0, False
+    written, simulated, recorded = 0, False, False
     with ExitStack() as open_files:
         writers = [
             open_files.enter_context(open_writer(file_format, path, steps.fields))
@@ -121,4 +122,5 @@ async def export_results(
                 writer.write(rows)
             written += len(rows)
             simulated = simulated or any(row.simulated for row in rows)
-    return Exported(written, simulated)
+            recorded = recorded or any(row.recorded for row in rows)
+    return Exported(written, simulated, recorded)

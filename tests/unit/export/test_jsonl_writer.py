@@ -51,10 +51,12 @@ def test_a_completed_product_includes_everything_behind_its_figure(tmp_path: Pat
         "weightBasis": "unit",
         "processes": [{"process": "welding", "material": "stainless_steel", "line": 1}],
         "simulated": True,
+        "recorded": False,
         "provenance": {
             "provider": "openai",
             "model": "gpt-4.1-mini",
             "simulated": True,
+            "recorded": False,
             "method": "1",
             "factors": "weighbridge-factors 2026.11",
             "steps": {"classification": "1"},
@@ -63,6 +65,7 @@ def test_a_completed_product_includes_everything_behind_its_figure(tmp_path: Pat
                     "provider": "openai",
                     "model": "gpt-4.1-mini",
                     "simulated": True,
+                    "recorded": False,
                     "answeredAt": "2026-11-23T20:15:00Z",
                 }
             },

@@ -51,6 +51,7 @@ def test_a_completed_product_comes_back_with_its_nested_records(tmp_path: Path) 
             "provider": "openai",
             "model": "gpt-4.1-mini",
             "simulated": True,
+            "recorded": False,
             "answered_at": ANSWERED_AT,
         }
     ]

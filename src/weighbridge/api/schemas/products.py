@@ -121,6 +121,7 @@ class AnswerProvenanceView(Schema):
     provider: str
     model: str
     simulated: bool
+    recorded: bool = Field(description="Given once, and replayed: `model` says by whom, and when.")
     answered_at: datetime | None = Field(description="null: not known, the footprint is older.")
 
 
@@ -138,6 +139,7 @@ class ProvenanceView(Schema):
         description="The model that gave the answers; where there were several, the model of each step."
     )
     simulated: bool
+    recorded: bool
 
 
 class FootprintView(Schema):

@@ -57,7 +57,7 @@ class Judge:
         forgiven = [
             product.id for product in group if product.attempts and product.code in accepted.answers
         ]
-        kept = self._keep(in_flight, accepted, share_usd, reply.model)
+        kept = self._keep(in_flight, accepted, share_usd, reply)
         asked_alone, given_up = sort_refusals(group, accepted.refusals)
         finished, failed = self._finisher.finish(
             [product for product in group if self._context.questions.are_answered(product.answers)]
@@ -102,18 +102,19 @@ class Judge:
             await self._stop_queue(reason)
 
     def _keep(
-        self, in_flight: InFlightCall, accepted: Accepted, share_usd: float, model: str
+        self, in_flight: InFlightCall, accepted: Accepted, share_usd: float, reply: CallReply
     ) -> list[StoredAnswer]:
         """Add the accepted answers to the products; returns them in storage form.
 
         A product's share of the cost of the call is divided among the answers it got.
         """
         steps = self._context.questions.steps
+        asked = self._context.provider
         provenance = AnswerProvenance(
             step_version=in_flight.step_version,
-            provider=self._context.provider.name,
-            model=model,
-            simulated=self._context.provider.simulated,
+            provider=reply.provider or asked.name,
+            model=reply.model,
+            simulated=asked.simulated if reply.simulated is None else reply.simulated,
             answered_at=self._context.clock.now(),
         )
         kept = []

@@ -33,14 +33,28 @@ def prompts(
     file: FileArgument,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("prompts"),
     answers: AnswersOption = None,
+    recording: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            help="With --answers: write the accepted ones to this file, for `run --answers`.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option("--by", help="With --record: who answered.")
+    ] = "a language model",
     mapping: MapOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write what would be asked about this file, or check answers to it. Nothing is sent or stored."""
+    from weighbridge.clock import SystemClock
+    from weighbridge.domain.recordings import write_recording
     from weighbridge.ingest.columns.matching import parse_mapping
     from weighbridge.service.questionnaires import (
         check_answers,
         read_replies,
+        record,
         write_questionnaire,
     )
     from weighbridge.wiring import load_questions
@@ -54,6 +68,10 @@ def prompts(
         limits=settings.field_limits,
         model=settings.model,
     )
+    if answers and recording:
+        on = SystemClock().now().date().isoformat()
+        made = record(questionnaire, question, read_replies(answers), by=by, on=on)
+        recording.write_text(write_recording(made), encoding="utf-8")
     if answers:
         _say_checked(check_answers(questionnaire, question, read_replies(answers)), as_json)
         return

@@ -26,7 +26,13 @@ SIMULATED_NOTE: Final = (
     "SIMULATED: the built-in simulator invented the answers; no model was asked. "
     "The arithmetic and the emission factors are real."
 )
+RECORDED_NOTE: Final = (
+    "RECORDED: a language model gave these answers once, and they were replayed; no model was asked now. "
+    "Who gave them, and when, is in the column model of the files."
+)
 MOST_ROWS: Final = 60
+MOST_NOTES: Final = 8
+_DETAILS: Final = ("proxy for ", "left out: ", "an attribute was dropped", "no country of origin")
 _BAR_WIDTH: Final = 12
 _STYLES: Final = {
     ProcessingStatus.PENDING: "dim",
@@ -36,8 +42,8 @@ _STYLES: Final = {
 }
 
 
-def progress_panel(progress: Progress, *, simulated: bool, note: str = "") -> RenderableType:
-    """The live display."""
+def progress_panel(progress: Progress, *, kind: str, note: str = "") -> RenderableType:
+    """The live display. `kind`: "simulated" or "recorded" where no model is asked, else ""."""
     status, totals = progress.status, progress.totals
     bar = Table.grid(expand=True, padding=(0, 1))
     bar.add_column(ratio=1)
@@ -65,7 +71,7 @@ def progress_panel(progress: Progress, *, simulated: bool, note: str = "") -> Re
         "tokens/min",
         f"{status.used.tokens:,} of {status.limits.tokens_per_minute:,}",
         "cost",
-        money(totals.cost_usd) + (" (simulated)" if simulated else ""),
+        money(totals.cost_usd) + (f" ({kind})" if kind else ""),
     )
     figures.add_row(
         "calls",
@@ -81,7 +87,7 @@ def progress_panel(progress: Progress, *, simulated: bool, note: str = "") -> Re
         lines.append(Text(f"paused: {reason}", style="yellow"))
     if note:
         lines.append(Text(note, style="yellow"))
-    title = "Weighbridge · SIMULATED" if simulated else "Weighbridge"
+    title = f"Weighbridge · {kind.upper()}" if kind else "Weighbridge"
     return Panel(Group(*lines), title=title, title_align="left", border_style="blue")
 
 
@@ -122,10 +128,24 @@ def results_table(rows: Sequence[ResultRow], total: int, width: int) -> Renderab
     return table
 
 
+def notes_worth_reading(rows: Sequence[ResultRow], at_most: int) -> list[str]:
+    """One line for each product whose figure should not be used without reading why: its gravest note.
+
+    Proxies and processes that were left out are in the files. The last line says how many more there are.
+    """
+    grave = [
+        f"{row.code}: {note}"
+        for row in rows
+        if (note := next((n for n in row.notes if not n.startswith(_DETAILS)), None)) is not None
+    ]
+    more = len(grave) - at_most
+    return grave if more <= 0 else [*grave[:at_most], f"… and {more} more, in the files"]
+
+
 def _kg_co2e(row: ResultRow, _: float) -> RenderableType:
     if row.emissions_kg_co2e is None:
         return Text(row.status.value, style=_STYLES[row.status])
-    return significant(row.emissions_kg_co2e)
+    return significant(row.emissions_kg_co2e, 2)
 
 
 def _range(row: ResultRow, _: float) -> str:

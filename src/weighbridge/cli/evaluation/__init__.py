@@ -1,0 +1,1 @@
+"""Commands about how good the figures are: `prompts` and `evaluate`."""

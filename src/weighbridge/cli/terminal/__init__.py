@@ -1,1 +1,0 @@
-"""What is shown on a terminal, and how it gets there."""

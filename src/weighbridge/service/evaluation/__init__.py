@@ -1,0 +1,1 @@
+"""How far footprints are from what others published: the command `evaluate`."""
