@@ -24,6 +24,7 @@ from weighbridge.engine.supervisor import Supervisor
 from weighbridge.errors import SettingsError
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
 from weighbridge.limits.limiter import Limits
+from weighbridge.planning.cost import Loads
 from weighbridge.planning.models import profile_of
 from weighbridge.planning.tokens import OutputAllowances
 from weighbridge.providers.openai import OpenAIProvider
@@ -31,7 +32,7 @@ from weighbridge.providers.prices import price_of, read_prices
 from weighbridge.providers.recorded import RecordedProvider
 from weighbridge.providers.requests.address import read_address
 from weighbridge.providers.requests.wishes import Wishes
-from weighbridge.service.estimates import EstimateBasis
+from weighbridge.service.estimates import EstimateBasis, question_loads
 from weighbridge.service.opening import opened_database
 from weighbridge.settings import check_key_and_address
 from weighbridge.simulator.app import create_app
@@ -284,6 +285,10 @@ async def make_engine(
         overrides=overrides,
         model=provider.model,
         retention_task=RetentionTask(app.database, app.clock, app.settings.retention_days),
+        loads=Loads(
+            together=question_loads([questions.together], questions.steps, provider.model),
+            apart=question_loads(questions.alone, questions.steps, provider.model),
+        ),
         scope=scope,
     )
     return Engine(provider, Supervisor(context, worker, dispatcher))

@@ -17,14 +17,19 @@ class SteppedClock(Clock):
 
     def __init__(self) -> None:
         self._passed_s = 0.0
+        self._set_by_s = 0.0
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self._passed_s += seconds
 
+    def set_wall(self, seconds: float) -> None:
+        """Somebody sets the wall clock, by so much; time itself goes on as ever."""
+        self._set_by_s += seconds
+
     @override
     def now(self) -> datetime:
-        return BEGINNING + timedelta(seconds=self._passed_s)
+        return BEGINNING + timedelta(seconds=self._passed_s + self._set_by_s)
 
     @override
     def monotonic_s(self) -> float:

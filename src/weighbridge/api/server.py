@@ -21,6 +21,7 @@ from weighbridge.api.app import create_api
 from weighbridge.api.security import LOCAL_HOSTS
 from weighbridge.api.uploads import uploads_folder
 from weighbridge.errors import SettingsError
+from weighbridge.signals import handling
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 CLOSE_WITHIN_S: Final = 5
 """Time for open requests at shutdown. Event streams are ended first."""
 INTERRUPTED: Final = 130
-BROKEN: Final = 1
+BROKEN: Final = 70
 BACKLOG: Final = 2048
 LEFT_BEHIND_AFTER_S: Final = 86_400
 
@@ -50,7 +51,7 @@ class _Server(uvicorn.Server):
 async def run_server(
     context: ApiContext, host: str, port: int, pages: InstallPages | None = None
 ) -> int:
-    """Serve until a signal, with these pages; returns the exit code: 0, 130 after Ctrl-C, 1 when the engine broke.
+    """Serve until a signal, with these pages; returns the exit code: 0, 130 after Ctrl-C, 70 when the engine broke.
 
     Raises:
         SettingsError: cannot listen on the address.
@@ -74,7 +75,7 @@ async def run_server(
     listening = _listen(host, port)
     await asyncio.to_thread(_clear_uploads, uploads_folder(context.settings), context.clock.now())
     asked = _AskedToStop()
-    with asked.handlers():
+    with handling(asked.hear):
         events = asyncio.create_task(context.events.run(), name="events")
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="api")
         try:
@@ -188,28 +189,8 @@ class _AskedToStop:
         self.twice = asyncio.Event()
         self.first_signal: signal.Signals | None = None
 
-    @contextlib.contextmanager
-    def handlers(self) -> Iterator[None]:
-        """Our handlers inside the block."""
-        loop = asyncio.get_running_loop()
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        try:
-            for number in numbers:
-                loop.add_signal_handler(number, self._on_signal, number)
-        except NotImplementedError:  # Windows
-            for number in numbers:
-                signal.signal(
-                    number,
-                    lambda got, _: loop.call_soon_threadsafe(self._on_signal, signal.Signals(got)),
-                )
-        try:
-            yield
-        finally:
-            with contextlib.suppress(NotImplementedError):
-                for number in numbers:
-                    loop.remove_signal_handler(number)
-
-    def _on_signal(self, number: signal.Signals) -> None:
+    def hear(self, number: signal.Signals) -> None:
+        """A signal has come."""
         if self.first_signal is None:
             self.first_signal = number
             self.once.set()

@@ -1,33 +1,14 @@
-"""Ctrl-C and SIGTERM, while something is running that wants to end in good order."""
+"""What to do when an end is asked for while calls are in flight."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weighbridge.engine.supervisor import Supervisor
     from weighbridge.store.database import Database
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-@contextlib.contextmanager
-def interrupts(handle: Callable[[], object]) -> Iterator[None]:
-    """Call `handle` at each of them. On Windows, whose loops know no signals, Ctrl-C ends the program at once."""
-    loop = asyncio.get_running_loop()
-    with contextlib.suppress(NotImplementedError):
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, handle)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(NotImplementedError):
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
 
 
 async def drain_or_abandon(

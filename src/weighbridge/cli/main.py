@@ -1,13 +1,14 @@
 """`weighbridge`: the commands, and how errors leave the program.
 
 Exit codes: 0 done; 1 finished with failed products; 2 wrong usage, input or configuration;
-130 interrupted and drained.
+130 interrupted and drained; 70 a bug of Weighbridge.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+import traceback
+from typing import Annotated, Final
 
 import typer
 
@@ -23,8 +24,13 @@ from weighbridge.cli import (
 from weighbridge.cli.console import err
 from weighbridge.cli.desk import explaining
 from weighbridge.cli.evaluation import evaluating, questionnaires
+from weighbridge.cli.terminal.streams import background_streams
 from weighbridge.errors import AmbiguousColumn, MissingColumn, WeighbridgeError
 from weighbridge.settings import unknown_names
+from weighbridge.signals import unwinding
+
+EXIT_BUG: Final = 70
+"""EX_SOFTWARE of sysexits.h."""
 
 app = typer.Typer(
     name="weighbridge",
@@ -67,7 +73,13 @@ explaining.register(app)
 
 
 def main() -> None:
-    """Run a command; understood errors become one clear line on stderr and exit code 2."""
+    """Run a command, whatever becomes of the terminal."""
+    with background_streams(), unwinding():
+        _run()
+
+
+def _run() -> None:
+    """Understood errors become one clear line on stderr and exit code 2; a bug becomes 70, never 1."""
     try:
         app()
     except MissingColumn as error:
@@ -76,11 +88,12 @@ def main() -> None:
         _refuse(f"{error} The options are --decimal point or comma, and --unit kg, g, lb or oz.")
     except WeighbridgeError as error:
         _refuse(str(error))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - said, with its traceback, and exit code 1 is taken
         from weighbridge.store.database import DATABASE_ERRORS
 
         if not isinstance(error, DATABASE_ERRORS):
-            raise
+            traceback.print_exc()
+            sys.exit(EXIT_BUG)
         where = getattr(error, "filename", None)
         _refuse(
             f"{type(error).__name__}: {error}{f' ({where})' if where else ''}. "

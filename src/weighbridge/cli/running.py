@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 from rich.live import Live
 
+from weighbridge import telemetry
 from weighbridge.cli.console import (
     collect_garbage_rarely,
     duration,
@@ -18,7 +19,11 @@ from weighbridge.cli.console import (
     out,
     print_json,
 )
-from weighbridge.cli.display import (
+from weighbridge.cli.importing import say_import, write_row_files
+from weighbridge.cli.interrupts import drain_or_abandon
+from weighbridge.cli.notices import say_notices
+from weighbridge.cli.reading import print_report, settle_doubts
+from weighbridge.cli.terminal.display import (
     MOST_NOTES,
     MOST_ROWS,
     RECORDED_NOTE,
@@ -28,10 +33,7 @@ from weighbridge.cli.display import (
     progress_panel,
     results_table,
 )
-from weighbridge.cli.importing import say_import, write_row_files
-from weighbridge.cli.interrupts import drain_or_abandon, interrupts
-from weighbridge.cli.notices import say_notices
-from weighbridge.cli.reading import print_report, settle_doubts
+from weighbridge.cli.terminal.streams import is_behind
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.domain.recordings import RECORDED
 from weighbridge.errors import DatabaseUnavailable, InputError
@@ -43,6 +45,7 @@ from weighbridge.service.queue import choose_steps, start_queue
 from weighbridge.service.results import Exported, export_results, iterate_results
 from weighbridge.service.statistics import Progress, progress
 from weighbridge.settings import Settings
+from weighbridge.signals import handling
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.overrides import Overrides
 from weighbridge.wiring import (
@@ -161,7 +164,13 @@ class _Run:
         last = await self._look()
         calls_made = last.totals.calls
         files, exported = await self._export()
-        await self._report(last, files, exported, calls_made)
+        try:
+            await self._report(last, files, exported, calls_made)
+        except Exception as error:  # noqa: BLE001 - everything is done, stored and exported
+            telemetry.crashed(
+                "report_failed",
+                f"❌ The results cannot be shown here ({error!r}); they are complete in {self._options.out_dir}",
+            )
         return self._exit_code(last)
 
     async def _look(self) -> Progress:
@@ -214,7 +223,7 @@ class _Run:
         engine = await make_engine(
             self._app, self._provider, scope=self._import_id, overrides=self._overrides
         )
-        with interrupts(self._interrupt):
+        with handling(self._interrupt):
             try:
                 collect_garbage_rarely()
                 await engine.supervisor.start()
@@ -227,7 +236,7 @@ class _Run:
                 await engine.supervisor.abandon()
                 raise
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, _number: object) -> None:
         self._interrupts += 1
         self._wake.set()
 
@@ -242,10 +251,13 @@ class _Run:
 
     async def _watch_live(self) -> None:
         kind = _kind_of(self._provider)
-        with Live(console=err, refresh_per_second=8, transient=True) as live:
-            while not await self._is_over(
-                lambda look: live.update(progress_panel(look, kind=kind))
-            ):
+        with Live(console=err, auto_refresh=False, transient=True) as live:
+
+            def show(look: Progress) -> None:
+                if not is_behind():  # else it would see them all, one by one, when it goes on
+                    live.update(progress_panel(look, kind=kind), refresh=True)
+
+            while not await self._is_over(show):
                 await self._pause()
 
     async def _watch_plain(self) -> None:

@@ -23,10 +23,11 @@ from weighbridge.cli.console import (
     make_loop,
     run_async,
 )
-from weighbridge.cli.interrupts import drain_or_abandon, interrupts
+from weighbridge.cli.interrupts import drain_or_abandon
 from weighbridge.cli.notices import say_notices
 from weighbridge.errors import SettingsError
 from weighbridge.settings import Settings, load_settings
+from weighbridge.signals import handling
 
 if TYPE_CHECKING:
     from weighbridge.service.access.gate import Gate
@@ -147,7 +148,7 @@ def worker(
 async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
     async with _engine(settings, simulate, steps) as (app, engine):
         interrupted: asyncio.Queue[None] = asyncio.Queue()
-        with interrupts(lambda: interrupted.put_nowait(None)):
+        with handling(lambda _: interrupted.put_nowait(None)):
             await engine.supervisor.start()
             provider = engine.provider
             err.print(

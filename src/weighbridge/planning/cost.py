@@ -32,6 +32,14 @@ class QuestionLoad:
 
 
 @dataclass(frozen=True, slots=True)
+class Loads:
+    """The same for the one question of all steps, and for the steps one by one."""
+
+    together: Sequence[QuestionLoad]
+    apart: Sequence[QuestionLoad]
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """What bounds the speed: limits per minute, seconds a call takes, calls at a time (None: no bound)."""
 
@@ -130,6 +138,15 @@ def scaled(part: CatalogueEstimate, products: int, weighed: int) -> CatalogueEst
         hours=part.hours * factor,
         price_known=part.price_known,
     )
+
+
+def group_tokens(loads: Sequence[QuestionLoad], products: int, data_tokens: int) -> int:
+    """Tokens of the calls about one group, input and output, if each question is asked once."""
+    per_product = sum(
+        load.data_tokens_per_product + load.output_tokens_per_product for load in loads
+    )
+    prompts = sum(load.prompt_tokens + data_tokens for load in loads)
+    return prompts + ceil(per_product * products)
 
 
 def cacheable_tokens(prompt_tokens: int) -> int:

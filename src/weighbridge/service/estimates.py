@@ -89,7 +89,7 @@ class Estimator:
     def estimate(self) -> CatalogueEstimate:
         """The sum."""
         basis = self._basis
-        loads = [_load(question, basis.steps, basis.model) for question in basis.questions]
+        loads = question_loads(basis.questions, basis.steps, basis.model)
         pace = Pace(basis.requests_per_minute, basis.tokens_per_minute, LATENCY_S)
         whole = estimate_catalogue(self._groups, loads, basis.price, pace)
         return scaled(whole, self._products, self._weighed)
@@ -105,6 +105,11 @@ def estimate_file(path: Path, options: ReadOptions, basis: EstimateBasis) -> Cat
     for chunk in read_catalogue(path, options):
         estimator.take(chunk)
     return estimator.estimate()
+
+
+def question_loads(questions: Sequence[Question], steps: Steps, model: str) -> list[QuestionLoad]:
+    """What each question takes in a call."""
+    return [_load(question, steps, model) for question in questions]
 
 
 def _load(question: Question, steps: Steps, model: str) -> QuestionLoad:

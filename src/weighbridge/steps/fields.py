@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 SHOWN_CHARACTERS: Final = 60
+MOST_PARTS: Final = 100
 _CONFIDENCES: Final = {word.value: word for word in Confidence}
 
 
@@ -55,10 +56,14 @@ def optional_flag(part: Mapping[str, Any], field: str) -> bool | None:
 
 
 def parts(part: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
-    """A list of objects."""
+    """A list of objects, no longer than any honest one: counted as received, before anything is merged or left out."""
     value = part.get(field)
     if not isinstance(value, list) or not all(isinstance(element, dict) for element in value):
         raise AnswerMalformed(f'"{field}" has to be a list of entries.')
+    if len(value) > MOST_PARTS:
+        raise ImplausibleAnswer(
+            f'"{field}" has {len(value):,} entries; at most {MOST_PARTS} can be.'
+        )
     return value
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from tests.unit.export.result_rows import completed
 from weighbridge.cli.console import PlainConsole
-from weighbridge.cli.display import results_table
+from weighbridge.cli.terminal.display import results_table
 from weighbridge.export.base import ResultRow
 
 if TYPE_CHECKING:

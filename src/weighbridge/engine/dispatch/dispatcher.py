@@ -14,7 +14,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
+from weighbridge.engine.dispatch.batch_wait import BatchWait
 from weighbridge.engine.quota.backlog import backlog_target
+from weighbridge.planning.cost import group_tokens
 from weighbridge.planning.grouping import (
     GROUP_TOKENS,
     Group,
@@ -23,7 +25,7 @@ from weighbridge.planning.grouping import (
     group_products,
     product_tokens,
 )
-from weighbridge.store import jobs, products, queue_state
+from weighbridge.store import jobs, products, queue_state, set_clocks
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
     from weighbridge.engine.dispatch.retention_task import RetentionTask
     from weighbridge.engine.quota.traffic import Traffic
+    from weighbridge.planning.cost import Loads
     from weighbridge.store.database import Connection, Database
     from weighbridge.store.overrides import Overrides
     from weighbridge.store.products import StoredProduct
@@ -71,6 +74,7 @@ class Dispatcher:
         overrides: Overrides,
         model: str,
         retention_task: RetentionTask,
+        loads: Loads,
         scope: UUID | None = None,
     ) -> None:
         self._database = database
@@ -83,6 +87,8 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._batch_open = False
         self._next_stuck_check_s = 0.0
+        self._batch_wait = BatchWait()
+        self._loads = loads
         self._jobs_since_vacuum = 0
         self.is_leading = False
         """Whether this process holds the lock."""
@@ -144,6 +150,12 @@ class Dispatcher:
             await self._next_batch(connection, state)
 
     async def _requeue_stuck(self, connection: Connection) -> None:
+        if set_back := await set_clocks.bring_back(connection):
+            telemetry.warning(
+                "clock_set_back",
+                f"⚠️ The database's clock was set back; brought {set_back} jobs and workers back to the present",
+                moments=set_back,
+            )
         requeued = await products.release_stuck(connection)
         await jobs.forget_failed(connection)
         if requeued:
@@ -159,7 +171,7 @@ class Dispatcher:
         unfinished = await jobs.count_unfinished(connection)
         if unfinished > target * 3 // 4:
             return
-        taken = await self._take(connection, min((target - unfinished) * 5, LARGEST_INTAKE))
+        taken = await self._take(connection, min((target - unfinished) * 5, LARGEST_INTAKE), state)
         self._jobs_since_vacuum += taken.jobs
         if self._jobs_since_vacuum >= VACUUMED_AFTER:
             await jobs.vacuum(connection)
@@ -173,9 +185,9 @@ class Dispatcher:
             self._batch_open = False
             await self._close_batch(connection, state)
             return
-        if state.next_batch_at is not None and self._clock.now() < state.next_batch_at:
+        if self._batch_wait.left_s(state, self._clock) > 0:
             return
-        taken = await self._take(connection, state.batch_size)
+        taken = await self._take(connection, state.batch_size, state)
         if taken.products:
             self._batch_open = True
             await queue_state.update(
@@ -194,7 +206,7 @@ class Dispatcher:
             delay_ms=state.batch_delay_ms,
         )
 
-    async def _take(self, connection: Connection, limit: int) -> Taken:
+    async def _take(self, connection: Connection, limit: int, state: QueueState) -> Taken:
         """Group up to `limit` pending products and enqueue them, all in one transaction."""
         async with connection.transaction():
             waiting = await products.take_pending(connection, limit, self._scope)
@@ -208,7 +220,7 @@ class Dispatcher:
                 for product_id in group.product_ids
             }
             await products.mark_processing(connection, job_of)
-        _log_group_size(groups)
+        _log_group_size(groups, self._loads, together=state.ask_together)
         return Taken(len(waiting), len(groups))
 
     async def _measured(self, waiting: list[StoredProduct]) -> list[Ready]:
@@ -230,9 +242,12 @@ def _ready(stored: StoredProduct, model: str) -> Ready:
     )
 
 
-def _log_group_size(groups: list[Group]) -> None:
+def _log_group_size(groups: list[Group], loads: Loads, *, together: bool) -> None:
+    """The usual size, and what the calls about one such group will take: what its end will say it has used."""
     size, _ = Counter(len(group.product_ids) for group in groups).most_common(1)[0]
-    tokens = sum(group.tokens for group in groups)
+    usual = [group.tokens for group in groups if len(group.product_ids) == size]
+    asked = loads.together if together else loads.apart
+    tokens = group_tokens(asked, size, round(sum(usual) / len(usual)))
     telemetry.info(
         "groups_made",
         f"📊 Optimal batch size: {size} products (estimated {tokens:,} tokens)",

@@ -64,7 +64,6 @@ class Failures:
         """Do what the table says; returns the products that left the group. None: retry the same call."""
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
         call = in_flight.unanswered(self._context.provider, latency_s, error)
-        say_failed_call(in_flight.job_id, error)
         await self._context.governor.report_failure(in_flight.permit, error)
         if isinstance(error, RateLimited) and error.is_about_day:
             with suppress(*DATABASE_ERRORS):
@@ -78,6 +77,7 @@ class Failures:
             refused,
             is_stuck=await self._is_stuck(error, failures),
         )
+        say_failed_call(in_flight.job_id, error, action)
         if isinstance(action, GiveUp) and self.fall_back_to_single_steps(
             in_flight.question, in_flight.group, error
         ):

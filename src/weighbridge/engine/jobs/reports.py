@@ -13,11 +13,13 @@ from weighbridge.errors import (
     RateLimited,
     RequestTooLarge,
 )
+from weighbridge.limits.retries import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from weighbridge.engine.jobs.job_products import JobProduct
+    from weighbridge.limits.retries import Action
     from weighbridge.store.footprints import StoredFootprint
 
 _HEADLINES: Final = {
@@ -29,34 +31,46 @@ _HEADLINES: Final = {
 }
 
 
-def say_begun(job_id: int, products: int) -> None:
-    """Work on a group begins."""
+def say_begun(job_id: int, group: Sequence[JobProduct]) -> None:
+    """Work on a group begins. A product with a picture has its calls to itself, so no batch."""
+    if group[0].stored.product.has_image:
+        telemetry.info(
+            "product_started",
+            f"🔄 Processing product {group[0].code} with its picture",
+            job_id=job_id,
+            code=group[0].code,
+        )
+        return
     telemetry.info(
         "batch_started",
-        f"🔄 Processing batch of {products} products using batch AI processing",
+        f"🔄 Processing batch of {len(group)} products using batch AI processing",
         job_id=job_id,
-        products=products,
+        products=len(group),
     )
 
 
-def say_ended(job_id: int, tokens: int) -> None:
+def say_ended(job_id: int, group: Sequence[JobProduct], tokens: int) -> None:
     """A group has been through its steps."""
+    with_picture = group[0].stored.product.has_image
+    what = "Picture" if with_picture else "Batch"
     telemetry.info(
-        "batch_completed",
-        f"📊 Batch processing completed. Tokens used: {tokens:,}",
+        "product_ended" if with_picture else "batch_completed",
+        f"📊 {what} processing completed. Tokens used: {tokens:,}",
         job_id=job_id,
         tokens=tokens,
     )
 
 
-def say_failed_call(job_id: int, error: ProviderError) -> None:
-    """A call got no reply."""
-    telemetry.error(
+def say_failed_call(job_id: int, error: ProviderError, action: Action) -> None:
+    """A call got no reply. One that is waited out is a warning: nobody has to do anything."""
+    say = telemetry.warning if isinstance(action, Wait) else telemetry.error
+    say(
         "group_failed",
         f"❌ Error processing batch group {job_id}: {_HEADLINES.get(type(error), str(error))}",
         job_id=job_id,
         error=type(error).__name__,
         detail=str(error),
+        retry_in_s=round(action.delay_s, 1) if isinstance(action, Wait) else None,
     )
 
 
@@ -135,7 +149,7 @@ def say_what_happened(
         if product.id in done:
             telemetry.info(
                 "product_completed",
-                f"✅ Successfully batch processed product {product.code}",
+                f"✅ Successfully {'' if product.stored.product.has_image else 'batch '}processed product {product.code}",
                 code=product.code,
             )
         elif given_up and product.id in given_up:

@@ -77,7 +77,8 @@ class Worker:
             group = await self._load_batched(job_id)
         if not group:
             return
-        say_begun(job_id, len(group))
+        say_begun(job_id, group)
+        begun = group
         # All steps may be answered: after a crash between the last answer and the footprint, or after a
         # change of something that the model is not asked about.
         answered = [
@@ -91,7 +92,7 @@ class Worker:
                 gone, used = await self._asker.ask(question, unanswered, job_id)
                 tokens += used
                 group = [product for product in group if product.id not in gone]
-        say_ended(job_id, tokens)
+        say_ended(job_id, begun, tokens)
 
     async def _load_groups(self, job_ids: Sequence[int]) -> list[list[JobProduct]]:
         async def read() -> list[list[JobProduct]]:

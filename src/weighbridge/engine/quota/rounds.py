@@ -28,7 +28,7 @@ Theory of operation. Every process has one governor, and all governors share one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +41,7 @@ from weighbridge.engine.quota.reserving import Conditions, Decision, reserve
 from weighbridge.limits.limiter import Limiter, Limits
 from weighbridge.store import holds, jobs, open_calls, products, quota
 from weighbridge.store.database import DATABASE_ERRORS
+from weighbridge.store.holds import Hold, HoldKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from weighbridge.engine.quota.traffic import Traffic
     from weighbridge.limits.limiter import Reservation
     from weighbridge.store.database import Connection, Database
-    from weighbridge.store.holds import Hold
     from weighbridge.store.open_calls import OpenCall
     from weighbridge.store.overrides import Overrides
     from weighbridge.store.queue_state import QueueState
@@ -185,7 +185,7 @@ class Rounds:
             connection, state.concurrency_cap, traffic.in_flight, len(waiters), snapshot.now_s
         )
         room, hold = await self._day_room(connection, room, hold, now_s)
-        self._breaker.believe(state, hold, now_s)
+        self._breaker.believe(state, _not_for_ever(hold, now_s), now_s)
         decision = Decision(wait_s=None)
         waiting = 0
         if state.running:
@@ -267,6 +267,13 @@ class Rounds:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._database.connect(ROUND_TIMEOUT_S)
         return self._connection
+
+
+def _not_for_ever(hold: Hold | None, now_s: float) -> Hold | None:
+    """A probe is due after its interval at the latest, also when the clock was set back since it was planned."""
+    if hold is None or hold.kind is not HoldKind.ALIKE:
+        return hold
+    return replace(hold, until_s=min(hold.until_s, now_s + next_probe_s(hold.probes)))
 
 
 def _limiter(stored: bytes | None, state: QueueState, now_s: float) -> Limiter:

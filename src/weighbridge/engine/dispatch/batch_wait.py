@@ -1,0 +1,35 @@
+"""The pause between batches, measured by a clock that nobody sets.
+
+The stored moment is on the wall clock, for people and other processes. Once seen it is a time to wait, never longer
+than the pause that is set: a clock set back by hours costs one pause.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from weighbridge.clock import Clock
+    from weighbridge.store.queue_state import QueueState
+
+
+class BatchWait:
+    """One per dispatcher."""
+
+    def __init__(self) -> None:
+        self._seen: datetime | None = None
+        self._until_s = 0.0
+
+    def left_s(self, state: QueueState, clock: Clock) -> float:
+        """Seconds until the next batch may be taken; 0 when it may."""
+        if state.next_batch_at is None:
+            self._seen = None
+            return 0.0
+        now_s = clock.monotonic_s()
+        if state.next_batch_at != self._seen:
+            self._seen = state.next_batch_at
+            stated_s = (state.next_batch_at - clock.now()).total_seconds()
+            self._until_s = now_s + min(stated_s, state.batch_delay_ms / 1000)
+        return max(0.0, self._until_s - now_s)
