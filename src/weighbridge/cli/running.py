@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from heapq import nlargest
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +24,7 @@ from weighbridge.cli.console import (
 from weighbridge.cli.importing import say_import, write_row_files
 from weighbridge.cli.interrupts import drain_or_abandon
 from weighbridge.cli.notices import say_notices
+from weighbridge.cli.preflight import check_results_can_be_written, check_room
 from weighbridge.cli.reading import print_report, settle_doubts
 from weighbridge.cli.terminal.display import (
     MOST_NOTES,
@@ -37,6 +40,7 @@ from weighbridge.cli.terminal.streams import is_behind
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.domain.recordings import RECORDED
 from weighbridge.errors import DatabaseUnavailable, InputError
+from weighbridge.planning.cost import scaled
 from weighbridge.service.estimates import Estimator
 from weighbridge.service.imports import import_file, inspect_file
 from weighbridge.service.products import choose_what_to_ask
@@ -64,9 +68,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from weighbridge.cli.reading import RunOptions
+    from weighbridge.engine.supervisor import Supervisor
     from weighbridge.export.base import ResultRow
     from weighbridge.ingest.catalogue import ReadOptions
+    from weighbridge.planning.cost import CatalogueEstimate
     from weighbridge.providers.base import Provider
+    from weighbridge.service.imports import Inspection
 
 LOOK_EVERY_S: Final = 0.25
 EMBEDDED_PATIENCE_S: Final = 10.0
@@ -100,7 +107,11 @@ async def _import_and_process(
     app: Application, provider: Provider, options: RunOptions, overrides: Overrides
 ) -> int:
     reading = settle_doubts(options.file, options.reading)
-    if not await _is_wanted(app, provider, options, reading):
+    check_results_can_be_written(options.out_dir, options.formats, app.questions.steps.fields)
+    embedded = () if app.database.server is None else (app.settings.data_dir,)
+    check_room(options.file, options.out_dir, *embedded)
+    inspection = await _inspected(app, options, reading)
+    if not _is_wanted(provider, options, inspection):
         err.print("Nothing was stored or sent.")
         return EXIT_STOPPED
     imported = (await import_file(app.database, options.file, reading, scoped=True)).result
@@ -112,22 +123,33 @@ async def _import_and_process(
         app.database, imported.import_id, redo=options.redo, simulated=provider.simulated
     )
     run = _Run(app, provider, options, overrides, imported.import_id)
+    run.estimate = inspection.estimate if inspection else None
     return await run.to_the_end()
 
 
-async def _is_wanted(
-    app: Application, provider: Provider, options: RunOptions, reading: ReadOptions
-) -> bool:
-    """Show what the file is taken for; ask, where somebody is there to answer."""
+async def _inspected(
+    app: Application, options: RunOptions, reading: ReadOptions
+) -> Inspection | None:
+    """What the file is taken for, and what it will cost; None for scripts, which nobody watches."""
     if options.as_json:
-        return True
+        return None
     estimator = Estimator(estimate_basis(app.settings))
-    inspection = await asyncio.to_thread(inspect_file, options.file, reading, estimator)
+    return await asyncio.to_thread(inspect_file, options.file, reading, estimator)
+
+
+def _is_wanted(provider: Provider, options: RunOptions, inspection: Inspection | None) -> bool:
+    """Show what the file is taken for; ask, where somebody is there to answer."""
+    if inspection is None:
+        return True
     print_report(err, inspection.report, inspection.estimate, provider.model)
     asks = sys.stdin.isatty() and not options.yes and not inspection.report.questions
     return not asks or typer.confirm(
         f"Store these {inspection.report.products:,} products?", default=True, err=True
     )
+
+
+def _footprint(row: ResultRow) -> float:
+    return -1.0 if row.emissions_kg_co2e is None else row.emissions_kg_co2e
 
 
 class _Run:
@@ -151,6 +173,10 @@ class _Run:
         self._interrupts = 0
         self._away_since_s: float | None = None
         self._wake = asyncio.Event()
+        self.estimate: CatalogueEstimate | None = None
+        self._started_s = app.clock.monotonic_s()
+        self._waited_s = 0.0
+        self._looked_s = self._started_s
 
     async def to_the_end(self) -> int:
         """Process what is pending, then write the files and say how it went."""
@@ -174,14 +200,21 @@ class _Run:
         return self._exit_code(last)
 
     async def _look(self) -> Progress:
-        return await progress(
+        now_s = self._app.clock.monotonic_s()
+        look = await progress(
             self._app.database,
             self._app.clock,
             scope=self._import_id,
             since=self._since,
+            elapsed_s=now_s - self._started_s,
+            waited_s=self._waited_s,
             done_before=self._done_before,
             overrides=self._overrides,
         )
+        if look.batch_wait_s is not None:
+            self._waited_s += now_s - self._looked_s
+        self._looked_s = now_s
+        return look
 
     async def _look_patiently(self) -> Progress | None:
         """None while the database is away. One of the user's own comes back; an embedded one that has
@@ -213,10 +246,17 @@ class _Run:
         is_free = self._provider.simulated or self._options.answers is not None
         must_ask = not (self._options.yes or is_free or not sys.stdin.isatty())
         return not must_ask or typer.confirm(
-            f"Send {waiting:,} products to {self._provider.name} ({self._provider.model})? "
-            "`weighbridge estimate` shows the cost",
+            f"Send {waiting:,} products to {self._provider.name} ({self._provider.model}) for "
+            f"{self._price(waiting)}?",
             err=True,
         )
+
+    def _price(self, products: int) -> str:
+        """What so many of the products cost, by the estimate of all."""
+        estimate = self.estimate
+        if estimate is None or not estimate.price_known:
+            return "a price that nobody publishes"
+        return f"about {money(scaled(estimate, products, max(estimate.products, 1)).cost_usd)}"
 
     async def _process(self) -> None:
         await start_queue(self._app.database)
@@ -228,9 +268,9 @@ class _Run:
                 collect_garbage_rarely()
                 await engine.supervisor.start()
                 if err.is_terminal:
-                    await self._watch_live()
+                    await self._watch_live(engine.supervisor)
                 else:
-                    await self._watch_plain()
+                    await self._watch_plain(engine.supervisor)
                 await self._wind_down(engine)
             except BaseException:
                 await engine.supervisor.abandon()
@@ -249,18 +289,18 @@ class _Run:
         self._wake.clear()
         await drain_or_abandon(engine.supervisor, self._wake.wait(), self._app.database)
 
-    async def _watch_live(self) -> None:
+    async def _watch_live(self, supervisor: Supervisor) -> None:
         kind = _kind_of(self._provider)
         with Live(console=err, auto_refresh=False, transient=True) as live:
 
             def show(look: Progress) -> None:
                 if not is_behind():  # else it would see them all, one by one, when it goes on
-                    live.update(progress_panel(look, kind=kind), refresh=True)
+                    live.update(progress_panel(look, kind=kind, held=supervisor.held), refresh=True)
 
             while not await self._is_over(show):
                 await self._pause()
 
-    async def _watch_plain(self) -> None:
+    async def _watch_plain(self, supervisor: Supervisor) -> None:
         last_line_s = float("-inf")
 
         def say(look: Progress) -> None:
@@ -268,7 +308,7 @@ class _Run:
             now_s = self._app.clock.monotonic_s()
             if now_s - last_line_s >= LINE_EVERY_S:
                 last_line_s = now_s
-                err.print(progress_line(look), soft_wrap=True)
+                err.print(progress_line(look, supervisor.held), soft_wrap=True)
 
         while not await self._is_over(say):
             await self._pause()
@@ -349,16 +389,17 @@ class _Run:
             out.print(RECORDED_NOTE, style="yellow")
 
     async def _some_rows(self) -> tuple[list[ResultRow], list[ResultRow]]:
-        """(the first finished products for the table, the first failed ones)"""
+        """(the finished products with the largest footprints, the first failed ones)"""
         shown: list[ResultRow] = []
         failed: list[ResultRow] = []
         async for rows in iterate_results(
             self._app.database, self._app.taxonomy, self._app.questions.steps, self._import_id
         ):
-            done = [row for row in rows if row.status in _DONE]
-            shown += done[: MOST_ROWS - len(shown)]
+            done = (row for row in rows if row.status in _DONE)
+            shown = nlargest(MOST_ROWS, chain(shown, done), key=_footprint)
             failed += [row for row in rows if row.status is ProcessingStatus.FAILED]
-        return shown, failed[:MOST_ROWS]
+            del failed[MOST_ROWS:]
+        return shown, failed
 
     def _exit_code(self, last: Progress) -> int:
         if self._interrupts:

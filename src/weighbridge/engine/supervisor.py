@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from weighbridge.engine.dispatch.dispatcher import Dispatcher
     from weighbridge.engine.jobs.context import EngineContext
     from weighbridge.engine.jobs.worker import Worker
+    from weighbridge.engine.quota.permits import Held
 
 DEQUEUE_SIZE: Final = 100
 """Jobs taken, and ended, in one statement."""
@@ -66,6 +67,11 @@ class Supervisor:
     def in_flight(self) -> int:
         """Calls in flight in this process."""
         return self._context.governor.traffic.in_flight
+
+    @property
+    def held(self) -> Held | None:
+        """The limit that this process's calls wait for; None while they go."""
+        return self._context.governor.held
 
     @property
     def worker_id(self) -> UUID:

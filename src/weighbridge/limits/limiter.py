@@ -50,6 +50,7 @@ TICK_S: Final = 0.001  # against rounding: `NotBefore` is this much later than c
 
 _VERSION: Final = 1
 _HEADER: Final = struct.Struct("<Bdd")
+_LIMITS: Final = struct.Struct("<qq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,10 @@ class Reservation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NotBefore:
-    """The call may not go; ask again at `at_s`. If nothing else happens, it may go then."""
+    """The call may not go; ask again at `at_s`. If nothing else happens, it may go then. `limit` says for people why."""
 
     at_s: float
+    limit: str = ""
 
 
 class Limiter:
@@ -112,10 +114,35 @@ class Limiter:
             now_s + self._tokens.wait_s(cost.tokens),
         )
         if ready_at_s > now_s:
-            return NotBefore(ready_at_s + TICK_S)
+            return NotBefore(ready_at_s + TICK_S, self._scarcest(cost, now_s, ready_at_s))
         self._requests.take(cost.requests)
         self._tokens.take(cost.tokens)
         return Reservation(now_s, cost, self._window.charge(cost, now_s), now_s)
+
+    def _scarcest(self, cost: Cost, now_s: float, ready_at_s: float) -> str:
+        """The name of what has to be waited for the longest."""
+        if self._held_until_s >= ready_at_s:
+            return "pause after a refusal"
+        if self._window_ready_at_s(cost, now_s) >= ready_at_s:
+            tokens_left = self.limits.tokens_per_minute - cost.tokens
+            return "token limit" if self._window.tokens > tokens_left else "request limit"
+        if now_s + self._tokens.wait_s(cost.tokens) >= ready_at_s:
+            return "provider's token limit"
+        return "provider's request limit"
+
+    @property
+    def in_force(self) -> Limits:
+        """What holds at present: the configured limits, or the provider's own where they are known to be lower."""
+        stated = (
+            (self._requests, self.limits.requests_per_minute),
+            (self._tokens, self.limits.tokens_per_minute),
+        )
+        return Limits(
+            *(
+                min(limit, max(1, round(bucket.rate * 60))) if bucket.capacity else limit
+                for bucket, limit in stated
+            )
+        )
 
     def sent(self, reservation: Reservation, at_s: float, now_s: float) -> Reservation:
         """The call left later than it was reserved: the provider's minute begins then, and so does ours."""
@@ -208,8 +235,8 @@ class Limiter:
         now_s = self._advance(now_s)
         return Cost(*self._window.charged_since(now_s - WINDOW_MS / 1000))
 
-    def dump(self) -> bytes:
-        """Everything that is known, in at most 3.9 KB.
+    def dump(self, *, with_limits: bool = False) -> bytes:
+        """Everything that is known, in at most 3.9 KB; the limits where they are not the stored ones.
 
         The versions before and after this one read it too: new fields go behind the rest, where an older
         program skips them (and loses them when it writes). Their absence must do no harm.
@@ -220,7 +247,20 @@ class Limiter:
                 self._requests.dump(),
                 self._tokens.dump(),
                 self._window.dump(),
+                _LIMITS.pack(self.limits.requests_per_minute, self.limits.tokens_per_minute)
+                if with_limits
+                else b"",
             )
+        )
+
+    @staticmethod
+    def dumped_limits(state: bytes) -> Limits | None:
+        """The limits under which it was dumped, where they are not the stored ones."""
+        first = _HEADER.size + 2 * BUCKET_BYTES
+        rest = memoryview(state)[first:]
+        size = Window.dumped_bytes(rest)
+        return (
+            Limits(*_LIMITS.unpack_from(rest, size)) if len(rest) >= size + _LIMITS.size else None
         )
 
     @classmethod

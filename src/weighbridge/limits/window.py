@@ -150,6 +150,12 @@ class Window:
             )
         )
 
+    @staticmethod
+    def dumped_bytes(state: memoryview) -> int:
+        """How long the window at the beginning of `state` is."""
+        count, _ = _HEADER.unpack_from(state)
+        return int(_HEADER.size + 12 * count)
+
     @classmethod
     def load(cls, state: memoryview) -> Window:
         """The window that `dump` wrote."""

@@ -112,7 +112,11 @@ async def queue_status(
     limits = Limits(state.requests_per_minute, state.tokens_per_minute)
     used = Cost(0, 0)  # in the last 60 s
     if seen.quota_state is not None:
-        used = Limiter.load(seen.quota_state, limits).used(clock.of_database(seen.now_s))
+        # A process may have limits of its own (a simulated run has): while it works, they are those in force.
+        own = Limiter.dumped_limits(seen.quota_state)
+        limiter = Limiter.load(seen.quota_state, own or limits)
+        used = limiter.used(clock.of_database(seen.now_s))
+        limits = limiter.in_force if used.requests else limits
     return QueueStatus(state, counts, used, limits, clock.now())
 
 

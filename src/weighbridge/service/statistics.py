@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from weighbridge.domain.products import ProcessingStatus
@@ -28,6 +29,7 @@ class Progress:
     totals: CallTotals  # calls since the run began
     done_before: int  # products that were finished when the run began
     elapsed_s: float
+    waited_s: float = 0.0  # of which between batches
 
     @property
     def finished(self) -> int:
@@ -48,9 +50,34 @@ class Progress:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds left at the current rate; None if unknown."""
-        rate = self.products_per_hour
-        return (self.total - self.finished) / rate * 3600 if rate > 0 else None
+        """Seconds left at the pace so far, and the pauses that are to come; None if unknown."""
+        done = self.finished - self.done_before
+        worked_s = self.elapsed_s - self.waited_s
+        if done <= 0 or worked_s <= 0:
+            return None
+        return (self.total - self.finished) * worked_s / done + self._pauses_ahead_s
+
+    @property
+    def batch_wait_s(self) -> float | None:
+        """Seconds until the next batch, while nothing else goes on; None at any other time."""
+        state, counts = self.status.state, self.status.counts
+        if state.pacing != "batch" or state.next_batch_at is None or not state.running:
+            return None
+        if counts[ProcessingStatus.PROCESSING] or not counts[ProcessingStatus.PENDING]:
+            return None
+        left_s = (state.next_batch_at - self.status.as_of).total_seconds()
+        return min(max(left_s, 0.0), state.batch_delay_ms / 1000)
+
+    @property
+    def _pauses_ahead_s(self) -> float:
+        """Before each batch that is still to come there is a pause."""
+        state = self.status.state
+        batches = ceil(self.status.counts[ProcessingStatus.PENDING] / state.batch_size)
+        if state.pacing != "batch" or not batches:
+            return 0.0
+        delay_s = state.batch_delay_ms / 1000
+        first_s = delay_s if self.batch_wait_s is None else self.batch_wait_s
+        return first_s + (batches - 1) * delay_s
 
     @property
     def is_done(self) -> bool:
@@ -64,11 +91,13 @@ async def progress(
     *,
     scope: UUID,
     since: datetime,
+    elapsed_s: float,
+    waited_s: float,
     done_before: int,
     overrides: Overrides,
 ) -> Progress:
-    """Look at a run that began at `since`."""
+    """Look at a run that began at `since`, by the wall clock of its calls, and `elapsed_s` ago."""
     status = await queue_status(database, clock, scope=scope, overrides=overrides)
     async with database.pool.acquire() as connection:
         totals = await calls.totals(connection, since)
-    return Progress(status, totals, done_before, (clock.now() - since).total_seconds())
+    return Progress(status, totals, done_before, elapsed_s, waited_s)

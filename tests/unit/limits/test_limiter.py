@@ -399,3 +399,24 @@ def test_a_clock_set_back_an_hour_does_not_stall_the_queue() -> None:
 def test_zero_limits_are_refused(limits: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="at least one"):
         Limits(*limits)
+
+
+def test_limits_of_a_process_travel_with_the_state() -> None:
+    limiter = Limiter(Limits(7, 900), 1_000.0)
+    assert Limiter.dumped_limits(limiter.dump(with_limits=True)) == Limits(7, 900)
+    assert Limiter.dumped_limits(limiter.dump()) is None
+
+
+def test_waiting_names_its_limit() -> None:
+    by_requests = Limiter(Limits(1, 1_000_000), 1_000.0)
+    by_tokens = Limiter(Limits(1_000, 1_000), 1_000.0)
+    answers = []
+    for limiter in (by_requests, by_tokens):
+        now_s = 1_000.0
+        while not isinstance(first := limiter.reserve(Cost(1, 900), now_s), Reservation):
+            now_s = first.at_s
+        answers.append(limiter.reserve(Cost(1, 900), now_s + 1.0))
+    assert [isinstance(one, NotBefore) and one.limit for one in answers] == [
+        "request limit",
+        "token limit",
+    ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -19,6 +19,7 @@ from weighbridge.domain.products import ProcessingStatus
 from weighbridge.domain.quantities import Origin
 
 if TYPE_CHECKING:
+    from weighbridge.engine.quota.permits import Held
     from weighbridge.export.base import ResultRow
     from weighbridge.service.statistics import Progress
 
@@ -33,7 +34,10 @@ RECORDED_NOTE: Final = (
 MOST_ROWS: Final = 60
 MOST_NOTES: Final = 8
 _DETAILS: Final = ("proxy for ", "left out: ", "an attribute was dropped", "no country of origin")
-_BAR_WIDTH: Final = 12
+_BAR_WIDTH: Final = 10
+_EIGHTHS: Final = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+_GAP: Final = 2
+_LEAST_WIDTH: Final = 8
 _STYLES: Final = {
     ProcessingStatus.PENDING: "dim",
     ProcessingStatus.PROCESSING: "cyan",
@@ -42,8 +46,10 @@ _STYLES: Final = {
 }
 
 
-def progress_panel(progress: Progress, *, kind: str, note: str = "") -> RenderableType:
-    """The live display. `kind`: "simulated" or "recorded" where no model is asked, else ""."""
+def progress_panel(progress: Progress, *, kind: str, held: Held | None = None) -> RenderableType:
+    """The live display. `kind`: "simulated" or "recorded" where no model is asked, else "". `held` is the limit that
+    everybody waits for.
+    """
     status, totals = progress.status, progress.totals
     bar = Table.grid(expand=True, padding=(0, 1))
     bar.add_column(ratio=1)
@@ -85,46 +91,63 @@ def progress_panel(progress: Progress, *, kind: str, note: str = "") -> Renderab
     reason = status.state.paused_reason
     if reason:
         lines.append(Text(f"paused: {reason}", style="yellow"))
-    if note:
-        lines.append(Text(note, style="yellow"))
+    if waits := waiting(progress, held):
+        lines.append(Text(waits, style="cyan"))
     title = f"Weighbridge · {kind.upper()}" if kind else "Weighbridge"
     return Panel(Group(*lines), title=title, title_align="left", border_style="blue")
 
 
-def progress_line(progress: Progress) -> str:
+def waiting(progress: Progress, held: Held | None) -> str:
+    """What everything waits for at the moment; an empty text when nothing does."""
+    if progress.batch_wait_s is not None:
+        return f"next batch in {duration(progress.batch_wait_s)}"
+    if held is not None:
+        return f"held by the {held.limit}, {duration(max(held.left_s, 1))}"
+    return ""
+
+
+def progress_line(progress: Progress, held: Held | None = None) -> str:
     """One plain line, for logs and pipes."""
     counts = progress.status.counts
+    waits = waiting(progress, held)
     states = " ".join(f"{state.value}={counts[state]}" for state in ProcessingStatus)
     return (
         f"{progress.finished}/{progress.total} {states} "
         f"rate={progress.products_per_hour:.0f}/h requests/min={progress.status.used.requests} "
         f"tokens/min={progress.status.used.tokens} cost={money(progress.totals.cost_usd)} "
-        f"eta={duration(progress.eta_s)}"
+        f"eta={duration(progress.eta_s)}{f' ({waits})' if waits else ''}"
     )
 
 
 def results_table(rows: Sequence[ResultRow], total: int, width: int) -> RenderableType:
     """The results, with a bar for each footprint. Columns that do not fit into `width` are left out."""
     columns = [column for column in _COLUMNS if column.from_width <= width]
+    largest = max((row.emissions_kg_co2e or 0.0 for row in rows), default=0.0)
+    cells = [[column.show(row, largest) for column in columns] for row in rows]
     table = Table(
-        title=f"Carbon footprints, cradle-to-gate, per unit ({len(rows)} of {total:,} products)",
+        title=f"Carbon footprints, cradle-to-gate, per unit ({len(rows)} of {total:,} products, largest first)",
         title_justify="left",
+        caption=f"Bars are linear: a full one is {significant(largest)} kg CO2e."
+        if largest
+        else None,
+        caption_justify="left",
         header_style="bold",
         box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    for column in columns:
+    for column, column_width in zip(columns, _widths(columns, cells, width), strict=True):
         table.add_column(
             column.header,
             justify=column.justify,
             style=column.style,
-            min_width=column.min_width,
-            max_width=column.max_width,
+            width=column_width,
             overflow="ellipsis",
             no_wrap=True,
         )
-    largest = max((row.emissions_kg_co2e or 0.0 for row in rows), default=0.0)
-    for row in rows:
-        table.add_row(*(column.show(row, largest) for column in columns))
+    for row in cells:
+        table.add_row(*row)
     return table
 
 
@@ -142,72 +165,101 @@ def notes_worth_reading(rows: Sequence[ResultRow], at_most: int) -> list[str]:
     return grave if more <= 0 else [*grave[:at_most], f"… and {more} more, in the files"]
 
 
-def _kg_co2e(row: ResultRow, _: float) -> RenderableType:
+def _widths(columns: Sequence[_Column], cells: Sequence[Sequence[Text]], width: int) -> list[int]:
+    """Figures get what they need and are never cut; names share the rest."""
+    needed = [
+        max([cell_len(column.header), *(row[n].cell_len for row in cells)])
+        for n, column in enumerate(columns)
+    ]
+    widths = [
+        min(need, column.at_most) if column.at_most else need
+        for column, need in zip(columns, needed, strict=True)
+    ]
+    left = width - _GAP * (len(columns) - 1) - sum(widths)
+    shares = sum(column.share for column in columns)
+    if left < 0:
+        for n, column in enumerate(columns):
+            widths[n] = (
+                max(_LEAST_WIDTH, widths[n] + left * column.share // shares)
+                if column.share
+                else widths[n]
+            )
+    return widths
+
+
+def _kg_co2e(row: ResultRow, _: float) -> Text:
     if row.emissions_kg_co2e is None:
         return Text(row.status.value, style=_STYLES[row.status])
-    return significant(row.emissions_kg_co2e, 2)
+    return Text(significant(row.emissions_kg_co2e))
 
 
-def _range(row: ResultRow, _: float) -> str:
+def _range(row: ResultRow, _: float) -> Text:
     if row.low_kg_co2e is None or row.high_kg_co2e is None:
-        return ""
-    return f"{significant(row.low_kg_co2e, 2)} – {significant(row.high_kg_co2e, 2)}"
+        return Text()
+    return Text(f"{significant(row.low_kg_co2e)} – {significant(row.high_kg_co2e)}")
 
 
-def _bar(row: ResultRow, largest: float) -> str:
-    """Square root: a spoon stays visible beside a sofa."""
+def _bar(row: ResultRow, largest: float) -> Text:
+    """To scale, in eighths of a character: half as long is half as much."""
     value = row.emissions_kg_co2e or 0.0
-    return "█" * max(1, round(_BAR_WIDTH * math.sqrt(value / largest))) if value > 0 else ""
+    if value <= 0:
+        return Text()
+    whole, eighths = divmod(round(8 * _BAR_WIDTH * value / largest), 8)
+    return Text("█" * whole + _EIGHTHS[eighths])
 
 
-def _mass(row: ResultRow, _: float) -> str:
+def _mass(row: ResultRow, _: float) -> Text:
+    """As given where it is known; an estimate has the digits of one."""
     if row.mass_kg is None:
-        return ""
-    return f"{'~' if row.mass_origin is Origin.INFERRED else ''}{significant(row.mass_kg)}"
+        return Text()
+    if row.mass_origin is Origin.INFERRED:
+        return Text(f"~{significant(row.mass_kg)}")
+    return Text(significant(row.mass_kg, 3))
 
 
-def _mostly(row: ResultRow, _: float) -> str:
+def _mostly(row: ResultRow, _: float) -> Text:
     if row.error:
-        return row.error
+        return Text(row.error)
     by_name: dict[str, float] = {}
     for contribution, share in zip(row.contributions, row.shares, strict=True):
         name = contribution.label.partition(" (")[0]
         by_name[name] = by_name.get(name, 0.0) + share
     largest = sorted(by_name.items(), key=lambda item: -item[1])[:2]
-    return ", ".join(f"{name} {share:.0%}" for name, share in largest if share > 0)
+    return Text(", ".join(f"{name} {share:.0%}" for name, share in largest if share > 0))
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """`share` of what must be saved where the terminal is narrow; 0: never cut. Shown from this width on."""
+
     header: str
-    show: Callable[[ResultRow, float], RenderableType]
+    show: Callable[[ResultRow, float], Text]
     from_width: int = 0
-    min_width: int | None = None
-    max_width: int | None = None
+    at_most: int | None = None
+    share: int = 0
     justify: Literal["left", "right"] = "left"
     style: str = ""
 
 
 _COLUMNS: Final = (
-    _Column("code", lambda row, _: row.code, min_width=10, max_width=14),
-    _Column("product", lambda row, _: row.name, min_width=20, max_width=26),
+    _Column("code", lambda row, _: Text(row.code), at_most=14, share=1),
+    _Column("product", lambda row, _: Text(row.name), at_most=26, share=3),
     _Column(
         "category",
-        lambda row, _: row.answered.get("subcategory") or "",
-        100,
-        min_width=14,
-        max_width=20,
+        lambda row, _: Text(row.answered.get("subcategory") or ""),
+        at_most=20,
+        share=2,
     ),
-    _Column("mass kg", _mass, min_width=7, justify="right"),
-    _Column("kg CO2e", _kg_co2e, min_width=8, justify="right", style="bold"),
-    _Column("95 % range", _range, 110, min_width=13, justify="right"),
-    _Column("", _bar, 80, min_width=_BAR_WIDTH, style="green"),
-    _Column("mostly", _mostly, 130, min_width=24, max_width=44, style="dim"),
+    _Column("mass kg", _mass, 100, justify="right"),
+    _Column("kg CO2e", _kg_co2e, justify="right", style="bold"),
+    _Column("95 % range", _range, justify="right"),
+    _Column("", _bar, 70, style="green"),
+    _Column("mostly", _mostly, 130, at_most=44, share=3, style="dim"),
 )
 
 
-def significant(value: float, digits: int = 3) -> str:
-    """Three significant digits, without an exponent."""
+def significant(value: float, digits: int = 2) -> str:
+    """Two significant digits, as many as the data carry, without an exponent."""
     if value == 0:
         return "0"
     rounded = float(f"{value:.{digits}g}")

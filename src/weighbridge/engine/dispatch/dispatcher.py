@@ -244,7 +244,9 @@ def _ready(stored: StoredProduct, model: str) -> Ready:
 
 def _log_group_size(groups: list[Group], loads: Loads, *, together: bool) -> None:
     """The usual size, and what the calls about one such group will take: what its end will say it has used."""
-    size, _ = Counter(len(group.product_ids) for group in groups).most_common(1)[0]
+    sizes = Counter(len(group.product_ids) for group in groups)
+    # Products with pictures go alone whatever is best for the others.
+    size, _ = Counter({n: count for n, count in sizes.items() if n > 1} or sizes).most_common(1)[0]
     usual = [group.tokens for group in groups if len(group.product_ids) == size]
     asked = loads.together if together else loads.apart
     tokens = group_tokens(asked, size, round(sum(usual) / len(usual)))

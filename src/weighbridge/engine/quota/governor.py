@@ -14,6 +14,7 @@ from weighbridge.engine.quota.circuit_breaker import QueueBreaker
 from weighbridge.engine.quota.limiter_feedback import LimiterFeedback
 from weighbridge.engine.quota.loop_yield import until, until_sent, yield_to_loop
 from weighbridge.engine.quota.permits import (
+    Held,
     LookedUp,
     Permit,
     QueueStopped,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
     from weighbridge.engine.quota.day_budget import DayBudget
     from weighbridge.engine.quota.permits import PermitRequest
-    from weighbridge.engine.quota.reserving import Allowances
+    from weighbridge.engine.quota.reserving import Allowances, Decision
     from weighbridge.engine.quota.rounds import Round
     from weighbridge.errors import ProviderError
     from weighbridge.store.database import Database
@@ -51,6 +52,8 @@ MAX_ROUND_WAIT_S: Final = 5.0
 DATABASE_RETRY_S: Final = 1.0
 EXPLAINED_WAIT_S: Final = 90.0
 """Longer than any limit of a minute makes a call wait: this comes from what the provider says of its own limit."""
+SAID_WAIT_S: Final = 5.0
+"""A limit that holds everybody for this long is worth a line in the log."""
 LEAST_PAUSE_S: Final = 0.025
 """While the quota is used up, rounds do not follow each other faster than this: all other processes wait for
 each, and at 500 calls a second there would be one for every third call."""
@@ -77,6 +80,8 @@ class Governor:
         self._feedback = LimiterFeedback(clock)
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
+        self._limit = ""
+        self._held_until_s = 0.0
         self.breaker = QueueBreaker(database, clock, random_source)
         self.traffic = Traffic()
         self._rounds = Rounds(
@@ -143,6 +148,12 @@ class Governor:
         """Something changed (configuration, start, stop): look now."""
         self._wake.set()
 
+    @property
+    def held(self) -> Held | None:
+        """The limit that the first in line waits for; None while calls go."""
+        left_s = self._held_until_s - self._clock.monotonic_s()
+        return Held(self._limit, left_s) if self._limit and self._waiters and left_s > 0 else None
+
     # The loop ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -182,6 +193,7 @@ class Governor:
         permits = self._carry_out(held)
         wait_s = held.decision.wait_s
         await self._explain(wait_s)
+        self._note_limit(held.decision)
         if permits and (held.explores or not self._feedback.arrivals_are_known):
             await until_sent()
             self._feedback.sent(permits)
@@ -199,6 +211,22 @@ class Governor:
         breaker.wait_reason = _waiting(wait_s) if is_long and wait_s else None
         with suppress(*DATABASE_ERRORS):
             await breaker.publish()
+
+    def _note_limit(self, decision: Decision) -> None:
+        """Remember which limit holds everybody, and say so once where it takes a while."""
+        was_held = self.held
+        wait_s = decision.wait_s if decision.limit else None
+        self._limit = decision.limit
+        self._held_until_s = self._clock.monotonic_s() + (wait_s or 0.0)
+        is_long = wait_s is not None and wait_s >= SAID_WAIT_S
+        if is_long and wait_s and (was_held is None or was_held.limit != decision.limit):
+            telemetry.info(
+                "held_by_limit",
+                f"⏳ Held by the {decision.limit} for {wait_s:.0f} s; {len(self._waiters)} calls wait",
+                limit=decision.limit,
+                wait_s=round(wait_s, 1),
+                waiting=len(self._waiters),
+            )
 
     async def _pause(self, wait_s: float) -> None:
         """Sleep, unless something happens that may allow a permit earlier."""

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from weighbridge.store.open_calls import OpenCall
 
 
+class Held(NamedTuple):
+    """A limit that everybody waits for, and for how long."""
+
+    limit: str
+    left_s: float
+
+
 class PreparedCall(NamedTuple):
     """A call ready to be sent but for its output allowance, which is set with the permit.
 

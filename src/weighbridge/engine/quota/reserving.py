@@ -60,12 +60,14 @@ class Selected(NamedTuple):
 class Decision:
     """Who gets a permit, who never will, and how long until the next round.
 
-    `wait_s` is None when only an event helps: a call that ends, a new request.
+    `wait_s` is None when only an event helps: a call that ends, a new request. `limit` is what the first one that
+    does not fit has to wait for.
     """
 
     selected: list[Selected] = field(default_factory=list)
     refusals: list[tuple[Waiter, Exception]] = field(default_factory=list)
     wait_s: float | None = 0.0
+    limit: str = ""
 
 
 def reserve(
@@ -99,6 +101,7 @@ def reserve(
             continue
         if isinstance(outcome, NotBefore):
             decision.wait_s = outcome.at_s - conditions.now_s
+            decision.limit = outcome.limit
             break
         decision.selected.append(Selected(waiter, call, outcome, allowance, is_probe))
     return decision

@@ -206,7 +206,8 @@ class Rounds:
         await self._cap.note(connection, traffic.in_flight + len(decision.selected), waiting)
         if opening := self._opening(decision.selected):
             await open_calls.insert(connection, opening)
-        await quota.save(connection, self._account, limiter.dump())
+        overrides = self._overrides.limits is not None
+        await quota.save(connection, self._account, limiter.dump(with_limits=overrides))
         return Round(snapshot.began_s, state.running, limiter.explores, decision, moved)
 
     async def _day_room(
