@@ -25,6 +25,8 @@ Messages say what happened, to which record, and what to do next. Secrets and pr
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 
 class WeighbridgeError(Exception):
     """Base class of all expected errors; the message is for the user."""
@@ -152,6 +154,10 @@ class ModelUnknown(ProviderError):
 class AnswerError(WeighbridgeError):
     """The provider replied, but not with an answer."""
 
+    def about(self, code: str) -> AnswerError:
+        """The same, with the product that it is about."""
+        return type(self)(f"{code}: {self}")
+
 
 class AnswerTruncated(AnswerError):
     """The reply ended at the output allowance."""
@@ -166,7 +172,18 @@ class WrongProducts(AnswerError):
 
 
 class ImplausibleAnswer(AnswerError):
-    """The reply is well-formed but implausible."""
+    """The reply is well-formed but implausible.
+
+    `stated_kg` is what the masses of a bill add up to, where they are not the product's weight.
+    """
+
+    def __init__(self, message: str, stated_kg: float | None = None) -> None:
+        super().__init__(message)
+        self.stated_kg = stated_kg
+
+    @override
+    def about(self, code: str) -> ImplausibleAnswer:
+        return ImplausibleAnswer(f"{code}: {self}", self.stated_kg)
 
 
 class CalculationError(WeighbridgeError):

@@ -188,3 +188,45 @@ async def test_calls_that_time_out_again_and_again_become_smaller_then_longer_th
         await running.until(failed=5)
         error = await running.value("SELECT error FROM products LIMIT 1")
         assert "WEIGHBRIDGE_CALL_TIMEOUT_S" in error
+
+
+def _in_grams(_: bytes, reply: bytes) -> bytes:
+    body = json.loads(reply)
+    message = body["choices"][0]["message"]
+    content = json.loads(message["content"])
+    for entry in content["products"]:
+        for line in entry.get("materials", ()):
+            line["mass_kg"] *= 1000
+    message["content"] = json.dumps(content)
+    return json.dumps(body).encode()
+
+
+async def test_no_product_completes_from_masses_in_grams_not_even_one_without_a_weight(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
+        await running.add_many(4, weight_kg=0.4)
+        await running.add({"code": "V-9", "name": "Glass vase", "description": "A vase of glass"})
+        running.wire.twist = _in_grams
+        await running.start()
+        await running.until(failed=5)
+        errors = await running.fetch("SELECT error FROM products")
+        assert all("grams" in row["error"] for row in errors)
+
+
+async def test_a_server_that_cuts_prompts_is_said_and_the_queue_stops(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(60)
+
+        def cut(_: bytes, reply: bytes) -> bytes:
+            body = json.loads(reply)
+            body["usage"] = {"prompt_tokens": 2048, "completion_tokens": 500}
+            return json.dumps(body).encode()
+
+        running.wire.twist = cut
+        await running.start()
+        await running.until_true("SELECT NOT running FROM queue_state")
+        reason = await running.value("SELECT paused_reason FROM queue_state")
+        assert "may cut prompts at 2,048 tokens" in reason

@@ -131,10 +131,14 @@ class ManufacturingProcesses(Answer):
 
 
 class Subject(NamedTuple):
-    """A product together with the answers it already has."""
+    """A product together with the answers it already has.
+
+    `doubted_unit` is the unit in which the model gives masses at present, where that is not the kilogram.
+    """
 
     product: Product
     answers: Mapping[StepName, Answer] = MappingProxyType({})
+    doubted_unit: str | None = None
 
     def answer(self, kind: type[A]) -> A | None:
         """The answer of this class, where the product has one."""

@@ -113,6 +113,10 @@ class Step(ABC, Generic[A]):
         self,
         answers: Mapping[str, Answer],
         group: Sequence[Subject],
+        refused: Sequence[Refusal] = (),
     ) -> tuple[Refusal, ...]:
-        """Refuse answers that are valid on their own but cannot all be true of this group."""
+        """Refuse answers that are valid on their own but cannot all be true of this group.
+
+        `refused` are those that were refused on their own; a refusal that is returned replaces the earlier one.
+        """
         return ()

@@ -33,6 +33,7 @@ from weighbridge.steps.fields import (
     parts,
     plain_text,
 )
+from weighbridge.steps.mass_units import refuse_other_units, unchecked_in
 from weighbridge.steps.misplaced import refuse_misplaced_bills
 from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
 from weighbridge.steps.shown import ShownField
@@ -155,6 +156,8 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
             )
         flag = optional_flag(entry, "weight_plausible")
         bill = weighed_bill(stated, subject.product.weight_kg, flag, confidence(entry))
+        if bill.mass_inferred and subject.doubted_unit:
+            raise ImplausibleAnswer(unchecked_in(subject.doubted_unit))
         attributes, notes = self._facts(entry)
         return replace(
             bill, attributes=attributes, weight_basis=_weight_basis(entry, bill), notes=notes
@@ -218,9 +221,14 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
 
     @override
     def refuse_among(
-        self, answers: Mapping[str, Answer], group: Sequence[Subject]
+        self,
+        answers: Mapping[str, Answer],
+        group: Sequence[Subject],
+        refused: Sequence[Refusal] = (),
     ) -> tuple[Refusal, ...]:
-        """Refuse bills copied from another product, or swapped."""
+        """Refuse bills in another unit than kilograms, copied from another product, or swapped."""
+        if others := refuse_other_units(answers, refused, group):
+            return others
         # Copies are certain, so they come first; refusing a product twice would count as two attempts.
         copies = refuse_copies(answers, group)
         return copies or refuse_misplaced_bills(answers, group)
@@ -284,7 +292,8 @@ def weighed_bill(
     if abs(stated_mass_kg - weight_kg) > MAX_DEVIATION * weight_kg:
         raise ImplausibleAnswer(
             f"the masses add up to {stated_mass_kg:g} kg, the catalogue says {weight_kg:g} kg. "
-            "Check that the weight is in kilograms and that of one unit."
+            "Check that the weight is in kilograms and that of one unit.",
+            stated_mass_kg,
         )
     scale = weight_kg / stated_mass_kg
     lines = tuple(BomLine(line.material, line.mass_kg * scale, line.component) for line in stated)

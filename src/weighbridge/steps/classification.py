@@ -110,7 +110,10 @@ class ClassificationStep(Step[Classification]):
 
     @override
     def refuse_among(
-        self, answers: Mapping[str, Answer], group: Sequence[Subject]
+        self,
+        answers: Mapping[str, Answer],
+        group: Sequence[Subject],
+        refused: Sequence[Refusal] = (),
     ) -> tuple[Refusal, ...]:
         """Refuse classifications that belong to other products."""
         return self._kinds.refuse_misplaced(answers, group)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
 
-from weighbridge.domain.answers import Answer, StepName, Subject
 from weighbridge.domain.calls import CallReply, CallRequest
 from weighbridge.steps.base import Accepted, Refusal, Step
 from weighbridge.steps.replies import Entry, ReadEntry, SortedReply
@@ -21,6 +20,8 @@ from weighbridge.steps.schemas import reply_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from weighbridge.domain.answers import Answer, StepName, Subject
 
 OPENING: Final = "<products>"
 CLOSING: Final = "</products>"
@@ -113,9 +114,9 @@ class Question:
         standing = list(group)
         for part in self.parts:
             found, refused = sorted_reply.judge(standing, self._reader(part))
-            refused += part.refuse_among(found, standing)
-            refusals += refused
-            out = {refusal.code for refusal in refused}
+            among = part.refuse_among(found, standing, refused)
+            out = {refusal.code: refusal for refusal in (*refused, *among)}
+            refusals += out.values()
             standing = [subject for subject in standing if subject.product.code not in out]
             for subject in standing:
                 code = subject.product.code
@@ -148,7 +149,7 @@ def sureness_field(step: Step[Any]) -> str:
 
 
 def _with(subject: Subject, name: StepName, answer: Answer) -> Subject:
-    return Subject(subject.product, {**subject.answers, name: answer})
+    return subject._replace(answers={**subject.answers, name: answer})
 
 
 def products_content(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import Any, Final
 
 from weighbridge.domain.answers import Answer, Subject
@@ -62,7 +63,7 @@ class SortedReply:
                     raise _missing(self._reply, self._parsed)
                 answers[code] = _read_once(subject, entries, read)
             except AnswerError as error:
-                refusals.append(Refusal(code, type(error)(f"{code}: {error}")))
+                refusals.append(Refusal(code, error.about(code)))
         return answers, refusals
 
 
@@ -81,12 +82,13 @@ def parse_reply(text: str) -> ParsedReply:
 def match_entries(entries: Iterable[Entry], codes: Sequence[str]) -> dict[str, list[Entry]]:
     """The entries for each code; entries for other products are dropped.
 
-    A code counts as it is written, then without the blanks around it, then in whatever case and spacing:
-    each form only where it can mean a single product, and only for products not found by a stricter one.
+    A code counts as it is written, then without the blanks around it, then with HTML's escapes resolved (`&amp;`), then in
+    whatever case and spacing: each form only where it can mean a single product, and only for products not found by a
+    stricter one.
     """
     found: dict[str, list[Entry]] = {}
     waiting = [entry for entry in entries if isinstance(entry.get("code"), str)]
-    for form in (str, str.strip, loose_form):
+    for form in (str, str.strip, _unescaped, loose_form):
         if not waiting:
             break
         meant = _unambiguous(codes, form)
@@ -104,9 +106,14 @@ def match_entries(entries: Iterable[Entry], codes: Sequence[str]) -> dict[str, l
 
 
 def loose_form(code: str) -> str:
-    """The code without regard to case, spacing, invisible characters and ways to write the same character."""
-    folded = unicodedata.normalize("NFKC", code).casefold()
+    """The code without regard to escapes, case, spacing, invisible characters and ways to write the same character."""
+    folded = unicodedata.normalize("NFKC", _unescaped(code)).casefold()
     return "".join(char for char in folded if unicodedata.category(char)[0] not in "CZ")
+
+
+def _unescaped(code: str) -> str:
+    """Twice, since some servers escape what was escaped."""
+    return unescape(unescape(code)).strip()
 
 
 def _unambiguous(codes: Sequence[str], form: Callable[[str], str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from weighbridge.domain.answers import Classification
 from weighbridge.domain.calls import FinishReason
 from weighbridge.errors import AnswerError, AnswerMalformed, AnswerTruncated, WrongProducts
 from weighbridge.steps.classification import ClassificationStep
+from weighbridge.steps.replies import match_entries
 
 if TYPE_CHECKING:
     from tests.support.step_builders import OneStepAccepted
@@ -191,3 +192,26 @@ def test_any_reply_accepts_or_refuses_each_product_once(
     answered, declined = set(accepted.answers), [item.code for item in accepted.refusals]
     assert answered.isdisjoint(declined)
     assert sorted([*answered, *declined]) == ["A-1", "B-2", "C-3"]
+
+
+@pytest.mark.parametrize(
+    ("code", "written"),
+    [
+        ("A&B-1", "A&amp;B-1"),
+        ("A&B-1", "a&amp;amp;b-1"),
+        ("O'Neill 5", "O&#39;Neill 5"),
+        ("O'Neill 5", "O&#x27;neill  5"),
+        ('12" pan', "12&quot; pan"),
+        ("A<B>", "A&lt;B&gt;"),
+        ("A&amp;B-1", "A&B-1"),
+    ],
+)
+def test_an_escaped_code_is_the_product_that_it_can_only_mean(code: str, written: str) -> None:
+    found = match_entries([{"code": written}, {"code": "B-2"}], [code, "B-2"])
+    assert {name: len(entries) for name, entries in found.items()} == {code: 1, "B-2": 1}
+
+
+def test_an_escaped_code_that_is_itself_a_product_is_that_product() -> None:
+    entries = [{"code": "A&amp;B"}, {"code": "A&B"}]
+    found = match_entries(entries, ["A&B", "A&amp;B"])
+    assert found == {"A&B": [{"code": "A&B"}], "A&amp;B": [{"code": "A&amp;B"}]}

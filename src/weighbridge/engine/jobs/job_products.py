@@ -54,9 +54,9 @@ class JobProduct:
         """The version of the question that each answer was given to."""
         return {step: given.step_version for step, given in self.provenance.items()}
 
-    def subject(self) -> Subject:
+    def subject(self, doubted_unit: str | None = None) -> Subject:
         """As a step sees it."""
-        return Subject(self.stored.product, self.answers)
+        return Subject(self.stored.product, self.answers, doubted_unit)
 
     def keep(self, answer: Answer, provenance: AnswerProvenance, cost_usd: float) -> None:
         """Note an accepted answer with where it came from: the two never part."""

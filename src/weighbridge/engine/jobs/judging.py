@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from weighbridge.domain.results import AnswerProvenance
 from weighbridge.engine.jobs.recorder import Outcome
 from weighbridge.engine.jobs.reports import say_what_happened
+from weighbridge.limits.prompts import PromptWatch
 from weighbridge.limits.retries import GiveUp, decide
 from weighbridge.planning.cost import reply_cost_usd
+from weighbridge.steps.mass_units import UnitWatch
 from weighbridge.store.answers import StoredAnswer
 from weighbridge.store.database import DATABASE_ERRORS
 
@@ -41,6 +43,8 @@ class Judge:
         self._stop_queue = stop_queue
         self._finisher = finisher
         self._recorder = recorder
+        self._units = UnitWatch()
+        self._prompts = PromptWatch()
 
     async def take(self, in_flight: InFlightCall, reply: CallReply) -> tuple[set[int], int]:
         """Returns (products that left the group, tokens used).
@@ -49,7 +53,9 @@ class Judge:
         """
         question, group = in_flight.question, in_flight.group
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
-        accepted = question.accept(reply, [product.subject() for product in group])
+        subjects = [product.subject(self._units.doubted) for product in group]
+        accepted = question.accept(reply, subjects)
+        self._units.observe(accepted, subjects)
         self._context.allowances.observe(question, len(group), reply)
         cost_usd = reply_cost_usd(reply, self._context.provider.price)
         share_usd = (cost_usd or 0.0) / len(group)
@@ -86,9 +92,16 @@ class Judge:
         # After the record: what was paid for comes first, whatever the database does.
         with suppress(*DATABASE_ERRORS):
             await self._tell_brake(in_flight, accepted, unusable)
+            await self._watch_prompts(in_flight, reply)
             await self._context.governor.breaker.publish()
         tokens = reply.usage.input_tokens + reply.usage.output_tokens
         return {product.id for product in group} - stay, tokens
+
+    async def _watch_prompts(self, in_flight: InFlightCall, reply: CallReply) -> None:
+        """Stop the queue when the server turns out to cut prompts: its answers are about half of what was asked."""
+        ours = in_flight.permit.call.prompt_tokens
+        if reason := self._prompts.observe(ours, reply.usage.input_tokens):
+            await self._stop_queue(reason)
 
     async def _tell_brake(
         self, in_flight: InFlightCall, accepted: Accepted, unusable: str | None

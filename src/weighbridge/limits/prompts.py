@@ -1,0 +1,53 @@
+"""Tells a server that cuts prompts: it counts the same tokens for every call, fewer than the calls hold.
+
+Ollama and others shorten a prompt to their context without a word, and the model answers from what is left. Our own
+count is OpenAI's and may be off by a third for other models; that it stays the same whatever is sent is the evidence. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+WELL_BELOW: Final = 0.8
+"""Of our own count; tokenizers differ by less for the languages of most catalogues."""
+CALLS: Final = 4
+"""So many calls in a row with the same count are no chance."""
+CALLS_AT_ROUND_COUNT: Final = 2
+"""Enough where the count is one that contexts have."""
+ROUND: Final = 128
+DIFFERENT: Final = 8
+"""Our own counts of these calls differ by at least so many tokens."""
+
+
+class Counted(NamedTuple):
+    """The prompt of one call, in tokens."""
+
+    ours: int
+    theirs: int
+
+
+class PromptWatch:
+    """Watches the replies of one server. Says once what it found."""
+
+    def __init__(self) -> None:
+        self._alike: list[Counted] = []
+        self._said = False
+
+    def observe(self, ours: int, theirs: int) -> str | None:
+        """Learn from a reply; returns the warning when this one makes it certain."""
+        if self._alike and self._alike[0].theirs != theirs:
+            self._alike.clear()
+        if theirs <= 0:
+            return None
+        self._alike.append(Counted(ours, theirs))
+        cut = [call.ours for call in self._alike if call.theirs < WELL_BELOW * call.ours]
+        needed = CALLS if theirs % ROUND else CALLS_AT_ROUND_COUNT
+        if self._said or len(cut) < needed or max(cut) - min(cut) < DIFFERENT:
+            del self._alike[: -2 * CALLS]
+            return None
+        self._said = True
+        return (
+            f"The server may cut prompts at {theirs:,} tokens: it counted {theirs:,} for each of the last {len(self._alike)} calls, "
+            f"which hold {min(cut):,} to {max(cut):,} by our own count. Raise its context (llama.cpp: -c, Ollama: "
+            "OLLAMA_CONTEXT_LENGTH, vLLM: --max-model-len), start the queue again, and rerun what was completed with --redo."
+        )
