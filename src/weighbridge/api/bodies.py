@@ -254,6 +254,8 @@ class _Form:
             if self.file_name is None:
                 self.file_name = shown_name(options[b"filename"].decode("utf-8", "replace"))
                 self._target = self._file
+            elif options[b"filename"]:  # browsers send an empty one for a field that was left empty
+                self.problem = ("file", "The form has more than one file; send one at a time.")
         elif len(self.fields) < MOST_PARTS:
             name = options.get(b"name", b"").decode("utf-8", "replace")
             self._target = self.fields[name] = bytearray()

@@ -11,7 +11,8 @@ import contextlib
 import shutil
 import signal
 import socket
-from typing import TYPE_CHECKING, Any, Final
+import sys
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import uvicorn
 from typing_extensions import override
@@ -67,6 +68,7 @@ async def run_server(
             log_config=None,
             lifespan="off",  # there is nothing to do in it, and ended by force it shows a traceback
             access_log=False,
+            http=_protocol(context),
             proxy_headers=False,  # WEIGHBRIDGE_TRUSTED_PROXIES says whose are believed
             server_header=False,
             timeout_graceful_shutdown=CLOSE_WITHIN_S,
@@ -106,6 +108,14 @@ async def run_server(
             events.cancel()
             await asyncio.gather(events, return_exceptions=True)
     return INTERRUPTED if asked.first_signal == signal.SIGINT else 0
+
+
+def _protocol(context: ApiContext) -> type[asyncio.Protocol] | Literal["h11"]:
+    if sys.platform == "win32":  # there is no httptools; h11 bounds the headers
+        return "h11"
+    from weighbridge.api.connections import Places, guarded
+
+    return guarded(Places(context.settings.proxy_networks))
 
 
 def names_of(host: str) -> tuple[str, ...]:

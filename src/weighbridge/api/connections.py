@@ -1,0 +1,220 @@
+"""What one client may take of the server before anybody knows who it is: connections, header bytes, time.
+
+A connection has its place until it ends. Each address has a number of places, and so has the server; who comes when
+they are taken gets a spare one: it is answered if it asks for the health of the server at once, and leaves when the
+next one comes. So neither 5,000 slow connections nor a crowd behind one address hide a server that is well.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter, OrderedDict
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MOST_HEADER_BYTES: Final = 32_768
+"""Request line and headers together."""
+MOST_HEADERS: Final = 100
+HEAD_WITHIN_S: Final = 15.0
+"""From the first byte, or the opening of the connection, to the end of the headers."""
+SPARE_HEAD_WITHIN_S: Final = 3.0
+BODY_SILENCE_S: Final = 30.0
+"""A body may be large and its line slow, but something has to come."""
+LEAST_BODY_RATE: Final = 500.0
+"""Bytes a second, on average, once a body has taken longer than the silence that is allowed."""
+MOST_CONNECTIONS: Final = 700
+MOST_PER_ADDRESS: Final = 400
+SPARE_PLACES: Final = 64
+HEALTH_PATHS: Final = frozenset({b"/healthz", b"/readyz"})
+
+_REASONS: Final = {
+    408: b"Request Timeout",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+}
+
+
+class Places:
+    """Who is connected. One per server."""
+
+    def __init__(
+        self,
+        proxies: Sequence[Network] = (),
+        *,
+        most: int = MOST_CONNECTIONS,
+        most_per_address: int = MOST_PER_ADDRESS,
+        spare: int = SPARE_PLACES,
+    ) -> None:
+        self._proxies = tuple(proxies)
+        self._most = most
+        self._most_per_address = most_per_address
+        self._most_spare = spare
+        self._of_address: Counter[str] = Counter()
+        self._spare: OrderedDict[GuardedProtocol, None] = OrderedDict()
+
+    def take(self, connection: GuardedProtocol, address: str) -> bool:
+        """A place for this connection; False: a spare one, for which the oldest spare one may have to go."""
+        is_crowded = self._of_address[address] >= self._most_per_address and not self._is_proxy(
+            address
+        )
+        if not is_crowded and self._of_address.total() < self._most:
+            self._of_address[address] += 1
+            return True
+        if len(self._spare) >= self._most_spare:
+            oldest, _ = self._spare.popitem(last=False)
+            oldest.abort()
+        self._spare[connection] = None
+        return False
+
+    def leave(self, connection: GuardedProtocol, address: str, *, had_place: bool) -> None:
+        """The connection has ended."""
+        if not had_place:
+            self._spare.pop(connection, None)
+            return
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
+
+    def _is_proxy(self, address: str) -> bool:
+        """Many people come through one address of a proxy."""
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._proxies)
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """uvicorn's, within these bounds. `places` is set on a subclass, of which uvicorn makes one per connection."""
+
+    places: Places
+    head_within_s = HEAD_WITHIN_S
+    body_silence_s = BODY_SILENCE_S
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._address = ""
+        self._has_place = True
+        self._is_refused = False
+        self._in_head = True
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._body_since_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    # The connection ---------------------------------------------------------------------------------
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        self._has_place = self.places.take(self, self._address)
+        self._arm(self.head_within_s if self._has_place else SPARE_HEAD_WITHIN_S)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        self.places.leave(self, self._address, had_place=self._has_place)
+        super().connection_lost(exc)
+
+    def abort(self) -> None:
+        """End it without a word."""
+        self._is_refused = True
+        self._disarm()
+        self.transport.abort()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        if self._in_head:
+            if not self._head_bytes and self._timer is None:  # the next request of this connection
+                self._arm(self.head_within_s)
+            self._head_bytes += len(data)
+        else:
+            self._body_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MOST_HEADER_BYTES:
+            self._refuse(431)
+        elif not self._in_head and self._timer is not None:
+            if self._is_too_slow():
+                self._refuse(408)
+            else:
+                self._arm(self.body_silence_s)
+
+    # What the parser says ---------------------------------------------------------------------------
+
+    @override
+    def on_headers_complete(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
+            self._refuse(431)
+        elif not self._has_place and self.url.partition(b"?")[0] not in HEALTH_PATHS:
+            self._refuse(503)
+        if self._is_refused:
+            return
+        self._in_head, self._head_bytes = False, 0
+        self._body_bytes, self._body_since_s = 0, self.loop.time()
+        self._arm(self.body_silence_s)
+        super().on_headers_complete()
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        if not self._is_refused:
+            super().on_body(body)
+
+    @override
+    def on_message_complete(self) -> None:
+        if not self._is_refused:
+            self._in_head = True
+            self._disarm()
+            super().on_message_complete()
+
+    # Time -------------------------------------------------------------------------------------------
+
+    def _arm(self, within_s: float) -> None:
+        self._disarm()
+        self._timer = self.loop.call_later(within_s, self._on_time)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _on_time(self) -> None:
+        self._timer = None
+        if not self._in_head and self.flow.read_paused:  # it is we who do not read
+            self._arm(self.body_silence_s)
+        else:
+            self._refuse(408)
+
+    def _is_too_slow(self) -> bool:
+        took_s = self.loop.time() - self._body_since_s
+        return took_s > self.body_silence_s and self._body_bytes < LEAST_BODY_RATE * took_s
+
+    def _refuse(self, status: int) -> None:
+        """Say why, and hang up."""
+        self._is_refused = True
+        self._disarm()
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]
+            reason = _REASONS[status]
+            self.transport.write(
+                b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
+                b"connection: close\r\n\r\n%b" % (status, reason, len(reason), reason)
+            )
+        self.transport.close()
+
+
+def guarded(places: Places) -> type[GuardedProtocol]:
+    """The protocol for one server, with places of its own."""
+    return type("ServerProtocol", (GuardedProtocol,), {"places": places})
