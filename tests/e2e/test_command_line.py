@@ -116,6 +116,25 @@ def test_configuration_changes_are_stored(weighbridge: CommandLine) -> None:
     assert "1 to 1,000" in refused.stderr
 
 
+def test_tokens_are_added_listed_and_revoked(weighbridge: CommandLine) -> None:
+    token = weighbridge("token", "add", "ana").stdout.splitlines()[0]
+    assert token.startswith("wb_")
+    made = json.loads(weighbridge("token", "add", "ben", "--role", "read-only", "--json").stdout)
+    assert (made["name"], made["role"]) == ("ben", "read-only")
+    again = weighbridge("token", "add", "ana")
+    assert (again.returncode, "A token named ana exists" in again.stderr) == (2, True)
+    assert "read-only" in weighbridge("token", "list").stdout
+    assert weighbridge("token", "revoke", "ana").returncode == 0
+    gone = weighbridge("token", "revoke", "ana")
+    assert (gone.returncode, "no active token named ana" in gone.stderr) == (2, True)
+    listed = weighbridge("token", "list", "--json").stdout
+    assert [(one["name"], one["revokedAt"] is None) for one in json.loads(listed)] == [
+        ("ana", False),
+        ("ben", True),
+    ]
+    assert token not in listed
+
+
 def test_interrupted_run_drains_and_the_next_one_finishes(weighbridge: CommandLine) -> None:
     # One call after the other: with the first group done, dozens of calls are left to be interrupted.
     running = weighbridge.start(

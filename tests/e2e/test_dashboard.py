@@ -172,6 +172,37 @@ def test_results_are_exported(page: Page) -> None:
     expect(page.get_by_role("table")).to_contain_text("exported")
 
 
+def test_a_selection_is_exported(page: Page) -> None:
+    log_in(page, next_page="/products?search=B-1")
+    export = page.get_by_role("button", name="Export CSV")
+    expect(export).to_be_disabled()
+    page.get_by_label("Select B-1").check()
+    with page.expect_download() as downloading:
+        export.click()
+    lines = downloading.value.path().read_text(encoding="utf-8").splitlines()
+    assert [line[:3] for line in lines[1:]] == ["B-1"]
+
+
+def test_a_file_is_dropped_on_the_page(page: Page) -> None:
+    log_in(page, next_page="/upload")
+    expect(page.locator("[data-upload]")).to_be_visible()
+    dropped = page.evaluate_handle(
+        """text => {
+          const carried = new DataTransfer();
+          carried.items.add(new File([text], "dropped.csv", { type: "text/csv" }));
+          return carried;
+        }""",
+        "code,name,description\nD-1,Chair,A chair of beech\n",
+    )
+    zone = page.locator("[data-upload]")
+    zone.dispatch_event("dragenter", {"dataTransfer": dropped})
+    expect(zone).to_have_class("drop is-over")
+    zone.dispatch_event("drop", {"dataTransfer": dropped})
+    expect(zone).to_have_class("drop")
+    expect(page.get_by_role("heading", name="dropped.csv")).to_be_visible()
+    expect(page.get_by_text("Nothing is stored yet.")).to_be_visible()
+
+
 def test_a_lost_connection_is_noticed_and_found_again(page: Page) -> None:
     log_in(page)
     expect(page).to_have_title("Overview · Weighbridge")

@@ -156,6 +156,17 @@ async def test_the_audit_log_says_who_did_what(client: ApiClient) -> None:
     assert entries[2]["detail"] == {"batchSize": [500, 7]}
 
 
+async def test_an_export_of_a_selection_names_it(client: ApiClient) -> None:
+    await client.add_products(3, status="completed")
+    answer = await client.http.get(f"{API}/export?format=csv&code=P00001&code=P00003&code=nobody")
+    lines = answer.text.splitlines()
+    assert [line.partition(",")[0] for line in lines[1:]] == ["P00001", "P00003"]
+    nothing = await client.http.get(f"{API}/export?format=csv&code=a%00b")
+    assert len(nothing.text.splitlines()) == 1
+    entries = (await client.get("/api/audit"))["entries"]
+    assert entries[1]["detail"] == {"codes": ["P00001", "P00003", "nobody"], "selected": 3}
+
+
 async def test_the_audit_log_is_read_page_by_page(client: ApiClient) -> None:
     for _ in range(5):
         await client.http.post(f"{API}/start-queue")

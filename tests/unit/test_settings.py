@@ -23,6 +23,15 @@ def test_an_unsendable_token_is_refused_without_repeating_it(
     assert token not in str(caught.value)
 
 
+def test_a_token_has_at_least_sixteen_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_API_TOKEN", "fifteen-letters")
+    with pytest.raises(SettingsError, match="has 15 characters; give it at least 16") as caught:
+        load_settings()
+    assert "fifteen-letters" not in str(caught.value)
+    monkeypatch.setenv("WEIGHBRIDGE_API_TOKEN", "sixteen-letters!")
+    assert load_settings().api_token is not None
+
+
 def test_a_line_break_after_the_token_is_stripped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEIGHBRIDGE_API_TOKEN", "correct-horse-battery\n")
     token = load_settings().api_token

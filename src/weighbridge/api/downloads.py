@@ -38,13 +38,15 @@ LINE_FORMATS: Final = frozenset({"csv", "jsonl"})
 """Files of these formats can be split at any line."""
 
 
-async def stream_export(context: ApiContext, format_name: str) -> AsyncGenerator[bytes, None]:
-    """All results as a file of this format. Only a few exports run at a time; others wait."""
+async def stream_export(
+    context: ApiContext, format_name: str, codes: Sequence[str] | None = None
+) -> AsyncGenerator[bytes, None]:
+    """All results, or those with `codes`, as a file of this format. Only a few run at a time; others wait."""
     async with context.exports, _folder(context) as folder:
         pieces = (
-            _lines(context, format_name, folder)
+            _lines(context, format_name, folder, codes)
             if format_name in LINE_FORMATS
-            else _whole_file(context, format_name, folder)
+            else _whole_file(context, format_name, folder, codes)
         )
         async with aclosing(pieces):
             async for piece in pieces:
@@ -63,12 +65,12 @@ async def _folder(context: ApiContext) -> AsyncIterator[Path]:
 
 
 async def _lines(
-    context: ApiContext, format_name: str, folder: Path
+    context: ApiContext, format_name: str, folder: Path, codes: Sequence[str] | None
 ) -> AsyncGenerator[bytes, None]:
     header = await run_sync(_as_file, format_name, folder, context.steps.fields, [])
     if header:
         yield header
-    batches = iterate_results(context.database, context.taxonomy, context.steps)
+    batches = iterate_results(context.database, context.taxonomy, context.steps, codes=codes)
     async with aclosing(batches):
         async for rows in batches:
             data = await run_sync(_as_file, format_name, folder, context.steps.fields, rows)
@@ -85,10 +87,10 @@ def _as_file(
 
 
 async def _whole_file(
-    context: ApiContext, format_name: str, folder: Path
+    context: ApiContext, format_name: str, folder: Path, codes: Sequence[str] | None
 ) -> AsyncGenerator[bytes, None]:
     path = folder / f"results.{format_name}"
-    batches = iterate_results(context.database, context.taxonomy, context.steps)
+    batches = iterate_results(context.database, context.taxonomy, context.steps, codes=codes)
     with open_writer(format_name, path, context.steps.fields) as writer:
         async with aclosing(batches):
             async for rows in batches:

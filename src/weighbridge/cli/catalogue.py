@@ -61,7 +61,12 @@ def import_catalogue(
     as_json: JsonOption = False,
 ) -> None:
     """Import a file into the database without processing it."""
-    from weighbridge.cli.importing import import_document, say_import, write_row_files
+    from weighbridge.cli.importing import (
+        import_document,
+        record_import,
+        say_import,
+        write_row_files,
+    )
     from weighbridge.service.imports import Imported, import_file
     from weighbridge.wiring import open_application
 
@@ -82,6 +87,7 @@ def import_catalogue(
     async def act() -> Imported:
         async with open_application(settings) as app:
             imported = await import_file(app.database, file, options)
+            await record_import(app, imported.result, file)
             await write_row_files(app, imported.result, out_dir)
             return imported
 
@@ -132,6 +138,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Export the results of all products without processing anything."""
+    from weighbridge.cli.importing import record_export
     from weighbridge.service.results import export_results
     from weighbridge.wiring import open_application
 
@@ -142,6 +149,7 @@ def export(
     async def act() -> int:
         async with open_application(settings) as app:
             exported = await export_results(app.database, app.taxonomy, app.questions.steps, paths)
+            await record_export(app, exported, [path for _, path in paths])
             return exported.products
 
     count = run_async(act())

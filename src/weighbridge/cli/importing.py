@@ -1,15 +1,18 @@
-"""Reports an import: on screen, as JSON, as rejected.csv and notes.csv."""
+"""Reports an import: on screen, as JSON, as rejected.csv and notes.csv, and in the audit log as exports are."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from weighbridge.cli.console import err
 from weighbridge.export.rejected_writer import write_notes, write_rejected
+from weighbridge.service.access.audit import record_command
 from weighbridge.service.imports import Imported
 from weighbridge.service.products import rejected_rows, row_notes
 from weighbridge.service.report_document import note_document, report_document, row_document
+from weighbridge.service.results import Exported
 from weighbridge.store.imports import ImportResult
 from weighbridge.wiring import Application
 
@@ -66,3 +69,19 @@ async def write_row_files(app: Application, imported: ImportResult, out_dir: Pat
         write_rejected(rejected, rows)
     if imported.noted_count:
         write_notes(notes, [note async for note in row_notes(app.database, imported.import_id)])
+
+
+async def record_import(app: Application, imported: ImportResult, file: Path) -> None:
+    """Write the import of a file into the audit log, under the name that an upload has there."""
+    counts = {
+        "created": imported.created,
+        "updated": imported.updated,
+        "rejected": imported.rejected_count,
+    }
+    await record_command(app.database, "uploaded a catalogue", file.name, counts)
+
+
+async def record_export(app: Application, exported: Exported, files: Sequence[Path]) -> None:
+    """Write an export into the audit log."""
+    names = ", ".join(path.name for path in files)
+    await record_command(app.database, "exported", names, {"products": exported.products})

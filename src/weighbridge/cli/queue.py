@@ -66,7 +66,7 @@ def start(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Let processing go on (a server or a worker must be running to do it)."""
     from weighbridge.service.queue import start_queue
 
-    waiting = with_database(data_dir, start_queue)
+    waiting = with_database(data_dir, _recorded("started the queue", start_queue))
     message = f"The queue is running; {waiting:,} products are pending."
     _say({"addedToQueue": waiting, "message": message}, as_json)
 
@@ -75,7 +75,7 @@ def stop(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Begin no further call; calls in flight finish and are stored. It lasts until `start`."""
     from weighbridge.service.queue import stop_queue
 
-    released = with_database(data_dir, stop_queue)
+    released = with_database(data_dir, _recorded("stopped the queue", stop_queue))
     message = f"The queue is stopped; {released:,} products are pending again."
     _say({"releasedProducts": released, "message": message}, as_json)
 
@@ -84,7 +84,7 @@ def reset_failed(data_dir: DataDirOption = None, as_json: JsonOption = False) ->
     """Give failed products another try."""
     from weighbridge.service.queue import reset_failed as reset
 
-    count = with_database(data_dir, reset)
+    count = with_database(data_dir, _recorded("retried failed products", reset))
     _say(
         {"modifiedCount": count, "message": f"{count:,} failed products are pending again."},
         as_json,
@@ -102,6 +102,7 @@ def config(
     as_json: JsonOption = False,
 ) -> None:
     """Show or change the queue's configuration; takes effect while running."""
+    from weighbridge.service.access.audit import record_command
     from weighbridge.service.queue import check_config, configure, read_config
 
     values = dict(_assignment(text) for text in assignments or [])
@@ -109,7 +110,12 @@ def config(
         check_config(values)
 
     async def act(database: Database) -> dict[str, Any]:
-        return (await configure(database, values))[1] if values else await read_config(database)
+        if not values:
+            return await read_config(database)
+        previous, current = await configure(database, values)
+        changed = {name: [previous[name], current[name]] for name in values}
+        await record_command(database, "changed the configuration", detail=changed)
+        return current
 
     current = with_database(data_dir, act)
     if as_json:
@@ -132,6 +138,20 @@ def with_database(data_dir: Path | None, act: Callable[[Database], Coroutine[Any
             return await act(database)
 
     return run_async(work())
+
+
+def _recorded(
+    action: str, act: Callable[[Database], Coroutine[Any, Any, T]]
+) -> Callable[[Database], Coroutine[Any, Any, T]]:
+    """The same, with an entry in the audit log once it is done."""
+    from weighbridge.service.access.audit import record_command
+
+    async def acted(database: Database) -> T:
+        result = await act(database)
+        await record_command(database, action)
+        return result
+
+    return acted
 
 
 def _assignment(text: str) -> tuple[str, Any]:

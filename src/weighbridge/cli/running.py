@@ -21,7 +21,7 @@ from weighbridge.cli.console import (
     out,
     print_json,
 )
-from weighbridge.cli.importing import say_import, write_row_files
+from weighbridge.cli.importing import record_export, record_import, say_import, write_row_files
 from weighbridge.cli.interrupts import drain_or_abandon
 from weighbridge.cli.notices import say_notices
 from weighbridge.cli.preflight import check_results_can_be_written, check_room
@@ -115,6 +115,7 @@ async def _import_and_process(
         err.print("Nothing was stored or sent.")
         return EXIT_STOPPED
     imported = (await import_file(app.database, options.file, reading, scoped=True)).result
+    await record_import(app, imported, options.file)
     await write_row_files(app, imported, options.out_dir)
     if not options.as_json:
         say_import(imported, options.file)
@@ -340,7 +341,9 @@ class _Run:
             paths,
             self._import_id,
         )
-        return [path for _, path in paths], exported
+        files = [path for _, path in paths]
+        await record_export(self._app, exported, files)
+        return files, exported
 
     async def _report(
         self, last: Progress, files: list[Path], exported: Exported, calls_made: int

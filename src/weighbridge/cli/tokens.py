@@ -34,13 +34,13 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Make a token and show it, for the only time. From the first one on the server asks for tokens."""
-    from weighbridge.service.access.audit import command_line_user, record_action
+    from weighbridge.service.access.audit import record_command
     from weighbridge.service.access.tokens import Role, add_token
     from weighbridge.store.database import Database
 
     async def act(database: Database) -> str:
         token = await add_token(database, name, Role(role))
-        await record_action(database, command_line_user(), "added a token", name, {"role": role})
+        await record_command(database, "added a token", name, {"role": role})
         return token
 
     token = with_database(data_dir, act)
@@ -82,13 +82,13 @@ def list_all(data_dir: DataDirOption = None, as_json: JsonOption = False) -> Non
 
 def revoke(name: NameArgument, data_dir: DataDirOption = None) -> None:
     """End a token, and every session that was opened with it."""
-    from weighbridge.service.access.audit import command_line_user, record_action
+    from weighbridge.service.access.audit import record_command
     from weighbridge.service.access.tokens import revoke_token
     from weighbridge.store.database import Database
 
     async def act(database: Database) -> None:
         await revoke_token(database, name)
-        await record_action(database, command_line_user(), "revoked a token", name)
+        await record_command(database, "revoked a token", name)
 
     with_database(data_dir, act)
     out.print(f"The token {name} is revoked.", highlight=False)

@@ -88,13 +88,17 @@ def picture_name(sha256: str | None, media_type: str | None) -> str | None:
 
 
 async def iterate_results(
-    database: Database, taxonomy: Taxonomy, steps: Steps, scope: UUID | None = None
+    database: Database,
+    taxonomy: Taxonomy,
+    steps: Steps,
+    scope: UUID | None = None,
+    codes: Sequence[str] | None = None,
 ) -> AsyncGenerator[list[ResultRow], None]:
-    """All products, batch by batch."""
+    """All products, or those with `codes`, batch by batch."""
     async with (
         database.pool.acquire() as connection,
         # A reader that leaves early (a broken download) must not leave the transaction open.
-        aclosing(stream_results(connection, scope)) as batches,
+        aclosing(stream_results(connection, scope, codes)) as batches,
     ):
         async for rows in batches:
             yield [result_row(row, taxonomy, steps) for row in rows]

@@ -75,14 +75,20 @@ def _row(stored: StoredFootprint, rates: dict[int, Rate]) -> tuple[Any, ...]:
 
 
 async def stream_results(
-    connection: Connection, scope: UUID | None, batch_size: int = 1_000
+    connection: Connection,
+    scope: UUID | None,
+    codes: Sequence[str] | None = None,
+    batch_size: int = 1_000,
 ) -> AsyncGenerator[list[Mapping[str, Any]], None]:
     """Every product with its footprint, in order of id, `batch_size` rows at a time.
 
     Reads one snapshot through a server-side cursor: memory does not grow, and what changes meanwhile
-    does not tear the file. Of one import's products only when `scope` is given.
+    does not tear the file. Of one import's products only when `scope` is given, of those with `codes`
+    only when these are.
     """
     within = "JOIN scopes s ON s.product_id = p.id AND s.import_id = $1" if scope else ""
+    chosen = f"WHERE p.code = ANY(${2 if scope else 1}::text[])" if codes is not None else ""
+    arguments = ([scope] if scope else []) + ([list(codes)] if codes is not None else [])
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         cursor = await connection.cursor(
             "SELECT p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256, pic.media_type,"  # noqa: S608
@@ -90,8 +96,8 @@ async def stream_results(
             " f.provider, f.model, f.simulated, f.cost_usd, f.detail"
             f" FROM products p {within}"
             " LEFT JOIN footprints f ON f.product_id = p.id AND p.status = 'completed'"
-            " LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256 ORDER BY p.id",
-            *([scope] if scope else []),
+            f" LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256 {chosen} ORDER BY p.id",
+            *arguments,
             timeout=LONG_STATEMENT_S,
         )
         rates: dict[int, Rate] = {}

@@ -26,6 +26,7 @@ from weighbridge.errors import NotFound, UnsupportedFormat
 from weighbridge.export import MEDIA_TYPES, checked_format
 from weighbridge.export.rejected_writer import HEADER, NOTES_HEADER, note_cells, rejected_cells
 from weighbridge.service import products as service
+from weighbridge.service.access.audit import NAMED_IN_AUDIT
 from weighbridge.service.estimates import Estimator
 from weighbridge.service.imports import import_file, inspect_file
 
@@ -145,6 +146,7 @@ def _download(pieces: AsyncGenerator[bytes, None], name: str) -> StreamingRespon
     },
 )
 async def export(
+    request: Request,
     context: Context,
     format: Annotated[  # noqa: A002 - as the contract names it
         str,
@@ -154,15 +156,25 @@ async def export(
             examples=["xlsx"],
         ),
     ] = "csv",
+    code: Annotated[
+        list[str] | None,
+        Query(
+            description="Only products with these codes; repeat it for each. A code that is not stored is left out.",
+            examples=[["PROD-001"]],
+        ),
+    ] = None,
 ) -> StreamingResponse:
-    """Download every product with its result."""
+    """Download every product with its result, or those with the given codes."""
     try:
         name = checked_format(format)
     except UnsupportedFormat as error:
         raise InvalidField("format", str(error)) from None
+    codes = None if code is None else [one for one in code if "\0" not in one]
+    if codes is not None:
+        request.state.audit = {"detail": {"codes": codes[:NAMED_IN_AUDIT], "selected": len(codes)}}
     today = context.clock.now().date().isoformat()
     return StreamingResponse(
-        stream_export(context, name),
+        stream_export(context, name, codes),
         media_type=MEDIA_TYPES[name],
         headers={
             "Content-Disposition": f'attachment; filename="weighbridge-results-{today}.{name}"'

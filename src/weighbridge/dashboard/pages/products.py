@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -14,15 +14,13 @@ from weighbridge.dashboard.forms import read_form
 from weighbridge.dashboard.links import own_page
 from weighbridge.dashboard.rendering import page, redirect
 from weighbridge.domain.products import ProcessingStatus
+from weighbridge.service.access.audit import NAMED_IN_AUDIT
 from weighbridge.service.views import listing
 from weighbridge.service.views.listing import Filter, Order, Quality
 
 router = APIRouter(include_in_schema=False)
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
-
-NAMED_IN_AUDIT: Final = 50
-"""So many codes of a selection stand in the audit log; of more, their number."""
 
 
 @router.get("/products")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.store import audit_log
 from weighbridge.store.audit_log import AuditEntry
@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 
-__all__ = ["AuditEntry", "audit_of", "audit_page", "command_line_user", "record_action"]
+__all__ = [
+    "NAMED_IN_AUDIT",
+    "AuditEntry",
+    "audit_of",
+    "audit_page",
+    "record_action",
+    "record_command",
+]
+
+
+NAMED_IN_AUDIT: Final = 50
+"""So many codes of a selection stand in the audit log; of more, their number."""
 
 
 async def record_action(
@@ -43,8 +54,17 @@ async def audit_of(database: Database, subject: str, limit: int) -> list[AuditEn
         return await audit_log.about(connection, subject, limit)
 
 
-def command_line_user() -> str:
-    """Who works on the command line, for the audit log."""
+async def record_command(
+    database: Database,
+    action: str,
+    subject: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an entry for whoever works on the command line."""
+    await record_action(database, _command_line_user(), action, subject, detail)
+
+
+def _command_line_user() -> str:
     try:
         return f"command line ({getpass.getuser()})"
     except (OSError, KeyError):  # a container's user without a name
