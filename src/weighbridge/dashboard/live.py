@@ -1,14 +1,13 @@
 """What the overview shows as it happens: worked out once, sent to every viewer.
 
-One task follows the server's events while anybody looks. A viewer costs the bytes that are sent to it; the
-database does not notice how many there are.
+One task looks while anybody watches, and wakes the viewers at most every `UPDATE_S`. A viewer costs the bytes
+that are sent to it, in one piece a wake; neither the database nor the log notices how many there are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +18,7 @@ from weighbridge.dashboard.formats import number, percent
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.service.opening import DATABASE_AWAY
 from weighbridge.service.queue import queue_status
+from weighbridge.service.shared_look import SharedLook
 from weighbridge.service.views.activity import ActivityReader
 from weighbridge.service.views.state import limiting, outlook
 from weighbridge.service.views.workers import live_workers
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 UPDATE_S: Final = 0.5
 """At most two updates a second."""
+PACE_S: Final = 2.0
 MINUTES_S: Final = 5.0
+COST_FACTOR: Final = 20.0
+"""A look at the last hour that took t seconds is followed by 20 t without one."""
 HEARTBEAT_S: Final = 15.0
 KEPT_LINES: Final = 60
 """The page shows so many."""
@@ -104,17 +107,22 @@ class LiveBoard:
         self._news = asyncio.Event()
         self._board = b""
         self._minutes = b""
+        self._rendered: dict[int, bytes] = {}
+        self._rendered_up_to = -1
+        self._pace = 0.0
+        self._pace_due_s = float("-inf")
+        self.look = SharedLook(self._look)
+        """How things stand now; whoever asks at the same time shares the answer."""
 
     async def status(self) -> QueueStatus:
         """The state of the queue and its counts."""
         return await queue_status(self._server.database, self._server.clock)
 
-    async def look(self) -> Board:
-        """How things stand now."""
+    async def _look(self) -> Board:
         server = self._server
         status, pace, workers = await asyncio.gather(
             queue_status(server.database, server.clock),
-            self.activity.products_per_hour(),
+            self._products_per_hour(),
             live_workers(server.database),
         )
         shown = [
@@ -131,6 +139,13 @@ class LiveBoard:
         how = outlook(status, products_per_hour=pace, live_workers=len(workers))
         return Board(status, how, shown, pace)
 
+    async def _products_per_hour(self) -> float:
+        now_s = self._server.clock.monotonic_s()
+        if now_s >= self._pace_due_s:
+            self._pace = await self.activity.products_per_hour()
+            self._pace_due_s = now_s + PACE_S
+        return self._pace
+
     async def follow(self) -> AsyncGenerator[bytes, None]:
         """Server-sent events for one viewer: `board`, `minutes` and `log`."""
         self._viewers += 1
@@ -145,16 +160,17 @@ class LiveBoard:
             yield _lines(events.recent_lines(KEPT_LINES), is_all=True)
             while not events.is_closed:
                 news = self._news
-                if self._board != board:
+                pieces = b""
+                if self._board is not board:
                     board = self._board
-                    yield b"event: board\ndata: " + board + b"\n\n"
-                if self._minutes != minutes:
+                    pieces += board
+                if self._minutes is not minutes:
                     minutes = self._minutes
-                    yield b"event: minutes\ndata: " + minutes + b"\n\n"
-                fresh = events.recent_lines(KEPT_LINES, after=position)
+                    pieces += minutes
+                pieces += self._fresh_lines(position)
                 position = events.newest_number
-                if fresh:
-                    yield _lines(fresh, is_all=False)
+                if pieces:
+                    yield pieces
                 try:
                     async with asyncio.timeout(HEARTBEAT_S):
                         await news.wait()
@@ -165,39 +181,58 @@ class LiveBoard:
             if self._viewers == 0 and self._following is not None:
                 self._following.cancel()
 
+    def _fresh_lines(self, position: int) -> bytes:
+        """The log lines after a position, made once for all viewers that stand there."""
+        events = self._server.events
+        if self._rendered_up_to != events.newest_number:
+            self._rendered_up_to = events.newest_number
+            self._rendered = {}
+        if position not in self._rendered:
+            fresh = events.recent_lines(KEPT_LINES, after=position)
+            self._rendered[position] = _lines(fresh, is_all=False) if fresh else b""
+        return self._rendered[position]
+
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow_log())
+            tasks.create_task(self._wake_viewers())
             tasks.create_task(self._follow_board())
 
-    async def _follow_log(self) -> None:
-        async with aclosing(self._server.events.listen()) as listening:
-            async for event in listening:
-                if event is not None and event.kind == "log":
-                    self._tell()
-        self._tell()  # the server is leaving: let the viewers go
+    async def _wake_viewers(self) -> None:
+        """Wake them when anything is new, and when the server is leaving, so that they go."""
+        events = self._server.events
+        told: tuple[object, ...] = ()
+        while True:
+            present = (self._board, self._minutes, events.newest_number, events.is_closed)
+            if present != told:
+                told = present
+                self._news.set()
+                self._news = asyncio.Event()
+            await asyncio.sleep(UPDATE_S)
 
     async def _follow_board(self) -> None:
         minutes_due_s = 0.0
         clock = self._server.clock
         while True:
             with contextlib.suppress(*DATABASE_AWAY):
-                if clock.monotonic_s() >= minutes_due_s:
-                    minutes_due_s = clock.monotonic_s() + MINUTES_S
-                    self._minutes = to_json(minutes_document(await self.activity.last_hour()))
-                board = to_json((await self.look()).document())
+                began_s = clock.monotonic_s()
+                if began_s >= minutes_due_s:
+                    hour = minutes_document(await self.activity.last_hour())
+                    now_s = clock.monotonic_s()
+                    minutes_due_s = now_s + max(MINUTES_S, (now_s - began_s) * COST_FACTOR)
+                    self._minutes = _frame("minutes", hour)
+                board = _frame("board", (await self.look()).document())
                 if board != self._board:
                     self._board = board
-                    self._tell()
             await asyncio.sleep(UPDATE_S)
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
 
 
 def _lines(lines: list[dict[str, Any]], *, is_all: bool) -> bytes:
-    return b"event: log\ndata: " + to_json({"all": is_all, "lines": lines}) + b"\n\n"
+    return _frame("log", {"all": is_all, "lines": lines})
+
+
+def _frame(event: str, document: dict[str, Any]) -> bytes:
+    """A server-sent event."""
+    return f"event: {event}\ndata: ".encode() + to_json(document) + b"\n\n"
 
 
 def minutes_document(minutes: list[Minute]) -> dict[str, Any]:

@@ -34,17 +34,44 @@ const Charts = (() => {
 
   const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
-  function draw(element, makeOption) {
-    if (!window.echarts) return;
-    let entry = drawn.get(element);
-    if (!entry) {
-      entry = { chart: echarts.init(element, null, { renderer: "canvas" }) };
-      drawn.set(element, entry);
+  const idle = window.requestIdleCallback || ((act) => setTimeout(act, 16));
+  const waiting = new Set(); // elements whose newest option is not drawn yet
+
+  // Charts are made when they come into view, and drawn one at a time: together they would hold up the page.
+  const inView = new IntersectionObserver((changes) => {
+    for (const { target, isIntersecting } of changes) {
+      drawn.get(target).isVisible = isIntersecting;
+      if (isIntersecting) drawSoon(target);
+    }
+  }, { rootMargin: "100px" });
+
+  function drawSoon(element) {
+    if (waiting.size === 0) idle(drawNext, { timeout: 500 });
+    waiting.add(element);
+  }
+
+  function drawNext() {
+    const [element] = waiting;
+    waiting.delete(element);
+    if (waiting.size > 0) idle(drawNext, { timeout: 500 });
+    const entry = drawn.get(element);
+    if (!entry.isStale || !entry.isVisible) return;
+    entry.isStale = false;
+    if (!entry.chart) {
+      entry.chart = echarts.init(element, null, { renderer: "canvas" });
       new ResizeObserver(() => entry.chart.resize()).observe(element);
     }
-    entry.makeOption = makeOption;
-    entry.chart.setOption(Object.assign(base(), makeOption()), { notMerge: true, lazyUpdate: true });
-    return entry.chart;
+    entry.chart.setOption(Object.assign(base(), entry.makeOption()), { replaceMerge: ["series"], lazyUpdate: true });
+  }
+
+  function draw(element, makeOption) {
+    if (!window.echarts) return;
+    const isNew = !drawn.has(element);
+    const entry = drawn.get(element) || { chart: null, isVisible: false };
+    Object.assign(entry, { makeOption, isStale: true });
+    drawn.set(element, entry);
+    if (isNew) inView.observe(element);
+    else if (entry.isVisible) drawSoon(element);
   }
 
   document.addEventListener("weighbridge:theme", () => {

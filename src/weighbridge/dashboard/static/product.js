@@ -18,7 +18,8 @@
     series: [{
       type: "treemap", data: groups, roam: false, nodeClick: false, left: 0, right: 0, top: 4, bottom: 4,
       breadcrumb: { show: false },
-      label: { color: Charts.colour("page"), fontSize: 12, lineHeight: 16, overflow: "truncate", formatter: (at) => `${at.name}\n${share(at.value)}` },
+      // One line: where a second one has no room, it would be drawn over the first.
+      label: { color: Charts.colour("page"), fontSize: 12, overflow: "truncate", formatter: (at) => `${share(at.value)}  ${at.name}` },
       upperLabel: { show: true, height: 22, color: Charts.colour("ink"), fontSize: 12, fontWeight: 600, formatter: (at) => `${at.name}  ${share(at.value)}` },
       itemStyle: { borderColor: Charts.colour("surface"), borderWidth: 1, gapWidth: 1 },
       levels: [
