@@ -3,7 +3,8 @@
     WeighbridgeError
     ├── SettingsError                    wrong configuration; stop at start, exit code 2
     ├── InputError                       the user's file or request
-    │   └── UnsupportedFormat · UnreadableFile · MissingColumn · AmbiguousColumn
+    │   ├── UnsupportedFormat · UnreadableFile · MissingColumn · AmbiguousColumn
+    │   └── PictureRefused · PictureUnreachable                             → ask from the text alone
     ├── InternalError                    a bug of ours; the log has the traceback
     ├── NotFound · Conflict              the request does not fit the current state
     ├── ProviderError                    no usable reply
@@ -54,6 +55,18 @@ class MissingColumn(InputError):
 
 class AmbiguousColumn(InputError):
     """A column's numbers or units can be read in two ways; the message names the options that decide."""
+
+
+class PictureRefused(InputError):
+    """A picture's address will never be followed, or what it leads to is too large."""
+
+
+class PictureUnreachable(InputError):
+    """A picture's address gave nothing usable. `is_final`: another try would not help."""
+
+    def __init__(self, message: str, *, is_final: bool) -> None:
+        super().__init__(message)
+        self.is_final = is_final
 
 
 class InternalError(WeighbridgeError):

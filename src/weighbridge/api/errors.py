@@ -82,6 +82,10 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     errors.AmbiguousColumn: ProblemType(
         422, "ambiguous-column", "A column can be read in two ways"
     ),
+    errors.PictureRefused: ProblemType(422, "picture-refused", "The picture's address is refused"),
+    errors.PictureUnreachable: ProblemType(
+        422, "picture-unreachable", "The picture cannot be fetched"
+    ),
     BodyTooLarge: ProblemType(413, "too-large", "The request is too large"),
     MalformedRequest: ProblemType(400, "malformed-request", "The request is malformed"),
     InvalidField: ProblemType(422, "invalid-input", "The request cannot be used"),
