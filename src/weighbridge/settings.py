@@ -71,6 +71,10 @@ class Settings(BaseSettings):
     max_concurrent_requests: int | None = Field(default=None, ge=1, le=20)
     pacing: Literal["batch", "continuous"] = "batch"
     ask_together: bool = Field(default=False, description="One call asks all three questions.")
+    variants: bool = Field(
+        default=True,
+        description="Products that differ only in size, colour, count or weight are asked about once.",
+    )
     store_at_provider: bool = Field(
         default=False,
         description="The provider stores replies, so that they can be fetched after a crash.",

@@ -14,6 +14,8 @@ from weighbridge.clock import Clock, SystemClock
 from weighbridge.engine.database.retrying import DatabaseRetry
 from weighbridge.engine.dispatch.dispatcher import Dispatcher
 from weighbridge.engine.dispatch.retention_task import RetentionTask
+from weighbridge.engine.dispatch.variant_finder import VariantFinder
+from weighbridge.engine.jobs.borrowing import able_to_answer
 from weighbridge.engine.jobs.context import EngineContext
 from weighbridge.engine.jobs.output_allowances import StoredAllowances
 from weighbridge.engine.jobs.worker import Worker
@@ -43,7 +45,7 @@ from weighbridge.store import output_lengths
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
     from uuid import UUID
 
     from weighbridge.carbon.factors import FactorTable
@@ -53,7 +55,8 @@ if TYPE_CHECKING:
     from weighbridge.providers.base import Provider
     from weighbridge.settings import Settings
     from weighbridge.steps.base import Step
-    from weighbridge.store.database import Database
+    from weighbridge.store.database import Connection, Database
+    from weighbridge.store.products import StoredProduct
 
 SIMULATED_LIMITS: Final = Limits(requests_per_minute=10_000, tokens_per_minute=30_000_000)
 """The limits of `run --simulate` unless the user sets others: a large account."""
@@ -156,6 +159,7 @@ def estimate_basis(
         model=settings.model,
         requests_per_minute=limits.requests_per_minute if limits else settings.requests_per_minute,
         tokens_per_minute=limits.tokens_per_minute if limits else settings.tokens_per_minute,
+        variants=settings.variants,
     )
 
 
@@ -285,10 +289,22 @@ async def make_engine(
         overrides=overrides,
         model=provider.model,
         retention_task=RetentionTask(app.database, app.clock, app.settings.retention_days),
-        loads=Loads(
-            together=question_loads([questions.together], questions.steps, provider.model),
-            apart=question_loads(questions.alone, questions.steps, provider.model),
-        ),
+        loads=_loads(questions, provider.model),
+        variant_finder=_variant_finder(app, provider) if app.settings.variants else None,
         scope=scope,
     )
     return Engine(provider, Supervisor(context, worker, dispatcher))
+
+
+def _variant_finder(app: Application, provider: Provider) -> VariantFinder:
+    async def able(connection: Connection, stored: Sequence[StoredProduct]) -> Collection[int]:
+        return await able_to_answer(connection, stored, app.questions, simulated=provider.simulated)
+
+    return VariantFinder(able)
+
+
+def _loads(questions: Questions, model: str) -> Loads:
+    return Loads(
+        together=question_loads([questions.together], questions.steps, model),
+        apart=question_loads(questions.alone, questions.steps, model),
+    )

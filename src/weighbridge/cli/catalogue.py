@@ -201,6 +201,8 @@ def estimate(
 def _estimate_table(result: CatalogueEstimate, model: str) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_row("products", f"{result.products:,}")
+    if result.variants:
+        table.add_row("of these", f"{result.variants:,} variants, which take no call")
     table.add_row("requests", f"{result.requests:,}")
     table.add_row(
         "input tokens", f"{result.input_tokens:,} ({result.cached_input_tokens:,} cached)"

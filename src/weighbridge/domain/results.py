@@ -86,6 +86,7 @@ class AnswerProvenance:
     model: str  # as the provider names the model that answered
     simulated: bool
     answered_at: datetime | None  # aware, UTC; None in footprints from before this was kept
+    variant_of: str | None = None  # the code of the product that was asked; None: this product
 
     @property
     def recorded(self) -> bool:
@@ -118,6 +119,11 @@ class Provenance:
     def model(self) -> str:
         """The model; "step: model" for each step where there were several."""
         return _one_or_each({step: answer.model for step, answer in self.answers.items()})
+
+    @property
+    def variant_of(self) -> str | None:
+        """The code of the product of the same design that was asked; None: this product was."""
+        return next((a.variant_of for a in self.answers.values() if a.variant_of), None)
 
     @property
     def simulated(self) -> bool:

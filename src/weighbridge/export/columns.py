@@ -230,6 +230,13 @@ _FIGURES: Final[tuple[Column, ...]] = (
         lambda row: "yes" if row.simulated else "recorded" if row.recorded else "no",
     ),
     Column(
+        "variant_of",
+        "",
+        "Code of the product of the same design that was asked; empty: this product was.",
+        18,
+        lambda row: row.provenance.variant_of if row.provenance else None,
+    ),
+    Column(
         "cost_usd",
         "USD",
         "This product's share of the calls behind its answers.",

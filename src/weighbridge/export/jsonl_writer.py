@@ -152,6 +152,7 @@ def _provenance(provenance: Provenance | None) -> dict[str, Any]:
                 "simulated": answer.simulated,
                 "recorded": answer.recorded,
                 "answeredAt": _iso(answer.answered_at),
+                "variantOf": answer.variant_of,
             }
             for step, answer in answers.items()
         },

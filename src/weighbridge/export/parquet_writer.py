@@ -72,6 +72,7 @@ _STEP: Final = pl.Struct(
         "simulated": pl.Boolean,
         "recorded": pl.Boolean,
         "answered_at": pl.Datetime("us", "UTC"),
+        "variant_of": pl.String,
     }
 )
 
@@ -194,6 +195,7 @@ def _steps(row: ResultRow) -> list[dict[str, Any]]:
             "simulated": answer.simulated,
             "recorded": answer.recorded,
             "answered_at": answer.answered_at,
+            "variant_of": answer.variant_of,
         }
         for step, answer in answers.items()
     ]

@@ -51,7 +51,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEstimate:
-    """What a catalogue will take. `price_known` is False when no price is published: `cost_usd` is then 0."""
+    """What a catalogue will take. `price_known` is False when no price is published: `cost_usd` is then 0.
+
+    `variants` are those of the products that get the answers of another, and take no call.
+    """
 
     products: int
     requests: int
@@ -61,6 +64,7 @@ class CatalogueEstimate:
     cost_usd: float
     hours: float
     price_known: bool
+    variants: int = 0
 
 
 def call_cost_usd(usage: Usage, price: Price) -> float:
@@ -137,6 +141,7 @@ def scaled(part: CatalogueEstimate, products: int, weighed: int) -> CatalogueEst
         cost_usd=part.cost_usd * factor,
         hours=part.hours * factor,
         price_known=part.price_known,
+        variants=ceil(part.variants * factor),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +25,7 @@ from weighbridge.planning.grouping import (
     product_tokens,
 )
 from weighbridge.planning.tokens import request_tokens
+from weighbridge.planning.variants import Candidate, Standing, design_of, plan_variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -52,6 +53,7 @@ class EstimateBasis:
     model: str
     requests_per_minute: int
     tokens_per_minute: int
+    variants: bool  # one of each design is asked
 
 
 class Estimator:
@@ -66,6 +68,8 @@ class Estimator:
         self._groups: list[Group] = []
         self._products = 0
         self._weighed = 0
+        self._variants = 0
+        self._siblings: dict[str, list[Candidate]] = {}
 
     def watch(self, chunks: Iterable[CheckedChunk]) -> Iterator[CheckedChunk]:
         """Hands the chunks on, weighed."""
@@ -77,14 +81,27 @@ class Estimator:
         """Group the products of a chunk as the queue would."""
         height = chunk.products.height
         most = height if self._products < SAMPLE else max(1, height // SAMPLED_PART)
-        products = islice(chunk.iterate_products(), most)
+        products = list(islice(chunk.iterate_products(), most))
+        asked = self._asked(products) if self._basis.variants else products
         ready = [
             Ready(self._products + i, product_tokens(product, self._basis.model), product.has_image)
-            for i, product in enumerate(products)
+            for i, product in enumerate(asked)
         ]
         self._groups += group_products(ready, TokenBudget(GROUP_TOKENS))
         self._products += height
-        self._weighed += len(ready)
+        self._weighed += len(products)
+        self._variants += len(products) - len(asked)
+
+    def _asked(self, products: Sequence[Product]) -> list[Product]:
+        """Those that are asked in the stead of their variants, in this chunk and those before."""
+        designed = [(i, product, design_of(product)) for i, product in enumerate(products)]
+        plan = plan_variants(designed, self._siblings)
+        for i, product, design in designed:
+            if i in plan.asked:
+                # Not a place in a later chunk, which counts from 0 again.
+                sibling = Candidate(-1, product, design, Standing.ASKED)
+                self._siblings.setdefault(design.key, []).append(sibling)
+        return [products[i] for i in sorted(plan.asked)]
 
     def estimate(self) -> CatalogueEstimate:
         """The sum."""
@@ -92,7 +109,7 @@ class Estimator:
         loads = question_loads(basis.questions, basis.steps, basis.model)
         pace = Pace(basis.requests_per_minute, basis.tokens_per_minute, LATENCY_S)
         whole = estimate_catalogue(self._groups, loads, basis.price, pace)
-        return scaled(whole, self._products, self._weighed)
+        return scaled(replace(whole, variants=self._variants), self._products, self._weighed)
 
 
 def estimate_file(path: Path, options: ReadOptions, basis: EstimateBasis) -> CatalogueEstimate:

@@ -71,6 +71,7 @@ class PeriodStats:
 
     completed: int
     failed: int
+    variants: int  # completed with the answers of another product of their design
     products_per_hour: float
     total: CallFigures
     by_step: dict[str, CallFigures]
@@ -158,6 +159,7 @@ class StatisticsReader:
         ever = await self._call_sums(connection)
         day = await statistics.sum_calls(connection, since=since)
         completed, failed = await statistics.finished_since(connection, since)
+        variants = await statistics.variants_since(connection, since)
         first, last = await statistics.first_and_last_call(connection)
         by_value = {status.value: count for status, count in counts.items()}
         return ProcessingStats(
@@ -166,6 +168,7 @@ class StatisticsReader:
             last_24_hours=_period(
                 completed,
                 failed,
+                variants,
                 _hours(max(first, since) if first else None, last),
                 day,
                 await statistics.recent_errors(connection, since),
@@ -173,6 +176,7 @@ class StatisticsReader:
             overall=_period(
                 by_value["completed"],
                 by_value["failed"],
+                await statistics.variants_since(connection, None),
                 _hours(first, last),
                 ever,
                 await statistics.recent_errors(connection, None),
@@ -188,11 +192,17 @@ def _hours(first: datetime | None, last: datetime | None) -> float:
 
 
 def _period(
-    completed: int, failed: int, hours: float, sums: Sequence[CallSum], errors: list[ErrorGroup]
+    completed: int,
+    failed: int,
+    variants: int,
+    hours: float,
+    sums: Sequence[CallSum],
+    errors: list[ErrorGroup],
 ) -> PeriodStats:
     return PeriodStats(
         completed=completed,
         failed=failed,
+        variants=variants,
         products_per_hour=(completed + failed) / hours if hours else 0.0,
         total=figures(sums),
         by_step=_by(sums, lambda row: row.step),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from weighbridge.domain.answers import Subject, Vocabulary
+    from weighbridge.domain.products import Product
     from weighbridge.errors import AnswerError
     from weighbridge.steps.shown import ShownField
 
@@ -108,6 +109,13 @@ class Step(ABC, Generic[A]):
     def rests_on(self, answer: A, before: Mapping[StepName, Answer]) -> bool:
         """Whether a stored answer is consistent with these earlier answers."""
         return True
+
+    def for_sibling(self, answer: A, asked: Product, sibling: Product) -> A:
+        """The answer about `asked`, as it is true of a product of the same design. Raises AnswerError if it is not.
+
+        What depends on size, mass or count is overridden here.
+        """
+        return answer
 
     def refuse_among(
         self,

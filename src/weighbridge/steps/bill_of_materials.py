@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from weighbridge.domain.answers import Answer, Subject, Vocabulary
+    from weighbridge.domain.products import Product
     from weighbridge.steps.replies import Entry
 
 MAX_LINES: Final = 25
@@ -202,6 +203,18 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
             weight_basis=WeightBasis(data["weight_basis"]) if data.get("weight_basis") else None,
             notes=tuple(map(str, data.get("notes", ()))),
         )
+
+    @override
+    def for_sibling(
+        self, answer: BillOfMaterials, asked: Product, sibling: Product
+    ) -> BillOfMaterials:
+        """The same shares of each material in the other's own weight; what the model stated scales with it."""
+        if asked.weight_kg is None or sibling.weight_kg is None or not answer.weight_plausible:
+            return answer
+        ratio = sibling.weight_kg / asked.weight_kg
+        stated = answer.stated_mass_kg * ratio / answer.mass_kg
+        lines = tuple(line._replace(mass_kg=line.mass_kg * stated) for line in answer.lines)
+        return weighed_bill(lines, sibling.weight_kg, True, answer.confidence)
 
     @override
     def usual_answer(self) -> BillOfMaterials:

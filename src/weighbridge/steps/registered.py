@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from weighbridge.domain.answers import Answer, StepName, Vocabulary
+    from weighbridge.domain.products import Product
     from weighbridge.steps.base import Step
     from weighbridge.steps.shown import ShownField
 
@@ -46,6 +47,14 @@ class Steps:
                 f"A stored answer to step {name} cannot be read. Process the product again."
             ) from error
         return answer
+
+    def for_sibling(self, answer: Answer, asked: Product, sibling: Product) -> Answer:
+        """What the answer about `asked` says of a product of the same design.
+
+        Raises AnswerError when it cannot be true of that.
+        """
+        adapted: Answer = self._by_name[answer.step].for_sibling(answer, asked, sibling)
+        return adapted
 
     def shown(self, stored: Mapping[StepName, Mapping[str, Any]]) -> dict[str, Any]:
         """The values of all fields, by name, of stored answers; empty for steps without an answer.

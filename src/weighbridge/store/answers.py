@@ -22,6 +22,7 @@ class StoredAnswer(NamedTuple):
     provenance: AnswerProvenance
     answer: Mapping[str, Any]
     cost_usd: float
+    call_id: int | None = None  # None: its call is not stored yet
 
 
 async def insert_answers(
@@ -43,14 +44,15 @@ async def insert_answers(
             a.answer,
             a.cost_usd,
             given.answered_at,
+            given.variant_of,
         )
         alike.setdefault(kind, []).append(row)
     for in_common, rows in alike.items():
         await connection.execute(
             "INSERT INTO answers (step, step_version, simulated, provider, model,"
-            " call_id, product_id, question_fingerprint, answer, cost_usd, answered_at)"
+            " call_id, product_id, question_fingerprint, answer, cost_usd, answered_at, variant_of)"
             " SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], $7::bigint[], $8::text[], $9::jsonb[],"
-            " $10::float8[], $11::timestamptz[]) AS a ON CONFLICT DO NOTHING",
+            " $10::float8[], $11::timestamptz[], $12::text[]) AS a ON CONFLICT DO NOTHING",
             *in_common,
             *zip(*rows, strict=True),
         )
@@ -70,7 +72,7 @@ async def load_answers(
     """
     rows = await connection.fetch(
         "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, model, answer, cost_usd,"
-        " answered_at FROM answers WHERE product_id = ANY($1::bigint[]) AND simulated = $2 AND step = ANY($3::text[])",
+        " answered_at, variant_of, call_id FROM answers WHERE product_id = ANY($1::bigint[]) AND simulated = $2 AND step = ANY($3::text[])",
         list(fingerprint_of),
         simulated,
         list(steps),
@@ -88,9 +90,11 @@ async def load_answers(
                     model=row["model"],
                     simulated=row["simulated"],
                     answered_at=row["answered_at"],
+                    variant_of=row["variant_of"],
                 ),
                 answer=row["answer"],
                 cost_usd=row["cost_usd"],
+                call_id=row["call_id"],
             )
             found.setdefault(row["product_id"], {})[row["step"], row["step_version"]] = answer
     return found
@@ -99,7 +103,7 @@ async def load_answers(
 async def answers_of(connection: Connection, product_id: int) -> list[dict[str, Any]]:
     """Every answer ever accepted for a product, newest first."""
     rows = await connection.fetch(
-        "SELECT step, step_version, provider, model, simulated, answer, cost_usd, call_id, answered_at"
+        "SELECT step, step_version, provider, model, simulated, answer, cost_usd, call_id, answered_at, variant_of"
         " FROM answers WHERE product_id = $1 ORDER BY answered_at DESC",
         product_id,
     )

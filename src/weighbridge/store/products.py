@@ -12,17 +12,17 @@ from weighbridge.store.jobs import jobs_table
 from weighbridge.store.transitions import may_happen, set_status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
     from asyncpg import Record
 
     from weighbridge.store.database import Connection
 
-_COLUMNS = """p.id, p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256,
-    p.country_of_origin, p.facts, p.notes, p.status, p.revision, p.attempts, p.alone, p.error_kind, p.error, p.job_id, p.spent_usd,
+COLUMNS = """p.id, p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256,
+    p.country_of_origin, p.facts, p.notes, p.status, p.revision, p.attempts, p.alone, p.variant_of, p.error_kind, p.error, p.job_id, p.spent_usd,
     p.created_at, p.updated_at, p.completed_at, pic.media_type, pic.width_px, pic.height_px, length(pic.data) AS size_bytes"""
-_FROM = "products p LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
+FROM = "products p LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class StoredProduct:
     job_id: int | None
     spent_usd: float
     status: ProcessingStatus
+    variant_of: int | None = None
+    """The product that is asked in its stead."""
 
 
 def product_of(row: Record) -> Product:
@@ -62,7 +64,8 @@ def product_of(row: Record) -> Product:
     )
 
 
-def _stored(row: Record) -> StoredProduct:
+def stored_product(row: Record) -> StoredProduct:
+    """The product in a row that has `COLUMNS`."""
     return StoredProduct(
         id=row["id"],
         product=product_of(row),
@@ -72,21 +75,25 @@ def _stored(row: Record) -> StoredProduct:
         job_id=row["job_id"],
         spent_usd=row["spent_usd"],
         status=ProcessingStatus(row["status"]),
+        variant_of=row["variant_of"],
     )
 
 
 async def take_pending(
     connection: Connection, limit: int, scope: UUID | None
 ) -> list[StoredProduct]:
-    """Lock up to `limit` pending products, oldest first; of one import only when `scope` is given."""
+    """Lock up to `limit` pending products, oldest first; of one import only when `scope` is given.
+
+    Those that wait for another of their design are left out.
+    """
     within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $2 AND s.product_id = p.id)"
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM {_FROM} WHERE p.status = 'pending' {within if scope else ''}"  # noqa: S608
-        " ORDER BY p.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED",
+        f"SELECT {COLUMNS} FROM {FROM} WHERE p.status = 'pending' AND p.variant_of IS NULL"  # noqa: S608
+        f" {within if scope else ''} ORDER BY p.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED",
         limit,
         *([scope] if scope else []),
     )
-    return [_stored(row) for row in rows]
+    return [stored_product(row) for row in rows]
 
 
 async def mark_processing(connection: Connection, job_of: Mapping[int, int]) -> None:
@@ -103,19 +110,19 @@ async def mark_processing(connection: Connection, job_of: Mapping[int, int]) -> 
 async def load_job_products(connection: Connection, job_ids: Sequence[int]) -> list[StoredProduct]:
     """The products that still belong to these jobs and are not finished, in order of id."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM {_FROM} WHERE p.job_id = ANY($1::bigint[]) AND p.status = 'processing' ORDER BY p.id",  # noqa: S608
+        f"SELECT {COLUMNS} FROM {FROM} WHERE p.job_id = ANY($1::bigint[]) AND p.status = 'processing' ORDER BY p.id",  # noqa: S608
         job_ids,
     )
-    return [_stored(row) for row in rows]
+    return [stored_product(row) for row in rows]
 
 
 async def load_products(connection: Connection, ids: Sequence[int]) -> list[StoredProduct]:
     """These products, whatever their state, in order of id; deleted ones are missing."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM {_FROM} WHERE p.id = ANY($1::bigint[]) ORDER BY p.id",  # noqa: S608
+        f"SELECT {COLUMNS} FROM {FROM} WHERE p.id = ANY($1::bigint[]) ORDER BY p.id",  # noqa: S608
         ids,
     )
-    return [_stored(row) for row in rows]
+    return [stored_product(row) for row in rows]
 
 
 async def load_picture(connection: Connection, sha256: str) -> bytes:
@@ -123,18 +130,22 @@ async def load_picture(connection: Connection, sha256: str) -> bytes:
     return bytes(await connection.fetchval("SELECT data FROM pictures WHERE sha256 = $1", sha256))
 
 
-async def complete(connection: Connection, job_of: Mapping[int, int]) -> None:
+async def complete(
+    connection: Connection, job_of: Mapping[int, int], variants: Collection[int] = ()
+) -> None:
     """processing → completed, for those that still belong to their job. `job_of`: product id → job id.
 
-    The caller has locked them and checked that they do.
+    The caller has locked them and checked that they do. `variants` got the answers of another product.
     """
     await connection.execute(
         f"UPDATE products SET {set_status(ProductEvent.CALCULATED)}, job_id = NULL, error = NULL, error_kind = NULL,"  # noqa: S608
         # Only products in processing have a job. A condition on the status, or a join, would make PostgreSQL read
         # all products, or all in processing, instead of looking each one up.
-        " completed_at = now(), updated_at = now() WHERE id = ANY($1::bigint[]) AND job_id = ANY($2::bigint[])",
+        " completed_at = now(), updated_at = now(), variant_of = CASE WHEN id = ANY($3::bigint[]) THEN variant_of END"
+        " WHERE id = ANY($1::bigint[]) AND job_id = ANY($2::bigint[])",
         list(job_of.keys()),
         list(set(job_of.values())),
+        list(variants),
     )
 
 
@@ -154,7 +165,7 @@ async def give_up(
     """processing → failed, with (error kind, reason) per product id; `wasted_usd` was spent on it in vain."""
     await connection.execute(
         f"UPDATE products p SET {set_status(ProductEvent.GAVE_UP)}, job_id = NULL, error_kind = r.kind, error = r.reason,"  # noqa: S608
-        " attempts = attempts + 1, spent_usd = spent_usd + r.usd, updated_at = now()"
+        " attempts = attempts + 1, spent_usd = spent_usd + r.usd, variant_of = NULL, updated_at = now()"
         " FROM unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, reason, usd)"
         f" WHERE p.id = r.id AND p.job_id = $4 AND {may_happen(ProductEvent.GAVE_UP, 'p')}",
         list(reasons.keys()),
@@ -231,7 +242,7 @@ async def release_stuck(connection: Connection) -> int:
 async def reset_failed(connection: Connection) -> int:
     """failed → pending, error and attempts cleared; returns how many."""
     tag = await connection.execute(
-        f"UPDATE products SET {set_status(ProductEvent.RESET)}, attempts = 0, alone = false, error = NULL,"  # noqa: S608
+        f"UPDATE products SET {set_status(ProductEvent.RESET)}, attempts = 0, alone = false, variant_of = NULL, error = NULL,"  # noqa: S608
         f" error_kind = NULL, updated_at = now() WHERE {may_happen(ProductEvent.RESET)}",
         timeout=LONG_STATEMENT_S,
     )
@@ -261,8 +272,15 @@ async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
         simulated,
         timeout=LONG_STATEMENT_S,
     )
+    # Products of the same designs in other catalogues keep their results, and do not answer for these.
+    await connection.execute(
+        "UPDATE products other SET design = NULL FROM scopes s JOIN products p ON p.id = s.product_id"
+        " WHERE s.import_id = $1 AND other.design = p.design AND other.status = 'completed'",
+        scope,
+        timeout=LONG_STATEMENT_S,
+    )
     tag = await connection.execute(
-        f"UPDATE products p SET {set_status(ProductEvent.REDONE)}, attempts = 0, alone = false, error = NULL,"  # noqa: S608
+        f"UPDATE products p SET {set_status(ProductEvent.REDONE)}, attempts = 0, alone = false, variant_of = NULL, error = NULL,"  # noqa: S608
         " error_kind = NULL, updated_at = now() FROM scopes s"
         f" WHERE s.import_id = $1 AND s.product_id = p.id AND {may_happen(ProductEvent.REDONE, 'p')}",
         scope,
@@ -274,7 +292,7 @@ async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
 async def reopen_simulated(connection: Connection, scope: UUID) -> int:
     """completed → pending where the footprint rests on the simulator: it never counts for a real provider."""
     tag = await connection.execute(
-        f"UPDATE products p SET {set_status(ProductEvent.REOPENED)}, attempts = 0, alone = false, updated_at = now()"  # noqa: S608
+        f"UPDATE products p SET {set_status(ProductEvent.REOPENED)}, attempts = 0, alone = false, variant_of = NULL, updated_at = now()"  # noqa: S608
         " FROM scopes s, footprints f WHERE s.import_id = $1 AND s.product_id = p.id"
         f" AND f.product_id = p.id AND f.simulated AND {may_happen(ProductEvent.REOPENED, 'p')}",
         scope,
@@ -353,7 +371,7 @@ async def page(
     # The page first, then its footprints: joined before the limit, PostgreSQL reads all footprints up to a page
     # far down the list.
     rows: list[Record] = await connection.fetch(
-        f"SELECT {_COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
+        f"SELECT {COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
         f" f.data_quality, f.simulated FROM (SELECT * FROM products p WHERE {' AND '.join(conditions)}"
         " ORDER BY p.id LIMIT $2) p LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
         " LEFT JOIN footprints f ON f.product_id = p.id ORDER BY p.id",
@@ -370,9 +388,9 @@ def _like(text: str) -> str:
 async def find(connection: Connection, code: str) -> Record | None:
     """One product with its figures, or None."""
     return await connection.fetchrow(
-        f"SELECT {_COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
+        f"SELECT {COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
         f" f.data_quality, f.simulated, f.detail, f.provider, f.model, f.cost_usd, f.calculated_at, f.mass_kg"
-        f" FROM {_FROM} LEFT JOIN footprints f ON f.product_id = p.id WHERE p.code = $1",
+        f" FROM {FROM} LEFT JOIN footprints f ON f.product_id = p.id WHERE p.code = $1",
         code,
     )
 

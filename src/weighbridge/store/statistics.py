@@ -123,6 +123,17 @@ async def finished_since(connection: Connection, since: datetime) -> tuple[int, 
     return row["completed"], row["failed"]
 
 
+async def variants_since(connection: Connection, since: datetime | None) -> int:
+    """Products completed at or after `since` with the answers of another of their design."""
+    return int(
+        await connection.fetchval(
+            "SELECT count(*) FROM products WHERE variant_of IS NOT NULL AND status = 'completed'"
+            " AND ($1::timestamptz IS NULL OR completed_at >= $1)",
+            since,
+        )
+    )
+
+
 async def first_and_last_call(
     connection: Connection,
 ) -> tuple[datetime | None, datetime | None]:

@@ -67,6 +67,7 @@ def test_a_completed_product_includes_everything_behind_its_figure(tmp_path: Pat
                     "simulated": True,
                     "recorded": False,
                     "answeredAt": "2026-11-23T20:15:00Z",
+                    "variantOf": None,
                 }
             },
         },

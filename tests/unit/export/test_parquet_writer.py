@@ -53,6 +53,7 @@ def test_a_completed_product_comes_back_with_its_nested_records(tmp_path: Path) 
             "simulated": True,
             "recorded": False,
             "answered_at": ANSWERED_AT,
+            "variant_of": None,
         }
     ]
     assert (chair["method_version"], chair["factors_version"]) == (

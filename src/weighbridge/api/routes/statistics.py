@@ -34,6 +34,7 @@ def _period(period: PeriodStats) -> dict[str, Any]:
         **_calls(period.total),
         "completed": period.completed,
         "failed": period.failed,
+        "variants": period.variants,
         "products_per_hour": period.products_per_hour,
         "failure_rate": period.failure_rate,
         "seconds_per_batch": period.total.latency_mean_s,

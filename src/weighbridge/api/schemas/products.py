@@ -123,6 +123,9 @@ class AnswerProvenanceView(Schema):
     simulated: bool
     recorded: bool = Field(description="Given once, and replayed: `model` says by whom, and when.")
     answered_at: datetime | None = Field(description="null: not known, the footprint is older.")
+    variant_of: str | None = Field(
+        description="The code of the product of the same design that was asked; null: this product was."
+    )
 
 
 class ProvenanceView(Schema):
@@ -179,6 +182,9 @@ class AnswerView(Schema):
     cost_usd: float
     call_id: int
     answered_at: datetime
+    variant_of: str | None = Field(
+        description="The code of the product of the same design that was asked; null: this product was."
+    )
 
 
 class CallView(Schema):

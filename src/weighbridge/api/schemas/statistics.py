@@ -59,6 +59,9 @@ class Period(CallStats):
 
     completed: int = Field(ge=0, description="Products completed in this period.")
     failed: int = Field(ge=0, description="Products that failed in this period.")
+    variants: int = Field(
+        ge=0, description="Completed products that got the answers of another of their design."
+    )
     products_per_hour: float = Field(ge=0)
     failure_rate: float = Field(ge=0, le=1, description="Share of finished products that failed.")
     seconds_per_batch: float | None = Field(

@@ -25,7 +25,7 @@ from weighbridge.planning.grouping import (
     group_products,
     product_tokens,
 )
-from weighbridge.store import jobs, products, queue_state, set_clocks
+from weighbridge.store import jobs, products, queue_state, set_clocks, variants
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from weighbridge.clock import Clock
     from weighbridge.engine.dispatch.retention_task import RetentionTask
+    from weighbridge.engine.dispatch.variant_finder import VariantFinder
     from weighbridge.engine.quota.traffic import Traffic
     from weighbridge.planning.cost import Loads
     from weighbridge.store.database import Connection, Database
@@ -56,14 +57,15 @@ COUNTED_AT_ONCE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one intake put into the queue."""
+    """What one intake put into the queue. `looked_at` counts those too that wait for another of their design."""
 
-    products: int
-    jobs: int
+    products: int = 0
+    jobs: int = 0
+    looked_at: int = 0
 
 
 class Dispatcher:
-    """Feeds the workers. `scope` restricts it to the products of one import."""
+    """Feeds the workers. `scope` restricts it to the products of one import; without `variant_finder` every product is asked."""
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Dispatcher:
         model: str,
         retention_task: RetentionTask,
         loads: Loads,
+        variant_finder: VariantFinder | None = None,
         scope: UUID | None = None,
     ) -> None:
         self._database = database
@@ -83,6 +86,7 @@ class Dispatcher:
         self._overrides = overrides
         self._model = model
         self._retention_task = retention_task
+        self._variant_finder = variant_finder
         self._scope = scope
         self._wake = asyncio.Event()
         self._batch_open = False
@@ -158,6 +162,7 @@ class Dispatcher:
             )
         requeued = await products.release_stuck(connection)
         await jobs.forget_failed(connection)
+        await variants.free_stranded(connection)
         if requeued:
             telemetry.warning(
                 "products_requeued",
@@ -182,13 +187,17 @@ class Dispatcher:
             self._batch_open = True
             return
         if self._batch_open:
+            # Products that waited for one of this batch, and missed its end, still belong to it.
+            if await variants.free_stranded(connection):
+                await self._take(connection, state.batch_size, state)
+                return
             self._batch_open = False
             await self._close_batch(connection, state)
             return
         if self._batch_wait.left_s(state, self._clock) > 0:
             return
         taken = await self._take(connection, state.batch_size, state)
-        if taken.products:
+        if taken.looked_at:
             self._batch_open = True
             await queue_state.update(
                 connection, current_batch=state.current_batch + 1, next_batch_at=None
@@ -207,21 +216,51 @@ class Dispatcher:
         )
 
     async def _take(self, connection: Connection, limit: int, state: QueueState) -> Taken:
+        """Enqueue pending products until `limit` of them are to be asked, or enough were looked at."""
+        taken = Taken()
+        while taken.products < limit and taken.looked_at < LARGEST_INTAKE:
+            more = await self._take_some(connection, limit - taken.products, state)
+            taken = Taken(
+                taken.products + more.products,
+                taken.jobs + more.jobs,
+                taken.looked_at + more.looked_at,
+            )
+            if not more.looked_at:
+                break
+        return taken
+
+    async def _take_some(self, connection: Connection, limit: int, state: QueueState) -> Taken:
         """Group up to `limit` pending products and enqueue them, all in one transaction."""
         async with connection.transaction():
-            waiting = await products.take_pending(connection, limit, self._scope)
-            if not waiting:
-                return Taken(0, 0)
-            groups = group_products(await self._measured(waiting), TokenBudget(GROUP_TOKENS))
-            job_ids = await jobs.enqueue_jobs(connection, len(groups))
+            found = await products.take_pending(connection, limit, self._scope)
+            if not found:
+                return Taken()
+            asked, answered = await self._sorted(connection, found)
+            budget = TokenBudget(GROUP_TOKENS)
+            groups = group_products(await self._measured(asked), budget)
+            without_call = group_products(await self._measured(answered), budget)
+            job_ids = await jobs.enqueue_jobs(connection, len(groups) + len(without_call))
             job_of = {
                 product_id: job_id
-                for group, job_id in zip(groups, job_ids, strict=True)
+                for group, job_id in zip(groups + without_call, job_ids, strict=True)
                 for product_id in group.product_ids
             }
             await products.mark_processing(connection, job_of)
-        _log_group_size(groups, self._loads, together=state.ask_together)
-        return Taken(len(waiting), len(groups))
+        if groups:
+            _log_group_size(groups, self._loads, together=state.ask_together)
+        return Taken(len(asked), len(job_ids), len(found))
+
+    async def _sorted(
+        self, connection: Connection, found: list[StoredProduct]
+    ) -> tuple[list[StoredProduct], list[StoredProduct]]:
+        """(to be asked, to be given the answers of another); the others wait."""
+        if self._variant_finder is None:
+            return found, []
+        plan = await self._variant_finder.plan(connection, found)
+        return (
+            [stored for stored in found if stored.id in plan.asked],
+            [stored for stored in found if stored.id in plan.answered],
+        )
 
     async def _measured(self, waiting: list[StoredProduct]) -> list[Ready]:
         """Count their tokens. A large intake takes seconds on a slow machine; other tasks run in between."""

@@ -29,6 +29,9 @@ class JobProduct:
     question_fingerprint: str
     answers: dict[StepName, Answer] = field(default_factory=dict)
     provenance: dict[StepName, AnswerProvenance] = field(default_factory=dict)  # of the answers
+    call_ids: dict[StepName, int | None] = field(default_factory=dict)  # the calls that gave them
+    borrowed: list[StoredAnswer] = field(default_factory=list)
+    """Answers of a sibling that are to be stored as its own."""
     cost_usd: float = 0.0
     attempts: int = 0
     """Unusable answers in a row to the current question."""
@@ -100,6 +103,7 @@ async def with_answers(
         for held in questions.held(read).items():
             answer = stored_answers[held]
             product.keep(read[held], answer.provenance, answer.cost_usd)
+            product.call_ids[answer.step] = answer.call_id
         products.append(product)
     return products
 

@@ -24,6 +24,7 @@ from weighbridge.store import (
     open_calls,
     products,
     queue_state,
+    variants,
 )
 from weighbridge.store.membership import Membership, is_held, is_recorded, lock_job_products
 
@@ -61,6 +62,7 @@ class Outcome(NamedTuple):
     job_id: int
     call: CallRecord | None = None
     answers: Sequence[StoredAnswer] = ()
+    borrowed: Sequence[StoredAnswer] = ()  # of a sibling, with the call that gave them
     finished: Sequence[StoredFootprint] = ()
     asked_alone: Reasons = _NOTHING
     given_up: Reasons = _NOTHING
@@ -77,7 +79,8 @@ class Outcome(NamedTuple):
 
     def product_ids(self) -> set[int]:
         """All products that it touches."""
-        return self.leaving_ids() | {answer.product_id for answer in self.answers}
+        answered = (*self.answers, *self.borrowed)
+        return self.leaving_ids() | {answer.product_id for answer in answered}
 
     def only(self, membership: Membership) -> Outcome:
         """The part that still applies. Answers of existing products stay: each names its own question."""
@@ -88,6 +91,7 @@ class Outcome(NamedTuple):
             return self  # nearly always: nothing else happened to the products
         return self._replace(
             answers=[a for a in self.answers if a.product_id in membership.existing],
+            borrowed=[a for a in self.borrowed if a.product_id in belongs],
             finished=[f for f in self.finished if belongs.get(f.product_id) == f.revision],
             asked_alone=_of(self.asked_alone, belongs),
             given_up=_of(self.given_up, belongs),
@@ -160,6 +164,12 @@ class Recorder:
                 (call_id, answer)
                 for call_id, (outcome, _) in zip(call_ids, with_calls, strict=True)
                 for answer in outcome.answers
+            ]
+            + [
+                (answer.call_id, answer)
+                for outcome in new
+                for answer in outcome.borrowed
+                if answer.call_id is not None
             ],
         )
         await _move(connection, new)
@@ -197,12 +207,15 @@ async def _move(connection: Connection, outcomes: Sequence[Outcome]) -> None:
         await footprints.upsert_footprints(
             connection, [done for outcome in outcomes for done in outcome.finished]
         )
-        await products.complete(connection, job_of)
+        borrowers = {answer.product_id for outcome in outcomes for answer in outcome.borrowed}
+        await products.complete(connection, job_of, borrowers)
+        await variants.enqueue_waiting(connection, [*job_of.keys() - borrowers])
     if forgiven := [product_id for outcome in outcomes for product_id in outcome.forgiven]:
         await products.forgive(connection, forgiven)
     for outcome in outcomes:
         if outcome.given_up:
             await products.give_up(connection, outcome.job_id, outcome.given_up, outcome.wasted_usd)
+            await variants.free_waiting_for(connection, list(outcome.given_up))
         if outcome.asked_alone:
             await _ask_alone(connection, outcome)
         if outcome.split:

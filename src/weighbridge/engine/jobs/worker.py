@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.engine.database.batcher import Batcher
 from weighbridge.engine.jobs.asking import Asker
+from weighbridge.engine.jobs.borrowing import borrow_answers
 from weighbridge.engine.jobs.failures import Failures
 from weighbridge.engine.jobs.finishing import Finisher
-from weighbridge.engine.jobs.job_products import JobProduct, load_groups
+from weighbridge.engine.jobs.job_products import load_groups
 from weighbridge.engine.jobs.judging import Judge
 from weighbridge.engine.jobs.orphaned_calls import OrphanedCalls
 from weighbridge.engine.jobs.recorder import Outcome, Recorder
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.engine.jobs.context import EngineContext
+    from weighbridge.engine.jobs.job_products import JobProduct
     from weighbridge.steps import Question
     from weighbridge.store.products import StoredProduct
 
@@ -79,8 +81,8 @@ class Worker:
             return
         say_begun(job_id, group)
         begun = group
-        # All steps may be answered: after a crash between the last answer and the footprint, or after a
-        # change of something that the model is not asked about.
+        # All steps may be answered: another product of its design was asked, a crash came between the last answer
+        # and the footprint, or something changed that the model is not asked about.
         answered = [
             product for product in group if self._context.questions.are_answered(product.answers)
         ]
@@ -97,12 +99,12 @@ class Worker:
     async def _load_groups(self, job_ids: Sequence[int]) -> list[list[JobProduct]]:
         async def read() -> list[list[JobProduct]]:
             async with self._context.database.pool.acquire() as connection:
-                return await load_groups(
-                    connection,
-                    job_ids,
-                    self._context.questions,
-                    simulated=self._context.provider.simulated,
-                )
+                simulated = self._context.provider.simulated
+                questions = self._context.questions
+                groups = await load_groups(connection, job_ids, questions, simulated=simulated)
+                every = [product for group in groups for product in group]
+                await borrow_answers(connection, every, questions, simulated=simulated)
+                return groups
 
         return await self._context.database_retry(read)
 
@@ -146,7 +148,10 @@ class Worker:
         if not group:
             return
         finished, failed = self._finisher.finish(group)
-        await self._recorder.record(Outcome(job_id, finished=finished, given_up=failed))
+        borrowed = [answer for product in group for answer in product.borrowed]
+        await self._recorder.record(
+            Outcome(job_id, borrowed=borrowed, finished=finished, given_up=failed)
+        )
         say_what_happened(group, finished, given_up=failed)
 
 

@@ -1,0 +1,87 @@
+"""Which of the products taken from the queue are asked, and which get the answers of another of their design."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.planning.variants import Candidate, Standing, design_of, plan_variants
+from weighbridge.store import variants
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Sequence
+
+    from weighbridge.planning.variants import Design, VariantPlan
+    from weighbridge.store.database import Connection
+    from weighbridge.store.products import StoredProduct
+
+    AbleToAnswer = Callable[[Connection, Sequence[StoredProduct]], Awaitable[Collection[int]]]
+
+READ_AT_ONCE: Final = 50
+"""Products whose texts are read before the event loop gets a turn: some 5 ms."""
+
+
+class VariantFinder:
+    """`able_to_answer` tells which completed products have answers that others may be given."""
+
+    def __init__(self, able_to_answer: AbleToAnswer) -> None:
+        self._able_to_answer = able_to_answer
+
+    async def plan(self, connection: Connection, taken: Sequence[StoredProduct]) -> VariantPlan:
+        """Decide about these products, and note it with them."""
+        designs = await _designs(taken)
+        known = await self._candidates(connection, [design.key for design in designs])
+        plan = plan_variants(
+            (
+                (stored.id, stored.product, design)
+                for stored, design in zip(taken, designs, strict=True)
+            ),
+            known,
+        )
+        await variants.assign(
+            connection,
+            {stored.id: design.key for stored, design in zip(taken, designs, strict=True)},
+            plan.answered | plan.waiting,
+        )
+        return plan
+
+    async def _candidates(
+        self, connection: Connection, keys: Sequence[str]
+    ) -> dict[str, list[Candidate]]:
+        found = await variants.candidates(connection, sorted(set(keys)))
+        completed = [
+            stored
+            for siblings in found.values()
+            for stored in siblings
+            if stored.status is ProcessingStatus.COMPLETED
+        ]
+        able = await self._able_to_answer(connection, completed) if completed else ()
+        return {
+            key: [
+                Candidate(stored.id, stored.product, design_of(stored.product), standing)
+                for stored in siblings
+                if (standing := _standing(stored, able)) is not None
+            ]
+            for key, siblings in found.items()
+        }
+
+
+def _standing(stored: StoredProduct, able: Collection[int]) -> Standing | None:
+    match stored.status:
+        case ProcessingStatus.COMPLETED:
+            return Standing.ANSWERED if stored.id in able else None
+        case ProcessingStatus.PROCESSING:
+            return Standing.ASKED
+        case ProcessingStatus.FAILED:
+            return Standing.FAILED
+        case _:
+            return None
+
+
+async def _designs(taken: Sequence[StoredProduct]) -> list[Design]:
+    designs = []
+    for first in range(0, len(taken), READ_AT_ONCE):
+        designs += [design_of(stored.product) for stored in taken[first : first + READ_AT_ONCE]]
+        await asyncio.sleep(0)
+    return designs
