@@ -52,7 +52,7 @@ def test_a_text_of_any_length_can_be_counted() -> None:
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_counting_pieces_separately_is_nearly_exact(one: str, other: str) -> None:
-    assert count_tokens(one + other) <= count_tokens(one) + count_tokens(other) + 2
+    assert count_tokens(one + other) <= count_tokens(one) + count_tokens(other) + 4
 
 
 KEYS = st.sampled_from(
