@@ -2,7 +2,8 @@
 
 Each reference is scaled by (mass / its mass)^0.75: a product twice as heavy is a little less than twice the
 work. References per kilogram (food) are scaled by the mass itself, and so are all where the weight is that of
-a declared unit or a pallet. Where nobody knows the weight, references count as they are, per unit.
+a declared unit or a pallet. Where nobody knows the weight, references count as they are, per unit; the further
+a reference's mass is from the one that was inferred, the wider is its spread, and the less it counts.
 
 The figure is the geometric mean over makers, each maker counted once however many products it published. The
 spread is that of all references around it: between makers, within each, and each row's own.
@@ -50,6 +51,7 @@ class MakerFigure(NamedTuple):
     maker: str
     name: str
     citation: Citation
+    log_mass: float | None = None  # of the products' masses in kg, where they are known
 
 
 class ClassFigure(NamedTuple):
@@ -75,7 +77,7 @@ def class_figure(
     estimates = [maker.log_mean + maker.exponent * log_mass for maker in makers]
     mean = math.fsum(estimates) / len(estimates)
     variance = math.fsum(
-        maker.variance + (estimate - mean) ** 2
+        maker.variance + (estimate - mean) ** 2 + _size_gap(maker, log_mass) ** 2
         for maker, estimate in zip(makers, estimates, strict=True)
     )
     value = pieces * math.exp(mean)
@@ -86,6 +88,13 @@ def class_figure(
         tuple(_rating(maker, value / len(makers), place) for maker in makers),
         _basis(makers),
     )
+
+
+def _size_gap(maker: MakerFigure, log_mass: float) -> float:
+    """How far off a figure per unit may be because its products are of another size; 0 where they are scaled."""
+    if maker.exponent != _PER_UNIT or maker.log_mass is None:
+        return 0.0
+    return SCALING_EXPONENT * (log_mass - maker.log_mass)
 
 
 def _exponent(bill: BillOfMaterials) -> float:
@@ -134,6 +143,7 @@ def _maker(members: Sequence[ClassReference], exponent: float) -> MakerFigure:
         for log, member in zip(logs, members, strict=True)
     ) / len(logs)
     first = members[0]
+    masses = [math.log(m.mass_kg) for m in members if m.mass_kg is not None]
     return MakerFigure(
         mean,
         variance,
@@ -142,6 +152,7 @@ def _maker(members: Sequence[ClassReference], exponent: float) -> MakerFigure:
         first.maker,
         first.name if len(members) == 1 else first.subcategory,
         _citation(members),
+        math.fsum(masses) / len(masses) if masses else None,
     )
 
 

@@ -114,7 +114,7 @@ def dominance(routes: Sequence[Route]) -> str:
     figures = [route.emissions_kg_co2e for route in counted]
     apart = max(figures) / min(figures)
     if apart > DISAGREE_BEYOND:
-        return f"routes disagree ×{apart:.2g}"
+        return f"routes disagree ×{float(f'{apart:.2g}'):,.10g}"
     if apart <= AGREE_WITHIN:
         return "both agree"
     heaviest = max(counted, key=lambda route: route.weight)

@@ -64,12 +64,17 @@ def _route_notes(
         apart = max(figures) / min(figures)
         if apart > DISAGREE_BEYOND:
             notes.append(
-                f"the two routes disagree ×{apart:.2g}: {figures[0]:.2g} kg CO2e by the bill of materials, "
-                f"{figures[1]:.2g} by published figures of such products"
+                f"the two routes disagree ×{_rounded(apart)}: {_rounded(figures[0])} kg CO2e by the bill of materials, "
+                f"{_rounded(figures[1])} by published figures of such products"
             )
     elif not judged.complete_articles:
         notes.extend(_alone_notes(classification, judged))
     return notes
+
+
+def _rounded(value: float) -> str:
+    """Two significant figures, without an exponent."""
+    return f"{float(f'{value:.2g}'):,.10g}"
 
 
 def _alone_notes(classification: Classification, judged: Completeness) -> list[str]:

@@ -124,3 +124,19 @@ def test_routes_far_apart_are_said_and_cost_quality() -> None:
     assert far.disagreement == pytest.approx(20.0)
     assert far.data_quality.technological > near.data_quality.technological
     assert far.high_kg_co2e / far.low_kg_co2e > near.high_kg_co2e / near.low_kg_co2e
+
+
+def test_reference_of_another_size_counts_less_when_nobody_knows_the_weight() -> None:
+    factors = with_references([("Acme", 450.0, 90.0)])
+    near, far = (
+        footprint(factors, bill(("resin", kg), mass_inferred=True, weight_plausible=None))
+        for kg in (90.0, 19.0)
+    )
+    assert near.routes[1].emissions_kg_co2e == far.routes[1].emissions_kg_co2e == pytest.approx(450)
+    assert far.routes[1].weight < near.routes[1].weight
+    assert far.emissions_kg_co2e < near.emissions_kg_co2e
+
+
+def test_figures_in_notes_have_no_exponent() -> None:
+    far = footprint(with_references([("Acme", 45_012.0, 1.0)]), bill(("resin", 1.0)))
+    assert "2 kg CO2e by the bill of materials, 45,000 by published figures" in far.notes[0]
