@@ -25,6 +25,7 @@ from weighbridge.ingest.formats.sniff import declared_format, detect_format
 from weighbridge.ingest.formats.xlsx_reader import XlsxReader
 from weighbridge.ingest.repeats import Repeats
 from weighbridge.ingest.report import Head
+from weighbridge.ingest.shops.rows import ShopRows
 from weighbridge.ingest.survey import Given, Survey
 from weighbridge.ingest.values.pictures import PictureFolder
 from weighbridge.ingest.values.units import KILOGRAM
@@ -68,11 +69,12 @@ class Catalogue:
         self._wanted = Wanted(options.mapping)
         name = options.name or path.name
         self._reader = open_reader(path, options)
+        self._shop_rows = ShopRows()
         with _named(name):
             source = self._reader.source(self._wanted)
             survey = Survey(source, options.given)
             columns: ColumnMap | None = None
-            for chunk in self._reader.chunks(self._wanted):
+            for chunk in self._shop_rows.read(self._reader.chunks(self._wanted)):
                 columns = chunk.columns
                 survey.look_at(chunk)
         self.head = Head(name, source, columns or ColumnMap({}), survey.decide())
@@ -83,7 +85,8 @@ class Catalogue:
         folder = PictureFolder(self._path.resolve().parent) if options.pictures_beside else None
         rules = RowRules(options.limits, self.head.decisions, folder)
         with _named(self.head.name):
-            yield from _checked(self._reader.chunks(self._wanted), rules, options.at_most)
+            rows = self._shop_rows.read(self._reader.chunks(self._wanted))
+            yield from _checked(rows, rules, options.at_most)
 
 
 def read_catalogue(path: Path, options: ReadOptions = USUAL) -> Iterator[CheckedChunk]:
@@ -149,7 +152,8 @@ def check_records(
     is in kg; a number that can be read in two ways costs its cell.
     """
     wanted = Wanted(mapping or {}, all_required=False)
-    chunks = list(chunks_of_records(enumerate(records, start=1), wanted))
+    numbered = enumerate(records, start=1)
+    chunks = list(ShopRows().read(chunks_of_records(numbered, wanted)))
     survey = Survey(None, Given(unit=KILOGRAM) if _without_units(chunks) else None)
     for chunk in chunks:
         survey.look_at(chunk)

@@ -1,0 +1,1 @@
+"""What happens to the rows of a shop's export before they are checked."""

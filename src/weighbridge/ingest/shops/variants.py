@@ -1,0 +1,58 @@
+"""What sets a variant apart ("Size: 40 cm, Colour: red"), and materials hidden among the attributes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from weighbridge.ingest.columns.fields import SYNONYMS, Field
+from weighbridge.ingest.shops.columns import or_null, with_column
+
+if TYPE_CHECKING:
+    from weighbridge.ingest.base import RawChunk
+
+VARIANT_MARKS: Final = r"^\s*\[[A-Z]{1,3}\]"
+"""BigCommerce writes the options of a SKU row into its name: `[RT]Size=Small`."""
+_MATERIAL_PAIR: Final = (
+    r"(?i)(?:^|,)(?:materials?|composition|fabric|material_composition)=\"?([^,\"]+)"
+)
+
+
+def with_variants(raw: RawChunk, rows: pl.Expr | None = None) -> RawChunk:
+    """Pairs of option name and value, for `rows` alone where given."""
+    parts, taken_from = [], ""
+    for name, value in _pairs(raw):
+        told = or_null(value).is_not_null() & (pl.col(value) != "Default Title")
+        if rows is not None:
+            told &= rows
+        label = pl.concat_str(or_null(name), pl.lit(": "))
+        parts.append(pl.when(told).then(pl.concat_str(pl.coalesce(label, pl.lit("")), value)))
+        taken_from = taken_from or value
+    if not parts:
+        return raw
+    variant = pl.concat_str(parts, separator=", ", ignore_nulls=True)
+    return with_column(raw, Field.VARIANT, pl.when(variant != "").then(variant), taken_from)
+
+
+def with_materials(raw: RawChunk) -> RawChunk:
+    """An attribute named like a material's column gives the materials."""
+    found, taken_from = [], ""
+    for name, value in _pairs(raw):
+        key = pl.col(name).str.to_lowercase().str.replace_all(r"[^\p{Alphabetic}0-9]", "")
+        found.append(pl.when(key.is_in([*SYNONYMS[Field.MATERIALS]])).then(or_null(value)))
+        taken_from = taken_from or value
+    return with_column(raw, Field.MATERIALS, pl.coalesce(found), taken_from) if found else raw
+
+
+def with_magento_attributes(raw: RawChunk) -> RawChunk:
+    """`additional_attributes`: "color=Red,material=Cotton"."""
+    if "attributes" not in raw.frame.columns:
+        return raw
+    found = pl.col("attributes").str.extract(_MATERIAL_PAIR, 1)
+    return with_column(raw, Field.MATERIALS, found, "attributes")
+
+
+def _pairs(raw: RawChunk) -> list[tuple[str, str]]:
+    pairs = [(f"option{number}_name", f"option{number}_value") for number in (1, 2, 3)]
+    return [pair for pair in pairs if set(pair) <= set(raw.frame.columns)]
