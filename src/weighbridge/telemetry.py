@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 _logger: FilteringBoundLogger
+_is_json = False
+_origin: dict[str, str] = {"host": socket.gethostname()}
+"""Which host, and once it is known which worker, a line comes from."""
 _LEVEL_NAMES = {"warning": "WARN", "critical": "ERROR"}
 
 
@@ -37,6 +41,23 @@ def configure_logging(log_format: Literal["console", "json"], level: str) -> Non
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     # Its warnings are about requests that are malformed; whoever sent one is told.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
+
+def is_json() -> bool:
+    """Whether machines read stderr: then nothing but JSON goes there."""
+    return _is_json
+
+
+def identify(worker: str) -> None:
+    """From now on lines say which worker they come from."""
+    _origin["worker"] = worker
+
+
+def _add_origin(
+    _logger: object, _name: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    event.update(_origin)
+    return event
 
 
 class _Libraries(logging.Handler):
@@ -61,11 +82,14 @@ def _configure_events(log_format: Literal["console", "json"], level: str) -> Non
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
+            *([_add_origin] if log_format == "json" else []),
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
         logger_factory=lambda *_: _Stderr(),
     )
+    global _is_json
+    _is_json = log_format == "json"
     global _logger  # put together here: doing so at each line takes half of a line's time
     _logger = structlog.get_logger().bind()
 

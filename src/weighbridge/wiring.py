@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx2
 
+from weighbridge import telemetry
 from weighbridge.clock import Clock, SystemClock
 from weighbridge.engine.database.retrying import DatabaseRetry
 from weighbridge.engine.dispatch.dispatcher import Dispatcher
@@ -247,6 +248,7 @@ async def make_engine(
     questions = app.questions
     random_source = random.Random()
     manager_id = uuid4()
+    telemetry.identify(str(manager_id))
     learned = OutputAllowances(questions.expected_lengths())
     async with app.database.pool.acquire() as connection:
         saved = await output_lengths.load(connection, provider.model)

@@ -258,3 +258,24 @@ def test_bad_rows_are_listed_and_good_ones_kept(weighbridge: CommandLine) -> Non
     assert report["database"]["completed"] == report["products"]
     assert len(rejected) > 3
     assert all(row["reason"] for row in rejected)
+
+
+def test_json_log_is_json_from_the_first_line_to_the_last(weighbridge: CommandLine) -> None:
+    done = weighbridge(
+        "run",
+        str(EXAMPLE),
+        "--simulate",
+        "--limit",
+        "3",
+        WEIGHBRIDGE_LOG_FORMAT="json",
+        WEIGHBRIDGE_NO_SUCH_SETTING="1",
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert lines[0]["event"] == "unknown_setting"
+    assert all(line["host"] for line in lines)
+    assert all(line["worker"] for line in lines if line["event"] == "batch_started")
+    refused = weighbridge("run", "missing.csv", WEIGHBRIDGE_LOG_FORMAT="json")
+    assert refused.returncode == 2
+    (line,) = map(json.loads, refused.stderr.splitlines())
+    assert line["level"] == "error"

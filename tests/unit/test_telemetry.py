@@ -37,6 +37,7 @@ def test_library_log_lines_are_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert (library["level"], library["message"]) == ("error", "some.library: It went wrong")
     assert "ValueError: broken" in library["exception"]
     assert set(ours) <= set(library)
+    assert ours["host"]
 
 
 @pytest.mark.usefixtures("root")

@@ -195,10 +195,18 @@ class RecordActions:
         subject = said.get("subject") or scope.get("path_params", {}).get("code")
         if subject is None and action == "exported":
             subject = headers["content-disposition"].partition('filename="')[2].rstrip('"') or None
+        detail = said.get("detail", {})
+        what = " ".join(filter(None, (action, subject)))
+        telemetry.info(
+            "action",
+            f"👤 {principal.name} {what}{f': {detail}' if detail else ''}",
+            actor=principal.name,
+            action=action,
+            subject=subject,
+            detail=detail,
+        )
         try:
-            await record_action(
-                self._database, principal.name, action, subject, said.get("detail", {})
-            )
+            await record_action(self._database, principal.name, action, subject, detail)
         except DATABASE_AWAY as error:
             telemetry.error(
                 "audit_failed",

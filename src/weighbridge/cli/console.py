@@ -18,6 +18,7 @@ from rich.segment import Segment
 from rich.text import Text
 from typing_extensions import override
 
+from weighbridge import telemetry
 from weighbridge.export import WRITERS, checked_format
 from weighbridge.plain_text import visible
 
@@ -47,8 +48,23 @@ class PlainConsole(Console):
         return super().render(renderable, options)
 
 
+class MessageConsole(PlainConsole):
+    """For messages to people, on stderr. Where machines read that, each line is an event like any other."""
+
+    @override
+    def print(self, *objects: Any, **options: Any) -> None:
+        if not telemetry.is_json():
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        for line in Text.from_ansi(captured.get()).plain.splitlines():
+            if line.strip():
+                telemetry.info("message", line.rstrip())
+
+
 out = PlainConsole(width=_WIDTH)
-err = PlainConsole(stderr=True)
+err = MessageConsole(stderr=True)
 
 T = TypeVar("T")
 

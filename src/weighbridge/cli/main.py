@@ -6,13 +6,14 @@ Exit codes: 0 done; 1 finished with failed products; 2 wrong usage, input or con
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from typing import Annotated, Final
 
 import typer
 
-from weighbridge import __version__
+from weighbridge import __version__, telemetry
 from weighbridge.cli import (
     catalogue,
     doctor,
@@ -26,7 +27,7 @@ from weighbridge.cli.desk import explaining
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
 from weighbridge.errors import AmbiguousColumn, MissingColumn, WeighbridgeError
-from weighbridge.settings import unknown_names
+from weighbridge.settings import load_settings, unknown_names
 from weighbridge.signals import unwinding
 
 EXIT_BUG: Final = 70
@@ -57,8 +58,17 @@ def options(
     ] = False,
 ) -> None:
     """Options that go before the command."""
+    with contextlib.suppress(
+        WeighbridgeError
+    ):  # the command itself will say what is wrong with the settings
+        settings = load_settings()
+        telemetry.configure_logging(settings.log_format, settings.log_level)
     for name in unknown_names():
-        err.print(f"Warning: {name} is no setting of Weighbridge; it is ignored.", style="yellow")
+        message = f"{name} is no setting of Weighbridge; it is ignored."
+        if telemetry.is_json():
+            telemetry.warning("unknown_setting", message, name=name)
+        else:
+            err.print(f"Warning: {message}", style="yellow")
 
 
 run.register(app)
@@ -92,7 +102,10 @@ def _run() -> None:
         from weighbridge.store.database import DATABASE_ERRORS
 
         if not isinstance(error, DATABASE_ERRORS):
-            traceback.print_exc()
+            if telemetry.is_json():
+                telemetry.crashed("bug", f"❌ Weighbridge itself failed: {error!r}")
+            else:
+                traceback.print_exc()
             sys.exit(EXIT_BUG)
         where = getattr(error, "filename", None)
         _refuse(
@@ -102,6 +115,9 @@ def _run() -> None:
 
 
 def _refuse(message: str) -> None:
+    if telemetry.is_json():
+        telemetry.error("refused", message)
+        sys.exit(2)
     err.print(f"Error: {message}", style="red", soft_wrap=True)
     sys.exit(2)
 

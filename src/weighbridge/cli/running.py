@@ -268,7 +268,7 @@ class _Run:
             try:
                 collect_garbage_rarely()
                 await engine.supervisor.start()
-                if err.is_terminal:
+                if err.is_terminal and not telemetry.is_json():
                     await self._watch_live(engine.supervisor)
                 else:
                     await self._watch_plain(engine.supervisor)

@@ -151,12 +151,14 @@ async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
         with handling(lambda _: interrupted.put_nowait(None)):
             await engine.supervisor.start()
             provider = engine.provider
-            err.print(
-                f"Working with {provider.name} ({provider.model}). Ctrl-C finishes and stops."
+            telemetry.info(
+                "worker_started",
+                f"🌐 Working with {provider.name} ({provider.model}). Ctrl-C finishes and stops.",
             )
             await interrupted.get()
-            err.print(
-                f"Finishing {engine.supervisor.in_flight} calls in flight (Ctrl-C again stops at once) …"
+            telemetry.info(
+                "worker_leaving",
+                f"🛬 Finishing {engine.supervisor.in_flight} calls in flight (Ctrl-C again stops at once) …",
             )
             await drain_or_abandon(engine.supervisor, interrupted.get(), app.database)
     return 0

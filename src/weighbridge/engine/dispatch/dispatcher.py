@@ -107,7 +107,7 @@ class Dispatcher:
             try:
                 await self._compete()
             except (*DATABASE_ERRORS, TimeoutError) as error:
-                telemetry.warning(
+                telemetry.debug(  # `DatabaseRetry` says it, once for the whole process
                     "dispatcher_interrupted",
                     f"⚠️ Dispatcher lost its database connection ({type(error).__name__}), reconnecting",
                 )

@@ -185,7 +185,7 @@ class Governor:
         try:
             held = await self._rounds.hold(self._waiters)
         except ROUND_FAILURES as error:
-            telemetry.warning(
+            telemetry.debug(  # `DatabaseRetry` says it, once for the whole process
                 "database_unavailable",
                 f"⚠️ Database unavailable ({type(error).__name__}); no permits until it answers",
             )
