@@ -81,8 +81,8 @@ def test_closed_terminal_drains_the_run_and_stops_postgresql(tmp_path: Path) -> 
         terminal.close()
         assert terminal.ended() == 130
     assert not (tmp_path / "data" / "postgres" / "postmaster.pid").exists()
-    again = subprocess.run(
-        [*RUN, "--json"],
+    status = subprocess.run(
+        [sys.executable, "-m", "weighbridge", "status", "--json"],
         cwd=tmp_path,
         env=environment_of(tmp_path),
         capture_output=True,
@@ -90,5 +90,6 @@ def test_closed_terminal_drains_the_run_and_stops_postgresql(tmp_path: Path) -> 
         timeout=PATIENCE_S,
         check=True,
     )
-    report = json.loads(again.stdout)
-    assert report["database"]["completed"] == 20
+    products = json.loads(status.stdout)["database"]
+    assert (products["processing"], products["failed"]) == (0, 0)
+    assert products["completed"] + products["pending"] == 20
