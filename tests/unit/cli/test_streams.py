@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
 
 from weighbridge.cli.terminal.streams import BackgroundStream
 
@@ -83,3 +84,15 @@ def test_terminal_set_not_to_block_gets_everything(pipe: Pipe) -> None:
     stream = BackgroundStream(pipe.file, may_drop=False)
     stream.write("x" * PIPE_BYTES + "end")
     assert len(pipe.read_until("end")) == PIPE_BYTES + len("end")
+
+
+def test_click_writes_to_it_as_to_any_text_stream(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = BackgroundStream(pipe.file, may_drop=False)
+    monkeypatch.setattr("sys.stdout", stream)
+    typer.echo('{"products": 20}')
+    assert pipe.read_until("\n") == '{"products": 20}\n'
+    with pytest.raises(TypeError, match="not bytes"):
+        stream.write(b"")  # type: ignore[arg-type]
+    assert stream.drain(None)

@@ -79,6 +79,8 @@ class BackgroundStream(io.TextIOBase):
 
     @override
     def write(self, text: str, /) -> int:
+        if not isinstance(text, str):  # click finds out in this way that it is no binary stream
+            raise TypeError(f"write() takes str, not {type(text).__name__}")
         with self._changed:
             if self._is_broken:
                 return len(text)
@@ -139,7 +141,7 @@ class BackgroundStream(io.TextIOBase):
                 text = self._waiting.popleft()
             try:
                 self._write(text.encode(self.encoding or "utf-8", "backslashreplace"))
-            except OSError:  # EPIPE, EIO: nobody will ever read it
+            except Exception:  # noqa: BLE001 - EPIPE, EIO: nobody will ever read it; a bug of ours may not hang the end
                 self._give_up()
                 return
             with self._changed:
