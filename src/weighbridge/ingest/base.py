@@ -97,6 +97,8 @@ class RawChunk:
     remarks: tuple[CellRemark, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
     """Rows that are no products and no faults either, counted by what they are."""
+    hidden: frozenset[int] = frozenset()
+    """Rows that the program they come from does not show."""
 
 
 class Reader(Protocol):
@@ -122,11 +124,14 @@ def make_chunk(
     *,
     sheet: str | None = None,
     remarks: Sequence[CellRemark] = (),
+    hidden: frozenset[int] = frozenset(),
 ) -> RawChunk:
     """Builds a chunk. Lone surrogates, which no encoder takes, become U+FFFD."""
     series = [pl.Series(ROW, row_numbers, dtype=pl.Int64)]
     series += [_text_series(name, texts) for name, texts in values.items()]
-    return RawChunk(pl.DataFrame(series), columns, tuple(rejected), sheet, tuple(remarks))
+    return RawChunk(
+        pl.DataFrame(series), columns, tuple(rejected), sheet, tuple(remarks), hidden=hidden
+    )
 
 
 def _text_series(name: str, texts: Sequence[str | None] | pl.Series) -> pl.Series:

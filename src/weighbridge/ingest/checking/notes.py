@@ -98,6 +98,17 @@ class NoteBook:
             )
             self._add(name, problems, pl.Series([None] * self._good.height, dtype=pl.String))
 
+    def add_hidden(self) -> None:
+        """Rows that a filter or a person has hidden: their owner may not know that they are read."""
+        if self._raw.hidden:
+            is_hidden = self._good[ROW].is_in([*self._raw.hidden])
+            reason = pl.DataFrame({"hidden": is_hidden}).select(
+                pl.when("hidden").then(
+                    pl.lit("the row is hidden in the sheet; it was read all the same")
+                )
+            )
+            self._add(Field.CODE, reason.to_series(), self._good[Field.CODE])
+
     def add_doubtful_texts(self) -> None:
         """Texts that were decoded in the wrong way before we got them, and codes that a spreadsheet took for dates."""
         for name in (Field.NAME, Field.DESCRIPTION, Field.MATERIALS):

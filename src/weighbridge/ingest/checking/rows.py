@@ -44,6 +44,7 @@ def check_rows(raw: RawChunk, rules: RowRules) -> CheckedChunk:
     if taken_from:
         notes.add_fallbacks(taken_from)
     notes.add_doubtful_texts()
+    notes.add_hidden()
     products, files = _products(good, raw, rules, notes)
     given = {_OPTIONAL[name] for name in _OPTIONAL if name in raw.columns.positions}
     return CheckedChunk(

@@ -1,4 +1,4 @@
-"""Turns what the compiled readers (polars, calamine) raise on damaged files into UnreadableFile.
+"""Turns what the compiled reader (polars) raises on damaged files into UnreadableFile.
 
 A corrupt file can also make their Rust code panic; that arrives as a BaseException and must not end the program.
 """
@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import polars as pl
-from fastexcel import FastExcelError
 
 from weighbridge.errors import UnreadableFile
 
@@ -22,7 +21,7 @@ def damaged_means_unreadable(kind: str) -> Iterator[None]:
     """Wraps every call into a compiled reader. `kind` names the file in the message: "Parquet file"."""
     try:
         yield
-    except (pl.exceptions.PolarsError, FastExcelError, OSError, ValueError) as error:
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         cause = str(error).strip().split("\n", 1)[0]
         raise UnreadableFile(f"The {kind} is damaged or not complete: {cause}.") from error
     except BaseException as error:

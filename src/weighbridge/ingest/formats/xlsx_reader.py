@@ -1,15 +1,10 @@
-"""Reads XLSX workbooks with calamine (fastexcel): the first sheet that has the columns.
-
-The package is checked first (`xlsx_package.py`). The sheet is held in memory as a whole, as its format demands; very
-large catalogues travel better as CSV or Parquet.
-"""
+"""Reads XLSX workbooks as a stream: every visible sheet with the header of the first that fits, or the one asked for."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-import fastexcel
-import polars as pl
 from typing_extensions import override
 
 from weighbridge.errors import MissingColumn, UnreadableFile
@@ -17,67 +12,258 @@ from weighbridge.ingest.base import (
     CHUNK_ROWS,
     NO_CHOICES,
     CatalogueFormat,
+    CellRemark,
     Choices,
     RawChunk,
     Reader,
+    SheetUse,
     Source,
     make_chunk,
 )
-from weighbridge.ingest.columns.matching import HEADER_SEARCH_ROWS, ColumnMap, Wanted, find_header
-from weighbridge.ingest.formats.native_errors import damaged_means_unreadable
-from weighbridge.ingest.formats.xlsx_package import check_package
+from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.columns.header_rows import find_head
+from weighbridge.ingest.columns.matching import HEADER_SEARCH_ROWS, ColumnMap, Wanted
+from weighbridge.ingest.formats.xlsx_rows import (
+    Cell,
+    Merged,
+    Row,
+    column_letters,
+    merged_ranges,
+    rows,
+)
+from weighbridge.ingest.formats.xlsx_workbook import Sheet, Workbook
+from weighbridge.ingest.values.wording import quote, quote_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+MAX_CHUNK_CHARACTERS: Final = 8 << 20
+"""Cells share texts, a chunk copies them: a chunk ends here, however few its rows."""
+MAX_CHARACTERS: Final = 1 << 30
+_NUMBERS: Final = frozenset(
+    [
+        Field.WEIGHT,
+        Field.GROSS_WEIGHT,
+        Field.PRICE,
+        Field.QUANTITY,
+        Field.PIECES_PER_PACK,
+        Field.RECYCLED_SHARE,
+        Field.SUPPLIER_FOOTPRINT,
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A sheet that is read: where its data begin."""
+
+    sheet: Sheet
+    header_row: int
+    data_row: int
+    columns: ColumnMap
+    merged: tuple[Merged, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The headers, to compare sheets by."""
+        return sorted(
+            header.strip().casefold() for header in self.columns.headers if header.strip()
+        )
 
 
 class XlsxReader(Reader):
     """A workbook. Rows are numbered as Excel numbers them. Whole numbers lose their ".0", text keeps its zeros."""
 
     def __init__(self, path: Path, choices: Choices = NO_CHOICES) -> None:
-        self._path = path
-        check_package(path)
+        self._book = Workbook(path)
+        self._sheet = choices.sheet
 
     @override
     def source(self, wanted: Wanted) -> Source:
-        _, header, _ = self._choose_sheet(wanted)
-        return Source(CatalogueFormat.XLSX, header_row=header + 1)
+        tables, uses = self._look(wanted)
+        return Source(CatalogueFormat.XLSX, header_row=tables[0].header_row, sheets=tuple(uses))
 
     @override
     def chunks(self, wanted: Wanted) -> Iterator[RawChunk]:
-        sheet, header, columns = self._choose_sheet(wanted)
-        for start in range(header + 1, sheet.height, CHUNK_ROWS):
-            rows = sheet.slice(start, CHUNK_ROWS).with_row_index("row", start + 1)
-            used = rows.filter(~pl.all_horizontal(pl.exclude("row").is_null()))
-            values = {name: used.to_series(i + 1) for name, i in columns.columns().items()}
-            yield make_chunk(columns, used.to_series(0), values)
+        tables, _ = self._look(wanted)
+        characters = 0
+        for table in tables:
+            columns = table.columns.columns()
+            positions = frozenset(columns.values())
+            chunk = _Chunk(table)
+            for row in _filled_down(rows(self._book, table.sheet, positions), table, positions):
+                if row.number < table.data_row:
+                    continue
+                chunk.add(row)
+                if chunk.is_full:
+                    characters += chunk.characters
+                    if characters > MAX_CHARACTERS:
+                        raise UnreadableFile(
+                            f"The cells of sheet {quote(table.sheet.name)} hold more than {MAX_CHARACTERS >> 20:,} MB of text"
+                            f" (seen at row {row.number:,}). Save the sheet as CSV: it is read at any size."
+                        )
+                    yield chunk.finish()
+                    chunk = _Chunk(table)
+            yield chunk.finish()
 
-    def _choose_sheet(self, wanted: Wanted) -> tuple[pl.DataFrame, int, ColumnMap]:
-        """The first sheet with the required columns; failing that, what the first filled one lacks is reported."""
+    def _look(self, wanted: Wanted) -> tuple[list[_Table], list[SheetUse]]:
+        """The sheets to read, and what is done with each."""
+        tables: list[_Table] = []
+        uses: list[SheetUse] = []
         missing: MissingColumn | None = None
-        for sheet in self._sheets():
-            if sheet.is_empty():
+        for sheet in self._candidates():
+            if not sheet.is_visible and self._sheet is None:
+                uses.append(SheetUse(sheet.name, used=False, why="it is hidden; --sheet reads it"))
                 continue
-            top = [
-                ["" if cell is None else str(cell) for cell in row]
-                for row in sheet.head(HEADER_SEARCH_ROWS).iter_rows()
-            ]
             try:
-                header, columns = find_header(top, wanted)
+                table = self._table(sheet, wanted)
             except MissingColumn as error:
                 missing = missing or error
+                uses.append(
+                    SheetUse(
+                        sheet.name,
+                        used=False,
+                        why="it has no header with code, name and description",
+                    )
+                )
+                continue
+            if table is None:
+                uses.append(SheetUse(sheet.name, used=False, why="it is empty"))
+            elif tables and table.names != tables[0].names:
+                why = f"its header is not that of {quote(tables[0].sheet.name)}; --sheet reads it"
+                uses.append(SheetUse(sheet.name, used=False, why=why, header_row=table.header_row))
             else:
-                return sheet, header, columns
-        raise missing or UnreadableFile("The workbook has no filled sheet.")
+                tables.append(table)
+                why = "as you said" if self._sheet else "it has code, name and description"
+                uses.append(SheetUse(sheet.name, used=True, why=why, header_row=table.header_row))
+        if not tables:
+            raise missing or UnreadableFile("The workbook has no filled sheet.")
+        return tables, uses
 
-    def _sheets(self) -> Iterator[pl.DataFrame]:
-        with damaged_means_unreadable("XLSX file"):
-            workbook = fastexcel.read_excel(self._path)
-            names = workbook.sheet_names
-        for name in names:
-            with damaged_means_unreadable("XLSX file"):
-                # skip_rows=0 (unlike None) keeps empty rows at the top, so that our row numbers are Excel's.
-                loaded = workbook.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
-                sheet = pl.DataFrame() if loaded.visible != "visible" else loaded.to_polars()
-            yield sheet
+    def _candidates(self) -> tuple[Sheet, ...]:
+        sheets = self._book.sheets
+        if self._sheet is None:
+            return sheets
+        asked = self._sheet.strip().casefold()
+        found = tuple(sheet for sheet in sheets if sheet.name.strip().casefold() == asked)
+        if not found:
+            raise UnreadableFile(
+                f"There is no sheet {quote(self._sheet)}. The workbook has: {quote_all([sheet.name for sheet in sheets])}."
+            )
+        return found
+
+    def _table(self, sheet: Sheet, wanted: Wanted) -> _Table | None:
+        top: list[Row] = []
+        for row in rows(self._book, sheet):
+            top.append(row)
+            if len(top) > HEADER_SEARCH_ROWS:
+                break
+        if not top:
+            return None
+        merged = merged_ranges(self._book, sheet)
+        _spread(top, merged)
+        head = find_head([_texts(row) for row in top], wanted)
+        data_row = top[head.data - 1].number + 1
+        return _Table(sheet, top[head.header].number, data_row, head.columns, tuple(merged))
+
+
+def _texts(row: Row) -> list[str]:
+    texts = [""] * (max(row.cells) + 1)
+    for position, cell in row.cells.items():
+        texts[position] = cell.text or ""
+    return texts
+
+
+def _spread(top: list[Row], merged: list[Merged]) -> None:
+    """Headers: what a merged range says holds for each of its columns."""
+    by_number = {row.number: row for row in top}
+    for one in merged:
+        row = by_number.get(one.first_row)
+        cell = row.cells.get(one.first_column) if row else None
+        if row is not None and cell is not None:
+            for position in range(one.first_column + 1, one.last_column + 1):
+                row.cells.setdefault(position, cell)
+
+
+def _filled_down(found: Iterator[Row], table: _Table, positions: frozenset[int]) -> Iterator[Row]:
+    """Rows with the value of a cell merged over several rows in each of them."""
+    if not table.merged:
+        yield from found
+        return
+    last_rows = {
+        (one.first_row, one.first_column): one.last_row
+        for one in table.merged
+        if one.first_column in positions and one.first_row >= table.data_row
+    }
+    current: dict[int, tuple[int, Cell]] = {}
+    for row in found:
+        for position in positions:
+            last, cell = current.get(position, (0, None))
+            if row.number <= last and cell is not None:
+                row.cells.setdefault(position, cell)
+            ending = last_rows.get((row.number, position))
+            if ending is not None and position in row.cells:
+                current[position] = ending, row.cells[position]
+        yield row
+
+
+class _Chunk:
+    """Collects rows until there are enough."""
+
+    def __init__(self, table: _Table) -> None:
+        self._table = table
+        self._columns = table.columns.columns()
+        self._numbers: list[int] = []
+        self._values: dict[str, list[str | None]] = {name: [] for name in self._columns}
+        self._remarks: list[CellRemark] = []
+        self._hidden: list[int] = []
+        self.characters = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._numbers) >= CHUNK_ROWS or self.characters >= MAX_CHUNK_CHARACTERS
+
+    def add(self, row: Row) -> None:
+        """Take a row; one with nothing in the wanted columns never comes here."""
+        self._numbers.append(row.number)
+        if row.is_hidden:
+            self._hidden.append(row.number)
+        for name, position in self._columns.items():
+            cell = row.cells.get(position)
+            text = None
+            if cell is not None:
+                text = cell.exact if name == Field.CODE and cell.exact else cell.text
+                self.characters += len(text or "")
+                remark = cell.remark or _remark(
+                    name, cell, f"{column_letters(position)}{row.number}"
+                )
+                if remark:
+                    self._remarks.append(CellRemark(row.number, name, remark))
+            self._values[name].append(text)
+
+    def finish(self) -> RawChunk:
+        """The chunk."""
+        return make_chunk(
+            self._table.columns,
+            self._numbers,
+            self._values,
+            sheet=self._table.sheet.name,
+            remarks=self._remarks,
+            hidden=frozenset(self._hidden),
+        )
+
+
+def _remark(name: str, cell: Cell, place: str) -> str | None:
+    """What is wrong with a cell whose text alone would not show it."""
+    if not cell.kind or cell.kind == "error":
+        return None
+    if cell.kind == "formula":
+        return f"cell {place} holds a formula without a stored result; open the file in Excel and save it"
+    if name == Field.CODE:
+        if cell.kind == "long number":
+            return f"cell {place} holds a number of {len(cell.text or '')} digits, of which Excel keeps only 15; enter the codes again in a column formatted as text"
+        return f"cell {place} holds a {cell.kind} ({cell.text}), perhaps a code that Excel has turned into one; format the column as text and enter the code again"
+    if name in _NUMBERS and cell.kind != "long number":
+        return f"cell {place} holds a {cell.kind} ({cell.text}), not a number; Excel may have turned the number into one"
+    return None

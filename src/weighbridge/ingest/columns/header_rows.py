@@ -1,0 +1,94 @@
+"""Headers that take two rows: units below the names, or a group's title above them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.errors import MissingColumn
+from weighbridge.ingest.columns.fields import REQUIRED
+from weighbridge.ingest.columns.headers import read_header
+from weighbridge.ingest.columns.matching import (
+    ColumnMap,
+    Wanted,
+    count_known,
+    find_header,
+    match_columns,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LONGEST_WORD: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a table begins: the index of its header's row, that of its first row of data, and its columns."""
+
+    header: int
+    data: int
+    columns: ColumnMap
+
+
+def find_head(rows: Sequence[Sequence[str]], wanted: Wanted) -> Head:
+    """The header among the first rows of a table; raises MissingColumn when there is none."""
+    index, columns = find_header(rows, wanted)
+    head = Head(index, index + 1, columns)
+    if index + 1 < len(rows) and _continues(rows[index + 1], columns):
+        joined = _joined(rows[index], rows[index + 1])
+        return _better(head, Head(index, index + 2, columns), joined, wanted)
+    if index:
+        return _better(head, head, _joined(rows[index - 1], rows[index], only_above=False), wanted)
+    return head
+
+
+def _better(plain: Head, head: Head, headers: list[str], wanted: Wanted) -> Head:
+    """`head` with joined headers, if they say at least as much as the plain ones."""
+    try:
+        columns = match_columns(headers, wanted)
+    except MissingColumn:
+        return plain
+    if _says(columns) > _says(plain.columns):
+        return Head(head.header, head.data, columns)
+    return Head(head.header, head.data, plain.columns)
+
+
+def _says(columns: ColumnMap) -> int:
+    return len(columns.positions) + len(columns.units)
+
+
+def _continues(row: Sequence[str], columns: ColumnMap) -> bool:
+    """Whether a row below the header belongs to it: words, and nothing where a product has code, name and description."""
+    if any(
+        _at(row, columns.positions[name]).strip() for name in REQUIRED if name in columns.positions
+    ):
+        return False
+    filled = [cell.strip() for cell in row if cell.strip()]
+    return bool(filled) and all(
+        len(cell) <= _LONGEST_WORD and not any(map(str.isdigit, cell.replace("2", "")))
+        for cell in filled
+    )
+
+
+def _joined(above: Sequence[str], below: Sequence[str], *, only_above: bool = True) -> list[str]:
+    width = max(len(above), len(below))
+    return [
+        _join(_at(above, i).strip(), _at(below, i).strip(), only_above=only_above)
+        for i in range(width)
+    ]
+
+
+def _join(above: str, below: str, *, only_above: bool) -> str:
+    """One header of two. A unit goes behind the name; a word below a title before it: "net" + "weight"."""
+    if not above or not below or above == below:
+        return below or (above if only_above else "")
+    if read_header(f"weight ({below.strip('()[]')})").unit is not None:
+        return f"{above} ({below.strip('()[]')})"
+    if not only_above and read_header(below).keys and count_known([below]):
+        return below
+    return f"{below} {above}"
+
+
+def _at(row: Sequence[str], position: int) -> str:
+    return row[position] if position < len(row) else ""

@@ -1,0 +1,146 @@
+"""What Excel shows for a stored number: dates, times, and numbers whose format adds zeros or letters.
+
+Pure. Formats: ECMA-376 part 1, 18.8.30 (numFmt).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Final
+
+_BUILT_IN_DATES: Final = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])
+_BUILT_IN: Final = {1: "0", 2: "0.00"}
+_UNSAID: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
+_DATE_LETTERS: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
+_TOKEN: Final = re.compile(r'"([^"]*)"|\\(.)|(_.|\*.|\[[^\]]*\])|([0#?])|(\.)|([-+(): $!&~^{}<>=])')
+MAX_WHOLE_DIGITS: Final = 15
+"""Excel keeps 15 digits of a number (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """The format of a cell: a date, or a pattern for digits, or neither."""
+
+    is_date: bool = False
+    pattern: str | None = None
+
+
+PLAIN: Final = NumberFormat()
+
+
+def number_format(number: int, code: str | None) -> NumberFormat:
+    """The format with this number; `code` is what the workbook says about it, if anything."""
+    if code is None:
+        return NumberFormat(number in _BUILT_IN_DATES, _BUILT_IN.get(number))
+    first = code.partition(";")[0]
+    if _DATE_LETTERS.search(_UNSAID.sub("", first).replace("General", "")):
+        return NumberFormat(is_date=True)
+    return NumberFormat(pattern=first)
+
+
+def plain_number(stored: str) -> str:
+    """A stored number as text, without a needless ".0" or exponent."""
+    try:
+        number = float(stored)
+    except ValueError:
+        return stored
+    if number.is_integer() and abs(number) < 1e21:
+        return str(int(Decimal(stored))) if stored.isascii() else stored
+    return repr(number)
+
+
+def shown_number(stored: str, pattern: str) -> str | None:
+    """A number as its pattern shows it (00000 → 00123), or None where the pattern is of another kind."""
+    tokens = _tokens(pattern)
+    if tokens is None:
+        return None
+    whole, places, decimals = tokens
+    try:
+        number = Decimal(stored)
+    except InvalidOperation:
+        return None
+    if number < 0 or number.adjusted() > MAX_WHOLE_DIGITS:
+        return None
+    rounded = number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    digits, _, fraction = f"{rounded:f}".partition(".")
+    return _fill(whole, "" if digits == "0" else digits) + _fraction(decimals, fraction)
+
+
+def _fill(tokens: tuple[str, ...], digits: str) -> str:
+    """Puts digits into placeholders from the right; the first placeholder takes all that are left."""
+    first = next((i for i, token in enumerate(tokens) if token[0] == "\0"), None)
+    if first is None:
+        return "".join(tokens) + digits
+    shown: list[str] = []
+    for i in range(len(tokens) - 1, -1, -1):
+        if tokens[i][0] != "\0":
+            shown.append(tokens[i])
+        elif i == first and digits:
+            shown.append(digits)
+        elif digits:
+            shown.append(digits[-1])
+            digits = digits[:-1]
+        else:
+            shown.append({"0": "0", "#": "", "?": " "}[tokens[i][1]])
+    return "".join(reversed(shown))
+
+
+def _fraction(tokens: tuple[str, ...], digits: str) -> str:
+    if not tokens:
+        return ""
+    shown, left = ["."], list(digits)
+    needed = max(
+        [len(digits.rstrip("0"))]
+        + [i + 1 for i, token in enumerate(t for t in tokens if t[0] == "\0") if token[1] == "0"]
+    )
+    for token in tokens:
+        if token[0] != "\0":
+            shown.append(token)
+        elif left and needed > 0:
+            shown.append(left.pop(0))
+            needed -= 1
+    return "".join(shown)
+
+
+@lru_cache(maxsize=256)
+def _tokens(pattern: str) -> tuple[tuple[str, ...], int, tuple[str, ...]] | None:
+    """(before the point, number of decimals, after the point). A placeholder has a NUL before it."""
+    before: list[str] = []
+    after: list[str] = []
+    target, start, has_digits = before, 0, False
+    while start < len(pattern):
+        found = _TOKEN.match(pattern, start)
+        if found is None:
+            return None
+        quoted, escaped, _, placeholder, point, literal = found.groups()
+        if placeholder:
+            target.append("\0" + placeholder)
+            has_digits = True
+        elif point:
+            if target is after:
+                return None
+            target = after
+        elif text := quoted or escaped or literal:
+            target.append(text)
+        start = found.end()
+    places = sum(token[0] == "\0" for token in after)
+    return (tuple(before), places, tuple(after)) if has_digits else None
+
+
+def shown_date(stored: str, *, since_1904: bool) -> tuple[str, str] | None:
+    """("date" or "time", its text) of a stored number; None when it is no number that can be a date."""
+    try:
+        days = float(stored)
+        if not 0 <= days < 2_958_466:
+            return None
+        start = datetime(1904, 1, 1) if since_1904 else datetime(1899, 12, 30)  # noqa: DTZ001 - Excel knows no time zones
+        moment = start + timedelta(seconds=round(days * 86_400))
+    except (ValueError, OverflowError):
+        return None
+    if days < 1:
+        return "time", f"{moment:%H:%M:%S}"
+    return "date", f"{moment:%Y-%m-%d}" if not days % 1 else f"{moment:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,302 @@
+"""The rows of a sheet as a stream: only the wanted columns are kept, so a far cell costs nothing.
+
+Theory of operation: expat calls `_Rows` for every tag; finished rows pile up for one piece of XML (64 kB) and are drawn
+by `rows`. A cell's text is made by `_Cells`, which knows the workbook's texts and formats.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
+
+from weighbridge.errors import UnreadableFile
+from weighbridge.ingest.formats.xlsx_numbers import (
+    MAX_WHOLE_DIGITS,
+    PLAIN,
+    plain_number,
+    shown_date,
+    shown_number,
+)
+from weighbridge.ingest.formats.xlsx_package import XmlHandler, parse
+from weighbridge.ingest.formats.xlsx_workbook import unescape
+from weighbridge.ingest.values.wording import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weighbridge.ingest.formats.xlsx_workbook import Sheet, Workbook
+
+MAX_ROWS: Final = 1_048_576
+MAX_COLUMNS: Final = 16_384
+MAX_CELL_CHARACTERS: Final = 32_767
+"""Excel's own limits (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3)."""
+MAX_SPAN: Final = 50_000_000
+_SPARSE: Final = 1_000
+_MAX_MERGED: Final = 200_000
+_REFERENCE: Final = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
+
+
+@dataclass(slots=True)
+class Cell:
+    """A cell as Excel shows it. `exact` is what a code is: with the zeros of its format. `remark`: what is wrong with it."""
+
+    text: str | None
+    exact: str | None = None
+    kind: str = ""
+    remark: str | None = None
+
+
+@dataclass(slots=True)
+class Row:
+    """A row by Excel's number; cells by column, the first is 0."""
+
+    number: int
+    is_hidden: bool
+    cells: dict[int, Cell] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A range of merged cells; its value is stored in the first cell only."""
+
+    first_row: int
+    last_row: int
+    first_column: int
+    last_column: int
+
+
+def column_letters(position: int) -> str:
+    """A, B, …, XFD."""
+    letters, number = "", position + 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def _column_number(letters: str) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number - 1
+
+
+def rows(book: Workbook, sheet: Sheet, wanted: frozenset[int] | None = None) -> Iterator[Row]:
+    """The rows with a filled cell in the wanted columns (None: in any). Raises UnreadableFile naming sheet and cell."""
+    handler = _Rows(book, sheet.name, wanted)
+    for _ in parse(book.package, sheet.member, handler):
+        done, handler.done = handler.done, []
+        yield from done
+    handler.check_span()
+
+
+def merged_ranges(book: Workbook, sheet: Sheet) -> list[Merged]:
+    """The merged ranges. They stand behind the rows, so the sheet is looked through first, as bytes."""
+    tail, seen = b"", False
+    for piece in book.package.pieces(sheet.member):
+        seen = seen or b"mergeCell" in tail + piece
+        tail = piece[-16:]
+    if not seen:
+        return []
+    handler = _MergedRanges()
+    for _ in parse(book.package, sheet.member, handler):
+        pass
+    return handler.found
+
+
+class _MergedRanges(XmlHandler):
+    def __init__(self) -> None:
+        self.found: list[Merged] = []
+
+    @override
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "mergeCell" and len(self.found) < _MAX_MERGED:
+            ends = [_REFERENCE.fullmatch(end) for end in attributes.get("ref", "").split(":")]
+            if len(ends) == 2 and ends[0] and ends[1]:
+                (left, top), (right, bottom) = ends[0].groups(), ends[1].groups()
+                self.found.append(
+                    Merged(int(top), int(bottom), _column_number(left), _column_number(right))
+                )
+
+
+class _Rows(XmlHandler):
+    def __init__(self, book: Workbook, sheet: str, wanted: frozenset[int] | None) -> None:
+        self.done: list[Row] = []
+        self._cells = _Cells(book)
+        self._sheet = sheet
+        self._wanted = wanted
+        self._row = Row(0, is_hidden=False)
+        self._columns: dict[str, int] = {}
+        self._column = -1
+        self._attributes: dict[str, str] = {}
+        self._takes = False
+        self._is_kept = False
+        self._has_formula = self._has_value = self._is_aid = False
+        self._parts: list[str] = []
+        self._characters = 0
+        self._filled = 0
+        self._last = (0, 0)
+        self._farthest = (0, 0)
+
+    @override
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "c":
+            self._begin_cell(attributes)
+        elif name == "v":
+            self._takes = self._has_value = self._is_kept
+        elif name == "t":
+            self._takes = self._has_value = self._is_kept and not self._is_aid
+        elif name == "f":
+            self._has_formula = True
+        elif name == "row":
+            self._begin_row(attributes)
+        elif name == "rPh":
+            self._is_aid = True
+
+    @override
+    def end(self, name: str) -> None:
+        if name in ("v", "t"):
+            self._takes = False
+        elif name == "c":
+            self._end_cell()
+        elif name == "row":
+            if self._row.cells:
+                self.done.append(self._row)
+        elif name == "rPh":
+            self._is_aid = False
+
+    @override
+    def text(self, text: str) -> None:
+        if self._takes:
+            self._characters += len(text)
+            if self._characters <= MAX_CELL_CHARACTERS:
+                self._parts.append(text)
+
+    def _begin_row(self, attributes: dict[str, str]) -> None:
+        said = attributes.get("r")
+        number = self._row.number + 1 if said is None else _number(said)
+        if not 1 <= number <= MAX_ROWS:
+            raise UnreadableFile(
+                f"Sheet {quote(self._sheet)} has a row {quote(str(said))}, which no sheet has."
+            )
+        self._row = Row(number, attributes.get("hidden") in ("1", "true"))
+        self._column = -1
+
+    def _begin_cell(self, attributes: dict[str, str]) -> None:
+        said = attributes.get("r")
+        self._column = self._column + 1 if said is None else self._place(said)
+        if self._column >= MAX_COLUMNS:
+            raise UnreadableFile(
+                f"Sheet {quote(self._sheet)} has more than {MAX_COLUMNS:,} columns in row {self._row.number:,}."
+            )
+        self._attributes = attributes
+        self._is_kept = self._wanted is None or self._column in self._wanted
+        self._has_formula = self._has_value = False
+        self._parts.clear()
+        self._characters = 0
+
+    def _place(self, reference: str) -> int:
+        """The column of a reference like "B7"."""
+        letters = reference.rstrip("0123456789")
+        found = self._columns.get(letters)
+        if found is None:
+            if not _REFERENCE.fullmatch(reference):
+                raise UnreadableFile(
+                    f"Sheet {quote(self._sheet)} has a cell {quote(reference)}, which no sheet has."
+                )
+            found = self._columns[letters] = _column_number(letters)
+        return found
+
+    def _end_cell(self) -> None:
+        if not (self._has_value or self._has_formula) and self._is_kept:
+            return
+        self._filled += 1
+        here = self._row.number, self._column
+        if here[1] >= self._farthest[1]:
+            self._farthest = here
+        if here[0] >= self._last[0]:
+            self._last = here
+        if not self._is_kept:
+            return
+        if self._characters > MAX_CELL_CHARACTERS:
+            cell: Cell | None = Cell(
+                None,
+                remark=f"the cell has more than {MAX_CELL_CHARACTERS:,} characters, which is all that Excel can hold; shorten it",
+            )
+        else:
+            cell = self._cells.make(
+                self._attributes,
+                "".join(self._parts),
+                has_formula=self._has_formula,
+                has_value=self._has_value,
+            )
+        if cell is not None:
+            self._row.cells[self._column] = cell
+
+    def check_span(self) -> None:
+        """A cell far from everything else is a slip (or an attack on readers that keep room for all between)."""
+        span = self._last[0] * (self._farthest[1] + 1)
+        if span <= MAX_SPAN or span <= self._filled * _SPARSE:
+            return
+        far = {f"{column_letters(column)}{row}" for row, column in (self._last, self._farthest)}
+        raise UnreadableFile(
+            f"Sheet {quote(self._sheet)} spans {span:,} cells, of which {self._filled:,} are filled: {' and '.join(sorted(far))}"
+            f" {'lies' if len(far) == 1 else 'lie'} far from the table. Delete what is there, or save the sheet as CSV."
+        )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+
+
+class _Cells:
+    """Makes cells of what the XML says, by the workbook's texts and formats."""
+
+    def __init__(self, book: Workbook) -> None:
+        self._texts = book.texts
+        self._formats = book.formats
+        self._since_1904 = book.since_1904
+
+    def make(
+        self, attributes: dict[str, str], stored: str, *, has_formula: bool, has_value: bool
+    ) -> Cell | None:
+        """The cell, or None for an empty one."""
+        kind = attributes.get("t", "n")
+        if kind == "s":
+            number = _number(stored.strip())
+            text = self._texts[number] if stored and number < len(self._texts) else None
+            if text is not None and len(text) > MAX_CELL_CHARACTERS:
+                return Cell(
+                    None,
+                    remark=f"the cell has {len(text):,} characters, more than the {MAX_CELL_CHARACTERS:,} that Excel can hold; shorten it",
+                )
+            return Cell(text) if text else None
+        if not stored:
+            if has_formula and not (kind == "str" and has_value):
+                return Cell(None, kind="formula")
+            return None
+        if kind in ("str", "inlineStr"):
+            return Cell(unescape(stored))
+        if kind == "b":
+            shown = "TRUE" if stored.strip() in ("1", "true") else "FALSE"
+            return Cell(shown, kind="logical value")
+        if kind == "e":
+            return Cell(stored, kind="error")
+        if kind == "d":
+            return Cell(stored, kind="date")
+        return self._number(stored.strip(), attributes.get("s"))
+
+    def _number(self, stored: str, style: str | None) -> Cell:
+        number = _number(style) if style else 0
+        shape = self._formats[number] if number < len(self._formats) else PLAIN
+        if shape.is_date:
+            found = shown_date(stored, since_1904=self._since_1904)
+            if found:
+                return Cell(found[1], kind=found[0])
+        text = plain_number(stored)
+        if text.isdigit() and len(text) > MAX_WHOLE_DIGITS:
+            return Cell(text, kind="long number")
+        return Cell(text, shown_number(stored, shape.pattern) if shape.pattern else None)

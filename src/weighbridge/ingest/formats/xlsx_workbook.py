@@ -1,0 +1,180 @@
+"""What a workbook says outside its sheets: their names, the texts that cells share, the formats of numbers."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
+
+from weighbridge.errors import UnreadableFile
+from weighbridge.ingest.formats.xlsx_numbers import NumberFormat, number_format
+from weighbridge.ingest.formats.xlsx_package import Package, XmlHandler, parse_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_SHARED_BYTES: Final = 200 << 20
+"""Memory that the shared texts may take, as Python counts it."""
+_MAX_SHEETS: Final = 1_000
+_MAX_FORMATS: Final = 100_000
+_RELATED: Final = "http://schemas.openxmlformats.org/package/2006/relationships Relationship"
+_ESCAPED: Final = re.compile("_x([0-9A-Fa-f]{4})_")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet: its name and where it is in the package."""
+
+    name: str
+    member: str
+    is_visible: bool
+
+
+class Workbook:
+    """An opened workbook."""
+
+    def __init__(self, path: Path) -> None:
+        self.package = Package(path)
+        root = _related(self.package, "_rels/.rels", "")
+        member = next(
+            (m for kind, m in root.values() if kind == "officeDocument"), "xl/workbook.xml"
+        )
+        folder, name = posixpath.split(member)
+        related = _related(self.package, f"{folder}/_rels/{name}.rels", folder)
+        book = _Book()
+        parse_whole(self.package, member, book)
+        self.since_1904 = book.since_1904
+        self.sheets = tuple(
+            Sheet(name, related[key][1], visible)
+            for name, key, visible in book.sheets
+            if key in related and related[key][0] == "worksheet"
+        )
+        parts = dict(related.values())
+        texts, styles = _SharedTexts(), _Styles()
+        if "sharedStrings" in parts:
+            parse_whole(self.package, parts["sharedStrings"], texts)
+        if parts.get("styles", "?") in self.package:
+            parse_whole(self.package, parts["styles"], styles)
+        self.texts = texts.texts
+        self.formats = styles.formats()
+
+
+def _related(package: Package, member: str, folder: str) -> dict[str, tuple[str, str]]:
+    """Relationship id → (kind, member)."""
+    handler = _Relationships(folder)
+    if member in package:
+        parse_whole(package, member, handler)
+    return handler.found
+
+
+class _Relationships(XmlHandler):
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self.found: dict[str, tuple[str, str]] = {}
+
+    @override
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == _RELATED and len(self.found) < _MAX_SHEETS * 2:
+            target = attributes.get("Target", "")
+            member = target[1:] if target.startswith("/") else f"{self._folder}/{target}"
+            kind = attributes.get("Type", "").rpartition("/")[2]
+            self.found[attributes.get("Id", "")] = kind, posixpath.normpath(member).lstrip("/")
+
+
+class _Book(XmlHandler):
+    def __init__(self) -> None:
+        self.sheets: list[tuple[str, str, bool]] = []
+        self.since_1904 = False
+
+    @override
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "workbookPr":
+            self.since_1904 = attributes.get("date1904") in {"1", "true"}
+        elif name == "sheet":
+            if len(self.sheets) >= _MAX_SHEETS:
+                raise UnreadableFile(f"The workbook has more than {_MAX_SHEETS:,} sheets.")
+            key = next((v for k, v in attributes.items() if k.endswith(" id")), "")
+            visible = attributes.get("state", "visible") == "visible"
+            self.sheets.append((attributes.get("name", ""), key, visible))
+
+
+class _SharedTexts(XmlHandler):
+    """The texts by number. The reading aids of East Asian texts (rPh) are no part of them."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._parts: list[str] = []
+        self._takes = False
+        self._is_aid = False
+        self._bytes = 0
+
+    @override
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "t":
+            self._takes = not self._is_aid
+        elif name == "rPh":
+            self._is_aid = True
+
+    @override
+    def end(self, name: str) -> None:
+        if name == "t":
+            self._takes = False
+        elif name == "rPh":
+            self._is_aid = False
+        elif name == "si":
+            text = unescape("".join(self._parts))
+            self._parts.clear()
+            self._count(sys.getsizeof(text) + 8 - len(text))
+            self.texts.append(text)
+
+    @override
+    def text(self, text: str) -> None:
+        if self._takes:
+            self._count(len(text))
+            self._parts.append(text)
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > MAX_SHARED_BYTES:
+            raise UnreadableFile(
+                f"The texts of the XLSX file take more than {MAX_SHARED_BYTES >> 20:,} MB of memory"
+                f" (seen at text {len(self.texts) + 1:,} of its shared strings). Save the sheet as CSV: it is read at any size."
+            )
+
+
+class _Styles(XmlHandler):
+    def __init__(self) -> None:
+        self._codes: dict[int, str] = {}
+        self._numbers: list[int] = []
+        self._in_cells = False
+
+    @override
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "numFmt" and len(self._codes) < _MAX_FORMATS:
+            self._codes[_whole(attributes.get("numFmtId"))] = attributes.get("formatCode", "")
+        elif name == "cellXfs":
+            self._in_cells = True
+        elif name == "xf" and self._in_cells and len(self._numbers) < _MAX_FORMATS:
+            self._numbers.append(_whole(attributes.get("numFmtId")))
+
+    @override
+    def end(self, name: str) -> None:
+        if name == "cellXfs":
+            self._in_cells = False
+
+    def formats(self) -> list[NumberFormat]:
+        """The number format of each cell format, in the order by which cells refer to them."""
+        return [number_format(number, self._codes.get(number)) for number in self._numbers]
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def unescape(text: str) -> str:
+    """_x000D_ and the like, by which XLSX writes characters that XML cannot hold."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
