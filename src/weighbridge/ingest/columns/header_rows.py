@@ -23,7 +23,7 @@ _LONGEST_WORD: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class HeaderRows:
     """Where a table begins: the index of its header's row, that of its first row of data, and its columns."""
 
     header: int
@@ -31,27 +31,27 @@ class Head:
     columns: ColumnMap
 
 
-def find_head(rows: Sequence[Sequence[str]], wanted: Wanted) -> Head:
+def find_head(rows: Sequence[Sequence[str]], wanted: Wanted) -> HeaderRows:
     """The header among the first rows of a table; raises MissingColumn when there is none."""
     index, columns = find_header(rows, wanted)
-    head = Head(index, index + 1, columns)
+    head = HeaderRows(index, index + 1, columns)
     if index + 1 < len(rows) and _continues(rows[index + 1], columns):
         joined = _joined(rows[index], rows[index + 1])
-        return _better(head, Head(index, index + 2, columns), joined, wanted)
+        return _better(head, HeaderRows(index, index + 2, columns), joined, wanted)
     if index:
         return _better(head, head, _joined(rows[index - 1], rows[index], only_above=False), wanted)
     return head
 
 
-def _better(plain: Head, head: Head, headers: list[str], wanted: Wanted) -> Head:
+def _better(plain: HeaderRows, head: HeaderRows, headers: list[str], wanted: Wanted) -> HeaderRows:
     """`head` with joined headers, if they say at least as much as the plain ones."""
     try:
         columns = match_columns(headers, wanted)
     except MissingColumn:
         return plain
     if _says(columns) > _says(plain.columns):
-        return Head(head.header, head.data, columns)
-    return Head(head.header, head.data, plain.columns)
+        return HeaderRows(head.header, head.data, columns)
+    return HeaderRows(head.header, head.data, plain.columns)
 
 
 def _says(columns: ColumnMap) -> int:

@@ -26,7 +26,7 @@ from weighbridge.ingest.columns.matching import HEADER_SEARCH_ROWS, ColumnMap, W
 from weighbridge.ingest.formats.xlsx_rows import (
     Cell,
     Merged,
-    Row,
+    SheetRow,
     column_letters,
     merged_ranges,
     rows,
@@ -154,7 +154,7 @@ class XlsxReader(Reader):
         return found
 
     def _table(self, sheet: Sheet, wanted: Wanted) -> _Table | None:
-        top: list[Row] = []
+        top: list[SheetRow] = []
         for row in rows(self._book, sheet):
             top.append(row)
             if len(top) > HEADER_SEARCH_ROWS:
@@ -168,14 +168,14 @@ class XlsxReader(Reader):
         return _Table(sheet, top[head.header].number, data_row, head.columns, tuple(merged))
 
 
-def _texts(row: Row) -> list[str]:
+def _texts(row: SheetRow) -> list[str]:
     texts = [""] * (max(row.cells) + 1)
     for position, cell in row.cells.items():
         texts[position] = cell.text or ""
     return texts
 
 
-def _spread(top: list[Row], merged: list[Merged]) -> None:
+def _spread(top: list[SheetRow], merged: list[Merged]) -> None:
     """Headers: what a merged range says holds for each of its columns."""
     by_number = {row.number: row for row in top}
     for one in merged:
@@ -186,7 +186,9 @@ def _spread(top: list[Row], merged: list[Merged]) -> None:
                 row.cells.setdefault(position, cell)
 
 
-def _filled_down(found: Iterator[Row], table: _Table, positions: frozenset[int]) -> Iterator[Row]:
+def _filled_down(
+    found: Iterator[SheetRow], table: _Table, positions: frozenset[int]
+) -> Iterator[SheetRow]:
     """Rows with the value of a cell merged over several rows in each of them."""
     if not table.merged:
         yield from found
@@ -224,7 +226,7 @@ class _Chunk:
     def is_full(self) -> bool:
         return len(self._numbers) >= CHUNK_ROWS or self.characters >= MAX_CHUNK_CHARACTERS
 
-    def add(self, row: Row) -> None:
+    def add(self, row: SheetRow) -> None:
         """Take a row; one with nothing in the wanted columns never comes here."""
         self._numbers.append(row.number)
         if row.is_hidden:

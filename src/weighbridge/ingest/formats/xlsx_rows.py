@@ -50,7 +50,7 @@ class Cell:
 
 
 @dataclass(slots=True)
-class Row:
+class SheetRow:
     """A row by Excel's number; cells by column, the first is 0."""
 
     number: int
@@ -84,7 +84,7 @@ def _column_number(letters: str) -> int:
     return number - 1
 
 
-def rows(book: Workbook, sheet: Sheet, wanted: frozenset[int] | None = None) -> Iterator[Row]:
+def rows(book: Workbook, sheet: Sheet, wanted: frozenset[int] | None = None) -> Iterator[SheetRow]:
     """The rows with a filled cell in the wanted columns (None: in any). Raises UnreadableFile naming sheet and cell."""
     handler = _Rows(book, sheet.name, wanted)
     for _ in parse(book.package, sheet.member, handler):
@@ -124,11 +124,11 @@ class _MergedRanges(XmlHandler):
 
 class _Rows(XmlHandler):
     def __init__(self, book: Workbook, sheet: str, wanted: frozenset[int] | None) -> None:
-        self.done: list[Row] = []
+        self.done: list[SheetRow] = []
         self._cells = _Cells(book)
         self._sheet = sheet
         self._wanted = wanted
-        self._row = Row(0, is_hidden=False)
+        self._row = SheetRow(0, is_hidden=False)
         self._columns: dict[str, int] = {}
         self._column = -1
         self._attributes: dict[str, str] = {}
@@ -182,7 +182,7 @@ class _Rows(XmlHandler):
             raise UnreadableFile(
                 f"Sheet {quote(self._sheet)} has a row {quote(str(said))}, which no sheet has."
             )
-        self._row = Row(number, attributes.get("hidden") in ("1", "true"))
+        self._row = SheetRow(number, attributes.get("hidden") in ("1", "true"))
         self._column = -1
 
     def _begin_cell(self, attributes: dict[str, str]) -> None:
