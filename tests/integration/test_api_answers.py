@@ -86,20 +86,20 @@ async def test_upload_list_show_change_and_delete(client: ApiClient) -> None:
     )
     assert uploaded.status_code == 201
     done = uploaded.json()
-    assert (done["created"], done["updated"], done["unchanged"]) == (2, 0, 0)
-    assert [(row["row"], row["field"]) for row in done["rejected"]] == [(4, "weight")]
-    assert "heavy" in done["rejected"][0]["reason"]
+    assert (done["created"], done["updated"], done["unchanged"]) == (3, 0, 0)
+    assert done["rejected"] == []
+    assert [(note["row"], note["field"]) for note in done["notes"]] == [(4, "weight")]
+    assert "heavy" in done["notes"][0]["reason"] + (done["notes"][0]["found"] or "")
 
-    rejected = await client.http.get(done["rejectedUrl"])
-    assert rejected.headers["content-type"].startswith("text/csv")
-    assert rejected.text.splitlines()[0] == "row,field,reason,code,sheet,column"
-    assert rejected.text.splitlines()[1].startswith("4,weight,")
+    noted = await client.http.get(done["notesUrl"])
+    assert noted.headers["content-type"].startswith("text/csv")
+    assert noted.text.splitlines()[1].startswith("4,weight,")
 
     again = await client.http.post(
         "/api/products/bulk-upload", files={"file": ("products.csv", CSV, "text/csv")}
     )
     assert again.status_code == 200
-    assert (again.json()["created"], again.json()["unchanged"]) == (0, 2)
+    assert (again.json()["created"], again.json()["unchanged"]) == (0, 3)
 
     page = await client.get("/api/products", params={"search": "bottle", "status": "pending"})
     assert [product["code"] for product in page["products"]] == ["PROD-001"]
@@ -136,10 +136,20 @@ async def test_one_product_as_json_is_created_changed_and_left_alone(client: Api
 
 async def test_an_invalid_product_is_refused_with_its_field(client: ApiClient) -> None:
     refused = await client.http.post(
-        "/api/products", json={"code": "A", "name": "Bottle", "description": "x", "weight": -1}
+        "/api/products", json={"code": "A", "name": " ", "description": "x", "weight": 1}
     )
     assert refused.status_code == 422
-    assert [error["field"] for error in refused.json()["errors"]] == ["weight"]
+    assert [error["field"] for error in refused.json()["errors"]] == ["name"]
+
+
+async def test_an_unusable_weight_costs_only_the_weight_and_is_noted(client: ApiClient) -> None:
+    kept = await client.http.post(
+        "/api/products", json={"code": "A", "name": "Bottle", "description": "x", "weight": -1}
+    )
+    assert (kept.status_code, kept.json()["created"]) == (201, 1)
+    product = await client.get("/api/products/A")
+    assert product["weight"] is None
+    assert [note["field"] for note in product["notes"]] == ["weight"]
 
 
 async def test_a_json_array_is_an_upload_too(client: ApiClient) -> None:
@@ -229,7 +239,7 @@ async def test_processing_stats_of_an_empty_database_have_every_field(client: Ap
     assert set(stats["overall"]) == {
         "calls", "failedCalls", "retries", "rateLimited", "simulatedCalls", "tokens", "costUsd",
         "latencyMeanS", "latencyP50S", "latencyP95S", "waitedMeanS", "completed", "failed",
-        "productsPerHour", "failureRate", "secondsPerBatch", "byStep", "byModel", "recentErrors",
+        "productsPerHour", "failureRate", "secondsPerBatch", "byStep", "byModel", "recentErrors", "variants",
     }  # fmt: skip
     assert set(stats["overall"]["tokens"]) == {
         "estimated",
