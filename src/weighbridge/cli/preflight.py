@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from weighbridge.steps.shown import ShownField
 
 GROWTH: Final = 10
-"""Results, and what the database keeps, for each byte of the catalogue; measured on the example: 4 to 8."""
+"""Results, and what the database keeps, for each byte of the catalogue: an estimate on the safe side, not a measurement."""
 LEAST_ROOM_BYTES: Final = 50_000_000
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weighbridge.store.connecting import Connection
 
 OLDEST: Final = 16
-"""The oldest major version of PostgreSQL on which the whole program has been run."""
+"""The oldest major version of PostgreSQL that is accepted. The test suite runs on the version of the wheel (18)."""
 ANSWER_LIMIT_S: Final = 5.0
 ROUNDS: Final = 3
 _LOST: Final = (
