@@ -174,3 +174,15 @@ async def test_assets_are_kept_by_browsers_and_nothing_else_is_served(client: Ap
 async def test_a_form_that_is_too_large_is_refused(client: ApiClient) -> None:
     answer = await client.http.post("/login", content=b"token=" + b"x" * 20_000)
     assert answer.status_code == 422
+
+
+async def test_recorded_answers_are_marked_on_the_list_and_on_the_product(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    await _weigh(client, database_url, tmp_path)
+    assert "recorded</span>" not in (await client.http.get("/products")).text
+    await client.execute("UPDATE footprints SET provider = 'recorded'")
+    await client.execute("UPDATE answers SET provider = 'recorded'")
+    assert "recorded</span>" in (await client.http.get("/products")).text
+    assert "recorded</span>" in (await client.http.get(BOTTLE_PAGE)).text

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from weighbridge.domain.products import ProcessingStatus
+from weighbridge.domain.recordings import RECORDED
 from weighbridge.store.database import LONG_STATEMENT_S
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class ListRow:
     high_kg_co2e: float | None
     data_quality: float | None
     simulated: bool | None
+    recorded: bool | None
     error: str | None
     checked_at: datetime | None
 
@@ -175,7 +177,7 @@ async def page(
     where.arguments.append(limit)
     rows = await connection.fetch(
         f"SELECT p.id, p.code, p.name, p.status, f.category, f.subcategory, f.emissions_kg_co2e, f.low_kg_co2e,"  # noqa: S608
-        f" f.high_kg_co2e, f.data_quality, f.simulated, p.error, {value} AS place,"
+        f" f.high_kg_co2e, f.data_quality, f.simulated, strpos(f.provider, '{RECORDED}') > 0 AS recorded, p.error, {value} AS place,"
         " (SELECT c.checked_at FROM product_checks c WHERE c.product_id = p.id AND c.revision = p.revision) AS checked_at"
         f" FROM products p {join} WHERE {where} ORDER BY {order_by} LIMIT ${len(where.arguments)}",
         *where.arguments,
