@@ -71,6 +71,8 @@ SUMMARY_TYPES = {
     "highKgCo2e": float,
     "dataQuality": float,
     "simulated": bool,
+    "facts": dict,
+    "notes": list,
     "attempts": int,
     "errorKind": type(None),
     "error": type(None),
@@ -134,20 +136,18 @@ class Journey:
         stopped = self.post(f"{API}/stop-queue")
         assert (stopped["callsInFlight"], stopped["queue"]["running"]) == (0, False)
         done = self.post(f"{API}/bulk-upload", 201, file=("../../products.csv", CSV, "text/csv"))
-        assert (done["created"], done["updated"], done["unchanged"]) == (2, 0, 0)
-        assert [(row["row"], row["field"]) for row in done["rejected"]] == [(4, "weight")]
-        assert done["rejectedCount"] == 1
-        rejected = self.browser.fetch("GET", done["rejectedUrl"]).text().splitlines()
-        assert rejected[0] == "row,field,reason,code,sheet,column"
-        assert rejected[1].startswith("4,weight,")
+        assert (done["created"], done["updated"], done["unchanged"]) == (3, 0, 0)
+        assert [(note["row"], note["field"]) for note in done["notes"]] == [(4, "weight")]
+        assert (done["rejectedCount"], done["notesCount"]) == (0, 1)
+        noted = self.browser.fetch("GET", done["notesUrl"]).text().splitlines()
+        assert noted[1].startswith("4,weight,")
         again = self.post(f"{API}/bulk-upload", file=("products.csv", CSV, "text/csv"))
-        assert (again["created"], again["unchanged"]) == (0, 2)
+        assert (again["created"], again["unchanged"]) == (0, 3)
         product = {"code": "A/1 ü", "name": "Bottle", "description": "Glass", "weight": 0.4}
-        assert self.post(f"{API}/bulk-upload", 201, json_body=[product])["created"] == 1
-        assert self.post(API, json_body=product)["unchanged"] == 1
+        assert self.post(API, 201, json_body=product)["created"] == 1
+        assert self.post(f"{API}/bulk-upload", json_body=[product])["unchanged"] == 1
         assert self.post(API, json_body={**product, "weight": 0.5})["updated"] == 1
-        assert self.post(API, 201, json_body={**product, "code": "B"})["created"] == 1
-        self.refused(self.browser.fetch("POST", API, json_body={**product, "weight": 0}), "weight")
+        self.refused(self.browser.fetch("POST", API, json_body={**product, "name": " "}), "name")
         assert self.get(f"{API}/queue-status")["database"]["pending"] == 4
 
     def refused(self, reply: Reply, *fields: str) -> None:
@@ -174,7 +174,7 @@ class Journey:
         shown = self.browser.fetch("GET", f"{API}/PROD-001/image")
         assert (shown.media_type, shown.body) == ("image/png", data)
         wrong = ("red.png", b"GIF", "image/png")
-        self.refused(self.browser.fetch("POST", f"{API}/B/image", file=wrong), "file")
+        self.refused(self.browser.fetch("POST", f"{API}/PROD-003/image", file=wrong), "file")
 
     def tune(self) -> None:
         """The ends of each range are taken; beyond them, of the wrong type or unknown nothing is."""
@@ -220,16 +220,14 @@ class Journey:
                 heard.append(next(messages))
         numbers = [int(message.id.partition("-")[2]) for message in heard]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-        assert sorted(_finished(heard)) == ["A/1 ü", "B", "PROD-001", "PROD-002"]
-        assert _lines(heard)[0].startswith("✅ Successfully batch processed product ")
+        assert sorted(_finished(heard)) == ["A/1 ü", "PROD-001", "PROD-002", "PROD-003"]
 
     def look_at_products(self) -> None:
         """The list with filters and pages; one product with everything."""
         first = self.get(f"{API}?status=completed&search=&limit=3&cursor=")
         second = self.get(f"{API}?limit=3&cursor={first['nextCursor']}")
         codes = [product["code"] for page in (first, second) for product in page["products"]]
-        assert codes == ["PROD-001", "PROD-002", "A/1 ü", "B"]
-        assert second["nextCursor"] is None
+        assert codes == ["PROD-001", "PROD-002", "PROD-003", "A/1 ü"]
         found = self.get(f"{API}?search=oak")["products"]
         assert [product["code"] for product in found] == ["PROD-002"]
         assert {name: type(value) for name, value in found[0].items()} == SUMMARY_TYPES
@@ -270,11 +268,11 @@ class Journey:
         """What has failed is asked again; what is stuck goes on; an upload with better data too."""
         self.sql(
             "UPDATE products SET status = 'failed', error_kind = 'AnswerMalformed', error = 'x',"
-            " attempts = 4 WHERE code = 'B'"
+            " attempts = 4 WHERE code = 'PROD-003'"
         )
         failed = self.get(f"{API}?status=failed")["products"]
         assert [(p["code"], p["errorKind"], p["error"]) for p in failed] == [
-            ("B", "AnswerMalformed", "x")
+            ("PROD-003", "AnswerMalformed", "x")
         ]
         assert self.post(f"{API}/reset-failed")["modifiedCount"] == 1
         self.until_completed(4)
@@ -285,16 +283,16 @@ class Journey:
 
     def _is_stuck(self) -> bool:
         """Every few seconds the server looks for such products, and frees them."""
-        self.sql("UPDATE products SET status = 'processing', job_id = NULL WHERE code = 'B'")
+        self.sql("UPDATE products SET status = 'processing', job_id = NULL WHERE code = 'PROD-003'")
         is_processing: bool = self.get(f"{API}/queue-status")["queue"]["processing"]
         return is_processing
 
     def leave(self) -> None:
         """A deleted product is gone."""
-        reply = self.browser.fetch("DELETE", f"{API}/B")
+        reply = self.browser.fetch("DELETE", f"{API}/PROD-003")
         assert (reply.status, reply.body) == (204, b"")
         for method in ("GET", "DELETE"):
-            missing = self.browser.fetch(method, f"{API}/B")
+            missing = self.browser.fetch(method, f"{API}/PROD-003")
             assert (missing.status, missing.media_type) == (404, "application/problem+json")
 
 

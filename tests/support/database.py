@@ -66,7 +66,7 @@ class PostgresForTests:
         as_superuser(
             self._server.pgdata,
             account,
-            f"ALTER ROLE {ROLE} CREATEDB;\n\nALTER ROLE {ROLE} SET synchronous_commit = off;\n\n"
+            f"ALTER ROLE {ROLE} CREATEDB;\n\nGRANT pg_signal_backend TO {ROLE};\n\nALTER ROLE {ROLE} SET synchronous_commit = off;\n\n"
             f"GRANT SET ON PARAMETER session_replication_role TO {ROLE};\n\n"
             "ALTER SYSTEM SET fsync = off;\n\n",
         )

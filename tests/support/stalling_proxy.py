@@ -75,8 +75,9 @@ class StallingProxy:
         self._flowing.set()
         listening = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         port = listening.sockets[0].getsockname()[1]
+        who = parts.netloc.rpartition("@")[0]
         self.url = urlunsplit(
-            ("postgresql", f"postgres@127.0.0.1:{port}", parts.path, "sslmode=disable", "")
+            ("postgresql", f"{who}@127.0.0.1:{port}", parts.path, "sslmode=disable", "")
         )
         try:
             yield self
