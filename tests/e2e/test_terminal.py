@@ -79,7 +79,7 @@ def test_closed_terminal_drains_the_run_and_stops_postgresql(tmp_path: Path) -> 
     with Terminal(RUN, tmp_path, environment_of(tmp_path)) as terminal:
         terminal.read_until("of 20")
         terminal.close()
-        assert terminal.ended() == 130
+        assert terminal.ended() in (0, 130)  # 0: the run was over before the terminal was closed
     assert not (tmp_path / "data" / "postgres" / "postmaster.pid").exists()
     status = subprocess.run(
         [sys.executable, "-m", "weighbridge", "status", "--json"],
