@@ -2,8 +2,8 @@
 
     python -m benchmarks [NAME ...]
 
-Without names: all of the list below, in short versions. Each can be run by itself at full length; see README.md
-beside this file.
+Without names: all of the list below, in short versions. Each can be run by itself at full length;
+see README.md beside this file.
 """
 
 from __future__ import annotations

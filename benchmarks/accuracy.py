@@ -2,10 +2,11 @@
 
     python -m benchmarks.accuracy PRODUCTS.csv REPORTED.csv ANSWERS.jsonl [--by category]
 
-PRODUCTS has the columns code, name, description, weight (kg); REPORTED has code, sector, country and
-cradle_to_gate_kg_co2e (rows without it are passed over); each line of ANSWERS has code, category,
-subcategory, bom (material, mass_share), processes (process, material), mass_known and confidence. No call
-is made and nothing is calibrated: this measures answers, factors and method together.
+PRODUCTS has the columns code, name, description, weight (kg); REPORTED has code, sector, country
+and cradle_to_gate_kg_co2e (rows without it are passed over); each line of ANSWERS has code,
+category, subcategory, bom (material, mass_share), processes (process, material), mass_known and
+confidence. No call is made and nothing is calibrated: this measures answers, factors and method
+together.
 """
 
 from __future__ import annotations

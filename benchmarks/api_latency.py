@@ -1,14 +1,17 @@
-"""How fast the API answers over a million products while the queue works, and what 200 clients cost the queue.
+"""How fast the API answers over a million products while the queue works, and what 200 clients cost
+the queue.
 
-    python -m benchmarks.api_latency [--products 1000000] [--rpm 3000] [--seconds 60] [--search] [--folder DIR] [--json]
+    python -m benchmarks.api_latency [--products 1000000] [--rpm 3000] [--seconds 60] [--search]
+    [--folder DIR] [--json]
 
-`weighbridge serve --simulate` runs as a process, with an embedded PostgreSQL beside it. First each request comes 50 times a
-second, and is counted from the moment at which it was due; then `wrk` (a package of that name in most distributions) asks
-as fast as it is answered, as 4 and as 200 clients. Each run lasts a minute: the simulated account admits a full minute's
-quota in one burst, and every run has such a burst in it. `asker late` says how late this program itself
-was at the same time: on a machine with other work to do, the answers can be no better. `--folder` keeps the database for the next time.
-Targets: p99 of queue-status below 20 ms, of a page of the list below 50 ms; 200 clients on queue-status: no error, and the
-queue slower by 5 % at most.
+`weighbridge serve --simulate` runs as a process, with an embedded PostgreSQL beside it. First each
+request comes 50 times a second, and is counted from the moment at which it was due; then `wrk` (a
+package of that name in most distributions) asks as fast as it is answered, as 4 and as 200 clients.
+Each run lasts a minute: the simulated account admits a full minute's quota in one burst, and every
+run has such a burst in it. `asker late` says how late this program itself was at the same time: on
+a machine with other work to do, the answers can be no better. `--folder` keeps the database for the
+next time. Targets: p99 of queue-status below 20 ms, of a page of the list below 50 ms; 200 clients
+on queue-status: no error, and the queue slower by 5 % at most.
 """
 
 from __future__ import annotations
@@ -70,9 +73,11 @@ async def fill(here: Site, count: int) -> None:
         timeout=1_200,
     )
     await here.connection.execute(
-        "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, high_kg_co2e, mass_kg,"
+        "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, "
+        "high_kg_co2e, mass_kg,"
         " data_quality, category, subcategory, provider, model, simulated, cost_usd, detail)"
-        " SELECT id, revision, 1, 0.5, 2, 0.4, 3, 'kitchen', 'bottles', 'simulator', 'gpt-4.1-mini', true, 0, '{}'"
+        " SELECT id, revision, 1, 0.5, 2, 0.4, 3, 'kitchen', 'bottles', 'simulator', "
+        "'gpt-4.1-mini', true, 0, '{}'"
         " FROM products WHERE status = 'completed' ON CONFLICT DO NOTHING",
         timeout=1_200,
     )
@@ -182,7 +187,9 @@ async def nobody_asks(seconds: float) -> dict[str, Any]:
 
 
 async def measure(folder: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Three requests at a pace, then as fast as a few clients go, then the queue alone and beside a crowd."""
+    """Three requests at a pace, then as fast as a few clients go, then the queue alone and beside a
+    crowd.
+    """
     limits = {"requests_per_minute": arguments.rpm, "tokens_per_minute": TOKENS_PER_MINUTE}
     seconds = arguments.seconds
     async with site(folder, "http://unused.invalid", limits=limits) as here:

@@ -5,11 +5,12 @@
     H   the provider halves the account's limits, and restores them one phase later
     H2  a second program with the same key takes half of the quota for one phase
 
-The account has 500 requests and 450,000 tokens a minute, of which 5 s may come at once; latency lognormal with a
-median of 4 s. `weighbridge worker` runs as a process of its own on a fresh PostgreSQL, in real time. For each phase: the
-share of what is available (the provider's limit, less what the other program took) that we used from 60 s
-after the change to the phase's end, by the simulator's books. Target: 0.95, and no failed product. Scenarios run at
-the same time, each with a simulator of its own.
+The account has 500 requests and 450,000 tokens a minute, of which 5 s may come at once; latency
+lognormal with a median of 4 s. `weighbridge worker` runs as a process of its own on a fresh
+PostgreSQL, in real time. For each phase: the share of what is available (the provider's limit, less
+what the other program took) that we used from 60 s after the change to the phase's end, by the
+simulator's books. Target: 0.95, and no failed product. Scenarios run at the same time, each with a
+simulator of its own.
 """
 
 from __future__ import annotations

@@ -1,12 +1,15 @@
 """How the dashboard looks and feels over a million products, and what 50 viewers cost the queue.
 
-    python -m benchmarks.dashboard [--products 1000000] [--viewers 50] [--seconds 30] [--pairs 3] [--folder DIR] [--json]
+    python -m benchmarks.dashboard [--products 1000000] [--viewers 50] [--seconds 30] [--pairs 3]
+    [--folder DIR] [--json]
 
-`weighbridge serve --simulate` runs as a process with an embedded PostgreSQL beside it. A real Chromium (Debian's, driven by
-Playwright) opens each page anew: first contentful paint, bytes transferred without the charting library, and the longest
-task of the page. Then the overview is watched while the queue works. At last the queue works alone and beside viewers, in
-pairs: calls made, and the server's CPU for each viewer. `--folder` keeps the database for the next time.
-Targets: paint below 1 s, below 400 kB, no task above 200 ms, a viewer below 10 % of a core, the queue slower by 5 % at most.
+`weighbridge serve --simulate` runs as a process with an embedded PostgreSQL beside it. A real
+Chromium (Debian's, driven by Playwright) opens each page anew: first contentful paint, bytes
+transferred without the charting library, and the longest task of the page. Then the overview is
+watched while the queue works. At last the queue works alone and beside viewers, in pairs: calls
+made, and the server's CPU for each viewer. `--folder` keeps the database for the next time.
+Targets: paint below 1 s, below 400 kB, no task above 200 ms, a viewer below 10 % of a core, the
+queue slower by 5 % at most.
 """
 
 from __future__ import annotations
@@ -38,8 +41,10 @@ SLOWER: Final = 0.05
 PATIENCE_S: Final = 180.0
 AMPLE: Final = {"requests_per_minute": 30_000, "tokens_per_minute": 100_000_000}
 _OBSERVE: Final = (
-    "window.__longest = 0; new PerformanceObserver((list) => { for (const task of list.getEntries())"
-    " window.__longest = Math.max(window.__longest, task.duration); }).observe({type: 'longtask', buffered: true});"
+    "window.__longest = 0; new PerformanceObserver((list) => "
+    "{ for (const task of list.getEntries())"
+    " window.__longest = Math.max(window.__longest, task.duration); }).observe({type: 'longtask', "
+    "buffered: true});"
 )
 _SEEN: Final = """() => ({
   paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null,
@@ -56,23 +61,31 @@ async def fill(here: Site, completed: int, waiting: int) -> None:
         return
     await here.connection.execute(
         "INSERT INTO products (code, name, description, status, completed_at)"
-        " SELECT 'M-' || lpad(n::text, 7, '0'), 'Measured product ' || n, 'A steel bottle of series ' || n,"
+        " SELECT 'M-' || lpad(n::text, 7, '0'), 'Measured product ' || n, 'A steel bottle of "
+        "series ' || n,"
         " CASE WHEN n <= $1 THEN 'completed' ELSE 'pending' END,"
-        " CASE WHEN n <= $1 THEN now() - n % 86400 * interval '1 second' END FROM generate_series(1, $2::int) n",
+        " CASE WHEN n <= $1 THEN now() - n % 86400 * interval '1 second' END FROM "
+        "generate_series(1, $2::int) n",
         completed,
         completed + waiting,
         timeout=3_600,
     )
     await here.connection.execute(
-        "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, high_kg_co2e, mass_kg,"
+        "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, "
+        "high_kg_co2e, mass_kg,"
         " data_quality, category, subcategory, provider, model, simulated, cost_usd, detail)"
-        " SELECT id, revision, exp(random() * 8 - 3), exp(random() * 2 - 6), exp(random() * 8) + 1, 0.4,"
+        " SELECT id, revision, exp(random() * 8 - 3), exp(random() * 2 - 6), exp(random() * 8) + "
+        "1, 0.4,"
         " 1 + random() * 2, 'Category ' || id % 40, 'Sub', 'simulator', 'gpt-4.1-mini', true, 0,"
-        " jsonb_build_object('footprint', jsonb_build_object('emissions_kg_co2e', 1, 'low_kg_co2e', 0.5,"
-        " 'high_kg_co2e', 2, 'mass', jsonb_build_object('value', 0.4, 'unit', 'kg', 'origin', 'given'),"
+        " jsonb_build_object('footprint', jsonb_build_object('emissions_kg_co2e', 1, "
+        "'low_kg_co2e', 0.5,"
+        " 'high_kg_co2e', 2, 'mass', jsonb_build_object('value', 0.4, 'unit', 'kg', 'origin', "
+        "'given'),"
         " 'data_quality', jsonb_build_object('technological', 2, 'geographical', 2, 'temporal', 2),"
-        " 'contributions', '[]'::jsonb), 'answers', '{}'::jsonb, 'provenance', jsonb_build_object('method', '2',"
-        " 'factors', 'f', 'steps', '{}'::jsonb, 'answers', '[]'::jsonb, 'provider', 'simulator', 'model', 'm',"
+        " 'contributions', '[]'::jsonb), 'answers', '{}'::jsonb, 'provenance', "
+        "jsonb_build_object('method', '2',"
+        " 'factors', 'f', 'steps', '{}'::jsonb, 'answers', '[]'::jsonb, 'provider', 'simulator', "
+        "'model', 'm',"
         " 'simulated', true))"
         " FROM products WHERE status = 'completed'",
         timeout=3_600,

@@ -1,10 +1,11 @@
-"""A LiteLLM proxy between Weighbridge and the simulator: labels, limits and a wrong key must survive the gateway.
+"""A LiteLLM proxy between Weighbridge and the simulator: labels, limits and a wrong key must
+survive the gateway.
 
     python -m venv /tmp/gateway && /tmp/gateway/bin/pip install 'litellm[proxy]'
     python -m benchmarks.gateway /tmp/gateway/bin/litellm
 
-LiteLLM is installed apart: it is no dependency. Starts the simulator and the proxy on free ports, runs the sample catalogue
-through both, looks at the simulator's books, then tries a wrong key.
+LiteLLM is installed apart: it is no dependency. Starts the simulator and the proxy on free ports,
+runs the sample catalogue through both, looks at the simulator's books, then tries a wrong key.
 """
 
 from __future__ import annotations

@@ -1,12 +1,15 @@
-"""What the size of the groups does to failures: extra calls and tokens per product when answers go wrong.
+"""What the size of the groups does to failures: extra calls and tokens per product when answers go
+wrong.
 
     python -m benchmarks.group_failures [--products 600] [--json]
 
-The whole program in one process, its jobs made by hand in groups of one to five, against the simulator with faults
-in the answers: cut off, not JSON, declined, a product missing, foreign, doubled or implausible. Two assumptions, because nobody
-knows how a real model fails: every *call* is hit equally often (10 %), or every *product* in it is (2 % each,
-so that a call for five is hit in 10 % of cases and one for one in 2 %). What is good in a damaged answer is kept, the rest is asked
-again, alone or in halves. No product may fail of it: retries are alone, three for each question.
+The whole program in one process, its jobs made by hand in groups of one to five, against the
+simulator with faults in the answers: cut off, not JSON, declined, a product missing, foreign,
+doubled or implausible. Two assumptions, because nobody knows how a real model fails: every *call*
+is hit equally often (10 %), or every *product* in it is (2 % each, so that a call for five is hit
+in 10 % of cases and one for one in 2 %). What is good in a damaged answer is kept, the rest is
+asked again, alone or in halves. No product may fail of it: retries are alone, three for each
+question.
 """
 
 from __future__ import annotations

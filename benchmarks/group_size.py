@@ -1,11 +1,13 @@
-"""What grouping saves: tokens and requests per product for groups of one to five, steps apart and together.
+"""What grouping saves: tokens and requests per product for groups of one to five, steps apart and
+together.
 
     python -m benchmarks.group_size [--products 60] [--json]
 
-The prompts of all three steps over the sample catalogue, one call for each or one for all; counted by the simulator's tokenizer, answers by its analyst.
-"charged" is what a provider takes from the limit at admission: the prompt and the allowance for the answer.
-Targets: groups of five take at most 0.45 of the tokens of one by one with a call for each step, and at most 0.30
-with one call for all steps.
+The prompts of all three steps over the sample catalogue, one call for each or one for all; counted
+by the simulator's tokenizer, answers by its analyst. "charged" is what a provider takes from the
+limit at admission: the prompt and the allowance for the answer. Targets: groups of five take at
+most 0.45 of the tokens of one by one with a call for each step, and at most 0.30 with one call for
+all steps.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""What every benchmark of the whole program needs: processes to start, a catalogue to feed, books to read.
+"""What every benchmark of the whole program needs: processes to start, a catalogue to feed, books
+to read.
 
-The simulated provider, PostgreSQL and each worker are processes of their own, joined by real sockets, as in
-production; what is measured is read from outside: the simulator's books, /proc (so: Linux), and the database.
+The simulated provider, PostgreSQL and each worker are processes of their own, joined by real
+sockets, as in production; what is measured is read from outside: the simulator's books, /proc (so:
+Linux), and the database.
 """
 
 from __future__ import annotations
@@ -36,7 +38,10 @@ MODEL: Final = "gpt-4.1-mini"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the simulated provider allows; None is no limit. `burst_s`: seconds of quota that may come at once."""
+    """What the simulated provider allows; None is no limit.
+
+    `burst_s`: seconds of quota that may come at once.
+    """
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
@@ -55,9 +60,9 @@ class Account:
     def least_s(self, requests: int, tokens: int, *, keeps_minutes: bool = True) -> float:
         """The shortest time in which so much can be admitted.
 
-        Two things bound it: what the provider's bucket holds and refills, and, for who keeps it, the rule
-        that no sliding minute may hold more than the limit. (A bucket that holds a full minute's quota admits
-        up to two minutes' worth within its first minute.)
+        Two things bound it: what the provider's bucket holds and refills, and, for who keeps it,
+        the rule that no sliding minute may hold more than the limit. (A bucket that holds a full
+        minute's quota admits up to two minutes' worth within its first minute.)
         """
         bounds = [0.0]
         for amount, limit in (
@@ -243,7 +248,8 @@ class Site:
         """Products by state, from the counters that triggers keep."""
         row = await self.connection.fetchrow(
             "SELECT sum(pending)::bigint AS pending, sum(processing)::bigint AS processing,"
-            " sum(completed)::bigint AS completed, sum(failed)::bigint AS failed FROM product_count_changes"
+            " sum(completed)::bigint AS completed, sum(failed)::bigint AS failed FROM "
+            "product_count_changes"
         )
         assert row is not None
         return {name: value or 0 for name, value in dict(row).items()}

@@ -2,9 +2,10 @@
 
     python benchmarks/import_rows.py [--rows 1000000] [--format csv] [--json]
 
-Makes a catalogue of its own and a throw-away embedded PostgreSQL, imports the file twice (all new, then all unchanged)
-and once with every tenth product changed. Prints rows per second and the peak resident memory of this process (PostgreSQL is
-another process and not counted). Targets: 20,000 rows/s, below 400 MB for CSV.
+Makes a catalogue of its own and a throw-away embedded PostgreSQL, imports the file twice (all new,
+then all unchanged) and once with every tenth product changed. Prints rows per second and the peak
+resident memory of this process (PostgreSQL is another process and not counted). Targets: 20,000
+rows/s, below 400 MB for CSV.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from weighbridge.store.imports import import_products
 
 HEADER = ("code", "name", "description", "weight", "imageUrl", "countryOfOrigin")
 TEXT = (
-    "steel oak chair pump bolt cotton shirt valve glass lamp table plastic bottle cable motor panel frame "
+    "steel oak chair pump bolt cotton shirt valve glass lamp table plastic bottle cable motor "
+    "panel frame "
     "cover sheet paper with and for kitchen garden, office"
 )
 WORDS = TEXT.split()
@@ -40,7 +42,10 @@ TARGET_PEAK_MB = 400
 
 
 def write_catalogue(path: Path, rows: int, *, changed: bool) -> None:
-    """About 180 bytes a row; some texts need quotes. `changed` gives every tenth product another name."""
+    """About 180 bytes a row; some texts need quotes.
+
+    `changed` gives every tenth product another name.
+    """
     dice = random.Random(1)
     phrases = [" ".join(dice.choices(WORDS, k=18)) for _ in range(1_000)]
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -131,18 +136,22 @@ def main() -> None:
         print(json.dumps(results))
         return
     print(
-        f"{arguments.rows:,} rows of {arguments.format}; this process took {before_mb:.0f} MB before"
+        f"{arguments.rows:,} rows of {arguments.format}; this process took {before_mb:.0f} MB "
+        "before"
     )
     for result in results:
         print(
-            f"{result['import']:>16}: {result['rowsPerSecond']:>8,} rows/s  {result['seconds']:>6} s  peak {result['peakMb']} MB"
-            f"  ({result['created']:,} created, {result['updated']:,} updated, {result['unchanged']:,} unchanged,"
+            f"{result['import']:>16}: {result['rowsPerSecond']:>8,} rows/s  "
+            f"{result['seconds']:>6} s  peak {result['peakMb']} MB"
+            f"  ({result['created']:,} created, {result['updated']:,} updated, "
+            f"{result['unchanged']:,} unchanged,"
             f" {result['rejected']:,} rejected)"
         )
     slowest = min(result["rowsPerSecond"] for result in results)
     met = slowest >= TARGET_ROWS_PER_S and peak_mb() < TARGET_PEAK_MB
     print(
-        f"Target of {TARGET_ROWS_PER_S:,} rows/s below {TARGET_PEAK_MB} MB: {'met' if met else 'MISSED'}"
+        f"Target of {TARGET_ROWS_PER_S:,} rows/s below {TARGET_PEAK_MB} MB: "
+        f"{'met' if met else 'MISSED'}"
     )
 
 

@@ -1,9 +1,10 @@
-"""kill -9 of everything at random moments, PostgreSQL included, with moves and copies of the data directory.
+"""kill -9 of everything at random moments, PostgreSQL included, with moves and copies of the data
+directory.
 
     python -m benchmarks.kills [--kills 50] [--products 3000] [--longest 8] [--seed N]
 
-After each kill the data directory stays, is moved, or is replaced by a copy of itself. Then a run that nobody kills
-must find everything: what is lost, paid twice or left running is printed.
+After each kill the data directory stays, is moved, or is replaced by a copy of itself. Then a run
+that nobody kills must find everything: what is lost, paid twice or left running is printed.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
     sudo python -m benchmarks.network [--products 2000] [--away 40] [--default-keepalives] [--json]
 
-Each host is a network namespace with a `weighbridge worker`, joined by a virtual cable to the machine on which
-PostgreSQL and the simulated provider run. The host that dispatches is cut off, comes back after a while, and the
-books are compared. `--default-keepalives` leaves PostgreSQL's TCP settings as they are by default, instead of
-what docs/howto/run-on-several-machines.md says. Needs Linux, root and iproute2.
+Each host is a network namespace with a `weighbridge worker`, joined by a virtual cable to the
+machine on which PostgreSQL and the simulated provider run. The host that dispatches is cut off,
+comes back after a while, and the books are compared. `--default-keepalives` leaves PostgreSQL's TCP
+settings as they are by default, instead of what docs/howto/run-on-several-machines.md says. Needs
+Linux, root and iproute2.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from benchmarks.harness import Site
 
 SERVICES: Final = "10.213.0.1"
-"""Where PostgreSQL and the provider listen: an address of the machine itself, whatever cable is pulled."""
+"""Where PostgreSQL and the provider listen: an address of the machine itself, whatever cable is
+pulled.
+"""
 ADDRESSES: Final = {"wb-a": "10.213.1.2", "wb-b": "10.213.2.2"}
 KEEPALIVES: Final = {
     "tcp_keepalives_idle": "5",
@@ -51,7 +54,8 @@ PATIENCE_S: Final = 60.0
 RPM: Final = 1_500
 _LEADER: Final = (
     "SELECT host(a.client_addr) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-    " WHERE l.locktype = 'advisory' AND l.granted AND (l.classid::bigint << 32 | l.objid::bigint) = $1"
+    " WHERE l.locktype = 'advisory' AND l.granted AND (l.classid::bigint << 32 | l.objid::bigint) "
+    "= $1"
 )
 _HELD: Final = "SELECT count(*) FROM pgqueuer WHERE status = 'picked' AND queue_manager_id = $1"
 

@@ -1,11 +1,13 @@
-"""Which waiting call goes first, and how many groups are begun ahead: what that does to first and last results.
+"""Which waiting call goes first, and how many groups are begun ahead: what that does to first and
+last results.
 
     python -m benchmarks.order_of_steps [--runs 40] [--json]
 
-A model on virtual time, of our own limiter and waiting line: some 650 groups of three steps on 450,000 tokens a
-minute, latency lognormal with a median of 4 s, a provider that admits a full minute's quota in one burst, or 5 s of
-it. Whether a run ends well is luck of its length: the same 40 lengths and latencies for each row. *Utilisation*
-as in quota.py; *first result* is when the first group is complete. Takes about a minute.
+A model on virtual time, of our own limiter and waiting line: some 650 groups of three steps on
+450,000 tokens a minute, latency lognormal with a median of 4 s, a provider that admits a full
+minute's quota in one burst, or 5 s of it. Whether a run ends well is luck of its length: the same
+40 lengths and latencies for each row. *Utilisation* as in quota.py; *first result* is when the
+first group is complete. Takes about a minute.
 """
 
 from __future__ import annotations

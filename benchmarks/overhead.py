@@ -2,12 +2,14 @@
 
     python -m benchmarks.overhead [--products 5000] [--workers 1] [--json]
 
-Everything runs on this machine: `weighbridge worker`, PostgreSQL, and the simulated provider behind a
-real socket, which takes more CPU than the worker (see simulator_throughput.py). Prints CPU per call of each of the
-three, and products per second. Targets: 1.0 ms or less in the worker, 1,500 products/s on two cores.
+Everything runs on this machine: `weighbridge worker`, PostgreSQL, and the simulated provider behind
+a real socket, which takes more CPU than the worker (see simulator_throughput.py). Prints CPU per
+call of each of the three, and products per second. Targets: 1.0 ms or less in the worker, 1,500
+products/s on two cores.
 
-Machines differ, and shared ones differ from hour to hour by a factor of three. So the plain SDK is measured in the same run,
-before and after: the targets are from a machine on which one of its calls took 1.9 ms, and are judged by that.
+Machines differ, and shared ones differ from hour to hour by a factor of three. So the plain SDK is
+measured in the same run, before and after: the targets are from a machine on which one of its calls
+took 1.9 ms, and are judged by that.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ WARM_UP_PRODUCTS = 300
 TARGET_CPU_MS = 1.0
 TARGET_PRODUCTS_PER_S = 1_500
 SDK_MS = 1.9
-"""CPU of a call of the plain SDK (3.54, uvloop, 100 at once) on the machine for which the targets were set."""
+"""CPU of a call of the plain SDK (3.54, uvloop, 100 at once) on the machine for which the targets
+were set.
+"""
 
 
 async def measure(
@@ -96,11 +100,13 @@ def main() -> None:
     print(f"This machine, now: {slower:.2f} times the CPU time of the one the targets are from.")
     worker_ms = result["worker ms/call"] / slower
     print(
-        f"Target of {TARGET_CPU_MS} ms CPU a call in the worker: {worker_ms:.2f} there, {_said(worker_ms <= TARGET_CPU_MS)}"
+        f"Target of {TARGET_CPU_MS} ms CPU a call in the worker: {worker_ms:.2f} there, "
+        f"{_said(worker_ms <= TARGET_CPU_MS)}"
     )
     speed = result["products/s"] * slower
     print(
-        f"Target of {TARGET_PRODUCTS_PER_S:,} products/s: {speed:,.0f} there, {_said(speed >= TARGET_PRODUCTS_PER_S)}"
+        f"Target of {TARGET_PRODUCTS_PER_S:,} products/s: {speed:,.0f} there, "
+        f"{_said(speed >= TARGET_PRODUCTS_PER_S)}"
     )
 
 

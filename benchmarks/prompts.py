@@ -1,4 +1,5 @@
-"""The prompts that our steps make of the sample catalogue, for others to send: the SDK, and counts of tokens.
+"""The prompts that our steps make of the sample catalogue, for others to send: the SDK, and counts
+of tokens.
 
 Answers of earlier steps, which later prompts show, come from the simulator's analyst.
 """

@@ -1,10 +1,12 @@
-"""What the provider's side of a call costs in CPU time: the SDK, our path, and the least that aiohttp can do.
+"""What the provider's side of a call costs in CPU time: the SDK, our path, and the least that
+aiohttp can do.
 
     python -m benchmarks.provider_call [--calls 3000] [--at-once 100]
 
-A bare loopback server in another process answers every question with the same completion, at once. Measured is
-the CPU time of this process alone, a call: putting the question into bytes, sending it, reading the answer into a
-`CallReply`. The server's answer is made up; nothing here says anything about a real provider.
+A bare loopback server in another process answers every question with the same completion, at once.
+Measured is the CPU time of this process alone, a call: putting the question into bytes, sending it,
+reading the answer into a `CallReply`. The server's answer is made up; nothing here says anything
+about a real provider.
 """
 
 from __future__ import annotations
@@ -121,7 +123,9 @@ async def cpu_ms(call: Call, calls: int, at_once: int) -> float:
 
 
 def sdk_ms(calls: int = 600, at_once: int = 100) -> float:
-    """What the plain SDK takes for a call on this machine at this moment: a yardstick for everything else."""
+    """What the plain SDK takes for a call on this machine at this moment: a yardstick for
+    everything else.
+    """
 
     async def run(url: str) -> float:
         sdk, body = plain_sdk(url), bodies()[0]

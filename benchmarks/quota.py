@@ -1,4 +1,5 @@
-"""How full the quota is, and how often the provider says no: our program and the plain SDK side by side.
+"""How full the quota is, and how often the provider says no: our program and the plain SDK side by
+side.
 
     python -m benchmarks.quota [--scenarios A,T,S] [--minutes 4] [--only ours|sdk] [--json]
 
@@ -9,12 +10,13 @@ Scenarios, all with latency lognormal with a median of 4 s:
     R   500 requests and 30 million tokens a minute, 5 s: the requests run out first
 (Limits that change in mid-run: `python -m benchmarks.changing_limits`.)
 
-`weighbridge worker` runs as a process of its own on a fresh PostgreSQL. The plain SDK sends the same prompts
-with the same allowances in the same order of steps, with a semaphore (100 at a time) and 10 retries. All figures are the
-simulator's own count: utilisation is the least time in which the admitted calls could have been admitted, divided by the
-time of the last admission; for us, who keep the limits in every sliding minute, the least time under that rule, and
-beside it that of the provider's bucket alone. Scenarios run at the same time, each with a simulator of its own: they wait much more than
-they compute.
+`weighbridge worker` runs as a process of its own on a fresh PostgreSQL. The plain SDK sends the
+same prompts with the same allowances in the same order of steps, with a semaphore (100 at a time)
+and 10 retries. All figures are the simulator's own count: utilisation is the least time in which
+the admitted calls could have been admitted, divided by the time of the last admission; for us, who
+keep the limits in every sliding minute, the least time under that rule, and beside it that of the
+provider's bucket alone. Scenarios run at the same time, each with a simulator of its own: they wait
+much more than they compute.
 """
 
 from __future__ import annotations
@@ -110,7 +112,9 @@ CHARGES: dict[str, list[tuple[float, int]]] | None = None
 
 
 async def charges(here: Site) -> list[tuple[float, int]]:
-    """(seconds after the first call, charged tokens) of each call that was admitted, as we recorded it."""
+    """(seconds after the first call, charged tokens) of each call that was admitted, as we recorded
+    it.
+    """
     rows = await here.connection.fetch(
         "SELECT extract(epoch FROM started_at - min(started_at) OVER ())::float8 AS at_s,"
         " input_tokens + output_allowance AS tokens FROM calls WHERE outcome = 'ok'"

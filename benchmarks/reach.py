@@ -1,13 +1,15 @@
-"""How soon what an operator says reaches every worker, and how soon another dispatches when one dies.
+"""How soon what an operator says reaches every worker, and how soon another dispatches when one
+dies.
 
     python -m benchmarks.reach [--workers 4] [--latency 2] [--rounds 5] [--json]
 
-Workers are processes of their own on one database, with full work and a ceiling of 20 calls at a time. In each round
-the queue is stopped and started, and the limit per minute lowered below what was just used and raised again. At the end
-the process that dispatches is killed with -9. Seconds are counted from the commit: "silent" until the last call that
-the provider received afterwards, "all at work" until each worker has a call in flight or one that waits for room
-under the ceiling, "idle" until no product is in processing. The longest of all rounds is shown. Targets: a second for what is
-said, the longest call for idle, five seconds for the dispatcher.
+Workers are processes of their own on one database, with full work and a ceiling of 20 calls at a
+time. In each round the queue is stopped and started, and the limit per minute lowered below what
+was just used and raised again. At the end the process that dispatches is killed with -9. Seconds
+are counted from the commit: "silent" until the last call that the provider received afterwards,
+"all at work" until each worker has a call in flight or one that waits for room under the ceiling,
+"idle" until no product is in processing. The longest of all rounds is shown. Targets: a second for
+what is said, the longest call for idle, five seconds for the dispatcher.
 """
 
 from __future__ import annotations

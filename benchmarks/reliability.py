@@ -1,17 +1,18 @@
 """How much is lost and paid twice when things go wrong. Prints one JSON line a measurement.
 
-    python -m benchmarks.reliability kills [--kills 20] [--products 2000] [--workers 1] [--latency 0.5] [--stored finished]
-    python -m benchmarks.reliability restarts [--kills 10]
-    python -m benchmarks.reliability poison [--groups 100]
-    python -m benchmarks.reliability outage [--hours 10] [--speed 120]
+    python -m benchmarks.reliability kills [--kills 20] [--products 2000] [--workers 1] [--latency
+    0.5] [--stored finished] python -m benchmarks.reliability restarts [--kills 10] python -m
+    benchmarks.reliability poison [--groups 100] python -m benchmarks.reliability outage [--hours
+    10] [--speed 120]
 
-`kills` sends kill -9 to real processes at random moments, with a simulator that runs as a server of its own
-and keeps the books; with several workers only the killed one is replaced (give the
-calls several seconds then: a worker takes some to start). With `--stored` replies are stored at the
-provider, which does with calls whose client has gone as it says (see `weighbridge simulator --help`). `restarts` restarts PostgreSQL under a
-run, every other time as a crash. `poison` puts a product that spoils its answers into each group of five. `outage` takes the
-provider away for hours of a scaled clock, and measures how soon after its return it is asked again.
-(Storms and decisions by the hundred: `python -m benchmarks.simulate`.)
+`kills` sends kill -9 to real processes at random moments, with a simulator that runs as a server of
+its own and keeps the books; with several workers only the killed one is replaced (give the calls
+several seconds then: a worker takes some to start). With `--stored` replies are stored at the
+provider, which does with calls whose client has gone as it says (see `weighbridge simulator
+--help`). `restarts` restarts PostgreSQL under a run, every other time as a crash. `poison` puts a
+product that spoils its answers into each group of five. `outage` takes the provider away for hours
+of a scaled clock, and measures how soon after its return it is asked again. (Storms and decisions
+by the hundred: `python -m benchmarks.simulate`.)
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
-"""An upgrade host by host: workers of two versions on one database, while they work. Prints one JSON line.
+"""An upgrade host by host: workers of two versions on one database, while they work. Prints one
+JSON line.
 
     python -m benchmarks.rolling [--from COMMIT] [--products 1000] [--latency 1] [--drains-only]
 
-With `--from`, the older version is that commit of this repository (checked out beside it for the time), the newer
-one what lies here. Without, the older one is what lies here and the newer one the same with a migration more,
-other prompts and more in the limiter's state. Two old workers begin; a new one joins and migrates the database; one
-old worker is drained and replaced by a new one; the other is killed (kill -9), started again as it was, which only
-a version works that the migrations serve, and then replaced too. Nothing may be lost, and nothing paid twice but what
-was in flight at the kill.
+With `--from`, the older version is that commit of this repository (checked out beside it for the
+time), the newer one what lies here. Without, the older one is what lies here and the newer one the
+same with a migration more, other prompts and more in the limiter's state. Two old workers begin; a
+new one joins and migrates the database; one old worker is drained and replaced by a new one; the
+other is killed (kill -9), started again as it was, which only a version works that the migrations
+serve, and then replaced too. Nothing may be lost, and nothing paid twice but what was in flight at
+the kill.
 """
 
 from __future__ import annotations

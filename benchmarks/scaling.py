@@ -2,8 +2,9 @@
 
     python -m benchmarks.scaling [--sizes 1000,10000] [--json]
 
-One worker, no latency, no limits, a fresh database for each size; `--sizes 1000,10000,100000` takes some
-minutes. Prints products per second, CPU of worker and PostgreSQL per product, and the worker's peak memory.
+One worker, no latency, no limits, a fresh database for each size; `--sizes 1000,10000,100000` takes
+some minutes. Prints products per second, CPU of worker and PostgreSQL per product, and the worker's
+peak memory.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def main() -> None:
         times = [row[f"{whose} ms/product"] for row in rows]
         growth = times[-1] / times[0]
         print(
-            f"Target of flat time per product, {whose}: {growth:.2f} times from {rows[0]['products']:,} to"
+            f"Target of flat time per product, {whose}: {growth:.2f} times from "
+            f"{rows[0]['products']:,} to"
             f" {rows[-1]['products']:,}, {'met' if growth <= MOST_GROWTH else 'MISSED'}"
         )
 

@@ -1,11 +1,14 @@
-"""Thousands of runs on two levels, everything by seed: `make simulate`. A seed that fails says how to repeat it.
+"""Thousands of runs on two levels, everything by seed: `make simulate`. A seed that fails says how
+to repeat it.
 
     python -m benchmarks.simulate [decisions] [storms] [day] [--runs N] [--first-seed 0] [--jobs 2]
 
-`decisions`: the pure decisions on virtual time, any number of workers (tests/simulation/model.py), 5,000 runs.
-`storms`: the whole program, real PostgreSQL and SDK, on a clock of 60 times the speed (tests/simulation/storms.py), 200
-runs. Without names: both. `day`: a day of the decisions at 30,000 requests a minute with 1,000 workers, an outage of an hour,
-halved limits for two, and 200 deaths (tests/simulation/day.py); about 20 minutes. Exit code 1 when an invariant broke; such a seed belongs into tests/simulation/known_seeds.py.
+`decisions`: the pure decisions on virtual time, any number of workers (tests/simulation/model.py),
+5,000 runs. `storms`: the whole program, real PostgreSQL and SDK, on a clock of 60 times the speed
+(tests/simulation/storms.py), 200 runs. Without names: both. `day`: a day of the decisions at 30,000
+requests a minute with 1,000 workers, an outage of an hour, halved limits for two, and 200 deaths
+(tests/simulation/day.py); about 20 minutes. Exit code 1 when an invariant broke; such a seed
+belongs into tests/simulation/known_seeds.py.
 """
 
 from __future__ import annotations
@@ -156,7 +159,8 @@ def simulate(level: str, runs: int, first_seed: int, jobs: int) -> list[Facts]:
             said_s = passed_s
             left_s = passed_s / number * (runs - number)
             print(
-                f"{level}: {number:,} of {runs:,}, {len(broken)} broken, {passed_s:.0f} s, {left_s:.0f} s left",
+                f"{level}: {number:,} of {runs:,}, {len(broken)} broken, {passed_s:.0f} s, "
+                f"{left_s:.0f} s left",
                 file=sys.stderr,
                 flush=True,
             )

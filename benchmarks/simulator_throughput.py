@@ -2,10 +2,11 @@
 
     python -m benchmarks.simulator_throughput [--calls 1500] [--concurrency 64]
 
-Real requests of the three steps over the sample catalogue, five products a call, in three ways: in process
-through ASGI with raw bodies, in process under the real SDK, and over a socket to a uvicorn server with a raw
-client (a bare asyncio one, so that the client is not what is measured). Every figure is `simulated`:
-it is the ceiling that the simulator puts on a run, and says nothing about a real provider.
+Real requests of the three steps over the sample catalogue, five products a call, in three ways: in
+process through ASGI with raw bodies, in process under the real SDK, and over a socket to a uvicorn
+server with a raw client (a bare asyncio one, so that the client is not what is measured). Every
+figure is `simulated`: it is the ceiling that the simulator puts on a run, and says nothing about a
+real provider.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from weighbridge.steps import build_questions
 
 CATALOGUE = Path(__file__).parents[1] / "examples" / "catalogue.csv"
 SERVER = (
-    "import sys; from weighbridge.simulator.app import serve; from weighbridge.simulator.config import SimulatorConfig; "
+    "import sys; from weighbridge.simulator.app import serve; from weighbridge.simulator.config "
+    "import SimulatorConfig; "
     "serve(SimulatorConfig(), port=int(sys.argv[1]))"
 )
 GROUP_SIZE = 5

@@ -1,4 +1,5 @@
-"""5,000 slow connections and 300 MB of headers against a server of its own: are health checks answered meanwhile?
+"""5,000 slow connections and 300 MB of headers against a server of its own: are health checks
+answered meanwhile?
 
     python -m benchmarks.slow_connections
 
@@ -75,7 +76,8 @@ async def attack(port: int, server: psutil.Process) -> None:
     answered = sorted(s for s in took if s is not None)
     middle, slowest = answered[len(answered) // 2], answered[-1]
     print(
-        f"health checks answered: {len(answered)} of {CHECKS}; median {middle * 1000:.0f} ms, slowest {slowest:.2f} s"
+        f"health checks answered: {len(answered)} of {CHECKS}; median {middle * 1000:.0f} ms, "
+        f"slowest {slowest:.2f} s"
     )
     print(f"the server's memory: {most_bytes / 1e6:.0f} MB at most")
 

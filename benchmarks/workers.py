@@ -1,11 +1,13 @@
-"""Several worker processes share one quota through PostgreSQL: together they fill it and never cross it.
+"""Several worker processes share one quota through PostgreSQL: together they fill it and never
+cross it.
 
-    python -m benchmarks.workers [--workers 4] [--rpm 1500] [--tpm 30000000] [--minutes 2] [--latency 4] [--json]
+    python -m benchmarks.workers [--workers 4] [--rpm 1500] [--tpm 30000000] [--minutes 2]
+    [--latency 4] [--json]
 
-Each worker is a `weighbridge worker` process, as it would run on a machine of its own; the simulated provider counts what
-they do together. With `--rpm 30000 --tpm 150000000` this is the large quota: what then binds is the two
-cores of the machine, on which provider, PostgreSQL and workers run side by side.
-Target: 0.97 of the quota or more, and never above it.
+Each worker is a `weighbridge worker` process, as it would run on a machine of its own; the
+simulated provider counts what they do together. With `--rpm 30000 --tpm 150000000` this is the
+large quota: what then binds is the two cores of the machine, on which provider, PostgreSQL and
+workers run side by side. Target: 0.97 of the quota or more, and never above it.
 """
 
 from __future__ import annotations

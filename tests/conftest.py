@@ -18,8 +18,8 @@ from tests.support.seeds import VARIABLE, choose_first_seed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A busy machine must not fail a test that asserts something else than speed. Examples are new in every run; a
-# failure prints the line that repeats it.
+# A busy machine must not fail a test that asserts something else than speed. Examples are new in
+# every run; a failure prints the line that repeats it.
 settings.register_profile(
     "weighbridge",
     deadline=None,
@@ -34,7 +34,9 @@ FOREIGN_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PGQUEUER_PREFIX")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """All processes of a run draw the same new seeds, and keep their files away from those of other runs."""
+    """All processes of a run draw the same new seeds, and keep their files away from those of other
+    runs.
+    """
     choose_first_seed()
     choose_run_folder(config)
 

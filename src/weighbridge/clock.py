@@ -1,4 +1,7 @@
-"""The only module that reads the time. Everything else takes `now` as an argument or asks a Clock."""
+"""The only module that reads the time.
+
+Everything else takes `now` as an argument or asks a Clock.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@
     ├── SettingsError                    wrong configuration; stop at start, exit code 2
     ├── InputError                       the user's file or request
     │   ├── UnsupportedFormat · UnreadableFile · MissingColumn · AmbiguousColumn
-    │   └── PictureRefused · PictureUnreachable                             → ask from the text alone
+    │   └── PictureRefused · PictureUnreachable                             → ask from the text
+    alone
     ├── InternalError                    a bug of ours; the log has the traceback
     ├── NotFound · Conflict              the request does not fit the current state
     ├── ProviderError                    no usable reply
@@ -15,13 +16,15 @@
     │   │   ├── RequestBlocked           a firewall, not the provider
     │   │   └── ImageRefused             → retry, then ask without the picture
     │   ├── GenerationFailed             → try again, a few times
-    │   └── QuotaExhausted · AuthenticationFailed · ModelUnknown            → stop the queue, tell the operator
+    │   └── QuotaExhausted · AuthenticationFailed · ModelUnknown            → stop the queue, tell
+    the operator
     ├── AnswerError                      a reply, but not an answer
     │   └── AnswerTruncated · AnswerMalformed · WrongProducts · ImplausibleAnswer → ask again, alone
     ├── CalculationError                 FactorTableInvalid
     └── StoreError                       DatabaseUnavailable · SchemaTooNew
 
-Messages say what happened, to which record, and what to do next. Secrets and prompts never enter them.
+Messages say what happened, to which record, and what to do next. Secrets and prompts never enter
+them.
 """
 
 from __future__ import annotations
@@ -54,7 +57,9 @@ class MissingColumn(InputError):
 
 
 class AmbiguousColumn(InputError):
-    """A column's numbers or units can be read in two ways; the message names the options that decide."""
+    """A column's numbers or units can be read in two ways; the message names the options that
+    decide.
+    """
 
 
 class PictureRefused(InputError):
@@ -85,7 +90,9 @@ class ProviderError(WeighbridgeError):
     """The provider gave no usable reply."""
 
     may_be_answered = False
-    """Whether the provider may have received the whole request, and sent a reply that did not arrive."""
+    """Whether the provider may have received the whole request, and sent a reply that did not
+    arrive.
+    """
 
 
 class ProviderUnreachable(ProviderError):
@@ -106,9 +113,9 @@ class ProviderOverloaded(ProviderError):
 class RateLimited(ProviderError):
     """The provider answered 429: too many requests or tokens in its window.
 
-    `remaining` is what the answer's rate-limit headers said, a `domain.calls.Remaining`. This module lies
-    below the records, hence the wide type; read it with `providers.base.remaining_of`. `is_about_day` says
-    that the limit is one of the day: waiting a minute does not help.
+    `remaining` is what the answer's rate-limit headers said, a `domain.calls.Remaining`. This
+    module lies below the records, hence the wide type; read it with `providers.base.remaining_of`.
+    `is_about_day` says that the limit is one of the day: waiting a minute does not help.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Text of strangers, made harmless to show: product names, file names, a provider's words.
 
-A terminal obeys escape sequences, and every display turns text around at bidirectional controls, so that a name can
-hide what follows it or pose as another. `visible` writes such characters as escapes that a reader can see. Used by
-the terminal, the log and the files that people open.
+A terminal obeys escape sequences, and every display turns text around at bidirectional controls, so
+that a name can hide what follows it or pose as another. `visible` writes such characters as escapes
+that a reader can see. Used by the terminal, the log and the files that people open.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _HARMFUL: Final = re.compile(
 
 
 def visible(text: str) -> str:
-    """`text` with every control character as an escape as JSON writes it (`\\u001b`, `\\u202e`); tabs and line feeds stay."""
+    """`text` with every control character as an escape as JSON writes it (`\\u001b`, `\\u202e`);
+    tabs and line feeds stay.
+    """
     return _HARMFUL.sub(_escaped, text)
 
 

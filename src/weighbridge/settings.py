@@ -1,4 +1,7 @@
-"""The only reader of the environment (and of `.env`). Settings seed the stored queue configuration once."""
+"""The only reader of the environment (and of `.env`).
+
+Settings seed the stored queue configuration once.
+"""
 
 from __future__ import annotations
 
@@ -174,14 +177,17 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def unknown_names() -> list[str]:
-    """Names that begin as ours do and are none of ours, in the environment and in `.env`: slips of the pen, mostly."""
+    """Names that begin as ours do and are none of ours, in the environment and in `.env`: slips of
+    the pen, mostly.
+    """
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     found = {name.upper() for name in (*os.environ, *_of_folder())}
     return sorted(name for name in found if name.startswith(PREFIX) and name not in known)
 
 
 def check_key_and_address() -> None:
-    """A `.env` in the current folder may be anybody's: it gets no key from the environment for an address of its own.
+    """A `.env` in the current folder may be anybody's: it gets no key from the environment for an
+    address of its own.
 
     Raises:
         SettingsError: the address comes from `.env`, the key from the environment.
@@ -190,8 +196,10 @@ def check_key_and_address() -> None:
     names_address = bool(of_folder.get(ADDRESS)) and not os.environ.get(ADDRESS)
     if names_address and os.environ.get(KEY):
         raise SettingsError(
-            f"The .env of this folder names an address ({ADDRESS}), and {KEY} comes from the environment: a key is not "
-            "sent to an address from another place. Set both in the environment, or both in .env (and unset "
+            f"The .env of this folder names an address ({ADDRESS}), and {KEY} comes from the "
+            "environment: a key is not "
+            "sent to an address from another place. Set both in the environment, or both in .env "
+            "(and unset "
             f"{KEY} in the environment)."
         )
 

@@ -23,7 +23,9 @@ def signals_to_end() -> tuple[signal.Signals, ...]:
 
 @contextlib.contextmanager
 def unwinding() -> Iterator[None]:
-    """Inside the block every one of them does what Ctrl-C does: the program unwinds and closes what it has opened."""
+    """Inside the block every one of them does what Ctrl-C does: the program unwinds and closes what
+    it has opened.
+    """
     numbers = [number for number in signals_to_end() if number != signal.SIGINT]
     before = {number: signal.signal(number, _like_ctrl_c) for number in numbers}
     try:
@@ -39,12 +41,15 @@ def _like_ctrl_c(_number: int, _frame: object) -> None:
 
 @contextlib.contextmanager
 def handling(handle: Callable[[signal.Signals], object]) -> Iterator[None]:
-    """Inside the block, call `handle` at each of them on the running event loop; afterwards all is as it was before."""
+    """Inside the block, call `handle` at each of them on the running event loop; afterwards all is
+    as it was before.
+    """
     loop = asyncio.get_running_loop()
     came: list[signal.Signals] = []
 
     def hear(number: signal.Signals) -> None:
-        # A closing terminal sends it to everybody, and the shell once more: nobody is in a hurry for that.
+        # A closing terminal sends it to everybody, and the shell once more: nobody is in a hurry
+        # for that.
         if number != HANG_UP or not came:
             came.append(number)
             handle(number)

@@ -116,7 +116,8 @@ def _console(_logger: object, _name: str, event: MutableMapping[str, Any]) -> st
 
 
 Watcher = Callable[[str, str, str, Mapping[str, Any]], None]
-"""Receives level, event, message and fields of every line from INFO up, in the thread that logs it. Must be
+"""Receives level, event, message and fields of every line from INFO up, in the thread that logs it.
+Must be
 quick and never raise."""
 
 _watchers: tuple[Watcher, ...] = ()
@@ -168,5 +169,6 @@ def crashed(event: str, message: str, **fields: Any) -> None:
     _tell("ERROR", event, message, fields)
 
 
-# Also for programs that never call `configure_logging`: the library's own default shows local variables.
+# Also for programs that never call `configure_logging`: the library's own default shows local
+# variables.
 _configure_events("console", "INFO")

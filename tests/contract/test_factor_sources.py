@@ -1,4 +1,6 @@
-"""Every factor source gives a table that can be calculated with, and complaints that can be acted on."""
+"""Every factor source gives a table that can be calculated with, and complaints that can be acted
+on.
+"""
 
 from __future__ import annotations
 

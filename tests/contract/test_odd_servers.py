@@ -1,7 +1,8 @@
-"""What servers that speak OpenAI's dialect really send, and what it means: one table of failures, one of replies.
+"""What servers that speak OpenAI's dialect really send, and what it means: one table of failures,
+one of replies.
 
-The bodies are those of public reports. Each is answered over the real SDK; what counts is whose fault it is, and that the
-server's own words are shown.
+The bodies are those of public reports. Each is answered over the real SDK; what counts is whose
+fault it is, and that the server's own words are shown.
 """
 
 from __future__ import annotations
@@ -158,7 +159,8 @@ async def test_the_context_that_a_refusal_names_is_remembered() -> None:
     assert provider.context_tokens == 1280
 
 
-# Parameters and their refusals ----------------------------------------------------------------------
+# Parameters and their refusals
+# ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,8 @@ async def test_the_query_of_an_address_goes_behind_every_request() -> None:
     assert asked.headers["api-key"]
 
 
-# Replies --------------------------------------------------------------------------------------------
+# Replies
+# --------------------------------------------------------------------------------------------
 
 GOOD: Final = {"category": "Chairs"}
 TEXT: Final = json.dumps(GOOD)

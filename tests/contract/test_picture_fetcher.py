@@ -53,7 +53,9 @@ class LoopbackNames(AbstractResolver):
 
 
 def shop_is_public(address: str, host: str) -> None:
-    """Stands in for the rule of public addresses: this machine counts as public under one name alone."""
+    """Stands in for the rule of public addresses: this machine counts as public under one name
+    alone.
+    """
     if host != "shop.example":
         require_public(address, host)
 

@@ -1,4 +1,5 @@
-"""What the provider does with what a server may say, in the same process and over a real socket alike.
+"""What the provider does with what a server may say, in the same process and over a real socket
+alike.
 
 What only a socket can do (resets, proxies, certificates) is in `test_network.py`.
 """

@@ -131,7 +131,8 @@ def test_an_empty_file_is_refused(write: Write) -> None:
         read_all(path)
 
 
-# What no format can carry, or what the checks refuse or tidy, is left out here and tested on its own.
+# What no format can carry, or what the checks refuse or tidy, is left out here and tested on its
+# own.
 texts = st.text(
     st.characters(
         codec="utf-8", categories=["L", "N", "P", "S", "Zs"], exclude_characters="_\ufffd"

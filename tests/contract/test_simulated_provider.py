@@ -1,4 +1,6 @@
-"""The simulator behaves, under our provider, as the scripted answers of `test_providers.py` say that OpenAI does."""
+"""The simulator behaves, under our provider, as the scripted answers of `test_providers.py` say
+that OpenAI does.
+"""
 
 from __future__ import annotations
 
@@ -173,7 +175,9 @@ async def test_detects_a_simulator_running_as_a_server() -> None:
 
 
 async def test_answers_to_all_questions_at_once_are_accepted() -> None:
-    """The real lists, through the SDK: the schema is within the limits, and the reply is true to it."""
+    """The real lists, through the SDK: the schema is within the limits, and the reply is true to
+    it.
+    """
     questions = build_questions(BundledFactors().load().vocabulary(load_taxonomy()))
     group = [
         Subject(Product("BOTTLE", "Steel bottle", "A bottle of stainless steel, 0.5 l", 0.3)),

@@ -1,6 +1,8 @@
-"""The simulator has the shapes of OpenAI's HTTP: the real SDK reads them, and limits, faults and batches behave.
+"""The simulator has the shapes of OpenAI's HTTP: the real SDK reads them, and limits, faults and
+batches behave.
 
-The SDK's own models parse every answer here; what our provider makes of them is in `test_simulated_provider.py`.
+The SDK's own models parse every answer here; what our provider makes of them is in
+`test_simulated_provider.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Stored completions: what our provider makes of what a server may list, and the simulator's list under the real SDK."""
+"""Stored completions: what our provider makes of what a server may list, and the simulator's list
+under the real SDK.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What every writer of results promises, checked on each of them by reading the file back with another program."""
+"""What every writer of results promises, checked on each of them by reading the file back with
+another program.
+"""
 
 from __future__ import annotations
 

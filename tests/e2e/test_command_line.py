@@ -1,4 +1,6 @@
-"""The commands, as a user types them: real processes, real files, the embedded database, the simulator."""
+"""The commands, as a user types them: real processes, real files, the embedded database, the
+simulator.
+"""
 
 from __future__ import annotations
 
@@ -136,7 +138,8 @@ def test_tokens_are_added_listed_and_revoked(weighbridge: CommandLine) -> None:
 
 
 def test_interrupted_run_drains_and_the_next_one_finishes(weighbridge: CommandLine) -> None:
-    # One call after the other: with the first group done, dozens of calls are left to be interrupted.
+    # One call after the other: with the first group done, dozens of calls are left to be
+    # interrupted.
     running = weighbridge.start(
         "run", str(EXAMPLE), "--simulate", WEIGHBRIDGE_MAX_CONCURRENT_REQUESTS="1"
     )

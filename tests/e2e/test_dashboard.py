@@ -1,7 +1,7 @@
 """The dashboard in a real Chromium: one server, one browser, what people do.
 
-Whatever the browser complains about (script errors, scripts and styles that the policy blocks, answers of 500 and
-above) fails the test in which it happens.
+Whatever the browser complains about (script errors, scripts and styles that the policy blocks,
+answers of 500 and above) fails the test in which it happens.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""kill -9 of everything, PostgreSQL included, with moves and copies of the data directory in between."""
+"""kill -9 of everything, PostgreSQL included, with moves and copies of the data directory in
+between.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A client written against the description of the API drives every endpoint of a real `weighbridge serve` process."""
+"""A client written against the description of the API drives every endpoint of a real `weighbridge
+serve` process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Hosts are upgraded one after the other while they work: real processes of this version and of one after it."""
+"""Hosts are upgraded one after the other while they work: real processes of this version and of one
+after it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The terminal is not the engine: it may stand still, vanish or be narrow, and every product is weighed."""
+"""The terminal is not the engine: it may stand still, vanish or be narrow, and every product is
+weighed.
+"""
 
 from __future__ import annotations
 

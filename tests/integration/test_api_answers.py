@@ -1,4 +1,7 @@
-"""Every answer of the contract: names, types, defaults, counts. On a real server: tests/e2e/test_javascript_client.py."""
+"""Every answer of the contract: names, types, defaults, counts.
+
+On a real server: tests/e2e/test_javascript_client.py.
+"""
 
 from __future__ import annotations
 

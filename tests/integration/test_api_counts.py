@@ -48,7 +48,8 @@ async def test_counts_follow_every_kind_of_change(client: ApiClient) -> None:
     await client.execute("UPDATE products SET name = name || '!'")
     await client.execute("DELETE FROM products WHERE id % 3 = 0")
     await client.execute(
-        "INSERT INTO products (code, name, description) SELECT code, name, description FROM products"
+        "INSERT INTO products (code, name, description) SELECT code, name, description FROM "
+        "products"
         " ON CONFLICT (code) DO UPDATE SET status = 'completed'"
     )
     await client.add_products(5, prefix="NEW")
@@ -102,10 +103,14 @@ async def test_folding_counts_loses_nothing_while_workers_write(client: ApiClien
 
 async def _add_calls(client: ApiClient, count: int, age: str, outcome: str = "ok") -> None:
     await client.execute(
-        "INSERT INTO calls (started_at, latency_s, waited_s, provider, model, simulated, lane, step, step_version,"
-        " product_ids, outcome, estimated_tokens, output_allowance, input_tokens, cached_input_tokens,"
-        " output_tokens, cost_usd) SELECT now() - $2::text::interval, 2.0, 0.5, 'openai', 'gpt', false, 'live',"
-        " 'classification', '1', '{}', $3, 900, 100, 600, 400, 50, 0.01 FROM generate_series(1, $1::int)",
+        "INSERT INTO calls (started_at, latency_s, waited_s, provider, model, simulated, lane, "
+        "step, step_version,"
+        " product_ids, outcome, estimated_tokens, output_allowance, input_tokens, "
+        "cached_input_tokens,"
+        " output_tokens, cost_usd) SELECT now() - $2::text::interval, 2.0, 0.5, 'openai', 'gpt', "
+        "false, 'live',"
+        " 'classification', '1', '{}', $3, 900, 100, 600, 400, 50, 0.01 FROM generate_series(1, "
+        "$1::int)",
         count,
         age,
         outcome,

@@ -1,4 +1,5 @@
-"""Whatever is sent, the answer is one that the OpenAPI document has: no crash, no other status, no other shape.
+"""Whatever is sent, the answer is one that the OpenAPI document has: no crash, no other status, no
+other shape.
 
 Schemathesis finds more and takes minutes; CONTRIBUTING.md says how it is run.
 """

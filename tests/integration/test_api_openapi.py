@@ -51,7 +51,8 @@ async def test_program_still_answers_as_the_recorded_examples_say(
 ) -> None:
     recorded = await record(database_url, tmp_path)
     assert outline(recorded) == outline(examples), (
-        "The API answers differently now. Look at the difference; if you meant it, run: make openapi"
+        "The API answers differently now. Look at the difference; if you meant it, run: make "
+        "openapi"
     )
 
 

@@ -120,12 +120,16 @@ async def test_an_impossible_code_is_not_found(client: ApiClient, method: str) -
 async def test_a_failed_product_says_why_and_which_calls_failed(client: ApiClient) -> None:
     await client.add_products(1, status="failed")
     await client.execute(
-        "UPDATE products SET error_kind = 'AnswerMalformed', error = 'No usable answer', attempts = 4"
+        "UPDATE products SET error_kind = 'AnswerMalformed', error = 'No usable answer', attempts "
+        "= 4"
     )
     await client.execute(
-        "INSERT INTO calls (started_at, latency_s, waited_s, provider, model, simulated, lane, step, step_version,"
-        " product_ids, outcome, error, estimated_tokens, output_allowance, input_tokens, cached_input_tokens,"
-        " output_tokens, cost_usd) SELECT now(), 1.5, 0, 'openai', 'gpt', false, 'live', 'classification', '1',"
+        "INSERT INTO calls (started_at, latency_s, waited_s, provider, model, simulated, lane, "
+        "step, step_version,"
+        " product_ids, outcome, error, estimated_tokens, output_allowance, input_tokens, "
+        "cached_input_tokens,"
+        " output_tokens, cost_usd) SELECT now(), 1.5, 0, 'openai', 'gpt', false, 'live', "
+        "'classification', '1',"
         " ARRAY[id], 'ProviderTimeout', 'no answer in time', 900, 100, 0, 0, 0, 0 FROM products"
     )
     product = await client.get("/api/products/P00001")

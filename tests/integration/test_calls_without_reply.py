@@ -1,4 +1,6 @@
-"""What a call counts for that ends without a reply: the provider may have admitted it at its very end."""
+"""What a call counts for that ends without a reply: the provider may have admitted it at its very
+end.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ async def test_call_without_a_reply_is_charged_for_a_minute_from_its_end(
 async def test_limiter_feedback_is_shared_even_when_nothing_waits(
     database_url: str, tmp_path: Path
 ) -> None:
-    """They share the quota: two processes with one call each would otherwise count by what each believed at first."""
+    """They share the quota: two processes with one call each would otherwise count by what each
+    believed at first.
+    """
     async with governed(database_url, tmp_path, LIMITS) as (governor, job_id, running):
         async with governor.permit(permit_request(job_id, TOKENS)) as lost:
             granted_s = lost.reservation.at_s

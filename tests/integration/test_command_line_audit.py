@@ -1,4 +1,6 @@
-"""What people do on the command line stands in the audit log, under the name they have on that machine."""
+"""What people do on the command line stands in the audit log, under the name they have on that
+machine.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Before anybody knows who they are: header bytes, time and connections of strangers are bounded, and health is told."""
+"""Before anybody knows who they are: header bytes, time and connections of strangers are bounded,
+and health is told.
+"""
 
 from __future__ import annotations
 

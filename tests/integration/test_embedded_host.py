@@ -1,4 +1,5 @@
-"""Several users on one host: nobody but the owner gets at the database, and root takes nothing from anybody.
+"""Several users on one host: nobody but the owner gets at the database, and root takes nothing from
+anybody.
 
 Needs root, who alone can be somebody else. CI runs as root.
 """

@@ -1,4 +1,6 @@
-"""The embedded PostgreSQL under everything that kills, moves, copies and power cuts do to its directory."""
+"""The embedded PostgreSQL under everything that kills, moves, copies and power cuts do to its
+directory.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory that was used and left cleanly: making one takes seconds, copying it does not."""
+    """A data directory that was used and left cleanly: making one takes seconds, copying it does
+    not.
+    """
     folder = tmp_path_factory.mktemp("embedded") / "data"
     server = EmbeddedServer(folder)
     server.join()

@@ -53,7 +53,8 @@ async def test_changed_product_is_completed_only_with_its_new_text(
         )
         assert row["of"] == row["revision"] == 2
         (neighbour,) = await running.fetch(
-            "SELECT f.category FROM products p JOIN footprints f ON f.product_id = p.id WHERE code = 'P-002'"
+            "SELECT f.category FROM products p JOIN footprints f ON f.product_id = p.id WHERE "
+            "code = 'P-002'"
         )
         assert row["category"] != neighbour["category"]
         await running.stop()
@@ -77,14 +78,16 @@ async def test_late_footprint_of_an_older_revision_is_never_shown(
         await import_records(
             first.app.database, [_record(1, "A wooden chair of oak")], limits=FieldLimits()
         )
-        # The first worker takes the new job too, and its reply is held as well: the second one has none held.
+        # The first worker takes the new job too, and its reply is held as well: the second one has
+        # none held.
         first.wire.instead = lambda _: None
         await second.work()
         await first.until_true("SELECT count(*) = 0 FROM pgqueuer WHERE status = 'queued'")
         first.wire.let_go()
         await second.until(completed=1)
         (row,) = await second.fetch(
-            "SELECT p.revision, f.revision AS of FROM products p JOIN footprints f ON f.product_id = p.id"
+            "SELECT p.revision, f.revision AS of FROM products p JOIN footprints f ON "
+            "f.product_id = p.id"
         )
         assert row["of"] == row["revision"] == 2
         await first.stop()

@@ -140,7 +140,8 @@ async def test_lowering_the_cap_below_the_calls_in_flight_blocks_new_calls(
         for worker in workers:
             worker.wire.hold()
         await until(lambda: held(workers) == 3, "three wait again")
-        # What a process has noted is never less than it has; that a call has ended it may note a little later.
+        # What a process has noted is never less than it has; that a call has ended it may note a
+        # little later.
         await first.until_true("SELECT sum(in_flight) = 3 FROM workers")
         for worker in workers:
             worker.wire.let_go()

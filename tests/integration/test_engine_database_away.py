@@ -1,4 +1,6 @@
-"""The database goes away in mid-run: the same program goes on when it is back, and nothing paid is lost."""
+"""The database goes away in mid-run: the same program goes on when it is back, and nothing paid is
+lost.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ async def _commits_of_an_undisturbed_run(postgres: PostgresForTests, folder: Pat
 async def test_connection_loss_in_any_commit_loses_nothing_and_pays_nothing_twice(
     postgres: PostgresForTests, tmp_path: Path
 ) -> None:
-    """The n-th commit fails and takes every connection with it, for n = 1, 2, 3, …; the program goes on."""
+    """The n-th commit fails and takes every connection with it, for n = 1, 2, 3, …; the program
+    goes on.
+    """
     commits = await _commits_of_an_undisturbed_run(postgres, tmp_path)
     assert commits >= CALLS
     exploded = 0
@@ -51,7 +55,8 @@ async def test_connection_loss_in_any_commit_loses_nothing_and_pays_nothing_twic
             await running.work()
             await running.until(completed=PRODUCTS)
             exploded += await explosion.has_exploded()
-            # A commit after the last product may be the n-th one, and would break what looks from here on.
+            # A commit after the last product may be the n-th one, and would break what looks from
+            # here on.
             await explosion.disarm()
             assert running.simulator.books.completed == CALLS, f"commit {at_commit}"
             await running.until_true("SELECT count(*) = $1 FROM calls", CALLS)
@@ -63,7 +68,9 @@ async def test_connection_loss_in_any_commit_loses_nothing_and_pays_nothing_twic
 async def test_next_process_resumes_after_a_death_in_any_commit(
     postgres: PostgresForTests, tmp_path: Path
 ) -> None:
-    """The n-th commit fails and the program dies with it; another one finishes, and pays the calls in flight twice."""
+    """The n-th commit fails and the program dies with it; another one finishes, and pays the calls
+    in flight twice.
+    """
     commits = await _commits_of_an_undisturbed_run(postgres, tmp_path)
     for at_commit in range(1, commits + 1):
         url = await asyncio.to_thread(postgres.create_database)
@@ -79,7 +86,8 @@ async def test_next_process_resumes_after_a_death_in_any_commit(
                 await successor.start()
                 await successor.until(completed=PRODUCTS)
                 await successor.until_true("SELECT count(*) = 0 FROM pgqueuer")
-                # What was stored was not asked again: only calls that were in flight were paid twice.
+                # What was stored was not asked again: only calls that were in flight were paid
+                # twice.
                 asked = successor.simulator.books.completed
                 assert asked <= CALLS + 2, f"commit {at_commit}: {asked} calls"
                 await successor.stop()
@@ -102,7 +110,8 @@ async def test_unconfirmed_commit_is_not_repeated(database_url: str, tmp_path: P
 
     async with program(database_url, tmp_path, clock=FAST, database=forgetful) as running:
         await running.fetch(
-            "INSERT INTO products (code, name, description) SELECT 'P-' || n, 'Bottle', 'Steel bottle ' || n FROM generate_series(1, 20) AS n"
+            "INSERT INTO products (code, name, description) SELECT 'P-' || n, 'Bottle', 'Steel "
+            "bottle ' || n FROM generate_series(1, 20) AS n"
         )
         await running.work()
         await running.until(completed=20)

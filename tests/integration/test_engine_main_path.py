@@ -1,4 +1,6 @@
-"""The engine on the real PostgreSQL, with the real SDK, against the simulator: all goes well, or nearly."""
+"""The engine on the real PostgreSQL, with the real SDK, against the simulator: all goes well, or
+nearly.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Several workers on one database: they share the work, and finish what the dead and the frozen leave."""
+"""Several workers on one database: they share the work, and finish what the dead and the frozen
+leave.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ pytestmark = pytest.mark.anyio
 
 SOON = timedelta(seconds=1)
 NOT_SO_SOON = timedelta(seconds=20)
-"""Where several live: a busy machine holds a process back for seconds, and its groups would be taken over."""
+"""Where several live: a busy machine holds a process back for seconds, and its groups would be
+taken over.
+"""
 NEVER = timedelta(hours=1)
 """Beats are half of it apart: this worker sends no heartbeat, as if it were frozen."""
 
@@ -139,7 +143,9 @@ async def test_worker_waking_up_after_takeover_does_no_harm(
 async def test_worker_resumes_its_groups_after_a_short_freeze(
     database_url: str, tmp_path: Path
 ) -> None:
-    """A machine that was suspended: when it wakes up its own groups are the first that look abandoned."""
+    """A machine that was suspended: when it wakes up its own groups are the first that look
+    abandoned.
+    """
     async with program(database_url, tmp_path, heartbeat_timeout=SOON) as sleeper:
         await sleeper.add_many(10)
         sleeper.wire.hold()
@@ -216,11 +222,14 @@ async def test_products_without_a_live_job_are_released_within_a_heartbeat(
 async def test_job_lost_on_its_way_to_a_worker_is_picked_up_again(
     database_url: str, tmp_path: Path
 ) -> None:
-    """The connection broke after the commit: the job is the worker's own, and the worker does not know."""
+    """The connection broke after the commit: the job is the worker's own, and the worker does not
+    know.
+    """
     async with program(database_url, tmp_path, heartbeat_timeout=SOON) as running:
         await running.work()
         await running.fetch(
-            "WITH given AS (INSERT INTO pgqueuer (priority, status, entrypoint, queue_manager_id, heartbeat)"
+            "WITH given AS (INSERT INTO pgqueuer (priority, status, entrypoint, queue_manager_id, "
+            "heartbeat)"
             " VALUES (0, 'picked', 'group', $1, now()) RETURNING id)"
             " INSERT INTO products (code, name, description, status, job_id)"
             " SELECT 'P-1', 'Bottle', 'A steel bottle', 'processing', id FROM given",

@@ -1,4 +1,6 @@
-"""The whole program against a provider that answers oddly: faults are charged to whom they belong, and nobody pays for them."""
+"""The whole program against a provider that answers oddly: faults are charged to whom they belong,
+and nobody pays for them.
+"""
 
 from __future__ import annotations
 

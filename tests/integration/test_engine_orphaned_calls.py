@@ -1,4 +1,6 @@
-"""A worker dies with calls in flight and replies are stored at the provider: they are fetched, not bought again."""
+"""A worker dies with calls in flight and replies are stored at the provider: they are fetched, not
+bought again.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ storing = partial(program, heartbeat_timeout=SOON, store_at_provider=True)
 async def _die_in_flight(
     running: RunningProgram, products: int, groups: int, schema: str = "bill_of_materials"
 ) -> None:
-    """Every group waits for the reply to this question, which is paid for, when the worker is killed."""
+    """Every group waits for the reply to this question, which is paid for, when the worker is
+    killed.
+    """
     await running.add_many(products)
     running.wire.instead = lambda request: (
         running.wire.hold() if f'"{schema}"'.encode() in request.content else None
@@ -47,7 +51,9 @@ async def _die_in_flight(
 
 
 def _lists(*answers: httpx2.Response) -> Callable[[httpx2.Request], httpx2.Response | None]:
-    """These are the answers to the first look-ups; later ones and everything else reach the simulator."""
+    """These are the answers to the first look-ups; later ones and everything else reach the
+    simulator.
+    """
     waiting = list(answers)
     return lambda request: waiting.pop(0) if request.method == "GET" and waiting else None
 

@@ -1,4 +1,7 @@
-"""Refusals, outages and dead accounts: waited out, or the queue stops and says why. No product fails."""
+"""Refusals, outages and dead accounts: waited out, or the queue stops and says why.
+
+No product fails.
+"""
 
 from __future__ import annotations
 
@@ -62,10 +65,11 @@ async def test_ten_hour_outage_fails_no_product_and_ends_within_a_minute(
     speed = 7_200
     found = await outage(database_url, tmp_path, away_s=36_000, speed=speed, products=20)
     assert (found.completed, found.failed) == (20, 0)
-    # It was asked all the while: a probe every half minute, and what the machine takes for one, make hundreds.
+    # It was asked all the while: a probe every half minute, and what the machine takes for one,
+    # make hundreds.
     assert found.probes > 60
-    # A second of this machine is two hours here: what it takes to run code is allowed for, and that it did not run it.
-    # (Slower, and to the minute: python -m benchmarks.reliability outage)
+    # A second of this machine is two hours here: what it takes to run code is allowed for, and that
+    # it did not run it. (Slower, and to the minute: python -m benchmarks.reliability outage)
     assert found.resumed_after_s < 60 + (0.75 + 2 * found.held_back_s) * speed
 
 
@@ -183,7 +187,8 @@ async def test_no_call_starts_after_stop_and_nothing_stays_processing(
         at_return = running.simulator.books
         sent, in_flight = at_return.received, at_return.in_flight
         await running.until_true("SELECT count(*) = 0 FROM products WHERE status = 'processing'")
-        # What had leave before the stop may still be on its way to the provider; nothing else begins.
+        # What had leave before the stop may still be on its way to the provider; nothing else
+        # begins.
         assert running.simulator.books.received - sent <= max(0, granted - in_flight)
         await running.until_true("SELECT count(*) = 0 FROM pgqueuer")
         await _assert_stopped(running)

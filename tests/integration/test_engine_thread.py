@@ -1,4 +1,6 @@
-"""The engine on a thread of its own, steered from this one: it works, drains and gives up as it does beside us."""
+"""The engine on a thread of its own, steered from this one: it works, drains and gives up as it
+does beside us.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""One call for all steps: the rest of the program does not notice, and the setting may change at any moment."""
+"""One call for all steps: the rest of the program does not notice, and the setting may change at
+any moment.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +134,8 @@ async def test_waiting_calls_follow_a_changed_setting(database_url: str, tmp_pat
     async with program(
         database_url, tmp_path, pacing="batch", max_concurrent_requests=1
     ) as running:
-        # The next product may come before or after the dispatcher has closed the batch: it shall not wait a minute.
+        # The next product may come before or after the dispatcher has closed the batch: it shall
+        # not wait a minute.
         await running.fetch("UPDATE queue_state SET batch_delay_ms = 0")
         await running.add_many(10)
         running.wire.hold()
@@ -236,7 +239,8 @@ async def test_an_impossible_bill_keeps_the_classification(
     database_url: str, tmp_path: Path
 ) -> None:
     async with program(database_url, tmp_path, ask_together=True) as running:
-        # The simulator multiplies all masses of one product: its bill is refused, what it is stands.
+        # The simulator multiplies all masses of one product: its bill is refused, what it is
+        # stands.
         plan = FaultPlan({Fault.IMPLAUSIBLE: 1.0})
         account = running.simulator.account
         running.wire.instead = lambda request: setattr(

@@ -1,4 +1,6 @@
-"""Connections that were cut without a word: no statement waits for ever, and the program goes on over new ones."""
+"""Connections that were cut without a word: no statement waits for ever, and the program goes on
+over new ones.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 SHORT_S = 2.0
-"""Long enough for every statement that is answered, on a machine that is busy with something else."""
+"""Long enough for every statement that is answered, on a machine that is busy with something else.
+"""
 
 
 async def test_statement_on_a_cut_connection_ends_and_the_next_works(

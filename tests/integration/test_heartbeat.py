@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 TIMEOUT: Final = timedelta(seconds=1.6)
-"""A beat that takes half of it is given up: there must be time for one even when the machine is busy."""
+"""A beat that takes half of it is given up: there must be time for one even when the machine is
+busy.
+"""
 LIVE_WITHIN: Final = timedelta(minutes=5)
 """Who was ever here lives, however long the machine holds us back."""
 JOBS: Final = 3_000
@@ -56,7 +58,9 @@ async def heartbeat(
 
 
 def hold_the_loop_until(url: str, sql: str, *arguments: object) -> None:
-    """Block the event loop that calls this, as a long computation does, until somebody else sees that `sql` is true."""
+    """Block the event loop that calls this, as a long computation does, until somebody else sees
+    that `sql` is true.
+    """
 
     async def watch() -> None:
         connection = await asyncpg.connect(url)

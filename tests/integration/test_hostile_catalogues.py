@@ -1,4 +1,6 @@
-"""Catalogues whose texts give orders to the model: to an honest one they change nothing, and one that obeys harms nobody's neighbour."""
+"""Catalogues whose texts give orders to the model: to an honest one they change nothing, and one
+that obeys harms nobody's neighbour.
+"""
 
 from __future__ import annotations
 

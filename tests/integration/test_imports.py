@@ -75,7 +75,8 @@ async def counts(connection: Connection) -> tuple[int, int, int]:
 
 async def mark_completed(connection: Connection, code: str = "A") -> None:
     await connection.execute(
-        "UPDATE products SET status = 'completed', completed_at = now(), attempts = 2, alone = true,"
+        "UPDATE products SET status = 'completed', completed_at = now(), attempts = 2, alone = "
+        "true,"
         " error = 'old', error_kind = 'Old', job_id = 7 WHERE code = $1",
         code,
     )
@@ -206,7 +207,8 @@ async def test_a_scope_has_exactly_the_products_of_the_file(connection: Connecti
     chunks = check_records([CHAIR, CHAIR | {"code": "new"}, CHAIR | {"code": ""}])
     result = await import_products(connection, chunks, scoped=True)
     rows = await connection.fetch(
-        "SELECT p.code FROM scopes s JOIN products p ON p.id = s.product_id WHERE import_id = $1 ORDER BY code",
+        "SELECT p.code FROM scopes s JOIN products p ON p.id = s.product_id WHERE import_id = $1 "
+        "ORDER BY code",
         result.import_id,
     )
     assert [row["code"] for row in rows] == ["A", "new"]
@@ -256,7 +258,9 @@ async def test_two_imports_of_the_same_new_codes_do_not_collide(database_url: st
 
 
 class SlowChunks:
-    """A reader that stops in the middle until it is told to go on, and notes in which thread it runs."""
+    """A reader that stops in the middle until it is told to go on, and notes in which thread it
+    runs.
+    """
 
     def __init__(self, chunks: Iterator[CheckedChunk]) -> None:
         self.chunks = list(chunks)

@@ -1,4 +1,6 @@
-"""A provider or a source of factors is one file and one line in wiring, and the whole program works with it."""
+"""A provider or a source of factors is one file and one line in wiring, and the whole program works
+with it.
+"""
 
 from __future__ import annotations
 

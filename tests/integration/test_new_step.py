@@ -1,4 +1,6 @@
-"""A step that the program has never seen is one file and one line: it is asked, stored, resumed, exported and served."""
+"""A step that the program has never seen is one file and one line: it is asked, stored, resumed,
+exported and served.
+"""
 
 from __future__ import annotations
 

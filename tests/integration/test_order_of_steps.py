@@ -1,4 +1,6 @@
-"""Whose call goes first when the quota is short: what is nearly done, and at the end what has most to do."""
+"""Whose call goes first when the quota is short: what is nearly done, and at the end what has most
+to do.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ TOKENS = 10
 async def test_groups_finish_early_and_the_last_run_in_parallel(
     database_url: str, tmp_path: Path, products_wait: bool, order: list[int]
 ) -> None:
-    """Results come early; and the quota does not lie idle while a few groups go through all their steps."""
+    """Results come early; and the quota does not lie idle while a few groups go through all their
+    steps.
+    """
     async with governed(database_url, tmp_path, ONE_A_MINUTE) as (governor, job_id, running):
         if products_wait:
             await running.add_many(1)

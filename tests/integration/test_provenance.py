@@ -38,7 +38,8 @@ async def test_answers_that_are_used_again_keep_the_model_that_gave_them(
     async with program(database_url, tmp_path, simulator=first.simulator, model=Y) as second:
         calls = second.simulator.books.completed
         await second.fetch(
-            "UPDATE products SET country_of_origin = 'PL', revision = revision + 1, status = 'pending'"
+            "UPDATE products SET country_of_origin = 'PL', revision = revision + 1, status = "
+            "'pending'"
         )
         await second.start()
         await second.until(completed=2)

@@ -41,14 +41,17 @@ async def database(database_url: str, tmp_path: Path) -> AsyncIterator[Database]
 async def _add_calls(database: Database, number: int, days_old: float, spread_days: float) -> None:
     """Calls of every outcome, with figures that differ from one to the next."""
     await database.pool.execute(
-        "INSERT INTO calls (started_at, latency_s, waited_s, provider, model, simulated, lane, step, step_version,"
+        "INSERT INTO calls (started_at, latency_s, waited_s, provider, model, simulated, lane, "
+        "step, step_version,"
         " job_id, product_ids, outcome, error, estimated_tokens, output_allowance, input_tokens,"
         " cached_input_tokens, output_tokens, cost_usd)"
-        " SELECT now() - ($2::float8 + $3::float8 * i / $1) * interval '1 day', 0.3 + i % 17, i % 5, 'openai',"
+        " SELECT now() - ($2::float8 + $3::float8 * i / $1) * interval '1 day', 0.3 + i % 17, i % "
+        "5, 'openai',"
         " (ARRAY['gpt-4.1-mini', 'gpt-4.1'])[1 + i % 2], i % 10 = 0, 'live',"
         " (ARRAY['classification', 'manufacturing'])[1 + i % 2], '1', i, ARRAY[i],"
         " (ARRAY['ok', 'ok', 'RateLimited', 'ok', 'ProviderUnavailable'])[1 + i % 5], 'said no',"
-        " 1000 + i, 500, 700 + i, i % 300, 90 + i % 40, 0.001 + i * 1e-6 FROM generate_series(1, $1::int) AS i",
+        " 1000 + i, 500, 700 + i, i % 300, 90 + i % 40, 0.001 + i * 1e-6 FROM generate_series(1, "
+        "$1::int) AS i",
         number,
         days_old,
         spread_days,
@@ -232,11 +235,13 @@ async def test_the_scope_of_a_run_is_kept_until_a_week_after_its_end(database: D
 async def test_the_log_of_pgqueuer_is_kept_for_a_week(database: Database) -> None:
     await database.pool.execute(
         "INSERT INTO pgqueuer_log (created, job_id, status, priority, entrypoint)"
-        " SELECT now() - i * interval '1 day', i, 'successful', 0, 'group' FROM generate_series(20, 0, -1) AS i"
+        " SELECT now() - i * interval '1 day', i, 'successful', 0, 'group' FROM "
+        "generate_series(20, 0, -1) AS i"
     )
     await database.pool.execute(
         "INSERT INTO pgqueuer_statistics (created, count, priority, status, entrypoint)"
-        " SELECT now() - i * interval '1 day', 1, 0, 'successful', 'group' FROM generate_series(20, 0, -1) AS i"
+        " SELECT now() - i * interval '1 day', 1, 0, 'successful', 'group' FROM "
+        "generate_series(20, 0, -1) AS i"
     )
     await RetentionTask(database, SystemClock(), 0).trim()
     for table in ("pgqueuer_log", "pgqueuer_statistics"):

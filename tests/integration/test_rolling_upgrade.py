@@ -1,4 +1,5 @@
-"""Programs of two versions on one database, for one step: they share the work, and nobody pays for it twice.
+"""Programs of two versions on one database, for one step: they share the work, and nobody pays for
+it twice.
 
 Here the other version lives in the same process; `tests/e2e/test_rolling_upgrade.py` has real ones.
 """
@@ -171,8 +172,10 @@ async def test_answers_of_a_newer_version_are_ignored(database_url: str, tmp_pat
         for step in ("packaging", Classification.step):
             for one in stored:
                 await running.fetch(
-                    "INSERT INTO answers (product_id, step, step_version, question_fingerprint, simulated, provider,"
-                    " model, call_id, answer, cost_usd) VALUES ($1, $2, '2-new', $3, true, 'simulator', 'm', 0, $4, 0)",
+                    "INSERT INTO answers (product_id, step, step_version, question_fingerprint, "
+                    "simulated, provider,"
+                    " model, call_id, answer, cost_usd) VALUES ($1, $2, '2-new', $3, true, "
+                    "'simulator', 'm', 0, $4, 0)",
                     one.id,
                     step,
                     one.product.question_fingerprint(),

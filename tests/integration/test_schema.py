@@ -121,7 +121,9 @@ TAKES_AWAY = re.compile(
 def test_a_migration_keeps_the_previous_version_working(
     migration: Migration,
 ) -> None:
-    """Expand now, contract one version later: then it serves programs from the schema on that does without."""
+    """Expand now, contract one version later: then it serves programs from the schema on that does
+    without.
+    """
     assert "-- Serves programs from schema " in migration.sql
     assert 1 <= migration.serves < migration.number
     if migration.serves < migration.number - 1:

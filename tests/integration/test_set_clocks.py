@@ -1,4 +1,6 @@
-"""The database's clock is set back by hours: everything that it wrote before lies in the future, and nobody waits for it."""
+"""The database's clock is set back by hours: everything that it wrote before lies in the future,
+and nobody waits for it.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What a statement reads grows with what it is about, and not with the tables.
 
-PostgreSQL's figures on the table of jobs are nearly always wrong: it is empty at one moment and holds thousands of
-jobs at the next. They are taken here when all jobs are gone again, which is as wrong as can be.
+PostgreSQL's figures on the table of jobs are nearly always wrong: it is empty at one moment and
+holds thousands of jobs at the next. They are taken here when all jobs are gone again, which is as
+wrong as can be.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ async def connection(database_url: str, tmp_path: Path) -> AsyncIterator[Connect
     """A thousand jobs in a worker's hands, each with five products."""
     database = await open_database(database_url, tmp_path, pool_size=2)
     await database.pool.execute(
-        "INSERT INTO pgqueuer (priority, status, entrypoint) SELECT 0, 'queued', 'group' FROM generate_series(1, 300)"
+        "INSERT INTO pgqueuer (priority, status, entrypoint) SELECT 0, 'queued', 'group' FROM "
+        "generate_series(1, 300)"
     )
     await database.pool.execute("DELETE FROM pgqueuer")
     await database.pool.execute("ANALYZE")
@@ -44,13 +46,15 @@ async def connection(database_url: str, tmp_path: Path) -> AsyncIterator[Connect
         await connection.execute(
             "INSERT INTO pgqueuer (id, priority, status, entrypoint, queue_manager_id, heartbeat)"
             " OVERRIDING SYSTEM VALUE"
-            " SELECT n, 0, 'picked', $1, $2, now() - interval '1 hour' FROM generate_series(1, $3::int) n",
+            " SELECT n, 0, 'picked', $1, $2, now() - interval '1 hour' FROM generate_series(1, "
+            "$3::int) n",
             jobs.ENTRYPOINT,
             WORKER,
             JOBS,
         )
         await connection.execute(
-            "INSERT INTO products (id, code, name, description, status, job_id) OVERRIDING SYSTEM VALUE"
+            "INSERT INTO products (id, code, name, description, status, job_id) OVERRIDING SYSTEM "
+            "VALUE"
             " SELECT n, 'P-' || n, 'Chair', 'A chair', 'processing', (n - 1) / $1::int + 1"
             " FROM generate_series(1, $2::int) n",
             PRODUCTS_A_JOB,
@@ -122,6 +126,7 @@ async def test_a_large_batch_of_jobs_is_analyzed(database_url: str, tmp_path: Pa
         await running.until_true(
             # `vacuum_count` leaves out autovacuum, which comes by once a minute.
             "SELECT c.reltuples >= $1::int AND s.vacuum_count > 0"
-            " FROM pg_class c JOIN pg_stat_user_tables s ON s.relid = c.oid WHERE c.relname = 'pgqueuer'",
+            " FROM pg_class c JOIN pg_stat_user_tables s ON s.relid = c.oid WHERE c.relname = "
+            "'pgqueuer'",
             VACUUMED_AFTER // 2,
         )

@@ -1,4 +1,6 @@
-"""What is stored of a footprint has names: it reads the same in every form that was ever written, and with fields to come."""
+"""What is stored of a footprint has names: it reads the same in every form that was ever written,
+and with fields to come.
+"""
 
 from __future__ import annotations
 

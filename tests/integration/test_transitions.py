@@ -67,8 +67,10 @@ async def let_happen(connection: Connection, event: ProductEvent, product_id: in
             await products.redo(connection, SCOPE, simulated=True)
         case ProductEvent.REOPENED:
             await connection.execute(
-                "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, high_kg_co2e,"
-                " mass_kg, data_quality, category, subcategory, provider, model, simulated, cost_usd, detail)"
+                "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, "
+                "high_kg_co2e,"
+                " mass_kg, data_quality, category, subcategory, provider, model, simulated, "
+                "cost_usd, detail)"
                 " SELECT id, 1, 1, 1, 1, 1, 1, '', '', '', '', true, 0, '{}' FROM products"
             )
             await products.reopen_simulated(connection, SCOPE)

@@ -1,8 +1,9 @@
-"""A day at a quota and with a crowd of workers that no test machine has, on virtual time: 43 million calls.
+"""A day at a quota and with a crowd of workers that no test machine has, on virtual time: 43
+million calls.
 
-Where `model.py` follows every product, this one counts: groups of five go through three questions, in ticks of
-20 ms. The decisions are the program's own (limiter, outage watch, retries); provider, workers and what
-happens to them are of this file. A day takes about a quarter of an hour.
+Where `model.py` follows every product, this one counts: groups of five go through three questions,
+in ticks of 20 ms. The decisions are the program's own (limiter, outage watch, retries); provider,
+workers and what happens to them are of this file. A day takes about a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -166,7 +167,9 @@ class Day:
 
     @property
     def utilisation(self) -> float:
-        """Of what the provider would have admitted after the first minute: not in the outage, half while halved."""
+        """Of what the provider would have admitted after the first minute: not in the outage, half
+        while halved.
+        """
         plan = self.plan
         outage_s = plan.outage_s[1] - plan.outage_s[0]
         full_s = plan.length_s - 60 - outage_s - (plan.halved_s[1] - plan.halved_s[0]) / 2
@@ -184,7 +187,10 @@ class Day:
         return self
 
     def ticks(self) -> Iterator[float]:
-        """Live through it, tick by tick; yields the time. An AssertionError when nothing moves any more."""
+        """Live through it, tick by tick; yields the time.
+
+        An AssertionError when nothing moves any more.
+        """
         for worker in self.workers:
             self._begin_groups(worker)
         tick = 0
@@ -316,7 +322,9 @@ class Day:
             self._waiting.append(worker)
 
     def _wake(self, tick: int) -> None:
-        """Whoever waited for a time: calls after a backoff, workers in an outage, groups of the dead."""
+        """Whoever waited for a time: calls after a backoff, workers in an outage, groups of the
+        dead.
+        """
         for group, turn in self._again.pop(tick, ()):
             if group.worker.is_alive and group.turn == turn:
                 self._join(group)

@@ -1,7 +1,8 @@
-"""The decisions of the engine on virtual time: limiter, grouping, retries, outage watch, checkpoint, takeover.
+"""The decisions of the engine on virtual time: limiter, grouping, retries, outage watch,
+checkpoint, takeover.
 
-No database, no network, no waiting: an hour of many workers takes milliseconds. The provider keeps its own
-books (`ProviderBucket`), and everything that can go wrong is drawn from one seed.
+No database, no network, no waiting: an hour of many workers takes milliseconds. The provider keeps
+its own books (`ProviderBucket`), and everything that can go wrong is drawn from one seed.
 """
 
 from __future__ import annotations
@@ -90,7 +91,10 @@ class Fate:
 
 @dataclass(eq=False)
 class Job:
-    """A group and who has it. `turn` grows with every takeover: what belongs to an earlier turn is late."""
+    """A group and who has it.
+
+    `turn` grows with every takeover: what belongs to an earlier turn is late.
+    """
 
     members: list[int]
     turn: int = 0
@@ -248,7 +252,9 @@ class World:
     # Leave --------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
-        """Every worker's first calls, until the quota is used up: then all wait, and the next one is first."""
+        """Every worker's first calls, until the quota is used up: then all wait, and the next one
+        is first.
+        """
         for worker in list(self.waiting):
             if worker.frozen_until_s > self.now_s:
                 continue
@@ -269,7 +275,9 @@ class World:
                 del self.waiting[worker]
 
     def _pause_until(self, worker: Worker) -> float | None:
-        """Whether the outage watch keeps the first call back; infinity when the probe's end will tell."""
+        """Whether the outage watch keeps the first call back; infinity when the probe's end will
+        tell.
+        """
         permission = worker.watch.permission(self.now_s)
         if isinstance(permission, PausedUntil):
             return permission.at_s

@@ -1,7 +1,9 @@
-"""The whole program in bad weather: real PostgreSQL, real SDK, the simulator on a scaled clock, everything by seed.
+"""The whole program in bad weather: real PostgreSQL, real SDK, the simulator on a scaled clock,
+everything by seed.
 
-Two workers share the work. One lives through it all; whoever is killed is the other one, and another takes
-its place. Afterwards the books of the provider and the rows of the database must agree on what happened.
+Two workers share the work. One lives through it all; whoever is killed is the other one, and
+another takes its place. Afterwards the books of the provider and the rows of the database must
+agree on what happened.
 """
 
 from __future__ import annotations
@@ -37,17 +39,21 @@ HEARTBEAT_TIMEOUT: Final = timedelta(seconds=1.6)
 LONGEST_S: Final = PATIENCE_S
 """Of this machine: what takes longer stands still."""
 HELD_BACK_S: Final = 0.05
-"""So long may this machine keep a process from running between two steps of a call; on this clock that is 3 s. Two
-calls may then reach the provider so much closer together than they left; `limits/window.py` allows for 0.2 s. If it
+"""So long may this machine keep a process from running between two steps of a call; on this clock
+that is 3 s. Two
+calls may then reach the provider so much closer together than they left; `limits/window.py` allows
+for 0.2 s. If it
 was longer (that is measured), so much longer is allowed for."""
 REPEAT: Final = "python -m benchmarks.simulate storms --runs 1 --first-seed {seed}"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a storm did. `excused`: products in groups that were taken over, with one call in flight each at most.
+    """What a storm did. `excused`: products in groups that were taken over, with one call in flight
+    each at most.
 
-    `held_back_s`: how long this machine kept the process from running, at the longest; real seconds.
+    `held_back_s`: how long this machine kept the process from running, at the longest; real
+    seconds.
     """
 
     seed: int
@@ -250,7 +256,8 @@ class Storm:
         )
         assert report.completed + report.failed == weather.products, f"lost: {report}"
         held_back_s = max(HELD_BACK_S, self._held_back.longest_s)
-        # Held up for a whole minute of the scaled clock, nothing can be said of it; of a second there always can.
+        # Held up for a whole minute of the scaled clock, nothing can be said of it; of a second
+        # there always can.
         requests, tokens = self._admissions.most_in(max(MINUTE_S - held_back_s * SPEED, 1.0))
         assert requests <= weather.requests_per_minute, f"too many requests, {requests}: {report}"
         assert tokens <= weather.tokens_per_minute, f"too many tokens, {tokens}: {report}"
@@ -260,7 +267,9 @@ class Storm:
         return report
 
     async def _judge_completed(self, survivor: RunningProgram) -> None:
-        """Every one has its three answers, and a footprint (that it adds up, the doctor has found out)."""
+        """Every one has its three answers, and a footprint (that it adds up, the doctor has found
+        out).
+        """
         incomplete = await survivor.fetch(
             "SELECT p.code FROM products p WHERE p.status = 'completed' AND ("
             " (SELECT count(DISTINCT step) FROM answers a WHERE a.product_id = p.id) <> $1"

@@ -1,4 +1,5 @@
-"""Two trials of the whole program whose figures are promised: poisoned products, and a provider that is away for hours.
+"""Two trials of the whole program whose figures are promised: poisoned products, and a provider
+that is away for hours.
 
 Tests and `benchmarks/reliability.py` run the same code.
 """
@@ -82,7 +83,9 @@ class Outage:
 async def outage(
     url: str, folder: Path, away_s: float, speed: float, products: int = 100
 ) -> Outage:
-    """The provider is away from the start; how long after its return is it asked again, and all done?"""
+    """The provider is away from the start; how long after its return is it asked again, and all
+    done?
+    """
     clock = ScaledClock(speed)
     async with program(url, folder, clock=clock) as running:
         await running.add_many(products)

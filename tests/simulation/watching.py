@@ -1,4 +1,6 @@
-"""What a storm has its eye on: every admission, every takeover, and where a run stands that does not end."""
+"""What a storm has its eye on: every admission, every takeover, and where a run stands that does
+not end.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ CREATE TRIGGER note_takeover AFTER UPDATE ON %s FOR EACH ROW
     WHEN (OLD.status = 'picked' AND NEW.status = 'picked' AND OLD.queue_manager_id <> NEW.queue_manager_id)
     EXECUTE FUNCTION note_takeover();
 """
-"""A group that another worker takes over has one call in flight at most: this is what may be paid twice."""
+"""A group that another worker takes over has one call in flight at most: this is what may be paid
+twice.
+"""
 
 
 _LOOKS: Final = {
@@ -42,8 +46,8 @@ LOOK_S: Final = 0.005
 class HeldBack:
     """How long this machine kept the process from running, at the longest.
 
-    A timer that fires late was held up by our own code, which then used the processor, or by the machine, and then
-    it was not used. Only the latter counts.
+    A timer that fires late was held up by our own code, which then used the processor, or by the
+    machine, and then it was not used. Only the latter counts.
     """
 
     def __init__(self) -> None:

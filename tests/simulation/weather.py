@@ -1,6 +1,8 @@
-"""What a storm over the whole program is made of, all of it drawn from one seed. `storms.py` lives through it.
+"""What a storm over the whole program is made of, all of it drawn from one seed. `storms.py` lives
+through it.
 
-Whatever changes the drawing makes other storms of the seeds in `known_seeds.py`: draw new things after the old ones.
+Whatever changes the drawing makes other storms of the seeds in `known_seeds.py`: draw new things
+after the old ones.
 """
 
 from __future__ import annotations

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 
 class IdleEngine:
-    """An engine that makes no calls: it says that some are in flight, and remembers what it was told."""
+    """An engine that makes no calls: it says that some are in flight, and remembers what it was
+    told.
+    """
 
     def __init__(self, in_flight: int = 0) -> None:
         self.in_flight = in_flight
@@ -71,7 +73,8 @@ class ApiClient:
         """Put products into the database, behind the API's back."""
         await self.context.database.pool.execute(
             "INSERT INTO products (code, name, description, status, completed_at)"
-            " SELECT $1 || lpad(n::text, 5, '0'), 'Steel bottle ' || n, 'Stainless steel, 500 ml', $2,"
+            " SELECT $1 || lpad(n::text, 5, '0'), 'Steel bottle ' || n, 'Stainless steel, 500 "
+            "ml', $2,"
             " CASE WHEN $2 = 'completed' THEN now() END FROM generate_series(1, $3::int) n",
             prefix,
             status,

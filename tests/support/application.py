@@ -1,4 +1,6 @@
-"""The whole program on a real database, against the simulator behind the real SDK; for integration tests."""
+"""The whole program on a real database, against the simulator behind the real SDK; for integration
+tests.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ TYPE_OF_JSON = {"content-type": "application/json"}
 
 
 PATIENCE_S = 120.0
-"""Ends a test that hangs, and says nothing of how fast anything is: the machine may be busy with something else."""
+"""Ends a test that hangs, and says nothing of how fast anything is: the machine may be busy with
+something else.
+"""
 
 
 async def until(
@@ -60,7 +64,9 @@ async def until(
 
 
 class Wire(httpx2.AsyncBaseTransport):
-    """The network between one program and the simulator: it can hold replies back, or answer by itself."""
+    """The network between one program and the simulator: it can hold replies back, or answer by
+    itself.
+    """
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator.transport()
@@ -135,9 +141,14 @@ class RunningProgram:
         await self.engine.supervisor.abandon()
 
     async def take_for_dead(self, dead: RunningProgram) -> None:
-        """The time has passed after which one that sends no heartbeat counts as dead: nobody waits for it here."""
+        """The time has passed after which one that sends no heartbeat counts as dead: nobody waits
+        for it here.
+        """
         for signs in (
-            "UPDATE pgqueuer SET heartbeat = heartbeat - interval '1 hour' WHERE queue_manager_id = $1",
+            (
+                "UPDATE pgqueuer SET heartbeat = heartbeat - interval '1 hour' WHERE queue_manager_id "
+                "= $1"
+            ),
             "UPDATE workers SET seen_at = seen_at - interval '1 hour' WHERE id = $1",
         ):
             await self.fetch(signs, dead.engine.supervisor.worker_id)
@@ -225,7 +236,9 @@ class RunningProgram:
         return found[-1]
 
     async def assert_sound(self, paid_twice: int = 0) -> None:
-        """The database keeps its invariants, and the provider's books say that nothing was paid twice."""
+        """The database keeps its invariants, and the provider's books say that nothing was paid
+        twice.
+        """
         examination = await self._seen(lambda: examine(self.app.database))
         assert examination.is_sound, examination.findings
         assert self.simulator.books.products.answered_twice <= paid_twice
@@ -250,7 +263,8 @@ async def program(
     """Everything that `weighbridge serve --simulate` has, without the HTTP server; not yet working.
 
     A `simulator` that is given is shared with other programs, its books with it. `database` may put
-    something around the database that the engine works with, `version` make it another version of the program.
+    something around the database that the engine works with, `version` make it another version of
+    the program.
     """
     clock = clock or SystemClock()
     simulator = simulator or create_app(config, clock)

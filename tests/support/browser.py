@@ -1,4 +1,6 @@
-"""A client as a page of JavaScript would be: `fetch` and `EventSource`, each answer held against the OpenAPI document."""
+"""A client as a page of JavaScript would be: `fetch` and `EventSource`, each answer held against
+the OpenAPI document.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ class Browser:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """As `fetch(path, {method, body})`: an object as JSON, `file` (name, bytes, type) as FormData."""
+        """As `fetch(path, {method, body})`: an object as JSON, `file` (name, bytes, type) as
+        FormData.
+        """
         sent = dict(headers or {})
         if json_body is not None:
             body = json.dumps(json_body).encode()
@@ -92,7 +96,9 @@ class Browser:
 
     @contextmanager
     def events(self, last_id: str | None = None) -> Iterator[Iterator[Message]]:
-        """As `new EventSource("/api/events")`; one that comes back says the last id that it has heard."""
+        """As `new EventSource("/api/events")`; one that comes back says the last id that it has
+        heard.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_S)
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
         try:

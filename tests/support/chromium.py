@@ -57,7 +57,9 @@ def open_browser() -> Iterator[Browser]:
 
 
 class Complaints:
-    """What the browser complained about: script errors, blocked styles and scripts, answers of 500 and above."""
+    """What the browser complained about: script errors, blocked styles and scripts, answers of 500
+    and above.
+    """
 
     def __init__(self, page: Page) -> None:
         self.heard: list[str] = []
@@ -81,7 +83,8 @@ _RULES = "axe.run(document, { resultTypes: ['violations'] }).then((found) => fou
 
 def violations(page: Page) -> list[str]:
     """Serious and critical violations of accessibility on the page as it is, by axe-core."""
-    # Through the debugger, not as a script of the page: the page's own policy allows no such script.
+    # Through the debugger, not as a script of the page: the page's own policy allows no such
+    # script.
     page.evaluate(AXE.read_text(encoding="utf-8"))
     return [
         f"{one['id']}: {one['help']} ({one['nodes'][0]['html'][:200]}, {len(one['nodes'])} times)"

@@ -1,4 +1,6 @@
-"""Makes the n-th commit of a program fail, or the word of it get lost; restarts PostgreSQL under it."""
+"""Makes the n-th commit of a program fail, or the word of it get lost; restarts PostgreSQL under
+it.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
 
 OBSERVER: Final = "observer"
 _FUSE: Final = 1_605
-"""An advisory lock: whoever draws a number holds it until its commit is over. A machine that is busy may hold up a
+"""An advisory lock: whoever draws a number holds it until its commit is over. A machine that is
+busy may hold up a
 commit between its number and the explosion."""
-# Deferred triggers run inside COMMIT. The first of a transaction draws a number; sequences are not rolled
-# back, so that each commit is counted once, whether it succeeds or not.
+# Deferred triggers run inside COMMIT. The first of a transaction draws a number; sequences are not
+# rolled back, so that each commit is counted once, whether it succeeds or not.
 _BOMB: Final = """
 CREATE SEQUENCE commits;
 CREATE TABLE bomb (at bigint NOT NULL);
@@ -62,7 +65,8 @@ class Bomb:
         await self._observer.execute("SELECT setval('commits', 1, false)")
 
     async def disarm(self) -> None:
-        """It will not explode any more, and if it has, every connection that was there has been told to end.
+        """It will not explode any more, and if it has, every connection that was there has been
+        told to end.
 
         Otherwise it could still cut those that are made from here on.
         """
@@ -137,7 +141,10 @@ class ForgetfulDatabase(Database):
 
 
 def restart_postgres(folder: Path, *, mode: str) -> None:
-    """Restart the embedded server whose data directory is in `folder`. `immediate` is a crash, `fast` is not."""
+    """Restart the embedded server whose data directory is in `folder`.
+
+    `immediate` is a crash, `fast` is not.
+    """
     end_postgres(folder, processes.FAST if mode == "fast" else processes.IMMEDIATE)
     EmbeddedServer(folder).ensure_running()
 

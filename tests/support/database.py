@@ -59,14 +59,17 @@ class PostgresForTests:
         self._server.leave()
 
     def _give_tests_what_they_need(self) -> None:
-        """A database for every test, and no waiting for the disk: the product's role may not ask for either."""
+        """A database for every test, and no waiting for the disk: the product's role may not ask
+        for either.
+        """
         make_data_folder(self.folder)
         account = server_account(self.folder, self._server.pgdata)
         prepare(self._server.pgdata, account)
         as_superuser(
             self._server.pgdata,
             account,
-            f"ALTER ROLE {ROLE} CREATEDB;\n\nGRANT pg_signal_backend TO {ROLE};\n\nALTER ROLE {ROLE} SET synchronous_commit = off;\n\n"
+            f"ALTER ROLE {ROLE} CREATEDB;\n\nGRANT pg_signal_backend TO {ROLE};\n\nALTER ROLE "
+            f"{ROLE} SET synchronous_commit = off;\n\n"
             f"GRANT SET ON PARAMETER session_replication_role TO {ROLE};\n\n"
             "ALTER SYSTEM SET fsync = off;\n\n",
         )

@@ -1,4 +1,6 @@
-"""A data directory as earlier versions made and left it: everybody is let in as the superuser, who owns everything."""
+"""A data directory as earlier versions made and left it: everybody is let in as the superuser, who
+owns everything.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ class EarlierServer:
         connection = await self.connect()
         await migrate(connection)
         await connection.execute(
-            "INSERT INTO products (code, name, description) VALUES ('OLD', 'Chair', 'A wooden chair')"
+            "INSERT INTO products (code, name, description) VALUES ('OLD', 'Chair', 'A wooden "
+            "chair')"
         )
         await connection.close()
 

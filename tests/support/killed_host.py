@@ -1,4 +1,6 @@
-"""Everything on a data directory is killed, PostgreSQL included, and the directory is moved or copied in between."""
+"""Everything on a data directory is killed, PostgreSQL included, and the directory is moved or
+copied in between.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class KilledHost:
         self.place = self.run.folder / "data"
 
     def kill_all_after(self, longest_s: float) -> None:
-        """Let a run work for a random time, then kill it and, mostly, PostgreSQL with all of its processes."""
+        """Let a run work for a random time, then kill it and, mostly, PostgreSQL with all of its
+        processes.
+        """
         started = self.run.start()
         time.sleep(self.dice.uniform(0, longest_s))
         started.kill()

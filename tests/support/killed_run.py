@@ -1,4 +1,6 @@
-"""Real processes: a simulator server with its own books, and `weighbridge run` that is killed in mid-run."""
+"""Real processes: a simulator server with its own books, and `weighbridge run` that is killed in
+mid-run.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ class SimulatorServer:
 
     @contextmanager
     def slowed(self, latency_s: float) -> Iterator[None]:
-        """Calls that come in meanwhile take longer: what the test does now shall not be overtaken by the work."""
+        """Calls that come in meanwhile take longer: what the test does now shall not be overtaken
+        by the work.
+        """
         before = self._config()["latency_s"]
         self._config(latency_s=latency_s)
         try:
@@ -124,7 +128,9 @@ class KilledRun:
             )
 
     def start(self, *arguments: str, sources: Path | None = None) -> subprocess.Popen[str]:
-        """A process that works: `run` on the catalogue, unless something else is given; from other `sources`."""
+        """A process that works: `run` on the catalogue, unless something else is given; from other
+        `sources`.
+        """
         arguments = arguments or (
             *("run", "catalogue.csv", "--yes", "--json", "--pacing", "continuous"),
             *("--format", "jsonl"),
@@ -140,7 +146,9 @@ class KilledRun:
 
     @classmethod
     def wait_for_worker(cls, process: subprocess.Popen[str]) -> None:
-        """Until a `worker` that was started says that it works: one that is killed before has nothing in hand."""
+        """Until a `worker` that was started says that it works: one that is killed before has
+        nothing in hand.
+        """
         assert cls.says_that_it_works(process), "the worker ended"
 
     @staticmethod

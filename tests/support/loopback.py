@@ -1,10 +1,11 @@
-"""An ASGI app, or raw bytes, behind a real socket of this machine; HTTP/1.1 with connections kept alive.
+"""An ASGI app, or raw bytes, behind a real socket of this machine; HTTP/1.1 with connections kept
+alive.
 
     async with loopback(app) as server:
         provider = OpenAIProvider(MODEL, KEY, server.url)
 
-Nothing is added to what the app sends but a content-length, so that a test decides on every byte. A ConnectionError
-in the app resets the connection.
+Nothing is added to what the app sends but a content-length, so that a test decides on every byte. A
+ConnectionError in the app resets the connection.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Raw:
-    """Bytes to send for any request; then the connection is closed, reset, or left open for the next one."""
+    """Bytes to send for any request; then the connection is closed, reset, or left open for the
+    next one.
+    """
 
     sent: bytes
     ending: str = "close"

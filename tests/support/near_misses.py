@@ -1,6 +1,8 @@
-"""Products that only sound like variants of each other: every pair is two designs, and both must be asked.
+"""Products that only sound like variants of each other: every pair is two designs, and both must be
+asked.
 
-Each family is a text with a gap and the words that make another product of it; all pairs within a family count.
+Each family is a text with a gap and the words that make another product of it; all pairs within a
+family count.
 """
 
 from __future__ import annotations

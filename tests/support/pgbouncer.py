@@ -47,7 +47,10 @@ def install_pgbouncer() -> str | None:
 
 @contextmanager
 def pgbouncer(program: str, server: EmbeddedServer, *options: str) -> Iterator[str]:
-    """The address of a database behind it. It runs as the user of the server, who alone reaches that."""
+    """The address of a database behind it.
+
+    It runs as the user of the server, who alone reaches that.
+    """
     account = server_account(server.data_dir, server.pgdata)
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder, port = Path(name), free_port()

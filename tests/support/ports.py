@@ -8,7 +8,9 @@ import socket
 from typing import Final
 
 _BELOW_THE_SYSTEMS_OWN: Final = range(20_000, 32_000)
-"""From 32,768 on the system takes ports for whoever connects to somebody: one that was free a moment ago may be gone."""
+"""From 32,768 on the system takes ports for whoever connects to somebody: one that was free a
+moment ago may be gone.
+"""
 
 
 def free_port() -> int:

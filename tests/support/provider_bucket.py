@@ -1,7 +1,8 @@
-"""A provider's admission control, by its own books: two token buckets, and headers as OpenAI sends them.
+"""A provider's admission control, by its own books: two token buckets, and headers as OpenAI sends
+them.
 
-Independent of `weighbridge.limits` on purpose: a shared mistake must not cancel itself out. `Rush` drives
-a crowd of identical calls through a limiter against it, on virtual time.
+Independent of `weighbridge.limits` on purpose: a shared mistake must not cancel itself out. `Rush`
+drives a crowd of identical calls through a limiter against it, on virtual time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class Budget:
-    """A token bucket: `per_minute` refills evenly, at most `burst_s` seconds' worth is there at once."""
+    """A token bucket: `per_minute` refills evenly, at most `burst_s` seconds' worth is there at
+    once.
+    """
 
     per_minute: int
     burst_s: float
@@ -60,8 +63,9 @@ class Verdict:
 class ProviderBucket:
     """Admits calls while both budgets last; counts everything that arrived.
 
-    `headers` is `level` (limit per minute, what is left in the bucket, time until it is full), `minute`
-    (what is left is told of a minute's budget, and the smaller burst is kept secret) or `none`.
+    `headers` is `level` (limit per minute, what is left in the bucket, time until it is full),
+    `minute` (what is left is told of a minute's budget, and the smaller burst is kept secret) or
+    `none`.
     """
 
     def __init__(
@@ -172,7 +176,8 @@ def least_time_s(
 class Rush:
     """Calls of one size wait in a line, go when the limiter lets them, and come back when refused.
 
-    `way_s` bounds the time on the network; replies take a lognormal time. Before `start_up_s` no call leaves.
+    `way_s` bounds the time on the network; replies take a lognormal time. Before `start_up_s` no
+    call leaves.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""The examples of the OpenAPI document, recorded from the program: `python -m tests.support.recorded_examples`.
+"""The examples of the OpenAPI document, recorded from the program: `python -m
+tests.support.recorded_examples`.
 
 Three products go through every route while the engine works against the simulator. What the routes
 answer is written to src/weighbridge/api/examples.json; a test records again and compares.

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 
 def choose_run_folder(config: pytest.Config) -> None:
-    """Tell pytest, unless somebody else has; what it is told goes on to the other processes of this run.
+    """Tell pytest, unless somebody else has; what it is told goes on to the other processes of this
+    run.
 
-    pytest's own choice lies in a folder that a later run closes to other users. When root tests, PostgreSQL
-    works as a user of its own, and runs under way would be locked out of their files. The name is short
-    because the path of a socket in there has 107 characters at most.
+    pytest's own choice lies in a folder that a later run closes to other users. When root tests,
+    PostgreSQL works as a user of its own, and runs under way would be locked out of their files.
+    The name is short because the path of a socket in there has 107 characters at most.
     """
     if config.option.basetemp is None:
         config.option.basetemp = tempfile.mkdtemp(prefix="wb-")

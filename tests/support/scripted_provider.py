@@ -3,8 +3,9 @@
     script = ScriptedProvider(refusal(429, "rate_limit_exceeded"), completion("{}"))
     provider = script.provider()
 
-Answers are given in order, and the last one for ever. Every request is kept in `script.requests`. An
-exception in the script is raised instead of an answer, as a broken connection would be; `SILENCE` never answers.
+Answers are given in order, and the last one for ever. Every request is kept in `script.requests`.
+An exception in the script is raised instead of an answer, as a broken connection would be;
+`SILENCE` never answers.
 """
 
 from __future__ import annotations
@@ -147,7 +148,9 @@ def completion(
     headers: Mapping[str, str] | None = None,
     **changes: Any,
 ) -> Answer:
-    """A chat completion as OpenAI sends it; `changes` replace its top-level fields, None removes one."""
+    """A chat completion as OpenAI sends it; `changes` replace its top-level fields, None removes
+    one.
+    """
     message = {"role": "assistant", "content": content, "refusal": refusal, "annotations": []}
     fields = {
         "id": "chatcmpl-1",

@@ -16,7 +16,9 @@ SERVER_PORT = 5432
 
 @dataclass(eq=False)
 class StallingProxy:
-    """Passes bytes between clients and the server's socket, until it stalls: then it takes them and says nothing."""
+    """Passes bytes between clients and the server's socket, until it stalls: then it takes them and
+    says nothing.
+    """
 
     url: str = ""
     _socket: str = ""
@@ -26,11 +28,16 @@ class StallingProxy:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def stall(self) -> None:
-        """Connections stay open, and nothing comes through any more; new ones are accepted and get nothing."""
+        """Connections stay open, and nothing comes through any more; new ones are accepted and get
+        nothing.
+        """
         self._flowing.clear()
 
     def mend(self) -> None:
-        """New connections work. The server has found out meanwhile that the old ones are dead; clients have not."""
+        """New connections work.
+
+        The server has found out meanwhile that the old ones are dead; clients have not.
+        """
         for writer in self._server_ends:
             writer.transport.abort()
         self._server_ends.clear()

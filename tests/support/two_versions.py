@@ -1,4 +1,6 @@
-"""A rolling upgrade with real processes: workers of two versions on one database, replaced one after the other."""
+"""A rolling upgrade with real processes: workers of two versions on one database, replaced one
+after the other.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ REFUSED: Final = 2
 
 
 def next_version(folder: Path) -> Path:
-    """Sources of a version after this one: a migration more, other prompts, more in the limiter's state."""
+    """Sources of a version after this one: a migration more, other prompts, more in the limiter's
+    state.
+    """
     sources = folder / "next_version"
     shutil.copytree(SOURCES, sources, ignore=shutil.ignore_patterns("__pycache__"))
     store, steps, limits = (sources / "weighbridge" / name for name in ("store", "steps", "limits"))
@@ -37,7 +41,8 @@ def next_version(folder: Path) -> Path:
         "ALTER TABLE products ADD COLUMN colour text;\n"
         "ALTER TABLE answers ADD COLUMN rating integer NOT NULL DEFAULT 0;\n"
         "ALTER TABLE queue_state ADD COLUMN mood text NOT NULL DEFAULT 'good';\n"
-        "CREATE TABLE reviews (product_id bigint PRIMARY KEY REFERENCES products (id) ON DELETE CASCADE);\n",
+        "CREATE TABLE reviews (product_id bigint PRIMARY KEY REFERENCES products (id) ON DELETE "
+        "CASCADE);\n",
         encoding="utf-8",
     )
     return sources
@@ -68,7 +73,9 @@ class Upgrade:
 
 
 class RollingUpgrade:
-    """Two old workers; a new one joins and migrates; the old ones leave one after the other, one of them by kill -9."""
+    """Two old workers; a new one joins and migrates; the old ones leave one after the other, one of
+    them by kill -9.
+    """
 
     def __init__(self, run: KilledRun, url: str, old: Path, new: Path) -> None:
         self._run = run

@@ -1,4 +1,6 @@
-"""What pyproject.toml declares is what the program imports, and private parts of libraries are few and pinned."""
+"""What pyproject.toml declares is what the program imports, and private parts of libraries are few
+and pinned.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,8 @@ def imported_packages() -> set[str]:
 def foreign_private_attributes() -> Iterator[tuple[str, str]]:
     """Each `something._name` that is not ours, with its file and line.
 
-    On `self` every name that a class of ours defines is ours; on anything else only those of the same file.
+    On `self` every name that a class of ours defines is ours; on anything else only those of the
+    same file.
     """
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
     defined = {path: set(defined_names(tree)) for path, tree in trees.items()}

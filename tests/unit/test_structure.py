@@ -1,4 +1,6 @@
-"""What keeps the program easy to find one's way in: short functions, small folders, one name per class."""
+"""What keeps the program easy to find one's way in: short functions, small folders, one name per
+class.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
-    """The root logger, as it was before at the end; the program's own lines are on the console again."""
+    """The root logger, as it was before at the end; the program's own lines are on the console
+    again.
+    """
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield root

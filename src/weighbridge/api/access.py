@@ -1,7 +1,7 @@
 """Who may come in, what they may do there, and the record of what they did.
 
-Plain ASGI classes around the app. The rule is by method, so that no route can be forgotten: what only reads is open
-to every token, everything else to operators.
+Plain ASGI classes around the app. The rule is by method, so that no route can be forgotten: what
+only reads is open to every token, everything else to operators.
 """
 
 from __future__ import annotations
@@ -160,7 +160,8 @@ def _cannot_tell(scope: Scope) -> Response:
 
 
 class RecordActions:
-    """Writes into the audit log what somebody has changed or taken away: before they are told that it is done.
+    """Writes into the audit log what somebody has changed or taken away: before they are told that
+    it is done.
 
     A route may say more in `request.state.audit`: `{"action": …, "subject": …, "detail": {…}}`.
     """
@@ -217,7 +218,9 @@ class RecordActions:
 
 
 class BehindProxy:
-    """Believes what a trusted reverse proxy says of the browser: its address, https, and the host it asked for."""
+    """Believes what a trusted reverse proxy says of the browser: its address, https, and the host
+    it asked for.
+    """
 
     def __init__(self, app: ASGIApp, networks: Sequence[Network]) -> None:
         self.app = app

@@ -44,7 +44,10 @@ _USUAL: Final = (400, 401, 403, 422, 503)
 def create_api(
     context: ApiContext, *, hosts: Sequence[str] = (), pages: InstallPages | None = None
 ) -> FastAPI:
-    """The application for this context. `hosts` are the host names it accepts; empty means any. `pages` adds some."""
+    """The application for this context. `hosts` are the host names it accepts; empty means any.
+
+    `pages` adds some.
+    """
     app = make_documented_app()
     app.state.context = context
     install_error_handlers(app)

@@ -152,7 +152,8 @@ async def receive_file(
     file_types = PICTURE_TYPES if pictures else FILE_TYPES
     if media_type != "multipart/form-data" and media_type not in file_types:
         raise UnsupportedFormat(
-            "Send the file as multipart/form-data (field file), or as the body with one of these content types: "
+            "Send the file as multipart/form-data (field file), or as the body with one of these "
+            "content types: "
             f"{', '.join(file_types)}."
         )
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
@@ -209,7 +210,9 @@ async def _receive_multipart(
 
 
 class _Form:
-    """Receives form parts: the first file goes to disk, small fields to memory, the rest is ignored."""
+    """Receives form parts: the first file goes to disk, small fields to memory, the rest is
+    ignored.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,8 +1,10 @@
-"""What one client may take of the server before anybody knows who it is: connections, header bytes, time.
+"""What one client may take of the server before anybody knows who it is: connections, header bytes,
+time.
 
-A connection has its place until it ends. Each address has a number of places, and so has the server; who comes when
-they are taken gets a spare one: it is answered if it asks for the health of the server at once, and leaves when the
-next one comes. So neither 5,000 slow connections nor a crowd behind one address hide a server that is well.
+A connection has its place until it ends. Each address has a number of places, and so has the
+server; who comes when they are taken gets a spare one: it is answered if it asks for the health of
+the server at once, and leaves when the next one comes. So neither 5,000 slow connections nor a
+crowd behind one address hide a server that is well.
 """
 
 from __future__ import annotations
@@ -61,7 +63,9 @@ class Places:
         self._spare: OrderedDict[GuardedProtocol, None] = OrderedDict()
 
     def take(self, connection: GuardedProtocol, address: str) -> bool:
-        """A place for this connection; False: a spare one, for which the oldest spare one may have to go."""
+        """A place for this connection; False: a spare one, for which the oldest spare one may have
+        to go.
+        """
         is_crowded = self._of_address[address] >= self._most_per_address and not self._is_proxy(
             address
         )
@@ -93,7 +97,10 @@ class Places:
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's, within these bounds. `places` is set on a subclass, of which uvicorn makes one per connection."""
+    """uvicorn's, within these bounds.
+
+    `places` is set on a subclass, of which uvicorn makes one per connection.
+    """
 
     places: Places
     head_within_s = HEAD_WITHIN_S
@@ -110,7 +117,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_since_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    # The connection ---------------------------------------------------------------------------------
+    # The connection
+    # ---------------------------------------------------------------------------------
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -150,7 +158,8 @@ class GuardedProtocol(HttpToolsProtocol):
             else:
                 self._arm(self.body_silence_s)
 
-    # What the parser says ---------------------------------------------------------------------------
+    # What the parser says
+    # ---------------------------------------------------------------------------
 
     @override
     def on_headers_complete(self) -> None:
@@ -178,7 +187,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._disarm()
             super().on_message_complete()
 
-    # Time -------------------------------------------------------------------------------------------
+    # Time
+    # -------------------------------------------------------------------------------------------
 
     def _arm(self, within_s: float) -> None:
         self._disarm()

@@ -1,4 +1,7 @@
-"""Cursors mark where a list continues. They are opaque, and stable when rows are added or removed."""
+"""Cursors mark where a list continues.
+
+They are opaque, and stable when rows are added or removed.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Streams results and rejected rows, so that memory does not grow with the catalogue.
 
-CSV and JSONL are written piece by piece and sent at once. XLSX and Parquet are complete only at their end,
-so they are written to disk first. Whoever writes is waited for when a client goes away (`asyncio.to_thread`
-would not): else it would go on in the folder that is being removed.
+CSV and JSONL are written piece by piece and sent at once. XLSX and Parquet are complete only at
+their end, so they are written to disk first. Whoever writes is waited for when a client goes away
+(`asyncio.to_thread` would not): else it would go on in the folder that is being removed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ LINE_FORMATS: Final = frozenset({"csv", "jsonl"})
 async def stream_export(
     context: ApiContext, format_name: str, codes: Sequence[str] | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """All results, or those with `codes`, as a file of this format. Only a few run at a time; others wait."""
+    """All results, or those with `codes`, as a file of this format.
+
+    Only a few run at a time; others wait.
+    """
     async with context.exports, _folder(context) as folder:
         pieces = (
             _lines(context, format_name, folder, codes)
@@ -106,7 +109,9 @@ async def stream_rows(
     first: tuple[Cell, ...],
     others: AsyncGenerator[tuple[Cell, ...], None],
 ) -> AsyncGenerator[bytes, None]:
-    """Rejected rows or notes of an import as CSV, in the form of the file that the command line writes."""
+    """Rejected rows or notes of an import as CSV, in the form of the file that the command line
+    writes.
+    """
     text = io.StringIO(newline="")
     lines = csv.writer(text, lineterminator="\n")
     write_csv_line(lines, header)

@@ -1,4 +1,5 @@
-"""Our errors as HTTP: one table from error class to status and problem type (RFC 9457), complete by test.
+"""Our errors as HTTP: one table from error class to status and problem type (RFC 9457), complete by
+test.
 
 A problem explains the error to a person and names its type for a program. Errors inside the server
 (5xx) are described only in general terms; the log has the details.
@@ -284,7 +285,10 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 
 async def _on_client_gone(request: Request, _: Exception) -> JSONResponse:
-    """The client has disconnected, for example by closing a page during an upload. Not worth a log line."""
+    """The client has disconnected, for example by closing a page during an upload.
+
+    Not worth a log line.
+    """
     row = PROBLEMS[MalformedRequest]
     detail = "The connection ended before the request was complete."
     return problem_response(request.url.path, row.status, row.name, row.title, detail)

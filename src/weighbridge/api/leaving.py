@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class AnswerWhenCutOff:
-    """An upload still arriving when the shutdown time is over is cancelled and gets a problem document.
+    """An upload still arriving when the shutdown time is over is cancelled and gets a problem
+    document.
 
     Without it the client would see a 500, and the log a traceback.
     """
@@ -42,7 +43,8 @@ class AnswerWhenCutOff:
                 503,
                 "leaving",
                 "The server is closing",
-                "The server shut down before the request was complete. Nothing was stored unless you got a reply; "
+                "The server shut down before the request was complete. Nothing was stored unless "
+                "you got a reply; "
                 "answered; send it again when the server is back.",
                 headers={"Connection": "close"},
             )

@@ -37,13 +37,14 @@ class RefuseOtherSites:
     """Keeps pages of other sites from using the browser of a person who can reach this server.
 
     It could send simple requests (and, with a cookie or on this machine without a token, have them
-    obeyed), or reach us under a name of its own (DNS rebinding). `hosts` are the names that we answer
-    to; none: any.
+    obeyed), or reach us under a name of its own (DNS rebinding). `hosts` are the names that we
+    answer to; none: any.
 
-    The check is the one of Go's http.CrossOriginProtection (https://pkg.go.dev/net/http#CrossOriginProtection):
-    browsers say in Sec-Fetch-Site where a request comes from, and no page can change that header. Where it is
-    missing (plain http to another machine), Origin must name the host that was asked. What sends neither is no
-    browser, and brings a token of its own.
+    The check is the one of Go's http.CrossOriginProtection
+    (https://pkg.go.dev/net/http#CrossOriginProtection): browsers say in Sec-Fetch-Site where a
+    request comes from, and no page can change that header. Where it is missing (plain http to
+    another machine), Origin must name the host that was asked. What sends neither is no browser,
+    and brings a token of its own.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Sequence[str], origins: Sequence[str]) -> None:

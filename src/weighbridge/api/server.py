@@ -1,7 +1,8 @@
 """Runs the API and the engine in one process and shuts both down gracefully.
 
-First SIGTERM or SIGINT: not ready any more, no call begins, calls in flight finish and are stored; the
-API goes on answering meanwhile, so that people can watch. Then it closes. A second signal ends at once.
+First SIGTERM or SIGINT: not ready any more, no call begins, calls in flight finish and are stored;
+the API goes on answering meanwhile, so that people can watch. Then it closes. A second signal ends
+at once.
 """
 
 from __future__ import annotations
@@ -52,13 +53,14 @@ class _Server(uvicorn.Server):
 async def run_server(
     context: ApiContext, host: str, port: int, pages: InstallPages | None = None
 ) -> int:
-    """Serve until a signal, with these pages; returns the exit code: 0, 130 after Ctrl-C, 70 when the engine broke.
+    """Serve until a signal, with these pages; returns the exit code: 0, 130 after Ctrl-C, 70 when
+    the engine broke.
 
     Raises:
         SettingsError: cannot listen on the address.
     """
-    # Without a token we listen on this machine only, and the host name is the only protection from pages that
-    # bring a name of their own.
+    # Without a token we listen on this machine only, and the host name is the only protection from
+    # pages that bring a name of their own.
     hosts = names_of(host) if await context.gate.is_open() else ()
     server = _Server(
         uvicorn.Config(

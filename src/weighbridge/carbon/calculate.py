@@ -1,10 +1,11 @@
 """Step 4: accepted answers × factors → a footprint, with every contribution of both routes listed.
 
-Route 1, the bill: materials = Σ input × kg CO2e per kg; processes = Σ worked mass × (kWh electricity × grid +
-kWh heat × heat + direct emissions); components = Σ area, capacity or pieces × kg CO2e. Route 2, the class:
-published figures of products of the same kind, scaled to the mass. `combination` makes one figure of the two.
-Masses in kg, energy in kWh, results in kg CO2e of one unit, cradle-to-gate, GWP100. Transport, use and
-disposal are not included. Pure: the same answers and factors give the same figure.
+Route 1, the bill: materials = Σ input × kg CO2e per kg; processes = Σ worked mass × (kWh
+electricity × grid + kWh heat × heat + direct emissions); components = Σ area, capacity or pieces ×
+kg CO2e. Route 2, the class: published figures of products of the same kind, scaled to the mass.
+`combination` makes one figure of the two. Masses in kg, energy in kWh, results in kg CO2e of one
+unit, cradle-to-gate, GWP100. Transport, use and disposal are not included. Pure: the same answers
+and factors give the same figure.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def calculate(
 ) -> Footprint:
     """The footprint of one unit of `product`, in kg CO2e.
 
-    Raises CalculationError when the answers name a material or process without a factor, when a process is
-    applied to a material that is not in the bill, or when a mass is not above 0.
+    Raises CalculationError when the answers name a material or process without a factor, when a
+    process is applied to a material that is not in the bill, or when a mass is not above 0.
     """
     if not bill.lines:
         raise CalculationError(

@@ -1,12 +1,15 @@
-"""The class route: what others published for whole products of the same kind, scaled to the product's mass.
+"""The class route: what others published for whole products of the same kind, scaled to the
+product's mass.
 
-Each reference is scaled by (mass / its mass)^0.75: a product twice as heavy is a little less than twice the
-work. References per kilogram (food) are scaled by the mass itself, and so are all where the weight is that of
-a declared unit or a pallet. Where nobody knows the weight, references count as they are, per unit; the further
-a reference's mass is from the one that was inferred, the wider is its spread, and the less it counts.
+Each reference is scaled by (mass / its mass)^0.75: a product twice as heavy is a little less than
+twice the work. References per kilogram (food) are scaled by the mass itself, and so are all where
+the weight is that of a declared unit or a pallet. Where nobody knows the weight, references count
+as they are, per unit; the further a reference's mass is from the one that was inferred, the wider
+is its spread, and the less it counts.
 
-The figure is the geometric mean over makers, each maker counted once however many products it published. The
-spread is that of all references around it: between makers, within each, and each row's own.
+The figure is the geometric mean over makers, each maker counted once however many products it
+published. The spread is that of all references around it: between makers, within each, and each
+row's own.
 """
 
 from __future__ import annotations
@@ -91,7 +94,9 @@ def class_figure(
 
 
 def _size_gap(maker: MakerFigure, log_mass: float) -> float:
-    """How far off a figure per unit may be because its products are of another size; 0 where they are scaled."""
+    """How far off a figure per unit may be because its products are of another size; 0 where they
+    are scaled.
+    """
     if maker.exponent != _PER_UNIT or maker.log_mass is None:
         return 0.0
     return SCALING_EXPONENT * (log_mass - maker.log_mass)
@@ -123,7 +128,10 @@ def _mass_kg(bill: BillOfMaterials) -> float:
 
 @lru_cache(_KINDS_REMEMBERED)
 def _makers(references: tuple[ClassReference, ...], exponent: float) -> tuple[MakerFigure, ...]:
-    """One figure for each maker. References without a mass count only where none has one, or none is needed."""
+    """One figure for each maker.
+
+    References without a mass count only where none has one, or none is needed.
+    """
     usable = [r for r in references if r.per_kg or exponent == _PER_UNIT or r.mass_kg is not None]
     if not usable:
         usable, exponent = list(references), _PER_UNIT

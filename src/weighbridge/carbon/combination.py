@@ -4,14 +4,16 @@
                                            ├──► A^(1-w) x B^w,   w = σA² / (σA² + σB²)
     products of the same kind ────► B, σB ─┘
 
-A is everything that can be taken apart, and what cannot is missing from it: σA says how much (completeness.py).
-B is what others found for whole products, and no product is the average of its kind: σB is the spread of the
-references, at least 0.5. Each counts by its precision. A bill of complete articles is a class figure already
-and is not mixed with another; without references the bill stands alone.
+A is everything that can be taken apart, and what cannot is missing from it: σA says how much
+(completeness.py). B is what others found for whole products, and no product is the average of its
+kind: σB is the spread of the references, at least 0.5. Each counts by its precision. A bill of
+complete articles is a class figure already and is not mixed with another; without references the
+bill stands alone.
 
-The range takes both routes' ranges as wrong together (one model error), weighted as the figures are, and adds
-what their disagreement tells: with weights w and 1 - w, two figures ln(B / A) apart have the variance
-w (1 - w) ln²(B / A), of which a quarter is counted, because the mean of the two is better than either.
+The range takes both routes' ranges as wrong together (one model error), weighted as the figures
+are, and adds what their disagreement tells: with weights w and 1 - w, two figures ln(B / A) apart
+have the variance w (1 - w) ln²(B / A), of which a quarter is counted, because the mean of the two
+is better than either.
 """
 
 from __future__ import annotations
@@ -128,7 +130,9 @@ def footprint_quality(
     bill: BillOfMaterials,
     judged: Completeness,
 ) -> DataQuality:
-    """Both routes' ratings by their weights, worsened by what the bill lacks and by routes that disagree."""
+    """Both routes' ratings by their weights, worsened by what the bill lacks and by routes that
+    disagree.
+    """
     quality = overall_quality(terms, bill)
     weight = routes[1].weight if figure is not None else 0.0
     if figure is not None and weight > 0:

@@ -1,9 +1,10 @@
-"""How much of a product its bill of materials can be expected to hold, and what that means for its weight.
+"""How much of a product its bill of materials can be expected to hold, and what that means for its
+weight.
 
-A bill of metal, plastic, glass, paper or food is nearly the whole footprint: σ = 0.5 (95 % within a factor of
-2.7). Sewing, finishing, workshops and overheads are most of what a garment or a chair needs beyond its
-materials: σ = 0.7. A computer without its chips, display and memory is not a computer: each part that is
-missing adds to σ, up to 0.9.
+A bill of metal, plastic, glass, paper or food is nearly the whole footprint: σ = 0.5 (95 % within a
+factor of 2.7). Sewing, finishing, workshops and overheads are most of what a garment or a chair
+needs beyond its materials: σ = 0.7. A computer without its chips, display and memory is not a
+computer: each part that is missing adds to σ, up to 0.9.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ class Completeness(NamedTuple):
     log_sigma: float
     missing: tuple[str, ...]
     complete_articles: bool
-    """Whether factors of whole products make up most of the mass: such a bill is a class figure already."""
+    """Whether factors of whole products make up most of the mass: such a bill is a class figure
+    already.
+    """
 
 
 def completeness(

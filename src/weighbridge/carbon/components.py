@@ -1,8 +1,8 @@
 """Parts that are decided by something other than their mass: displays by area, memory by gigabytes.
 
-The amounts come from the bill's attributes. Such a part takes the place of the lines that would count it by
-mass. A circuit board whose factor leaves out its chips gets them here, unless the bill or the attributes name
-them.
+The amounts come from the bill's attributes. Such a part takes the place of the lines that would
+count it by mass. A circuit board whose factor leaves out its chips gets them here, unless the bill
+or the attributes name them.
 """
 
 from __future__ import annotations

@@ -1,17 +1,19 @@
 """How well the factors fit the product: PACT's three ratings, each from 1 (best) to 3.
 
-Every contribution is rated, and the ratings are averaged, weighted by emissions, over the contributions
-above 5 % of the footprint:
+Every contribution is rated, and the ratings are averaged, weighted by emissions, over the
+contributions above 5 % of the footprint:
 
-- technological: 1 the very technology, 2 a similar one, 3 another or unknown. Published averages are 2,
+- technological: 1 the very technology, 2 a similar one, 3 another or unknown. Published averages
+are 2,
   proxies have the rating that they were given; a user's own factor may say 1.
 - geographical: 1 the country of origin, 2 its part of the world, 3 elsewhere, world or unknown.
 - temporal: 1 at most one year older than the reference year, 2 at most five years, 3 older.
 
-Doubts about the bill of materials worsen the technological rating, because they put the match itself in
-question: masses that missed the product's weight by more than 5 % (+0.5), a mass that the model had to
-estimate (+0.5), a weight that the model finds impossible (+1). So do parts that the bill lacks (+0.25 each, by the
-bill's weight) and routes that disagree by more than a factor of 3 (+0.5): see `combination`. No rating goes beyond 3.
+Doubts about the bill of materials worsen the technological rating, because they put the match
+itself in question: masses that missed the product's weight by more than 5 % (+0.5), a mass that the
+model had to estimate (+0.5), a weight that the model finds impossible (+1). So do parts that the
+bill lacks (+0.25 each, by the bill's weight) and routes that disagree by more than a factor of 3
+(+0.5): see `combination`. No rating goes beyond 3.
 """
 
 from __future__ import annotations
@@ -31,10 +33,15 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials
 
 REFERENCE_YEAR: Final = 2026
-"""What "now" means for the age of a factor. Fixed, so that a figure computed again is the same figure."""
+"""What "now" means for the age of a factor.
+
+Fixed, so that a figure computed again is the same figure.
+"""
 
 MASS_TOLERANCE: Final = 0.05
-"""How far the masses may miss the product's weight, as a share of it, before that is held against them."""
+"""How far the masses may miss the product's weight, as a share of it, before that is held against
+them.
+"""
 
 _MATERIAL_SHARE: Final = 0.05
 _BEST: Final = 1.0
@@ -103,7 +110,9 @@ def geographical_rating(region: str, country: str | None, factors: FactorTable) 
 
 @cache
 def temporal_rating(year: str) -> int:
-    """Rate the age of a factor by the last year named ("2014", "2000-2012"); unreadable counts as old."""
+    """Rate the age of a factor by the last year named ("2014", "2000-2012"); unreadable counts as
+    old.
+    """
     years = re.findall(r"\b(?:19|20)\d{2}\b", year)
     if not years:
         return 3

@@ -1,8 +1,8 @@
 """A figure as a tree that a person can check with a calculator: total, routes, lines, factor rows.
 
-Everything comes from the footprint as it was stored and the answers that it rests on: what is shown is what was
-calculated, whatever the factors say today. `narrowing` asks, for each source of doubt, what the range would be
-without it, by the same rule that made the range (`combination`).
+Everything comes from the footprint as it was stored and the answers that it rests on: what is shown
+is what was calculated, whatever the factors say today. `narrowing` asks, for each source of doubt,
+what the range would be without it, by the same rule that made the range (`combination`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ _LEAST_GAIN: Final = 0.005
 
 @dataclass(frozen=True, slots=True)
 class ExplainedTerm:
-    """One multiplication, and the factor row behind it. `marks`: stated, inferred, proxy or published."""
+    """One multiplication, and the factor row behind it.
+
+    `marks`: stated, inferred, proxy or published.
+    """
 
     label: str
     kind: ContributionKind
@@ -62,7 +65,9 @@ class ExplainedTerm:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedLine:
-    """A line of the bill with what is done to it, a part that is counted by its own measure, or a maker's figures."""
+    """A line of the bill with what is done to it, a part that is counted by its own measure, or a
+    maker's figures.
+    """
 
     title: str
     emissions_kg_co2e: float
@@ -85,7 +90,10 @@ class ExplainedRoute:
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """A source of doubt: what to find out, and the range without it. Factors are "divided and multiplied by"."""
+    """A source of doubt: what to find out, and the range without it.
+
+    Factors are "divided and multiplied by".
+    """
 
     what: str
     range_factor: float | None  # None: the range does not include it
@@ -161,7 +169,9 @@ def _lines(
     bill: BillOfMaterials,
     processes: ManufacturingProcesses,
 ) -> dict[RouteName, tuple[ExplainedLine, ...]]:
-    """Materials with their processes, then parts that are counted by another measure; makers for the class."""
+    """Materials with their processes, then parts that are counted by another measure; makers for
+    the class.
+    """
     titles = _line_titles(footprint, bill)
     grouped: defaultdict[RouteName, dict[str, list[ExplainedTerm]]] = defaultdict(dict)
     for title in titles.values():

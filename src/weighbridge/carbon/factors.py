@@ -1,8 +1,8 @@
 """Emission factors: what one kilogram or one kilowatt-hour costs the climate, and who says so.
 
-`factor_sources/` reads them, `calculate` multiplies by them. A FactorTable is checked when it is made,
-so that nothing downstream has to ask whether a factor makes sense. GWP100, fossil CO2e; biogenic CO2 and
-its uptake count as 0.
+`factor_sources/` reads them, `calculate` multiplies by them. A FactorTable is checked when it is
+made, so that nothing downstream has to ask whether a factor makes sense. GWP100, fossil CO2e;
+biogenic CO2 and its uptake count as 0.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ WORLD: Final = "GLO"
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a figure comes from. `region` lists country codes, EU or GLO, separated by semicolons."""
+    """Where a figure comes from.
+
+    `region` lists country codes, EU or GLO, separated by semicolons.
+    """
 
     source: str
     source_id: str
@@ -80,9 +83,9 @@ class MaterialFactor:
 class ProcessFactor:
     """Energy and direct emissions of one kilogram of a process's output.
 
-    With `is_per_kg_removed` (machining) the figures are per kilogram taken away, not per kilogram of output.
-    `yield_fraction` is output mass / input mass. `range_low` and `range_high` are 95 % bounds as multiples
-    of all three figures: they come from one inventory and are wrong together.
+    With `is_per_kg_removed` (machining) the figures are per kilogram taken away, not per kilogram
+    of output. `yield_fraction` is output mass / input mass. `range_low` and `range_high` are 95 %
+    bounds as multiples of all three figures: they come from one inventory and are wrong together.
     """
 
     key: str
@@ -134,10 +137,11 @@ class HeatFactor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComponentFactor:
-    """kg CO2e of a complete part by what decides it: the area of a display, the gigabytes of a memory.
+    """kg CO2e of a complete part by what decides it: the area of a display, the gigabytes of a
+    memory.
 
-    `attribute` is the name under which the bill's attributes give the amount; a mass line of one of the
-    materials in `replaces` is the same part and is then not counted by mass.
+    `attribute` is the name under which the bill's attributes give the amount; a mass line of one of
+    the materials in `replaces` is the same part and is then not counted by mass.
     """
 
     attribute: str
@@ -162,8 +166,8 @@ class ComponentFactor:
 class ClassReference:
     """What somebody published for a whole product of a kind, cradle-to-gate.
 
-    For one unit of `mass_kg`, or (`per_kg`) for a kilogram. `range_log_sigma` is its own spread where the row
-    stands for several products.
+    For one unit of `mass_kg`, or (`per_kg`) for a kilogram. `range_log_sigma` is its own spread
+    where the row stands for several products.
     """
 
     key: str
@@ -243,7 +247,9 @@ class FactorTable:
         )
 
     def without_maker(self, maker: str) -> FactorTable:
-        """The same table without the class references of one maker: to judge its products by those of others."""
+        """The same table without the class references of one maker: to judge its products by those
+        of others.
+        """
         return FactorTable.of(
             f"{self.name} without {maker}",
             self.materials.values(),
@@ -260,7 +266,9 @@ class FactorTable:
         )
 
     def material(self, key: str) -> MaterialFactor:
-        """The factor of a material, or of what replaced it; raises CalculationError when there is none."""
+        """The factor of a material, or of what replaced it; raises CalculationError when there is
+        none.
+        """
         try:
             found = self.materials[key]
             return found if found.replaced_by is None else self.materials[found.replaced_by]
@@ -281,7 +289,9 @@ class FactorTable:
             ) from None
 
     def electricity_for(self, country: str | None) -> ElectricityFactor:
-        """The grid of a country (ISO 3166 alpha-2); the world average (`is_world`) when it is not known."""
+        """The grid of a country (ISO 3166 alpha-2); the world average (`is_world`) when it is not
+        known.
+        """
         return self.electricity.get(country or WORLD, self.electricity[WORLD])
 
     def world_region(self, country: str) -> str | None:
@@ -355,7 +365,8 @@ def _check_range(where: str, ranged: RangedValue) -> None:
 
 
 def _check_energy_range(where: str, ranged: RangedValue) -> None:
-    # A grid of 0 throughout is possible (all hydropower, as published); one that may be negative is not.
+    # A grid of 0 throughout is possible (all hydropower, as published); one that may be negative is
+    # not.
     _check_range(where, ranged)
     _require(
         ranged.low > 0 or ranged.high == 0, f"{where}: low must be above 0, or all three be 0."

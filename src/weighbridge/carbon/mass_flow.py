@@ -1,8 +1,9 @@
 """How much material goes in so that the product's mass comes out, process by process.
 
-The processes of one material are taken in the order of the answer: the first one works the raw material,
-the last one delivers the finished mass m. Process k therefore puts out m / (the product of the yields of
-all later processes), and the raw material needed is m / (the product of all yields). Everything in kg.
+The processes of one material are taken in the order of the answer: the first one works the raw
+material, the last one delivers the finished mass m. Process k therefore puts out m / (the product
+of the yields of all later processes), and the raw material needed is m / (the product of all
+yields). Everything in kg.
 """
 
 from __future__ import annotations
@@ -62,9 +63,9 @@ def chains(
 ) -> tuple[list[Chain], list[Chain], list[str]]:
     """Returns (the chains, the chain of each line of the bill, notes on processes left out).
 
-    Lines of the same material that go through the same processes are one chain, in the bill's order.
-    Raises CalculationError for keys that the factor table does not know, for a process on something that
-    is not in the bill, and for a mass that is not a positive number.
+    Lines of the same material that go through the same processes are one chain, in the bill's
+    order. Raises CalculationError for keys that the factor table does not know, for a process on
+    something that is not in the bill, and for a mass that is not a positive number.
     """
     applied, notes = _applied(bill, processes, factors)
     groups: dict[_Group, list[float]] = {}

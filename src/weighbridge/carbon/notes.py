@@ -1,4 +1,7 @@
-"""What a reader should know about a figure, in words that fit the product. Only what matters: each is shown everywhere."""
+"""What a reader should know about a figure, in words that fit the product.
+
+Only what matters: each is shown everywhere.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,8 @@ def _route_notes(
         apart = max(figures) / min(figures)
         if apart > DISAGREE_BEYOND:
             notes.append(
-                f"the two routes disagree ×{_rounded(apart)}: {_rounded(figures[0])} kg CO2e by the bill of materials, "
+                f"the two routes disagree ×{_rounded(apart)}: {_rounded(figures[0])} kg CO2e by "
+                "the bill of materials, "
                 f"{_rounded(figures[1])} by published figures of such products"
             )
     elif not judged.complete_articles:
@@ -117,7 +121,9 @@ def _electricity_notes(place: Place, terms: Iterable[Term]) -> list[str]:
 
 
 def _region_notes(place: Place, terms: Sequence[Term]) -> list[str]:
-    """How much of the bill rests on factors of another part of the world than the product comes from."""
+    """How much of the bill rests on factors of another part of the world than the product comes
+    from.
+    """
     if place.country is None or place.grid.is_world:
         return []
     total = sum(abs(term.rating.emissions_kg_co2e) for term in terms)

@@ -1,7 +1,7 @@
 """The categories that a product may be given, each subcategory with its UN CPC 2.1 code.
 
-Read by the first step (as a closed list) and by the exporters (PACT asks for the code). The rows come
-from `data/categories.csv` through `factor_sources/`.
+Read by the first step (as a closed list) and by the exporters (PACT asks for the code). The rows
+come from `data/categories.csv` through `factor_sources/`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Taxonomy:
             members = gathered.setdefault(category, {})
             if subcategory.name in members:
                 raise FactorTableInvalid(
-                    f"The subcategory {category!r} / {subcategory.name!r} is listed twice. Remove one."
+                    f"The subcategory {category!r} / {subcategory.name!r} is listed twice. Remove "
+                    "one."
                 )
             members[subcategory.name] = subcategory
         return cls(

@@ -1,9 +1,9 @@
 """From mass flows to contributions: activity × factor, with its source, its spread and its ratings.
 
-`calculate` adds the terms up. A process gives up to three of them (electricity, heat, direct emissions),
-whose activity comes from the process's inventory and whose factor from the grid or the heat supply: both
-are cited, and both spread. All but the mass is the same for every product from one country: a `Rate`, worked
-out once.
+`calculate` adds the terms up. A process gives up to three of them (electricity, heat, direct
+emissions), whose activity comes from the process's inventory and whose factor from the grid or the
+heat supply: both are cited, and both spread. All but the mass is the same for every product from
+one country: a `Rate`, worked out once.
 """
 
 from __future__ import annotations
@@ -45,9 +45,11 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rate:
-    """A term per kilogram that is bought or worked: `activity_per_kg` in `activity_unit`, times `factor`.
+    """A term per kilogram that is bought or worked: `activity_per_kg` in `activity_unit`, times
+    `factor`.
 
-    `spreads` are those of one unit of activity; `times` is what they come to, None where it takes the activity.
+    `spreads` are those of one unit of activity; `times` is what they come to, None where it takes
+    the activity.
     """
 
     kind: ContributionKind
@@ -69,7 +71,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """Where a product comes from, and what that means for electricity. Made once for each country."""
+    """Where a product comes from, and what that means for electricity.
+
+    Made once for each country.
+    """
 
     country: str | None
     grid: ElectricityFactor
@@ -94,7 +99,9 @@ def material_term(line: BomLine, chain: Chain, place: Place) -> Term:
 
 
 def process_terms(stage: Stage, chain: Chain, place: Place) -> Sequence[Term]:
-    """What one process on one material costs: electricity, heat and direct emissions, where it has them."""
+    """What one process on one material costs: electricity, heat and direct emissions, where it has
+    them.
+    """
     rates = _process_rates(stage.process, chain.material, place)
     return [_term(rate, rate.label, stage.worked_kg) for rate in rates]
 

@@ -1,15 +1,17 @@
-"""The range around a footprint: 95 % of what it may be, from the factors' ranges and the method's own error.
+"""The range around a footprint: 95 % of what it may be, from the factors' ranges and the method's
+own error.
 
-Each factor is lognormal about its value, with σ = max(ln(high / value), ln(value / low)) / 1.96. All terms
-that use the same factor (the grid, above all) share its draws. The sum is multiplied by a model error with
-a geometric standard deviation of 1.8: on factor ranges alone, the interval held the published value in
-only 47 % of hand-made checks.
+Each factor is lognormal about its value, with σ = max(ln(high / value), ln(value / low)) / 1.96.
+All terms that use the same factor (the grid, above all) share its draws. The sum is multiplied by a
+model error with a geometric standard deviation of 1.8: on factor ranges alone, the interval held
+the published value in only 47 % of hand-made checks.
 
-The draws are the same for every product: 1,000 quantiles of the standard normal distribution, shuffled
-for each factor with a seed made of its name (a Latin hypercube). So a footprint can be computed again and
-is the same, products that share a factor share its draws, and what a factor multiplies its terms by is worked
-out once. Each draw meets four model errors, one from each quarter of their distribution: as precise as 4,000
-draws with one each, for a quarter of the work. Another seed would move a bound by about 2 %.
+The draws are the same for every product: 1,000 quantiles of the standard normal distribution,
+shuffled for each factor with a seed made of its name (a Latin hypercube). So a footprint can be
+computed again and is the same, products that share a factor share its draws, and what a factor
+multiplies its terms by is worked out once. Each draw meets four model errors, one from each quarter
+of their distribution: as precise as 4,000 draws with one each, for a quarter of the work. Another
+seed would move a bound by about 2 %.
 """
 
 from __future__ import annotations
@@ -44,9 +46,9 @@ _BOUNDS: Final = (0.025, 0.975)
 class Spread(NamedTuple):
     """How far one factor may put a term off. Terms that name the same `factor` are off together.
 
-    `log_sigma` is the standard deviation of the factor's logarithm. A range that reaches 0 or below has no
-    logarithm (a credit for stored carbon, say): the factor is then normal, and `sigma_kg_co2e` is the
-    standard deviation that it gives the term. One of the two is 0.
+    `log_sigma` is the standard deviation of the factor's logarithm. A range that reaches 0 or below
+    has no logarithm (a credit for stored carbon, say): the factor is then normal, and
+    `sigma_kg_co2e` is the standard deviation that it gives the term. One of the two is 0.
     """
 
     factor: str
@@ -63,7 +65,8 @@ class UncertainTerm(NamedTuple):
 
 @lru_cache(_FACTORS_REMEMBERED)
 def log_sigma(ranged: RangedValue) -> float:
-    """σ of a lognormal factor whose 95 % range is at least low to high; 0 for a factor without a range.
+    """σ of a lognormal factor whose 95 % range is at least low to high; 0 for a factor without a
+    range.
 
     The wider side decides. Only for low > 0, or for a fixed value (a grid of 0 throughout).
     """
@@ -74,7 +77,9 @@ def log_sigma(ranged: RangedValue) -> float:
 
 
 def spread(factor: str, ranged: RangedValue, activity: float = 1.0) -> Spread:
-    """The spread of `activity` × the factor: lognormal, or normal where the range reaches 0 or below."""
+    """The spread of `activity` × the factor: lognormal, or normal where the range reaches 0 or
+    below.
+    """
     if ranged.low > 0 or ranged.high == ranged.low:
         return Spread(factor, log_sigma(ranged))
     widest = max(ranged.high - ranged.value, ranged.value - ranged.low)
@@ -82,7 +87,9 @@ def spread(factor: str, ranged: RangedValue, activity: float = 1.0) -> Spread:
 
 
 def times(spreads: Sequence[Spread]) -> float | None:
-    """What a term of such factors may be multiplied or divided by within its 95 % range; None if normal."""
+    """What a term of such factors may be multiplied or divided by within its 95 % range; None if
+    normal.
+    """
     if any(each.sigma_kg_co2e for each in spreads):
         return None
     return math.exp(math.hypot(*(s.log_sigma for s in spreads)) * _Z95)
@@ -100,8 +107,9 @@ def bounds(spreads: Sequence[Spread], emissions_kg_co2e: float) -> tuple[float, 
 def interval(terms: Sequence[UncertainTerm]) -> tuple[float, float]:
     """The 2.5 % and 97.5 % bounds of the sum of `terms`, model error included, in kg CO2e.
 
-    The order of the terms does not matter. The sum itself always lies within: with very wide ranges the
-    distribution leans so far that its lower bound could pass the sum, and the bound then stays at the sum.
+    The order of the terms does not matter. The sum itself always lies within: with very wide ranges
+    the distribution leans so far that its lower bound could pass the sum, and the bound then stays
+    at the sum.
     """
     emissions = np.array([term.emissions_kg_co2e for term in terms])
     # Not by BLAS, which adds up in another order on another processor, and may take threads for it.
@@ -114,7 +122,8 @@ def interval(terms: Sequence[UncertainTerm]) -> tuple[float, float]:
 
 
 def _likely_tails(totals: NDArray[np.float64]) -> tuple[float, float]:
-    """Where the lowest and the highest 5 % of the totals begin once they are multiplied by the model error, if they
+    """Where the lowest and the highest 5 % of the totals begin once they are multiplied by the
+    model error, if they
     are about lognormal."""
     mean = float(np.add.reduce(totals)) / DRAWS
     if not 0 < mean < math.inf:
@@ -143,7 +152,10 @@ def _bounds_of(results: NDArray[np.float64], tails: tuple[float, float]) -> tupl
 
 
 def _between(results: NDArray[np.float64], place: float) -> float:
-    """The value at `place` were they in order; between two of them in proportion. Reorders `results`."""
+    """The value at `place` were they in order; between two of them in proportion.
+
+    Reorders `results`.
+    """
     below = int(place)
     results.partition((below, below + 1))
     part, low, high = place - below, float(results[below]), float(results[below + 1])

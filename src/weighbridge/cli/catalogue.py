@@ -108,7 +108,10 @@ def inspect(
     sheet: SheetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What a file would be taken for, and what processing it would take. Nothing is sent or stored."""
+    """What a file would be taken for, and what processing it would take.
+
+    Nothing is sent or stored.
+    """
     from weighbridge.service.estimates import Estimator
     from weighbridge.service.imports import inspect_file
     from weighbridge.service.report_document import report_document

@@ -27,7 +27,9 @@ _WIDTH = None if sys.stdout.isatty() else 150
 
 
 class PlainConsole(Console):
-    """A console for which text is data: no markup, no emoji codes, no highlighting, no control characters."""
+    """A console for which text is data: no markup, no emoji codes, no highlighting, no control
+    characters.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
@@ -49,7 +51,10 @@ class PlainConsole(Console):
 
 
 class MessageConsole(PlainConsole):
-    """For messages to people, on stderr. Where machines read that, each line is an event like any other."""
+    """For messages to people, on stderr.
+
+    Where machines read that, each line is an event like any other.
+    """
 
     @override
     def print(self, *objects: Any, **options: Any) -> None:
@@ -145,9 +150,9 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 def collect_garbage_rarely(portion: int = GARBAGE_PORTION) -> None:
     """Tune the garbage collector for a long run: freeze what is loaded, and collect less often.
 
-    Python's defaults suit short programs. What lives for seconds here (answers, rows) is never part of a cycle, and
-    is looked at in vain: 0.15 ms a call in portions of 2,000, 0.05 in portions of 50,000. Only calls without a reply
-    leave cycles behind, of some hundred objects each.
+    Python's defaults suit short programs. What lives for seconds here (answers, rows) is never part
+    of a cycle, and is looked at in vain: 0.15 ms a call in portions of 2,000, 0.05 in portions of
+    50,000. Only calls without a reply leave cycles behind, of some hundred objects each.
     """
     gc.collect()
     gc.freeze()

@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Check what must always hold of the database; say what is wrong and how to mend it (exit code 1)."""
+    """Check what must always hold of the database; say what is wrong and how to mend it (exit code
+    1).
+    """
     from weighbridge.service.doctor import examine
     from weighbridge.service.opening import opened_database
 

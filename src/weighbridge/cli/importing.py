@@ -1,4 +1,6 @@
-"""Reports an import: on screen, as JSON, as rejected.csv and notes.csv, and in the audit log as exports are."""
+"""Reports an import: on screen, as JSON, as rejected.csv and notes.csv, and in the audit log as
+exports are.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def _cleared(out_dir: Path) -> tuple[Path, Path]:
 
 
 async def write_row_files(app: Application, imported: ImportResult, out_dir: Path) -> None:
-    """All rejected rows and notes of an import to `rejected.csv` and `notes.csv`; old files of these names go away."""
+    """All rejected rows and notes of an import to `rejected.csv` and `notes.csv`; old files of
+    these names go away.
+    """
     rejected, notes = await asyncio.to_thread(_cleared, out_dir)
     if imported.rejected_count:
         rows = [row async for row in rejected_rows(app.database, imported.import_id)]

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 async def drain_or_abandon(
     supervisor: Supervisor, again: Coroutine[Any, Any, object], database: Database
 ) -> None:
-    """Finish the calls in flight; stop at once when `again` comes before that, or nothing can be stored any more."""
+    """Finish the calls in flight; stop at once when `again` comes before that, or nothing can be
+    stored any more.
+    """
     drained = asyncio.ensure_future(supervisor.drain())
     hurries = [asyncio.ensure_future(again), asyncio.ensure_future(database.until_gone())]
     await asyncio.wait({drained, *hurries}, return_when=asyncio.FIRST_COMPLETED)

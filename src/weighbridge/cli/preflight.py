@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from weighbridge.steps.shown import ShownField
 
 GROWTH: Final = 10
-"""Results, and what the database keeps, for each byte of the catalogue: an estimate on the safe side, not a measurement."""
+"""Results, and what the database keeps, for each byte of the catalogue: an estimate on the safe
+side, not a measurement.
+"""
 LEAST_ROOM_BYTES: Final = 50_000_000
 
 
@@ -31,7 +33,8 @@ def check_results_can_be_written(
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"The results cannot be written to {out_dir} ({error.strerror or error}). Choose another folder with --out."
+            f"The results cannot be written to {out_dir} ({error.strerror or error}). Choose "
+            "another folder with --out."
         ) from error
     for file_format in formats:
         open_writer(file_format, out_dir / f"results.{file_format}", fields).discard()
@@ -48,6 +51,7 @@ def check_room(catalogue: Path, *folders: Path) -> None:
         free = shutil.disk_usage(folder).free
         if free < needed:
             raise StoreError(
-                f"The disk of {folder} has {free / 1e6:,.0f} MB left, and this run may need {needed / 1e6:,.0f} MB. "
+                f"The disk of {folder} has {free / 1e6:,.0f} MB left, and this run may need "
+                f"{needed / 1e6:,.0f} MB. "
                 "Free some space or choose another folder (--out, --data-dir). Nothing was sent."
             )

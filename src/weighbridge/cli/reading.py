@@ -1,4 +1,6 @@
-"""How the command line says how a file is to be read: `--map`, `--decimal`, `--unit`, `--encoding`, `--sheet`, or an answer."""
+"""How the command line says how a file is to be read: `--map`, `--decimal`, `--unit`, `--encoding`,
+`--sheet`, or an answer.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ def _given(decimal: str | None, unit: str | None) -> Given:
 
 
 def settle_doubts(path: Path, options: ReadOptions) -> ReadOptions:
-    """Ask what only the file's owner knows, where somebody is there to answer; otherwise leave it open."""
+    """Ask what only the file's owner knows, where somebody is there to answer; otherwise leave it
+    open.
+    """
     from weighbridge.ingest.catalogue import Catalogue
 
     if not (sys.stdin.isatty() and err.is_terminal):
@@ -234,6 +238,7 @@ def _reasons(what: str, reasons: Sequence[Reason]) -> Iterator[str]:
 def _estimate(estimate: CatalogueEstimate, model: str) -> str:
     price = money(estimate.cost_usd) if estimate.price_known else "no published price"
     return (
-        f"To process them: {estimate.requests:,} calls, {estimate.input_tokens + estimate.output_tokens:,} tokens, "
+        f"To process them: {estimate.requests:,} calls, "
+        f"{estimate.input_tokens + estimate.output_tokens:,} tokens, "
         f"{price}, {duration(estimate.hours * 3600)}" + (f" with {model}" if model else "")
     )

@@ -1,6 +1,7 @@
 """`weighbridge run FILE`: import, process, export, in one go.
 
-Commands are declared in light modules, so that `--help` is instant; what they do is imported when they run.
+Commands are declared in light modules, so that `--help` is instant; what they do is imported when
+they run.
 """
 
 from __future__ import annotations

@@ -218,7 +218,8 @@ class _Run:
         return look
 
     async def _look_patiently(self) -> Progress | None:
-        """None while the database is away. One of the user's own comes back; an embedded one that has
+        """None while the database is away. One of the user's own comes back; an embedded one that
+        has
         gone (a full disk, most often) does not.
 
         Raises:
@@ -233,8 +234,10 @@ class _Run:
             if self._app.database.server is not None and is_gone:
                 folder = self._app.settings.data_dir
                 raise DatabaseUnavailable(
-                    f"The embedded PostgreSQL in {folder} has stopped ({type(error).__name__}). Check free disk "
-                    f"space, read the end of {folder / 'postgres' / 'log'}, and run the same command again: "
+                    f"The embedded PostgreSQL in {folder} has stopped ({type(error).__name__}). "
+                    "Check free disk "
+                    f"space, read the end of {folder / 'postgres' / 'log'}, and run the same "
+                    "command again: "
                     "it resumes where this one stopped."
                 ) from error
             return None
@@ -285,7 +288,8 @@ class _Run:
         """Drain; a second interrupt cuts it short."""
         if self._interrupts:
             err.print(
-                f"Finishing {engine.supervisor.in_flight} calls in flight (Ctrl-C again stops at once) …"
+                f"Finishing {engine.supervisor.in_flight} calls in flight (Ctrl-C again stops at "
+                "once) …"
             )
         self._wake.clear()
         await drain_or_abandon(engine.supervisor, self._wake.wait(), self._app.database)
@@ -374,9 +378,12 @@ class _Run:
         for note in notes_worth_reading(rows, MOST_NOTES):
             out.print(note, style="dim", soft_wrap=True)
         out.print(
-            f"{counts[ProcessingStatus.COMPLETED]:,} completed, {counts[ProcessingStatus.FAILED]:,} failed, "
-            f"{last.total - last.finished:,} left · {calls_made:,} calls in {duration(last.elapsed_s)} · "
-            f"{last.totals.input_tokens + last.totals.output_tokens:,} tokens · {money(last.totals.cost_usd)}"
+            f"{counts[ProcessingStatus.COMPLETED]:,} completed, "
+            f"{counts[ProcessingStatus.FAILED]:,} failed, "
+            f"{last.total - last.finished:,} left · {calls_made:,} calls in "
+            f"{duration(last.elapsed_s)} · "
+            f"{last.totals.input_tokens + last.totals.output_tokens:,} tokens · "
+            f"{money(last.totals.cost_usd)}"
             + (f" ({kind})" if (kind := _kind_of(self._provider)) else ""),
         )
         if not calls_made:

@@ -67,7 +67,8 @@ async def _refuse_open_door(host: str, gate: Gate) -> None:
     """Require a token beyond this machine, because the API can spend money and delete products."""
     if not _is_loopback(host) and await gate.is_open():
         raise SettingsError(
-            f"Listening on {host} without a token would let anyone who can reach it spend your money. Make one with "
+            f"Listening on {host} without a token would let anyone who can reach it spend your "
+            "money. Make one with "
             "`weighbridge token add NAME`, or set WEIGHBRIDGE_API_TOKEN, or listen on 127.0.0.1."
         )
 
@@ -216,6 +217,7 @@ def simulator(
         seed=seed,
     )
     err.print(
-        f"Simulated provider on http://{host}:{port}/v1 (set OPENAI_BASE_URL to it, and any OPENAI_API_KEY).",
+        f"Simulated provider on http://{host}:{port}/v1 (set OPENAI_BASE_URL to it, and any "
+        "OPENAI_API_KEY).",
     )
     serve_simulator(config, host, port)

@@ -33,7 +33,10 @@ def add(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token and show it, for the only time. From the first one on the server asks for tokens."""
+    """Make a token and show it, for the only time.
+
+    From the first one on the server asks for tokens.
+    """
     from weighbridge.service.access.audit import record_command
     from weighbridge.service.access.tokens import Role, add_token
     from weighbridge.store.database import Database
@@ -49,7 +52,8 @@ def add(
         return
     out.print(token, highlight=False)
     out.print(
-        f"This is the only time the token of {name} ({role}) is shown. Log in with it, or send it as "
+        f"This is the only time the token of {name} ({role}) is shown. Log in with it, or send it "
+        "as "
         "'Authorization: Bearer …'.",
         highlight=False,
     )

@@ -1,1 +1,3 @@
-"""The pages for people: one module and one template folder per page, over the same services as API and CLI."""
+"""The pages for people: one module and one template folder per page, over the same services as API
+and CLI.
+"""

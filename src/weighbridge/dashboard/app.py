@@ -37,7 +37,8 @@ PAGES: Final = (
     audit,
     settings,
 )
-"""In this order: a product's code may contain anything, so its routes come after those of the list."""
+"""In this order: a product's code may contain anything, so its routes come after those of the list.
+"""
 
 
 def install_dashboard(app: FastAPI, server: ServerContext) -> None:

@@ -1,4 +1,5 @@
-"""Scripts, styles and icons, from this server only: held in memory, compressed once, kept by browsers for good.
+"""Scripts, styles and icons, from this server only: held in memory, compressed once, kept by
+browsers for good.
 
 Their address carries a hash of their content, so a new version is a new address.
 """

@@ -1,7 +1,8 @@
 """What the overview shows as it happens: worked out once, sent to every viewer.
 
-One task looks while anybody watches, and wakes the viewers at most every `UPDATE_S`. A viewer costs the bytes
-that are sent to it, in one piece a wake; neither the database nor the log notices how many there are.
+One task looks while anybody watches, and wakes the viewers at most every `UPDATE_S`. A viewer costs
+the bytes that are sent to it, in one piece a wake; neither the database nor the log notices how
+many there are.
 """
 
 from __future__ import annotations
@@ -156,7 +157,8 @@ class LiveBoard:
             events = self._server.events
             board = minutes = b""
             position = events.newest_number
-            # Between the drawing of the page and this moment lines may have come: all that the page shows, anew.
+            # Between the drawing of the page and this moment lines may have come: all that the page
+            # shows, anew.
             yield _lines(events.recent_lines(KEPT_LINES), is_all=True)
             while not events.is_closed:
                 news = self._news

@@ -30,7 +30,10 @@ class RangeBar:
 
 
 def range_bars(rows: Sequence[tuple[str, float, float, float]]) -> list[RangeBar]:
-    """One bar for each (label, low, figure, high), all on the same scale. Nothing can be drawn of 0 and below."""
+    """One bar for each (label, low, figure, high), all on the same scale.
+
+    Nothing can be drawn of 0 and below.
+    """
     positive = [row for row in rows if min(row[1:]) > 0]
     if not positive:
         return []

@@ -1,4 +1,6 @@
-"""Templates to pages, with the headers that keep browsers strict: no inline scripts or styles, no eval."""
+"""Templates to pages, with the headers that keep browsers strict: no inline scripts or styles, no
+eval.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
+    "'self';"
     " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 THEMES: Final = frozenset({"light", "dark"})
@@ -71,7 +74,10 @@ def page(
     simulated: bool = False,
     **values: Any,
 ) -> HTMLResponse:
-    """A whole page, or a part of one for htmx. `simulated`: this server's worker asks the simulator."""
+    """A whole page, or a part of one for htmx.
+
+    `simulated`: this server's worker asks the simulator.
+    """
     theme = request.cookies.get("weighbridge_theme", "")
     flash = request.cookies.get(FLASH_COOKIE, "")
     text = render_text(

@@ -1,4 +1,7 @@
-"""What the dashboard needs of the server that it is part of. The server's own context has it all."""
+"""What the dashboard needs of the server that it is part of.
+
+The server's own context has it all.
+"""
 
 from __future__ import annotations
 

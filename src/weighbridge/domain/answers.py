@@ -1,4 +1,5 @@
-"""The accepted answers that the carbon calculation works with, and the closed lists that answers choose from.
+"""The accepted answers that the carbon calculation works with, and the closed lists that answers
+choose from.
 
 An answer that no other part of the program calculates with lives in the file of its step.
 """
@@ -14,7 +15,10 @@ from typing import ClassVar, Final, NamedTuple, TypeVar
 from weighbridge.domain.products import Product
 
 StepName = str
-"""Names a step in the database, in files and in the API. `weighbridge.steps.STEPS` has the steps."""
+"""Names a step in the database, in files and in the API.
+
+`weighbridge.steps.STEPS` has the steps.
+"""
 
 
 class Answer:
@@ -22,7 +26,10 @@ class Answer:
 
     __slots__ = ()
     step: ClassVar[StepName]
-    """The step that it answers. Other steps and the calculation find it by this class or this name."""
+    """The step that it answers.
+
+    Other steps and the calculation find it by this class or this name.
+    """
 
 
 A = TypeVar("A", bound=Answer)
@@ -55,7 +62,9 @@ class AttributeBasis(StrEnum):
 
 
 class Attribute(NamedTuple):
-    """A fact about the product that decides more than its mass: 16 GB of memory, 12 pieces per pack."""
+    """A fact about the product that decides more than its mass: 16 GB of memory, 12 pieces per
+    pack.
+    """
 
     name: str  # of a component factor, or one of OTHER_ATTRIBUTES
     value: float
@@ -90,9 +99,10 @@ class BomLine(NamedTuple):
 class BillOfMaterials(Answer):
     """What one unit of the product is made of.
 
-    `stated_mass_kg` is the sum of the masses as the model gave them; the lines are already scaled to the
-    product's weight where that is known. `weight_plausible` is the model's word on whether the given
-    weight can be that of one unit (a 1,000 kg phone cannot); None when no weight was given.
+    `stated_mass_kg` is the sum of the masses as the model gave them; the lines are already scaled
+    to the product's weight where that is known. `weight_plausible` is the model's word on whether
+    the given weight can be that of one unit (a 1,000 kg phone cannot); None when no weight was
+    given.
     """
 
     step: ClassVar[StepName] = "bill_of_materials"
@@ -113,7 +123,9 @@ class BillOfMaterials(Answer):
 
 
 class ProcessUse(NamedTuple):
-    """A manufacturing process applied to one line of the bill, or (line None) to all lines of a material."""
+    """A manufacturing process applied to one line of the bill, or (line None) to all lines of a
+    material.
+    """
 
     process: str  # a key of Vocabulary.processes
     material: str  # a material of the product's bill
@@ -122,7 +134,10 @@ class ProcessUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ManufacturingProcesses(Answer):
-    """How the product's materials are worked. May be empty: not every product has a process we know."""
+    """How the product's materials are worked.
+
+    May be empty: not every product has a process we know.
+    """
 
     step: ClassVar[StepName] = "manufacturing"
 
@@ -133,7 +148,8 @@ class ManufacturingProcesses(Answer):
 class Subject(NamedTuple):
     """A product together with the answers it already has.
 
-    `doubted_unit` is the unit in which the model gives masses at present, where that is not the kilogram.
+    `doubted_unit` is the unit in which the model gives masses at present, where that is not the
+    kilogram.
     """
 
     product: Product

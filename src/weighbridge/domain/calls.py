@@ -1,6 +1,7 @@
 """The contract with any provider: what we ask, what comes back, what it used.
 
-Named tuples, because several of each are made for every call: a frozen dataclass takes three times as long to make.
+Named tuples, because several of each are made for every call: a frozen dataclass takes three times
+as long to make.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ class CallRequest(NamedTuple):
     """One question about one group, ready to be sent.
 
     `instructions` is the same for every group, so that the provider's prompt cache can hold it;
-    `content` is the products as data; `image_url` is an http(s) or data: URL. With a `key` the provider is asked
-    to store its reply under it, so that `Provider.find` can fetch it. `time_factor` lengthens the time limit of a call.
+    `content` is the products as data; `image_url` is an http(s) or data: URL. With a `key` the
+    provider is asked to store its reply under it, so that `Provider.find` can fetch it.
+    `time_factor` lengthens the time limit of a call.
     """
 
     instructions: str
@@ -39,7 +41,8 @@ class CallRequest(NamedTuple):
 class Usage(NamedTuple):
     """Tokens as the provider counted them.
 
-    Those read from and written to its prompt cache are part of the input, hidden reasoning is part of the output.
+    Those read from and written to its prompt cache are part of the input, hidden reasoning is part
+    of the output.
     """
 
     input_tokens: int
@@ -95,10 +98,11 @@ STANDARD_TIERS: Final = frozenset({"default", "auto", "standard", "on_demand", "
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per million tokens. `known` is False when no price is published for the model (cost is then unknown, not 0).
+    """USD per million tokens. `known` is False when no price is published for the model (cost is
+    then unknown, not 0).
 
-    `cache_write_usd` None: writing to the prompt cache costs what input costs. `tiers` holds the factor of each
-    service tier that has a price of its own.
+    `cache_write_usd` None: writing to the prompt cache costs what input costs. `tiers` holds the
+    factor of each service tier that has a price of its own.
     """
 
     input_usd: float
@@ -109,7 +113,10 @@ class Price:
     tiers: Mapping[str, float] = field(default_factory=dict)
 
     def in_tier(self, tier: str | None) -> Price:
-        """The price of a service tier. One whose factor nobody has published makes the price unknown."""
+        """The price of a service tier.
+
+        One whose factor nobody has published makes the price unknown.
+        """
         if tier is None or tier in STANDARD_TIERS or not self.known:
             return self
         if tier not in self.tiers:

@@ -1,8 +1,9 @@
 """What a catalogue tells of a product besides its description: facts that make a better footprint.
 
-All are optional. `ingest/` recognises and checks them, `store/` keeps them in one jsonb column (`products.facts`, the
-names below, absent where unknown), `steps/` shows the model those that describe the product, and exports carry all.
-Units are fixed here: whatever the file wrote has been converted.
+All are optional. `ingest/` recognises and checks them, `store/` keeps them in one jsonb column
+(`products.facts`, the names below, absent where unknown), `steps/` shows the model those that
+describe the product, and exports carry all. Units are fixed here: whatever the file wrote has been
+converted.
 """
 
 from __future__ import annotations
@@ -94,6 +95,9 @@ SHOWN_FACTS: Final = (
     "process_hints",
     "variant",
 )
-"""What the model is shown. A change of one of these asks again; a change of the others only recounts."""
+"""What the model is shown.
+
+A change of one of these asks again; a change of the others only recounts.
+"""
 
 NO_FACTS: Final = ProductFacts()

@@ -53,7 +53,8 @@ TRANSITIONS: Final[dict[tuple[ProcessingStatus, ProductEvent], ProcessingStatus]
     (_FAILED, ProductEvent.REDONE): _PENDING,
     (_COMPLETED, ProductEvent.REOPENED): _PENDING,
 }
-"""The whole state machine. What is not in this table cannot happen: `store/transitions.py` writes the
+"""The whole state machine. What is not in this table cannot happen: `store/transitions.py` writes
+the
 SQL of every change of state from it."""
 
 
@@ -72,8 +73,8 @@ class Picture:
 class Product:
     """One record of a catalogue, as its owner describes it.
 
-    `image_url` is an http(s) address that goes to the provider as it is; `picture` is an image whose
-    bytes we hold. At most one of the two is set. `weight_kg` None means that nobody told us.
+    `image_url` is an http(s) address that goes to the provider as it is; `picture` is an image
+    whose bytes we hold. At most one of the two is set. `weight_kg` None means that nobody told us.
     """
 
     code: str
@@ -105,7 +106,8 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class FieldLimits:
-    """How long the text fields of a product may be, in characters: in files and in API requests alike.
+    """How long the text fields of a product may be, in characters: in files and in API requests
+    alike.
 
     These are the defaults of the settings `WEIGHBRIDGE_MAX_…_CHARACTERS`.
     """

@@ -1,12 +1,14 @@
 """Answers that somebody gave once, kept so that they can be given again.
 
-A recording is text, a JSON object a line. The first line says who answered, when, and which question; each other line has
-what was asked about a product and what the answer was:
+A recording is text, a JSON object a line. The first line says who answered, when, and which
+question; each other line has what was asked about a product and what the answer was:
 
     {"recording": {"by": "a language model", "on": "2026-11-27", "question": "together-2.2.2-…"}}
-    {"product": {"code": …, "name": …, "description": …, "weight_kg": …}, "answer": {"subcategory": …, …}}
+    {"product": {"code": …, "name": …, "description": …, "weight_kg": …}, "answer": {"subcategory":
+    …, …}}
 
-An answer counts only for a product of which the same would be asked: another description, another product.
+An answer counts only for a product of which the same would be asked: another description, another
+product.
 """
 
 from __future__ import annotations

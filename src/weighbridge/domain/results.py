@@ -22,7 +22,10 @@ class RouteName(StrEnum):
 
 
 class ContributionKind(StrEnum):
-    """What a contribution is. CLASS_REFERENCE belongs to the class route, all others to the bill."""
+    """What a contribution is.
+
+    CLASS_REFERENCE belongs to the class route, all others to the bill.
+    """
 
     MATERIAL = "material"
     PROCESS_ELECTRICITY = "process electricity"
@@ -36,8 +39,8 @@ class Contribution(NamedTuple):
     """activity × factor: one term of a footprint, with its source.
 
     `activity` is in `activity_unit` (kg or kWh), `factor` in kg CO2e per that unit, and
-    `emissions_kg_co2e` is their product. `low` and `high` are the factor's own 95 % range, carried through.
-    All before the label is the same for every product from one country.
+    `emissions_kg_co2e` is their product. `low` and `high` are the factor's own 95 % range, carried
+    through. All before the label is the same for every product from one country.
     """
 
     kind: ContributionKind
@@ -79,7 +82,10 @@ class DataQuality:
 
 @dataclass(frozen=True, slots=True)
 class AnswerProvenance:
-    """Where one answer came from. Recorded when the answer is accepted, and kept with it from then on."""
+    """Where one answer came from.
+
+    Recorded when the answer is accepted, and kept with it from then on.
+    """
 
     step_version: str  # version of prompt and schema
     provider: str
@@ -98,7 +104,8 @@ class AnswerProvenance:
 class Provenance:
     """Everything that went into a footprint: the same versions and answers give the same figure.
 
-    Who answered is known for each answer: the steps of one product may have been answered by several models.
+    Who answered is known for each answer: the steps of one product may have been answered by
+    several models.
     """
 
     method: str  # version of the arithmetic in carbon/
@@ -146,8 +153,9 @@ def _one_or_each(by_step: Mapping[StepName, str]) -> str:
 class Route:
     """One way to the figure: its own result, and what it counts for in the footprint.
 
-    `emissions_kg_co2e` is the sum of the route's contributions. `log_sigma` is its stated uncertainty, from
-    which `weight` follows; `range_log_sigma` is the standard deviation of the logarithm behind `low` and `high`.
+    `emissions_kg_co2e` is the sum of the route's contributions. `log_sigma` is its stated
+    uncertainty, from which `weight` follows; `range_log_sigma` is the standard deviation of the
+    logarithm behind `low` and `high`.
     """
 
     name: RouteName
@@ -164,8 +172,8 @@ class Route:
 class Footprint:
     """kg CO2e of one unit, cradle-to-gate, GWP100: the weighted geometric mean of its routes.
 
-    `low` and `high` bound 95 % of the distribution, model error included. `contributions` are those of all
-    routes; within a route they add up to its own figure.
+    `low` and `high` bound 95 % of the distribution, model error included. `contributions` are those
+    of all routes; within a route they add up to its own figure.
     """
 
     emissions_kg_co2e: float
@@ -193,8 +201,9 @@ class Footprint:
     def shares(self) -> tuple[float, ...]:
         """What part of the figure each contribution decides, in their order. They add up to 1.
 
-        A contribution that grows by 1 % makes the figure grow by its share of 1 %: within its route it counts by
-        its emissions, and the route by its weight. Without a total above 0 there are no shares: all are 0.
+        A contribution that grows by 1 % makes the figure grow by its share of 1 %: within its route
+        it counts by its emissions, and the route by its weight. Without a total above 0 there are
+        no shares: all are 0.
         """
         total = math.fsum(one.emissions_kg_co2e for one in self.contributions)
         routes = self.routes or (None,)

@@ -1,6 +1,8 @@
-"""Where the server of a directory is reached: through a socket inside the directory, which only its owner may enter.
+"""Where the server of a directory is reached: through a socket inside the directory, which only its
+owner may enter.
 
-PostgreSQL makes the socket by a relative name, which is always short enough. A client needs a short name too.
+PostgreSQL makes the socket by a relative name, which is always short enough. A client needs a short
+name too.
 """
 
 from __future__ import annotations
@@ -68,7 +70,10 @@ def url_of(pgdata: Path, name: Path) -> str:
 
 
 def answers(pgdata: Path, name: Path) -> bool:
-    """Whether a server listens at the socket of this directory. A copy of the socket leads nowhere."""
+    """Whether a server listens at the socket of this directory.
+
+    A copy of the socket leads nowhere.
+    """
     if sys.platform == "win32":
         family, address = socket.AF_INET, ("127.0.0.1", _tcp_port(pgdata))
     else:

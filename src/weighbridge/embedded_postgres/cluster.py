@@ -1,8 +1,8 @@
 """A data directory of PostgreSQL: made, or brought to the rules of this version.
 
-Two roles: `weighbridge` owns the database, is no superuser, and is let in with a random password that lies in the
-directory. The superuser `postgres` is let in by nobody; what needs it is done by a PostgreSQL without connections
-(single-user mode) while the server is down.
+Two roles: `weighbridge` owns the database, is no superuser, and is let in with a random password
+that lies in the directory. The superuser `postgres` is let in by nobody; what needs it is done by a
+PostgreSQL without connections (single-user mode) while the server is down.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ ROLE: Final = "weighbridge"
 DATABASE: Final = "postgres"
 SECRET_FILE: Final = "weighbridge.secret"  # noqa: S105 - its name
 _WAYS_IN: Final = (
-    "# Written by Weighbridge at every start. One role, one way in; everybody else is turned away.\n"
+    "# Written by Weighbridge at every start. One role, one way in; everybody else is turned "
+    "away.\n"
     + (
         f"host all {ROLE} 127.0.0.1/32 scram-sha-256\n"
         if sys.platform == "win32"
@@ -38,7 +39,8 @@ _INITDB: Final = (
     *("--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale=C"),
     *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
 )
-# The password is 256 random bits: there is nothing to guess, and thousands of rounds would only delay connections.
+# The password is 256 random bits: there is nothing to guess, and thousands of rounds would only
+# delay connections.
 _ROLES: Final = """
 DO $$ BEGIN IF to_regrole('{role}') IS NULL THEN CREATE ROLE {role}; END IF; END $$;
 
@@ -72,7 +74,8 @@ END $$;
 
 
 def prepare(pgdata: Path, account: OsAccount | None, alive: int | None = None) -> None:
-    """Make the directory usable by this version. Nobody else may work in it meanwhile: what is run holds `alive`.
+    """Make the directory usable by this version. Nobody else may work in it meanwhile: what is run
+    holds `alive`.
 
     Raises:
         DatabaseUnavailable: no space, no permission, or another version of PostgreSQL made it.
@@ -100,7 +103,9 @@ def draft_of(pgdata: Path) -> Path:
 def as_superuser(
     pgdata: Path, account: OsAccount | None, sql: str, alive: int | None = None
 ) -> None:
-    """Run statements, each followed by an empty line, while the server is down; one that fails stops them."""
+    """Run statements, each followed by an empty line, while the server is down; one that fails
+    stops them.
+    """
     done = run_in(
         pgdata,
         account,
@@ -123,7 +128,9 @@ def last_words(log: str) -> str:
 
 
 def _make(pgdata: Path, account: OsAccount | None, alive: int | None) -> None:
-    """Beside its place, and moved there when it is whole: what a kill leaves half-made is thrown away here."""
+    """Beside its place, and moved there when it is whole: what a kill leaves half-made is thrown
+    away here.
+    """
     draft = draft_of(pgdata)
     if draft.exists():
         shutil.rmtree(draft)
@@ -132,7 +139,8 @@ def _make(pgdata: Path, account: OsAccount | None, alive: int | None) -> None:
     if done.returncode != 0:
         shutil.rmtree(draft, ignore_errors=True)
         raise DatabaseUnavailable(
-            f"No database can be made in {pgdata.parent}: {last_words(done.stdout)}. Check free disk space and "
+            f"No database can be made in {pgdata.parent}: {last_words(done.stdout)}. Check free "
+            "disk space and "
             "permissions, or choose another folder with WEIGHBRIDGE_DATA_DIR."
         )
     _set_roles(draft, account, alive)
@@ -143,7 +151,8 @@ def _check_version(pgdata: Path) -> None:
     version = read_text(pgdata / "PG_VERSION").strip()
     if version != str(MAJOR):
         raise DatabaseUnavailable(
-            f"{pgdata} was made by PostgreSQL {version or 'of no known version'}, and this Weighbridge brings "
+            f"{pgdata} was made by PostgreSQL {version or 'of no known version'}, and this "
+            "Weighbridge brings "
             f"{MAJOR}. Put the folder away, or choose another one with WEIGHBRIDGE_DATA_DIR."
         )
 

@@ -1,7 +1,8 @@
-"""Files that Weighbridge makes in the data directory: private, and never through somebody else's link.
+"""Files that Weighbridge makes in the data directory: private, and never through somebody else's
+link.
 
-Root may work in a folder of another user. What it makes there is given to that user by descriptor, and only if root
-has just made it: a link that was put in its place is not followed.
+Root may work in a folder of another user. What it makes there is given to that user by descriptor,
+and only if root has just made it: a link that was put in its place is not followed.
 """
 
 from __future__ import annotations

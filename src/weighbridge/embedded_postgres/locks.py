@@ -1,4 +1,7 @@
-"""Advisory locks on files. They end with the process that holds them, however it ends: nothing is left behind."""
+"""Advisory locks on files.
+
+They end with the process that holds them, however it ends: nothing is left behind.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ _TAKEN: Final = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 
 
 class FileLock:
-    """One lock on one file: shared by many or held by one. A new object competes with every other one."""
+    """One lock on one file: shared by many or held by one.
+
+    A new object competes with every other one.
+    """
 
     def __init__(self, path: Path, owner: OsAccount | None) -> None:
         self.path = path
@@ -33,7 +39,10 @@ class FileLock:
         return self._try(exclusively=False)
 
     def try_to_hold(self) -> bool:
-        """Hold it alone; False: somebody else holds or shares it. What was shared before may be lost then."""
+        """Hold it alone; False: somebody else holds or shares it.
+
+        What was shared before may be lost then.
+        """
         return self._try(exclusively=True)
 
     def release(self) -> None:
@@ -52,7 +61,8 @@ class FileLock:
             if error.errno in _TAKEN:
                 return False
             raise DatabaseUnavailable(
-                f"{self.path} cannot be locked ({error.strerror}): the file system of the data directory has no "
+                f"{self.path} cannot be locked ({error.strerror}): the file system of the data "
+                "directory has no "
                 "locks. Choose a folder on a local disk with WEIGHBRIDGE_DATA_DIR."
             ) from error
         return True
@@ -69,8 +79,10 @@ def held(path: Path, owner: OsAccount | None, limit_s: float) -> Iterator[None]:
     try:
         if not comes_true(lock.try_to_hold, limit_s):
             raise DatabaseUnavailable(
-                f"Another Weighbridge has been starting or stopping the PostgreSQL in {path.parent} for "
-                f"{limit_s:.0f} s. Look whether it is stopped (Ctrl-Z) or hangs, end it, and try again."
+                "Another Weighbridge has been starting or stopping the PostgreSQL in "
+                f"{path.parent} for "
+                f"{limit_s:.0f} s. Look whether it is stopped (Ctrl-Z) or hangs, end it, and try "
+                "again."
             )
         yield
     finally:
@@ -82,7 +94,9 @@ if sys.platform == "win32":
     import random
 
     _BYTES: Final = 1 << 30
-    """Windows locks ranges of bytes, each for one: who shares locks one byte of many, who holds locks all."""
+    """Windows locks ranges of bytes, each for one: who shares locks one byte of many, who holds
+    locks all.
+    """
 
     def _lock(descriptor: int, exclusively: bool) -> None:
         os.lseek(descriptor, 0 if exclusively else random.randrange(_BYTES), os.SEEK_SET)

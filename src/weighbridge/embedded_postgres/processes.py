@@ -1,7 +1,9 @@
-"""Which processes are the PostgreSQL of a directory. Nothing is signalled that has not been proven to be.
+"""Which processes are the PostgreSQL of a directory. Nothing is signalled that has not been proven
+to be.
 
-A process number proves nothing: it may be left over, copied, or given to somebody else meanwhile. What counts is what
-the kernel says of the process: its user, its program, and that it works in this very directory (device and inode).
+A process number proves nothing: it may be left over, copied, or given to somebody else meanwhile.
+What counts is what the kernel says of the process: its user, its program, and that it works in this
+very directory (device and inode).
 """
 
 from __future__ import annotations

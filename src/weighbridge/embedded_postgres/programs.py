@@ -1,4 +1,5 @@
-"""The programs of PostgreSQL, out of the wheel that carries them, and how one is run on a data directory.
+"""The programs of PostgreSQL, out of the wheel that carries them, and how one is run on a data
+directory.
 
 Nothing else of that wheel is used.
 """
@@ -39,7 +40,8 @@ def run_in(
     sql: str = "",
     alive: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of PostgreSQL in a data directory; it and its children inherit the lock `alive`.
+    """Run a program of PostgreSQL in a data directory; it and its children inherit the lock
+    `alive`.
 
     `mode` is what must be its first argument.
     """
@@ -55,7 +57,10 @@ def run_in(
 
 @contextlib.contextmanager
 def _named_for(account: OsAccount | None, pgdata: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """A name for the directory. Another user gets an open descriptor: he need not pass the folders above it."""
+    """A name for the directory.
+
+    Another user gets an open descriptor: he need not pass the folders above it.
+    """
     if account is None or sys.platform != "linux":
         yield str(pgdata), ()
         return

@@ -1,14 +1,15 @@
-"""The embedded server: joined by every process that uses it, started by the first, stopped by the last.
+"""The embedded server: joined by every process that uses it, started by the first, stopped by the
+last.
 
-Three locks in the data directory tell who is there. All of them end with their holders, so that a kill leaves
-nothing behind that could mislead the next:
+Three locks in the data directory tell who is there. All of them end with their holders, so that a
+kill leaves nothing behind that could mislead the next:
 
 - `starting` is held by whoever starts or stops the server, for that long;
 - `users` is shared by every process that uses it: who can hold it alone is the last;
 - `server` is inherited by PostgreSQL and all of its children: while it is held, one of them lives.
 
-The server is reached through a socket inside its directory, so what answers there is the server of this directory and
-of no copy. Only what works in this directory is ever signalled (`processes.py`).
+The server is reached through a socket inside its directory, so what answers there is the server of
+this directory and of no copy. Only what works in this directory is ever signalled (`processes.py`).
 """
 
 from __future__ import annotations
@@ -48,14 +49,19 @@ READY_LIMIT_S: Final = 120.0
 """After a crash it may need longer, and says so to whoever connects."""
 STOP_LIMIT_S: Final = 60.0
 ENDING_LIMIT_S: Final = 60.0
-"""What outlives a server that was killed, or is being stopped, is given so long before it is killed too."""
+"""What outlives a server that was killed, or is being stopped, is given so long before it is killed
+too.
+"""
 REST_S: Final = 2.0
 """After a start that failed."""
 COPIED: Final = "copied-while-in-use"
 
 
 class EmbeddedServer:
-    """The server of a data directory, for one user of it. Every method may block: for about a second."""
+    """The server of a data directory, for one user of it.
+
+    Every method may block: for about a second.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir.expanduser().absolute()
@@ -68,7 +74,8 @@ class EmbeddedServer:
         """Use the server, and start it if need be; returns its URL.
 
         Raises:
-            DatabaseUnavailable: no space, no permission, a copy of a database in use, or PostgreSQL does not start.
+            DatabaseUnavailable: no space, no permission, a copy of a database in use, or PostgreSQL
+            does not start.
         """
         if self._users is not None:
             return url_of(self.pgdata, self._short_name())
@@ -131,7 +138,9 @@ class EmbeddedServer:
             name.close()
 
     def stop(self) -> None:
-        """Stop what works in this directory, and nothing else: kindly, then as in a crash, then for certain."""
+        """Stop what works in this directory, and nothing else: kindly, then as in a crash, then for
+        certain.
+        """
         for kind in (processes.FAST, processes.IMMEDIATE):
             postmaster = processes.postmaster_of(self.pgdata)
             if postmaster is None:
@@ -199,15 +208,18 @@ class EmbeddedServer:
         """Its server holds none of our locks. Left behind, it is stopped."""
         if processes.has_sessions(self.pgdata):
             raise DatabaseUnavailable(
-                f"An earlier version of Weighbridge is using the database in {self.data_dir}. End it first."
+                f"An earlier version of Weighbridge is using the database in {self.data_dir}. End "
+                "it first."
             )
         self.stop()
 
     def _refuse_a_torn_copy(self) -> None:
         if (self.pgdata / COPIED).exists():
             raise DatabaseUnavailable(
-                f"{self.data_dir} is a copy of a data directory that was in use while it was copied, so it may be "
-                "damaged without a sign. Stop Weighbridge on the original and copy it again. If it is a snapshot, "
+                f"{self.data_dir} is a copy of a data directory that was in use while it was "
+                "copied, so it may be "
+                "damaged without a sign. Stop Weighbridge on the original and copy it again. If "
+                "it is a snapshot, "
                 f"which shows one moment of the whole disk, delete {self.pgdata / COPIED}."
             )
 
@@ -232,19 +244,26 @@ class EmbeddedServer:
                 processes.kill(process)
         if not comes_true(self._nobody_serves, ENDING_LIMIT_S):
             raise DatabaseUnavailable(
-                f"A PostgreSQL that cannot be seen from here works in {self.data_dir}: of another container, or "
-                "stuck on a broken disk. End it there, or choose another folder with WEIGHBRIDGE_DATA_DIR."
+                f"A PostgreSQL that cannot be seen from here works in {self.data_dir}: of another "
+                "container, or "
+                "stuck on a broken disk. End it there, or choose another folder with "
+                "WEIGHBRIDGE_DATA_DIR."
             )
 
     def _unusable(self, reason: str) -> DatabaseUnavailable:
         return DatabaseUnavailable(
-            f"The embedded PostgreSQL in {self.data_dir} does not start ({reason}). Check free disk space and "
-            f"permissions, read {self.pgdata / 'log'}, or choose another folder with WEIGHBRIDGE_DATA_DIR."
+            f"The embedded PostgreSQL in {self.data_dir} does not start ({reason}). Check free "
+            "disk space and "
+            f"permissions, read {self.pgdata / 'log'}, or choose another folder with "
+            "WEIGHBRIDGE_DATA_DIR."
         )
 
 
 def _options() -> str:
-    """What the server must do, whatever its configuration says. The random name tells it from every other start."""
+    """What the server must do, whatever its configuration says.
+
+    The random name tells it from every other start.
+    """
     options = {
         "listen_addresses": "",
         "port": str(PORT),

@@ -1,7 +1,7 @@
 """As whom PostgreSQL runs. It refuses to be root, and nobody else's files may change hands.
 
-An ordinary user runs it as himself. Root runs it as the owner of the data directory or, if that is root too, as the
-system user `weighbridge`, who can do nothing else.
+An ordinary user runs it as himself. Root runs it as the owner of the data directory or, if that is
+root too, as the system user `weighbridge`, who can do nothing else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ _ADD_USER: Final = (
 
 
 def make_data_folder(data_dir: Path) -> None:
-    """Make the data directory, and what lies above it, with the owner of the folder in which it begins."""
+    """Make the data directory, and what lies above it, with the owner of the folder in which it
+    begins.
+    """
     missing = [folder for folder in (data_dir, *data_dir.parents) if not folder.exists()]
     for folder in reversed(missing):
         make_folder(folder, owner_of(folder.parent))
@@ -43,7 +45,8 @@ def server_account(data_dir: Path, pgdata: Path) -> OsAccount | None:
     for place in (data_dir, pgdata):
         if sys.platform != "win32" and place.exists() and place.stat().st_uid != os.geteuid():
             raise DatabaseUnavailable(
-                f"{place} belongs to {_name(place)}. Run Weighbridge as that user, or choose a folder of your own "
+                f"{place} belongs to {_name(place)}. Run Weighbridge as that user, or choose a "
+                "folder of your own "
                 "with WEIGHBRIDGE_DATA_DIR."
             )
     return None
@@ -52,7 +55,8 @@ def server_account(data_dir: Path, pgdata: Path) -> OsAccount | None:
 def _system_user(pgdata: Path) -> OsAccount:
     if pgdata.exists():
         raise DatabaseUnavailable(
-            f"{pgdata} belongs to root, and PostgreSQL refuses to run as root. Give it back to its user: "
+            f"{pgdata} belongs to root, and PostgreSQL refuses to run as root. Give it back to "
+            "its user: "
             f"chown -R {SYSTEM_USER}: {pgdata}"
         )
     return _look_up() or _add_user()
@@ -77,7 +81,8 @@ def _add_user() -> OsAccount:
     account = _look_up()  # perhaps somebody else has just added it
     if account is None:
         raise DatabaseUnavailable(
-            f"PostgreSQL refuses to run as root, and the system user {SYSTEM_USER} cannot be added ({said}). "
+            f"PostgreSQL refuses to run as root, and the system user {SYSTEM_USER} cannot be "
+            f"added ({said}). "
             f"Add it by hand, or run Weighbridge as an ordinary user."
         )
     return account

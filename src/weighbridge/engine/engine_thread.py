@@ -1,8 +1,8 @@
 """The engine on an event loop and a thread of its own, beside the API in one process.
 
-A burst of calls keeps the engine's loop busy for seconds; on a loop of its own it delays no API request.
-The API controls it through `EngineThread`, which hands over to the other loop; nothing else of the engine
-may be touched from the API's thread.
+A burst of calls keeps the engine's loop busy for seconds; on a loop of its own it delays no API
+request. The API controls it through `EngineThread`, which hands over to the other loop; nothing
+else of the engine may be touched from the API's thread.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SWITCH_INTERVAL_S: Final = 0.0005
-"""How long a thread may keep the interpreter while another waits for it. A request needs it again after
+"""How long a thread may keep the interpreter while another waits for it. A request needs it again
+after
 every answer of the database; with Python's default each of these may cost 5 ms during a burst."""
 
 

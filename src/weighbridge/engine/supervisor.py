@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 DEQUEUE_SIZE: Final = 100
 """Jobs taken, and ended, in one statement."""
 MOST_JOBS_AT_ONCE: Final = 2_000
-"""What one process takes. A quota with more than this in flight needs more CPU than one process has."""
+"""What one process takes.
+
+A quota with more than this in flight needs more CPU than one process has.
+"""
 IDLE_POLL: Final = timedelta(seconds=2)
 """Notifications wake the worker; this is for lost ones, and for the jobs of dead workers."""
 
@@ -154,7 +157,10 @@ class Supervisor:
                 return
 
     async def _run_queue(self) -> None:
-        """PgQueuer's loop. Its driver waits for the database, so the loop ends only when told to."""
+        """PgQueuer's loop.
+
+        Its driver waits for the database, so the loop ends only when told to.
+        """
         if not self._draining:
             await self._manager.run(
                 dequeue_timeout=min(IDLE_POLL, self.heartbeat_timeout / 4),

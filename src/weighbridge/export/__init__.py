@@ -70,7 +70,10 @@ def checked_format(name: str) -> str:
 
 
 def open_writer(format_name: str, path: Path, fields: Fields) -> Writer:
-    """A writer of results to `path`, with the `fields` of the steps. The folder is made if it is not there."""
+    """A writer of results to `path`, with the `fields` of the steps.
+
+    The folder is made if it is not there.
+    """
     return WRITERS[checked_format(format_name)](path, fields)
 
 

@@ -1,7 +1,8 @@
-"""What every writer of results takes and promises. Last stop of the flow: `service/` reads results, this folder writes them.
+"""What every writer of results takes and promises. Last stop of the flow: `service/` reads results,
+this folder writes them.
 
-A row here holds everything that a file may want to say about one product; each writer shows the part
-that its format can carry. Nothing is rounded before it gets here (see `columns.py`).
+A row here holds everything that a file may want to say about one product; each writer shows the
+part that its format can carry. Nothing is rounded before it gets here (see `columns.py`).
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 class ResultRow:
     """One product and all that is known about it, ready for a file.
 
-    Every field from `answered` down is empty until the product is completed; `error` and `error_kind`
-    are set while it is failed. `answered` has the values of all fields that the steps show, by name. At most one of
-    `image_url` and `picture` is set. Texts are as PostgreSQL holds them: no NUL, no half surrogate pairs.
+    Every field from `answered` down is empty until the product is completed; `error` and
+    `error_kind` are set while it is failed. `answered` has the values of all fields that the steps
+    show, by name. At most one of `image_url` and `picture` is set. Texts are as PostgreSQL holds
+    them: no NUL, no half surrogate pairs.
     """
 
     code: str
@@ -75,9 +77,9 @@ class ResultRow:
 class Writer(Protocol):
     """A file of results in the making.
 
-    `write` is called with one batch after the other, so memory does not grow with the catalogue. The
-    file appears under its own name only at `close`; `discard`, or an exception inside the `with`,
-    leaves whatever was there before.
+    `write` is called with one batch after the other, so memory does not grow with the catalogue.
+    The file appears under its own name only at `close`; `discard`, or an exception inside the
+    `with`, leaves whatever was there before.
     """
 
     def write(self, rows: Sequence[ResultRow]) -> None:

@@ -1,8 +1,9 @@
-"""Text and numbers as a spreadsheet may hold them: nothing that a program would run, nothing that a file cannot hold.
+"""Text and numbers as a spreadsheet may hold them: nothing that a program would run, nothing that a
+file cannot hold.
 
-Used by the CSV and XLSX writers. A product's name comes from outside, and a cell such as `=HYPERLINK(…)`
-is run by the program that opens it. So text that could be read as a formula gets an apostrophe in front,
-which spreadsheets read as "this is text".
+Used by the CSV and XLSX writers. A product's name comes from outside, and a cell such as
+`=HYPERLINK(…)` is run by the program that opens it. So text that could be read as a formula gets an
+apostrophe in front, which spreadsheets read as "this is text".
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from weighbridge.plain_text import visible
 _LINE_END: Final = re.compile(r"\r\n?")
 # What XML 1.0, and with it XLSX, has no way to write and `visible` leaves.
 _UNWRITABLE: Final = re.compile("[\ufffe\uffff]")
-# A cell also begins after ; tab and line end: a spreadsheet set to semicolons, as in much of Europe,
-# splits a comma-separated line there whatever the quotes say. Excel skips spaces before a formula; the
-# invisible characters are skipped in case a program does so too. Full-width forms count as their ASCII kin.
+# A cell also begins after ; tab and line end: a spreadsheet set to semicolons, as in much of
+# Europe, splits a comma-separated line there whatever the quotes say. Excel skips spaces before a
+# formula; the invisible characters are skipped in case a program does so too. Full-width forms
+# count as their ASCII kin.
 _BEFORE_FORMULA: Final = re.compile(
     r"(^|[;\t\n])(?=[ \v\f\u00a0\u00ad\u1680\u2000-\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]*[=+\-@＝＋－＠])"
 )
@@ -27,7 +29,9 @@ _MARK: Final = "'"
 
 
 def writable_text(text: str) -> str:
-    """`text` with its line ends all `\\n`, what XLSX cannot hold left out, and control characters made visible."""
+    """`text` with its line ends all `\\n`, what XLSX cannot hold left out, and control characters
+    made visible.
+    """
     return _UNWRITABLE.sub("", visible(_LINE_END.sub("\n", text)))
 
 
@@ -38,7 +42,9 @@ def neutral_text(text: str) -> str:
 
 
 def finite(value: float | None) -> float | None:
-    """`value`, or None for infinity and not-a-number: neither a spreadsheet nor JSON has a way to write them."""
+    """`value`, or None for infinity and not-a-number: neither a spreadsheet nor JSON has a way to
+    write them.
+    """
     return value if value is not None and math.isfinite(value) else None
 
 

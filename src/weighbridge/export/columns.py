@@ -1,7 +1,8 @@
-"""The columns of CSV and XLSX: one table that says what each holds, in which unit, and how it is rounded.
+"""The columns of CSV and XLSX: one table that says what each holds, in which unit, and how it is
+rounded.
 
-The columns of answers come from their steps. This is the only place where figures are rounded. `docs/reference/export-columns.md` repeats the table for
-readers and a test compares the two.
+The columns of answers come from their steps. This is the only place where figures are rounded.
+`docs/reference/export-columns.md` repeats the table for readers and a test compares the two.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ SIMULATED_WARNING: Final = (
 RECORDED_WARNING: Final = "RECORDED: these figures come from answers that were given once and replayed; the column model says whose, and when"
 _TOP: Final = 3
 _EMISSIONS_DIGITS: Final = 4
-# Twelve digits keep every mass that a person wrote and drop what adding up a bill leaves: 0.30000000000000004.
+# Twelve digits keep every mass that a person wrote and drop what adding up a bill leaves:
+# 0.30000000000000004.
 _MASS_DIGITS: Final = 12
 _GATHERED: Final = {
     ContributionKind.PROCESS_ELECTRICITY: "electricity",
@@ -39,7 +41,9 @@ _GATHERED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `unit` is "" for text, `number_format` is Excel's (None: text), `width` in characters."""
+    """One column: `unit` is "" for text, `number_format` is Excel's (None: text), `width` in
+    characters.
+    """
 
     name: str
     unit: str
@@ -50,10 +54,11 @@ class Column:
 
 
 def top_contributions(contributions: Sequence[Contribution], shares: Sequence[float]) -> str:
-    """The largest shares of a footprint: "Stainless steel 62 %; Polypropylene 20 %; electricity 9 %".
+    """The largest shares of a footprint: "Stainless steel 62 %; Polypropylene 20 %; electricity 9
+    %".
 
-    Materials go by their own names; electricity, heat and direct emissions are each gathered over all
-    processes. "" when there is no positive total to take a share of.
+    Materials go by their own names; electricity, heat and direct emissions are each gathered over
+    all processes. "" when there is no positive total to take a share of.
     """
     gathered: defaultdict[str, float] = defaultdict(float)
     for one, share in zip(contributions, shares, strict=True):

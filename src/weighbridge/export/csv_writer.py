@@ -1,7 +1,7 @@
 """CSV: one line per product, for spreadsheets and scripts. UTF-8, commas, quotes where needed.
 
-`write_csv_line` is the one way by which a cell gets into a CSV of ours: text that a spreadsheet would
-run is neutralised there.
+`write_csv_line` is the one way by which a cell gets into a CSV of ours: text that a spreadsheet
+would run is neutralised there.
 """
 
 from __future__ import annotations

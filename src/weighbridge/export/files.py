@@ -1,4 +1,5 @@
-"""Files that are whole or not there: written under a temporary name beside the target, renamed when complete.
+"""Files that are whole or not there: written under a temporary name beside the target, renamed when
+complete.
 
 Below every writer of this folder. A crash, a full disk or an interrupt leaves the target as it was.
 """
@@ -31,7 +32,9 @@ _NO_FOLDER: Final = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST}
 
 
 def explanation(path: Path, error: OSError) -> WeighbridgeError:
-    """What an operating-system error means for the person who wanted `path`, and what to do about it."""
+    """What an operating-system error means for the person who wanted `path`, and what to do about
+    it.
+    """
     if error.errno in _FULL:
         return StoreError(
             f"{path} was not written: the disk is full, or the file too large for it. "
@@ -39,7 +42,8 @@ def explanation(path: Path, error: OSError) -> WeighbridgeError:
         )
     if error.errno in _FORBIDDEN:
         return InputError(
-            f"{path} was not written: no permission. Choose another folder, or close the file if it "
+            f"{path} was not written: no permission. Choose another folder, or close the file if "
+            "it "
             "is open in another program."
         )
     if error.errno in _NO_FOLDER:
@@ -84,7 +88,10 @@ class PendingFile:
         self.discard()
 
     def discard(self) -> None:
-        """Remove the folder with whatever is left in it. Never raises: there is nothing more to save."""
+        """Remove the folder with whatever is left in it.
+
+        Never raises: there is nothing more to save.
+        """
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

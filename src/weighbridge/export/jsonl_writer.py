@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from weighbridge.export.base import ResultRow
     from weighbridge.steps.shown import ShownField
 
-# Legal inside JSON text, but many readers of lines (Python's str.splitlines among them) split there.
+# Legal inside JSON text, but many readers of lines (Python's str.splitlines among them) split
+# there.
 _LINE_BREAKS: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"}
 
 

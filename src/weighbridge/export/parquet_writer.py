@@ -1,4 +1,5 @@
-"""Parquet: typed columns for analysis, with the bill, the processes and the contributions as nested lists.
+"""Parquet: typed columns for analysis, with the bill, the processes and the contributions as nested
+lists.
 
 polars has no writer that takes one batch after the other. So every few thousand rows become a small
 file of their own, and at the end polars streams these files into one.
@@ -227,8 +228,8 @@ _SPECIAL: Final[dict[str, Callable[[ResultRow], Any]]] = {
 def _disk_errors() -> Iterator[None]:
     """polars reports a full disk as an error of its own; make it an OSError again.
 
-    Our columns have fixed types and go to a local file, so nothing but the disk can fail here. The number
-    of the error stands in the text, or (when the very end of the file did not fit) nowhere.
+    Our columns have fixed types and go to a local file, so nothing but the disk can fail here. The
+    number of the error stands in the text, or (when the very end of the file did not fit) nowhere.
     """
     try:
         yield

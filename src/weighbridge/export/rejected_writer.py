@@ -1,4 +1,6 @@
-"""Writes the rejected rows of a catalogue, and the notes on the others, to CSVs for its owner to fix."""
+"""Writes the rejected rows of a catalogue, and the notes on the others, to CSVs for its owner to
+fix.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ def note_cells(note: RowNote) -> tuple[Cell, ...]:
 
 
 def write_rejected(path: Path, rows: Iterable[RejectedRow]) -> int:
-    """Write one line per rejected row and return how many there were. Whole or not at all, as every file here."""
+    """Write one line per rejected row and return how many there were.
+
+    Whole or not at all, as every file here.
+    """
     return _write(path, HEADER, map(rejected_cells, rows))
 
 

@@ -1,7 +1,8 @@
 """XLSX: the same columns as CSV, laid out for a person, and a sheet that says what they mean.
 
-One row is in memory at a time (xlsxwriter's constant_memory). A catalogue that is longer than a sheet
-goes on in further sheets. Text is always written as text: no cell ever becomes a formula or a link.
+One row is in memory at a time (xlsxwriter's constant_memory). A catalogue that is longer than a
+sheet goes on in further sheets. Text is always written as text: no cell ever becomes a formula or a
+link.
 """
 
 from __future__ import annotations

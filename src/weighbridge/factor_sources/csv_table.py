@@ -1,7 +1,7 @@
 """A user's own material factors, from a CSV file with the columns of the bundled one.
 
-A row whose key the base table knows replaces that factor (a supplier's figure for its steel); any other row
-adds a material. Everything else comes from the base: processes, electricity, heat.
+A row whose key the base table knows replaces that factor (a supplier's figure for its steel); any
+other row adds a material. Everything else comes from the base: processes, electricity, heat.
 """
 
 from __future__ import annotations

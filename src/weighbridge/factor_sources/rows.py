@@ -1,7 +1,7 @@
 """One row of a factor file, read with care: every complaint names the file, the row and the column.
 
-Used by the bundled tables and by a user's own. Rows count as a person does: the header is row 1. `NA` is
-Namibia's code and not a missing value; only an empty cell is missing.
+Used by the bundled tables and by a user's own. Rows count as a person does: the header is row 1.
+`NA` is Namibia's code and not a missing value; only an empty cell is missing.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def read_rows(stream: IO[str], file: str, required: Collection[str]) -> Iterator
     """The rows of a CSV file with a header, separated by commas or semicolons.
 
     Cells are stripped of surrounding blanks, and rows without any value are passed over. Raises
-    MissingColumn when a required column is not there, FactorTableInvalid when a row has too many cells.
+    MissingColumn when a required column is not there, FactorTableInvalid when a row has too many
+    cells.
     """
     header_line = stream.readline()
     separator = ";" if header_line.count(";") > header_line.count(",") else ","

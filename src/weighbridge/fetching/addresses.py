@@ -1,7 +1,7 @@
 """Which network addresses a catalogue may make us talk to: public ones, and nothing else.
 
-A picture's address comes from a file that anybody may have written. If we followed it blindly, it could reach this
-machine, its neighbours, or a cloud's metadata service (169.254.169.254). Pure.
+A picture's address comes from a file that anybody may have written. If we followed it blindly, it
+could reach this machine, its neighbours, or a cloud's metadata service (169.254.169.254). Pure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ def require_public(address: str, host: str) -> None:
     """Raise PictureRefused unless `address`, to which `host` resolves, is a public unicast address."""
     if not is_public(address):
         raise PictureRefused(
-            f"{host} leads to {address}, which is not a public address. Use a public address, or put the picture "
+            f"{host} leads to {address}, which is not a public address. Use a public address, or "
+            "put the picture "
             "beside the catalogue."
         )
 

@@ -1,8 +1,10 @@
-"""Fetches the pictures that a catalogue names by address, for a provider that shall not do so itself.
+"""Fetches the pictures that a catalogue names by address, for a provider that shall not do so
+itself.
 
-Every address is checked where the connection is made: the resolver hands out checked addresses only, so a name that
-changes its mind between check and connection changes nothing, and every redirect passes the same gate. Proxies from the
-environment, cookies and compressed bodies are not used.
+Every address is checked where the connection is made: the resolver hands out checked addresses
+only, so a name that changes its mind between check and connection changes nothing, and every
+redirect passes the same gate. Proxies from the environment, cookies and compressed bodies are not
+used.
 """
 
 from __future__ import annotations
@@ -91,8 +93,9 @@ class PictureFetcher:
         """The bytes at this address. They are not yet known to be a picture.
 
         Raises:
-            PictureRefused: the address, or one that it redirects to, will never be followed; or its content is too large.
-            PictureUnreachable: nothing usable came this time; `is_final` tells whether another try can help.
+            PictureRefused: the address, or one that it redirects to, will never be followed; or its
+            content is too large. PictureUnreachable: nothing usable came this time; `is_final`
+            tells whether another try can help.
         """
         try:
             async with asyncio.timeout(self._limits.total_s):
@@ -118,7 +121,10 @@ class PictureFetcher:
         )
 
     def _checked(self, address: str) -> URL:
-        """An http(s) address without a password. A literal IP address is checked here, names by the resolver."""
+        """An http(s) address without a password.
+
+        A literal IP address is checked here, names by the resolver.
+        """
         try:
             url = URL(address)
             host, _ = url.host, url.port
@@ -154,7 +160,8 @@ class PictureFetcher:
             body += piece
             if len(body) > self._limits.max_bytes:
                 raise PictureRefused(
-                    f"the picture is larger than {self._limits.max_bytes / 1e6:g} MB; use a smaller version"
+                    f"the picture is larger than {self._limits.max_bytes / 1e6:g} MB; use a "
+                    "smaller version"
                 )
         return bytes(body)
 

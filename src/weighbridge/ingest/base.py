@@ -1,8 +1,8 @@
 """What every reader of a catalogue gives: chunks of raw text, one column per field we know.
 
-A reader finds the header, asks `columns/` which columns to take, and yields those as text together with each row's
-number as a person counts it. It judges the form of a row (too many fields, broken JSON), never its content: that is
-`checking/`.
+A reader finds the header, asks `columns/` which columns to take, and yields those as text together
+with each row's number as a person counts it. It judges the form of a row (too many fields, broken
+JSON), never its content: that is `checking/`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ ROW: Final = "row_number"
 """Name of the column with row numbers; it cannot collide with a Field."""
 
 CHUNK_ROWS: Final = 20_000
-"""Rows handed on at once. Larger chunks are no faster and cost memory (the CSV benchmark shows both)."""
+"""Rows handed on at once.
+
+Larger chunks are no faster and cost memory (the CSV benchmark shows both).
+"""
 
 
 class CatalogueFormat(StrEnum):
@@ -49,7 +52,10 @@ class SheetUse:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a reader found out about the file before its first row. None: the format has no such thing."""
+    """What a reader found out about the file before its first row.
+
+    None: the format has no such thing.
+    """
 
     format: CatalogueFormat
     encoding: str | None = None
@@ -72,7 +78,8 @@ NO_CHOICES: Final = Choices()
 
 @dataclass(frozen=True, slots=True)
 class CellRemark:
-    """What a reader knows of a cell that its text does not show: a date in disguise, a formula without a result.
+    """What a reader knows of a cell that its text does not show: a date in disguise, a formula
+    without a result.
 
     `column` is the chunk's name of the column. The remark follows the cell's text in messages.
     """
@@ -86,8 +93,9 @@ class CellRemark:
 class RawChunk:
     """Some rows of a file, unjudged.
 
-    `frame` has the column `ROW` (Int64) and one String column for each of `columns.columns()`. `rejected` are the rows
-    between them that have no fields to judge; `remarks` belong to rows of the frame.
+    `frame` has the column `ROW` (Int64) and one String column for each of `columns.columns()`.
+    `rejected` are the rows between them that have no fields to judge; `remarks` belong to rows of
+    the frame.
     """
 
     frame: pl.DataFrame
@@ -111,7 +119,8 @@ class Reader(Protocol):
     def chunks(self, wanted: Wanted) -> Iterator[RawChunk]:
         """The rows in file order; may be called again to read the file again.
 
-        Raises MissingColumn before the first chunk, and UnreadableFile at any point where the file turns out to be damaged.
+        Raises MissingColumn before the first chunk, and UnreadableFile at any point where the file
+        turns out to be damaged.
         """
         ...
 

@@ -1,7 +1,9 @@
-"""The way in: from a file, or from records that came over HTTP, to checked chunks ready for the store.
+"""The way in: from a file, or from records that came over HTTP, to checked chunks ready for the
+store.
 
-`Catalogue.survey` looks at every row once and decides how columns are read; `Catalogue.read` reads them by these
-decisions. `service/` calls both and hands the chunks to `store/imports.py`, which draws them in a thread.
+`Catalogue.survey` looks at every row once and decides how columns are read; `Catalogue.read` reads
+them by these decisions. `service/` calls both and hands the chunks to `store/imports.py`, which
+draws them in a thread.
 """
 
 from __future__ import annotations
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
 class ReadOptions:
     """How a catalogue is to be read; all that a user can say.
 
-    `name` is what the user calls the file where its path is a temporary copy. `pictures_beside` False (uploads) refuses
-    relative image paths. `at_most` ends after so many good rows.
+    `name` is what the user calls the file where its path is a temporary copy. `pictures_beside`
+    False (uploads) refuses relative image paths. `at_most` ends after so many good rows.
     """
 
     format_name: str | None = None
@@ -58,7 +60,8 @@ USUAL: Final = ReadOptions()
 
 
 class Catalogue:
-    """One file, opened and looked through. Raises UnsupportedFormat, UnreadableFile or MissingColumn.
+    """One file, opened and looked through. Raises UnsupportedFormat, UnreadableFile or
+    MissingColumn.
 
     Making one reads the file once; `chunks` reads it again.
     """
@@ -90,7 +93,10 @@ class Catalogue:
 
 
 def read_catalogue(path: Path, options: ReadOptions = USUAL) -> Iterator[CheckedChunk]:
-    """Every row of a file. Raises AmbiguousColumn for what only its owner can decide, before the first chunk."""
+    """Every row of a file.
+
+    Raises AmbiguousColumn for what only its owner can decide, before the first chunk.
+    """
     catalogue = Catalogue(path, options)
     refuse_doubts(catalogue.head)
     yield from catalogue.chunks()
@@ -148,8 +154,8 @@ def check_records(
 ) -> Iterator[CheckedChunk]:
     """The same checks for decoded JSON (a request body). The first record is row 1.
 
-    A required field that no record has is reported for each row instead of stopping everything. The weight of the API
-    is in kg; a number that can be read in two ways costs its cell.
+    A required field that no record has is reported for each row instead of stopping everything. The
+    weight of the API is in kg; a number that can be read in two ways costs its cell.
     """
     wanted = Wanted(mapping or {}, all_required=False)
     numbered = enumerate(records, start=1)

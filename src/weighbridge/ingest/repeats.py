@@ -1,4 +1,6 @@
-"""A code that comes again in a file: its first row counts, later ones are rejected with the row of the first."""
+"""A code that comes again in a file: its first row counts, later ones are rejected with the row of
+the first.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ _SEED: Final = 20_261_127
 class Repeats:
     """Remembers eight bytes and a row number for each code, whatever the length of the file.
 
-    The database has the last word on two codes with the same eight bytes: it compares the codes themselves.
+    The database has the last word on two codes with the same eight bytes: it compares the codes
+    themselves.
     """
 
     def __init__(self) -> None:

@@ -64,7 +64,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueReport:
-    """The whole report. `rows` are all that hold data: products, rejected rows and those passed over."""
+    """The whole report.
+
+    `rows` are all that hold data: products, rejected rows and those passed over.
+    """
 
     file: str
     format: str

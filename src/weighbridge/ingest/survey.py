@@ -1,7 +1,8 @@
 """Looks at every row once, before any value is read, and decides what a cell alone cannot tell.
 
-The decimal sign and the unit are facts about a column. They are decided here, by rules in a fixed order, each with
-its reason for the report; what stays in doubt becomes a question (`Doubt`), never a guess.
+The decimal sign and the unit are facts about a column. They are decided here, by rules in a fixed
+order, each with its reason for the report; what stays in doubt becomes a question (`Doubt`), never
+a guess.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class NumberRule:
-    """How the numbers of a column are read, and why. `decimal` None: only what can be read in one way alone.
+    """How the numbers of a column are read, and why. `decimal` None: only what can be read in one
+    way alone.
 
     `unit` holds for masses that name none; None there: such a cell is not read.
     """
@@ -69,7 +71,10 @@ class NumberRule:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A question that only the file's owner can answer. `options`: answer → what it means; `remedy` names the option."""
+    """A question that only the file's owner can answer.
+
+    `options`: answer → what it means; `remedy` names the option.
+    """
 
     field: Field
     column: str
@@ -257,7 +262,8 @@ class Survey:
         return Doubt(
             name,
             header,
-            f"Column {quote(header)}: {quote(digits)} can mean {digits.replace(sign, '.')} or {digits.replace(sign, '')},"
+            f"Column {quote(header)}: {quote(digits)} can mean {digits.replace(sign, '.')} or "
+            f"{digits.replace(sign, '')},"
             f" and no cell of the {column.evidence.doubtful:,} like it shows which.",
             "decimal",
             {"point": "the point is the decimal sign", "comma": "the comma is the decimal sign"},
@@ -308,7 +314,9 @@ class Survey:
 
 
 def with_units(frame: pl.DataFrame, name: Field) -> pl.Series:
-    """The cells of a column of numbers; a weight with the unit of the neighbouring column behind it."""
+    """The cells of a column of numbers; a weight with the unit of the neighbouring column behind
+    it.
+    """
     cells = frame[name].str.strip_chars()
     cells = frame.select(pl.when(cells != "").then(cells).alias(name)).to_series()
     if name not in MASSES or Field.WEIGHT_UNIT not in frame.columns:

@@ -1,7 +1,9 @@
-"""Tells a provider that answers everything wrongly from products that are hard: by the last calls of all processes.
+"""Tells a provider that answers everything wrongly from products that are hard: by the last calls
+of all processes.
 
-Asked by `engine/quota/brake.py` after each bad call. Pure. A call is bad when it was refused, or when nothing in its reply
-could be accepted; 429s, timeouts and outages are no evidence here, they are waited out anyway.
+Asked by `engine/quota/brake.py` after each bad call. Pure. A call is bad when it was refused, or
+when nothing in its reply could be accepted; 429s, timeouts and outages are no evidence here, they
+are waited out anyway.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ class Judged:
 
 
 def alike_in_a_row(calls: Sequence[Judged]) -> int:
-    """How many of the newest calls (they come first) are bad in the same way; 0 when that is no evidence yet."""
+    """How many of the newest calls (they come first) are bad in the same way; 0 when that is no
+    evidence yet.
+    """
     if not calls or calls[0].bad is None:
         return 0
     run = 0

@@ -1,20 +1,24 @@
 """One of the provider's own budgets (requests or tokens), as far as it can be observed.
 
-Used by `limiter.py`, which holds two. Providers keep token buckets: a level that refills at a rate, up to
-a capacity (https://platform.openai.com/docs/guides/rate-limits describes the headers; that the limit
-behaves like a bucket was observed). Ours follows the provider's:
+Used by `limiter.py`, which holds two. Providers keep token buckets: a level that refills at a rate,
+up to a capacity (https://platform.openai.com/docs/guides/rate-limits describes the headers; that
+the limit behaves like a bucket was observed). Ours follows the provider's:
 
-- **Headers** tell limit, remaining and time until full, as they were when the call was *admitted* (a
-  provider that computed them at the end of a call would show a full budget on every slow one). Calls
-  reserved later are still to be subtracted; calls reserved within `JITTER_S` of it may or may not be in
-  the figure. So a header gives a range, and the level moves only as far as the range demands.
+- **Headers** tell limit, remaining and time until full, as they were when the call was *admitted*
+(a
+  provider that computed them at the end of a call would show a full budget on every slow one).
+  Calls reserved later are still to be subtracted; calls reserved within `JITTER_S` of it may or may
+  not be in the figure. So a header gives a range, and the level moves only as far as the range
+  demands.
 - **Drain**: the difference between how fast the level should have risen and how fast it did is what
   other programs with the same key take. It is learned as a rate.
-- **Refusals** (429) say that the level was too low for a call: the burst capacity that we assumed above
+- **Refusals** (429) say that the level was too low for a call: the burst capacity that we assumed
+above
   that level was not there.
-- **No refusal** after a burst lets the assumed capacity grow. A first burst starts at `FIRST_BURST_S` of
-  quota and grows ever faster while calls leave and none is refused (a refusal arrives within a tenth of a
-  second), up to a full minute's worth after 0.8 s. After a refusal it recovers slowly.
+- **No refusal** after a burst lets the assumed capacity grow. A first burst starts at
+`FIRST_BURST_S` of
+  quota and grows ever faster while calls leave and none is refused (a refusal arrives within a
+  tenth of a second), up to a full minute's worth after 0.8 s. After a refusal it recovers slowly.
 - Without headers, refusals in a row slow the assumed refill.
 """
 
@@ -33,12 +37,17 @@ FIRST_BURST_S: Final = 4.0
 FULL_BURST_S: Final = 60.0
 
 GROWTH: Final = 0.9
-"""A tested burst of G seconds' quota grows by GROWTH × G√G a second: slowly at 5 s, where small accounts
-refuse (until a refusal arrives, six calls of 500 a minute are refused), and faster the less likely that is."""
+"""A tested burst of G seconds' quota grows by GROWTH × G√G a second: slowly at 5 s, where small
+accounts
+refuse (until a refusal arrives, six calls of 500 a minute are refused), and faster the less likely
+that is.
+"""
 
 ECHO_S: Final = 0.5
-"""Within this time after a call has left, its refusal would have arrived, and the burst grows for as long. It does not
-grow for calls that are only reserved: a process that has just started takes half a second until its first
+"""Within this time after a call has left, its refusal would have arrived, and the burst grows for
+as long. It does not
+grow for calls that are only reserved: a process that has just started takes half a second until its
+first
 call is on its way, and until then nothing can have been refused."""
 
 JITTER_S: Final = 0.25
@@ -46,7 +55,8 @@ JITTER_S: Final = 0.25
 untouched: it costs nothing in a steady flow."""
 
 RECOVERY_S: Final = 90.0
-"""What a refusal took away comes back with the square of the time: 1 % after 9 s, all after 90 s."""
+"""What a refusal took away comes back with the square of the time: 1 % after 9 s, all after 90 s.
+"""
 
 DRAIN_MEMORY_S: Final = 15.0
 LEAST_NET: Final = 0.05
@@ -60,7 +70,9 @@ SLOWDOWN: Final = 0.15
 """Without headers, a refusal within ROW_S of another takes this share off the assumed refill."""
 
 TRUSTED: Final = 0.8
-"""Where refusals showed a burst below this share of what the headers say, headers do not raise the level."""
+"""Where refusals showed a burst below this share of what the headers say, headers do not raise the
+level.
+"""
 
 AGE_MAX_S: Final = 50.0
 """A header older than this says nothing about now: our own record does not go back far enough."""
@@ -164,12 +176,17 @@ class Bucket:
         return wait_s
 
     def take(self, cost: float) -> None:
-        """Take `cost`. The level may become negative; the next call then waits until it has recovered."""
+        """Take `cost`.
+
+        The level may become negative; the next call then waits until it has recovered.
+        """
         self.level -= cost
 
     @property
     def explores(self) -> bool:
-        """Whether calls that leave now test a burst that has not been refused yet: most of it is used."""
+        """Whether calls that leave now test a burst that has not been refused yet: most of it is
+        used.
+        """
         return bool(self.ramping) and self.level < self.burst / 2
 
     def departed(self) -> None:
@@ -180,7 +197,8 @@ class Bucket:
     def give_back(self, amount: float) -> None:
         """A call cost `amount` less than was taken (negative: more).
 
-        With headers the level comes from them, and they include it already; only extra cost is taken at once.
+        With headers the level comes from them, and they include it already; only extra cost is
+        taken at once.
         """
         if amount < 0 or not self.capacity:
             self.level = min(self.level + amount, max(self.cap, self.level))
@@ -225,8 +243,8 @@ class Bucket:
         self, correction: float, since_s: float, age_s: float, *, was_full: bool
     ) -> None:
         if was_full or self.level >= self.cap - self._floor:
-            # A full bucket says nothing about others. (Nor does one that was full until a late call came: it did
-            # not refill in the meantime, and ours did.)
+            # A full bucket says nothing about others. (Nor does one that was full until a late call
+            # came: it did not refill in the meantime, and ours did.)
             correction = max(correction, 0.0)
         # What is missing beyond a whole refill since the last header went at once, and is no rate.
         correction = max(correction, -self.rate * since_s)
@@ -240,12 +258,12 @@ class Bucket:
     def refused(self, cost: float, now_s: float) -> None:
         """The provider refused a call that took `cost` from here (0 when unknown).
 
-        The cost stays subtracted from our level: if that was too high by as much as was refused, both
-        levels agree afterwards.
+        The cost stays subtracted from our level: if that was too high by as much as was refused,
+        both levels agree afterwards.
         """
         was_ramping = bool(self.ramping)
-        # With headers a refusal more likely means that others were quicker than that bursts must be small:
-        # keep at least half of what the headers say.
+        # With headers a refusal more likely means that others were quicker than that bursts must be
+        # small: keep at least half of what the headers say.
         least = min(self.burst, max(self.rate, self.capacity / 2))
         self.burst = max(self.burst - max(self.level, 0.0) - cost, least)
         self.level = min(self.level, 0.0)

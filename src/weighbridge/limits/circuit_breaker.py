@@ -1,7 +1,9 @@
-"""The circuit breaker: notices that the provider is gone, pauses the queue, and probes until it is back.
+"""The circuit breaker: notices that the provider is gone, pauses the queue, and probes until it is
+back.
 
-The governor reports what became of each call and asks before each. Pure: times and jitter are arguments.
-A pause costs nothing that is not lost anyway, and keeps thousands of calls from failing one by one.
+The governor reports what became of each call and asks before each. Pure: times and jitter are
+arguments. A pause costs nothing that is not lost anyway, and keeps thousands of calls from failing
+one by one.
 """
 
 from __future__ import annotations
@@ -44,7 +46,10 @@ class CircuitBreaker:
         """Why nothing is sent, in words for the operator; None while all is well."""
 
     def failed(self, reason: str, now_s: float, jitter: float) -> None:
-        """A call got no reply (no connection, timeout, 5xx). `jitter` is a random number in [0, 1)."""
+        """A call got no reply (no connection, timeout, 5xx).
+
+        `jitter` is a random number in [0, 1).
+        """
         self._failures += 1
         self._jitter = jitter
         if self._failures < FAILURES_BEFORE_PAUSE:
@@ -52,7 +57,8 @@ class CircuitBreaker:
         if self.paused_reason is None:
             self._next_probe_s = now_s + self._spread_s()
         self.paused_reason = (
-            f"The provider gave no reply {self._failures} times in a row. The last time: {reason.rstrip('.')}. "
+            f"The provider gave no reply {self._failures} times in a row. The last time: "
+            f"{reason.rstrip('.')}. "
             f"It is tried again every {FIRST_PROBE_S:.0f} to {LAST_PROBE_S:.0f} s, "
             "and processing goes on by itself when it answers."
         )

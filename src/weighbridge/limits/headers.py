@@ -26,9 +26,10 @@ def read_budget(
 ) -> HeaderBudget | None:
     """What one limit/remaining/reset triple says; None when it says nothing about the level.
 
-    The limit is usually a rate per minute (https://platform.openai.com/docs/guides/rate-limits). The time
-    until full shows the exceptions: a limit per day, which OpenAI states on small accounts, refills more
-    slowly, and a bucket that is full sooner than limit − remaining would take is smaller than a minute's worth.
+    The limit is usually a rate per minute (https://platform.openai.com/docs/guides/rate-limits).
+    The time until full shows the exceptions: a limit per day, which OpenAI states on small
+    accounts, refills more slowly, and a bucket that is full sooner than limit − remaining would
+    take is smaller than a minute's worth.
     """
     if remaining is None or remaining < 0:
         return None

@@ -14,9 +14,11 @@ Theory of operation. A call costs one request and some tokens, and must fit two 
                              ▼
            Reservation, or NotBefore the later of the two
 
-1. What is reserved is what providers charge when they admit a call: the prompt plus the output allowance
+1. What is reserved is what providers charge when they admit a call: the prompt plus the output
+allowance
    that is sent, however short the answer (https://platform.openai.com/docs/guides/rate-limits).
-2. `sent` moves a reservation to the moment at which the call reached the provider: its minute begins
+2. `sent` moves a reservation to the moment at which the call reached the provider: its minute
+begins
    then, and so must ours.
 3. `settle` corrects the charge to what the provider counted, `observe` takes over what its
    `x-ratelimit-*` headers say, and `refused` handles a 429: a small correction, never a long stop.
@@ -25,7 +27,8 @@ Theory of operation. A call costs one request and some tokens, and must fit two 
 5. The whole state is 4 KB at most: `dump` and `load` keep it in one row of PostgreSQL that all
    processes share (`engine/quota/rounds.py`).
 
-Pure: every `now_s` is an argument, and must come from one clock, the same for all who share the state.
+Pure: every `now_s` is an argument, and must come from one clock, the same for all who share the
+state.
 """
 
 from __future__ import annotations
@@ -41,7 +44,8 @@ from weighbridge.limits.headers import read_budget
 from weighbridge.limits.window import WINDOW_MS, Window
 
 HOLD_MAX_S: Final = 3.0
-"""After a 429 nothing is reserved for as long as it asks, but no longer than this: the level, not the pause,
+"""After a 429 nothing is reserved for as long as it asks, but no longer than this: the level, not
+the pause,
 keeps us within the provider's limit, and a long pause loses quota for good."""
 
 HOLD_DEFAULT_S: Final = 0.25
@@ -80,7 +84,10 @@ class Reservation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NotBefore:
-    """The call may not go; ask again at `at_s`. If nothing else happens, it may go then. `limit` says for people why."""
+    """The call may not go; ask again at `at_s`. If nothing else happens, it may go then.
+
+    `limit` says for people why.
+    """
 
     at_s: float
     limit: str = ""
@@ -102,8 +109,9 @@ class Limiter:
     def reserve(self, cost: Cost, now_s: float) -> Reservation | NotBefore:
         """Take `cost` from the budget now, or say when to ask again.
 
-        Raises RequestTooLarge for a cost that no minute can hold. Grants in the order of asking: the
-        caller stops at the first one that has to wait, so that small calls do not starve a large one.
+        Raises RequestTooLarge for a cost that no minute can hold. Grants in the order of asking:
+        the caller stops at the first one that has to wait, so that small calls do not starve a
+        large one.
         """
         self._refuse_the_impossible(cost)
         now_s = self._advance(now_s)
@@ -132,7 +140,9 @@ class Limiter:
 
     @property
     def in_force(self) -> Limits:
-        """What holds at present: the configured limits, or the provider's own where they are known to be lower."""
+        """What holds at present: the configured limits, or the provider's own where they are known
+        to be lower.
+        """
         stated = (
             (self._requests, self.limits.requests_per_minute),
             (self._tokens, self.limits.tokens_per_minute),
@@ -145,7 +155,9 @@ class Limiter:
         )
 
     def sent(self, reservation: Reservation, at_s: float, now_s: float) -> Reservation:
-        """The call left later than it was reserved: the provider's minute begins then, and so does ours."""
+        """The call left later than it was reserved: the provider's minute begins then, and so does
+        ours.
+        """
         self._advance(now_s)
         self._window.correct(reservation.slot, -reservation.cost.requests, -reservation.cost.tokens)
         slot = self._window.charge_at(reservation.cost, at_s)
@@ -157,7 +169,9 @@ class Limiter:
         return self._requests.explores or self._tokens.explores
 
     def departed(self, now_s: float) -> None:
-        """Reserved calls are on their way: if the provider does not refuse them, larger bursts may follow."""
+        """Reserved calls are on their way: if the provider does not refuse them, larger bursts may
+        follow.
+        """
         self._advance(now_s)
         self._requests.departed()
         self._tokens.departed()
@@ -236,10 +250,11 @@ class Limiter:
         return Cost(*self._window.charged_since(now_s - WINDOW_MS / 1000))
 
     def dump(self, *, with_limits: bool = False) -> bytes:
-        """Everything that is known, in at most 3.9 KB; the limits where they are not the stored ones.
+        """Everything that is known, in at most 3.9 KB; the limits where they are not the stored
+        ones.
 
-        The versions before and after this one read it too: new fields go behind the rest, where an older
-        program skips them (and loses them when it writes). Their absence must do no harm.
+        The versions before and after this one read it too: new fields go behind the rest, where an
+        older program skips them (and loses them when it writes). Their absence must do no harm.
         """
         return b"".join(
             (
@@ -308,8 +323,8 @@ class Limiter:
     def _advance(self, now_s: float) -> float:
         """Bring everything to `now_s`. A clock that runs back a little counts as standing still.
 
-        If it was set back by more, the whole record moves along: waiting for it to catch up could take
-        hours.
+        If it was set back by more, the whole record moves along: waiting for it to catch up could
+        take hours.
         """
         behind_s = self._at_s - now_s
         if behind_s > CLOCK_SET_BACK_S:

@@ -1,7 +1,9 @@
-"""Tells a server that cuts prompts: it counts the same tokens for every call, fewer than the calls hold.
+"""Tells a server that cuts prompts: it counts the same tokens for every call, fewer than the calls
+hold.
 
-Ollama and others shorten a prompt to their context without a word, and the model answers from what is left. Our own
-count is OpenAI's and may be off by a third for other models; that it stays the same whatever is sent is the evidence. Pure.
+Ollama and others shorten a prompt to their context without a word, and the model answers from what
+is left. Our own count is OpenAI's and may be off by a third for other models; that it stays the
+same whatever is sent is the evidence. Pure.
 """
 
 from __future__ import annotations
@@ -47,7 +49,10 @@ class PromptWatch:
             return None
         self._said = True
         return (
-            f"The server may cut prompts at {theirs:,} tokens: it counted {theirs:,} for each of the last {len(self._alike)} calls, "
-            f"which hold {min(cut):,} to {max(cut):,} by our own count. Raise its context (llama.cpp: -c, Ollama: "
-            "OLLAMA_CONTEXT_LENGTH, vLLM: --max-model-len), start the queue again, and rerun what was completed with --redo."
+            f"The server may cut prompts at {theirs:,} tokens: it counted {theirs:,} for each of "
+            f"the last {len(self._alike)} calls, "
+            f"which hold {min(cut):,} to {max(cut):,} by our own count. Raise its context "
+            "(llama.cpp: -c, Ollama: "
+            "OLLAMA_CONTEXT_LENGTH, vLLM: --max-model-len), start the queue again, and rerun what "
+            "was completed with --redo."
         )

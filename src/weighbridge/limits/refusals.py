@@ -1,7 +1,8 @@
 """Tells a call that has to wait from one that is too large for the provider ever to accept.
 
-Both are answered with 429. The worker reports what became of each call; `retries.decide` judges by what is
-collected here. Pure, and without a clock: what counts is which calls went through, and how large they were.
+Both are answered with 429. The worker reports what became of each call; `retries.decide` judges by
+what is collected here. Pure, and without a clock: what counts is which calls went through, and how
+large they were.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from dataclasses import dataclass
 from typing import Final
 
 PASSED_BEFORE: Final = 10
-"""This many calls that went through just before the first refusal count as evidence too: at the end of a
+"""This many calls that went through just before the first refusal count as evidence too: at the end
+of a
 run nothing else is sent."""
 MOST_REMEMBERED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalHistory:
-    """A call that was refused `times` in a row, and the calls that went through since, or just before."""
+    """A call that was refused `times` in a row, and the calls that went through since, or just
+    before.
+    """
 
     tokens: int
     times: int
@@ -39,7 +43,8 @@ class RefusalWatch:
     def __init__(self) -> None:
         self._struggles: dict[int, _Struggle] = {}
         self._passed = 0
-        # (number, tokens), each smaller than the one before: the first after a mark is the largest since then.
+        # (number, tokens), each smaller than the one before: the first after a mark is the largest
+        # since then.
         self._largest: deque[tuple[int, int]] = deque(maxlen=MOST_REMEMBERED)
 
     def refused(self, job_id: int, tokens: int, stated_limit_tokens: int | None) -> RefusalHistory:

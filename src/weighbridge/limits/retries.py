@@ -1,9 +1,9 @@
 """What to do when a call or its answer failed: one table over the error tree.
 
-The engine asks here whenever `providers/` or `steps/` said no, and when a job of ours crashed. Pure: the
-random number is an argument, the worker does the waiting. What is nobody's fault (429, timeouts, 5xx,
-no connection) is waited out for as long as it takes and never counts against a product;
-`circuit_breaker.py` decides when the whole queue should pause.
+The engine asks here whenever `providers/` or `steps/` said no, and when a job of ours crashed.
+Pure: the random number is an argument, the worker does the waiting. What is nobody's fault (429,
+timeouts, 5xx, no connection) is waited out for as long as it takes and never counts against a
+product; `circuit_breaker.py` decides when the whole queue should pause.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ BACKOFF_CAP_S: Final = 60.0
 BACKOFF_FIRST_S: Final = 1.0
 REFUSAL_FIRST_S: Final = 0.5
 RETRY_AFTER_MAX_S: Final = 5.0
-"""How much of a `retry-after` one call honours: the limiter knows better when there is quota again."""
+"""How much of a `retry-after` one call honours: the limiter knows better when there is quota again.
+"""
 
 TIMEOUTS_BEFORE_STUCK: Final = 2
 """In a row, of one call, before it is looked whether the server answers others."""
@@ -164,9 +165,10 @@ def decide(
 ) -> Action:
     """What to do about `error`.
 
-    `attempt` counts the failures of this kind before this one (of the call, or of the product whose answer is
-    unusable), `jitter` is a random number in [0, 1). `refused` is what is known about a call that was
-    answered with 429. `is_stuck`: the server answers other requests, and this call times out again and again.
+    `attempt` counts the failures of this kind before this one (of the call, or of the product whose
+    answer is unusable), `jitter` is a random number in [0, 1). `refused` is what is known about a
+    call that was answered with 429. `is_stuck`: the server answers other requests, and this call
+    times out again and again.
     """
     in_company = group_size > 1
     if refused and (reason := _never_fits(refused, in_company=in_company)):
@@ -203,7 +205,8 @@ def _with_less_to_do(error: WeighbridgeError, attempt: int, *, in_company: bool)
     if attempt < TIMEOUTS_OF_ONE:
         return MoreTime()
     return GiveUp(
-        f"{error} So it was {attempt + 1} times for this product alone, at last with {TIME_FACTOR:.0f} times the limit. "
+        f"{error} So it was {attempt + 1} times for this product alone, at last with "
+        f"{TIME_FACTOR:.0f} times the limit. "
         "Raise WEIGHBRIDGE_CALL_TIMEOUT_S, or take a faster server or a smaller model."
     )
 
@@ -211,8 +214,8 @@ def _with_less_to_do(error: WeighbridgeError, attempt: int, *, in_company: bool)
 def _never_fits(refused: RefusalHistory, *, in_company: bool) -> str | None:
     """Why the provider will never accept this call, in words for the operator; None while it may.
 
-    A 429 alone says only "not now". A call is too large when everything that goes through is smaller; if one as
-    large went through, this one only has to wait its turn.
+    A 429 alone says only "not now". A call is too large when everything that goes through is
+    smaller; if one as large went through, this one only has to wait its turn.
     """
     limit = refused.stated_limit_tokens
     if limit is not None and limit < refused.tokens and refused.times >= REFUSALS_ABOVE_LIMIT:
@@ -223,14 +226,16 @@ def _never_fits(refused: RefusalHistory, *, in_company: bool) -> str | None:
         and refused.largest_passed_tokens < refused.tokens
     ):
         why = (
-            f"the provider refused it {refused.times} times in a row, while {refused.passed} others went through, "
+            f"the provider refused it {refused.times} times in a row, while {refused.passed} "
+            "others went through, "
             f"the largest of {refused.largest_passed_tokens:,} tokens"
         )
     else:
         return None
     return (
         f"A call of {refused.tokens:,} tokens is more than the account takes at once: {why}. "
-        "Raise the account's limits at the provider, or shorten the description (or use a smaller image)."
+        "Raise the account's limits at the provider, or shorten the description (or use a smaller "
+        "image)."
     )
 
 

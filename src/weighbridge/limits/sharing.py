@@ -17,16 +17,19 @@ SLACK: Final = 0.1
 def fair_share(unfinished: int, workers: int) -> int:
     """How many of `unfinished` jobs one of `workers` may hold; a single worker may hold all.
 
-    The shares add up to at least all jobs, so that none is left. What a dead or slow worker does not take,
-    the others take as their own jobs end: the share of what is left is never less than one.
+    The shares add up to at least all jobs, so that none is left. What a dead or slow worker does
+    not take, the others take as their own jobs end: the share of what is left is never less than
+    one.
     """
     return min(unfinished, ceil(unfinished / workers * (1 + SLACK)))
 
 
 def deal(most: int, wanted: Mapping[Name, int], turn: int = 0) -> dict[Name, int]:
-    """Deal `most` out one by one, to each who wants more, until there are none or nobody wants more.
+    """Deal `most` out one by one, to each who wants more, until there are none or nobody wants
+    more.
 
-    Where they do not come out even, `turn` says who is first: by the next one everybody has moved up.
+    Where they do not come out even, `turn` says who is first: by the next one everybody has moved
+    up.
     """
     names = list(wanted)
     first = turn % len(names) if names else 0

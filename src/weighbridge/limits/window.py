@@ -1,10 +1,10 @@
 """What was reserved in the last minute: keeps the configured limit, whatever the provider says.
 
-Used by `limiter.py`. The rule is that of a strict provider: in any sliding 60 s, counted by the arrival of
-the calls, never more than the configured requests and tokens.
+Used by `limiter.py`. The rule is that of a strict provider: in any sliding 60 s, counted by the
+arrival of the calls, never more than the configured requests and tokens.
 
-Charges within the same slot of the clock are one entry, which leaves the window when the *last* of them is
-60 s and a margin old. So a burst costs no precision, and a steady flow loses half a slot.
+Charges within the same slot of the clock are one entry, which leaves the window when the *last* of
+them is 60 s and a margin old. So a burst costs no precision, and a steady flow loses half a slot.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ SLOT_MS: Final = 200
 MARGIN_MS: Final = 200
 """A charge is kept this much longer than a minute.
 
-The provider counts arrivals, we count departures. Two calls may arrive closer together than they left, when
-the first took longer to get there (a new connection, a busy process). 0.2 s covers such differences; slot
-and margin together cost at most 0.4 of 60 s, 0.67 % of the quota.
+The provider counts arrivals, we count departures. Two calls may arrive closer together than they
+left, when the first took longer to get there (a new connection, a busy process). 0.2 s covers such
+differences; slot and margin together cost at most 0.4 of 60 s, 0.67 % of the quota.
 """
 
 _HEADER: Final = struct.Struct("<Hq")
@@ -39,8 +39,8 @@ _OFFSET_MAX_MS: Final = 2**31
 class Window:
     """Requests and tokens charged in the last minute, oldest first.
 
-    Three arrays of 32-bit numbers, stored as they are: reading and writing a stored window takes microseconds.
-    (Every machine that our dependencies are built for is little-endian.)
+    Three arrays of 32-bit numbers, stored as they are: reading and writing a stored window takes
+    microseconds. (Every machine that our dependencies are built for is little-endian.)
     """
 
     __slots__ = ("_base_ms", "_last", "_requests", "_tokens", "requests", "tokens")
@@ -117,7 +117,8 @@ class Window:
         self._last = array("I", [offset - first for offset in self._last])
 
     def room_at_s(self, requests: int, tokens: int) -> float:
-        """When no more than `requests` and `tokens` will be left in the window, if nothing is added.
+        """When no more than `requests` and `tokens` will be left in the window, if nothing is
+        added.
 
         There must be more now.
         """

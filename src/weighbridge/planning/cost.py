@@ -1,4 +1,5 @@
-"""What a call cost, and what a catalogue will: requests, tokens, money and hours before anything is spent.
+"""What a call cost, and what a catalogue will: requests, tokens, money and hours before anything is
+spent.
 
 The worker prices each finished call here; `weighbridge estimate` prices a file. Pure arithmetic.
 """
@@ -41,7 +42,9 @@ class Loads:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What bounds the speed: limits per minute, seconds a call takes, calls at a time (None: no bound)."""
+    """What bounds the speed: limits per minute, seconds a call takes, calls at a time (None: no
+    bound).
+    """
 
     requests_per_minute: int
     tokens_per_minute: int
@@ -51,7 +54,8 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEstimate:
-    """What a catalogue will take. `price_known` is False when no price is published: `cost_usd` is then 0.
+    """What a catalogue will take. `price_known` is False when no price is published: `cost_usd` is
+    then 0.
 
     `variants` are those of the products that get the answers of another, and take no call.
     """
@@ -68,7 +72,10 @@ class CatalogueEstimate:
 
 
 def call_cost_usd(usage: Usage, price: Price) -> float:
-    """USD for one call. Tokens read from and written to the cache are part of the input and have prices of their own."""
+    """USD for one call.
+
+    Tokens read from and written to the cache are part of the input and have prices of their own.
+    """
     cached = min(usage.cached_input_tokens, usage.input_tokens)
     written = min(usage.cache_write_tokens, usage.input_tokens - cached)
     return _cost_usd(usage.input_tokens - cached, cached, usage.output_tokens, price) + (
@@ -77,7 +84,9 @@ def call_cost_usd(usage: Usage, price: Price) -> float:
 
 
 def reply_cost_usd(reply: CallReply, price: Price) -> float | None:
-    """What a reply cost: as the gateway says, else by its usage and the tier that it names; None when nobody knows."""
+    """What a reply cost: as the gateway says, else by its usage and the tier that it names; None
+    when nobody knows.
+    """
     if reply.stated_cost_usd is not None:
         return reply.stated_cost_usd
     in_tier = price.in_tier(reply.service_tier)
@@ -85,7 +94,9 @@ def reply_cost_usd(reply: CallReply, price: Price) -> float | None:
 
 
 def cache_saving_usd(usage: Usage, price: Price) -> float:
-    """What the prompt cache has saved, less what writing to it has cost on top; below 0 where it does not pay."""
+    """What the prompt cache has saved, less what writing to it has cost on top; below 0 where it
+    does not pay.
+    """
     saved = usage.cached_input_tokens * (price.input_usd - price.cached_input_usd)
     return (saved - usage.cache_write_tokens * _write_premium_usd(price)) / MILLION
 
@@ -98,9 +109,11 @@ def _write_premium_usd(price: Price) -> float:
 def estimate_catalogue(
     groups: Sequence[Group], questions: Sequence[QuestionLoad], price: Price, pace: Pace
 ) -> CatalogueEstimate:
-    """Requests, tokens, money and hours for asking every question about every group, without retries.
+    """Requests, tokens, money and hours for asking every question about every group, without
+    retries.
 
-    The first call of each question writes the beginning of its prompt to the cache, later ones find it there.
+    The first call of each question writes the beginning of its prompt to the cache, later ones find
+    it there.
     """
     products = sum(len(group.product_ids) for group in groups)
     data_tokens = sum(group.tokens for group in groups)
@@ -162,7 +175,9 @@ def cacheable_tokens(prompt_tokens: int) -> int:
 
 
 def _duration_s(requests: int, charged_tokens: int, questions: int, pace: Pace) -> float:
-    """The slowest of: the limit on requests, that on tokens, calls at a time; and one group's way through."""
+    """The slowest of: the limit on requests, that on tokens, calls at a time; and one group's way
+    through.
+    """
     if not requests:
         return 0.0
     by_requests_s = requests / pace.requests_per_minute * 60

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from weighbridge.domain.products import Product
 
 GROUP_TOKENS: Final = 6_000
-"""Data tokens that share a call. Longer groups make answers worse before they make calls cheaper."""
+"""Data tokens that share a call.
+
+Longer groups make answers worse before they make calls cheaper.
+"""
 
 OPEN_GROUPS: Final = 4
-"""Groups open at a time: a long description does not break up its neighbours, and the products of a group
+"""Groups open at a time: a long description does not break up its neighbours, and the products of a
+group
 stay close together in the catalogue, where they tend to be alike."""
 
 

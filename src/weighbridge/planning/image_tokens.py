@@ -1,8 +1,8 @@
 """What a picture takes from the token budget, by OpenAI's published formulas.
 
-Used by `tokens.py`. Two families of models count differently: patches of 32 × 32 pixels with a factor
-per model, or tiles of 512 × 512 pixels after scaling (guide "Images and vision", calculating costs). For
-other providers this is an estimate; what was really charged is settled after the call.
+Used by `tokens.py`. Two families of models count differently: patches of 32 × 32 pixels with a
+factor per model, or tiles of 512 × 512 pixels after scaling (guide "Images and vision", calculating
+costs). For other providers this is an estimate; what was really charged is settled after the call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ TILES_SQUARE_PX: Final = 2048
 TILES_SHORT_SIDE_PX: Final = 768
 
 UNKNOWN_IMAGE_PX: Final = (1200, 1200)
-"""The size of a picture that only the provider will see: usual for shops, and near the most there is to pay."""
+"""The size of a picture that only the provider will see: usual for shops, and near the most there
+is to pay.
+"""
 
 
 def image_tokens(width_px: int, height_px: int, model: str) -> int:

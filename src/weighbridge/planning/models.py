@@ -1,10 +1,13 @@
-"""What each family of models takes and how it counts: the one table, read by everything that depends on the model.
+"""What each family of models takes and how it counts: the one table, read by everything that
+depends on the model.
 
-`providers/requests` builds bodies by it, `image_tokens.py` counts pictures, `service` warns of shutdown dates. A model that
-is not in the table gets `UNKNOWN`, which sends little and lets the server's refusals teach the rest.
+`providers/requests` builds bodies by it, `image_tokens.py` counts pictures, `service` warns of
+shutdown dates. A model that is not in the table gets `UNKNOWN`, which sends little and lets the
+server's refusals teach the rest.
 
-Sources (docs/decisions/0025 says when they were seen): https://developers.openai.com/api/docs/models/gpt-6-luna ·
-…/docs/deprecations · …/docs/guides/prompt-caching · …/docs/guides/flex-processing · …/docs/guides/fast-mode ·
+Sources (docs/decisions/0025 says when they were seen):
+https://developers.openai.com/api/docs/models/gpt-6-luna · …/docs/deprecations ·
+…/docs/guides/prompt-caching · …/docs/guides/flex-processing · …/docs/guides/fast-mode ·
 …/docs/guides/deployment-checklist (temperature) · …/docs/guides/images-vision.
 """
 
@@ -50,9 +53,10 @@ class Shutdown:
 class ModelProfile:
     """One family.
 
-    `efforts` are the values of `reasoning_effort` that it takes; empty: the parameter is not sent. `effort` is what is
-    sent when nobody chose one. `reasons_unasked`: left alone, it writes hidden tokens. `tiers` holds, for the service tiers
-    whose price is published, the factor on the standard price.
+    `efforts` are the values of `reasoning_effort` that it takes; empty: the parameter is not sent.
+    `effort` is what is sent when nobody chose one. `reasons_unasked`: left alone, it writes hidden
+    tokens. `tiers` holds, for the service tiers whose price is published, the factor on the
+    standard price.
     """
 
     images: Patches | Tiles
@@ -126,8 +130,9 @@ def _without_reasoning(images: Patches | Tiles, context: int, output: int) -> Mo
 
 UNKNOWN: Final = ModelProfile(Patches(1.72))
 
-# Of GPT-5.6 and later no factor for pictures is published that we could see; 1.2, with at most 2,500 patches at detail
-# "high", is what others measured. What was really charged is settled after the call.
+# Of GPT-5.6 and later no factor for pictures is published that we could see; 1.2, with at most
+# 2,500 patches at detail "high", is what others measured. What was really charged is settled after
+# the call.
 _PICTURES: Final = Patches(1.2, 2_500)
 
 PROFILES: Final[dict[str, ModelProfile]] = {

@@ -1,9 +1,10 @@
-"""How many tokens a call will take: its prompt is counted, its output predicted from earlier answers.
+"""How many tokens a call will take: its prompt is counted, its output predicted from earlier
+answers.
 
-`grouping.py` fills groups with these figures, and the governor reserves them from the quota. The provider
-charges prompt plus output allowance to its limit when it admits a call, and gives nothing back
-(https://platform.openai.com/docs/guides/rate-limits): an allowance twice as large as needed wastes quota, and
-one that is too small cuts the answer off.
+`grouping.py` fills groups with these figures, and the governor reserves them from the quota. The
+provider charges prompt plus output allowance to its limit when it admits a call, and gives nothing
+back (https://platform.openai.com/docs/guides/rate-limits): an allowance twice as large as needed
+wastes quota, and one that is too small cuts the answer off.
 """
 
 from __future__ import annotations
@@ -77,16 +78,19 @@ def count_tokens(text: str) -> int:
 
 
 def content_tokens(content: str) -> int:
-    """The same count for the products of a question: their texts, which every question repeats, are encoded once.
+    """The same count for the products of a question: their texts, which every question repeats, are
+    encoded once.
 
-    No token spans the end of a key and the quotation mark after it, so the parts add up to the whole.
+    No token spans the end of a key and the quotation mark after it, so the parts add up to the
+    whole.
     """
     cuts = [0, *(key.end() for key in _CUT.finditer(content)), len(content)]
     return sum(_texts.tokens(content[start:end]) for start, end in pairwise(cuts))
 
 
 class Remembered:
-    """Token counts of at least the last `most` texts, by hash: the texts themselves would take much more memory.
+    """Token counts of at least the last `most` texts, by hash: the texts themselves would take much
+    more memory.
 
     Python salts its string hashes in each process, so nobody can craft two texts with the same one.
     """
@@ -134,8 +138,8 @@ def request_tokens(
 class _SchemaKey:
     """Lets a schema be a cache key: equal only to itself, which the cache keeps alive.
 
-    Schemas are built once per step and never changed; comparing their thousands of values for every call
-    would take longer than counting.
+    Schemas are built once per step and never changed; comparing their thousands of values for every
+    call would take longer than counting.
     """
 
     __slots__ = ("schema",)
@@ -160,10 +164,11 @@ def _repeated_tokens(instructions: str, schema: _SchemaKey) -> int:
 
 
 class OutputAllowances:
-    """Learns how long the answers of each question are, by group size, and derives the output allowance.
+    """Learns how long the answers of each question are, by group size, and derives the output
+    allowance.
 
-    `expected` gives the tokens per product to start with, by question. Remembers the last 200 answers of
-    each kind.
+    `expected` gives the tokens per product to start with, by question. Remembers the last 200
+    answers of each kind.
     """
 
     def __init__(self, expected: Mapping[str, int]) -> None:

@@ -1,16 +1,17 @@
-"""Which products are the same design in another size, colour, count or weight, so that one answer serves all.
+"""Which products are the same design in another size, colour, count or weight, so that one answer
+serves all.
 
-A shop's 50,000 articles are often 8,000 designs. Two products share a design when their texts are equal after
-the words that only tell siblings apart are taken out:
+A shop's 50,000 articles are often 8,000 designs. Two products share a design when their texts are
+equal after the words that only tell siblings apart are taken out:
 
     "T-shirt Rio, navy blue, XL"    ─┐
     "T-Shirt Rio, rot, Größe S"      │   tokens that remain: t shirt rio
     "T-shirt Rio (white) size 3XL"  ─┘
 
-What remains must be equal token by token: a material, a wattage, a percentage, a model number or any word that is
-not known to be harmless makes another design. So a steel bottle never answers for a glass bottle, and a pair that
-is in doubt is asked. Whether an answer may be carried from one product of a design to another depends on their
-weights and pictures too: see `may_answer_for`.
+What remains must be equal token by token: a material, a wattage, a percentage, a model number or
+any word that is not known to be harmless makes another design. So a steel bottle never answers for
+a glass bottle, and a pair that is in doubt is asked. Whether an answer may be carried from one
+product of a design to another depends on their weights and pictures too: see `may_answer_for`.
 
 Pure and deterministic. The words are in `variant_words`.
 """
@@ -34,9 +35,13 @@ if TYPE_CHECKING:
     from weighbridge.domain.products import Product
 
 MAX_WEIGHT_RATIO: Final = 4.0
-"""Beyond it products whose texts differ in colour alone are not taken for the same: one weight may be a slip."""
+"""Beyond it products whose texts differ in colour alone are not taken for the same: one weight may
+be a slip.
+"""
 MAX_SIZED_WEIGHT_RATIO: Final = 10.0
-"""The same where the texts name different sizes, contents or counts; a sachet and a canister differ in packaging."""
+"""The same where the texts name different sizes, contents or counts; a sachet and a canister differ
+in packaging.
+"""
 MIN_CODE_CHARACTERS: Final = 3
 _TOKEN: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[%/²³°×+#\"″]|[,;:|()\[\]–—]|(?<=\s)-(?=\s)")
 _SEPARATORS: Final = frozenset(",;:|()[]–—-")
@@ -55,7 +60,8 @@ class Difference(StrEnum):
 class Design(NamedTuple):
     """What siblings have in common, and what was taken out of the texts to see it.
 
-    `key` names the design: 32 hexadecimal digits. `told_apart_by` are the kinds of difference with their words.
+    `key` names the design: 32 hexadecimal digits. `told_apart_by` are the kinds of difference with
+    their words.
     """
 
     key: str
@@ -81,7 +87,10 @@ class Candidate:
 
 
 class VariantPlan(NamedTuple):
-    """Each product is in one of the three. `answered` and `waiting`: product id → id of the one asked in its stead."""
+    """Each product is in one of the three.
+
+    `answered` and `waiting`: product id → id of the one asked in its stead.
+    """
 
     asked: set[int]
     answered: dict[int, int]
@@ -104,7 +113,8 @@ class _Found(NamedTuple):
 def design_of(product: Product) -> Design:
     """The design of a product by its name, its description and the facts that its owner states.
 
-    What a shop says sets a variant apart is read like its text: "Size: 50 cm" does not count, "Material: oak" does.
+    What a shop says sets a variant apart is read like its text: "Size: 50 cm" does not count,
+    "Material: oak" does.
     """
     code = _normal(product.code)
     texts = (product.name, product.description, product.facts.variant or "")
@@ -121,7 +131,9 @@ def design_of(product: Product) -> Design:
 
 
 def _stated(product: Product) -> list[str]:
-    """Facts that must be equal between siblings: composition, manufacture, pieces in a pack, the parent's code."""
+    """Facts that must be equal between siblings: composition, manufacture, pieces in a pack, the
+    parent's code.
+    """
     facts = product.facts
     stated = (
         facts.materials,
@@ -137,8 +149,8 @@ def _stated(product: Product) -> list[str]:
 def may_answer_for(asked: Product, other: Product, designs: tuple[Design, Design]) -> bool:
     """Whether the answers about `asked` may be given to `other`, whose designs are `designs`.
 
-    Mass shares are carried over and scaled to the other's weight, so a weight must be known on both sides, or on
-    neither where the texts name the same size. Different pictures count as a doubt.
+    Mass shares are carried over and scaled to the other's weight, so a weight must be known on both
+    sides, or on neither where the texts name the same size. Different pictures count as a doubt.
     """
     ours, theirs = designs
     if ours.key != theirs.key or _image(asked) != _image(other):
@@ -154,10 +166,11 @@ def plan_variants(
     products: Iterable[tuple[int, Product, Design]],
     known: Mapping[str, Sequence[Candidate]] = MappingProxyType({}),
 ) -> VariantPlan:
-    """Who is asked, who has the answers of another already, and who waits for one that is being asked.
+    """Who is asked, who has the answers of another already, and who waits for one that is being
+    asked.
 
-    `products` are (id, product, design), in the order in which they are asked; `known` are the candidates of their
-    designs. Where one of a design failed, the others are asked themselves.
+    `products` are (id, product, design), in the order in which they are asked; `known` are the
+    candidates of their designs. Where one of a design failed, the others are asked themselves.
     """
     candidates = {key: list(found) for key, found in known.items()}
     plan = VariantPlan(set(), {}, {})
@@ -191,7 +204,10 @@ def _normal(text: str) -> str:
 
 
 def _without_code(text: str, code: str) -> str:
-    """Shops repeat the article number in the text; it is different for every sibling. Both are `_normal`."""
+    """Shops repeat the article number in the text; it is different for every sibling.
+
+    Both are `_normal`.
+    """
     if len(code) < MIN_CODE_CHARACTERS or code not in text:
         return text
     kept: list[str] = []
@@ -272,7 +288,9 @@ def _measure(text: _Text, at: int) -> _Found | None:
 
 
 def _size(text: _Text, at: int) -> _Found | None:
-    """ "XL", "3XL", "size 42", "EU 38", "W32 L34", and a bare "M" or shoe size where it stands apart."""
+    """ "XL", "3XL", "size 42", "EU 38", "W32 L34", and a bare "M" or shoe size where it stands
+    apart.
+    """
     tokens = text.tokens
     word = tokens[at]
     if word in words.SIZE_LABELS:
@@ -302,7 +320,9 @@ def _size(text: _Text, at: int) -> _Found | None:
 
 
 def _colour(text: _Text, at: int) -> _Found | None:
-    """ "black", "navy blue", "hellgrün", "Colour: red"; nowhere in a text where a colour tells the kind."""
+    """ "black", "navy blue", "hellgrün", "Colour: red"; nowhere in a text where a colour tells the
+    kind.
+    """
     tokens = text.tokens
     if text.vocabulary & words.COLOUR_IS_THE_KIND or _at(tokens, at - 1) in words.BEFORE_A_KIND:
         return None
@@ -324,7 +344,10 @@ _RULES: Final = (_count, _measure, _size, _colour)
 
 @lru_cache(8192)
 def _may_begin_a_difference(token: str) -> bool:
-    """Whether any rule looks further at this token. Most words are told apart here, at little cost."""
+    """Whether any rule looks further at this token.
+
+    Most words are told apart here, at little cost.
+    """
     return token[:1].isdigit() or token in _FIRST_WORDS or _is_colour(token)
 
 

@@ -1,7 +1,9 @@
-"""The seam between us and whoever answers: one question goes out, one reply or one error comes back.
+"""The seam between us and whoever answers: one question goes out, one reply or one error comes
+back.
 
-The engine knows only this interface; `wiring` picks the implementation. Whatever goes wrong behind it
-arrives as a `ProviderError`, so that the retry table in `limits/` can decide without knowing HTTP.
+The engine knows only this interface; `wiring` picks the implementation. Whatever goes wrong behind
+it arrives as a `ProviderError`, so that the retry table in `limits/` can decide without knowing
+HTTP.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ class Provider(Protocol):
         ...
 
     def learned(self) -> Mapping[str, Any]:
-        """What the server's answers have taught about it, as JSON can hold it: for the next process."""
+        """What the server's answers have taught about it, as JSON can hold it: for the next
+        process.
+        """
         ...
 
     def recall(self, learned: Mapping[str, Any]) -> None:
@@ -62,12 +66,17 @@ class Provider(Protocol):
         ...
 
     async def call(self, request: CallRequest) -> CallReply:
-        """Ask once. No retries happen in here: each costs quota, and the governor must know of it."""
+        """Ask once.
+
+        No retries happen in here: each costs quota, and the governor must know of it.
+        """
         ...
 
     @property
     def keeps_replies(self) -> bool:
-        """False once the server has shown that replies cannot be stored there, or not be found again."""
+        """False once the server has shown that replies cannot be stored there, or not be found
+        again.
+        """
         ...
 
     @property
@@ -76,7 +85,9 @@ class Provider(Protocol):
         ...
 
     async def find(self, request: CallRequest) -> CallReply | None:
-        """The reply to an earlier call with the key of this request; None when the provider shows none (yet)."""
+        """The reply to an earlier call with the key of this request; None when the provider shows
+        none (yet).
+        """
         ...
 
     async def check(self) -> None:

@@ -1,7 +1,8 @@
-"""The check before anything is spent: is the key right, does the provider know the model, and for how long?
+"""The check before anything is spent: is the key right, does the provider know the model, and for
+how long?
 
-`OpenAIProvider.check` runs it at start. OpenAI answers `GET /models/{model}`; other servers may have only the
-list, or neither, which proves nothing against them: the first call will tell.
+`OpenAIProvider.check` runs it at start. OpenAI answers `GET /models/{model}`; other servers may
+have only the list, or neither, which proves nothing against them: the first call will tell.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ _CONTEXT_FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What the server says of the model. `key_was_taken`: it answered as API, so the key was not refused."""
+    """What the server says of the model.
+
+    `key_was_taken`: it answered as API, so the key was not refused.
+    """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     key_was_taken: bool = False
@@ -54,8 +58,8 @@ async def check_model(
     """Pass, or say what is wrong.
 
     Raises:
-        ProviderError: the kind that a call would meet, with the names of similar models if it is the model.
-        ModelUnknown: also for a model that was shut down, with its successor.
+        ProviderError: the kind that a call would meet, with the names of similar models if it is
+        the model. ModelUnknown: also for a model that was shut down, with its successor.
     """
     headers, entry = await _look_up(client, asked)
     context = next((n for name in _CONTEXT_FIELDS if (n := _positive(entry.get(name)))), None)
@@ -68,7 +72,9 @@ async def check_model(
 
 
 async def answers(client: AsyncOpenAI) -> bool:
-    """Whether the server answers anything within a few seconds, if only that it has no list of models."""
+    """Whether the server answers anything within a few seconds, if only that it has no list of
+    models.
+    """
     try:
         await client.get("/models", cast_to=httpx2.Response, options={"timeout": ALIVE_WITHIN_S})
     except openai.APIStatusError as error:
@@ -102,7 +108,10 @@ async def _look_up(
 async def _look_up_in_list(
     client: AsyncOpenAI, asked: Asked
 ) -> tuple[Mapping[str, str], Mapping[str, Any]]:
-    """For servers that do not show single models. The list need not be complete: names may have short forms."""
+    """For servers that do not show single models.
+
+    The list need not be complete: names may have short forms.
+    """
     try:
         response = await _get(client, "/models")
     except openai.APIStatusError as error:

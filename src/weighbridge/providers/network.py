@@ -1,7 +1,9 @@
-"""Requests over sockets, by aiohttp: a tenth of the CPU time that the SDK takes with its own HTTP client.
+"""Requests over sockets, by aiohttp: a tenth of the CPU time that the SDK takes with its own HTTP
+client.
 
-`OpenAIProvider` sends its questions with `Network.post`; the SDK's client takes the same connections,
-certificates and proxies through `NetworkTransport`. Errors are httpx2's, which the SDK knows. See docs/decisions/0015.
+`OpenAIProvider` sends its questions with `Network.post`; the SDK's client takes the same
+connections, certificates and proxies through `NetworkTransport`. Errors are httpx2's, which the SDK
+knows. See docs/decisions/0015.
 """
 
 from __future__ import annotations
@@ -28,10 +30,14 @@ if TYPE_CHECKING:
     import ssl
 
 KEEP_ALIVE_S: Final = 30.0
-"""Long enough for the pace of a small quota (a call every few seconds), shorter than servers keep theirs."""
+"""Long enough for the pace of a small quota (a call every few seconds), shorter than servers keep
+theirs.
+"""
 
 CAUGHT: Final = (aiohttp.ClientError, OSError, UnicodeError)
-"""All that aiohttp raises while it sends and receives; a host name that cannot be written is a UnicodeError."""
+"""All that aiohttp raises while it sends and receives; a host name that cannot be written is a
+UnicodeError.
+"""
 
 _LONGEST_HEADER: Final = 64 * 2**10
 _MOST_HEADERS: Final = 512
@@ -41,7 +47,8 @@ _MOST_HEADERS: Final = 512
 class Network(Wire):
     """Connections to one server: as many as there are calls in flight, kept alive between them.
 
-    Belongs to the event loop of its first request. Proxies come from the environment, as everywhere.
+    Belongs to the event loop of its first request. Proxies come from the environment, as
+    everywhere.
     """
 
     def __init__(self, base_url: str, timeout: httpx2.Timeout) -> None:
@@ -73,7 +80,8 @@ class Network(Wire):
                 return Received(response.status, response.headers, await _content(response))
         except CAUGHT as error:
             failure = _retold(error)
-        # Not from within the handler: aiohttp's exceptions hold the request's headers, and the key among them.
+        # Not from within the handler: aiohttp's exceptions hold the request's headers, and the key
+        # among them.
         raise failure
 
     async def aclose(self) -> None:

@@ -1,9 +1,11 @@
-"""OpenAI, and every server that speaks its API: one call a question, as the official SDK would make it.
+"""OpenAI, and every server that speaks its API: one call a question, as the official SDK would make
+it.
 
-The engine calls `OpenAIProvider.call` once it holds the budget for it. Good answers do not pass through the SDK, which
-takes six times the CPU time of everything else in a call: it says beforehand how requests look, and afterwards what
-failures mean (`sdk.py`). Nothing is sent twice but what the server refused for a parameter that it does not know: each
-try costs quota that the governor must have granted.
+The engine calls `OpenAIProvider.call` once it holds the budget for it. Good answers do not pass
+through the SDK, which takes six times the CPU time of everything else in a call: it says beforehand
+how requests look, and afterwards what failures mean (`sdk.py`). Nothing is sent twice but what the
+server refused for a parameter that it does not know: each try costs quota that the governor must
+have granted.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ if TYPE_CHECKING:
 _SIMULATED_HEADER: Final = "x-weighbridge-simulated"
 _COST_HEADER: Final = "x-litellm-response-cost"
 OUT_OF_FORM_BEFORE_STEP: Final = 3
-"""Whole replies in a row that are not the JSON object asked for: then the server ignores the schema."""
+"""Whole replies in a row that are not the JSON object asked for: then the server ignores the
+schema.
+"""
 DOUBTS_OF_A_KEY: Final = 3
 """So often in a row a key that has worked must be refused before it counts as revoked."""
 
@@ -241,8 +245,9 @@ class OpenAIProvider(Provider):
     ) -> tuple[Received, Mapping[str, Any]]:
         """Send the question; again only when the server does not know one of its parameters.
 
-        What it does not know is remembered, so this happens a few times in the life of a provider (and once
-        for each call that is then in flight). The governor has granted one request for it.
+        What it does not know is remembered, so this happens a few times in the life of a provider
+        (and once for each call that is then in flight). The governor has granted one request for
+        it.
         """
         while True:
             capabilities = self._capabilities
@@ -277,7 +282,9 @@ class OpenAIProvider(Provider):
         raise await self._sdk.error_for(replace(received, status=status))
 
     async def _rehearsed(self) -> Address:
-        """Once, however many calls are the first: a hundred rehearsals would hold them up for a quarter of a second."""
+        """Once, however many calls are the first: a hundred rehearsals would hold them up for a
+        quarter of a second.
+        """
         async with self._rehearsing:
             if self._address is None:
                 self._address = await self._sdk.rehearse()

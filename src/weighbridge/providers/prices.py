@@ -1,7 +1,9 @@
-"""What a model costs: by a table of one's own (`WEIGHBRIDGE_PRICES`), else by the list that genai-prices carries.
+"""What a model costs: by a table of one's own (`WEIGHBRIDGE_PRICES`), else by the list that genai-
+prices carries.
 
-No network: the library fetches newer prices only when `UpdatePrices` is started, which nobody does here.
-The list is imported at the first question, because loading it takes a fifth of a second and 1.6 MB of code.
+No network: the library fetches newer prices only when `UpdatePrices` is started, which nobody does
+here. The list is imported at the first question, because loading it takes a fifth of a second and
+1.6 MB of code.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ OWN_COLUMNS: Final = (
 """Of a table of one's own, in USD per million tokens; the last three may be left out or empty."""
 
 _SAMPLE_TOKENS: Final = 1000
-"""Prices that rise with the length of the prompt start above 100,000 tokens: a thousand shows the base."""
+"""Prices that rise with the length of the prompt start above 100,000 tokens: a thousand shows the
+base.
+"""
 
 
 def price_of(
@@ -40,7 +44,8 @@ def price_of(
     provider_name: str,
     own: Mapping[tuple[str, str | None], Price] | None = None,
 ) -> Price:
-    """USD per million tokens of `model` at `provider_name` ("openai", or the host of another server).
+    """USD per million tokens of `model` at `provider_name` ("openai", or the host of another
+    server).
 
     `UNKNOWN` for models without a published price, and for servers of one's own. A fine-tuned model
     ("ft:base:…") has a price of its own that is not in the list, so it is unknown too.
@@ -96,7 +101,8 @@ def read_prices(path: Path) -> dict[tuple[str, str | None], Price]:
             key, price = _own_price(row)
         except ValueError:
             raise SettingsError(
-                f"WEIGHBRIDGE_PRICES: line {number} of {path} needs a model, input_usd and output_usd (USD per million "
+                f"WEIGHBRIDGE_PRICES: line {number} of {path} needs a model, input_usd and "
+                "output_usd (USD per million "
                 f"tokens, 0 or more). The columns are {', '.join(OWN_COLUMNS)}."
             ) from None
         found[key] = price

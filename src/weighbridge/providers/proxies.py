@@ -1,7 +1,8 @@
-"""Which proxy the environment names for an address: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+"""Which proxy the environment names for an address: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and
+NO_PROXY.
 
-The rules are those of the SDK's own HTTP client, which aiohttp does not share (it knows no ALL_PROXY and no
-networks, and would read `.netrc`). Used by `network.py`, once for each provider.
+The rules are those of the SDK's own HTTP client, which aiohttp does not share (it knows no
+ALL_PROXY and no networks, and would read `.netrc`). Used by `network.py`, once for each provider.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def proxy_for(url: str, named: Mapping[str, str] | None = None) -> str | None:
-    """The proxy's address, or None. `named` is what the environment (or the system) says, for tests.
+    """The proxy's address, or None. `named` is what the environment (or the system) says, for
+    tests.
 
     Raises:
         SettingsError: it is a kind of proxy that cannot be used.
@@ -35,8 +37,10 @@ def proxy_for(url: str, named: Mapping[str, str] | None = None) -> str | None:
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if urlsplit(proxy).scheme not in _DEFAULT_PORTS:
         raise SettingsError(
-            f"The environment names a proxy for {address.scheme} that is neither http:// nor https://. "
-            "Set HTTPS_PROXY (or HTTP_PROXY) to one that is, or exempt the provider's host with NO_PROXY."
+            f"The environment names a proxy for {address.scheme} that is neither http:// nor "
+            "https://. "
+            "Set HTTPS_PROXY (or HTTP_PROXY) to one that is, or exempt the provider's host with "
+            "NO_PROXY."
         )
     return proxy
 

@@ -1,7 +1,9 @@
-"""Gives recorded answers in the place of a model; products that are not in the recording go to another provider.
+"""Gives recorded answers in the place of a model; products that are not in the recording go to
+another provider.
 
-That other one is the simulator: every question is put to it, so that limits, waiting and faults are those of a real run, and
-the recorded answers take the place of what it says. What it says itself stays labelled as simulated.
+That other one is the simulator: every question is put to it, so that limits, waiting and faults are
+those of a real run, and the recorded answers take the place of what it says. What it says itself
+stays labelled as simulated.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ class RecordedProvider(Provider):
 
     @override
     async def call(self, request: CallRequest) -> CallReply:
-        """A recorded reply where any product is in the recording: those that are not are then asked alone."""
+        """A recorded reply where any product is in the recording: those that are not are then asked
+        alone.
+        """
         reply = await self._other.call(request)
         rows = json.loads(request.content.split("\n")[1])["products"]
         entries = [
@@ -121,7 +125,8 @@ class RecordedProvider(Provider):
 def _entry(answer: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """What a recorded answer to all steps says about the properties that are asked for now.
 
-    Asked alone, a step has one confidence; asked together, each has its own, called after what it is about.
+    Asked alone, a step has one confidence; asked together, each has its own, called after what it
+    is about.
     """
     properties = schema["properties"]["products"]["items"]["properties"]
     entry = {name: answer[name] for name in properties if name in answer}

@@ -1,8 +1,9 @@
 """What is kept of the official SDK, though good answers do not pass through it.
 
-It says how a request looks (`rehearse`: address, authentication, every header), and what an answer or a broken
-connection means (`error_for`: its own exceptions). Both by its public methods, with a stand-in for the network. Its
-client also asks for everything that is not a question, such as the list of models. Used by `openai.py`.
+It says how a request looks (`rehearse`: address, authentication, every header), and what an answer
+or a broken connection means (`error_for`: its own exceptions). Both by its public methods, with a
+stand-in for the network. Its client also asks for everything that is not a question, such as the
+list of models. Used by `openai.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ _ABOUT_THE_BYTES: Final = frozenset({"content-encoding", "content-length", "tran
 
 
 class Sdk:
-    """The SDK's client, closed with `client.close()`. Retries are off: each costs quota that nobody granted."""
+    """The SDK's client, closed with `client.close()`.
+
+    Retries are off: each costs quota that nobody granted.
+    """
 
     def __init__(
         self, key: str, at: BaseAddress, timeout: httpx2.Timeout, http_client: httpx2.AsyncClient

@@ -1,7 +1,7 @@
 """Warns of the day on which a model is shut down, and refuses it from then on.
 
-The day comes from the provider (`shutdown_date` of GET /v1/models/{model}), else from the table of models:
-https://developers.openai.com/api/docs/deprecations. Pure.
+The day comes from the provider (`shutdown_date` of GET /v1/models/{model}), else from the table of
+models: https://developers.openai.com/api/docs/deprecations. Pure.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Fetches the reply to a call whose caller has died: a stored chat completion, found by the key that was sent along.
+"""Fetches the reply to a call whose caller has died: a stored chat completion, found by the key
+that was sent along.
 
-`OpenAIProvider.find` comes here. A server may have no such list, may not let our key see it, or may ignore `store`
-or the filter; none of that is an error: the reply is then not to be had, and the question is asked again.
+`OpenAIProvider.find` comes here. A server may have no such list, may not let our key see it, or may
+ignore `store` or the filter; none of that is an error: the reply is then not to be had, and the
+question is asked again.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ KEY_NAME: Final = "weighbridge_call"
 
 LOOKUP_TIMEOUT_S: Final = 30.0
 _PASSING: Final = frozenset({402, 408, 409, 425, 429, 498, 499})
-"""Of the statuses below 500 those that a call waits out, or stops for. The others say that there is no such route,
+"""Of the statuses below 500 those that a call waits out, or stops for. The others say that there is
+no such route,
 or none for this key. (If the key is no good at all, the next call says so.)"""
 _NOT_BUILT: Final = 501
 _LISTED: Final = 5
@@ -36,7 +39,8 @@ class NothingKept(Exception):
 async def find_stored(client: AsyncOpenAI, key: str) -> Mapping[str, Any] | None:
     """The stored completion with this key as the server shows it; None when it shows none.
 
-    The key is compared here too: a server that ignores the filter lists the replies to other questions.
+    The key is compared here too: a server that ignores the filter lists the replies to other
+    questions.
 
     Raises:
         NothingKept: see there.

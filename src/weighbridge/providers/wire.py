@@ -1,8 +1,9 @@
-"""The seam between a provider and its network: a question's bytes go out; status, headers and bytes come back.
+"""The seam between a provider and its network: a question's bytes go out; status, headers and bytes
+come back.
 
-Two implementations: `network.py` (sockets), and `OverClient` (an HTTP client whose transport is the simulator, or a
-test, in the same process). What goes where was learned from the SDK (`sdk.py`), which also judges every answer
-that is not a good one.
+Two implementations: `network.py` (sockets), and `OverClient` (an HTTP client whose transport is the
+simulator, or a test, in the same process). What goes where was learned from the SDK (`sdk.py`),
+which also judges every answer that is not a good one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ LARGEST_REPLY: Final = 16 * 2**20
 """Bytes, unpacked. The longest answers of today's models take a fiftieth of it."""
 
 _ACCEPT_ENCODING: Final = "gzip, deflate"
-"""What can be unpacked everywhere; the SDK's own client asks for more where further libraries are installed."""
+"""What can be unpacked everywhere; the SDK's own client asks for more where further libraries are
+installed.
+"""
 
 _SET_FOR_EACH_REQUEST: Final = frozenset(
     {"host", "connection", "content-length", "transfer-encoding", "accept-encoding"}
@@ -38,7 +41,10 @@ def too_large() -> UnusableReply:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Address:
-    """Where requests go and the headers that all of them carry. Has no representation: the key is in it."""
+    """Where requests go and the headers that all of them carry.
+
+    Has no representation: the key is in it.
+    """
 
     url: str
     headers: Mapping[str, str]
@@ -64,7 +70,10 @@ class Received:
 
 
 class Wire(Protocol):
-    """Sends a question and waits for the whole answer. Never sends it twice, never follows a redirect."""
+    """Sends a question and waits for the whole answer.
+
+    Never sends it twice, never follows a redirect.
+    """
 
     async def post(self, address: Address, body: bytes, timeout_s: float) -> Received:
         """One exchange. `timeout_s` is how long nothing may come.

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 SAMPLE: Final = 20_000
 SAMPLED_PART: Final = 20
 LATENCY_S: Final = 4.0
-"""Seconds a call is assumed to take: a usual value for a small model and a few hundred tokens of output."""
+"""Seconds a call is assumed to take: a usual value for a small model and a few hundred tokens of
+output.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,8 @@ class EstimateBasis:
 class Estimator:
     """Adds up what products would take as their chunks go by.
 
-    Every product of a file is weighed up to SAMPLE of them; of longer files a part of each chunk, and the sums are
-    scaled: weighing takes longer than reading.
+    Every product of a file is weighed up to SAMPLE of them; of longer files a part of each chunk,
+    and the sums are scaled: weighing takes longer than reading.
     """
 
     def __init__(self, basis: EstimateBasis) -> None:

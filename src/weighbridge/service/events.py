@@ -1,9 +1,10 @@
 """Events for live views: progress, state changes, log lines, finished products.
 
-One `EventHub` per process. It gathers what the program says (`telemetry.watch`) and what the database
-announces, and publishes a few updates a second however much goes on: thousands of products a second must
-not drown a browser. Every event has an id; recent ones are kept, so that a client that comes back with
-its last id misses nothing. A client that was away for longer is told so, with a fresh look at everything.
+One `EventHub` per process. It gathers what the program says (`telemetry.watch`) and what the
+database announces, and publishes a few updates a second however much goes on: thousands of products
+a second must not drown a browser. Every event has an id; recent ones are kept, so that a client
+that comes back with its last id misses nothing. A client that was away for longer is told so, with
+a fresh look at everything.
 """
 
 from __future__ import annotations
@@ -135,9 +136,11 @@ class EventHub:
     # Reading --------------------------------------------------------------------------------------
 
     async def listen(self, last_id: str | None = None) -> AsyncGenerator[Event | None, None]:
-        """Events from after `last_id` (from now on, without one) until the hub closes; None is a heartbeat.
+        """Events from after `last_id` (from now on, without one) until the hub closes; None is a
+        heartbeat.
 
-        The first event of a new listener, or of one whose last id is no longer known, shows everything.
+        The first event of a new listener, or of one whose last id is no longer known, shows
+        everything.
         """
         self.listeners += 1
         self._wake.set()  # somebody wants to know how things stand now

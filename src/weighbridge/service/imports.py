@@ -1,7 +1,7 @@
 """Files on their way in: looked at, reported, estimated, stored.
 
-One report for everybody (`inspect_file`, and beside the result of `import_file`): the command line, uploads and the API
-show the same `CatalogueReport`.
+One report for everybody (`inspect_file`, and beside the result of `import_file`): the command line,
+uploads and the API show the same `CatalogueReport`.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ async def import_file(
     `scoped` remembers which products the file names. More than `max_rows` rows are refused.
 
     Raises:
-        AmbiguousColumn: a column can be read in two ways, and `options` do not say which; nothing was changed.
-        InputError: the file as a whole cannot be used; nothing was changed.
+        AmbiguousColumn: a column can be read in two ways, and `options` do not say which; nothing
+        was changed. InputError: the file as a whole cannot be used; nothing was changed.
     """
     catalogue = await asyncio.to_thread(Catalogue, path, options)
     refuse_doubts(catalogue.head)
@@ -98,7 +98,8 @@ def _bounded(chunks: Iterable[CheckedChunk], max_rows: int | None) -> Iterator[C
         rows += chunk.products.height + len(chunk.rejected)
         if max_rows is not None and rows > max_rows:
             raise InputError(
-                f"The file has more than {max_rows:,} rows, the most taken at once; split it. Nothing was stored."
+                f"The file has more than {max_rows:,} rows, the most taken at once; split it. "
+                "Nothing was stored."
             )
         yield chunk
 

@@ -34,7 +34,8 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
     if database.newer_schema is not None:
         telemetry.warning(
             "schema_is_newer",
-            f"⚠️ A newer Weighbridge has migrated the database (schema {database.newer_schema}). This one can go on "
+            f"⚠️ A newer Weighbridge has migrated the database (schema {database.newer_schema}). "
+            "This one can go on "
             "beside it for now; upgrade this host too",
             schema=database.newer_schema,
         )

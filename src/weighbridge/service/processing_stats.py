@@ -1,8 +1,8 @@
 """Processing statistics of the last 24 hours and overall, by step and by model, from the database.
 
-`StatisticsReader` keeps what cannot change any more in memory (sums over calls long finished), so that
-neither statistics nor metrics go through the whole table again and again. All servers on one database
-give the same figures.
+`StatisticsReader` keeps what cannot change any more in memory (sums over calls long finished), so
+that neither statistics nor metrics go through the whole table again and again. All servers on one
+database give the same figures.
 """
 
 from __future__ import annotations
@@ -36,12 +36,17 @@ __all__ = [
 ]
 
 SETTLED_AFTER_S: Final = 60.0
-"""A call's row is committed within milliseconds of getting its id; after this long nothing comes in below it."""
+"""A call's row is committed within milliseconds of getting its id; after this long nothing comes in
+below it.
+"""
 LONG_AGO: Final = timedelta(minutes=15)
-"""A call that began so long ago ended minutes ago: the first look of a process need not wait for it to settle."""
+"""A call that began so long ago ended minutes ago: the first look of a process need not wait for it
+to settle.
+"""
 FRESH_FOR_S: Final = 2.0
 COST_FACTOR: Final = 20.0
-"""A result that took t seconds is kept for 20 t, so statistics use at most 5 % of one connection."""
+"""A result that took t seconds is kept for 20 t, so statistics use at most 5 % of one connection.
+"""
 DAY: Final = timedelta(hours=24)
 
 
@@ -115,7 +120,10 @@ class StatisticsReader:
             return await self._call_sums(connection)
 
     async def processing_stats(self) -> ProcessingStats:
-        """Both periods. A few seconds old at most, more when the tables are so large that a look is costly."""
+        """Both periods.
+
+        A few seconds old at most, more when the tables are so large that a look is costly.
+        """
         async with self._lock:
             began_s = self._clock.monotonic_s()
             if self._known is not None and began_s < self._known_until_s:
@@ -127,14 +135,16 @@ class StatisticsReader:
             return self._known
 
     async def _call_sums(self, connection: Connection) -> list[CallSum]:
-        # One snapshot: calls must not be trimmed between what is read here of them and of their sums.
+        # One snapshot: calls must not be trimmed between what is read here of them and of their
+        # sums.
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             return await self._call_sums_now(connection)
 
     async def _call_sums_now(self, connection: Connection) -> list[CallSum]:
         now_s = self._clock.monotonic_s()
         if await retention.trimmed_up_to(connection) > self._settled_id:
-            # Trimmed before they were settled here: nobody has looked for days. Once more from the start.
+            # Trimmed before they were settled here: nobody has looked for days. Once more from the
+            # start.
             self._settled, self._settled_id, self._noted_id = {}, 0, 0
         newest_id = await statistics.newest_call_id(connection)
         if not self._settled:
@@ -246,7 +256,8 @@ def figures(sums: Sequence[CallSum]) -> CallFigures:
 
 
 def quantile(histogram: Sequence[int], share: float) -> float | None:
-    """The latency that `share` of the calls did not exceed, in seconds; exact to the width of its bucket.
+    """The latency that `share` of the calls did not exceed, in seconds; exact to the width of its
+    bucket.
 
     Interpolates within the bucket. Beyond the last bound it answers the last bound.
     """

@@ -78,7 +78,10 @@ class ProductPage:
 
 @dataclass(frozen=True, slots=True)
 class ShownFootprint:
-    """A figure and everything it was computed from. `answered` has the fields that the steps show, by name."""
+    """A figure and everything it was computed from.
+
+    `answered` has the fields that the steps show, by name.
+    """
 
     footprint: Footprint
     answered: Mapping[str, Any]

@@ -1,7 +1,9 @@
-"""What would be asked about a catalogue, as files; and whether answers that somebody wrote would be accepted.
+"""What would be asked about a catalogue, as files; and whether answers that somebody wrote would be
+accepted.
 
-The question is the one that covers all steps, so that it can be answered in one pass without the program. A
-questionnaire has the instructions and the schema once, and a line for every group of products.
+The question is the one that covers all steps, so that it can be answered in one pass without the
+program. A questionnaire has the instructions and the schema once, and a line for every group of
+products.
 """
 
 from __future__ import annotations
@@ -166,7 +168,8 @@ def recorded_answers(
 
 
 def read_replies(paths: Sequence[Path]) -> dict[str, str]:
-    """The replies of JSONL files: each line `{"id": "Q-0001", "reply": {…}}`, the last of an id counts.
+    """The replies of JSONL files: each line `{"id": "Q-0001", "reply": {…}}`, the last of an id
+    counts.
 
     Raises UnreadableFile naming the file and the line.
     """

@@ -112,7 +112,8 @@ async def queue_status(
     limits = Limits(state.requests_per_minute, state.tokens_per_minute)
     used = Cost(0, 0)  # in the last 60 s
     if seen.quota_state is not None:
-        # A process may have limits of its own (a simulated run has): while it works, they are those in force.
+        # A process may have limits of its own (a simulated run has): while it works, they are those
+        # in force.
         own = Limiter.dumped_limits(seen.quota_state)
         limiter = Limiter.load(seen.quota_state, own or limits)
         used = limiter.used(clock.of_database(seen.now_s))
@@ -218,7 +219,9 @@ def _changed_wait(state: QueueState, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 async def choose_steps(database: Database, steps: str | None) -> None:
-    """`together` or `apart`, for every process of the queue and until it is changed; None: as it is."""
+    """`together` or `apart`, for every process of the queue and until it is changed; None: as it
+    is.
+    """
     if steps is not None:
         await configure(database, {"askTogether": steps == "together"})
 

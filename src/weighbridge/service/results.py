@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export has written: so many products, and whether a figure rests on the simulator or a recording."""
+    """What an export has written: so many products, and whether a figure rests on the simulator or
+    a recording.
+    """
 
     products: int
     simulated: bool

@@ -1,6 +1,7 @@
 """Shares one expensive read among concurrent callers.
 
-A look answers those who asked before it began, and nobody else: what one has just changed one always sees.
+A look answers those who asked before it began, and nobody else: what one has just changed one
+always sees.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""One simulated account with a provider: takes a call through key, limits, chance, latency and answer.
+"""One simulated account with a provider: takes a call through key, limits, chance, latency and
+answer.
 
-The middle of the simulator: `app.py` hands it bodies, and it hands back responses. All waiting is done on
-the clock that it was given.
+The middle of the simulator: `app.py` hands it bodies, and it hands back responses. All waiting is
+done on the clock that it was given.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ _GATEWAY_PAGE: Final = (
 )
 _OUT_OF_THIN_AIR: Final = Refused("requests", 0, 0, 1, 1.0)  # the key is shared with others, say
 _CHANGEABLE_NAMES: Final = (
-    "requests_per_minute tokens_per_minute burst_s latency_s latency_sigma hang_s batch_delay_s api_key "
+    "requests_per_minute tokens_per_minute burst_s latency_s latency_sigma hang_s batch_delay_s "
+    "api_key "
     "accepts_images faults outage_for_s flex_busy"
 )
 _CHANGEABLE: Final = frozenset(_CHANGEABLE_NAMES.split())
@@ -183,7 +185,10 @@ class Account:
         return json_response(self._stored.page(query_string))
 
     def change(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """Obey POST /simulator/config. Raises InputError and changes nothing when something is wrong."""
+        """Obey POST /simulator/config.
+
+        Raises InputError and changes nothing when something is wrong.
+        """
         if unknown := sorted(changes.keys() - _CHANGEABLE):
             raise InputError(
                 f"'{unknown[0]}' cannot be changed; these can: {', '.join(sorted(_CHANGEABLE))}."
@@ -296,7 +301,8 @@ def _too_many(subject: str, refused: Refused, limit_headers: list[Header]) -> Re
     subject = f"{subject} in organization org-simulated on {refused.kind} per min ({unit})"
     if refused.too_large:
         message = (
-            f"Request too large for {subject}: Limit {refused.limit}, Requested {refused.requested}. "
+            f"Request too large for {subject}: Limit {refused.limit}, Requested "
+            f"{refused.requested}. "
             "The input or output tokens must be reduced in order to run successfully."
         )
         return _error(429, message, refused.kind, "rate_limit_exceeded", limit_headers)

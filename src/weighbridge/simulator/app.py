@@ -230,7 +230,9 @@ def serve(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 8001) ->
 
 
 class _Served:
-    """Lets a broken response end without an exception: uvicorn then closes the connection, as is wanted."""
+    """Lets a broken response end without an exception: uvicorn then closes the connection, as is
+    wanted.
+    """
 
     def __init__(self, app: Simulator) -> None:
         self._app = app
@@ -251,7 +253,9 @@ class _BrokenOnPurpose(logging.Filter):
 
 
 async def _while_attended(work: Coroutine[Any, Any, Response], receive: Receive) -> Response:
-    """On a socket nothing else tells that the client has gone; in the same process it cancels the work itself."""
+    """On a socket nothing else tells that the client has gone; in the same process it cancels the
+    work itself.
+    """
     working = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(receive())
     try:

@@ -1,7 +1,7 @@
 """The simulated Batch API: upload a file of requests, wait, download the answers.
 
-Thin but real: files live in memory, a batch takes `batch_delay_s` and then answers its lines without
-limits or latency. Half the price is the client's business.
+Thin but real: files live in memory, a batch takes `batch_delay_s` and then answers its lines
+without limits or latency. Half the price is the client's business.
 """
 
 from __future__ import annotations
@@ -145,7 +145,10 @@ class BatchDesk:
         return self._batches[batch_id]
 
     def create(self, request: Any) -> Batch:
-        """Start a batch; it goes on by itself. Raises ApiFault for a request that makes no sense."""
+        """Start a batch; it goes on by itself.
+
+        Raises ApiFault for a request that makes no sense.
+        """
         if not isinstance(request, dict) or request.get("endpoint") != ENDPOINT:
             raise ApiFault(
                 400, f"The simulator takes batches for {ENDPOINT} only.", param="endpoint"

@@ -1,7 +1,7 @@
 """The simulated provider's own account of what it admitted, refused, answered and was paid for.
 
-`app.py` writes here; tests and benchmarks read it (or `GET /simulator/books`) to check that no limit was
-crossed and nothing was bought twice. Work per call is constant; memory is bounded.
+`app.py` writes here; tests and benchmarks read it (or `GET /simulator/books`) to check that no
+limit was crossed and nothing was bought twice. Work per call is constant; memory is bounded.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ class SlidingMinute:
         self.max_tokens = 0
 
     def record(self, now_s: float, tokens: int) -> None:
-        """One admission. A window reaches back to, but does not include, what is exactly 60 s old."""
+        """One admission.
+
+        A window reaches back to, but does not include, what is exactly 60 s old.
+        """
         self._forget(now_s)
         self._admissions.append((now_s, tokens))
         self._tokens += tokens
@@ -47,7 +50,10 @@ class SlidingMinute:
 
 
 class Memory:
-    """Which prompts came how often, and which were soundly answered. Forgets the oldest beyond its size."""
+    """Which prompts came how often, and which were soundly answered.
+
+    Forgets the oldest beyond its size.
+    """
 
     def __init__(self, size: int = _REMEMBERED_PROMPTS) -> None:
         self._size = size
@@ -207,5 +213,8 @@ class Books:
 
 
 def _share(used: int, allowed: float, limit: int | None) -> float | None:
-    """Used ÷ allowed. None without a limit, and for spans so short that the quotient says nothing."""
+    """Used ÷ allowed.
+
+    None without a limit, and for spans so short that the quotient says nothing.
+    """
     return None if limit is None or allowed <= 0 else used / allowed

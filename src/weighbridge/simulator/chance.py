@@ -1,7 +1,7 @@
 """The simulator's dice: which fault hits a call, and how long its answer takes.
 
-Every throw is a hash of seed, request and how often that request came before, so a run can be repeated
-although its calls arrive in another order. Pure.
+Every throw is a hash of seed, request and how often that request came before, so a run can be
+repeated although its calls arrive in another order. Pure.
 """
 
 from __future__ import annotations

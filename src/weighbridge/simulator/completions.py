@@ -1,4 +1,5 @@
-"""From an accepted request to the body of its answer: ask the analyst, damage on purpose, count, wrap.
+"""From an accepted request to the body of its answer: ask the analyst, damage on purpose, count,
+wrap.
 
 Used for live calls by `app.py` and for batch lines by `batches.py`. No I/O.
 """
@@ -34,7 +35,10 @@ REFUSAL: Final = "I'm sorry, but I can't assist with that request."
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What the simulated model said. `sound` are the keys of the products that were answered as they should be."""
+    """What the simulated model said.
+
+    `sound` are the keys of the products that were answered as they should be.
+    """
 
     text: str | None
     finish_reason: str
@@ -147,7 +151,9 @@ def completion_body(
 
 
 def _poison(text: str, marker: str) -> str | None:
-    """The mode of the poison in a prompt: "" for one bad product, or TRUNCATE or REFUSE for the whole call."""
+    """The mode of the poison in a prompt: "" for one bad product, or TRUNCATE or REFUSE for the
+    whole call.
+    """
     if not marker or marker not in text:
         return None
     return next((mode for mode in ("TRUNCATE", "REFUSE") if f"{marker}-{mode}" in text), "")

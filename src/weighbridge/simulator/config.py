@@ -1,7 +1,7 @@
 """What the simulated provider is told before it starts: limits, latency, models and faults.
 
-First stop of the simulator: the command line and the tests build a `SimulatorConfig`, `app.py` obeys it.
-Faults come from a specification such as `rate=0.02,drop=0.01,outage=120-180`.
+First stop of the simulator: the command line and the tests build a `SimulatorConfig`, `app.py`
+obeys it. Faults come from a specification such as `rate=0.02,drop=0.01,outage=120-180`.
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ NO_FAULTS: Final = FaultPlan()
 class SimulatorConfig:
     """One simulated account with a provider.
 
-    A limit of None means no limit. `burst_s` is how many seconds' worth of the quota may come at once: the
-    bucket holds that much and refills all the time. A median latency of 0 answers at once.
+    A limit of None means no limit. `burst_s` is how many seconds' worth of the quota may come at
+    once: the bucket holds that much and refills all the time. A median latency of 0 answers at
+    once.
     """
 
     requests_per_minute: int | None = None
@@ -124,7 +125,8 @@ def parse_faults(specification: str) -> FaultPlan:
         rates[fault] = _parse_share(name, value)
     if math.fsum(rates.values()) > 1 + 1e-9:
         raise InputError(
-            f"The shares of the faults add up to {math.fsum(rates.values()):g}; they may add up to 1 at most, "
+            f"The shares of the faults add up to {math.fsum(rates.values()):g}; they may add up "
+            "to 1 at most, "
             "because a call suffers one fault."
         )
     return FaultPlan(rates, outage_s)

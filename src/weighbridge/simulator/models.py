@@ -1,7 +1,9 @@
-"""The models of the simulated account, by the provider's documentation: limits, reasoning, caching, tiers, shutdown.
+"""The models of the simulated account, by the provider's documentation: limits, reasoning, caching,
+tiers, shutdown.
 
-Written from https://developers.openai.com/api/docs/models/gpt-6-luna and the guides beside it (prompt caching, flex
-processing, deprecations), without a look at Weighbridge's own table, so that a mistake there is not repeated here.
+Written from https://developers.openai.com/api/docs/models/gpt-6-luna and the guides beside it
+(prompt caching, flex processing, deprecations), without a look at Weighbridge's own table, so that
+a mistake there is not repeated here.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 class ModelLimits:
     """What one model takes in and gives out, in tokens, and how it behaves.
 
-    `efforts` are the values of `reasoning_effort` that it takes, `default_effort` is what it does unasked. With
-    `bills_cache_writes` it caches exactly up to breakpoints, and what it writes is counted.
+    `efforts` are the values of `reasoning_effort` that it takes, `default_effort` is what it does
+    unasked. With `bills_cache_writes` it caches exactly up to breakpoints, and what it writes is
+    counted.
     """
 
     context_tokens: int
@@ -71,10 +74,14 @@ KNOWN_MODELS: Final[Mapping[str, ModelLimits]] = {
 _HIDDEN_TOKENS: Final[Mapping[str, int]] = {
     "none": 0, "minimal": 60, "low": 250, "medium": 900, "high": 3_000, "xhigh": 8_000, "max": 20_000,
 }  # fmt: skip
-"""Invented: the documentation says "a few hundred to tens of thousands", and names no figure for an effort."""
+"""Invented: the documentation says "a few hundred to tens of thousands", and names no figure for an
+effort.
+"""
 
 
 def hidden_tokens(effort: str, digest: bytes) -> int:
-    """Reasoning tokens of one call: the same for the same request, between half and one and a half of the usual."""
+    """Reasoning tokens of one call: the same for the same request, between half and one and a half
+    of the usual.
+    """
     usual = _HIDDEN_TOKENS[effort]
     return usual * (128 + digest[0]) // 256

@@ -30,8 +30,9 @@ class Cached(NamedTuple):
 class PromptCache:
     """The provider's prompt cache: beginnings of prompts, kept for a while after their last use.
 
-    Older models keep whole beginnings for ten minutes, in steps of 128 tokens, and bill no writes. Since GPT-5.6 a
-    beginning is kept exactly up to a breakpoint, for 30 minutes at least, and what is written is billed.
+    Older models keep whole beginnings for ten minutes, in steps of 128 tokens, and bill no writes.
+    Since GPT-5.6 a beginning is kept exactly up to a breakpoint, for 30 minutes at least, and what
+    is written is billed.
     """
 
     def __init__(self) -> None:
@@ -52,7 +53,9 @@ class PromptCache:
         return Cached(read, max(0, written - read))
 
     def cached_tokens(self, beginning: Hashable, tokens: int, now_s: float) -> int:
-        """How many of these `tokens` are cached: all but a remainder below 128, if 1,024 or more and seen lately."""
+        """How many of these `tokens` are cached: all but a remainder below 128, if 1,024 or more
+        and seen lately.
+        """
         if tokens < _CACHE_LEAST_TOKENS or not self._is_held(beginning, _CACHE_LIFE_S, now_s):
             return 0
         return tokens - tokens % _CACHE_STEP_TOKENS

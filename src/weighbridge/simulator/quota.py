@@ -1,7 +1,7 @@
 """The simulated account's rate limit: two refilling buckets, and the headers that speak of them.
 
-Sits at admission in `app.py`. Written without a look at Weighbridge's own limiter, so that a mistake
-there is not repeated here. Takes `now_s` as an argument; does no I/O.
+Sits at admission in `app.py`. Written without a look at Weighbridge's own limiter, so that a
+mistake there is not repeated here. Takes `now_s` as an argument; does no I/O.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class TokenBucket:
     def wait_s(self, cost: float) -> float:
         """Seconds until `cost` would be admitted; 0 when it would be admitted now.
 
-        What is dearer than a full bucket goes when the bucket is full, and leaves it in debt: otherwise a
-        short burst would shut out every long prompt for ever.
+        What is dearer than a full bucket goes when the bucket is full, and leaves it in debt:
+        otherwise a short burst would shut out every long prompt for ever.
         """
         missing = min(cost, self.capacity) - self.level
         return 0.0 if missing <= _EPSILON else missing / self.rate_per_s
@@ -130,7 +130,10 @@ class Quota:
 
 
 def format_duration(span_s: float) -> str:
-    """A span as OpenAI writes it: `12ms`, `1s`, `1.2s`, `6m0s`, `1h0m0s`. Rounded up, never 0 for more than 0."""
+    """A span as OpenAI writes it: `12ms`, `1s`, `1.2s`, `6m0s`, `1h0m0s`.
+
+    Rounded up, never 0 for more than 0.
+    """
     thousandths = math.ceil(round(span_s * 1000, 6))
     if thousandths < 1000:
         return f"{thousandths}ms"

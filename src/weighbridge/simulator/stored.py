@@ -1,7 +1,7 @@
 """Chat completions that the simulated provider stores when asked to, and shows in a list.
 
-`account.py` puts them in, `app.py` shows them. What OpenAI does with a call whose client has gone is not
-documented, so `SimulatorConfig.keeping` chooses; so do `list_delay_s` and `lookups_count`.
+`account.py` puts them in, `app.py` shows them. What OpenAI does with a call whose client has gone
+is not documented, so `SimulatorConfig.keeping` chooses; so do `list_delay_s` and `lookups_count`.
 """
 
 from __future__ import annotations

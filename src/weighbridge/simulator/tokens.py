@@ -1,6 +1,7 @@
 """Counts tokens as the provider does.
 
-Used by `questions/chat.py` and `completions.py`. What repeats in every call, instructions and schema, is counted once.
+Used by `questions/chat.py` and `completions.py`. What repeats in every call, instructions and
+schema, is counted once.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import bpe_openai
 
 _ENCODING: Final = "o200k_base"
 _PIECE: Final = re.compile(rb'"?[^"]*(?:(?:(?<![^\W_])"|"(?!,))[^"]*)*')
-"""Up to a quotation mark that stands between a letter or digit and a comma: where a string of JSON ends."""
+"""Up to a quotation mark that stands between a letter or digit and a comma: where a string of JSON
+ends.
+"""
 _SAME_DIGIT: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONGEST_PIECE: Final = 256
 _PIECES_KEPT: Final = 100_000
@@ -44,9 +47,10 @@ _pieces: Final = _Pieces()
 def count_tokens(text: str) -> int:
     """Tokens of a text, exactly.
 
-    Prompts and answers are JSON: the same names and values over and over, between other numbers. The vocabulary's
-    own rules allow two short cuts, with which counting takes a fifth of its time: it never joins a letter or digit
-    with a quotation mark after it, and takes up to three digits for one token, whichever they are.
+    Prompts and answers are JSON: the same names and values over and over, between other numbers.
+    The vocabulary's own rules allow two short cuts, with which counting takes a fifth of its time:
+    it never joins a letter or digit with a quotation mark after it, and takes up to three digits
+    for one token, whichever they are.
     """
     encoded = text.encode("utf-8", "surrogatepass")
     if len(encoded) == len(
@@ -57,7 +61,9 @@ def count_tokens(text: str) -> int:
 
 
 def first_tokens(text: str, count: int) -> str:
-    """The text cut after `count` tokens; where the cut splits a character, that character is left out."""
+    """The text cut after `count` tokens; where the cut splits a character, that character is left
+    out.
+    """
     encoding = _encoding()
     head: bytes = encoding.decode_bytes(encoding.encode_ordinary(text)[:count])
     return head.decode("utf-8", "ignore")

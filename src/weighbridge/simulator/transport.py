@@ -1,7 +1,8 @@
 """Carries requests of an httpx2 client to the simulator in the same process.
 
-Used under the real SDK for `--simulate` and in tests. Like httpx2's own ASGITransport, which also works, but the
-client's read timeout holds (in the simulator's clock), and a dropped connection looks as it does on a socket.
+Used under the real SDK for `--simulate` and in tests. Like httpx2's own ASGITransport, which also
+works, but the client's read timeout holds (in the simulator's clock), and a dropped connection
+looks as it does on a socket.
 """
 
 from __future__ import annotations

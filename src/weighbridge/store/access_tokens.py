@@ -46,7 +46,8 @@ async def load_all(connection: Connection) -> list[StoredToken]:
 async def revoke(connection: Connection, name: str) -> bool:
     """End the active token with this name; False when there is none."""
     revoked = await connection.fetchval(
-        "UPDATE access_tokens SET revoked_at = now() WHERE name = $1 AND revoked_at IS NULL RETURNING id",
+        "UPDATE access_tokens SET revoked_at = now() WHERE name = $1 AND revoked_at IS NULL "
+        "RETURNING id",
         name,
     )
     return revoked is not None

@@ -1,4 +1,7 @@
-"""Accepted answers: the checkpoint. Written with the call that they came from, read before asking."""
+"""Accepted answers: the checkpoint.
+
+Written with the call that they came from, read before asking.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,8 @@ async def insert_answers(
 ) -> None:
     """Store new (call id, answer) pairs; of duplicates (from a late worker) the first is kept.
 
-    One statement over arrays for each kind of question: a row costs a fifth of a statement of its own, and
-    what all rows have in common is sent once.
+    One statement over arrays for each kind of question: a row costs a fifth of a statement of its
+    own, and what all rows have in common is sent once.
     """
     alike: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
     for call_id, a in answers:
@@ -51,7 +54,8 @@ async def insert_answers(
         await connection.execute(
             "INSERT INTO answers (step, step_version, simulated, provider, model,"
             " call_id, product_id, question_fingerprint, answer, cost_usd, answered_at, variant_of)"
-            " SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], $7::bigint[], $8::text[], $9::jsonb[],"
+            " SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], $7::bigint[], $8::text[], "
+            "$9::jsonb[],"
             " $10::float8[], $11::timestamptz[], $12::text[]) AS a ON CONFLICT DO NOTHING",
             *in_common,
             *zip(*rows, strict=True),
@@ -65,14 +69,17 @@ async def load_answers(
     *,
     simulated: bool,
 ) -> dict[int, dict[tuple[StepName, str], StoredAnswer]]:
-    """Answers about these products as they are now, from this kind of provider, by product, step and version.
+    """Answers about these products as they are now, from this kind of provider, by product, step
+    and version.
 
-    `fingerprint_of`: product id → fingerprint of what would be asked about now. Answers to other steps than `steps`
-    (those that only a newer program knows) are left out.
+    `fingerprint_of`: product id → fingerprint of what would be asked about now. Answers to other
+    steps than `steps` (those that only a newer program knows) are left out.
     """
     rows = await connection.fetch(
-        "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, model, answer, cost_usd,"
-        " answered_at, variant_of, call_id FROM answers WHERE product_id = ANY($1::bigint[]) AND simulated = $2 AND step = ANY($3::text[])",
+        "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, model, "
+        "answer, cost_usd,"
+        " answered_at, variant_of, call_id FROM answers WHERE product_id = ANY($1::bigint[]) AND "
+        "simulated = $2 AND step = ANY($3::text[])",
         list(fingerprint_of),
         simulated,
         list(steps),
@@ -103,7 +110,8 @@ async def load_answers(
 async def answers_of(connection: Connection, product_id: int) -> list[dict[str, Any]]:
     """Every answer ever accepted for a product, newest first."""
     rows = await connection.fetch(
-        "SELECT step, step_version, provider, model, simulated, answer, cost_usd, call_id, answered_at, variant_of"
+        "SELECT step, step_version, provider, model, simulated, answer, cost_usd, call_id, "
+        "answered_at, variant_of"
         " FROM answers WHERE product_id = $1 ORDER BY answered_at DESC",
         product_id,
     )

@@ -55,7 +55,8 @@ async def page(connection: Connection, *, before_id: int | None, limit: int) -> 
 async def about(connection: Connection, subject: str, limit: int) -> list[AuditEntry]:
     """The newest entries about one thing, newest first."""
     rows = await connection.fetch(
-        "SELECT id, at, actor, action, subject, detail FROM audit_log WHERE subject = $1 ORDER BY id DESC LIMIT $2",
+        "SELECT id, at, actor, action, subject, detail FROM audit_log WHERE subject = $1 ORDER BY "
+        "id DESC LIMIT $2",
         subject,
         limit,
     )

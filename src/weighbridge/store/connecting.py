@@ -1,7 +1,8 @@
-"""Every connection is made here: with our name and time limits, and to an embedded server that lives.
+"""Every connection is made here: with our name and time limits, and to an embedded server that
+lives.
 
-An embedded PostgreSQL may be killed (out of memory, by hand). Whoever notices first, in whichever process, starts it
-again; a server that is starting is waited for.
+An embedded PostgreSQL may be killed (out of memory, by hand). Whoever notices first, in whichever
+process, starts it again; a server that is starting is waited for.
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ TCP_SETTINGS: Final = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-"""A host whose cable is pulled keeps its locks until PostgreSQL gives its connection up: by default after
-two hours, in which nobody else works. (PgBouncer must be told to ignore these start-up parameters.)"""
+"""A host whose cable is pulled keeps its locks until PostgreSQL gives its connection up: by default
+after
+two hours, in which nobody else works. (PgBouncer must be told to ignore these start-up parameters.)
+"""
 RECOVERY_LIMIT_S: Final = 600.0
 RECOVERY_LOOK_S: Final = 0.1
 STARTS: Final = 3
-"""How often one attempt to connect starts the server again, before it says that this does not help."""
+"""How often one attempt to connect starts the server again, before it says that this does not help.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class DatabaseAddress:
         """A connection. `options` are asyncpg's.
 
         Raises:
-            OSError, asyncpg.PostgresError: as asyncpg does; ConnectionError: the embedded server does not start.
+            OSError, asyncpg.PostgresError: as asyncpg does; ConnectionError: the embedded server
+            does not start.
         """
         if self.server is None:
             return await self._connect(options)

@@ -28,11 +28,15 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 16
 GONE_AFTER_S = 30.0
-"""Longer than a restart of PostgreSQL takes, and shorter than what service managers wait before they kill (90 s)."""
+"""Longer than a restart of PostgreSQL takes, and shorter than what service managers wait before
+they kill (90 s).
+"""
 GONE_LOOK_S = 1.0
 STATEMENT_TIMEOUT_S = 60.0
-"""How long a statement may take where nothing else is said. The server notices that a host is cut off, but a
-host does not notice that its server is: without a limit it waited a quarter of an hour, or for ever behind a
+"""How long a statement may take where nothing else is said. The server notices that a host is cut
+off, but a
+host does not notice that its server is: without a limit it waited a quarter of an hour, or for ever
+behind a
 proxy that had stopped."""
 LONG_STATEMENT_S = 3_600.0
 """For statements whose work grows with the catalogue."""
@@ -48,7 +52,10 @@ _REACH_ERRORS = (*DATABASE_ERRORS, TimeoutError, ValueError)
 
 @dataclass(slots=True)
 class Database:
-    """An open, migrated database. Close it when done; the embedded server stops with its last user."""
+    """An open, migrated database.
+
+    Close it when done; the embedded server stops with its last user.
+    """
 
     pool: Pool
     url: str
@@ -76,7 +83,9 @@ class Database:
         return connection
 
     async def until_gone(self) -> None:
-        """Wait until the database has not answered for `GONE_AFTER_S`: who wants to stop must not wait for ever."""
+        """Wait until the database has not answered for `GONE_AFTER_S`: who wants to stop must not
+        wait for ever.
+        """
         clock = SystemClock()
         answered_s = clock.monotonic_s()
         while clock.monotonic_s() - answered_s < GONE_AFTER_S:
@@ -89,7 +98,9 @@ class Database:
 
     @asynccontextmanager
     async def again(self) -> AsyncIterator[Database]:
-        """The same database with a pool of its own, for another event loop: connections belong to one."""
+        """The same database with a pool of its own, for another event loop: connections belong to
+        one.
+        """
         address = DatabaseAddress(self.url, self.server)
         pool = await _open_pool(address, POOL_SIZE, self.statement_timeout_s)
         try:
@@ -173,7 +184,8 @@ async def _close_pool(pool: Pool) -> None:
 
 
 async def _leave_as_it_is(_: Connection) -> None:
-    """Nobody sets, listens or locks for longer than a transaction through the pool: putting that back, asyncpg's
+    """Nobody sets, listens or locks for longer than a transaction through the pool: putting that
+    back, asyncpg's
     default, would cost every use a round trip for nothing."""
 
 
@@ -192,17 +204,21 @@ def _unusable(error: BaseException, address: DatabaseAddress) -> DatabaseUnavail
     said = _without_secret(error, address.url)
     if address.server is not None:
         return DatabaseUnavailable(
-            f"The embedded PostgreSQL in {address.server.data_dir} cannot be used: {said}. Check free disk space, "
+            f"The embedded PostgreSQL in {address.server.data_dir} cannot be used: {said}. Check "
+            "free disk space, "
             f"and read {address.server.pgdata / 'log'}."
         )
     if "startup parameter" in said:  # PgBouncer's word
         return DatabaseUnavailable(
-            f"The pooler at WEIGHBRIDGE_DATABASE_URL refuses our connections: {said}. Put this into its "
+            f"The pooler at WEIGHBRIDGE_DATABASE_URL refuses our connections: {said}. Put this "
+            "into its "
             f"configuration: ignore_startup_parameters = {', '.join(TCP_SETTINGS)}"
         )
     return DatabaseUnavailable(
-        f"PostgreSQL cannot be used: {said}. Check WEIGHBRIDGE_DATABASE_URL, that the server is up and reachable, "
-        "and that the user may create tables; without WEIGHBRIDGE_DATABASE_URL an embedded server is used."
+        f"PostgreSQL cannot be used: {said}. Check WEIGHBRIDGE_DATABASE_URL, that the server is "
+        "up and reachable, "
+        "and that the user may create tables; without WEIGHBRIDGE_DATABASE_URL an embedded server "
+        "is used."
     )
 
 

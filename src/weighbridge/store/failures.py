@@ -38,7 +38,8 @@ class FailedCalls:
 async def failed_products(connection: Connection) -> list[FailedProducts]:
     """The most frequent reason first."""
     rows = await connection.fetch(
-        "SELECT coalesce(error_kind, 'unknown') AS kind, count(*) AS count, max(updated_at) AS last_at,"
+        "SELECT coalesce(error_kind, 'unknown') AS kind, count(*) AS count, max(updated_at) AS "
+        "last_at,"
         " coalesce((array_agg(error ORDER BY updated_at DESC))[1], '') AS example,"
         " (array_agg(code ORDER BY updated_at DESC))[1] AS example_code"
         " FROM products WHERE status = 'failed' GROUP BY 1 ORDER BY count DESC, kind",
@@ -52,7 +53,8 @@ async def failed_calls(connection: Connection, since: datetime) -> list[FailedCa
     rows = await connection.fetch(
         "SELECT step, outcome AS kind, count(*) AS count, max(started_at) AS last_at,"
         " coalesce((array_agg(error ORDER BY started_at DESC))[1], '') AS example"
-        " FROM calls WHERE outcome <> 'ok' AND started_at >= $1 GROUP BY step, outcome ORDER BY count DESC, step",
+        " FROM calls WHERE outcome <> 'ok' AND started_at >= $1 GROUP BY step, outcome ORDER BY "
+        "count DESC, step",
         since,
         timeout=LONG_STATEMENT_S,
     )

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredFootprint:
-    """A footprint on its way into the table. Category and subcategory are columns so that lists can show them."""
+    """A footprint on its way into the table.
+
+    Category and subcategory are columns so that lists can show them.
+    """
 
     product_id: int
     revision: int
@@ -32,7 +35,10 @@ class StoredFootprint:
 
 
 async def upsert_footprints(connection: Connection, footprints: Sequence[StoredFootprint]) -> None:
-    """The newest result of each product replaces the one before. At most one footprint a product."""
+    """The newest result of each product replaces the one before.
+
+    At most one footprint a product.
+    """
     if not footprints:
         return
     rates: dict[int, Rate] = {}
@@ -40,14 +46,19 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
     if rates:
         await insert_rates(connection, rates)
     await connection.execute(
-        "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, high_kg_co2e, mass_kg,"
+        "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, "
+        "high_kg_co2e, mass_kg,"
         " data_quality, category, subcategory, provider, model, simulated, cost_usd, detail)"
-        " SELECT * FROM unnest($1::bigint[], $2::int[], $3::float8[], $4::float8[], $5::float8[], $6::float8[],"
-        " $7::float8[], $8::text[], $9::text[], $10::text[], $11::text[], $12::boolean[], $13::float8[], $14::jsonb[])"
+        " SELECT * FROM unnest($1::bigint[], $2::int[], $3::float8[], $4::float8[], $5::float8[], "
+        "$6::float8[],"
+        " $7::float8[], $8::text[], $9::text[], $10::text[], $11::text[], $12::boolean[], "
+        "$13::float8[], $14::jsonb[])"
         " ON CONFLICT (product_id) DO UPDATE SET revision = excluded.revision,"
         " emissions_kg_co2e = excluded.emissions_kg_co2e, low_kg_co2e = excluded.low_kg_co2e,"
-        " high_kg_co2e = excluded.high_kg_co2e, mass_kg = excluded.mass_kg, data_quality = excluded.data_quality,"
-        " category = excluded.category, subcategory = excluded.subcategory, provider = excluded.provider,"
+        " high_kg_co2e = excluded.high_kg_co2e, mass_kg = excluded.mass_kg, data_quality = "
+        "excluded.data_quality,"
+        " category = excluded.category, subcategory = excluded.subcategory, provider = "
+        "excluded.provider,"
         " model = excluded.model, simulated = excluded.simulated, cost_usd = excluded.cost_usd,"
         " detail = excluded.detail, calculated_at = now()",
         *zip(*rows, strict=True),
@@ -82,9 +93,9 @@ async def stream_results(
 ) -> AsyncGenerator[list[Mapping[str, Any]], None]:
     """Every product with its footprint, in order of id, `batch_size` rows at a time.
 
-    Reads one snapshot through a server-side cursor: memory does not grow, and what changes meanwhile
-    does not tear the file. Of one import's products only when `scope` is given, of those with `codes`
-    only when these are.
+    Reads one snapshot through a server-side cursor: memory does not grow, and what changes
+    meanwhile does not tear the file. Of one import's products only when `scope` is given, of those
+    with `codes` only when these are.
     """
     within = "JOIN scopes s ON s.product_id = p.id AND s.import_id = $1" if scope else ""
     chosen = f"WHERE p.code = ANY(${2 if scope else 1}::text[])" if codes is not None else ""
@@ -92,7 +103,8 @@ async def stream_results(
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         cursor = await connection.cursor(
             "SELECT p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256, pic.media_type,"  # noqa: S608
-            " p.country_of_origin, p.facts, p.notes, p.status, p.error, p.error_kind, p.completed_at, f.category, f.subcategory,"
+            " p.country_of_origin, p.facts, p.notes, p.status, p.error, p.error_kind, "
+            "p.completed_at, f.category, f.subcategory,"
             " f.provider, f.model, f.simulated, f.cost_usd, f.detail"
             f" FROM products p {within}"
             " LEFT JOIN footprints f ON f.product_id = p.id AND p.status = 'completed'"

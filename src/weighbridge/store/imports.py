@@ -1,8 +1,10 @@
-"""A catalogue becomes rows: staged by COPY as it is read, then merged with what is stored in one transaction.
+"""A catalogue becomes rows: staged by COPY as it is read, then merged with what is stored in one
+transaction.
 
-Called by `service/` with the checked chunks of `ingest/`. Nothing can be seen of an import until it is complete: a file
-that turns out to be damaged at its end has changed nothing. Reading and checking happen in a thread while the
-previous chunk travels to PostgreSQL, so the event loop stays free.
+Called by `service/` with the checked chunks of `ingest/`. Nothing can be seen of an import until it
+is complete: a file that turns out to be damaged at its end has changed nothing. Reading and
+checking happen in a thread while the previous chunk travels to PostgreSQL, so the event loop stays
+free.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 
 SHOWN_REJECTED: Final = 1_000
 IMPORT_LOCK: Final = 0x57454947_494D504F
-"""Advisory lock: merges happen one after the other, so that two uploads of a new code do not collide."""
+"""Advisory lock: merges happen one after the other, so that two uploads of a new code do not
+collide.
+"""
 
 _MERGE_TRIES: Final = 3
 _PIECE_BYTES: Final = 1 << 18
@@ -51,9 +55,10 @@ class PictureSource(Protocol):
 class ImportChunk(Protocol):
     """Some rows of a catalogue, checked (`ingest.checking.CheckedChunk`).
 
-    `products` has the columns row_number, code, name, description, weight_kg, image_url, picture_sha256,
-    country_of_origin, facts and notes (both JSON); `notes` those of the table row_notes. `given` names which of
-    weight_kg, image_url, country_of_origin and which facts the file has at all.
+    `products` has the columns row_number, code, name, description, weight_kg, image_url,
+    picture_sha256, country_of_origin, facts and notes (both JSON); `notes` those of the table
+    row_notes. `given` names which of weight_kg, image_url, country_of_origin and which facts the
+    file has at all.
     """
 
     @property
@@ -84,7 +89,10 @@ class ImportChunk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import did. `rejected` and `notes` are the first in file order; the store has all under `import_id`."""
+    """What an import did.
+
+    `rejected` and `notes` are the first in file order; the store has all under `import_id`.
+    """
 
     import_id: UUID
     created: int
@@ -99,11 +107,13 @@ class ImportResult:
 async def import_products(
     connection: Connection, chunks: Iterable[ImportChunk], *, scoped: bool = False
 ) -> ImportResult:
-    """Merges a catalogue into the products. The chunks are drawn in a thread; what they raise goes to the caller.
+    """Merges a catalogue into the products. The chunks are drawn in a thread; what they raise goes
+    to the caller.
 
-    New codes are inserted in file order. A known code is updated only if something changed; it is pending again if that
-    was its name, description, weight, image, country or a fact that the model is shown. Columns that the file does not have, and pictures where the image cell is empty,
-    stay as they are stored. A code that comes again in the file is rejected. `scoped` also records which
+    New codes are inserted in file order. A known code is updated only if something changed; it is
+    pending again if that was its name, description, weight, image, country or a fact that the model
+    is shown. Columns that the file does not have, and pictures where the image cell is empty, stay
+    as they are stored. A code that comes again in the file is rejected. `scoped` also records which
     products the file names (table scopes), for processing these only.
     """
     import_id = uuid4()
@@ -176,7 +186,8 @@ _SELECT_NOTES: Final = (
 )
 
 
-# Staging -----------------------------------------------------------------------------------------------------------
+# Staging ------------------------------------------------------------------------------------------
+# -----------------
 
 
 async def _create_staging(connection: Connection) -> None:
@@ -206,7 +217,8 @@ async def _create_staging(connection: Connection) -> None:
 
 async def _drop_staging(connection: Connection) -> None:
     await connection.execute(
-        "DROP TABLE IF EXISTS pg_temp.import_rows, pg_temp.import_rejected, pg_temp.import_notes, pg_temp.import_pictures"
+        "DROP TABLE IF EXISTS pg_temp.import_rows, pg_temp.import_rejected, pg_temp.import_notes, "
+        "pg_temp.import_pictures"
     )
 
 
@@ -222,7 +234,10 @@ class _Prepared:
 
 
 async def _stage(connection: Connection, chunks: Iterable[ImportChunk]) -> frozenset[str]:
-    """Copies every chunk; while one travels, a thread prepares the next. Returns the optional columns seen."""
+    """Copies every chunk; while one travels, a thread prepares the next.
+
+    Returns the optional columns seen.
+    """
     iterator = iter(chunks)
     given: frozenset[str] = frozenset()
     next_chunk = asyncio.create_task(asyncio.to_thread(_prepare_next, iterator))
@@ -236,8 +251,9 @@ async def _stage(connection: Connection, chunks: Iterable[ImportChunk]) -> froze
             for source in prepared.pictures:
                 await _stage_picture(connection, source)
     finally:
-        # A thread cannot be interrupted: wait for it, so that it does not read on behind our back. The shield above
-        # keeps a cancellation from reaching the task, which would look finished while its thread still runs.
+        # A thread cannot be interrupted: wait for it, so that it does not read on behind our back.
+        # The shield above keeps a cancellation from reaching the task, which would look finished
+        # while its thread still runs.
         await asyncio.wait([next_chunk])
         if not next_chunk.cancelled():
             next_chunk.exception()  # mark as seen; the loop above has raised it unless something else came first
@@ -323,13 +339,16 @@ async def _stage_picture(connection: Connection, source: PictureSource) -> None:
         )
 
 
-# Merging -----------------------------------------------------------------------------------------------------------
+# Merging ------------------------------------------------------------------------------------------
+# -----------------
 
 
 async def _merge_patiently(
     connection: Connection, import_id: UUID, given: frozenset[str], scoped: bool
 ) -> tuple[int, int, int]:
-    """Workers store answers meanwhile, in an order of their own; a deadlock with one of them is tried again."""
+    """Workers store answers meanwhile, in an order of their own; a deadlock with one of them is
+    tried again.
+    """
     for last_try in (*(False,) * (_MERGE_TRIES - 1), True):
         try:
             async with connection.transaction():
@@ -409,7 +428,8 @@ _INSERT_NEW: Final = """
     ORDER BY s.row_number
 """
 
-# An empty image cell takes away an address, but never a picture that we hold: it may have been uploaded by itself.
+# An empty image cell takes away an address, but never a picture that we hold: it may have been
+# uploaded by itself.
 _NEW_PICTURE: Final = (
     "CASE WHEN s.image_url IS NULL THEN coalesce(s.picture_sha256, p.picture_sha256) END"
 )
@@ -447,7 +467,10 @@ def _update(given: frozenset[str]) -> str:
 
 
 def _new_facts(given: frozenset[str]) -> str:
-    """The stored facts with those of the file in their place. What the file has no column for stays."""
+    """The stored facts with those of the file in their place.
+
+    What the file has no column for stays.
+    """
     names = sorted(given - {"weight_kg", "image_url", "country_of_origin"})
     if not names:
         return "p.facts"

@@ -1,7 +1,8 @@
-"""What must be true of the database at any moment, as SQL: each rule finds the records that break it.
+"""What must be true of the database at any moment, as SQL: each rule finds the records that break
+it.
 
-All rules look at one snapshot, so concurrent changes cannot make them disagree. A product in the middle of
-its steps breaks none of them.
+All rules look at one snapshot, so concurrent changes cannot make them disagree. A product in the
+middle of its steps breaks none of them.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ _FREED: Final = (
     "Run `weighbridge start`: it returns them to pending. A running worker does so within seconds."
 )
 _REDO: Final = (
-    "Run `weighbridge run FILE --redo` with a file of these products: they are asked (and paid for) again."
+    "Run `weighbridge run FILE --redo` with a file of these products: they are asked (and paid "
+    "for) again."
     " To upload them as they are changes nothing."
 )
 _NOT_OURS: Final = "Something else has changed the database: Weighbridge never writes this."
@@ -80,7 +82,8 @@ WHERE NOT coalesce(abs(combined.kg - f.emissions_kg_co2e) <= 1e-6 * greatest(1, 
         SELECT FROM stated LEFT JOIN sums USING (product_id, is_class) WHERE stated.product_id = f.product_id
         AND NOT coalesce(abs(sums.kg - stated.kg) <= 1e-6 * greatest(1, abs(stated.kg)), false)
         AND NOT EXISTS (SELECT FROM sums AS s WHERE s.product_id = f.product_id AND s.is_unknown))"""
-"""Each route is the sum of its contributions, and the footprint the weighted geometric mean of the routes.
+"""Each route is the sum of its contributions, and the footprint the weighted geometric mean of the
+routes.
 
 To which route a contribution belongs is in its rate: without it another rule complains.
 """
@@ -103,11 +106,15 @@ def _rules_of_jobs(dead_after_s: float) -> tuple[Rule, ...]:
             " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
             " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
             " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            f" AND (l.classid::bigint << 32 | l.objid::bigint) IN ({DISPATCH_LOCK}, {MIGRATION_LOCK})"
+            f" AND (l.classid::bigint << 32 | l.objid::bigint) IN ({DISPATCH_LOCK}, "
+            f"{MIGRATION_LOCK})"
             f" AND a.state LIKE 'idle%' AND a.state_change < {old}",
-            "hold the lock of the dispatcher or of a migration and have long done nothing: a process that is frozen or"
-            " cut off, or a pooler that has kept the session of one that ended. Nobody else can dispatch or migrate",
-            "End the session: SELECT pg_terminate_backend(NUMBER) in psql, as the same user. Behind a pooler use"
+            "hold the lock of the dispatcher or of a migration and have long done nothing: a "
+            "process that is frozen or"
+            " cut off, or a pooler that has kept the session of one that ended. Nobody else can "
+            "dispatch or migrate",
+            "End the session: SELECT pg_terminate_backend(NUMBER) in psql, as the same user. "
+            "Behind a pooler use"
             " session mode.",
         ),
         Rule(
@@ -161,7 +168,8 @@ def _rules_of_results() -> tuple[Rule, ...]:
             "completed-without-answers",
             "SELECT p.code FROM products p JOIN footprints f ON f.product_id = p.id"
             " WHERE p.status = 'completed' AND EXISTS ("
-            "SELECT FROM jsonb_each_text(f.detail -> 'provenance' -> 'steps') AS asked (step, version)"
+            "SELECT FROM jsonb_each_text(f.detail -> 'provenance' -> 'steps') AS asked (step, "
+            "version)"
             " WHERE NOT f.detail -> 'answers' ? asked.step OR NOT EXISTS ("
             "SELECT FROM answers a WHERE a.product_id = p.id AND a.step = asked.step"
             " AND a.step_version = asked.version AND a.simulated = f.simulated))",
@@ -178,7 +186,8 @@ def _rules_of_results() -> tuple[Rule, ...]:
             "contribution-without-source",
             "SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id WHERE EXISTS ("
             "SELECT FROM named_contributions(f.detail) AS c"
-            " WHERE c ? 'rate' AND NOT EXISTS (SELECT FROM rates r WHERE r.id = (c ->> 'rate')::bigint))",
+            " WHERE c ? 'rate' AND NOT EXISTS (SELECT FROM rates r WHERE r.id = (c ->> "
+            "'rate')::bigint))",
             "have a contribution whose factor and source are not on record",
             _REDO,
         ),
@@ -205,21 +214,29 @@ def _rules_of_records() -> tuple[Rule, ...]:
         Rule(
             "counts-disagree",
             "SELECT kept.status || ': ' || kept.n || ' kept, ' || coalesce(real.n, 0) || ' counted'"
-            " FROM (SELECT coalesce(sum(pending), 0) AS pending, coalesce(sum(processing), 0) AS processing,"
+            " FROM (SELECT coalesce(sum(pending), 0) AS pending, coalesce(sum(processing), 0) AS "
+            "processing,"
             " coalesce(sum(completed), 0) AS completed, coalesce(sum(failed), 0) AS failed"
-            " FROM product_count_changes) AS sums CROSS JOIN LATERAL (VALUES ('pending', sums.pending),"
-            " ('processing', sums.processing), ('completed', sums.completed), ('failed', sums.failed))"
-            " AS kept (status, n) LEFT JOIN (SELECT status, count(*) AS n FROM products GROUP BY status) AS real"
+            " FROM product_count_changes) AS sums CROSS JOIN LATERAL (VALUES ('pending', "
+            "sums.pending),"
+            " ('processing', sums.processing), ('completed', sums.completed), ('failed', "
+            "sums.failed))"
+            " AS kept (status, n) LEFT JOIN (SELECT status, count(*) AS n FROM products GROUP BY "
+            "status) AS real"
             " USING (status) WHERE kept.n <> coalesce(real.n, 0)",
             "of the numbers shown are not what a count gives",
-            "Stop every Weighbridge, DELETE FROM product_count_changes, and INSERT INTO it one row: the numbers of products"
+            "Stop every Weighbridge, DELETE FROM product_count_changes, and INSERT INTO it one "
+            "row: the numbers of products"
             " that are pending, processing, completed and failed.",
         ),
     )
 
 
 async def broken_rules(connection: Connection, dead_after_s: float = DEAD_AFTER_S) -> list[Broken]:
-    """The rules that do not hold, in one snapshot. Reads every completed product: seconds for a million."""
+    """The rules that do not hold, in one snapshot.
+
+    Reads every completed product: seconds for a million.
+    """
     found = []
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for rule in rules(dead_after_s):

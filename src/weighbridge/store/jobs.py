@@ -1,6 +1,7 @@
 """PgQueuer's jobs, as far as our own SQL reads or writes them: a group of products is a job.
 
-Enqueuing happens inside our transactions, so that a job exists exactly when its products are marked.
+Enqueuing happens inside our transactions, so that a job exists exactly when its products are
+marked.
 """
 
 from __future__ import annotations
@@ -75,10 +76,12 @@ async def forget_failed(connection: Connection) -> int:
 
 
 async def vacuum(connection: Connection) -> None:
-    """Vacuum and analyze the table of jobs; does nothing without the privilege, or while others do it.
+    """Vacuum and analyze the table of jobs; does nothing without the privilege, or while others do
+    it.
 
-    Outside of a transaction. At its last count the table may have been empty; until PostgreSQL counts again
-    by itself, a minute or more, every statement reads all jobs and the dead rows of every heartbeat.
+    Outside of a transaction. At its last count the table may have been empty; until PostgreSQL
+    counts again by itself, a minute or more, every statement reads all jobs and the dead rows of
+    every heartbeat.
     """
     await connection.execute(f"VACUUM (ANALYZE, SKIP_LOCKED, TRUNCATE FALSE) {jobs_table()}")
 
@@ -96,8 +99,8 @@ async def count_unfinished(connection: Connection) -> int:
 def unfinished() -> str:
     """SQL for the number of jobs of entrypoint $1 that wait or run.
 
-    Each state by itself has an index; for both together PostgreSQL would read the whole table, with the dead
-    rows of all jobs since the last vacuum.
+    Each state by itself has an index; for both together PostgreSQL would read the whole table, with
+    the dead rows of all jobs since the last vacuum.
     """
     return " + ".join(
         f"(SELECT count(*) FROM {jobs_table()} WHERE entrypoint = $1 AND status = '{status}')"  # noqa: S608

@@ -1,7 +1,8 @@
-"""Products for people to look through: filtered, in several orders, a page at a time however many there are.
+"""Products for people to look through: filtered, in several orders, a page at a time however many
+there are.
 
-A page begins after the last row of the page before (its place in the order and its id), so that page 20,000 costs
-as much as page 1. Each order has an index.
+A page begins after the last row of the page before (its place in the order and its id), so that
+page 20,000 costs as much as page 1. Each order has an index.
 """
 
 from __future__ import annotations
@@ -128,7 +129,8 @@ class _Where:
 def _where(wanted: Filter) -> _Where:
     where = _Where()
     if wanted.status is not None:
-        # Written out, not a parameter: a prepared plan cannot use the partial index of a state otherwise.
+        # Written out, not a parameter: a prepared plan cannot use the partial index of a state
+        # otherwise.
         where.add(f"p.status = '{wanted.status.value}'")
     if wanted.search:
         pattern = f"%{_literal(wanted.search)}%"
@@ -177,8 +179,10 @@ async def page(
     where.arguments.append(limit)
     rows = await connection.fetch(
         f"SELECT p.id, p.code, p.name, p.status, f.category, f.subcategory, f.emissions_kg_co2e, f.low_kg_co2e,"  # noqa: S608
-        f" f.high_kg_co2e, f.data_quality, f.simulated, strpos(f.provider, '{RECORDED}') > 0 AS recorded, p.error, {value} AS place,"
-        " (SELECT c.checked_at FROM product_checks c WHERE c.product_id = p.id AND c.revision = p.revision) AS checked_at"
+        f" f.high_kg_co2e, f.data_quality, f.simulated, strpos(f.provider, '{RECORDED}') > 0 AS "
+        f"recorded, p.error, {value} AS place,"
+        " (SELECT c.checked_at FROM product_checks c WHERE c.product_id = p.id AND c.revision = "
+        "p.revision) AS checked_at"
         f" FROM products p {join} WHERE {where} ORDER BY {order_by} LIMIT ${len(where.arguments)}",
         *where.arguments,
         timeout=LONG_STATEMENT_S,
@@ -216,8 +220,10 @@ async def check(connection: Connection, codes: Sequence[str], by: str) -> int:
     """Note that somebody found these figures sound; returns how many are completed, and noted."""
     tag = await connection.execute(
         "INSERT INTO product_checks (product_id, revision, checked_by)"
-        " SELECT id, revision, $2 FROM products WHERE code = ANY($1::text[]) AND status = 'completed'"
-        " ON CONFLICT (product_id) DO UPDATE SET revision = excluded.revision, checked_by = excluded.checked_by,"
+        " SELECT id, revision, $2 FROM products WHERE code = ANY($1::text[]) AND status = "
+        "'completed'"
+        " ON CONFLICT (product_id) DO UPDATE SET revision = excluded.revision, checked_by = "
+        "excluded.checked_by,"
         " checked_at = now()",
         codes,
         by,
@@ -226,7 +232,9 @@ async def check(connection: Connection, codes: Sequence[str], by: str) -> int:
 
 
 async def categories(connection: Connection) -> list[str]:
-    """The categories of completed products, without going through all of them: from each to the next."""
+    """The categories of completed products, without going through all of them: from each to the
+    next.
+    """
     rows = await connection.fetch(
         "WITH RECURSIVE found AS ("
         " (SELECT category FROM footprints ORDER BY category LIMIT 1)"

@@ -1,7 +1,7 @@
 """Which products still belong to their job: the locking look that every record begins with.
 
-Between a question and its answer a product may be changed, deleted or given to another job, and the job
-itself may be taken over. Rows are locked in order of id, as imports do.
+Between a question and its answer a product may be changed, deleted or given to another job, and the
+job itself may be taken over. Rows are locked in order of id, as imports do.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ async def lock_job_products(
 ) -> list[Membership]:
     """Lock the products until the transaction ends, so that nothing changes in between.
 
-    `ids_by_job`: (job id, ids of the products that the record is about); returns one membership for each.
+    `ids_by_job`: (job id, ids of the products that the record is about); returns one membership for
+    each.
     """
     held = await _lock_jobs(connection, [job_id for job_id, _ in ids_by_job], manager_id)
     rows = await connection.fetch(
@@ -61,7 +62,10 @@ async def lock_job_products(
 async def _lock_jobs(
     connection: Connection, job_ids: Sequence[int], manager_id: UUID
 ) -> frozenset[int]:
-    """Jobs that this worker still holds. The lock keeps takeovers out, and lets heartbeats through."""
+    """Jobs that this worker still holds.
+
+    The lock keeps takeovers out, and lets heartbeats through.
+    """
     rows = await connection.fetch(
         f"SELECT id FROM {jobs_table()} WHERE id = ANY($1::bigint[]) AND status = 'picked'"  # noqa: S608
         " AND queue_manager_id = $2 ORDER BY id FOR KEY SHARE",

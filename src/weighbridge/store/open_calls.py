@@ -1,6 +1,8 @@
-"""Calls that may be in flight, by the key sent with them: written before they go, deleted when recorded.
+"""Calls that may be in flight, by the key sent with them: written before they go, deleted when
+recorded.
 
-What a process leaves here when it dies are the calls that may have been paid for without a reply. `engine/jobs/orphaned_calls.py` asks the provider for these.
+What a process leaves here when it dies are the calls that may have been paid for without a reply.
+`engine/jobs/orphaned_calls.py` asks the provider for these.
 """
 
 from __future__ import annotations
@@ -45,12 +47,18 @@ class OpenCall:
 
 
 async def insert(connection: Connection, calls: Sequence[OpenCall]) -> None:
-    """Insert calls that are about to be sent. A permit given twice (its commit was in doubt) is one call."""
+    """Insert calls that are about to be sent.
+
+    A permit given twice (its commit was in doubt) is one call.
+    """
     await connection.executemany(
-        "INSERT INTO open_calls (key, provider, simulated, question, step_version, product_ids, question_fingerprints,"
-        " started_at, estimated_tokens, output_allowance) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        "INSERT INTO open_calls (key, provider, simulated, question, step_version, product_ids, "
+        "question_fingerprints,"
+        " started_at, estimated_tokens, output_allowance) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
+        "$9, $10)"
         " ON CONFLICT (key) DO UPDATE SET started_at = excluded.started_at,"
-        " estimated_tokens = excluded.estimated_tokens, output_allowance = excluded.output_allowance",
+        " estimated_tokens = excluded.estimated_tokens, output_allowance = "
+        "excluded.output_allowance",
         [
             (
                 call.key,
@@ -74,7 +82,8 @@ async def about(
 ) -> list[OpenCall]:
     """Open calls about any of these products, the oldest first."""
     rows = await connection.fetch(
-        "SELECT key, provider, simulated, question, step_version, product_ids, question_fingerprints, started_at,"
+        "SELECT key, provider, simulated, question, step_version, product_ids, "
+        "question_fingerprints, started_at,"
         " estimated_tokens, output_allowance FROM open_calls o"
         " WHERE o.provider = $2 AND o.simulated = $3 AND NOT o.given_up"
         # A join hashes each id once; the operator && would compare all with all.

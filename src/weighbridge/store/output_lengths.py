@@ -1,4 +1,6 @@
-"""The output lengths learned about each model, so that a new process starts with fitting allowances."""
+"""The output lengths learned about each model, so that a new process starts with fitting
+allowances.
+"""
 
 from __future__ import annotations
 

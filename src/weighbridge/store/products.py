@@ -133,15 +133,18 @@ async def load_picture(connection: Connection, sha256: str) -> bytes:
 async def complete(
     connection: Connection, job_of: Mapping[int, int], variants: Collection[int] = ()
 ) -> None:
-    """processing → completed, for those that still belong to their job. `job_of`: product id → job id.
+    """processing → completed, for those that still belong to their job. `job_of`: product id → job
+    id.
 
-    The caller has locked them and checked that they do. `variants` got the answers of another product.
+    The caller has locked them and checked that they do. `variants` got the answers of another
+    product.
     """
     await connection.execute(
         f"UPDATE products SET {set_status(ProductEvent.CALCULATED)}, job_id = NULL, error = NULL, error_kind = NULL,"  # noqa: S608
-        # Only products in processing have a job. A condition on the status, or a join, would make PostgreSQL read
-        # all products, or all in processing, instead of looking each one up.
-        " completed_at = now(), updated_at = now(), variant_of = CASE WHEN id = ANY($3::bigint[]) THEN variant_of END"
+        # Only products in processing have a job. A condition on the status, or a join, would make
+        # PostgreSQL read all products, or all in processing, instead of looking each one up.
+        " completed_at = now(), updated_at = now(), variant_of = CASE WHEN id = ANY($3::bigint[]) "
+        "THEN variant_of END"
         " WHERE id = ANY($1::bigint[]) AND job_id = ANY($2::bigint[])",
         list(job_of.keys()),
         list(set(job_of.values())),
@@ -162,11 +165,15 @@ async def give_up(
     reasons: Mapping[int, tuple[str, str]],
     wasted_usd: Mapping[int, float],
 ) -> None:
-    """processing → failed, with (error kind, reason) per product id; `wasted_usd` was spent on it in vain."""
+    """processing → failed, with (error kind, reason) per product id; `wasted_usd` was spent on it
+    in vain.
+    """
     await connection.execute(
         f"UPDATE products p SET {set_status(ProductEvent.GAVE_UP)}, job_id = NULL, error_kind = r.kind, error = r.reason,"  # noqa: S608
-        " attempts = attempts + 1, spent_usd = spent_usd + r.usd, variant_of = NULL, updated_at = now()"
-        " FROM unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, reason, usd)"
+        " attempts = attempts + 1, spent_usd = spent_usd + r.usd, variant_of = NULL, updated_at = "
+        "now()"
+        " FROM unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, reason, "
+        "usd)"
         f" WHERE p.id = r.id AND p.job_id = $4 AND {may_happen(ProductEvent.GAVE_UP, 'p')}",
         list(reasons.keys()),
         [kind for kind, _ in reasons.values()],
@@ -187,9 +194,11 @@ async def leave_group(
     They stay `processing`: the caller gives each its own job in the same transaction.
     """
     rows = await connection.fetch(
-        "UPDATE products p SET job_id = NULL, alone = true, attempts = attempts + 1, error_kind = r.kind,"
+        "UPDATE products p SET job_id = NULL, alone = true, attempts = attempts + 1, error_kind = "
+        "r.kind,"
         " error = r.reason, spent_usd = spent_usd + r.usd, updated_at = now()"
-        " FROM unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, reason, usd)"
+        " FROM unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, reason, "
+        "usd)"
         " WHERE p.id = r.id AND p.job_id = $4 AND p.status = 'processing' RETURNING p.id",
         list(reasons.keys()),
         [kind for kind, _ in reasons.values()],
@@ -228,12 +237,14 @@ async def release_stuck(connection: Connection) -> int:
     """
     tag = await connection.execute(
         "WITH stuck AS (SELECT p.id FROM products p"  # noqa: S608
-        # Not NOT EXISTS: PostgreSQL assumes an empty table of jobs, and would read all of it for each product.
+        # Not NOT EXISTS: PostgreSQL assumes an empty table of jobs, and would read all of it for
+        # each product.
         f" WHERE {may_happen(ProductEvent.RELEASED, 'p')} AND (p.job_id IS NULL OR p.job_id NOT IN"
         f" (SELECT j.id FROM {jobs_table()} j WHERE j.status IN ('queued', 'picked')))"
         # Whoever holds a lock is moving the product right now.
         " ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED)"
-        f" UPDATE products p SET {set_status(ProductEvent.RELEASED)}, job_id = NULL, updated_at = now()"
+        f" UPDATE products p SET {set_status(ProductEvent.RELEASED)}, job_id = NULL, updated_at = "
+        "now()"
         " FROM stuck WHERE p.id = stuck.id"
     )
     return int(tag.split()[-1])
@@ -250,7 +261,10 @@ async def reset_failed(connection: Connection) -> int:
 
 
 async def take_back(connection: Connection, product_ids: Sequence[int]) -> None:
-    """What they were charged with was not their fault: failed → pending, attempts forgotten."""
+    """What they were charged with was not their fault: failed → pending, attempts forgotten.
+
+    Those asked alone stay alone: one of them may spoil the calls of the others.
+    """
     ids = sorted(product_ids)
     await connection.execute(
         f"UPDATE products SET {set_status(ProductEvent.RESET)}, error = NULL, error_kind = NULL, updated_at = now()"  # noqa: S608
@@ -258,7 +272,8 @@ async def take_back(connection: Connection, product_ids: Sequence[int]) -> None:
         ids,
     )
     await connection.execute(
-        "UPDATE products SET attempts = 0, alone = false WHERE id = ANY($1::bigint[]) AND status = 'pending'",
+        "UPDATE products SET attempts = 0 WHERE id = ANY($1::bigint[]) AND attempts > 0 AND "
+        "status <> 'completed'",
         ids,
     )
 
@@ -272,9 +287,11 @@ async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
         simulated,
         timeout=LONG_STATEMENT_S,
     )
-    # Products of the same designs in other catalogues keep their results, and do not answer for these.
+    # Products of the same designs in other catalogues keep their results, and do not answer for
+    # these.
     await connection.execute(
-        "UPDATE products other SET design = NULL FROM scopes s JOIN products p ON p.id = s.product_id"
+        "UPDATE products other SET design = NULL FROM scopes s JOIN products p ON p.id = "
+        "s.product_id"
         " WHERE s.import_id = $1 AND other.design = p.design AND other.status = 'completed'",
         scope,
         timeout=LONG_STATEMENT_S,
@@ -282,7 +299,8 @@ async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
     tag = await connection.execute(
         f"UPDATE products p SET {set_status(ProductEvent.REDONE)}, attempts = 0, alone = false, variant_of = NULL, error = NULL,"  # noqa: S608
         " error_kind = NULL, updated_at = now() FROM scopes s"
-        f" WHERE s.import_id = $1 AND s.product_id = p.id AND {may_happen(ProductEvent.REDONE, 'p')}",
+        " WHERE s.import_id = $1 AND s.product_id = p.id AND "
+        f"{may_happen(ProductEvent.REDONE, 'p')}",
         scope,
         timeout=LONG_STATEMENT_S,
     )
@@ -290,7 +308,9 @@ async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
 
 
 async def reopen_simulated(connection: Connection, scope: UUID) -> int:
-    """completed → pending where the footprint rests on the simulator: it never counts for a real provider."""
+    """completed → pending where the footprint rests on the simulator: it never counts for a real
+    provider.
+    """
     tag = await connection.execute(
         f"UPDATE products p SET {set_status(ProductEvent.REOPENED)}, attempts = 0, alone = false, variant_of = NULL, updated_at = now()"  # noqa: S608
         " FROM scopes s, footprints f WHERE s.import_id = $1 AND s.product_id = p.id"
@@ -302,7 +322,8 @@ async def reopen_simulated(connection: Connection, scope: UUID) -> int:
 
 
 COUNTS: Final = (
-    "SELECT coalesce(sum(pending), 0)::bigint AS pending, coalesce(sum(processing), 0)::bigint AS processing,"
+    "SELECT coalesce(sum(pending), 0)::bigint AS pending, coalesce(sum(processing), 0)::bigint AS "
+    "processing,"
     " coalesce(sum(completed), 0)::bigint AS completed, coalesce(sum(failed), 0)::bigint AS failed"
     " FROM product_count_changes"
 )
@@ -342,8 +363,8 @@ async def any_processing(connection: Connection, scope: UUID | None = None) -> b
 async def any_pending(connection: Connection, scope: UUID | None = None) -> bool:
     """Whether some product is pending."""
     within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $1 AND s.product_id = p.id)"
-    # The first one, not EXISTS: for that PostgreSQL reads the whole table while its statistics say that nearly
-    # all products are pending.
+    # The first one, not EXISTS: for that PostgreSQL reads the whole table while its statistics say
+    # that nearly all products are pending.
     first = await connection.fetchval(
         f"SELECT p.id FROM products p WHERE p.status = 'pending' {within if scope else ''} ORDER BY p.id LIMIT 1",  # noqa: S608
         *([scope] if scope else []),
@@ -359,20 +380,25 @@ async def page(
     after_id: int,
     limit: int,
 ) -> list[Record]:
-    """One page of products with their figures, in order of id. `search` looks into code and name."""
+    """One page of products with their figures, in order of id.
+
+    `search` looks into code and name.
+    """
     conditions, arguments = ["p.id > $1"], [after_id, limit]
     values: list[Any] = list(arguments)
     if status is not None:
-        # A literal, not a parameter: with a parameter a prepared plan cannot use the partial index of the state.
+        # A literal, not a parameter: with a parameter a prepared plan cannot use the partial index
+        # of the state.
         conditions.append(f"p.status = '{status.value}'")
     if search:
         values.append(f"%{_like(search)}%")
         conditions.append(f"(p.code ILIKE ${len(values)} OR p.name ILIKE ${len(values)})")
-    # The page first, then its footprints: joined before the limit, PostgreSQL reads all footprints up to a page
-    # far down the list.
+    # The page first, then its footprints: joined before the limit, PostgreSQL reads all footprints
+    # up to a page far down the list.
     rows: list[Record] = await connection.fetch(
         f"SELECT {COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
-        f" f.data_quality, f.simulated FROM (SELECT * FROM products p WHERE {' AND '.join(conditions)}"
+        " f.data_quality, f.simulated FROM (SELECT * FROM products p WHERE "
+        f"{' AND '.join(conditions)}"
         " ORDER BY p.id LIMIT $2) p LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
         " LEFT JOIN footprints f ON f.product_id = p.id ORDER BY p.id",
         *values,
@@ -389,24 +415,30 @@ async def find(connection: Connection, code: str) -> Record | None:
     """One product with its figures, or None."""
     return await connection.fetchrow(
         f"SELECT {COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
-        f" f.data_quality, f.simulated, f.detail, f.provider, f.model, f.cost_usd, f.calculated_at, f.mass_kg"
+        " f.data_quality, f.simulated, f.detail, f.provider, f.model, f.cost_usd, "
+        "f.calculated_at, f.mass_kg"
         f" FROM {FROM} LEFT JOIN footprints f ON f.product_id = p.id WHERE p.code = $1",
         code,
     )
 
 
 async def delete(connection: Connection, code: str) -> bool:
-    """Remove a product with its answers and footprint; False when there is none. Calls stay: they were paid."""
+    """Remove a product with its answers and footprint; False when there is none.
+
+    Calls stay: they were paid.
+    """
     return await connection.execute("DELETE FROM products WHERE code = $1", code) == "DELETE 1"
 
 
 async def set_picture(connection: Connection, code: str, picture: Picture, data: bytes) -> bool:
-    """Store a picture and give it to a product, which is then pending again; False when there is none.
+    """Store a picture and give it to a product, which is then pending again; False when there is
+    none.
 
     A product that has this very picture already is left as it is.
     """
     await connection.execute(
-        "INSERT INTO pictures (sha256, media_type, width_px, height_px, data) VALUES ($1, $2, $3, $4, $5)"
+        "INSERT INTO pictures (sha256, media_type, width_px, height_px, data) VALUES ($1, $2, $3, "
+        "$4, $5)"
         " ON CONFLICT DO NOTHING",
         picture.sha256,
         picture.media_type,
@@ -417,7 +449,8 @@ async def set_picture(connection: Connection, code: str, picture: Picture, data:
     await connection.execute(
         "UPDATE products SET picture_sha256 = $2, image_url = NULL, revision = revision + 1,"  # noqa: S608
         f" {set_status(ProductEvent.CHANGED)},"
-        " attempts = 0, alone = false, error_kind = NULL, error = NULL, job_id = NULL, completed_at = NULL,"
+        " attempts = 0, alone = false, error_kind = NULL, error = NULL, job_id = NULL, "
+        "completed_at = NULL,"
         " updated_at = now() WHERE code = $1 AND picture_sha256 IS DISTINCT FROM $2"
         f" AND {may_happen(ProductEvent.CHANGED)}",
         code,
@@ -439,7 +472,8 @@ async def correct(
     """Store what a person says of a product, which is then pending again."""
     await connection.execute(
         "UPDATE products SET name = $2, description = $3, weight_kg = $4, country_of_origin = $5,"
-        " revision = revision + 1, status = 'pending', attempts = 0, alone = false, error_kind = NULL, error = NULL,"
+        " revision = revision + 1, status = 'pending', attempts = 0, alone = false, error_kind = "
+        "NULL, error = NULL,"
         " job_id = NULL, completed_at = NULL, updated_at = now() WHERE code = $1",
         code,
         name,

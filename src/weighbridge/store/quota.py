@@ -1,7 +1,7 @@
 """The limiter's memory: one locked row per provider account, shared by every process.
 
-With it comes everything else that a round needs, in as few statements as possible: all other processes wait
-for the row in the meantime.
+With it comes everything else that a round needs, in as few statements as possible: all other
+processes wait for the row in the meantime.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ USED_LAST: Final = "SELECT state FROM quota ORDER BY updated_at DESC LIMIT 1"
 
 @dataclass(frozen=True, slots=True)
 class QuotaSnapshot:
-    """What a round of the governor begins with. `state` is None before the first call of the account."""
+    """What a round of the governor begins with.
+
+    `state` is None before the first call of the account.
+    """
 
     began_s: float  # this process's clock, just before the database's was read
     now_s: float  # the database's clock, epoch seconds
@@ -42,10 +45,11 @@ async def lock_quota(
     manager_id: UUID,
     monotonic_s: Callable[[], float],
 ) -> QuotaSnapshot:
-    """Lock the account's row until the transaction ends, then read the clock, the queue and the jobs.
+    """Lock the account's row until the transaction ends, then read the clock, the queue and the
+    jobs.
 
-    The time is read after the lock was acquired, so that it never runs backwards between two holders.
-    `held` are those of `job_ids` that this worker still holds.
+    The time is read after the lock was acquired, so that it never runs backwards between two
+    holders. `held` are those of `job_ids` that this worker still holds.
     """
     state = await _lock(connection, account)
     began_s = monotonic_s()

@@ -1,10 +1,12 @@
-"""Rates: what contributions are multiplied by, and where that is from. Stored once each; footprints name them.
+"""Rates: what contributions are multiplied by, and where that is from. Stored once each; footprints
+name them.
 
-A rate's number is made of its content: whoever writes a footprint knows it without asking, on whichever machine, and
-the same number never means something else. There are a few thousand at most, and none is ever taken away.
+A rate's number is made of its content: whoever writes a footprint knows it without asking, on
+whichever machine, and the same number never means something else. There are a few thousand at most,
+and none is ever taken away.
 
-A field of `Contribution` that is not a column of `rates` is stored with each footprint, under its name: a new field
-needs nothing here.
+A field of `Contribution` that is not a column of `rates` is stored with each footprint, under its
+name: a new field needs nothing here.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ RATE_FIELDS: Final = (
     "licence",
     "is_proxy",
 )
-"""The columns of the table beside its number, and the fields of a contribution that it holds for all products."""
+"""The columns of the table beside its number, and the fields of a contribution that it holds for
+all products.
+"""
 
 _COLUMNS: Final = ", ".join(RATE_FIELDS)
 _REMEMBERED: Final = 16_384
@@ -71,7 +75,8 @@ async def insert_rates(connection: Connection, rates: Mapping[int, Rate]) -> Non
     if unknown:
         await connection.execute(
             f"INSERT INTO rates (id, {_COLUMNS}) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[],"  # noqa: S608
-            " $5::float8[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[])"
+            " $5::float8[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], "
+            "$11::boolean[])"
             " ON CONFLICT DO NOTHING",
             *zip(*((number, *rates[number]) for (number,) in unknown), strict=True),
         )

@@ -1,7 +1,7 @@
 """What a database of the user's own must offer, found out before anything is written to it.
 
-Locks, notifications and settings belong to a session. A pooler that hands each transaction to another session loses
-them: the lock of the dispatcher stays behind, and nobody is told of new work.
+Locks, notifications and settings belong to a session. A pooler that hands each transaction to
+another session loses them: the lock of the dispatcher stays behind, and nobody is told of new work.
 """
 
 from __future__ import annotations
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from weighbridge.store.connecting import Connection
 
 OLDEST: Final = 16
-"""The oldest major version of PostgreSQL that is accepted. The test suite runs on the version of the wheel (18)."""
+"""The oldest major version of PostgreSQL that is accepted.
+
+The test suite runs on the version of the wheel (18).
+"""
 ANSWER_LIMIT_S: Final = 5.0
 ROUNDS: Final = 3
 _LOST: Final = (
-    "The database at WEIGHBRIDGE_DATABASE_URL does not keep sessions ({reason}): between this program and PostgreSQL "
-    "stands a pooler, such as PgBouncer in transaction mode. Locks and notifications would be lost. Use an address that "
+    "The database at WEIGHBRIDGE_DATABASE_URL does not keep sessions ({reason}): between this "
+    "program and PostgreSQL "
+    "stands a pooler, such as PgBouncer in transaction mode. Locks and notifications would be "
+    "lost. Use an address that "
     "leads to PostgreSQL directly, or session mode (PgBouncer: pool_mode = session)."
 )
 
@@ -36,8 +41,10 @@ def check_version(connection: Connection) -> None:
     version = connection.get_server_version()
     if version.major < OLDEST:
         raise DatabaseUnavailable(
-            f"The database at WEIGHBRIDGE_DATABASE_URL is PostgreSQL {version.major}.{version.minor}, and Weighbridge "
-            f"needs {OLDEST} or newer. Upgrade it, or leave the variable out to use the embedded server."
+            "The database at WEIGHBRIDGE_DATABASE_URL is PostgreSQL "
+            f"{version.major}.{version.minor}, and Weighbridge "
+            f"needs {OLDEST} or newer. Upgrade it, or leave the variable out to use the embedded "
+            "server."
         )
 
 

@@ -1,7 +1,9 @@
-"""Retention: deletes what would otherwise grow for ever: calls, rejected rows, scopes of old runs, PgQueuer's log.
+"""Retention: deletes what would otherwise grow for ever: calls, rejected rows, scopes of old runs,
+PgQueuer's log.
 
-Each function deletes one small batch, in one statement, and returns its number of rows, so that nobody waits
-for it long; `engine/dispatch/retention_task.py` calls it until nothing is left. Calls leave their sums behind, by day.
+Each function deletes one small batch, in one statement, and returns its number of rows, so that
+nobody waits for it long; `engine/dispatch/retention_task.py` calls it until nothing is left. Calls
+leave their sums behind, by day.
 """
 
 from __future__ import annotations
@@ -36,17 +38,22 @@ async def claim(connection: Connection) -> bool:
     """Whether deletion is due; True for one process of all in any hour."""
     return bool(
         await connection.fetchval(
-            "UPDATE retention_state SET looked_at = now() WHERE looked_at < now() - $1::interval RETURNING true",
+            "UPDATE retention_state SET looked_at = now() WHERE looked_at < now() - $1::interval "
+            "RETURNING true",
             EVERY,
         )
     )
 
 
 async def trim_calls(connection: Connection, before: datetime, most: int = BATCH) -> int:
-    """Roll up and delete calls begun before a moment, the oldest first. All in one statement, or nothing."""
+    """Roll up and delete calls begun before a moment, the oldest first.
+
+    All in one statement, or nothing.
+    """
     tag = await connection.fetchval(
         "WITH old AS ("  # noqa: S608 - constants only
-        " SELECT id FROM calls WHERE started_at < $3 ORDER BY started_at LIMIT $4 FOR UPDATE SKIP LOCKED"
+        " SELECT id FROM calls WHERE started_at < $3 ORDER BY started_at LIMIT $4 FOR UPDATE SKIP "
+        "LOCKED"
         "), gone AS ("
         " DELETE FROM calls USING old WHERE calls.id = old.id RETURNING calls.*"
         "), rolled_up AS ("
@@ -58,7 +65,8 @@ async def trim_calls(connection: Connection, before: datetime, most: int = BATCH
         " first_started_at = least(r.first_started_at, excluded.first_started_at),"
         " last_started_at = greatest(r.last_started_at, excluded.last_started_at)"
         "), noted AS ("
-        " UPDATE retention_state SET trimmed_up_to = greatest(trimmed_up_to, (SELECT max(id) FROM gone))"
+        " UPDATE retention_state SET trimmed_up_to = greatest(trimmed_up_to, (SELECT max(id) FROM "
+        "gone))"
         " WHERE EXISTS (SELECT FROM gone)"
         ") SELECT count(*) FROM gone",
         list(LATENCY_BOUNDS_S),
@@ -109,7 +117,9 @@ async def trim_pgqueuer(connection: Connection, age: timedelta = LOG_AGE, most: 
 async def _trim_oldest(
     connection: Connection, table: str, time_column: str, age: timedelta, most: int
 ) -> int:
-    """Ids grow with time, so the oldest rows are those with the lowest ids: no index on the time is needed."""
+    """Ids grow with time, so the oldest rows are those with the lowest ids: no index on the time is
+    needed.
+    """
     tag = await connection.execute(
         f"DELETE FROM {table} WHERE {time_column} < now() - $1::interval"  # noqa: S608 - names of ours
         f" AND id = ANY (ARRAY(SELECT id FROM {table} ORDER BY id LIMIT $2))",
@@ -130,7 +140,8 @@ async def finished_scopes(connection: Connection, age: timedelta = SCOPE_AGE) ->
         "  SELECT s.import_id, s.created_at FROM scopes s WHERE s.import_id > imports.import_id"
         "  ORDER BY s.import_id LIMIT 1) AS later"
         ") SELECT import_id FROM imports WHERE created_at < now() - $1::interval AND NOT EXISTS ("
-        " SELECT FROM scopes s JOIN products p ON p.id = s.product_id WHERE s.import_id = imports.import_id"
+        " SELECT FROM scopes s JOIN products p ON p.id = s.product_id WHERE s.import_id = "
+        "imports.import_id"
         " AND (p.status IN ('pending', 'processing') OR p.updated_at >= now() - $1::interval))",
         age,
     )

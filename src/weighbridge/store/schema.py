@@ -1,8 +1,9 @@
 """Brings the database to this program's schema: numbered SQL files, each applied once, in order.
 
-Safe when several processes start together (an advisory lock), and while others work: no migration makes them
-wait for long. A database that a newer program has migrated is accepted if the newer migrations say that they
-serve this one (decision 0017). PgQueuer's tables are installed and upgraded by PgQueuer, never to an older version.
+Safe when several processes start together (an advisory lock), and while others work: no migration
+makes them wait for long. A database that a newer program has migrated is accepted if the newer
+migrations say that they serve this one (decision 0017). PgQueuer's tables are installed and
+upgraded by PgQueuer, never to an older version.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 MIGRATION_LOCK = 0x57656967_6D696772  # "Weigmigr"
 LOCK_WAIT: Final = "1s"
-"""How long a migration waits for a table. Everything queued behind it waits as long, so behind an export of an
+"""How long a migration waits for a table. Everything queued behind it waits as long, so behind an
+export of an
 hour all would stand still. After this time it lets the others pass and tries again."""
 LOCK_TRIES: Final = 120
 LOCK_PAUSE_S: Final = 1.0
@@ -34,7 +36,10 @@ _SERVES: Final = re.compile(r"^-- Serves programs from schema (\d+) on\.$", re.M
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A file. `serves` is the lowest schema whose programs still work after it; its own number: none before."""
+    """A file.
+
+    `serves` is the lowest schema whose programs still work after it; its own number: none before.
+    """
 
     number: int
     name: str
@@ -59,7 +64,8 @@ def migrations() -> list[Migration]:
 
 
 async def migrate(connection: asyncpg.Connection[Any]) -> int | None:
-    """Apply what is missing; returns the number of a newer schema that this program may work with, or None.
+    """Apply what is missing; returns the number of a newer schema that this program may work with,
+    or None.
 
     Raises:
         SchemaTooNew: the database knows a migration that does not serve this program.
@@ -84,10 +90,14 @@ async def migrate(connection: asyncpg.Connection[Any]) -> int | None:
 
 
 async def _applied(connection: asyncpg.Connection[Any]) -> dict[int, int | None]:
-    """Number and `serves` of the applied migrations. None: applied by a program that did not know `serves`."""
+    """Number and `serves` of the applied migrations.
+
+    None: applied by a program that did not know `serves`.
+    """
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations ("
-        " number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());"
+        " number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT "
+        "now());"
         "ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS serves integer"
     )
     rows = await connection.fetch("SELECT number, serves FROM schema_migrations")
@@ -101,8 +111,10 @@ def _accepted(applied: dict[int, int | None], newest_known: int) -> int | None:
         return None
     if any(serves is None or serves > newest_known for serves in newer.values()):
         raise SchemaTooNew(
-            f"The database has schema {max(newer)}, this program knows up to {newest_known}: a newer Weighbridge "
-            "wrote it. Upgrade this installation (pip install --upgrade weighbridge), or use another database."
+            f"The database has schema {max(newer)}, this program knows up to {newest_known}: a "
+            "newer Weighbridge "
+            "wrote it. Upgrade this installation (pip install --upgrade weighbridge), or use "
+            "another database."
         )
     return max(newer)
 
@@ -127,26 +139,32 @@ async def _say_serves(connection: asyncpg.Connection[Any], migration: Migration)
 
 
 async def _patiently(work: Callable[[], Awaitable[None]]) -> None:
-    """Retry while somebody holds the tables. Between two tries everything queued behind us goes on."""
+    """Retry while somebody holds the tables.
+
+    Between two tries everything queued behind us goes on.
+    """
     for _ in range(LOCK_TRIES):
         try:
             return await work()
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
             await asyncio.sleep(LOCK_PAUSE_S)
     raise DatabaseUnavailable(
-        "The database could not be migrated: for minutes somebody has held a table that must change. "
+        "The database could not be migrated: for minutes somebody has held a table that must "
+        "change. "
         "Look for long transactions in pg_stat_activity, end them, and start again."
     )
 
 
 async def _install_pgqueuer(connection: asyncpg.Connection[Any]) -> None:
-    """PgQueuer's own tables; its schema is inspected only when ours is newer than whoever inspected it last.
+    """PgQueuer's own tables; its schema is inspected only when ours is newer than whoever inspected
+    it last.
 
     An older schema would remove what the newer program beside this one needs.
     """
     version = metadata.version("pgqueuer")
     await connection.execute(
-        "CREATE TABLE IF NOT EXISTS pgqueuer_version (only_row boolean PRIMARY KEY DEFAULT true, version text NOT NULL)"
+        "CREATE TABLE IF NOT EXISTS pgqueuer_version (only_row boolean PRIMARY KEY DEFAULT true, "
+        "version text NOT NULL)"
     )
     installed = await connection.fetchval("SELECT version FROM pgqueuer_version")
     if installed is not None and _release(installed) >= _release(version):

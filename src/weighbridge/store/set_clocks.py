@@ -1,6 +1,7 @@
 """What a clock that was set back leaves behind: moments in the future, which would be waited for.
 
-A job would not be begun, and a dead worker would count as alive, until the clock has caught up: for hours.
+A job would not be begun, and a dead worker would count as alive, until the clock has caught up: for
+hours.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ AHEAD: Final = timedelta(seconds=2)
 
 
 async def bring_back(connection: Connection) -> int:
-    """Moments in the future become this one; returns how many. We never schedule a job for later."""
+    """Moments in the future become this one; returns how many.
+
+    We never schedule a job for later.
+    """
     changed = 0
     for table, column in (
         (jobs_table(), "execute_after"),
@@ -27,7 +31,8 @@ async def bring_back(connection: Connection) -> int:
     ):
         tag = await connection.execute(
             f"UPDATE {table} SET {column} = now() WHERE id = ANY (ARRAY("  # noqa: S608 - names of ours
-            f" SELECT id FROM {table} WHERE {column} > now() + $1::interval FOR NO KEY UPDATE SKIP LOCKED))",
+            f" SELECT id FROM {table} WHERE {column} > now() + $1::interval FOR NO KEY UPDATE "
+            "SKIP LOCKED))",
             AHEAD,
         )
         changed += int(tag.split()[-1])

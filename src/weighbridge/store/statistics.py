@@ -1,7 +1,8 @@
 """Sums over calls and products, for statistics and metrics. Each function is one statement.
 
-Calls are summed by everything that is asked for at once (step, model, outcome, buckets of latency and
-waiting), so that one pass over the table serves all; `service/processing_stats.py` adds them up.
+Calls are summed by everything that is asked for at once (step, model, outcome, buckets of latency
+and waiting), so that one pass over the table serves all; `service/processing_stats.py` adds them
+up.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ CALL_SUMS: Final = (
     " width_bucket(waited_s - 1e-9, $2::float8[]) AS waiting_bucket,"
     " count(*) AS calls, sum(latency_s) AS latency_s, sum(waited_s) AS waited_s,"
     " sum(estimated_tokens)::bigint AS estimated_tokens, sum(input_tokens)::bigint AS input_tokens,"
-    " sum(cached_input_tokens)::bigint AS cached_input_tokens, sum(output_tokens)::bigint AS output_tokens,"
+    " sum(cached_input_tokens)::bigint AS cached_input_tokens, sum(output_tokens)::bigint AS "
+    "output_tokens,"
     " sum(cost_usd) AS cost_usd"
 )
 """The columns of a `CallSum`, over rows of calls; $1 and $2 are the bounds."""
@@ -76,15 +78,18 @@ async def sum_calls(
     after_id: int = 0,
     up_to_id: int | None = None,
 ) -> list[CallSum]:
-    """Calls begun at or after `since`, with ids in (after_id, up_to_id]. Without `since` and `after_id` this
+    """Calls begun at or after `since`, with ids in (after_id, up_to_id]. Without `since` and
+    `after_id` this
     includes deleted calls, of which only sums are left.
     """
     rows = await connection.fetch(
         f"SELECT {CALL_SUMS} FROM calls"  # noqa: S608 - constants only
-        " WHERE ($3::timestamptz IS NULL OR started_at >= $3) AND id > $4 AND ($5::bigint IS NULL OR id <= $5)"
+        " WHERE ($3::timestamptz IS NULL OR started_at >= $3) AND id > $4 AND ($5::bigint IS NULL "
+        "OR id <= $5)"
         " GROUP BY step, model, outcome, simulated, latency_bucket, waiting_bucket"
         " UNION ALL"
-        " SELECT step, model, outcome, simulated, latency_bucket, waiting_bucket, sum(calls)::bigint,"
+        " SELECT step, model, outcome, simulated, latency_bucket, waiting_bucket, "
+        "sum(calls)::bigint,"
         " sum(latency_s), sum(waited_s), sum(estimated_tokens)::bigint, sum(input_tokens)::bigint,"
         " sum(cached_input_tokens)::bigint, sum(output_tokens)::bigint, sum(cost_usd)"
         " FROM call_rollups WHERE $3 IS NULL AND $4 = 0"
@@ -115,7 +120,8 @@ async def last_call_before(connection: Connection, moment: datetime) -> int:
 async def finished_since(connection: Connection, since: datetime) -> tuple[int, int]:
     """(completed, failed) products whose processing ended at or after `since`."""
     row = await connection.fetchrow(
-        "SELECT (SELECT count(*) FROM products WHERE status = 'completed' AND completed_at >= $1) AS completed,"
+        "SELECT (SELECT count(*) FROM products WHERE status = 'completed' AND completed_at >= $1) "
+        "AS completed,"
         " (SELECT count(*) FROM products WHERE status = 'failed' AND updated_at >= $1) AS failed",
         since,
     )
@@ -154,11 +160,13 @@ async def recent_errors(
     """Why calls and products failed, the most frequent reason first."""
     rows = await connection.fetch(
         "SELECT * FROM ("
-        " SELECT 'call' AS source, outcome AS kind, sum(n)::bigint AS count, max(last_at) AS last_at,"
+        " SELECT 'call' AS source, outcome AS kind, sum(n)::bigint AS count, max(last_at) AS "
+        "last_at,"
         " coalesce(max(example), '') AS example FROM ("
         "  SELECT outcome, count(*) AS n, max(started_at) AS last_at,"
         "  (array_agg(error ORDER BY started_at DESC))[1] AS example"
-        "  FROM calls WHERE outcome <> 'ok' AND ($1::timestamptz IS NULL OR started_at >= $1) GROUP BY outcome"
+        "  FROM calls WHERE outcome <> 'ok' AND ($1::timestamptz IS NULL OR started_at >= $1) "
+        "GROUP BY outcome"
         "  UNION ALL"
         "  SELECT outcome, sum(calls), max(last_started_at), NULL"
         "  FROM call_rollups WHERE outcome <> 'ok' AND $1 IS NULL GROUP BY outcome"
@@ -181,14 +189,15 @@ async def calls_elsewhere(
 ) -> int:
     """Calls in flight of workers other than `worker_id`.
 
-    Workers note theirs while there is a concurrency cap. Where there is none, their jobs are counted: each has
-    one call in flight at most.
+    Workers note theirs while there is a concurrency cap. Where there is none, their jobs are
+    counted: each has one call in flight at most.
     """
     return int(
         await connection.fetchval(
             "SELECT coalesce(sum(CASE WHEN $3 THEN least(groups, in_flight) ELSE groups END), 0)"  # noqa: S608
             f" FROM (SELECT queue_manager_id AS id, count(*) AS groups FROM {jobs_table()}"
-            " WHERE entrypoint = $1 AND status = 'picked' AND queue_manager_id IS DISTINCT FROM $2 GROUP BY 1)"
+            " WHERE entrypoint = $1 AND status = 'picked' AND queue_manager_id IS DISTINCT FROM "
+            "$2 GROUP BY 1)"
             " AS begun LEFT JOIN workers USING (id)",
             ENTRYPOINT,
             worker_id,

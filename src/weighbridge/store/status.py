@@ -1,4 +1,6 @@
-"""The status of the queue in one statement: many clients ask often, and each statement is a round trip."""
+"""The status of the queue in one statement: many clients ask often, and each statement is a round
+trip.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One snapshot. `quota_state` is the limiter's state for the account used last; None before the first call."""
+    """One snapshot.
+
+    `quota_state` is the limiter's state for the account used last; None before the first call.
+    """
 
     queue: QueueState
     counts: dict[ProcessingStatus, int]

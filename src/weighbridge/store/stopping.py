@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 
 async def stop(connection: Connection, reason: str | None = None) -> tuple[bool, int]:
-    """No call begins after the commit; returns (whether the queue was running, products put back to `pending`).
+    """No call begins after the commit; returns (whether the queue was running, products put back to
+    `pending`).
 
-    `reason` is kept for the operator, unless the queue was stopped before. Products of jobs in progress return
-    to `pending` as their calls end.
+    `reason` is kept for the operator, unless the queue was stopped before. Products of jobs in
+    progress return to `pending` as their calls end.
     """
     # A round holds a quota row while it reserves: while we hold the rows, no round is in progress.
     await connection.execute("SELECT FROM quota FOR UPDATE")

@@ -1,19 +1,21 @@
-"""The JSON of a footprint, `footprints.detail`: written and read here and nowhere else. Everything in it has a name.
+"""The JSON of a footprint, `footprints.detail`: written and read here and nowhere else. Everything
+in it has a name.
 
     {"footprint": {…the fields of Footprint…,
                    "contribution_fields": ["rate", "label", "activity", …],
                    "contributions": [[-2316, "Polypropylene", 1.25, …], …]},
      "answers": {step: the stored form of its answer},
-     "provenance": {"method", "factors", "steps": {step: version}, "answers": [{"step", "provider", "model", …}, …],
+     "provenance": {"method", "factors", "steps": {step: version}, "answers": [{"step", "provider",
+     "model", …}, …],
                     "provider", "model", "simulated"}}
 
-The names of a contribution's fields stand once for each footprint (decision 0022): a reader finds each value by its name,
-in SQL through the function `named_contributions(detail)`.
+The names of a contribution's fields stand once for each footprint (decision 0022): a reader finds
+each value by its name, in SQL through the function `named_contributions(detail)`.
 
-**To add a field** to `Contribution`, `Footprint` or `AnswerProvenance`, give it a default there: it is written by itself, and
-footprints from before read with the default. Fields that a reader does not know are passed over. A program of schema 8
-takes no contribution with more fields than it knows: the first change that adds one comes with a migration that
-serves programs from schema 9 on.
+**To add a field** to `Contribution`, `Footprint` or `AnswerProvenance`, give it a default there: it
+is written by itself, and footprints from before read with the default. Fields that a reader does
+not know are passed over. A program of schema 8 takes no contribution with more fields than it
+knows: the first change that adds one comes with a migration that serves programs from schema 9 on.
 """
 
 from __future__ import annotations
@@ -96,7 +98,10 @@ def _write_provenance(provenance: Provenance) -> dict[str, Any]:
 
 
 def read_detail(stored: Mapping[str, Any], rates: Mapping[int, Rate]) -> StoredDetail:
-    """What `write_detail` wrote, in this version of the program or another. `rates` are those that it names."""
+    """What `write_detail` wrote, in this version of the program or another.
+
+    `rates` are those that it names.
+    """
     footprint = stored["footprint"]
     contributions = [_read_contribution(one, rates) for one in named_contributions(stored)]
     return StoredDetail(

@@ -22,9 +22,14 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 CANDIDATES: Final = 8
-"""Products of a design that are looked at. They differ in weight or picture; more than a few are rare."""
+"""Products of a design that are looked at.
+
+They differ in weight or picture; more than a few are rare.
+"""
 WOKEN_AT_ONCE: Final = 2_000
-"""Products put into the queue with the record of the one they waited for; the dispatcher takes the rest."""
+"""Products put into the queue with the record of the one they waited for; the dispatcher takes the
+rest.
+"""
 JOB_SIZE: Final = 5
 """As in a group that is asked: what cannot be answered after all stays together."""
 
@@ -35,7 +40,8 @@ async def candidates(
     """By design: products that were asked themselves, or are being asked."""
     rows = await connection.fetch(
         f"SELECT {COLUMNS}, wanted.design AS design FROM unnest($1::text[]) AS wanted (design)"  # noqa: S608
-        " CROSS JOIN LATERAL (SELECT * FROM products c WHERE c.design = wanted.design AND c.variant_of IS NULL"
+        " CROSS JOIN LATERAL (SELECT * FROM products c WHERE c.design = wanted.design AND "
+        "c.variant_of IS NULL"
         f" AND c.status <> 'pending' ORDER BY c.id LIMIT {CANDIDATES}) AS p"
         " LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256",
         list(designs),
@@ -53,7 +59,8 @@ async def assign(
     ids = list(design_of)
     await connection.execute(
         "UPDATE products p SET design = a.design, variant_of = a.variant_of"
-        " FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS a (id, design, variant_of) WHERE p.id = a.id",
+        " FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS a (id, design, variant_of) WHERE "
+        "p.id = a.id",
         ids,
         [design_of[each] for each in ids],
         [variant_of.get(each) for each in ids],
@@ -84,7 +91,8 @@ async def enqueue_waiting(connection: Connection, completed: Sequence[int]) -> N
 async def free_waiting_for(connection: Connection, failed: Sequence[int]) -> None:
     """Products that waited for these, which have failed, are asked themselves."""
     await connection.execute(
-        "UPDATE products SET variant_of = NULL WHERE variant_of = ANY($1::bigint[]) AND status = 'pending'",
+        "UPDATE products SET variant_of = NULL WHERE variant_of = ANY($1::bigint[]) AND status = "
+        "'pending'",
         failed,
     )
 
@@ -92,11 +100,14 @@ async def free_waiting_for(connection: Connection, failed: Sequence[int]) -> Non
 async def free_stranded(connection: Connection) -> int:
     """Free the products that wait for one that nobody works on; returns how many.
 
-    It was changed, deleted or returned to `pending`, or was completed in the very moment they began to wait.
+    It was changed, deleted or returned to `pending`, or was completed in the very moment they began
+    to wait.
     """
     tag = await connection.execute(
-        "WITH stranded AS (SELECT w.id FROM products w WHERE w.status = 'pending' AND w.variant_of IS NOT NULL"
-        " AND NOT EXISTS (SELECT FROM products asked WHERE asked.id = w.variant_of AND asked.status = 'processing')"
+        "WITH stranded AS (SELECT w.id FROM products w WHERE w.status = 'pending' AND "
+        "w.variant_of IS NOT NULL"
+        " AND NOT EXISTS (SELECT FROM products asked WHERE asked.id = w.variant_of AND "
+        "asked.status = 'processing')"
         " ORDER BY w.id FOR NO KEY UPDATE OF w SKIP LOCKED)"
         " UPDATE products p SET variant_of = NULL FROM stranded WHERE p.id = stranded.id"
     )

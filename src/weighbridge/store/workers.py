@@ -1,4 +1,6 @@
-"""The live workers: one row for each process, renewed by its heartbeat together with the jobs it holds."""
+"""The live workers: one row for each process, renewed by its heartbeat together with the jobs it
+holds.
+"""
 
 from __future__ import annotations
 
@@ -71,12 +73,17 @@ class WorkerRow:
 
 
 async def load_live(connection: Connection, live_within: timedelta) -> list[WorkerRow]:
-    """Workers seen so lately, longest first. Calls in flight: groups begun, each has one call at most."""
+    """Workers seen so lately, longest first.
+
+    Calls in flight: groups begun, each has one call at most.
+    """
     rows = await connection.fetch(
         "SELECT id, host, version, started_at, seen_at, is_leaving,"  # noqa: S608
         " coalesce((SELECT count(*) FROM"
-        f" {jobs_table()} j WHERE j.queue_manager_id = w.id AND j.status = 'picked' AND j.entrypoint = $2), 0)"
-        " AS calls_in_flight FROM workers w WHERE seen_at > now() - $1::interval ORDER BY started_at, id",
+        f" {jobs_table()} j WHERE j.queue_manager_id = w.id AND j.status = 'picked' AND "
+        "j.entrypoint = $2), 0)"
+        " AS calls_in_flight FROM workers w WHERE seen_at > now() - $1::interval ORDER BY "
+        "started_at, id",
         live_within,
         ENTRYPOINT,
     )
@@ -93,17 +100,19 @@ async def keep_alive(
 ) -> None:
     """Renew the heartbeat of the jobs that the worker still holds, in one statement.
 
-    `job_ids` are those that it works on. It may hold others without knowing, if the connection broke before it
-    learned of them. Those must expire, so that a worker takes them over.
+    `job_ids` are those that it works on. It may hold others without knowing, if the connection
+    broke before it learned of them. Those must expire, so that a worker takes them over.
 
-    Jobs renewed or taken within `renewed_after` are skipped. So are jobs that are just being ended or taken
-    over: waiting for them could end in a deadlock.
+    Jobs renewed or taken within `renewed_after` are skipped. So are jobs that are just being ended
+    or taken over: waiting for them could end in a deadlock.
     """
     await connection.execute(
-        # An array, not a join: PostgreSQL assumes an empty table of jobs, and would join all with all.
+        # An array, not a join: PostgreSQL assumes an empty table of jobs, and would join all with
+        # all.
         f"UPDATE {jobs_table()} SET heartbeat = now() WHERE id = ANY (ARRAY("  # noqa: S608
         f" SELECT id FROM {jobs_table()} WHERE queue_manager_id = $1 AND status = 'picked'"
-        " AND id = ANY($3::bigint[]) AND heartbeat < now() - $2::interval FOR NO KEY UPDATE SKIP LOCKED))",
+        " AND id = ANY($3::bigint[]) AND heartbeat < now() - $2::interval FOR NO KEY UPDATE SKIP "
+        "LOCKED))",
         worker_id,
         renewed_after,
         job_ids,
@@ -111,10 +120,13 @@ async def keep_alive(
 
 
 async def look_around(connection: Connection, live_within: timedelta) -> Crew:
-    """Unfinished jobs anywhere, and workers seen within `live_within` that are not leaving (at least one)."""
+    """Unfinished jobs anywhere, and workers seen within `live_within` that are not leaving (at
+    least one).
+    """
     row = await connection.fetchrow(
         f"SELECT {unfinished()} AS jobs,"  # noqa: S608
-        " (SELECT count(*) FROM workers WHERE NOT is_leaving AND seen_at > now() - $2::interval) AS workers",
+        " (SELECT count(*) FROM workers WHERE NOT is_leaving AND seen_at > now() - $2::interval) "
+        "AS workers",
         ENTRYPOINT,
         live_within,
     )

@@ -1,4 +1,6 @@
-"""Both routes to a figure: each is the sum of its contributions, and the figure follows from what is exported."""
+"""Both routes to a figure: each is the sum of its contributions, and the figure follows from what
+is exported.
+"""
 
 from __future__ import annotations
 

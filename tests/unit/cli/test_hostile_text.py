@@ -1,4 +1,6 @@
-"""What a stranger wrote is shown as it is: no markup is obeyed, nothing vanishes, no escape reaches the terminal."""
+"""What a stranger wrote is shown as it is: no markup is obeyed, nothing vanishes, no escape reaches
+the terminal.
+"""
 
 from __future__ import annotations
 

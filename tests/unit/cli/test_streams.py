@@ -1,4 +1,6 @@
-"""A reader that is slow, stuck or gone: whoever prints notices nothing of it, and what is left out is said."""
+"""A reader that is slow, stuck or gone: whoever prints notices nothing of it, and what is left out
+is said.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What becomes of the products of a call: judged replies, failed calls, and what still applies when it is written."""
+"""What becomes of the products of a call: judged replies, failed calls, and what still applies when
+it is written.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Rows for the tests of the writers: a completed chair, a failed lamp, and as many products as wanted."""
+"""Rows for the tests of the writers: a completed chair, a failed lamp, and as many products as
+wanted.
+"""
 
 from __future__ import annotations
 

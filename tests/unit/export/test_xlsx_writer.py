@@ -1,4 +1,6 @@
-"""The workbook: text that stays text, sheets that go on, and an About sheet that does not hide the simulator."""
+"""The workbook: text that stays text, sheets that go on, and an About sheet that does not hide the
+simulator.
+"""
 
 from __future__ import annotations
 

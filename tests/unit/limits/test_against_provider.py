@@ -1,4 +1,6 @@
-"""The limiter against a provider with its own books, on virtual time: full use, few refusals, quick learning."""
+"""The limiter against a provider with its own books, on virtual time: full use, few refusals, quick
+learning.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ SCENARIOS = {
     "two seconds may burst": (500, 2.0, 0.01),
     "ten seconds may burst": (500, 10.0, 0.015),
 }
-"""Requests a minute, burst, and the share of calls that may be refused while the burst is being found out."""
+"""Requests a minute, burst, and the share of calls that may be refused while the burst is being
+found out.
+"""
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -125,7 +129,8 @@ def test_leaves_room_for_a_second_program_on_the_same_key(burst_s: float) -> Non
 def test_underestimated_calls_do_not_overrun_the_limit() -> None:
     done = rush(actual_tokens=950)
     done.run()
-    # The first burst cannot know; from then on every minute keeps to the limit that the provider counts.
+    # The first burst cannot know; from then on every minute keeps to the limit that the provider
+    # counts.
     after_first = [at_s for at_s in done.provider.admitted_at() if at_s > 30]
     busiest = max(sum(at <= x < at + 60 for x in after_first) for at in after_first)
     assert busiest * 950 <= 450_000 * 1.06

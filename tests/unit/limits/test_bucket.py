@@ -71,7 +71,9 @@ def test_the_burst_grows_only_if_it_is_used() -> None:
 def test_burst_growth_stops_in_time_for_a_refusal_to_arrive(
     moments: list[tuple[float, int, bool]], per_minute: float
 ) -> None:
-    """A call that was only granted has been asked of nobody: who starts slowly must not be believed to be welcome."""
+    """A call that was only granted has been asked of nobody: who starts slowly must not be believed
+    to be welcome.
+    """
     bucket = Bucket.untested(per_minute, START_S)
     freely = Bucket.untested(per_minute, START_S)
     freely.growing_until_s = START_S

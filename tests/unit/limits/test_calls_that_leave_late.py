@@ -63,7 +63,9 @@ def test_a_call_counts_from_its_departure_even_if_known_late() -> None:
 
 @pytest.mark.parametrize("lag_s", [0.0, 0.2, 1.0, 5.0])
 def test_late_calls_are_not_mistaken_for_another_program(lag_s: float) -> None:
-    """A few large calls a minute: the header of each shows what it took itself, however late it was admitted."""
+    """A few large calls a minute: the header of each shows what it took itself, however late it was
+    admitted.
+    """
     per_minute, tokens, calls, latency_s = 60_000, 9_500, 40, 4.0
     provider = ProviderBucket(500, per_minute, burst_s=10.0)
     limiter = Limiter(Limits(500, per_minute))

@@ -351,7 +351,9 @@ WRITTEN_BY_VERSION_1 = base64.b64decode(
 
 
 def test_state_of_an_older_version_round_trips() -> None:
-    """If this fails, a program of the version before cannot work beside this one: put what is new behind the rest."""
+    """If this fails, a program of the version before cannot work beside this one: put what is new
+    behind the rest.
+    """
     limiter = Limiter.load(WRITTEN_BY_VERSION_1, LIMITS)
     assert limiter.dump() == WRITTEN_BY_VERSION_1
     assert limiter.used(START_S + 3) == Cost(1, 700)

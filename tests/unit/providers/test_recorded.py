@@ -1,4 +1,6 @@
-"""Recorded answers take the place of what the other provider says, for the products that they were given about."""
+"""Recorded answers take the place of what the other provider says, for the products that they were
+given about.
+"""
 
 from __future__ import annotations
 

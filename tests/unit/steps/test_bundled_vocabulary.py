@@ -1,4 +1,6 @@
-"""The questions with the lists that come with the package: within the provider's limits, and not too dear."""
+"""The questions with the lists that come with the package: within the provider's limits, and not
+too dear.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 
 QUESTIONS = build_questions(BundledFactors().load().vocabulary(load_taxonomy()))
 
-# Instructions and schema are paid for (and count against the tokens per minute) in every call: a group of five
-# shares them. Raising a ceiling costs throughput; below the floor, the provider caches nothing.
+# Instructions and schema are paid for (and count against the tokens per minute) in every call: a
+# group of five shares them. Raising a ceiling costs throughput; below the floor, the provider
+# caches nothing.
 CACHED_FROM_TOKENS = 1_024
 SHORTEST_OUTPUT_LIMIT_TOKENS = (
     4_096  # of the older models that know strict schemas, and some servers

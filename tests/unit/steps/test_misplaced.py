@@ -1,4 +1,6 @@
-"""Answers that belong to a neighbour are refused, where the texts or the weights of two products say so."""
+"""Answers that belong to a neighbour are refused, where the texts or the weights of two products
+say so.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Questions keep to the provider's rules, start with what never changes, and fence what strangers wrote."""
+"""Questions keep to the provider's rules, start with what never changes, and fence what strangers
+wrote.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""One reply about everything: each step counts where those before it do, and nobody's fault harms a neighbour."""
+"""One reply about everything: each step counts where those before it do, and nobody's fault harms a
+neighbour.
+"""
 
 from __future__ import annotations
 

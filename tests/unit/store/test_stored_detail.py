@@ -1,4 +1,6 @@
-"""Footprints outlive the program that wrote them: fields come and go, and what is stored can still be read."""
+"""Footprints outlive the program that wrote them: fields come and go, and what is stored can still
+be read.
+"""
 
 from __future__ import annotations
 

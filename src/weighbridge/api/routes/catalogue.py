@@ -46,7 +46,8 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 async def bulk_upload(request: Request, response: Response, context: Context) -> ImportDone:
     """Add or update products from CSV, XLSX, JSON, JSONL or Parquet, or from a JSON array.
 
-    Usable rows are imported even if others are rejected. Processing starts automatically unless the queue is stopped.
+    Usable rows are imported even if others are rejected. Processing starts automatically unless the
+    queue is stopped.
     """
     settings = context.settings
     async with (
@@ -69,7 +70,8 @@ async def bulk_upload(request: Request, response: Response, context: Context) ->
 async def inspect(request: Request, context: Context) -> ReportView:
     """What a file would be taken for, and what processing it would take. Nothing is stored.
 
-    Takes the same as bulk-upload. `questions` are what the file leaves open; an upload without the answers is refused.
+    Takes the same as bulk-upload. `questions` are what the file leaves open; an upload without the
+    answers is refused.
     """
     settings = context.settings
     async with (

@@ -166,7 +166,10 @@ def _rejected_product(request: Request, problems: list[tuple[str, str]]) -> JSON
     openapi_extra={"requestBody": PICTURE_BODY},
 )
 async def attach_picture(code: Code, request: Request, context: Context) -> PictureStored:
-    """Attach a picture to a product (JPEG, PNG, WebP or GIF). The product is then processed again."""
+    """Attach a picture to a product (JPEG, PNG, WebP or GIF).
+
+    The product is then processed again.
+    """
     _refuse_nul(code)
     await views.require_product(context.database, code)
     limit_bytes = MAX_PICTURE_BYTES + _FORM_BYTES

@@ -34,7 +34,8 @@ async def _status(context: ApiContext) -> dict[str, Any]:
 @router.get("/queue-status", response_model=QueueStatusDocument)
 async def queue_status(context: Context) -> Response:
     """Show what the queue is doing, and products by state."""
-    # Made once for all who ask at the same moment; a model of it for each would cost more than the rest.
+    # Made once for all who ask at the same moment; a model of it for each would cost more than the
+    # rest.
     return Response(await context.status(), media_type="application/json")
 
 
@@ -52,7 +53,8 @@ async def start_queue(context: Context) -> Started:
 
 @router.post("/stop-queue")
 async def stop_queue(context: Context) -> Stopped:
-    """Start no further calls. Calls in flight finish and are stored; other products return to pending.
+    """Start no further calls. Calls in flight finish and are stored; other products return to
+    pending.
 
     Answers at once. The queue stays stopped, also after a restart, until start-queue.
     """

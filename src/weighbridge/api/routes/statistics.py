@@ -17,7 +17,10 @@ router = APIRouter(prefix="/api/products", tags=["statistics"])
 
 @router.get("/processing-stats")
 async def processing_stats(context: Context) -> ProcessingStatsDocument:
-    """Counts, rates, latency, tokens, cost and errors, by step and by model. At most a few seconds old."""
+    """Counts, rates, latency, tokens, cost and errors, by step and by model.
+
+    At most a few seconds old.
+    """
     stats = await context.statistics.processing_stats()
     return ProcessingStatsDocument.model_validate(
         {

@@ -1,4 +1,6 @@
-"""Files on their way in, as clients see them: the report on a file, what an upload did, rejected rows and notes."""
+"""Files on their way in, as clients see them: the report on a file, what an upload did, rejected
+rows and notes.
+"""
 
 from __future__ import annotations
 

@@ -75,7 +75,8 @@ class Stopped(Schema):
     calls_in_flight: int = Field(
         ge=0,
         description="Calls of all workers that will finish and be stored. In continuous pacing without "
-        "maxConcurrentRequests it counts the groups of other workers, each of which has one call at most.",
+        "maxConcurrentRequests it counts the groups of other workers, each of which has one call "
+        "at most.",
     )
     returned_to_pending: int = Field(ge=0, description="Products returned to pending at once.")
     message: str = Field(

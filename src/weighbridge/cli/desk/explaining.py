@@ -26,7 +26,9 @@ def explain(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show why a product's figure is what it is: routes, lines, factors and what would narrow the range."""
+    """Show why a product's figure is what it is: routes, lines, factors and what would narrow the
+    range.
+    """
     from weighbridge.api.schemas.explanation import ProductExplanation
     from weighbridge.service.desk.explaining import explain_product
     from weighbridge.wiring import open_application
@@ -52,7 +54,8 @@ def _tree(found: ExplainedProduct) -> Tree:
             f"{found.code}  {found.name}\n"
             f"{figure.emissions_kg_co2e:.2g} kg CO2e per unit, {found.boundary}, 95 % range "
             f"{figure.low_kg_co2e:.2g} to {figure.high_kg_co2e:.2g}{_times(figure.range_factor)}\n"
-            f"{found.category} > {found.subcategory}; {figure.mass}; decided by: {found.decided_by or 'the bill'}",
+            f"{found.category} > {found.subcategory}; {figure.mass}; decided by: "
+            f"{found.decided_by or 'the bill'}",
             style="bold",
         )
     )
@@ -84,7 +87,8 @@ def _add_route(tree: Tree, route: ExplainedRoute) -> None:
     for line in route.lines:
         leaf = branch.add(
             Text(
-                f"{line.title}: {line.emissions_kg_co2e:.4g} kg CO2e, {line.share:.0%} of the figure"
+                f"{line.title}: {line.emissions_kg_co2e:.4g} kg CO2e, {line.share:.0%} of the "
+                "figure"
             )
         )
         for term in line.terms:

@@ -55,7 +55,10 @@ def evaluate(
     mapping: MapOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare footprints with published figures: errors, bias, coverage, by sector and maker. Nothing is sent or stored."""
+    """Compare footprints with published figures: errors, bias, coverage, by sector and maker.
+
+    Nothing is sent or stored.
+    """
     from weighbridge.ingest.columns.matching import parse_mapping
     from weighbridge.service.evaluation import judging
     from weighbridge.service.evaluation.truth import read_truth
@@ -155,7 +158,8 @@ def _say(found: Evaluation, table: list[Scores], folder: Path, label: str) -> No
         out.print(f"{name}, other makers drawn: {low:.0%} to {high:.0%}")
     if guessed := baseline(found.judged):
         out.print(
-            f"Baseline, weight × sector median of other makers: median error {median_error(guessed):.0%}, "
+            "Baseline, weight × sector median of other makers: median error "
+            f"{median_error(guessed):.0%}, "
             f"within ×2 {within_2(guessed):.0%}"
         )
     if found.left_out:

@@ -1,4 +1,6 @@
-"""`prompts`: what would be asked about a catalogue, as files; and a check of answers that somebody wrote."""
+"""`prompts`: what would be asked about a catalogue, as files; and a check of answers that somebody
+wrote.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,10 @@ def prompts(
     mapping: MapOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write what would be asked about this file, or check answers to it. Nothing is sent or stored."""
+    """Write what would be asked about this file, or check answers to it.
+
+    Nothing is sent or stored.
+    """
     from weighbridge.clock import SystemClock
     from weighbridge.domain.recordings import write_recording
     from weighbridge.ingest.columns.matching import parse_mapping
@@ -80,7 +85,8 @@ def prompts(
         print_json({"questions": len(questionnaire.groups), "files": [str(p) for p in written]})
         return
     out.print(
-        f"{len(questionnaire.groups):,} questions in {out_dir}: {', '.join(p.name for p in written)}",
+        f"{len(questionnaire.groups):,} questions in {out_dir}: "
+        f"{', '.join(p.name for p in written)}",
         highlight=False,
         soft_wrap=True,
     )

@@ -28,7 +28,8 @@ SIMULATED_NOTE: Final = (
     "The arithmetic and the emission factors are real."
 )
 RECORDED_NOTE: Final = (
-    "RECORDED: a language model gave these answers once, and they were replayed; no model was asked now. "
+    "RECORDED: a language model gave these answers once, and they were replayed; no model was "
+    "asked now. "
     "Who gave them, and when, is in the column model of the files."
 )
 MOST_ROWS: Final = 60
@@ -47,7 +48,8 @@ _STYLES: Final = {
 
 
 def progress_panel(progress: Progress, *, kind: str, held: Held | None = None) -> RenderableType:
-    """The live display. `kind`: "simulated" or "recorded" where no model is asked, else "". `held` is the limit that
+    """The live display. `kind`: "simulated" or "recorded" where no model is asked, else "". `held`
+    is the limit that
     everybody waits for.
     """
     status, totals = progress.status, progress.totals
@@ -120,7 +122,10 @@ def progress_line(progress: Progress, held: Held | None = None) -> str:
 
 
 def results_table(rows: Sequence[ResultRow], total: int, width: int) -> RenderableType:
-    """The results, with a bar for each footprint. Columns that do not fit into `width` are left out."""
+    """The results, with a bar for each footprint.
+
+    Columns that do not fit into `width` are left out.
+    """
     columns = [column for column in _COLUMNS if column.from_width <= width]
     largest = max((row.emissions_kg_co2e or 0.0 for row in rows), default=0.0)
     cells = [[column.show(row, largest) for column in columns] for row in rows]
@@ -152,9 +157,11 @@ def results_table(rows: Sequence[ResultRow], total: int, width: int) -> Renderab
 
 
 def notes_worth_reading(rows: Sequence[ResultRow], at_most: int) -> list[str]:
-    """One line for each product whose figure should not be used without reading why: its gravest note.
+    """One line for each product whose figure should not be used without reading why: its gravest
+    note.
 
-    Proxies and processes that were left out are in the files. The last line says how many more there are.
+    Proxies and processes that were left out are in the files. The last line says how many more
+    there are.
     """
     grave = [
         f"{row.code}: {note}"
@@ -230,7 +237,10 @@ def _mostly(row: ResultRow, _: float) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """`share` of what must be saved where the terminal is narrow; 0: never cut. Shown from this width on."""
+    """`share` of what must be saved where the terminal is narrow; 0: never cut.
+
+    Shown from this width on.
+    """
 
     header: str
     show: Callable[[ResultRow, float], Text]

@@ -1,8 +1,10 @@
-"""stdout and stderr, written by threads of their own: a terminal that stops reading stops nobody else.
+"""stdout and stderr, written by threads of their own: a terminal that stops reading stops nobody
+else.
 
-After Ctrl-S, in a closed window or behind a pipe that nobody reads, a write blocks or fails. Here whoever prints
-only appends to a queue. What goes to stderr or a terminal is for people to watch: the queue is bounded, and what no
-longer fits is counted and said as soon as there is room. Data on its way to a file or a program is kept whole.
+After Ctrl-S, in a closed window or behind a pipe that nobody reads, a write blocks or fails. Here
+whoever prints only appends to a queue. What goes to stderr or a terminal is for people to watch:
+the queue is bounded, and what no longer fits is counted and said as soon as there is room. Data on
+its way to a file or a program is kept whole.
 """
 
 from __future__ import annotations
@@ -96,7 +98,8 @@ class BackgroundStream(io.TextIOBase):
     def flush(self) -> None:
         """Nothing: whoever prints does not wait."""
 
-    # What others may know ---------------------------------------------------------------------------
+    # What others may know
+    # ---------------------------------------------------------------------------
 
     @property
     def is_behind(self) -> bool:
@@ -105,7 +108,9 @@ class BackgroundStream(io.TextIOBase):
             return self._waiting_characters > PIECE_BYTES or self._is_broken
 
     def drain(self, stalled_s: float | None) -> bool:
-        """Wait until everything is written; False if the reader took nothing for `stalled_s` (None: no limit)."""
+        """Wait until everything is written; False if the reader took nothing for `stalled_s` (None:
+        no limit).
+        """
         clock = SystemClock()
         written, taken_at_s = -1, clock.monotonic_s()
         with self._changed:
@@ -118,7 +123,8 @@ class BackgroundStream(io.TextIOBase):
                 self._changed.wait(stalled_s)
         return True
 
-    # The thread -------------------------------------------------------------------------------------
+    # The thread
+    # -------------------------------------------------------------------------------------
 
     def _append(self, text: str) -> None:
         self._waiting.append(text)
@@ -175,7 +181,8 @@ def is_behind() -> bool:
 
 @contextlib.contextmanager
 def background_streams() -> Iterator[None]:
-    """Put both streams behind threads inside the block; at its end, what is queued is written first.
+    """Put both streams behind threads inside the block; at its end, what is queued is written
+    first.
 
     A program that reads our data is waited for, however slow; a terminal that stands still is not.
     """

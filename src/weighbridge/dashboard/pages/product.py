@@ -169,7 +169,10 @@ def _facts(record: ProductRecord) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ShownRoute:
-    """One way to the figure, with its terms, the largest first. `weight` None: there is no other way."""
+    """One way to the figure, with its terms, the largest first.
+
+    `weight` None: there is no other way.
+    """
 
     name: str
     emissions_kg_co2e: float

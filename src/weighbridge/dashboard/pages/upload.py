@@ -1,6 +1,7 @@
 """Upload: what a file would be taken for, before anything is stored; then its products.
 
-The browser sends the file to the API, first to be inspected and then to be stored; this page draws the report.
+The browser sends the file to the API, first to be inspected and then to be stored; this page draws
+the report.
 """
 
 from __future__ import annotations

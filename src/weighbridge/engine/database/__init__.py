@@ -1,1 +1,3 @@
-"""How the engine talks to PostgreSQL: retries, batches, announcements, heartbeats, PgQueuer's driver."""
+"""How the engine talks to PostgreSQL: retries, batches, announcements, heartbeats, PgQueuer's
+driver.
+"""

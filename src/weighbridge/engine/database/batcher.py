@@ -1,7 +1,8 @@
 """Does in one batch what many tasks ask for at the same moment.
 
-While one batch is being processed the next items collect, and then go as one: a single item waits for
-nobody, and a hundred share one transaction. Used for what each call reads and writes in the database.
+While one batch is being processed the next items collect, and then go as one: a single item waits
+for nobody, and a hundred share one transaction. Used for what each call reads and writes in the
+database.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ R = TypeVar("R")
 class Batcher(Generic[T, R]):
     """`do` takes up to `most` items and returns one result for each, in their order.
 
-    When that many are waiting, another batch starts beside those in progress, up to `at_once`: one can
-    be assembled while the database works on another.
+    When that many are waiting, another batch starts beside those in progress, up to `at_once`: one
+    can be assembled while the database works on another.
 
-    When `do` fails for several items each is retried alone, so that only the one at fault gets the error.
-    An item is processed even if nobody waits for its result any more.
+    When `do` fails for several items each is retried alone, so that only the one at fault gets the
+    error. An item is processed even if nobody waits for its result any more.
     """
 
     def __init__(

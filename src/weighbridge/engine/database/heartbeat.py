@@ -1,8 +1,8 @@
 """The heartbeat: tells the database that this process is alive and which jobs it works on.
 
-It is one statement for all jobs, sent from a thread of its own, so that neither a busy event loop nor
-thousands of jobs delay it. At every beat the thread asks the event loop for an answer; a loop that gives
-none for long is blocked, the beats stop, and other workers take over its jobs.
+It is one statement for all jobs, sent from a thread of its own, so that neither a busy event loop
+nor thousands of jobs delay it. At every beat the thread asks the event loop for an answer; a loop
+that gives none for long is blocked, the beats stop, and other workers take over its jobs.
 """
 
 from __future__ import annotations

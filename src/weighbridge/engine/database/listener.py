@@ -1,4 +1,6 @@
-"""Listens to what other processes announce, over one connection for the whole process, remade when lost."""
+"""Listens to what other processes announce, over one connection for the whole process, remade when
+lost.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ CHECK_S: Final = 10.0
 
 
 class Listener:
-    """`on_return` is called whenever the connection is (re)made: announcements may have been missed."""
+    """`on_return` is called whenever the connection is (re)made: announcements may have been
+    missed.
+    """
 
     def __init__(self, database: Database, clock: Clock, on_return: Callable[[], None]) -> None:
         self._database = database

@@ -1,9 +1,9 @@
 """PgQueuer's way to the database: it retries, is fenced, and takes no more than its share.
 
-It retries: PgQueuer's loops never see that the database is unavailable, so they need no restart. It is
-fenced: a worker that was frozen and wakes up late cannot end a job that another has taken over.
-PgQueuer's own heartbeats are off, as they cost a timer and a row for every job; `heartbeat.py` sends
-one for the whole process.
+It retries: PgQueuer's loops never see that the database is unavailable, so they need no restart. It
+is fenced: a worker that was frozen and wakes up late cannot end a job that another has taken over.
+PgQueuer's own heartbeats are off, as they cost a timer and a row for every job; `heartbeat.py`
+sends one for the whole process.
 """
 
 from __future__ import annotations
@@ -39,14 +39,19 @@ if TYPE_CHECKING:
     from weighbridge.store.workers import Crew
 
 LEAST_PAUSE_S: Final = 0.1
-"""Jobs are not looked for more often than this, unless there were more than could be taken in one go:
-PgQueuer looks whenever a job ends on any worker, and each look goes through all that this one holds."""
+"""Jobs are not looked for more often than this, unless there were more than could be taken in one
+go:
+PgQueuer looks whenever a job ends on any worker, and each look goes through all that this one
+holds.
+"""
 NEVER: Final = timedelta(days=365)
 """What PgQueuer is told as its heartbeat timeout: its own heartbeats would come at half of it."""
 
 
 class RetryingDriver(Driver):
-    """Statements over our pool, retried until the database answers; announcements over our listener."""
+    """Statements over our pool, retried until the database answers; announcements over our
+    listener.
+    """
 
     def __init__(
         self, database: Database, database_retry: DatabaseRetry, listener: Listener
@@ -95,7 +100,8 @@ class RetryingDriver(Driver):
 class FencedQueries(Queries):
     """Ends only jobs that `manager_id` still holds; takes no more than each live worker's share.
 
-    `heartbeat_timeout` says after how long without a heartbeat another worker's job may be taken over.
+    `heartbeat_timeout` says after how long without a heartbeat another worker's job may be taken
+    over.
     """
 
     def __init__(
@@ -143,8 +149,9 @@ class FencedQueries(Queries):
         self._look_at_s = self._clock.monotonic_s() + LEAST_PAUSE_S
         if not crew.unfinished_jobs:
             return []
-        # One more, for a job that this worker holds without knowing: the connection broke before it was told.
-        # Such a job counts as held, gets no heartbeat, and is taken again when it is old enough.
+        # One more, for a job that this worker holds without knowing: the connection broke before it
+        # was told. Such a job counts as held, gets no heartbeat, and is taken again when it is old
+        # enough.
         share = fair_share(crew.unfinished_jobs, crew.live_workers) + 1
         most = share if global_concurrency_limit is None else min(share, global_concurrency_limit)
         jobs = await super().dequeue(

@@ -1,7 +1,7 @@
 """Retries statements while the database is unavailable, so that nothing that was paid for is lost.
 
-PostgreSQL may restart, fail over, or run out of connections or disk, for a second or for hours. What the
-engine has to read or write is retried until it works; only abandoning the engine ends it.
+PostgreSQL may restart, fail over, or run out of connections or disk, for a second or for hours.
+What the engine has to read or write is retried until it works; only abandoning the engine ends it.
 """
 
 from __future__ import annotations

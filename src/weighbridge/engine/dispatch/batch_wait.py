@@ -1,7 +1,7 @@
 """The pause between batches, measured by a clock that nobody sets.
 
-The stored moment is on the wall clock, for people and other processes. Once seen it is a time to wait, never longer
-than the pause that is set: a clock set back by hours costs one pause.
+The stored moment is on the wall clock, for people and other processes. Once seen it is a time to
+wait, never longer than the pause that is set: a clock set back by hours costs one pause.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Turns pending products into groups and groups into jobs: in batches with a pause, or continuously.
+"""Turns pending products into groups and groups into jobs: in batches with a pause, or
+continuously.
 
 One dispatcher works at a time: the process that holds an advisory lock. When that process dies,
 PostgreSQL releases the lock and another takes over.
@@ -57,7 +58,10 @@ COUNTED_AT_ONCE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one intake put into the queue. `looked_at` counts those too that wait for another of their design."""
+    """What one intake put into the queue.
+
+    `looked_at` counts those too that wait for another of their design.
+    """
 
     products: int = 0
     jobs: int = 0
@@ -65,7 +69,11 @@ class Taken:
 
 
 class Dispatcher:
-    """Feeds the workers. `scope` restricts it to the products of one import; without `variant_finder` every product is asked."""
+    """Feeds the workers.
+
+    `scope` restricts it to the products of one import; without `variant_finder` every product is
+    asked.
+    """
 
     def __init__(
         self,
@@ -263,7 +271,10 @@ class Dispatcher:
         )
 
     async def _measured(self, waiting: list[StoredProduct]) -> list[Ready]:
-        """Count their tokens. A large intake takes seconds on a slow machine; other tasks run in between."""
+        """Count their tokens.
+
+        A large intake takes seconds on a slow machine; other tasks run in between.
+        """
         ready = []
         for first in range(0, len(waiting), COUNTED_AT_ONCE):
             ready += [_ready(one, self._model) for one in waiting[first : first + COUNTED_AT_ONCE]]
@@ -282,7 +293,9 @@ def _ready(stored: StoredProduct, model: str) -> Ready:
 
 
 def _log_group_size(groups: list[Group], loads: Loads, *, together: bool) -> None:
-    """The usual size, and what the calls about one such group will take: what its end will say it has used."""
+    """The usual size, and what the calls about one such group will take: what its end will say it
+    has used.
+    """
     sizes = Counter(len(group.product_ids) for group in groups)
     # Products with pictures go alone whatever is best for the others.
     size, _ = Counter({n: count for n, count in sizes.items() if n > 1} or sizes).most_common(1)[0]

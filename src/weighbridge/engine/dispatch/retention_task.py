@@ -1,7 +1,8 @@
-"""Keeps the database from growing for ever: once an hour the leading dispatcher deletes old records.
+"""Keeps the database from growing for ever: once an hour the leading dispatcher deletes old
+records.
 
-It runs beside the dispatching, on a connection of its own, in small batches with a pause in between: a
-year's backlog takes a while and disturbs nobody.
+It runs beside the dispatching, on a connection of its own, in small batches with a pause in
+between: a year's backlog takes a while and disturbs nobody.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection, Database
 
 LOOK_S: Final = 600.0
-"""How often this process asks whether an hour has passed; the database knows when records were last deleted."""
+"""How often this process asks whether an hour has passed; the database knows when records were last
+deleted.
+"""
 PAUSE_S: Final = 0.05
 
 
 class RetentionTask:
-    """`retention_days` 0: calls and rejected rows are kept; logs and the scopes of old runs are not."""
+    """`retention_days` 0: calls and rejected rows are kept; logs and the scopes of old runs are
+    not.
+    """
 
     def __init__(self, database: Database, clock: Clock, retention_days: int) -> None:
         self._database = database

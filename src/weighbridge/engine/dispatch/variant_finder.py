@@ -1,4 +1,6 @@
-"""Which of the products taken from the queue are asked, and which get the answers of another of their design."""
+"""Which of the products taken from the queue are asked, and which get the answers of another of
+their design.
+"""
 
 from __future__ import annotations
 

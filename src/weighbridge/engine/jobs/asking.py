@@ -41,7 +41,9 @@ class Asker:
     async def ask(
         self, question: Question, group: list[JobProduct], job_id: int
     ) -> tuple[set[int], int]:
-        """Ask one question until there is a reply; returns (products that left the group, tokens used)."""
+        """Ask one question until there is a reply; returns (products that left the group, tokens
+        used).
+        """
         failures: Counter[type[ProviderError]] = Counter()
         while True:
             request = await self._permit_request(question, group, job_id)

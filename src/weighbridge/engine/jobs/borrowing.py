@@ -1,6 +1,8 @@
-"""A product gets the answers of another of its design, each scaled to its own size: no call is made.
+"""A product gets the answers of another of its design, each scaled to its own size: no call is
+made.
 
-`planning.variants` decides who may answer for whom. What is borrowed says so: `AnswerProvenance.variant_of`.
+`planning.variants` decides who may answer for whom. What is borrowed says so:
+`AnswerProvenance.variant_of`.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ async def able_to_answer(
     *,
     simulated: bool,
 ) -> dict[int, JobProduct]:
-    """Those whose answers may be given to others: they are complete, their own, and the weight is believed."""
+    """Those whose answers may be given to others: they are complete, their own, and the weight is
+    believed.
+    """
     products = await with_answers(connection, stored, questions, simulated=simulated)
     return {product.id: product for product in products if _is_able(product, questions)}
 
@@ -48,7 +52,10 @@ def _is_able(product: JobProduct, questions: Questions) -> bool:
 async def borrow_answers(
     connection: Connection, products: Sequence[JobProduct], questions: Questions, *, simulated: bool
 ) -> None:
-    """Give the products that another was asked for its answers. Products that have some already are asked on."""
+    """Give the products that another was asked for its answers.
+
+    Products that have some already are asked on.
+    """
     sibling_of = {
         product.id: product.stored.variant_of
         for product in products

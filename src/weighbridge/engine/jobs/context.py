@@ -1,6 +1,7 @@
 """What every part of a worker needs: made once per process, in `wiring`, and passed to all of them.
 
-It decides nothing. What only some parts need (the recorder, the factors) is passed to those directly.
+It decides nothing. What only some parts need (the recorder, the factors) is passed to those
+directly.
 """
 
 from __future__ import annotations

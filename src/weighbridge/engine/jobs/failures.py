@@ -61,7 +61,10 @@ class Failures:
         self.refusals = RefusalWatch()
 
     async def after(self, in_flight: InFlightCall, error: ProviderError, failures: int) -> set[int]:
-        """Do what the table says; returns the products that left the group. None: retry the same call."""
+        """Do what the table says; returns the products that left the group.
+
+        None: retry the same call.
+        """
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
         call = in_flight.unanswered(self._context.provider, latency_s, error)
         await self._context.governor.report_failure(in_flight.permit, error)
@@ -168,7 +171,9 @@ class Failures:
         return {product.id for product in group}
 
     async def stop_queue(self, reason: str) -> None:
-        """Return every product to `pending`: those that nobody has begun now, the others as their jobs stop."""
+        """Return every product to `pending`: those that nobody has begun now, the others as their
+        jobs stop.
+        """
 
         async def write() -> bool:
             async with self._context.database.transaction() as connection:

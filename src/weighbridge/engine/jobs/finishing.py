@@ -41,13 +41,15 @@ class Finisher:
 
     def _footprint(self, product: JobProduct) -> StoredFootprint:
         subject = product.subject()
-        # The calculation works with these answers; whatever else was answered is stored and shown beside them.
+        # The calculation works with these answers; whatever else was answered is stored and shown
+        # beside them.
         classification = subject.answer(Classification)
         bill = subject.answer(BillOfMaterials)
         processes = subject.answer(ManufacturingProcesses)
         if classification is None or bill is None or processes is None:
             raise CalculationError(
-                f"The stored answers of product {product.code} do not fit their steps. Process it again."
+                f"The stored answers of product {product.code} do not fit their steps. Process it "
+                "again."
             )
         footprint = calculate(
             product.stored.product, classification, bill, processes, self._factors

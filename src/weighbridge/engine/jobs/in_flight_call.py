@@ -53,7 +53,9 @@ class InFlightCall(NamedTuple):
         )
 
     def charged(self, reply: CallReply) -> Cost:
-        """What the provider's limit is charged: the prompt that it counted and the allowance that was sent."""
+        """What the provider's limit is charged: the prompt that it counted and the allowance that
+        was sent.
+        """
         prompt_tokens = reply.usage.input_tokens or self.cost.tokens - self.allowance
         return Cost(1, prompt_tokens + self.allowance)
 
@@ -67,7 +69,8 @@ class InFlightCall(NamedTuple):
     ) -> CallRecord:
         """The record of a call that got a reply, whatever is then accepted of it.
 
-        `cost_usd` None: nobody knows the price. `unusable` is the kind of error when nothing was accepted.
+        `cost_usd` None: nobody knows the price. `unusable` is the kind of error when nothing was
+        accepted.
         """
         record = self._record(
             provider,

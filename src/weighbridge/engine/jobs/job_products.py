@@ -111,7 +111,9 @@ async def with_answers(
 def _read(
     stored: Mapping[tuple[StepName, str], StoredAnswer], steps: Steps
 ) -> dict[tuple[StepName, str], Answer]:
-    """The answers that can be read; an answer in another form is left out, and the question asked again."""
+    """The answers that can be read; an answer in another form is left out, and the question asked
+    again.
+    """
     read = {}
     for (step, version), answer in stored.items():
         with suppress(AnswerMalformed):

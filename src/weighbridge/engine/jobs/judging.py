@@ -1,4 +1,6 @@
-"""What becomes of a reply: answers are kept or refused, complete products computed, and all is recorded."""
+"""What becomes of a reply: answers are kept or refused, complete products computed, and all is
+recorded.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,9 @@ class Judge:
         return {product.id for product in group} - stay, tokens
 
     async def _watch_prompts(self, in_flight: InFlightCall, reply: CallReply) -> None:
-        """Stop the queue when the server turns out to cut prompts: its answers are about half of what was asked."""
+        """Stop the queue when the server turns out to cut prompts: its answers are about half of
+        what was asked.
+        """
         ours = in_flight.permit.call.prompt_tokens
         if reason := self._prompts.observe(ours, reply.usage.input_tokens):
             await self._stop_queue(reason)

@@ -1,10 +1,12 @@
-"""Orphaned calls: the worker died or lost the connection, so their replies are fetched from the provider's store.
+"""Orphaned calls: the worker died or lost the connection, so their replies are fetched from the
+provider's store.
 
-Used by `worker.py` where the option is on (docs/decisions/0012). Every call is sent with a key, and the
-key is committed with its permit: at any moment the open calls in the database are all that may have been
-paid for without being on record. Whoever takes up one of their products comes here first. If the provider
-stores nothing or lists replies late, the worst that happens is that the question is asked again, as
-without the option. How replies are stored and found: https://platform.openai.com/docs/api-reference/chat
+Used by `worker.py` where the option is on (docs/decisions/0012). Every call is sent with a key, and
+the key is committed with its permit: at any moment the open calls in the database are all that may
+have been paid for without being on record. Whoever takes up one of their products comes here first.
+If the provider stores nothing or lists replies late, the worst that happens is that the question is
+asked again, as without the option. How replies are stored and found:
+https://platform.openai.com/docs/api-reference/chat
 """
 
 from __future__ import annotations
@@ -38,10 +40,12 @@ if TYPE_CHECKING:
     from weighbridge.steps import Question
 
 LIST_DELAY_S: Final = 15.0
-"""How long after its end a completion may still be missing from the list. The provider promises nothing; the
+"""How long after its end a completion may still be missing from the list. The provider promises
+nothing; the
 tests of OpenAI's own .NET library wait five seconds (https://github.com/openai/openai-dotnet)."""
 SLOWER: Final = 2.0
-"""A call is assumed to be running for up to this many times the slowest of the last thousand. It may never
+"""A call is assumed to be running for up to this many times the slowest of the last thousand. It
+may never
 have been sent, and then there is nothing to wait for."""
 LEAST_LATENCY_S: Final = 5.0
 FIRST_PAUSE_S: Final = 1.0
@@ -95,7 +99,8 @@ class OrphanedCalls:
         return [[c for c in found if not of_group.isdisjoint(c.product_ids)] for of_group in ids]
 
     async def fetch(self, call: OpenCall, job_id: int) -> tuple[InFlightCall, CallReply] | None:
-        """The reply, and the call as if this worker had made it; None if there is none or it is not needed.
+        """The reply, and the call as if this worker had made it; None if there is none or it is not
+        needed.
 
         Raises:
             QueueStopped, JobLost: as for a call.
@@ -192,7 +197,10 @@ class OrphanedCalls:
         return None
 
     async def _look_up(self, wanted: PermitRequest) -> tuple[Permit, CallReply | None]:
-        """Ask the provider for a stored reply until it responds. Reserves a request, because the look-up may count against the limit."""
+        """Ask the provider for a stored reply until it responds.
+
+        Reserves a request, because the look-up may count against the limit.
+        """
         failures = 0
         while True:
             permit, found = await self._find(wanted)

@@ -35,7 +35,9 @@ class StoredAllowances:
             self._unsaved += 1
 
     async def save_if_due(self, *, now: bool = False) -> None:
-        """Write what was learned, now and then; while the database is unavailable it stays in memory."""
+        """Write what was learned, now and then; while the database is unavailable it stays in
+        memory.
+        """
         unsaved = self._unsaved
         if unsaved >= SAVE_EVERY or (now and unsaved):
             self._unsaved = 0

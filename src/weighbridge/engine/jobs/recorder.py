@@ -1,10 +1,11 @@
 """One finished call is one transaction: the call, its answers, and the new state of each product.
 
-Calls that finish while another is being written share the next transaction: at 300 calls/s one commit
-(3 ms of disk) serves ten of them.
+Calls that finish while another is being written share the next transaction: at 300 calls/s one
+commit (3 ms of disk) serves ten of them.
 
-What was paid for is written however long the database is unavailable. Products that no longer belong to
-the job are left as they are: they may have been changed, deleted or taken over while the call was in flight.
+What was paid for is written however long the database is unavailable. Products that no longer
+belong to the job are left as they are: they may have been changed, deleted or taken over while the
+call was in flight.
 """
 
 from __future__ import annotations
@@ -45,8 +46,11 @@ V = TypeVar("V")
 RECORD_BATCH: Final = 96
 """Finished calls in one transaction."""
 WRITERS: Final = 3
-"""Transactions at once while that many calls wait: one is assembled while PostgreSQL works on another.
-A single one with 256 calls left each side waiting for the other, and a catalogue took a tenth longer."""
+"""Transactions at once while that many calls wait: one is assembled while PostgreSQL works on
+another.
+A single one with 256 calls left each side waiting for the other, and a catalogue took a tenth
+longer.
+"""
 
 
 _NOTHING: Final[Mapping[int, Any]] = MappingProxyType({})
@@ -55,8 +59,8 @@ _NOTHING: Final[Mapping[int, Any]] = MappingProxyType({})
 class Outcome(NamedTuple):
     """Everything that one call, or the end of a job, changes.
 
-    `split` are the new, smaller groups that products of this job move to. `forgiven` are products whose
-    earlier attempts failed and that are answered now: their attempts count from 0 again.
+    `split` are the new, smaller groups that products of this job move to. `forgiven` are products
+    whose earlier attempts failed and that are answered now: their attempts count from 0 again.
     """
 
     job_id: int
@@ -83,7 +87,10 @@ class Outcome(NamedTuple):
         return self.leaving_ids() | {answer.product_id for answer in answered}
 
     def only(self, membership: Membership) -> Outcome:
-        """The part that still applies. Answers of existing products stay: each names its own question."""
+        """The part that still applies.
+
+        Answers of existing products stay: each names its own question.
+        """
         belongs = membership.revision_of
         if belongs.keys() >= self.product_ids() and all(
             belongs[f.product_id] == f.revision for f in self.finished

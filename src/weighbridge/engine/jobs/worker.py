@@ -1,7 +1,7 @@
 """One job: a group of products goes through the steps in order; answered steps are skipped.
 
-`asking` gets a reply to each question, `judging` decides what to keep of it, and `failures` handles calls
-without a reply.
+`asking` gets a reply to each question, `judging` decides what to keep of it, and `failures` handles
+calls without a reply.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class Worker:
             return
         say_begun(job_id, group)
         begun = group
-        # All steps may be answered: another product of its design was asked, a crash came between the last answer
-        # and the footprint, or something changed that the model is not asked about.
+        # All steps may be answered: another product of its design was asked, a crash came between
+        # the last answer and the footprint, or something changed that the model is not asked about.
         answered = [
             product for product in group if self._context.questions.are_answered(product.answers)
         ]
@@ -109,7 +109,9 @@ class Worker:
         return await self._context.database_retry(read)
 
     async def _fetch(self, orphaned: OrphanedCalls, group: list[JobProduct], job_id: int) -> bool:
-        """Record the paid replies of workers that died with calls about these products; True if there were any calls."""
+        """Record the paid replies of workers that died with calls about these products; True if
+        there were any calls.
+        """
         calls = await orphaned.about(group)
         for call in calls:
             try:
@@ -125,7 +127,9 @@ class Worker:
         return bool(calls)
 
     async def _record_crash(self, job_id: int, error: Exception) -> None:
-        """A crash counts as an attempt of each product, which is then retried alone, so that one cannot stop the rest."""
+        """A crash counts as an attempt of each product, which is then retried alone, so that one
+        cannot stop the rest.
+        """
 
         async def read() -> list[StoredProduct]:
             async with self._context.database.pool.acquire() as connection:

@@ -1,7 +1,7 @@
 """Pauses the queue while the provider is away: the shell around `limits.circuit_breaker`.
 
-The worker reports what became of each call; the governor asks before it gives a permit. When a pause
-begins or ends, the stored state says so and every process is told.
+The worker reports what became of each call; the governor asks before it gives a permit. When a
+pause begins or ends, the stored state says so and every process is told.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class QueueBreaker:
         self._breaker.succeeded()
 
     async def unreachable(self, reason: str) -> None:
-        """A call got no reply at all. After several in a row the queue pauses itself and says why."""
+        """A call got no reply at all.
+
+        After several in a row the queue pauses itself and says why.
+        """
         self._breaker.failed(reason, self._clock.monotonic_s(), self._random.random())
         await self.publish()
 
@@ -69,7 +72,8 @@ class QueueBreaker:
         self._probing = False
 
     def believe(self, state: QueueState, hold: Hold | None, now_s: float) -> None:
-        """What is stored is what others were told; a process that died in a pause left its reason there.
+        """What is stored is what others were told; a process that died in a pause left its reason
+        there.
 
         `now_s` is the limiter's time.
         """

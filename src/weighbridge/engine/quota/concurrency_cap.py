@@ -1,7 +1,7 @@
 """Keeps `maxConcurrentRequests` over all processes: how many more calls this one may begin.
 
-It is applied in the governor's round, while all others wait for the row of the quota. Every process notes its
-calls in flight there, never fewer than there are, so the sum never exceeds the cap.
+It is applied in the governor's round, while all others wait for the row of the quota. Every process
+notes its calls in flight there, never fewer than there are, so the sum never exceeds the cap.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ TURN_S: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many calls may begin now. `look_again_s` is None when only the end of one of our calls makes room."""
+    """How many calls may begin now.
+
+    `look_again_s` is None when only the end of one of our calls makes room.
+    """
 
     calls: float
     look_again_s: float | None = None
@@ -40,7 +43,8 @@ UNLIMITED: Final = Room(float("inf"))
 def room_of(cap: int, own: Load, others: Sequence[Load], now_s: float) -> Room:
     """What is left of `cap` calls for the worker of `own`.
 
-    Each worker gets at least its share of what those who wait can use; nobody begins more than is left in all.
+    Each worker gets at least its share of what those who wait can use; nobody begins more than is
+    left in all.
     """
     if not others:
         return Room(cap - own.in_flight)

@@ -1,6 +1,8 @@
-"""Limits of the day: requests and tokens since midnight UTC, over all processes, as the calls on record say.
+"""Limits of the day: requests and tokens since midnight UTC, over all processes, as the calls on
+record say.
 
-Once one is used up the account is held until the next midnight: nothing is sent, and status says why.
+Once one is used up the account is held until the next midnight: nothing is sent, and status says
+why.
 """
 
 from __future__ import annotations
@@ -60,7 +62,10 @@ class DayBudget:
         self._granted += calls
 
     def hold(self, now_s: float) -> Hold:
-        """What keeps everybody from sending until the next midnight. `now_s` is the limiter's time."""
+        """What keeps everybody from sending until the next midnight.
+
+        `now_s` is the limiter's time.
+        """
         now = self._clock.now()
         limits = [
             f"{limit:,} {what} per day (WEIGHBRIDGE_{what.upper()}_PER_DAY)"

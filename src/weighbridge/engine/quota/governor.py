@@ -1,4 +1,5 @@
-"""Shares one quota among all calls of all processes: a worker waits here for a permit for each call.
+"""Shares one quota among all calls of all processes: a worker waits here for a permit for each
+call.
 
 `rounds.py` explains how permits come about.
 """
@@ -51,11 +52,14 @@ MAX_ROUND_WAIT_S: Final = 5.0
 """However long the quota says to wait, look again after this: limits may have been raised."""
 DATABASE_RETRY_S: Final = 1.0
 EXPLAINED_WAIT_S: Final = 90.0
-"""Longer than any limit of a minute makes a call wait: this comes from what the provider says of its own limit."""
+"""Longer than any limit of a minute makes a call wait: this comes from what the provider says of
+its own limit.
+"""
 SAID_WAIT_S: Final = 5.0
 """A limit that holds everybody for this long is worth a line in the log."""
 LEAST_PAUSE_S: Final = 0.025
-"""While the quota is used up, rounds do not follow each other faster than this: all other processes wait for
+"""While the quota is used up, rounds do not follow each other faster than this: all other processes
+wait for
 each, and at 500 calls a second there would be one for every third call."""
 
 
@@ -118,7 +122,9 @@ class Governor:
             self._ended(permit)
 
     async def report_failure(self, permit: Permit, error: ProviderError) -> None:
-        """A 429 corrects what is known of the quota; no reply at all may be the beginning of an outage."""
+        """A 429 corrects what is known of the quota; no reply at all may be the beginning of an
+        outage.
+        """
         if isinstance(error, RateLimited):
             self.breaker.succeeded()
             self._feedback.refused(permit, error.retry_after_s)
@@ -239,7 +245,9 @@ class Governor:
         self._wake.clear()
 
     async def _flush_feedback(self) -> None:
-        """Nobody waits, so no round follows: without this the other processes would learn nothing new."""
+        """Nobody waits, so no round follows: without this the other processes would learn nothing
+        new.
+        """
         if self._feedback and not self._feedback.due_in_s:
             await self._round()
         try:

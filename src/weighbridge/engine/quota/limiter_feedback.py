@@ -1,7 +1,9 @@
-"""What calls teach us about the quota: records, kept until the next round applies them to the limiter.
+"""What calls teach us about the quota: records, kept until the next round applies them to the
+limiter.
 
-When a call reached the provider, what it took, what the provider's headers or refusals say. The limiter
-is shared by all processes and lies in the database; between two rounds nobody has it at hand.
+When a call reached the provider, what it took, what the provider's headers or refusals say. The
+limiter is shared by all processes and lies in the database; between two rounds nobody has it at
+hand.
 """
 
 from __future__ import annotations
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
 MIN_LAG_S: Final = 0.02
 """Differences below this are not worth a correction."""
 MAX_LAG_S: Final = 10.0
-"""A call that did not reach the provider within this time never does: connections take no longer."""
+"""A call that did not reach the provider within this time never does: connections take no longer.
+"""
 FLUSH_AFTER_S: Final = 1.0
-"""A process whose calls are all in flight tells the others after this long what it has learned of them."""
+"""A process whose calls are all in flight tells the others after this long what it has learned of
+them.
+"""
 
 
 class Delayed(NamedTuple):

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
 
 BUSY_TURN_S: Final = 0.01
-"""A turn of the event loop that takes longer means that others are waiting: no new calls just now."""
+"""A turn of the event loop that takes longer means that others are waiting: no new calls just now.
+"""
 MAX_YIELD_S: Final = 0.5
 """However busy the loop, the quota is not left unused for longer than this."""
 SENDING_TURNS: Final = 10
@@ -31,7 +32,8 @@ async def until_sent() -> None:
 
 
 async def yield_to_loop() -> None:
-    """Let work that has begun go first: a minute's quota in one burst would keep the loop busy for seconds.
+    """Let work that has begun go first: a minute's quota in one burst would keep the loop busy for
+    seconds.
 
     Measured in real time, not the clock's: it is the machine that is busy.
     """

@@ -47,7 +47,8 @@ class PermitRequest(NamedTuple):
     """Asks for a permit for one call of a job.
 
     `single` asks for one step. `combined` asks for all steps at once; it is None where that is not
-    possible, and sent instead of `single` where the stored setting says so when the permit is given.
+    possible, and sent instead of `single` where the stored setting says so when the permit is
+    given.
     """
 
     job_id: int
@@ -136,7 +137,10 @@ class Waiters(RankQueue[Waiter]):
         return True
 
     def withdraw(self, waiter: Waiter) -> Permit | None:
-        """Nobody waits for this any more. Returns a permit that was just given, to be handed back."""
+        """Nobody waits for this any more.
+
+        Returns a permit that was just given, to be handed back.
+        """
         self.remove(waiter)
         was_given = waiter.ready.done() and not waiter.ready.cancelled()
         return waiter.ready.result() if was_given and not waiter.ready.exception() else None

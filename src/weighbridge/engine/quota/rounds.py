@@ -63,13 +63,20 @@ if TYPE_CHECKING:
     from weighbridge.store.queue_state import QueueState
 
 ROUND_SIZE: Final = 50
-"""Requests considered in one transaction. Sending each call then takes the event loop about a millisecond."""
+"""Requests considered in one transaction.
+
+Sending each call then takes the event loop about a millisecond.
+"""
 CAREFUL_ROUND_SIZE: Final = 25
-"""The same for a provider that does not say how long it worked on a call. It counts calls from their arrival,
-and assembling a hundred requests takes a busy process half a second: counted from their permits, they would
+"""The same for a provider that does not say how long it worked on a call. It counts calls from
+their arrival,
+and assembling a hundred requests takes a busy process half a second: counted from their permits,
+they would
 overlap with the next minute's."""
 ROUND_TIMEOUT_S: Final = 15.0
-"""A statement of a round takes milliseconds, and everybody waits for it: past this it gets a new connection."""
+"""A statement of a round takes milliseconds, and everybody waits for it: past this it gets a new
+connection.
+"""
 LOOK_AHEAD_S: Final = 1.0
 """How often to check whether more work follows."""
 ROUND_FAILURES: Final = (*DATABASE_ERRORS, *TRANSIENT_ERRORS, TimeoutError)
@@ -80,8 +87,8 @@ ROUND_FAILURES: Final = (*DATABASE_ERRORS, *TRANSIENT_ERRORS, TimeoutError)
 class Round:
     """What was decided and committed.
 
-    `began_s` is when the row was ours, on this process's clock; `moved` are earlier reservations that
-    now count at another moment.
+    `began_s` is when the row was ours, on this process's clock; `moved` are earlier reservations
+    that now count at another moment.
     """
 
     began_s: float
@@ -92,7 +99,8 @@ class Round:
 
 
 class Rounds:
-    """One per process, for one `account`; `manager_id` is the identity under which it holds its jobs.
+    """One per process, for one `account`; `manager_id` is the identity under which it holds its
+    jobs.
 
     `scope` is the import whose products are worked on, None for all.
     """
@@ -129,7 +137,8 @@ class Rounds:
         self._connection: asyncpg.Connection[Any] | None = None
 
     async def hold(self, waiters: Waiters) -> Round:
-        """One round for those in front. It changes nothing in the queue: that is for whoever carries it out.
+        """One round for those in front. It changes nothing in the queue: that is for whoever
+        carries it out.
 
         Raises:
             ROUND_FAILURES: nobody got a permit. The next round applies the feedback.
@@ -145,8 +154,8 @@ class Rounds:
 
     async def _hold(self, waiters: Waiters, feedback: list[Feedback]) -> Round:
         size = ROUND_SIZE if self._feedback.arrivals_are_known else CAREFUL_ROUND_SIZE
-        # Groups that are nearly done go first, so that results come early. The last groups go through their
-        # steps side by side; one after the other they would leave the quota idle.
+        # Groups that are nearly done go first, so that results come early. The last groups go
+        # through their steps side by side; one after the other they would leave the quota idle.
         in_front = waiters.front(highest_first=self._is_last_stretch)
         candidates = list(islice(in_front, size))
         is_written = False
@@ -156,8 +165,8 @@ class Rounds:
                 outcome = await self._decide(connection, candidates, waiters, feedback)
                 is_written = True
         except BaseException:
-            # Nobody knows whether an interrupted commit took place. Applying feedback twice would give away
-            # quota that is not there; losing it errs on the safe side.
+            # Nobody knows whether an interrupted commit took place. Applying feedback twice would
+            # give away quota that is not there; losing it errs on the safe side.
             if not is_written:
                 self._feedback.put_back(feedback)
             raise
@@ -213,7 +222,9 @@ class Rounds:
     async def _day_room(
         self, connection: Connection, room: Room, hold: Hold | None, now_s: float
     ) -> tuple[Room, Hold | None]:
-        """What the limits of the day leave; once nothing is left and in flight, the account is held."""
+        """What the limits of the day leave; once nothing is left and in flight, the account is
+        held.
+        """
         left = await self._day.left(connection, self._traffic.in_flight)
         if left is None:
             return room, hold
@@ -232,7 +243,9 @@ class Rounds:
         ]
 
     async def _look_ahead(self, connection: Connection, state: QueueState) -> None:
-        """See whether this is the last stretch: no pending products, and no more jobs than the backlog target."""
+        """See whether this is the last stretch: no pending products, and no more jobs than the
+        backlog target.
+        """
         if self._clock.monotonic_s() < self._look_ahead_at_s:
             return
         self._look_ahead_at_s = self._clock.monotonic_s() + LOOK_AHEAD_S
@@ -245,7 +258,8 @@ class Rounds:
         )
 
     async def note_calls(self) -> None:
-        """Tell the other processes how many calls are in flight, when no round will: nobody waits here.
+        """Tell the other processes how many calls are in flight, when no round will: nobody waits
+        here.
 
         Raises:
             ROUND_FAILURES: they were not told.
@@ -271,7 +285,9 @@ class Rounds:
 
 
 def _not_for_ever(hold: Hold | None, now_s: float) -> Hold | None:
-    """A probe is due after its interval at the latest, also when the clock was set back since it was planned."""
+    """A probe is due after its interval at the latest, also when the clock was set back since it
+    was planned.
+    """
     if hold is None or hold.kind is not HoldKind.ALIKE:
         return hold
     return replace(hold, until_s=min(hold.until_s, now_s + next_probe_s(hold.probes)))

@@ -49,9 +49,10 @@ NOTE_SCHEMA: Final = pl.Schema(
 class CheckedChunk:
     """Rows that can become products, and those that cannot.
 
-    `products` has the columns of PRODUCT_SCHEMA, `notes` those of NOTE_SCHEMA in file order. `given` names those optional
-    product columns and facts that the file has at all: what is not given leaves stored values as they are. `pictures` are
-    the ones that `picture_sha256` names, each once per chunk.
+    `products` has the columns of PRODUCT_SCHEMA, `notes` those of NOTE_SCHEMA in file order.
+    `given` names those optional product columns and facts that the file has at all: what is not
+    given leaves stored values as they are. `pictures` are the ones that `picture_sha256` names,
+    each once per chunk.
     """
 
     products: pl.DataFrame

@@ -110,7 +110,9 @@ class NoteBook:
             self._add(Field.CODE, reason.to_series(), self._good[Field.CODE])
 
     def add_doubtful_texts(self) -> None:
-        """Texts that were decoded in the wrong way before we got them, and codes that a spreadsheet took for dates."""
+        """Texts that were decoded in the wrong way before we got them, and codes that a spreadsheet
+        took for dates.
+        """
         for name in (Field.NAME, Field.DESCRIPTION, Field.MATERIALS):
             cells = self._good[name]
             odd = cells.filter(cells.str.contains(_MOJIBAKE)).unique()

@@ -1,6 +1,8 @@
-"""Everything else a row may say: weight, picture, country, facts. What cannot be used is left out, with a note.
+"""Everything else a row may say: weight, picture, country, facts. What cannot be used is left out,
+with a note.
 
-Each function takes the text of a column and gives its values and, cell by cell, what is wrong with it.
+Each function takes the text of a column and gives its values and, cell by cell, what is wrong with
+it.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReadColumn:
-    """The values of a column, and the problem of each cell that has one. Both as long as the chunk."""
+    """The values of a column, and the problem of each cell that has one.
+
+    Both as long as the chunk.
+    """
 
     values: pl.Series
     problems: pl.Series
@@ -194,7 +199,8 @@ def read_currencies(cells: pl.Series) -> ReadColumn:
     return by_distinct(cells, one, pl.String())
 
 
-# Pictures ------------------------------------------------------------------------------------------------------------
+# Pictures -----------------------------------------------------------------------------------------
+# -------------------
 
 HTTP_URL: Final = r"^(?i:https?)://(?:[^\s/?#@:\\\[\]\"<>]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?#][^\s\"<>\\]*)?$"
 _URL: Final = re.compile(HTTP_URL)
@@ -255,6 +261,7 @@ def _address_problem(text: str, limit: int) -> str | None:
 def _find_picture(path: str, folder: PictureFolder | None) -> PictureFile:
     if folder is None:
         raise InputError(
-            "a path means nothing without the catalogue's folder; use an http(s) address, or upload the picture to the product"
+            "a path means nothing without the catalogue's folder; use an http(s) address, or "
+            "upload the picture to the product"
         )
     return folder.find(path)

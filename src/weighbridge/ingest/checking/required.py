@@ -1,7 +1,8 @@
 """Code, name and description: the only fields that can reject a row.
 
-Whole columns are checked at once with polars expressions, and only the rows that fail are looked at one by one, to say
-what was found and what to do. A row is rejected for its first failing field only.
+Whole columns are checked at once with polars expressions, and only the rows that fail are looked at
+one by one, to say what was found and what to do. A row is rejected for its first failing field
+only.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def _text_checks(name: Field, limit: int) -> list[Check]:
 
 def longer(column: pl.Expr, limit: int) -> pl.Expr:
     """Whether a text has more characters than allowed."""
-    # Counting bytes is free, counting characters is not: only texts that might be too long are counted.
+    # Counting bytes is free, counting characters is not: only texts that might be too long are
+    # counted.
     return (column.str.len_bytes() > limit) & (column.str.len_chars() > limit)
 
 

@@ -1,4 +1,7 @@
-"""Judges every row of a chunk. The hot path of an import: whole columns at once, single cells only where they are odd."""
+"""Judges every row of a chunk.
+
+The hot path of an import: whole columns at once, single cells only where they are odd.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,10 @@ def check_rows(raw: RawChunk, rules: RowRules) -> CheckedChunk:
 
 
 def _first_problem(found: Sequence[Check], remarks: Mapping[tuple[int, str], str]) -> pl.Expr:
-    """The number of the first check that a row fails. What a reader remarked of a required field comes first."""
+    """The number of the first check that a row fails.
+
+    What a reader remarked of a required field comes first.
+    """
     numbered = [
         pl.when(check.fails).then(pl.lit(i, dtype=pl.Int8)) for i, check in enumerate(found)
     ]
@@ -72,10 +78,11 @@ def _first_problem(found: Sequence[Check], remarks: Mapping[tuple[int, str], str
 
 
 def _tidy(raw: RawChunk) -> tuple[pl.DataFrame, tuple[Field, ...]]:
-    """Every field as a column: outer white space removed, nothing left is null, one kind of line break.
+    """Every field as a column: outer white space removed, nothing left is null, one kind of line
+    break.
 
-    Where name or description is empty, the next column that may hold it is taken; the fields for which that happened
-    have a column `…_from` with the number of the column taken.
+    Where name or description is empty, the next column that may hold it is taken; the fields for
+    which that happened have a column `…_from` with the number of the column taken.
     """
     frame = raw.frame
     texts = [name for name in frame.columns if name != ROW]

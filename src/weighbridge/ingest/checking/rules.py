@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RowRules:
-    """What rows are judged by. `folder` is where relative image paths lead; None where there is none."""
+    """What rows are judged by.
+
+    `folder` is where relative image paths lead; None where there is none.
+    """
 
     limits: FieldLimits = field(default_factory=FieldLimits)
     decisions: Decisions = field(default_factory=Decisions)

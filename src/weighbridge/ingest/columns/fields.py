@@ -40,7 +40,9 @@ REQUIRED: Final = (Field.CODE, Field.NAME, Field.DESCRIPTION)
 
 
 def normalise(header: str) -> str:
-    """Letters and digits only, lower case, without accents: "Country of origin" → "countryoforigin"."""
+    """Letters and digits only, lower case, without accents: "Country of origin" →
+    "countryoforigin".
+    """
     decomposed = (
         unicodedata.normalize("NFKD", header).casefold().replace("ı", "i")
     )  # Turkish capitals

@@ -24,7 +24,9 @@ _LONGEST_WORD: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class HeaderRows:
-    """Where a table begins: the index of its header's row, that of its first row of data, and its columns."""
+    """Where a table begins: the index of its header's row, that of its first row of data, and its
+    columns.
+    """
 
     header: int
     data: int
@@ -59,7 +61,9 @@ def _says(columns: ColumnMap) -> int:
 
 
 def _continues(row: Sequence[str], columns: ColumnMap) -> bool:
-    """Whether a row below the header belongs to it: words, and nothing where a product has code, name and description."""
+    """Whether a row below the header belongs to it: words, and nothing where a product has code,
+    name and description.
+    """
     if any(
         _at(row, columns.positions[name]).strip() for name in REQUIRED if name in columns.positions
     ):
@@ -80,7 +84,10 @@ def _joined(above: Sequence[str], below: Sequence[str], *, only_above: bool = Tr
 
 
 def _join(above: str, below: str, *, only_above: bool) -> str:
-    """One header of two. A unit goes behind the name; a word below a title before it: "net" + "weight"."""
+    """One header of two.
+
+    A unit goes behind the name; a word below a title before it: "net" + "weight".
+    """
     if not above or not below or above == below:
         return below or (above if only_above else "")
     if read_header(f"weight ({below.strip('()[]')})").unit is not None:

@@ -1,4 +1,5 @@
-"""What a single header says besides a field's name: a unit, a currency, a share in percent, a language.
+"""What a single header says besides a field's name: a unit, a currency, a share in percent, a
+language.
 
 Pure. `matching.py` compares the keys made here with the names in `field_names.toml`.
 """
@@ -195,7 +196,10 @@ def _only_qualifies(word: str, first: str) -> bool:
 
 
 def _unit_at_the_end(key: str) -> tuple[str, MassUnit | None]:
-    """Scripts without spaces, and headers written in one: 重量克, weightkg. "Weight" by itself does not end in tonnes."""
+    """Scripts without spaces, and headers written in one: 重量克, weightkg.
+
+    "Weight" by itself does not end in tonnes.
+    """
     if key in _KNOWN:
         return key, None
     for length in range(min(12, len(key) - 1), 0, -1):

@@ -30,7 +30,10 @@ _PATTERNS: Final = {field: re.compile(stem, re.IGNORECASE) for field, stem in _S
 
 @dataclass(frozen=True, slots=True)
 class UnusedColumn:
-    """A column that is not used. `looks_like`: the field that its header reminds of, if that is still free."""
+    """A column that is not used.
+
+    `looks_like`: the field that its header reminds of, if that is still free.
+    """
 
     column: str
     looks_like: Field | None = None

@@ -1,7 +1,8 @@
-"""Which column of a catalogue is which field: header names matched in many languages, without any I/O.
+"""Which column of a catalogue is which field: header names matched in many languages, without any
+I/O.
 
-Readers call `find_header` (tables) or `match_columns` (records) on what they find at the top of a file and take
-only the columns named in the `ColumnMap`. What is not taken is listed in the report.
+Readers call `find_header` (tables) or `match_columns` (records) on what they find at the top of a
+file and take only the columns named in the `ColumnMap`. What is not taken is listed in the report.
 """
 
 from __future__ import annotations
@@ -44,8 +45,9 @@ _ALIASES: Final[Mapping[str, Field]] = {
 class ColumnMap:
     """Where the fields are, by position in the header.
 
-    `fallbacks` are further columns for a field, tried in order where a row's cell is empty. `units` and `currency` are
-    what headers say about cells that do not say their own. `helpers` are columns that a shop's export needs.
+    `fallbacks` are further columns for a field, tried in order where a row's cell is empty. `units`
+    and `currency` are what headers say about cells that do not say their own. `helpers` are columns
+    that a shop's export needs.
     """
 
     positions: Mapping[Field, int]
@@ -80,8 +82,8 @@ class Wanted:
     """What the user asked for: columns named by hand, and whether a missing column stops the file.
 
     `by_hand` maps a field to a header of the file; an empty header means "leave this field out";
-    `weightUnit` may be given a unit instead of a column. With `all_required` False a missing column only shows as
-    an empty field in each row (single products sent as JSON).
+    `weightUnit` may be given a unit instead of a column. With `all_required` False a missing column
+    only shows as an empty field in each row (single products sent as JSON).
     """
 
     by_hand: Mapping[Field, str] = field(default_factory=dict)
@@ -227,8 +229,8 @@ def _units(
 def find_header(rows: Sequence[Sequence[str]], wanted: Wanted) -> tuple[int, ColumnMap]:
     """Index of the header among the first rows of a table, and its columns.
 
-    The header is the first row that has every required column. Without one, MissingColumn speaks about the row
-    that comes nearest to being a header.
+    The header is the first row that has every required column. Without one, MissingColumn speaks
+    about the row that comes nearest to being a header.
     """
     best: tuple[int, MissingColumn] | None = None
     for index, row in enumerate(rows[:HEADER_SEARCH_ROWS]):
@@ -276,7 +278,8 @@ def _columns_by_hand(
             same_as[name] = other
         else:
             raise MissingColumn(
-                f"--map {name}={column}: there is no column {quote(column)}. The file has: {quote_all(headers)}."
+                f"--map {name}={column}: there is no column {quote(column)}. The file has: "
+                f"{quote_all(headers)}."
             )
     return positions, unit, same_as
 

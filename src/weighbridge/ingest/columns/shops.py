@@ -1,7 +1,7 @@
 """Exports of shops, PIM and ERP systems, recognised by their headers: what their columns mean.
 
-Pure data; what happens to the rows is in `ingest/shops/`. Sources: the public documentation of each program's export,
-named with each entry.
+Pure data; what happens to the rows is in `ingest/shops/`. Sources: the public documentation of each
+program's export, named with each entry.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 class Shop:
     """One kind of export.
 
-    `signs`: the normalised headers that give it away; all groups, any one of each. `fields`: headers that mean a field
-    here, before the names that everybody uses. `ignored`: headers that mean nothing here, although elsewhere they would.
-    `helpers`: further columns that its rows need. `grams`: headers whose weights are in grams. `name_describes`: where a
-    product has no description, its title has to do.
+    `signs`: the normalised headers that give it away; all groups, any one of each. `fields`:
+    headers that mean a field here, before the names that everybody uses. `ignored`: headers that
+    mean nothing here, although elsewhere they would. `helpers`: further columns that its rows need.
+    `grams`: headers whose weights are in grams. `name_describes`: where a product has no
+    description, its title has to do.
     """
 
     name: str
@@ -37,7 +38,9 @@ class Shop:
     name_describes: bool = True
 
     def unit_of(self, header: Header) -> MassUnit | None:
-        """The unit of a weight by this program's rules, which win over what the header seems to say."""
+        """The unit of a weight by this program's rules, which win over what the header seems to
+        say.
+        """
         return GRAM if header.keys and header.keys[0] in self.grams else None
 
     def find_helpers(self, headers: Sequence[Header]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Reads CSV: any of the usual separators and encodings, as a stream, whatever the size of the file.
 
-Sniffs encoding and separator, lets `csv_records.py` cut records, and turns them into columns of text.
+Sniffs encoding and separator, lets `csv_records.py` cut records, and turns them into columns of
+text.
 """
 
 from __future__ import annotations
@@ -46,7 +47,11 @@ _DELIMITER_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "ve
 
 
 class CsvReader(Reader):
-    """A CSV file. Rows are numbered as a spreadsheet shows them: the first is row 1, quoted line breaks do not count."""
+    """A CSV file.
+
+    Rows are numbered as a spreadsheet shows them: the first is row 1, quoted line breaks do not
+    count.
+    """
 
     def __init__(self, path: Path, choices: Choices = NO_CHOICES) -> None:
         self._path = path
@@ -85,7 +90,9 @@ class CsvReader(Reader):
                 yield self._chunk(block, columns, width, skipped + 1 if number == 0 else 0)
 
     def _chunk(self, block: Block, columns: ColumnMap, width: int, skip: int) -> RawChunk:
-        """Takes the wanted cells of each record; most blocks are regular and need no loop in Python."""
+        """Takes the wanted cells of each record; most blocks are regular and need no loop in
+        Python.
+        """
         records: Sequence[list[str]] = block.records[skip:]
         numbers: Sequence[int] = range(block.first + skip, block.first + len(block.records))
         rejected: list[RejectedRow] = []
@@ -105,7 +112,8 @@ class CsvReader(Reader):
     ) -> tuple[list[list[str]], list[int], list[RejectedRow]]:
         """Fills up short rows (programs leave out empty fields at the end) and rejects long ones.
 
-        A row with too many fields has a separator inside a text: every field behind it would be the wrong one.
+        A row with too many fields has a separator inside a text: every field behind it would be the
+        wrong one.
         """
         records: list[list[str]] = []
         numbers: list[int] = []
@@ -117,7 +125,8 @@ class CsvReader(Reader):
             elif any(map(str.strip, record[width:])):
                 position = columns.positions.get(Field.CODE, 0)
                 reason = (
-                    f"the row has {len(record):,} fields and the header {width:,}; put quotation marks around"
+                    f"the row has {len(record):,} fields and the header {width:,}; put quotation "
+                    "marks around"
                     f" a text that contains a {_DELIMITER_NAMES[self._delimiter]}"
                 )
                 rejected.append(RejectedRow(number, "row", reason, readable_code(record[position])))
@@ -130,8 +139,8 @@ class CsvReader(Reader):
 def sniff_delimiter(sample: str) -> str:
     """The separator under which the first rows make most sense.
 
-    What counts first is how many known fields a header has, then how many rows have as many cells as the widest
-    header candidate; a separator that splits nothing loses to one that does.
+    What counts first is how many known fields a header has, then how many rows have as many cells
+    as the widest header candidate; a separator that splits nothing loses to one that does.
     """
     end = sample.rfind("\n") + 1 or len(sample)
     return max(DELIMITERS, key=lambda delimiter: _sense(sample[:end], delimiter))

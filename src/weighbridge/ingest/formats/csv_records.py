@@ -1,8 +1,10 @@
-"""Cuts the text of a CSV file into records, however long the file and however broken single rows are.
+"""Cuts the text of a CSV file into records, however long the file and however broken single rows
+are.
 
-Used by `csv_reader.py`. The file is read in blocks; each block is parsed by the csv module in strict mode. Where that
-fails (a quote that is never closed, text after a closing quote) only the line where the record began is given up, and reading goes on
-with the next line: one stray quote must not swallow the rest of the file.
+Used by `csv_reader.py`. The file is read in blocks; each block is parsed by the csv module in
+strict mode. Where that fails (a quote that is never closed, text after a closing quote) only the
+line where the record began is given up, and reading goes on with the next line: one stray quote
+must not swallow the rest of the file.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ _REASONS: Final = (
 class Block:
     """Records as lists of cells, in file order; `first` is the record number of the first (from 1).
 
-    `broken` maps a position in `records` to why nothing could be read there (the record is empty then).
+    `broken` maps a position in `records` to why nothing could be read there (the record is empty
+    then).
     """
 
     first: int
@@ -82,7 +85,8 @@ class RecordCutter:
         lines = list(io.StringIO(text, newline=""))
         begin = 0
         while begin < len(lines):
-            # A range instead of a slice: a block of broken lines must not be copied once for each of them.
+            # A range instead of a slice: a block of broken lines must not be copied once for each
+            # of them.
             window = map(lines.__getitem__, range(begin, len(lines)))
             reader = csv.reader(window, delimiter=self._delimiter, strict=True)
             done = 0

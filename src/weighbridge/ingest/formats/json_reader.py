@@ -42,7 +42,8 @@ def _float_text(literal: str) -> str:
     return NumberText(literal.removesuffix(".0"))
 
 
-# Numbers stay as they were written: 1.50 is not turned into 1.5, and no number is too long to convert.
+# Numbers stay as they were written: 1.50 is not turned into 1.5, and no number is too long to
+# convert.
 _DECODER: Final = json.JSONDecoder(
     parse_float=_float_text, parse_int=NumberText, parse_constant=str
 )
@@ -89,13 +90,15 @@ class JsonReader(Reader):
         """One object with the list of products in it, or one product by itself."""
         if self._path.stat().st_size > MAX_OBJECT_FILE_BYTES:
             raise UnreadableFile(
-                f"A JSON file of more than {MAX_OBJECT_FILE_BYTES >> 20} MB must be an array of objects or JSONL (one object a line)."
+                f"A JSON file of more than {MAX_OBJECT_FILE_BYTES >> 20} MB must be an array of "
+                "objects or JSONL (one object a line)."
             )
         try:
             whole = _decode(file.read())
         except json.JSONDecodeError as error:
             raise UnreadableFile(
-                f"The JSON is damaged at line {error.lineno:,}, column {error.colno:,}: {error.msg}."
+                f"The JSON is damaged at line {error.lineno:,}, column {error.colno:,}: "
+                f"{error.msg}."
             ) from error
         except ValueError as error:
             raise UnreadableFile(f"The JSON cannot be read: {error}.") from error

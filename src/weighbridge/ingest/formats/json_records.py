@@ -1,8 +1,9 @@
 """Records given as JSON objects become columns of text.
 
-Used by the JSON reader and for products that arrive over HTTP. Records need not have the same keys; a field counts as
-present in the file as soon as one record has it. A list or object is taken apart where it can only mean one thing
-(the first of several pictures, a value with its unit); elsewhere it costs the cell, or the row if the field is required.
+Used by the JSON reader and for products that arrive over HTTP. Records need not have the same keys;
+a field counts as present in the file as soon as one record has it. A list or object is taken apart
+where it can only mean one thing (the first of several pictures, a value with its unit); elsewhere
+it costs the cell, or the row if the field is required.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ class NumberText(str):
 def chunks_of_records(
     records: Iterable[tuple[int, object] | RejectedRow], wanted: Wanted
 ) -> Iterator[RawChunk]:
-    """Groups numbered records into chunks. A row that is no object is rejected, as are nested values of required fields."""
+    """Groups numbered records into chunks.
+
+    A row that is no object is rejected, as are nested values of required fields.
+    """
     headers: dict[str, None] = {}
     chunk: list[tuple[int, Mapping[str, object]]] = []
     rejected: list[RejectedRow] = []
@@ -121,7 +125,9 @@ def _text(value: object, name: str) -> str | None:
 
 
 def _text_of_nested(value: object, name: str) -> str | None:
-    """What a list or an object says about a field, where it says one thing; else its JSON, or no row."""
+    """What a list or an object says about a field, where it says one thing; else its JSON, or no
+    row.
+    """
     field = name.partition("+")[0]
     if field == Field.IMAGE:
         found = _first_picture(value)

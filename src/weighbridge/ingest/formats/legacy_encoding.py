@@ -1,8 +1,9 @@
 """Which of the encodings before Unicode a file is in, and how sure that is.
 
-Latin scripts share most of their bytes, so their code pages are told apart by whether the decoded words look like words
-of a language that uses it. All other scripts are left to charset-normalizer. Two encodings that give the same text
-are no doubt; two that fit equally well and give different texts are, and then nothing is guessed.
+Latin scripts share most of their bytes, so their code pages are told apart by whether the decoded
+words look like words of a language that uses it. All other scripts are left to charset-normalizer.
+Two encodings that give the same text are no doubt; two that fit equally well and give different
+texts are, and then nothing is guessed.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ _LATIN: Final = {
     "cp852": _CENTRAL,
     "mac_roman": _WESTERN,
 }
-"""Code page → the letters beyond ASCII of each language that is written in it. The commonest page comes first."""
+"""Code page → the letters beyond ASCII of each language that is written in it.
+
+The commonest page comes first.
+"""
 _OTHERS: Final = (
     "gb18030", "big5", "cp932", "euc_jis_2004", "cp949", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256",
 )  # fmt: skip
@@ -73,7 +77,8 @@ def guess_encoding(path: Path) -> Guess:
     sample = _lines_beyond_ascii(path)
     latin = sorted((_fit_of_latin(sample, codec) for codec in _LATIN), key=lambda one: -one.fit)
     if latin[0].fit >= _GOOD:
-        # Western Windows files are by far the commonest: what fits as well by chance alone does not raise a doubt.
+        # Western Windows files are by far the commonest: what fits as well by chance alone does not
+        # raise a doubt.
         return latin[0] if latin[0].codec == "cp1252" else _sure(latin)
     others = [
         Guess(match.encoding, 1.0 - match.chaos, str(match))
@@ -85,7 +90,8 @@ def guess_encoding(path: Path) -> Guess:
 def _sure(guesses: list[Guess]) -> Guess:
     if not guesses:
         raise UnreadableFile(
-            "The text is in no encoding that is known here. Save the file as UTF-8, or say how it is encoded (--encoding)."
+            "The text is in no encoding that is known here. Save the file as UTF-8, or say how it "
+            "is encoded (--encoding)."
         )
     best = guesses[0]
     rivals = [one for one in guesses[1:] if one.text != best.text and best.fit - one.fit < _MARGIN]
@@ -94,7 +100,8 @@ def _sure(guesses: list[Guess]) -> Guess:
             dict.fromkeys(SHOWN.get(one.codec, one.codec) for one in (best, *rivals[:2]))
         )
         raise UnreadableFile(
-            f"The encoding is in doubt: it may be {names}, which give different texts. Save the file as UTF-8, or say"
+            f"The encoding is in doubt: it may be {names}, which give different texts. Save the "
+            "file as UTF-8, or say"
             f" which it is (--encoding)."
         )
     return best
@@ -114,7 +121,9 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 
 
 def _fit_of_latin(sample: bytes, codec: str) -> Guess:
-    """How many of the characters beyond ASCII make sense: letters of the page's languages, in words of one case."""
+    """How many of the characters beyond ASCII make sense: letters of the page's languages, in words
+    of one case.
+    """
     try:
         text = sample.decode(codec)
     except UnicodeDecodeError:
@@ -131,7 +140,9 @@ def _fit_of_latin(sample: bytes, codec: str) -> Guess:
 
 
 def _is_odd(word: str) -> bool:
-    """A capital within a small word, or three letters with accents in a row, as no Latin script has them."""
+    """A capital within a small word, or three letters with accents in a row, as no Latin script has
+    them.
+    """
     tail = word[1:]
     mixed = any(c.isupper() for c in tail) and any(c.islower() for c in word)
     return mixed or re.search(r"[^\x00-\x7f]{3}", word) is not None

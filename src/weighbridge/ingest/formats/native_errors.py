@@ -1,6 +1,7 @@
 """Turns what the compiled reader (polars) raises on damaged files into UnreadableFile.
 
-A corrupt file can also make their Rust code panic; that arrives as a BaseException and must not end the program.
+A corrupt file can also make their Rust code panic; that arrives as a BaseException and must not end
+the program.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def damaged_means_unreadable(kind: str) -> Iterator[None]:
-    """Wraps every call into a compiled reader. `kind` names the file in the message: "Parquet file"."""
+    """Wraps every call into a compiled reader.
+
+    `kind` names the file in the message: "Parquet file".
+    """
     try:
         yield
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:

@@ -78,7 +78,8 @@ class ParquetReader(Reader):
             return _text_of_nested(header, dtype).alias(name)
         if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
             raise UnreadableFile(
-                f"Column {header!r} of the Parquet file holds {dtype}; {name} must be text or numbers."
+                f"Column {header!r} of the Parquet file holds {dtype}; {name} must be text or "
+                "numbers."
                 f" Convert the column, or take it out of the file."
             )
         text = pl.col(header).cast(pl.String)
@@ -88,7 +89,9 @@ class ParquetReader(Reader):
 
 
 def _text_of_nested(header: str, dtype: pl.DataType) -> pl.Expr:
-    """Lists of texts as one text; what else is nested as JSON, and bytes as words that no check takes for a value."""
+    """Lists of texts as one text; what else is nested as JSON, and bytes as words that no check
+    takes for a value.
+    """
     column = pl.col(header)
     if isinstance(dtype, pl.List) and not dtype.inner.is_nested():
         return column.list.eval(pl.element().cast(pl.String)).list.join(" | ", ignore_nulls=True)

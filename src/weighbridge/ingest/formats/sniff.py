@@ -1,6 +1,7 @@
 """What kind of file this really is, by its first bytes; the name is only checked against it.
 
-First thing that happens to a catalogue. Everything that is not one of our formats is named in the message, with what to do.
+First thing that happens to a catalogue. Everything that is not one of our formats is named in the
+message, with what to do.
 """
 
 from __future__ import annotations
@@ -53,7 +54,10 @@ _FOREIGN: Final = (
 
 
 def declared_format(name: str, format_name: str | None) -> CatalogueFormat | None:
-    """What the user says the file is: by `--format`, or by the ending of its name. None if neither tells."""
+    """What the user says the file is: by `--format`, or by the ending of its name.
+
+    None if neither tells.
+    """
     if format_name is None:
         return _SUFFIXES.get(Path(name).suffix.lower())
     declared = _SUFFIXES.get("." + format_name.strip().lower().removeprefix("."))
@@ -63,7 +67,10 @@ def declared_format(name: str, format_name: str | None) -> CatalogueFormat | Non
 
 
 def detect_format(path: Path, name: str, declared: CatalogueFormat | None) -> CatalogueFormat:
-    """The format of the content. Raises when it is none of ours, or not what it was declared to be."""
+    """The format of the content.
+
+    Raises when it is none of ours, or not what it was declared to be.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -104,7 +111,8 @@ def _kind_of_zip(path: Path, name: str) -> CatalogueFormat:
             members = set(package.namelist())
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise UnreadableFile(
-            f"{quote(name)} begins like an XLSX file or ZIP archive but is damaged or not complete ({error})."
+            f"{quote(name)} begins like an XLSX file or ZIP archive but is damaged or not "
+            f"complete ({error})."
         ) from error
     if "xl/workbook.xml" in members:
         return CatalogueFormat.XLSX
@@ -120,7 +128,9 @@ def _kind_of_zip(path: Path, name: str) -> CatalogueFormat:
 
 
 def _explain_ole(path: Path, name: str) -> str:
-    """Two things come in Microsoft's old container: workbooks before 2007, and encrypted ones of any year."""
+    """Two things come in Microsoft's old container: workbooks before 2007, and encrypted ones of
+    any year.
+    """
     marker = "EncryptedPackage".encode("utf-16-le")
     with path.open("rb") as file:
         tail = b""
@@ -141,11 +151,13 @@ def _kind_of_text(head: bytes, name: str, declared: CatalogueFormat | None) -> C
     start = start.lstrip().lower()
     if start.startswith(("<!doctype html", "<html", "<head", "<body", "<table")):
         raise UnsupportedFormat(
-            f"{quote(name)} is a web page (HTML), perhaps a login or error page. Download or export the file again."
+            f"{quote(name)} is a web page (HTML), perhaps a login or error page. Download or "
+            "export the file again."
         )
     if start.startswith(("<?xml", "<workbook")):
         raise UnsupportedFormat(f"{quote(name)} is XML. Save it as .xlsx or CSV. {_SUPPORTED}")
-    # A CSV header may begin with a bracket, so a file declared as CSV is believed unless it looks like records.
+    # A CSV header may begin with a bracket, so a file declared as CSV is believed unless it looks
+    # like records.
     if start.startswith("{") or (start.startswith("[") and start[1:].lstrip()[:1] in {"{", "]"}):
         return CatalogueFormat.JSON
     if start.startswith("[") and declared in {CatalogueFormat.JSON, CatalogueFormat.JSONL}:

@@ -1,7 +1,7 @@
 """Finds out how the bytes of a text file spell characters, by looking at the whole file once.
 
-Used by the CSV and JSON readers. Undecodable bytes become U+FFFD when the file is read, and the rows that contain
-one are rejected on their own.
+Used by the CSV and JSON readers. Undecodable bytes become U+FFFD when the file is read, and the
+rows that contain one are rejected on their own.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ class FoundEncoding:
 def find_encoding(path: Path, chosen: str | None = None) -> FoundEncoding:
     """How the bytes of a file spell characters.
 
-    UTF-8 unless more characters fail to decode than succeed: one damaged byte does not turn a UTF-8 file into
-    Windows-1252. Otherwise `legacy_encoding.py` judges; in doubt the file is refused with the remedy.
+    UTF-8 unless more characters fail to decode than succeed: one damaged byte does not turn a UTF-8
+    file into Windows-1252. Otherwise `legacy_encoding.py` judges; in doubt the file is refused with
+    the remedy.
 
     Raises:
         UnreadableFile: no encoding fits well, or several do and give different texts.
@@ -82,7 +83,8 @@ def _known_codec(name: str) -> str:
         "".encode(codec.name)
     except (LookupError, ValueError):
         raise InputError(
-            f"There is no encoding {quote(name)}. Usual are utf-8, windows-1252, windows-1250, gb18030 and shift_jis."
+            f"There is no encoding {quote(name)}. Usual are utf-8, windows-1252, windows-1250, "
+            "gb18030 and shift_jis."
         ) from None
     return codec.name
 

@@ -1,4 +1,5 @@
-"""What Excel shows for a stored number: dates, times, and numbers whose format adds zeros or letters.
+"""What Excel shows for a stored number: dates, times, and numbers whose format adds zeros or
+letters.
 
 Pure. Formats: ECMA-376 part 1, 18.8.30 (numFmt).
 """
@@ -18,7 +19,9 @@ _UNSAID: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGN
 _DATE_LETTERS: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
 _TOKEN: Final = re.compile(r'"([^"]*)"|\\(.)|(_.|\*.|\[[^\]]*\])|([0#?])|(\.)|([-+(): $!&~^{}<>=])')
 MAX_WHOLE_DIGITS: Final = 15
-"""Excel keeps 15 digits of a number (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3)."""
+"""Excel keeps 15 digits of a number
+(https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,9 @@ def plain_number(stored: str) -> str:
 
 
 def shown_number(stored: str, pattern: str) -> str | None:
-    """A number as its pattern shows it (00000 → 00123), or None where the pattern is of another kind."""
+    """A number as its pattern shows it (00000 → 00123), or None where the pattern is of another
+    kind.
+    """
     tokens = _tokens(pattern)
     if tokens is None:
         return None
@@ -108,7 +113,10 @@ def _fraction(tokens: tuple[str, ...], digits: str) -> str:
 
 @lru_cache(maxsize=256)
 def _tokens(pattern: str) -> tuple[tuple[str, ...], int, tuple[str, ...]] | None:
-    """(before the point, number of decimals, after the point). A placeholder has a NUL before it."""
+    """(before the point, number of decimals, after the point).
+
+    A placeholder has a NUL before it.
+    """
     before: list[str] = []
     after: list[str] = []
     target, start, has_digits = before, 0, False
@@ -132,7 +140,9 @@ def _tokens(pattern: str) -> tuple[tuple[str, ...], int, tuple[str, ...]] | None
 
 
 def shown_date(stored: str, *, since_1904: bool) -> tuple[str, str] | None:
-    """("date" or "time", its text) of a stored number; None when it is no number that can be a date."""
+    """("date" or "time", its text) of a stored number; None when it is no number that can be a
+    date.
+    """
     try:
         days = float(stored)
         if not 0 <= days < 2_958_466:

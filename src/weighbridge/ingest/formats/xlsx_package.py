@@ -1,9 +1,10 @@
 """The ZIP package of a workbook, and a bounded way to read the XML in it.
 
-A few kilobytes can unpack to gigabytes or to a document that no parser survives. The stated sizes are added up before
-anything is unpacked; `zipfile` never unpacks more of a member than the size it states and checks its checksum, so
-a size that lies ends as damage. `parse` bounds what the XML itself can cost: no DOCTYPE (hence no entities), no deep
-nesting, no endless tags, no endless supply of new names.
+A few kilobytes can unpack to gigabytes or to a document that no parser survives. The stated sizes
+are added up before anything is unpacked; `zipfile` never unpacks more of a member than the size it
+states and checks its checksum, so a size that lies ends as damage. `parse` bounds what the XML
+itself can cost: no DOCTYPE (hence no entities), no deep nesting, no endless tags, no endless supply
+of new names.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ _DAMAGE: Final = (
 
 
 class Package:
-    """An opened package. Raises UnreadableFile for one that is damaged, or too large to be read with safety."""
+    """An opened package.
+
+    Raises UnreadableFile for one that is damaged, or too large to be read with safety.
+    """
 
     def __init__(self, path: Path) -> None:
         with damaged_means_unreadable():
@@ -74,7 +78,8 @@ def damaged_means_unreadable() -> Iterator[None]:
         yield
     except _DAMAGE as error:
         raise UnreadableFile(
-            f"The XLSX file is damaged or not complete ({error}). Save it again in the program that made it."
+            f"The XLSX file is damaged or not complete ({error}). Save it again in the program "
+            "that made it."
         ) from error
 
 
@@ -85,16 +90,21 @@ def _check_sizes(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:
             raise zipfile.BadZipFile(f"{member.filename} is packed in an unusual way")
     if unpacked_bytes > MAX_UNPACKED_BYTES:
         raise UnreadableFile(
-            f"The XLSX file unpacks to more than {MAX_UNPACKED_BYTES >> 20:,} MB. Save the sheet as CSV: it is read at any size."
+            f"The XLSX file unpacks to more than {MAX_UNPACKED_BYTES >> 20:,} MB. Save the sheet "
+            "as CSV: it is read at any size."
         )
     if unpacked_bytes > max(RATIO_MATTERS_ABOVE_BYTES, MAX_RATIO * packed_bytes):
         raise UnreadableFile(
-            f"The XLSX file unpacks to more than {MAX_RATIO} times its size, as no real workbook does. Save the sheet as CSV."
+            f"The XLSX file unpacks to more than {MAX_RATIO} times its size, as no real workbook "
+            "does. Save the sheet as CSV."
         )
 
 
 class XmlHandler:
-    """What `parse` calls. Names come without namespace; elements of foreign namespaces have a space in their name."""
+    """What `parse` calls.
+
+    Names come without namespace; elements of foreign namespaces have a space in their name.
+    """
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins."""
@@ -107,7 +117,9 @@ class XmlHandler:
 
 
 def parse(package: Package, member: str, handler: XmlHandler) -> Iterator[None]:
-    """Feeds a member to the handler, and yields after each piece so that the caller can collect what was found."""
+    """Feeds a member to the handler, and yields after each piece so that the caller can collect
+    what was found.
+    """
     names: dict[str, str] = {}
     parser = expat.ParserCreate(namespace_separator=" ", intern=names)
     depth = 0

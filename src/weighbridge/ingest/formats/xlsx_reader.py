@@ -1,4 +1,6 @@
-"""Reads XLSX workbooks as a stream: every visible sheet with the header of the first that fits, or the one asked for."""
+"""Reads XLSX workbooks as a stream: every visible sheet with the header of the first that fits, or
+the one asked for.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,10 @@ class _Table:
 
 
 class XlsxReader(Reader):
-    """A workbook. Rows are numbered as Excel numbers them. Whole numbers lose their ".0", text keeps its zeros."""
+    """A workbook. Rows are numbered as Excel numbers them.
+
+    Whole numbers lose their ".0", text keeps its zeros.
+    """
 
     def __init__(self, path: Path, choices: Choices = NO_CHOICES) -> None:
         self._book = Workbook(path)
@@ -100,8 +105,10 @@ class XlsxReader(Reader):
                     characters += chunk.characters
                     if characters > MAX_CHARACTERS:
                         raise UnreadableFile(
-                            f"The cells of sheet {quote(table.sheet.name)} hold more than {MAX_CHARACTERS >> 20:,} MB of text"
-                            f" (seen at row {row.number:,}). Save the sheet as CSV: it is read at any size."
+                            f"The cells of sheet {quote(table.sheet.name)} hold more than "
+                            f"{MAX_CHARACTERS >> 20:,} MB of text"
+                            f" (seen at row {row.number:,}). Save the sheet as CSV: it is read at "
+                            "any size."
                         )
                     yield chunk.finish()
                     chunk = _Chunk(table)
@@ -149,7 +156,8 @@ class XlsxReader(Reader):
         found = tuple(sheet for sheet in sheets if sheet.name.strip().casefold() == asked)
         if not found:
             raise UnreadableFile(
-                f"There is no sheet {quote(self._sheet)}. The workbook has: {quote_all([sheet.name for sheet in sheets])}."
+                f"There is no sheet {quote(self._sheet)}. The workbook has: "
+                f"{quote_all([sheet.name for sheet in sheets])}."
             )
         return found
 

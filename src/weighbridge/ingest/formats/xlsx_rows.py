@@ -1,7 +1,8 @@
 """The rows of a sheet as a stream: only the wanted columns are kept, so a far cell costs nothing.
 
-Theory of operation: expat calls `_Rows` for every tag; finished rows pile up for one piece of XML (64 kB) and are drawn
-by `rows`. A cell's text is made by `_Cells`, which knows the workbook's texts and formats.
+Theory of operation: expat calls `_Rows` for every tag; finished rows pile up for one piece of XML
+(64 kB) and are drawn by `rows`. A cell's text is made by `_Cells`, which knows the workbook's texts
+and formats.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 MAX_ROWS: Final = 1_048_576
 MAX_COLUMNS: Final = 16_384
 MAX_CELL_CHARACTERS: Final = 32_767
-"""Excel's own limits (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3)."""
+"""Excel's own limits (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3).
+"""
 MAX_SPAN: Final = 50_000_000
 _SPARSE: Final = 1_000
 _MAX_MERGED: Final = 200_000
@@ -41,7 +43,10 @@ _REFERENCE: Final = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 @dataclass(slots=True)
 class Cell:
-    """A cell as Excel shows it. `exact` is what a code is: with the zeros of its format. `remark`: what is wrong with it."""
+    """A cell as Excel shows it. `exact` is what a code is: with the zeros of its format.
+
+    `remark`: what is wrong with it.
+    """
 
     text: str | None
     exact: str | None = None
@@ -85,7 +90,10 @@ def _column_number(letters: str) -> int:
 
 
 def rows(book: Workbook, sheet: Sheet, wanted: frozenset[int] | None = None) -> Iterator[SheetRow]:
-    """The rows with a filled cell in the wanted columns (None: in any). Raises UnreadableFile naming sheet and cell."""
+    """The rows with a filled cell in the wanted columns (None: in any).
+
+    Raises UnreadableFile naming sheet and cell.
+    """
     handler = _Rows(book, sheet.name, wanted)
     for _ in parse(book.package, sheet.member, handler):
         done, handler.done = handler.done, []
@@ -94,7 +102,10 @@ def rows(book: Workbook, sheet: Sheet, wanted: frozenset[int] | None = None) -> 
 
 
 def merged_ranges(book: Workbook, sheet: Sheet) -> list[Merged]:
-    """The merged ranges. They stand behind the rows, so the sheet is looked through first, as bytes."""
+    """The merged ranges.
+
+    They stand behind the rows, so the sheet is looked through first, as bytes.
+    """
     tail, seen = b"", False
     for piece in book.package.pieces(sheet.member):
         seen = seen or b"mergeCell" in tail + piece
@@ -190,7 +201,8 @@ class _Rows(XmlHandler):
         self._column = self._column + 1 if said is None else self._place(said)
         if self._column >= MAX_COLUMNS:
             raise UnreadableFile(
-                f"Sheet {quote(self._sheet)} has more than {MAX_COLUMNS:,} columns in row {self._row.number:,}."
+                f"Sheet {quote(self._sheet)} has more than {MAX_COLUMNS:,} columns in row "
+                f"{self._row.number:,}."
             )
         self._attributes = attributes
         self._is_kept = self._wanted is None or self._column in self._wanted
@@ -237,14 +249,18 @@ class _Rows(XmlHandler):
             self._row.cells[self._column] = cell
 
     def check_span(self) -> None:
-        """A cell far from everything else is a slip (or an attack on readers that keep room for all between)."""
+        """A cell far from everything else is a slip (or an attack on readers that keep room for all
+        between).
+        """
         span = self._last[0] * (self._farthest[1] + 1)
         if span <= MAX_SPAN or span <= self._filled * _SPARSE:
             return
         far = {f"{column_letters(column)}{row}" for row, column in (self._last, self._farthest)}
         raise UnreadableFile(
-            f"Sheet {quote(self._sheet)} spans {span:,} cells, of which {self._filled:,} are filled: {' and '.join(sorted(far))}"
-            f" {'lies' if len(far) == 1 else 'lie'} far from the table. Delete what is there, or save the sheet as CSV."
+            f"Sheet {quote(self._sheet)} spans {span:,} cells, of which {self._filled:,} are "
+            f"filled: {' and '.join(sorted(far))}"
+            f" {'lies' if len(far) == 1 else 'lie'} far from the table. Delete what is there, or "
+            "save the sheet as CSV."
         )
 
 

@@ -1,4 +1,6 @@
-"""What a workbook says outside its sheets: their names, the texts that cells share, the formats of numbers."""
+"""What a workbook says outside its sheets: their names, the texts that cells share, the formats of
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -142,7 +144,8 @@ class _SharedTexts(XmlHandler):
         if self._bytes > MAX_SHARED_BYTES:
             raise UnreadableFile(
                 f"The texts of the XLSX file take more than {MAX_SHARED_BYTES >> 20:,} MB of memory"
-                f" (seen at text {len(self.texts) + 1:,} of its shared strings). Save the sheet as CSV: it is read at any size."
+                f" (seen at text {len(self.texts) + 1:,} of its shared strings). Save the sheet "
+                "as CSV: it is read at any size."
             )
 
 

@@ -30,7 +30,10 @@ def pass_over(raw: RawChunk, rows: pl.Expr, what: str) -> RawChunk:
 
 
 def with_column(raw: RawChunk, name: Field, cells: pl.Expr, taken_from: str) -> RawChunk:
-    """A field that no column has as such, found in the helper column `taken_from`. A column of the file wins."""
+    """A field that no column has as such, found in the helper column `taken_from`.
+
+    A column of the file wins.
+    """
     if name in raw.columns.positions:
         return raw
     positions = {**raw.columns.positions, name: raw.columns.helpers[taken_from]}

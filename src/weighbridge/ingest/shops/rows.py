@@ -1,8 +1,8 @@
 """Rows of shop exports, one product each.
 
-A variant takes what its row leaves empty from the product it belongs to. Rows that are no products (further pictures,
-other languages) are counted and passed over. Parents may follow their variants: the first reading of a file (the survey)
-learns them, the second one finds them all.
+A variant takes what its row leaves empty from the product it belongs to. Rows that are no products
+(further pictures, other languages) are counted and passed over. Parents may follow their variants:
+the first reading of a file (the survey) learns them, the second one finds them all.
 """
 
 from __future__ import annotations

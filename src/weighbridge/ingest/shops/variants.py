@@ -1,4 +1,6 @@
-"""What sets a variant apart ("Size: 40 cm, Colour: red"), and materials hidden among the attributes."""
+"""What sets a variant apart ("Size: 40 cm, Colour: red"), and materials hidden among the
+attributes.
+"""
 
 from __future__ import annotations
 

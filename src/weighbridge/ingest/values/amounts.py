@@ -1,6 +1,7 @@
 """Numbers that are no masses: prices, quantities, pieces in a pack, shares, a supplier's footprint.
 
-Pure. Each function reads one cell by the decimal sign of its column and says what cannot be used, with the remedy.
+Pure. Each function reads one cell by the decimal sign of its column and says what cannot be used,
+with the remedy.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ MOST: Final = 1e12
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A number, nothing, or why the cell cannot be used. `mark` is what stood beside it: a currency, a percent sign."""
+    """A number, nothing, or why the cell cannot be used.
+
+    `mark` is what stood beside it: a currency, a percent sign.
+    """
 
     value: float | None = None
     problem: str | None = None
@@ -150,7 +154,10 @@ def _is_piece(mark: str) -> bool:
 
 
 def read_share(cell: str, decimal: DecimalSign | None) -> Amount:
-    """A share as written; `mark` tells a percentage. Whether bare numbers are percentages is decided for the column."""
+    """A share as written; `mark` tells a percentage.
+
+    Whether bare numbers are percentages is decided for the column.
+    """
     return _read(
         cell,
         decimal,
@@ -167,7 +174,9 @@ _KG_PER: Final = {"kg": KILOGRAM, "g": GRAM, "t": TONNE}
 
 
 def read_footprint(cell: str, decimal: DecimalSign | None) -> Amount:
-    """kg CO2e; `mark` is "kg" where the cell says that it is for a kilogram, "piece" where for a piece."""
+    """kg CO2e; `mark` is "kg" where the cell says that it is for a kilogram, "piece" where for a
+    piece.
+    """
     read = _read(
         cell,
         decimal,

@@ -1,7 +1,7 @@
 """Countries of origin as people write them, as ISO 3166-1 alpha-2 codes.
 
-Names in some 30 languages, alpha-3 and numeric codes come from CLDR (babel). What names several countries or none
-(EU, World, DE/PL) is not known, with the reason.
+Names in some 30 languages, alpha-3 and numeric codes come from CLDR (babel). What names several
+countries or none (EU, World, DE/PL) is not known, with the reason.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What people and programs write into a cell when they have nothing to say.
 
-Words of people ("n/a", "unknown", a dash) are passed over. What a program left behind (a spreadsheet's error, a null of
-a database) is passed over too, with a note: behind it there may be a value that got lost on the way.
+Words of people ("n/a", "unknown", a dash) are passed over. What a program left behind (a
+spreadsheet's error, a null of a database) is passed over too, with a note: behind it there may be a
+value that got lost on the way.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Numbers as people of several countries write them, read by the decimal sign of their column.
 
-Pure. A cell such as `1,234.5` or `0,5` can be read in one way only. `1.234` can mean 1234 or 1.234, and which it is
-is a fact about the column, never about the cell: `survey` collects the evidence of all cells and decides.
+Pure. A cell such as `1,234.5` or `0,5` can be read in one way only. `1.234` can mean 1234 or 1.234,
+and which it is is a fact about the column, never about the cell: `survey` collects the evidence of
+all cells and decides.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
 DecimalSign = Literal[".", ","]
 
 PLAIN_NUMBER: Final = r"^[0-9]{1,12}(?:\.[0-9]{1,12})?$"
-"""What needs no thought where the point is the decimal sign. ASCII digits only; the same pattern is run by polars."""
+"""What needs no thought where the point is the decimal sign.
+
+ASCII digits only; the same pattern is run by polars.
+"""
 WHOLE_NUMBER: Final = r"^[0-9]{1,12}$"
 
 
 @dataclass(frozen=True, slots=True)
 class SignEvidence:
-    """How many cells of a column show each decimal sign beyond doubt, and how many could mean two things."""
+    """How many cells of a column show each decimal sign beyond doubt, and how many could mean two
+    things.
+    """
 
     points: int = 0
     commas: int = 0
@@ -47,7 +53,9 @@ class SignEvidence:
 
     @property
     def sign(self) -> DecimalSign | None:
-        """The sign that nine of ten clear cells show; None where there is none, or no such majority."""
+        """The sign that nine of ten clear cells show; None where there is none, or no such
+        majority.
+        """
         clear = self.points + self.commas
         if not clear:
             return None
@@ -138,7 +146,9 @@ def _without_thousands(digits: str, decimal: DecimalSign | None) -> str | None:
 
 
 def typed_number(value: float) -> str:
-    """The text of a number that a file holds as a number, such that no column's decimal sign changes it."""
+    """The text of a number that a file holds as a number, such that no column's decimal sign
+    changes it.
+    """
     if value != value or value in (float("inf"), float("-inf")):
         return ""
     if value.is_integer() and abs(value) < 1e15:
@@ -156,7 +166,9 @@ _VULGAR: Final = re.compile(r"(?<=[0-9])(?=[¼½¾⅐-⅞])")
 
 
 def tidy(text: str) -> str:
-    """Full-width digits and letters become plain, "1½" and "1 1/2" become 1.5, one kind of white space."""
+    """Full-width digits and letters become plain, "1½" and "1 1/2" become 1.5, one kind of white
+    space.
+    """
     if text.isascii() and "/" not in text:
         return text.strip()
     plain = unicodedata.normalize("NFKC", _VULGAR.sub(" ", text)).replace("\u2212", "-").strip()

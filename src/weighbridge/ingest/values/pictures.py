@@ -1,7 +1,8 @@
-"""Pictures beside the catalogue, and uploaded ones: checked to be what they claim before anything is stored or sent.
+"""Pictures beside the catalogue, and uploaded ones: checked to be what they claim before anything
+is stored or sent.
 
-`check_picture` is the only door by which image bytes come in. `PictureFolder` resolves the relative paths of a
-catalogue and never leaves the folder that the catalogue lies in.
+`check_picture` is the only door by which image bytes come in. `PictureFolder` resolves the relative
+paths of a catalogue and never leaves the folder that the catalogue lies in.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ _MEDIA_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
-    """A checked picture whose bytes are still on disk: a catalogue may name more of them than fit into memory."""
+    """A checked picture whose bytes are still on disk: a catalogue may name more of them than fit
+    into memory.
+    """
 
     picture: Picture
     path: Path
@@ -48,7 +51,10 @@ class PictureFile:
 
 
 class PictureFolder:
-    """The folder of a catalogue, in which relative image paths are looked up. Remembers what it checked."""
+    """The folder of a catalogue, in which relative image paths are looked up.
+
+    Remembers what it checked.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
@@ -64,7 +70,8 @@ class PictureFolder:
         return known
 
     def _inside(self, relative: str) -> Path:
-        # PureWindowsPath understands both slashes, drive letters and \\server\share on every system.
+        # PureWindowsPath understands both slashes, drive letters and \\server\share on every
+        # system.
         pure = PureWindowsPath(relative)
         if pure.drive or pure.root or ".." in pure.parts or "\0" in relative:
             raise UnreadableFile(
@@ -87,7 +94,9 @@ class PictureFolder:
 
 
 def check_picture(data: bytes) -> Picture:
-    """Reads kind and size from the bytes; raises UnreadableFile for what is no sound JPEG, PNG, WebP or GIF."""
+    """Reads kind and size from the bytes; raises UnreadableFile for what is no sound JPEG, PNG,
+    WebP or GIF.
+    """
     if len(data) >= MAX_PICTURE_BYTES:
         raise UnreadableFile(
             f"the picture is larger than {MAX_PICTURE_BYTES // 1_000_000} MB; use a smaller version"
@@ -118,7 +127,9 @@ def check_picture(data: bytes) -> Picture:
 
 
 def _verify(data: bytes, kind: str) -> None:
-    """Finds damage without decoding all pixels: checksums for PNG, an eighth of the resolution for JPEG."""
+    """Finds damage without decoding all pixels: checksums for PNG, an eighth of the resolution for
+    JPEG.
+    """
     try:
         # Pillow opens MPO as a kind of JPEG and then calls it MPO.
         formats = ("JPEG",) if kind == "MPO" else (kind,)

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MassUnit:
-    """A unit of mass. Metric units are powers of ten: dividing by 1000 rounds correctly, times 0.001 does not."""
+    """A unit of mass.
+
+    Metric units are powers of ten: dividing by 1000 rounds correctly, times 0.001 does not.
+    """
 
     name: str
     kg_multiplier: float = 1.0
@@ -58,7 +61,8 @@ _NAMES: Final = {
 UNIT_NAMES: Final[Mapping[str, MassUnit]] = {
     name: unit for unit, names in _NAMES.items() for name in names.split()
 }
-"""Names in many languages and UN/ECE codes, in lower case. Left out is what means several things: "ton" (1000, 907 or
+"""Names in many languages and UN/ECE codes, in lower case. Left out is what means several things:
+"ton" (1000, 907 or
 1016 kg), "Pfund" and "livre" (500 or 454 g), "st" (stones or pieces)."""
 
 HEADER_UNITS: Final[Mapping[str, MassUnit]] = {

@@ -1,7 +1,9 @@
-"""What a weight cell says, in kilograms: one quantity, or several that belong together, with or without a unit.
+"""What a weight cell says, in kilograms: one quantity, or several that belong together, with or
+without a unit.
 
-Pure. `cells.py` sends plain numbers (`1.5`) through polars and only the rest through `read_weight`; both ways give
-the same result. The decimal sign and the unit of bare numbers are decided for the column (`survey.py`).
+Pure. `cells.py` sends plain numbers (`1.5`) through polars and only the rest through `read_weight`;
+both ways give the same result. The decimal sign and the unit of bare numbers are decided for the
+column (`survey.py`).
 
     1 lb 3 oz          parts of one mass, each in a smaller unit than the one before
     6 x 330 g          a number of equal pieces
@@ -69,7 +71,10 @@ _TWICE: Final = re.compile(r"(?P<first>[^(/=]+?)\s*(?:\((?P<inner>[^()]*)\)|[/=]
 def read_weight(
     text: str, unit: MassUnit | None = KILOGRAM, decimal: DecimalSign | None = None
 ) -> Reading:
-    """The mass in a cell. `unit` holds where the cell names none; None: such a cell cannot be read."""
+    """The mass in a cell.
+
+    `unit` holds where the cell names none; None: such a cell cannot be read.
+    """
     cell = text.strip()
     nothing = explain_nothing(cell)
     if nothing is not None:
@@ -150,12 +155,14 @@ def _quantity(number: str, unit: MassUnit | None, decimal: DecimalSign | None) -
     plain = plain_number(number.strip().rstrip(",") if decimal is None else number.strip(), decimal)
     if plain is None:
         raise _NotAWeight(
-            "could be read in two ways; write it without thousands separators and with a decimal point, such as"
+            "could be read in two ways; write it without thousands separators and with a decimal "
+            "point, such as"
             " 1234.5, or say which sign is decimal (--decimal)"
         )
     if unit is None:
         raise _NotAWeight(
-            "names no unit, and the column has weights in several; write the unit behind it, or say it (--unit)"
+            "names no unit, and the column has weights in several; write the unit behind it, or "
+            "say it (--unit)"
         )
     try:
         return unit.to_kg(float(plain))

@@ -1,6 +1,8 @@
-"""How values from a user's file are quoted in messages: short, on one line, harmless to print or store.
+"""How values from a user's file are quoted in messages: short, on one line, harmless to print or
+store.
 
-Used by every check in `ingest/`, so that a reason never carries control characters or a whole description.
+Used by every check in `ingest/`, so that a reason never carries control characters or a whole
+description.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ def quote_all(texts: Iterable[str]) -> str:
 
 
 def readable_code(text: str | None) -> str | None:
-    """A product code as far as it helps to find a rejected row: shortened, or None if it is no text to show."""
+    """A product code as far as it helps to find a rejected row: shortened, or None if it is no text
+    to show.
+    """
     code = (text or "").strip()
     return code[:SHOWN_CODE_CHARACTERS] if code and code.isprintable() else None

@@ -1,8 +1,9 @@
 """Reads what a server says about a failure, whatever the shape of its answer.
 
-OpenAI puts an `error` object into the body. Others send a list with that object in it (Gemini), a string (TGI, Ollama,
-LM Studio), `detail` (FastAPI), `message` beside a status (vLLM, Mistral, Azure's gateway), `errors` (Cloudflare),
-`base_resp` (MiniMax), `error_msg` (Baidu), or a web page. `evidence_of` finds codes and words in all of them. Pure.
+OpenAI puts an `error` object into the body. Others send a list with that object in it (Gemini), a
+string (TGI, Ollama, LM Studio), `detail` (FastAPI), `message` beside a status (vLLM, Mistral,
+Azure's gateway), `errors` (Cloudflare), `base_resp` (MiniMax), `error_msg` (Baidu), or a web page.
+`evidence_of` finds codes and words in all of them. Pure.
 """
 
 from __future__ import annotations

@@ -130,7 +130,8 @@ SCHEMA_WORDS: Final = re.compile(
 )
 """What a refusal speaks of that is about the form of the answer."""
 
-# Where an error may come from. A status of 200 was replaced by the one that the body states, or by HIDDEN.
+# Where an error may come from. A status of 200 was replaced by the one that the body states, or by
+# HIDDEN.
 _ANY: Final = frozenset(range(400, 600))
 _REFUSING: Final = frozenset({400, 403, 404, 409, 410, 413, 422, 424, 500, 501, HIDDEN})
 
@@ -224,7 +225,8 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
         ),
         ModelUnknown,
     ),
-    # Every request of a step would be refused alike, so the queue stops instead of failing them all.
+    # Every request of a step would be refused alike, so the queue stops instead of failing them
+    # all.
     (_REFUSING, SCHEMA_WORDS, ModelUnknown),
     (
         frozenset({400, 404, 409, 424, 500, 502, 503, HIDDEN}),
@@ -281,6 +283,8 @@ def _by_exception(raised: type[Exception]) -> type[ProviderError]:
 
 
 def refusal_text(error: openai.APIStatusError) -> str:
-    """Parameter, code and message of a refusal in one text, for a reader that looks for names in it."""
+    """Parameter, code and message of a refusal in one text, for a reader that looks for names in
+    it.
+    """
     evidence = evidence_of(error)
     return f"{evidence.parameter} {' '.join(evidence.codes)} {evidence.message}"

@@ -49,7 +49,9 @@ class Masker:
         return "<Masker>"
 
     def quote(self, words: object) -> str:
-        """A short line of the provider's own words, fit for a message; empty when nothing may be shown."""
+        """A short line of the provider's own words, fit for a message; empty when nothing may be
+        shown.
+        """
         if not isinstance(words, str):
             return ""
         line = " ".join(words.split())

@@ -62,7 +62,10 @@ _NO_CONNECTION: Final = (
 
 
 def translate(error: Exception, asked: Asked) -> ProviderError:
-    """Our error for it, with a message for people. `error` loses what must not be shown (see masking)."""
+    """Our error for it, with a message for people.
+
+    `error` loses what must not be shown (see masking).
+    """
     kind = kind_of(error, key_has_worked=asked.key_has_worked)
     if isinstance(error, openai.APIStatusError):
         ours = _from_answer(kind, evidence_of(error), asked)
@@ -87,7 +90,8 @@ def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) ->
         return ModelUnknown(_why_not_served(evidence, asked, where, said))
     if kind is ProviderOverloaded and not evidence.is_json:
         return ProviderOverloaded(
-            f"{where} answered with something other than JSON ({said}); usually a proxy or an outage. "
+            f"{where} answered with something other than JSON ({said}); usually a proxy or an "
+            "outage. "
             "Retrying."
         )
     if kind is RequestTooLarge:
@@ -119,12 +123,14 @@ _SENTENCES: Final[Mapping[type[ProviderError], str]] = {
         "Top it up at the provider, then start the queue again."
     ),
     AuthenticationFailed: (
-        "{where} refused the key: {said}. Check OPENAI_API_KEY, and that its project and region may use {model}."
+        "{where} refused the key: {said}. Check OPENAI_API_KEY, and that its project and region "
+        "may use {model}."
     ),
     GenerationFailed: "{where} threw away what {model} wrote: {said}",
     ImageRefused: "{where} did not take the picture: {said}",
     RequestBlocked: (
-        "A firewall before the provider blocked it: {where} answered with {said}. Look for HTML, script or SQL in the "
+        "A firewall before the provider blocked it: {where} answered with {said}. Look for HTML, "
+        "script or SQL in the "
         "product's texts, or have the firewall let these requests through."
     ),
     RequestRefused: "{where} refused the request: {said}",
@@ -147,7 +153,8 @@ def _why_not_served(evidence: Evidence, asked: Asked, where: str, said: str) -> 
     if SCHEMA_WORDS.search(evidence.searchable) and not about_address:
         return (
             f"{asked.model} at {where} does not take the form of answer that is needed "
-            f"(structured outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL to a model that does, "
+            f"(structured outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL "
+            "to a model that does, "
             "or WEIGHBRIDGE_STRUCTURED_OUTPUTS to object or text."
         )
     names_model = re.search(r"model|deployment|endpoints? found", evidence.searchable)

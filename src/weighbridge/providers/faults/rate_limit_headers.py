@@ -1,7 +1,9 @@
-"""Reads the `x-ratelimit-*` and `retry-after` headers of a reply into numbers the governor believes.
+"""Reads the `x-ratelimit-*` and `retry-after` headers of a reply into numbers the governor
+believes.
 
-Headers are advice: what is missing or unreadable is None, and never an error. All functions are pure;
-an HTTP date is compared with the reply's own `date` header, so that a wrong clock does not matter.
+Headers are advice: what is missing or unreadable is None, and never an error. All functions are
+pure; an HTTP date is compared with the reply's own `date` header, so that a wrong clock does not
+matter.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST_SPAN_S: Final = 7 * 86_400.0
-"""Longer spans are no spans (some servers send a point in time instead); they count as unreadable."""
+"""Longer spans are no spans (some servers send a point in time instead); they count as unreadable.
+"""
 
 _COUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]*)?")
 _SECONDS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]*)?|\.[0-9]+")
@@ -73,7 +76,10 @@ def read_processing_s(headers: Mapping[str, str]) -> float | None:
 
 
 def span_s(text: str | None) -> float | None:
-    """Seconds of "12ms", "1s", "6m0s", "1h2m3.5s", or of a bare number. None when it is none of these."""
+    """Seconds of "12ms", "1s", "6m0s", "1h2m3.5s", or of a bare number.
+
+    None when it is none of these.
+    """
     stripped = (text or "").strip()
     if _SECONDS.fullmatch(stripped):
         return _if_a_span(float(stripped))

@@ -1,7 +1,8 @@
 """From the bytes of an answer to a chat completion, or to the error that hides in it.
 
-Gateways put errors into answers of status 200: beside `choices: null`, inside a choice, as `finish_reason: error`, as an
-empty completion, as an event of a stream. All of them are the provider's faults, never a product's. Pure.
+Gateways put errors into answers of status 200: beside `choices: null`, inside a choice, as
+`finish_reason: error`, as an empty completion, as an event of a stream. All of them are the
+provider's faults, never a product's. Pure.
 """
 
 from __future__ import annotations
@@ -45,7 +46,10 @@ _EVENT: Final = b"data:"
 
 
 class HiddenError(Exception):
-    """An answer of status 200 that is an error. `status` is what it would have had to be, None where nothing says so."""
+    """An answer of status 200 that is an error.
+
+    `status` is what it would have had to be, None where nothing says so.
+    """
 
     def __init__(self, status: int | None) -> None:
         super().__init__("an error in an answer of status 200")

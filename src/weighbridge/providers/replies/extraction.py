@@ -1,9 +1,10 @@
 """Finds the answer in what a model wrote: past its reasoning, its fences and its chatter.
 
-With strict structured outputs the text is the answer, and comes back as it is. Other servers send `<think>` drafts,
-Markdown, HTML escapes, JSON in a string, or two documents. The rule: what stands before the end of the reasoning does not
-count, and of several complete documents the last one does. A document that was cut off is left for the steps, which keep
-the entries that are whole. Nothing is completed by guessing.
+With strict structured outputs the text is the answer, and comes back as it is. Other servers send
+`<think>` drafts, Markdown, HTML escapes, JSON in a string, or two documents. The rule: what stands
+before the end of the reasoning does not count, and of several complete documents the last one does.
+A document that was cut off is left for the steps, which keep the entries that are whole. Nothing is
+completed by guessing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ class NoJson(ValueError):
 
 
 def after_reasoning(text: str) -> str:
-    """What follows the model's reasoning. Empty when the reasoning has no end: then there is no answer yet."""
+    """What follows the model's reasoning.
+
+    Empty when the reasoning has no end: then there is no answer yet.
+    """
     ends = [found.end() for found in _REASONING_ENDS.finditer(text)]
     if ends:
         return text[ends[-1] :]

@@ -1,7 +1,8 @@
 """Fits a document to the schema that was asked for, where only one reading is possible.
 
-For servers that do not keep to schemas: numbers in quotation marks, other case of an enum's value, `&amp;`, a bare list,
-an object too many around the answer. What can be read in two ways is left as it is, and the steps refuse it. Pure.
+For servers that do not keep to schemas: numbers in quotation marks, other case of an enum's value,
+`&amp;`, a bare list, an object too many around the answer. What can be read in two ways is left as
+it is, and the steps refuse it. Pure.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _DEEPEST_WRAPPING: Final = 3
 
 
 def fit(value: Any, schema: Schema) -> Any:
-    """The value in the schema's form as far as that is certain; the very same object where nothing had to change."""
+    """The value in the schema's form as far as that is certain; the very same object where nothing
+    had to change.
+    """
     kinds = _kinds(schema)
     if value is None and "null" in kinds:
         return value
@@ -42,7 +45,9 @@ def fit(value: Any, schema: Schema) -> Any:
 
 
 def keeps_to(value: Any, schema: Schema) -> bool:
-    """Whether the outer form is the one that was asked for: all that is required of the object is there."""
+    """Whether the outer form is the one that was asked for: all that is required of the object is
+    there.
+    """
     return isinstance(value, dict) and all(name in value for name in schema.get("required", ()))
 
 
@@ -67,7 +72,9 @@ def _fit_object(value: Any, schema: Schema) -> Any:
 
 
 def _unwrapped(value: Any, schema: Schema, depth: int) -> Any:
-    """The object that was asked for, out of whatever it was put into; None when there is not just one."""
+    """The object that was asked for, out of whatever it was put into; None when there is not just
+    one.
+    """
     required = schema.get("required", ())
     if isinstance(value, str):
         value = _decoded(value)

@@ -1,7 +1,8 @@
-"""A chat completion becomes a `CallReply`: its text in the form that was asked for, its finish, its usage.
+"""A chat completion becomes a `CallReply`: its text in the form that was asked for, its finish, its
+usage.
 
-Used by `openai.py` on the way back. Pure, and lenient: many servers speak this API with small differences, and an answer
-that has arrived is paid for, whatever it looks like.
+Used by `openai.py` on the way back. Pure, and lenient: many servers speak this API with small
+differences, and an answer that has arrived is paid for, whatever it looks like.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def read_reply(
 
     Raises:
         ProviderOverloaded: it is empty, and nothing says why: that tells nothing of any product.
-        ModelUnknown: its text came as reasoning, from a server that takes the whole answer for that.
+        ModelUnknown: its text came as reasoning, from a server that takes the whole answer for
+        that.
     """
     choices = completion.get("choices")
     choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
@@ -109,17 +111,21 @@ def _written(message: Mapping[str, Any], choice: Mapping[str, Any]) -> str:
 
 
 def _from_reasoning(message: Mapping[str, Any], model: str) -> str:
-    """Where the whole answer was taken for reasoning, it is read; drafts inside of reasoning are no answer."""
+    """Where the whole answer was taken for reasoning, it is read; drafts inside of reasoning are no
+    answer.
+    """
     reasoning = next((text for name in _REASONING if (text := _text(message.get(name)))), "")
     if not reasoning:
         raise ProviderOverloaded(
-            f"{model} sent an empty completion and did not say why. That says nothing of any product. Retrying."
+            f"{model} sent an empty completion and did not say why. That says nothing of any "
+            "product. Retrying."
         )
     answer = after_reasoning(reasoning).strip()
     if answer[:1] == "{" and answer[-1:] == "}":
         return answer
     raise ModelUnknown(
-        f"The content of {model}'s reply is empty; its text came as reasoning_content, which may be a draft. "
+        f"The content of {model}'s reply is empty; its text came as reasoning_content, which may "
+        "be a draft. "
         "Start the server without that reasoning parser, or set the reasoning effort to none."
     )
 
@@ -175,7 +181,9 @@ def _stated_cost(completion: Mapping[str, Any]) -> float | None:
 
 
 def _text(content: object) -> str:
-    """The text of a message: a string, the text parts of a list, or an object that was decoded already."""
+    """The text of a message: a string, the text parts of a list, or an object that was decoded
+    already.
+    """
     if isinstance(content, list):
         parts = (_mapping(part) for part in content)
         content = "".join(

@@ -63,7 +63,8 @@ def read_address(base_url: str | None) -> BaseAddress:
         usable, parts = False, SplitResult("", "", "", "", "")
     if not usable:
         raise SettingsError(
-            "OPENAI_BASE_URL is not an address. It looks like https://host/v1 or http://localhost:8080/v1."
+            "OPENAI_BASE_URL is not an address. It looks like https://host/v1 or "
+            "http://localhost:8080/v1."
         )
     port = None if parts.port == _DEFAULT_PORTS[parts.scheme] else parts.port
     path = parts.path.rstrip("/").removesuffix("/chat/completions")
@@ -77,6 +78,7 @@ def checked_key(api_key: str | None) -> str:
     key = (api_key or "").strip() or _NO_KEY
     if not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError(
-            "OPENAI_API_KEY holds a blank or a character that no key has. Copy it again, without quotes."
+            "OPENAI_API_KEY holds a blank or a character that no key has. Copy it again, without "
+            "quotes."
         )
     return key

@@ -1,4 +1,6 @@
-"""The body of a question: a `CallRequest` in the parameters that the server takes (`capabilities.py`). Pure."""
+"""The body of a question: a `CallRequest` in the parameters that the server takes
+(`capabilities.py`). Pure.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 def request_body(request: CallRequest, model: str, capabilities: Capabilities) -> dict[str, object]:
     """The body of POST /chat/completions.
 
-    The instructions come first and alone, so that the provider's prompt cache finds them again; newer families cache
-    exactly up to a marked block, and bill what they write, so only that block is marked. Without a key `store` is not
-    sent: chat completions are not kept unless one asks for it. Temperature 0 makes a repeated question give the same
-    answer as far as the model allows.
+    The instructions come first and alone, so that the provider's prompt cache finds them again;
+    newer families cache exactly up to a marked block, and bill what they write, so only that block
+    is marked. Without a key `store` is not sent: chat completions are not kept unless one asks for
+    it. Temperature 0 makes a repeated question give the same answer as far as the model allows.
     """
     body: dict[str, object] = {
         "model": model,
@@ -79,7 +81,8 @@ def _content(request: CallRequest, capabilities: Capabilities) -> object:
 def encoded_body(request: CallRequest, model: str, capabilities: Capabilities) -> bytes:
     """`request_body` as JSON. Schemas are encoded once: they are most of it, and always the same.
 
-    Encoding the whole body took 0.2 ms a call. Raises PydanticSerializationError for text that is no Unicode.
+    Encoding the whole body took 0.2 ms a call. Raises PydanticSerializationError for text that is
+    no Unicode.
     """
     body = request_body(request, model, capabilities)
     if body.pop("response_format", None) is None:
@@ -120,7 +123,9 @@ def _schema_in_words(schema: _SchemaIdentity) -> str:
 
 @lru_cache(maxsize=16)
 def _cache_key(instructions: str, schema: _SchemaIdentity) -> str:
-    """One key for each version of a question: requests that share it are routed to where their beginning is cached."""
+    """One key for each version of a question: requests that share it are routed to where their
+    beginning is cached.
+    """
     digest = hashlib.sha256(instructions.encode("utf-8", "replace") + to_json(schema.schema))
     return f"weighbridge-{digest.hexdigest()[:16]}"
 

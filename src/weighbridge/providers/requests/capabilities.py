@@ -1,8 +1,10 @@
-"""Which parameters a server and its model take: begun with the model's profile, corrected by what the server refuses.
+"""Which parameters a server and its model take: begun with the model's profile, corrected by what
+the server refuses.
 
-OpenAI's own models are in the table (`planning/models.py`). Of all others a refusal names the parameter that is not known:
-the call is sent again without it, and that is remembered. The form of the answer is a ladder: a strict schema, a
-schema, any JSON object with the schema in the prompt, plain text with the schema in the prompt.
+OpenAI's own models are in the table (`planning/models.py`). Of all others a refusal names the
+parameter that is not known: the call is sent again without it, and that is remembered. The form of
+the answer is a ladder: a strict schema, a schema, any JSON object with the schema in the prompt,
+plain text with the schema in the prompt.
 """
 
 from __future__ import annotations
@@ -109,7 +111,10 @@ class Capabilities:
         return {**asdict(self), "form": self.form.name.lower()}
 
     def recalled(self, learned: Mapping[str, Any]) -> Capabilities:
-        """These, corrected by what an earlier process learned of the same server and model. What was set stays."""
+        """These, corrected by what an earlier process learned of the same server and model.
+
+        What was set stays.
+        """
         return replace(
             self,
             allowance_name=str(learned.get("allowance_name", self.allowance_name)),

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S: Final = 10.0
 STANDARD_TIMEOUT_S: Final = 120.0
 FLEX_TIMEOUT_S: Final = 900.0
-"""What the provider recommends for flex: https://developers.openai.com/api/docs/guides/flex-processing"""
+"""What the provider recommends for flex: https://developers.openai.com/api/docs/guides/flex-
+processing
+"""
 LOCAL_TIMEOUT_S: Final = 600.0
 """For a server on this machine: a processor writes some 5 to 50 tokens a second."""
 SECONDS_PER_TOKEN: Final = 1 / 50

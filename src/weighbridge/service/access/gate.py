@@ -107,7 +107,10 @@ class Gate:
         return self._of_settings + self._stored
 
     async def _refresh(self) -> None:
-        """Read the stored tokens, unless that was just done. The configured one opens without a database."""
+        """Read the stored tokens, unless that was just done.
+
+        The configured one opens without a database.
+        """
         if self._clock.monotonic_s() < self._known_until_s:
             return
         async with self._reading:

@@ -1,7 +1,7 @@
 """Session cookies that the server need not remember. Pure.
 
-A cookie names its token, says when it ends, and is signed with a key made of that token's hash. So several servers
-accept each other's sessions, and the end of a token is the end of its sessions.
+A cookie names its token, says when it ends, and is signed with a key made of that token's hash. So
+several servers accept each other's sessions, and the end of a token is the end of its sessions.
 """
 
 from __future__ import annotations

@@ -15,7 +15,10 @@ MOST_ADDRESSES: Final = 10_000
 
 
 class LoginThrottle:
-    """Counts wrong tokens by address. Memory is bounded: the address unseen for longest is forgotten first."""
+    """Counts wrong tokens by address.
+
+    Memory is bounded: the address unseen for longest is forgotten first.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,7 +1,8 @@
-"""Calculates the products of a catalogue from their answers, and puts the figures beside what was published.
+"""Calculates the products of a catalogue from their answers, and puts the figures beside what was
+published.
 
-No product is judged by what its own maker published: where references of that maker are among the factors, they are left
-out for its products.
+No product is judged by what its own maker published: where references of that maker are among the
+factors, they are left out for its products.
 """
 
 from __future__ import annotations
@@ -97,7 +98,9 @@ def _of_steps(
 
 
 def is_maker(reference: str, company: str) -> bool:
-    """Whether the maker of a reference is this company: named in full, as a word of it, or by its initials."""
+    """Whether the maker of a reference is this company: named in full, as a word of it, or by its
+    initials.
+    """
     words = re.findall(r"\w+", company.casefold())
     initials = "".join(word[0] for word in words[:2])
     wanted = reference.casefold()

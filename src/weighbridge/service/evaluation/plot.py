@@ -1,4 +1,6 @@
-"""Predicted against published, both logarithmic, as plain SVG: nothing needs to be installed for it."""
+"""Predicted against published, both logarithmic, as plain SVG: nothing needs to be installed for
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Footprints against what was published, as figures: errors, bias, coverage, rank, with a bootstrap over makers."""
+"""Footprints against what was published, as figures: errors, bias, coverage, rank, with a bootstrap
+over makers.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ def by_group(
 
 
 def distinct(judged: Sequence[ComparedFigure]) -> list[ComparedFigure]:
-    """Each product of a maker once: of several rows of one name (later years, most often) the middle one."""
+    """Each product of a maker once: of several rows of one name (later years, most often) the
+    middle one.
+    """
     groups: defaultdict[tuple[str, str], list[ComparedFigure]] = defaultdict(list)
     for one in judged:
         groups[one.truth.maker, one.name.casefold()].append(one)
@@ -117,7 +121,9 @@ def bootstrap(
 
 
 def baseline(judged: Sequence[ComparedFigure]) -> list[float]:
-    """Ratios of the simplest guess: weight × the sector's median kg CO2e per kg, own maker left out."""
+    """Ratios of the simplest guess: weight × the sector's median kg CO2e per kg, own maker left
+    out.
+    """
     ratios = []
     for one in judged:
         per_kg = [

@@ -1,4 +1,6 @@
-"""What others published for the products of a catalogue: one figure each, or the range that published figures span."""
+"""What others published for the products of a catalogue: one figure each, or the range that
+published figures span.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ RANGE_COLUMNS: Final = ("low_kg_co2e", "high_kg_co2e")
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What was published for one product, in kg CO2e cradle-to-gate. A single figure is a range of no width."""
+    """What was published for one product, in kg CO2e cradle-to-gate.
+
+    A single figure is a range of no width.
+    """
 
     code: str
     low_kg_co2e: float
@@ -54,7 +59,8 @@ def read_truth(path: Path) -> dict[str, Truth]:
         figure is None and not all(name in columns for name in RANGE_COLUMNS)
     ):
         raise MissingColumn(
-            f"{path.name} needs the column code, and {' or '.join(FIGURE_COLUMNS)} or both of {', '.join(RANGE_COLUMNS)}."
+            f"{path.name} needs the column code, and {' or '.join(FIGURE_COLUMNS)} or both of "
+            f"{', '.join(RANGE_COLUMNS)}."
         )
     names = (figure, figure) if figure else RANGE_COLUMNS
     truths = (_truth(row, names) for row in rows)

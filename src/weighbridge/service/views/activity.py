@@ -1,4 +1,7 @@
-"""The last hour, minute by minute, and the present pace. Minutes long over are read once and kept."""
+"""The last hour, minute by minute, and the present pace.
+
+Minutes long over are read once and kept.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ if TYPE_CHECKING:
 
 SHOWN: Final = timedelta(minutes=60)
 UNSETTLED: Final = timedelta(minutes=6)
-"""A call is on record when it ends, under the minute in which it began: younger minutes are read again."""
+"""A call is on record when it ends, under the minute in which it began: younger minutes are read
+again.
+"""
 PACE_OVER: Final = timedelta(seconds=60)
 FRESH_FOR_S: Final = 4.0
 SHORTEST_S: Final = 30.0

@@ -1,4 +1,6 @@
-"""What a person corrects of a product's facts: checked like a row of a catalogue, and weighed again."""
+"""What a person corrects of a product's facts: checked like a row of a catalogue, and weighed
+again.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ _ATTRIBUTE: Final = {
 async def correct_facts(
     database: Database, code: str, given: Mapping[str, str], limits: FieldLimits
 ) -> dict[str, list[Any]]:
-    """Store what differs; returns it by field, before and after. The product waits to be weighed again.
+    """Store what differs; returns it by field, before and after. The product waits to be weighed
+    again.
 
     Raises:
         NotFound: there is no such product.

@@ -1,7 +1,9 @@
-"""What the results say together: totals and hotspots, how footprints are distributed, and what to find out next.
+"""What the results say together: totals and hotspots, how footprints are distributed, and what to
+find out next.
 
-Sums by category are over all products. What needs every contribution (materials, proxies, inferred masses, routes
-that disagree) is taken from the heaviest products, and says how much of the total these are.
+Sums by category are over all products. What needs every contribution (materials, proxies, inferred
+masses, routes that disagree) is taken from the heaviest products, and says how much of the total
+these are.
 """
 
 from __future__ import annotations
@@ -128,7 +130,9 @@ class InsightsReader:
             return self._known
 
     async def look_soon(self) -> Insights | None:
-        """The last look, at once; None while the first one over very many products is still being worked out."""
+        """The last look, at once; None while the first one over very many products is still being
+        worked out.
+        """
         if self._known is not None and self._clock.monotonic_s() < self._known_until_s:
             return self._known
         if self._looking is None or self._looking.done():

@@ -1,7 +1,8 @@
 """The state of the queue in one sentence, and what to do about it.
 
-Pure. A sentence may contain `{done}` (a time of day) and `{wait}` (seconds that run down): whoever shows it puts
-in what `done_at` and `wait_until` say, in the reader's own time zone and second by second.
+Pure. A sentence may contain `{done}` (a time of day) and `{wait}` (seconds that run down): whoever
+shows it puts in what `done_at` and `wait_until` say, in the reader's own time zone and second by
+second.
 """
 
 from __future__ import annotations

@@ -59,11 +59,17 @@ Writer = Callable[[Scene], Json]
 
 
 class EndlessSchema(Exception):
-    """A definition contains itself. Left out where the schema allows that; without an answer where it does not."""
+    """A definition contains itself.
+
+    Left out where the schema allows that; without an answer where it does not.
+    """
 
 
 def find_products(text: str) -> list[dict[str, Any]]:
-    """The products of a prompt: the `products` list of the JSON object in it. Empty when there is none."""
+    """The products of a prompt: the `products` list of the JSON object in it.
+
+    Empty when there is none.
+    """
     mark = text.find('"products"')
     end = text.rfind("}") + 1
     start = text.find("{")
@@ -232,7 +238,9 @@ class Analyst:
 
 
 def _composition(scene: Scene, index: EnumIndex, most: int) -> list[Line]:
-    """A bill: the portrait's parts as values of the enum, largest first, masses adding up to the product's."""
+    """A bill: the portrait's parts as values of the enum, largest first, masses adding up to the
+    product's.
+    """
     portrait = scene.portrait
     if portrait is None:
         return []
@@ -303,7 +311,8 @@ def _lists_materials(key: str) -> bool:
 
 
 def _process_lines(scene: Scene, processes: EnumIndex, materials: EnumIndex | None) -> list[Line]:
-    """Processes that fit the product's own materials: those of the prompt, or of the bill just written.
+    """Processes that fit the product's own materials: those of the prompt, or of the bill just
+    written.
 
     None for a material that comes ready made.
     """
@@ -322,7 +331,9 @@ def _process_lines(scene: Scene, processes: EnumIndex, materials: EnumIndex | No
 
 
 def _processes_of(material: str, family: str, index: EnumIndex) -> list[int]:
-    """The key of a material says more than its family, which is asked when no word of the key is known."""
+    """The key of a material says more than its family, which is asked when no word of the key is
+    known.
+    """
     for hints in (_process_hints(material), _process_hints(family)):
         if hints is not None:
             found = (index.find(hint) for hint in hints)

@@ -1,4 +1,5 @@
-"""Finds the value of an enum that fits best: to a text's weighted words, or to a hint of the lexicon.
+"""Finds the value of an enum that fits best: to a text's weighted words, or to a hint of the
+lexicon.
 
 Built once per enum of a schema and used for every product. Pure.
 """
@@ -41,7 +42,9 @@ class EnumIndex:
                 self._postings.setdefault(word, []).append((number, weight / norm))
 
     def _weights(self, value: str, counts: Mapping[str, int]) -> dict[str, float]:
-        """Each word by its rarity; the last part of `Category > Subcategory` says more than the first."""
+        """Each word by its rarity; the last part of `Category > Subcategory` says more than the
+        first.
+        """
         *general, specific = _SEPARATOR.split(value)
         weights = {word: 0.5 for part in general for word in words_of(part)}
         weights.update(dict.fromkeys(words_of(specific), 1.0))
@@ -51,7 +54,9 @@ class EnumIndex:
         }
 
     def ranking(self, bag: Mapping[str, float], count: int) -> list[tuple[float, int]]:
-        """The best values for weighted words as (score, index), best first; without those that score 0."""
+        """The best values for weighted words as (score, index), best first; without those that
+        score 0.
+        """
         scores = self._scores(bag)
         best = heapq.nlargest(count, ((score, -number) for number, score in scores.items()))
         return [(score, -number) for score, number in best]
@@ -74,7 +79,9 @@ class EnumIndex:
         return scores
 
     def find(self, hint: str) -> int | None:
-        """The value that a hint means: of its `/` alternatives, the first whose first word is found."""
+        """The value that a hint means: of its `/` alternatives, the first whose first word is
+        found.
+        """
         if hint not in self._hints:
             self._hints[hint] = self._find(hint)
         return self._hints[hint]

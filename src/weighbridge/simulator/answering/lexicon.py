@@ -1,8 +1,10 @@
-"""What the simulated analyst knows of the world: kinds of products, materials and how they are worked.
+"""What the simulated analyst knows of the world: kinds of products, materials and how they are
+worked.
 
-Plain tables, read by `analyst.py`. Hints are words to look for among the values of an enum: alternatives
-are separated by `/` and the first word of each must be there; `*` marks the part of a recipe that a
-material named in the product's text replaces. Masses are typical masses of one unit in kg.
+Plain tables, read by `analyst.py`. Hints are words to look for among the values of an enum:
+alternatives are separated by `/` and the first word of each must be there; `*` marks the part of a
+recipe that a material named in the product's text replaces. Masses are typical masses of one unit
+in kg.
 """
 
 from __future__ import annotations
@@ -446,7 +448,8 @@ salt: salt
 soda: soda ash/soda
 """
 
-# How a material is worked: words of its key, and the processes to look for. The first line that fits counts.
+# How a material is worked: words of its key, and the processes to look for. The first line that
+# fits counts.
 _PROCESSES = """
 formed, average, tyre, battery, pcb, ic, capacitor, resistor, motor, equipment, food, dyed, clothing, screwcap, fastener, can, pipe, adhesive, paint, varnish, lacquer, urea, phenolic, melamine: -
 forged: steel machining/steel forging

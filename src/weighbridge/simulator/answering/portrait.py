@@ -1,7 +1,7 @@
 """What the simulated analyst makes of one product: its kind, its mass, what it consists of.
 
-Read once per product from the words of its name and description, then used for every question about it.
-Pure, and the same for the same product and seed, whatever shares its call.
+Read once per product from the words of its name and description, then used for every question about
+it. Pure, and the same for the same product and seed, whatever shares its call.
 """
 
 from __future__ import annotations
@@ -69,12 +69,15 @@ _MATERIAL_WORDS: Final = frozenset(phrase[0] for phrase in MATERIALS if len(phra
 
 # Verbs, adjectives and colours as often as things: believed in a name, not in running text.
 _DOUBTFUL_TEXT: Final = (
-    "can iron press loader gear spring tie ring game network display memory weight seat structure equipment machine "
-    "handle box packaging water case short light control cover tool drink set sheet board box film bag label folder "
+    "can iron press loader gear spring tie ring game network display memory weight seat structure "
+    "equipment machine "
+    "handle box packaging water case short light control cover tool drink set sheet board box "
+    "film bag label folder "
     "fan lock switch hub seal foam panel tank drum chip paper book bench"
 )
 _DOUBTFUL: Final = frozenset(_DOUBTFUL_TEXT.split())
-# Materials that are also flavours, colours or scents: believed only of these kinds, or where the kind is unknown.
+# Materials that are also flavours, colours or scents: believed only of these kinds, or where the
+# kind is unknown.
 _GUARDED: Final = {"food": "food", "ethanol": "chemical", "salt": "chemical", "soda": "chemical",
                    "gold": "jewellery", "silver": "jewellery"}  # fmt: skip
 
@@ -150,7 +153,10 @@ def _portray(code: str, name: str, description: str, mass_kg: float | None, seed
 
 
 def _kind(head: Sequence[str], name: Sequence[str], text: Sequence[str]) -> Kind | None:
-    """The head noun of a name stands last: a laptop bag is a bag. Failing that, what the text mentions first."""
+    """The head noun of a name stands last: a laptop bag is a bag.
+
+    Failing that, what the text mentions first.
+    """
     if "toy" in name:
         return KINDS[("toy",)]
     for words in (head, name):
@@ -177,7 +183,9 @@ def _kind_ending_at(words: Sequence[str], end: int) -> Kind | None:
 
 
 def _materials(words: Sequence[str]) -> list[str]:
-    """Hints for up to three materials that the words name, in their order; longer names win over shorter."""
+    """Hints for up to three materials that the words name, in their order; longer names win over
+    shorter.
+    """
     hints: list[str] = []
     skip = False
     for position, word in enumerate(words):
@@ -293,7 +301,9 @@ def _is_plausible(mass_kg: float, kind: Kind | None) -> bool:
 
 
 def _guess_mass_kg(kind: Kind | None, digest: bytes) -> float:
-    """A mass for a product without one: typical of its kind, spread by the digest, three significant digits."""
+    """A mass for a product without one: typical of its kind, spread by the digest, three
+    significant digits.
+    """
     spread = _NORMAL.inv_cdf((int.from_bytes(digest[:4], "big") + 0.5) / 2**32)
     typical_kg, sigma = (kind.mass_kg, 0.25) if kind else (0.6, 0.9)
     return float(f"{typical_kg * math.exp(sigma * spread):.3g}")
@@ -302,7 +312,10 @@ def _guess_mass_kg(kind: Kind | None, digest: bytes) -> float:
 def _bag(
     head: Sequence[str], name: Sequence[str], text: Sequence[str], kind: Kind | None
 ) -> dict[str, float]:
-    """The words with their weights, for a choice by overlap. Materials say little about what a thing is."""
+    """The words with their weights, for a choice by overlap.
+
+    Materials say little about what a thing is.
+    """
     bag: dict[str, float] = {}
     for words, weight in ((text[:50], 1.0), (name, 2.0), (head, 3.0), (head[-1:], 4.0)):
         for word in words:

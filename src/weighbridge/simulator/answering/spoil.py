@@ -16,7 +16,9 @@ Answer = dict[str, Any]
 
 
 def product_rows(answer: Any) -> list[Answer]:
-    """The list in an answer that has one object per product; the very list, so that it may be changed."""
+    """The list in an answer that has one object per product; the very list, so that it may be
+    changed.
+    """
     if isinstance(answer, dict):
         for value in answer.values():
             if (
@@ -51,7 +53,9 @@ def spoil_rows(rows: list[Answer], fault: Fault | None, place: float) -> int | N
 
 
 def poison_row(row: Answer) -> None:
-    """Leave of a product's row only its code: strict mode forbids that, and so must whoever reads it."""
+    """Leave of a product's row only its code: strict mode forbids that, and so must whoever reads
+    it.
+    """
     field = _code_field(row)
     for name in list(row):
         if name != field:

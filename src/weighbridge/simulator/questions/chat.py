@@ -1,7 +1,7 @@
 """Reads and checks a chat completion request as OpenAI would, before any limit is looked at.
 
-Second stop of a call, after the key. Returns a `ChatRequest` or raises `ApiFault`, which carries the error
-body of OpenAI's dialect. Texts and schemas that repeat are counted and compiled once.
+Second stop of a call, after the key. Returns a `ChatRequest` or raises `ApiFault`, which carries
+the error body of OpenAI's dialect. Texts and schemas that repeat are counted and compiled once.
 """
 
 from __future__ import annotations
@@ -37,9 +37,12 @@ _DEFAULT_ALLOWANCE_TOKENS: Final = 4096  # charged when a request names no maxim
 _SCHEMA_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _ROLES: Final = ("system", "developer", "user", "assistant")
 _ARGUMENT_NAMES: Final = (
-    "model messages response_format max_tokens max_completion_tokens temperature top_p n seed stop user store metadata "
-    "service_tier reasoning_effort verbosity prompt_cache_key prompt_cache_options prompt_cache_retention safety_identifier "
-    "presence_penalty frequency_penalty logprobs top_logprobs logit_bias parallel_tool_calls stream stream_options "
+    "model messages response_format max_tokens max_completion_tokens temperature top_p n seed "
+    "stop user store metadata "
+    "service_tier reasoning_effort verbosity prompt_cache_key prompt_cache_options "
+    "prompt_cache_retention safety_identifier "
+    "presence_penalty frequency_penalty logprobs top_logprobs logit_bias parallel_tool_calls "
+    "stream stream_options "
     "modalities"
 )
 _ARGUMENTS: Final = frozenset(_ARGUMENT_NAMES.split())
@@ -81,7 +84,8 @@ class ChatRequest:
 class SchemaShelf:
     """Compiled schemas by their JSON, so that each is checked once.
 
-    A schema is most of a body, so bodies that begin with one that was seen are not even parsed that far.
+    A schema is most of a body, so bodies that begin with one that was seen are not even parsed that
+    far.
     """
 
     def __init__(self) -> None:
@@ -222,8 +226,10 @@ def _check_context(prompt_tokens: int, charged_output: int, limits: ModelLimits)
     if prompt_tokens + charged_output > limits.context_tokens:
         raise ApiFault(
             400,
-            f"This model's maximum context length is {limits.context_tokens} tokens. However, your messages resulted "
-            f"in {prompt_tokens} tokens and {charged_output} are asked for the completion. Please reduce the length.",
+            f"This model's maximum context length is {limits.context_tokens} tokens. However, "
+            "your messages resulted "
+            f"in {prompt_tokens} tokens and {charged_output} are asked for the completion. Please "
+            "reduce the length.",
             code="context_length_exceeded",
             param="messages",
         )

@@ -1,7 +1,7 @@
 """How many prompt tokens an image costs, by OpenAI's published formulas.
 
-Used by `questions/chat.py`. A data: URL is decoded far enough to read its size; an http(s) URL is never fetched
-and counts as a picture of 1024 × 1024.
+Used by `questions/chat.py`. A data: URL is decoded far enough to read its size; an http(s) URL is
+never fetched and counts as a picture of 1024 × 1024.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def _size(url: str) -> tuple[int, int]:
 
 
 def _patches(width: int, height: int, most: int) -> int:
-    """Patches of 32 px; a picture with too many is first made smaller, to whole patches in one direction."""
+    """Patches of 32 px; a picture with too many is first made smaller, to whole patches in one
+    direction.
+    """
     patches = math.ceil(width / 32) * math.ceil(height / 32)
     if patches <= most:
         return patches

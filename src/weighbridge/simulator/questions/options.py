@@ -1,4 +1,7 @@
-"""Parameters beside the question: reasoning effort, service tier, prompt cache. Checked as the documentation says."""
+"""Parameters beside the question: reasoning effort, service tier, prompt cache.
+
+Checked as the documentation says.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a provider demands of a strict JSON schema, as OpenAI publishes it for structured outputs.
 
-Used by `questions/chat.py` for every schema it has not seen before. Pure. The clauses are those of the guide
-"Structured model outputs", section "Supported schemas".
+Used by `questions/chat.py` for every schema it has not seen before. Pure. The clauses are those of
+the guide "Structured model outputs", section "Supported schemas".
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ def strict_schema_fault(schema: Any) -> str | None:
 def _nodes(
     node: Any, path: tuple[str, ...], depth: int
 ) -> Iterator[tuple[tuple[str, ...], Any, int]]:
-    """The schema and everything in it that is itself a schema. Definitions start anew at depth 0."""
+    """The schema and everything in it that is itself a schema.
+
+    Definitions start anew at depth 0.
+    """
     yield path, node, depth
     if not isinstance(node, Mapping):
         return
@@ -129,7 +132,8 @@ def _enum_fault(place: str, node: Mapping[str, Any], tally: _Tally) -> str | Non
     tally.characters += characters
     if len(values) > LARGE_ENUM and characters > MAX_LARGE_ENUM_CHARACTERS:
         return (
-            f"{place}enum has {len(values)} values with {characters} characters in total; an enum of more than "
+            f"{place}enum has {len(values)} values with {characters} characters in total; an enum "
+            "of more than "
             f"{LARGE_ENUM} values may have at most {MAX_LARGE_ENUM_CHARACTERS}"
         )
     return None

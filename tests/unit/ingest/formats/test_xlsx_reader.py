@@ -120,7 +120,8 @@ def test_formulas_give_values_and_errors_give_nothing(
     assert "cell A4 holds a date (2026-05-04)" in rejected[1].reason
 
 
-# Hostile packages ----------------------------------------------------------------------------------
+# Hostile packages
+# ----------------------------------------------------------------------------------
 
 
 def repack(path: Path, change: dict[str, bytes]) -> None:

@@ -1,4 +1,6 @@
-"""Exports of shops come in as products: files in the form that each program's documentation describes."""
+"""Exports of shops come in as products: files in the form that each program's documentation
+describes.
+"""
 
 from __future__ import annotations
 

@@ -128,7 +128,10 @@ def test_retry_after_is_read_in_all_its_forms(
     ("message", "retry_after_s"),
     [
         (
-            "Limit 500, Used 500, Requested 1. Please try again in 120ms. Visit https://example.org.",
+            (
+                "Limit 500, Used 500, Requested 1. Please try again in 120ms. Visit "
+                "https://example.org."
+            ),
             0.12,
         ),
         ("Please try again in 7m12s.", 432.0),
