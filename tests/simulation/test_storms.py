@@ -1,4 +1,6 @@
-"""Storms over the whole program: those that broke something once, and new ones; `make simulate` runs as many as one likes."""
+"""Storms over the whole program: those that broke something once, and new ones; `make simulate`
+runs as many as one likes.
+"""
 
 from __future__ import annotations
 
@@ -41,16 +43,10 @@ def url(server: PostgresForTests) -> Iterator[str]:
     server.drop_database(created)
 
 
-UNSETTLED = 27
-
-
 @pytest.mark.parametrize("seed", known_seeds.STORMS)
 async def test_guarantees_hold_in_storms_that_once_broke_them(
-    server: PostgresForTests, url: str, seed: int, request: pytest.FixtureRequest
+    server: PostgresForTests, url: str, seed: int
 ) -> None:
-    if seed == UNSETTLED:
-        reason = "Has not ended since the brake over all processes holds bad answers."
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
     await storm(server, url, seed)
 
 

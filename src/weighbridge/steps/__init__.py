@@ -1,6 +1,7 @@
 """The steps that need a model's judgement, and the questions that ask for them.
 
-Pure. `engine/` asks and stores; the step that follows them, emissions, is arithmetic and lives in `carbon/`.
+Pure. `engine/` asks and stores; the step that follows them, emissions, is arithmetic and lives in
+`carbon/`.
 """
 
 from __future__ import annotations

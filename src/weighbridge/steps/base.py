@@ -1,8 +1,9 @@
-"""What every step is: one thing to know about a product, from the question to what people are shown.
+"""What every step is: one thing to know about a product, from the question to what people are
+shown.
 
-A step knows its question, the schema of the reply, how an answer is read and checked, how it is stored, and which
-fields show it. A question (`question.py`) is what a call asks, and covers one step or several. Pure; nothing here
-waits, reads or writes.
+A step knows its question, the schema of the reply, how an answer is read and checked, how it is
+stored, and which fields show it. A question (`question.py`) is what a call asks, and covers one
+step or several. Pure; nothing here waits, reads or writes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A product whose part of the reply cannot be used, and why. The message is meant for people."""
+    """A product whose part of the reply cannot be used, and why.
+
+    The message is meant for people.
+    """
 
     code: str
     error: AnswerError
@@ -32,7 +36,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A reply, sorted. A product that is refused may have answers to the steps before the one that failed."""
+    """A reply, sorted.
+
+    A product that is refused may have answers to the steps before the one that failed.
+    """
 
     answers: Mapping[str, Mapping[StepName, Answer]]  # by product code
     refusals: tuple[Refusal, ...]
@@ -50,9 +57,12 @@ class Step(ABC, Generic[A]):
     rules_number: int
     """Increase it when the step accepts something else than before."""
     instructions: str
-    """The instructions when this step is asked alone, placed before the rules all questions share."""
+    """The instructions when this step is asked alone, placed before the rules all questions share.
+    """
     chapter: str
-    """The same as a chapter of the combined question, where the model itself gives the earlier answers."""
+    """The same as a chapter of the combined question, where the model itself gives the earlier
+    answers.
+    """
     properties: Mapping[str, Any]
     """JSON schema properties of each product in the reply, `confidence` last."""
     about: str
@@ -84,14 +94,17 @@ class Step(ABC, Generic[A]):
 
     @abstractmethod
     def read(self, subject: Subject, entry: Mapping[str, Any]) -> A:
-        """Read the answer from this product's entry in a reply. Raises AnswerError if it is unusable."""
+        """Read the answer from this product's entry in a reply.
+
+        Raises AnswerError if it is unusable.
+        """
 
     @abstractmethod
     def encode(self, answer: A) -> dict[str, Any]:
         """The answer as the JSON that is stored, with a name for everything.
 
-        The form is ours and stable: it does not follow the schema that a model fills, which changes with every
-        version of the step. Old answers stay readable.
+        The form is ours and stable: it does not follow the schema that a model fills, which changes
+        with every version of the step. Old answers stay readable.
         """
 
     @abstractmethod
@@ -111,7 +124,8 @@ class Step(ABC, Generic[A]):
         return True
 
     def for_sibling(self, answer: A, asked: Product, sibling: Product) -> A:
-        """The answer about `asked`, as it is true of a product of the same design. Raises AnswerError if it is not.
+        """The answer about `asked`, as it is true of a product of the same design. Raises
+        AnswerError if it is not.
 
         What depends on size, mass or count is overridden here.
         """
@@ -125,6 +139,7 @@ class Step(ABC, Generic[A]):
     ) -> tuple[Refusal, ...]:
         """Refuse answers that are valid on their own but cannot all be true of this group.
 
-        `refused` are those that were refused on their own; a refusal that is returned replaces the earlier one.
+        `refused` are those that were refused on their own; a refusal that is returned replaces the
+        earlier one.
         """
         return ()

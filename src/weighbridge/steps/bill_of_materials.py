@@ -1,8 +1,9 @@
 """Step 2: what is it made of? Materials from the closed list, with their masses in one unit.
 
-The model divides; the arithmetic is ours. Where the weight is known, the masses are scaled to it here, and
-`stated_mass_kg` keeps what the model's masses added up to (data quality looks at the difference). Where the
-model says that the weight cannot be that of one unit, its own masses stand and count as inferred.
+The model divides; the arithmetic is ours. Where the weight is known, the masses are scaled to it
+here, and `stated_mass_kg` keeps what the model's masses added up to (data quality looks at the
+difference). Where the model says that the weight cannot be that of one unit, its own masses stand
+and count as inferred.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from weighbridge.steps.fields import (
     parts,
     plain_text,
 )
-from weighbridge.steps.mass_units import refuse_other_units, unchecked_in
+from weighbridge.steps.mass_units import MAX_DEVIATION, refuse_other_units, unchecked_in
 from weighbridge.steps.misplaced import refuse_misplaced_bills
 from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
 from weighbridge.steps.shown import ShownField
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 
 MAX_LINES: Final = 25
 USUAL_LINES: Final = 6
-MAX_DEVIATION: Final = 0.5
-"""Relative to the given weight: masses that total less than half or more than 1.5 times it are refused."""
 LIGHTEST_KG: Final = 1e-6
 HEAVIEST_KG: Final = 1e5
 """Limits for the mass of one unit when only the model states it."""
@@ -208,7 +207,9 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
     def for_sibling(
         self, answer: BillOfMaterials, asked: Product, sibling: Product
     ) -> BillOfMaterials:
-        """The same shares of each material in the other's own weight; what the model stated scales with it."""
+        """The same shares of each material in the other's own weight; what the model stated scales
+        with it.
+        """
         if asked.weight_kg is None or sibling.weight_kg is None or not answer.weight_plausible:
             return answer
         ratio = sibling.weight_kg / asked.weight_kg
@@ -242,12 +243,16 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         """Refuse bills in another unit than kilograms, copied from another product, or swapped."""
         if others := refuse_other_units(answers, refused, group):
             return others
-        # Copies are certain, so they come first; refusing a product twice would count as two attempts.
+        # Copies are certain, so they come first; refusing a product twice would count as two
+        # attempts.
         copies = refuse_copies(answers, group)
         return copies or refuse_misplaced_bills(answers, group)
 
     def _facts(self, entry: Entry) -> tuple[tuple[Attribute, ...], tuple[str, ...]]:
-        """Attributes that can be, and notes on those that were dropped. A wrong one never costs the answer."""
+        """Attributes that can be, and notes on those that were dropped.
+
+        A wrong one never costs the answer.
+        """
         found: dict[str, Attribute] = {}
         notes = []
         stated = entry.get("attributes")

@@ -1,9 +1,10 @@
 """Step 1: what is it? One subcategory out of the closed list.
 
-The model chooses the subcategory alone and the category follows from it: a pair that does not exist cannot be
-said, and the list takes half the tokens of "Category > Subcategory" (1,072 against 2,027 for the bundled
-taxonomy, counted in every call). The list keeps its order by category, so neighbours explain each other. A
-subcategory that several categories have in common is written "Subcategory (Category)".
+The model chooses the subcategory alone and the category follows from it: a pair that does not exist
+cannot be said, and the list takes half the tokens of "Category > Subcategory" (1,072 against 2,027
+for the bundled taxonomy, counted in every call). The list keeps its order by category, so
+neighbours explain each other. A subcategory that several categories have in common is written
+"Subcategory (Category)".
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Finds bills of materials that were copied from one product of a group to another.
 
-Small models do that when a group is long. Two red chairs may well have the same bill; a chair and a kettle may
-not, with the same components and the same masses to the gram. Only that is refused: products of different
-categories whose bills agree in every material, component and stated mass, in two lines or more.
+Small models do that when a group is long. Two red chairs may well have the same bill; a chair and a
+kettle may not, with the same components and the same masses to the gram. Only that is refused:
+products of different categories whose bills agree in every material, component and stated mass, in
+two lines or more.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def refuse_copies(answers: Mapping[str, Answer], group: Sequence[Subject]) -> tu
         Refusal(
             code,
             WrongProducts(
-                f"{code}: the model gave it the same bill of materials as another product of a different category."
+                f"{code}: the model gave it the same bill of materials as another product of a "
+                "different category."
             ),
         )
         for subjects in alike.values()
@@ -68,7 +70,10 @@ def _category(subject: Subject) -> str | None:
 
 
 def _fingerprint(bill: BillOfMaterials) -> Fingerprint:
-    """The bill as the model stated it, before scaling. Rounding can hide a difference of 1 ppm, no more."""
+    """The bill as the model stated it, before scaling.
+
+    Rounding can hide a difference of 1 ppm, no more.
+    """
     unscale = bill.stated_mass_kg / bill.mass_kg
     return tuple(
         (line.material, line.component, f"{line.mass_kg * unscale:.6g}") for line in bill.lines

@@ -56,7 +56,9 @@ def optional_flag(part: Mapping[str, Any], field: str) -> bool | None:
 
 
 def parts(part: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
-    """A list of objects, no longer than any honest one: counted as received, before anything is merged or left out."""
+    """A list of objects, no longer than any honest one: counted as received, before anything is
+    merged or left out.
+    """
     value = part.get(field)
     if not isinstance(value, list) or not all(isinstance(element, dict) for element in value):
         raise AnswerMalformed(f'"{field}" has to be a list of entries.')

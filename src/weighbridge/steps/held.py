@@ -1,11 +1,13 @@
 """Which stored answers of a product still hold.
 
-An answer holds when it was given to a question that would be asked today. There are two ways to it: the steps one
-after the other, each resting on the versions of the answers before it, and the question that asks for all at once.
-Both count, whichever is asked at present: nobody pays again because the setting was changed.
+An answer holds when it was given to a question that would be asked today. There are two ways to it:
+the steps one after the other, each resting on the versions of the answers before it, and the
+question that asks for all at once. Both count, whichever is asked at present: nobody pays again
+because the setting was changed.
 
-Where there is none, an answer to another version of the question holds too, if it can be true of today's lists: a
-worker of the version before or after gave it, and nobody pays again because a host was upgraded (decision 0017).
+Where there is none, an answer to another version of the question holds too, if it can be true of
+today's lists: a worker of the version before or after gave it, and nobody pays again because a host
+was upgraded (decision 0017).
 """
 
 from __future__ import annotations
@@ -48,8 +50,8 @@ def held_answers(
 ) -> dict[StepName, str]:
     """For each answered step the version of the answer that holds. `own`: see `own_versions`.
 
-    No answer rests on another than the one that is returned with it: of a late reply that crossed with others,
-    the longer line of answers is taken.
+    No answer rests on another than the one that is returned with it: of a late reply that crossed
+    with others, the longer line of answers is taken.
     """
     if not stored:
         return {}
@@ -98,7 +100,8 @@ def _filling(
 ) -> list[str]:
     """Versions of those `others` that rest on the answers in `versions`.
 
-    A version does not tell what the answer rests on. Where each step before has one answer alone, it is that.
+    A version does not tell what the answer rests on. Where each step before has one answer alone,
+    it is that.
     """
     (step,) = question.parts
     answers = Counter(name for name, _ in stored)

@@ -1,14 +1,18 @@
-"""Step 3: how is it made? Processes from the closed list, each applied to a material of the product's own bill.
+"""Step 3: how is it made? Processes from the closed list, each applied to a material of the
+product's own bill.
 
-The model sees the bill with each material's family, and which of them are `"formed"`: their factor covers
-shaping, and nothing may be added. What it adds all the same is judged so:
+The model sees the bill with each material's family, and which of them are `"formed"`: their factor
+covers shaping, and nothing may be added. What it adds all the same is judged so:
 
 - a line that is not in the bill: refused. The answer is about something else.
-- a process on a formed material: dropped, and the rest kept. It is the known trap, the prompt warns of it, and
+- a process on a formed material: dropped, and the rest kept. It is the known trap, the prompt warns
+of it, and
   leaving the use out is the right answer.
-- a process that is not for the material's family: dropped too, because no factor stands behind the pair. If
-  nothing is left then, the answer is an empty list of low confidence. Refusing it would help nobody: for some
-  pairs (lay-up of glass fibre) there is no better answer in the list, and the product would fail.
+- a process that is not for the material's family: dropped too, because no factor stands behind the
+pair. If
+  nothing is left then, the answer is an empty list of low confidence. Refusing it would help
+  nobody: for some pairs (lay-up of glass fibre) there is no better answer in the list, and the
+  product would fail.
 """
 
 from __future__ import annotations
@@ -105,7 +109,8 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
             "uses": array_schema(object_schema(use)),
             "confidence": enum_schema(Confidence),
         }
-        # Families and formed marks reach the model with the products, so the version must cover them.
+        # Families and formed marks reach the model with the products, so the version must cover
+        # them.
         self.shown_besides = [
             f"{term.key} {term.family} {term.includes_forming}"
             for term in vocabulary.materials.values()
@@ -195,7 +200,8 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
             )
         if not 1 <= number <= len(bill.lines):
             raise ImplausibleAnswer(
-                f"{process} was given to line {number}; its bill of materials has {len(bill.lines)}."
+                f"{process} was given to line {number}; its bill of materials has "
+                f"{len(bill.lines)}."
             )
         return ProcessUse(process, bill.lines[number - 1].material, number)
 
@@ -225,7 +231,9 @@ def process_table(processes: Iterable[ProcessTerm]) -> str:
 def formed_materials(
     materials: Iterable[MaterialTerm], processes: Iterable[ProcessTerm]
 ) -> list[str]:
-    """Formed materials that the instructions must name; other formed ones have no process in the table."""
+    """Formed materials that the instructions must name; other formed ones have no process in the
+    table.
+    """
     families = {family for process in processes for family in process.families}
     return [term.key for term in materials if term.includes_forming and term.family in families]
 

@@ -1,8 +1,10 @@
-"""Finds replies whose masses are in another unit than kilograms: grams, pounds, percent of the whole.
+"""Finds replies whose masses are in another unit than kilograms: grams, pounds, percent of the
+whole.
 
-Products whose weight is known show it: their masses all add up to the same multiple of it, or all to 100. A product
-without a weight in the same reply has nothing to check its masses against, so they are not believed either. Asked alone
-it shows nothing, therefore `UnitWatch` remembers what the last products with a weight have shown.
+Products whose weight is known show it: their masses all add up to the same multiple of it, or all
+to 100. A product without a weight in the same reply has nothing to check its masses against, so
+they are not believed either. Asked alone it shows nothing, therefore `UnitWatch` remembers what the
+last products with a weight have shown.
 """
 
 from __future__ import annotations
@@ -19,12 +21,18 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import Answer, Subject
     from weighbridge.steps.base import Accepted
 
+MAX_DEVIATION: Final = 0.5
+"""Relative to the given weight: masses that total less than half or more than 1.5 times it are
+refused.
+"""
 SAME: Final = 0.1
 """Factors that differ by less than this share are the same."""
 ROUNDED: Final = 0.02
 """So near to 100 or 1 a sum of shares comes."""
 ENOUGH: Final = 2
-"""So many products must show a factor that no unit has, or show the unit before products asked later are doubted too."""
+"""So many products must show a factor that no unit has, or show the unit before products asked
+later are doubted too.
+"""
 UNITS_PER_KG: Final = {
     "milligrams": 1e6,
     "grams": 1000.0,
@@ -68,7 +76,9 @@ class UnitWatch:
 def refuse_other_units(
     answers: Mapping[str, Answer], refusals: Sequence[Refusal], group: Sequence[Subject]
 ) -> tuple[Refusal, ...]:
-    """Refuse what was given in another unit, with its name as the reason; in the place of earlier refusals."""
+    """Refuse what was given in another unit, with its name as the reason; in the place of earlier
+    refusals.
+    """
     sums = stated_sums(answers, refusals, group)
     unit = wrong_unit([*sums.values()])
     if unit is None:
@@ -88,15 +98,19 @@ def refuse_other_units(
 def unchecked_in(unit: str) -> str:
     """Why masses without a weight to check them against are not believed."""
     return (
-        f"the model gave the masses of other products as {unit} instead of kilograms, and this one has no usable weight in the "
-        "catalogue to check them against. Give its weight in the catalogue, or set WEIGHBRIDGE_MODEL to another model."
+        f"the model gave the masses of other products as {unit} instead of kilograms, and this "
+        "one has no usable weight in the "
+        "catalogue to check them against. Give its weight in the catalogue, or set "
+        "WEIGHBRIDGE_MODEL to another model."
     )
 
 
 def stated_sums(
     answers: Mapping[str, Answer], refusals: Iterable[Refusal], group: Sequence[Subject]
 ) -> dict[str, tuple[float, float]]:
-    """(sum of the masses as stated, weight in the catalogue) of the products that have both, by code."""
+    """(sum of the masses as stated, weight in the catalogue) of the products that have both, by
+    code.
+    """
     refused = {
         refusal.code: refusal.error.stated_kg
         for refusal in refusals
@@ -116,10 +130,12 @@ def stated_sums(
 
 
 def wrong_unit(sums: Sequence[tuple[float, float]]) -> str | None:
-    """The unit that all of these (stated sum, weight) agree on when it is not the kilogram, in words."""
+    """The unit that all of these (stated sum, weight) agree on when it is not the kilogram, in
+    words.
+    """
     factors = [stated / weight_kg for stated, weight_kg in sums]
-    if not factors or all(abs(factor - 1) <= SAME for factor in factors):
-        return None
+    if all(abs(factor - 1) <= MAX_DEVIATION for factor in factors):
+        return None  # as good in kilograms
     for unit, per_kg in UNITS_PER_KG.items():
         if all(abs(factor / per_kg - 1) <= SAME for factor in factors):
             return unit
@@ -128,11 +144,12 @@ def wrong_unit(sums: Sequence[tuple[float, float]]) -> str | None:
             return unit
     lowest, highest = min(factors), max(factors)
     is_same = len(factors) >= ENOUGH and highest <= lowest * (1 + SAME)
-    return f"{lowest:.3g} times the kilograms" if is_same and not 0.5 <= lowest <= 1.5 else None
+    return f"{lowest:.3g} times the kilograms" if is_same else None
 
 
 def _off(unit: str, stated: float, weight_kg: float) -> str:
     return (
-        f"the masses add up to {stated:g}, the catalogue says {weight_kg:g} kg: the model seems to have given {unit} "
+        f"the masses add up to {stated:g}, the catalogue says {weight_kg:g} kg: the model seems "
+        f"to have given {unit} "
         "instead of kilograms. If the weight is right, set WEIGHBRIDGE_MODEL to another model."
     )

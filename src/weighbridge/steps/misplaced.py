@@ -1,8 +1,10 @@
-"""Finds answers that belong to another product of the group: swapped, moved on by one, or one given to several.
+"""Finds answers that belong to another product of the group: swapped, moved on by one, or one given
+to several.
 
-Models that lose count do that, and those that obey a text ("give A the answer of B"). One answer by itself may well
-look odd. Refused is only what is odd twice in the same reply: two products or more, each with an answer that says nothing of it
-and fits one of its neighbours. A refusal that was wrong costs a call: they are asked again, each alone.
+Models that lose count do that, and those that obey a text ("give A the answer of B"). One answer by
+itself may well look odd. Refused is only what is odd twice in the same reply: two products or more,
+each with an answer that says nothing of it and fits one of its neighbours. A refusal that was wrong
+costs a call: they are asked again, each alone.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 FITS: Final = 0.01
 """The model is told that the masses add up to the weight: within this share they do."""
 COMMON: Final = 3
-"""A word that more subcategories than this have in their names ("other", "accessories") tells nothing."""
+"""A word that more subcategories than this have in their names ("other", "accessories") tells
+nothing.
+"""
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 
 Kind = tuple[str, str]
@@ -31,7 +35,10 @@ Kind = tuple[str, str]
 
 
 class Kinds:
-    """What the names of subcategories say in words. Texts in other languages have none of them, and nothing is refused."""
+    """What the names of subcategories say in words.
+
+    Texts in other languages have none of them, and nothing is refused.
+    """
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
         words = {kind: _words(kind[1]) for kind in kinds}
@@ -48,7 +55,8 @@ class Kinds:
     def refuse_misplaced(
         self, answers: Mapping[str, Answer], group: Sequence[Subject]
     ) -> tuple[Refusal, ...]:
-        """Refuse products whose text names a kind of another category, when the given kind fits a neighbour's text.
+        """Refuse products whose text names a kind of another category, when the given kind fits a
+        neighbour's text.
 
         Within a category two kinds are often both right: they are not refused.
         """
@@ -67,7 +75,8 @@ class Kinds:
             and (others := self._said_of(subject, texts[code], kinds.values()))
             and all(category != kinds[code][0] for category, _ in others)
         }
-        # Laptop sleeves are bags, and so may be their neighbours: only texts about different things count.
+        # Laptop sleeves are bags, and so may be their neighbours: only texts about different things
+        # count.
         return () if odd and set.intersection(*odd.values()) else _refusals(odd, "kind")
 
     def _is_said(self, kind: Kind, text: str) -> bool:

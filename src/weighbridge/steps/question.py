@@ -1,8 +1,9 @@
 """What a call asks: one step, or several at once, about the products of a group.
 
-`engine/` puts questions: `request()` makes the call that a provider answers, `accept()` sorts the reply into
-answers to keep and products to ask again. Order matters for the bill: instructions and schema are the same for
-every group and come first, so that the provider's prompt cache can hold them; what differs, the products, comes last.
+`engine/` puts questions: `request()` makes the call that a provider answers, `accept()` sorts the
+reply into answers to keep and products to ask again. Order matters for the bill: instructions and
+schema are the same for every group and come first, so that the provider's prompt cache can hold
+them; what differs, the products, comes last.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ class Question:
     def version(self, answered: Mapping[StepName, str]) -> str:
         """Which question this is for a product with these answers (step → version).
 
-        Changes with the prompt, the schema, the vocabulary, the rules, and the version of every answer that
-        is part of the question.
+        Changes with the prompt, the schema, the vocabulary, the rules, and the version of every
+        answer that is part of the question.
         """
         needed = tuple(map(answered.__getitem__, self.needs))
         version = self._versions.get(needed)
@@ -81,7 +82,9 @@ class Question:
         return version
 
     def _hashed(self, needed_versions: Sequence[str]) -> str:
-        """The numbers of the rules, and a hash for everything that the model is shown before the products."""
+        """The numbers of the rules, and a hash for everything that the model is shown before the
+        products.
+        """
         besides = (text for part in self.parts for text in part.shown_besides)
         shown = json.dumps(
             [self._instructions, self._schema, [*needed_versions, *besides]], ensure_ascii=False
@@ -155,7 +158,8 @@ def _with(subject: Subject, name: StepName, answer: Answer) -> Subject:
 def products_content(rows: Iterable[Mapping[str, Any]]) -> str:
     """The products as one line of JSON between the fences.
 
-    A text that contains the closing fence cannot close it: `</` is written `<\\/`, the same in JSON.
+    A text that contains the closing fence cannot close it: `</` is written `<\\/`, the same in
+    JSON.
     """
     encoded = to_json({"products": list(rows)}).decode()
     fenced = encoded.replace("</", "<\\/")

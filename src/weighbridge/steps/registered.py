@@ -1,4 +1,7 @@
-"""The registered steps, in the order they are asked. Code that concerns every step goes through here."""
+"""The registered steps, in the order they are asked.
+
+Code that concerns every step goes through here.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """From the text of a reply to one entry per product of the group, by product code.
 
-Models leave products out, name them twice, invent some, change the order, and stop in the middle of a word.
-Only the code decides which product an entry is about; its position never does. A reply that was cut off
-still gives the products that were complete: they were paid for.
+Models leave products out, name them twice, invent some, change the order, and stop in the middle of
+a word. Only the code decides which product an entry is about; its position never does. A reply that
+was cut off still gives the products that were complete: they were paid for.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ _BETWEEN_ELEMENTS: Final = re.compile(r"[\s,]*")
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply:
-    """The entries that could be read. `complete` is False when the text was not one whole JSON object."""
+    """The entries that could be read.
+
+    `complete` is False when the text was not one whole JSON object.
+    """
 
     entries: tuple[Entry, ...]
     complete: bool
@@ -82,9 +85,9 @@ def parse_reply(text: str) -> ParsedReply:
 def match_entries(entries: Iterable[Entry], codes: Sequence[str]) -> dict[str, list[Entry]]:
     """The entries for each code; entries for other products are dropped.
 
-    A code counts as it is written, then without the blanks around it, then with HTML's escapes resolved (`&amp;`), then in
-    whatever case and spacing: each form only where it can mean a single product, and only for products not found by a
-    stricter one.
+    A code counts as it is written, then without the blanks around it, then with HTML's escapes
+    resolved (`&amp;`), then in whatever case and spacing: each form only where it can mean a single
+    product, and only for products not found by a stricter one.
     """
     found: dict[str, list[Entry]] = {}
     waiting = [entry for entry in entries if isinstance(entry.get("code"), str)]
@@ -106,7 +109,9 @@ def match_entries(entries: Iterable[Entry], codes: Sequence[str]) -> dict[str, l
 
 
 def loose_form(code: str) -> str:
-    """The code without regard to escapes, case, spacing, invisible characters and ways to write the same character."""
+    """The code without regard to escapes, case, spacing, invisible characters and ways to write the
+    same character.
+    """
     folded = unicodedata.normalize("NFKC", _unescaped(code)).casefold()
     return "".join(char for char in folded if unicodedata.category(char)[0] not in "CZ")
 
@@ -122,7 +127,10 @@ def _unambiguous(codes: Sequence[str], form: Callable[[str], str]) -> dict[str, 
 
 
 def _complete_entries(text: str) -> Iterable[Entry]:
-    """The elements of the first products list that are whole. The one that was cut is not among them."""
+    """The elements of the first products list that are whole.
+
+    The one that was cut is not among them.
+    """
     start = _PRODUCTS_LIST.search(text)
     if start is None:
         return
@@ -151,7 +159,8 @@ def _missing(reply: CallReply, parsed: ParsedReply) -> AnswerError:
     """Why the reply has no entry for a product."""
     if reply.finish_reason is FinishReason.REFUSAL:
         return AnswerMalformed(
-            "the model declined to answer. If this stays so when it is asked alone, look for words in its name, "
+            "the model declined to answer. If this stays so when it is asked alone, look for "
+            "words in its name, "
             "description or picture that a content filter may object to."
         )
     if reply.finish_reason is FinishReason.LENGTH:

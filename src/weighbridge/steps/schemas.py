@@ -1,8 +1,8 @@
 """Pieces of strict JSON schemas, and what a provider allows of them.
 
-They keep to what strict structured outputs take: every property required, no additional ones, enums within
-their limits. Ranges and counts (`minimum`, `maxItems`) are left out on purpose: fine-tuned models and several
-compatible servers refuse them, and what is accepted is checked anyway.
+They keep to what strict structured outputs take: every property required, no additional ones, enums
+within their limits. Ranges and counts (`minimum`, `maxItems`) are left out on purpose: fine-tuned
+models and several compatible servers refuse them, and what is accepted is checked anyway.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def enum_schema(values: Iterable[str]) -> dict[str, Any]:
 def reply_schema(product_properties: Mapping[str, Any]) -> dict[str, Any]:
     """The common reply schema: a list of products, each with its code and these properties.
 
-    Raises FactorTableInvalid when the closed lists are longer than a strict schema may hold: at start, not
-    at every call.
+    Raises FactorTableInvalid when the closed lists are longer than a strict schema may hold: at
+    start, not at every call.
     """
     entry = {"code": {"type": "string"}, **product_properties}
     schema = object_schema({"products": array_schema(object_schema(entry))})
@@ -63,7 +63,8 @@ def _check_enums(schema: Mapping[str, Any]) -> None:
         characters = sum(map(len, values))
         if len(values) > LONG_ENUM_VALUES and characters > MAX_LONG_ENUM_CHARACTERS:
             raise FactorTableInvalid(
-                f"A closed list of {len(values)} names has {characters} characters; strict structured outputs "
+                f"A closed list of {len(values)} names has {characters} characters; strict "
+                "structured outputs "
                 f"take {MAX_LONG_ENUM_CHARACTERS}. Use shorter keys, or fewer."
             )
 

@@ -15,7 +15,10 @@ Plain = type[str] | type[float] | type[int] | type[bool]
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """How a field looks in CSV and XLSX. `width` is in characters; `number_format` is Excel's, None for text."""
+    """How a field looks in CSV and XLSX.
+
+    `width` is in characters; `number_format` is Excel's, None for text.
+    """
 
     width: int
     unit: str = ""
@@ -26,8 +29,8 @@ class TableColumn:
 class ShownField:
     """One field of an answer.
 
-    `kind` is the type of the value, or the names and types of the records of a list. Only single values have a
-    `column`: lists are in JSONL, Parquet and the API alone.
+    `kind` is the type of the value, or the names and types of the records of a list. Only single
+    values have a `column`: lists are in JSONL, Parquet and the API alone.
     """
 
     name: str  # in CSV, XLSX and Parquet: snake_case

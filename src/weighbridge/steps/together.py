@@ -1,8 +1,8 @@
 """All steps in one question: the model writes the answer to each before the one that rests on it.
 
-For every product the reply holds, in this order, what it is, what it is made of and how it is made: strict
-structured outputs keep the order of the schema. The lists, the rules and the products are paid for once instead of
-once for each step.
+For every product the reply holds, in this order, what it is, what it is made of and how it is made:
+strict structured outputs keep the order of the schema. The lists, the rules and the products are
+paid for once instead of once for each step.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.store import queue_state
 
@@ -34,7 +34,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class LateCall:
-    """One of the last calls, as far as it says whose fault failures are. `bad` is None when it was of use."""
+    """One of the last calls, as far as it says whose fault failures are.
+
+    `bad` is None when it was of use.
+    """
 
     bad: str | None
     words: str | None
@@ -91,23 +94,48 @@ async def lift_all(connection: Connection) -> None:
 async def late_calls(
     connection: Connection, provider: str, refusals: Sequence[str], since: datetime, most: int
 ) -> list[LateCall]:
-    """The last calls that say anything, newest first: replies, and refusals of these kinds."""
-    rows = await connection.fetch(
-        "SELECT CASE WHEN outcome = 'ok' THEN unusable ELSE outcome END AS bad, error, product_ids FROM calls"
-        " WHERE provider = $1 AND started_at >= $2 AND (outcome = 'ok' OR outcome = ANY($3::text[]))"
-        " ORDER BY id DESC LIMIT $4",
-        provider,
-        since,
-        list(refusals),
-        most,
-    )
+    """The last calls that say anything about the provider, newest first: replies, and refusals of
+    these kinds.
+
+    Bad calls about products that were in trouble before a call last passed are left out: the
+    provider works, and these products are hard. Looks no further back than `most` calls, and at one
+    that passed at the end of them.
+    """
+    rows = await connection.fetch(_LATE_CALLS, provider, since, list(refusals), most)
     return [LateCall(r["bad"], r["error"], tuple(r["product_ids"])) for r in rows]
+
+
+_LATE_CALLS: Final = """
+WITH said AS (
+    SELECT id, CASE WHEN outcome = 'ok' THEN unusable ELSE outcome END AS bad, error, product_ids
+    FROM calls WHERE provider = $1 AND started_at >= $2 AND (outcome = 'ok' OR outcome = ANY($3::text[]))
+), passed AS (
+    SELECT id, bad, error, product_ids FROM said WHERE bad IS NULL ORDER BY id DESC LIMIT 1
+), bad_since AS (
+    SELECT * FROM (SELECT * FROM said ORDER BY id DESC LIMIT $4) AS newest
+    WHERE bad IS NOT NULL AND id > coalesce((SELECT id FROM passed), 0)
+)
+SELECT bad, error, product_ids FROM (
+    SELECT * FROM passed
+    UNION ALL
+    SELECT * FROM bad_since AS late WHERE NOT (SELECT bool_and(EXISTS (
+        SELECT FROM calls AS earlier
+        WHERE earlier.product_ids @> ARRAY[product_id] AND earlier.id < (SELECT id FROM passed)
+        AND earlier.provider = $1 AND earlier.started_at >= $2
+        AND (earlier.outcome = 'ok' OR earlier.outcome = ANY($3::text[]))
+        AND NOT EXISTS (
+            SELECT FROM answers WHERE answers.call_id = earlier.id AND answers.product_id = concerned.product_id
+        )
+    )) FROM unnest(late.product_ids) AS concerned (product_id))
+) AS evidence ORDER BY id DESC
+"""
 
 
 async def used_since(connection: Connection, provider: str, since: datetime) -> tuple[int, int]:
     """Requests and tokens of an account since a moment, as far as they are recorded."""
     row = await connection.fetchrow(
-        "SELECT count(*) AS requests, coalesce(sum(CASE WHEN outcome = 'ok' THEN input_tokens + output_tokens"
+        "SELECT count(*) AS requests, coalesce(sum(CASE WHEN outcome = 'ok' THEN input_tokens + "
+        "output_tokens"
         " ELSE 0 END), 0)::bigint AS tokens FROM calls WHERE provider = $1 AND started_at >= $2",
         provider,
         since,

@@ -1,9 +1,12 @@
-"""Stops the queue from failing a whole catalogue because the provider answers wrongly: a 400 to everything, refusals,
+"""Stops the queue from failing a whole catalogue because the provider answers wrongly: a 400 to
+everything, refusals,
 empty or cut texts.
 
-After each bad call it looks at the last calls of all processes (`limits.alike`). Are they bad alike, the account is
-held: nothing is sent but a probe now and then, the products concerned go back to `pending` with their attempts forgotten,
-and when the probes find nothing better the queue stops with the server's words.
+After each bad call it looks at the last calls of all processes (`limits.alike`). If they are bad
+alike, the account is held: nothing is sent but a probe now and then, the products concerned go back
+to `pending` with their attempts forgotten, and when the probes find nothing better the queue stops
+with the server's words. A product that had trouble before a call last passed is no evidence: the
+provider works, and the product fails on its own attempts.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ LEAST_DAY_WAIT_S: Final = 60.0
 """Shorter ones are waited out as any 429."""
 RESET_UNKNOWN_S: Final = 900.0
 """How often a provider is asked again that does not say when its day ends."""
+CALLS_LOOKED_AT: Final = 5 * CALLS_IN_A_ROW
+"""Hard products among the last calls are no evidence: so far back the others are looked for."""
 MOST_PROBES: Final = 5
 """Within about a minute: then a person has to look."""
 
@@ -64,7 +69,7 @@ class Brake:
                 await products.take_back(connection, product_ids)
                 return hold.reason if hold.probes >= MOST_PROBES else None
             late = await holds.late_calls(
-                connection, self._provider.name, REFUSALS, self._since, CALLS_IN_A_ROW
+                connection, self._provider.name, REFUSALS, self._since, CALLS_LOOKED_AT
             )
             run = alike_in_a_row([Judged(call.bad, call.product_ids) for call in late])
             if not run:
@@ -107,6 +112,7 @@ def next_probe_s(probes: int) -> float:
 def _reason(run: int, words: str) -> str:
     first = "first" if run == FIRST_CALLS else "last"
     return (
-        f"The {first} {run} calls failed alike and none has passed since: {words.rstrip('.')}. No product is failed for it; "
+        f"The {first} {run} calls failed alike and none has passed since: {words.rstrip('.')}. No "
+        "product is failed for it; "
         "they go back to pending. Check the model and the server."
     )

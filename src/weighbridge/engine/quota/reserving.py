@@ -1,4 +1,5 @@
-"""Which requests get a permit now: the decision of one round, as a function of what the round found.
+"""Which requests get a permit now: the decision of one round, as a function of what the round
+found.
 
 Nothing is carried out here: that comes when the round's transaction is committed.
 """
@@ -60,8 +61,8 @@ class Selected(NamedTuple):
 class Decision:
     """Who gets a permit, who never will, and how long until the next round.
 
-    `wait_s` is None when only an event helps: a call that ends, a new request. `limit` is what the first one that
-    does not fit has to wait for.
+    `wait_s` is None when only an event helps: a call that ends, a new request. `limit` is what the
+    first one that does not fit has to wait for.
     """
 
     selected: list[Selected] = field(default_factory=list)
@@ -79,6 +80,8 @@ def reserve(
     """Reserve in order until something does not fit; small calls never overtake a large one."""
     decision = Decision()
     is_probe = isinstance(conditions.permission, Probe)
+    if is_probe:  # a product that has failed before would say little about the provider
+        candidates = sorted(candidates, key=lambda waiter: waiter.request.single.attempts)
     for waiter in candidates:
         if waiter.request.job_id not in conditions.held:
             decision.refusals.append((waiter, JobLost()))
