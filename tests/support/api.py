@@ -17,7 +17,7 @@ from weighbridge.factor_sources.bundled import load_taxonomy
 from weighbridge.settings import load_settings
 from weighbridge.store import queue_state
 from weighbridge.store.database import open_database
-from weighbridge.wiring import load_questions
+from weighbridge.wiring import load_factors, load_questions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -116,6 +116,7 @@ async def api_client(
         clock=SystemClock(),
         database=database,
         taxonomy=load_taxonomy(),
+        factors=load_factors(loaded),
         steps=steps or load_questions(loaded).steps,
         provenance=AnsweringModel("simulator", "gpt-4.1-mini", simulated=True),
         engine=engine,

@@ -108,12 +108,23 @@ async def _record_results(recorder: Recorder) -> None:
     await recorder.answer("list_products", "GET", API, params={"limit": 1})
     await recorder.answer("show_product", "GET", f"{API}/PROD-001")
     await recorder.answer("explain_product", "GET", f"{API}/PROD-001/explanation")
+    await _record_corrections(recorder)
     await recorder.answer("read_queue_config", "GET", f"{API}/queue-config")
     await recorder.answer("queue_config", "PUT", f"{API}/queue-config", json={"batchSize": 200})
     await recorder.answer("stop_queue", "POST", f"{API}/stop-queue")
     await recorder.client.add_products(2, status="failed", prefix="F")
     await recorder.answer("reset_failed", "POST", f"{API}/reset-failed")
     await recorder.answer("audit", "GET", "/api/audit", params={"limit": 2})
+
+
+async def _record_corrections(recorder: Recorder) -> None:
+    change = {"target": "bill_of_materials.mass_kg", "value": 0.4}
+    asked = {"codes": ["PROD-002"], "changes": [change], "reason": "weighed"}
+    await recorder.answer("correct_answers", "POST", f"{API}/corrections", json=asked)
+    own = f"{API}/PROD-002/corrections"
+    await recorder.answer("list_corrections", "GET", own)
+    number = recorder.examples["answers"]["list_corrections"]["200"]["corrections"][0]["number"]
+    await recorder.answer("take_correction_back", "DELETE", f"{own}/{number}")
 
 
 async def _record_health(recorder: Recorder) -> None:

@@ -48,8 +48,13 @@ ACTIONS: Final = {
     "delete_product": "deleted a product",
 }
 """What the audit log calls a route; others are called by the route's own name."""
-NOT_RECORDED: Final = frozenset({"inspect", "show_report", "show_result", "login", "logout"})
-"""Requests that change nothing, although their method could."""
+NOT_RECORDED: Final = frozenset(
+    {"inspect", "show_report", "show_result", "login", "logout"}
+    | {"correct_answers", "take_correction_back"}
+)
+"""Requests that change nothing, although their method could, and those whose service writes the
+entry itself.
+"""
 
 
 class RequireAccess:

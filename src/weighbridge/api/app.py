@@ -16,6 +16,7 @@ from weighbridge.api.leaving import AnswerWhenCutOff
 from weighbridge.api.routes import (
     access,
     catalogue,
+    corrections,
     docs,
     events,
     health,
@@ -67,7 +68,7 @@ def make_documented_app() -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    work = (queue, access, statistics, catalogue, products, events)
+    work = (queue, access, statistics, catalogue, corrections, products, events)
     others = (health, docs)
     for module in work:
         app.include_router(module.router, responses=problem_responses(*_USUAL))

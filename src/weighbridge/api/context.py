@@ -23,6 +23,7 @@ from weighbridge.service.status_view import status_document
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from weighbridge.carbon.factors import FactorTable
     from weighbridge.carbon.taxonomy import Taxonomy
     from weighbridge.clock import Clock
     from weighbridge.service.estimates import EstimateBasis
@@ -81,6 +82,7 @@ class ApiContext:
     clock: Clock
     database: Database
     taxonomy: Taxonomy
+    factors: FactorTable
     steps: Steps
     provenance: AnsweringModel
     engine: EngineControl | None = None

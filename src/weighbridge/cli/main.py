@@ -23,7 +23,7 @@ from weighbridge.cli import (
     tokens,
 )
 from weighbridge.cli.console import err
-from weighbridge.cli.desk import explaining
+from weighbridge.cli.desk import correcting, explaining
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
 from weighbridge.errors import AmbiguousColumn, MissingColumn, WeighbridgeError
@@ -80,6 +80,7 @@ tokens.register(app)
 evaluating.register(app)
 questionnaires.register(app)
 explaining.register(app)
+correcting.register(app)
 
 
 def main() -> None:

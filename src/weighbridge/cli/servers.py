@@ -124,6 +124,7 @@ async def _serve(
             clock=app.clock,
             database=app.database,
             taxonomy=app.taxonomy,
+            factors=app.factors,
             steps=app.questions.steps,
             provenance=AnsweringModel(provider.name, provider.model, provider.simulated),
             engine=EngineThread(thread, engine.supervisor),

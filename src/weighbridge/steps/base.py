@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from weighbridge.domain.answers import A, Answer, Classification, StepName
+from weighbridge.errors import AnswerMalformed, ImplausibleAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from weighbridge.domain.answers import Subject, Vocabulary
+    from weighbridge.domain.corrections import Path
     from weighbridge.domain.products import Product
     from weighbridge.errors import AnswerError
     from weighbridge.steps.shown import ShownField
@@ -122,6 +124,49 @@ class Step(ABC, Generic[A]):
     def rests_on(self, answer: A, before: Mapping[StepName, Answer]) -> bool:
         """Whether a stored answer is consistent with these earlier answers."""
         return True
+
+    def correct(self, subject: Subject, answer: A, path: Path, value: Any) -> A:
+        """The answer with the value at `path` overridden by a person. `subject` has the corrected
+        earlier answers.
+
+        Raises AnswerError when there is no such value, or it cannot be that.
+        """
+        data = self.encode(answer)
+        self.value_at(answer, path)
+        if len(path) != 1:
+            raise AnswerMalformed("only a value as a whole can be corrected.")
+        try:
+            changed = self.decode({**data, path[0]: value})
+        except (KeyError, TypeError, ValueError) as error:
+            raise AnswerMalformed(f"it cannot be {value!r}.") from error
+        if not self.can_be_true(changed):
+            raise ImplausibleAnswer(f"it cannot be {value!r}: it is not in the list.")
+        return changed
+
+    def value_at(self, answer: A, path: Path) -> Any:
+        """What `correct` would override, as JSON.
+
+        Raises AnswerMalformed when there is no such value.
+        """
+        data = self.encode(answer)
+        if len(path) != 1 or path[0] not in data:
+            raise AnswerMalformed(f"there is no such value. Choose one of: {', '.join(data)}.")
+        return data[path[0]]
+
+    def follow(self, answer: A, subject: Subject) -> A:
+        """The answer as it has to be once earlier answers are corrected."""
+        return answer
+
+    def anchor(self, path: Path, subject: Subject) -> str | None:
+        """What tells the place of `path` apart when the answer is given anew, if anything does."""
+        return None
+
+    def relocate(self, path: Path, anchor: str | None, subject: Subject, given: Subject) -> Path:
+        """Where the place with this anchor is now. `given`: with the model's own answers.
+
+        Raises AnswerError.
+        """
+        return path
 
     def for_sibling(self, answer: A, asked: Product, sibling: Product) -> A:
         """The answer about `asked`, as it is true of a product of the same design. Raises

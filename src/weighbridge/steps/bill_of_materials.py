@@ -23,7 +23,8 @@ from weighbridge.domain.answers import (
     Confidence,
     WeightBasis,
 )
-from weighbridge.errors import AnswerError, ImplausibleAnswer
+from weighbridge.domain.bill_lines import line_anchor, line_number, relocated
+from weighbridge.errors import AnswerError, AnswerMalformed, ImplausibleAnswer
 from weighbridge.steps.base import Refusal, Step
 from weighbridge.steps.copied_bills import refuse_copies
 from weighbridge.steps.fields import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from weighbridge.domain.answers import Answer, Subject, Vocabulary
+    from weighbridge.domain.corrections import Path
     from weighbridge.domain.products import Product
     from weighbridge.steps.replies import Entry
 
@@ -57,6 +59,12 @@ COMPONENT_CHARACTERS: Final = 80
 ATTRIBUTE_LIMIT: Final = 12
 _BASES: Final = frozenset(basis.value for basis in AttributeBasis)
 _WEIGHT_BASES: Final = frozenset(basis.value for basis in WeightBasis)
+
+_WHAT_CAN_BE_CORRECTED: Final = (
+    "there is no such value. Choose mass_kg, attributes.NAME, lines, lines.N.material, "
+    "lines.N.mass_kg "
+    "or lines.N.component."
+)
 
 TASK: Final = """\
 You write bills of materials for carbon footprints: what one unit of a product is made of, with masses. "category" says what the product was found to be."""
@@ -248,6 +256,66 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         copies = refuse_copies(answers, group)
         return copies or refuse_misplaced_bills(answers, group)
 
+    @override
+    def correct(
+        self, subject: Subject, answer: BillOfMaterials, path: Path, value: Any
+    ) -> BillOfMaterials:
+        """The mass, an attribute, a line's material, mass or component, or all lines."""
+        match path:
+            case ("mass_kg",):
+                return _weighing(answer, finite_number({"mass_kg": value}, "mass_kg"))
+            case ("attributes", name):
+                return self._with_attribute(answer, name, value)
+            case ("lines",):
+                lines = tuple(self._line(part) for part in parts({"lines": value}, "lines"))
+                return _with_lines(subject, answer, lines)
+            case ("lines", _, "material" | "mass_kg" | "component" as field):
+                number = line_number(path, answer) or 0
+                part = answer.lines[number - 1]._asdict() | {field: value}
+                lines = tuple(
+                    self._line(part) if place == number else line
+                    for place, line in enumerate(answer.lines, start=1)
+                )
+                return _with_lines(subject, answer, lines)
+            case _:
+                raise AnswerMalformed(_WHAT_CAN_BE_CORRECTED)
+
+    @override
+    def value_at(self, answer: BillOfMaterials, path: Path) -> Any:
+        match path:
+            case ("mass_kg",):
+                return float(f"{answer.mass_kg:.12g}")  # without what adding up leaves
+            case ("attributes", name):
+                return next((a.value for a in answer.attributes if a.name == name), None)
+            case ("lines",):
+                return [line._asdict() for line in answer.lines]
+            case ("lines", _, "material" | "mass_kg" | "component" as field):
+                number = line_number(path, answer) or 0
+                return answer.lines[number - 1]._asdict()[field]
+            case _:
+                raise AnswerMalformed(_WHAT_CAN_BE_CORRECTED)
+
+    @override
+    def anchor(self, path: Path, subject: Subject) -> str | None:
+        bill = subject.answer(BillOfMaterials)
+        return None if bill is None else line_anchor(path, bill)
+
+    @override
+    def relocate(self, path: Path, anchor: str | None, subject: Subject, given: Subject) -> Path:
+        bills = (subject.answer(BillOfMaterials), given.answer(BillOfMaterials))
+        return relocated(path, anchor, [bill for bill in bills if bill is not None])
+
+    def _with_attribute(self, answer: BillOfMaterials, name: str, value: Any) -> BillOfMaterials:
+        choice({"attribute": name}, "attribute", self._attributes)
+        others = tuple(a for a in answer.attributes if a.name != name)
+        if value is None:
+            return replace(answer, attributes=others)
+        number = finite_number({"value": value}, "value")
+        if number <= 0:
+            raise ImplausibleAnswer("an attribute is above 0, or null to take it away.")
+        stated = Attribute(name, number, AttributeBasis.STATED)
+        return replace(answer, attributes=(*others, stated))
+
     def _facts(self, entry: Entry) -> tuple[tuple[Attribute, ...], tuple[str, ...]]:
         """Attributes that can be, and notes on those that were dropped.
 
@@ -278,6 +346,39 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
                 f"{material} has a mass of {mass_kg:g} kg; every mass has to be above 0."
             )
         return BomLine(material, mass_kg, plain_text(part.get("component"), COMPONENT_CHARACTERS))
+
+
+def _weighing(answer: BillOfMaterials, mass_kg: float) -> BillOfMaterials:
+    """The bill of a product of this mass.
+
+    A person says so: the catalogue's weight no longer counts.
+    """
+    if not LIGHTEST_KG <= mass_kg <= HEAVIEST_KG:
+        raise ImplausibleAnswer(f"no single product weighs {mass_kg:g} kg.")
+    scale = mass_kg / answer.mass_kg
+    return replace(
+        answer,
+        lines=tuple(line._replace(mass_kg=line.mass_kg * scale) for line in answer.lines),
+        stated_mass_kg=mass_kg,
+        mass_inferred=False,
+        weight_plausible=True,
+    )
+
+
+def _with_lines(
+    subject: Subject, answer: BillOfMaterials, lines: tuple[BomLine, ...]
+) -> BillOfMaterials:
+    """The bill of these lines: their masses stand as they are, and have to fit a weight that is
+    believed.
+    """
+    if not 1 <= len(lines) <= MAX_LINES:
+        raise ImplausibleAnswer(f"{len(lines)} lines; 1 to {MAX_LINES} are allowed.")
+    weight_kg = subject.product.weight_kg
+    if weight_kg and abs(answer.mass_kg - weight_kg) > MAX_DEVIATION * weight_kg:
+        weight_kg = None  # somebody knows it better than the catalogue
+    mass_kg = sum(line.mass_kg for line in lines)
+    weighed_bill(lines, weight_kg, answer.weight_plausible, answer.confidence)
+    return replace(answer, lines=lines, stated_mass_kg=mass_kg)
 
 
 def _weight_basis(entry: Entry, bill: BillOfMaterials) -> WeightBasis | None:

@@ -10,6 +10,7 @@ neighbours explain each other. A subcategory that several categories have in com
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from weighbridge.domain.answers import Answer, Subject, Vocabulary
+    from weighbridge.domain.corrections import Path
     from weighbridge.steps.base import Refusal
     from weighbridge.steps.replies import Entry
 
@@ -108,6 +110,16 @@ class ClassificationStep(Step[Classification]):
     @override
     def can_be_true(self, answer: Classification) -> bool:
         return (answer.category, answer.subcategory) in self._labels.values()
+
+    @override
+    def correct(
+        self, subject: Subject, answer: Classification, path: Path, value: Any
+    ) -> Classification:
+        """By the label in the list: the category follows from the subcategory."""
+        if path != ("subcategory",):
+            return super().correct(subject, answer, path, value)
+        category, subcategory = self._labels[choice({"subcategory": value}, *path, self._labels)]
+        return replace(answer, category=category, subcategory=subcategory)
 
     @override
     def refuse_among(

@@ -17,6 +17,7 @@ pair. If
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
@@ -28,6 +29,7 @@ from weighbridge.domain.answers import (
     ManufacturingProcesses,
     ProcessUse,
 )
+from weighbridge.domain.bill_lines import LINES, line_anchor, line_number, relocated
 from weighbridge.errors import AnswerMalformed, ImplausibleAnswer
 from weighbridge.steps.base import Step
 from weighbridge.steps.fields import choice, confidence, parts, shown
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
         Subject,
         Vocabulary,
     )
+    from weighbridge.domain.corrections import Path
     from weighbridge.steps.replies import Entry
 
 MAX_USES: Final = 30
@@ -174,6 +177,56 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
             for use in answer.uses
         )
 
+    @override
+    def correct(
+        self, subject: Subject, answer: ManufacturingProcesses, path: Path, value: Any
+    ) -> ManufacturingProcesses:
+        """All processes of one line, in order."""
+        bill = bill_of(subject)
+        number = line_number(path, bill)
+        if number is None or len(path) != 2:
+            raise AnswerMalformed('"lines.N" is the list of processes of line N.')
+        if not isinstance(value, list):
+            raise AnswerMalformed("a list of processes is needed; it may be empty.")
+        stated = dict.fromkeys(self._use({"process": one, "line": number}, bill) for one in value)
+        for use in stated:
+            if self._is_formed(use) or not self._fits(use):
+                raise ImplausibleAnswer(f"{use.process} cannot be applied to {use.material}.")
+        others = [use for use in answer.uses if number not in worked_lines(use, bill)]
+        return replace(answer, uses=(*others, *stated))
+
+    @override
+    def value_at(self, answer: ManufacturingProcesses, path: Path) -> Any:
+        if len(path) != 2 or path[0] != LINES:
+            raise AnswerMalformed('"lines.N" is the list of processes of line N.')
+        return [use.process for use in answer.uses if str(use.line) == path[1]]
+
+    @override
+    def follow(self, answer: ManufacturingProcesses, subject: Subject) -> ManufacturingProcesses:
+        """Each process stays with its material, or with its line whose material is another now.
+
+        A process that the new material cannot have is left out by the calculation, with a note.
+        """
+        bill = bill_of(subject)
+        materials = [line.material for line in bill.lines]
+        kept = []
+        for use in answer.uses:
+            numbers = worked_lines(use, bill)
+            if not numbers and use.material in materials:
+                numbers = [materials.index(use.material) + 1]
+            elif not numbers and use.line is not None and use.line <= len(materials):
+                numbers = [use.line]
+            kept += [ProcessUse(use.process, materials[n - 1], n) for n in numbers]
+        return replace(answer, uses=tuple(dict.fromkeys(kept)))
+
+    @override
+    def anchor(self, path: Path, subject: Subject) -> str | None:
+        return line_anchor(path, bill_of(subject))
+
+    @override
+    def relocate(self, path: Path, anchor: str | None, subject: Subject, given: Subject) -> Path:
+        return relocated(path, anchor, (bill_of(subject), bill_of(given)))
+
     def _material_rows(self, subject: Subject) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         for number, line in enumerate(bill_of(subject).lines, start=1):
@@ -212,6 +265,15 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     def _fits(self, use: ProcessUse) -> bool:
         term = self._materials.get(use.material)
         return term is not None and term.family in self._processes[use.process].families
+
+
+def worked_lines(use: ProcessUse, bill: BillOfMaterials) -> list[int]:
+    """The numbers of the lines that a use is applied to.
+
+    Answers to earlier questions name the material alone.
+    """
+    same = [n for n, line in enumerate(bill.lines, start=1) if line.material == use.material]
+    return same if use.line is None else [n for n in same if n == use.line]
 
 
 def _line(use: Mapping[str, Any]) -> int | None:

@@ -4,7 +4,8 @@ in it has a name.
     {"footprint": {…the fields of Footprint…,
                    "contribution_fields": ["rate", "label", "activity", …],
                    "contributions": [[-2316, "Polypropylene", 1.25, …], …]},
-     "answers": {step: the stored form of its answer},
+     "answers": {step: the stored form of its answer, as corrected},
+     "model_answers": {step: the model's own answer, where it is corrected},
      "provenance": {"method", "factors", "steps": {step: version}, "answers": [{"step", "provider",
      "model", …}, …],
                     "provider", "model", "simulated"}}
@@ -20,7 +21,7 @@ knows: the first change that adds one comes with a migration that serves program
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,7 +49,7 @@ UNNAMED_FIELDS: Final = (
 _OWN_FIELDS: Final = tuple(name for name in Contribution._fields if name not in RATE_FIELDS)
 _own_values: Final = attrgetter(*_OWN_FIELDS)
 _GIVEN_FIELDS: Final = tuple(
-    field.name for field in fields(AnswerProvenance) if field.name != "step_version"
+    one.name for one in fields(AnswerProvenance) if one.name != "step_version"
 )
 _FOOTPRINT: Final = TypeAdapter(Footprint)
 _ANSWERS: Final = TypeAdapter(dict[str, AnswerProvenance])
@@ -61,6 +62,8 @@ class StoredDetail:
     footprint: Footprint
     answers: Mapping[StepName, Mapping[str, Any]]
     provenance: Provenance
+    model_answers: Mapping[StepName, Mapping[str, Any]] = field(default_factory=dict)
+    """The model's own answers to steps that are corrected."""
 
 
 def write_detail(detail: StoredDetail, rates: dict[int, Rate]) -> dict[str, Any]:
@@ -68,13 +71,14 @@ def write_detail(detail: StoredDetail, rates: dict[int, Rate]) -> dict[str, Any]
     footprint = detail.footprint
     return {
         "footprint": {
-            **{field.name: getattr(footprint, field.name) for field in fields(footprint)},
+            **{one.name: getattr(footprint, one.name) for one in fields(footprint)},
             "contribution_fields": (RATE, *_OWN_FIELDS),
             "contributions": [
                 (number_rate(one, rates), *_own_values(one)) for one in footprint.contributions
             ],
         },
         "answers": detail.answers,
+        **({"model_answers": detail.model_answers} if detail.model_answers else {}),
         "provenance": _write_provenance(detail.provenance),
     }
 
@@ -108,7 +112,18 @@ def read_detail(stored: Mapping[str, Any], rates: Mapping[int, Rate]) -> StoredD
         footprint=_FOOTPRINT.validate_python({**footprint, "contributions": contributions}),
         answers=stored["answers"],
         provenance=_read_provenance(stored["provenance"]),
+        model_answers=stored.get("model_answers", {}),
     )
+
+
+def read_given(
+    stored: Mapping[str, Any],
+) -> tuple[dict[StepName, Mapping[str, Any]], Provenance]:
+    """The answers as the model gave them, and where they came from: all that a new calculation
+    needs.
+    """
+    given = {**stored["answers"], **stored.get("model_answers", {})}
+    return given, _read_provenance(stored["provenance"])
 
 
 def rates_named(details: Iterable[Mapping[str, Any]]) -> set[int]:

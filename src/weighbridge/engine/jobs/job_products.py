@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from weighbridge.domain.answers import Answer, StepName, Subject
 from weighbridge.errors import AnswerMalformed
+from weighbridge.store import corrections
 from weighbridge.store.answers import load_answers
 from weighbridge.store.products import load_job_products
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from weighbridge.domain.corrections import Correction
     from weighbridge.domain.results import AnswerProvenance
     from weighbridge.steps import Questions, Steps
     from weighbridge.store.answers import StoredAnswer
@@ -32,6 +34,7 @@ class JobProduct:
     call_ids: dict[StepName, int | None] = field(default_factory=dict)  # the calls that gave them
     borrowed: list[StoredAnswer] = field(default_factory=list)
     """Answers of a sibling that are to be stored as its own."""
+    corrections: Sequence[Correction] = ()
     cost_usd: float = 0.0
     attempts: int = 0
     """Unusable answers in a row to the current question."""
@@ -95,9 +98,11 @@ async def with_answers(
     found = await load_answers(
         connection, fingerprint_of, questions.steps.names, simulated=simulated
     )
+    made = await corrections.active(connection, list(fingerprint_of))
     products = []
     for one in stored:
         product = JobProduct(one, fingerprint_of[one.id], attempts=one.attempts)
+        product.corrections = made.get(one.id, ())
         stored_answers = found.get(one.id, {})
         read = _read(stored_answers, questions.steps)
         for held in questions.held(read).items():

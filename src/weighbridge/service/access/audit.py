@@ -61,10 +61,10 @@ async def record_command(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an entry for whoever works on the command line."""
-    await record_action(database, _command_line_user(), action, subject, detail)
+    await record_action(database, command_line_user(), action, subject, detail)
 
 
-def _command_line_user() -> str:
+def command_line_user() -> str:
     try:
         return f"command line ({getpass.getuser()})"
     except (OSError, KeyError):  # a container's user without a name

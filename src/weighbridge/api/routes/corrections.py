@@ -1,0 +1,106 @@
+"""Routes for corrections of the model's answers.
+
+Figures are computed anew at once, without a call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+
+from weighbridge.api.context import Context
+from weighbridge.api.errors import InvalidField, problem_responses
+from weighbridge.api.routes.products import Code
+from weighbridge.api.schemas.corrections import (
+    CorrectedProduct,
+    CorrectionList,
+    CorrectionsDone,
+    CorrectionsInput,
+    CorrectionView,
+)
+from weighbridge.domain.corrections import read_change
+from weighbridge.errors import InputError
+from weighbridge.service.desk import correcting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.service.desk.correcting import CorrectedFigure
+
+router = APIRouter(prefix="/api/products", tags=["corrections"])
+
+
+@router.post("/corrections", responses=problem_responses(404, 409))
+async def correct_answers(
+    asked: CorrectionsInput, request: Request, context: Context
+) -> CorrectionsDone:
+    """Override answers of products. One that cannot be changed leaves all as they were."""
+    if any("\0" in text for text in (asked.reason, *asked.codes)):
+        raise InvalidField("codes", "A text cannot contain a NUL character.")
+    try:
+        changes = tuple(read_change(each.target, each.value) for each in asked.changes)
+        figures = await correcting.correct(
+            context.database,
+            context.factors,
+            context.steps,
+            asked.codes,
+            correcting.Request(changes, _who(request), asked.reason, asked.replace),
+        )
+    except InputError as error:
+        raise InvalidField("changes", str(error)) from error
+    return _done(figures)
+
+
+@router.get("/{code:code}/corrections", responses=problem_responses(404))
+async def list_corrections(code: Code, context: Context) -> CorrectionList:
+    """Every correction of a product, those that were taken back among them, newest first."""
+    found = await correcting.corrections_of(context.database, _storable(code))
+    return CorrectionList(
+        corrections=[
+            CorrectionView(
+                number=each.correction.id,
+                target=each.correction.change.target,
+                before=each.correction.before,
+                after=each.correction.after,
+                made_by=each.correction.made_by,
+                reason=each.correction.reason,
+                made_at=each.correction.made_at,
+                withdrawn_at=each.withdrawn_at,
+                withdrawn_by=each.withdrawn_by,
+            )
+            for each in found
+        ]
+    )
+
+
+@router.delete(
+    "/{code:code}/corrections/{number}",
+    responses=problem_responses(404, 409),
+)
+async def take_correction_back(
+    code: Code,
+    number: Annotated[int, Path(ge=1, lt=2**63, description="From the list.", examples=[1])],
+    request: Request,
+    context: Context,
+) -> CorrectionsDone:
+    """Take a correction back: the figure is as it was without it."""
+    figures = await correcting.take_back(
+        context.database, context.factors, context.steps, _storable(code), _who(request), number
+    )
+    return _done(figures)
+
+
+def _done(figures: Sequence[CorrectedFigure]) -> CorrectionsDone:
+    return CorrectionsDone(
+        corrected=[CorrectedProduct.model_validate(one, from_attributes=True) for one in figures]
+    )
+
+
+def _who(request: Request) -> str:
+    principal: Any = getattr(request.state, "principal", None)
+    return principal.name if principal is not None else "API"
+
+
+def _storable(code: str) -> str:
+    return code.replace("\0", "\ufffd")  # no product has either

@@ -1,0 +1,69 @@
+"""Corrections of answers, as clients send and see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from weighbridge.api.schemas.base import Schema
+
+_TARGET = "bill_of_materials.lines.2.material"
+
+
+class ChangeInput(Schema):
+    """One value that is to be another."""
+
+    target: str = Field(
+        max_length=200,
+        description="Step and value: classification.subcategory, bill_of_materials.mass_kg, "
+        "bill_of_materials.attributes.NAME, bill_of_materials.lines, "
+        "bill_of_materials.lines.N.material (mass_kg, "
+        "component), manufacturing.lines.N.",
+        examples=[_TARGET],
+    )
+    value: Any = Field(examples=["steel_stainless"])
+
+
+class CorrectionsInput(Schema):
+    """Changes to a selection of products: all are made, or none."""
+
+    codes: list[str] = Field(min_length=1, max_length=1000, examples=[["PROD-001"]])
+    changes: list[ChangeInput] = Field(min_length=1, max_length=100)
+    reason: str = Field(default="", max_length=1000, examples=["the supplier's drawing"])
+    replace: bool = Field(default=False, description="Also what somebody else has corrected.")
+
+
+class CorrectedProduct(Schema):
+    """A figure before and after."""
+
+    code: str
+    before_kg_co2e: float = Field(alias="beforeKgCo2e")
+    after_kg_co2e: float = Field(alias="afterKgCo2e")
+
+
+class CorrectionsDone(Schema):
+    """The products whose figures were computed anew."""
+
+    corrected: list[CorrectedProduct]
+
+
+class CorrectionView(Schema):
+    """A correction: who, when, why, from what to what, and what became of it."""
+
+    number: int
+    target: str = Field(examples=[_TARGET])
+    before: Any
+    after: Any
+    made_by: str
+    reason: str
+    made_at: datetime
+    withdrawn_at: datetime | None
+    withdrawn_by: str | None
+
+
+class CorrectionList(Schema):
+    """The corrections of a product, those that were taken back among them, newest first."""
+
+    corrections: list[CorrectionView]

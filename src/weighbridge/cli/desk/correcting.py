@@ -1,0 +1,169 @@
+"""`correct` and `approve`: what an analyst knows better than the model."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.errors import InputError
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.domain.corrections import Change
+    from weighbridge.service.desk.correcting import CorrectedFigure, RecordedCorrection
+
+CodesArgument = Annotated[
+    list[str], typer.Argument(help="The codes of the products.", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("correct")(correct)
+    app.command("approve")(approve)
+
+
+def correct(
+    codes: CodesArgument,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="STEP.VALUE=NEW, as in the how-to; repeatable.", metavar="TARGET=VALUE"
+        ),
+    ] = None,
+    mass: Annotated[float | None, typer.Option(help="Mass of one unit in kg.")] = None,
+    subcategory: Annotated[str | None, typer.Option(help="The subcategory that it is.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; kept with the correction.")] = "",
+    by: Annotated[
+        str | None, typer.Option(help="Who.", show_default="the user of the command line")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also what somebody else has corrected.")
+    ] = False,
+    take_back: Annotated[
+        int | None, typer.Option("--take-back", help="Number of a correction to take back; 0: all.")
+    ] = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Override answers of the model and compute the figures anew, without a call.
+
+    Without a change: list the corrections.
+    """
+    from weighbridge.service.access.audit import command_line_user
+    from weighbridge.service.desk import correcting
+    from weighbridge.wiring import open_application
+
+    settings = load_settings(data_dir=data_dir)
+    wanted = _changes(changes or [], mass, subcategory)
+    who = by or command_line_user()
+
+    async def act() -> list[CorrectedFigure] | list[RecordedCorrection]:
+        async with open_application(settings) as app:
+            tools = (app.database, app.factors, app.questions.steps)
+            if take_back is not None:
+                return [
+                    figure
+                    for code in codes
+                    for figure in await correcting.take_back(*tools, code, who, take_back or None)
+                ]
+            if wanted:
+                request = correcting.Request(wanted, who, reason, replace)
+                return await correcting.correct(*tools, codes, request)
+            return [
+                each
+                for code in codes
+                for each in await correcting.corrections_of(app.database, code)
+            ]
+
+    found = run_async(act())
+    if as_json:
+        print_json(found)
+    elif wanted or take_back is not None:
+        _say_figures(found)
+    else:
+        _list(found)
+
+
+def _changes(
+    texts: Sequence[str], mass: float | None, subcategory: str | None
+) -> tuple[Change, ...]:
+    from weighbridge.domain.corrections import Change
+
+    found = [_change(text) for text in texts]
+    if mass is not None:
+        found.append(Change("bill_of_materials", ("mass_kg",), mass))
+    if subcategory is not None:
+        found.append(Change("classification", ("subcategory",), subcategory))
+    return tuple(found)
+
+
+def _change(text: str) -> Change:
+    from weighbridge.domain.corrections import read_change
+
+    target, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"--set {text}: write it as TARGET=VALUE.")
+    return read_change(target, _value(value.strip()))
+
+
+def _value(text: str) -> Any:
+    """JSON where it is JSON, otherwise the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _say_figures(figures: Sequence[Any]) -> None:
+    if not figures:
+        out.print("Nothing was changed: it is so already.")
+        return
+    table = Table("product", "before, kg CO2e", "now, kg CO2e")
+    for figure in figures[:20]:
+        table.add_row(figure.code, f"{figure.before_kg_co2e:.3g}", f"{figure.after_kg_co2e:.3g}")
+    out.print(table)
+    out.print(f"{len(figures):,} products computed anew; no call was made.")
+
+
+def _list(found: Sequence[Any]) -> None:
+    if not found:
+        out.print("No corrections.")
+        return
+    table = Table("number", "correction", "taken back")
+    for each in found:
+        back = f"{each.withdrawn_at:%Y-%m-%d} by {each.withdrawn_by}" if each.withdrawn_at else ""
+        table.add_row(str(each.correction.id), each.correction.says, back)
+    out.print(table)
+
+
+def approve(
+    codes: CodesArgument,
+    by: Annotated[
+        str | None, typer.Option(help="Who.", show_default="the user of the command line")
+    ] = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Mark products as checked, until they change."""
+    from weighbridge.service.access.audit import command_line_user, record_action
+    from weighbridge.service.views import listing
+    from weighbridge.wiring import open_application
+
+    settings = load_settings(data_dir=data_dir)
+    who = by or command_line_user()
+
+    async def act() -> int:
+        async with open_application(settings) as app:
+            count = await listing.approve(app.database, codes, who)
+            for code in codes:
+                await record_action(app.database, who, "approved products", code)
+            return count
+
+    count = run_async(act())
+    out.print(f"{count:,} of {len(set(codes)):,} products are marked as checked.")

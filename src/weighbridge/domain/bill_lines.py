@@ -1,0 +1,53 @@
+"""A line of the bill, named by its number from 1: where it is, also after the bill was asked for
+again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.errors import ImplausibleAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.domain.answers import BillOfMaterials
+    from weighbridge.domain.corrections import Path
+
+LINES: Final = "lines"
+
+
+def line_number(path: Path, bill: BillOfMaterials) -> int | None:
+    """The number of the line that a path leads to; None if it leads to no single line.
+
+    Raises ImplausibleAnswer when the bill has no such line.
+    """
+    if len(path) < 2 or path[0] != LINES:
+        return None
+    number = int(path[1]) if path[1].isascii() and path[1].isdigit() else 0
+    if not 1 <= number <= len(bill.lines):
+        raise ImplausibleAnswer(f"there is no line {path[1]}; the bill has {len(bill.lines)}.")
+    return number
+
+
+def line_anchor(path: Path, bill: BillOfMaterials) -> str | None:
+    """The material of the line that a path leads to."""
+    number = line_number(path, bill)
+    return None if number is None else bill.lines[number - 1].material
+
+
+def relocated(path: Path, anchor: str | None, bills: Sequence[BillOfMaterials]) -> Path:
+    """The path to the line of this material, in the bill as it is; `bills` are that and the model's
+    own.
+
+    Raises ImplausibleAnswer when no line, or more than one, can be meant.
+    """
+    if anchor is None:
+        return path
+    place = int(path[1]) - 1
+    if any(place < len(b.lines) and b.lines[place].material == anchor for b in bills):
+        return path
+    found = [n for n, line in enumerate(bills[0].lines, start=1) if line.material == anchor]
+    if len(found) != 1:
+        raise ImplausibleAnswer(f"line {path[1]} was of {anchor}, and is not to be found any more.")
+    return (path[0], str(found[0]), *path[2:])

@@ -1,0 +1,76 @@
+"""What people override in the answers of a model, as it is recorded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.errors import InputError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from weighbridge.domain.answers import StepName
+
+Path = tuple[str, ...]
+"""Which value of an answer: ("lines", "2", "material")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that somebody wants to be another."""
+
+    step: StepName
+    path: Path
+    value: Any  # JSON
+
+    @property
+    def target(self) -> str:
+        """Step and path as they are written: "bill_of_materials.lines.2.material"."""
+        return ".".join((self.step, *self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A change that was made: who, when, why, from what to what.
+
+    `anchor` tells a numbered line by its material, so that a new answer in another order does not
+    mislead it.
+    """
+
+    id: int
+    change: Change
+    anchor: str | None
+    before: Any
+    after: Any
+    made_by: str
+    reason: str
+    made_at: datetime
+
+    @property
+    def says(self) -> str:
+        """The record in a sentence."""
+        why = f" ({self.reason})" if self.reason else ""
+        return (
+            f"{self.change.target} from {self.before} to {self.after} by {self.made_by} on "
+            f"{self.made_at:%Y-%m-%d}{why}"
+        )
+
+
+def read_change(target: str, value: Any) -> Change:
+    """The change of a target as it is written. Raises InputError for anything else."""
+    step, *path = target.strip().split(".")
+    if not path or not all((step, *path)):
+        raise InputError(
+            f"{target!r} is no target. Write it as STEP.VALUE: bill_of_materials.lines.2.material."
+        )
+    if not _is_storable(json.dumps([target, value], ensure_ascii=False)):
+        raise InputError(f"{step}: the value has a character that cannot be stored.")
+    return Change(step, tuple(path), value)
+
+
+def _is_storable(text: str) -> bool:
+    """PostgreSQL holds no NUL and no half of a surrogate pair."""
+    has_halves = any("\ud800" <= char <= "\udfff" for char in text)
+    return not has_halves and "\\u0000" not in text

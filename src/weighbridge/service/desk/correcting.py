@@ -1,0 +1,286 @@
+"""Corrections of the model's answers: made, taken back, and the footprints computed anew, without a
+call.
+
+All or nothing: one product of a selection that cannot be changed leaves all as they were. The
+products are locked while it happens, so two people cannot correct past each other: the later one is
+told of the earlier correction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.errors import CalculationError, Conflict, InputError, NotFound
+from weighbridge.service.access.audit import record_action
+from weighbridge.store import corrections, footprints, products, queue_state
+from weighbridge.store.corrections import NewCorrection, RecordedCorrection
+from weighbridge.store.stored_detail import read_given
+from weighbridge.weighing.correcting import make_change
+from weighbridge.weighing.weigh import Weigher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from asyncpg import Record
+
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.domain.corrections import Change, Correction
+    from weighbridge.steps import Steps
+    from weighbridge.store.database import Connection, Database
+    from weighbridge.store.footprints import StoredFootprint
+
+__all__ = [
+    "CorrectedFigure",
+    "RecordedCorrection",
+    "Request",
+    "correct",
+    "corrections_of",
+    "take_back",
+]
+
+CORRECTED_ANSWERS: Final = "corrected answers"
+TAKEN_BACK: Final = "took corrections back"
+_PORTION: Final = 500
+_REPORTED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody wants changed. `replace`: also what somebody else has corrected."""
+
+    changes: tuple[Change, ...]
+    by: str
+    reason: str
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedFigure:
+    """The figure of one product before and after."""
+
+    code: str
+    before_kg_co2e: float
+    after_kg_co2e: float
+
+
+class _Recomputing:
+    """Locked products with their answers and corrections, and the way to new figures."""
+
+    def __init__(self, factors: FactorTable, steps: Steps) -> None:
+        self._weigher = Weigher(factors, steps)
+        self.steps = steps
+
+    def change(
+        self, row: Record, active: Sequence[Correction], request: Request
+    ) -> list[NewCorrection]:
+        """What the request changes about a product; nothing that is so already."""
+        stored = products.stored_product(row)
+        given = self._given(row)
+        made = []
+        for change in request.changes:
+            self._refuse_to_pass_over(row["code"], change, active, request)
+            done = make_change(stored.product, given, active, change, self.steps)
+            if done.before != done.after:
+                made.append(
+                    NewCorrection(
+                        stored.id,
+                        change,
+                        done.anchor,
+                        done.before,
+                        done.after,
+                        request.by,
+                        request.reason,
+                    )
+                )
+        return made
+
+    def _refuse_to_pass_over(
+        self, code: str, change: Change, active: Sequence[Correction], request: Request
+    ) -> None:
+        earlier = [each for each in active if each.change.target == change.target]
+        if earlier and earlier[-1].made_by != request.by and not request.replace:
+            raise Conflict(
+                f"{code}: {earlier[-1].made_by} has corrected this already: {earlier[-1].says}. "
+                "Say that you replace it (--replace), or leave it."
+            )
+
+    def _given(self, row: Record) -> dict[str, Any]:
+        stored, _ = read_given(row["detail"])
+        return {step: self.steps.decode(step, answer) for step, answer in stored.items()}
+
+    def weigh(self, row: Record, active: Sequence[Correction]) -> StoredFootprint:
+        """The figure with these corrections."""
+        _, provenance = read_given(row["detail"])
+        try:
+            return self._weigher.weigh(
+                products.stored_product(row),
+                self._given(row),
+                provenance.answers,
+                active,
+                row["cost_usd"],
+            )
+        except CalculationError as error:
+            raise InputError(f"{row['code']}: {error}") from error
+
+
+async def correct(
+    database: Database,
+    factors: FactorTable,
+    steps: Steps,
+    codes: Sequence[str],
+    request: Request,
+) -> list[CorrectedFigure]:
+    """Make these changes to all these products; returns those whose answers are other ones now.
+
+    Raises:
+        NotFound: there is no such product.
+        Conflict: a product has no answers at present, or somebody else has corrected the same.
+        InputError: a change cannot be made; the message names product and value. Nothing was
+        changed.
+    """
+    work = _Recomputing(factors, steps)
+    figures: list[CorrectedFigure] = []
+    async with database.transaction() as connection:
+        for portion in _portions(codes):
+            rows = await _locked(connection, portion)
+            active = await corrections.active(connection, [row["id"] for row in rows])
+            new = await asyncio.to_thread(_changes, work, rows, active, request)
+            if new:
+                await corrections.insert(connection, new)
+            changed = {each.product_id for each in new}
+            figures += await _recompute(
+                connection, work, [row for row in rows if row["id"] in changed]
+            )
+        await queue_state.announce(connection)
+    if figures:
+        await _audit(database, request.by, CORRECTED_ANSWERS, figures, request)
+    return figures
+
+
+async def take_back(
+    database: Database,
+    factors: FactorTable,
+    steps: Steps,
+    code: str,
+    by: str,
+    number: int | None = None,
+) -> list[CorrectedFigure]:
+    """Take back one correction of a product, or all of them; the figure is as it was without.
+
+    Raises:
+        NotFound: there is no such product, or no such correction that holds.
+        Conflict: the product has no answers at present.
+    """
+    work = _Recomputing(factors, steps)
+    async with database.transaction() as connection:
+        rows = await _locked(connection, [code])
+        active = (await corrections.active(connection, [rows[0]["id"]])).get(rows[0]["id"], [])
+        ids = [each.id for each in active if number in (None, each.id)]
+        if not ids:
+            what = "no correction that holds" if number is None else f"no correction {number}"
+            raise NotFound(f"Product {code} has {what}.")
+        await corrections.withdraw(connection, ids, by)
+        figures = await _recompute(connection, work, rows)
+        await queue_state.announce(connection)
+    await record_action(database, by, TAKEN_BACK, code, {"corrections": ids})
+    return figures
+
+
+async def corrections_of(database: Database, code: str) -> list[RecordedCorrection]:
+    """Every correction of a product, those that were taken back among them, newest first.
+
+    Raises:
+        NotFound: there is no such product.
+    """
+    async with database.pool.acquire() as connection:
+        row = await products.find(connection, code)
+        if row is None:
+            raise NotFound(f"There is no product {code}.")
+        return await corrections.recorded(connection, row["id"])
+
+
+def _portions(codes: Sequence[str]) -> Iterator[list[str]]:
+    waiting = iter(dict.fromkeys(codes))
+    while portion := list(islice(waiting, _PORTION)):
+        yield portion
+
+
+async def _locked(connection: Connection, codes: Sequence[str]) -> list[Record]:
+    rows = await corrections.lock_completed(connection, codes)
+    if missing := [code for code in codes if code not in {row["code"] for row in rows}]:
+        raise NotFound(f"There is no product {', '.join(missing[:_REPORTED])}.")
+    without = [
+        row["code"]
+        for row in rows
+        if row["status"] != ProcessingStatus.COMPLETED or row["detail"] is None
+    ]
+    if without:
+        raise Conflict(
+            f"There is nothing to correct yet: {', '.join(without[:_REPORTED])} has no answers. "
+            "Process it first; nothing was changed."
+        )
+    return rows
+
+
+def _changes(
+    work: _Recomputing,
+    rows: Sequence[Record],
+    active: dict[int, list[Correction]],
+    request: Request,
+) -> list[NewCorrection]:
+    """All changes, or an InputError that says what is wrong with which products."""
+    found: list[NewCorrection] = []
+    problems: list[str] = []
+    for row in rows:
+        try:
+            found += work.change(row, active.get(row["id"], []), request)
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        more = len(problems) - _REPORTED
+        rest = [f"and {more} more products"] if more > 0 else []
+        raise InputError("\n".join([*problems[:_REPORTED], *rest]))
+    return found
+
+
+async def _recompute(
+    connection: Connection, work: _Recomputing, rows: Sequence[Record]
+) -> list[CorrectedFigure]:
+    if not rows:
+        return []
+    active = await corrections.active(connection, [row["id"] for row in rows])
+
+    def weigh() -> list[StoredFootprint]:
+        return [work.weigh(row, active.get(row["id"], [])) for row in rows]
+
+    weighed = await asyncio.to_thread(weigh)
+    await footprints.upsert_footprints(connection, weighed)
+    return [
+        CorrectedFigure(
+            row["code"],
+            row["detail"]["footprint"]["emissions_kg_co2e"],
+            new.detail.footprint.emissions_kg_co2e,
+        )
+        for row, new in zip(rows, weighed, strict=True)
+    ]
+
+
+async def _audit(
+    database: Database,
+    by: str,
+    action: str,
+    figures: Sequence[CorrectedFigure],
+    request: Request,
+) -> None:
+    only = figures[0].code if len(figures) == 1 else None
+    detail = {
+        "changes": {change.target: change.value for change in request.changes},
+        "reason": request.reason,
+        "products": len(figures),
+        "codes": [figure.code for figure in figures[:_REPORTED]],
+    }
+    await record_action(database, by, action, only, detail)

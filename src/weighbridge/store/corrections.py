@@ -1,0 +1,127 @@
+"""Corrections: who overrides which value of an answer, and what to recompute for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.domain.corrections import Change, Correction
+from weighbridge.store.database import LONG_STATEMENT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from asyncpg import Record
+
+    from weighbridge.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class NewCorrection:
+    """A correction on its way into the table."""
+
+    product_id: int
+    change: Change
+    anchor: str | None
+    before: Any
+    after: Any
+    made_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCorrection:
+    """A correction with what became of it."""
+
+    correction: Correction
+    withdrawn_at: datetime | None
+    withdrawn_by: str | None
+
+
+async def insert(connection: Connection, corrections: Sequence[NewCorrection]) -> None:
+    """Record them, in this order."""
+    await connection.execute(
+        "INSERT INTO corrections (product_id, step, path, anchor, value, before, after, made_by, "
+        "reason)"
+        " SELECT c.product_id, c.step, string_to_array(c.path, '.'), c.anchor, c.value -> 'is', "
+        "c.before -> 'is', c.after -> 'is',"
+        " c.made_by, c.reason FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], "
+        "$5::jsonb[], $6::jsonb[],"
+        " $7::jsonb[], $8::text[], $9::text[]) AS"
+        " c (product_id, step, path, anchor, value, before, after, made_by, reason)",
+        [each.product_id for each in corrections],
+        [each.change.step for each in corrections],
+        [".".join(each.change.path) for each in corrections],
+        [each.anchor for each in corrections],
+        # Wrapped: a null of JSON is no NULL of SQL, and a list of lists would be an array of two
+        # dimensions.
+        [{"is": each.change.value} for each in corrections],
+        [{"is": each.before} for each in corrections],
+        [{"is": each.after} for each in corrections],
+        [each.made_by for each in corrections],
+        [each.reason for each in corrections],
+        timeout=LONG_STATEMENT_S,
+    )
+
+
+async def active(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[Correction]]:
+    """The corrections that hold, by product, the earliest first."""
+    rows = await connection.fetch(
+        "SELECT * FROM corrections WHERE product_id = ANY($1::bigint[]) AND withdrawn_at IS NULL "
+        "ORDER BY id",
+        list(product_ids),
+    )
+    found: dict[int, list[Correction]] = {}
+    for row in rows:
+        found.setdefault(row["product_id"], []).append(_correction(row))
+    return found
+
+
+async def recorded(connection: Connection, product_id: int) -> list[RecordedCorrection]:
+    """All corrections of a product, those that were taken back among them, newest first."""
+    rows = await connection.fetch(
+        "SELECT * FROM corrections WHERE product_id = $1 ORDER BY id DESC", product_id
+    )
+    return [
+        RecordedCorrection(_correction(row), row["withdrawn_at"], row["withdrawn_by"])
+        for row in rows
+    ]
+
+
+async def withdraw(connection: Connection, ids: Sequence[int], by: str) -> None:
+    """Take these back."""
+    await connection.execute(
+        "UPDATE corrections SET withdrawn_at = now(), withdrawn_by = $2"
+        " WHERE id = ANY($1::bigint[]) AND withdrawn_at IS NULL",
+        list(ids),
+        by,
+    )
+
+
+async def lock_completed(connection: Connection, codes: Sequence[str]) -> list[Record]:
+    """The products with their stored footprints, locked: nothing else happens to them until the
+    transaction ends.
+    """
+    return await connection.fetch(
+        "SELECT p.*, pic.media_type, pic.width_px, pic.height_px, length(pic.data) AS size_bytes, "
+        "f.detail, f.cost_usd"
+        " FROM products p LEFT JOIN footprints f ON f.product_id = p.id"
+        " LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
+        " WHERE p.code = ANY($1::text[]) ORDER BY p.id FOR UPDATE OF p",
+        list(codes),
+        timeout=LONG_STATEMENT_S,
+    )
+
+
+def _correction(row: Mapping[str, Any]) -> Correction:
+    return Correction(
+        row["id"],
+        Change(row["step"], tuple(row["path"]), row["value"]),
+        row["anchor"],
+        row["before"],
+        row["after"],
+        row["made_by"],
+        row["reason"],
+        row["made_at"],
+    )

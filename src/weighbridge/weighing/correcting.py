@@ -1,0 +1,113 @@
+"""People's corrections over the model's answers: one pure function, applied before every
+calculation.
+
+    the model's answers ──┐
+                          ├── corrected answers ── calculate
+    active corrections ───┘
+
+The answers themselves are never changed: a correction that is taken back leaves no trace in the
+figure, and a model that is asked again is corrected again. Each step knows how its own values are
+read and checked (`Step.correct`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from weighbridge.domain.answers import Answer, Subject
+from weighbridge.errors import AnswerError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from weighbridge.domain.answers import StepName
+    from weighbridge.domain.corrections import Change, Correction
+    from weighbridge.domain.products import Product
+    from weighbridge.steps.base import Step
+    from weighbridge.steps.registered import Steps
+
+
+class CorrectedAnswers(NamedTuple):
+    """`notes` say what was corrected, and what could not be."""
+
+    answers: dict[StepName, Answer]
+    notes: tuple[str, ...]
+
+    def overridden(self, given: Mapping[StepName, Answer]) -> dict[StepName, Answer]:
+        """The model's own answers to the steps that are corrected."""
+        return {name: given[name] for name, answer in self.answers.items() if answer != given[name]}
+
+
+class Made(NamedTuple):
+    """What a change does to one product."""
+
+    anchor: str | None
+    before: Any
+    after: Any
+
+
+def corrected(
+    product: Product,
+    given: Mapping[StepName, Answer],
+    corrections: Sequence[Correction],
+    steps: Steps,
+) -> CorrectedAnswers:
+    """The answers with these corrections, the latest of each target, in the order they were made."""
+    if not corrections:
+        return CorrectedAnswers(dict(given), ())
+    latest = {each.change.target: each for each in corrections}
+    current = dict(given)
+    notes: list[str] = []
+    for step in steps:
+        if step.name not in current:
+            continue
+        if any(current.get(name) != given.get(name) for name in step.needs):
+            current[step.name] = step.follow(current[step.name], Subject(product, current))
+        for each in latest.values():
+            if each.change.step == step.name:
+                try:
+                    current[step.name] = _applied(step, product, given, current, each)
+                except AnswerError as error:
+                    notes.append(f"not applied: {each.says}: {error}")
+                else:
+                    notes.append(f"corrected: {each.says}")
+    return CorrectedAnswers(current, tuple(notes))
+
+
+def _applied(
+    step: Step[Any],
+    product: Product,
+    given: Mapping[StepName, Answer],
+    current: Mapping[StepName, Answer],
+    each: Correction,
+) -> Answer:
+    subject = Subject(product, current)
+    path = step.relocate(each.change.path, each.anchor, subject, Subject(product, given))
+    answer: Answer = step.correct(subject, current[step.name], path, each.change.value)
+    return answer
+
+
+def make_change(
+    product: Product,
+    given: Mapping[StepName, Answer],
+    corrections: Sequence[Correction],
+    change: Change,
+    steps: Steps,
+) -> Made:
+    """What the change does to the product as it is corrected already.
+
+    Raises InputError when it cannot be made; the message names the product and the target.
+    """
+    step = next((step for step in steps if step.name == change.step), None)
+    if step is None or change.step not in given:
+        known = ", ".join(steps.names)
+        raise InputError(f"{change.target}: there is no such step. Choose one of: {known}.")
+    subject = Subject(product, corrected(product, given, corrections, steps).answers)
+    answer = subject.answers[change.step]
+    try:
+        anchor = step.anchor(change.path, subject)
+        before = step.value_at(answer, change.path)
+        after = step.value_at(step.correct(subject, answer, change.path, change.value), change.path)
+    except AnswerError as error:
+        raise InputError(f"{product.code}: {change.target}: {error}") from error
+    return Made(anchor, before, after)

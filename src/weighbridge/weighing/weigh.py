@@ -1,0 +1,83 @@
+"""Answers, corrections and factors → a footprint, ready to be stored. No model is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from weighbridge.carbon.calculate import METHOD_VERSION, calculate
+from weighbridge.domain.answers import (
+    BillOfMaterials,
+    Classification,
+    ManufacturingProcesses,
+    Subject,
+)
+from weighbridge.domain.results import Provenance
+from weighbridge.errors import CalculationError
+from weighbridge.store.footprints import StoredFootprint
+from weighbridge.store.stored_detail import StoredDetail
+from weighbridge.weighing.correcting import corrected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.domain.answers import Answer, StepName
+    from weighbridge.domain.corrections import Correction
+    from weighbridge.domain.results import AnswerProvenance
+    from weighbridge.steps import Steps
+    from weighbridge.store.products import StoredProduct
+
+
+class Weigher:
+    """Computes footprints from one table of factors."""
+
+    def __init__(self, factors: FactorTable, steps: Steps) -> None:
+        self._factors = factors
+        self._steps = steps
+
+    def weigh(
+        self,
+        stored: StoredProduct,
+        given: Mapping[StepName, Answer],
+        provenance: Mapping[StepName, AnswerProvenance],
+        corrections: Sequence[Correction],
+        cost_usd: float,
+    ) -> StoredFootprint:
+        """The footprint by the model's answers as they are corrected.
+
+        Raises CalculationError when no figure can be computed from them.
+        """
+        product = stored.product
+        result = corrected(product, given, corrections, self._steps)
+        subject = Subject(product, result.answers)
+        # The calculation works with these answers; whatever else was answered is stored and shown
+        # beside them.
+        classification = subject.answer(Classification)
+        bill = subject.answer(BillOfMaterials)
+        processes = subject.answer(ManufacturingProcesses)
+        if classification is None or bill is None or processes is None:
+            raise CalculationError(
+                f"The stored answers of product {product.code} do not fit their steps. Process it "
+                "again."
+            )
+        footprint = calculate(product, classification, bill, processes, self._factors)
+        encode = self._steps.encode
+        detail = StoredDetail(
+            replace(footprint, notes=(*result.notes, *footprint.notes)),
+            {step: encode(answer) for step, answer in result.answers.items()},
+            Provenance(
+                method=METHOD_VERSION,
+                factors=f"{self._factors.name} {self._factors.version}",
+                answers=provenance,
+            ),
+            {step: encode(answer) for step, answer in result.overridden(given).items()},
+        )
+        return StoredFootprint(
+            product_id=stored.id,
+            revision=stored.revision,
+            detail=detail,
+            category=classification.category,
+            subcategory=classification.subcategory,
+            cost_usd=cost_usd,
+        )

@@ -1,0 +1,165 @@
+"""Corrections on a real database: recomputed without a call, kept through reprocessing, taken back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.api import api_client
+from tests.support.application import program
+from weighbridge.domain.corrections import read_change
+from weighbridge.errors import Conflict, InputError, NotFound
+from weighbridge.service.access.audit import audit_page
+from weighbridge.service.desk.correcting import Request, correct, corrections_of, take_back
+from weighbridge.service.product_views import show_product
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.support.application import RunningProgram
+    from weighbridge.domain.results import Footprint
+    from weighbridge.service.desk.correcting import CorrectedFigure
+
+pytestmark = pytest.mark.anyio
+
+MASS = "bill_of_materials.mass_kg"
+CODES = ["P-001", "P-002", "P-003"]
+
+
+async def _completed(running: RunningProgram) -> None:
+    await running.add_many(3, weight_kg=0.3, country_of_origin="DE")
+    await running.start()
+    await running.until(completed=3)
+
+
+async def _correct(
+    running: RunningProgram,
+    codes: Sequence[str],
+    target: str,
+    value: Any,
+    by: str = "ana",
+    **options: Any,
+) -> list[CorrectedFigure]:
+    app = running.app
+    request = Request((read_change(target, value),), by, "weighed", **options)
+    return await correct(app.database, app.factors, app.questions.steps, codes, request)
+
+
+async def _footprint(running: RunningProgram, code: str = "P-001") -> Footprint:
+    shown = (await show_product(running.app.database, running.app.questions.steps, code)).footprint
+    assert shown is not None
+    return shown.footprint
+
+
+async def _take_back(running: RunningProgram, code: str, number: int | None = None) -> None:
+    app = running.app
+    await take_back(app.database, app.factors, app.questions.steps, code, "ana", number)
+
+
+async def test_a_selection_is_corrected_without_a_call_and_marked(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        calls = await running.value("SELECT count(*) FROM calls")
+        asked = running.simulator.books.products.answered_twice
+        before = await _footprint(running)
+        done = await _correct(running, CODES, MASS, 0.6)
+        assert [one.code for one in done] == CODES
+        after = await _footprint(running)
+        assert after.mass.value == pytest.approx(0.6)
+        assert after.emissions_kg_co2e != before.emissions_kg_co2e
+        assert "ana" in after.notes[0]
+        assert "weighed" in after.notes[0]
+        assert await running.value("SELECT count(*) FROM calls") == calls
+        assert running.simulator.books.products.answered_twice == asked
+        assert await _correct(running, CODES, MASS, 0.6) == []  # it is so already
+        entry = (await audit_page(running.app.database, limit=1))[0]
+        assert (entry.actor, entry.detail["products"]) == ("ana", 3)
+        await running.assert_sound()
+
+
+async def test_a_correction_survives_a_new_answer_and_can_be_taken_back(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        before = await _footprint(running)
+        await _correct(running, ["P-001"], MASS, 0.6)
+        corrected = await _footprint(running)
+        await running.fetch("DELETE FROM answers")
+        await running.fetch(
+            "UPDATE products SET status = 'pending', completed_at = NULL, revision = revision + 1"
+        )
+        await running.until(completed=3)
+        assert await _footprint(running) == corrected
+        await _take_back(running, "P-001")
+        assert await _footprint(running) == before
+        (record,) = await corrections_of(running.app.database, "P-001")
+        assert record.withdrawn_by == "ana"
+        with pytest.raises(NotFound, match="no correction that holds"):
+            await _take_back(running, "P-001")
+
+
+async def test_one_of_two_corrections_is_taken_back(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        await _correct(running, ["P-001"], MASS, 0.6)
+        only_mass = await _footprint(running)
+        await _correct(running, ["P-001"], "manufacturing.lines.1", [])
+        newest, _ = await corrections_of(running.app.database, "P-001")
+        await _take_back(running, "P-001", newest.correction.id)
+        assert await _footprint(running) == only_mass
+
+
+async def test_the_later_of_two_people_is_told_of_the_earlier_correction(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        await _correct(running, ["P-001"], MASS, 0.6, by="ana")
+        with pytest.raises(Conflict, match=r"ana has corrected this already: .* to 0\.6 by ana"):
+            await _correct(running, ["P-001"], MASS, 0.7, by="ben")
+        assert (await _footprint(running)).mass.value == pytest.approx(0.6)
+        await _correct(running, ["P-001"], MASS, 0.7, by="ben", replace=True)
+        assert (await _footprint(running)).mass.value == pytest.approx(0.7)
+
+
+async def test_one_product_that_cannot_be_changed_leaves_all_as_they_were(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        before = [await _footprint(running, code) for code in CODES]
+        with pytest.raises(InputError, match=r"P-001: .*there is no line 99"):
+            await _correct(running, CODES, "bill_of_materials.lines.99.mass_kg", 0.1)
+        with pytest.raises(NotFound, match="There is no product X-1"):
+            await _correct(running, ["P-001", "X-1"], MASS, 0.6)
+        await running.add({"code": "NEW"})
+        with pytest.raises(Conflict, match="NEW has no answers"):
+            await _correct(running, ["P-001", "NEW"], MASS, 0.6)
+        assert [await _footprint(running, code) for code in CODES] == before
+        assert await running.value("SELECT count(*) FROM corrections") == 0
+
+
+async def test_corrections_over_http(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+    async with api_client(database_url, tmp_path) as client:
+        changes = [{"target": MASS, "value": 0.6}]
+        path = "/api/products/corrections"
+        answer = await client.http.post(path, json={"codes": ["P-001"], "changes": changes})
+        assert answer.status_code == 200, answer.text
+        (figure,) = answer.json()["corrected"]
+        assert figure["afterKgCo2e"] > figure["beforeKgCo2e"]
+        (record,) = (await client.get("/api/products/P-001/corrections"))["corrections"]
+        assert (record["target"], record["after"]) == (MASS, pytest.approx(0.6))
+        wrong = [{"target": MASS, "value": -1}]
+        refused = await client.http.post(path, json={"codes": ["P-001"], "changes": wrong})
+        assert refused.status_code == 422
+        assert "no single product weighs -1 kg" in refused.text
+        own = f"/api/products/P-001/corrections/{record['number']}"
+        assert (await client.http.delete(own)).status_code == 200
+        assert (await client.http.delete(own)).status_code == 404
