@@ -133,6 +133,12 @@ class Journey:
         assert status["database"] == {"pending": 0, "processing": 0, "completed": 0, "failed": 0}
         assert status["totalProducts"] == 0
 
+    def inspect(self) -> None:
+        """What a file would be taken for; nothing is stored."""
+        report = self.post(f"{API}/inspect", file=("products.csv", CSV, "text/csv"))
+        assert report["estimate"]["products"] == 3
+        assert self.get(f"{API}/queue-status")["totalProducts"] == 0
+
     def upload_to_a_stopped_queue(self) -> None:
         """Files, arrays, single products, bad rows; nothing of it is processed yet."""
         stopped = self.post(f"{API}/stop-queue")
@@ -143,6 +149,15 @@ class Journey:
         assert (done["rejectedCount"], done["notesCount"]) == (0, 1)
         noted = self.browser.fetch("GET", done["notesUrl"]).text().splitlines()
         assert noted[1].startswith("4,weight,")
+        nameless = (
+            "products.csv",
+            b"code,name,description\nX-1,,A row without a name\n",
+            "text/csv",
+        )
+        bad = self.post(f"{API}/bulk-upload", file=nameless)
+        assert (bad["rejectedCount"], bad["created"]) == (1, 0)
+        rejected = self.browser.fetch("GET", bad["rejectedUrl"]).text().splitlines()
+        assert rejected[1].startswith("2,name,")
         again = self.post(f"{API}/bulk-upload", file=("products.csv", CSV, "text/csv"))
         assert (again["created"], again["unchanged"]) == (0, 3)
         product = {"code": "A/1 ü", "name": "Bottle", "description": "Glass", "weight": 0.4}
@@ -243,6 +258,22 @@ class Journey:
         total = sum(term["emissionsKgCo2e"] for term in detail["footprint"]["contributions"])
         assert detail["emissionsKgCo2e"] == pytest.approx(total)
 
+    def explain_and_correct(self) -> None:
+        """Why a figure is what it is; a value overridden, and the correction taken back."""
+        before = self.get(f"{API}/PROD-002/explanation")
+        change = {"target": "bill_of_materials.mass_kg", "value": 13}
+        asked = {"codes": ["PROD-002"], "changes": [change], "reason": "weighed"}
+        (done,) = self.post(f"{API}/corrections", json_body=asked)["corrected"]
+        assert done["afterKgCo2e"] == pytest.approx(2 * done["beforeKgCo2e"])
+        wrong = {**asked, "changes": [{**change, "value": "heavy"}]}
+        self.refused(self.browser.fetch("POST", f"{API}/corrections", json_body=wrong), "changes")
+        own = f"{API}/PROD-002/corrections"
+        (record,) = self.get(own)["corrections"]
+        assert (record["after"], record["reason"], record["madeBy"]) == (13, "weighed", "local")
+        back = self.browser.fetch("DELETE", f"{own}/{record['number']}").json()["corrected"]
+        assert back[0]["afterKgCo2e"] == done["beforeKgCo2e"]
+        assert self.get(f"{API}/PROD-002/explanation") == before
+
     def see_who_works(self) -> None:
         """One worker, and this client's own deeds."""
         assert len(self.get("/api/workers")["workers"]) == 1
@@ -323,18 +354,17 @@ def _up_to(messages: Iterator[Message], kind: str) -> Iterator[Message]:
             return
 
 
-@pytest.mark.xfail(
-    reason="The journey does not yet drive the newest endpoints (inspect among them).", strict=False
-)
 def test_a_javascript_client_drives_every_endpoint(database_url: str, tmp_path: Path) -> None:
     with server_process(database_url, tmp_path) as server:
         journey = Journey(server, Browser(server.port), database_url)
         journey.arrive()
+        journey.inspect()
         journey.upload_to_a_stopped_queue()
         journey.show_a_picture()
         journey.tune()
         journey.start_and_watch()
         journey.look_at_products()
+        journey.explain_and_correct()
         journey.see_who_works()
         journey.count()
         journey.recover()

@@ -13,6 +13,7 @@ from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.service.access.audit import audit_page
 from weighbridge.service.desk.correcting import Request, correct, corrections_of, take_back
 from weighbridge.service.product_views import show_product
+from weighbridge.service.views.listing import Filter, Order, approve, list_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,11 @@ pytestmark = pytest.mark.anyio
 
 MASS = "bill_of_materials.mass_kg"
 CODES = ["P-001", "P-002", "P-003"]
+BOTTLES: list[dict[str, Any]] = [
+    {"code": "BOT-1", "name": "Steel bottle, red, 500 ml", "weight_kg": 0.3},
+    {"code": "BOT-2", "name": "Steel bottle, blue, 500 ml", "weight_kg": 0.3},
+    {"code": "BOT-3", "name": "Steel bottle, blue, 1 l", "weight_kg": 0.6},
+]
 
 
 async def _completed(running: RunningProgram) -> None:
@@ -142,6 +148,46 @@ async def test_one_product_that_cannot_be_changed_leaves_all_as_they_were(
             await _correct(running, ["P-001", "NEW"], MASS, 0.6)
         assert [await _footprint(running, code) for code in CODES] == before
         assert await running.value("SELECT count(*) FROM corrections") == 0
+
+
+async def test_variants_of_a_corrected_product_keep_their_answers_and_are_named(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, variants=True) as running:
+        await running.add(*BOTTLES[:2])
+        await running.start()
+        await running.until(completed=2)
+        variant = await _footprint(running, "BOT-2")
+        steel = "bill_of_materials.lines.1.material"
+        (done,) = await _correct(running, ["BOT-1"], steel, "steel_recycled_eaf")
+        assert done.variants == ("BOT-2",)
+        assert await _footprint(running, "BOT-2") == variant
+        await running.add(BOTTLES[2])
+        await running.until(completed=3)
+        assert await running.value("SELECT variant_of FROM products WHERE code = 'BOT-3'") is None
+        corrected = await _footprint(running, "BOT-1")
+        await running.fetch(
+            "UPDATE products SET status = 'pending', completed_at = NULL WHERE code <> 'BOT-3'"
+        )
+        await running.until(completed=3)
+        assert await _footprint(running, "BOT-1") == corrected
+        assert await _footprint(running, "BOT-2") == variant
+        await running.assert_sound()
+
+
+async def test_a_correction_takes_the_check_mark_away_and_is_found_in_the_list(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        database = running.app.database
+        assert await approve(database, CODES, "ana") == 3
+        await _correct(running, ["P-001"], MASS, 0.6)
+        for wanted in (Filter(unchecked=True), Filter(corrected=True)):
+            found = await list_page(database, wanted, Order.UPLOADED)
+            assert [row.code for row in found.rows] == ["P-001"]
+        await _take_back(running, "P-001")
+        assert (await list_page(database, Filter(corrected=True), Order.UPLOADED)).rows == []
 
 
 async def test_corrections_over_http(database_url: str, tmp_path: Path) -> None:

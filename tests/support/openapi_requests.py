@@ -57,6 +57,8 @@ def values_of(schema: Mapping[str, Any]) -> SearchStrategy[Any]:
     if isinstance(kinds, list):
         return st.one_of(*(values_of({**schema, "type": kind}) for kind in kinds))
     match kinds:
+        case None:
+            return ANY_JSON
         case "null":
             return st.none()
         case "boolean":
@@ -66,16 +68,20 @@ def values_of(schema: Mapping[str, Any]) -> SearchStrategy[Any]:
         case "number":
             return st.floats(0, 1e6, exclude_min=True)
         case "string":
-            if schema.get("format") == "uuid":
-                return st.uuids().map(str)
-            low, high = schema.get("minLength", 0), schema.get("maxLength", MANY)
-            return st.text(min_size=low, max_size=max(low, min(high, MANY)))
+            return _texts(schema)
         case "array":
             return st.lists(values_of(schema["items"]), max_size=MANY)
         case "object":
             return _objects(schema)
         case _:
             raise AssertionError(f"a schema that this does not know: {schema}")
+
+
+def _texts(schema: Mapping[str, Any]) -> SearchStrategy[str]:
+    if schema.get("format") == "uuid":
+        return st.uuids().map(str)
+    low, high = schema.get("minLength", 0), schema.get("maxLength", MANY)
+    return st.text(min_size=low, max_size=max(low, min(high, MANY)))
 
 
 def _objects(schema: Mapping[str, Any]) -> SearchStrategy[dict[str, Any]]:
@@ -102,20 +108,30 @@ def requests_of(
     document: Mapping[str, Any], left_out: frozenset[str]
 ) -> SearchStrategy[DrawnRequest]:
     """Requests to any operation; about half of them are as the document asks for."""
-    return _requests(
-        _Document(_resolved(document["paths"], document["components"]["schemas"]), left_out)
-    )
+    schemas = document["components"]["schemas"]
+    paths = {
+        path: {
+            method: {
+                part: _resolved(operation[part], schemas)
+                for part in ("parameters", "requestBody")
+                if part in operation
+            }
+            for method, operation in methods.items()
+        }
+        for path, methods in document["paths"].items()
+    }
+    return _requests(_Document(paths, left_out))
 
 
 def _resolved(part: Any, schemas: Mapping[str, Any]) -> Any:
-    """`part` with the parameters' references to enums replaced by them."""
+    """`part` with references to schemas replaced by them."""
     if isinstance(part, list):
         return [_resolved(inner, schemas) for inner in part]
     if not isinstance(part, dict):
         return part
     name = str(part.get("$ref", "")).rpartition("/")[2]
-    if "enum" in schemas.get(name, {}):
-        return schemas[name]
+    if name in schemas:
+        return _resolved(schemas[name], schemas)
     return {key: _resolved(inner, schemas) for key, inner in part.items()}
 
 

@@ -24,10 +24,10 @@ def line_number(path: Path, bill: BillOfMaterials) -> int | None:
     """
     if len(path) < 2 or path[0] != LINES:
         return None
-    number = int(path[1]) if path[1].isascii() and path[1].isdigit() else 0
-    if not 1 <= number <= len(bill.lines):
+    numbers = {str(number): number for number in range(1, len(bill.lines) + 1)}
+    if path[1] not in numbers:
         raise ImplausibleAnswer(f"there is no line {path[1]}; the bill has {len(bill.lines)}.")
-    return number
+    return numbers[path[1]]
 
 
 def line_anchor(path: Path, bill: BillOfMaterials) -> str | None:

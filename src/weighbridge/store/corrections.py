@@ -99,6 +99,18 @@ async def withdraw(connection: Connection, ids: Sequence[int], by: str) -> None:
     )
 
 
+async def sharing_answers(
+    connection: Connection, product_ids: Sequence[int]
+) -> dict[int, list[str]]:
+    """By product: the codes of its variants, which have its answers."""
+    rows = await connection.fetch(
+        "SELECT variant_of, array_agg(code ORDER BY id) AS codes FROM products"
+        " WHERE variant_of = ANY($1::bigint[]) AND status = 'completed' GROUP BY variant_of",
+        list(product_ids),
+    )
+    return {row["variant_of"]: row["codes"] for row in rows}
+
+
 async def lock_completed(connection: Connection, codes: Sequence[str]) -> list[Record]:
     """The products with their stored footprints, locked: nothing else happens to them until the
     transaction ends.

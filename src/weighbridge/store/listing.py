@@ -100,9 +100,10 @@ _CHECKED: Final = (
     "EXISTS (SELECT FROM product_checks c WHERE c.product_id = p.id AND c.revision = p.revision)"
 )
 CORRECTED: Final = "corrected a product"
-"""What the audit log calls it; a product that it says so of is a corrected one."""
-_WAS_CORRECTED: Final = (
-    f"EXISTS (SELECT FROM audit_log a WHERE a.subject = p.code AND a.action = '{CORRECTED}')"
+"""What the audit log calls a change of facts; a product that it says so of is a corrected one."""
+_IS_CORRECTED: Final = (
+    f"(EXISTS (SELECT FROM audit_log a WHERE a.subject = p.code AND a.action = '{CORRECTED}')"  # noqa: S608
+    " OR EXISTS (SELECT FROM corrections o WHERE o.product_id = p.id AND o.withdrawn_at IS NULL))"
 )
 
 
@@ -146,7 +147,7 @@ def _where(wanted: Filter) -> _Where:
     if wanted.unchecked:
         where.add(f"p.status = 'completed' AND NOT {_CHECKED}")
     if wanted.corrected:
-        where.add(_WAS_CORRECTED)
+        where.add(_IS_CORRECTED)
     if wanted.codes:
         where.add("p.code = ANY({}::text[])", list(wanted.codes))
     return where
@@ -229,6 +230,13 @@ async def check(connection: Connection, codes: Sequence[str], by: str) -> int:
         by,
     )
     return int(tag.split()[-1])
+
+
+async def uncheck(connection: Connection, product_ids: Sequence[int]) -> None:
+    """These have other figures now than those that somebody found sound."""
+    await connection.execute(
+        "DELETE FROM product_checks WHERE product_id = ANY($1::bigint[])", list(product_ids)
+    )
 
 
 async def categories(connection: Connection) -> list[str]:

@@ -261,7 +261,10 @@ async def reset_failed(connection: Connection) -> int:
 
 
 async def take_back(connection: Connection, product_ids: Sequence[int]) -> None:
-    """What they were charged with was not their fault: failed → pending, attempts forgotten."""
+    """What they were charged with was not their fault: failed → pending, attempts forgotten.
+
+    Those asked alone stay alone: one of them may spoil the calls of the others.
+    """
     ids = sorted(product_ids)
     await connection.execute(
         f"UPDATE products SET {set_status(ProductEvent.RESET)}, error = NULL, error_kind = NULL, updated_at = now()"  # noqa: S608
@@ -269,8 +272,8 @@ async def take_back(connection: Connection, product_ids: Sequence[int]) -> None:
         ids,
     )
     await connection.execute(
-        "UPDATE products SET attempts = 0, alone = false WHERE id = ANY($1::bigint[]) AND status "
-        "= 'pending'",
+        "UPDATE products SET attempts = 0 WHERE id = ANY($1::bigint[]) AND attempts > 0 AND "
+        "status <> 'completed'",
         ids,
     )
 

@@ -41,6 +41,9 @@ class CorrectedProduct(Schema):
     code: str
     before_kg_co2e: float = Field(alias="beforeKgCo2e")
     after_kg_co2e: float = Field(alias="afterKgCo2e")
+    variants: list[str] = Field(
+        description="Products that have the answers of this one. They are not corrected with it."
+    )
 
 
 class CorrectionsDone(Schema):

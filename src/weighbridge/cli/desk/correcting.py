@@ -130,6 +130,14 @@ def _say_figures(figures: Sequence[Any]) -> None:
         table.add_row(figure.code, f"{figure.before_kg_co2e:.3g}", f"{figure.after_kg_co2e:.3g}")
     out.print(table)
     out.print(f"{len(figures):,} products computed anew; no call was made.")
+    corrected = {figure.code for figure in figures}
+    for figure in figures:
+        if others := [code for code in figure.variants if code not in corrected]:
+            more = f" and {len(others) - 10:,} more" if len(others) > 10 else ""
+            out.print(
+                f"{figure.code} has answered for {', '.join(others[:10])}{more}: they are not "
+                "corrected with it. Name them too if they need it."
+            )
 
 
 def _list(found: Sequence[Any]) -> None:

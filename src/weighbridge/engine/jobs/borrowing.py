@@ -33,8 +33,8 @@ async def able_to_answer(
     *,
     simulated: bool,
 ) -> dict[int, JobProduct]:
-    """Those whose answers may be given to others: they are complete, their own, and the weight is
-    believed.
+    """Those whose answers may be given to others: they are complete, their own, uncorrected, and
+    the weight is believed.
     """
     products = await with_answers(connection, stored, questions, simulated=simulated)
     return {product.id: product for product in products if _is_able(product, questions)}
@@ -44,6 +44,7 @@ def _is_able(product: JobProduct, questions: Questions) -> bool:
     bill = product.subject().answer(BillOfMaterials)
     return (
         questions.are_answered(product.answers)
+        and not product.corrections  # what is known to be wrong is not passed on
         and not any(given.variant_of for given in product.provenance.values())
         and not (bill and bill.weight_plausible is False)
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import CalculationError, Conflict, InputError, NotFound
 from weighbridge.service.access.audit import record_action
-from weighbridge.store import corrections, footprints, products, queue_state
+from weighbridge.store import corrections, footprints, listing, products, queue_state
 from weighbridge.store.corrections import NewCorrection, RecordedCorrection
 from weighbridge.store.stored_detail import read_given
 from weighbridge.weighing.correcting import make_change
@@ -60,11 +60,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class CorrectedFigure:
-    """The figure of one product before and after."""
+    """The figure of one product before and after.
+
+    `variants` have the answers of this product, and keep them as the model gave them: a correction
+    is of the products that it names.
+    """
 
     code: str
     before_kg_co2e: float
     after_kg_co2e: float
+    variants: tuple[str, ...] = ()
 
 
 class _Recomputing:
@@ -252,18 +257,22 @@ async def _recompute(
 ) -> list[CorrectedFigure]:
     if not rows:
         return []
-    active = await corrections.active(connection, [row["id"] for row in rows])
+    ids = [row["id"] for row in rows]
+    active = await corrections.active(connection, ids)
+    variants = await corrections.sharing_answers(connection, ids)
 
     def weigh() -> list[StoredFootprint]:
         return [work.weigh(row, active.get(row["id"], [])) for row in rows]
 
     weighed = await asyncio.to_thread(weigh)
     await footprints.upsert_footprints(connection, weighed)
+    await listing.uncheck(connection, ids)
     return [
         CorrectedFigure(
             row["code"],
             row["detail"]["footprint"]["emissions_kg_co2e"],
             new.detail.footprint.emissions_kg_co2e,
+            tuple(variants.get(row["id"], ())),
         )
         for row, new in zip(rows, weighed, strict=True)
     ]
