@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weighbridge.domain.answers import Answer, StepName, Subject
-from weighbridge.errors import AnswerMalformed
+from weighbridge.errors import AnswerMalformed, CalculationError
 from weighbridge.store import corrections
 from weighbridge.store.answers import load_answers
 from weighbridge.store.products import load_job_products
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from weighbridge.steps import Questions, Steps
     from weighbridge.store.answers import StoredAnswer
     from weighbridge.store.database import Connection
+    from weighbridge.store.footprints import StoredFootprint
     from weighbridge.store.products import StoredProduct
+    from weighbridge.weighing.weigh import Weigher
 
 
 @dataclass(slots=True, eq=False)
@@ -111,6 +113,31 @@ async def with_answers(
             product.call_ids[answer.step] = answer.call_id
         products.append(product)
     return products
+
+
+def weigh_group(
+    weigher: Weigher, products: Sequence[JobProduct]
+) -> tuple[list[StoredFootprint], dict[int, tuple[str, str]]]:
+    """The footprints of completely answered products, and (kind of error, reason) by product id of
+    those without.
+    """
+    weighed: list[StoredFootprint] = []
+    failed: dict[int, tuple[str, str]] = {}
+    for product in products:
+        cost_usd = product.cost_usd + product.stored.spent_usd
+        try:
+            weighed.append(
+                weigher.weigh(
+                    product.stored,
+                    product.answers,
+                    product.provenance,
+                    product.corrections,
+                    cost_usd,
+                )
+            )
+        except CalculationError as error:
+            failed[product.id] = (type(error).__name__, str(error))
+    return weighed, failed
 
 
 def _read(

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from weighbridge.domain.results import AnswerProvenance
+from weighbridge.engine.jobs.job_products import weigh_group
 from weighbridge.engine.jobs.recorder import Outcome
 from weighbridge.engine.jobs.reports import say_what_happened
 from weighbridge.limits.prompts import PromptWatch
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 
     from weighbridge.domain.calls import CallReply
     from weighbridge.engine.jobs.context import EngineContext
-    from weighbridge.engine.jobs.finishing import Finisher
     from weighbridge.engine.jobs.in_flight_call import InFlightCall
     from weighbridge.engine.jobs.job_products import JobProduct
     from weighbridge.engine.jobs.recorder import Recorder
     from weighbridge.steps.base import Accepted, Refusal
+    from weighbridge.weighing.weigh import Weigher
 
     Reason = tuple[str, str]
 
@@ -37,13 +38,13 @@ class Judge:
     def __init__(
         self,
         context: EngineContext,
-        finisher: Finisher,
+        weigher: Weigher,
         recorder: Recorder,
         stop_queue: Callable[[str], Awaitable[None]],
     ) -> None:
         self._context = context
         self._stop_queue = stop_queue
-        self._finisher = finisher
+        self._weigher = weigher
         self._recorder = recorder
         self._units = UnitWatch()
         self._prompts = PromptWatch()
@@ -67,8 +68,9 @@ class Judge:
         ]
         kept = self._keep(in_flight, accepted, share_usd, reply)
         asked_alone, given_up = sort_refusals(group, accepted.refusals)
-        finished, failed = self._finisher.finish(
-            [product for product in group if self._context.questions.are_answered(product.answers)]
+        finished, failed = weigh_group(
+            self._weigher,
+            [product for product in group if self._context.questions.are_answered(product.answers)],
         )
         given_up |= failed
         stay = await self._recorder.record(

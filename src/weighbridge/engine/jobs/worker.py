@@ -13,8 +13,7 @@ from weighbridge.engine.database.batcher import Batcher
 from weighbridge.engine.jobs.asking import Asker
 from weighbridge.engine.jobs.borrowing import borrow_answers
 from weighbridge.engine.jobs.failures import Failures
-from weighbridge.engine.jobs.finishing import Finisher
-from weighbridge.engine.jobs.job_products import load_groups
+from weighbridge.engine.jobs.job_products import load_groups, weigh_group
 from weighbridge.engine.jobs.judging import Judge
 from weighbridge.engine.jobs.orphaned_calls import OrphanedCalls
 from weighbridge.engine.jobs.recorder import Outcome, Recorder
@@ -29,6 +28,7 @@ from weighbridge.engine.quota.permits import JobLost, QueueStopped
 from weighbridge.errors import InternalError, ProviderError
 from weighbridge.limits.retries import GiveUp, StopQueue, decide
 from weighbridge.store import products
+from weighbridge.weighing.weigh import Weigher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,11 +50,11 @@ class Worker:
         self, context: EngineContext, factors: FactorTable, *, fetches_replies: bool = False
     ) -> None:
         self._context = context
-        self._finisher = Finisher(factors, context.questions.steps)
+        self._weigher = Weigher(factors, context.questions.steps)
         self._recorder = Recorder(context.database, context.database_retry, context.manager_id)
         self._load_batched = Batcher(self._load_groups, LOAD_BATCH)
         self._failures = Failures(context, self._recorder)
-        self._judge = Judge(context, self._finisher, self._recorder, self._failures.stop_queue)
+        self._judge = Judge(context, self._weigher, self._recorder, self._failures.stop_queue)
         self._orphaned = OrphanedCalls(context) if fetches_replies else None
         self._asker = Asker(context, self._judge, self._failures, self._orphaned)
 
@@ -151,7 +151,7 @@ class Worker:
     async def _finish_without_call(self, group: list[JobProduct], job_id: int) -> None:
         if not group:
             return
-        finished, failed = self._finisher.finish(group)
+        finished, failed = weigh_group(self._weigher, group)
         borrowed = [answer for product in group for answer in product.borrowed]
         await self._recorder.record(
             Outcome(job_id, borrowed=borrowed, finished=finished, given_up=failed)
