@@ -154,11 +154,13 @@ def estimate_basis(
 ) -> EstimateBasis:
     """What an estimate rests on: the questions, the price and the limits of the settings."""
     questions = load_questions(settings)
+    wishes = wishes_of(settings)
+    name = read_address(settings.openai_base_url).name
     at_once = settings.ask_together if together is None else together
     return EstimateBasis(
         questions=[questions.together] if at_once else questions.alone,
         steps=questions.steps,
-        price=price_of(settings.model, "openai"),
+        price=price_of(settings.model, name, wishes.prices).in_tier(wishes.sent_tier),
         model=settings.model,
         requests_per_minute=limits.requests_per_minute if limits else settings.requests_per_minute,
         tokens_per_minute=limits.tokens_per_minute if limits else settings.tokens_per_minute,

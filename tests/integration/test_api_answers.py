@@ -241,6 +241,7 @@ async def test_processing_stats_of_an_empty_database_have_every_field(client: Ap
     assert set(stats["overall"]) == set(stats["last24Hours"])
     assert set(stats["overall"]) == {
         "calls", "failedCalls", "retries", "rateLimited", "simulatedCalls", "tokens", "costUsd",
+        "unpricedCalls",
         "latencyMeanS", "latencyP50S", "latencyP95S", "waitedMeanS", "completed", "failed",
         "productsPerHour", "failureRate", "secondsPerBatch", "byStep", "byModel", "recentErrors", "variants",
     }  # fmt: skip

@@ -11,8 +11,11 @@ import httpx2
 import pytest
 
 from tests.support.application import RunningProgram, program
+from weighbridge.cli.console import money
 from weighbridge.clock import ScaledClock
 from weighbridge.domain.products import ProcessingStatus
+from weighbridge.service.results import iterate_results
+from weighbridge.store import calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -232,3 +235,26 @@ async def test_a_server_that_cuts_prompts_is_said_and_the_queue_stops(
         await running.until_true("SELECT NOT running FROM queue_state")
         reason = await running.value("SELECT paused_reason FROM queue_state")
         assert "may cut prompts at 2,048 tokens" in reason
+
+
+def _in_a_tier_without_a_price(_: bytes, reply: bytes) -> bytes:
+    return json.dumps({**json.loads(reply), "service_tier": "scale"}).encode()
+
+
+async def test_what_calls_without_a_known_price_cost_is_unknown_and_never_0(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(5)
+        running.wire.twist = _in_a_tier_without_a_price
+        await running.start()
+        await running.until(completed=5)
+        assert await running.value("SELECT count(*) > 0 AND NOT bool_or(price_known) FROM calls")
+        async with running.app.database.pool.acquire() as connection:
+            totals = await calls.totals(connection)
+        assert totals.known_cost_usd is None
+        assert "unknown" in money(totals.cost_usd, totals.unpriced_calls)
+        rows = [row async for rows in iterate_results(
+            running.app.database, running.app.taxonomy, running.app.questions.steps, None
+        ) for row in rows]  # fmt: skip
+        assert [row.cost_usd for row in rows] == [None] * 5

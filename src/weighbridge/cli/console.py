@@ -184,6 +184,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def money(usd: float) -> str:
-    """USD with as many digits as matter."""
+def money(usd: float, unpriced_calls: int = 0) -> str:
+    """USD with as many digits as matter.
+
+    What calls without a known price cost is unknown, not $0.
+    """
+    if unpriced_calls:
+        return f"{money(usd)} + unknown" if usd else "cost unknown (no price for this model)"
     return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"

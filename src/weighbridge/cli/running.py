@@ -363,7 +363,8 @@ class _Run:
                     "rateLimited": last.totals.rate_limited,
                     "inputTokens": last.totals.input_tokens,
                     "outputTokens": last.totals.output_tokens,
-                    "costUsd": last.totals.cost_usd,
+                    "costUsd": last.totals.known_cost_usd,
+                    "unpricedCalls": last.totals.unpriced_calls,
                     "elapsedS": last.elapsed_s,
                     "simulated": exported.simulated,
                     "recorded": exported.recorded,
@@ -383,7 +384,7 @@ class _Run:
             f"{last.total - last.finished:,} left · {calls_made:,} calls in "
             f"{duration(last.elapsed_s)} · "
             f"{last.totals.input_tokens + last.totals.output_tokens:,} tokens · "
-            f"{money(last.totals.cost_usd)}"
+            + money(last.totals.cost_usd, last.totals.unpriced_calls)
             + (f" ({kind})" if (kind := _kind_of(self._provider)) else ""),
         )
         if not calls_made:

@@ -10,6 +10,8 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from weighbridge.service.processing_stats import CallFigures
+
 NOTHING: Final = "–"
 
 
@@ -53,6 +55,13 @@ def dollars(value: float | None) -> str:
     return f"${value:,.2f}"
 
 
+def cost(figures: CallFigures) -> str:
+    """The dollars of some calls, as far as their prices are known."""
+    if not figures.unpriced_calls:
+        return dollars(figures.cost_usd)
+    return f"{dollars(figures.cost_usd)} + unknown" if figures.cost_usd else "unknown"
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """A share of 1 as per cent."""
     return NOTHING if share is None else f"{share * 100:,.{digits}f} %"
@@ -91,6 +100,7 @@ FILTERS: Final = {
     "number": number,
     "significant": significant,
     "kilograms": kilograms,
+    "cost": cost,
     "dollars": dollars,
     "percent": percent,
     "seconds": seconds,

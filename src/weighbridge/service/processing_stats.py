@@ -52,7 +52,11 @@ DAY: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class CallFigures:
-    """Sums over some calls. Latencies are of calls with a reply, in seconds; None without any."""
+    """Sums over some calls. Latencies are of calls with a reply, in seconds; None without any.
+
+    `cost_usd` is what is known: nothing of the `unpriced_calls` is in it. `known_cost_usd` is None
+    where it would say $0.
+    """
 
     calls: int
     failed_calls: int
@@ -64,10 +68,16 @@ class CallFigures:
     cached_input_tokens: int
     output_tokens: int
     cost_usd: float
+    unpriced_calls: int
     latency_mean_s: float | None
     latency_p50_s: float | None
     latency_p95_s: float | None
     waited_mean_s: float | None
+
+    @property
+    def known_cost_usd(self) -> float | None:
+        """The cost, unless nobody knows any of it."""
+        return None if self.unpriced_calls and not self.cost_usd else self.cost_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +258,7 @@ def figures(sums: Sequence[CallSum]) -> CallFigures:
         cached_input_tokens=sum(row.cached_input_tokens for row in sums),
         output_tokens=sum(row.output_tokens for row in sums),
         cost_usd=sum(row.cost_usd for row in sums),
+        unpriced_calls=sum(row.unpriced_calls for row in sums),
         latency_mean_s=sum(row.latency_s for row in answered) / replies if replies else None,
         latency_p50_s=quantile(histogram, 0.50),
         latency_p95_s=quantile(histogram, 0.95),
@@ -302,4 +313,5 @@ def _add(one: CallSum, other: CallSum) -> CallSum:
         cached_input_tokens=one.cached_input_tokens + other.cached_input_tokens,
         output_tokens=one.output_tokens + other.output_tokens,
         cost_usd=one.cost_usd + other.cost_usd,
+        unpriced_calls=one.unpriced_calls + other.unpriced_calls,
     )

@@ -72,7 +72,7 @@ def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> Resu
         disagreement=footprint.disagreement,
         notes=footprint.notes,
         provenance=detail.provenance,
-        cost_usd=row["cost_usd"],
+        cost_usd=row["cost_usd"] or None,  # 0 only where nobody knows the price
     )
 
 

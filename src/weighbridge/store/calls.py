@@ -124,8 +124,14 @@ class CallTotals:
     cached_input_tokens: int
     output_tokens: int
     cost_usd: float
+    unpriced_calls: int
     latency_p50_s: float | None
     latency_p95_s: float | None
+
+    @property
+    def known_cost_usd(self) -> float | None:
+        """The cost, unless nobody knows any of it."""
+        return None if self.unpriced_calls and not self.cost_usd else self.cost_usd
 
 
 async def totals(connection: Connection, since: datetime | None = None) -> CallTotals:
@@ -140,7 +146,7 @@ async def totals(connection: Connection, since: datetime | None = None) -> CallT
         " count(*) FILTER (WHERE outcome = 'RateLimited') AS rate_limited,"
         " sum(estimated_tokens) AS estimated_tokens, sum(input_tokens) AS input_tokens,"
         " sum(cached_input_tokens) AS cached_input_tokens, sum(output_tokens) AS output_tokens,"
-        " sum(cost_usd) AS cost_usd,"
+        " sum(cost_usd) AS cost_usd, count(*) FILTER (WHERE NOT price_known) AS unpriced_calls,"
         " percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS "
         "latency_p50_s,"
         " percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') "
@@ -151,7 +157,8 @@ async def totals(connection: Connection, since: datetime | None = None) -> CallT
         " sum(calls) FILTER (WHERE outcome = 'RateLimited') AS rate_limited,"
         " sum(estimated_tokens) AS estimated_tokens, sum(input_tokens) AS input_tokens,"
         " sum(cached_input_tokens) AS cached_input_tokens, sum(output_tokens) AS output_tokens,"
-        " sum(cost_usd) AS cost_usd, NULL::float8 AS latency_p50_s, NULL::float8 AS latency_p95_s"
+        " sum(cost_usd) AS cost_usd, sum(unpriced_calls) AS unpriced_calls, NULL::float8 AS "
+        "latency_p50_s, NULL::float8 AS latency_p95_s"
         " FROM call_rollups WHERE $1 IS NULL OR day > ($1 AT TIME ZONE 'UTC')::date"
         ") SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(failed_calls), "
         "0)::bigint AS failed_calls,"
@@ -161,6 +168,7 @@ async def totals(connection: Connection, since: datetime | None = None) -> CallT
         " coalesce(sum(cached_input_tokens), 0)::bigint AS cached_input_tokens,"
         " coalesce(sum(output_tokens), 0)::bigint AS output_tokens, coalesce(sum(cost_usd), 0) AS "
         "cost_usd,"
+        " coalesce(sum(unpriced_calls), 0)::bigint AS unpriced_calls,"
         " max(latency_p50_s) AS latency_p50_s, max(latency_p95_s) AS latency_p95_s"
         " FROM (TABLE kept UNION ALL TABLE trimmed) AS both_kinds",
         since,

@@ -30,7 +30,10 @@ LOG_AGE: Final = timedelta(days=7)
 SCOPE_AGE: Final = timedelta(days=7)
 
 _KEY: Final = "day, step, model, outcome, simulated, latency_bucket, waiting_bucket"
-_SUMS: Final = "calls, latency_s, waited_s, estimated_tokens, input_tokens, cached_input_tokens, output_tokens, cost_usd"
+_SUMS: Final = (
+    "calls, latency_s, waited_s, estimated_tokens, input_tokens, cached_input_tokens, "
+    "output_tokens, cost_usd, unpriced_calls"
+)
 _ADDED: Final = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in _SUMS.split(", "))
 
 

@@ -35,7 +35,7 @@ CALL_SUMS: Final = (
     " sum(estimated_tokens)::bigint AS estimated_tokens, sum(input_tokens)::bigint AS input_tokens,"
     " sum(cached_input_tokens)::bigint AS cached_input_tokens, sum(output_tokens)::bigint AS "
     "output_tokens,"
-    " sum(cost_usd) AS cost_usd"
+    " sum(cost_usd) AS cost_usd, count(*) FILTER (WHERE NOT price_known) AS unpriced_calls"
 )
 """The columns of a `CallSum`, over rows of calls; $1 and $2 are the bounds."""
 
@@ -58,6 +58,7 @@ class CallSum:
     cached_input_tokens: int
     output_tokens: int
     cost_usd: float
+    unpriced_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ async def sum_calls(
         " SELECT step, model, outcome, simulated, latency_bucket, waiting_bucket, "
         "sum(calls)::bigint,"
         " sum(latency_s), sum(waited_s), sum(estimated_tokens)::bigint, sum(input_tokens)::bigint,"
-        " sum(cached_input_tokens)::bigint, sum(output_tokens)::bigint, sum(cost_usd)"
-        " FROM call_rollups WHERE $3 IS NULL AND $4 = 0"
+        " sum(cached_input_tokens)::bigint, sum(output_tokens)::bigint, sum(cost_usd),"
+        " sum(unpriced_calls)::bigint FROM call_rollups WHERE $3 IS NULL AND $4 = 0"
         " GROUP BY step, model, outcome, simulated, latency_bucket, waiting_bucket",
         list(LATENCY_BOUNDS_S),
         list(WAITING_BOUNDS_S),

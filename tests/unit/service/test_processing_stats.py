@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from weighbridge.dashboard.formats import cost
 from weighbridge.service.processing_stats import figures, quantile
 from weighbridge.store.statistics import LATENCY_BOUNDS_S, CallSum
 
@@ -63,3 +64,13 @@ def test_latencies_beyond_the_last_bound_count_as_the_last_bound() -> None:
     histogram = [0] * (len(LATENCY_BOUNDS_S) + 1)
     histogram[-1] = 7
     assert quantile(histogram, 0.5) == LATENCY_BOUNDS_S[-1]
+
+
+def test_a_price_that_nobody_knows_is_no_price_of_zero() -> None:
+    unknown = replace(ONE, cost_usd=0.0, unpriced_calls=1)
+    assert figures([unknown]).known_cost_usd is None
+    some = figures([unknown, ONE])
+    assert (some.known_cost_usd, some.unpriced_calls) == (0.01, 1)
+    assert cost(figures([unknown])) == "unknown"
+    assert cost(some) == "$0.0100 + unknown"
+    assert cost(figures([ONE])) == "$0.0100"

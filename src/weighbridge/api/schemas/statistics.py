@@ -29,7 +29,11 @@ class CallStats(Schema):
     rate_limited: int = Field(ge=0, description="Answers 429.")
     simulated_calls: int = Field(ge=0)
     tokens: TokenCounts
-    cost_usd: float = Field(ge=0)
+    cost_usd: float | None = Field(
+        ge=0,
+        description="What is known of it; null when nobody knows the price of any of these calls.",
+    )
+    unpriced_calls: int = Field(ge=0, description="Calls whose price nobody knows: not in costUsd.")
     latency_mean_s: float | None = Field(alias="latencyMeanS")
     latency_p50_s: float | None = Field(alias="latencyP50S")
     latency_p95_s: float | None = Field(alias="latencyP95S")

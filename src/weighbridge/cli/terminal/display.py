@@ -79,7 +79,7 @@ def progress_panel(progress: Progress, *, kind: str, held: Held | None = None) -
         "tokens/min",
         f"{status.used.tokens:,} of {status.limits.tokens_per_minute:,}",
         "cost",
-        money(totals.cost_usd) + (f" ({kind})" if kind else ""),
+        money(totals.cost_usd, totals.unpriced_calls) + (f" ({kind})" if kind else ""),
     )
     figures.add_row(
         "calls",
@@ -116,7 +116,8 @@ def progress_line(progress: Progress, held: Held | None = None) -> str:
     return (
         f"{progress.finished}/{progress.total} {states} "
         f"rate={progress.products_per_hour:.0f}/h requests/min={progress.status.used.requests} "
-        f"tokens/min={progress.status.used.tokens} cost={money(progress.totals.cost_usd)} "
+        f"tokens/min={progress.status.used.tokens} "
+        f"cost={money(progress.totals.cost_usd, progress.totals.unpriced_calls)} "
         f"eta={duration(progress.eta_s)}{f' ({waits})' if waits else ''}"
     )
 

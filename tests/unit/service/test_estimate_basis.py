@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge.settings import load_settings
+from weighbridge.wiring import estimate_basis
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODEL = "gpt-4.1-mini"
+
+
+def test_an_estimate_uses_a_table_of_ones_own(tmp_path: Path) -> None:
+    table = tmp_path / "prices.csv"
+    table.write_text(f"model,input_usd,output_usd\n{MODEL},7,9\n", encoding="utf-8")
+    basis = estimate_basis(load_settings(model=MODEL, prices=table))
+    assert (basis.price.input_usd, basis.price.output_usd) == (7.0, 9.0)
+
+
+def test_an_estimate_uses_the_tier_that_is_asked_for() -> None:
+    standard = estimate_basis(load_settings(model="gpt-6-luna")).price
+    flex = estimate_basis(load_settings(model="gpt-6-luna", service_tier="flex-or-default")).price
+    assert flex.known
+    assert flex.input_usd < standard.input_usd
+
+
+def test_a_server_of_ones_own_has_no_price_of_openais() -> None:
+    own = load_settings(model=MODEL, openai_base_url="http://localhost:8080/v1")
+    assert not estimate_basis(own).price.known
