@@ -204,9 +204,15 @@ class Bucket:
             self.level = min(self.level + amount, max(self.cap, self.level))
 
     def observe(
-        self, seen: HeaderBudget, counted_s: float, unseen: tuple[float, float], own: float = 0.0
+        self,
+        seen: HeaderBudget,
+        counted_s: float,
+        unseen: tuple[float, float],
+        own: float = 0.0,
+        latest_s: float = 0.0,
     ) -> None:
-        """Use the header of a call that cost `own` and that the provider admitted at `counted_s`.
+        """Use the header of a call that cost `own` and that the provider admitted at `counted_s`,
+        or up to `latest_s` where that is later.
 
         `unseen` is the least and the most that was reserved and is not in the header's figure.
         """
@@ -218,8 +224,9 @@ class Bucket:
         self.seen_s = counted_s
         self._resize(seen)
         refilled = self.net_rate * age_s
+        refilled_least = self.net_rate * (self.at_s - max(counted_s, latest_s))
         highest = min(seen.remaining + 1 + refilled - unseen[0], self.cap)
-        lowest = min(seen.remaining + refilled, self.cap) - unseen[1]
+        lowest = min(seen.remaining + refilled_least, self.cap) - unseen[1]
         correction = min(max(self.level, lowest), highest) - self.level
         if first:
             self.level += correction

@@ -18,8 +18,8 @@ Theory of operation. A call costs one request and some tokens, and must fit two 
 allowance
    that is sent, however short the answer (https://platform.openai.com/docs/guides/rate-limits).
 2. `sent` moves a reservation to the moment at which the call reached the provider: its minute
-begins
-   then, and so must ours.
+begins then, and so must ours. Where only the reply shows that it has (a gateway may have kept the
+call for seconds), `arrived_by` keeps it charged until a minute after that.
 3. `settle` corrects the charge to what the provider counted, `observe` takes over what its
    `x-ratelimit-*` headers say, and `refused` handles a 429: a small correction, never a long stop.
 4. Calls are granted in the order of asking. The caller stops at the first that has to wait, so that
@@ -73,13 +73,15 @@ class Limits:
 class Reservation(NamedTuple):
     """The call may go now. Pass this to `sent`, `observe`, `refused` and `settle`.
 
-    `counted_s` is when the call is assumed to have reached the provider.
+    `counted_s` is when the call reached the provider, or the earliest that it can have;
+    `latest_s`, where it is later, is the latest.
     """
 
     at_s: float
     cost: Cost
     slot: int
     counted_s: float
+    latest_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +160,20 @@ class Limiter:
         """The call left later than it was reserved: the provider's minute begins then, and so does
         ours.
         """
+        slot = self._move(reservation, at_s, now_s)
+        return Reservation(reservation.at_s, reservation.cost, slot, at_s)
+
+    def arrived_by(self, reservation: Reservation, at_s: float, now_s: float) -> Reservation:
+        """The call reached the provider at some moment up to `at_s`: until a minute after that it
+        may be in the provider's count, and stays in ours.
+        """
+        slot = self._move(reservation, at_s, now_s)
+        return reservation._replace(slot=slot, latest_s=at_s)
+
+    def _move(self, reservation: Reservation, at_s: float, now_s: float) -> int:
         self._advance(now_s)
         self._window.correct(reservation.slot, -reservation.cost.requests, -reservation.cost.tokens)
-        slot = self._window.charge_at(reservation.cost, at_s)
-        return Reservation(reservation.at_s, reservation.cost, slot, at_s)
+        return self._window.charge_at(reservation.cost, at_s)
 
     @property
     def explores(self) -> bool:
@@ -197,19 +209,22 @@ class Limiter:
         own = (
             reservation.cost if reservation else Cost(0, 0)
         )  # surely in the figures: they follow it
-        surely = self._window.charged_since(counted_s + JITTER_S)
+        latest_s = max(counted_s, min(reservation.latest_s, now_s)) if reservation else now_s
+        surely = self._window.charged_since(latest_s + JITTER_S)
         charged = self._window.charged_since(counted_s - JITTER_S)
         perhaps = (charged[0] - own.requests, charged[1] - own.tokens)
         requests = read_budget(
             remaining.requests_limit, remaining.requests_remaining, remaining.requests_reset_s
         )
         if requests is not None:
-            self._requests.observe(requests, counted_s, (surely[0], perhaps[0]), own.requests)
+            unseen = (surely[0], perhaps[0])
+            self._requests.observe(requests, counted_s, unseen, own.requests, latest_s)
         tokens = read_budget(
             remaining.tokens_limit, remaining.tokens_remaining, remaining.tokens_reset_s
         )
         if tokens is not None:
-            self._tokens.observe(tokens, counted_s, (surely[1], perhaps[1]), own.tokens)
+            unseen = (surely[1], perhaps[1])
+            self._tokens.observe(tokens, counted_s, unseen, own.tokens, latest_s)
 
     def refused(
         self, retry_after_s: float | None, now_s: float, reservation: Reservation | None = None

@@ -8,6 +8,7 @@ from tests.support.engine_builders import permit
 from weighbridge.clock import SystemClock
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.quota.limiter_feedback import (
+    ArrivedBy,
     Delayed,
     LimiterFeedback,
     LimitHit,
@@ -70,12 +71,21 @@ def test_a_refused_call_is_not_charged_and_holds_the_next_ones_back() -> None:
     assert isinstance(limiter.reserve(Cost(1, 10), NOW_S + 0.2), NotBefore)
 
 
+def test_an_arrival_that_is_not_known_is_charged_until_a_minute_after_the_reply() -> None:
+    limiter = Limiter(LIMITS, NOW_S)
+    given = reserved(limiter, 1_000)
+    moved = apply([ArrivedBy(given, 5.0), Settled(given, Cost(1, 600))], limiter, NOW_S + 10)
+    assert (moved[given].counted_s, moved[given].latest_s) == (NOW_S, NOW_S + 5)
+    assert limiter.used(NOW_S + 64) == Cost(1, 600)
+    assert limiter.used(NOW_S + 66) == Cost(0, 0)
+
+
 def test_records_that_were_put_back_come_before_newer_ones() -> None:
     feedback = LimiterFeedback(SystemClock())
     first, second = permit(1, NOW_S, 0), permit(2, NOW_S, 0)
     feedback.refused(first, None)
     taken = feedback.take()
-    assert not feedback
+    assert feedback.due_in_s is None
     feedback.refused(second, None)
     feedback.put_back(taken)
     assert feedback.take() == [LimitHit(first, None), LimitHit(second, None)]

@@ -181,10 +181,11 @@ class Governor:
 
     async def _until_woken(self) -> None:
         """Wait until something happens, or feedback is due."""
-        if self._feedback:
-            await until(self._wake, self._feedback.due_in_s, self._clock)
-        else:
+        due_in_s = self._feedback.due_in_s
+        if due_in_s is None:
             await self._wake.wait()
+        else:
+            await until(self._wake, due_in_s, self._clock)
 
     async def _round(self) -> float | None:
         """Give out permits; returns seconds until the next round, None when only an event helps."""
@@ -248,7 +249,7 @@ class Governor:
         """Nobody waits, so no round follows: without this the other processes would learn nothing
         new.
         """
-        if self._feedback and not self._feedback.due_in_s:
+        if self._feedback.due_in_s == 0.0:
             await self._round()
         try:
             await self._rounds.note_calls()
@@ -291,6 +292,7 @@ class Governor:
 
     def _begun(self, permit: Permit) -> None:
         self.traffic.began(permit.cost)
+        self._feedback.began(permit)
         if permit.is_probe:
             self.breaker.probe_sent()
 
@@ -308,6 +310,7 @@ class Governor:
                 self.breaker.succeeded()
             case None:
                 self._feedback.unanswered(permit)
+        self._feedback.ended(permit)
         self._wake.set()
 
 

@@ -4,10 +4,17 @@ limiter.
 When a call reached the provider, what it took, what the provider's headers or refusals say. The
 limiter is shared by all processes and lies in the database; between two rounds nobody has it at
 hand.
+
+When a call reached the provider is known where the reply says how long the provider worked on it.
+Otherwise it can have been at any moment between departure and reply: a gateway may keep calls, or
+hand the first ones on late. Such a call is charged from its departure until a minute after its
+reply, and moved on while it is in flight for longer than `KEPT_S`. Then no minute of the
+provider's, however the calls arrive, holds more than ours did when the last of them left.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,7 +29,11 @@ MIN_LAG_S: Final = 0.02
 """Differences below this are not worth a correction."""
 MAX_LAG_S: Final = 10.0
 """A call that did not reach the provider within this time never does: connections take no longer.
+(Behind a gateway they may: this holds where arrivals are known.)
 """
+KEPT_S: Final = 30.0
+"""A call in flight whose arrival nobody knows is charged anew after this long. Rounds may be late
+by as much again before the first charge leaves the window."""
 FLUSH_AFTER_S: Final = 1.0
 """A process whose calls are all in flight tells the others after this long what it has learned of
 them.
@@ -31,6 +42,13 @@ them.
 
 class Delayed(NamedTuple):
     """The call reached the provider `lag_s` after the permit was given."""
+
+    permit: Permit
+    lag_s: float
+
+
+class ArrivedBy(NamedTuple):
+    """The call reached the provider at some moment up to `lag_s` after the permit was given."""
 
     permit: Permit
     lag_s: float
@@ -61,7 +79,7 @@ class Departed(NamedTuple):
     """Calls are on their way that show how much may come at once."""
 
 
-Feedback = Delayed | Settled | HeadersSeen | LimitHit | Departed
+Feedback = Delayed | ArrivedBy | Settled | HeadersSeen | LimitHit | Departed
 
 
 def apply(records: Sequence[Feedback], limiter: Limiter, now_s: float) -> dict[Permit, Reservation]:
@@ -79,6 +97,9 @@ def apply(records: Sequence[Feedback], limiter: Limiter, now_s: float) -> dict[P
             case Delayed(permit, lag_s):
                 at_s = min(reservation.at_s + lag_s, now_s)
                 moved[permit] = limiter.sent(reservation, at_s, now_s)
+            case ArrivedBy(permit, lag_s):
+                at_s = min(reservation.at_s + lag_s, now_s)
+                moved[permit] = limiter.arrived_by(reservation, at_s, now_s)
             case Settled(_, actual):
                 limiter.settle(reservation, actual, now_s)
             case HeadersSeen(_, remaining):
@@ -95,20 +116,21 @@ class LimiterFeedback:
         self._clock = clock
         self._records: list[Feedback] = []
         self._since_s = 0.0
+        self._in_flight: dict[Permit, float] = {}  # when last charged; those longest ago first
         self.arrivals_are_known = False
         """Whether the provider says how long it worked on a call, and thereby when it arrived."""
 
-    def __bool__(self) -> bool:
-        """Whether the other processes do not know something yet."""
-        return bool(self._records)
-
     @property
-    def due_in_s(self) -> float:
-        """When a round is due for this alone; 0: now."""
-        return max(self._since_s + FLUSH_AFTER_S - self._clock.monotonic_s(), 0.0)
+    def due_in_s(self) -> float | None:
+        """When a round is due for this alone: 0 is now, None never."""
+        due = [self._since_s + FLUSH_AFTER_S] if self._records else []
+        if not self.arrivals_are_known:
+            due += [charged_s + KEPT_S for charged_s in islice(self._in_flight.values(), 1)]
+        return max(min(due) - self._clock.monotonic_s(), 0.0) if due else None
 
     def take(self) -> list[Feedback]:
         """All records; whoever takes them applies them, or puts them back."""
+        self._charge_anew()
         taken, self._records = self._records, []
         self._since_s = self._clock.monotonic_s()
         return taken
@@ -116,6 +138,25 @@ class LimiterFeedback:
     def put_back(self, taken: list[Feedback]) -> None:
         """They were not applied after all; they come before what was learned since."""
         self._records = taken + self._records
+
+    def began(self, permit: Permit) -> None:
+        """The call is in flight until it is replied to, refused, unanswered or ended."""
+        self._in_flight[permit] = self._clock.monotonic_s()
+
+    def ended(self, permit: Permit) -> None:
+        """The call is no longer in flight."""
+        self._in_flight.pop(permit, None)
+
+    def _charge_anew(self) -> None:
+        if self.arrivals_are_known:
+            return
+        now_s = self._clock.monotonic_s()
+        for permit, charged_s in list(self._in_flight.items()):
+            if now_s - charged_s < KEPT_S:
+                break
+            del self._in_flight[permit]  # to the end of the line
+            self.began(permit)
+            self._arrived_by_now(permit)
 
     def sent(self, permits: Sequence[Permit]) -> None:
         """These calls are on their way by now."""
@@ -132,14 +173,21 @@ class LimiterFeedback:
     ) -> None:
         """What the call took, and when it arrived if the provider said how long it worked on it."""
         self.arrivals_are_known = processing_s is not None
-        if processing_s is not None:
+        if processing_s is None:
+            self._arrived_by_now(permit)
+        else:
             arrived_s = self._clock.monotonic_s() - min(processing_s, latency_s)
             self._delayed(permit, arrived_s - permit.began_s)
         self._add(Settled(permit, actual))
 
     def unanswered(self, permit: Permit) -> None:
         """The reservation stays: the provider may have counted the call, and nobody knows when."""
-        self._delayed(permit, min(self._clock.monotonic_s() - permit.began_s, MAX_LAG_S))
+        if permit not in self._in_flight:
+            return  # refused: not counted
+        if self.arrivals_are_known:
+            self._delayed(permit, min(self._clock.monotonic_s() - permit.began_s, MAX_LAG_S))
+        else:
+            self._arrived_by_now(permit)
 
     def observed(self, permit: Permit, remaining: Remaining) -> None:
         """The headers of a reply."""
@@ -147,7 +195,13 @@ class LimiterFeedback:
 
     def refused(self, permit: Permit, retry_after_s: float | None) -> None:
         """The provider answered 429."""
+        self.ended(permit)
         self._add(LimitHit(permit, retry_after_s))
+
+    def _arrived_by_now(self, permit: Permit) -> None:
+        lag_s = self._clock.monotonic_s() - permit.began_s
+        if lag_s > permit.lag_s + MIN_LAG_S:
+            self._add(ArrivedBy(permit, lag_s))
 
     def _delayed(self, permit: Permit, lag_s: float) -> None:
         if lag_s > permit.lag_s + MIN_LAG_S:
