@@ -156,7 +156,9 @@ class Storm:
         try:
             name = await connection.fetchval("SELECT current_database()")
             # A crash of the server must not forget what was committed: that is not what is tested.
-            await connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
+            await connection.execute(
+                f"ALTER ROLE CURRENT_USER IN DATABASE {name} SET synchronous_commit = on"
+            )
             await connection.execute(NOTE_TAKEOVERS % jobs_table())
         finally:
             await connection.close()

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from contextlib import contextmanager
@@ -115,7 +116,7 @@ class KilledRun:
             "WEIGHBRIDGE_TOKENS_PER_MINUTE": "1000000000",
             "WEIGHBRIDGE_MAX_CONCURRENT_REQUESTS": str(CONCURRENCY),
             "WEIGHBRIDGE_STORE_AT_PROVIDER": str(self.stores),
-            "WEIGHBRIDGE_LOG_LEVEL": "ERROR",
+            "WEIGHBRIDGE_LOG_LEVEL": "INFO",  # a worker says in its log that it works
             "OPENAI_BASE_URL": f"http://127.0.0.1:{self.simulator.port}/v1",
             "OPENAI_API_KEY": "sk-simulated",
         }
@@ -157,6 +158,9 @@ class KilledRun:
         assert process.stderr is not None
         while said := process.stderr.readline():
             if "Working with" in said:
+                threading.Thread(
+                    target=process.stderr.read, daemon=True
+                ).start()  # nobody else does
                 return True
         process.wait()
         return False
