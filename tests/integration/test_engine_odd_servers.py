@@ -38,6 +38,13 @@ def first(
     number: int, answer: Callable[[], httpx2.Response]
 ) -> Callable[[httpx2.Request], httpx2.Response | None]:
     """The first calls are answered so, the others by the simulator."""
+    return between(0, number, answer)
+
+
+def between(
+    earlier: int, end: int, answer: Callable[[], httpx2.Response]
+) -> Callable[[httpx2.Request], httpx2.Response | None]:
+    """After so many calls of the simulator's, and up to the other number, calls are answered so."""
     seen = 0
 
     def instead(request: httpx2.Request) -> httpx2.Response | None:
@@ -45,7 +52,7 @@ def first(
         if request.method != "POST":
             return None
         seen += 1
-        return answer() if seen <= number else None
+        return answer() if earlier < seen <= end else None
 
     return instead
 
@@ -75,6 +82,41 @@ async def test_a_provider_that_refuses_everything_for_a_while_fails_nobody(
         await running.start()
         await running.until(completed=60)
         assert await running.value("SELECT paused_reason IS NULL AND running FROM queue_state")
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_a_provider_that_turns_bad_among_hard_products_fails_only_the_hard_ones(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
+        await running.add(
+            *(
+                {"code": f"P-{n:03}", "description": f"A bottle {n} {'POISON' * (n % 5 == 2)}"}
+                for n in range(200)
+            )
+        )
+        running.wire.instead = between(60, 140, lambda: said(400, INVALID))
+        await running.start()
+        await running.until(completed=160, failed=40)
+        kinds = await running.fetch("SELECT DISTINCT error_kind FROM products WHERE error <> ''")
+        assert [row["error_kind"] for row in kinds] == ["AnswerMalformed"]
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_products_that_spoil_every_first_call_fail_alone(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
+        await running.add(
+            *(
+                {"code": f"P-{n:03}", "description": f"A {n} {'POISON-REFUSE' * (n % 5 == 2)}"}
+                for n in range(150)
+            )
+        )
+        await running.start()
+        await running.until(completed=120, failed=30)
         await running.stop()
         await running.assert_sound()
 
