@@ -3,8 +3,10 @@ weight.
 
 A bill of metal, plastic, glass, paper or food is nearly the whole footprint: σ = 0.5 (95 % within a
 factor of 2.7). Sewing, finishing, workshops and overheads are most of what a garment or a chair
-needs beyond its materials: σ = 0.7. A computer without its chips, display and memory is not a
-computer: each part that is missing adds to σ, up to 0.9.
+needs beyond its materials: σ = 0.7. Of electronics, even a full bill holds a third to two thirds of
+what makers publish: what is between the parts (yields, clean rooms, assembly) is in no bill. Bills
+of 82 devices of 14 makers were off by 1.0 (root mean square of the logarithm; 0.99 to 1.17
+whichever maker is left out): σ = 0.9, and each part that is missing adds to it, up to 1.2.
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ if TYPE_CHECKING:
 
 COMPLETE: Final = 0.5
 MADE_UP: Final = 0.7
-ELECTRONIC: Final = 0.6
+ELECTRONIC: Final = 0.9
 MISSING_CHIPS: Final = 0.3
 MISSING_DISPLAY: Final = 0.15
 MISSING_STORAGE: Final = 0.15
-LEAST_KNOWN: Final = 0.9
+LEAST_KNOWN: Final = 1.2
 
 MADE_UP_CATEGORIES: Final = frozenset(
     {"Apparel", "Home textiles", "Footwear & leather goods", "Furniture"}

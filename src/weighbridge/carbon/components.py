@@ -27,9 +27,10 @@ _CHIPS_FACTOR: Final = "ic_logic"
 
 
 class Components(NamedTuple):
-    """What the parts come to, the lines (from 0) that they stand for, and what was dropped."""
+    """What the parts come to, by which factors, the lines (from 0) that they stand for, and what was dropped."""
 
     terms: list[Term]
+    factors: list[ComponentFactor]
     replaced_lines: frozenset[int]
     notes: list[str]
 
@@ -37,6 +38,7 @@ class Components(NamedTuple):
 def count_components(bill: BillOfMaterials, factors: FactorTable, place: Place) -> Components:
     """Terms of all parts that the attributes tell of, and of chips that boards carry unnamed."""
     terms: list[Term] = []
+    counted: list[ComponentFactor] = []
     notes: list[str] = []
     replaced: set[int] = set()
     for attribute in bill.attributes:
@@ -48,13 +50,14 @@ def count_components(bill: BillOfMaterials, factors: FactorTable, place: Place) 
             notes.append(f"dropped: {factor.name} of {attribute.value:g}, because {reason}")
             continue
         terms.append(component_term(factor, amount, attribute.basis, place))
+        counted.append(factor)
         replaced.update(
             place_in_bill
             for place_in_bill, line in enumerate(bill.lines)
             if line.material in factor.replaces
         )
     terms.extend(_unnamed_chips(bill, factors, place))
-    return Components(terms, frozenset(replaced), notes)
+    return Components(terms, counted, frozenset(replaced), notes)
 
 
 def amount_of(attribute: Attribute, factor: ComponentFactor) -> float:

@@ -167,7 +167,9 @@ class ClassReference:
     """What somebody published for a whole product of a kind, cradle-to-gate.
 
     For one unit of `mass_kg`, or (`per_kg`) for a kilogram. `range_log_sigma` is its own spread
-    where the row stands for several products.
+    where the row stands for several products. With `needs` it is a figure only for products that
+    have such a part: a motor makes an electric bicycle something else than a bicycle. They are
+    beginnings of material keys, of which one is enough.
     """
 
     key: str
@@ -181,6 +183,7 @@ class ClassReference:
     range_log_sigma: float
     count: int
     citation: Citation
+    needs: frozenset[str] = frozenset()
 
 
 _Factor = (
@@ -417,6 +420,12 @@ def _check_whole_parts(
             reference.mass_kg is None or reference.mass_kg > 0,
             f"{where}: the mass must be above 0.",
         )
+        unknown = [need for need in reference.needs if not _begins_one(need, materials)]
+        _require(not unknown, f"{where}: no material begins with {unknown}.")
+
+
+def _begins_one(need: str, materials: Iterable[str]) -> bool:
+    return any(key.startswith(need) for key in materials)
 
 
 def _by_kind(

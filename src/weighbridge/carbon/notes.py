@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.bill import BillResult
     from weighbridge.carbon.completeness import Completeness
-    from weighbridge.carbon.factors import MaterialFactor, ProcessFactor
-    from weighbridge.carbon.mass_flow import Chain
+    from weighbridge.carbon.factors import ComponentFactor, MaterialFactor, ProcessFactor
     from weighbridge.carbon.terms import Place, Term
     from weighbridge.domain.answers import BillOfMaterials, Classification
     from weighbridge.domain.results import Route
@@ -52,7 +51,7 @@ def footprint_notes(
         *result.components.notes,
         *_electricity_notes(place, result.terms),
         *_region_notes(place, result.terms),
-        *_proxy_notes(result.chains),
+        *_proxy_notes(result),
         *result.skipped,
     )
 
@@ -139,12 +138,17 @@ def _region_notes(place: Place, terms: Sequence[Term]) -> list[str]:
     return [f"{share:.0%} of the bill rests on factors from elsewhere than {place.grid.name}"]
 
 
-def _proxy_notes(chains: Iterable[Chain]) -> list[str]:
-    proxies: dict[str, str] = {}
-    for chain in chains:
-        used: list[MaterialFactor | ProcessFactor] = [chain.material]
-        used.extend(stage.process for stage in chain.stages)
-        for factor in used:
-            if factor.proxy_reason is not None:
-                proxies[factor.name] = factor.proxy_reason
+def _proxy_notes(result: BillResult) -> list[str]:
+    """Of the factors that count: not of a line whose part counts by its area or capacity."""
+    counted = [
+        chain.material
+        for number, chain in enumerate(result.line_chains)
+        if number not in result.components.replaced_lines
+    ]
+    stages = [stage.process for chain in result.chains for stage in chain.stages]
+    used: list[MaterialFactor | ProcessFactor | ComponentFactor] = [*counted, *stages]
+    used.extend(result.components.factors)
+    proxies = {
+        factor.name: factor.proxy_reason for factor in used if factor.proxy_reason is not None
+    }
     return [f"proxy for {name}: {reason}" for name, reason in proxies.items()]

@@ -355,6 +355,7 @@ def class_reference(row: Row) -> ClassReference | None:
         range_log_sigma=_range_log_sigma(row) if has_range else 0.0,
         count=int(row.positive("count")) if row.optional("count", "") else 1,
         citation=row.citation(),
+        needs=frozenset(filter(None, row.optional("needs", "").split(";"))),
     )
 
 

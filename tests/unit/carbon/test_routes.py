@@ -5,6 +5,7 @@ is exported.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,12 @@ from hypothesis import strategies as st
 from tests.support.carbon_builders import bill, cited, footprint, material, table
 from weighbridge.carbon.factors import ClassReference, FactorTable
 from weighbridge.domain.results import Footprint, RouteName
+from weighbridge.errors import FactorTableInvalid
 
 MASSES = st.floats(min_value=1e-3, max_value=1e4)
+Published = tuple[str, float, float | None]
+"""A maker, its figure and the mass of its product in kg."""
+
 PUBLISHED = st.lists(
     st.tuples(
         st.sampled_from(["Acme", "Other", "Third"]),
@@ -26,7 +31,7 @@ PUBLISHED = st.lists(
 )
 
 
-def with_references(published: list[tuple[str, float, float | None]]) -> FactorTable:
+def with_references(published: list[Published]) -> FactorTable:
     plain = table([material("resin", 2.0), material("laptop", 20.0, complete_article=True)])
     references = [
         ClassReference(
@@ -67,7 +72,7 @@ def combined(result: Footprint) -> float:
 @settings(max_examples=60, deadline=None)
 @given(PUBLISHED, MASSES, st.booleans())
 def test_routes_are_sums_and_the_figure_their_weighted_geometric_mean(
-    published: list[tuple[str, float, float | None]], mass_kg: float, inferred: bool
+    published: list[Published], mass_kg: float, inferred: bool
 ) -> None:
     lines = bill(
         ("resin", mass_kg), mass_inferred=inferred, weight_plausible=None if inferred else True
@@ -86,7 +91,7 @@ def test_routes_are_sums_and_the_figure_their_weighted_geometric_mean(
 
 @given(PUBLISHED, MASSES)
 def test_the_same_inputs_give_the_same_footprint_to_the_bit(
-    published: list[tuple[str, float, float | None]], mass_kg: float
+    published: list[Published], mass_kg: float
 ) -> None:
     factors = with_references(published)
     assert footprint(factors, bill(("resin", mass_kg))) == footprint(
@@ -94,17 +99,37 @@ def test_the_same_inputs_give_the_same_footprint_to_the_bit(
     )
 
 
-def test_a_product_twice_as_heavy_has_a_class_figure_a_little_less_than_twice_as_large() -> None:
+def test_a_product_twice_as_heavy_has_a_class_figure_one_and_a_half_times_as_large() -> None:
     factors = with_references([("Acme", 10.0, 1.0)])
     one, two = (footprint(factors, bill(("resin", kg))).routes[1] for kg in (1.0, 2.0))
     assert one.emissions_kg_co2e == pytest.approx(10.0)
-    assert two.emissions_kg_co2e == pytest.approx(10.0 * 2**0.75)
+    assert two.emissions_kg_co2e == pytest.approx(10.0 * 2**0.65)
 
 
-def test_each_maker_counts_once_however_much_it_published() -> None:
-    acme = ("Acme", 10.0, 1.0)
-    factors = with_references([acme, acme, acme, ("Other", 40.0, 1.0)])
-    assert footprint(factors, bill(("resin", 1.0))).routes[1].emissions_kg_co2e == pytest.approx(20)
+def test_a_maker_of_many_products_counts_more_but_never_for_all_of_them() -> None:
+    acme: Published = ("Acme", 10.0, 1.0)
+    other: Published = ("Other", 40.0, 1.0)
+
+    def figure(published: list[Published]) -> float:
+        return (
+            footprint(with_references(published), bill(("resin", 1.0))).routes[1].emissions_kg_co2e
+        )
+
+    assert figure([acme, other]) == pytest.approx(20)
+    # By hand: 1 / (0.3² + 0.5² / 3) = 5.769 for Acme, 1 / (0.3² + 0.5²) = 2.941 for the other.
+    assert figure([acme] * 3 + [other]) == pytest.approx(
+        10 ** (5.769 / 8.71) * 40 ** (2.941 / 8.71), rel=1e-3
+    )
+    # With no end of products, Acme would count 1 / 0.3² = 11.11.
+    least = 10 ** (11.11 / 14.05) * 40 ** (2.941 / 14.05)
+    assert least < figure([acme] * 500 + [other]) < least * 1.01
+
+
+def test_a_maker_that_states_no_mass_counts_per_unit_beside_one_that_does() -> None:
+    factors = with_references([("Acme", 10.0, 1.0), ("Other", 40.0, None)])
+    light, heavy = (footprint(factors, bill(("resin", kg))).routes[1] for kg in (1.0, 4.0))
+    assert light.emissions_kg_co2e == pytest.approx(20.0)
+    assert heavy.emissions_kg_co2e == pytest.approx((10.0 * 4**0.65 * 40.0) ** 0.5)
 
 
 def test_a_bill_of_whole_articles_shows_the_class_and_does_not_count_it() -> None:
@@ -142,3 +167,30 @@ def test_reference_of_another_size_counts_less_when_nobody_knows_the_weight() ->
 def test_figures_in_notes_have_no_exponent() -> None:
     far = footprint(with_references([("Acme", 45_012.0, 1.0)]), bill(("resin", 1.0)))
     assert "2 kg CO2e by the bill of materials, 45,000 by published figures" in far.notes[0]
+
+
+def only(reference: ClassReference) -> FactorTable:
+    plain = with_references([])
+    return FactorTable.of(
+        "test",
+        plain.materials.values(),
+        plain.processes.values(),
+        plain.electricity.values(),
+        plain.heat,
+        references=[reference],
+    )
+
+
+def test_a_reference_that_needs_a_part_counts_only_for_products_that_have_it() -> None:
+    (plain,) = with_references([("Acme", 40.0, 1.0)]).references["Tools & hardware", "Hand tools"]
+    factors = only(replace(plain, needs=frozenset({"lap"})))
+    without = footprint(factors, bill(("resin", 1.0)))
+    having = footprint(factors, bill(("resin", 0.9), ("laptop", 0.1)))
+    assert [route.name for route in without.routes] == [RouteName.BILL]
+    assert having.routes[1].emissions_kg_co2e == pytest.approx(40.0)
+
+
+def test_a_reference_cannot_need_what_no_material_is_called() -> None:
+    (plain,) = with_references([("Acme", 40.0, 1.0)]).references["Tools & hardware", "Hand tools"]
+    with pytest.raises(FactorTableInvalid, match="no material begins with"):
+        only(replace(plain, needs=frozenset({"engine"})))

@@ -32,10 +32,12 @@ def truth(code: str, low: float, high: float | None = None, maker: str = "A") ->
     return Truth(code, low, low if high is None else high, "tools", maker, "")
 
 
-def judged(code: str, computed: float, published: float, maker: str = "A") -> ComparedFigure:
+def judged(
+    code: str, computed: float, published: float, maker: str = "A", mass_kg: float = 1.0
+) -> ComparedFigure:
     return ComparedFigure(
-        f"name of {code}",
-        1.0,
+        "Tools & hardware / Hand tools",
+        mass_kg,
         computed,
         computed / 2,
         computed * 2,
@@ -69,9 +71,14 @@ def test_rank_correlation_knows_order_and_ties() -> None:
 
 
 def test_a_product_reported_in_three_years_counts_once() -> None:
-    rows = [judged("A", kg, 1) for kg in (1, 2, 9)]
+    rows = [judged(f"A-{year}", kg, 1) for year, kg in ((2015, 1), (2016, 2), (2017, 9))]
     (once,) = distinct(rows)
     assert once.ratio == 2
+
+
+def test_products_of_another_maker_or_mass_are_distinct() -> None:
+    rows = [judged("A", 1, 1), judged("B", 1, 1, maker="B"), judged("C", 1, 1, mass_kg=1.5)]
+    assert distinct(rows) == rows
 
 
 def test_groups_are_named_and_products_without_one_are_left_out() -> None:
@@ -135,12 +142,12 @@ def test_no_product_is_judged_by_its_own_makers_figures() -> None:
         "manufacturing": worked(),
     }
     products = [Product("A", "Hammer", ""), Product("B", "Saw", ""), Product("C", "No truth", "")]
-    truths = {"A": truth("A", 3.0, maker="Acme"), "B": truth("B", 3.0, maker="Acme")}
+    truths = {code: truth(code, 3.0, maker="Acme") for code in ("A", "B", "D")}
     found = evaluate(products, truths, {"A": answers}, with_references())
     kept = evaluate(products, truths, {"A": answers}, with_references(), keep_own_maker=True)
     assert found.judged[0].emissions_kg_co2e == pytest.approx((2 * 3) ** 0.5)
     assert kept.judged[0].emissions_kg_co2e != found.judged[0].emissions_kg_co2e
-    assert found.left_out == {"B": "no answer"}
+    assert found.left_out == {"B": "no answer", "D": "not in the catalogue"}
 
 
 def test_truth_is_read_as_figures_or_ranges_and_rows_without_one_are_passed_over(

@@ -47,7 +47,8 @@ def evaluate(
     countries = {grid.name.casefold(): code for code, grid in factors.electricity.items()}
     without = lru_cache(None)(factors.without_maker)
     judged: list[ComparedFigure] = []
-    left_out: dict[str, str] = {}
+    read = {product.code for product in products}
+    left_out = {code: "not in the catalogue" for code in truths if code not in read}
     for product in products:
         truth = truths.get(product.code)
         if truth is None:
@@ -73,7 +74,7 @@ def _judge(
     classification, bill, processes = _of_steps(answers[product.code].values())
     footprint = calculate(product, classification, bill, processes, factors)
     return ComparedFigure(
-        name=f"{product.name} {product.description}",
+        kind=f"{classification.category} / {classification.subcategory}",
         mass_kg=footprint.mass.value,
         emissions_kg_co2e=footprint.emissions_kg_co2e,
         low_kg_co2e=footprint.low_kg_co2e,

@@ -24,7 +24,7 @@ SEED: Final = 20_261_127
 class ComparedFigure:
     """One product: what was computed, with its range, and what was published."""
 
-    name: str
+    kind: str
     mass_kg: float
     emissions_kg_co2e: float
     low_kg_co2e: float
@@ -95,12 +95,12 @@ def by_group(
 
 
 def distinct(judged: Sequence[ComparedFigure]) -> list[ComparedFigure]:
-    """Each product of a maker once: of several rows of one name (later years, most often) the
-    middle one.
+    """Each product of a maker once: of several rows of one kind and mass (later years, most often)
+    the middle one.
     """
-    groups: defaultdict[tuple[str, str], list[ComparedFigure]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str, str], list[ComparedFigure]] = defaultdict(list)
     for one in judged:
-        groups[one.truth.maker, one.name.casefold()].append(one)
+        groups[one.truth.maker, one.kind, f"{one.mass_kg:.3g}"].append(one)
     return [sorted(rows, key=lambda one: one.ratio)[len(rows) // 2] for rows in groups.values()]
 
 

@@ -1,0 +1,66 @@
+"""Parts that count by area, capacity or piece: what they replace, what is dropped, and what is said
+about them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.carbon_builders import bill, footprint
+from weighbridge.domain.answers import Attribute, AttributeBasis, BillOfMaterials
+from weighbridge.domain.results import ContributionKind, Footprint
+from weighbridge.factor_sources.bundled import BundledFactors
+
+FACTORS = BundledFactors().load()
+DISPLAY = ("display_module_lcd", 0.3)
+REST = ("abs_resin", 1.7)
+
+
+def with_attributes(lines: BillOfMaterials, **values: float) -> BillOfMaterials:
+    attributes = [Attribute(n, v, AttributeBasis.STATED) for n, v in values.items()]
+    return replace(lines, attributes=tuple(attributes))
+
+
+def judged(lines: BillOfMaterials) -> Footprint:
+    return footprint(
+        FACTORS, lines, category="Consumer electronics", subcategory="Other consumer electronics"
+    )
+
+
+def keys(result: Footprint) -> list[str]:
+    return [one.factor_key for one in result.contributions]
+
+
+def test_a_display_counts_by_its_area_and_its_line_does_not_count_by_mass() -> None:
+    result = judged(with_attributes(bill(REST, DISPLAY), display_lcd_inch=24.0))
+    (display,) = (one for one in result.contributions if one.kind is ContributionKind.COMPONENT)
+    assert "display_module_lcd" not in keys(result)
+    # 24 inches of 16 : 9 are 0.531 m x 0.299 m
+    assert display.activity == pytest.approx(0.531 * 0.299, rel=2e-3)
+    assert display.emissions_kg_co2e == pytest.approx(display.activity * 280)
+
+
+def test_only_proxies_that_count_are_named() -> None:
+    by_mass = judged(bill(REST, DISPLAY))
+    by_area = judged(with_attributes(bill(REST, DISPLAY), display_lcd_inch=24.0))
+    assert any(note.startswith("proxy for Display module, LCD") for note in by_mass.notes)
+    assert not any(note.startswith("proxy for Display module, LCD") for note in by_area.notes)
+    assert any(note.startswith("proxy for Display, LCD") for note in by_area.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("display_lcd_inch", 600.0), ("display_lcd_inch", 100.0), ("memory_gb", 1e9)],
+)
+def test_an_attribute_out_of_reason_is_dropped_with_a_note(name: str, value: float) -> None:
+    result = judged(with_attributes(bill(REST, DISPLAY), **{name: value}))
+    assert "display_module_lcd" in keys(result)
+    assert any(note.startswith("dropped: ") for note in result.notes)
+
+
+def test_memory_and_storage_are_known_to_about_a_third_to_three_times() -> None:
+    for name in ("memory_gb", "flash_gb"):
+        ranged = FACTORS.components[name].kg_co2e_per_unit
+        assert ranged.value / 3.1 < ranged.low < ranged.high < ranged.value * 3.1
