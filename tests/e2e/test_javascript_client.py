@@ -267,6 +267,8 @@ class Journey:
         assert done["afterKgCo2e"] == pytest.approx(2 * done["beforeKgCo2e"])
         wrong = {**asked, "changes": [{**change, "value": "heavy"}]}
         self.refused(self.browser.fetch("POST", f"{API}/corrections", json_body=wrong), "changes")
+        again = self.post(f"{API}/recompute", json_body={"dryRun": True})
+        assert (again["products"], again["moved"]) == (4, 0)
         own = f"{API}/PROD-002/corrections"
         (record,) = self.get(own)["corrections"]
         assert (record["after"], record["reason"], record["madeBy"]) == (13, "weighed", "local")

@@ -121,6 +121,7 @@ async def _record_corrections(recorder: Recorder) -> None:
     change = {"target": "bill_of_materials.mass_kg", "value": 0.4}
     asked = {"codes": ["PROD-002"], "changes": [change], "reason": "weighed"}
     await recorder.answer("correct_answers", "POST", f"{API}/corrections", json=asked)
+    await recorder.answer("recompute_footprints", "POST", f"{API}/recompute", json={})
     own = f"{API}/PROD-002/corrections"
     await recorder.answer("list_corrections", "GET", own)
     number = recorder.examples["answers"]["list_corrections"]["200"]["corrections"][0]["number"]

@@ -23,7 +23,7 @@ from weighbridge.cli import (
     tokens,
 )
 from weighbridge.cli.console import err
-from weighbridge.cli.desk import correcting, explaining
+from weighbridge.cli.desk import correcting, explaining, recomputing
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
 from weighbridge.errors import AmbiguousColumn, MissingColumn, WeighbridgeError
@@ -81,6 +81,7 @@ evaluating.register(app)
 questionnaires.register(app)
 explaining.register(app)
 correcting.register(app)
+recomputing.register(app)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.corrections import Change, Correction
 from weighbridge.store.database import LONG_STATEMENT_S
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from weighbridge.store.database import Connection
+
+
+_WEIGHABLE: Final = (
+    "SELECT p.*, pic.media_type, pic.width_px, pic.height_px, length(pic.data) AS size_bytes,"
+    " f.detail, f.cost_usd FROM products p LEFT JOIN footprints f ON f.product_id = p.id"
+    " LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
+)
+"""All that a product is weighed again by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +124,29 @@ async def lock_completed(connection: Connection, codes: Sequence[str]) -> list[R
     transaction ends.
     """
     return await connection.fetch(
-        "SELECT p.*, pic.media_type, pic.width_px, pic.height_px, length(pic.data) AS size_bytes, "
-        "f.detail, f.cost_usd"
-        " FROM products p LEFT JOIN footprints f ON f.product_id = p.id"
-        " LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
-        " WHERE p.code = ANY($1::text[]) ORDER BY p.id FOR UPDATE OF p",
+        f"{_WEIGHABLE} WHERE p.code = ANY($1::text[]) ORDER BY p.id FOR UPDATE OF p",
         list(codes),
+        timeout=LONG_STATEMENT_S,
+    )
+
+
+async def weighed(connection: Connection, codes: Sequence[str] | None) -> dict[str, int]:
+    """The completed products, code → id in order of id: all, or those of these codes."""
+    chosen = "" if codes is None else " AND code = ANY($1::text[])"
+    rows = await connection.fetch(
+        f"SELECT code, id FROM products WHERE status = 'completed'{chosen} ORDER BY id",  # noqa: S608
+        *(() if codes is None else (list(codes),)),
+        timeout=LONG_STATEMENT_S,
+    )
+    return {row["code"]: row["id"] for row in rows}
+
+
+async def lock_weighed(connection: Connection, ids: Sequence[int]) -> list[Record]:
+    """Those of these products that are still completed, with their stored footprints; locked too."""
+    return await connection.fetch(
+        f"{_WEIGHABLE} WHERE p.id = ANY($1::bigint[]) AND p.status = 'completed'"
+        " AND f.detail IS NOT NULL ORDER BY p.id FOR UPDATE OF p",
+        list(ids),
         timeout=LONG_STATEMENT_S,
     )
 

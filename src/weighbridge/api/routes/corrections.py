@@ -18,10 +18,12 @@ from weighbridge.api.schemas.corrections import (
     CorrectionsDone,
     CorrectionsInput,
     CorrectionView,
+    RecomputeDone,
+    RecomputeInput,
 )
 from weighbridge.domain.corrections import read_change
 from weighbridge.errors import InputError
-from weighbridge.service.desk import correcting
+from weighbridge.service.desk import correcting, recomputing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +52,26 @@ async def correct_answers(
     except InputError as error:
         raise InvalidField("changes", str(error)) from error
     return _done(figures)
+
+
+@router.post("/recompute", responses=problem_responses(404))
+async def recompute_footprints(
+    asked: RecomputeInput, request: Request, context: Context
+) -> RecomputeDone:
+    """Compute figures anew from the stored answers, without a call.
+
+    What may have changed since: the method, the factors, the corrections.
+    """
+    if any("\0" in code for code in asked.codes or ()):
+        raise InvalidField("codes", "A code cannot contain a NUL character.")
+    summary = recomputing.RecomputeSummary()
+    ids = await recomputing.completed_ids(context.database, asked.codes)
+    tools = (context.database, context.factors, context.steps)
+    async for done in recomputing.recompute(*tools, ids, dry_run=asked.dry_run):
+        summary.add(done)
+    if not asked.dry_run:
+        await recomputing.record_recomputation(context.database, _who(request), summary)
+    return RecomputeDone.model_validate(summary.as_document())
 
 
 @router.get("/{code:code}/corrections", responses=problem_responses(404))

@@ -52,6 +52,43 @@ class CorrectionsDone(Schema):
     corrected: list[CorrectedProduct]
 
 
+class RecomputeInput(Schema):
+    """Which products to compute anew."""
+
+    codes: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="Only these; without it all.",
+        examples=[["PROD-001"]],
+    )
+    dry_run: bool = Field(default=False, description="Say what would change, and store nothing.")
+
+
+class RecomputedView(Schema):
+    """A figure that moved. `change` 0.25: a quarter more."""
+
+    code: str
+    before_kg_co2e: float = Field(alias="beforeKgCo2e")
+    after_kg_co2e: float = Field(alias="afterKgCo2e")
+    change: float
+    causes: list[str] = Field(examples=[["method 2 → 3", "a correction"]])
+
+
+class RecomputeDone(Schema):
+    """What a recomputation changed. Totals are for one unit of each product."""
+
+    products: int
+    moved: int
+    median_change: float = Field(description="Of those that moved, up or down.")
+    before_kg_co2e: float = Field(alias="beforeKgCo2e")
+    after_kg_co2e: float = Field(alias="afterKgCo2e")
+    causes: dict[str, int] = Field(description="How many moved by what.")
+    largest: list[RecomputedView] = Field(description="Those that moved most.")
+    without_figure: int = Field(description="Products that keep their figure: see problems.")
+    problems: list[str]
+
+
 class CorrectionView(Schema):
     """A correction: who, when, why, from what to what, and what became of it."""
 

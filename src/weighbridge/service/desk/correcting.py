@@ -11,16 +11,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.products import ProcessingStatus
-from weighbridge.errors import CalculationError, Conflict, InputError, NotFound
+from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.service.access.audit import record_action
+from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections, footprints, listing, products, queue_state
 from weighbridge.store.corrections import NewCorrection, RecordedCorrection
-from weighbridge.store.stored_detail import read_given
 from weighbridge.weighing.correcting import make_change
-from weighbridge.weighing.weigh import Weigher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,19 +71,15 @@ class CorrectedFigure:
     variants: tuple[str, ...] = ()
 
 
-class _Recomputing:
+class _Correcting(StoredWeigher):
     """Locked products with their answers and corrections, and the way to new figures."""
-
-    def __init__(self, factors: FactorTable, steps: Steps) -> None:
-        self._weigher = Weigher(factors, steps)
-        self.steps = steps
 
     def change(
         self, row: Record, active: Sequence[Correction], request: Request
     ) -> list[NewCorrection]:
         """What the request changes about a product; nothing that is so already."""
         stored = products.stored_product(row)
-        given = self._given(row)
+        given = self.given(row)
         made = []
         for change in request.changes:
             self._refuse_to_pass_over(row["code"], change, active, request)
@@ -113,24 +108,6 @@ class _Recomputing:
                 "Say that you replace it (--replace), or leave it."
             )
 
-    def _given(self, row: Record) -> dict[str, Any]:
-        stored, _ = read_given(row["detail"])
-        return {step: self.steps.decode(step, answer) for step, answer in stored.items()}
-
-    def weigh(self, row: Record, active: Sequence[Correction]) -> StoredFootprint:
-        """The figure with these corrections."""
-        _, provenance = read_given(row["detail"])
-        try:
-            return self._weigher.weigh(
-                products.stored_product(row),
-                self._given(row),
-                provenance.answers,
-                active,
-                row["cost_usd"],
-            )
-        except CalculationError as error:
-            raise InputError(f"{row['code']}: {error}") from error
-
 
 async def correct(
     database: Database,
@@ -147,7 +124,7 @@ async def correct(
         InputError: a change cannot be made; the message names product and value. Nothing was
         changed.
     """
-    work = _Recomputing(factors, steps)
+    work = _Correcting(factors, steps)
     figures: list[CorrectedFigure] = []
     async with database.transaction() as connection:
         for portion in _portions(codes):
@@ -180,7 +157,7 @@ async def take_back(
         NotFound: there is no such product, or no such correction that holds.
         Conflict: the product has no answers at present.
     """
-    work = _Recomputing(factors, steps)
+    work = _Correcting(factors, steps)
     async with database.transaction() as connection:
         rows = await _locked(connection, [code])
         active = (await corrections.active(connection, [rows[0]["id"]])).get(rows[0]["id"], [])
@@ -232,7 +209,7 @@ async def _locked(connection: Connection, codes: Sequence[str]) -> list[Record]:
 
 
 def _changes(
-    work: _Recomputing,
+    work: _Correcting,
     rows: Sequence[Record],
     active: dict[int, list[Correction]],
     request: Request,
@@ -253,7 +230,7 @@ def _changes(
 
 
 async def _recompute(
-    connection: Connection, work: _Recomputing, rows: Sequence[Record]
+    connection: Connection, work: _Correcting, rows: Sequence[Record]
 ) -> list[CorrectedFigure]:
     if not rows:
         return []

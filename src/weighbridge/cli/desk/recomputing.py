@@ -1,0 +1,158 @@
+"""`recompute`: old answers weighed again, on every core, with what changed and why."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.table import Table
+
+from weighbridge.cli.console import (
+    DataDirOption,
+    JsonOption,
+    collect_garbage_rarely,
+    out,
+    print_json,
+    run_async,
+)
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.service.desk.recomputing import RecomputedProduct, RecomputeSummary
+    from weighbridge.settings import Settings
+
+SHARE: Final = 5_000
+"""Products that are worth a process of their own, which takes a second to start."""
+_HEADER: Final = ("code", "beforeKgCo2e", "afterKgCo2e", "change", "causes", "problem")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("recompute")(recompute)
+
+
+def recompute(
+    codes: Annotated[
+        list[str] | None,
+        typer.Argument(help="Only the products of these codes.", show_default="all"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, and store nothing.")
+    ] = False,
+    changes: Annotated[
+        Path | None,
+        typer.Option(help="Write every figure that moved to this CSV file.", dir_okay=False),
+    ] = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute figures anew from the answers that are stored: no call is made.
+
+    What may have changed since: the method, the factors, the corrections.
+    """
+    from weighbridge.service.access.audit import command_line_user
+    from weighbridge.service.desk import recomputing
+    from weighbridge.wiring import open_application
+
+    settings = load_settings(data_dir=data_dir)
+
+    async def act() -> tuple[RecomputeSummary, list[RecomputedProduct]]:
+        async with open_application(settings) as app:
+            ids = await recomputing.completed_ids(app.database, codes or None)
+            done = await _on_every_core(settings, ids, dry_run=dry_run)
+            summary = recomputing.RecomputeSummary()
+            summary.add(done)
+            if not dry_run and summary.products:
+                by = command_line_user()
+                await recomputing.record_recomputation(app.database, by, summary)
+            return summary, done
+
+    summary, done = run_async(act())
+    if changes is not None:
+        _write(changes, done)
+    if as_json:
+        print_json(summary.as_document())
+    else:
+        _say(summary, dry_run=dry_run)
+
+
+async def _on_every_core(
+    settings: Settings, ids: Sequence[int], *, dry_run: bool
+) -> list[RecomputedProduct]:
+    """Each process has its share of the products, and its own connections."""
+    processes = min(os.cpu_count() or 1, -(-len(ids) // SHARE))
+    if processes < 2:
+        return await _recompute_share(settings, ids, dry_run=dry_run)
+    share = -(-len(ids) // processes)
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        shares = await asyncio.gather(
+            *(
+                loop.run_in_executor(pool, _in_process, settings, ids[at : at + share], dry_run)
+                for at in range(0, len(ids), share)
+            )
+        )
+    return [one for done in shares for one in done]
+
+
+def _in_process(settings: Settings, ids: Sequence[int], dry_run: bool) -> list[RecomputedProduct]:
+    collect_garbage_rarely()
+    return asyncio.run(_recompute_share(settings, ids, dry_run=dry_run))
+
+
+async def _recompute_share(
+    settings: Settings, ids: Sequence[int], *, dry_run: bool
+) -> list[RecomputedProduct]:
+    from weighbridge.service.desk.recomputing import recompute as recompute_products
+    from weighbridge.wiring import open_application
+
+    async with open_application(settings) as app:
+        tools = (app.database, app.factors, app.questions.steps)
+        portions = recompute_products(*tools, ids, dry_run=dry_run)
+        return [one async for portion in portions for one in portion]
+
+
+def _write(path: Path, done: Sequence[RecomputedProduct]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(_HEADER)
+        for one in done:
+            if one.has_moved or one.problem:
+                figures = (one.before_kg_co2e, one.after_kg_co2e, one.change)
+                writer.writerow((one.code, *figures, "; ".join(one.causes), one.problem))
+
+
+def _say(summary: RecomputeSummary, *, dry_run: bool) -> None:
+    would = "would move" if dry_run else "moved"
+    out.print(
+        f"{summary.products:,} products computed anew without a call; {summary.moved:,} {would}, "
+        f"half of them by more than {summary.median_change:.1%}."
+        if summary.moved
+        else f"{summary.products:,} products computed anew without a call; no figure moved."
+    )
+    for cause, count in summary.causes.most_common():
+        out.print(f"  {count:,} by {cause}", highlight=False)
+    if summary.moved:
+        out.print(
+            f"Total: {summary.before_kg_co2e:,.3g} → {summary.after_kg_co2e:,.3g} kg CO2e "
+            "for one unit of each."
+        )
+        table = Table("moved most", "before, kg CO2e", "now, kg CO2e", "change")
+        for one in summary.largest:
+            after = one.after_kg_co2e or 0.0
+            table.add_row(
+                one.code, f"{one.before_kg_co2e:.3g}", f"{after:.3g}", f"{one.change:+.1%}"
+            )
+        out.print(table)
+    if summary.without_figure:
+        out.print(f"{summary.without_figure:,} products keep their figure:")
+        for problem in summary.problems:
+            out.print(f"  {problem}", highlight=False)

@@ -1,0 +1,209 @@
+"""Old answers weighed again with the present method, factors and corrections. No call is made.
+
+Products are taken in order of id, a portion and a transaction at a time: a recomputation that is
+interrupted has done its portions whole, and doing it again finishes the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.errors import InputError, NotFound
+from weighbridge.service.access.audit import record_action
+from weighbridge.service.desk.stored_products import StoredWeigher
+from weighbridge.store import corrections, footprints, listing, queue_state
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from asyncpg import Record
+
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.domain.corrections import Correction
+    from weighbridge.steps import Steps
+    from weighbridge.store.database import Database
+    from weighbridge.store.footprints import StoredFootprint
+
+RECOMPUTED: Final = "recomputed footprints"
+CORRECTION: Final = "a correction"
+CALCULATION: Final = "the calculation"
+LARGEST: Final = 20
+_PORTION: Final = 200
+_LEAST_CHANGE: Final = 1e-9
+"""Of a figure; less is rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecomputedProduct:
+    """One product before and after. `after` is None where there is no figure, with a `problem`.
+
+    `causes` say what is other than it was when the figure before was computed.
+    """
+
+    code: str
+    before_kg_co2e: float
+    after_kg_co2e: float | None
+    causes: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def change(self) -> float:
+        """By how much of itself the figure moved: 0.25 is a quarter more."""
+        if self.after_kg_co2e is None:
+            return 0.0
+        return (self.after_kg_co2e - self.before_kg_co2e) / (abs(self.before_kg_co2e) or 1.0)
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the figure is another one."""
+        return abs(self.change) > _LEAST_CHANGE
+
+
+@dataclass(slots=True)
+class RecomputeSummary:
+    """What became of all of them. `largest` are those that moved most."""
+
+    products: int = 0
+    moved: int = 0
+    without_figure: int = 0
+    before_kg_co2e: float = 0.0
+    after_kg_co2e: float = 0.0
+    causes: Counter[str] = field(default_factory=Counter)
+    largest: list[RecomputedProduct] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    changes: list[float] = field(default_factory=list)
+
+    def add(self, done: Sequence[RecomputedProduct]) -> None:
+        """Count a portion."""
+        self.products += len(done)
+        for one in done:
+            if one.after_kg_co2e is None:
+                self.without_figure += 1
+                self.problems = [*self.problems, one.problem][:LARGEST]
+                continue
+            self.before_kg_co2e += one.before_kg_co2e
+            self.after_kg_co2e += one.after_kg_co2e
+            if one.has_moved:
+                self.moved += 1
+                self.causes.update(one.causes)
+                self.changes.append(one.change)
+        moved = [*self.largest, *(one for one in done if one.has_moved)]
+        self.largest = sorted(moved, key=lambda one: -abs(one.change))[:LARGEST]
+
+    @property
+    def median_change(self) -> float:
+        """Of those that moved, up or down: half moved less, half more."""
+        return median(map(abs, self.changes)) if self.changes else 0.0
+
+    def as_document(self) -> dict[str, Any]:
+        """As the API and `--json` give it."""
+        return {
+            "products": self.products,
+            "moved": self.moved,
+            "medianChange": self.median_change,
+            "beforeKgCo2e": self.before_kg_co2e,
+            "afterKgCo2e": self.after_kg_co2e,
+            "causes": dict(self.causes),
+            "largest": [
+                {
+                    "code": one.code,
+                    "beforeKgCo2e": one.before_kg_co2e,
+                    "afterKgCo2e": one.after_kg_co2e,
+                    "change": one.change,
+                    "causes": list(one.causes),
+                }
+                for one in self.largest
+            ],
+            "withoutFigure": self.without_figure,
+            "problems": self.problems,
+        }
+
+
+async def completed_ids(database: Database, codes: Sequence[str] | None = None) -> list[int]:
+    """The products that can be weighed again: all that are completed, or those of these codes.
+
+    Raises:
+        NotFound: names codes of which there is no completed product.
+    """
+    async with database.pool.acquire() as connection:
+        found = await corrections.weighed(connection, codes)
+    if missing := [code for code in codes or () if code not in found]:
+        more = f" and {len(missing) - LARGEST:,} more" if len(missing) > LARGEST else ""
+        raise NotFound(f"There is no completed product {', '.join(missing[:LARGEST])}{more}.")
+    return list(found.values())
+
+
+async def recompute(
+    database: Database,
+    factors: FactorTable,
+    steps: Steps,
+    ids: Sequence[int],
+    *,
+    dry_run: bool = False,
+) -> AsyncIterator[list[RecomputedProduct]]:
+    """Weigh these products again. Yields portion by portion; with `dry_run` nothing is stored."""
+    work = StoredWeigher(factors, steps)
+    for at in range(0, len(ids), _PORTION):
+        portion = ids[at : at + _PORTION]
+        async with database.transaction() as connection:
+            rows = await corrections.lock_weighed(connection, portion)
+            active = await corrections.active(connection, portion)
+            weighed = await asyncio.to_thread(_weigh, work, rows, active)
+            if not dry_run:
+                new = [footprint for footprint, _ in weighed if footprint is not None]
+                await footprints.upsert_footprints(connection, new)
+                pairs = zip(rows, weighed, strict=True)
+                await listing.uncheck(
+                    connection, [row["id"] for row, (_, a) in pairs if a.has_moved]
+                )
+                await queue_state.announce(connection)
+        yield [done for _, done in weighed]
+
+
+async def record_recomputation(database: Database, by: str, summary: RecomputeSummary) -> None:
+    """Write the entry of the audit log."""
+    detail = {
+        "products": summary.products,
+        "moved": summary.moved,
+        "causes": dict(summary.causes),
+        "kgCo2e": [summary.before_kg_co2e, summary.after_kg_co2e],
+    }
+    await record_action(database, by, RECOMPUTED, None, detail)
+
+
+def _weigh(
+    work: StoredWeigher, rows: Sequence[Record], active: dict[int, list[Correction]]
+) -> list[tuple[StoredFootprint | None, RecomputedProduct]]:
+    """Each product with its new footprint; None where it is as before, or there is none."""
+    found: list[tuple[StoredFootprint | None, RecomputedProduct]] = []
+    for row in rows:
+        before = row["detail"]["footprint"]["emissions_kg_co2e"]
+        try:
+            new = work.weigh(row, active.get(row["id"], ()))
+        except InputError as error:
+            found.append((None, RecomputedProduct(row["code"], before, None, problem=str(error))))
+            continue
+        after = new.detail.footprint.emissions_kg_co2e
+        causes = _causes(row["detail"], new)
+        done = RecomputedProduct(row["code"], before, after, causes)
+        if done.has_moved and not causes:
+            done = RecomputedProduct(row["code"], before, after, (CALCULATION,))
+        found.append((new if done.causes else None, done))
+    return found
+
+
+def _causes(stored: dict[str, Any], new: StoredFootprint) -> tuple[str, ...]:
+    """What differs between what the stored figure was computed by, and the new one."""
+    before, now = stored["provenance"], new.detail.provenance
+    causes = []
+    if before["method"] != now.method:
+        causes.append(f"method {before['method']} → {now.method}")
+    if before["factors"] != now.factors:
+        causes.append(f"factors {before['factors']} → {now.factors}")
+    if stored["answers"] != new.detail.answers:
+        causes.append(CORRECTION)
+    return tuple(causes)
