@@ -18,7 +18,7 @@ from weighbridge.engine.dispatch.retention_task import RetentionTask
 from weighbridge.engine.dispatch.variant_finder import VariantFinder
 from weighbridge.engine.jobs.borrowing import able_to_answer
 from weighbridge.engine.jobs.context import EngineContext
-from weighbridge.engine.jobs.output_allowances import StoredAllowances
+from weighbridge.engine.jobs.provider_memory import ProviderMemory
 from weighbridge.engine.jobs.worker import Worker
 from weighbridge.engine.quota.brake import Brake
 from weighbridge.engine.quota.day_budget import DayBudget
@@ -42,7 +42,6 @@ from weighbridge.simulator.app import create_app
 from weighbridge.simulator.config import Keeping, SimulatorConfig
 from weighbridge.simulator.models import KNOWN_MODELS, LUNA, STANDARD, ModelLimits
 from weighbridge.steps import STEPS, Questions, build_questions
-from weighbridge.store import output_lengths
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
@@ -253,11 +252,11 @@ async def make_engine(
     random_source = random.Random()
     manager_id = uuid4()
     telemetry.identify(str(manager_id))
-    learned = OutputAllowances(questions.expected_lengths())
+    allowances = OutputAllowances(questions.expected_lengths())
+    memory = ProviderMemory(app.database, provider, allowances)
     async with app.database.pool.acquire() as connection:
-        saved = await output_lengths.load(connection, provider.model)
-    if saved:
-        learned.load(saved)
+        await memory.recall(connection)
+    await memory.save_if_due()
     governor = Governor(
         database=app.database,
         clock=app.clock,
@@ -265,7 +264,7 @@ async def make_engine(
         manager_id=manager_id,
         random_source=random_source,
         overrides=overrides,
-        allowances=learned,
+        allowances=allowances,
         day=DayBudget(
             app.clock,
             provider.name,
@@ -274,7 +273,6 @@ async def make_engine(
         ),
         scope=scope,
     )
-    allowances = StoredAllowances(app.database, provider.model, learned)
     context = EngineContext(
         manager_id=manager_id,
         database=app.database,
@@ -283,7 +281,7 @@ async def make_engine(
         questions=questions,
         governor=governor,
         brake=Brake(app.database, app.clock, provider, governor.breaker),
-        allowances=allowances,
+        memory=memory,
         clock=app.clock,
         random_source=random_source,
     )

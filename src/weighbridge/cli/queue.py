@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 from rich.table import Table
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 T = TypeVar("T")
+
+ANSWER_FORMS: Final = {
+    "strict": "strict schema",
+    "schema": "schema",
+    "object": "json_object, with the schema in the prompt",
+    "text": "text, with the schema in the prompt",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +58,7 @@ def _status_table(look: QueueStatus) -> Table:
     state = look.state
     table.add_row("queue", "running" if state.running else "stopped")
     if state.paused_reason:
-        table.add_row("paused", state.paused_reason)
+        table.add_row("paused" if state.running else "because", state.paused_reason)
     for name in ProcessingStatus:
         table.add_row(name.value, f"{look.counts[name]:,}")
     table.add_row("total", f"{look.total_products:,}")
@@ -59,6 +66,11 @@ def _status_table(look: QueueStatus) -> Table:
     table.add_row("steps", "together" if state.ask_together else "apart")
     table.add_row("requests/min", f"{look.used.requests:,} of {look.limits.requests_per_minute:,}")
     table.add_row("tokens/min", f"{look.used.tokens:,} of {look.limits.tokens_per_minute:,}")
+    if provider := look.provider:
+        table.add_row("provider", f"{provider.name}, {provider.model}")
+        table.add_row("answers by", ANSWER_FORMS.get(provider.learned.get("form", ""), "unknown"))
+        for notice in look.notices:
+            table.add_row("notice", notice)
     return table
 
 

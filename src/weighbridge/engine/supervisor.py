@@ -121,7 +121,7 @@ class Supervisor:
         with contextlib.suppress(*DATABASE_ERRORS):
             async with self._context.database.transaction() as connection:
                 await workers.leave(connection, self.worker_id)
-        await self._context.allowances.save_if_due(now=True)
+        await self._context.memory.save_if_due(now=True)
 
     async def abandon(self) -> None:
         """Stop now. Calls in flight are lost, and paid for; others take over their jobs."""
@@ -141,7 +141,7 @@ class Supervisor:
 
     async def _run_job(self, job: Job) -> None:
         await self._worker.work(int(job.id))
-        await self._context.allowances.save_if_due()
+        await self._context.memory.save_if_due()
 
     async def _keep_running(self, run: Callable[[], Awaitable[None]]) -> None:
         """No loop may end silently: a crash is logged, and the loop restarts."""

@@ -45,7 +45,7 @@ class ModelFacts:
     headers: Mapping[str, str] = field(default_factory=dict)
     key_was_taken: bool = False
     context_tokens: int | None = None
-    notices: tuple[str, ...] = ()
+    shutdown: object = None  # `shutdown_date`, as it was stated
 
     def beside(self, known: ModelFacts) -> ModelFacts:
         """These, with what was known before where they say nothing."""
@@ -65,10 +65,11 @@ async def check_model(
     context = next((n for name in _CONTEXT_FIELDS if (n := _positive(entry.get(name)))), None)
     if is_local:
         context = await _llama_context(client) or context
-    notice = shutdown_notice(
-        asked.model, entry.get("shutdown_date"), today, provider=asked.provider
-    )
-    return ModelFacts(headers, True, context, (notice,) if notice else ())
+    shutdown = entry.get("shutdown_date")
+    notice = shutdown_notice(asked.model, shutdown, today, provider=asked.provider)
+    if notice and notice.is_over:
+        raise ModelUnknown(notice.text)
+    return ModelFacts(headers, True, context, shutdown)
 
 
 async def answers(client: AsyncOpenAI) -> bool:

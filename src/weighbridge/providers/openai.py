@@ -19,7 +19,12 @@ import openai
 from typing_extensions import override
 
 from weighbridge.clock import SystemClock
-from weighbridge.errors import AuthenticationFailed, ProviderOverloaded, RequestTooLarge
+from weighbridge.errors import (
+    AuthenticationFailed,
+    ModelUnknown,
+    ProviderOverloaded,
+    RequestTooLarge,
+)
 from weighbridge.planning.models import profile_of
 from weighbridge.providers.base import Provider
 from weighbridge.providers.faults.evidence import HIDDEN, evidence_of
@@ -36,6 +41,7 @@ from weighbridge.providers.requests.bodies import encoded_body
 from weighbridge.providers.requests.capabilities import capabilities_of
 from weighbridge.providers.requests.wishes import CONNECT_TIMEOUT_S, FLEX_OR_DEFAULT, Wishes
 from weighbridge.providers.sdk import Sdk
+from weighbridge.providers.shutdown import shutdown_notice
 from weighbridge.providers.stored_completions import NothingKept, find_stored
 from weighbridge.providers.wire import Address, OverClient, Received, UnusableReply, Wire
 
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
     from weighbridge.domain.calls import CallReply, CallRequest, Price
     from weighbridge.errors import ProviderError
+    from weighbridge.providers.shutdown import ShutdownNotice
 
 _SIMULATED_HEADER: Final = "x-weighbridge-simulated"
 _COST_HEADER: Final = "x-litellm-response-cost"
@@ -94,6 +101,7 @@ class OpenAIProvider(Provider):
         self._key_has_worked = False
         self._key_doubts = 0
         self._out_of_form = 0
+        self._proven_form = self._capabilities.form
         longest_s = self._wishes.longest_s(is_local=self._is_local)
         timeout = httpx2.Timeout(longest_s, connect=CONNECT_TIMEOUT_S, pool=None)
         self._wire, client = (
@@ -139,15 +147,24 @@ class OpenAIProvider(Provider):
     @property
     @override
     def notices(self) -> tuple[str, ...]:
-        return self._facts.notices
+        shutdown = self._shutdown()
+        refused = self._capabilities.effort_notice(self._at.host)
+        said = (shutdown.text if shutdown else None, refused)
+        return tuple(notice for notice in said if notice is not None)
+
+    def _shutdown(self) -> ShutdownNotice | None:
+        today = self._clock.now().date()
+        return shutdown_notice(self._model, self._facts.shutdown, today, provider=self.name)
 
     @override
     def learned(self) -> Mapping[str, Any]:
-        return {**self._capabilities.dump(), "context_tokens": self._facts.context_tokens}
+        proven = replace(self._capabilities, form=self._proven_form)
+        return {**proven.dump(), "context_tokens": self._facts.context_tokens}
 
     @override
     def recall(self, learned: Mapping[str, Any]) -> None:
         self._capabilities = self._capabilities.recalled(learned)
+        self._proven_form = self._capabilities.form
 
     @override
     async def call(self, request: CallRequest) -> CallReply:
@@ -186,11 +203,18 @@ class OpenAIProvider(Provider):
             self._key_doubts += 1
             if self._key_doubts < DOUBTS_OF_A_KEY:
                 return ProviderOverloaded(f"{ours} It worked before, so it is tried again.")
+        if isinstance(ours, ModelUnknown) and (shutdown := self._shutdown()) and shutdown.is_over:
+            return ModelUnknown(shutdown.text)
         return ours
 
     def _watch_form(self, *, is_in_form: bool) -> None:
-        """A server that ignores the schema is told it in the prompt."""
+        """A server that ignores the schema is told it in the prompt.
+
+        That is remembered once it has helped: the reason may have been a passing one.
+        """
         self._out_of_form = 0 if is_in_form else self._out_of_form + 1
+        if is_in_form:
+            self._proven_form = self._capabilities.form
         if self._out_of_form >= OUT_OF_FORM_BEFORE_STEP:
             self._capabilities = self._capabilities.with_next_form() or self._capabilities
             self._out_of_form = 0
@@ -263,6 +287,7 @@ class OpenAIProvider(Provider):
                     raise
                 if self._capabilities == capabilities:  # else another call has learned something
                     self._capabilities = adapted
+                    self._proven_form = adapted.form
 
     async def _exchange(self, body: bytes, timeout_s: float) -> tuple[Received, Mapping[str, Any]]:
         """A chat completion and what it came in; or what the SDK raises in its place."""

@@ -6,24 +6,30 @@ models: https://developers.openai.com/api/docs/deprecations. Pure.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from weighbridge.errors import ModelUnknown
 from weighbridge.planning.models import profile_of
 
 WARNED_BEFORE_DAYS: Final = 90
 
 
-def shutdown_notice(model: str, stated: object, today: date, *, provider: str) -> str | None:
-    """What to tell about this model's end; None while it is far off, or not known.
+@dataclass(frozen=True, slots=True)
+class ShutdownNotice:
+    """`is_over`: the day has come, and the model answers no more."""
 
-    Raises:
-        ModelUnknown: the provider itself says that the day has come.
-    """
+    text: str
+    is_over: bool = False
+
+
+def shutdown_notice(
+    model: str, stated: object, today: date, *, provider: str
+) -> ShutdownNotice | None:
+    """What to tell about this model's end; None while it is far off, or not known."""
     known = profile_of(model).shutdown
     on = _date_of(stated) or (known.on if known and provider == "openai" else None)
-    if on is None:
+    if on is None or (on - today).days > WARNED_BEFORE_DAYS:
         return None
     successor = known.successor if known else None
     remedy = (
@@ -31,12 +37,9 @@ def shutdown_notice(model: str, stated: object, today: date, *, provider: str) -
         if successor
         else "Set WEIGHBRIDGE_MODEL to another one: https://developers.openai.com/api/docs/deprecations."
     )
-    days = (on - today).days
-    if days > WARNED_BEFORE_DAYS:
-        return None
-    if days > 0:
-        return f"{model} is shut down on {on.isoformat()}, in {days} days. {remedy}"
-    raise ModelUnknown(f"{model} was shut down on {on.isoformat()}. {remedy}")
+    if on > today:
+        return ShutdownNotice(f"{model} will be shut down on {on.isoformat()}. {remedy}")
+    return ShutdownNotice(f"{model} was shut down on {on.isoformat()}. {remedy}", is_over=True)
 
 
 def _date_of(stated: object) -> date | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from weighbridge.clock import Clock
     from weighbridge.store.database import Database
+    from weighbridge.store.provider_facts import ProviderFacts
     from weighbridge.store.queue_state import QueueState
 
 
@@ -34,11 +35,17 @@ class QueueStatus:
     used: Cost
     limits: Limits
     as_of: datetime
+    provider: ProviderFacts | None = None
 
     @property
     def total_products(self) -> int:
         """The number of products."""
         return sum(self.counts.values())
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the operator should know of the provider and its model."""
+        return self.provider.notices if self.provider else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ async def queue_status(
         limiter = Limiter.load(seen.quota_state, own or limits)
         used = limiter.used(clock.of_database(seen.now_s))
         limits = limiter.in_force if used.requests else limits
-    return QueueStatus(state, counts, used, limits, clock.now())
+    return QueueStatus(state, counts, used, limits, clock.now(), seen.provider)
 
 
 async def start_queue(database: Database) -> int:

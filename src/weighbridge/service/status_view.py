@@ -9,6 +9,7 @@ from weighbridge.service.queue import config_of
 
 if TYPE_CHECKING:
     from weighbridge.service.queue import QueueStatus
+    from weighbridge.store.provider_facts import ProviderFacts
 
 
 def status_document(look: QueueStatus) -> dict[str, Any]:
@@ -44,4 +45,15 @@ def status_document(look: QueueStatus) -> dict[str, Any]:
         },
         "database": {status.value: counts[status] for status in ProcessingStatus},
         "totalProducts": look.total_products,
+        "provider": None if look.provider is None else _provider_document(look.provider),
+    }
+
+
+def _provider_document(provider: ProviderFacts) -> dict[str, Any]:
+    return {
+        "name": provider.name,
+        "model": provider.model,
+        "answerForm": provider.learned.get("form"),
+        "contextTokens": provider.learned.get("context_tokens"),
+        "notices": list(provider.notices),
     }

@@ -7,11 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weighbridge.store import products, queue_state, quota
+from weighbridge.store import products, provider_facts, queue_state, quota
 
 if TYPE_CHECKING:
     from weighbridge.domain.products import ProcessingStatus
     from weighbridge.store.database import Connection
+    from weighbridge.store.provider_facts import ProviderFacts
     from weighbridge.store.queue_state import QueueState
 
 
@@ -20,19 +21,21 @@ class Status:
     """One snapshot.
 
     `quota_state` is the limiter's state for the account used last; None before the first call.
+    `provider` is the server that was used last.
     """
 
     queue: QueueState
     counts: dict[ProcessingStatus, int]
     now_s: float  # the database's clock, epoch seconds
     quota_state: bytes | None
+    provider: ProviderFacts | None
 
 
 async def load(connection: Connection) -> Status:
     """The present status, counts over all products."""
     row = await connection.fetchrow(
         f"SELECT {queue_state.COLUMNS}, c.*, extract(epoch FROM clock_timestamp())::float8 AS now_s,"  # noqa: S608
-        f" ({quota.USED_LAST}) AS quota_state FROM queue_state, ({products.COUNTS}) AS c"
+        f" ({quota.USED_LAST}) AS quota_state, ({provider_facts.USED_LAST}) AS provider FROM queue_state, ({products.COUNTS}) AS c"
     )
     assert row is not None  # noqa: S101 - seeded when the database was opened
     return Status(
@@ -40,4 +43,5 @@ async def load(connection: Connection) -> Status:
         counts=products.counts_of_row(row),
         now_s=row["now_s"],
         quota_state=bytes(row["quota_state"]) if row["quota_state"] else None,
+        provider=provider_facts.of_document(row["provider"]),
     )

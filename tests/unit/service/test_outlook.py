@@ -76,6 +76,12 @@ FULL = Cost(100, 449_000)
             "Stopped. 1 product waits.",
         ),
         (
+            replace(_look(7), state=replace(STOPPED, paused_reason="The model was shut down.")),
+            1,
+            Situation.STOPPED,
+            "Stopped: The model was shut down.",
+        ),
+        (
             replace(_look(7), state=PAUSED),
             1,
             Situation.PAUSED,

@@ -53,12 +53,34 @@ class StateCounts(Schema):
     failed: int = Field(ge=0, examples=[2])
 
 
+class ProviderView(Schema):
+    """The server that answers, as far as it is known."""
+
+    name: str = Field(examples=["openai"])
+    model: str = Field(examples=["gpt-6-luna"])
+    answer_form: Literal["strict", "schema", "object", "text"] | None = Field(
+        description="How the server is told the form of the answer: by a strict schema, a schema, "
+        "or `json_object` or plain text with the schema in the prompt.",
+        examples=["strict"],
+    )
+    context_tokens: int | None = Field(
+        description="Context of the model; null where nobody has said.", examples=[1_050_000]
+    )
+    notices: list[str] = Field(
+        description="What the operator should know, such as the day the model is shut down.",
+        examples=[["gpt-4.1-mini will be shut down on 2027-01-14."]],
+    )
+
+
 class QueueStatusDocument(Schema):
     """The answer of queue-status."""
 
     queue: QueueView
     database: StateCounts
     total_products: int = Field(ge=0, examples=[4652])
+    provider: ProviderView | None = Field(
+        description="The server that was asked last; null before the first start."
+    )
 
 
 class Started(Schema):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from weighbridge.clock import Clock
     from weighbridge.engine.database.retrying import DatabaseRetry
-    from weighbridge.engine.jobs.output_allowances import StoredAllowances
+    from weighbridge.engine.jobs.provider_memory import ProviderMemory
     from weighbridge.engine.quota.brake import Brake
     from weighbridge.engine.quota.governor import Governor
     from weighbridge.providers.base import Provider
@@ -34,6 +34,6 @@ class EngineContext:
     questions: Questions
     governor: Governor
     brake: Brake
-    allowances: StoredAllowances
+    memory: ProviderMemory
     clock: Clock
     random_source: random.Random

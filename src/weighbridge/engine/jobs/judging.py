@@ -59,7 +59,7 @@ class Judge:
         subjects = [product.subject(self._units.doubted) for product in group]
         accepted = question.accept(reply, subjects)
         self._units.observe(accepted, subjects)
-        self._context.allowances.observe(question, len(group), reply)
+        self._context.memory.observe(question, len(group), reply)
         cost_usd = reply_cost_usd(reply, self._context.provider.price)
         share_usd = (cost_usd or 0.0) / len(group)
         unusable = unusable_kind(accepted)

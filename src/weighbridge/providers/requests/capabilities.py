@@ -54,6 +54,7 @@ class Capabilities:
     sends_temperature: bool = True
     stores: bool = True
     effort: str | None = None
+    refused_effort: str | None = None
     tier: str | None = None
     names_cache: bool = False  # prompt_cache_key
     marks_prefix: bool = False  # prompt_cache_breakpoint and prompt_cache_options
@@ -98,7 +99,22 @@ class Capabilities:
         offered = [effort for effort in EFFORTS if f"'{effort}'" in text or f'"{effort}"' in text]
         others = [effort for effort in offered if effort != self.effort]
         effort = others[0] if others else None
-        return replace(self, effort=effort, sends_temperature=effort in {None, NONE})
+        return replace(
+            self,
+            effort=effort,
+            refused_effort=self.refused_effort or self.effort,
+            sends_temperature=effort in {None, NONE},
+        )
+
+    def effort_notice(self, host: str) -> str | None:
+        """What the operator should know where the reasoning effort was refused."""
+        if self.refused_effort is None:
+            return None
+        instead = f"{self.effort} is sent" if self.effort else "nothing is sent"
+        return (
+            f"{host} refused the reasoning effort {self.refused_effort}; {instead} instead, and "
+            "hidden tokens may be billed. WEIGHBRIDGE_REASONING_EFFORT sets another."
+        )
 
     def with_next_form(self) -> Capabilities | None:
         """One rung down the ladder; None at its foot, and where the form was set by the user."""
@@ -115,11 +131,15 @@ class Capabilities:
 
         What was set stays.
         """
+        was_refused = self.effort is not None and learned.get("refused_effort") == self.effort
         return replace(
             self,
             allowance_name=str(learned.get("allowance_name", self.allowance_name)),
             sends_temperature=self.sends_temperature
             and bool(learned.get("sends_temperature", True)),
+            effort=learned.get("effort") if was_refused else self.effort,
+            refused_effort=self.effort if was_refused else None,
+            image_detail=learned.get("image_detail") and self.image_detail,
             stores=self.stores and bool(learned.get("stores", True)),
             names_cache=self.names_cache and bool(learned.get("names_cache", True)),
             marks_prefix=self.marks_prefix and bool(learned.get("marks_prefix", True)),

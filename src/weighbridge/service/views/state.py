@@ -58,7 +58,7 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
             "Upload a catalogue, and weighing begins by itself.",
         )
     if not look.state.running:
-        return _stopped(left)
+        return _stopped(left, look.state.paused_reason)
     if look.state.paused_reason:
         return Outlook(
             Situation.PAUSED,
@@ -83,7 +83,13 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
     return _working(look, finished, left, products_per_hour)
 
 
-def _stopped(left: int) -> Outlook:
+def _stopped(left: int, reason: str | None) -> Outlook:
+    if reason:
+        return Outlook(
+            Situation.STOPPED,
+            f"Stopped: {reason}",
+            f"{_products(left)} {_verb(left, 'wait')}. Start goes on once that is settled.",
+        )
     if left == 0:
         return Outlook(
             Situation.STOPPED, "Stopped. Nothing waits.", "New uploads wait until Start."

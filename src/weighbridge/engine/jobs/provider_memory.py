@@ -1,0 +1,86 @@
+"""Keeps what is learned of the provider in the database, across restarts: which parameters the
+server takes, what the operator should know, how long answers are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge import telemetry
+from weighbridge.domain.calls import FinishReason
+from weighbridge.store import provider_facts
+from weighbridge.store.database import DATABASE_ERRORS
+from weighbridge.store.provider_facts import ProviderFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from weighbridge.domain.calls import CallReply
+    from weighbridge.planning.tokens import OutputAllowances
+    from weighbridge.providers.base import Provider
+    from weighbridge.steps import Question
+    from weighbridge.store.database import Connection, Database
+
+SAVE_EVERY: Final = 100
+"""Observations between two saves; losing a few only makes an allowance slightly too generous."""
+
+
+class ProviderMemory:
+    """One per process."""
+
+    def __init__(self, database: Database, provider: Provider, lengths: OutputAllowances) -> None:
+        self._database = database
+        self._provider = provider
+        self._lengths = lengths
+        self._unsaved = 0
+        self._known: tuple[str, Mapping[str, Any], tuple[str, ...]] | None = None
+
+    async def recall(self, connection: Connection) -> None:
+        """Take up what earlier processes learned of this server and model."""
+        facts = await provider_facts.load(connection, self._provider.name, self._provider.model)
+        self._lengths.load(facts.output_lengths)
+        self._provider.recall(facts.learned)
+
+    def observe(self, question: Question, group_size: int, reply: CallReply) -> None:
+        """Learn from a reply; a truncated one says that more was needed."""
+        truncated = reply.finish_reason is FinishReason.LENGTH
+        if reply.usage.output_tokens > 0:
+            self._lengths.observe(question.name, group_size, reply.usage.output_tokens, truncated)
+            self._unsaved += 1
+
+    async def save_if_due(self, *, now: bool = False) -> None:
+        """Write lengths now and then, and all else as soon as it is known. While the database is
+        unavailable it stays in memory.
+        """
+        provider, unsaved = self._provider, self._unsaved
+        learned, notices = provider.learned(), provider.notices
+        is_news = (provider.name, learned, notices) != self._known
+        if not is_news and unsaved < SAVE_EVERY and not (now and unsaved):
+            return
+        self._say_news(learned, notices)
+        known_before, self._known = self._known, (provider.name, learned, notices)
+        self._unsaved = 0
+        facts = ProviderFacts(provider.name, provider.model, learned, notices, self._lengths.dump())
+        try:
+            async with self._database.transaction() as connection:
+                await provider_facts.save(connection, facts)
+        except DATABASE_ERRORS:
+            self._known = known_before
+            self._unsaved += unsaved  # next time
+
+    def _say_news(self, learned: Mapping[str, Any], notices: Sequence[str]) -> None:
+        """What was known at the start was said there."""
+        if self._known is None:
+            return
+        _, learned_before, notices_before = self._known
+        changes = {
+            name: value for name, value in learned.items() if learned_before.get(name) != value
+        }
+        if changes:
+            what = ", ".join(f"{name} {value}" for name, value in changes.items())
+            telemetry.info(
+                "provider_learned", f"🔎 {self._provider.name} from now on: {what}", changes=changes
+            )
+        for notice in notices:
+            if notice not in notices_before:
+                telemetry.warning("provider_notice", f"⚠️ {notice}", notice=notice)
