@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import ast
 import dataclasses
 import math
+import operator
+import re
 
 import pytest
 
@@ -9,6 +12,7 @@ from tests.support.carbon_builders import HEAT, grid, material, process, table
 from weighbridge.carbon.factors import FactorTable, RangedValue
 from weighbridge.carbon.taxonomy import Subcategory, Taxonomy
 from weighbridge.errors import CalculationError, FactorTableInvalid
+from weighbridge.factor_sources.bundled import BundledFactors
 
 GRIDS = [grid("GLO", 0.5, "World")]
 RESIN = material("resin")
@@ -116,3 +120,34 @@ def test_a_taxonomy_finds_codes_and_refuses_duplicates() -> None:
         taxonomy.subcategory("Tools", "Dolls")
     with pytest.raises(FactorTableInvalid, match="'Tools' / 'Saws' is listed twice"):
         Taxonomy.of([("Tools", saws), ("Tools", saws)])
+
+
+OPERATORS = {ast.Add: operator.add, ast.Mult: operator.mul}
+
+
+def built(node: ast.expr, factors: FactorTable) -> float:
+    """What a proxy's formula comes to: sums and products of numbers and of other materials."""
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return float(value)
+        case ast.Name(key):
+            return factors.materials[key].kg_co2e_per_kg.value
+        case ast.BinOp(left, sign, right):
+            return float(OPERATORS[type(sign)](built(left, factors), built(right, factors)))
+        case _:
+            raise ValueError(ast.dump(node))
+
+
+def test_a_proxy_that_is_built_from_other_materials_follows_them() -> None:
+    factors = BundledFactors().load()
+    checked = 0
+    for proxy in factors.materials.values():
+        formula = proxy.citation.source_id
+        names = set(re.findall(r"[a-z_]\w*", formula))
+        if proxy.choice or not names <= factors.materials.keys():
+            continue  # words, or another value was taken and the row says why
+        if proxy.is_proxy and re.fullmatch(r"[\w.*+() ]+", formula):
+            value = built(ast.parse(formula, mode="eval").body, factors)
+            assert proxy.kg_co2e_per_kg.value == pytest.approx(value, rel=3e-3), proxy.key
+            checked += 1
+    assert checked > 50
