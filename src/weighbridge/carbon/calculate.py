@@ -14,6 +14,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.carbon.bill import bill_result
+from weighbridge.carbon.catalogue_facts import with_catalogue_facts
 from weighbridge.carbon.class_route import class_figure
 from weighbridge.carbon.combination import (
     bill_route,
@@ -56,6 +57,7 @@ def calculate(
         raise CalculationError(
             f"The bill of materials of {product.code!r} is empty. Rerun with --redo."
         )
+    bill, processes = with_catalogue_facts(product.facts, bill, processes, factors)
     place = Place.of(product.country_of_origin, factors)
     result = bill_result(bill, processes, factors, place)
     terms = result.terms

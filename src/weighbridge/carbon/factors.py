@@ -71,6 +71,8 @@ class MaterialFactor:
     chips_share: float = (
         0.0  # integrated circuits that such a board carries and the factor leaves out
     )
+    recycled_content: float = 0.0  # part of it that is recycled, where the row is an ordinary mix
+    recycled_as: str | None = None  # the key of the same material, recycled
     choice: str | None = None  # why this value, where open sources differ
 
     @property
@@ -403,6 +405,15 @@ def _check_whole_parts(
         _require(
             material.replaced_by is None or material.replaced_by in materials,
             f"material {material.key!r}: there is no {material.replaced_by!r} to replace it.",
+        )
+        counterpart = materials.get(material.recycled_as or material.key)
+        _require(
+            counterpart is not None and (counterpart is material or counterpart.recycled),
+            f"material {material.key!r}: there is no recycled {material.recycled_as!r}.",
+        )
+        _require(
+            0 <= material.recycled_content < 1,
+            f"material {material.key!r}: recycled_content must be 0 or more and below 1.",
         )
     for component in components.values():
         _check_energy_range(f"component {component.attribute!r}", component.kg_co2e_per_unit)

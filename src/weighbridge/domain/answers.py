@@ -72,9 +72,10 @@ class Attribute(NamedTuple):
 
 
 PIECES_PER_PACK: Final = "pieces_per_pack"
-FABRIC_G_PER_M2: Final = "fabric_g_per_m2"
-OTHER_ATTRIBUTES: Final = (PIECES_PER_PACK, FABRIC_G_PER_M2)
+OTHER_ATTRIBUTES: Final = (PIECES_PER_PACK,)
 """Attributes that no component factor goes by."""
+NO_LONGER_ASKED: Final = ("fabric_g_per_m2",)
+"""Attributes that older answers have: kept with them, and nothing is calculated from them."""
 
 
 class WeightBasis(StrEnum):

@@ -187,9 +187,15 @@ def material_factor(row: Row) -> MaterialFactor:
         proxy_reason=row.proxy_reason(),
         retired=row.yes("retired"),
         replaced_by=row.optional("replaced_by", "") or None,
-        chips_share=row.not_negative("chips_share") if row.optional("chips_share", "") else 0.0,
+        chips_share=_share(row, "chips_share"),
+        recycled_content=_share(row, "recycled_content"),
+        recycled_as=row.optional("recycled_as", "") or None,
         choice=row.optional("choice", "") or None,
     )
+
+
+def _share(row: Row, column: str) -> float:
+    return row.not_negative(column) if row.optional(column, "") else 0.0
 
 
 PROCESS_COLUMNS: Final = (

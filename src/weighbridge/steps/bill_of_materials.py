@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from typing_extensions import override
 
 from weighbridge.domain.answers import (
+    NO_LONGER_ASKED,
     Attribute,
     AttributeBasis,
     BillOfMaterials,
@@ -90,7 +91,7 @@ Materials
 - A name that is a known model tells more than a generic or wrong word in the description.
 
 Attributes
-- "attributes": facts that decide more than mass. [] for nearly all products. For a device with a display, memory, storage, a rechargeable battery or a processor: what it has of these, each once, usual values where the data is silent (hard_disks and processors count pieces; the part keeps its line in "materials" as well). For textiles fabric_g_per_m2, and for packs of identical pieces pieces_per_pack, only if the data says so.
+- "attributes": facts that decide more than mass. [] for nearly all products. For a device with a display, memory, storage, a rechargeable battery or a processor: what it has of these, each once, usual values where the data is silent (hard_disks and processors count pieces; the part keeps its line in "materials" as well). For packs of identical pieces pieces_per_pack, only if the data says so.
 - "basis": "stated" if the data says so, "inferred" if it is what is usual."""
 
 
@@ -145,7 +146,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
             "value": {"type": "number"},
             "basis": enum_schema(AttributeBasis),
         }
-        self._attributes = frozenset(vocabulary.attributes)
+        self._attributes = frozenset((*vocabulary.attributes, *NO_LONGER_ASKED))
         self.properties = {
             "weight_plausible": {"type": ["boolean", "null"]},
             "weight_basis": enum_schema(WeightBasis),

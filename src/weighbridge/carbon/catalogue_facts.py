@@ -1,0 +1,211 @@
+"""What the catalogue says of a product's materials, put into the bill: composition and recycled
+share.
+
+The model is shown both, and mostly follows them; here they count whatever it did. **Composition**
+("80 % cotton, 20 % polyester"): the lines that it names share their mass as it says. It counts where
+every part named has lines of its own, and the parts make a whole; otherwise a note says what the
+bill lacks. **Recycled share** R of the mass: of every line whose material has a recycled
+counterpart, the same part x becomes that,
+
+    x = (R · mass - recycled already) / (what could be recycled and is not)
+
+within 0 and 1. Where that is not enough, a note says how much could be counted.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from weighbridge.domain.answers import BomLine, ProcessUse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
+    from weighbridge.domain.facts import ProductFacts
+
+_NUMBER_FIRST: Final = re.compile(r"(\d+(?:[.,]\d+)?)\s*%\s*([^\d%,;/+&|()\n]+)")
+_NAME_FIRST: Final = re.compile(r"([^\d%,;/+&|()\n]+?)[\s:=]*(\d+(?:[.,]\d+)?)\s*%")
+_WHOLE: Final = (0.95, 1.05)
+_FOLLOWED: Final = 0.02
+"""Shares that the model met this closely are left alone."""
+_WORTH_A_NOTE: Final = 0.05
+
+_IN_ENGLISH: Final = {
+    "baumwolle": "cotton", "coton": "cotton", "algodón": "cotton", "algodon": "cotton",
+    "cotone": "cotton", "katoen": "cotton", "bawełna": "cotton", "pamuk": "cotton",
+    "poliéster": "polyester", "poliester": "polyester", "poliestere": "polyester",
+    "wolle": "wool", "schurwolle": "wool", "laine": "wool", "lana": "wool", "wol": "wool",
+    "viskose": "viscose", "viscosa": "viscose", "polyamid": "nylon", "polyamide": "nylon",
+    "poliamida": "nylon", "poliammide": "nylon", "elasthan": "elastane", "élasthanne": "elastane",
+    "elastano": "elastane", "elastan": "elastane", "spandex": "elastane", "leinen": "linen",
+    "lin": "linen", "lino": "linen", "linnen": "linen", "flax": "linen", "seide": "silk",
+    "soie": "silk", "seda": "silk", "seta": "silk", "leder": "leather", "cuir": "leather",
+    "cuero": "leather", "pelle": "leather", "leer": "leather", "stahl": "steel", "acier": "steel",
+    "acero": "steel", "acciaio": "steel", "staal": "steel", "edelstahl": "stainless",
+    "inox": "stainless", "rvs": "stainless", "glas": "glass", "verre": "glass",
+    "vidrio": "glass", "vetro": "glass", "holz": "wood", "bois": "wood", "madera": "wood",
+    "legno": "wood", "hout": "wood", "papier": "paper", "papel": "paper", "carta": "paper",
+    "kupfer": "copper", "cuivre": "copper", "cobre": "copper", "rame": "copper",
+    "messing": "brass", "laiton": "brass", "latón": "brass", "ottone": "brass",
+    "aluminum": "aluminium", "aluminio": "aluminium", "alluminio": "aluminium", "alu": "aluminium",
+    "polypropylene": "pp", "polypropylen": "pp", "polypropylène": "pp", "polipropileno": "pp",
+    "polyurethane": "pu", "polyurethan": "pu", "poliuretano": "pu", "polyethylene": "pe",
+    "gummi": "rubber", "caoutchouc": "rubber", "goma": "rubber", "gomma": "rubber",
+    "silicone": "silicone", "silikon": "silicone", "daunen": "down", "duvet": "down",
+}  # fmt: skip
+"""The word that material keys use, for words of other languages and other names."""
+
+
+class Applied(NamedTuple):
+    """The answers as they are calculated with. The bill's notes say what was changed."""
+
+    bill: BillOfMaterials
+    processes: ManufacturingProcesses
+
+
+def with_catalogue_facts(
+    facts: ProductFacts,
+    bill: BillOfMaterials,
+    processes: ManufacturingProcesses,
+    factors: FactorTable,
+) -> Applied:
+    """The bill with the catalogue's composition and recycled share; unchanged where it has none."""
+    applied = Applied(bill, processes)
+    if facts.materials is not None:
+        applied = _composed(facts.materials, applied, factors)
+    if facts.recycled_share:
+        applied = _recycled(facts.recycled_share, applied, factors)
+    return applied
+
+
+def parts_named(text: str) -> dict[str, float]:
+    """The parts of a composition and their shares, 0 to 1: as "80 % cotton" or as "cotton 80 %"."""
+    number_first = text.lstrip()[:1].isdigit()
+    if number_first:
+        found = [(name, share) for share, name in _NUMBER_FIRST.findall(text)]
+    else:
+        found = _NAME_FIRST.findall(text)
+    parts: dict[str, float] = {}
+    for name, share in found:
+        word = name.strip(" .:-").casefold()
+        if (part := float(share.replace(",", ".")) / 100) > 0:
+            parts[word] = parts.get(word, 0.0) + part
+    return parts
+
+
+def _composed(text: str, applied: Applied, factors: FactorTable) -> Applied:
+    parts = parts_named(text)
+    bill = applied.bill
+    groups = {name: _lines_of(name, bill, factors) for name in parts}
+    lacking = [n for n, lines in groups.items() if not lines and parts[n] >= _WORTH_A_NOTE]
+    known = [place for lines in groups.values() for place in lines]
+    if not known:
+        return applied
+    if lacking:
+        named = ", ".join(f"{parts[name]:.0%} {name}" for name in lacking)
+        return _noted(applied, f"the catalogue's composition names {named}: not in the bill")
+    whole = math.fsum(parts.values())
+    if len(known) > len(set(known)) or not _WHOLE[0] <= whole <= _WHOLE[1]:
+        return applied
+    masses = {name: math.fsum(bill.lines[n].mass_kg for n in groups[name]) for name in parts}
+    total = math.fsum(masses.values())
+    wanted = {name: total * share / whole for name, share in parts.items() if groups[name]}
+    if all(abs(wanted[name] - masses[name]) <= _FOLLOWED * total for name in wanted):
+        return applied
+    scale = {n: wanted[name] / masses[name] for name in wanted for n in groups[name]}
+    lines = tuple(
+        line._replace(mass_kg=line.mass_kg * scale.get(n, 1.0)) for n, line in enumerate(bill.lines)
+    )
+    said = ", ".join(f"{share:.0%} {name}" for name, share in parts.items())
+    changed = Applied(replace(bill, lines=lines), applied.processes)
+    return _noted(changed, f"the masses follow the catalogue's composition: {said}")
+
+
+def _lines_of(part: str, bill: BillOfMaterials, factors: FactorTable) -> list[int]:
+    words = {_IN_ENGLISH.get(word, word) for word in re.findall(r"[^\W\d_]+", part)}
+    return [
+        place for place, line in enumerate(bill.lines) if words & _words_of(line.material, factors)
+    ]
+
+
+def _words_of(key: str, factors: FactorTable) -> set[str]:
+    return {*key.split("_"), factors.material(key).family}
+
+
+def _recycled(share: float, applied: Applied, factors: FactorTable) -> Applied:
+    bill = applied.bill
+    wanted_kg = share * bill.mass_kg - math.fsum(_already_kg(bill.lines, factors))
+    able_kg = math.fsum(_able_kg(bill.lines, factors))
+    part = min(max(wanted_kg / able_kg, 0.0), 1.0) if able_kg > 0 else 0.0
+    if part > 0:
+        applied = _exchanged(part, applied, factors)
+    counted = 1 - max(wanted_kg - part * able_kg, 0.0) / (share * bill.mass_kg)
+    if counted < 1 - _WORTH_A_NOTE:
+        said = f"recycled share of {share:.0%} in the catalogue: {share * counted:.0%} counted"
+        return _noted(applied, f"{said}, there are no recycled factors for the rest of the bill")
+    return applied
+
+
+def _already_kg(lines: Sequence[BomLine], factors: FactorTable) -> Iterator[float]:
+    for line in lines:
+        material = factors.material(line.material)
+        yield line.mass_kg * (1.0 if material.recycled else material.recycled_content)
+
+
+def _able_kg(lines: Sequence[BomLine], factors: FactorTable) -> Iterator[float]:
+    for line in lines:
+        material = factors.material(line.material)
+        if material.recycled_as is not None:
+            yield line.mass_kg * (1 - material.recycled_content)
+
+
+def _exchanged(part: float, applied: Applied, factors: FactorTable) -> Applied:
+    """The same part of every such line as a line of its recycled counterpart, worked likewise."""
+    bill = applied.bill
+    kept: list[BomLine] = []
+    added: list[BomLine] = []
+    source: list[int] = []
+    for number, line in enumerate(bill.lines, start=1):
+        counterpart = factors.material(line.material).recycled_as
+        if counterpart is None:
+            kept.append(line)
+            continue
+        kept.append(line._replace(mass_kg=line.mass_kg * (1 - part)))
+        added.append(BomLine(counterpart, line.mass_kg * part, line.component))
+        source.append(number)
+    if part == 1.0:
+        return _replaced(applied, factors)
+    uses = [
+        ProcessUse(use.process, new.material, len(kept) + place)
+        for place, (new, number) in enumerate(zip(added, source, strict=True), start=1)
+        for use in applied.processes.uses
+        if use.line == number
+        or (use.line is None and use.material == bill.lines[number - 1].material)
+    ]
+    processes = replace(applied.processes, uses=(*applied.processes.uses, *uses))
+    return Applied(replace(bill, lines=(*kept, *added)), processes)
+
+
+def _replaced(applied: Applied, factors: FactorTable) -> Applied:
+    """Every such line entirely."""
+    lines = tuple(
+        line._replace(material=factors.material(line.material).recycled_as or line.material)
+        for line in applied.bill.lines
+    )
+    keys = {old.material: new.material for old, new in zip(applied.bill.lines, lines, strict=True)}
+    uses = tuple(
+        use._replace(material=keys.get(use.material, use.material))
+        for use in applied.processes.uses
+    )
+    processes = replace(applied.processes, uses=uses)
+    return Applied(replace(applied.bill, lines=lines), processes)
+
+
+def _noted(applied: Applied, note: str) -> Applied:
+    bill = applied.bill
+    return applied._replace(bill=replace(bill, notes=(*bill.notes, note)))
