@@ -17,6 +17,7 @@ QUICK = {
     "simulator_throughput": ["--calls", "600"],
     "provider_call": ["--calls", "1000"],
     "import_rows": ["--rows", "100000"],
+    "footprints": ["--products", "10000"],
     "recompute": ["--products", "5000"],
     "overhead": ["--products", "2000"],
     "scaling": ["--sizes", "500,2000"],
