@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     factor_source: str = Field(
         default="bundled", min_length=1, description="Where emission factors come from."
     )
+    factors: Path | None = Field(default=None, description="Factors of one's own, as CSV.")
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
     model: str = Field(default=DEFAULT_MODEL, min_length=1)

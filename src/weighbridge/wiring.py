@@ -26,6 +26,7 @@ from weighbridge.engine.quota.governor import Governor
 from weighbridge.engine.supervisor import Supervisor
 from weighbridge.errors import SettingsError
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
+from weighbridge.factor_sources.own_factors import OwnFactors
 from weighbridge.limits.limiter import Limits
 from weighbridge.planning.cost import Loads
 from weighbridge.planning.models import profile_of
@@ -129,12 +130,13 @@ async def open_application(
 
 
 def load_factors(settings: Settings) -> FactorTable:
-    """The factors of the chosen source.
+    """The factors of the chosen source, under the user's own.
 
     Raises:
-        SettingsError, FactorTableInvalid: as their names say.
+        SettingsError, FactorTableInvalid, MissingColumn, UnreadableFile: as their names say.
     """
-    return _registered(FACTOR_SOURCES, settings.factor_source, "WEIGHBRIDGE_FACTOR_SOURCE")().load()
+    source = _registered(FACTOR_SOURCES, settings.factor_source, "WEIGHBRIDGE_FACTOR_SOURCE")()
+    return (OwnFactors(settings.factors, source) if settings.factors else source).load()
 
 
 def load_questions(settings: Settings) -> Questions:

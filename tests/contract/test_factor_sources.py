@@ -15,7 +15,7 @@ import pytest
 from tests.support.carbon_builders import bill, footprint, worked
 from weighbridge.errors import FactorTableInvalid, MissingColumn, UnreadableFile
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
-from weighbridge.factor_sources.csv_table import CsvMaterials
+from weighbridge.factor_sources.own_factors import OwnFactors
 from weighbridge.factor_sources.rows import (
     MATERIAL_COLUMNS,
     Row,
@@ -48,10 +48,10 @@ def bundled() -> FactorTable:
     return BundledFactors().load()
 
 
-def own_factors(folder: Path, *lines: str, encoding: str = "utf-8") -> CsvMaterials:
+def own_factors(folder: Path, *lines: str, encoding: str = "utf-8") -> OwnFactors:
     path = folder / "own.csv"
     path.write_text("\n".join(lines), encoding=encoding)
-    return CsvMaterials(path, BundledFactors())
+    return OwnFactors(path, BundledFactors())
 
 
 def citations(table: FactorTable) -> list[Citation]:
@@ -308,14 +308,84 @@ def test_a_file_with_only_a_header_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_unreadable(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match=r"absent\.csv cannot be read"):
-        CsvMaterials(tmp_path / "absent.csv", BundledFactors()).load()
+        OwnFactors(tmp_path / "absent.csv", BundledFactors()).load()
 
 
 def test_a_binary_file_is_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_bytes(b"\xff\xfe\x00k\x00e")
     with pytest.raises(UnreadableFile, match=r"own\.csv cannot be read"):
-        CsvMaterials(path, BundledFactors()).load()
+        OwnFactors(path, BundledFactors()).load()
+
+
+KINDS = (
+    "kind,key,name,family,families,category,subcategory,maker,value,low,high,unit,"
+    "kwh_electricity_per_kg,kwh_heat_per_kg,kg_co2e_per_kg,range_low,range_high,kg_co2e,mass_kg,"
+    "source,source_id,year,region,licence"
+)
+CITED = "Supplier,EPD 7,2025,DE,proprietary"
+STEEL_BAR = f"material,steel_bar,,,,,,,1.1,1,1.2,kg CO2e/kg,,,,,,,,{CITED}"
+MOULDING = f"process,injection_moulding,,,,,,,,,,,1.2,0,0,0.8,1.2,,,{CITED}"
+LAPTOP = (
+    "reference,our_laptop,Our laptop,,,Consumer electronics,Laptops,Us,,,,,,,,,,180,1.3," + CITED
+)
+
+
+def test_user_rows_of_every_kind_keep_what_they_leave_empty(
+    tmp_path: Path, bundled: FactorTable
+) -> None:
+    table = own_factors(tmp_path, KINDS, STEEL_BAR, MOULDING, LAPTOP).load()
+    steel, base = table.material("steel_bar"), bundled.material("steel_bar")
+    assert steel.kg_co2e_per_kg.value == 1.1
+    assert steel.citation.source == "Supplier"
+    kept = ("name", "family", "recycled", "includes_forming", "included_processes", "retired")
+    assert [getattr(steel, name) for name in kept] == [getattr(base, name) for name in kept]
+    moulding, base_moulding = (
+        table.process("injection_moulding"),
+        bundled.process("injection_moulding"),
+    )
+    assert moulding.kwh_electricity_per_kg == 1.2
+    assert moulding.families == base_moulding.families
+    assert moulding.yield_fraction == base_moulding.yield_fraction
+    laptops = ("Consumer electronics", "Laptops")
+    assert len(table.references[laptops]) == len(bundled.references[laptops]) + 1
+
+
+def test_every_bad_row_is_named_at_once(tmp_path: Path) -> None:
+    source = own_factors(
+        tmp_path,
+        KINDS,
+        STEEL_BAR.replace("kg CO2e/kg", ""),
+        STEEL_BAR.replace("1.1,1,1.2", "1.1,2,1.2"),
+        STEEL_BAR.replace("steel_bar,,", "new_steel,New steel,Steel"),
+        LAPTOP.replace("Laptops", "Abacuses"),
+        MOULDING.replace("0.8,1.2", "1.1,1.2"),
+        MOULDING.replace("process,", "magic,"),
+        LAPTOP,
+        LAPTOP,
+    )
+    with pytest.raises(FactorTableInvalid) as raised:
+        source.load()
+    lines = str(raised.value).splitlines()
+    places = [line.partition(": ")[0] for line in lines]
+    assert places == [
+        "own.csv, row 2, column unit",
+        "own.csv, row 3, column low",
+        "own.csv, row 4, column family",
+        "own.csv, row 5, column subcategory",
+        "own.csv, row 6, column range_low",
+        "own.csv, row 7, column kind",
+        "own.csv, row 9, column key",
+    ]
+
+
+def test_more_rows_than_a_question_takes_are_refused(tmp_path: Path) -> None:
+    rows = [STEEL.replace("our_steel", f"a_steel_of_our_own_{n:04}") for n in range(600)]
+    with pytest.raises(FactorTableInvalid, match="mark rows as retired"):
+        own_factors(tmp_path, HEADER, *rows).load()
+    retired = [f"{row},yes" for row in rows]
+    table = own_factors(tmp_path, f"{HEADER},retired", *retired).load()
+    assert table.material("a_steel_of_our_own_0599").retired
 
 
 def test_process_rows_are_checked_cell_by_cell() -> None:

@@ -25,7 +25,10 @@ from weighbridge.service.desk.recomputing import (
     completed_ids,
     recompute,
 )
+from weighbridge.service.product_views import show_product
 from weighbridge.service.views.listing import Filter, Order, approve, list_page
+from weighbridge.settings import load_settings
+from weighbridge.wiring import load_factors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,6 +126,31 @@ async def test_other_factors_move_figures_without_a_call_and_say_so(
         back = await _recompute(running, codes=["P-001"])
         assert [one.after_kg_co2e for one in back] == [done[0].before_kg_co2e]
         await running.assert_sound()
+
+
+async def test_own_factors_count_in_every_trace_and_recompute_says_so(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        material = await running.value(
+            "SELECT detail #>> '{answers,bill_of_materials,lines,0,material}' FROM footprints LIMIT 1"
+        )
+        file = tmp_path / "ours.csv"
+        file.write_text(
+            "kind,key,value,low,high,unit,source,source_id,year,region,licence\n"
+            f"material,{material},50,40,60,kg CO2e/kg,Our mill,EPD 7,2025,DE,ours\n",
+            encoding="utf-8",
+        )
+        monkeypatch.setenv("WEIGHBRIDGE_FACTORS", str(file))
+        done = await _recompute(running, load_factors(load_settings()))
+        assert all(one.change > 1 for one in done)
+        assert "weighbridge-2026.11 + ours.csv" in done[0].causes[0]
+        shown = await show_product(running.app.database, running.app.questions.steps, "P-001")
+        assert shown.footprint is not None
+        sources = {one.source for one in shown.footprint.footprint.contributions}
+        assert "Our mill" in sources
+        assert "+ ours.csv" in shown.footprint.provenance.factors
 
 
 async def test_an_answer_that_cannot_be_read_leaves_its_figure_and_is_named(

@@ -82,6 +82,14 @@ DataDirOption = Annotated[
         show_default="the user's data folder",
     ),
 ]
+FactorsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--factors",
+        help="Factors of your own, put over the bundled ones. [env: WEIGHBRIDGE_FACTORS]",
+        show_default=False,
+    ),
+]
 SimulateOption = Annotated[
     bool,
     typer.Option(

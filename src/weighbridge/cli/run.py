@@ -14,6 +14,7 @@ import typer
 from weighbridge.cli.console import (
     DEFAULT_FORMATS,
     DataDirOption,
+    FactorsOption,
     FileArgument,
     FormatOption,
     JsonOption,
@@ -81,6 +82,7 @@ def run(
     sheet: SheetOption = None,
     yes: YesOption = False,
     answers: AnswersOption = None,
+    factors: FactorsOption = None,
     redo: RedoOption = False,
     store_at_provider: StoreOption = None,
     data_dir: DataDirOption = None,
@@ -90,7 +92,9 @@ def run(
 
     Ctrl-C finishes and stores the calls in flight; a second Ctrl-C stops at once.
     """
-    settings = load_settings(data_dir=data_dir, store_at_provider=store_at_provider)
+    settings = load_settings(
+        data_dir=data_dir, store_at_provider=store_at_provider, factors=factors
+    )
     options = RunOptions(
         file=file,
         out_dir=out_dir,

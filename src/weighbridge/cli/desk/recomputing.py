@@ -15,6 +15,7 @@ from rich.table import Table
 
 from weighbridge.cli.console import (
     DataDirOption,
+    FactorsOption,
     JsonOption,
     collect_garbage_rarely,
     out,
@@ -51,6 +52,7 @@ def recompute(
         Path | None,
         typer.Option(help="Write every figure that moved to this CSV file.", dir_okay=False),
     ] = None,
+    factors: FactorsOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,7 +64,7 @@ def recompute(
     from weighbridge.service.desk import recomputing
     from weighbridge.wiring import open_application
 
-    settings = load_settings(data_dir=data_dir)
+    settings = load_settings(data_dir=data_dir, factors=factors)
 
     async def act() -> tuple[RecomputeSummary, list[RecomputedProduct]]:
         async with open_application(settings) as app:

@@ -1,0 +1,216 @@
+"""A user's own factors from a CSV file, put over those of another source.
+
+`kind` says what a row is: `material` (the default), `process` or `reference`, a published figure of
+a whole product. A key that the base knows replaces that factor, and what such a row leaves empty
+beside the figures and their source stays as it is in the base; any other key adds a factor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
+
+from weighbridge.carbon.factors import FactorTable
+from weighbridge.errors import CalculationError, FactorTableInvalid, UnreadableFile
+from weighbridge.factor_sources.base import FactorSource
+from weighbridge.factor_sources.bundled import load_taxonomy
+from weighbridge.factor_sources.rows import (
+    MATERIAL_COLUMNS,
+    Row,
+    class_reference,
+    material_factor,
+    process_factor,
+    read_rows,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from pathlib import Path
+
+    from weighbridge.carbon.factors import ClassReference, MaterialFactor, ProcessFactor
+
+MATERIAL: Final = "material"
+PROCESS: Final = "process"
+REFERENCE: Final = "reference"
+KINDS: Final = (MATERIAL, PROCESS, REFERENCE)
+MOST_OFFERED: Final = 1_000
+MOST_CHARACTERS: Final = 15_000
+"""What providers take in the closed lists of one question."""
+_CITED: Final = ("source", "source_id", "year", "region", "licence")
+_SHOWN_PROBLEMS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The rows of a file by kind and key."""
+
+    materials: dict[str, MaterialFactor]
+    processes: dict[str, ProcessFactor]
+    references: dict[str, ClassReference]
+
+    def __len__(self) -> int:
+        return len(self.materials) + len(self.processes) + len(self.references)
+
+
+class OwnFactors(FactorSource):
+    """The factors of `base` with the rows of a CSV file put over them."""
+
+    def __init__(self, path: Path, base: FactorSource) -> None:
+        self._path = path
+        self._base = base
+
+    @override
+    def load(self) -> FactorTable:
+        base = self._base.load()
+        own = self._read(base)
+        references = [one for kind in base.references.values() for one in kind]
+        table = FactorTable.of(
+            name=f"{base.name} + {self._path.name}",
+            materials={**base.materials, **own.materials}.values(),
+            processes={**base.processes, **own.processes}.values(),
+            electricity=base.electricity.values(),
+            heat=base.heat,
+            components=base.components.values(),
+            references={**{one.key: one for one in references}, **own.references}.values(),
+        )
+        self._refuse_too_many(table)
+        return table
+
+    def _read(self, base: FactorTable) -> _Read:
+        """All rows, or a FactorTableInvalid that names every bad one."""
+        own = _Read({}, {}, {})
+        problems: list[str] = []
+        try:
+            # utf-8-sig: spreadsheets put a byte-order mark in front of the header.
+            with self._path.open(encoding="utf-8-sig", newline="") as stream:
+                has_kinds = "kind" in stream.readline()
+                stream.seek(0)
+                needed = ("kind", "key", *_CITED) if has_kinds else MATERIAL_COLUMNS
+                for row in read_rows(stream, self._path.name, needed):
+                    try:
+                        _take(row, own, base)
+                    except CalculationError as error:
+                        problems.append(str(error))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UnreadableFile(
+                f"{self._path.name} cannot be read as UTF-8 text: {error}."
+            ) from error
+        if problems:
+            more = len(problems) - _SHOWN_PROBLEMS
+            rest = [f"and {more} more"] if more > 0 else []
+            raise FactorTableInvalid("\n".join([*problems[:_SHOWN_PROBLEMS], *rest]))
+        if not own:
+            raise FactorTableInvalid(f"{self._path.name} has no factors: only a header.")
+        return own
+
+    def _refuse_too_many(self, table: FactorTable) -> None:
+        materials = [one.key for one in table.materials.values() if not one.retired]
+        processes = [one.key for one in table.processes.values() if not one.retired]
+        if (
+            len(materials) + len(processes) > MOST_OFFERED
+            or sum(map(len, materials)) > MOST_CHARACTERS
+        ):
+            raise FactorTableInvalid(
+                f"{self._path.name}: with it the model would choose from {len(materials):,} "
+                f"materials and {len(processes):,} processes, and a question takes "
+                f"{MOST_OFFERED:,} with {MOST_CHARACTERS:,} characters. Keep the rows that your "
+                "products need, or mark rows as retired: they count where a correction names them."
+            )
+
+
+def _take(row: Row, own: _Read, base: FactorTable) -> None:
+    kind = row.one_of("kind", KINDS, MATERIAL)
+    if kind == MATERIAL:
+        _take_material(row, own.materials, base)
+    elif kind == PROCESS:
+        _take_process(row, own.processes, base)
+    else:
+        _take_reference(row, own.references)
+
+
+def _take_material(row: Row, own: dict[str, MaterialFactor], base: FactorTable) -> None:
+    key = row.text("key")
+    known = base.materials.get(key)
+    if known is not None:
+        row = _filled(
+            row,
+            name=known.name,
+            family=known.family,
+            recycled=known.recycled,
+            includes_forming=known.includes_forming,
+            complete_article=known.complete_article,
+            includes_processes=known.included_processes,
+            chips_share=known.chips_share,
+            retired=known.retired,
+        )
+    factor = material_factor(row)
+    if unknown := sorted(factor.included_processes - base.processes.keys()):
+        raise row.error("includes_processes", f"there are no processes {', '.join(unknown)}.")
+    families = {material.family for material in base.materials.values()}
+    if factor.family not in families:
+        known_ones = ", ".join(sorted(families))
+        raise row.error("family", f"{factor.family!r} must be one of {known_ones}.")
+    own[_new_key(row, own)] = factor
+
+
+def _take_process(row: Row, own: dict[str, ProcessFactor], base: FactorTable) -> None:
+    key = row.text("key")
+    known = base.processes.get(key)
+    if known is not None:
+        row = _filled(
+            row,
+            name=known.name,
+            families=known.families,
+            per_kg="removed" if known.is_per_kg_removed else "output",
+            yield_fraction=known.yield_fraction,
+            retired=known.retired,
+        )
+    factor = process_factor(row)
+    families = {material.family for material in base.materials.values()}
+    if unknown := sorted(factor.families - families):
+        raise row.error("families", f"no material is of the families {', '.join(unknown)}.")
+    if not factor.families:
+        raise row.error("families", "a value is missing.")
+    if not factor.range_low <= 1 <= factor.range_high:
+        raise row.error("range_low", "range_low to range_high must include 1.")
+    own[_new_key(row, own)] = factor
+
+
+def _take_reference(row: Row, own: dict[str, ClassReference]) -> None:
+    categories = load_taxonomy().categories
+    category = row.text("category")
+    if category not in categories:
+        raise row.error("category", f"{category!r} must be one of {', '.join(categories)}.")
+    subcategories = categories[category].subcategories
+    if row.text("subcategory") not in subcategories:
+        known = ", ".join(subcategories)
+        raise row.error("subcategory", f"{row.text('subcategory')!r} must be one of {known}.")
+    factor = class_reference(row)
+    if factor is None:
+        raise row.error("kg_co2e", "a value is missing.")
+    own[_new_key(row, own)] = factor
+
+
+def _new_key(row: Row, own: Container[str]) -> str:
+    key = row.text("key")
+    if key in own:
+        raise row.error("key", f"{key!r} is listed twice. Remove one row.")
+    return key
+
+
+def _filled(row: Row, **known: object) -> Row:
+    """The row with empty cells filled from a factor that it replaces."""
+    cells = {column: _cell(value) for column, value in known.items()}
+    given = {column: cell for column, cell in row.cells.items() if cell}
+    return replace(row, cells={**row.cells, **cells, **given})
+
+
+def _cell(value: object) -> str:
+    """As it is written in a file."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, frozenset):
+        return "; ".join(sorted(value))
+    return str(value)
