@@ -35,6 +35,11 @@ def one_line(text: str) -> str:
     return visible(" ".join(text.split()) if not text.isprintable() else text)
 
 
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """ "1 row", "1,234 rows"."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def _escaped(found: re.Match[str]) -> str:
     number = ord(found[0])
     return f"\\u{number:04x}" if number < _BEYOND_BMP else json.dumps(found[0])[1:-1]

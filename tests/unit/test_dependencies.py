@@ -33,7 +33,8 @@ NEVER_IMPORTED = {
 
 PRIVATE_PARTS: dict[str, str] = {}
 """Private attributes of libraries that the program touches, and whose they are."""
-PUBLIC_DESPITE_THEIR_NAME = {"_replace", "_fields", "_asdict", "_make"}  # of named tuples
+PUBLIC_DESPITE_THEIR_NAME = {"_replace", "_fields", "_asdict", "_make", "_exit"}
+"""Of named tuples, and of `os`."""
 
 
 def imported_packages() -> set[str]:

@@ -38,6 +38,7 @@ from weighbridge.cli.reading import (
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
+    from weighbridge.ingest.isolation.reading import OpenCatalogue
     from weighbridge.planning.cost import CatalogueEstimate
 
 
@@ -67,31 +68,31 @@ def import_catalogue(
         say_import,
         write_row_files,
     )
-    from weighbridge.service.imports import Imported, import_file
+    from weighbridge.ingest.isolation.reading import OpenCatalogue
+    from weighbridge.service.imports import Imported, import_catalogue
     from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
     telemetry.configure_logging(settings.log_format, settings.log_level)
-    options = settle_doubts(
-        file,
-        read_options(
-            settings.field_limits,
-            mapping=mapping,
-            decimal=decimal,
-            unit=unit,
-            encoding=encoding,
-            sheet=sheet,
-        ),
+    options = read_options(
+        settings.field_limits,
+        mapping=mapping,
+        decimal=decimal,
+        unit=unit,
+        encoding=encoding,
+        sheet=sheet,
     )
 
-    async def act() -> Imported:
+    async def act(catalogue: OpenCatalogue) -> Imported:
         async with open_application(settings) as app:
-            imported = await import_file(app.database, file, options)
+            imported = await import_catalogue(app.database, catalogue)
             await record_import(app, imported.result, file)
             await write_row_files(app, imported.result, out_dir)
             return imported
 
-    imported = run_async(act())
+    with OpenCatalogue(file, options) as catalogue:
+        settle_doubts(catalogue, options.given)
+        imported = run_async(act(catalogue))
     if as_json:
         print_json(import_document(imported))
     else:
@@ -179,7 +180,8 @@ def estimate(
     as_json: JsonOption = False,
 ) -> None:
     """Estimate requests, tokens, cost and time for a file. Sends and stores nothing."""
-    from weighbridge.service.estimates import estimate_file
+    from weighbridge.ingest.isolation.reading import OpenCatalogue
+    from weighbridge.service.estimates import estimate_catalogue_file
     from weighbridge.wiring import estimate_basis
 
     settings = load_settings()
@@ -192,9 +194,9 @@ def estimate(
         sheet=sheet,
     )
     together = None if steps is None else steps == "together"
-    result = estimate_file(
-        file, settle_doubts(file, options), estimate_basis(settings, together=together)
-    )
+    with OpenCatalogue(file, options) as catalogue:
+        settle_doubts(catalogue, options.given)
+        result = estimate_catalogue_file(catalogue, estimate_basis(settings, together=together))
     if as_json:
         print_json(result)
         return

@@ -26,7 +26,7 @@ from weighbridge.cli.console import err
 from weighbridge.cli.desk import correcting, explaining, recomputing
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
-from weighbridge.errors import AmbiguousColumn, MissingColumn, WeighbridgeError
+from weighbridge.errors import MissingColumn, WeighbridgeError
 from weighbridge.settings import load_settings, unknown_names
 from weighbridge.signals import unwinding
 
@@ -96,8 +96,6 @@ def _run() -> None:
         app()
     except MissingColumn as error:
         _refuse(f"{error} To choose a column yourself, add --map field=column.")
-    except AmbiguousColumn as error:
-        _refuse(f"{error} The options are --decimal point or comma, and --unit kg, g, lb or oz.")
     except WeighbridgeError as error:
         _refuse(str(error))
     except Exception as error:  # noqa: BLE001 - said, with its traceback, and exit code 1 is taken

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from weighbridge.cli.console import duration, err, money
 from weighbridge.errors import InputError
+from weighbridge.plain_text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from weighbridge.domain.products import FieldLimits
     from weighbridge.ingest.catalogue import ReadOptions
+    from weighbridge.ingest.isolation.reading import OpenCatalogue
     from weighbridge.ingest.report import CatalogueReport, ColumnUse, Reason
     from weighbridge.ingest.survey import Doubt, Given
     from weighbridge.planning.cost import CatalogueEstimate
@@ -94,17 +96,15 @@ def _given(decimal: str | None, unit: str | None) -> Given:
     return Given(_SIGNS[decimal] if decimal else None, known)
 
 
-def settle_doubts(path: Path, options: ReadOptions) -> ReadOptions:
+def settle_doubts(catalogue: OpenCatalogue, given: Given) -> None:
     """Ask what only the file's owner knows, where somebody is there to answer; otherwise leave it
     open.
     """
-    from weighbridge.ingest.catalogue import Catalogue
-
     if not (sys.stdin.isatty() and err.is_terminal):
-        return options
-    while doubts := Catalogue(path, options).head.decisions.doubts:
-        options = replace(options, given=_answer(doubts[0], options.given))
-    return options
+        return
+    while doubts := catalogue.head.decisions.doubts:
+        given = _answer(doubts[0], given)
+        catalogue.decide(given)
 
 
 def _answer(doubt: Doubt, given: Given) -> Given:
@@ -222,10 +222,15 @@ def _unused(report: CatalogueReport) -> Iterator[str]:
 
 
 def _counts(report: CatalogueReport) -> str:
-    parts = [f"{report.products:,} products", f"{report.noted_products:,} of them with notes"]
-    parts.append(f"{report.rejected_rows:,} rows rejected")
-    parts += [f"{count:,} {what}" for what, count in report.passed_over.items()]
-    return f"{report.rows:,} rows: " + ", ".join(parts)
+    parts = [counted(report.products, "product"), f"{report.noted_products:,} of them with notes"]
+    parts.append(f"{counted(report.rejected_rows, 'row')} rejected")
+    parts += [_passed_over(count, what) for what, count in report.passed_over.items()]
+    return f"{counted(report.rows, 'row')}: " + ", ".join(parts)
+
+
+def _passed_over(count: int, what: str) -> str:
+    """`what` begins with "rows": rows of further pictures."""
+    return counted(count, "row") + what.removeprefix("rows")
 
 
 def _reasons(what: str, reasons: Sequence[Reason]) -> Iterator[str]:

@@ -40,9 +40,10 @@ from weighbridge.cli.terminal.streams import is_behind
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.domain.recordings import RECORDED
 from weighbridge.errors import DatabaseUnavailable, InputError
-from weighbridge.planning.cost import scaled
+from weighbridge.ingest.isolation.reading import OpenCatalogue
+from weighbridge.plain_text import counted
 from weighbridge.service.estimates import Estimator
-from weighbridge.service.imports import import_file, inspect_file
+from weighbridge.service.imports import import_catalogue, inspect_catalogue
 from weighbridge.service.products import choose_what_to_ask
 from weighbridge.service.questionnaires import load_recording
 from weighbridge.service.queue import choose_steps, start_queue
@@ -70,10 +71,9 @@ if TYPE_CHECKING:
     from weighbridge.cli.reading import RunOptions
     from weighbridge.engine.supervisor import Supervisor
     from weighbridge.export.base import ResultRow
-    from weighbridge.ingest.catalogue import ReadOptions
     from weighbridge.planning.cost import CatalogueEstimate
     from weighbridge.providers.base import Provider
-    from weighbridge.service.imports import Inspection
+    from weighbridge.service.imports import Imported, Inspection
 
 LOOK_EVERY_S: Final = 0.25
 EMBEDDED_PATIENCE_S: Final = 10.0
@@ -106,15 +106,18 @@ async def execute(settings: Settings, options: RunOptions) -> int:
 async def _import_and_process(
     app: Application, provider: Provider, options: RunOptions, overrides: Overrides
 ) -> int:
-    reading = settle_doubts(options.file, options.reading)
     check_results_can_be_written(options.out_dir, options.formats, app.questions.steps.fields)
     embedded = () if app.database.server is None else (app.settings.data_dir,)
     check_room(options.file, options.out_dir, *embedded)
-    inspection = await _inspected(app, options, reading)
-    if not _is_wanted(provider, options, inspection):
-        err.print("Nothing was stored or sent.")
-        return EXIT_STOPPED
-    imported = (await import_file(app.database, options.file, reading, scoped=True)).result
+    question = _Question(provider, options)
+    with await asyncio.to_thread(OpenCatalogue, options.file, options.reading) as catalogue:
+        settle_doubts(catalogue, options.reading.given)
+        try:
+            done = await _import(app, catalogue, options, question)
+        except _DeclinedError:
+            err.print("Nothing was stored or sent.")
+            return EXIT_STOPPED
+    imported = done.result
     await record_import(app, imported, options.file)
     await write_row_files(app, imported, options.out_dir)
     if not options.as_json:
@@ -124,29 +127,64 @@ async def _import_and_process(
         app.database, imported.import_id, redo=options.redo, simulated=provider.simulated
     )
     run = _Run(app, provider, options, overrides, imported.import_id)
-    run.estimate = inspection.estimate if inspection else None
     return await run.to_the_end()
 
 
-async def _inspected(
-    app: Application, options: RunOptions, reading: ReadOptions
-) -> Inspection | None:
-    """What the file is taken for, and what it will cost; None for scripts, which nobody watches."""
-    if options.as_json:
-        return None
-    estimator = Estimator(estimate_basis(app.settings))
-    return await asyncio.to_thread(inspect_file, options.file, reading, estimator)
-
-
-def _is_wanted(provider: Provider, options: RunOptions, inspection: Inspection | None) -> bool:
-    """Show what the file is taken for; ask, where somebody is there to answer."""
-    if inspection is None:
-        return True
-    print_report(err, inspection.report, inspection.estimate, provider.model)
-    asks = sys.stdin.isatty() and not options.yes and not inspection.report.questions
-    return not asks or typer.confirm(
-        f"Store these {inspection.report.products:,} products?", default=True, err=True
+async def _import(
+    app: Application, catalogue: OpenCatalogue, options: RunOptions, question: _Question
+) -> Imported:
+    """Store the products, unless somebody says no. What is in doubt is reported and refused."""
+    estimator = Estimator(estimate_basis(app.settings)) if question.is_shown else None
+    if catalogue.head.decisions.doubts and not options.as_json:
+        inspection = await asyncio.to_thread(inspect_catalogue, catalogue, estimator)
+        question.show(inspection)
+    return await import_catalogue(
+        app.database, catalogue, scoped=True, estimator=estimator, confirm=question.ask
     )
+
+
+class _DeclinedError(Exception):
+    """Somebody said no."""
+
+
+class _Question:
+    """What the file is taken for and what it will cost, shown before anything is stored or sent;
+    and the one question, where somebody is there to answer.
+    """
+
+    def __init__(self, provider: Provider, options: RunOptions) -> None:
+        self._provider = provider
+        self._options = options
+        self._asks = sys.stdin.isatty() and not options.yes
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether anybody will see an estimate."""
+        return self._asks or not self._options.as_json
+
+    def show(self, inspection: Inspection) -> None:
+        """The report."""
+        print_report(err, inspection.report, inspection.estimate, self._provider.model)
+
+    def ask(self, inspection: Inspection) -> None:
+        """Raises _DeclinedError when the answer is no."""
+        if not self._options.as_json:
+            self.show(inspection)
+        products = inspection.report.products
+        question = f"Store {counted(products, 'product')}"
+        if not self._provider.simulated and self._options.answers is None:
+            question += (
+                f" and send what is not answered yet to {self._provider.name} "
+                f"({self._provider.model}) for {_price(inspection.estimate)} at most"
+            )
+        if self._asks and not typer.confirm(f"{question}?", default=True, err=True):
+            raise _DeclinedError
+
+
+def _price(estimate: CatalogueEstimate | None) -> str:
+    if estimate is None or not estimate.price_known:
+        return "a price that nobody publishes"
+    return f"about {money(estimate.cost_usd)}"
 
 
 def _footprint(row: ResultRow) -> float:
@@ -174,7 +212,6 @@ class _Run:
         self._interrupts = 0
         self._away_since_s: float | None = None
         self._wake = asyncio.Event()
-        self.estimate: CatalogueEstimate | None = None
         self._started_s = app.clock.monotonic_s()
         self._waited_s = 0.0
         self._looked_s = self._started_s
@@ -184,9 +221,6 @@ class _Run:
         first = await self._look()
         self._done_before = first.finished
         if not first.is_done:
-            if not self._may_spend(first):
-                err.print("Nothing was sent.")
-                return EXIT_STOPPED
             await self._process()
         last = await self._look()
         calls_made = last.totals.calls
@@ -243,24 +277,6 @@ class _Run:
             return None
         self._away_since_s = None
         return look
-
-    def _may_spend(self, first: Progress) -> bool:
-        """Ask before a paid run if there is a terminal."""
-        waiting = first.total - first.finished
-        is_free = self._provider.simulated or self._options.answers is not None
-        must_ask = not (self._options.yes or is_free or not sys.stdin.isatty())
-        return not must_ask or typer.confirm(
-            f"Send {waiting:,} products to {self._provider.name} ({self._provider.model}) for "
-            f"{self._price(waiting)}?",
-            err=True,
-        )
-
-    def _price(self, products: int) -> str:
-        """What so many of the products cost, by the estimate of all."""
-        estimate = self.estimate
-        if estimate is None or not estimate.price_known:
-            return "a price that nobody publishes"
-        return f"about {money(scaled(estimate, products, max(estimate.products, 1)).cost_usd)}"
 
     async def _process(self) -> None:
         await start_queue(self._app.database)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROW: Final = "row_number"
 """Name of the column with row numbers; it cannot collide with a Field."""
 
-CHUNK_ROWS: Final = 20_000
+CHUNK_ROWS: Final = 10_000
 """Rows handed on at once.
 
 Larger chunks are no faster and cost memory (the CSV benchmark shows both).

@@ -1,19 +1,18 @@
-"""The way in: from a file, or from records that came over HTTP, to checked chunks ready for the
-store.
+"""From a file, or from records that came over HTTP, to checked chunks ready for the store.
 
-`Catalogue.survey` looks at every row once and decides how columns are read; `Catalogue.read` reads
-them by these decisions. `service/` calls both and hands the chunks to `store/imports.py`, which
-draws them in a thread.
+A `Catalogue` looks at every row once and decides how columns are read; `chunks` reads them by these
+decisions. For files of users it lives in a child process (`isolation/`), whose chunks `service/`
+hands to `store/imports.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.products import FieldLimits
 from weighbridge.errors import AmbiguousColumn, InputError, UnreadableFile, UnsupportedFormat
-from weighbridge.ingest.base import NO_CHOICES, CatalogueFormat, Choices, RawChunk, Reader
+from weighbridge.ingest.base import NO_CHOICES, ROW, CatalogueFormat, Choices, RawChunk, Reader
 from weighbridge.ingest.checking.chunks import CheckedChunk
 from weighbridge.ingest.checking.rows import check_rows
 from weighbridge.ingest.checking.rules import RowRules
@@ -34,7 +33,7 @@ from weighbridge.ingest.values.units import KILOGRAM
 from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -63,10 +62,16 @@ class Catalogue:
     """One file, opened and looked through. Raises UnsupportedFormat, UnreadableFile or
     MissingColumn.
 
-    Making one reads the file once; `chunks` reads it again.
+    Making one reads the file once, telling `on_progress` the last row it saw now and then; `chunks`
+    reads it again.
     """
 
-    def __init__(self, path: Path, options: ReadOptions = USUAL) -> None:
+    def __init__(
+        self,
+        path: Path,
+        options: ReadOptions = USUAL,
+        on_progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._path = path
         self._options = options
         self._wanted = Wanted(options.mapping)
@@ -75,12 +80,19 @@ class Catalogue:
         self._shop_rows = ShopRows()
         with _named(name):
             source = self._reader.source(self._wanted)
-            survey = Survey(source, options.given)
+            self._survey = Survey(source)
             columns: ColumnMap | None = None
             for chunk in self._shop_rows.read(self._reader.chunks(self._wanted)):
                 columns = chunk.columns
-                survey.look_at(chunk)
-        self.head = Head(name, source, columns or ColumnMap({}), survey.decide())
+                self._survey.look_at(chunk)
+                if chunk.frame.height:
+                    on_progress(int(chunk.frame[ROW][-1]))
+        decisions = self._survey.decide(options.given)
+        self.head = Head(name, source, columns or ColumnMap({}), decisions)
+
+    def decide(self, given: Given) -> None:
+        """Decide anew, by what the user says; nothing is read again."""
+        self.head = replace(self.head, decisions=self._survey.decide(given))
 
     def chunks(self) -> Iterator[CheckedChunk]:
         """Every row, checked, in file order; never more than a chunk in memory."""
@@ -95,7 +107,8 @@ class Catalogue:
 def read_catalogue(path: Path, options: ReadOptions = USUAL) -> Iterator[CheckedChunk]:
     """Every row of a file.
 
-    Raises AmbiguousColumn for what only its owner can decide, before the first chunk.
+    In this process. Raises AmbiguousColumn for what only its owner can decide, before the first
+    chunk.
     """
     catalogue = Catalogue(path, options)
     refuse_doubts(catalogue.head)
@@ -160,10 +173,11 @@ def check_records(
     wanted = Wanted(mapping or {}, all_required=False)
     numbered = enumerate(records, start=1)
     chunks = list(ShopRows().read(chunks_of_records(numbered, wanted)))
-    survey = Survey(None, Given(unit=KILOGRAM) if _without_units(chunks) else None)
+    survey = Survey(None)
     for chunk in chunks:
         survey.look_at(chunk)
-    rules = RowRules(limits or FieldLimits(), survey.decide(), None)
+    given = Given(unit=KILOGRAM) if _without_units(chunks) else Given()
+    rules = RowRules(limits or FieldLimits(), survey.decide(given), None)
     yield from _checked(iter(chunks), rules, None)
 
 

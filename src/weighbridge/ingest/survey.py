@@ -85,8 +85,11 @@ class Doubt:
     @property
     def message(self) -> str:
         """For where nobody can be asked."""
-        ways = " or ".join(f"{self.option}={one} ({what})" for one, what in self.options.items())
-        return f"{self.question} Say which it is, as {ways}. Nothing was stored."
+        ways = " or ".join(f"--{self.option} {one} ({what})" for one, what in self.options.items())
+        return (
+            f"{self.question} Say which it is: {ways}; an upload has a field {self.option}. "
+            "Nothing was stored."
+        )
 
 
 @dataclass(slots=True)
@@ -121,9 +124,9 @@ _PLAIN: Final = NumberRule(unit=KILOGRAM)
 class Survey:
     """Collects what the chunks of a file show; `decide` comes last."""
 
-    def __init__(self, source: Source | None, given: Given | None = None) -> None:
+    def __init__(self, source: Source | None) -> None:
         self._source = source
-        self._given = given or Given()
+        self._given = Given()
         self._columns: dict[Field, _NumberColumn] = {}
         self._samples: dict[Field, list[str]] = {}
         self._filled: Counter[Field] = Counter()
@@ -183,8 +186,12 @@ class Survey:
 
     # Deciding ------------------------------------------------------------------------------------
 
-    def decide(self) -> Decisions:
-        """The rules for every column of numbers, and the questions that are left."""
+    def decide(self, given: Given) -> Decisions:
+        """The rules for every column of numbers, and the questions that are left.
+
+        `given` is what the user said; with another answer it may be called again.
+        """
+        self._given = given
         rules: dict[Field, NumberRule] = {}
         doubts: list[Doubt] = []
         for name, column in self._columns.items():

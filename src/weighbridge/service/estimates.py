@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.answers import Subject
 from weighbridge.domain.products import Product
-from weighbridge.ingest.catalogue import read_catalogue
+from weighbridge.ingest.catalogue import refuse_doubts
 from weighbridge.planning.cost import (
     CatalogueEstimate,
     Pace,
@@ -29,12 +29,11 @@ from weighbridge.planning.variants import Candidate, Standing, design_of, plan_v
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from weighbridge.domain.answers import StepName
     from weighbridge.domain.calls import Price
-    from weighbridge.ingest.catalogue import ReadOptions
     from weighbridge.ingest.checking.chunks import CheckedChunk
+    from weighbridge.ingest.isolation.reading import OpenCatalogue
     from weighbridge.steps import Question, Steps
 
 SAMPLE: Final = 20_000
@@ -114,14 +113,15 @@ class Estimator:
         return scaled(replace(whole, variants=self._variants), self._products, self._weighed)
 
 
-def estimate_file(path: Path, options: ReadOptions, basis: EstimateBasis) -> CatalogueEstimate:
+def estimate_catalogue_file(catalogue: OpenCatalogue, basis: EstimateBasis) -> CatalogueEstimate:
     """Read the catalogue, group it as the queue would, and add up.
 
     Raises:
         InputError: the file cannot be used.
     """
+    refuse_doubts(catalogue.head)
     estimator = Estimator(basis)
-    for chunk in read_catalogue(path, options):
+    for chunk in catalogue.chunks():
         estimator.take(chunk)
     return estimator.estimate()
 

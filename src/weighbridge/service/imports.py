@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import InputError
-from weighbridge.ingest.catalogue import USUAL, Catalogue, ReadOptions, check_records, refuse_doubts
+from weighbridge.ingest.catalogue import USUAL, ReadOptions, check_records, refuse_doubts
+from weighbridge.ingest.isolation.reading import OpenCatalogue
 from weighbridge.ingest.report import CatalogueReport, ReportBuilder
 from weighbridge.store import queue_state
 from weighbridge.store.imports import ImportResult, import_products
@@ -20,13 +21,15 @@ __all__ = [
     "ImportResult",
     "Imported",
     "Inspection",
+    "import_catalogue",
     "import_file",
     "import_records",
+    "inspect_catalogue",
     "inspect_file",
 ]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from weighbridge.domain.products import FieldLimits
@@ -60,7 +63,12 @@ def inspect_file(
     Raises:
         InputError: the file as a whole cannot be used.
     """
-    catalogue = Catalogue(path, options)
+    with OpenCatalogue(path, options) as catalogue:
+        return inspect_catalogue(catalogue, estimator)
+
+
+def inspect_catalogue(catalogue: OpenCatalogue, estimator: Estimator | None = None) -> Inspection:
+    """The same for an open one."""
     builder = ReportBuilder(catalogue.head)
     for chunk in builder.watch(catalogue.chunks()):
         if estimator is not None:
@@ -74,21 +82,45 @@ async def import_file(
     options: ReadOptions = USUAL,
     *,
     max_rows: int | None = None,
-    scoped: bool = False,
 ) -> Imported:
     """Merge a file into the products, all or nothing; good rows are kept when others are bad.
 
-    `scoped` remembers which products the file names. More than `max_rows` rows are refused.
+    More than `max_rows` rows are refused.
 
     Raises:
         AmbiguousColumn: a column can be read in two ways, and `options` do not say which; nothing
         was changed. InputError: the file as a whole cannot be used; nothing was changed.
     """
-    catalogue = await asyncio.to_thread(Catalogue, path, options)
+    catalogue = await asyncio.to_thread(OpenCatalogue, path, options)
+    try:
+        return await import_catalogue(database, catalogue, max_rows=max_rows)
+    finally:
+        catalogue.close()
+
+
+async def import_catalogue(
+    database: Database,
+    catalogue: OpenCatalogue,
+    *,
+    max_rows: int | None = None,
+    scoped: bool = False,
+    estimator: Estimator | None = None,
+    confirm: Callable[[Inspection], None] = lambda _: None,
+) -> Imported:
+    """The same for an open one. `scoped` remembers which products the file names.
+
+    `confirm` sees the report when all rows are read and nothing is stored yet; what it raises goes
+    to the caller, and nothing will have been stored.
+    """
     refuse_doubts(catalogue.head)
     builder = ReportBuilder(catalogue.head)
     chunks = builder.watch(_bounded(catalogue.chunks(), max_rows))
-    result = await _import(database, chunks, scoped=scoped)
+    watched = estimator.watch(chunks) if estimator else chunks
+
+    def before_merge() -> None:
+        confirm(Inspection(builder.report(), estimator.estimate() if estimator else None))
+
+    result = await _import(database, watched, scoped=scoped, before_merge=before_merge)
     return Imported(result, builder.report())
 
 
@@ -108,13 +140,17 @@ async def import_records(
     database: Database, records: Iterable[object], *, limits: FieldLimits
 ) -> ImportResult:
     """The same for decoded JSON objects; the first is row 1."""
-    return await _import(database, check_records(records, limits=limits), scoped=False)
+    return await _import(database, check_records(records, limits=limits))
 
 
 async def _import(
-    database: Database, chunks: Iterable[CheckedChunk], *, scoped: bool
+    database: Database,
+    chunks: Iterable[CheckedChunk],
+    *,
+    scoped: bool = False,
+    before_merge: Callable[[], None] = lambda: None,
 ) -> ImportResult:
     async with database.pool.acquire() as connection:
-        result = await import_products(connection, chunks, scoped=scoped)
+        result = await import_products(connection, chunks, scoped=scoped, before_merge=before_merge)
         await queue_state.announce(connection)
     return result

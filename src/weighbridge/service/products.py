@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import NotFound
-from weighbridge.ingest.values.pictures import check_picture
+from weighbridge.ingest.isolation.reading import check_uploaded_picture
 from weighbridge.store import products, queue_state
 from weighbridge.store.imports import stream_notes, stream_rejected
 
@@ -67,7 +67,7 @@ async def attach_picture(database: Database, code: str, data: bytes) -> Picture:
         NotFound: there is no such product.
         UnreadableFile: not a valid JPEG, PNG, WebP or GIF, or too large.
     """
-    picture = await asyncio.to_thread(check_picture, data)
+    picture = await asyncio.to_thread(check_uploaded_picture, data)
     async with database.transaction() as connection:
         if not await products.set_picture(connection, code, picture, data):
             raise NotFound(f"There is no product {code!r}.")

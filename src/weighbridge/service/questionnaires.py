@@ -22,7 +22,8 @@ from weighbridge.domain.recordings import (
     read_recording,
 )
 from weighbridge.errors import UnreadableFile
-from weighbridge.ingest.catalogue import ReadOptions, read_catalogue
+from weighbridge.ingest.catalogue import ReadOptions, refuse_doubts
+from weighbridge.ingest.isolation.reading import OpenCatalogue
 from weighbridge.planning.grouping import (
     GROUP_TOKENS,
     Ready,
@@ -91,9 +92,11 @@ def read_products(
 ) -> list[Product]:
     """The products of a catalogue without their pictures, one for each code."""
     found: dict[str, Product] = {}
-    for chunk in read_catalogue(path, ReadOptions(mapping=mapping, limits=limits)):
-        for product in chunk.iterate_products():
-            found[product.code] = replace(product, image_url=None, picture=None)
+    with OpenCatalogue(path, ReadOptions(mapping=mapping, limits=limits)) as catalogue:
+        refuse_doubts(catalogue.head)
+        for chunk in catalogue.chunks():
+            for product in chunk.iterate_products():
+                found[product.code] = replace(product, image_url=None, picture=None)
     return list(found.values())
 
 

@@ -25,7 +25,14 @@ from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.transitions import may_happen, set_status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
 
     from weighbridge.store.database import Connection
 
@@ -105,7 +112,11 @@ class ImportResult:
 
 
 async def import_products(
-    connection: Connection, chunks: Iterable[ImportChunk], *, scoped: bool = False
+    connection: Connection,
+    chunks: Iterable[ImportChunk],
+    *,
+    scoped: bool = False,
+    before_merge: Callable[[], None] = lambda: None,
 ) -> ImportResult:
     """Merges a catalogue into the products. The chunks are drawn in a thread; what they raise goes
     to the caller.
@@ -114,12 +125,14 @@ async def import_products(
     pending again if that was its name, description, weight, image, country or a fact that the model
     is shown. Columns that the file does not have, and pictures where the image cell is empty, stay
     as they are stored. A code that comes again in the file is rejected. `scoped` also records which
-    products the file names (table scopes), for processing these only.
+    products the file names (table scopes), for processing these only. `before_merge` is called when
+    all rows are read; if it raises, nothing was changed.
     """
     import_id = uuid4()
     try:
         await _create_staging(connection)
         given = await _stage(connection, chunks)
+        before_merge()
         await connection.execute("ANALYZE pg_temp.import_rows", timeout=LONG_STATEMENT_S)
         created, updated, unchanged = await _merge_patiently(connection, import_id, given, scoped)
     finally:

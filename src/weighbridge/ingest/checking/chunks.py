@@ -81,6 +81,28 @@ class CheckedChunk:
             told = ProductFacts.from_stored(json.loads(facts)) if facts else ProductFacts()
             yield Product(code, name, description, weight_kg, url, picture, country, told)
 
+    def pieces(self, size_bytes: int) -> Iterator[CheckedChunk]:
+        """The chunk in parts of about this size, so that nobody has to hold a huge one."""
+        height = self.products.height
+        size = int(self.products.estimated_size() + self.notes.estimated_size())
+        rows = max(1, height * size_bytes // max(size, 1))
+        if rows >= height:
+            yield self
+            return
+        shas = self.products["picture_sha256"]
+        for start in range(0, height, rows):
+            numbers = self.products[ROW].slice(start, rows).implode()
+            used = set(shas.slice(start, rows).drop_nulls())
+            first = start == 0
+            yield CheckedChunk(
+                self.products.slice(start, rows),
+                self.rejected if first else (),
+                self.given,
+                tuple(file for file in self.pictures if file.picture.sha256 in used),
+                self.notes.filter(self.notes[ROW].is_in(numbers)),
+                self.passed_over if first else {},
+            )
+
     def iterate_notes(self) -> Iterator[RowNote]:
         """The notes as records."""
         for row in self.notes.iter_rows():

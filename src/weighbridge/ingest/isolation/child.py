@@ -1,0 +1,140 @@
+"""The process that reads files: `python -P -m weighbridge.ingest.isolation.child`.
+
+Requests come on standard input, replies go to what was standard output. It ends when its parent
+does: standard input is closed then.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, BinaryIO
+
+import polars as pl
+
+from weighbridge.errors import InputError, UnreadableFile
+from weighbridge.ingest.catalogue import Catalogue
+from weighbridge.ingest.isolation.limits import ignore_signals, limit_cpu, limit_memory
+from weighbridge.ingest.isolation.messages import (
+    Bug,
+    CheckedPicture,
+    CheckPicture,
+    Decide,
+    FileRefused,
+    Finished,
+    Opened,
+    OpenFile,
+    OutOfMemory,
+    Rows,
+    SendRows,
+    StillReading,
+    receive,
+    send,
+)
+from weighbridge.ingest.values.pictures import check_picture
+
+if TYPE_CHECKING:
+    from weighbridge.ingest.isolation.limits import ReaderLimits
+    from weighbridge.ingest.isolation.messages import Reply
+
+_PIECE_BYTES = 32 << 20
+
+
+class Child:
+    """Answers one request after the other."""
+
+    def __init__(self, replies: BinaryIO) -> None:
+        self._replies = replies
+        self._catalogue: Catalogue | None = None
+        self._limits: ReaderLimits | None = None
+
+    def serve(self, request: object) -> None:
+        """Answer one request, whatever happens."""
+        try:
+            self._serve(request)
+        except InputError as error:
+            self._send(FileRefused(_plain(error)))
+        except MemoryError:
+            self._catalogue = None
+            self._send(OutOfMemory())
+        except BrokenPipeError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - also what Rust code raises when it panics
+            if type(error).__name__ == "PanicException":
+                self._send(FileRefused(UnreadableFile(_GAVE_UP)))
+            else:
+                self._send(Bug(traceback.format_exc()))
+
+    def _serve(self, request: object) -> None:
+        match request:
+            case OpenFile():
+                self._within(request.limits)
+                self._catalogue = None
+                self._catalogue = Catalogue(request.path, request.options, self._progress)
+                self._send(Opened(self._catalogue.head))
+            case Decide() if self._catalogue is not None:
+                self._catalogue.decide(request.given)
+                self._send(Opened(self._catalogue.head))
+            case SendRows() if self._catalogue is not None:
+                for chunk in self._catalogue.chunks():
+                    for piece in chunk.pieces(_PIECE_BYTES):
+                        self._send(Rows(piece))
+                self._catalogue = None
+                self._send(Finished())
+            case CheckPicture():
+                self._within(request.limits)
+                self._send(CheckedPicture(check_picture(request.data)))
+            case _:
+                raise ValueError(f"unexpected request {type(request).__name__}")
+
+    def _within(self, limits: ReaderLimits) -> None:
+        self._limits = limits
+        limit_memory(limits)
+        limit_cpu(limits)
+
+    def _progress(self, row: int) -> None:
+        self._send(StillReading(row))
+
+    def _send(self, reply: Reply) -> None:
+        send(self._replies, reply)
+        if self._limits is not None:
+            limit_cpu(self._limits)
+
+
+_GAVE_UP = "The file is damaged: the compiled reader gave up on it."
+
+
+def _plain(error: InputError) -> InputError:
+    """The error without its causes, which may not travel."""
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+    return error
+
+
+def _listen(requests: BinaryIO, inbox: queue.SimpleQueue[object]) -> None:
+    while (message := receive(requests)) is not None:
+        inbox.put(message)
+    os._exit(0)  # the parent is gone
+
+
+def main() -> None:
+    """Serve until the parent goes away."""
+    ignore_signals()
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what anybody prints is no reply
+    pl.DataFrame({"warm": ["up"] * 64}).lazy().group_by("warm").len().collect()  # starts threads
+    inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
+    listener = threading.Thread(target=_listen, args=(sys.stdin.buffer, inbox), daemon=True)
+    listener.start()
+    child = Child(replies)
+    try:
+        while True:
+            child.serve(inbox.get())
+    except OSError:
+        os._exit(0)  # nobody reads
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""The way in: a catalogue or a picture, read by a child process.
+
+Starting a child takes about 0.8 s of CPU, so one that has finished well waits for the next file.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from typing import TYPE_CHECKING, Final, Self
+
+from weighbridge.errors import InputError, UnreadableFile
+from weighbridge.ingest.base import ROW
+from weighbridge.ingest.catalogue import USUAL
+from weighbridge.ingest.isolation.limits import PICTURE_LIMITS, READER_LIMITS
+from weighbridge.ingest.isolation.messages import (
+    CheckedPicture,
+    CheckPicture,
+    Decide,
+    Finished,
+    Opened,
+    OpenFile,
+    Rows,
+    SendRows,
+)
+from weighbridge.ingest.isolation.process import ReaderProcess
+from weighbridge.ingest.values.wording import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from weighbridge.domain.products import Picture
+    from weighbridge.ingest.catalogue import ReadOptions
+    from weighbridge.ingest.checking.chunks import CheckedChunk
+    from weighbridge.ingest.isolation.limits import ReaderLimits
+    from weighbridge.ingest.isolation.messages import Reply, Request
+    from weighbridge.ingest.report import Head
+    from weighbridge.ingest.survey import Given
+
+MOST_REQUESTS: Final = 100
+"""Served by one child; what a library leaks goes with it."""
+IDLE_S: Final = 30.0
+_MOST_PICTURES: Final = threading.BoundedSemaphore(2)
+
+
+class _IdleReaders:
+    """Children without work: at most two, each for half a minute."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[tuple[ReaderProcess, threading.Timer]] = []
+
+    def take(self) -> ReaderProcess:
+        """One that waits, or a new one."""
+        with self._lock:
+            while self._idle:
+                process, timer = self._idle.pop()
+                timer.cancel()
+                if process.is_alive:
+                    return process
+                process.close()
+        return ReaderProcess()
+
+    def give_back(self, process: ReaderProcess) -> None:
+        """Keep it for the next file."""
+        with self._lock:
+            if len(self._idle) < 2 and process.requests < MOST_REQUESTS and process.is_alive:
+                timer = threading.Timer(IDLE_S, self._retire, (process,))
+                timer.daemon = True
+                timer.start()
+                self._idle.append((process, timer))
+                return
+        process.close()
+
+    def _retire(self, process: ReaderProcess) -> None:
+        with self._lock:
+            entry = next((one for one in self._idle if one[0] is process), None)
+            if entry is None:
+                return
+            self._idle.remove(entry)
+        process.close()
+
+    def close(self) -> None:
+        """End them all."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for process, timer in idle:
+            timer.cancel()
+            process.close()
+
+
+_IDLE: Final = _IdleReaders()
+atexit.register(_IDLE.close)
+
+
+class OpenCatalogue:
+    """A catalogue that a child has looked through; a context manager."""
+
+    def __init__(
+        self, path: Path, options: ReadOptions = USUAL, limits: ReaderLimits = READER_LIMITS
+    ) -> None:
+        """Raises InputError when the file cannot be used."""
+        self._name = options.name or path.name
+        self._limits = limits
+        self._process: ReaderProcess | None = _IDLE.take()
+        self.head = self._opened(OpenFile(path.absolute(), options, limits))
+
+    @property
+    def pid(self) -> int:
+        """The number of the process that reads."""
+        return self._running.pid
+
+    def decide(self, given: Given) -> None:
+        """Decide anew by what the user says; `head` has the result."""
+        self.head = self._opened(Decide(given))
+
+    def _opened(self, request: Request) -> Head:
+        reply = self._answer(request)
+        if not isinstance(reply, Opened):
+            raise TypeError(f"unexpected reply {type(reply).__name__}")
+        return reply.head
+
+    def chunks(self) -> Iterator[CheckedChunk]:
+        """Every row, checked, in file order; once."""
+        reply = self._answer(SendRows())
+        while isinstance(reply, Rows):
+            chunk = reply.chunk
+            if chunk.products.height:
+                self._running.saw_row(int(chunk.products[ROW][-1]))
+            yield chunk
+            reply = self._answer(None)
+        if isinstance(reply, Finished) and self._process is not None:
+            process, self._process = self._process, None
+            _IDLE.give_back(process)
+
+    @property
+    def _running(self) -> ReaderProcess:
+        if self._process is None:
+            raise UnreadableFile(f"{quote(self._name)} was read before; open it again.")
+        return self._process
+
+    def _answer(self, request: Request | None) -> Reply:
+        process = self._running
+        try:
+            if request is not None:
+                process.ask(request)
+            return process.reply(self._limits)
+        except InputError as error:
+            self._process = None
+            _IDLE.give_back(process)  # refused in good order, or dead, which shows there
+            message = str(error)
+            if message.startswith(quote(self._name)):
+                raise
+            raise type(error)(f"{quote(self._name)}: {message}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file. A child that is still reading is ended."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
+
+
+def check_uploaded_picture(data: bytes, limits: ReaderLimits = PICTURE_LIMITS) -> Picture:
+    """Kind and size of a picture. Raises UnreadableFile for what is no sound picture."""
+    with _MOST_PICTURES:
+        process = _IDLE.take()
+        try:
+            process.ask(CheckPicture(data, limits))
+            reply = process.reply(limits)
+        except InputError:
+            _IDLE.give_back(process)
+            raise
+        except BaseException:
+            process.close()
+            raise
+        _IDLE.give_back(process)
+    if not isinstance(reply, CheckedPicture):
+        raise TypeError(f"unexpected reply {type(reply).__name__}")
+    return reply.picture

@@ -1,0 +1,140 @@
+"""A file that kills its reader costs an error that names it, never the program."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from weighbridge.errors import MissingColumn, UnreadableFile
+from weighbridge.ingest.base import Choices
+from weighbridge.ingest.catalogue import Catalogue, ReadOptions
+from weighbridge.ingest.isolation.limits import ReaderLimits
+from weighbridge.ingest.isolation.process import ReaderProcess
+from weighbridge.ingest.isolation.reading import OpenCatalogue, check_uploaded_picture
+from weighbridge.ingest.survey import Given
+from weighbridge.ingest.values.units import GRAM
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="Only Linux enforces the limit on memory and has FIFOs."
+)
+GOOD = "code,name,description,weight\nA-1,Chair,Chair of oak,5\nA-2,Mug,Mug of stone,0.3\n"
+HASTY = ReaderLimits(silence_s=0.5)
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "good.csv"
+    path.write_text(GOOD)
+    return path
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """A file that nobody ever writes to."""
+    path = tmp_path / "endless.csv"
+    os.mkfifo(path)
+    return path
+
+
+def test_child_gives_what_reading_in_this_process_gives(good: Path) -> None:
+    here = Catalogue(good)
+    with OpenCatalogue(good) as there:
+        assert there.head == here.head
+        (mine,), (theirs,) = here.chunks(), there.chunks()
+    assert theirs.products.equals(mine.products)
+    assert (theirs.rejected, theirs.given) == (mine.rejected, mine.given)
+
+
+def test_file_that_never_ends_is_given_up_by_name(endless: Path) -> None:
+    with pytest.raises(UnreadableFile, match=r'"endless.csv": .*no further for 0.5 s.*as CSV'):
+        OpenCatalogue(endless, limits=HASTY)
+
+
+def test_file_that_eats_memory_is_given_up_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "greedy.parquet"
+    text = pl.Series([f"{i} wood" * 40 for i in range(200_000)])
+    pl.DataFrame({"code": text, "name": text, "description": text}).write_parquet(path)
+    with (
+        pytest.raises(UnreadableFile, match=r'"greedy.parquet": .*more than 160 MB of memory'),
+        OpenCatalogue(path, limits=ReaderLimits(memory_bytes=160 << 20)) as catalogue,
+    ):
+        list(catalogue.chunks())
+
+
+@pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV, signal.SIGKILL])
+def test_file_that_crashes_its_reader_is_named_with_the_signal(
+    endless: Path, number: signal.Signals
+) -> None:
+    process = ReaderProcess()
+    os.kill(process.pid, number)
+    with pytest.raises(UnreadableFile, match=rf"crashed the reader \({number.name}\)"):
+        process.reply(HASTY)
+    process.close()
+
+
+def test_next_file_is_read_after_a_crash(endless: Path, good: Path) -> None:
+    with pytest.raises(UnreadableFile):
+        OpenCatalogue(endless, limits=HASTY)
+    with OpenCatalogue(good) as catalogue:
+        assert sum(chunk.products.height for chunk in catalogue.chunks()) == 2
+
+
+def test_errors_of_the_file_keep_their_kind_and_name_the_file_once(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("code,name\nA,B\n")
+    with pytest.raises(MissingColumn) as caught:
+        OpenCatalogue(path)
+    assert str(caught.value).count('"bad.csv"') == 0 or str(caught.value).count("bad.csv") == 1
+    with pytest.raises(UnreadableFile, match="no sheet") as refused:
+        OpenCatalogue(workbook(tmp_path), ReadOptions(choices=Choices(sheet="Q")))
+    assert str(refused.value).count("book.xlsx") == 1
+
+
+def workbook(folder: Path) -> Path:
+    path = folder / "book.xlsx"
+    pl.DataFrame({"code": ["A"], "name": ["B"], "description": ["C"]}).write_excel(path)
+    return path
+
+
+def test_answer_to_a_question_is_taken_without_reading_again(tmp_path: Path) -> None:
+    path = tmp_path / "grams.csv"
+    rows = "".join(f"A-{i},Chair,Chair of oak,{i * 500}\n" for i in range(1, 9))
+    path.write_text(f"code,name,description,weight\n{rows}")
+    with OpenCatalogue(path) as catalogue:
+        (doubt,) = catalogue.head.decisions.doubts
+        assert "--unit g (grams)" in doubt.message
+        path.write_text("gone")
+        catalogue.decide(Given(unit=GRAM))
+        assert not catalogue.head.decisions.doubts
+
+
+def test_child_ends_with_its_parent() -> None:
+    process = ReaderProcess()
+    stdin = process._process.stdin
+    assert stdin is not None
+    stdin.close()
+    with pytest.raises(UnreadableFile, match="exit code 0"):
+        process.reply(ReaderLimits())
+    assert not process.is_alive
+    process.close()
+
+
+def test_signals_of_the_terminal_do_not_end_a_child(good: Path) -> None:
+    with OpenCatalogue(good) as catalogue:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(catalogue.pid, number)
+        assert sum(chunk.products.height for chunk in catalogue.chunks()) == 2
+
+
+def test_no_picture_is_refused_and_its_reader_goes_on() -> None:
+    for _ in range(2):
+        with pytest.raises(UnreadableFile, match="not a JPEG"):
+            check_uploaded_picture(b"no picture")
