@@ -21,7 +21,7 @@ from weighbridge.ingest.base import (
     Reader,
     Source,
 )
-from weighbridge.ingest.formats.json_records import NumberText, chunks_of_records
+from weighbridge.ingest.formats.json_records import ChunkEnd, NumberText, chunks_of_records
 from weighbridge.ingest.formats.text_encoding import find_encoding
 
 if TYPE_CHECKING:
@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from weighbridge.ingest.columns.matching import Wanted
+    from weighbridge.ingest.formats.json_records import Entry
 
 MAX_OBJECT_FILE_BYTES: Final = 64 << 20
 MAX_RECORD_CHARACTERS: Final = 1 << 20
 LIST_KEY: Final = "products"
 
+CHUNK_CHARACTERS: Final = 4 << 20
+"""A chunk ends here, however few its records."""
 _BLOCK_CHARACTERS: Final = 1 << 20
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
@@ -68,7 +71,7 @@ class JsonReader(Reader):
         with self._path.open(encoding=self._encoding, errors="replace") as file:
             yield from chunks_of_records(self._records(file), wanted)
 
-    def _records(self, file: TextIO) -> Iterator[tuple[int, object] | RejectedRow]:
+    def _records(self, file: TextIO) -> Iterator[Entry]:
         first_line = ""
         while not first_line.strip():
             first_line = file.readline(MAX_RECORD_CHARACTERS)
@@ -86,7 +89,7 @@ class JsonReader(Reader):
             return _lines(file)
         return self._object(file)
 
-    def _object(self, file: TextIO) -> Iterator[tuple[int, object]]:
+    def _object(self, file: TextIO) -> Iterator[Entry]:
         """One object with the list of products in it, or one product by itself."""
         if self._path.stat().st_size > MAX_OBJECT_FILE_BYTES:
             raise UnreadableFile(
@@ -120,10 +123,14 @@ def _decode(text: str) -> object:
         raise ValueError("it is nested too deeply") from None
 
 
-def _lines(file: TextIO) -> Iterator[tuple[int, object] | RejectedRow]:
-    row = 0
+def _lines(file: TextIO) -> Iterator[Entry]:
+    row = characters = 0
     while line := file.readline(MAX_RECORD_CHARACTERS):
         row += 1
+        characters += len(line)
+        if characters > CHUNK_CHARACTERS:
+            yield ChunkEnd.HERE
+            characters = len(line)
         if len(line) == MAX_RECORD_CHARACTERS and not line.endswith("\n"):
             yield RejectedRow(
                 row, "row", f"the line is longer than {MAX_RECORD_CHARACTERS:,} characters"
@@ -141,7 +148,7 @@ def _lines(file: TextIO) -> Iterator[tuple[int, object] | RejectedRow]:
                 yield RejectedRow(row, "row", f"the line cannot be read: {error}")
 
 
-def _array(file: TextIO) -> Iterator[tuple[int, object]]:
+def _array(file: TextIO) -> Iterator[Entry]:
     """The elements of a JSON array, decoded one by one as the file is read."""
     window = _Window(file)
     window.take("[")
@@ -152,6 +159,8 @@ def _array(file: TextIO) -> Iterator[tuple[int, object]]:
         while True:
             row += 1
             yield row, window.value(row)
+            if window.is_full:
+                yield ChunkEnd.HERE
             if window.peek() == "]":
                 window.take("]")
                 break
@@ -168,6 +177,15 @@ class _Window:
         self._text = ""
         self._at = 0
         self._more = True
+        self._blocks = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a chunk's worth of text was read since this was last true."""
+        if self._blocks * _BLOCK_CHARACTERS < CHUNK_CHARACTERS:
+            return False
+        self._blocks = 0
+        return True
 
     def peek(self) -> str:
         """The next character that is not white space; empty at the end of the file."""
@@ -211,6 +229,7 @@ class _Window:
     def _read(self) -> bool:
         block = self._file.read(_BLOCK_CHARACTERS) if self._more else ""
         self._more = bool(block)
+        self._blocks += 1
         self._text = self._text[self._at :] + block
         self._at = 0
         return bool(block)

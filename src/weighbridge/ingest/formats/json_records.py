@@ -9,6 +9,7 @@ it costs the cell, or the row if the field is required.
 from __future__ import annotations
 
 import json
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from weighbridge.domain.products import RejectedRow
@@ -46,9 +47,16 @@ class NumberText(str):
     __slots__ = ()
 
 
-def chunks_of_records(
-    records: Iterable[tuple[int, object] | RejectedRow], wanted: Wanted
-) -> Iterator[RawChunk]:
+class ChunkEnd(Enum):
+    """Among records: the chunk ends here, because its records are large."""
+
+    HERE = "here"
+
+
+Entry = tuple[int, object] | RejectedRow | ChunkEnd
+
+
+def chunks_of_records(records: Iterable[Entry], wanted: Wanted) -> Iterator[RawChunk]:
     """Groups numbered records into chunks.
 
     A row that is no object is rejected, as are nested values of required fields.
@@ -57,7 +65,9 @@ def chunks_of_records(
     chunk: list[tuple[int, Mapping[str, object]]] = []
     rejected: list[RejectedRow] = []
     for entry in records:
-        if isinstance(entry, RejectedRow):
+        if isinstance(entry, ChunkEnd):
+            pass
+        elif isinstance(entry, RejectedRow):
             rejected.append(entry)
         elif _is_object(entry[1]):
             headers.update(dict.fromkeys(entry[1]))
@@ -69,7 +79,8 @@ def chunks_of_records(
             raise UnreadableFile(
                 f"The records have more than {MAX_KEYS:,} different keys; this is no catalogue."
             )
-        if len(chunk) + len(rejected) >= CHUNK_ROWS:
+        rows = len(chunk) + len(rejected)
+        if rows >= CHUNK_ROWS or (entry is ChunkEnd.HERE and rows):
             yield _chunk(chunk, rejected, list(headers), wanted)
             chunk, rejected = [], []
     if chunk or rejected:

@@ -1,7 +1,14 @@
-"""Reads Parquet through polars, a slice at a time."""
+"""Reads Parquet through polars, a slice at a time.
+
+A few kilobytes of Parquet may hold gigabytes: many rows share one text of a dictionary, or a page
+unpacks to a thousand times its size. Both are bounded by column and row group: what the footer
+states before anything is unpacked, and the text of the rows as they come. A footer that lies is
+stopped by the limit on the process that reads (`ingest/isolation/`).
+"""
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -21,13 +28,24 @@ from weighbridge.ingest.base import (
 from weighbridge.ingest.columns.fields import REQUIRED
 from weighbridge.ingest.columns.matching import Wanted, match_columns
 from weighbridge.ingest.formats.native_errors import damaged_means_unreadable
+from weighbridge.ingest.formats.parquet_footer import read_row_groups
+from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from weighbridge.ingest.formats.parquet_footer import RowGroup
 
 
 MAX_CELL_BYTES: Final = 1 << 20
+MAX_UNPACKED_BYTES: Final = 256 << 20
+"""Of one column in one row group, as the footer states it."""
+MAX_TEXT_BYTES: Final = 1 << 30
+"""The same with every cell written out."""
+_PART_BYTES: Final = 8 << 20
+_SLICE_BYTES: Final = 32 << 20
+_GROWTH: Final = 4
 _TOO_LONG: Final = (
     f"a cell is longer than {MAX_CELL_BYTES:,} bytes; leave out or shorten what is in it"
 )
@@ -37,6 +55,7 @@ class ParquetReader(Reader):
     """A Parquet file. The first record is row 1."""
 
     def __init__(self, path: Path) -> None:
+        self._groups = read_row_groups(path)
         with damaged_means_unreadable("Parquet file"):
             self._scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             self._schema = self._scan.collect_schema()
@@ -50,26 +69,48 @@ class ParquetReader(Reader):
     def chunks(self, wanted: Wanted) -> Iterator[RawChunk]:
         headers = self._schema.names()
         columns = match_columns(headers, wanted)
-        texts = [self._as_text(name, headers[i]) for name, i in columns.columns().items()]
-        start = 0
+        used = {name: headers[i] for name, i in columns.columns().items()}
+        texts = [self._as_text(name, header) for name, header in used.items()]
+        self._check_footer(set(used.values()))
+        text_sizes = _TextSizes(self._groups, used)
+        start, rows = 0, self._first_rows(set(used.values()))
         while True:
             with damaged_means_unreadable("Parquet file"):
-                frame = self._scan.slice(start, CHUNK_ROWS).select(texts).collect()
+                frame = self._scan.slice(start, rows).select(texts).collect()
             if frame.is_empty():
                 return
             row_numbers = pl.int_range(start + 1, start + 1 + frame.height, eager=True).alias(ROW)
+            lengths = frame.select(pl.all().str.len_bytes().fill_null(0))
+            text_sizes.add(start, lengths)
             start += frame.height
-            # A few kilobytes may hold gigabytes of one sign: such a row goes no further.
-            lengths = [frame[name].str.len_bytes().fill_null(0) for name in columns.columns()]
-            is_sound = pl.all_horizontal(length <= MAX_CELL_BYTES for length in lengths)
-            sound = frame.select(is_sound.alias("sound")).to_series()
-            kept = frame.filter(sound)
-            yield make_chunk(
-                columns,
-                row_numbers.filter(sound),
-                {name: kept[name] for name in columns.columns()},
-                [RejectedRow(row, "row", _TOO_LONG) for row in row_numbers.filter(~sound)],
-            )
+            rows = _next_rows(rows, lengths)
+            is_sound = lengths.select(pl.all_horizontal(pl.all() <= MAX_CELL_BYTES)).to_series()
+            for first, count in _parts(lengths):
+                sound = is_sound.slice(first, count)
+                kept = frame.slice(first, count).filter(sound)
+                numbers = row_numbers.slice(first, count)
+                yield make_chunk(
+                    columns,
+                    numbers.filter(sound),
+                    {name: kept[name] for name in used},
+                    [RejectedRow(row, "row", _TOO_LONG) for row in numbers.filter(~sound)],
+                )
+
+    def _first_rows(self, used: set[str]) -> int:
+        """So few that they fit into memory even if each cell holds all that its column unpacks to."""
+        sizes = [
+            size
+            for group in self._groups
+            for header, size in group.unpacked_bytes.items()
+            if header in used
+        ]
+        return max(1, min(CHUNK_ROWS, _SLICE_BYTES // max(sizes, default=1)))
+
+    def _check_footer(self, used: set[str]) -> None:
+        for number, group in enumerate(self._groups, start=1):
+            for header, size in group.unpacked_bytes.items():
+                if header in used and size > MAX_UNPACKED_BYTES:
+                    raise _too_large(header, number, MAX_UNPACKED_BYTES)
 
     def _as_text(self, name: str, header: str) -> pl.Expr:
         """The column as text: whole numbers without ".0"; bytes and nested values are refused."""
@@ -86,6 +127,56 @@ class ParquetReader(Reader):
         if dtype.is_float():
             text = text.str.replace(r"\.0$", "")
         return text.alias(name)
+
+
+class _TextSizes:
+    """Adds up the text of each column by row group."""
+
+    def __init__(self, groups: Sequence[RowGroup], headers: Mapping[str, str]) -> None:
+        ends = accumulate(group.rows for group in groups)
+        self._ends = [*ends]
+        self._headers = headers
+        self._group = 0
+        self._sizes: dict[str, int] = {}
+
+    def add(self, start: int, lengths: pl.DataFrame) -> None:
+        """Some rows from `start` (the first is 0) on. Raises UnreadableFile above the limit."""
+        at, end = start, start + lengths.height
+        while at < end:
+            while self._group < len(self._ends) - 1 and self._ends[self._group] <= at:
+                self._group += 1
+                self._sizes = {}
+            stop = min(end, self._ends[self._group]) if self._ends else end
+            stop = stop if stop > at else end  # more rows than the footer states
+            sums = lengths.slice(at - start, stop - at).select(pl.all().cast(pl.UInt64).sum())
+            for name, size in sums.row(0, named=True).items():
+                self._sizes[name] = self._sizes.get(name, 0) + size
+                if self._sizes[name] > MAX_TEXT_BYTES:
+                    raise _too_large(self._headers[name], self._group + 1, MAX_TEXT_BYTES)
+            at = stop
+
+
+def _next_rows(rows: int, lengths: pl.DataFrame) -> int:
+    """More rows at once as long as cells of the lengths seen fit into memory."""
+    longest = max((int(size or 0) for size in lengths.max().row(0)), default=0)
+    return max(1, min(CHUNK_ROWS, _GROWTH * rows, _SLICE_BYTES // max(longest, 1)))
+
+
+def _too_large(header: str, group: int, limit: int) -> UnreadableFile:
+    return UnreadableFile(
+        f"Column {quote(header)} of row group {group:,} in the Parquet file unpacks to more than "
+        f"{limit >> 20:,} MB. Leave the column out, or save the table as CSV: it is read at any "
+        "size."
+    )
+
+
+def _parts(lengths: pl.DataFrame) -> Iterator[tuple[int, int]]:
+    """(first row, number of rows) of parts that hold a bounded amount of text."""
+    whole = lengths.select(pl.sum_horizontal(pl.all().cast(pl.Int64)).cum_sum() // _PART_BYTES)
+    first = 0
+    for count in whole.to_series().rle().struct.field("len"):
+        yield first, count
+        first += count
 
 
 def _text_of_nested(header: str, dtype: pl.DataType) -> pl.Expr:

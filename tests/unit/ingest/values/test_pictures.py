@@ -172,3 +172,13 @@ def test_an_uploaded_catalogue_cannot_name_server_files(catalogue_folder: Path) 
     (chunk,) = read_catalogue(path, ReadOptions(pictures_beside=False))
     assert chunk.products["picture_sha256"].to_list() == [None]
     assert "catalogue's folder" in next(chunk.iterate_notes()).reason
+
+
+def test_jpeg_with_hundreds_of_scans_is_refused() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), (120, 30, 200)).save(file, "JPEG", progressive=True)
+    data = file.getvalue()
+    assert check_picture(data).media_type == "image/jpeg"
+    last_scan = data[data.rindex(b"\xff\xda") : -2]
+    with pytest.raises(UnreadableFile, match="more than 64 scans"):
+        check_picture(data[:-2] + last_scan * 300 + data[-2:])
