@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from weighbridge.domain.budgets import DAY, MONTH
 from weighbridge.domain.products import FieldLimits
 from weighbridge.errors import SettingsError
 
@@ -70,6 +71,12 @@ class Settings(BaseSettings):
     tokens_per_minute: int = Field(default=450_000, ge=1, le=100_000_000_000)
     requests_per_day: int | None = Field(default=None, ge=1, le=10_000_000_000)
     tokens_per_day: int | None = Field(default=None, ge=1, le=100_000_000_000_000)
+    budget_per_day: float | None = Field(
+        default=None, ge=0, le=1e9, description="The most that a day may cost, in USD."
+    )
+    budget_per_month: float | None = Field(
+        default=None, ge=0, le=1e9, description="The most that a month may cost, in USD."
+    )
     batch_size: int = Field(default=500, ge=1, le=1000)
     batch_delay_ms: int = Field(default=60_000, ge=30_000, le=86_400_000)
     max_concurrent_requests: int | None = Field(default=None, ge=1, le=20)
@@ -137,6 +144,12 @@ class Settings(BaseSettings):
         for part in filter(None, (part.strip() for part in text.split(","))):
             ipaddress.ip_network(part, strict=False)
         return text
+
+    @property
+    def budgets(self) -> dict[str, float]:
+        """USD that may be spent, by period; in force from every start of a process that sends."""
+        caps = {DAY: self.budget_per_day, MONTH: self.budget_per_month}
+        return {period: cap for period, cap in caps.items() if cap is not None}
 
     @property
     def proxy_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

@@ -23,6 +23,7 @@ from weighbridge.engine.jobs.worker import Worker
 from weighbridge.engine.quota.brake import Brake
 from weighbridge.engine.quota.day_budget import DayBudget
 from weighbridge.engine.quota.governor import Governor
+from weighbridge.engine.quota.spending import Spending
 from weighbridge.engine.supervisor import Supervisor
 from weighbridge.errors import SettingsError
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
@@ -43,6 +44,7 @@ from weighbridge.simulator.app import create_app
 from weighbridge.simulator.config import Keeping, SimulatorConfig
 from weighbridge.simulator.models import KNOWN_MODELS, LUNA, STANDARD, ModelLimits
 from weighbridge.steps import STEPS, Questions, build_questions
+from weighbridge.store import budgets
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
@@ -258,6 +260,8 @@ async def make_engine(
     memory = ProviderMemory(app.database, provider, allowances)
     async with app.database.pool.acquire() as connection:
         await memory.recall(connection)
+        for name, cap_usd in app.settings.budgets.items():
+            await budgets.put(connection, name, cap_usd)
     await memory.save_if_due()
     governor = Governor(
         database=app.database,
@@ -273,6 +277,7 @@ async def make_engine(
             app.settings.requests_per_day,
             app.settings.tokens_per_day,
         ),
+        spending=Spending(provider, pays_priority=app.settings.service_tier == "priority"),
         scope=scope,
     )
     context = EngineContext(

@@ -13,6 +13,7 @@ from tests.support.engine_builders import NoAllowance
 from weighbridge.clock import ScaledClock
 from weighbridge.engine.quota.day_budget import DayBudget
 from weighbridge.engine.quota.governor import Governor
+from weighbridge.engine.quota.spending import Spending
 from weighbridge.store.jobs import enqueue_jobs, jobs_table
 from weighbridge.store.overrides import Overrides
 
@@ -53,6 +54,7 @@ async def governed(
             overrides=Overrides(limits=limits, pacing="continuous"),
             allowances=NoAllowance(),
             day=DayBudget(clock, ACCOUNT),
+            spending=Spending(running.engine.provider),
         )
         job_id = await _held_job(running, manager_id)
         rounds = asyncio.create_task(governor.run())

@@ -111,6 +111,8 @@ async def _record_results(recorder: Recorder) -> None:
     await _record_corrections(recorder)
     await recorder.answer("read_queue_config", "GET", f"{API}/queue-config")
     await recorder.answer("queue_config", "PUT", f"{API}/queue-config", json={"batchSize": 200})
+    await recorder.answer("set_budgets", "PUT", "/api/budgets", json={"day": 10})
+    await recorder.answer("read_budgets", "GET", "/api/budgets")
     await recorder.answer("stop_queue", "POST", f"{API}/stop-queue")
     await recorder.client.add_products(2, status="failed", prefix="F")
     await recorder.answer("reset_failed", "POST", f"{API}/reset-failed")

@@ -42,6 +42,7 @@ ACTIONS: Final = {
     "stop_queue": "stopped the queue",
     "reset_failed": "retried failed products",
     "queue_config": "changed the configuration",
+    "set_budgets": "changed the budget",
     "bulk_upload": "uploaded a catalogue",
     "add_product": "added a product",
     "attach_picture": "added a picture",

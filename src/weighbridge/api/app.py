@@ -15,6 +15,7 @@ from weighbridge.api.errors import install_error_handlers, problem_responses
 from weighbridge.api.leaving import AnswerWhenCutOff
 from weighbridge.api.routes import (
     access,
+    budgets,
     catalogue,
     corrections,
     docs,
@@ -68,7 +69,7 @@ def make_documented_app() -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    work = (queue, access, statistics, catalogue, corrections, products, events)
+    work = (queue, budgets, access, statistics, catalogue, corrections, products, events)
     others = (health, docs)
     for module in work:
         app.include_router(module.router, responses=problem_responses(*_USUAL))

@@ -15,6 +15,7 @@ import typer
 
 from weighbridge import __version__, telemetry
 from weighbridge.cli import (
+    budget,
     catalogue,
     doctor,
     queue,
@@ -75,6 +76,7 @@ run.register(app)
 servers.register(app)
 catalogue.register(app)
 queue.register(app)
+budget.register(app)
 doctor.register(app)
 tokens.register(app)
 evaluating.register(app)

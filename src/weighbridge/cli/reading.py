@@ -137,6 +137,7 @@ class RunOptions:
     redo: bool
     as_json: bool
     answers: Path | None = None  # a recording
+    budget_usd: float | None = None
 
 
 # The report ----------------------------------------------------------------------------------

@@ -59,6 +59,15 @@ AnswersOption = Annotated[
         show_default=False,
     ),
 ]
+BudgetOption = Annotated[
+    float | None,
+    typer.Option(
+        "--budget",
+        min=0,
+        help="The most that this catalogue may cost in USD, all its runs together; the run stops before it.",
+        show_default=False,
+    ),
+]
 RedoOption = Annotated[bool, typer.Option("--redo", help="Ask again, even if an answer is stored.")]
 
 
@@ -83,6 +92,7 @@ def run(
     yes: YesOption = False,
     answers: AnswersOption = None,
     factors: FactorsOption = None,
+    budget: BudgetOption = None,
     redo: RedoOption = False,
     store_at_provider: StoreOption = None,
     data_dir: DataDirOption = None,
@@ -115,6 +125,7 @@ def run(
         redo=redo,
         as_json=as_json,
         answers=answers,
+        budget_usd=budget,
     )
     from weighbridge import telemetry
     from weighbridge.cli.running import execute

@@ -42,6 +42,7 @@ from weighbridge.domain.recordings import RECORDED
 from weighbridge.errors import DatabaseUnavailable, InputError
 from weighbridge.ingest.isolation.reading import OpenCatalogue
 from weighbridge.plain_text import counted
+from weighbridge.service.budgets import capped
 from weighbridge.service.estimates import Estimator
 from weighbridge.service.imports import import_catalogue, inspect_catalogue
 from weighbridge.service.products import choose_what_to_ask
@@ -210,6 +211,7 @@ class _Run:
         self._since = app.clock.now()
         self._done_before = 0
         self._interrupts = 0
+        self._over_budget: str | None = None
         self._away_since_s: float | None = None
         self._wake = asyncio.Event()
         self._started_s = app.clock.monotonic_s()
@@ -221,7 +223,8 @@ class _Run:
         first = await self._look()
         self._done_before = first.finished
         if not first.is_done:
-            await self._process()
+            async with capped(self._app.database, self._options.file, self._options.budget_usd):
+                await self._process()
         last = await self._look()
         calls_made = last.totals.calls
         files, exported = await self._export()
@@ -318,7 +321,7 @@ class _Run:
                 if not is_behind():  # else it would see them all, one by one, when it goes on
                     live.update(progress_panel(look, kind=kind, held=supervisor.held), refresh=True)
 
-            while not await self._is_over(show):
+            while not await self._is_over(show, supervisor):
                 await self._pause()
 
     async def _watch_plain(self, supervisor: Supervisor) -> None:
@@ -331,10 +334,13 @@ class _Run:
                 last_line_s = now_s
                 err.print(progress_line(look, supervisor.held), soft_wrap=True)
 
-        while not await self._is_over(say):
+        while not await self._is_over(say, supervisor):
             await self._pause()
 
-    async def _is_over(self, show: Callable[[Progress], object]) -> bool:
+    async def _is_over(self, show: Callable[[Progress], object], supervisor: Supervisor) -> bool:
+        self._over_budget = supervisor.over_budget
+        if self._over_budget:
+            return True
         look = await self._look_patiently()
         if look is None:
             return bool(self._interrupts)
@@ -385,7 +391,7 @@ class _Run:
                     "simulated": exported.simulated,
                     "recorded": exported.recorded,
                     "files": [str(path) for path in files],
-                    "stoppedBecause": last.status.state.paused_reason,
+                    "stoppedBecause": self._over_budget or last.status.state.paused_reason,
                 }
             )
             return
@@ -433,7 +439,7 @@ class _Run:
             err.print("Interrupted. Run the same command again to resume.")
             return EXIT_INTERRUPTED
         if not last.is_done:
-            reason = last.status.state.paused_reason or "the queue was stopped"
+            reason = self._over_budget or last.status.state.paused_reason or "the queue was stopped"
             err.print(f"Stopped before the end: {reason}", style="red", soft_wrap=True)
             return EXIT_STOPPED
         return EXIT_SOME_FAILED if last.status.counts[ProcessingStatus.FAILED] else EXIT_DONE

@@ -77,6 +77,11 @@ class Supervisor:
         return self._context.governor.held
 
     @property
+    def over_budget(self) -> str | None:
+        """Why no money is left for the next call; None while there is."""
+        return self._context.governor.over_budget
+
+    @property
     def worker_id(self) -> UUID:
         """The id under which this process holds its jobs."""
         return self._manager.queue_manager_id
@@ -116,6 +121,7 @@ class Supervisor:
             await self._queue_task
         if was_leading:  # the calls in flight may have left products to retry
             await self._give_back_queued()
+        await self._context.governor.settle()
         await self._cancel("governor", "listener")
         await self._heartbeat.stop()
         with contextlib.suppress(*DATABASE_ERRORS):

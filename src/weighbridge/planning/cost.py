@@ -7,7 +7,7 @@ The worker prices each finished call here; `weighbridge estimate` prices a file.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from weighbridge.planning.grouping import Group
 
 MILLION: Final = 1_000_000
+PROMPT_MARGIN: Final = 1.1
+"""By so much the provider's count of a prompt may exceed ours."""
 CACHED_PROMPT_LEAST: Final = 1024
 CACHED_PROMPT_STEP: Final = 128
 """OpenAI's prompt cache holds beginnings of 1,024 tokens and more, in steps of 128."""
@@ -91,6 +93,17 @@ def reply_cost_usd(reply: CallReply, price: Price) -> float | None:
         return reply.stated_cost_usd
     in_tier = price.in_tier(reply.service_tier)
     return call_cost_usd(reply.usage, in_tier) if in_tier.known else None
+
+
+def most_usd(prompt_tokens: int, allowance: int, price: Price) -> float:
+    """The most that a call can cost before it is sent, in USD; infinite where the price is unknown.
+
+    `prompt_tokens` is the prompt as we count it: the provider's own count may be a little higher.
+    """
+    if not price.known:
+        return inf
+    dearest = max(price.input_usd, price.cached_input_usd, price.cache_write_usd or 0.0)
+    return (prompt_tokens * PROMPT_MARGIN * dearest + allowance * price.output_usd) / MILLION
 
 
 def cache_saving_usd(usage: Usage, price: Price) -> float:

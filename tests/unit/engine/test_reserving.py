@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,10 @@ from tests.support.engine_builders import (
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.quota.concurrency_cap import UNLIMITED, Room
 from weighbridge.engine.quota.permits import CallTooLarge, JobLost, PermitRequest, Waiter
+from weighbridge.domain.budgets import Budget
+from weighbridge.domain.calls import Price
 from weighbridge.engine.quota.reserving import Conditions, price, reserve
+from weighbridge.engine.quota.spending import Money
 from weighbridge.limits.circuit_breaker import GoAhead, PausedUntil, Probe
 from weighbridge.limits.limiter import Limiter, Limits
 
@@ -34,6 +38,7 @@ CONDITIONS = Conditions(
     room=UNLIMITED,
     permission=GoAhead(),
     ask_together=False,
+    money=Money(math.inf, (), Price(1.0, 0.1, 2.0), None),
     now_s=NOW_S,
     process_s=50.0,
 )

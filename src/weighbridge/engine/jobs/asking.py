@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from weighbridge.engine.jobs.in_flight_call import InFlightCall
 from weighbridge.engine.quota.permits import CallTooLarge, PermitRequest, PreparedCall, Replied
 from weighbridge.errors import ProviderError
+from weighbridge.planning.cost import reply_cost_usd
 from weighbridge.planning.tokens import request_tokens
 from weighbridge.store import products
 
@@ -78,6 +79,7 @@ class Asker:
                 latency_s=self._context.clock.monotonic_s() - in_flight.started_s,
                 processing_s=reply.processing_s,
                 remaining=reply.remaining,
+                cost_usd=reply_cost_usd(reply, self._context.provider.price),
             )
             return in_flight, reply
 

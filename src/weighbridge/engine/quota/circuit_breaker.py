@@ -30,6 +30,7 @@ class QueueBreaker:
         self._random = random_source
         self._breaker = CircuitBreaker()
         self._published_reason: str | None = None
+        self._says_wait = False
         self._probing = False
         self._limiter_lead_s = 0.0  # the limiter's time less this process's
         self.hold: Hold | None = None
@@ -89,10 +90,12 @@ class QueueBreaker:
         if reason == self._published_reason:
             return
         before, self._published_reason = self._published_reason, reason
+        was_waiting, self._says_wait = self._says_wait, reason == self.wait_reason
         if reason:
             telemetry.warning("queue_paused", f"⏸️ Queue paused: {reason}", reason=reason)
         else:
-            telemetry.info("queue_resumed", "▶️ Provider answers again; the queue resumes")
+            why = "Money or quota is left" if was_waiting else "Provider answers"
+            telemetry.info("queue_resumed", f"▶️ {why} again; the queue resumes")
         try:
             async with self._database.transaction() as connection:
                 await queue_state.update(connection, paused_reason=reason)

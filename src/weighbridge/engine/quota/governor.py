@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from weighbridge.engine.quota.permits import PermitRequest
     from weighbridge.engine.quota.reserving import Allowances, Decision
     from weighbridge.engine.quota.rounds import Round
+    from weighbridge.engine.quota.spending import Spending
     from weighbridge.errors import ProviderError
     from weighbridge.store.database import Database
     from weighbridge.store.overrides import Overrides
@@ -57,6 +58,8 @@ its own limit.
 """
 SAID_WAIT_S: Final = 5.0
 """A limit that holds everybody for this long is worth a line in the log."""
+ROUNDS_BROKE: Final = 2
+"""Rounds a second apart that find the same committed: nobody gives anything back."""
 LEAST_PAUSE_S: Final = 0.025
 """While the quota is used up, rounds do not follow each other faster than this: all other processes
 wait for
@@ -77,6 +80,7 @@ class Governor:
         overrides: Overrides,
         allowances: Allowances,
         day: DayBudget,
+        spending: Spending,
         scope: UUID | None = None,
     ) -> None:
         self._clock = clock
@@ -86,6 +90,11 @@ class Governor:
         self._drained = asyncio.Event()
         self._limit = ""
         self._held_until_s = 0.0
+        self._spending = spending
+        self._committed_usd: float | None = None
+        self._rounds_broke = 0
+        self.over_budget: str | None = None
+        """Why no money is left for the next call, while no call is in flight."""
         self.breaker = QueueBreaker(database, clock, random_source)
         self.traffic = Traffic()
         self._rounds = Rounds(
@@ -100,6 +109,7 @@ class Governor:
             allowances=allowances,
             scope=scope,
             day=day,
+            spending=spending,
         )
 
     # What the worker calls ------------------------------------------------------------------
@@ -125,6 +135,7 @@ class Governor:
         """A 429 corrects what is known of the quota; no reply at all may be the beginning of an
         outage.
         """
+        self._spending.failed(permit, error)
         if isinstance(error, RateLimited):
             self.breaker.succeeded()
             self._feedback.refused(permit, error.retry_after_s)
@@ -149,6 +160,11 @@ class Governor:
         self._drained.set()
         self._waiters.refuse_all(QueueStopped())
         self._wake.set()
+
+    async def settle(self) -> None:
+        """Every call has ended: give back what was committed to them and not spent."""
+        if self._spending.is_owed:
+            await self._round()
 
     def look_again(self) -> None:
         """Something changed (configuration, start, stop): look now."""
@@ -199,7 +215,7 @@ class Governor:
             return DATABASE_RETRY_S
         permits = self._carry_out(held)
         wait_s = held.decision.wait_s
-        await self._explain(wait_s)
+        await self._explain(held)
         self._note_limit(held.decision)
         if permits and (held.explores or not self._feedback.arrivals_are_known):
             await until_sent()
@@ -209,15 +225,31 @@ class Governor:
                 return wait_s and 0.0  # the limiter may allow more when it knows
         return wait_s
 
-    async def _explain(self, wait_s: float | None) -> None:
-        """Say why nothing goes, where the quota makes everybody wait for long."""
-        breaker = self.breaker
+    async def _explain(self, held: Round) -> None:
+        """Say why nothing goes, where the budget or the quota makes everybody wait for long."""
+        breaker, wait_s, unpaid_usd = self.breaker, held.decision.wait_s, held.decision.unpaid_usd
+        is_broke = self._is_broke(held)
         is_long = wait_s is not None and wait_s > EXPLAINED_WAIT_S and breaker.hold is None
-        if is_long == (breaker.wait_reason is not None):
+        if is_broke and unpaid_usd is not None:
+            self.over_budget = held.money.why_not(unpaid_usd, self._spending.model)
+        else:
+            self.over_budget = None
+        if (is_long or is_broke) == (breaker.wait_reason is not None):
             return
-        breaker.wait_reason = _waiting(wait_s) if is_long and wait_s else None
+        breaker.wait_reason = self.over_budget or (_waiting(wait_s) if is_long and wait_s else None)
         with suppress(*DATABASE_ERRORS):
             await breaker.publish()
+
+    def _is_broke(self, held: Round) -> bool:
+        """Whether the budget leaves nothing, and no call of any process will give anything back."""
+        budget = held.money.narrowest
+        if held.decision.unpaid_usd is None or budget is None or self.traffic.in_flight:
+            self._committed_usd, self._rounds_broke = None, 0
+            return False
+        is_still = budget.committed_usd == self._committed_usd
+        self._rounds_broke = self._rounds_broke + 1 if is_still else 0
+        self._committed_usd = budget.committed_usd
+        return self._rounds_broke >= ROUNDS_BROKE
 
     def _note_limit(self, decision: Decision) -> None:
         """Remember which limit holds everybody, and say so once where it takes a while."""
@@ -267,6 +299,7 @@ class Governor:
             permit = await waiter.ready
         except asyncio.CancelledError:
             if given := self._waiters.withdraw(waiter):
+                self._spending.not_sent(given)
                 self._ended(given)
             raise
         # At once, not only with the reply: there may be none, and this process may die before.
@@ -281,13 +314,16 @@ class Governor:
         for waiter, why in held.decision.refusals:
             self._waiters.refuse(waiter, why)
         permits = []
-        for waiter, call, reservation, allowance, is_probe in held.decision.selected:
+        for waiter, call, reservation, allowance, is_probe, most_usd in held.decision.selected:
             waited_s = self._clock.monotonic_s() - waiter.since_s
             permit = Permit(call, reservation, allowance, waited_s, is_probe, held.began_s)
+            permit.committed_usd, permit.spans = most_usd, held.money.spans
             # Cancelled during the round: the reservation lapses after a minute.
             if self._waiters.give(waiter, permit):
                 self._begun(permit)
                 permits.append(permit)
+            else:
+                self._spending.not_sent(permit)
         return permits
 
     def _begun(self, permit: Permit) -> None:
@@ -301,7 +337,8 @@ class Governor:
         if permit.is_probe:
             self.breaker.probe_ended()
         match permit.outcome:
-            case Replied(actual, latency_s, processing_s, remaining):
+            case Replied(actual, latency_s, processing_s, remaining, cost_usd):
+                self._spending.replied(permit, cost_usd)
                 self.traffic.took(latency_s)
                 self.breaker.succeeded()
                 self._feedback.replied(permit, actual, latency_s, processing_s)

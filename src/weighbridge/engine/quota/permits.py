@@ -15,6 +15,7 @@ from weighbridge.engine.quota.rank_queue import RankQueue
 
 if TYPE_CHECKING:
     from weighbridge.domain.calls import CallRequest, Cost, Remaining
+    from weighbridge.engine.quota.spending import Spans
     from weighbridge.errors import RequestTooLarge
     from weighbridge.limits.limiter import Reservation
     from weighbridge.steps import Question
@@ -68,6 +69,7 @@ class Replied(NamedTuple):
     latency_s: float
     processing_s: float | None  # as the provider says; the rest was travel
     remaining: Remaining
+    cost_usd: float | None = None  # None: nobody knows
 
 
 class LookedUp(NamedTuple):
@@ -90,6 +92,8 @@ class Permit:
     began_s: float  # when it was given, on this process's clock
     lag_s: float = 0.0  # how much later the provider counted it, as far as is known
     outcome: Replied | LookedUp | None = None
+    committed_usd: float = 0.0  # the most that it can cost, where money is capped
+    spans: Spans = ()
 
     @property
     def cost(self) -> Cost:

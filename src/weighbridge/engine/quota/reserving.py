@@ -7,7 +7,7 @@ Nothing is carried out here: that comes when the round's transaction is committe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from weighbridge.domain.calls import Cost
 from weighbridge.engine.quota.permits import CallTooLarge, JobLost
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
     from weighbridge.engine.quota.concurrency_cap import Room
     from weighbridge.engine.quota.permits import PreparedCall, Waiter
+    from weighbridge.engine.quota.spending import Money
     from weighbridge.limits.circuit_breaker import GoAhead
     from weighbridge.limits.limiter import Limiter, Reservation
+
+LOOK_FOR_MONEY_S: Final = 1.0
+"""Calls that end may give something back, and somebody may raise the cap."""
 
 
 class Allowances(Protocol):
@@ -43,6 +47,7 @@ class Conditions:
     room: Room  # what the concurrency cap leaves
     permission: GoAhead | Probe | PausedUntil | None
     ask_together: bool
+    money: Money
     now_s: float  # the limiter's time
     process_s: float  # this process's clock, by which a pause ends
 
@@ -55,6 +60,7 @@ class Selected(NamedTuple):
     reservation: Reservation
     allowance: int
     is_probe: bool
+    most_usd: float = 0.0
 
 
 @dataclass(slots=True)
@@ -69,6 +75,8 @@ class Decision:
     refusals: list[tuple[Waiter, Exception]] = field(default_factory=list)
     wait_s: float | None = 0.0
     limit: str = ""
+    unpaid_usd: float | None = None
+    """What the first call may cost that the budget has no room for."""
 
 
 def reserve(
@@ -80,6 +88,7 @@ def reserve(
     """Reserve in order until something does not fit; small calls never overtake a large one."""
     decision = Decision()
     is_probe = isinstance(conditions.permission, Probe)
+    committed_usd = 0.0
     if is_probe:  # a product that has failed before would say little about the provider
         candidates = sorted(candidates, key=lambda waiter: waiter.request.single.attempts)
     for waiter in candidates:
@@ -97,6 +106,10 @@ def reserve(
             break
         call = waiter.request.to_send(ask_together=conditions.ask_together)
         cost, allowance = price(call, allowances)
+        usd = conditions.money.most_usd(call, allowance)
+        if committed_usd + usd > conditions.money.left_usd:
+            decision.wait_s, decision.unpaid_usd = LOOK_FOR_MONEY_S, usd
+            break
         try:
             outcome = limiter.reserve(cost, conditions.now_s)
         except RequestTooLarge as error:
@@ -106,7 +119,8 @@ def reserve(
             decision.wait_s = outcome.at_s - conditions.now_s
             decision.limit = outcome.limit
             break
-        decision.selected.append(Selected(waiter, call, outcome, allowance, is_probe))
+        committed_usd += usd
+        decision.selected.append(Selected(waiter, call, outcome, allowance, is_probe, usd))
     return decision
 
 

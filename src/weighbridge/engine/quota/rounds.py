@@ -29,6 +29,7 @@ Theory of operation. Every process has one governor, and all governors share one
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from weighbridge.engine.quota.limiter_feedback import Feedback, LimiterFeedback
     from weighbridge.engine.quota.permits import Permit, Waiter, Waiters
     from weighbridge.engine.quota.reserving import Allowances, Selected
+    from weighbridge.engine.quota.spending import Amounts, Money, Spending
     from weighbridge.engine.quota.traffic import Traffic
     from weighbridge.limits.limiter import Reservation
     from weighbridge.store.database import Connection, Database
@@ -96,6 +98,7 @@ class Round:
     explores: bool  # the limiter wants to know when the calls have left
     decision: Decision
     moved: dict[Permit, Reservation]
+    money: Money
 
 
 class Rounds:
@@ -119,8 +122,10 @@ class Rounds:
         allowances: Allowances,
         scope: UUID | None,
         day: DayBudget,
+        spending: Spending,
     ) -> None:
         self._day = day
+        self._spending = spending
         self._database = database
         self._clock = clock
         self._account = account
@@ -159,16 +164,18 @@ class Rounds:
         in_front = waiters.front(highest_first=self._is_last_stretch)
         candidates = list(islice(in_front, size))
         is_written = False
+        given_back = self._spending.take()
         try:
             connection = await self._connected()
             async with connection.transaction():
-                outcome = await self._decide(connection, candidates, waiters, feedback)
+                outcome = await self._decide(connection, candidates, waiters, feedback, given_back)
                 is_written = True
         except BaseException:
             # Nobody knows whether an interrupted commit took place. Applying feedback twice would
             # give away quota that is not there; losing it errs on the safe side.
             if not is_written:
                 self._feedback.put_back(feedback)
+                self._spending.put_back(given_back)
             raise
         return outcome
 
@@ -178,6 +185,7 @@ class Rounds:
         candidates: Sequence[Waiter],
         waiters: Waiters,
         feedback: Sequence[Feedback],
+        given_back: Amounts,
     ) -> Round:
         job_ids = [waiter.request.job_id for waiter in candidates]
         snapshot = await quota.lock_quota(
@@ -195,6 +203,7 @@ class Rounds:
         )
         room, hold = await self._day_room(connection, room, hold, now_s)
         self._breaker.believe(state, _not_for_ever(hold, now_s), now_s)
+        money = await self._spending.look(connection, given_back, of_epoch(snapshot.now_s))
         decision = Decision(wait_s=None)
         waiting = 0
         if state.running:
@@ -203,6 +212,7 @@ class Rounds:
                 room=room,
                 permission=self._breaker.permission(),
                 ask_together=state.ask_together,
+                money=money,
                 now_s=now_s,
                 process_s=self._clock.monotonic_s(),
             )
@@ -211,13 +221,15 @@ class Rounds:
                 next_s = now_s + next_probe_s(hold.probes)
                 await holds.probe_sent(connection, self._account, next_s)
             self._day.granted(len(decision.selected))
+            costs = [selected.most_usd for selected in decision.selected]
+            await self._spending.commit(connection, money, costs)
             waiting = len(waiters) - len(decision.selected) - len(decision.refusals)
         await self._cap.note(connection, traffic.in_flight + len(decision.selected), waiting)
         if opening := self._opening(decision.selected):
             await open_calls.insert(connection, opening)
         overrides = self._overrides.limits is not None
         await quota.save(connection, self._account, limiter.dump(with_limits=overrides))
-        return Round(snapshot.began_s, state.running, limiter.explores, decision, moved)
+        return Round(snapshot.began_s, state.running, limiter.explores, decision, moved, money)
 
     async def _day_room(
         self, connection: Connection, room: Room, hold: Hold | None, now_s: float
@@ -238,7 +250,7 @@ class Rounds:
         now = self._clock.now()
         return [
             call.open_call.begun(now, reservation.cost.tokens, allowance)
-            for _, call, reservation, allowance, _ in selected
+            for _, call, reservation, allowance, _, _ in selected
             if call.open_call
         ]
 
@@ -282,6 +294,11 @@ class Rounds:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._database.connect(ROUND_TIMEOUT_S)
         return self._connection
+
+
+def of_epoch(epoch_s: float) -> datetime:
+    """A moment of the database's clock, in UTC."""
+    return datetime.fromtimestamp(epoch_s, UTC)
 
 
 def _not_for_ever(hold: Hold | None, now_s: float) -> Hold | None:

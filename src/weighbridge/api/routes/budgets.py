@@ -1,0 +1,68 @@
+"""Routes for the caps on money."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from weighbridge.api.bodies import read_json
+from weighbridge.api.context import ApiContext, Context
+from weighbridge.api.errors import InvalidField, problem_responses
+from weighbridge.api.schemas.budgets import BudgetsDocument
+from weighbridge.service import budgets as service
+
+router = APIRouter(prefix="/api", tags=["queue"])
+
+_BYTES = 10_000
+_CAP = {"type": ["number", "null"], "minimum": 0, "maximum": service.MOST_USD}
+_CHANGE = {
+    "type": "object",
+    "properties": {
+        period: {**_CAP, "description": f"USD that a {period} (UTC) may cost; null: no cap."}
+        for period in service.PERIODS
+    },
+    "additionalProperties": False,
+    "minProperties": 1,
+    "example": {"day": 10.0},
+}
+
+
+async def _document(context: ApiContext) -> BudgetsDocument:
+    found = await service.read_budgets(context.database, context.clock)
+    return BudgetsDocument.model_validate(
+        {
+            "budgets": [
+                {
+                    "name": budget.name,
+                    "cap_usd": budget.cap_usd,
+                    "committed_usd": budget.committed_usd,
+                    "left_usd": budget.left_usd,
+                }
+                for budget in found
+            ]
+        }
+    )
+
+
+@router.get("/budgets")
+async def read_budgets(context: Context) -> BudgetsDocument:
+    """The caps on money that are in force, and what is left of each."""
+    return await _document(context)
+
+
+@router.put(
+    "/budgets",
+    responses=problem_responses(413, 415),
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _CHANGE}}}
+    },
+)
+async def set_budgets(request: Request, context: Context) -> BudgetsDocument:
+    """Set or remove caps; they bind every process from the next call on. A queue that waits for
+    money goes on.
+    """
+    caps = await read_json(request, _BYTES)
+    if not isinstance(caps, dict) or not caps:
+        raise InvalidField("body", 'Send a JSON object, such as {"day": 10}.')
+    await service.set_budgets(context.database, caps)
+    request.state.audit = {"detail": caps}
+    return await _document(context)

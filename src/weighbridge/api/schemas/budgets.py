@@ -1,0 +1,27 @@
+"""Schemas of the caps on money."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from weighbridge.api.schemas.base import Schema
+
+
+class BudgetView(Schema):
+    """One cap. Calls in flight count with the most that they can cost."""
+
+    name: str = Field(
+        description="day or month (UTC), or catalogue and the beginning of its SHA-256.",
+        examples=["day"],
+    )
+    cap_usd: float = Field(ge=0, examples=[10.0])
+    committed_usd: float = Field(
+        ge=0, description="Spent, or reserved for calls in flight.", examples=[3.52]
+    )
+    left_usd: float = Field(ge=0, examples=[6.48])
+
+
+class BudgetsDocument(Schema):
+    """The caps in force."""
+
+    budgets: list[BudgetView]

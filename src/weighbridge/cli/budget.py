@@ -1,0 +1,91 @@
+"""`weighbridge budget`: the caps on money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json
+from weighbridge.cli.queue import with_database
+from weighbridge.clock import SystemClock
+
+if TYPE_CHECKING:
+    from weighbridge.domain.budgets import Budget
+    from weighbridge.store.database import Database
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("budget")(budget)
+
+
+def budget(
+    per_day: Annotated[
+        float | None, typer.Option(min=0, help="The most that a day (UTC) may cost, in USD.")
+    ] = None,
+    per_month: Annotated[
+        float | None, typer.Option(min=0, help="The most that a month (UTC) may cost, in USD.")
+    ] = None,
+    remove: Annotated[
+        list[Literal["day", "month", "catalogues"]] | None,
+        typer.Option(help="Remove this cap; catalogues: those that interrupted runs have left."),
+    ] = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show or change the caps on money. They bind every process from its next call on."""
+    from weighbridge.service.access.audit import record_command
+    from weighbridge.service.budgets import (
+        read_budgets,
+        remove_catalogue_budgets,
+        set_budgets,
+    )
+
+    caps: dict[str, float | None] = {
+        period: None for period in remove or () if period != "catalogues"
+    }
+    caps |= {
+        period: cap for period, cap in (("day", per_day), ("month", per_month)) if cap is not None
+    }
+
+    async def act(database: Database) -> list[Budget]:
+        if caps:
+            await set_budgets(database, caps)
+        if "catalogues" in (remove or ()):
+            await remove_catalogue_budgets(database)
+        if caps or remove:
+            await record_command(database, "changed the budget", detail={**caps})
+        return await read_budgets(database, SystemClock())
+
+    found = with_database(data_dir, act)
+    if as_json:
+        print_json(
+            {
+                "budgets": [
+                    {
+                        "name": budget.name,
+                        "capUsd": budget.cap_usd,
+                        "committedUsd": budget.committed_usd,
+                        "leftUsd": budget.left_usd,
+                    }
+                    for budget in found
+                ]
+            }
+        )
+    elif found:
+        out.print(_table(found))
+    else:
+        out.print("No budget is set: nothing but the provider's limits caps what is spent.")
+
+
+def _table(found: list[Budget]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for budget in found:
+        table.add_row(
+            f"{budget.name}",
+            f"${budget.committed_usd:,.4f} of ${budget.cap_usd:,.2f}",
+            f"${budget.left_usd:,.4f} left",
+        )
+    return table

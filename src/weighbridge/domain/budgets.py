@@ -1,0 +1,56 @@
+"""Hard caps on money: for the products of one catalogue, for a day, for a month (both in UTC)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+DAY: Final = "day"
+MONTH: Final = "month"
+CATALOGUE: Final = "catalogue "
+"""Begins the name of a cap on one catalogue; the beginning of the file's SHA-256 follows."""
+PERIODS: Final = (DAY, MONTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One cap. `committed_usd` is what was spent within `span`, or is reserved for calls in flight.
+
+    A call whose reply never arrived stays reserved: it may have been paid for.
+    """
+
+    name: str
+    cap_usd: float
+    committed_usd: float
+    span: str
+    active: bool = True
+
+    @property
+    def left_usd(self) -> float:
+        """What may still be committed."""
+        return max(0.0, self.cap_usd - self.committed_usd)
+
+    @property
+    def words(self) -> str:
+        """What it is a cap on."""
+        return f"a {self.name}" if self.name in PERIODS else "this catalogue"
+
+
+def span_of(name: str, now: datetime) -> str:
+    """The day or month that `now` (UTC) lies in; a catalogue's cap has no end."""
+    match name:
+        case "day":
+            return f"{now:%Y-%m-%d}"
+        case "month":
+            return f"{now:%Y-%m}"
+        case _:
+            return ""
+
+
+def begin_of(name: str, now: datetime) -> datetime:
+    """When that day or month began."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight.replace(day=1) if name == MONTH else midnight

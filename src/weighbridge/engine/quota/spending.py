@@ -1,0 +1,132 @@
+"""Keeps the caps on money: before a call goes, the most that it can cost is committed; when its
+reply has come, what was not spent is given back.
+
+Every round that gives out permits does both under a lock (`rounds.py`), so that calls in flight, of
+all processes together, cannot cost more than the caps allow. A call that nobody knows the end of
+stays committed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from weighbridge.errors import GenerationFailed
+from weighbridge.planning.cost import most_usd
+from weighbridge.store import budgets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from weighbridge.domain.budgets import Budget
+    from weighbridge.domain.calls import Price
+    from weighbridge.engine.quota.permits import Permit, PreparedCall
+    from weighbridge.errors import ProviderError
+    from weighbridge.providers.base import Provider
+    from weighbridge.store.database import Connection
+
+Spans = tuple[tuple[str, str], ...]
+"""(name of the cap, its day or month) of each cap that a call is committed to"""
+Amounts = Mapping[tuple[str, str], float]
+"""USD by name and span of a cap"""
+
+
+class Money(NamedTuple):
+    """What the caps leave: `left_usd` is infinite where there is none."""
+
+    left_usd: float
+    spans: Spans
+    price: Price
+    narrowest: Budget | None
+
+    def most_usd(self, call: PreparedCall, allowance: int) -> float:
+        """The most that the call can cost; 0 where nothing is capped."""
+        if self.narrowest is None or call.is_look_up:
+            return 0.0
+        return most_usd(call.prompt_tokens, allowance, self.price)
+
+    def why_not(self, usd: float, model: str) -> str:
+        """Why a call of this cost may not go."""
+        assert self.narrowest is not None  # noqa: S101 - else it might go
+        if math.isinf(usd):
+            return (
+                f"The price of {model} is not known, so that no budget can be kept. Set "
+                "WEIGHBRIDGE_PRICES to a table that has it, or remove the budget "
+                "(weighbridge budget --help)."
+            )
+        budget = self.narrowest
+        return (
+            f"The budget of ${budget.cap_usd:,.2f} for {budget.words} is used up: "
+            f"${budget.committed_usd:,.4f} is spent, and the next call may cost ${usd:,.4f}. "
+            "Raise it to go on (weighbridge budget --help)."
+        )
+
+
+class Spending:
+    """One per process."""
+
+    def __init__(self, provider: Provider, *, pays_priority: bool = False) -> None:
+        self._provider = provider
+        self._pays_priority = pays_priority
+        self._given_back: defaultdict[tuple[str, str], float] = defaultdict(float)
+
+    @property
+    def model(self) -> str:
+        """The model that is asked."""
+        return self._provider.model
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether something is to be given back."""
+        return bool(self._given_back)
+
+    def take(self) -> Amounts:
+        """What is to be given back; whoever takes it does so, or puts it back."""
+        taken, self._given_back = self._given_back, defaultdict(float)
+        return taken
+
+    def put_back(self, taken: Amounts) -> None:
+        """It was not given back after all."""
+        for key, usd in taken.items():
+            self._given_back[key] += usd
+
+    async def look(self, connection: Connection, given_back: Amounts, now: datetime) -> Money:
+        """Give back, and see what is left. The caps stay locked until the transaction ends."""
+        await budgets.commit_more(connection, {key: -usd for key, usd in given_back.items()})
+        return self._money(await budgets.lock(connection, now))
+
+    def _money(self, caps: Sequence[Budget]) -> Money:
+        price = self._provider.price
+        narrowest = min(caps, key=lambda budget: budget.left_usd, default=None)
+        return Money(
+            left_usd=narrowest.left_usd if narrowest else math.inf,
+            spans=tuple((budget.name, budget.span) for budget in caps),
+            price=price.in_tier("priority") if self._pays_priority else price,
+            narrowest=narrowest,
+        )
+
+    async def commit(self, connection: Connection, money: Money, amounts: Iterable[float]) -> None:
+        """The calls that cost these at most have their permits."""
+        if money.narrowest is not None and (usd := math.fsum(amounts)):
+            await budgets.commit_more(connection, dict.fromkeys(money.spans, usd))
+
+    def replied(self, permit: Permit, cost_usd: float | None) -> None:
+        """The reply has come; None: nobody knows what it cost."""
+        if cost_usd is not None:
+            self._give_back(permit, permit.committed_usd - cost_usd)
+
+    def failed(self, permit: Permit, error: ProviderError) -> None:
+        """No reply. Where it may have been made all the same, it may have to be paid for."""
+        if not (error.may_be_answered or isinstance(error, GenerationFailed)):
+            self._give_back(permit, permit.committed_usd)
+
+    def not_sent(self, permit: Permit) -> None:
+        """Nobody sends the call any more."""
+        self._give_back(permit, permit.committed_usd)
+
+    def _give_back(self, permit: Permit, usd: float) -> None:
+        for key in permit.spans:
+            self._given_back[key] += usd

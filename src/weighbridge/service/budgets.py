@@ -1,0 +1,100 @@
+"""The caps on money: show, set, remove. They bind every process from the next call on."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.domain.budgets import CATALOGUE, PERIODS, Budget
+from weighbridge.errors import InputError
+from weighbridge.store import budgets, queue_state
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from weighbridge.clock import Clock
+    from weighbridge.store.database import Database
+
+__all__ = ["MOST_USD", "PERIODS", "Budget"]
+
+MOST_USD: Final = 1e9
+
+
+class InvalidBudget(InputError):
+    """A cap that is not an amount of money, or for something that has none. Nothing was changed."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+async def read_budgets(database: Database, clock: Clock) -> list[Budget]:
+    """The caps in force, with what is committed of each."""
+    async with database.transaction() as connection:
+        return await budgets.lock(connection, clock.now())
+
+
+async def set_budgets(database: Database, caps: Mapping[str, Any]) -> None:
+    """Set the caps of these periods; None removes one. All or none.
+
+    Raises:
+        InvalidBudget: names the period.
+    """
+    checked = {period: _checked(period, cap) for period, cap in caps.items()}
+    async with database.transaction() as connection:
+        for period, cap_usd in checked.items():
+            if cap_usd is None:
+                await budgets.remove(connection, period)
+            else:
+                await budgets.put(connection, period, cap_usd)
+        await queue_state.announce(connection)
+
+
+async def remove_catalogue_budgets(database: Database) -> int:
+    """Remove the caps that interrupted runs have left; returns how many."""
+    async with database.transaction() as connection:
+        removed = await budgets.remove_catalogues(connection)
+        await queue_state.announce(connection)
+    return removed
+
+
+@asynccontextmanager
+async def capped(database: Database, file: Path, cap_usd: float | None) -> AsyncIterator[None]:
+    """Cap what the catalogue in `file` may cost, all its runs together, while the block runs.
+
+    After a block that ends in good order what was spent is remembered, and the cap binds nobody
+    else. After one that does not, it goes on to bind: calls in flight may still be paid for.
+    """
+    if cap_usd is None:
+        yield
+        return
+    with file.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    name = f"{CATALOGUE}{sha256[:12]}"
+    async with database.transaction() as connection:
+        await budgets.put(connection, name, cap_usd)
+    yield
+    async with database.transaction() as connection:
+        await budgets.end(connection, name)
+
+
+def _checked(period: str, cap: object) -> float | None:
+    if period not in PERIODS:
+        raise InvalidBudget(
+            period[:60], f"There is no budget for {period[:60]!r}, only {_PERIODS}."
+        )
+    if cap is None:
+        return None
+    is_number = isinstance(cap, int | float) and not isinstance(cap, bool)
+    if not is_number or not math.isfinite(cap) or not 0 <= cap <= MOST_USD:  # type: ignore[arg-type,operator]
+        raise InvalidBudget(
+            period,
+            f"The budget of a {period} must be an amount in USD from 0 to {MOST_USD:,.0f}, or null for none.",
+        )
+    return float(cap)  # type: ignore[arg-type]
+
+
+_PERIODS: Final = " and ".join(PERIODS)
