@@ -213,6 +213,18 @@ class Journey:
         for name, wrong in (("pacing", "fast"), ("askTogether", 1), ("batch_size", 5)):
             self.refused(self.browser.fetch("PUT", config, json_body={name: wrong}), name)
         self.refused(self.browser.fetch("PUT", config, json_body={}), "body")
+        self.cap()
+
+    def cap(self) -> None:
+        """Caps on money are set, refused and removed."""
+        budgets = "/api/budgets"
+        for wrong in (-1, True, "5"):
+            self.refused(self.browser.fetch("PUT", budgets, json_body={"day": wrong}), "day")
+        self.browser.fetch("PUT", budgets, json_body={"day": 1_000, "month": 2_000})
+        caps = {budget["name"]: budget["capUsd"] for budget in self.get(budgets)["budgets"]}
+        assert caps == {"day": 1_000, "month": 2_000}
+        self.browser.fetch("PUT", budgets, json_body={"day": None, "month": None})
+        assert self.get(budgets) == {"budgets": []}
         back = self.browser.fetch("PUT", config, json_body=DEFAULTS).json()
         assert back["current"] == DEFAULTS
         faster = {"pacing": "continuous", "batchDelayMs": 30_000}
