@@ -282,3 +282,19 @@ def test_json_log_is_json_from_the_first_line_to_the_last(weighbridge: CommandLi
     assert refused.returncode == 2
     (line,) = map(json.loads, refused.stderr.splitlines())
     assert line["level"] == "error"
+
+
+def test_a_run_stops_at_its_budget_and_goes_on_with_a_higher_one(weighbridge: CommandLine) -> None:
+    command = ("run", str(EXAMPLE), "--simulate", "--yes", "--json", "--budget")
+    stopped = weighbridge(*command, "0.004")
+    assert stopped.returncode == 2, stopped.stderr
+    report = json.loads(stopped.stdout)
+    assert report["stoppedBecause"].startswith(
+        "The budget of $0.0040 for this catalogue is used up"
+    )
+    assert 0 < report["costUsd"] <= 0.004
+    assert report["database"]["failed"] == 0
+    assert Path(weighbridge.folder, report["files"][0]).exists()
+    done = weighbridge(*command, "1")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["database"]["completed"] == 60

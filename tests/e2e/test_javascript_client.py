@@ -213,6 +213,11 @@ class Journey:
         for name, wrong in (("pacing", "fast"), ("askTogether", 1), ("batch_size", 5)):
             self.refused(self.browser.fetch("PUT", config, json_body={name: wrong}), name)
         self.refused(self.browser.fetch("PUT", config, json_body={}), "body")
+        back = self.browser.fetch("PUT", config, json_body=DEFAULTS).json()
+        assert back["current"] == DEFAULTS
+        faster = {"pacing": "continuous", "batchDelayMs": 30_000}
+        current = self.browser.fetch("PUT", config, json_body=faster).json()["current"]
+        assert current == {**DEFAULTS, **faster}
         self.cap()
 
     def cap(self) -> None:
@@ -225,11 +230,6 @@ class Journey:
         assert caps == {"day": 1_000, "month": 2_000}
         self.browser.fetch("PUT", budgets, json_body={"day": None, "month": None})
         assert self.get(budgets) == {"budgets": []}
-        back = self.browser.fetch("PUT", config, json_body=DEFAULTS).json()
-        assert back["current"] == DEFAULTS
-        faster = {"pacing": "continuous", "batchDelayMs": 30_000}
-        current = self.browser.fetch("PUT", config, json_body=faster).json()["current"]
-        assert current == {**DEFAULTS, **faster}
 
     def start_and_watch(self) -> None:
         """Every product is told to be finished, though the connection breaks in between."""

@@ -111,7 +111,7 @@ async def test_example_requests_are_accepted(client: ApiClient, document: dict[s
                 assert done.is_success, f"{path} {kind}: {done.text}"
                 assert done.json().get("rejectedCount", 0) == 0, f"{path} {kind}"
                 tried += 1
-    assert tried == 6
+    assert tried >= 6
 
 
 async def test_every_schema_reference_resolves(document: dict[str, Any]) -> None:

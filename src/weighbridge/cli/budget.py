@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -14,6 +15,14 @@ from weighbridge.clock import SystemClock
 if TYPE_CHECKING:
     from weighbridge.domain.budgets import Budget
     from weighbridge.store.database import Database
+
+
+class Removable(StrEnum):
+    """Caps that can be removed."""
+
+    DAY = "day"
+    MONTH = "month"
+    CATALOGUES = "catalogues"
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +38,7 @@ def budget(
         float | None, typer.Option(min=0, help="The most that a month (UTC) may cost, in USD.")
     ] = None,
     remove: Annotated[
-        list[Literal["day", "month", "catalogues"]] | None,
+        list[Removable] | None,
         typer.Option(help="Remove this cap; catalogues: those that interrupted runs have left."),
     ] = None,
     data_dir: DataDirOption = None,
@@ -44,7 +53,7 @@ def budget(
     )
 
     caps: dict[str, float | None] = {
-        period: None for period in remove or () if period != "catalogues"
+        period.value: None for period in remove or () if period is not Removable.CATALOGUES
     }
     caps |= {
         period: cap for period, cap in (("day", per_day), ("month", per_month)) if cap is not None
@@ -53,7 +62,7 @@ def budget(
     async def act(database: Database) -> list[Budget]:
         if caps:
             await set_budgets(database, caps)
-        if "catalogues" in (remove or ()):
+        if Removable.CATALOGUES in (remove or ()):
             await remove_catalogue_budgets(database)
         if caps or remove:
             await record_command(database, "changed the budget", detail={**caps})

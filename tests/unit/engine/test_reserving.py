@@ -142,3 +142,15 @@ def test_a_price_is_the_prompt_and_the_allowance_of_this_moment() -> None:
 def test_a_look_up_costs_a_request_and_no_tokens() -> None:
     look_up = prepared_call(0)._replace(is_look_up=True)
     assert price(look_up, TenTokens()) == (Cost(1, 0), 0)
+
+
+async def test_calls_go_while_the_most_that_they_can_cost_fits_the_budget() -> None:
+    price = Price(input_usd=1.0, cached_input_usd=0.1, output_usd=2.0, cache_write_usd=1.25)
+    cap = Budget("day", cap_usd=0.01, committed_usd=0.0, span="2026-11-27")
+    money = Money(cap.left_usd, (("day", cap.span),), price, cap)
+    waiters = waiting(*(permit_request(1, 3_000) for _ in range(3)))
+    decision = decide(waiters, replace(CONDITIONS, money=money))
+    most_usd = 3_000 * 1.1 * 1.25 / 1e6  # as if all of it were written to the cache
+    assert [selected.most_usd for selected in decision.selected] == pytest.approx([most_usd] * 2)
+    assert decision.unpaid_usd == pytest.approx(most_usd)
+    assert "$0.01 for a day" in money.why_not(most_usd, "a model")

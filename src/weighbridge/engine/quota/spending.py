@@ -59,10 +59,14 @@ class Money(NamedTuple):
             )
         budget = self.narrowest
         return (
-            f"The budget of ${budget.cap_usd:,.2f} for {budget.words} is used up: "
+            f"The budget of {_usd(budget.cap_usd)} for {budget.words} is used up: "
             f"${budget.committed_usd:,.4f} is spent, and the next call may cost ${usd:,.4f}. "
             "Raise it to go on (weighbridge budget --help)."
         )
+
+
+def _usd(usd: float) -> str:
+    return f"${usd:,.2f}" if round(usd, 2) == usd else f"${usd:,.4f}"
 
 
 class Spending:
