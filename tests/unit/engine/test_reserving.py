@@ -15,11 +15,10 @@ from tests.support.engine_builders import (
     permit_request,
     prepared_call,
 )
-from weighbridge.domain.calls import Cost
+from weighbridge.domain.budgets import Budget
+from weighbridge.domain.calls import Cost, Price
 from weighbridge.engine.quota.concurrency_cap import UNLIMITED, Room
 from weighbridge.engine.quota.permits import CallTooLarge, JobLost, PermitRequest, Waiter
-from weighbridge.domain.budgets import Budget
-from weighbridge.domain.calls import Price
 from weighbridge.engine.quota.reserving import Conditions, price, reserve
 from weighbridge.engine.quota.spending import Money
 from weighbridge.limits.circuit_breaker import GoAhead, PausedUntil, Probe
