@@ -15,11 +15,13 @@ from weighbridge.engine.quota.rank_queue import RankQueue
 
 if TYPE_CHECKING:
     from weighbridge.domain.calls import CallRequest, Cost, Remaining
-    from weighbridge.engine.quota.spending import Spans
     from weighbridge.errors import RequestTooLarge
     from weighbridge.limits.limiter import Reservation
     from weighbridge.steps import Question
     from weighbridge.store.open_calls import OpenCall
+
+Spans = tuple[tuple[str, str], ...]
+"""(name, day or month) of each cap on money that a call is committed to"""
 
 
 class Held(NamedTuple):

@@ -23,13 +23,11 @@ if TYPE_CHECKING:
 
     from weighbridge.domain.budgets import Budget
     from weighbridge.domain.calls import Price
-    from weighbridge.engine.quota.permits import Permit, PreparedCall
+    from weighbridge.engine.quota.permits import Permit, PreparedCall, Spans
     from weighbridge.errors import ProviderError
     from weighbridge.providers.base import Provider
     from weighbridge.store.database import Connection
 
-Spans = tuple[tuple[str, str], ...]
-"""(name of the cap, its day or month) of each cap that a call is committed to"""
 Amounts = Mapping[tuple[str, str], float]
 """USD by name and span of a cap"""
 
