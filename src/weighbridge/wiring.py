@@ -260,8 +260,7 @@ async def make_engine(
     memory = ProviderMemory(app.database, provider, allowances)
     async with app.database.pool.acquire() as connection:
         await memory.recall(connection)
-        for name, cap_usd in app.settings.budgets.items():
-            await budgets.put(connection, name, cap_usd)
+        await budgets.put_all(connection, app.settings.budgets)
     await memory.save_if_due()
     governor = Governor(
         database=app.database,

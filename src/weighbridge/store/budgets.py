@@ -70,6 +70,12 @@ async def put(connection: Connection, name: str, cap_usd: float) -> None:
     )
 
 
+async def put_all(connection: Connection, caps_usd: Mapping[str, float]) -> None:
+    """Set or change several."""
+    for name, cap_usd in caps_usd.items():
+        await put(connection, name, cap_usd)
+
+
 async def end(connection: Connection, name: str) -> None:
     """The run that it capped has ended: it binds nobody any more, and is remembered."""
     await connection.execute("UPDATE budgets SET active = false WHERE name = $1", name)
