@@ -24,7 +24,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.carbon.calculate import calculate
 from weighbridge.domain.answers import BillOfMaterials, Classification, ManufacturingProcesses
-from weighbridge.service.questionnaires import load_recording, read_products, recorded_answers
+from weighbridge.service.evaluation.questionnaires import (
+    load_recording,
+    read_products,
+    recorded_answers,
+)
 from weighbridge.settings import load_settings
 from weighbridge.wiring import load_factors, load_questions
 

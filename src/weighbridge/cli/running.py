@@ -46,7 +46,6 @@ from weighbridge.service.budgets import capped
 from weighbridge.service.estimates import Estimator
 from weighbridge.service.imports import import_catalogue, inspect_catalogue
 from weighbridge.service.products import choose_what_to_ask
-from weighbridge.service.questionnaires import load_recording
 from weighbridge.service.queue import choose_steps, start_queue
 from weighbridge.service.results import Exported, export_results, iterate_results
 from weighbridge.service.statistics import Progress, progress

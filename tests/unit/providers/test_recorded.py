@@ -171,7 +171,11 @@ def test_what_is_no_recording_is_named(text: str, named: str) -> None:
 def test_the_recording_of_the_sample_catalogue_answers_todays_question() -> None:
     from pathlib import Path
 
-    from weighbridge.service.questionnaires import load_recording, read_products, recorded_answers
+    from weighbridge.service.evaluation.questionnaires import (
+        load_recording,
+        read_products,
+        recorded_answers,
+    )
     from weighbridge.settings import Settings
     from weighbridge.wiring import load_questions
 

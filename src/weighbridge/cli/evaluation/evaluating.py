@@ -61,8 +61,12 @@ def evaluate(
     """
     from weighbridge.ingest.columns.matching import parse_mapping
     from weighbridge.service.evaluation import judging
+    from weighbridge.service.evaluation.questionnaires import (
+        load_recording,
+        read_products,
+        recorded_answers,
+    )
     from weighbridge.service.evaluation.truth import read_truth
-    from weighbridge.service.questionnaires import load_recording, read_products, recorded_answers
     from weighbridge.wiring import load_factors, load_questions
 
     settings = load_settings()

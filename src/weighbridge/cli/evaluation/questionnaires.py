@@ -14,7 +14,7 @@ from weighbridge.cli.console import FileArgument, JsonOption, MapOption, out, pr
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
-    from weighbridge.service.questionnaires import CheckedAnswers, Questionnaire
+    from weighbridge.service.evaluation.questionnaires import CheckedAnswers, Questionnaire
 
 REFUSALS_SHOWN = 20
 
@@ -56,7 +56,7 @@ def prompts(
     from weighbridge.clock import SystemClock
     from weighbridge.domain.recordings import write_recording
     from weighbridge.ingest.columns.matching import parse_mapping
-    from weighbridge.service.questionnaires import (
+    from weighbridge.service.evaluation.questionnaires import (
         check_answers,
         read_replies,
         record,
