@@ -60,21 +60,18 @@ def evaluate(
     Nothing is sent or stored.
     """
     from weighbridge.ingest.columns.matching import parse_mapping
-    from weighbridge.service.evaluation import judging
-    from weighbridge.service.evaluation.questionnaires import (
-        load_recording,
-        read_products,
-        recorded_answers,
-    )
+    from weighbridge.service.evaluation import judging, questionnaires
     from weighbridge.service.evaluation.truth import read_truth
     from weighbridge.wiring import load_factors, load_questions
 
     settings = load_settings()
-    recording = load_recording(answers)
-    products = read_products(
+    recording = questionnaires.load_recording(answers)
+    products = questionnaires.read_products(
         file, mapping=parse_mapping(mapping or []), limits=settings.field_limits
     )
-    checked = recorded_answers(recording, load_questions(settings).together, products)
+    checked = questionnaires.recorded_answers(
+        recording, load_questions(settings).together, products
+    )
     found = judging.evaluate(
         products,
         read_truth(truth),
