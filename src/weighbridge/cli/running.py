@@ -44,6 +44,7 @@ from weighbridge.ingest.isolation.reading import OpenCatalogue
 from weighbridge.plain_text import counted
 from weighbridge.service.budgets import capped
 from weighbridge.service.estimates import Estimator
+from weighbridge.service.evaluation.questionnaires import load_recording
 from weighbridge.service.imports import import_catalogue, inspect_catalogue
 from weighbridge.service.products import choose_what_to_ask
 from weighbridge.service.queue import choose_steps, start_queue
