@@ -21,7 +21,9 @@ PROMPT_MARGIN: Final = 1.1
 """By so much the provider's count of a prompt may exceed ours."""
 CACHED_PROMPT_LEAST: Final = 1024
 CACHED_PROMPT_STEP: Final = 128
-"""OpenAI's prompt cache holds beginnings of 1,024 tokens and more, in steps of 128."""
+"""OpenAI's prompt cache holds beginnings of 1,024 tokens and more, in steps of 128:
+https://developers.openai.com/api/docs/guides/prompt-caching
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""What a picture takes from the token budget, by OpenAI's published formulas.
+"""What a picture takes from the token budget, by OpenAI's published formulas:
+https://developers.openai.com/api/docs/guides/images-vision
 
 Used by `tokens.py`. Two families of models count differently: patches of 32 × 32 pixels with a
 factor per model, or tiles of 512 × 512 pixels after scaling (guide "Images and vision", calculating

@@ -100,7 +100,7 @@ BY_STATUS: Final[Mapping[int, type[ProviderError]]] = {
     424: ProviderOverloaded,  # TGI: the generation failed
     425: ProviderOverloaded,
     429: RateLimited,
-    498: ProviderOverloaded,  # Groq: capacity exceeded
+    498: ProviderOverloaded,  # Groq has no room: https://console.groq.com/docs/flex-processing
     499: ProviderTimeout,
     501: ModelUnknown,  # this server will never do it, so waiting does not help
 }

@@ -50,7 +50,8 @@ def read_remaining(headers: Mapping[str, str]) -> Remaining:
 def read_retry_after_s(headers: Mapping[str, str], message: str = "") -> float | None:
     """How long the provider asks us to wait: the most exact header, else the words of its message.
 
-    OpenAI writes "Please try again in 1.2s" into the message, and not always a header.
+    OpenAI writes "Please try again in 1.2s" into the message, and not always a header:
+    https://platform.openai.com/docs/guides/rate-limits
     """
     in_ms = headers.get("retry-after-ms")
     if in_ms is not None and _SECONDS.fullmatch(in_ms.strip()):

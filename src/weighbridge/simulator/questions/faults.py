@@ -1,4 +1,6 @@
-"""An error of the simulated API, in OpenAI's form."""
+"""An error of the simulated API, in OpenAI's form:
+https://developers.openai.com/api/docs/guides/error-codes
+"""
 
 from __future__ import annotations
 

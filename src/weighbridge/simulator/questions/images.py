@@ -1,4 +1,5 @@
-"""How many prompt tokens an image costs, by OpenAI's published formulas.
+"""How many prompt tokens an image costs, by OpenAI's published formulas:
+https://developers.openai.com/api/docs/guides/images-vision
 
 Used by `questions/chat.py`. A data: URL is decoded far enough to read its size; an http(s) URL is
 never fetched and counts as a picture of 1024 × 1024.

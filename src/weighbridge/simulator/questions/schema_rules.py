@@ -1,4 +1,5 @@
-"""What a provider demands of a strict JSON schema, as OpenAI publishes it for structured outputs.
+"""What a provider demands of a strict JSON schema, as OpenAI publishes it for structured outputs:
+https://developers.openai.com/api/docs/guides/structured-outputs
 
 Used by `questions/chat.py` for every schema it has not seen before. Pure. The clauses are those of
 the guide "Structured model outputs", section "Supported schemas".
