@@ -316,5 +316,7 @@ async def test_hidden_tokens_cache_writes_tier_and_cost_are_read() -> None:
 
 async def test_the_simulator_is_known_by_its_body_behind_a_gateway() -> None:
     provider = ScriptedProvider(completion(system_fingerprint="simulated")).provider()
+    name = provider.name
     await provider.call(REQUEST)
     assert (provider.simulated, provider.model) == (True, MODEL)
+    assert provider.name == name, "quota and holds of a running engine go by the name"

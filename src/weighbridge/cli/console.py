@@ -198,5 +198,5 @@ def money(usd: float, unpriced_calls: int = 0) -> str:
     What calls without a known price cost is unknown, not $0.
     """
     if unpriced_calls:
-        return f"{money(usd)} + unknown" if usd else "cost unknown (no price for this model)"
+        return f"{money(usd)} + unknown" if usd else "unknown (no price for this model)"
     return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"

@@ -406,6 +406,7 @@ class _Run:
             f"{last.total - last.finished:,} left · {calls_made:,} calls in "
             f"{duration(last.elapsed_s)} · "
             f"{last.totals.input_tokens + last.totals.output_tokens:,} tokens · "
+            + ("cost " if last.totals.unpriced_calls else "")
             + money(last.totals.cost_usd, last.totals.unpriced_calls)
             + (f" ({kind})" if (kind := _kind_of(self._provider)) else ""),
         )

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from weighbridge.errors import ProviderError
     from weighbridge.providers.shutdown import ShutdownNotice
 
+SIMULATOR: Final = "simulator"
+"""The name of the built-in one, at whatever address it is."""
 _SIMULATED_HEADER: Final = "x-weighbridge-simulated"
 _COST_HEADER: Final = "x-litellm-response-cost"
 OUT_OF_FORM_BEFORE_STEP: Final = 3
@@ -88,6 +90,7 @@ class OpenAIProvider(Provider):
         self._wishes = wishes if timeout_s is None else replace(wishes, timeout_s=timeout_s)
         self._key = checked_key(api_key)
         self._at = read_address(base_url)
+        self._name = SIMULATOR if simulated else self._at.name
         self._is_local = self._at.is_loopback and not simulated
         self._capabilities = capabilities_of(
             model,
@@ -116,7 +119,7 @@ class OpenAIProvider(Provider):
     @property
     @override
     def name(self) -> str:
-        return "simulator" if self._simulated else self._at.name
+        return self._name
 
     @property
     @override
@@ -252,7 +255,9 @@ class OpenAIProvider(Provider):
         facts = await check_model(
             self._sdk.client, self._asked(), today=today, is_local=self._is_local
         )
-        self._simulated |= _SIMULATED_HEADER in facts.headers
+        if _SIMULATED_HEADER in facts.headers:
+            # Only here: quota, holds and calls go by the name, and must not change theirs.
+            self._simulated, self._name = True, SIMULATOR
         self._key_has_worked |= facts.key_was_taken
         self._facts = facts.beside(self._facts)
 
