@@ -15,21 +15,15 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from benchmarks.harness import CATALOGUE
+from benchmarks.harness import CATALOGUE, running, wait_for
 from tests.support.ports import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 KEY: Final = "sk-gateway-1234"
 RPM: Final = 30
-STARTS_WITHIN_S: Final = 180.0
 CONFIG: Final = """\
 model_list:
   - model_name: gpt-6-luna
@@ -48,17 +42,19 @@ def main() -> None:
     config.write_text(CONFIG.format(port=simulator, key=KEY))
     weighbridge = [sys.executable, "-m", "weighbridge"]
     with (
-        _running([*weighbridge, "simulator", "--port", str(simulator), "--rpm", str(RPM)]),
-        _running([litellm, "--config", str(config), "--port", str(proxy)]),
+        running([*weighbridge, "simulator", "--port", str(simulator), "--rpm", str(RPM)]),
+        running([litellm, "--config", str(config), "--port", str(proxy)]),
     ):
-        _wait(f"http://127.0.0.1:{simulator}/simulator/books")
-        _wait(f"http://127.0.0.1:{proxy}/health/liveliness")
+        wait_for(f"http://127.0.0.1:{simulator}/simulator/books")
+        wait_for(f"http://127.0.0.1:{proxy}/health/liveliness")
         address = f"http://127.0.0.1:{proxy}/v1"
         ended = _run(address, KEY, folder / "right")
         books = json.loads(
             urllib.request.urlopen(f"http://127.0.0.1:{simulator}/simulator/books").read()
         )
         refused = _run(address, "sk-wrong", folder / "wrong")
+    if not ended.stdout:
+        sys.exit(ended.stderr)
     report = json.loads(ended.stdout)
     held = {
         "60 products completed": report["database"]["completed"] == 60,
@@ -89,30 +85,6 @@ def _run(address: str, key: str, folder: Path) -> subprocess.CompletedProcess[st
         text=True,
         check=False,
     )
-
-
-@contextmanager
-def _running(command: list[str]) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait(address: str) -> None:
-    until_s = time.monotonic() + STARTS_WITHIN_S
-    while True:
-        try:
-            answer: Any = urllib.request.urlopen(address, timeout=5)  # noqa: S310
-        except OSError:
-            if time.monotonic() > until_s:
-                raise
-            time.sleep(1)
-        else:
-            answer.close()
-            return
 
 
 if __name__ == "__main__":

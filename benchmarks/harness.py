@@ -34,6 +34,7 @@ STEPS: Final = ("classification", "bill_of_materials", "manufacturing")
 NO_LIMIT: Final = {"requests_per_minute": 10_000_000, "tokens_per_minute": 100_000_000_000}
 TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 MODEL: Final = "gpt-4.1-mini"
+STARTS_WITHIN_S: Final = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +326,32 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[None]:
+    """A server that is somebody else's; what it says is of no interest."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_for(address: str) -> None:
+    """Until the server answers there."""
+    until_s = time.monotonic() + STARTS_WITHIN_S
+    while True:
+        try:
+            answer: Any = urllib.request.urlopen(address, timeout=5)  # noqa: S310
+        except OSError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(1)
+        else:
+            answer.close()
+            return
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:

