@@ -300,6 +300,7 @@ async def make_engine(
         model=provider.model,
         retention_task=RetentionTask(app.database, app.clock, app.settings.retention_days),
         loads=_loads(questions, provider.model),
+        context_tokens=lambda: provider.context_tokens,
         variant_finder=_variant_finder(app, provider) if app.settings.variants else None,
         scope=scope,
     )

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.planning.grouping import Group, Ready, TokenBudget, group_products
+from weighbridge.planning.cost import QuestionLoad
+from weighbridge.planning.grouping import (
+    GROUP_TOKENS,
+    Group,
+    Ready,
+    TokenBudget,
+    budget_for,
+    group_products,
+)
 
 if TYPE_CHECKING:
     import random
@@ -120,3 +128,28 @@ def test_a_single_product_over_budget_goes_alone() -> None:
 
 def test_no_products_make_no_group() -> None:
     assert group_products([], BUDGET) == []
+
+
+LOADS = [QuestionLoad(2_400, 60.0, 80.0), QuestionLoad(3_600, 150.0, 200.0, 50.0)]
+
+
+@pytest.mark.parametrize("context_tokens", [None, 1_050_000])
+def test_a_large_context_changes_nothing(context_tokens: int | None) -> None:
+    assert budget_for(LOADS, context_tokens) == TokenBudget(GROUP_TOKENS)
+
+
+@given(st.integers(1, 20_000))
+def test_groups_fit_a_small_context_with_question_and_answer(context_tokens: int) -> None:
+    budget = budget_for(LOADS, context_tokens)
+    assert budget.min_group_size <= budget.max_group_size
+    if budget.max_group_size == 1:
+        return
+    for load in LOADS:
+        each = load.data_tokens_per_product + load.allowance_per_product
+        taken = load.prompt_tokens + budget.max_group_size * each + budget.max_tokens_per_group
+        assert taken <= context_tokens
+
+
+@pytest.mark.parametrize(("context_tokens", "size"), [(8_192, 5), (4_600, 2), (4_096, 1), (512, 1)])
+def test_groups_become_smaller_as_the_context_does(context_tokens: int, size: int) -> None:
+    assert budget_for(LOADS, context_tokens).max_group_size == size

@@ -19,10 +19,9 @@ from weighbridge.engine.dispatch.batch_wait import BatchWait
 from weighbridge.engine.quota.backlog import backlog_target
 from weighbridge.planning.cost import group_tokens
 from weighbridge.planning.grouping import (
-    GROUP_TOKENS,
     Group,
     Ready,
-    TokenBudget,
+    budget_for,
     group_products,
     product_tokens,
 )
@@ -30,6 +29,7 @@ from weighbridge.store import jobs, products, queue_state, set_clocks, variants
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from weighbridge.clock import Clock
@@ -85,6 +85,7 @@ class Dispatcher:
         model: str,
         retention_task: RetentionTask,
         loads: Loads,
+        context_tokens: Callable[[], int | None],
         variant_finder: VariantFinder | None = None,
         scope: UUID | None = None,
     ) -> None:
@@ -101,6 +102,7 @@ class Dispatcher:
         self._next_stuck_check_s = 0.0
         self._batch_wait = BatchWait()
         self._loads = loads
+        self._context_tokens = context_tokens
         self._jobs_since_vacuum = 0
         self.is_leading = False
         """Whether this process holds the lock."""
@@ -244,7 +246,8 @@ class Dispatcher:
             if not found:
                 return Taken()
             asked, answered = await self._sorted(connection, found)
-            budget = TokenBudget(GROUP_TOKENS)
+            loads = self._loads.together if state.ask_together else self._loads.apart
+            budget = budget_for(loads, self._context_tokens())
             groups = group_products(await self._measured(asked), budget)
             without_call = group_products(await self._measured(answered), budget)
             job_ids = await jobs.enqueue_jobs(connection, len(groups) + len(without_call))
