@@ -38,7 +38,7 @@ from weighbridge.providers.replies.bodies import HiddenError, read_completion
 from weighbridge.providers.replies.reading import Arrival, is_simulated, read_reply
 from weighbridge.providers.requests.address import checked_key, read_address
 from weighbridge.providers.requests.bodies import encoded_body
-from weighbridge.providers.requests.capabilities import capabilities_of
+from weighbridge.providers.requests.capabilities import AnswerForm, capabilities_of
 from weighbridge.providers.requests.wishes import CONNECT_TIMEOUT_S, FLEX_OR_DEFAULT, Wishes
 from weighbridge.providers.sdk import Sdk
 from weighbridge.providers.shutdown import shutdown_notice
@@ -104,6 +104,7 @@ class OpenAIProvider(Provider):
         self._key_has_worked = False
         self._key_doubts = 0
         self._out_of_form = 0
+        self._good_form: AnswerForm | None = None
         self._proven_form = self._capabilities.form
         longest_s = self._wishes.longest_s(is_local=self._is_local)
         timeout = httpx2.Timeout(longest_s, connect=CONNECT_TIMEOUT_S, pool=None)
@@ -213,12 +214,14 @@ class OpenAIProvider(Provider):
     def _watch_form(self, *, is_in_form: bool) -> None:
         """A server that ignores the schema is told it in the prompt.
 
-        That is remembered once it has helped: the reason may have been a passing one.
+        Not where the present form has brought a good reply: then the model has a bad day. And it
+        is remembered only once it has helped.
         """
+        form = self._capabilities.form
         self._out_of_form = 0 if is_in_form else self._out_of_form + 1
         if is_in_form:
-            self._proven_form = self._capabilities.form
-        if self._out_of_form >= OUT_OF_FORM_BEFORE_STEP:
+            self._proven_form = self._good_form = form
+        if self._out_of_form >= OUT_OF_FORM_BEFORE_STEP and form is not self._good_form:
             self._capabilities = self._capabilities.with_next_form() or self._capabilities
             self._out_of_form = 0
 
