@@ -15,10 +15,9 @@ from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens
 from weighbridge.planning.tokens import content_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from weighbridge.domain.products import Product
-    from weighbridge.planning.cost import QuestionLoad
 
 GROUP_TOKENS: Final = 6_000
 """Data tokens that share a call.
@@ -28,8 +27,6 @@ Longer groups make answers worse before they make calls cheaper.
 
 MAX_GROUP_SIZE: Final = 5
 MIN_GROUP_SIZE: Final = 3
-LEAST_PRODUCT_TOKENS: Final = 100
-"""A product with a short description; with less room for each, groups are smaller."""
 
 OPEN_GROUPS: Final = 4
 """Groups open at a time: a long description does not break up its neighbours, and the products of a
@@ -54,25 +51,6 @@ class TokenBudget:
     max_tokens_per_group: int
     max_group_size: int = MAX_GROUP_SIZE
     min_group_size: int = MIN_GROUP_SIZE
-
-
-def budget_for(loads: Sequence[QuestionLoad], context_tokens: int | None) -> TokenBudget:
-    """What a group may hold so that each of these questions, with its answer, fits the context.
-
-    A context that is too small for two products gets groups of one: the server has the last word.
-    """
-    if context_tokens is None:
-        return TokenBudget(GROUP_TOKENS)
-    for size in range(MAX_GROUP_SIZE, 1, -1):
-        left = min(_left_for_data(load, size, context_tokens) for load in loads)
-        if left >= size * LEAST_PRODUCT_TOKENS:
-            return TokenBudget(min(GROUP_TOKENS, left), size, min(size, MIN_GROUP_SIZE))
-    return TokenBudget(GROUP_TOKENS, 1, 1)
-
-
-def _left_for_data(load: QuestionLoad, size: int, context_tokens: int) -> int:
-    per_product = load.data_tokens_per_product + load.allowance_per_product
-    return int(context_tokens - load.prompt_tokens - size * per_product)
 
 
 @dataclass(frozen=True, slots=True)

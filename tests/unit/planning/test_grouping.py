@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weighbridge.planning.context import budget_for
 from weighbridge.planning.cost import QuestionLoad
 from weighbridge.planning.grouping import (
     GROUP_TOKENS,
     Group,
     Ready,
     TokenBudget,
-    budget_for,
     group_products,
 )
 

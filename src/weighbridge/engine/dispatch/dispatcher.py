@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 from weighbridge import telemetry
 from weighbridge.engine.dispatch.batch_wait import BatchWait
 from weighbridge.engine.quota.backlog import backlog_target
+from weighbridge.planning.context import budget_for
 from weighbridge.planning.cost import group_tokens
 from weighbridge.planning.grouping import (
     Group,
     Ready,
-    budget_for,
     group_products,
     product_tokens,
 )

@@ -1,0 +1,39 @@
+"""Groups that fit the context of the model. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.planning.grouping import (
+    GROUP_TOKENS,
+    MAX_GROUP_SIZE,
+    MIN_GROUP_SIZE,
+    TokenBudget,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.planning.cost import QuestionLoad
+
+LEAST_PRODUCT_TOKENS: Final = 100
+"""A product with a short description; with less room for each, groups are smaller."""
+
+
+def budget_for(loads: Sequence[QuestionLoad], context_tokens: int | None) -> TokenBudget:
+    """What a group may hold so that each of these questions, with its answer, fits the context.
+
+    A context that is too small for two products gets groups of one: the server has the last word.
+    """
+    if context_tokens is None:
+        return TokenBudget(GROUP_TOKENS)
+    for size in range(MAX_GROUP_SIZE, 1, -1):
+        left = min(_left_for_data(load, size, context_tokens) for load in loads)
+        if left >= size * LEAST_PRODUCT_TOKENS:
+            return TokenBudget(min(GROUP_TOKENS, left), size, min(size, MIN_GROUP_SIZE))
+    return TokenBudget(GROUP_TOKENS, 1, 1)
+
+
+def _left_for_data(load: QuestionLoad, size: int, context_tokens: int) -> int:
+    per_product = load.data_tokens_per_product + load.allowance_per_product
+    return int(context_tokens - load.prompt_tokens - size * per_product)
