@@ -270,12 +270,7 @@ async def make_engine(
         random_source=random_source,
         overrides=overrides,
         allowances=allowances,
-        day=DayBudget(
-            app.clock,
-            provider.name,
-            app.settings.requests_per_day,
-            app.settings.tokens_per_day,
-        ),
+        day=_day_budget(app, provider),
         spending=Spending(provider, pays_priority=app.settings.service_tier == "priority"),
         scope=scope,
     )
@@ -305,6 +300,11 @@ async def make_engine(
         scope=scope,
     )
     return Engine(provider, Supervisor(context, worker, dispatcher))
+
+
+def _day_budget(app: Application, provider: Provider) -> DayBudget:
+    settings = app.settings
+    return DayBudget(app.clock, provider.name, settings.requests_per_day, settings.tokens_per_day)
 
 
 def _variant_finder(app: Application, provider: Provider) -> VariantFinder:
