@@ -4,8 +4,7 @@
     ├── SettingsError                    wrong configuration; stop at start, exit code 2
     ├── InputError                       the user's file or request
     │   ├── UnsupportedFormat · UnreadableFile · MissingColumn · AmbiguousColumn
-    │   └── PictureRefused · PictureUnreachable                             → ask from the text
-    alone
+    │   └── PictureRefused · PictureUnreachable     → ask from the text alone, or give up
     ├── InternalError                    a bug of ours; the log has the traceback
     ├── NotFound · Conflict              the request does not fit the current state
     ├── ProviderError                    no usable reply
@@ -63,7 +62,7 @@ class AmbiguousColumn(InputError):
 
 
 class PictureRefused(InputError):
-    """A picture's address will never be followed, or what it leads to is too large."""
+    """A picture's address will never be followed, or what it leads to is too large or no picture."""
 
 
 class PictureUnreachable(InputError):

@@ -86,6 +86,14 @@ class Settings(BaseSettings):
         default=True,
         description="Products that differ only in size, colour, count or weight are asked about once.",
     )
+    fetch_images: bool = Field(
+        default=False,
+        description="Pictures by address are fetched here, instead of by the provider.",
+    )
+    missing_picture: Literal["ask", "fail"] = Field(
+        default="ask",
+        description="A product whose picture cannot be had is asked from its text, or fails.",
+    )
     store_at_provider: bool = Field(
         default=False,
         description="The provider stores replies, so that they can be fetched after a crash.",

@@ -28,6 +28,9 @@ from weighbridge.engine.supervisor import Supervisor
 from weighbridge.errors import SettingsError
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
 from weighbridge.factor_sources.own_factors import OwnFactors
+from weighbridge.fetching.decoding import PictureDecoder
+from weighbridge.fetching.pictures import PictureFetcher
+from weighbridge.fetching.source import PicturesByAddress
 from weighbridge.limits.limiter import Limits
 from weighbridge.planning.cost import Loads
 from weighbridge.planning.models import profile_of
@@ -250,8 +253,9 @@ async def make_engine(
     *,
     scope: UUID | None = None,
     overrides: Overrides = Overrides(),  # noqa: B008 - frozen
+    pictures: PicturesByAddress | None = None,
 ) -> Engine:
-    """The engine, ready to start."""
+    """The engine, ready to start. `pictures` takes the place of the source by the settings."""
     questions = app.questions
     random_source = random.Random()
     manager_id = uuid4()
@@ -285,6 +289,8 @@ async def make_engine(
         memory=memory,
         clock=app.clock,
         random_source=random_source,
+        pictures=pictures or _picture_source(app),
+        picture_required=app.settings.missing_picture == "fail",
     )
     worker = Worker(context, app.factors, fetches_replies=app.settings.store_at_provider)
     dispatcher = Dispatcher(
@@ -305,6 +311,12 @@ async def make_engine(
 def _day_budget(app: Application, provider: Provider) -> DayBudget:
     settings = app.settings
     return DayBudget(app.clock, provider.name, settings.requests_per_day, settings.tokens_per_day)
+
+
+def _picture_source(app: Application) -> PicturesByAddress | None:
+    if not app.settings.fetch_images:
+        return None
+    return PicturesByAddress(PictureFetcher(), PictureDecoder(), app.clock)
 
 
 def _variant_finder(app: Application, provider: Provider) -> VariantFinder:

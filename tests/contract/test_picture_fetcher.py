@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from aiohttp.abc import AbstractResolver
-from typing_extensions import override
 
 from tests.support.loopback import Loopback, Raw, loopback
+from tests.support.picture_shop import LoopbackNames, reply, shop_is_public
 from weighbridge.errors import PictureRefused, PictureUnreachable
 from weighbridge.fetching.addresses import require_public
 from weighbridge.fetching.pictures import FetchLimits, PictureFetcher
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import AsyncIterator
-
-    from aiohttp.abc import ResolveResult
 
 pytestmark = pytest.mark.anyio
 
@@ -27,49 +22,11 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(2_000)
 LIMITS = FetchLimits(total_s=5, max_bytes=10_000, max_redirects=3)
 
 
-class LoopbackNames(AbstractResolver):
-    """Resolves every name to this machine, as a hostile name server could."""
-
-    @override
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily | int = 0
-    ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().getaddrinfo("127.0.0.1", port)
-        kind, _, protocol, _, address = found[0]
-        return [
-            {
-                "hostname": host,
-                "host": str(address[0]),
-                "port": port,
-                "family": kind,
-                "proto": protocol,
-                "flags": 0,
-            }
-        ]
-
-    @override
-    async def close(self) -> None:
-        return None
-
-
-def shop_is_public(address: str, host: str) -> None:
-    """Stands in for the rule of public addresses: this machine counts as public under one name
-    alone.
-    """
-    if host != "shop.example":
-        require_public(address, host)
-
-
-def reply(status: str, headers: str = "", body: bytes = b"") -> Raw:
-    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{headers}\r\n"
-    return Raw(head.encode() + body)
-
-
 @asynccontextmanager
 async def shop(answer: Raw) -> AsyncIterator[tuple[PictureFetcher, str, Loopback]]:
     async with (
         loopback(answer) as server,
-        PictureFetcher(LIMITS, shop_is_public, LoopbackNames()) as fetcher,
+        aclosing(PictureFetcher(LIMITS, shop_is_public, LoopbackNames())) as fetcher,
     ):
         yield fetcher, f"http://shop.example:{server.port}/a.png", server
 
@@ -85,7 +42,10 @@ async def test_picture_of_a_public_address_is_fetched_whole() -> None:
     ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f000001", "127.1", "[::ffff:127.0.0.1]"],
 )
 async def test_listener_on_this_machine_hears_nothing(host: str) -> None:
-    async with loopback(reply("200 OK", body=PICTURE)) as server, PictureFetcher(LIMITS) as fetcher:
+    async with (
+        loopback(reply("200 OK", body=PICTURE)) as server,
+        aclosing(PictureFetcher(LIMITS)) as fetcher,
+    ):
         with pytest.raises((PictureRefused, PictureUnreachable)):
             await fetcher.fetch(f"http://{host}:{server.port}/a.png")
     assert server.connections == 0
@@ -94,7 +54,7 @@ async def test_listener_on_this_machine_hears_nothing(host: str) -> None:
 async def test_name_that_leads_to_this_machine_is_refused_before_connecting() -> None:
     async with (
         loopback(reply("200 OK", body=PICTURE)) as server,
-        PictureFetcher(LIMITS, require_public, LoopbackNames()) as fetcher,
+        aclosing(PictureFetcher(LIMITS, require_public, LoopbackNames())) as fetcher,
     ):
         with pytest.raises(PictureRefused, match="not a public address"):
             await fetcher.fetch(f"http://shop.example:{server.port}/a.png")
@@ -131,7 +91,7 @@ async def test_redirects_come_to_an_end() -> None:
     ],
 )
 async def test_addresses_that_will_never_be_followed_say_why(address: str, reason: str) -> None:
-    async with PictureFetcher(LIMITS, shop_is_public, LoopbackNames()) as fetcher:
+    async with aclosing(PictureFetcher(LIMITS, shop_is_public, LoopbackNames())) as fetcher:
         with pytest.raises(PictureRefused, match=reason):
             await fetcher.fetch(address)
 
@@ -164,7 +124,9 @@ async def test_server_that_refuses_says_whether_another_try_helps(
 async def test_server_that_sends_nothing_is_given_up() -> None:
     async with (
         loopback(Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", ending="keep")) as server,
-        PictureFetcher(FetchLimits(total_s=0.2), shop_is_public, LoopbackNames()) as fetcher,
+        aclosing(
+            PictureFetcher(FetchLimits(total_s=0.2), shop_is_public, LoopbackNames())
+        ) as fetcher,
     ):
         with pytest.raises(PictureUnreachable, match=r"within 0\.2 s"):
             await fetcher.fetch(f"http://shop.example:{server.port}/a.png")

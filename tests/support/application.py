@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
+    from weighbridge.fetching.source import PicturesByAddress
     from weighbridge.simulator.app import Simulator
     from weighbridge.steps.base import Step
     from weighbridge.store.database import Database
@@ -258,6 +259,7 @@ async def program(
     key: str = "sk-test",
     model: str = "gpt-4.1-mini",
     steps: Sequence[type[Step[Any]]] = STEPS,
+    pictures: PicturesByAddress | None = None,
     **settings: Any,
 ) -> AsyncIterator[RunningProgram]:
     """Everything that `weighbridge serve --simulate` has, without the HTTP server; not yet working.
@@ -289,7 +291,7 @@ async def program(
         async with open_application(load_settings(**values), clock, steps) as app:
             app.database = database(app.database)
             version(app)
-            engine = await make_engine(app, provider)
+            engine = await make_engine(app, provider, pictures=pictures)
             if heartbeat_timeout is not None:
                 engine.supervisor.heartbeat_timeout = heartbeat_timeout
             running = RunningProgram(app, engine, simulator, wire)

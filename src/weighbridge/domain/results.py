@@ -93,6 +93,7 @@ class AnswerProvenance:
     simulated: bool
     answered_at: datetime | None  # aware, UTC; None in footprints from before this was kept
     variant_of: str | None = None  # the code of the product that was asked; None: this product
+    without_picture: str | None = None  # why the model did not see the product's picture
 
     @property
     def recorded(self) -> bool:

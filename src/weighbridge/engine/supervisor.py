@@ -116,6 +116,7 @@ class Supervisor:
         self._context.governor.drain()
         if was_leading:
             await self._give_back_queued()
+        await self._close_pictures()  # a slow shop keeps nobody waiting
         self._manager.shutdown.set()
         if self._queue_task is not None:
             await self._queue_task
@@ -134,12 +135,17 @@ class Supervisor:
         self._draining = True
         await self._heartbeat.stop()
         self._context.governor.drain()
+        await self._close_pictures()
         if self._queue_task is not None:
             # PgQueuer waits for its jobs when it is cancelled; cancelled again, it cancels them.
             while not self._queue_task.done():
                 self._queue_task.cancel()
                 await asyncio.wait({self._queue_task}, timeout=0.1)
         await self._cancel("dispatcher", "governor", "listener")
+
+    async def _close_pictures(self) -> None:
+        if self._context.pictures is not None:
+            await self._context.pictures.aclose()
 
     def _running_jobs(self) -> list[int]:
         """Also called from the heartbeat's thread: copying the keys is one step of the interpreter."""

@@ -22,10 +22,10 @@ from yarl import URL
 
 from weighbridge.errors import PictureRefused, PictureUnreachable
 from weighbridge.fetching.addresses import require_public
+from weighbridge.fetching.names import ThreadedNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from aiohttp.abc import ResolveResult
 
@@ -46,7 +46,7 @@ class FetchLimits:
 
 
 class PictureFetcher:
-    """Fetches pictures; `async with` it. Safe for any number of tasks at a time."""
+    """Fetches pictures. Safe for any number of tasks at a time, on one event loop; close it."""
 
     def __init__(
         self,
@@ -54,37 +54,37 @@ class PictureFetcher:
         require: Callable[[str, str], None] = require_public,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._require = require
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> PictureFetcher:
-        """Open the connections' pool."""
+    def _opened(self) -> aiohttp.ClientSession:
+        """The pool of connections, opened by the first picture.
+
+        Whoever calls `fetch` keeps to the numbers of connections: waiting for one here would count
+        as the picture's time.
+        """
+        if self._session is not None:
+            return self._session
+        names = self._resolver or ThreadedNames(self.limits.connections)
         connector = aiohttp.TCPConnector(
-            resolver=_CheckedResolver(self._resolver or aiohttp.ThreadedResolver(), self._require),
-            limit=self._limits.connections,
-            limit_per_host=self._limits.connections_per_host,
+            resolver=_CheckedResolver(names, self._require), limit=0, use_dns_cache=False
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=self._limits.total_s),
+            timeout=aiohttp.ClientTimeout(total=self.limits.total_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             headers={
-                "Accept": "image/*",
+                "Accept": "image/jpeg, image/png, image/webp, image/gif;q=0.9",
                 "Accept-Encoding": "identity",
                 "User-Agent": "weighbridge",
             },
         )
-        return self
+        return self._session
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
         """Close what is open."""
         if self._session is not None:
             await self._session.close()
@@ -98,12 +98,14 @@ class PictureFetcher:
             tells whether another try can help.
         """
         try:
-            async with asyncio.timeout(self._limits.total_s):
+            async with asyncio.timeout(self.limits.total_s):
                 return await self._follow(address)
         except TimeoutError:
             raise PictureUnreachable(
-                f"the picture did not arrive within {self._limits.total_s:g} s", is_final=False
+                f"the picture did not arrive within {self.limits.total_s:g} s", is_final=False
             ) from None
+        except ValueError:  # a redirect, or a name that no name server can be asked for
+            raise PictureRefused("the picture's address is not a valid URL") from None
         except aiohttp.ClientError as error:
             raise PictureUnreachable(
                 f"the picture cannot be fetched ({type(error).__name__})", is_final=False
@@ -111,13 +113,13 @@ class PictureFetcher:
 
     async def _follow(self, address: str) -> bytes:
         url = self._checked(address)
-        for _ in range(self._limits.max_redirects + 1):
+        for _ in range(self.limits.max_redirects + 1):
             reply = await self._get(url)
             if isinstance(reply, bytes):
                 return reply
             url = self._checked(str(url.join(reply)))
         raise PictureRefused(
-            f"the picture's address redirects more than {self._limits.max_redirects} times"
+            f"the picture's address redirects more than {self.limits.max_redirects} times"
         )
 
     def _checked(self, address: str) -> URL:
@@ -140,9 +142,7 @@ class PictureFetcher:
 
     async def _get(self, url: URL) -> bytes | URL:
         """The body, or where it is to be found."""
-        if self._session is None:
-            raise RuntimeError("use PictureFetcher with `async with`")
-        async with self._session.get(url, allow_redirects=False) as response:
+        async with self._opened().get(url, allow_redirects=False) as response:
             if response.status in REDIRECTS and "Location" in response.headers:
                 return URL(response.headers["Location"])
             if response.status != 200:
@@ -158,9 +158,9 @@ class PictureFetcher:
         body = bytearray()
         async for piece in response.content.iter_chunked(PIECE_BYTES):
             body += piece
-            if len(body) > self._limits.max_bytes:
+            if len(body) > self.limits.max_bytes:
                 raise PictureRefused(
-                    f"the picture is larger than {self._limits.max_bytes / 1e6:g} MB; use a "
+                    f"the picture is larger than {self.limits.max_bytes / 1e6:g} MB; use a "
                     "smaller version"
                 )
         return bytes(body)

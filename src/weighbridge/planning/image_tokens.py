@@ -8,6 +8,7 @@ costs). For other providers this is an estimate; what was really charged is sett
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil, floor, sqrt
 from typing import Final
 
@@ -22,6 +23,23 @@ UNKNOWN_IMAGE_PX: Final = (1200, 1200)
 """The size of a picture that only the provider will see: usual for shops, and near the most there
 is to pay.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class PictureBounds:
+    """What a model uses of a picture, in pixels; 0: no bound. More costs nothing and shows nothing."""
+
+    most_pixels: int = 0
+    long_px: int = 0
+    short_px: int = 0
+
+
+def useful_size(model: str) -> PictureBounds:
+    """The provider shrinks larger pictures to this before its model sees them."""
+    counted = profile_of(model).images
+    if isinstance(counted, Tiles):
+        return PictureBounds(long_px=TILES_SQUARE_PX, short_px=TILES_SHORT_SIDE_PX)
+    return PictureBounds(most_pixels=counted.most * PATCH_PX**2)
 
 
 def image_tokens(width_px: int, height_px: int, model: str) -> int:

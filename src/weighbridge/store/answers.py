@@ -48,15 +48,17 @@ async def insert_answers(
             a.cost_usd,
             given.answered_at,
             given.variant_of,
+            given.without_picture,
         )
         alike.setdefault(kind, []).append(row)
     for in_common, rows in alike.items():
         await connection.execute(
             "INSERT INTO answers (step, step_version, simulated, provider, model,"
-            " call_id, product_id, question_fingerprint, answer, cost_usd, answered_at, variant_of)"
+            " call_id, product_id, question_fingerprint, answer, cost_usd, answered_at, variant_of,"
+            " without_picture)"
             " SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], $7::bigint[], $8::text[], "
             "$9::jsonb[],"
-            " $10::float8[], $11::timestamptz[], $12::text[]) AS a ON CONFLICT DO NOTHING",
+            " $10::float8[], $11::timestamptz[], $12::text[], $13::text[]) AS a ON CONFLICT DO NOTHING",
             *in_common,
             *zip(*rows, strict=True),
         )
@@ -78,7 +80,7 @@ async def load_answers(
     rows = await connection.fetch(
         "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, model, "
         "answer, cost_usd,"
-        " answered_at, variant_of, call_id FROM answers WHERE product_id = ANY($1::bigint[]) AND "
+        " answered_at, variant_of, without_picture, call_id FROM answers WHERE product_id = ANY($1::bigint[]) AND "
         "simulated = $2 AND step = ANY($3::text[])",
         list(fingerprint_of),
         simulated,
@@ -98,6 +100,7 @@ async def load_answers(
                     simulated=row["simulated"],
                     answered_at=row["answered_at"],
                     variant_of=row["variant_of"],
+                    without_picture=row["without_picture"],
                 ),
                 answer=row["answer"],
                 cost_usd=row["cost_usd"],

@@ -19,7 +19,7 @@ from weighbridge.store.stored_detail import StoredDetail
 from weighbridge.weighing.correcting import corrected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.domain.answers import Answer, StepName
@@ -64,7 +64,10 @@ class Weigher:
         footprint = calculate(product, classification, bill, processes, self._factors)
         encode = self._steps.encode
         detail = StoredDetail(
-            replace(footprint, notes=(*result.notes, *footprint.notes)),
+            replace(
+                footprint,
+                notes=(*_picture_notes(provenance), *result.notes, *footprint.notes),
+            ),
             {step: encode(answer) for step, answer in result.answers.items()},
             Provenance(
                 method=METHOD_VERSION,
@@ -81,3 +84,11 @@ class Weigher:
             subcategory=classification.subcategory,
             cost_usd=cost_usd,
         )
+
+
+def _picture_notes(provenance: Mapping[StepName, AnswerProvenance]) -> Iterable[str]:
+    """Each reason once, however many steps it concerned."""
+    reasons = (given.without_picture for given in provenance.values())
+    return dict.fromkeys(
+        f"answered from the text alone, without the picture: {why}" for why in reasons if why
+    )

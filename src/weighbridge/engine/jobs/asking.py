@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from weighbridge.engine.jobs.in_flight_call import InFlightCall
+from weighbridge.engine.jobs.pictures import Pictures
 from weighbridge.engine.quota.permits import CallTooLarge, PermitRequest, PreparedCall, Replied
-from weighbridge.errors import ProviderError
+from weighbridge.errors import PictureRefused, PictureUnreachable, ProviderError
 from weighbridge.planning.cost import reply_cost_usd
 from weighbridge.planning.tokens import request_tokens
-from weighbridge.store import products
 
 if TYPE_CHECKING:
     from weighbridge.domain.calls import CallReply
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from weighbridge.engine.jobs.job_products import JobProduct
     from weighbridge.engine.jobs.judging import Judge
     from weighbridge.engine.jobs.orphaned_calls import OrphanedCalls
+    from weighbridge.engine.jobs.pictures import ShownPicture
     from weighbridge.steps import Question
-    from weighbridge.store.products import StoredProduct
 
 
 class Asker:
@@ -38,6 +37,7 @@ class Asker:
         self._judge = judge
         self._failures = failures
         self._orphaned = orphaned
+        self._pictures = Pictures(context)
 
     async def ask(
         self, question: Question, group: list[JobProduct], job_id: int
@@ -47,14 +47,16 @@ class Asker:
         """
         failures: Counter[type[ProviderError]] = Counter()
         while True:
-            request = await self._permit_request(question, group, job_id)
             try:
+                request = await self._permit_request(question, group, job_id)
                 in_flight, reply = await self._send(request, group)
             except CallTooLarge as refused:
                 asked = refused.call.question
                 if self._failures.fall_back_to_single_steps(asked, group, refused.error):
                     continue
                 return await self._failures.unsent(group, job_id, refused.error), 0
+            except (PictureRefused, PictureUnreachable) as error:
+                return await self._failures.unsent(group, job_id, error), 0
             if not isinstance(reply, ProviderError):
                 self._failures.refusals.passed(job_id, in_flight.permit.cost.tokens)
                 return await self._judge.take(in_flight, reply)
@@ -100,46 +102,34 @@ class Asker:
         Products that gave no usable answer are asked step by step: what is good is then kept.
         """
         questions = self._context.questions
-        image_url = None
-        shows_picture = question.sees_image and not group[0].without_picture
-        if shows_picture and group[0].stored.product.has_image:
-            image_url = await self._image_url(group[0].stored)
+        picture = await self._pictures.shown(group[0]) if question.sees_image else None
         key = self._orphaned.new_key() if self._orphaned else None
         is_fresh = not any(product.attempts or product.step_by_step for product in group)
         combined = None
         if question is questions.alone[0] and is_fresh:
-            combined = self._prepared(questions.together, group, image_url, key)
-        single = self._prepared(question, group, image_url, key)
+            combined = self._prepared(questions.together, group, picture, key)
+        single = self._prepared(question, group, picture, key)
         steps_left = len(questions.alone) - questions.alone.index(question)
         return PermitRequest(job_id, single, combined, steps_left)
 
     def _prepared(
-        self, question: Question, group: list[JobProduct], image_url: str | None, key: str | None
+        self,
+        question: Question,
+        group: list[JobProduct],
+        picture: ShownPicture | None,
+        key: str | None,
     ) -> PreparedCall:
+        image_url, size_px = picture or (None, None)
         request = question.request([product.subject() for product in group], 0, image_url)
-        picture = group[0].stored.product.picture if image_url else None
-        size = (picture.width_px, picture.height_px) if picture else None
         return PreparedCall(
             question=question,
             request=request._replace(
                 key=key, time_factor=max(product.time_factor for product in group)
             ),
-            prompt_tokens=request_tokens(request, self._context.provider.model, size),
+            prompt_tokens=request_tokens(request, self._context.provider.model, size_px),
             group_size=len(group),
             attempts=max(product.attempts for product in group),
             open_call=self._orphaned.open_call(key, question, group)
             if self._orphaned and key
             else None,
         )
-
-    async def _image_url(self, stored: StoredProduct) -> str | None:
-        picture = stored.product.picture
-        if picture is None:
-            return stored.product.image_url
-
-        async def read() -> bytes:
-            async with self._context.database.pool.acquire() as connection:
-                return await products.load_picture(connection, picture.sha256)
-
-        data = await self._context.database_retry(read)
-        return f"data:{picture.media_type};base64,{base64.b64encode(data).decode('ascii')}"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.engine.jobs.provider_memory import ProviderMemory
     from weighbridge.engine.quota.brake import Brake
     from weighbridge.engine.quota.governor import Governor
+    from weighbridge.fetching.source import PicturesByAddress
     from weighbridge.providers.base import Provider
     from weighbridge.steps import Questions
     from weighbridge.store.database import Database
@@ -37,3 +38,5 @@ class EngineContext:
     memory: ProviderMemory
     clock: Clock
     random_source: random.Random
+    pictures: PicturesByAddress | None = None  # None: addresses go to the provider as they are
+    picture_required: bool = False  # a product fails whose picture cannot be had

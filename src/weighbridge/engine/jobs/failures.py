@@ -18,6 +18,7 @@ from weighbridge.engine.jobs.reports import (
 from weighbridge.engine.quota.brake import REFUSALS
 from weighbridge.engine.quota.permits import QueueStopped
 from weighbridge.errors import (
+    InputError,
     ProviderError,
     ProviderTimeout,
     RateLimited,
@@ -80,6 +81,8 @@ class Failures:
             refused,
             is_stuck=await self._is_stuck(error, failures),
         )
+        if isinstance(action, DropPicture) and self._context.picture_required:
+            action = GiveUp(str(error))
         say_failed_call(in_flight.job_id, error, action)
         if isinstance(action, GiveUp) and self.fall_back_to_single_steps(
             in_flight.question, in_flight.group, error
@@ -110,7 +113,7 @@ class Failures:
         if isinstance(action, MoreTime):
             product.time_factor = TIME_FACTOR
             return
-        product.without_picture = True
+        product.without_picture = str(error)
         say_without_picture(product.code, error)
 
     async def _is_stuck(self, error: ProviderError, timeouts: int) -> bool:
@@ -129,9 +132,11 @@ class Failures:
                 await self.stop_queue(reason)
 
     async def unsent(
-        self, group: list[JobProduct], job_id: int, error: RequestTooLarge
+        self, group: list[JobProduct], job_id: int, error: RequestTooLarge | InputError
     ) -> set[int]:
-        """The same for a call larger than a whole minute's quota, which was never sent."""
+        """The same for a call that was never sent: larger than a whole minute's quota, or without
+        the picture that it needs.
+        """
         action = decide(error, 0, len(group), self._context.random_source.random())
         return await self._disperse(group, job_id, None, error, action)
 
@@ -161,7 +166,7 @@ class Failures:
         group: list[JobProduct],
         job_id: int,
         call: CallRecord | None,
-        error: ProviderError,
+        error: ProviderError | InputError,
         action: Action,
     ) -> set[int]:
         """Break the group up, so that only the product at fault fails; returns all its products."""
@@ -184,7 +189,9 @@ class Failures:
             say_stopped(reason)
 
 
-def break_up(job_id: int, ids: Sequence[int], error: ProviderError, action: Action) -> Outcome:
+def break_up(
+    job_id: int, ids: Sequence[int], error: ProviderError | InputError, action: Action
+) -> Outcome:
     """How a group that cannot stay together continues: in halves, each product alone, or failed.
 
     A group never fails as a whole: each product is first asked alone.

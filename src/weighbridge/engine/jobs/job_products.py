@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from weighbridge.domain.corrections import Correction
     from weighbridge.domain.results import AnswerProvenance
+    from weighbridge.fetching.decoding import DecodedPicture
     from weighbridge.steps import Questions, Steps
     from weighbridge.store.answers import StoredAnswer
     from weighbridge.store.database import Connection
@@ -44,8 +45,10 @@ class JobProduct:
     """All questions at once were too much for the provider, even about this product alone."""
     time_factor: float = 1.0
     """How much longer than usual a call about it may take."""
-    without_picture: bool = False
-    """The provider could not get its picture."""
+    without_picture: str | None = None
+    """Why it is asked from its text alone, though it has a picture."""
+    fetched: DecodedPicture | None = None
+    """Its picture by address, fetched once for all questions."""
 
     @property
     def id(self) -> int:

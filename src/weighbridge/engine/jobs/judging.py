@@ -135,6 +135,10 @@ class Judge:
             model=reply.model,
             simulated=asked.simulated if reply.simulated is None else reply.simulated,
             answered_at=self._context.clock.now(),
+            # A product with a picture is asked about alone.
+            without_picture=in_flight.group[0].without_picture
+            if in_flight.question.sees_image
+            else None,
         )
         kept = []
         for product in in_flight.group:

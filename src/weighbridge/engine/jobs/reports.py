@@ -12,6 +12,7 @@ from weighbridge.errors import (
     ProviderUnreachable,
     RateLimited,
     RequestTooLarge,
+    WeighbridgeError,
 )
 from weighbridge.limits.retries import Wait
 
@@ -84,8 +85,8 @@ def say_crashed(job_id: int, error: Exception) -> None:
     telemetry.crashed("job_crashed", f"❌ Job {job_id} crashed: {error!r}", job_id=job_id)
 
 
-def say_without_picture(code: str, error: ProviderError) -> None:
-    """A picture that the provider cannot get costs the picture, not the product."""
+def say_without_picture(code: str, error: WeighbridgeError) -> None:
+    """A picture that cannot be had costs the picture, not the product."""
     telemetry.warning(
         "asked_without_picture",
         f"⚠️ Product {code} is asked from its text alone: {error}",
