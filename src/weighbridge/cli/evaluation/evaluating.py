@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
@@ -18,11 +19,47 @@ from weighbridge.cli.console import (
     out,
     print_json,
 )
+from weighbridge.errors import InputError
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.domain.products import Product
+    from weighbridge.service.evaluation.asking import AskedAnswers
     from weighbridge.service.evaluation.judging import Evaluation
     from weighbridge.service.evaluation.scores import Scores
+    from weighbridge.settings import Settings
+
+
+REASONS_SHOWN: Final = 20
+
+TruthOption = Annotated[
+    Path,
+    typer.Option(
+        "--truth",
+        help="CSV with code and cradle_to_gate_kg_co2e, or low_kg_co2e and high_kg_co2e; also sector, company, country.",
+    ),
+]
+AnswersOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--answers",
+        help="A recording: `prompts --answers … --record FILE` writes one. No key, no cost.",
+        show_default=False,
+    ),
+]
+SimulateOption = Annotated[
+    bool,
+    typer.Option(
+        "--simulate",
+        help="Answers from the built-in simulator: made up, and labelled so. No key, no cost.",
+    ),
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the table and the plot.")]
+OwnMakerOption = Annotated[
+    bool, typer.Option("--own-maker", help="Keep references of a product's own maker.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,62 +69,79 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     file: FileArgument,
-    truth: Annotated[
-        Path,
-        typer.Option(
-            "--truth",
-            help="CSV with code and cradle_to_gate_kg_co2e, or low_kg_co2e and high_kg_co2e; also sector, company, country.",
-        ),
-    ],
-    answers: Annotated[
-        Path,
-        typer.Option(
-            "--answers", help="A recording: `prompts --answers … --record FILE` writes one."
-        ),
-    ],
-    out_dir: Annotated[
-        Path, typer.Option("--out", help="Folder for the table and the plot.")
-    ] = Path("evaluation"),
-    own_maker: Annotated[
-        bool,
-        typer.Option("--own-maker", help="Keep references of a product's own maker."),
-    ] = False,
+    truth: TruthOption,
+    answers: AnswersOption = None,
+    simulate: SimulateOption = False,
+    out_dir: OutOption = Path("evaluation"),
+    own_maker: OwnMakerOption = False,
     mapping: MapOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare footprints with published figures: errors, bias, coverage, by sector and maker.
 
-    Nothing is sent or stored.
+    Answers come from a recording, the simulator or, with neither, from the provider: one call after
+    the other, outside of the queue. Nothing is stored.
     """
     from weighbridge.ingest.columns.matching import parse_mapping
     from weighbridge.service.evaluation import judging, questionnaires
     from weighbridge.service.evaluation.truth import read_truth
-    from weighbridge.wiring import load_factors, load_questions
+    from weighbridge.wiring import load_factors
 
     settings = load_settings()
-    recording = questionnaires.load_recording(answers)
-    products = questionnaires.read_products(
+    published = read_truth(truth)
+    read = questionnaires.read_products(
         file, mapping=parse_mapping(mapping or []), limits=settings.field_limits
     )
-    checked = questionnaires.recorded_answers(
-        recording, load_questions(settings).together, products
-    )
-    found = judging.evaluate(
-        products,
-        read_truth(truth),
-        checked.answers,
-        load_factors(settings),
-        keep_own_maker=own_maker,
-    )
+    products = [product for product in read if product.code in published]
+    asked = _answers(settings, products, answers, simulate=simulate)
+    given, factors = asked.checked.answers, load_factors(settings)
+    found = judging.evaluate(products, published, given, factors, keep_own_maker=own_maker)
+    left_out = {**found.left_out, **asked.checked.refused}
+    if found.judged:
+        _write(found, out_dir, f"{file.stem}: {asked.label}")
+    if as_json:
+        scored = [asdict(one) for one in _all_scores(found)] if found.judged else []
+        print_json({"answers": asked.label, "scores": scored, "leftOut": left_out})
+    else:
+        _say(found, out_dir, asked)
+        _say_left_out(left_out)
     if not found.judged:
         err.print("No product has both an answer and a published figure.", style="red")
         raise typer.Exit(2)
-    table = _all_scores(found)
-    _write(found, out_dir, f"{file.stem}: {recording.label}")
-    if as_json:
-        print_json({"scores": [asdict(one) for one in table], "leftOut": dict(found.left_out)})
-        return
-    _say(found, table, out_dir, recording.label)
+
+
+def _answers(
+    settings: Settings, products: list[Product], answers: Path | None, *, simulate: bool
+) -> AskedAnswers:
+    """From the recording, the simulator or the provider. Raises InputError: two are named."""
+    from weighbridge.service.evaluation import questionnaires
+    from weighbridge.service.evaluation.asking import AskedAnswers
+    from weighbridge.wiring import load_questions
+
+    if answers is None:
+        return asyncio.run(_asked(settings, products, simulate=simulate))
+    if simulate:
+        raise InputError("Give --answers or --simulate, not both.")
+    recording = questionnaires.load_recording(answers)
+    question = load_questions(settings).together
+    checked = questionnaires.recorded_answers(recording, question, products)
+    return AskedAnswers(checked, recording.label, None)
+
+
+async def _asked(settings: Settings, products: list[Product], *, simulate: bool) -> AskedAnswers:
+    from weighbridge.clock import SystemClock
+    from weighbridge.service.evaluation.asking import ask
+    from weighbridge.wiring import (
+        SIMULATED_LIMITS,
+        load_questions,
+        open_provider,
+        simulator_config,
+    )
+
+    simulator = simulator_config(settings, SIMULATED_LIMITS) if simulate else None
+    async with open_provider(settings, simulator) as provider:
+        await provider.check()
+        return await ask(products, load_questions(settings).together, provider, SystemClock())
 
 
 def _all_scores(found: Evaluation) -> list[Scores]:
@@ -136,13 +190,15 @@ def _write(found: Evaluation, folder: Path, title: str) -> None:
             )
 
 
-def _say(found: Evaluation, table: list[Scores], folder: Path, label: str) -> None:
+def _say(found: Evaluation, folder: Path, asked: AskedAnswers) -> None:
+    if not found.judged:
+        return
     from weighbridge.service.evaluation.scores import baseline, bootstrap, median_error, within_2
 
-    shown = Table(title=f"Computed against published ({label})", title_justify="left")
+    shown = Table(title=f"Computed against published ({asked.label})", title_justify="left")
     for name in ("", "products", "median error", "within ×2", "bias", "in range", "rank"):
         shown.add_column(name, justify="left" if not name else "right")
-    for one in table:
+    for one in _all_scores(found):
         rank = "" if one.rank_correlation is None else f"{one.rank_correlation:.2f}"
         shown.add_row(
             one.name,
@@ -163,6 +219,14 @@ def _say(found: Evaluation, table: list[Scores], folder: Path, label: str) -> No
             f"{median_error(guessed):.0%}, "
             f"within ×2 {within_2(guessed):.0%}"
         )
-    if found.left_out:
-        out.print(f"Left out: {', '.join(sorted(found.left_out))}", soft_wrap=True)
+    if asked.cost_usd is not None:
+        out.print(f"Cost: {asked.cost_usd:.4f} USD")
     out.print(f"Files: {folder / 'evaluation.csv'}, {folder / 'evaluation.svg'}", soft_wrap=True)
+
+
+def _say_left_out(left_out: Mapping[str, str]) -> None:
+    if left_out:
+        out.print(f"Left out: {len(left_out):,}")
+    for code, reason in list(left_out.items())[:REASONS_SHOWN]:
+        shown = reason if code in reason else f"{code}: {reason}"
+        out.print(f"  {shown}", markup=False, highlight=False, soft_wrap=True)
