@@ -281,6 +281,11 @@ class Journey:
         self.refused(self.browser.fetch("POST", f"{API}/corrections", json_body=wrong), "changes")
         again = self.post(f"{API}/recompute", json_body={"dryRun": True})
         assert (again["products"], again["moved"]) == (4, 0)
+        for approved in (True, False):
+            marked = {"codes": ["PROD-002"], "approved": approved}
+            assert self.post(f"{API}/approve", json_body=marked) == {"modifiedCount": 1}
+            checked = self.get(f"{API}?checked=true&corrected=true")["products"]
+            assert [one["code"] for one in checked] == ["PROD-002"] * approved
         own = f"{API}/PROD-002/corrections"
         (record,) = self.get(own)["corrections"]
         assert (record["after"], record["reason"], record["madeBy"]) == (13, "weighed", "local")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.support.api import api_client
 from tests.support.application import program
+from weighbridge.cli.main import app as command_line
 from weighbridge.domain.corrections import read_change
 from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.service.access.audit import audit_page
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tests.support.api import ApiClient
     from tests.support.application import RunningProgram
     from weighbridge.domain.results import Footprint
     from weighbridge.service.desk.correcting import CorrectedFigure
@@ -188,6 +192,35 @@ async def test_a_correction_takes_the_check_mark_away_and_is_found_in_the_list(
             assert [row.code for row in found.rows] == ["P-001"]
         await _take_back(running, "P-001")
         assert (await list_page(database, Filter(corrected=True), Order.UPLOADED)).rows == []
+
+
+async def test_checked_and_corrected_products_are_found_over_http_and_exported(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        await _correct(running, ["P-002"], MASS, 0.6)
+    async with api_client(database_url, tmp_path) as client:
+        approve = "/api/products/approve"
+        done = await client.http.post(approve, json={"codes": ["P-001", "P-002", "X"]})
+        assert done.json() == {"modifiedCount": 2}
+        assert await _listed(client, "checked=true") == ["P-001", "P-002"]
+        assert await _listed(client, "checked=false") == ["P-003"]
+        assert await _listed(client, "checked=true&corrected=false") == ["P-001"]
+        assert await _listed(client, "corrected=true&checked=") == ["P-002"]
+        back = {"codes": ["P-001"], "approved": False}
+        assert (await client.http.post(approve, json=back)).json() == {"modifiedCount": 1}
+        assert await _listed(client, "checked=false") == ["P-001", "P-003"]
+    monkeypatch.setenv("WEIGHBRIDGE_DATABASE_URL", database_url)
+    options = ["export", "--unchecked", "--format", "csv", "--out", str(tmp_path)]
+    result = await asyncio.to_thread(CliRunner().invoke, command_line, options)
+    assert result.exit_code == 0, result.output
+    lines = (tmp_path / "results.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.partition(",")[0] for line in lines[1:]] == ["P-001", "P-003"]
+
+
+async def _listed(client: ApiClient, query: str) -> list[str]:
+    return [one["code"] for one in (await client.get(f"/api/products?{query}"))["products"]]
 
 
 async def test_corrections_over_http(database_url: str, tmp_path: Path) -> None:

@@ -124,6 +124,9 @@ async def _record_corrections(recorder: Recorder) -> None:
     asked = {"codes": ["PROD-002"], "changes": [change], "reason": "weighed"}
     await recorder.answer("correct_answers", "POST", f"{API}/corrections", json=asked)
     await recorder.answer("recompute_footprints", "POST", f"{API}/recompute", json={})
+    await recorder.answer(
+        "approve_products", "POST", f"{API}/approve", json={"codes": ["PROD-002"]}
+    )
     own = f"{API}/PROD-002/corrections"
     await recorder.answer("list_corrections", "GET", own)
     number = recorder.examples["answers"]["list_corrections"]["200"]["corrections"][0]["number"]

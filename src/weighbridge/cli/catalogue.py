@@ -138,21 +138,33 @@ def inspect(
 def export(
     formats: FormatOption = DEFAULT_FORMATS,
     out_dir: OutOption = Path("out"),
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Only completed products that nobody has checked.")
+    ] = False,
+    corrected: Annotated[
+        bool, typer.Option("--corrected", help="Only products that somebody has corrected.")
+    ] = False,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Export the results of all products without processing anything."""
     from weighbridge.cli.importing import record_export
+    from weighbridge.export import file_name
     from weighbridge.service.results import export_results
+    from weighbridge.service.views.listing import Filter, codes_of
     from weighbridge.wiring import open_application
 
     chosen = check_formats(formats)
     settings = load_settings(data_dir=data_dir)
-    paths = [(name, out_dir / f"results.{name}") for name in chosen]
+    paths = [(name, out_dir / file_name("results", name)) for name in chosen]
+    wanted = Filter(unchecked=unchecked, corrected=corrected)
 
     async def act() -> int:
         async with open_application(settings) as app:
-            exported = await export_results(app.database, app.taxonomy, app.questions.steps, paths)
+            codes = None if wanted.is_everything else await codes_of(app.database, wanted)
+            exported = await export_results(
+                app.database, app.taxonomy, app.questions.steps, paths, codes=codes
+            )
             await record_export(app, exported, [path for _, path in paths])
             return exported.products
 

@@ -9,6 +9,7 @@ from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import NotFound
 from weighbridge.store import answers, calls, footprints, products
 from weighbridge.store.calls import OK
+from weighbridge.store.listing import IS_CHECKED, IS_CORRECTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,11 +127,29 @@ async def list_products(
     search: str | None,
     after_id: int,
     limit: int,
+    checked: bool | None = None,
+    corrected: bool | None = None,
 ) -> ProductPage:
-    """Up to `limit` products after the one with this id. `search` looks into code and name."""
+    """Up to `limit` products after the one with this id. `search` looks into code and name.
+
+    `checked`: only those that somebody has marked as checked, or that nobody has. `corrected`: only
+    those that somebody has corrected, or that nobody has.
+    """
+    where = [
+        condition if wanted else f"NOT {condition}"
+        for condition, wanted in ((IS_CHECKED, checked), (IS_CORRECTED, corrected))
+        if wanted is not None
+    ]
+    if checked is False:
+        where.append("p.status = 'completed'")  # of the others there is nothing to check
     async with database.pool.acquire() as connection:
         rows = await products.page(
-            connection, status=status, search=search, after_id=after_id, limit=limit + 1
+            connection,
+            status=status,
+            search=search,
+            after_id=after_id,
+            limit=limit + 1,
+            where=where,
         )
     shown = rows[:limit]
     return ProductPage(

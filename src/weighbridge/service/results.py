@@ -112,8 +112,9 @@ async def export_results(
     steps: Steps,
     paths: Sequence[tuple[str, Path]],
     scope: UUID | None = None,
+    codes: Sequence[str] | None = None,
 ) -> Exported:
-    """Write every product to each of the (format, path) pairs in one pass.
+    """Write every product, or those with `codes`, to each of the (format, path) pairs in one pass.
 
     Files appear under their names only when all of them are complete.
     """
@@ -123,7 +124,7 @@ async def export_results(
             open_files.enter_context(open_writer(file_format, path, steps.fields))
             for file_format, path in paths
         ]
-        async for rows in iterate_results(database, taxonomy, steps, scope):
+        async for rows in iterate_results(database, taxonomy, steps, scope, codes):
             for writer in writers:
                 writer.write(rows)
             written += len(rows)

@@ -96,12 +96,12 @@ _ORDER_VALUE: Final = {
     Order.FOOTPRINT: "f.emissions_kg_co2e",
     Order.CHECK_FIRST: "(f.high_kg_co2e - f.low_kg_co2e)",
 }
-_CHECKED: Final = (
+IS_CHECKED: Final = (
     "EXISTS (SELECT FROM product_checks c WHERE c.product_id = p.id AND c.revision = p.revision)"
 )
 CORRECTED: Final = "corrected a product"
 """What the audit log calls a change of facts; a product that it says so of is a corrected one."""
-_IS_CORRECTED: Final = (
+IS_CORRECTED: Final = (
     f"(EXISTS (SELECT FROM audit_log a WHERE a.subject = p.code AND a.action = '{CORRECTED}')"  # noqa: S608
     " OR EXISTS (SELECT FROM corrections o WHERE o.product_id = p.id AND o.withdrawn_at IS NULL))"
 )
@@ -145,9 +145,9 @@ def _where(wanted: Filter) -> _Where:
             "p.status = 'failed' AND coalesce(p.error_kind, 'unknown') = {}", wanted.error_kind
         )
     if wanted.unchecked:
-        where.add(f"p.status = 'completed' AND NOT {_CHECKED}")
+        where.add(f"p.status = 'completed' AND NOT {IS_CHECKED}")
     if wanted.corrected:
-        where.add(_IS_CORRECTED)
+        where.add(IS_CORRECTED)
     if wanted.codes:
         where.add("p.code = ANY({}::text[])", list(wanted.codes))
     return where
@@ -230,6 +230,28 @@ async def check(connection: Connection, codes: Sequence[str], by: str) -> int:
         by,
     )
     return int(tag.split()[-1])
+
+
+async def uncheck_codes(connection: Connection, codes: Sequence[str]) -> int:
+    """Take the marks of these products back; returns how many had one."""
+    tag = await connection.execute(
+        "DELETE FROM product_checks c USING products p"
+        " WHERE p.id = c.product_id AND p.code = ANY($1::text[])",
+        codes,
+    )
+    return int(tag.split()[-1])
+
+
+async def codes_of(connection: Connection, wanted: Filter) -> list[str]:
+    """The codes of all products that the filter finds, in order of arrival."""
+    where = _where(wanted)
+    rows = await connection.fetch(
+        "SELECT p.code FROM products p LEFT JOIN footprints f ON f.product_id = p.id"  # noqa: S608
+        f" WHERE {where} ORDER BY p.id",
+        *where.arguments,
+        timeout=LONG_STATEMENT_S,
+    )
+    return [row["code"] for row in rows]
 
 
 async def uncheck(connection: Connection, product_ids: Sequence[int]) -> None:

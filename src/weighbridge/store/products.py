@@ -379,12 +379,13 @@ async def page(
     search: str | None,
     after_id: int,
     limit: int,
+    where: Sequence[str] = (),
 ) -> list[Record]:
     """One page of products with their figures, in order of id.
 
-    `search` looks into code and name.
+    `search` looks into code and name. `where` are more conditions, on `products p`.
     """
-    conditions, arguments = ["p.id > $1"], [after_id, limit]
+    conditions, arguments = ["p.id > $1", *where], [after_id, limit]
     values: list[Any] = list(arguments)
     if status is not None:
         # A literal, not a parameter: with a parameter a prepared plan cannot use the partial index

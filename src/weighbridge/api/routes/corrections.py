@@ -13,6 +13,8 @@ from weighbridge.api.context import Context
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.routes.products import Code
 from weighbridge.api.schemas.corrections import (
+    ApprovalDone,
+    ApprovalInput,
     CorrectedProduct,
     CorrectionList,
     CorrectionsDone,
@@ -23,7 +25,9 @@ from weighbridge.api.schemas.corrections import (
 )
 from weighbridge.domain.corrections import read_change
 from weighbridge.errors import InputError
+from weighbridge.service.access.audit import NAMED_IN_AUDIT
 from weighbridge.service.desk import correcting, recomputing
+from weighbridge.service.views import listing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +76,23 @@ async def recompute_footprints(
     if not asked.dry_run:
         await recomputing.record_recomputation(context.database, _who(request), summary)
     return RecomputeDone.model_validate(summary.as_document())
+
+
+@router.post("/approve")
+async def approve_products(
+    asked: ApprovalInput, request: Request, context: Context
+) -> ApprovalDone:
+    """Mark completed products as checked, until their figures change, or take the mark back."""
+    if any("\0" in code for code in asked.codes):
+        raise InvalidField("codes", "A code cannot contain a NUL character.")
+    if asked.approved:
+        count = await listing.approve(context.database, asked.codes, _who(request))
+    else:
+        count = await listing.take_approval_back(context.database, asked.codes)
+    action = "approved products" if asked.approved else "took approvals back"
+    detail = {"codes": asked.codes[:NAMED_IN_AUDIT], "selected": len(asked.codes)}
+    request.state.audit = {"action": action, "detail": detail}
+    return ApprovalDone(modified_count=count)
 
 
 @router.get("/{code:code}/corrections", responses=problem_responses(404))

@@ -85,6 +85,16 @@ async def list_products(
             examples=["bottle"],
         ),
     ] = None,
+    checked: Annotated[
+        bool | None,
+        _empty_is(None),
+        Query(description="true: only marked as checked; false: completed and not checked."),
+    ] = None,
+    corrected: Annotated[
+        bool | None,
+        _empty_is(None),
+        Query(description="true: only corrected by somebody; false: as the model answered."),
+    ] = None,
     limit: Annotated[
         int,
         _empty_is(PAGE),
@@ -104,7 +114,13 @@ async def list_products(
     if search and "\0" in search:
         raise InvalidField("search", "A search text cannot contain a NUL character.")
     page = await views.list_products(
-        context.database, status=status, search=search, after_id=after_id, limit=limit
+        context.database,
+        status=status,
+        search=search,
+        after_id=after_id,
+        limit=limit,
+        checked=checked,
+        corrected=corrected,
     )
     return ProductList(
         products=[ProductSummary.model_validate(_summary(one)) for one in page.products],

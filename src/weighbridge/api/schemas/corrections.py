@@ -89,6 +89,19 @@ class RecomputeDone(Schema):
     problems: list[str]
 
 
+class ApprovalInput(Schema):
+    """Products that a person has looked at."""
+
+    codes: list[str] = Field(min_length=1, max_length=1000, examples=[["PROD-001"]])
+    approved: bool = Field(default=True, description="false takes the mark back.")
+
+
+class ApprovalDone(Schema):
+    """How many products were marked, or had a mark that is taken back."""
+
+    modified_count: int
+
+
 class CorrectionView(Schema):
     """A correction: who, when, why, from what to what, and what became of it."""
 

@@ -153,12 +153,16 @@ def _list(found: Sequence[Any]) -> None:
 
 def approve(
     codes: CodesArgument,
+    take_back: Annotated[
+        bool, typer.Option("--take-back", help="They are not checked after all.")
+    ] = False,
     by: Annotated[
         str | None, typer.Option(help="Who.", show_default="the user of the command line")
     ] = None,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Mark products as checked, until they change."""
+    """Mark products as checked, until their figures change."""
     from weighbridge.service.access.audit import command_line_user, record_action
     from weighbridge.service.views import listing
     from weighbridge.wiring import open_application
@@ -168,10 +172,17 @@ def approve(
 
     async def act() -> int:
         async with open_application(settings) as app:
-            count = await listing.approve(app.database, codes, who)
-            for code in codes:
-                await record_action(app.database, who, "approved products", code)
+            if take_back:
+                count = await listing.take_approval_back(app.database, codes)
+            else:
+                count = await listing.approve(app.database, codes, who)
+            action = "took approvals back" if take_back else "approved products"
+            await record_action(app.database, who, action, None, {"codes": codes})
             return count
 
     count = run_async(act())
-    out.print(f"{count:,} of {len(set(codes)):,} products are marked as checked.")
+    if as_json:
+        print_json({"modifiedCount": count})
+    else:
+        done = "no longer" if take_back else "now"
+        out.print(f"{count:,} of {len(set(codes)):,} products are {done} marked as checked.")

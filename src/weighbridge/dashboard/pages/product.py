@@ -70,7 +70,7 @@ async def correct(code: str, request: Request, dashboard: Pages, visitor: Visito
 
 @router.post("/products/{code:code}/act")
 async def act(code: str, request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Retry or approve this one product."""
+    """Retry or approve this one product, or take the approval back."""
     database = dashboard.server.database
     match (await read_form(request)).text("action"):
         case "retry":
@@ -81,6 +81,10 @@ async def act(code: str, request: Request, dashboard: Pages, visitor: Visitor) -
             await listing.approve(database, [code], visitor.name)
             note_action(request, "approved products", code)
             return redirect(product_url(code), "Marked as checked.")
+        case "take-back":
+            await listing.take_approval_back(database, [code])
+            note_action(request, "took approvals back", code)
+            return redirect(product_url(code), "No longer marked as checked.")
         case _:
             return redirect(product_url(code), "Nothing was done.")
 

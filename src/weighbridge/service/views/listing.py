@@ -22,9 +22,11 @@ __all__ = [
     "Quality",
     "approve",
     "categories",
+    "codes_of",
     "list_page",
     "remove",
     "retry",
+    "take_approval_back",
 ]
 
 PAGE: Final = 50
@@ -81,6 +83,18 @@ async def remove(database: Database, codes: Sequence[str]) -> int:
     """Delete products with their answers and footprints; the record of paid calls stays."""
     async with database.transaction() as connection:
         return await listing.delete(connection, codes)
+
+
+async def take_approval_back(database: Database, codes: Sequence[str]) -> int:
+    """Take the marks of products back; returns how many had one."""
+    async with database.transaction() as connection:
+        return await listing.uncheck_codes(connection, codes)
+
+
+async def codes_of(database: Database, wanted: Filter) -> list[str]:
+    """The codes of all products that the filter finds."""
+    async with database.pool.acquire() as connection:
+        return await listing.codes_of(connection, wanted)
 
 
 async def approve(database: Database, codes: Sequence[str], by: str) -> int:
