@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     )
     structured_outputs: Literal["auto", "strict", "schema", "object", "text"] = "auto"
     prices: Path | None = Field(default=None, description="A table of prices of one's own, as CSV.")
+    company_name: str = Field(default="", description="Who hands PACT footprints on.")
+    company_domain: str = Field(
+        default="", description="The company's domain, in the identifiers of its products."
+    )
+    company_ids: str = Field(default="", description="The company's URNs, comma-separated.")
     database_url: SecretStr | None = None
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("weighbridge", appauthor=False)

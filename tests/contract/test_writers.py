@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.unit.export.result_rows import FIELDS, batches, completed, failed
 from weighbridge.errors import InputError, StoreError, UnsupportedFormat
-from weighbridge.export import MEDIA_TYPES, WRITERS, checked_format, open_writer
+from weighbridge.export import MEDIA_TYPES, PACT, WRITERS, checked_format, open_writer
 from weighbridge.export.cells import neutral_text
 
 if TYPE_CHECKING:
@@ -227,11 +227,6 @@ def test_unknown_format_error_lists_the_known_ones() -> None:
         checked_format("pdf")
 
 
-def test_pact_is_refused_as_not_yet_available() -> None:
-    with pytest.raises(UnsupportedFormat, match="PACT export is not available yet"):
-        checked_format("pact")
-
-
 def test_format_names_ignore_case_and_spaces() -> None:
     assert [checked_format(name) for name in ("CSV", " xlsx ", ".jsonl")] == [
         "csv",
@@ -241,4 +236,4 @@ def test_format_names_ignore_case_and_spaces() -> None:
 
 
 def test_every_format_has_a_media_type() -> None:
-    assert set(MEDIA_TYPES) == set(WRITERS)
+    assert set(MEDIA_TYPES) == {*WRITERS, PACT}

@@ -19,7 +19,7 @@ from rich.text import Text
 from typing_extensions import override
 
 from weighbridge import telemetry
-from weighbridge.export import WRITERS, checked_format
+from weighbridge.export import PACT, WRITERS, checked_format
 from weighbridge.plain_text import visible
 
 # A pipe has no width; 80 columns would cut every table.
@@ -119,7 +119,7 @@ FileArgument = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the result files.")]
 FormatOption = Annotated[
-    str, typer.Option("--format", help=f"Comma-separated: {', '.join(WRITERS)}.")
+    str, typer.Option("--format", help=f"Comma-separated: {', '.join((*WRITERS, PACT))}.")
 ]
 DEFAULT_FORMATS = "csv,xlsx,jsonl"
 GARBAGE_PORTION = 50_000

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import InputError, StoreError
-from weighbridge.export import open_writer
+from weighbridge.export import file_name, open_writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def check_results_can_be_written(
             "another folder with --out."
         ) from error
     for file_format in formats:
-        open_writer(file_format, out_dir / f"results.{file_format}", fields).discard()
+        open_writer(file_format, out_dir / file_name("results", file_format), fields).discard()
 
 
 def check_room(catalogue: Path, *folders: Path) -> None:

@@ -40,6 +40,7 @@ from weighbridge.cli.terminal.streams import is_behind
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.domain.recordings import RECORDED
 from weighbridge.errors import DatabaseUnavailable, InputError
+from weighbridge.export import file_name
 from weighbridge.ingest.isolation.reading import OpenCatalogue
 from weighbridge.plain_text import counted
 from weighbridge.service.budgets import capped
@@ -357,7 +358,7 @@ class _Run:
 
     async def _export(self) -> tuple[list[Path], Exported]:
         paths = [
-            (file_format, self._options.out_dir / f"results.{file_format}")
+            (file_format, self._options.out_dir / file_name("results", file_format))
             for file_format in self._options.formats
         ]
         exported = await export_results(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from weighbridge.export.pact_writer import Company
     from weighbridge.steps.shown import ShownField
 
     Fields = Sequence[ShownField]
@@ -40,6 +41,19 @@ def _parquet(path: Path, fields: Fields) -> Writer:
     return ParquetWriter(path, fields)
 
 
+def _pact(path: Path, fields: Fields) -> Writer:
+    from weighbridge.export.pact_writer import PactWriter
+
+    return PactWriter(path, fields, _company())
+
+
+def _company() -> Company:
+    from weighbridge.export.pact_writer import Company
+    from weighbridge.settings import load_settings
+
+    return Company.of(load_settings())
+
+
 # Imported when asked for: polars alone takes 0.4 s, and most commands write no file.
 WRITERS: Final[Mapping[str, Callable[[Path, Fields], Writer]]] = {
     "csv": _csv,
@@ -47,13 +61,17 @@ WRITERS: Final[Mapping[str, Callable[[Path, Fields], Writer]]] = {
     "jsonl": _jsonl,
     "parquet": _parquet,
 }
-"""Every format that results can be written in. The name is also the file's suffix."""
+"""Every format that shows all products. The name is also the file's suffix."""
+
+PACT: Final = "pact"
+"""The format of exchange: it shows the products that have a figure, and names the others."""
 
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
+    PACT: "application/json",
 }
 """The media type of each format."""
 
@@ -63,9 +81,10 @@ def checked_format(name: str) -> str:
     wanted = name.strip().lower().removeprefix(".")
     if wanted in WRITERS:
         return wanted
-    known = ", ".join(WRITERS)
-    if wanted == "pact":
-        raise UnsupportedFormat(f"PACT export is not available yet. Choose one of: {known}.")
+    if wanted == PACT:
+        _company()  # or it says what is missing
+        return wanted
+    known = ", ".join((*WRITERS, PACT))
     raise UnsupportedFormat(f"Results cannot be written as {name!r}. Choose one of: {known}.")
 
 
@@ -74,14 +93,22 @@ def open_writer(format_name: str, path: Path, fields: Fields) -> Writer:
 
     The folder is made if it is not there.
     """
-    return WRITERS[checked_format(format_name)](path, fields)
+    name = checked_format(format_name)
+    return _pact(path, fields) if name == PACT else WRITERS[name](path, fields)
+
+
+def file_name(stem: str, format_name: str) -> str:
+    """The name of a file of this format: PACT is JSON, and opens as such."""
+    return f"{stem}.{'pact.json' if format_name == PACT else format_name}"
 
 
 __all__ = [
     "MEDIA_TYPES",
+    "PACT",
     "WRITERS",
     "ResultRow",
     "Writer",
     "checked_format",
+    "file_name",
     "open_writer",
 ]

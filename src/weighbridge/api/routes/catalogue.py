@@ -23,7 +23,7 @@ from weighbridge.api.uploads import (
     uploads_folder,
 )
 from weighbridge.errors import NotFound, UnsupportedFormat
-from weighbridge.export import MEDIA_TYPES, checked_format
+from weighbridge.export import MEDIA_TYPES, checked_format, file_name
 from weighbridge.export.rejected_writer import HEADER, NOTES_HEADER, note_cells, rejected_cells
 from weighbridge.service import products as service
 from weighbridge.service.access.audit import NAMED_IN_AUDIT
@@ -175,10 +175,9 @@ async def export(
     if codes is not None:
         request.state.audit = {"detail": {"codes": codes[:NAMED_IN_AUDIT], "selected": len(codes)}}
     today = context.clock.now().date().isoformat()
+    file = file_name(f"weighbridge-results-{today}", name)
     return StreamingResponse(
         stream_export(context, name, codes),
         media_type=MEDIA_TYPES[name],
-        headers={
-            "Content-Disposition": f'attachment; filename="weighbridge-results-{today}.{name}"'
-        },
+        headers={"Content-Disposition": f'attachment; filename="{file}"'},
     )

@@ -1,0 +1,208 @@
+"""PACT: footprints as companies exchange them, version 3 of the Technical Specifications.
+
+https://docs.carbon-transparency.org, data type ProductFootprint. One JSON document: `data` has the
+footprints, as ListFootprints answers; `withoutFootprint` names the products that have none, and
+why. What PACT has no place for (the range, the notes) is in `comment`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import IO, TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from typing_extensions import override
+
+from weighbridge.errors import UnsupportedFormat
+from weighbridge.export.files import FileWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from weighbridge.domain.results import DataQuality
+    from weighbridge.export.base import ResultRow
+    from weighbridge.settings import Settings
+    from weighbridge.steps.shown import ShownField
+
+SPEC_VERSION: Final = "3.0.0"
+_URN: Final = re.compile(r"urn:[a-z0-9][a-z0-9-]{0,31}:\S+", re.IGNORECASE)  # RFC 8141
+_DOMAIN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_IDS: Final = uuid.UUID("6f6d0c3e-3f0b-5d6e-9f5a-1f6f2b1c7a44")
+_GWP_SETS: Final = ("AR5", "AR6")
+"""The factors' publishers use either; see ATTRIBUTION.md beside the factors."""
+_CAVEATS: Final = (
+    "Screening estimate from secondary data, not verified. Data quality ratings are on a scale of 1 "
+    "to 3 and stretched to 1 to 5. Biogenic CO2 and its uptake count as 0. The fossil carbon "
+    "content is not determined; 0 stands where the format asks for a number."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Who hands the footprints on."""
+
+    name: str
+    ids: tuple[str, ...]
+    domain: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Company:
+        """As the settings name it. Raises UnsupportedFormat that names what is missing."""
+        given = {
+            "WEIGHBRIDGE_COMPANY_NAME": settings.company_name.strip(),
+            "WEIGHBRIDGE_COMPANY_DOMAIN": settings.company_domain.strip().lower(),
+            "WEIGHBRIDGE_COMPANY_IDS": settings.company_ids.strip(" ,"),
+        }
+        if missing := [name for name, value in given.items() if not value]:
+            raise UnsupportedFormat(
+                f"A PACT file names the company that hands it on. Set {', '.join(missing)}: such as "
+                "Acme Ltd, acme.example and urn:lei:529900T8BM49AURSDO55."
+            )
+        name, domain, listed = given.values()
+        ids = tuple(dict.fromkeys(one.strip() for one in listed.split(",") if one.strip()))
+        if wrong := [one for one in ids if not _URN.fullmatch(one)]:
+            raise UnsupportedFormat(
+                f"WEIGHBRIDGE_COMPANY_IDS: {wrong[0]!r} is no URN, such as "
+                "urn:lei:529900T8BM49AURSDO55."
+            )
+        if not _DOMAIN.fullmatch(domain):
+            raise UnsupportedFormat(
+                f"WEIGHBRIDGE_COMPANY_DOMAIN: {domain!r} is no domain, such as acme.example."
+            )
+        return cls(name, ids, domain)
+
+
+def as_footprint(row: ResultRow, company: Company, completed_at: datetime) -> dict[str, Any]:
+    """The ProductFootprint of a completed product."""
+    product_id = f"urn:pact:{company.domain}:supplier-id:{quote(row.code, safe='')}"
+    pcf = _carbon_footprint(row, completed_at)
+    footprint = {
+        "id": str(uuid.uuid5(_IDS, json.dumps([company.name, product_id, pcf], sort_keys=True))),
+        "specVersion": SPEC_VERSION,
+        "created": _moment(completed_at),
+        "status": "Active",
+        "companyName": company.name,
+        "companyIds": list(company.ids),
+        "productDescription": row.description,
+        "productIds": [product_id],
+        "productNameCompany": row.name,
+        "comment": _comment(row),
+        "pcf": pcf,
+    }
+    if row.cpc_code:
+        footprint["productClassifications"] = [
+            f"urn:pact:productclassification:un-cpc:{row.cpc_code}"
+        ]
+    return footprint
+
+
+def _carbon_footprint(row: ResultRow, moment: datetime) -> dict[str, Any]:
+    figure = _decimal(row.emissions_kg_co2e or 0.0)
+    year = moment.astimezone(UTC).year
+    pcf: dict[str, Any] = {
+        "declaredUnitOfMeasurement": "piece",
+        "declaredUnitAmount": "1",
+        "productMassPerDeclaredUnit": _decimal(row.mass_kg or 0.0),
+        "referencePeriodStart": _moment(datetime(year, 1, 1, tzinfo=UTC)),
+        "referencePeriodEnd": _moment(datetime(year + 1, 1, 1, tzinfo=UTC)),
+        "boundaryProcessesDescription": f"{row.boundary}: materials and manufacturing energy, "
+        "without packaging, transport, use and disposal",
+        "pcfExcludingBiogenicUptake": figure,
+        "pcfIncludingBiogenicUptake": figure,
+        "fossilGhgEmissions": figure,
+        "fossilCarbonContent": "0",
+        "packagingEmissionsIncluded": False,
+        "ipccCharacterizationFactors": list(_GWP_SETS),
+        "crossSectoralStandards": ["PACT-3.0"],
+        "exemptedEmissionsPercent": "0",
+        "primaryDataShare": "0",
+    }
+    if row.country_of_origin:
+        pcf["geographyCountry"] = row.country_of_origin
+    if sources := _sources(row):
+        pcf["secondaryEmissionFactorSources"] = sources
+    if row.data_quality is not None:
+        pcf["dqi"] = _ratings(row.data_quality)
+    return pcf
+
+
+def _sources(row: ResultRow) -> list[dict[str, str]]:
+    named = dict.fromkeys((one.source, one.year) for one in row.contributions)
+    return [{"name": source, "version": year} for source, year in named if source and year]
+
+
+def _ratings(quality: DataQuality) -> dict[str, str]:
+    return {
+        "technologicalDQR": _rating(quality.technological),
+        "geographicalDQR": _rating(quality.geographical),
+        "temporalDQR": _rating(quality.temporal),
+    }
+
+
+def _rating(of_three: float) -> str:
+    """1 to 3 as 1 to 5."""
+    return _decimal(round(min(max(2 * of_three - 1, 1.0), 5.0), 2))
+
+
+def _comment(row: ResultRow) -> str:
+    marks = [
+        word for word, is_so in (("SIMULATED", row.simulated), ("RECORDED", row.recorded)) if is_so
+    ]
+    made_up = [f"{' AND '.join(marks)} ANSWERS: not a figure to rely on."] if marks else []
+    method = row.provenance and f"Method {row.provenance.method}, factors {row.provenance.factors}."
+    interval = f"95 % range: {row.low_kg_co2e:.3g} to {row.high_kg_co2e:.3g} kg CO2e."
+    notes = (f"{note.rstrip('.')}." for note in row.notes)
+    return " ".join([*made_up, _CAVEATS, interval, method or "", *notes]).strip()
+
+
+def _decimal(number: float) -> str:
+    """Without an exponent, and every digit of it."""
+    return format(Decimal(repr(number)), "f")
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class PactWriter(FileWriter):
+    """Writes one document; products without a figure are named at its end."""
+
+    _file: IO[str]
+
+    def __init__(self, path: Path, fields: Sequence[ShownField], company: Company) -> None:
+        self._company = company
+        self._without: list[dict[str, Any]] = []
+        self._separator = "\n"
+        super().__init__(path, fields)
+
+    @override
+    def _start(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8", newline="\n")
+        self._file.write('{"data": [')
+
+    @override
+    def _append(self, rows: Sequence[ResultRow]) -> None:
+        for row in rows:
+            if row.emissions_kg_co2e is None or row.completed_at is None:
+                reason = row.error or f"It is {row.status.value}."
+                self._without.append({"code": row.code, "reason": reason})
+                continue
+            footprint = as_footprint(row, self._company, row.completed_at)
+            self._file.write(self._separator + json.dumps(footprint, ensure_ascii=False))
+            self._separator = ",\n"
+
+    @override
+    def _finish(self) -> None:
+        without = json.dumps(self._without, ensure_ascii=False)
+        self._file.write(f'\n], "withoutFootprint": {without}}}\n')
+        self._file.close()
+
+    @override
+    def _abandon(self) -> None:
+        self._file.close()

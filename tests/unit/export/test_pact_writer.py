@@ -1,0 +1,131 @@
+"""PACT files say what the trace says, in the form that the Technical Specifications prescribe."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.unit.export.result_rows import completed, failed
+from weighbridge.errors import UnsupportedFormat
+from weighbridge.export import checked_format, file_name, open_writer
+from weighbridge.export.pact_writer import Company, as_footprint
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weighbridge.export.base import ResultRow
+
+COMPANY = {
+    "company_name": "Acme Ltd",
+    "company_domain": "acme.example",
+    "company_ids": "urn:lei:529900T8BM49AURSDO55, urn:pact:acme.example:supplier-id:7",
+}
+DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
+# https://docs.carbon-transparency.org: what ProductFootprint and CarbonFootprint require
+REQUIRED = {
+    *("id", "specVersion", "created", "status", "companyName", "companyIds"),
+    *("productDescription", "productIds", "productNameCompany", "pcf"),
+}
+REQUIRED_OF_PCF = {
+    *("declaredUnitOfMeasurement", "declaredUnitAmount", "productMassPerDeclaredUnit"),
+    *("referencePeriodStart", "referencePeriodEnd", "pcfExcludingBiogenicUptake"),
+    *("pcfIncludingBiogenicUptake", "fossilGhgEmissions", "fossilCarbonContent"),
+    *("ipccCharacterizationFactors", "crossSectoralStandards", "exemptedEmissionsPercent"),
+}
+DECIMALS = {
+    *("declaredUnitAmount", "productMassPerDeclaredUnit", "pcfExcludingBiogenicUptake"),
+    *("pcfIncludingBiogenicUptake", "fossilGhgEmissions", "fossilCarbonContent"),
+    *("exemptedEmissionsPercent", "primaryDataShare"),
+}
+
+
+def company() -> Company:
+    return Company.of(load_settings(**COMPANY))
+
+
+def footprint(row: ResultRow) -> dict[str, Any]:
+    assert row.completed_at is not None
+    return as_footprint(row, company(), row.completed_at)
+
+
+def test_everything_that_is_required_is_there_in_its_form() -> None:
+    found = footprint(completed("PROD/001 ü"))
+    assert found.keys() >= REQUIRED
+    pcf = found["pcf"]
+    assert pcf.keys() >= REQUIRED_OF_PCF
+    assert all(DECIMAL.fullmatch(pcf[name]) for name in DECIMALS)
+    assert found["productIds"] == ["urn:pact:acme.example:supplier-id:PROD%2F001%20%C3%BC"]
+    assert found["companyIds"][0] == "urn:lei:529900T8BM49AURSDO55"
+    assert len(found["companyIds"]) == 2
+    start, end = (datetime.fromisoformat(pcf[f"referencePeriod{one}"]) for one in ("Start", "End"))
+    assert start < end
+    assert all(
+        DECIMAL.fullmatch(rating) and 1 <= float(rating) <= 5 for rating in pcf["dqi"].values()
+    )
+
+
+def test_values_agree_with_the_trace() -> None:
+    row = completed("A")
+    found = footprint(row)
+    pcf = found["pcf"]
+    for name in ("pcfExcludingBiogenicUptake", "pcfIncludingBiogenicUptake", "fossilGhgEmissions"):
+        assert float(pcf[name]) == row.emissions_kg_co2e
+    assert float(pcf["productMassPerDeclaredUnit"]) == row.mass_kg
+    assert {(one["name"], one["version"]) for one in pcf["secondaryEmissionFactorSources"]} == {
+        (one.source, one.year) for one in row.contributions
+    }
+    assert f"{row.low_kg_co2e:.3g} to {row.high_kg_co2e:.3g} kg CO2e" in found["comment"]
+    assert all(note.rstrip(".") in found["comment"] for note in row.notes)
+
+
+@pytest.mark.parametrize("emissions", [1e-7, 123456789.125, 1e22])
+def test_decimals_have_no_exponent(emissions: float) -> None:
+    written = footprint(replace(completed("A"), emissions_kg_co2e=emissions))["pcf"]
+    assert DECIMAL.fullmatch(written["fossilGhgEmissions"])
+    assert float(written["fossilGhgEmissions"]) == emissions
+
+
+def test_another_figure_has_another_id_and_the_same_figure_the_same() -> None:
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    row = replace(completed("A"), completed_at=moment)
+    assert footprint(row)["id"] == footprint(row)["id"]
+    other = replace(row, emissions_kg_co2e=(row.emissions_kg_co2e or 0) + 1)
+    assert footprint(row)["id"] != footprint(other)["id"]
+
+
+def test_a_country_is_stated_only_where_it_is_known() -> None:
+    known = footprint(replace(completed("A"), country_of_origin="DE"))
+    unknown = footprint(replace(completed("A"), country_of_origin=None))
+    assert known["pcf"]["geographyCountry"] == "DE"
+    assert "geographyCountry" not in unknown["pcf"]
+
+
+def test_products_without_a_figure_are_named_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in COMPANY.items():
+        monkeypatch.setenv(f"WEIGHBRIDGE_{name.upper()}", value)
+    path = tmp_path / file_name("results", "pact")
+    with open_writer("pact", path, []) as writer:
+        writer.write([completed("A"), failed("B")])
+        writer.write([completed("C")])
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert path.name == "results.pact.json"
+    assert [one["productNameCompany"] for one in document["data"]] == ["Chair", "Chair"]
+    assert [one["code"] for one in document["withoutFootprint"]] == ["B"]
+    assert document["withoutFootprint"][0]["reason"] == failed("B").error
+
+
+def test_what_is_missing_of_the_company_is_named_before_anything_is_written() -> None:
+    with pytest.raises(UnsupportedFormat, match=r"Set WEIGHBRIDGE_COMPANY_NAME, .*_IDS:"):
+        checked_format("pact")
+    with pytest.raises(UnsupportedFormat, match="'acme' is no URN"):
+        Company.of(load_settings(**{**COMPANY, "company_ids": "acme"}))
+    with pytest.raises(UnsupportedFormat, match="'acme' is no domain"):
+        Company.of(load_settings(**{**COMPANY, "company_domain": "acme"}))
