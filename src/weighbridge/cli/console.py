@@ -100,7 +100,7 @@ StepsOption = Annotated[
     Literal["together", "apart"] | None,
     typer.Option(
         "--steps",
-        help="One call for all steps, or one per step. Stored as askTogether.",
+        help="One call for all steps, or one per step. Saved as the queue setting askTogether.",
         show_default="as stored",
     ),
 ]

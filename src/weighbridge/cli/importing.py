@@ -64,8 +64,9 @@ def _cleared(out_dir: Path) -> tuple[Path, Path]:
 
 
 async def write_row_files(app: Application, imported: ImportResult, out_dir: Path) -> None:
-    """All rejected rows and notes of an import to `rejected.csv` and `notes.csv`; old files of
-    these names go away.
+    """Write all rejected rows and notes of an import to `rejected.csv` and `notes.csv`.
+
+    Files of these names from earlier imports are deleted first.
     """
     rejected, notes = await asyncio.to_thread(_cleared, out_dir)
     if imported.rejected_count:

@@ -155,7 +155,7 @@ async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
             provider = engine.provider
             telemetry.info(
                 "worker_started",
-                f"🌐 Working with {provider.name} ({provider.model}). Ctrl-C finishes and stops.",
+                f"🌐 Working with {provider.name} ({provider.model}). Ctrl-C finishes the calls in flight and stops.",
             )
             await interrupted.get()
             telemetry.info(
@@ -193,7 +193,10 @@ def simulator(
         ),
     ] = "finished",
     list_delay: Annotated[
-        float, typer.Option(min=0, help="Seconds until a stored call appears in the list.")
+        float,
+        typer.Option(
+            min=0, help="Seconds before a stored call appears in the list of stored calls."
+        ),
     ] = 0.0,
     key: Annotated[
         str | None, typer.Option("--key", help="The only API key to accept; any if not set.")

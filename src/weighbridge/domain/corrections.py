@@ -66,7 +66,9 @@ def read_change(target: str, value: Any) -> Change:
             f"{target!r} is no target. Write it as STEP.VALUE: bill_of_materials.lines.2.material."
         )
     if not _is_storable(json.dumps([target, value], ensure_ascii=False)):
-        raise InputError(f"{step}: the value has a character that cannot be stored.")
+        raise InputError(
+            f"{step}: the value contains a control character or half of a character, which cannot be stored. Remove it."
+        )
     return Change(step, tuple(path), value)
 
 

@@ -110,7 +110,7 @@ def _is_postgres(process: psutil.Process) -> bool:
 
 
 def _is_postmaster(process: psutil.Process) -> bool:
-    """Its parent is something else."""
+    """Whether this is the server itself: PostgreSQL's other processes are its children."""
     try:
         parent = process.parent()
         return process.name().startswith("postgres") and (

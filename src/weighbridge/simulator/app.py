@@ -215,6 +215,7 @@ def create_app(config: SimulatorConfig, clock: Clock) -> Simulator:
 
 def serve(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 8001) -> None:
     """Run the simulated provider on a port until it is interrupted."""
+    # Connections that a fault breaks off are no errors of the server.
     logging.getLogger("uvicorn.error").addFilter(_BrokenOnPurpose())
     app = _Served(create_app(config, SystemClock()))
     uvicorn.run(

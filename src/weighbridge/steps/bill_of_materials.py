@@ -120,7 +120,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         ShownField(
             "weight_basis",
             "weightBasis",
-            "What the given weight is the weight of; null where it was not asked or not used.",
+            "What the given weight covers (net, gross, pallet, declared unit); null where that was not asked or not used.",
             str,
             lambda answer: answer.weight_basis and answer.weight_basis.value,
         ),

@@ -470,7 +470,7 @@ async def correct(
     weight_kg: float | None,
     country_of_origin: str | None,
 ) -> None:
-    """Store what a person says of a product, which is then pending again."""
+    """Overwrite a product's fields with what a person entered, and queue it again."""
     await connection.execute(
         "UPDATE products SET name = $2, description = $3, weight_kg = $4, country_of_origin = $5,"
         " revision = revision + 1, status = 'pending', attempts = 0, alone = false, error_kind = "

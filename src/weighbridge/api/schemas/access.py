@@ -19,7 +19,9 @@ class WorkerView(Schema):
     version: str | None = Field(examples=["0.1.0"])
     started_at: datetime
     seen_at: datetime
-    is_leaving: bool = Field(description="It takes no more work and finishes what it has begun.")
+    is_leaving: bool = Field(
+        description="The worker accepts no new work and finishes what it has started."
+    )
     calls_in_flight: int = Field(ge=0, description="Groups begun; each has one call at most.")
 
 

@@ -133,5 +133,5 @@ class ImportDone(Schema):
     notes: list[RowNoteView] = Field(description="The first 1,000 of them.")
     notes_url: str | None = Field(description="All notes, as CSV; null: none.")
     report: ReportView | None = Field(
-        description="What the file was taken for; null for JSON bodies of one product."
+        description="The format that the file was read as; null for a single product sent as JSON."
     )

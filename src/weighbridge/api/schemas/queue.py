@@ -59,7 +59,7 @@ class ProviderView(Schema):
     name: str = Field(examples=["openai"])
     model: str = Field(examples=["gpt-6-luna"])
     answer_form: Literal["strict", "schema", "object", "text"] | None = Field(
-        description="How the server is told the form of the answer: by a strict schema, a schema, "
+        description="How the model is told the form that its answer must have: by a strict schema, a schema, "
         "or `json_object` or plain text with the schema in the prompt.",
         examples=["strict"],
     )

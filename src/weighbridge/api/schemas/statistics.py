@@ -31,7 +31,7 @@ class CallStats(Schema):
     tokens: TokenCounts
     cost_usd: float | None = Field(
         ge=0,
-        description="What is known of it; null when nobody knows the price of any of these calls.",
+        description="The known part of the cost; null if the price of none of these calls is known.",
     )
     unpriced_calls: int = Field(ge=0, description="Calls whose price nobody knows: not in costUsd.")
     latency_mean_s: float | None = Field(alias="latencyMeanS")
@@ -64,7 +64,8 @@ class Period(CallStats):
     completed: int = Field(ge=0, description="Products completed in this period.")
     failed: int = Field(ge=0, description="Products that failed in this period.")
     variants: int = Field(
-        ge=0, description="Completed products that got the answers of another of their design."
+        ge=0,
+        description="Completed products that reused the answers of another variant of the same design.",
     )
     products_per_hour: float = Field(ge=0)
     failure_rate: float = Field(ge=0, le=1, description="Share of finished products that failed.")

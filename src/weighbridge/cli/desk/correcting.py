@@ -47,7 +47,8 @@ def correct(
         bool, typer.Option("--replace", help="Also what somebody else has corrected.")
     ] = False,
     take_back: Annotated[
-        int | None, typer.Option("--take-back", help="Number of a correction to take back; 0: all.")
+        int | None,
+        typer.Option("--take-back", help="Number of the correction to undo; 0 undoes all."),
     ] = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,

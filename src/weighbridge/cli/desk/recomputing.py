@@ -155,6 +155,8 @@ def _say(summary: RecomputeSummary, *, dry_run: bool) -> None:
             )
         out.print(table)
     if summary.without_figure:
-        out.print(f"{summary.without_figure:,} products keep their figure:")
+        out.print(
+            f"{summary.without_figure:,} products could not be recomputed and keep their footprint:"
+        )
         for problem in summary.problems:
             out.print(f"  {problem}", highlight=False)

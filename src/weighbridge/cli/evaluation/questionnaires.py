@@ -85,7 +85,7 @@ def prompts(
         print_json({"questions": len(questionnaire.groups), "files": [str(p) for p in written]})
         return
     out.print(
-        f"{len(questionnaire.groups):,} questions in {out_dir}: "
+        f"{len(questionnaire.groups):,} questions written to {out_dir}: "
         f"{', '.join(p.name for p in written)}",
         highlight=False,
         soft_wrap=True,

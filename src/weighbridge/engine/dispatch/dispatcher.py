@@ -49,6 +49,10 @@ RETRY_S: Final = 1.0
 STUCK_CHECK_S: Final = 4.0
 """No product stays in `processing` without a live job for much longer than this."""
 LARGEST_INTAKE: Final = 5_000
+REFILL_BELOW: Final = 0.75
+"""Share of the target that is left when more jobs are made."""
+MOST_IN_GROUP: Final = 5
+"""Products of one job."""
 """Products taken in one transaction of continuous pacing."""
 VACUUMED_AFTER: Final = 1_000
 """Vacuum the table of jobs after this many new jobs."""
@@ -105,7 +109,7 @@ class Dispatcher:
         self._context_tokens = context_tokens
         self._jobs_since_vacuum = 0
         self.is_leading = False
-        """Whether this process holds the lock."""
+        """Whether this process holds the lock that makes it the only dispatcher."""
 
     def look_again(self) -> None:
         """Something changed: products arrived, the queue was started, a product was finished."""
@@ -181,12 +185,14 @@ class Dispatcher:
             )
 
     async def _top_up(self, connection: Connection, state: QueueState) -> None:
-        """Keep as many jobs ready as the quota can use until the next look."""
+        """Keep as many jobs ready as the quota can use until the next check."""
         target = backlog_target(state, self._traffic)
         unfinished = await jobs.count_unfinished(connection)
-        if unfinished > target * 3 // 4:
+        if unfinished > target * REFILL_BELOW:
             return
-        taken = await self._take(connection, min((target - unfinished) * 5, LARGEST_INTAKE), state)
+        taken = await self._take(
+            connection, min((target - unfinished) * MOST_IN_GROUP, LARGEST_INTAKE), state
+        )
         self._jobs_since_vacuum += taken.jobs
         if self._jobs_since_vacuum >= VACUUMED_AFTER:
             await jobs.vacuum(connection)

@@ -89,7 +89,7 @@ def say_without_picture(code: str, error: WeighbridgeError) -> None:
     """A picture that cannot be had costs the picture, not the product."""
     telemetry.warning(
         "asked_without_picture",
-        f"⚠️ Product {code} is asked from its text alone: {error}",
+        f"⚠️ Product {code} is processed without its picture: {error}",
         code=code,
         detail=str(error),
     )
@@ -133,7 +133,7 @@ def say_nothing_kept(provider: str) -> None:
     """The option to store replies cannot work with this provider."""
     telemetry.warning(
         "replies_not_kept",
-        f"⚠️ {provider} does not store replies: a crash costs the calls that are in flight",
+        f"⚠️ {provider} does not store replies: calls that are in flight during a crash are lost, and have to be paid for again",
         provider=provider,
     )
 

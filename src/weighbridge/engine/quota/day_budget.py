@@ -34,9 +34,9 @@ class DayBudget:
         self._account = account
         self._requests = requests
         self._tokens = tokens
-        self._used = (0, 0)
+        self._used = (0, 0)  # requests and tokens of the day, on record
         self._day: datetime | None = None
-        self._before = 0  # requests of the day when it was first looked
+        self._before = 0  # requests of the day when this process first counted
         self._granted = 0  # permits of this process since then
         self._counted_at_s = float("-inf")
 

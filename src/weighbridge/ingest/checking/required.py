@@ -51,6 +51,7 @@ def checks(limits: FieldLimits) -> list[Check]:
         found += _text_checks(name, lengths[name])
     return [
         *found,
+        # A spreadsheet has turned a long number into 4.00638E+12: its last digits are lost.
         Check(Field.CODE, pl.col(Field.CODE).str.contains(_SCIENTIFIC), _rounded_reason),
     ]
 

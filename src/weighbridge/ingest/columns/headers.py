@@ -183,6 +183,7 @@ def _words(text: str) -> list[str]:
 
 
 def _only_qualifies(word: str, first: str) -> bool:
+    """Whether a word after the `first` of a header only adds a unit, currency, year or filler."""
     if word == first:
         return False
     return (

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def damaged_means_unreadable(kind: str) -> Iterator[None]:
-    """Wraps every call into a compiled reader.
+    """Turns the errors of a compiled reader into UnreadableFile; wraps every call into one.
 
     `kind` names the file in the message: "Parquet file".
     """
@@ -28,7 +28,7 @@ def damaged_means_unreadable(kind: str) -> Iterator[None]:
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         cause = str(error).strip().split("\n", 1)[0]
         raise UnreadableFile(f"The {kind} is damaged or not complete: {cause}.") from error
-    except BaseException as error:
+    except BaseException as error:  # a panic of Rust is no Exception
         if type(error).__name__ != "PanicException":
             raise
         raise UnreadableFile(f"The {kind} is damaged: the reader gave up on it.") from error

@@ -253,7 +253,7 @@ class _Chunk:
             self._values[name].append(text)
 
     def finish(self) -> RawChunk:
-        """The chunk."""
+        """A chunk of the rows added so far."""
         return make_chunk(
             self._table.columns,
             self._numbers,

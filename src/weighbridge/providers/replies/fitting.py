@@ -29,8 +29,9 @@ _DEEPEST_WRAPPING: Final = 3
 
 
 def fit(value: Any, schema: Schema) -> Any:
-    """The value in the schema's form as far as that is certain; the very same object where nothing
-    had to change.
+    """The value coerced to the schema wherever only one reading is possible.
+
+    Returns the same object where nothing had to change.
     """
     kinds = _kinds(schema)
     if value is None and "null" in kinds:

@@ -133,7 +133,7 @@ async def completed_ids(database: Database, codes: Sequence[str] | None = None) 
         found = await corrections.weighed(connection, codes)
     if missing := [code for code in codes or () if code not in found]:
         more = f" and {len(missing) - LARGEST:,} more" if len(missing) > LARGEST else ""
-        raise NotFound(f"There is no completed product {', '.join(missing[:LARGEST])}{more}.")
+        raise NotFound(f"Not found, or not completed: {', '.join(missing[:LARGEST])}{more}.")
     return list(found.values())
 
 

@@ -149,7 +149,9 @@ def load_recording(path: Path) -> Recording:
     try:
         return read_recording(path.read_text(encoding="utf-8").splitlines())
     except (OSError, ValueError) as error:
-        raise UnreadableFile(f"{path.name} is not a recording of answers: {error}.") from error
+        raise UnreadableFile(
+            f"{path.name} is not a valid file of recorded answers: {error}."
+        ) from error
 
 
 def recorded_answers(
