@@ -88,7 +88,7 @@ def test_a_bad_required_field_rejects_its_row_with_a_remedy(
         ("imageUrl", "https://example.com:port/a", "no address"),
         ("imageUrl", "https://u:secret@example.com/a.png", "user name or password"),
         ("imageUrl", "https://example.com/" + "a" * 2000, "more than 2,000"),
-        ("imageUrl", "pictures/a.png", "catalogue's folder"),
+        ("imageUrl", "pictures/a.png", "paths of files are not followed"),
         ("imageUrl", "null", "stands for no value"),
         ("countryOfOrigin", "Atlantis", "two-letter code"),
         ("countryOfOrigin", "EU", "no single country"),

@@ -49,11 +49,11 @@ RETRY_S: Final = 1.0
 STUCK_CHECK_S: Final = 4.0
 """No product stays in `processing` without a live job for much longer than this."""
 LARGEST_INTAKE: Final = 5_000
+"""Products taken in one transaction of continuous pacing."""
 REFILL_BELOW: Final = 0.75
 """Share of the target that is left when more jobs are made."""
 MOST_IN_GROUP: Final = 5
 """Products of one job."""
-"""Products taken in one transaction of continuous pacing."""
 VACUUMED_AFTER: Final = 1_000
 """Vacuum the table of jobs after this many new jobs."""
 COUNTED_AT_ONCE: Final = 100

@@ -171,7 +171,7 @@ def test_an_uploaded_catalogue_cannot_name_server_files(catalogue_folder: Path) 
     path.write_text("code,name,description,image\nA,n,d,pictures/a.png\n")
     (chunk,) = read_catalogue(path, ReadOptions(pictures_beside=False))
     assert chunk.products["picture_sha256"].to_list() == [None]
-    assert "catalogue's folder" in next(chunk.iterate_notes()).reason
+    assert "paths of files are not followed" in next(chunk.iterate_notes()).reason
 
 
 def test_jpeg_with_hundreds_of_scans_is_refused() -> None:
