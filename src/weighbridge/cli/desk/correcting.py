@@ -47,8 +47,7 @@ def correct(
         bool, typer.Option("--replace", help="Also what somebody else has corrected.")
     ] = False,
     take_back: Annotated[
-        int | None,
-        typer.Option("--take-back", help="Number of the correction to undo; 0 undoes all."),
+        int | None, typer.Option("--take-back", help="Correction to undo; 0: all.")
     ] = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
