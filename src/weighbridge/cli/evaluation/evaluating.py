@@ -38,7 +38,7 @@ TruthOption = Annotated[
     Path,
     typer.Option(
         "--truth",
-        help="CSV with code and cradle_to_gate_kg_co2e, or low_kg_co2e and high_kg_co2e; also sector, company, country.",
+        help="CSV with the column code and either cradle_to_gate_kg_co2e or both low_kg_co2e and high_kg_co2e; optional: sector, company, country.",
     ),
 ]
 AnswersOption = Annotated[
