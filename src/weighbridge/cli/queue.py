@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 from rich.table import Table
 
-from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.cli.console import (
+    DataDirOption,
+    JsonOption,
+    money,
+    out,
+    print_json,
+    run_async,
+)
 from weighbridge.clock import SystemClock
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import InputError
@@ -69,9 +76,17 @@ def _status_table(look: QueueStatus) -> Table:
     if provider := look.provider:
         table.add_row("provider", f"{provider.name}, {provider.model}")
         table.add_row("answers by", ANSWER_FORMS.get(provider.learned.get("form", ""), "unknown"))
+        table.add_row("caching", _caching(provider.learned))
         for notice in look.notices:
             table.add_row("notice", notice)
     return table
+
+
+def _caching(learned: Mapping[str, Any]) -> str:
+    saving = learned.get("cache_saving_usd") or 0.0
+    if not learned.get("writes_cache", True):
+        return f"off: it cost {money(-saving)} more than it saved"
+    return f"saved {money(saving)} so far" if saving >= 0 else f"cost {money(-saving)} so far"
 
 
 def start(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:

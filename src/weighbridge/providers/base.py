@@ -8,13 +8,16 @@ HTTP.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from weighbridge.domain.calls import CallReply, CallRequest, Price, Remaining
 from weighbridge.errors import ProviderError, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+CACHE_SAVING: Final = "cache_saving_usd"
+"""In what was learned: what the prompt cache has saved so far, less what writing it has cost."""
 
 
 class Provider(Protocol):

@@ -26,7 +26,8 @@ from weighbridge.errors import (
     RequestTooLarge,
 )
 from weighbridge.planning.models import profile_of
-from weighbridge.providers.base import Provider
+from weighbridge.providers.base import CACHE_SAVING, Provider
+from weighbridge.providers.cache_watch import CacheWatch
 from weighbridge.providers.faults.evidence import HIDDEN, evidence_of
 from weighbridge.providers.faults.kinds import FAILURES
 from weighbridge.providers.faults.masking import Masker
@@ -104,6 +105,7 @@ class OpenAIProvider(Provider):
         self._key_has_worked = False
         self._key_doubts = 0
         self._out_of_form = 0
+        self._cache = CacheWatch()
         self._good_form: AnswerForm | None = None
         self._proven_form = self._capabilities.form
         longest_s = self._wishes.longest_s(is_local=self._is_local)
@@ -163,12 +165,17 @@ class OpenAIProvider(Provider):
     @override
     def learned(self) -> Mapping[str, Any]:
         proven = replace(self._capabilities, form=self._proven_form)
-        return {**proven.dump(), "context_tokens": self._facts.context_tokens}
+        return {
+            **proven.dump(),
+            "context_tokens": self._facts.context_tokens,
+            CACHE_SAVING: self._cache.saving_usd,
+        }
 
     @override
     def recall(self, learned: Mapping[str, Any]) -> None:
         self._capabilities = self._capabilities.recalled(learned)
         self._proven_form = self._capabilities.form
+        self._cache.saving_usd = float(learned.get(CACHE_SAVING) or 0.0)
 
     @override
     async def call(self, request: CallRequest) -> CallReply:
@@ -197,6 +204,7 @@ class OpenAIProvider(Provider):
             completion, request=request, model=self._model, arrival=arrival
         )
         self._watch_form(is_in_form=is_in_form)
+        self._watch_cache(reply)
         return reply
 
     def _judged(self, error: Exception, request: CallRequest) -> ProviderError:
@@ -224,6 +232,12 @@ class OpenAIProvider(Provider):
         if self._out_of_form >= OUT_OF_FORM_BEFORE_STEP and form is not self._good_form:
             self._capabilities = self._capabilities.with_next_form() or self._capabilities
             self._out_of_form = 0
+
+    def _watch_cache(self, reply: CallReply) -> None:
+        """Write nothing more into a cache that costs more than it saves."""
+        self._cache.observe(reply.usage, self.price.in_tier(reply.service_tier))
+        if self._cache.does_not_pay and self._capabilities.marks_prefix:
+            self._capabilities = replace(self._capabilities, writes_cache=False)
 
     @property
     @override

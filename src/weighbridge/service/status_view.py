@@ -55,5 +55,7 @@ def _provider_document(provider: ProviderFacts) -> dict[str, Any]:
         "model": provider.model,
         "answerForm": provider.learned.get("form"),
         "contextTokens": provider.learned.get("context_tokens"),
+        "cacheSavingUsd": provider.learned.get("cache_saving_usd"),
+        "writesCache": provider.learned.get("writes_cache"),
         "notices": list(provider.notices),
     }

@@ -66,6 +66,14 @@ class ProviderView(Schema):
     context_tokens: int | None = Field(
         description="Context of the model; null where nobody has said.", examples=[1_050_000]
     )
+    cache_saving_usd: float | None = Field(
+        description="What the prompt cache has saved with this model, less what writing it cost.",
+        examples=[1.25],
+    )
+    writes_cache: bool | None = Field(
+        description="False once writing the cache has cost more than reading it saved.",
+        examples=[True],
+    )
     notices: list[str] = Field(
         description="What the operator should know, such as the day the model is shut down.",
         examples=[["gpt-4.1-mini will be shut down on 2027-01-14."]],

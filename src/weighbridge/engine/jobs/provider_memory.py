@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge import telemetry
 from weighbridge.domain.calls import FinishReason
+from weighbridge.providers.base import CACHE_SAVING
 from weighbridge.store import provider_facts
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.provider_facts import ProviderFacts
@@ -54,11 +55,12 @@ class ProviderMemory:
         """
         provider, unsaved = self._provider, self._unsaved
         learned, notices = provider.learned(), provider.notices
-        is_news = (provider.name, learned, notices) != self._known
+        kept = {name: value for name, value in learned.items() if name != CACHE_SAVING}
+        is_news = (provider.name, kept, notices) != self._known
         if not is_news and unsaved < SAVE_EVERY and not (now and unsaved):
             return
-        self._say_news(learned, notices)
-        known_before, self._known = self._known, (provider.name, learned, notices)
+        self._say_news(kept, notices)
+        known_before, self._known = self._known, (provider.name, kept, notices)
         self._unsaved = 0
         facts = ProviderFacts(provider.name, provider.model, learned, notices, self._lengths.dump())
         try:

@@ -61,7 +61,7 @@ def _instructions(request: CallRequest, capabilities: Capabilities) -> object:
     text = request.instructions
     if capabilities.form in {AnswerForm.OBJECT, AnswerForm.TEXT}:
         text += _schema_in_words(_SchemaIdentity(request.schema))
-    if not capabilities.marks_prefix:
+    if not capabilities.marks_prefix or not capabilities.writes_cache:
         return text
     return [{"type": "text", "text": text, "prompt_cache_breakpoint": {"mode": "explicit"}}]
 

@@ -58,6 +58,7 @@ class Capabilities:
     tier: str | None = None
     names_cache: bool = False  # prompt_cache_key
     marks_prefix: bool = False  # prompt_cache_breakpoint and prompt_cache_options
+    writes_cache: bool = True  # the mark itself; without one nothing is written, nor billed
     image_detail: str | None = None
     form: AnswerForm = AnswerForm.STRICT
     form_is_fixed: bool = False
@@ -143,6 +144,7 @@ class Capabilities:
             stores=self.stores and bool(learned.get("stores", True)),
             names_cache=self.names_cache and bool(learned.get("names_cache", True)),
             marks_prefix=self.marks_prefix and bool(learned.get("marks_prefix", True)),
+            writes_cache=bool(learned.get("writes_cache", True)),
             form=self.form if self.form_is_fixed else form_named(learned.get("form")) or self.form,
         )
 

@@ -1,0 +1,38 @@
+"""Measures whether the provider's prompt cache pays. Pure.
+
+Newer families bill what they write into the cache at 1.25 times the input price, and what they read
+from it at a tenth: https://developers.openai.com/api/docs/guides/prompt-caching. Where calls are
+too far apart to find what was written, writing costs more than reading saves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.planning.cost import cache_saving_usd
+
+if TYPE_CHECKING:
+    from weighbridge.domain.calls import Price, Usage
+
+TRIAL_REPLIES: Final = 50
+"""Replies that read from the cache or wrote to it, before the measurement counts."""
+
+
+@dataclass(slots=True)
+class CacheWatch:
+    """One server and model. `saving_usd` is negative where caching has cost money."""
+
+    replies: int = 0
+    saving_usd: float = 0.0
+
+    def observe(self, usage: Usage, price: Price) -> None:
+        """Learn from what a reply says of the cache."""
+        if usage.cached_input_tokens or usage.cache_write_tokens:
+            self.replies += 1
+            self.saving_usd += cache_saving_usd(usage, price)
+
+    @property
+    def does_not_pay(self) -> bool:
+        """Whether enough was seen to say so."""
+        return self.replies >= TRIAL_REPLIES and self.saving_usd < 0
