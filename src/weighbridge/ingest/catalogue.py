@@ -23,7 +23,7 @@ from weighbridge.ingest.formats.json_reader import JsonReader
 from weighbridge.ingest.formats.json_records import chunks_of_records
 from weighbridge.ingest.formats.parquet_reader import ParquetReader
 from weighbridge.ingest.formats.sniff import declared_format, detect_format
-from weighbridge.ingest.formats.xlsx_reader import XlsxReader
+from weighbridge.ingest.formats.xlsx.reader import XlsxReader
 from weighbridge.ingest.repeats import Repeats
 from weighbridge.ingest.report import Head
 from weighbridge.ingest.shops.rows import ShopRows
@@ -83,7 +83,8 @@ class Catalogue:
             self._survey = Survey(source)
             columns: ColumnMap | None = None
             for chunk in self._shop_rows.read(self._reader.chunks(self._wanted)):
-                columns = chunk.columns
+                if columns is None or chunk.sheet is None:  # records may come with more keys
+                    columns = chunk.columns
                 self._survey.look_at(chunk)
                 if chunk.frame.height:
                     on_progress(int(chunk.frame[ROW][-1]))

@@ -49,22 +49,24 @@ def normalise(header: str) -> str:
     return "".join(c for c in decomposed if c.isalnum())
 
 
-def _read_names() -> dict[str, tuple[str, ...]]:
-    text = (
-        resources.files("weighbridge.ingest.columns")
-        .joinpath("field_names.toml")
-        .read_text("utf-8")
-    )
-    return {
-        field: tuple(dict.fromkeys(normalise(name) for name in names.split(",")))
-        for field, names in tomllib.loads(text).items()
-    }
+def read_table(name: str) -> dict[str, str]:
+    """A table of words beside this module."""
+    text = resources.files("weighbridge.ingest.columns").joinpath(name).read_text("utf-8")
+    return tomllib.loads(text)
 
 
-_ALL_NAMES: Final = _read_names()
+_ALL_NAMES: Final = {
+    field: tuple(dict.fromkeys(" ".join(name.split()) for name in names.split(",")))
+    for field, names in read_table("field_names.toml").items()
+}
 
-SYNONYMS: Final[Mapping[Field, tuple[str, ...]]] = {field: _ALL_NAMES[field] for field in Field}
+NAMES: Final[Mapping[Field, tuple[str, ...]]] = {field: _ALL_NAMES[field] for field in Field}
+"""Header names in order of preference."""
+
+SYNONYMS: Final[Mapping[Field, tuple[str, ...]]] = {
+    field: tuple(dict.fromkeys(map(normalise, names))) for field, names in NAMES.items()
+}
 """Normalised header names in order of preference: the first one present in the file is taken."""
 
-SHORT_DESCRIPTIONS: Final = _ALL_NAMES["shortDescription"]
+SHORT_DESCRIPTIONS: Final = tuple(dict.fromkeys(map(normalise, _ALL_NAMES["shortDescription"])))
 """Taken as the description of a row that has no longer one, or where there is no other column."""

@@ -10,11 +10,14 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from weighbridge.ingest.columns.fields import SYNONYMS, Field, normalise
+from weighbridge.ingest.columns.fields import SYNONYMS, Field, normalise, read_table
 from weighbridge.ingest.values.currencies import CURRENCY_SIGNS, currencies
 from weighbridge.ingest.values.units import HEADER_UNITS, MassUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _FILLERS: Final = frozenset(
     [
@@ -95,6 +98,18 @@ _OF_FOOTPRINTS: Final = frozenset(
 _LOCALE: Final = re.compile(
     r"^(?P<base>.+?)[\s\-_.:(\[/|]+(?P<language>[A-Za-z]{2})(?:[_-](?P<territory>[A-Za-z]{2}))?[)\]]?(?:[-_.](?P<channel>[A-Za-z][\w]*))?$"
 )
+_WORDS: Final = {
+    kind: tuple(normalise(word) for word in words.split())
+    for kind, words in read_table("header_words.toml").items()
+}
+_CONNECTORS: Final = frozenset(_WORDS["connectors"])
+_SUBJECTS: Final = tuple(sorted(set(_WORDS["subjects"]), key=lambda word: (-len(word), word)))
+_BESIDE: Final = {
+    Field.SUPPLIER_FOOTPRINT: _WORDS["suppliers"],
+    Field.IMAGE: _WORDS["links"],
+}
+LOOSE: Final = "~"
+"""Before a key that leaves the order of words, and words that say little, out of account."""
 _KNOWN: Final = frozenset(key for keys in SYNONYMS.values() for key in keys)
 _MASS_NAMES: Final = frozenset((*SYNONYMS[Field.WEIGHT], *SYNONYMS[Field.GROSS_WEIGHT]))
 LANGUAGES: Final = frozenset(
@@ -157,7 +172,7 @@ class Header:
 @lru_cache(maxsize=4096)
 def read_header(text: str) -> Header:
     """Take a header apart."""
-    words = _words(text)
+    words = split_words(text)
     unit = next((HEADER_UNITS[word] for word in reversed(words) if word in HEADER_UNITS), None)
     if len(words) == 1 and unit is not None:
         unit = None  # the header is a unit: no name of a field
@@ -173,10 +188,43 @@ def read_header(text: str) -> Header:
         territory = match["territory"]
         locale = match["language"].lower() + (f"_{territory.upper()}" if territory else "")
         keys.append(normalise(match["base"]))
+    else:
+        keys += loose_keys(bare)
     return Header(text, tuple(dict.fromkeys(filter(None, keys))), unit, currency, locale)
 
 
-def _words(text: str) -> list[str]:
+def loose_keys(words: Sequence[str]) -> list[str]:
+    """What is left of a header's words without connectors, and then without "product" and the like
+    in any language: `código del producto`, `Produktcode`, `Product code:`.
+    """
+    told = [key for word in words if (key := normalise(word)) and key not in _CONNECTORS]
+    bare = [key for key in told if key not in _SUBJECTS]
+    keys = [LOOSE + "".join(sorted(one)) for one in (told, bare) if one]
+    if len(bare) == 1:  # a compound: Artikelname, 商品説明
+        tails = (bare[0].removeprefix(one) for one in _SUBJECTS if bare[0].startswith(one))
+        keys += [LOOSE + tail.removeprefix("の") for tail in tails]
+    return keys
+
+
+def loose_names(field: Field, name: str) -> Iterator[str]:
+    """The loose keys of a name in the table."""
+    words = split_words(name)
+    yield loose_keys(words)[0]
+    for word in _BESIDE.get(field, ()):
+        yield loose_keys([*words, word])[0]
+        yield LOOSE + word + normalise(name)
+        yield LOOSE + normalise(name) + word
+
+
+def loose_numbers() -> Iterator[str]:
+    """A number of a product, in any language, is its code."""
+    for number in _WORDS["numbers"]:
+        for subject in _SUBJECTS:
+            yield LOOSE + "".join(sorted((number, subject)))
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a header, in lower case."""
     plain = unicodedata.normalize("NFKC", text)
     spaced = re.sub(r"(?<=[a-zа-я])(?=[A-ZА-Я])", " ", plain)
     return re.sub(r"[^\w]|_", " ", spaced.casefold()).split()

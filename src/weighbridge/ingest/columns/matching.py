@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import InputError, MissingColumn
 from weighbridge.ingest.columns.fields import (
+    NAMES,
     REQUIRED,
     SHORT_DESCRIPTIONS,
     SYNONYMS,
     Field,
     normalise,
 )
-from weighbridge.ingest.columns.headers import Header, read_header
+from weighbridge.ingest.columns.headers import Header, loose_names, loose_numbers, read_header
 from weighbridge.ingest.columns.shops import Shop, recognise_shop
 from weighbridge.ingest.values.units import UNIT_NAMES, MassUnit
 from weighbridge.ingest.values.wording import quote, quote_all
@@ -186,9 +187,18 @@ def _locale_rank(locale: str) -> int:
 def _all_ranks() -> dict[str, tuple[Field, int]]:
     ranks = {key: (name, i) for name, keys in SYNONYMS.items() for i, key in enumerate(keys)}
     short = {key: (Field.DESCRIPTION, 500 + i) for i, key in enumerate(SHORT_DESCRIPTIONS)}
-    return short | ranks
+    loose = {
+        key: (name, _LOOSE_RANK + i)
+        for name, names in reversed([*NAMES.items()])
+        for i, one in reversed(list(enumerate(names)))
+        for key in loose_names(name, one)
+    }
+    numbers = dict.fromkeys(loose_numbers(), (Field.CODE, _LOOSE_RANK))
+    return numbers | loose | short | ranks
 
 
+_LOOSE_RANK: Final = 800
+"""Behind every name that is written in the table."""
 _RANKS: Final = _all_ranks()
 
 

@@ -96,6 +96,7 @@ SHOPIFY: Final = Shop(  # https://help.shopify.com/en/manual/products/import-exp
     helpers={
         **_options("option{} name", "option{} value"),
         "image_src": ("imagesrc", "productimageurl"),
+        "image_position": ("imageposition",),
         "price": ("variantprice", "price"),
     },
     grams=frozenset({"variantgrams", "weightvaluegrams"}),

@@ -22,6 +22,7 @@ from weighbridge.ingest.base import (
     Source,
 )
 from weighbridge.ingest.formats.json_records import ChunkEnd, NumberText, chunks_of_records
+from weighbridge.ingest.formats.json_variants import one_for_each_variant
 from weighbridge.ingest.formats.text_encoding import find_encoding
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class JsonReader(Reader):
     @override
     def chunks(self, wanted: Wanted) -> Iterator[RawChunk]:
         with self._path.open(encoding=self._encoding, errors="replace") as file:
-            yield from chunks_of_records(self._records(file), wanted)
+            yield from chunks_of_records(one_for_each_variant(self._records(file)), wanted)
 
     def _records(self, file: TextIO) -> Iterator[Entry]:
         first_line = ""

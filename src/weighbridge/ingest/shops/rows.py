@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from weighbridge.ingest.columns.fields import Field
-from weighbridge.ingest.columns.shops import BIGCOMMERCE, MAGENTO, SAP, SHOPIFY, WOOCOMMERCE
+from weighbridge.ingest.columns.fields import REQUIRED, Field
+from weighbridge.ingest.columns.shops import BIGCOMMERCE, MAGENTO, ODOO, SAP, SHOPIFY, WOOCOMMERCE
 from weighbridge.ingest.shops.columns import or_null, pass_over, with_column
 from weighbridge.ingest.shops.parents import Parents
 from weighbridge.ingest.shops.variants import (
     VARIANT_MARKS,
+    readable_options,
     with_magento_attributes,
     with_materials,
     with_variants,
@@ -32,6 +33,7 @@ _PICTURES: Final = "rows of further pictures"
 _RULES: Final = "rows of pictures and rules"
 _VIEWS: Final = "rows of other store views"
 _PLANTS: Final = "rows of other languages and plants"
+_CONTINUED: Final = "rows that continue the product above"
 _ONLY_PARENTS: Final = "rows of products sold only as variants, without a code of their own"
 _KEY: Final = "belongs to"
 _FILLED: Final = (
@@ -75,6 +77,10 @@ class ShopRows:
                 return self._woocommerce(raw)
             case shop if shop is BIGCOMMERCE and "kind" in names:
                 return self._bigcommerce(raw)
+            case shop if shop is ODOO:
+                # Exports of lists (suppliers, attribute values) go on below the product.
+                empty = [or_null(name).is_null() for name in REQUIRED if name in names]
+                return pass_over(raw, pl.all_horizontal(empty), _CONTINUED)
             case shop if shop is SAP and ("language" in names or "plant" in names):
                 return self._without_repeats(raw, pl.lit(value=True), _PLANTS)
             case _:
@@ -94,7 +100,11 @@ class ShopRows:
         numbers += self._products
         self._products = int(numbers[-1]) if numbers.len() else self._products
         marked = or_null(Field.NAME).str.contains(VARIANT_MARKS)
-        raw = with_column(raw, Field.VARIANT, pl.when(marked).then(Field.NAME), "kind")
+        in_name = pl.when(marked).then(Field.NAME)
+        if Field.VARIANT in raw.frame.columns:
+            either = pl.coalesce(or_null(Field.VARIANT), in_name).alias(Field.VARIANT)
+            raw = _with_frame(raw, raw.frame.with_columns(either))
+        raw = with_column(raw, Field.VARIANT, in_name, "kind")
         unmarked = pl.when(~marked.fill_null(value=False)).then(Field.NAME)
         keyed = raw.frame.with_columns(
             unmarked.alias(Field.NAME), numbers.cast(pl.String).alias("number")
@@ -111,7 +121,8 @@ class ShopRows:
         )
         raw = self._fill_down(raw, pl.col("number"), (Field.WEIGHT, "parent"))
         told = pl.when(is_child).then("parent").alias(Field.PARENT_CODE)
-        raw = _with_frame(raw, raw.frame.with_columns(told))
+        variant = readable_options(pl.col(Field.VARIANT)).alias(Field.VARIANT)
+        raw = _with_frame(raw, raw.frame.with_columns(told, variant))
         childless = ~is_child.any().over("number")
         only = (kind == "product") & or_null(Field.CODE).is_null() & ~childless
         return pass_over(raw, only, _ONLY_PARENTS)
@@ -125,13 +136,16 @@ class ShopRows:
         if self._last is not None and self._last.columns == frame.columns:
             frame, skipped = pl.concat([self._last, frame], how="vertical"), 1
         pictures = "image_src" if "image_src" in frame.columns else Field.IMAGE
-        first_image = pl.col(pictures).first().over(_KEY)
+        first_image = _first_picture(frame, pictures)
+        positions = raw.columns.positions
+        # Where the column of pictures is that of the product, none in it is a variant's own.
+        shared = positions.get(Field.IMAGE, -1) == raw.columns.helpers.get("image_src")
         has_key = pl.col(_KEY).is_not_null() & (pl.col(_KEY) != "")
         filled = frame.with_columns(
             pl.when(has_key)
             # A variant without a picture of its own has the product's, not its neighbour's.
             .then(
-                pl.coalesce(name, first_image)
+                (first_image if shared else pl.coalesce(name, first_image))
                 if name == Field.IMAGE
                 else pl.col(name).forward_fill().over(_KEY)
             )
@@ -170,6 +184,16 @@ class ShopRows:
         again = ~codes.is_first_distinct() | codes.is_in(self._codes.implode())
         self._codes = self._codes.append(codes.unique()).unique()
         return pass_over(raw, rows & or_null(Field.CODE).is_not_null() & pl.lit(again), what)
+
+
+def _first_picture(frame: pl.DataFrame, pictures: str) -> pl.Expr:
+    """The picture of each product: the one in the first position, or else in the first row."""
+    if "image_position" not in frame.columns:
+        return pl.col(pictures).first().over(_KEY)
+    place = pl.when(pl.col(pictures).is_not_null()).then(
+        pl.col("image_position").cast(pl.Float64, strict=False).fill_null(1e9)
+    )
+    return pl.col(pictures).sort_by(place, nulls_last=True).first().over(_KEY)
 
 
 def _with_frame(raw: RawChunk, frame: pl.DataFrame) -> RawChunk:

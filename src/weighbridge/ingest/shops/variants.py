@@ -37,6 +37,21 @@ def with_variants(raw: RawChunk, rows: pl.Expr | None = None) -> RawChunk:
     return with_column(raw, Field.VARIANT, pl.when(variant != "").then(variant), taken_from)
 
 
+def readable_options(variant: pl.Expr) -> pl.Expr:
+    """BigCommerce's options as "Colour: Red, Size: Small".
+
+    Old exports write `[RT]Size=Small,[CS]Colour=Red`, new ones
+    `Type=Rectangle|Name=Size|Value=SmallType=Swatch|Name=Colour|Value=Red[#ff0000]`:
+    https://support.bigcommerce.com/s/article/Importing-Product-Options-v3.
+    """
+    return (
+        variant.str.replace_all(r"\[#[^\]]*\]", "")
+        .str.replace_all(r"[\s,|]*Type=[^|]*\|Name=([^|]*)\|Value=", ", ${1}: ")
+        .str.replace_all(r"[\s,]*\[[A-Z]{1,3}\]([^=,]*)=", ", ${1}: ")
+        .str.strip_chars_start(", ")
+    )
+
+
 def with_materials(raw: RawChunk) -> RawChunk:
     """An attribute named like a material's column gives the materials."""
     found, taken_from = [], ""

@@ -13,7 +13,7 @@ from weighbridge.ingest.catalogue import ReadOptions, open_reader
 from weighbridge.ingest.formats.csv_reader import CsvReader
 from weighbridge.ingest.formats.json_reader import JsonReader
 from weighbridge.ingest.formats.parquet_reader import ParquetReader
-from weighbridge.ingest.formats.xlsx_reader import XlsxReader
+from weighbridge.ingest.formats.xlsx.reader import XlsxReader
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from tests.support.catalogues import read_all, read_file
 from weighbridge.errors import MissingColumn, UnreadableFile
 from weighbridge.ingest.base import Choices
 from weighbridge.ingest.catalogue import Catalogue, ReadOptions
-from weighbridge.ingest.formats import xlsx_package
+from weighbridge.ingest.formats.xlsx import package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,7 +144,7 @@ def good(workbook: xlsxwriter.Workbook, path: Path) -> Path:
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(good: Path) -> None:
-    repack(good, {"xl/bomb.xml": b"\0" * (xlsx_package.RATIO_MATTERS_ABOVE_BYTES + 1)})
+    repack(good, {"xl/bomb.xml": b"\0" * (package.RATIO_MATTERS_ABOVE_BYTES + 1)})
     assert good.stat().st_size < 200_000
     with pytest.raises(UnreadableFile, match="200 times its size"):
         read_all(good)

@@ -4,6 +4,7 @@ describes.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -256,3 +257,76 @@ def test_a_file_of_no_shop_is_left_alone(tmp_path: Path) -> None:
     assert set(found.products) == {"A-1"}
     assert found.passed_over == {}
     assert len(found.reasons) == 2
+
+
+def test_bigcommerce_options_are_written_as_people_do(tmp_path: Path) -> None:
+    options = "Type=Rectangle|Name=Size|Value=160 cmType=Swatch|Name=Colour|Value=Red[#ff0000]"
+    text = BIGCOMMERCE.replace("Type=Rectangle|Name=Size|Value=160 cm", options)
+    found = read(tmp_path, text.replace("[RT]Size=120 cm", '"[RT]Size=120 cm,[CS]Colour=Ash:#fff"'))
+    assert found.products["B-160"].facts.variant == "Size: 160 cm, Colour: Red"
+    assert found.products["B-120"].facts.variant == "Size: 120 cm, Colour: Ash:#fff"
+
+
+def test_shopify_picture_in_the_first_position_is_that_of_every_variant(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        "Handle,Title,Body (HTML),Variant SKU,Variant Grams,Image Src,Image Position\n"
+        "rug,Rug,Rug of wool,R-S,900,https://img.example/2.jpg,2\n"
+        "rug,,,R-L,1900,https://img.example/1.jpg,1\n"
+        "rug,,,R-X,2900,,\n"
+        "jug,Jug,Jug of glass,J-1,640,https://img.example/j.jpg,1\n",
+    )
+    pictures = {code: product.image_url for code, product in found.products.items()}
+    assert pictures == {
+        "R-S": "https://img.example/1.jpg",
+        "R-L": "https://img.example/1.jpg",
+        "R-X": "https://img.example/1.jpg",
+        "J-1": "https://img.example/j.jpg",
+    }
+
+
+def test_odoo_rows_that_continue_a_list_are_no_products(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        "Internal Reference,Name,Sales Description,Weight,Sales Price,Vendors/Vendor\n"
+        "O-1,Chair,Chair of oak,5,90,Acme\n"
+        ",,,,,Brown\n"
+        "O-2,Table,Table of oak,20,240,Acme\n",
+    )
+    assert list(found.products) == ["O-1", "O-2"]
+    assert found.reasons == ()
+    assert found.passed_over == {"rows that continue the product above": 1}
+
+
+def test_products_json_of_a_shop_has_a_product_for_each_variant(tmp_path: Path) -> None:
+    shop = {
+        "products": [
+            {
+                "handle": "rug",
+                "title": "Wool rug",
+                "body_html": "<p>Rug of wool</p>",
+                "options": [{"name": "Size", "values": ["S", "L"]}],
+                "images": [
+                    {"id": 7, "src": "https://img.example/r.jpg"},
+                    {"id": 8, "src": "https://img.example/l.jpg"},
+                ],
+                "variants": [
+                    {"sku": "R-S", "grams": 2100, "price": "90.00", "option1": "S"},
+                    {"sku": "R-L", "grams": 0, "price": "9.00", "option1": "L", "image_id": 8},
+                    {"sku": "", "grams": 3, "price": "1.00", "option1": "X"},
+                ],
+            },
+            {"handle": "jug", "title": "Jug", "variants": [{"sku": "J-1", "grams": 640}]},
+        ]
+    }
+    path = tmp_path / "products.json"
+    path.write_text(json.dumps(shop), encoding="utf-8")
+    found = gather(Catalogue(path).chunks())
+    small, large = found.products["R-S"], found.products["R-L"]
+    assert (small.name, small.description) == ("Wool rug", "<p>Rug of wool</p>")
+    assert (small.weight_kg, large.weight_kg) == (2.1, None)
+    assert (small.facts.variant, small.facts.parent_code) == ("Size: S", "rug")
+    assert small.image_url == "https://img.example/r.jpg"
+    assert large.image_url == "https://img.example/l.jpg"
+    assert found.products["J-1"].weight_kg == 0.64
+    assert len(found.reasons) == 1, "the variant without a SKU"

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Final
 from typing_extensions import override
 
 from weighbridge.errors import UnreadableFile
-from weighbridge.ingest.formats.xlsx_numbers import (
+from weighbridge.ingest.formats.xlsx.numbers import (
     MAX_WHOLE_DIGITS,
     PLAIN,
     plain_number,
     shown_date,
     shown_number,
 )
-from weighbridge.ingest.formats.xlsx_package import XmlHandler, parse
-from weighbridge.ingest.formats.xlsx_workbook import unescape
+from weighbridge.ingest.formats.xlsx.package import XmlHandler, parse
+from weighbridge.ingest.formats.xlsx.workbook import unescape
 from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weighbridge.ingest.formats.xlsx_workbook import Sheet, Workbook
+    from weighbridge.ingest.formats.xlsx.workbook import Sheet, Workbook
 
 MAX_ROWS: Final = 1_048_576
 MAX_COLUMNS: Final = 16_384

@@ -25,7 +25,7 @@ from weighbridge.ingest.base import (
 from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.header_rows import find_head
 from weighbridge.ingest.columns.matching import HEADER_SEARCH_ROWS, ColumnMap, Wanted
-from weighbridge.ingest.formats.xlsx_rows import (
+from weighbridge.ingest.formats.xlsx.rows import (
     Cell,
     Merged,
     SheetRow,
@@ -33,7 +33,7 @@ from weighbridge.ingest.formats.xlsx_rows import (
     merged_ranges,
     rows,
 )
-from weighbridge.ingest.formats.xlsx_workbook import Sheet, Workbook
+from weighbridge.ingest.formats.xlsx.workbook import Sheet, Workbook
 from weighbridge.ingest.values.wording import quote, quote_all
 
 if TYPE_CHECKING:
@@ -67,11 +67,12 @@ class _Table:
     merged: tuple[Merged, ...]
 
     @property
-    def names(self) -> list[str]:
-        """The headers, to compare sheets by."""
-        return sorted(
-            header.strip().casefold() for header in self.columns.headers if header.strip()
-        )
+    def meaning(self) -> object:
+        """What its columns are, to compare sheets by; their headers may be in other languages."""
+        columns = self.columns
+        units = {name: unit.name for name, unit in columns.units.items()}
+        named = sum(bool(header.strip()) for header in columns.headers)
+        return set(columns.positions), units, columns.currency, named
 
 
 class XlsxReader(Reader):
@@ -137,8 +138,10 @@ class XlsxReader(Reader):
                 continue
             if table is None:
                 uses.append(SheetUse(sheet.name, used=False, why="it is empty"))
-            elif tables and table.names != tables[0].names:
-                why = f"its header is not that of {quote(tables[0].sheet.name)}; --sheet reads it"
+            elif tables and table.meaning != tables[0].meaning:
+                why = (
+                    f"its columns are not those of {quote(tables[0].sheet.name)}; --sheet reads it"
+                )
                 uses.append(SheetUse(sheet.name, used=False, why=why, header_row=table.header_row))
             else:
                 tables.append(table)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from typing_extensions import override
 
 from weighbridge.errors import UnreadableFile
-from weighbridge.ingest.formats.xlsx_numbers import NumberFormat, number_format
-from weighbridge.ingest.formats.xlsx_package import Package, XmlHandler, parse_whole
+from weighbridge.ingest.formats.xlsx.numbers import NumberFormat, number_format
+from weighbridge.ingest.formats.xlsx.package import Package, XmlHandler, parse_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

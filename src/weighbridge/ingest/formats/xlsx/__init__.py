@@ -1,0 +1,1 @@
+"""Workbooks: the package, the texts and formats, the rows, the reader."""
