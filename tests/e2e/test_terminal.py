@@ -95,3 +95,13 @@ def test_closed_terminal_drains_the_run_and_stops_postgresql(tmp_path: Path) -> 
     products = json.loads(status.stdout)["database"]
     assert (products["processing"], products["failed"]) == (0, 0)
     assert products["completed"] + products["pending"] == 20
+
+
+def test_run_asks_once_and_stores_nothing_on_no(tmp_path: Path) -> None:
+    command = [part for part in RUN if part != "--yes"]
+    with Terminal(command, tmp_path, environment_of(tmp_path)) as terminal:
+        report = terminal.read_until("Store 20 products?")
+        assert "taken as" in report
+        terminal.type("n\n")
+        terminal.read_until("Nothing was stored or sent.")
+        assert terminal.ended() == 2

@@ -59,6 +59,10 @@ class Terminal:
         """Ctrl-Q."""
         termios.tcflow(self._line, termios.TCOON)
 
+    def type(self, keys: str) -> None:
+        """Somebody types."""
+        os.write(self._screen, keys.encode())
+
     def close(self) -> None:
         """The window is closed."""
         for descriptor in (self._line, self._screen):

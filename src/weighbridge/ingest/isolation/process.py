@@ -126,7 +126,8 @@ class ReaderProcess:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        self._process.wait(_END_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it is killed, but the host is busy
+            self._process.wait(_END_S)
         self._said.close()
 
 
