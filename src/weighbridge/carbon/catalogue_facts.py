@@ -34,6 +34,8 @@ _WHOLE: Final = (0.95, 1.05)
 _FOLLOWED: Final = 0.02
 """Shares that the model met this closely are left alone."""
 _WORTH_A_NOTE: Final = 0.05
+SMALLEST_KG: Final = 1e-12
+"""A share of the mass below a nanogram is none."""
 
 _IN_ENGLISH: Final = {
     "baumwolle": "cotton", "coton": "cotton", "algodón": "cotton", "algodon": "cotton",
@@ -139,12 +141,15 @@ def _words_of(key: str, factors: FactorTable) -> set[str]:
 
 def _recycled(share: float, applied: Applied, factors: FactorTable) -> Applied:
     bill = applied.bill
-    wanted_kg = share * bill.mass_kg - math.fsum(_already_kg(bill.lines, factors))
+    named_kg = share * bill.mass_kg
+    if named_kg < SMALLEST_KG:
+        return applied
+    wanted_kg = named_kg - math.fsum(_already_kg(bill.lines, factors))
     able_kg = math.fsum(_able_kg(bill.lines, factors))
     part = min(max(wanted_kg / able_kg, 0.0), 1.0) if able_kg > 0 else 0.0
     if part > 0:
         applied = _exchanged(part, applied, factors)
-    counted = 1 - max(wanted_kg - part * able_kg, 0.0) / (share * bill.mass_kg)
+    counted = 1 - max(wanted_kg - part * able_kg, 0.0) / named_kg
     if counted < 1 - _WORTH_A_NOTE:
         said = f"recycled share of {share:.0%} in the catalogue: {share * counted:.0%} counted"
         return _noted(applied, f"{said}, there are no recycled factors for the rest of the bill")
