@@ -13,6 +13,7 @@ from typing import Final
 from weighbridge.errors import UnreadableFile, UnsupportedFormat
 from weighbridge.ingest.base import CatalogueFormat
 from weighbridge.ingest.formats.text_encoding import told_encoding
+from weighbridge.ingest.formats.xlsx.package import check_directory
 from weighbridge.ingest.values.wording import quote
 
 _HEAD_BYTES: Final = 4096
@@ -106,6 +107,7 @@ def _by_content(
 
 
 def _kind_of_zip(path: Path, name: str) -> CatalogueFormat:
+    check_directory(path)
     try:
         with zipfile.ZipFile(path) as package:
             members = set(package.namelist())

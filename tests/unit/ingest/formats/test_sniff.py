@@ -128,3 +128,18 @@ def test_any_file_name_gives_a_printable_message(tmp_path: Path) -> None:
         open_reader(put(tmp_path, "a", b""), ReadOptions(name="evil\x1b[31m\u202e" + "x" * 300))
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize("zip64", [False, True])
+def test_archive_with_an_endless_list_of_parts_is_refused_unread(
+    tmp_path: Path, zip64: bool
+) -> None:
+    size = 20 << 20
+    rubbish = b"\0" * size
+    end64 = b"PK\x06\x06" + bytes(36) + size.to_bytes(8, "little") + bytes(8) if zip64 else b""
+    stated = 0xFFFF_FFFF if zip64 else size
+    end = b"PK\x05\x06" + bytes(8) + stated.to_bytes(4, "little") + bytes(6)
+    path = tmp_path / "parts.xlsx"
+    path.write_bytes(b"PK\x03\x04" + rubbish + end64 + end)
+    with pytest.raises(UnreadableFile, match=r"list of parts .* more than 8 MB"):
+        open_reader(path)

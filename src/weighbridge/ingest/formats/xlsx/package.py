@@ -25,6 +25,8 @@ MAX_UNPACKED_BYTES: Final = 1 << 30
 MAX_RATIO: Final = 200
 """Real workbooks unpack to 5 to 60 times their size."""
 RATIO_MATTERS_ABOVE_BYTES: Final = 64 << 20
+MAX_DIRECTORY_BYTES: Final = 8 << 20
+"""Of the list of parts; a workbook of a thousand sheets has about 100 kB."""
 _PIECE_BYTES: Final = 1 << 16
 _MAX_TAG_BYTES: Final = 4 << 20
 _MAX_DEPTH: Final = 64
@@ -69,6 +71,34 @@ class Package:
                 yield piece
             if left:
                 raise zipfile.BadZipFile(f"{member.filename} is shorter than it states")
+
+
+def check_directory(path: Path) -> None:
+    """Refuses a ZIP whose list of parts is longer than any workbook's, before it is read.
+
+    By the end records of 4.3.14 and 4.3.16 in
+    https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - _END_BYTES))
+        tail = file.read(_END_BYTES)
+    stated = 0
+    for mark, at, length in ((b"PK\x05\x06", 12, 4), (b"PK\x06\x06", 40, 8)):
+        begins = tail.rfind(mark)
+        if begins >= 0:
+            number = int.from_bytes(tail[begins + at : begins + at + length], "little")
+            stated = max(stated, 0 if number == _SEE_ZIP64 else number)
+    if min(stated, size) > MAX_DIRECTORY_BYTES:
+        raise UnreadableFile(
+            f"The list of parts in the XLSX file or ZIP archive takes more than "
+            f"{MAX_DIRECTORY_BYTES >> 20} MB, as in no real workbook. Save the sheet as CSV."
+        )
+
+
+_END_BYTES: Final = 66_000
+"""The end record, its zip64 companions and the longest comment."""
+_SEE_ZIP64: Final = 0xFFFF_FFFF
 
 
 @contextmanager
