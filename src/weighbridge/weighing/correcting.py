@@ -12,7 +12,7 @@ read and checked (`Step.correct`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from weighbridge.domain.answers import Answer, Subject
 from weighbridge.errors import AnswerError, InputError
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from weighbridge.domain.products import Product
     from weighbridge.steps.base import Step
     from weighbridge.steps.registered import Steps
+
+
+NOT_APPLIED: Final = "not applied: "
+"""Begins the note on a correction that does not fit the answers."""
 
 
 class CorrectedAnswers(NamedTuple):
@@ -68,7 +72,7 @@ def corrected(
                 try:
                     current[step.name] = _applied(step, product, given, current, each)
                 except AnswerError as error:
-                    notes.append(f"not applied: {each.says}: {error}")
+                    notes.append(f"{NOT_APPLIED}{each.says}: {error}")
                 else:
                     notes.append(f"corrected: {each.says}")
     return CorrectedAnswers(current, tuple(notes))

@@ -86,7 +86,7 @@ def correct(
     if as_json:
         print_json(found)
     elif wanted or take_back is not None:
-        _say_figures(found)
+        say_figures(found)
     else:
         _list(found)
 
@@ -121,7 +121,8 @@ def _value(text: str) -> Any:
         return text
 
 
-def _say_figures(figures: Sequence[Any]) -> None:
+def say_figures(figures: Sequence[Any]) -> None:
+    """Before and after of each product, and who else has the same answers."""
     if not figures:
         out.print("Nothing was changed: it is so already.")
         return

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.products import ProcessingStatus
@@ -19,10 +20,10 @@ from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections, footprints, listing, products, queue_state
 from weighbridge.store.corrections import NewCorrection, RecordedCorrection
-from weighbridge.weighing.correcting import make_change
+from weighbridge.weighing.correcting import NOT_APPLIED, make_change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from asyncpg import Record
 
@@ -37,6 +38,7 @@ __all__ = [
     "RecordedCorrection",
     "Request",
     "correct",
+    "correct_each",
     "corrections_of",
     "take_back",
 ]
@@ -124,22 +126,34 @@ async def correct(
         InputError: a change cannot be made; the message names product and value. Nothing was
         changed.
     """
+    return await correct_each(database, factors, steps, dict.fromkeys(codes, request))
+
+
+async def correct_each(
+    database: Database,
+    factors: FactorTable,
+    steps: Steps,
+    requests: Mapping[str, Request],
+) -> list[CorrectedFigure]:
+    """The same with changes of its own for each product: all are made, or none."""
     work = _Correcting(factors, steps)
     figures: list[CorrectedFigure] = []
     async with database.transaction() as connection:
-        for portion in _portions(codes):
+        for portion in _portions(list(requests)):
             rows = await _locked(connection, portion)
             active = await corrections.active(connection, [row["id"] for row in rows])
-            new = await asyncio.to_thread(_changes, work, rows, active, request)
+            new = await asyncio.to_thread(_changes, work, rows, active, requests)
             if new:
                 await corrections.insert(connection, new)
-            changed = {each.product_id for each in new}
+            made: dict[int, set[str]] = {}
+            for each in new:
+                made.setdefault(each.product_id, set()).add(each.change.target)
             figures += await _recompute(
-                connection, work, [row for row in rows if row["id"] in changed]
+                connection, work, [row for row in rows if row["id"] in made], made
             )
         await queue_state.announce(connection)
     if figures:
-        await _audit(database, request.by, CORRECTED_ANSWERS, figures, request)
+        await _audit(database, figures, requests)
     return figures
 
 
@@ -212,14 +226,14 @@ def _changes(
     work: _Correcting,
     rows: Sequence[Record],
     active: dict[int, list[Correction]],
-    request: Request,
+    requests: Mapping[str, Request],
 ) -> list[NewCorrection]:
     """All changes, or an InputError that says what is wrong with which products."""
     found: list[NewCorrection] = []
     problems: list[str] = []
     for row in rows:
         try:
-            found += work.change(row, active.get(row["id"], []), request)
+            found += work.change(row, active.get(row["id"], []), requests[row["code"]])
         except InputError as error:
             problems.append(str(error))
     if problems:
@@ -230,8 +244,12 @@ def _changes(
 
 
 async def _recompute(
-    connection: Connection, work: _Correcting, rows: Sequence[Record]
+    connection: Connection,
+    work: _Correcting,
+    rows: Sequence[Record],
+    made: Mapping[int, Collection[str]] = MappingProxyType({}),
 ) -> list[CorrectedFigure]:
+    """`made`: the targets corrected just now, by product. Each has to be in the new figure."""
     if not rows:
         return []
     ids = [row["id"] for row in rows]
@@ -242,6 +260,8 @@ async def _recompute(
         return [work.weigh(row, active.get(row["id"], [])) for row in rows]
 
     weighed = await asyncio.to_thread(weigh)
+    for row, new in zip(rows, weighed, strict=True):
+        _refuse_left_out(row["code"], new, made.get(row["id"], ()))
     await footprints.upsert_footprints(connection, weighed)
     await listing.uncheck(connection, ids)
     return [
@@ -255,18 +275,23 @@ async def _recompute(
     ]
 
 
+def _refuse_left_out(code: str, new: StoredFootprint, targets: Collection[str]) -> None:
+    """Two changes that are sound one by one can exclude each other."""
+    for note in new.detail.footprint.notes:
+        for target in targets:
+            if note.startswith(f"{NOT_APPLIED}{target} "):
+                raise InputError(f"{code}: {target}: {note}")
+
+
 async def _audit(
-    database: Database,
-    by: str,
-    action: str,
-    figures: Sequence[CorrectedFigure],
-    request: Request,
+    database: Database, figures: Sequence[CorrectedFigure], requests: Mapping[str, Request]
 ) -> None:
     only = figures[0].code if len(figures) == 1 else None
+    first = requests[figures[0].code]
     detail = {
-        "changes": {change.target: change.value for change in request.changes},
-        "reason": request.reason,
+        "changes": {change.target: change.value for change in first.changes},
+        "reason": first.reason,
         "products": len(figures),
         "codes": [figure.code for figure in figures[:_REPORTED]],
     }
-    await record_action(database, by, action, only, detail)
+    await record_action(database, first.by, CORRECTED_ANSWERS, only, detail)

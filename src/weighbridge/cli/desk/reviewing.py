@@ -1,0 +1,79 @@
+"""`review`: answers to a workbook, and what was changed in it back as corrections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.cli.desk.correcting import say_figures
+from weighbridge.errors import InputError
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from weighbridge.service.desk.correcting import CorrectedFigure
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("review")(review)
+
+
+def review(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A workbook that was edited.", show_default=False, dir_okay=False),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write a workbook to edit.", dir_okay=False)
+    ] = None,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Only products that nobody has checked.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why; kept with the corrections.")] = "",
+    by: Annotated[
+        str | None, typer.Option(help="Who.", show_default="the user of the command line")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also what somebody else has corrected.")
+    ] = False,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the model's answers to a workbook (--out), or read the edited workbook back.
+
+    What you change in it becomes corrections: all of it, or nothing.
+    """
+    from weighbridge.service.access.audit import command_line_user
+    from weighbridge.service.desk import reviewing
+    from weighbridge.wiring import open_application
+
+    if (file is None) == (to is None):
+        raise InputError("Give --out FILE to write a workbook, or an edited workbook to read.")
+    settings = load_settings(data_dir=data_dir)
+    who = by or command_line_user()
+
+    async def write(path: Path) -> int:
+        async with open_application(settings) as app:
+            wanted = reviewing.Filter(unchecked=unchecked)
+            return await reviewing.write_for_review(app.database, app.questions.steps, path, wanted)
+
+    async def read(path: Path) -> list[CorrectedFigure]:
+        async with open_application(settings) as app:
+            tools = (app.database, app.factors, app.questions.steps)
+            return await reviewing.import_review(*tools, path, who, reason, replace=replace)
+
+    if to is not None:
+        count = run_async(write(to))
+        if as_json:
+            print_json({"products": count, "file": str(to)})
+        else:
+            out.print(f"{count:,} products to review in {to}", soft_wrap=True)
+    elif file is not None:
+        figures = run_async(read(file))
+        if as_json:
+            print_json(figures)
+        else:
+            say_figures(figures)

@@ -1,0 +1,193 @@
+"""The review workbook: what the model answered, laid out to be corrected and handed back.
+
+    Products   one row a product: subcategory, mass
+    Lines      one row a line of the bill: material, mass, part, processes
+    How to     what may be changed
+    _Products, _Lines   hidden: the values as they were exported; what differs from them was changed
+
+A row is found by its code (and line number), a column by its name: sheets may be sorted, filtered
+and shortened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import xlsxwriter
+
+from weighbridge.errors import InputError
+from weighbridge.export.cells import writable_text
+from weighbridge.export.files import PendingFile, explaining
+from weighbridge.ingest.formats.xlsx.rows import column_letters, rows
+from weighbridge.ingest.formats.xlsx.workbook import Workbook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from weighbridge.ingest.formats.xlsx.rows import SheetRow
+
+Key = tuple[str, ...]
+PRODUCTS: Final = "Products"
+LINES: Final = "Lines"
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    PRODUCTS: ("code", "name", "subcategory", "mass_kg", "kg_co2e", "notes"),
+    LINES: ("code", "line", "material", "mass_kg", "component", "processes"),
+}
+KEYS: Final[dict[str, tuple[str, ...]]] = {PRODUCTS: ("code",), LINES: ("code", "line")}
+EDITABLE: Final[dict[str, tuple[str, ...]]] = {
+    PRODUCTS: ("subcategory", "mass_kg"),
+    LINES: ("material", "mass_kg", "component", "processes"),
+}
+NUMBERS: Final = frozenset({"mass_kg", "kg_co2e", "line"})
+_HELP: Final = (
+    "Change cells of a blue column and hand the file back: weighbridge review FILE.",
+    "Only what you change becomes a correction. Rows may be sorted, filtered and deleted.",
+    "subcategory, material and processes are words of the lists that the model chose from.",
+    "processes: in order, separated by semicolons; empty for none.",
+    "mass_kg on Products is the mass of one unit, and its lines keep their shares.",
+)
+_WIDTHS: Final = {"name": 34, "code": 18, "subcategory": 28, "material": 30, "processes": 44}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A cell that was changed, and where it stands."""
+
+    code: str
+    line: str
+    column: str
+    value: str
+    cell: str  # "Lines!C7"
+
+
+def write_review(
+    path: Path, products: Iterable[Sequence[Any]], lines: Iterable[Sequence[Any]]
+) -> None:
+    """Write the workbook; rows have the columns of `COLUMNS`."""
+    tables = {PRODUCTS: list(products), LINES: list(lines)}
+    with explaining(path):
+        pending = PendingFile(path)
+        try:
+            book = xlsxwriter.Workbook(pending.path)
+            styles = _HeaderStyles(book)
+            for name, table in tables.items():
+                _write_table(book.add_worksheet(name), name, table, styles)
+            guide = book.add_worksheet("How to")
+            guide.set_column(0, 0, 110)
+            for number, sentence in enumerate(_HELP):
+                guide.write_string(number, 0, sentence)
+            for name, table in tables.items():
+                hidden = book.add_worksheet(f"_{name}")
+                hidden.very_hidden()
+                _write_table(hidden, name, table, styles)
+            book.close()
+            pending.commit()
+        except BaseException:
+            pending.discard()
+            raise
+
+
+class _HeaderStyles:
+    def __init__(self, book: Any) -> None:
+        self.header = book.add_format({"bold": True, "bg_color": "#E7EEF0", "bottom": 1})
+        self.editable = book.add_format({"bold": True, "bg_color": "#BFD9F2", "bottom": 1})
+
+
+def _write_table(
+    sheet: Any, name: str, table: Sequence[Sequence[Any]], styles: _HeaderStyles
+) -> None:
+    for position, column in enumerate(COLUMNS[name]):
+        style = styles.editable if column in EDITABLE[name] else styles.header
+        sheet.write_string(0, position, column, style)
+        sheet.set_column(position, position, _WIDTHS.get(column, 12))
+    for number, row in enumerate(table, start=1):
+        for position, (column, value) in enumerate(zip(COLUMNS[name], row, strict=True)):
+            if column in NUMBERS:
+                sheet.write_number(number, position, value)
+            elif value:
+                sheet.write_string(number, position, writable_text(value))
+    sheet.freeze_panes(1, 1)
+    if table:
+        sheet.autofilter(0, 0, len(table), len(COLUMNS[name]) - 1)
+
+
+def read_edits(path: Path) -> list[Edit]:
+    """What was changed, in the order of the sheets.
+
+    Raises InputError naming the cell that cannot be read.
+    """
+    book = Workbook(path)
+    try:
+        sheets = {sheet.name: sheet for sheet in book.sheets}
+        if missing := [
+            name for name in (*COLUMNS, *(f"_{n}" for n in COLUMNS)) if name not in sheets
+        ]:
+            raise InputError(
+                f"{path.name} is no review workbook: it has no sheet {missing[0]!r}. Make one with "
+                "weighbridge review --out."
+            )
+        edits: list[Edit] = []
+        for name in COLUMNS:
+            before = {key: cells for key, _, cells in _table(rows(book, sheets[f"_{name}"]), name)}
+            seen: set[Key] = set()
+            for key, number, cells in _table(rows(book, sheets[name]), name):
+                edits += _edits_of(name, key, number, cells, before, seen)
+        return edits
+    finally:
+        book.package.close()
+
+
+def _table(
+    lines: Iterator[SheetRow], name: str
+) -> Iterator[tuple[Key, int, dict[str, tuple[int, str]]]]:
+    """Key, row number and cells (place, text) by column."""
+    head = next(lines, None)
+    places = {} if head is None else {cell.text or "": at for at, cell in head.cells.items()}
+    if missing := [column for column in (*KEYS[name], *EDITABLE[name]) if column not in places]:
+        raise InputError(f"Sheet {name} has no column {missing[0]!r}. Leave its header as it was.")
+    for row in lines:
+        cells = {}
+        for column in (*KEYS[name], *EDITABLE[name]):
+            cell = row.cells.get(places[column])
+            if cell is not None and cell.remark:
+                where = f"{name}!{column_letters(places[column])}{row.number}"
+                raise InputError(f"{where}: {cell.remark}.")
+            cells[column] = (places[column], (cell.text or "").strip() if cell else "")
+        key = tuple(cells[column][1] for column in KEYS[name])
+        if any(key):
+            yield key, row.number, cells
+
+
+def _edits_of(
+    name: str,
+    key: Key,
+    number: int,
+    cells: Mapping[str, tuple[int, str]],
+    before: Mapping[Key, Mapping[str, tuple[int, str]]],
+    seen: set[Key],
+) -> Iterator[Edit]:
+    where = f"{name}!{column_letters(cells[KEYS[name][-1]][0])}{number}"
+    if key not in before:
+        what = " line ".join(key)
+        raise InputError(f"{where}: {what} was not in the workbook as it was exported.")
+    if key in seen:
+        raise InputError(f"{where}: {' line '.join(key)} stands here for the second time.")
+    seen.add(key)
+    for column in EDITABLE[name]:
+        place, text = cells[column]
+        if not _is_same(column, text, before[key][column][1]):
+            cell = f"{name}!{column_letters(place)}{number}"
+            yield Edit(key[0], key[1] if len(key) > 1 else "", column, text, cell)
+
+
+def _is_same(column: str, text: str, before: str) -> bool:
+    if text == before:
+        return True
+    if column not in NUMBERS:
+        return False
+    try:
+        return float(text) == float(before)
+    except ValueError:
+        return False
