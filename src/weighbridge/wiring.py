@@ -66,6 +66,8 @@ if TYPE_CHECKING:
 
 SIMULATED_LIMITS: Final = Limits(requests_per_minute=10_000, tokens_per_minute=30_000_000)
 """The limits of `run --simulate` unless the user sets others: a large account."""
+COMPARED_TIERS: Final = ("default", "flex")
+"""Side by side in an estimate: the one that answers at once, and the one for whoever can wait."""
 SIMULATED_LATENCY_S: Final = 0.5
 
 Registered = TypeVar("Registered")
@@ -163,14 +165,16 @@ def estimate_basis(
     wishes = wishes_of(settings)
     name = read_address(settings.openai_base_url).name
     at_once = settings.ask_together if together is None else together
+    price = price_of(settings.model, name, wishes.prices)
     return EstimateBasis(
         questions=[questions.together] if at_once else questions.alone,
         steps=questions.steps,
-        price=price_of(settings.model, name, wishes.prices).in_tier(wishes.sent_tier),
+        price=price.in_tier(wishes.sent_tier),
         model=settings.model,
         requests_per_minute=limits.requests_per_minute if limits else settings.requests_per_minute,
         tokens_per_minute=limits.tokens_per_minute if limits else settings.tokens_per_minute,
         variants=settings.variants,
+        tiers={tier: price.in_tier(tier) for tier in COMPARED_TIERS},
     )
 
 

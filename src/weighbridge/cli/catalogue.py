@@ -20,8 +20,8 @@ from weighbridge.cli.console import (
     check_formats,
     duration,
     err,
-    money,
     out,
+    price_range,
     print_json,
     run_async,
 )
@@ -226,6 +226,8 @@ def _estimate_table(result: CatalogueEstimate, model: str) -> Table:
     )
     table.add_row("output tokens", f"{result.output_tokens:,}")
     table.add_row("model", model)
-    table.add_row("cost", money(result.cost_usd) if result.price_known else "no published price")
+    table.add_row("cost", price_range(result) if result.price_known else "no published price")
+    for one in result.tiers:
+        table.add_row(f"tier {one.tier}", price_range(one))
     table.add_row("time", duration(result.hours * 3600))
     return table

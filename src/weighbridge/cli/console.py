@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -21,6 +21,9 @@ from typing_extensions import override
 from weighbridge import telemetry
 from weighbridge.export import PACT, WRITERS, checked_format
 from weighbridge.plain_text import visible
+
+if TYPE_CHECKING:
+    from weighbridge.planning.cost import CatalogueEstimate, TierCost
 
 # A pipe has no width; 80 columns would cut every table.
 _WIDTH = None if sys.stdout.isatty() else 150
@@ -178,6 +181,11 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value)
+
+
+def price_range(cost: CatalogueEstimate | TierCost) -> str:
+    """$0.12 ($0.10 to $0.21)."""
+    return f"{money(cost.cost_usd)} ({money(cost.low_usd)} to {money(cost.high_usd)})"
 
 
 def duration(seconds: float | None) -> str:

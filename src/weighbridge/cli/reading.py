@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from weighbridge.cli.console import duration, err, money
+from weighbridge.cli.console import duration, err, money, price_range
 from weighbridge.errors import InputError
 from weighbridge.plain_text import counted
 
@@ -242,9 +242,12 @@ def _reasons(what: str, reasons: Sequence[Reason]) -> Iterator[str]:
 
 
 def _estimate(estimate: CatalogueEstimate, model: str) -> str:
-    price = money(estimate.cost_usd) if estimate.price_known else "no published price"
+    price = price_range(estimate) if estimate.price_known else "no published price"
+    tiers = ", ".join(f"{money(one.cost_usd)} in tier {one.tier}" for one in estimate.tiers)
     return (
         f"To process them: {estimate.requests:,} calls, "
         f"{estimate.input_tokens + estimate.output_tokens:,} tokens, "
-        f"{price}, {duration(estimate.hours * 3600)}" + (f" with {model}" if model else "")
+        f"{price}, {duration(estimate.hours * 3600)}"
+        + (f" with {model}" if model else "")
+        + (f"; {tiers}" if tiers else "")
     )

@@ -19,6 +19,7 @@ from weighbridge.cli.console import (
     err,
     money,
     out,
+    price_range,
     print_json,
 )
 from weighbridge.cli.importing import record_export, record_import, say_import, write_row_files
@@ -186,7 +187,7 @@ class _Question:
 def _price(estimate: CatalogueEstimate | None) -> str:
     if estimate is None or not estimate.price_known:
         return "a price that nobody publishes"
-    return f"about {money(estimate.cost_usd)}"
+    return f"about {price_range(estimate)}"
 
 
 def _footprint(row: ResultRow) -> float:

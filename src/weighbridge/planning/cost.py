@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil, inf
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from weighbridge.domain.calls import CallReply, Price, Usage
     from weighbridge.planning.grouping import Group
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 MILLION: Final = 1_000_000
 PROMPT_MARGIN: Final = 1.1
 """By so much the provider's count of a prompt may exceed ours."""
+SHORT_ANSWERS: Final = 0.7
+LONG_ANSWERS: Final = 1.6
+"""How far a model's answers may be from the usual length: bills have few lines or many."""
 CACHED_PROMPT_LEAST: Final = 1024
 CACHED_PROMPT_STEP: Final = 128
 """OpenAI's prompt cache holds beginnings of 1,024 tokens and more, in steps of 128:
@@ -57,11 +61,21 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class TierCost:
+    """What the same calls cost in one service tier, with the range that answers and cache leave."""
+
+    tier: str
+    cost_usd: float
+    low_usd: float
+    high_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueEstimate:
     """What a catalogue will take. `price_known` is False when no price is published: `cost_usd` is
     then 0.
 
-    `variants` are those of the products that get the answers of another, and take no call.
+    `cost_usd` is what the chosen tier costs, `tiers` all that have a published price. `variants` are those of the products that get the answers of another, and take no call.
     """
 
     products: int
@@ -73,6 +87,9 @@ class CatalogueEstimate:
     hours: float
     price_known: bool
     variants: int = 0
+    low_usd: float = 0.0
+    high_usd: float = 0.0
+    tiers: tuple[TierCost, ...] = ()
 
 
 def call_cost_usd(usage: Usage, price: Price) -> float:
@@ -121,11 +138,38 @@ def _write_premium_usd(price: Price) -> float:
     return 0.0 if price.cache_write_usd is None else price.cache_write_usd - price.input_usd
 
 
+class _Tokens(NamedTuple):
+    """Of all calls; `cached` and `written` are part of `input`."""
+
+    input: int
+    cached: int
+    written: int
+    output: int
+
+    def cost(self, tier: str, price: Price) -> TierCost:
+        """At this price; `high_usd` without any help of the cache."""
+        return TierCost(
+            tier,
+            self._usd(price, self.output),
+            self._usd(price, self.output * SHORT_ANSWERS),
+            self._replace(cached=0, written=0)._usd(price, self.output * LONG_ANSWERS),
+        )
+
+    def _usd(self, price: Price, output: float) -> float:
+        uncached = self.input - self.cached
+        usd = _cost_usd(uncached, self.cached, output, price)
+        return usd + self.written * _write_premium_usd(price) / MILLION
+
+
 def estimate_catalogue(
-    groups: Sequence[Group], questions: Sequence[QuestionLoad], price: Price, pace: Pace
+    groups: Sequence[Group],
+    questions: Sequence[QuestionLoad],
+    price: Price,
+    pace: Pace,
+    tiers: Mapping[str, Price] = MappingProxyType({}),
 ) -> CatalogueEstimate:
     """Requests, tokens, money and hours for asking every question about every group, without
-    retries.
+    retries: at `price`, and at those of the service tiers.
 
     The first call of each question writes the beginning of its prompt to the cache, later ones find
     it there.
@@ -142,16 +186,20 @@ def estimate_catalogue(
         written += cacheable_tokens(load.prompt_tokens) if groups else 0
         output_tokens += ceil(load.output_tokens_per_product * products)
         charged_tokens += asked_input + ceil(load.allowance_per_product * products)
+    tokens = _Tokens(input_tokens, cached, written, output_tokens)
+    chosen = tokens.cost("", price)
     return CatalogueEstimate(
         products=products,
         requests=requests,
         input_tokens=input_tokens,
         cached_input_tokens=cached,
         output_tokens=output_tokens,
-        cost_usd=_cost_usd(input_tokens - cached, cached, output_tokens, price)
-        + written * _write_premium_usd(price) / MILLION,
+        cost_usd=chosen.cost_usd,
         hours=_duration_s(requests, charged_tokens, len(questions), pace) / 3600,
         price_known=price.known,
+        low_usd=chosen.low_usd,
+        high_usd=chosen.high_usd,
+        tiers=tuple(tokens.cost(tier, of_tier) for tier, of_tier in tiers.items() if of_tier.known),
     )
 
 
@@ -170,6 +218,12 @@ def scaled(part: CatalogueEstimate, products: int, weighed: int) -> CatalogueEst
         hours=part.hours * factor,
         price_known=part.price_known,
         variants=ceil(part.variants * factor),
+        low_usd=part.low_usd * factor,
+        high_usd=part.high_usd * factor,
+        tiers=tuple(
+            TierCost(one.tier, one.cost_usd * factor, one.low_usd * factor, one.high_usd * factor)
+            for one in part.tiers
+        ),
     )
 
 
@@ -201,7 +255,7 @@ def _duration_s(requests: int, charged_tokens: int, questions: int, pace: Pace) 
     return max(by_requests_s, by_tokens_s, by_calls_s, questions * pace.latency_s)
 
 
-def _cost_usd(uncached: int, cached: int, output: int, price: Price) -> float:
+def _cost_usd(uncached: int, cached: int, output: float, price: Price) -> float:
     return (
         uncached * price.input_usd + cached * price.cached_input_usd + output * price.output_usd
     ) / MILLION

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from weighbridge.domain.products import RejectedRow, RowNote
     from weighbridge.ingest.report import CatalogueReport, ColumnUse, Reason
     from weighbridge.planning.cost import CatalogueEstimate
@@ -106,9 +108,15 @@ def _reason(reason: Reason) -> dict[str, Any]:
 def _estimate(estimate: CatalogueEstimate | None) -> dict[str, Any] | None:
     if estimate is None:
         return None
-    names = asdict(estimate)
-    camel = {"cost_usd": "costUsd"}
-    return {camel.get(name, _camel(name)): value for name, value in names.items()}
+    return _camel_names(asdict(estimate))
+
+
+def _camel_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`costUsd` of `cost_usd`, in lists of records too."""
+    return {
+        _camel(name): [_camel_names(one) for one in value] if isinstance(value, tuple) else value
+        for name, value in values.items()
+    }
 
 
 def _camel(name: str) -> str:

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from weighbridge.steps.replies import Entry
 
 MAX_LINES: Final = 25
-USUAL_LINES: Final = 6
+USUAL_LINES: Final = 5
+"""Of the sample catalogue: 4.7 in the recorded answers, 4.2 in the simulator's."""
 LIGHTEST_KG: Final = 1e-6
 HEAVIEST_KG: Final = 1e5
 """Limits for the mass of one unit when only the model states it."""
@@ -230,7 +231,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
     def usual_answer(self) -> BillOfMaterials:
         materials = list(self._materials)[:USUAL_LINES]
         return BillOfMaterials(
-            lines=tuple(BomLine(material, 0.2, "part of the product") for material in materials),
+            lines=tuple(BomLine(material, 0.2, "outer shell") for material in materials),
             stated_mass_kg=0.2 * len(materials),
             mass_inferred=False,
             weight_plausible=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from weighbridge.planning.cost import (
     cacheable_tokens,
     call_cost_usd,
     estimate_catalogue,
+    scaled,
 )
 from weighbridge.planning.grouping import Group
 
@@ -60,6 +63,30 @@ def test_a_catalogue_is_estimated_by_its_calls() -> None:
         (uncached * 0.40 + 18_432 * 0.10 + 17_025 * 1.60) / 1e6
     )
     assert estimate.price_known
+
+
+def test_range_goes_from_short_answers_to_long_ones_without_the_cache() -> None:
+    steps = [QuestionLoad(2_048, 40, 60)]
+    estimate = estimate_catalogue(groups(10), steps, PRICE, UNBOUND)
+    # 10 × (2,048 + 1,000) input, 9 × 2,048 of it cached; 50 × 40 output
+    cached = 18_432
+    assert estimate.low_usd == pytest.approx(
+        ((30_480 - cached) * 0.40 + cached * 0.10 + 0.7 * 2_000 * 1.60) / 1e6
+    )
+    assert estimate.high_usd == pytest.approx((30_480 * 0.40 + 1.6 * 2_000 * 1.60) / 1e6)
+
+
+def test_same_calls_are_priced_in_each_tier_with_a_known_price() -> None:
+    dear = replace(PRICE, input_usd=0.80, cached_input_usd=0.20, output_usd=3.20)
+    tiers = {"cheap": PRICE, "dear": dear, "unpublished": UNKNOWN_PRICE}
+    steps = [QuestionLoad(2_048, 40, 60)]
+    estimate = estimate_catalogue(groups(10), steps, dear, UNBOUND, tiers)
+    cheap, chosen = estimate.tiers
+    assert (cheap.tier, chosen.tier) == ("cheap", "dear")
+    assert chosen.cost_usd == estimate.cost_usd == pytest.approx(2 * cheap.cost_usd)
+    doubled = scaled(estimate, 100, 50)
+    assert doubled.tiers[0].high_usd == pytest.approx(2 * cheap.high_usd)
+    assert doubled.low_usd == pytest.approx(2 * estimate.low_usd)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from weighbridge.settings import load_settings
 from weighbridge.wiring import estimate_basis
 
@@ -28,3 +30,10 @@ def test_an_estimate_uses_the_tier_that_is_asked_for() -> None:
 def test_a_server_of_ones_own_has_no_price_of_openais() -> None:
     own = load_settings(model=MODEL, openai_base_url="http://localhost:8080/v1")
     assert not estimate_basis(own).price.known
+
+
+def test_tiers_are_compared_whichever_is_chosen() -> None:
+    basis = estimate_basis(load_settings(model="gpt-6-luna", service_tier="flex"))
+    assert list(basis.tiers) == ["default", "flex"]
+    assert basis.tiers["flex"] == basis.price
+    assert basis.tiers["default"].input_usd == pytest.approx(2 * basis.price.input_usd)

@@ -78,6 +78,15 @@ class ReasonView(Schema):
     first_row: int
 
 
+class TierCostView(Schema):
+    """What the same calls cost in a service tier of the provider."""
+
+    tier: str = Field(examples=["flex"])
+    cost_usd: float
+    low_usd: float
+    high_usd: float
+
+
 class EstimateView(Schema):
     """What processing would take."""
 
@@ -86,9 +95,12 @@ class EstimateView(Schema):
     input_tokens: int
     cached_input_tokens: int
     output_tokens: int
-    cost_usd: float
+    cost_usd: float = Field(description="In the chosen service tier; 0 without a known price.")
+    low_usd: float = Field(description="With short answers.")
+    high_usd: float = Field(description="With long answers, and nothing from the prompt cache.")
     hours: float
     price_known: bool
+    tiers: list[TierCostView] = Field(description="Tiers with a published price, side by side.")
 
 
 class ReportView(Schema):
