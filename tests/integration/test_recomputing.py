@@ -170,7 +170,7 @@ async def test_an_answer_that_cannot_be_read_leaves_its_figure_and_is_named(
         summary = RecomputeSummary()
         summary.add(done)
         assert (summary.products, summary.without_figure) == (3, 1)
-        with pytest.raises(NotFound, match="no completed product X-1"):
+        with pytest.raises(NotFound, match="Not found, or not completed: X-1"):
             await _recompute(running, codes=["P-001", "X-1"])
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from weighbridge.domain.calls import CallReply, FinishReason, Price, Remaining, Usage
+from weighbridge.providers.base import Provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,19 +17,20 @@ if TYPE_CHECKING:
     from weighbridge.settings import Settings
 
 
-class ParrotProvider:
+class ParrotProvider(Provider):
     """Answers at once, always the same. `calls` counts."""
 
     name = "parrot"
+    model = ""
     simulated = False
     price = Price(0.0, 0.0, 0.0, known=False)
-    keeps_replies = False
     longest_call_s = 1.0
 
     def __init__(self, settings: Settings) -> None:
         self.model = settings.model
         self.calls = 0
 
+    @override
     async def call(self, request: CallRequest) -> CallReply:
         """A reply that fits the schema."""
         self.calls += 1
@@ -38,16 +42,6 @@ class ParrotProvider:
         ]
         text = json.dumps({"products": answers})
         return CallReply(text, FinishReason.STOP, Usage(10, 10), Remaining(), f"{self.model}-1")
-
-    async def find(self, request: CallRequest) -> CallReply | None:
-        """Nothing is kept."""
-        return None
-
-    async def check(self) -> None:
-        """There is no key that could be wrong."""
-
-    async def aclose(self) -> None:
-        """There is nothing to close."""
 
 
 def _fitting(schema: Mapping[str, Any]) -> Any:

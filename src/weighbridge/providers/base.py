@@ -21,7 +21,11 @@ CACHE_SAVING: Final = "cache_saving_usd"
 
 
 class Provider(Protocol):
-    """Somebody who answers a `CallRequest`. Its methods raise `ProviderError` and nothing else."""
+    """Somebody who answers a `CallRequest`. Its methods raise `ProviderError` and nothing else.
+
+    What has a body here need not be said by a provider that derives from this class: it has no
+    tiers, no memory, nothing to check and nothing to close.
+    """
 
     @property
     def name(self) -> str:
@@ -46,27 +50,27 @@ class Provider(Protocol):
     @property
     def tier(self) -> str | None:
         """The service tier that is asked for; None: the standard one."""
-        ...
+        return None
 
     @property
     def context_tokens(self) -> int | None:
         """How much prompt and answer together may take; None while nobody has said."""
-        ...
+        return None
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What the operator should know of the model, such as the day of its shutdown."""
-        ...
+        return ()
 
     def learned(self) -> Mapping[str, Any]:
         """What the server's answers have taught about it, as JSON can hold it: for the next
         process.
         """
-        ...
+        return {}
 
     def recall(self, learned: Mapping[str, Any]) -> None:
         """Take up what an earlier process learned of the same server and model."""
-        ...
+        return
 
     async def call(self, request: CallRequest) -> CallReply:
         """Ask once.
@@ -80,7 +84,7 @@ class Provider(Protocol):
         """False once the server has shown that replies cannot be stored there, or not be found
         again.
         """
-        ...
+        return False
 
     @property
     def longest_call_s(self) -> float:
@@ -91,19 +95,19 @@ class Provider(Protocol):
         """The reply to an earlier call with the key of this request; None when the provider shows
         none (yet).
         """
-        ...
+        return None
 
     async def check(self) -> None:
         """Make sure that key, address and model are right, before anything is spent."""
-        ...
+        return
 
     async def is_alive(self) -> bool:
         """Whether the server answers at all; costs nothing."""
-        ...
+        return True
 
     async def aclose(self) -> None:
         """Close all connections. The provider cannot be used afterwards."""
-        ...
+        return
 
 
 def remaining_of(error: ProviderError) -> Remaining | None:
