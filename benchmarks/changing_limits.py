@@ -120,7 +120,9 @@ def _limits(account: Account) -> tuple[int, int]:
 
 
 async def second_program(server: SimulatorServer, tokens_per_minute: int) -> None:
-    """A plain client that wants so many tokens a minute, evenly, and asks again when it is refused."""
+    """A plain client that wants so many tokens a minute, evenly, and asks again when it is
+    refused.
+    """
     client = AsyncOpenAI(api_key="sk-simulated", base_url=server.base_url, max_retries=0)
 
     async def ask(number: int) -> None:

@@ -127,7 +127,8 @@ def main() -> int:
         spent = f"{took_s:.1f} s ({sum(cpu_s):.1f} s of CPU)"
         print(f"{options.products:,} footprints in {spent}: {per_s:,.0f} a second")
         print(
-            f"checksum {checksum}; target 100,000 in {TARGET_S:.0f} s: {'met' if met else 'NOT met'}"
+            f"checksum {checksum}; target 100,000 in {TARGET_S:.0f} s: "
+            f"{'met' if met else 'NOT met'}"
         )
     return 0 if met else 1
 

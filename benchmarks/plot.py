@@ -19,7 +19,9 @@ STEP_S = 0.5
 
 
 def last_minutes(charges: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:
-    """(second, what was charged in the 60 s before it) from (second, charge), from first to last."""
+    """(second, what was charged in the 60 s before it) from (second, charge), from first to
+    last.
+    """
     ordered = sorted(charges)
     moments = [at_s for at_s, _ in ordered]
     sums = [0, *accumulate(amount for _, amount in ordered)]

@@ -83,7 +83,8 @@ async def prepare(app: Application, products: int) -> None:
 async def age(app: Application) -> None:
     """As if an earlier method had computed all figures, a tenth lower."""
     await app.database.pool.execute(
-        "UPDATE footprints SET detail = jsonb_set(jsonb_set(detail, '{provenance,method}', '\"2\"'),"
+        "UPDATE footprints SET detail = jsonb_set(jsonb_set(detail, '{provenance,method}', "
+        "'\"2\"'),"
         " '{footprint,emissions_kg_co2e}', to_jsonb(emissions_kg_co2e * 0.9))",
         timeout=600,
     )
@@ -174,7 +175,8 @@ def main() -> int:
         and not found["callsMade"]
     )
     print(
-        f"Targets of {TARGET_S:.0f} s and {TARGET_CORRECTION_MS:.0f} ms: {'met' if met else 'MISSED'}"
+        f"Targets of {TARGET_S:.0f} s and {TARGET_CORRECTION_MS:.0f} ms: "
+        f"{'met' if met else 'MISSED'}"
     )
     return 0 if met else 1
 

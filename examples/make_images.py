@@ -1,6 +1,8 @@
-"""Draws the five pictures of the example catalogue. Run it from anywhere: `python examples/make_images.py`.
+"""Draws the five pictures of the example catalogue. Run it from anywhere: `python
+examples/make_images.py`.
 
-The pictures are our own and free to use. They are drawn three times as large as they are saved, which
+The pictures are our own and free to use. They are drawn three times as large as they are saved,
+which
 smooths the edges.
 """
 
@@ -19,7 +21,9 @@ Points = Sequence[tuple[float, float]]
 
 
 class Sheet:
-    """A drawing surface of 480 × 480 units on a soft background, with a shadow under the product."""
+    """A drawing surface of 480 × 480 units on a soft background, with a shadow under the
+    product.
+    """
 
     def __init__(self, top: str, bottom: str) -> None:
         side = SIZE_PX * SCALE

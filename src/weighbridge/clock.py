@@ -25,7 +25,9 @@ class Clock(Protocol):
         ...
 
     def of_database(self, epoch_s: float) -> float:
-        """The database's time (epoch seconds) in this clock's seconds, the same for every process."""
+        """The database's time (epoch seconds) in this clock's seconds, the same for every
+        process.
+        """
         ...
 
     async def sleep(self, delay_s: float) -> None:
@@ -62,7 +64,9 @@ class SystemClock(Clock):
 
 
 class ScaledClock(Clock):
-    """Runs `factor` times as fast as the machine: a provider's minute in a second, for simulations."""
+    """Runs `factor` times as fast as the machine: a provider's minute in a second, for
+    simulations.
+    """
 
     def __init__(self, factor: float) -> None:
         self.factor = factor

@@ -62,7 +62,9 @@ class AmbiguousColumn(InputError):
 
 
 class PictureRefused(InputError):
-    """A picture's address will never be followed, or what it leads to is too large or no picture."""
+    """A picture's address will never be followed, or what it leads to is too large or no
+    picture.
+    """
 
 
 class PictureUnreachable(InputError):
@@ -103,7 +105,9 @@ class ProviderTimeout(ProviderError):
 
 
 class ProviderOverloaded(ProviderError):
-    """The provider answered 5xx, or with something that is not its API (an HTML page, for example)."""
+    """The provider answered 5xx, or with something that is not its API (an HTML page, for
+    example).
+    """
 
     is_out_of_flex = False
     """Whether only the cheap tier has no room."""

@@ -223,7 +223,8 @@ def check_key_and_address() -> None:
     names_address = bool(of_folder.get(ADDRESS)) and not os.environ.get(ADDRESS)
     if names_address and os.environ.get(KEY):
         raise SettingsError(
-            f"{ADDRESS} is set in the .env of this folder, and {KEY} in the environment. A key is never "
+            f"{ADDRESS} is set in the .env of this folder, and {KEY} in the environment. A key is "
+            "never "
             "sent to an address that only a .env names. Set both in the environment, or both in "
             f".env (and unset {KEY} in the environment)."
         )

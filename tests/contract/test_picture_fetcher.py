@@ -1,4 +1,6 @@
-"""Pictures by address: fetched over real connections, and never from an address that is not public."""
+"""Pictures by address: fetched over real connections, and never from an address that is not
+public.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Pictures by address as the engine gets them: from a shop on this machine, decoded in a process."""
+"""Pictures by address as the engine gets them: from a shop on this machine, decoded in a
+process.
+"""
 
 from __future__ import annotations
 

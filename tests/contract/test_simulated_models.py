@@ -1,4 +1,6 @@
-"""The simulated gpt-6-luna behaves as its documentation says, and our provider gets along with it."""
+"""The simulated gpt-6-luna behaves as its documentation says, and our provider gets along with
+it.
+"""
 
 from __future__ import annotations
 

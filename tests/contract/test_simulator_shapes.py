@@ -93,7 +93,9 @@ def body(
 async def sdk(
     config: SimulatorConfig, *, factor: float = 1.0, timeout_s: float = 60.0, key: str = "any"
 ) -> AsyncIterator[tuple[AsyncOpenAI, Simulator]]:
-    """The real SDK with the simulator for a network; `factor` times as fast as the machine's clock."""
+    """The real SDK with the simulator for a network; `factor` times as fast as the machine's
+    clock.
+    """
     app = create_app(config, SystemClock() if factor == 1 else ScaledClock(factor))
     async with AsyncOpenAI(
         api_key=key,

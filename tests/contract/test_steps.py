@@ -1,4 +1,6 @@
-"""What every step promises: what is stored comes back, and what is shown is what it says it shows."""
+"""What every step promises: what is stored comes back, and what is shown is what it says it
+shows.
+"""
 
 from __future__ import annotations
 

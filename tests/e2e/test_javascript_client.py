@@ -194,7 +194,9 @@ class Journey:
         self.refused(self.browser.fetch("POST", f"{API}/PROD-003/image", file=wrong), "file")
 
     def tune(self) -> None:
-        """The ends of each range are taken; beyond them, of the wrong type or unknown nothing is."""
+        """The ends of each range are taken; beyond them, of the wrong type or unknown nothing
+        is.
+        """
         config = f"{API}/queue-config"
         assert self.get(config)["batchSize"] == IDLE["batchSize"]
         ranges = {

@@ -1,4 +1,6 @@
-"""What a file is taken for, over HTTP: questions, the form fields that answer them, hostile files."""
+"""What a file is taken for, over HTTP: questions, the form fields that answer them, hostile
+files.
+"""
 
 from __future__ import annotations
 

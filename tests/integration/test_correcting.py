@@ -1,4 +1,6 @@
-"""Corrections on a real database: recomputed without a call, kept through reprocessing, taken back."""
+"""Corrections on a real database: recomputed without a call, kept through reprocessing, taken
+back.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Pages over the real database: what they say, what they refuse, and what they let people change."""
+"""Pages over the real database: what they say, what they refuse, and what they let people
+change.
+"""
 
 from __future__ import annotations
 

@@ -101,7 +101,9 @@ def _strike_first_bills(running: RunningProgram, fault: Fault, times: int) -> No
 
 
 async def test_attempts_are_counted_per_question(database_url: str, tmp_path: Path) -> None:
-    """Two bad answers to the second question and two to the third are no four bad answers in a row."""
+    """Two bad answers to the second question and two to the third are no four bad answers in a
+    row.
+    """
     async with program(database_url, tmp_path) as running:
         await running.add_many(1)
         account = running.simulator.account

@@ -131,7 +131,8 @@ async def test_worker_waking_up_after_takeover_does_no_harm(
             before = await awake.fetch("SELECT * FROM footprints ORDER BY product_id")
             frozen.wire.let_go()
             await frozen.until_true(
-                "SELECT count(*) = 3 * 2 + 2 FROM calls"  # the late replies were paid for: they are on record
+                # the late replies were paid for: they are on record
+                "SELECT count(*) = 3 * 2 + 2 FROM calls"
             )
             assert await awake.fetch("SELECT * FROM footprints ORDER BY product_id") == before
             assert await awake.value("SELECT count(*) FROM answers") == 30

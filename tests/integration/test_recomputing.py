@@ -134,7 +134,8 @@ async def test_own_factors_count_in_every_trace_and_recompute_says_so(
     async with program(database_url, tmp_path) as running:
         await _completed(running)
         material = await running.value(
-            "SELECT detail #>> '{answers,bill_of_materials,lines,0,material}' FROM footprints LIMIT 1"
+            "SELECT detail #>> '{answers,bill_of_materials,lines,0,material}' FROM footprints "
+            "LIMIT 1"
         )
         file = tmp_path / "ours.csv"
         file.write_text(
@@ -180,7 +181,8 @@ async def test_recompute_over_http_and_on_the_command_line(
     async with program(database_url, tmp_path) as running:
         await _completed(running)
         await running.fetch(  # as a program without corrections left it
-            "INSERT INTO corrections (product_id, step, path, value, before, after, made_by, reason)"
+            "INSERT INTO corrections (product_id, step, path, value, before, after, made_by, "
+            "reason)"
             " SELECT id, 'bill_of_materials', '{mass_kg}', '0.6', '0.3', '0.6', 'ana', ''"
             " FROM products WHERE code = 'P-002'"
         )

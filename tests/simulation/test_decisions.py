@@ -1,4 +1,6 @@
-"""Hundreds of runs of the decisions on virtual time; a failing seed is named, and repeats itself."""
+"""Hundreds of runs of the decisions on virtual time; a failing seed is named, and repeats
+itself.
+"""
 
 from __future__ import annotations
 

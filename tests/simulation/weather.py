@@ -62,7 +62,9 @@ IN_COMMIT: Final = frozenset({Event.COMMIT_BREAKS, Event.KILL_IN_COMMIT})
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`event` happens when so many more calls have come in; a gust or an outage lasts `duration_s`."""
+    """`event` happens when so many more calls have come in; a gust or an outage lasts
+    `duration_s`.
+    """
 
     event: Event
     after_calls: int

@@ -51,7 +51,9 @@ class Message:
 
 
 class Browser:
-    """Remembers which operations were called, and refuses answers that the document does not have."""
+    """Remembers which operations were called, and refuses answers that the document does not
+    have.
+    """
 
     def __init__(self, port: int) -> None:
         self._port = port

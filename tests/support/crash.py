@@ -53,7 +53,9 @@ _TABLES: Final = ("products", "calls", "answers", "footprints", "quota", "pgqueu
 
 
 class Bomb:
-    """Breaks every connection of a database in the middle of its n-th commit, which is rolled back."""
+    """Breaks every connection of a database in the middle of its n-th commit, which is rolled
+    back.
+    """
 
     def __init__(self, observer: asyncpg.Connection[Any]) -> None:
         self._observer = observer

@@ -1,4 +1,6 @@
-"""The real PostgreSQL for tests: the embedded server, one database per test cloned from a template."""
+"""The real PostgreSQL for tests: the embedded server, one database per test cloned from a
+template.
+"""
 
 from __future__ import annotations
 

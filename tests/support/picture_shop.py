@@ -1,4 +1,5 @@
-"""A shop of pictures on this machine, which alone counts as public; every other address is judged as
+"""A shop of pictures on this machine, which alone counts as public; every other address is judged
+as
 in earnest.
 """
 

@@ -155,7 +155,9 @@ def least_time_s(
     requests_per_minute: int,
     tokens_per_minute: int,
 ) -> float:
-    """When the last of `calls` could be admitted at best, by the buckets and the configured window."""
+    """When the last of `calls` could be admitted at best, by the buckets and the configured
+    window.
+    """
     window = min(requests_per_minute, tokens_per_minute // tokens)
     burst = min(provider.requests.capacity, provider.tokens.capacity / tokens)
     rate = min(provider.requests.per_minute / 60, provider.tokens.per_minute / 60 / tokens)

@@ -1,4 +1,6 @@
-"""A road to PostgreSQL that can be cut without a word, as a pulled cable or a stopped proxy does."""
+"""A road to PostgreSQL that can be cut without a word, as a pulled cable or a stopped proxy
+does.
+"""
 
 from __future__ import annotations
 

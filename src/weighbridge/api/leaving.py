@@ -25,7 +25,9 @@ class AnswerWhenCutOff:
         self.context = context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; if the request is cancelled before the response started, answer with a problem."""
+        """Pass on; if the request is cancelled before the response started, answer with a
+        problem.
+        """
         has_begun = False
 
         async def send_and_note(message: Message) -> None:

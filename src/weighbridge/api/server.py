@@ -159,7 +159,9 @@ async def _until_started(server: _Server, serving: asyncio.Task[None]) -> None:
 
 
 async def _leave(context: ApiContext, asked: _AskedToStop) -> None:
-    """Drain the engine, or abandon it at the second signal and when nothing can be stored any more."""
+    """Drain the engine, or abandon it at the second signal and when nothing can be stored any
+    more.
+    """
     context.is_leaving = True
     if context.engine is None:
         return

@@ -2,9 +2,9 @@
 share.
 
 The model is shown both, and mostly follows them; here they count whatever it did. **Composition**
-("80 % cotton, 20 % polyester"): the lines that it names share their mass as it says. It counts where
-every part named has lines of its own, and the parts make a whole; otherwise a note says what the
-bill lacks. **Recycled share** R of the mass: of every line whose material has a recycled
+("80 % cotton, 20 % polyester"): the lines that it names share their mass as it says. It counts
+where every part named has lines of its own, and the parts make a whole; otherwise a note says what
+the bill lacks. **Recycled share** R of the mass: of every line whose material has a recycled
 counterpart, the same part x becomes that,
 
     x = (R · mass - recycled already) / (what could be recycled and is not)

@@ -67,7 +67,9 @@ def bill_route(
 
 
 def class_route(figure: ClassFigure, weight: float) -> Route:
-    """The class's own result: the spread of its references is how far one product may be from it."""
+    """The class's own result: the spread of its references is how far one product may be from
+    it.
+    """
     sigma = math.hypot(figure.log_spread, _CLASS_ERROR)
     value = math.fsum(one.emissions_kg_co2e for one in figure.contributions)
     times = math.exp(_Z95 * sigma)

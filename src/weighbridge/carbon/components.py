@@ -27,7 +27,9 @@ _CHIPS_FACTOR: Final = "ic_logic"
 
 
 class Components(NamedTuple):
-    """What the parts come to, by which factors, the lines (from 0) that they stand for, and what was dropped."""
+    """What the parts come to, by which factors, the lines (from 0) that they stand for, and what
+    was dropped.
+    """
 
     terms: list[Term]
     factors: list[ComponentFactor]

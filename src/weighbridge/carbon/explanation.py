@@ -205,7 +205,9 @@ def _line_titles(footprint: Footprint, bill: BillOfMaterials) -> dict[str, str]:
 
 
 def _bare_label(one: Contribution, bill: BillOfMaterials) -> str:
-    """The material's own name: the label of a contribution ends in what the line is in the product."""
+    """The material's own name: the label of a contribution ends in what the line is in the
+    product.
+    """
     for line in bill.lines:
         if line.material == one.factor_key and line.component:
             bare = one.label.removesuffix(f" ({line.component})")

@@ -223,7 +223,9 @@ class FactorTable:
         components: Iterable[ComponentFactor] = (),
         references: Iterable[ClassReference] = (),
     ) -> FactorTable:
-        """Check the factors against each other; raises FactorTableInvalid naming the first bad one."""
+        """Check the factors against each other; raises FactorTableInvalid naming the first bad
+        one.
+        """
         by_material = _keyed("material", ((m.key, m) for m in materials))
         by_process = _keyed("process", ((p.key, p) for p in processes))
         by_country = _keyed("electricity", ((e.country, e) for e in electricity))

@@ -48,7 +48,9 @@ class Chain(NamedTuple):
 
 
 def chain(material: MaterialFactor, mass_kg: float, processes: Sequence[ProcessFactor]) -> Chain:
-    """Follow `mass_kg` of finished material back to its raw material, through `processes` in order."""
+    """Follow `mass_kg` of finished material back to its raw material, through `processes` in
+    order.
+    """
     stages: list[Stage] = []
     flowing_kg = mass_kg
     for process in reversed(processes):

@@ -41,7 +41,9 @@ class Taxonomy:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[str, Subcategory]]) -> Taxonomy:
-        """Gather (category name, subcategory) rows; raises FactorTableInvalid when one comes twice."""
+        """Gather (category name, subcategory) rows; raises FactorTableInvalid when one comes
+        twice.
+        """
         gathered: dict[str, dict[str, Subcategory]] = {}
         for category, subcategory in rows:
             members = gathered.setdefault(category, {})

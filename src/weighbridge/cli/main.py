@@ -94,7 +94,9 @@ def main() -> None:
 
 
 def _run() -> None:
-    """Understood errors become one clear line on stderr and exit code 2; a bug becomes 70, never 1."""
+    """Understood errors become one clear line on stderr and exit code 2; a bug becomes 70,
+    never 1.
+    """
     try:
         app()
     except MissingColumn as error:

@@ -22,7 +22,9 @@ StepName = str
 
 
 class Answer:
-    """An accepted answer to one step: the base class of all answers, which are frozen dataclasses."""
+    """An accepted answer to one step: the base class of all answers, which are frozen
+    dataclasses.
+    """
 
     __slots__ = ()
     step: ClassVar[StepName]

@@ -53,7 +53,9 @@ def original_of(pgdata: Path) -> psutil.Process | None:
 
 
 def send(process: psutil.Process, kind: signal.Signals) -> None:
-    """Signal it; psutil makes sure that the number has not been given to another process meanwhile."""
+    """Signal it; psutil makes sure that the number has not been given to another process
+    meanwhile.
+    """
     with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(kind)
 

@@ -108,7 +108,9 @@ class Supervisor:
         self._queue_task = asyncio.create_task(self._keep_running(self._run_queue), name="queue")
 
     async def drain(self) -> None:
-        """Begin no new call, wait for those in flight and store them, return the rest, then stop."""
+        """Begin no new call, wait for those in flight and store them, return the rest, then
+        stop.
+        """
         self._draining = True
         self._heartbeat.leave()
         was_leading = self._dispatcher.is_leading
@@ -148,7 +150,9 @@ class Supervisor:
             await self._context.pictures.aclose()
 
     def _running_jobs(self) -> list[int]:
-        """Also called from the heartbeat's thread: copying the keys is one step of the interpreter."""
+        """Also called from the heartbeat's thread: copying the keys is one step of the
+        interpreter.
+        """
         return list(self._manager.job_context)
 
     async def _run_job(self, job: Job) -> None:
@@ -182,7 +186,9 @@ class Supervisor:
             )
 
     async def _give_back_queued(self) -> None:
-        """Products of jobs that nobody has begun go back to `pending`, for another process to take."""
+        """Products of jobs that nobody has begun go back to `pending`, for another process to
+        take.
+        """
         with contextlib.suppress(*DATABASE_ERRORS):
             async with self._context.database.transaction() as connection:
                 withdrawn = await jobs.withdraw_queued(connection)

@@ -37,7 +37,8 @@ _IDS: Final = uuid.UUID("6f6d0c3e-3f0b-5d6e-9f5a-1f6f2b1c7a44")
 _GWP_SETS: Final = ("AR5", "AR6")
 """The factors' publishers use either; see ATTRIBUTION.md beside the factors."""
 _CAVEATS: Final = (
-    "Screening estimate from secondary data, not verified. Data quality ratings are on a scale of 1 "
+    "Screening estimate from secondary data, not verified. Data quality ratings are on a scale of "
+    "1 "
     "to 3 and stretched to 1 to 5. Biogenic CO2 and its uptake count as 0. The fossil carbon "
     "content is not determined; 0 stands where the format asks for a number."
 )
@@ -61,7 +62,8 @@ class Company:
         }
         if missing := [name for name, value in given.items() if not value]:
             raise UnsupportedFormat(
-                f"A PACT file names the company that hands it on. Set {', '.join(missing)}: such as "
+                f"A PACT file names the company that hands it on. Set {', '.join(missing)}: such "
+                "as "
                 "Acme Ltd, acme.example and urn:lei:529900T8BM49AURSDO55."
             )
         name, domain, listed = given.values()

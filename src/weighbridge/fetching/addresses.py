@@ -17,7 +17,9 @@ _IPV4_BITS: Final = 0xFFFF_FFFF
 
 
 def require_public(address: str, host: str) -> None:
-    """Raise PictureRefused unless `address`, to which `host` resolves, is a public unicast address."""
+    """Raise PictureRefused unless `address`, to which `host` resolves, is a public unicast
+    address.
+    """
     if not is_public(address):
         raise PictureRefused(
             f"{host} leads to {address}, which is not a public address. Use a public address, or "

@@ -4,8 +4,9 @@ process and nothing else.
 Run by its path from `decoding.py`, without the environment, so it imports Pillow and the standard
 library alone. Requests come on stdin, replies go to stdout:
 
-    request   length of the picture, most pixels, longest side, shortest side (each 4 bytes); picture
-    reply     1 for a picture or 0 for a reason (1 byte), width, height, length; JPEG or reason
+    request   length of the picture, most pixels, longest side, shortest side (each 4 bytes);
+    picture reply     1 for a picture or 0 for a reason (1 byte), width, height, length; JPEG or
+    reason
 """
 
 from __future__ import annotations

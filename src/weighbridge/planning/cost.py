@@ -75,7 +75,8 @@ class CatalogueEstimate:
     """What a catalogue will take. `price_known` is False when no price is published: `cost_usd` is
     then 0.
 
-    `cost_usd` is what the chosen tier costs, `tiers` all that have a published price. `variants` are those of the products that get the answers of another, and take no call.
+    `cost_usd` is what the chosen tier costs, `tiers` all that have a published price. `variants`
+    are those of the products that get the answers of another, and take no call.
     """
 
     products: int

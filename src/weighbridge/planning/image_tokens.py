@@ -27,7 +27,10 @@ is to pay.
 
 @dataclass(frozen=True, slots=True)
 class PictureBounds:
-    """What a model uses of a picture, in pixels; 0: no bound. More costs nothing and shows nothing."""
+    """What a model uses of a picture, in pixels; 0: no bound.
+
+    More costs nothing and shows nothing.
+    """
 
     most_pixels: int = 0
     long_px: int = 0

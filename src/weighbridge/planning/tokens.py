@@ -54,7 +54,9 @@ TRUNCATED_FACTOR: Final = 1.5
 
 @lru_cache(maxsize=1)
 def _encode() -> Callable[[str], list[int]]:
-    """The encoder, loaded on first use: that takes half a second, and most commands need no tokens."""
+    """The encoder, loaded on first use: that takes half a second, and most commands need no
+    tokens.
+    """
     with warnings.catch_warnings():
         # bpe-openai 0.1.4 reads its vocabulary through a function that Python 3.11 deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)

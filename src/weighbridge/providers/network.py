@@ -123,7 +123,9 @@ class NetworkTransport(httpx2.AsyncBaseTransport):
 
 
 def _tls() -> ssl.SSLContext:
-    """The certificates that the SDK's own client trusts, SSL_CERT_FILE and SSL_CERT_DIR included."""
+    """The certificates that the SDK's own client trusts, SSL_CERT_FILE and SSL_CERT_DIR
+    included.
+    """
     context = httpx2.create_ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -53,7 +53,9 @@ class Sdk:
         return rehearsal.address
 
     async def error_for(self, outcome: Received | httpx2.HTTPError) -> openai.OpenAIError:
-        """What the SDK raises for an answer with an error status, or for a connection that failed."""
+        """What the SDK raises for an answer with an error status, or for a connection that
+        failed.
+        """
         try:
             await self._post(_StandIn(outcome))
         except openai.OpenAIError as error:

@@ -174,7 +174,9 @@ class EventHub:
         return position if oldest - 1 <= position <= self.newest_number else None
 
     def recent_lines(self, count: int, after: int = -1) -> list[dict[str, Any]]:
-        """The last log lines, newest last; only those of events with higher numbers than `after`."""
+        """The last log lines, newest last; only those of events with higher numbers than
+        `after`.
+        """
         lines: list[dict[str, Any]] = []
         for event in reversed(self._kept):
             if event.number <= after or len(lines) >= count:

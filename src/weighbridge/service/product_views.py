@@ -1,4 +1,6 @@
-"""Products as a person looks at them: a page of the list, and one with all that is known about it."""
+"""Products as a person looks at them: a page of the list, and one with all that is known about
+it.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ T = TypeVar("T")
 
 
 class SharedLook(Generic[T]):
-    """Calls `look` for whoever asks; one at a time, and the next one for all who asked meanwhile."""
+    """Calls `look` for whoever asks; one at a time, and the next one for all who asked
+    meanwhile.
+    """
 
     def __init__(self, look: Callable[[], Awaitable[T]]) -> None:
         self._look = look

@@ -172,6 +172,8 @@ def _poison_rows(
 
 
 def _keys(schema_name: str, products: list[dict[str, Any]], seed: int) -> list[bytes]:
-    """What identifies a question about one product: schema name, and the product as it was shown."""
+    """What identifies a question about one product: schema name, and the product as it was
+    shown.
+    """
     prefix = schema_name.encode()
     return [prefix + b"\0" + portray(product, seed).digest for product in products]

@@ -125,7 +125,8 @@ def parse_faults(specification: str) -> FaultPlan:
         rates[fault] = _parse_share(name, value)
     if math.fsum(rates.values()) > 1 + 1e-9:
         raise InputError(
-            f"The shares of the faults add up to {math.fsum(rates.values()):g}; they must add up to at most 1, because each call can have only one fault."
+            f"The shares of the faults add up to {math.fsum(rates.values()):g}; they must add up "
+            "to at most 1, because each call can have only one fault."
         )
     return FaultPlan(rates, outage_s)
 

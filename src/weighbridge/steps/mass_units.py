@@ -52,7 +52,9 @@ class UnitWatch:
 
     @property
     def doubted(self) -> str | None:
-        """The unit in which the model gives masses at present; None: kilograms, as far as is known."""
+        """The unit in which the model gives masses at present; None: kilograms, as far as is
+        known.
+        """
         return self._unit if len(self._shown_by) >= ENOUGH else None
 
     def observe(self, accepted: Accepted, group: Sequence[Subject]) -> None:

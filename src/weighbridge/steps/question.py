@@ -60,8 +60,8 @@ class Question:
         self.steps = tuple(step.name for step in steps)
         self.needs = steps[0].needs  # of the others each needs what stands before it here
         self.sees_image = any(step.sees_image for step in steps)
-        # What to allow for one product before any real output length has been seen. Its entry (braces
-        # and code) is written once, however many steps share it.
+        # What to allow for one product before any real output length has been seen. Its entry
+        # (braces and code) is written once, however many steps share it.
         self.output_tokens_per_product = sum(
             step.output_tokens_per_product for step in steps
         ) - ENTRY_TOKENS * (len(steps) - 1)

@@ -71,7 +71,9 @@ class SortedReply:
 
 
 def parse_reply(text: str) -> ParsedReply:
-    """The entries of `{"products": [...]}`, also of one that was cut off or wrapped in other words."""
+    """The entries of `{"products": [...]}`, also of one that was cut off or wrapped in other
+    words.
+    """
     try:
         data = loads(text)
     except (ValueError, RecursionError):

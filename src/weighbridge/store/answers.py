@@ -58,7 +58,8 @@ async def insert_answers(
             " without_picture)"
             " SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], $7::bigint[], $8::text[], "
             "$9::jsonb[],"
-            " $10::float8[], $11::timestamptz[], $12::text[], $13::text[]) AS a ON CONFLICT DO NOTHING",
+            " $10::float8[], $11::timestamptz[], $12::text[], $13::text[]) AS a ON CONFLICT DO "
+            "NOTHING",
             *in_common,
             *zip(*rows, strict=True),
         )
@@ -80,7 +81,8 @@ async def load_answers(
     rows = await connection.fetch(
         "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, model, "
         "answer, cost_usd,"
-        " answered_at, variant_of, without_picture, call_id FROM answers WHERE product_id = ANY($1::bigint[]) AND "
+        " answered_at, variant_of, without_picture, call_id FROM answers WHERE product_id = "
+        "ANY($1::bigint[]) AND "
         "simulated = $2 AND step = ANY($3::text[])",
         list(fingerprint_of),
         simulated,

@@ -142,7 +142,9 @@ async def weighed(connection: Connection, codes: Sequence[str] | None) -> dict[s
 
 
 async def lock_weighed(connection: Connection, ids: Sequence[int]) -> list[Record]:
-    """Those of these products that are still completed, with their stored footprints; locked too."""
+    """Those of these products that are still completed, with their stored footprints; locked
+    too.
+    """
     return await connection.fetch(
         f"{_WEIGHABLE} WHERE p.id = ANY($1::bigint[]) AND p.status = 'completed'"
         " AND f.detail IS NOT NULL ORDER BY p.id FOR UPDATE OF p",

@@ -269,7 +269,8 @@ async def _stage(connection: Connection, chunks: Iterable[ImportChunk]) -> froze
         # while its thread still runs.
         await asyncio.wait([next_chunk])
         if not next_chunk.cancelled():
-            next_chunk.exception()  # mark as seen; the loop above has raised it unless something else came first
+            # mark as seen; the loop above has raised it unless something else came first
+            next_chunk.exception()
         if isinstance(iterator, Generator):
             await asyncio.to_thread(iterator.close)  # lets go of the file
     return given
@@ -499,7 +500,9 @@ def _shown(facts: str) -> str:
 
 
 def _recount(given: frozenset[str]) -> str:
-    """Facts that no answer rests on (prices, quantities): they change, and nothing is asked again."""
+    """Facts that no answer rests on (prices, quantities): they change, and nothing is asked
+    again.
+    """
     facts = _new_facts(given)
     if facts == "p.facts":
         return "UPDATE products SET facts = facts WHERE false"

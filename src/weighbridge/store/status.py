@@ -35,7 +35,8 @@ async def load(connection: Connection) -> Status:
     """The present status, counts over all products."""
     row = await connection.fetchrow(
         f"SELECT {queue_state.COLUMNS}, c.*, extract(epoch FROM clock_timestamp())::float8 AS now_s,"  # noqa: S608
-        f" ({quota.USED_LAST}) AS quota_state, ({provider_facts.USED_LAST}) AS provider FROM queue_state, ({products.COUNTS}) AS c"
+        f" ({quota.USED_LAST}) AS quota_state, ({provider_facts.USED_LAST}) AS provider FROM "
+        f"queue_state, ({products.COUNTS}) AS c"
     )
     assert row is not None  # noqa: S101 - seeded when the database was opened
     return Status(

@@ -56,7 +56,9 @@ def corrected(
     corrections: Sequence[Correction],
     steps: Steps,
 ) -> CorrectedAnswers:
-    """The answers with these corrections, the latest of each target, in the order they were made."""
+    """The answers with these corrections, the latest of each target, in the order they were
+    made.
+    """
     if not corrections:
         return CorrectedAnswers(dict(given), ())
     latest = {each.change.target: each for each in corrections}

@@ -58,7 +58,8 @@ class Weigher:
         processes = subject.answer(ManufacturingProcesses)
         if classification is None or bill is None or processes is None:
             raise CalculationError(
-                f"The stored answers of product {product.code} are not in the form that the current steps expect. Process it again."
+                f"The stored answers of product {product.code} are not in the form that the "
+                "current steps expect. Process it again."
             )
         footprint = calculate(product, classification, bill, processes, self._factors)
         encode = self._steps.encode

@@ -1,4 +1,6 @@
-"""The table at the end of a run: at 80 columns it keeps what matters, and its bars can be compared."""
+"""The table at the end of a run: at 80 columns it keeps what matters, and its bars can be
+compared.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A figure can be worked out again from the line that an export has of it, to the last digit that matters.
+"""A figure can be worked out again from the line that an export has of it, to the last digit that
+matters.
 
 The bundled factors and references, and bills of anything they know.
 """

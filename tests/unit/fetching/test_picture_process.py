@@ -1,4 +1,6 @@
-"""What a model is shown of a picture: upright, on white, no larger than it uses, without metadata."""
+"""What a model is shown of a picture: upright, on white, no larger than it uses, without
+metadata.
+"""
 
 from __future__ import annotations
 

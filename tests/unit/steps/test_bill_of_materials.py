@@ -1,4 +1,6 @@
-"""Step 2: masses that can be, scaled to the known weight; everything else is refused with a reason."""
+"""Step 2: masses that can be, scaled to the known weight; everything else is refused with a
+reason.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Step 3: processes for materials of the product's own bill, never shaping what is already shaped."""
+"""Step 3: processes for materials of the product's own bill, never shaping what is already
+shaped.
+"""
 
 from __future__ import annotations
 

@@ -52,7 +52,9 @@ async def healthz() -> Health:
     },
 )
 async def readyz(context: Context, response: Response) -> Readiness:
-    """Whether this server accepts work: the database responds, and the server is not shutting down."""
+    """Whether this server accepts work: the database responds, and the server is not shutting
+    down.
+    """
     if context.is_leaving:
         response.status_code = 503
         return Readiness(status="leaving")

@@ -229,7 +229,9 @@ async def show_picture(code: Code, context: Context) -> Response:
 
 @router.get("/{code:code}/explanation", responses=problem_responses(404, 409))
 async def explain_product(code: Code, context: Context) -> ProductExplanation:
-    """Show why a product's figure is what it is: from the total to routes, lines and factor rows."""
+    """Show why a product's figure is what it is: from the total to routes, lines and factor
+    rows.
+    """
     _refuse_nul(code)
     found = await explaining.explain_product(context.database, context.steps, code)
     return ProductExplanation.model_validate(found, from_attributes=True)

@@ -31,7 +31,9 @@ class TermView(Schema):
 
 
 class LineView(Schema):
-    """A material with what is done to it, a part counted by its own measure, or a maker's figures."""
+    """A material with what is done to it, a part counted by its own measure, or a maker's
+    figures.
+    """
 
     title: str
     emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")

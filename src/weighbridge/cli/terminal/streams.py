@@ -103,7 +103,9 @@ class BackgroundStream(io.TextIOBase):
 
     @property
     def is_behind(self) -> bool:
-        """Whether the reader has not taken what was written: a live display need not be drawn now."""
+        """Whether the reader has not taken what was written: a live display need not be drawn
+        now.
+        """
         with self._changed:
             return self._waiting_characters > PIECE_BYTES or self._is_broken
 

@@ -1,4 +1,6 @@
-"""One product: what it is, its figure as a picture, where the figure comes from, and what happened."""
+"""One product: what it is, its figure as a picture, where the figure comes from, and what
+happened.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The queue's configuration with ranges and meaning, tokens, and how other pages can follow along."""
+"""The queue's configuration with ranges and meaning, tokens, and how other pages can follow
+along.
+"""
 
 from __future__ import annotations
 

@@ -41,7 +41,9 @@ class Heartbeat:
     def __init__(
         self, database: Database, worker_id: UUID, running: Callable[[], list[int]]
     ) -> None:
-        """`running` returns the jobs that this process works on; it may be called from any thread."""
+        """`running` returns the jobs that this process works on; it may be called from any
+        thread.
+        """
         self._database = database
         self._worker_id = worker_id
         self._running = running

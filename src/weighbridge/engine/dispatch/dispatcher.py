@@ -232,7 +232,9 @@ class Dispatcher:
         )
 
     async def _take(self, connection: Connection, limit: int, state: QueueState) -> Taken:
-        """Enqueue pending products until `limit` of them are to be asked, or enough were looked at."""
+        """Enqueue pending products until `limit` of them are to be asked, or enough were looked
+        at.
+        """
         taken = Taken()
         while taken.products < limit and taken.looked_at < LARGEST_INTAKE:
             more = await self._take_some(connection, limit - taken.products, state)

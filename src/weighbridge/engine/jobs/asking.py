@@ -88,7 +88,9 @@ class Asker:
     async def _stored_reply(
         self, in_flight: InFlightCall, error: ProviderError
     ) -> tuple[InFlightCall, CallReply] | None:
-        """What may have been paid for though it did not arrive, where the provider stores replies."""
+        """What may have been paid for though it did not arrive, where the provider stores
+        replies.
+        """
         try:
             return await self._orphaned.reply_to(in_flight, error) if self._orphaned else None
         except ProviderError:

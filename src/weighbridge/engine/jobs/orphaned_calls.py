@@ -132,7 +132,9 @@ class OrphanedCalls:
         return await self._wait_for(call, in_flight.question, in_flight.group, in_flight.job_id)
 
     async def _still_asked(self, call: OpenCall, question: Question) -> list[JobProduct]:
-        """The products of the call that its reply would still answer, whatever job they are in now."""
+        """The products of the call that its reply would still answer, whatever job they are in
+        now.
+        """
         asked = dict(zip(call.product_ids, call.question_fingerprints, strict=True))
 
         async def read() -> list[JobProduct]:

@@ -160,7 +160,9 @@ class Worker:
 
 
 def _by_version(question: Question, group: list[JobProduct]) -> list[list[JobProduct]]:
-    """The products without an answer, grouped by version: earlier answers are part of a question."""
+    """The products without an answer, grouped by version: earlier answers are part of a
+    question.
+    """
     (step,) = question.steps
     found: dict[str, list[JobProduct]] = {}
     for product in group:

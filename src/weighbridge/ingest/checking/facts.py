@@ -1,4 +1,6 @@
-"""The facts of each row (`domain.facts`), read column by column and written as one JSON text a row."""
+"""The facts of each row (`domain.facts`), read column by column and written as one JSON text a
+row.
+"""
 
 from __future__ import annotations
 

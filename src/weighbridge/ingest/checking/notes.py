@@ -86,7 +86,9 @@ class NoteBook:
         )
 
     def add_fallbacks(self, names: Sequence[Field]) -> None:
-        """Names and descriptions that were taken from another column because their own was empty."""
+        """Names and descriptions that were taken from another column because their own was
+        empty.
+        """
         columns = self._raw.columns
         for name in names:
             reasons = {
@@ -99,7 +101,9 @@ class NoteBook:
             self._add(name, problems, pl.Series([None] * self._good.height, dtype=pl.String))
 
     def add_hidden(self) -> None:
-        """Rows that a filter or a person has hidden: their owner may not know that they are read."""
+        """Rows that a filter or a person has hidden: their owner may not know that they are
+        read.
+        """
         if self._raw.hidden:
             is_hidden = self._good[ROW].is_in([*self._raw.hidden])
             reason = pl.DataFrame({"hidden": is_hidden}).select(

@@ -261,6 +261,7 @@ def _address_problem(text: str, limit: int) -> str | None:
 def _find_picture(path: str, folder: PictureFolder | None) -> PictureFile:
     if folder is None:
         raise InputError(
-            "paths of files are not followed in uploads; use an http(s) address, or upload the picture to the product"
+            "paths of files are not followed in uploads; use an http(s) address, or upload the "
+            "picture to the product"
         )
     return folder.find(path)

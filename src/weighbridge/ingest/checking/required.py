@@ -40,7 +40,9 @@ _SCIENTIFIC: Final = r"^[0-9][.,][0-9]+[eE]\+[0-9]{1,3}$"
 
 
 def checks(limits: FieldLimits) -> list[Check]:
-    """Everything that can be wrong with the required fields, in the order in which it is reported."""
+    """Everything that can be wrong with the required fields, in the order in which it is
+    reported.
+    """
     lengths = {
         Field.CODE: limits.code,
         Field.NAME: limits.name,
@@ -107,7 +109,9 @@ def null_expression(name: str) -> pl.Expr:
 def explain(
     frame: pl.DataFrame, found: list[Check], raw: RawChunk, remarks: Mapping[tuple[int, str], str]
 ) -> Iterator[RejectedRow]:
-    """The rejected rows of a frame whose column `problem` has the number of the check that failed."""
+    """The rejected rows of a frame whose column `problem` has the number of the check that
+    failed.
+    """
     for record in frame.iter_rows(named=True):
         check = found[record["problem"]]
         row = record[ROW]

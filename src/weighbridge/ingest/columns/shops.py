@@ -124,7 +124,9 @@ WOOCOMMERCE: Final = Shop(  # https://woocommerce.com/document/product-csv-impor
         **_options("attribute {} name", "attribute {} value(s)"),
     },
 )
-MAGENTO: Final = Shop(  # https://experienceleague.adobe.com/docs/commerce-admin/systems/data-transfer/data-attributes-product.html
+# https://experienceleague.adobe.com/docs/commerce-admin/systems/data-transfer/data-attributes-
+# product.html
+MAGENTO: Final = Shop(
     "Magento / Adobe Commerce",
     signs=(
         ("sku",),

@@ -81,7 +81,9 @@ class RecordCutter:
             yield self._take_block()
 
     def _parse(self, text: str, *, at_end: bool) -> str:
-        """Appends the records of the text; returns what belongs to a record that goes on behind it."""
+        """Appends the records of the text; returns what belongs to a record that goes on behind
+        it.
+        """
         lines = list(io.StringIO(text, newline=""))
         begin = 0
         while begin < len(lines):
@@ -110,7 +112,9 @@ class RecordCutter:
         return ""
 
     def _mend(self, lines: list[str], begin: int, end: int) -> bool:
-        """Write the quotes of a broken record as CSV does, if they were escaped with backslashes."""
+        """Write the quotes of a broken record as CSV does, if they were escaped with
+        backslashes.
+        """
         mended = False
         for index in range(begin, min(end, len(lines), begin + _MOST_MENDED_LINES)):
             line = _double_escaped_quotes(lines[index], self._delimiter)
@@ -147,7 +151,9 @@ def _reason(error: csv.Error) -> str:
 
 
 def _double_escaped_quotes(line: str, delimiter: str) -> str:
-    """\\" becomes "", as MySQL and PHP write quotes within texts, unless the quote ends its field."""
+    """\\" becomes "", as MySQL and PHP write quotes within texts, unless the quote ends its
+    field.
+    """
     if '\\"' not in line:
         return line
     mark = re.escape(delimiter)

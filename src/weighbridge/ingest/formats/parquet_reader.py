@@ -97,7 +97,9 @@ class ParquetReader(Reader):
                 )
 
     def _first_rows(self, used: set[str]) -> int:
-        """So few that they fit into memory even if each cell holds all that its column unpacks to."""
+        """So few that they fit into memory even if each cell holds all that its column unpacks
+        to.
+        """
         sizes = [
             size
             for group in self._groups

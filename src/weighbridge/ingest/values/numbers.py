@@ -72,7 +72,8 @@ def _shows(sign: str, other: str) -> str:
     """Cells in which `sign` can only be the decimal sign."""
     return (
         rf"{other}[0-9]{{3}}{sign}[0-9]"  # both signs, this one last
-        rf"|{_START}[0-9]{{1,3}}(?:{other}[0-9]{{3}}){{2,}}{_END}"  # the other one more than once, in threes
+        # the other one more than once, in threes
+        rf"|{_START}[0-9]{{1,3}}(?:{other}[0-9]{{3}}){{2,}}{_END}"
         rf"|{_START}0?{sign}[0-9]"  # 0.250, .5
         rf"|{_START}[0-9]+{sign}(?:[0-9]{{1,2}}|[0-9]{{4,}}){_END}"  # not three digits behind it
         rf"|{_START}[0-9]{{4,}}{sign}[0-9]+{_END}"  # no thousands sign before it
@@ -110,7 +111,9 @@ _DECIMALS_AFTER: Final = {
 
 
 def plain_number(text: str, decimal: DecimalSign | None) -> str | None:
-    """The number in the form that Python reads, or None when it could mean two things, or nothing."""
+    """The number in the form that Python reads, or None when it could mean two things, or
+    nothing.
+    """
     mantissa, exponent_sign, exponent = text.casefold().partition("e")
     sign = mantissa[0] if mantissa[:1] in ("+", "-") else ""
     spaced = mantissa.lstrip("+-").strip().replace("’", "'")

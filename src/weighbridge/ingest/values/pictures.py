@@ -29,7 +29,8 @@ few its bytes: a 224 kB file of hundreds took 17 s.
 """
 _MEDIA_TYPES: Final = {
     "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",  # several JPEGs in one file, as phones write them; the first is what everybody shows
+    # several JPEGs in one file, as phones write them; the first is what everybody shows
+    "MPO": "image/jpeg",
     "PNG": "image/png",
     "WEBP": "image/webp",
     "GIF": "image/gif",
@@ -161,7 +162,9 @@ _WITHOUT_LENGTH: Final = frozenset((0x01, 0xD8, 0xD9))
 
 
 def _has_more_scans(data: bytes, limit: int) -> bool:
-    """Counts the scans of a JPEG's first picture: start of scan (SOS) segments, ITU-T T.81, B.1.1."""
+    """Counts the scans of a JPEG's first picture: start of scan (SOS) segments, ITU-T T.81,
+    B.1.1.
+    """
     at = scans = 0
     while (marker := _MARKER.search(data, at)) and scans <= limit:
         kind, at = marker[1][0], marker.end()

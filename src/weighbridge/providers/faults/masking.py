@@ -60,7 +60,9 @@ class Masker:
         return "" if self._repeats_request(line) else self.mask(line)
 
     def mask(self, text: str) -> str:
-        """The same text with everything that is a key, or looks like one, replaced by an ellipsis."""
+        """The same text with everything that is a key, or looks like one, replaced by an
+        ellipsis.
+        """
         if len(self.key) >= _SHORTEST_SECRET:
             text = text.replace(self.key, "…")
         return _LOOKS_SECRET.sub("…", text)

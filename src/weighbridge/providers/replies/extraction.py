@@ -82,7 +82,9 @@ def find_document(text: str, *, is_cut: bool) -> Found:
 
 
 def _last_document(text: str) -> Any | None:
-    """The last complete object or list of objects, unless the beginning of another one follows it."""
+    """The last complete object or list of objects, unless the beginning of another one follows
+    it.
+    """
     found: Any | None = None
     position = 0
     for _ in range(_MOST_TRIES):

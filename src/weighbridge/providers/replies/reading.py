@@ -131,7 +131,9 @@ def _from_reasoning(message: Mapping[str, Any], model: str) -> str:
 
 
 def _in_form(written: str, request: CallRequest, *, is_cut: bool) -> tuple[str, bool]:
-    """The text as the steps read it: the very same where it is plain JSON that keeps to the schema."""
+    """The text as the steps read it: the very same where it is plain JSON that keeps to the
+    schema.
+    """
     answer = after_reasoning(written)
     try:
         found = find_document(answer, is_cut=is_cut)

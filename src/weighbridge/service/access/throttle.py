@@ -1,4 +1,6 @@
-"""Slows down whoever guesses tokens: each wrong one from an address doubles the wait for the next."""
+"""Slows down whoever guesses tokens: each wrong one from an address doubles the wait for the
+next.
+"""
 
 from __future__ import annotations
 

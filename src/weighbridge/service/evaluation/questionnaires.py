@@ -157,7 +157,9 @@ def load_recording(path: Path) -> Recording:
 def recorded_answers(
     recording: Recording, question: Question, products: Sequence[Product]
 ) -> CheckedAnswers:
-    """What a recording says about these products, judged as the program judges a provider's reply."""
+    """What a recording says about these products, judged as the program judges a provider's
+    reply.
+    """
     answers: dict[str, Mapping[StepName, Answer]] = {}
     refused: dict[str, str] = {}
     for product in products:

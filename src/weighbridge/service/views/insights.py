@@ -120,7 +120,9 @@ class InsightsReader:
         self._looking: asyncio.Task[Insights] | None = None
 
     async def look(self) -> Insights:
-        """The present insights; some seconds old at most, more when there are very many products."""
+        """The present insights; some seconds old at most, more when there are very many
+        products.
+        """
         async with self._lock:
             began_s = self._clock.monotonic_s()
             if self._known is None or began_s >= self._known_until_s:

@@ -236,7 +236,9 @@ def _parts(
     percentages: Sequence[tuple[str, float]],
     digest: bytes,
 ) -> tuple[Part, ...]:
-    """The kind's recipe with the materials that the text names, or these alone, or a plain default."""
+    """The kind's recipe with the materials that the text names, or these alone, or a plain
+    default.
+    """
     if kind is not None:
         parts = _recipe(kind, named, details, percentages)
     elif percentages:

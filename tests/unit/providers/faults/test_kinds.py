@@ -1,4 +1,6 @@
-"""The error table is complete: nothing that the SDK or its transport can raise is left to chance."""
+"""The error table is complete: nothing that the SDK or its transport can raise is left to
+chance.
+"""
 
 from __future__ import annotations
 

@@ -76,7 +76,9 @@ def shown_number(stored: str, pattern: str) -> str | None:
 
 
 def _fill(tokens: tuple[str, ...], digits: str) -> str:
-    """Puts digits into placeholders from the right; the first placeholder takes all that are left."""
+    """Puts digits into placeholders from the right; the first placeholder takes all that are
+    left.
+    """
     first = next((i for i, token in enumerate(tokens) if token[0] == "\0"), None)
     if first is None:
         return "".join(tokens) + digits

@@ -120,7 +120,8 @@ def _check_sizes(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:
             raise zipfile.BadZipFile(f"{member.filename} is packed in an unusual way")
     if unpacked_bytes > MAX_UNPACKED_BYTES:
         raise UnreadableFile(
-            f"The XLSX file unpacks to more than {MAX_UNPACKED_BYTES >> 20:,} MB. Save the sheet as CSV: for that there is no such limit."
+            f"The XLSX file unpacks to more than {MAX_UNPACKED_BYTES >> 20:,} MB. Save the sheet "
+            "as CSV: for that there is no such limit."
         )
     if unpacked_bytes > max(RATIO_MATTERS_ABOVE_BYTES, MAX_RATIO * packed_bytes):
         raise UnreadableFile(
