@@ -53,6 +53,14 @@ def image_tokens(width_px: int, height_px: int, model: str) -> int:
     return ceil(round(_patches(width_px, height_px, counted.most) * counted.factor, 6))
 
 
+def most_image_tokens(model: str) -> int:
+    """The most that a picture of any size can take."""
+    counted = profile_of(model).images
+    if isinstance(counted, Tiles):
+        return image_tokens(TILES_SQUARE_PX, TILES_SHORT_SIDE_PX, model)
+    return ceil(round(counted.most * counted.factor, 6))
+
+
 def _patches(width_px: int, height_px: int, most: int) -> int:
     patches = ceil(width_px / PATCH_PX) * ceil(height_px / PATCH_PX)
     if patches <= most:

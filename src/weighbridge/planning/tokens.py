@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
-from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens
+from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens, most_image_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -135,6 +135,13 @@ def request_tokens(
     if request.image_url is not None:
         tokens += image_tokens(*(image_px or UNKNOWN_IMAGE_PX), model)
     return tokens
+
+
+def picture_doubt_tokens(model: str) -> int:
+    """By how much a picture that only the provider will see may exceed what `request_tokens` takes
+    it for.
+    """
+    return most_image_tokens(model) - image_tokens(*UNKNOWN_IMAGE_PX, model)
 
 
 class _SchemaKey:

@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 _COLUMNS = "name, cap_usd, committed_usd, span, active"
 
 
-async def load(connection: Connection) -> list[Budget]:
-    """All caps, by name."""
-    rows = await connection.fetch(f"SELECT {_COLUMNS} FROM budgets ORDER BY name")  # noqa: S608
-    return [_of_row(row) for row in rows]
-
-
 async def lock(connection: Connection, now: datetime) -> list[Budget]:
     """The caps in force, locked until the transaction ends; a new day or month begins with what its
     calls have cost so far.
@@ -63,8 +57,8 @@ async def commit_more(connection: Connection, changes_usd: Mapping[tuple[str, st
 async def put(connection: Connection, name: str, cap_usd: float) -> None:
     """Set or change a cap; what is committed stays."""
     await connection.execute(
-        "INSERT INTO budgets (name, cap_usd) VALUES ($1, $2)"
-        " ON CONFLICT (name) DO UPDATE SET cap_usd = $2, active = true",
+        "INSERT INTO budgets (name, cap_usd) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET "
+        "cap_usd = $2, active = true",
         name,
         cap_usd,
     )

@@ -153,3 +153,5 @@ async def test_calls_go_while_the_most_that_they_can_cost_fits_the_budget() -> N
     assert [selected.most_usd for selected in decision.selected] == pytest.approx([most_usd] * 2)
     assert decision.unpaid_usd == pytest.approx(most_usd)
     assert "$0.01 for a day" in money.why_not(most_usd, "a model")
+    unseen = prepared_call(3_000)._replace(doubt_tokens=1_000)
+    assert money.most_usd(unseen, 0) == pytest.approx(most_usd * 4 / 3)

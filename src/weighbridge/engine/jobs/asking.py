@@ -10,7 +10,7 @@ from weighbridge.engine.jobs.pictures import Pictures
 from weighbridge.engine.quota.permits import CallTooLarge, PermitRequest, PreparedCall, Replied
 from weighbridge.errors import PictureRefused, PictureUnreachable, ProviderError
 from weighbridge.planning.cost import reply_cost_usd
-from weighbridge.planning.tokens import request_tokens
+from weighbridge.planning.tokens import picture_doubt_tokens, request_tokens
 
 if TYPE_CHECKING:
     from weighbridge.domain.calls import CallReply
@@ -122,13 +122,15 @@ class Asker:
         key: str | None,
     ) -> PreparedCall:
         image_url, size_px = picture or (None, None)
+        model = self._context.provider.model
         request = question.request([product.subject() for product in group], 0, image_url)
         return PreparedCall(
             question=question,
             request=request._replace(
                 key=key, time_factor=max(product.time_factor for product in group)
             ),
-            prompt_tokens=request_tokens(request, self._context.provider.model, size_px),
+            prompt_tokens=request_tokens(request, model, size_px),
+            doubt_tokens=picture_doubt_tokens(model) if image_url and size_px is None else 0,
             group_size=len(group),
             attempts=max(product.attempts for product in group),
             open_call=self._orphaned.open_call(key, question, group)

@@ -43,6 +43,7 @@ class PreparedCall(NamedTuple):
     group_size: int = 1
     attempts: int = 0  # unusable answers so far: each doubles the allowance
     open_call: OpenCall | None = None  # committed with the permit, before the call can be sent
+    doubt_tokens: int = 0  # so many more the prompt may have: a picture that nobody here has seen
     is_look_up: bool = False  # costs a request and no tokens
 
 

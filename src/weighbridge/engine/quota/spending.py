@@ -44,7 +44,7 @@ class Money(NamedTuple):
         """The most that the call can cost; 0 where nothing is capped."""
         if self.narrowest is None or call.is_look_up:
             return 0.0
-        return most_usd(call.prompt_tokens, allowance, self.price)
+        return most_usd(call.prompt_tokens + call.doubt_tokens, allowance, self.price)
 
     def why_not(self, usd: float, model: str) -> str:
         """Why a call of this cost may not go."""
