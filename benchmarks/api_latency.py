@@ -59,11 +59,10 @@ async def fill(here: Site, count: int) -> None:
     with CATALOGUE.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     await here.connection.execute(
-        "INSERT INTO products (code, name, description, status, completed_at)"
-        " SELECT 'B-' || lpad(n::text, 7, '0'), ($2::text[])[1 + n % $4],"
-        " ($3::text[])[1 + n % $4] || ' Series ' || n || '.',"
-        " CASE WHEN n <= $5 THEN 'completed' ELSE 'pending' END, CASE WHEN n <= $5 THEN now() END"
-        " FROM generate_series($1 + 1, $6::int) n",
+        "INSERT INTO products (code, name, description, status, completed_at) SELECT 'B-' || "
+        "lpad(n::text, 7, '0'), ($2::text[])[1 + n % $4], ($3::text[])[1 + n % $4] || ' Series ' "
+        "|| n || '.', CASE WHEN n <= $5 THEN 'completed' ELSE 'pending' END, CASE WHEN n <= $5 "
+        "THEN now() END FROM generate_series($1 + 1, $6::int) n",
         present,
         [row["name"] for row in rows],
         [row["description"] for row in rows],

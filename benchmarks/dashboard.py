@@ -60,12 +60,10 @@ async def fill(here: Site, completed: int, waiting: int) -> None:
     if present >= completed:
         return
     await here.connection.execute(
-        "INSERT INTO products (code, name, description, status, completed_at)"
-        " SELECT 'M-' || lpad(n::text, 7, '0'), 'Measured product ' || n, 'A steel bottle of "
-        "series ' || n,"
-        " CASE WHEN n <= $1 THEN 'completed' ELSE 'pending' END,"
-        " CASE WHEN n <= $1 THEN now() - n % 86400 * interval '1 second' END FROM "
-        "generate_series(1, $2::int) n",
+        "INSERT INTO products (code, name, description, status, completed_at) SELECT 'M-' || "
+        "lpad(n::text, 7, '0'), 'Measured product ' || n, 'A steel bottle of series ' || n, CASE "
+        "WHEN n <= $1 THEN 'completed' ELSE 'pending' END, CASE WHEN n <= $1 THEN now() - n % "
+        "86400 * interval '1 second' END FROM generate_series(1, $2::int) n",
         completed,
         completed + waiting,
         timeout=3_600,

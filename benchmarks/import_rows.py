@@ -37,8 +37,7 @@ from weighbridge.wiring import estimate_basis
 HEADER = ("code", "name", "description", "weight", "imageUrl", "countryOfOrigin")
 TEXT = (
     "steel oak chair pump bolt cotton shirt valve glass lamp table plastic bottle cable motor "
-    "panel frame "
-    "cover sheet paper with and for kitchen garden, office"
+    "panel frame cover sheet paper with and for kitchen garden, office"
 )
 WORDS = TEXT.split()
 TARGET_ROWS_PER_S = 20_000
@@ -157,11 +156,9 @@ def main() -> None:
     )
     for result in results:
         print(
-            f"{result['import']:>16}: {result['rowsPerSecond']:>8,} rows/s  "
-            f"{result['seconds']:>6} s  peak {result['peakMb']} MB"
-            f"  ({result['created']:,} created, {result['updated']:,} updated, "
-            f"{result['unchanged']:,} unchanged,"
-            f" {result['rejected']:,} rejected)"
+            f"{result['import']:>16}: {result['rowsPerSecond']:>8,} rows/s  {result['seconds']:>6} "
+            f"s  peak {result['peakMb']} MB  ({result['created']:,} created, {result['updated']:,} "
+            f"updated, {result['unchanged']:,} unchanged, {result['rejected']:,} rejected)"
         )
     slowest = min(result["rowsPerSecond"] for result in results)
     peak = max(result["peakMb"] for result in results)

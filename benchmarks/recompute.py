@@ -66,15 +66,14 @@ async def prepare(app: Application, products: int) -> None:
             timeout=600,
         )
         await connection.execute(
-            "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e,"
-            " high_kg_co2e, mass_kg, data_quality, category, subcategory, provider, model,"
-            " simulated, cost_usd, detail)"
-            " SELECT c.id, c.revision, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e,"
-            " f.mass_kg, f.data_quality, f.category, f.subcategory, f.provider, f.model,"
-            " f.simulated, f.cost_usd, f.detail FROM footprints f JOIN products p"
-            " ON p.id = f.product_id JOIN products c ON c.code LIKE p.code || '-%'"
-            " AND c.code ~ ('^' || p.code || '-[0-9]+$') WHERE c.id <> p.id"
-            " ON CONFLICT DO NOTHING",
+            "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, "
+            "high_kg_co2e, mass_kg, data_quality, category, subcategory, provider, model, "
+            "simulated, cost_usd, detail) SELECT c.id, c.revision, f.emissions_kg_co2e, "
+            "f.low_kg_co2e, f.high_kg_co2e, f.mass_kg, f.data_quality, f.category, "
+            "f.subcategory, f.provider, f.model, f.simulated, f.cost_usd, f.detail FROM "
+            "footprints f JOIN products p ON p.id = f.product_id JOIN products c ON c.code LIKE "
+            "p.code || '-%' AND c.code ~ ('^' || p.code || '-[0-9]+$') WHERE c.id <> p.id ON "
+            "CONFLICT DO NOTHING",
             timeout=600,
         )
         await connection.execute("ANALYZE products, footprints", timeout=600)
@@ -162,8 +161,8 @@ def main() -> int:
         return 0
     print(
         f"{found['products']:,} products weighed again in {found['seconds']} s "
-        f"({found['cpuSeconds']} s of CPU, without PostgreSQL's), "
-        f"{found['moved']:,} moved; again, with nothing new, in {found['secondsAgain']} s"
+        f"({found['cpuSeconds']} s of CPU, without PostgreSQL's), {found['moved']:,} moved; again, "
+        f"with nothing new, in {found['secondsAgain']} s"
     )
     print(
         f"A correction of one product: median {found['correctionMsMedian']} ms, "

@@ -76,8 +76,8 @@ def main() -> None:
         growth = times[-1] / times[0]
         print(
             f"Target of flat time per product, {whose}: {growth:.2f} times from "
-            f"{rows[0]['products']:,} to"
-            f" {rows[-1]['products']:,}, {'met' if growth <= MOST_GROWTH else 'MISSED'}"
+            f"{rows[0]['products']:,} to {rows[-1]['products']:,}, "
+            f"{'met' if growth <= MOST_GROWTH else 'MISSED'}"
         )
 
 

@@ -38,8 +38,7 @@ from weighbridge.steps import build_questions
 CATALOGUE = Path(__file__).parents[1] / "examples" / "catalogue.csv"
 SERVER = (
     "import sys; from weighbridge.simulator.app import serve; from weighbridge.simulator.config "
-    "import SimulatorConfig; "
-    "serve(SimulatorConfig(), port=int(sys.argv[1]))"
+    "import SimulatorConfig; serve(SimulatorConfig(), port=int(sys.argv[1]))"
 )
 GROUP_SIZE = 5
 

@@ -224,9 +224,8 @@ def check_key_and_address() -> None:
     if names_address and os.environ.get(KEY):
         raise SettingsError(
             f"{ADDRESS} is set in the .env of this folder, and {KEY} in the environment. A key is "
-            "never "
-            "sent to an address that only a .env names. Set both in the environment, or both in "
-            f".env (and unset {KEY} in the environment)."
+            "never sent to an address that only a .env names. Set both in the environment, or "
+            f"both in .env (and unset {KEY} in the environment)."
         )
 
 

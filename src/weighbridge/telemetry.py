@@ -117,8 +117,7 @@ def _console(_logger: object, _name: str, event: MutableMapping[str, Any]) -> st
 
 Watcher = Callable[[str, str, str, Mapping[str, Any]], None]
 """Receives level, event, message and fields of every line from INFO up, in the thread that logs it.
-Must be
-quick and never raise."""
+Must be quick and never raise."""
 
 _watchers: tuple[Watcher, ...] = ()
 

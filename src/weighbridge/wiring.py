@@ -79,10 +79,8 @@ def _openai(settings: Settings) -> Provider:
     if not key and not read_address(settings.openai_base_url).is_loopback:
         raise SettingsError(
             "OPENAI_API_KEY is not set. Set it in the environment or in a .env file, or add "
-            "--simulate "
-            "to try everything against the built-in simulator, which needs no key and costs "
-            "nothing. "
-            "A server on this machine needs no key either: set OPENAI_BASE_URL."
+            "--simulate to try everything against the built-in simulator, which needs no key and "
+            "costs nothing. A server on this machine needs no key either: set OPENAI_BASE_URL."
         )
     return OpenAIProvider(settings.model, key, settings.openai_base_url, wishes=wishes_of(settings))
 

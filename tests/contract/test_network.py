@@ -1,6 +1,6 @@
 """What only a real socket can do to a call: broken bytes, resets, silence, proxies, certificates;
-and what of the
-SDK's behaviour is kept there although its own HTTP client is not used (docs/decisions/0015)."""
+and what of the SDK's behaviour is kept there although its own HTTP client is not used
+(docs/decisions/0015)."""
 
 from __future__ import annotations
 

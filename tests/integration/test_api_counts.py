@@ -49,8 +49,7 @@ async def test_counts_follow_every_kind_of_change(client: ApiClient) -> None:
     await client.execute("DELETE FROM products WHERE id % 3 = 0")
     await client.execute(
         "INSERT INTO products (code, name, description) SELECT code, name, description FROM "
-        "products"
-        " ON CONFLICT (code) DO UPDATE SET status = 'completed'"
+        "products ON CONFLICT (code) DO UPDATE SET status = 'completed'"
     )
     await client.add_products(5, prefix="NEW")
     assert await _shown(client) == await _true_counts(client)

@@ -125,12 +125,10 @@ async def test_a_failed_product_says_why_and_which_calls_failed(client: ApiClien
     )
     await client.execute(
         "INSERT INTO calls (started_at, latency_s, waited_s, provider, model, simulated, lane, "
-        "step, step_version,"
-        " product_ids, outcome, error, estimated_tokens, output_allowance, input_tokens, "
-        "cached_input_tokens,"
-        " output_tokens, cost_usd) SELECT now(), 1.5, 0, 'openai', 'gpt', false, 'live', "
-        "'classification', '1',"
-        " ARRAY[id], 'ProviderTimeout', 'no answer in time', 900, 100, 0, 0, 0, 0 FROM products"
+        "step, step_version, product_ids, outcome, error, estimated_tokens, output_allowance, "
+        "input_tokens, cached_input_tokens, output_tokens, cost_usd) SELECT now(), 1.5, 0, "
+        "'openai', 'gpt', false, 'live', 'classification', '1', ARRAY[id], 'ProviderTimeout', 'no "
+        "answer in time', 900, 100, 0, 0, 0, 0 FROM products"
     )
     product = await client.get("/api/products/P00001")
     assert [(error["kind"], error["step"]) for error in product["errors"]] == [

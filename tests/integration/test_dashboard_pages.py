@@ -154,8 +154,8 @@ async def test_browsers_get_errors_as_pages_and_programs_as_documents(client: Ap
 async def test_the_overview_says_what_to_know_of_the_model(client: ApiClient) -> None:
     notice = "gpt-4.1-mini will be shut down on 2027-01-14."
     await client.execute(
-        "INSERT INTO provider_facts (provider, model, notices)"
-        " VALUES ('openai', 'gpt-4.1-mini', jsonb_build_array($1::text))",
+        "INSERT INTO provider_facts (provider, model, notices) VALUES ('openai', 'gpt-4.1-mini', "
+        "jsonb_build_array($1::text))",
         notice,
     )
     assert f'<p class="banner warn" role="note">{notice}</p>' in (await client.http.get("/")).text

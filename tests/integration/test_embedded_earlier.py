@@ -29,13 +29,10 @@ async def use(data_dir: Path) -> tuple[list[str], str, set[str]]:
         superuser = await database.pool.fetchval("SELECT current_setting('is_superuser')")
         owners = await database.pool.fetch(
             "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relnamespace = "
-            "'public'::regnamespace"
-            " UNION SELECT typowner::regrole::text FROM pg_type WHERE typnamespace = "
-            "'public'::regnamespace"
-            " UNION SELECT proowner::regrole::text FROM pg_proc WHERE pronamespace = "
-            "'public'::regnamespace"
-            " UNION SELECT datdba::regrole::text FROM pg_database WHERE datname = "
-            "current_database()"
+            "'public'::regnamespace UNION SELECT typowner::regrole::text FROM pg_type WHERE "
+            "typnamespace = 'public'::regnamespace UNION SELECT proowner::regrole::text FROM "
+            "pg_proc WHERE pronamespace = 'public'::regnamespace UNION SELECT "
+            "datdba::regrole::text FROM pg_database WHERE datname = current_database()"
         )
         return [row[0] for row in codes], superuser, {row[0] for row in owners}
     finally:

@@ -229,11 +229,10 @@ async def test_job_lost_on_its_way_to_a_worker_is_picked_up_again(
     async with program(database_url, tmp_path, heartbeat_timeout=SOON) as running:
         await running.work()
         await running.fetch(
-            "WITH given AS (INSERT INTO pgqueuer (priority, status, entrypoint, queue_manager_id, "
-            "heartbeat)"
-            " VALUES (0, 'picked', 'group', $1, now()) RETURNING id)"
-            " INSERT INTO products (code, name, description, status, job_id)"
-            " SELECT 'P-1', 'Bottle', 'A steel bottle', 'processing', id FROM given",
+            "WITH given AS (INSERT INTO pgqueuer (priority, status, entrypoint, "
+            "queue_manager_id, heartbeat) VALUES (0, 'picked', 'group', $1, now()) RETURNING id) "
+            "INSERT INTO products (code, name, description, status, job_id) SELECT 'P-1', "
+            "'Bottle', 'A steel bottle', 'processing', id FROM given",
             running.engine.supervisor.worker_id,
         )
         await running.until(completed=1)

@@ -43,9 +43,8 @@ async def test_one_of_a_design_is_asked_and_the_others_get_its_answers(
         assert await _asked(running) == 2
         rows = await running.fetch(
             "SELECT p.code, min(a.variant_of) AS of, bool_and(a.simulated) AS simulated, "
-            "sum(a.cost_usd) AS usd,"
-            " count(*) AS answers FROM answers a JOIN products p ON p.id = a.product_id GROUP BY "
-            "p.code ORDER BY p.code"
+            "sum(a.cost_usd) AS usd, count(*) AS answers FROM answers a JOIN products p ON p.id = "
+            "a.product_id GROUP BY p.code ORDER BY p.code"
         )
         assert [(row["code"], row["of"], row["answers"]) for row in rows] == [
             ("BOT-1", None, 3),
@@ -68,8 +67,7 @@ async def test_footprint_of_a_variant_is_scaled_to_its_own_weight(
         await running.until(completed=3)
         rows = await running.fetch(
             "SELECT f.mass_kg, f.emissions_kg_co2e AS kg FROM footprints f JOIN products p ON "
-            "p.id = f.product_id"
-            " ORDER BY p.code"
+            "p.id = f.product_id ORDER BY p.code"
         )
         assert [row["mass_kg"] for row in rows] == pytest.approx([0.3, 0.3, 0.6])
         assert rows[1]["kg"] == pytest.approx(rows[0]["kg"])
@@ -124,8 +122,7 @@ async def test_variants_are_asked_themselves_when_the_one_that_was_asked_fails(
         await running.wire.until_held(1)
         await running.fetch(
             "UPDATE products SET status = 'failed', error = 'a test', error_kind = 'Test', job_id "
-            "= NULL"
-            " WHERE code = 'BOT-1'"
+            "= NULL WHERE code = 'BOT-1'"
         )
         running.wire.let_go()
         await running.until(completed=2, failed=1)
@@ -141,8 +138,7 @@ async def test_a_changed_product_no_longer_has_the_answers_of_its_former_design(
         await running.until(completed=3)
         await running.fetch(
             "UPDATE products SET name = 'Oak table', weight_kg = 20, revision = revision + 1, "
-            "status = 'pending',"
-            " completed_at = NULL WHERE code = 'BOT-2'"
+            "status = 'pending', completed_at = NULL WHERE code = 'BOT-2'"
         )
         running.engine.supervisor._look_again()
         await running.until(completed=3)

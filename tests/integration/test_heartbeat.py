@@ -107,9 +107,8 @@ async def test_a_hung_event_loop_loses_its_jobs_and_gets_no_more(
             lambda: base.pool.fetchval(RENEWED, worker_id, begun_at), "all jobs are renewed"
         )
         dead = (
-            "SELECT max(heartbeat) < now() - $2::interval"
-            " AND (SELECT seen_at < now() - $2::interval FROM workers WHERE id = $1)"
-            " FROM pgqueuer WHERE queue_manager_id = $1"
+            "SELECT max(heartbeat) < now() - $2::interval AND (SELECT seen_at < now() - "
+            "$2::interval FROM workers WHERE id = $1) FROM pgqueuer WHERE queue_manager_id = $1"
         )
         hold_the_loop_until(database_url, dead, worker_id, TIMEOUT)
         free_at = await base.pool.fetchval("SELECT now()")

@@ -76,8 +76,7 @@ async def counts(connection: Connection) -> tuple[int, int, int]:
 async def mark_completed(connection: Connection, code: str = "A") -> None:
     await connection.execute(
         "UPDATE products SET status = 'completed', completed_at = now(), attempts = 2, alone = "
-        "true,"
-        " error = 'old', error_kind = 'Old', job_id = 7 WHERE code = $1",
+        "true, error = 'old', error_kind = 'Old', job_id = 7 WHERE code = $1",
         code,
     )
 

@@ -28,8 +28,7 @@ pytestmark = pytest.mark.anyio
 
 FOOTPRINTS = (
     "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, high_kg_co2e, "
-    "mass_kg, data_quality,"
-    " category, subcategory, provider, model, simulated, cost_usd, detail)"
+    "mass_kg, data_quality, category, subcategory, provider, model, simulated, cost_usd, detail)"
     # Wider ranges for lighter products: the two orders differ. Every tenth figure is the same.
     " SELECT id, revision, (id / 10) + 1, 0.5, 1000 - id, 1, 1 + (id % 3) * 0.7, 'Category ' || "
     "id % 2, 'Sub',"

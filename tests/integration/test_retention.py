@@ -42,15 +42,13 @@ async def _add_calls(database: Database, number: int, days_old: float, spread_da
     """Calls of every outcome, with figures that differ from one to the next."""
     await database.pool.execute(
         "INSERT INTO calls (started_at, latency_s, waited_s, provider, model, simulated, lane, "
-        "step, step_version,"
-        " job_id, product_ids, outcome, error, estimated_tokens, output_allowance, input_tokens,"
-        " cached_input_tokens, output_tokens, cost_usd, price_known)"
-        " SELECT now() - ($2::float8 + $3::float8 * i / $1) * interval '1 day', 0.3 + i % 17, i % "
-        "5, 'openai',"
-        " (ARRAY['gpt-4.1-mini', 'gpt-4.1'])[1 + i % 2], i % 10 = 0, 'live',"
-        " (ARRAY['classification', 'manufacturing'])[1 + i % 2], '1', i, ARRAY[i],"
-        " (ARRAY['ok', 'ok', 'RateLimited', 'ok', 'ProviderUnavailable'])[1 + i % 5], 'said no',"
-        " 1000 + i, 500, 700 + i, i % 300, 90 + i % 40, 0.001 + i * 1e-6, i % 7 > 0 FROM "
+        "step, step_version, job_id, product_ids, outcome, error, estimated_tokens, "
+        "output_allowance, input_tokens, cached_input_tokens, output_tokens, cost_usd, "
+        "price_known) SELECT now() - ($2::float8 + $3::float8 * i / $1) * interval '1 day', 0.3 "
+        "+ i % 17, i % 5, 'openai', (ARRAY['gpt-4.1-mini', 'gpt-4.1'])[1 + i % 2], i % 10 = 0, "
+        "'live', (ARRAY['classification', 'manufacturing'])[1 + i % 2], '1', i, ARRAY[i], "
+        "(ARRAY['ok', 'ok', 'RateLimited', 'ok', 'ProviderUnavailable'])[1 + i % 5], 'said no', "
+        "1000 + i, 500, 700 + i, i % 300, 90 + i % 40, 0.001 + i * 1e-6, i % 7 > 0 FROM "
         "generate_series(1, $1::int) AS i",
         number,
         days_old,
@@ -206,10 +204,10 @@ async def _scope(connection: Connection, days_old: int, *products: tuple[str, in
     import_id = uuid4()
     for number, (status, unchanged_days) in enumerate(products):
         await connection.execute(
-            "WITH p AS (INSERT INTO products (code, name, description, status, updated_at)"
-            " VALUES ($1, 'Bottle', 'A bottle', $2, now() - $3::interval) RETURNING id)"
-            " INSERT INTO scopes (import_id, product_id, created_at)"
-            " SELECT $4, id, now() - $5::interval FROM p",
+            "WITH p AS (INSERT INTO products (code, name, description, status, updated_at) "
+            "VALUES ($1, 'Bottle', 'A bottle', $2, now() - $3::interval) RETURNING id) INSERT "
+            "INTO scopes (import_id, product_id, created_at) SELECT $4, id, now() - $5::interval "
+            "FROM p",
             f"{import_id}-{number}",
             status,
             timedelta(days=unchanged_days),

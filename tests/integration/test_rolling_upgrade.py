@@ -173,9 +173,8 @@ async def test_answers_of_a_newer_version_are_ignored(database_url: str, tmp_pat
             for one in stored:
                 await running.fetch(
                     "INSERT INTO answers (product_id, step, step_version, question_fingerprint, "
-                    "simulated, provider,"
-                    " model, call_id, answer, cost_usd) VALUES ($1, $2, '2-new', $3, true, "
-                    "'simulator', 'm', 0, $4, 0)",
+                    "simulated, provider, model, call_id, answer, cost_usd) VALUES ($1, $2, "
+                    "'2-new', $3, true, 'simulator', 'm', 0, $4, 0)",
                     one.id,
                     step,
                     one.product.question_fingerprint(),

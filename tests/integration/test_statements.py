@@ -44,19 +44,17 @@ async def connection(database_url: str, tmp_path: Path) -> AsyncIterator[Connect
     await database.pool.execute("ANALYZE")
     async with database.transaction() as connection:
         await connection.execute(
-            "INSERT INTO pgqueuer (id, priority, status, entrypoint, queue_manager_id, heartbeat)"
-            " OVERRIDING SYSTEM VALUE"
-            " SELECT n, 0, 'picked', $1, $2, now() - interval '1 hour' FROM generate_series(1, "
-            "$3::int) n",
+            "INSERT INTO pgqueuer (id, priority, status, entrypoint, queue_manager_id, "
+            "heartbeat) OVERRIDING SYSTEM VALUE SELECT n, 0, 'picked', $1, $2, now() - interval "
+            "'1 hour' FROM generate_series(1, $3::int) n",
             jobs.ENTRYPOINT,
             WORKER,
             JOBS,
         )
         await connection.execute(
-            "INSERT INTO products (id, code, name, description, status, job_id) OVERRIDING SYSTEM "
-            "VALUE"
-            " SELECT n, 'P-' || n, 'Chair', 'A chair', 'processing', (n - 1) / $1::int + 1"
-            " FROM generate_series(1, $2::int) n",
+            "INSERT INTO products (id, code, name, description, status, job_id) OVERRIDING "
+            "SYSTEM VALUE SELECT n, 'P-' || n, 'Chair', 'A chair', 'processing', (n - 1) / "
+            "$1::int + 1 FROM generate_series(1, $2::int) n",
             PRODUCTS_A_JOB,
             JOBS * PRODUCTS_A_JOB,
         )
@@ -125,8 +123,7 @@ async def test_a_large_batch_of_jobs_is_analyzed(database_url: str, tmp_path: Pa
         await running.start()
         await running.until_true(
             # `vacuum_count` leaves out autovacuum, which comes by once a minute.
-            "SELECT c.reltuples >= $1::int AND s.vacuum_count > 0"
-            " FROM pg_class c JOIN pg_stat_user_tables s ON s.relid = c.oid WHERE c.relname = "
-            "'pgqueuer'",
+            "SELECT c.reltuples >= $1::int AND s.vacuum_count > 0 FROM pg_class c JOIN "
+            "pg_stat_user_tables s ON s.relid = c.oid WHERE c.relname = 'pgqueuer'",
             VACUUMED_AFTER // 2,
         )

@@ -40,10 +40,9 @@ LONGEST_S: Final = PATIENCE_S
 """Of this machine: what takes longer stands still."""
 HELD_BACK_S: Final = 0.05
 """So long may this machine keep a process from running between two steps of a call; on this clock
-that is 3 s. Two
-calls may then reach the provider so much closer together than they left; `limits/window.py` allows
-for 0.2 s. If it
-was longer (that is measured), so much longer is allowed for."""
+that is 3 s. Two calls may then reach the provider so much closer together than they left;
+`limits/window.py` allows for 0.2 s. If it was longer (that is measured), so much longer is allowed
+for."""
 REPEAT: Final = "python -m benchmarks.simulate storms --runs 1 --first-seed {seed}"
 
 

@@ -72,10 +72,9 @@ class ApiClient:
     async def add_products(self, count: int, *, status: str = "pending", prefix: str = "P") -> None:
         """Put products into the database, behind the API's back."""
         await self.context.database.pool.execute(
-            "INSERT INTO products (code, name, description, status, completed_at)"
-            " SELECT $1 || lpad(n::text, 5, '0'), 'Steel bottle ' || n, 'Stainless steel, 500 "
-            "ml', $2,"
-            " CASE WHEN $2 = 'completed' THEN now() END FROM generate_series(1, $3::int) n",
+            "INSERT INTO products (code, name, description, status, completed_at) SELECT $1 || "
+            "lpad(n::text, 5, '0'), 'Steel bottle ' || n, 'Stainless steel, 500 ml', $2, CASE "
+            "WHEN $2 = 'completed' THEN now() END FROM generate_series(1, $3::int) n",
             prefix,
             status,
             count,

@@ -148,8 +148,7 @@ class RunningProgram:
         for signs in (
             (
                 "UPDATE pgqueuer SET heartbeat = heartbeat - interval '1 hour' WHERE "
-                "queue_manager_id "
-                "= $1"
+                "queue_manager_id = $1"
             ),
             "UPDATE workers SET seen_at = seen_at - interval '1 hour' WHERE id = $1",
         ):

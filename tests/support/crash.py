@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 OBSERVER: Final = "observer"
 _FUSE: Final = 1_605
 """An advisory lock: whoever draws a number holds it until its commit is over. A machine that is
-busy may hold up a
-commit between its number and the explosion."""
+busy may hold up a commit between its number and the explosion."""
 # Deferred triggers run inside COMMIT. The first of a transaction draws a number; sequences are not
 # rolled back, so that each commit is counted once, whether it succeeds or not.
 _BOMB: Final = """

@@ -153,8 +153,7 @@ async def receive_file(
     if media_type != "multipart/form-data" and media_type not in file_types:
         raise UnsupportedFormat(
             "Send the file as multipart/form-data (field file), or as the body with one of these "
-            "content types: "
-            f"{', '.join(file_types)}."
+            f"content types: {', '.join(file_types)}."
         )
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     room = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=folder))

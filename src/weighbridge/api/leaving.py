@@ -46,8 +46,7 @@ class AnswerWhenCutOff:
                 "leaving",
                 "The server is closing",
                 "The server shut down before the request was complete. Nothing was stored unless "
-                "you got a reply; "
-                "answered; send it again when the server is back.",
+                "you got a reply; answered; send it again when the server is back.",
                 headers={"Connection": "close"},
             )
             await answer(scope, receive, send)

@@ -67,8 +67,8 @@ def _route_notes(
         if apart > DISAGREE_BEYOND:
             notes.append(
                 f"the two routes disagree ×{_rounded(apart)}: {_rounded(figures[0])} kg CO2e by "
-                "the bill of materials, "
-                f"{_rounded(figures[1])} by published figures of such products"
+                f"the bill of materials, {_rounded(figures[1])} by published figures of such "
+                "products"
             )
     elif not judged.complete_articles:
         notes.extend(_alone_notes(classification, judged))

@@ -123,8 +123,7 @@ def interval(terms: Sequence[UncertainTerm]) -> tuple[float, float]:
 
 def _likely_tails(totals: NDArray[np.float64]) -> tuple[float, float]:
     """Where the lowest and the highest 5 % of the totals begin once they are multiplied by the
-    model error, if they
-    are about lognormal."""
+    model error, if they are about lognormal."""
     mean = float(np.add.reduce(totals)) / DRAWS
     if not 0 < mean < math.inf:
         return math.nan, math.nan

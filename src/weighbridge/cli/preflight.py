@@ -52,6 +52,6 @@ def check_room(catalogue: Path, *folders: Path) -> None:
         if free < needed:
             raise StoreError(
                 f"The disk of {folder} has {free / 1e6:,.0f} MB left, and this run may need "
-                f"{needed / 1e6:,.0f} MB. "
-                "Free some space or choose another folder (--out, --data-dir). Nothing was sent."
+                f"{needed / 1e6:,.0f} MB. Free some space or choose another folder (--out, "
+                "--data-dir). Nothing was sent."
             )

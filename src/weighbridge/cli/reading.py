@@ -246,8 +246,8 @@ def _estimate(estimate: CatalogueEstimate, model: str) -> str:
     tiers = ", ".join(f"{money(one.cost_usd)} in tier {one.tier}" for one in estimate.tiers)
     return (
         f"To process them: {estimate.requests:,} calls, "
-        f"{estimate.input_tokens + estimate.output_tokens:,} tokens, "
-        f"{price}, {duration(estimate.hours * 3600)}"
+        f"{estimate.input_tokens + estimate.output_tokens:,} tokens, {price}, "
+        f"{duration(estimate.hours * 3600)}"
         + (f" with {model}" if model else "")
         + (f"; {tiers}" if tiers else "")
     )

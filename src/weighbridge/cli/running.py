@@ -258,8 +258,7 @@ class _Run:
 
     async def _look_patiently(self) -> Progress | None:
         """None while the database is away. One of the user's own comes back; an embedded one that
-        has
-        gone (a full disk, most often) does not.
+        has gone (a full disk, most often) does not.
 
         Raises:
             DatabaseUnavailable: the embedded server is gone.
@@ -274,10 +273,8 @@ class _Run:
                 folder = self._app.settings.data_dir
                 raise DatabaseUnavailable(
                     f"The embedded PostgreSQL in {folder} has stopped ({type(error).__name__}). "
-                    "Check free disk "
-                    f"space, read the end of {folder / 'postgres' / 'log'}, and run the same "
-                    "command again: "
-                    "it resumes where this one stopped."
+                    f"Check free disk space, read the end of {folder / 'postgres' / 'log'}, and "
+                    "run the same command again: it resumes where this one stopped."
                 ) from error
             return None
         self._away_since_s = None
@@ -404,9 +401,8 @@ class _Run:
             out.print(note, style="dim", soft_wrap=True)
         out.print(
             f"{counts[ProcessingStatus.COMPLETED]:,} completed, "
-            f"{counts[ProcessingStatus.FAILED]:,} failed, "
-            f"{last.total - last.finished:,} left · {calls_made:,} calls in "
-            f"{duration(last.elapsed_s)} · "
+            f"{counts[ProcessingStatus.FAILED]:,} failed, {last.total - last.finished:,} left · "
+            f"{calls_made:,} calls in {duration(last.elapsed_s)} · "
             f"{last.totals.input_tokens + last.totals.output_tokens:,} tokens · "
             + ("cost " if last.totals.unpriced_calls else "")
             + money(last.totals.cost_usd, last.totals.unpriced_calls)

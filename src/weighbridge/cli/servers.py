@@ -68,8 +68,8 @@ async def _refuse_open_door(host: str, gate: Gate) -> None:
     if not _is_loopback(host) and await gate.is_open():
         raise SettingsError(
             f"Listening on {host} without a token would let anyone who can reach it spend your "
-            "money. Make one with "
-            "`weighbridge token add NAME`, or set WEIGHBRIDGE_API_TOKEN, or listen on 127.0.0.1."
+            "money. Make one with `weighbridge token add NAME`, or set WEIGHBRIDGE_API_TOKEN, or "
+            "listen on 127.0.0.1."
         )
 
 

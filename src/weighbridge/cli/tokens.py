@@ -53,8 +53,7 @@ def add(
     out.print(token, highlight=False)
     out.print(
         f"This is the only time the token of {name} ({role}) is shown. Log in with it, or send it "
-        "as "
-        "'Authorization: Bearer …'.",
+        "as 'Authorization: Bearer …'.",
         highlight=False,
     )
 

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 TEMPLATES: Final = Path(__file__).with_name("templates")
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
-    "'self';"
-    " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 THEMES: Final = frozenset({"light", "dark"})
 NAVIGATION: Final = (

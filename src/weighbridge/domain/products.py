@@ -54,8 +54,7 @@ TRANSITIONS: Final[dict[tuple[ProcessingStatus, ProductEvent], ProcessingStatus]
     (_COMPLETED, ProductEvent.REOPENED): _PENDING,
 }
 """The whole state machine. What is not in this table cannot happen: `store/transitions.py` writes
-the
-SQL of every change of state from it."""
+the SQL of every change of state from it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,8 +140,7 @@ def _make(pgdata: Path, account: OsAccount | None, alive: int | None) -> None:
         shutil.rmtree(draft, ignore_errors=True)
         raise DatabaseUnavailable(
             f"No database can be made in {pgdata.parent}: {last_words(done.stdout)}. Check free "
-            "disk space and "
-            "permissions, or choose another folder with WEIGHBRIDGE_DATA_DIR."
+            "disk space and permissions, or choose another folder with WEIGHBRIDGE_DATA_DIR."
         )
     _set_roles(draft, account, alive)
     draft.rename(pgdata)
@@ -152,8 +151,8 @@ def _check_version(pgdata: Path) -> None:
     if version != str(MAJOR):
         raise DatabaseUnavailable(
             f"{pgdata} was made by PostgreSQL {version or 'of no known version'}, and this "
-            "Weighbridge brings "
-            f"{MAJOR}. Put the folder away, or choose another one with WEIGHBRIDGE_DATA_DIR."
+            f"Weighbridge brings {MAJOR}. Put the folder away, or choose another one with "
+            "WEIGHBRIDGE_DATA_DIR."
         )
 
 

@@ -62,8 +62,8 @@ class FileLock:
                 return False
             raise DatabaseUnavailable(
                 f"{self.path} cannot be locked ({error.strerror}): the file system of the data "
-                "directory has no "
-                "locks. Choose a folder on a local disk with WEIGHBRIDGE_DATA_DIR."
+                "directory has no locks. Choose a folder on a local disk with "
+                "WEIGHBRIDGE_DATA_DIR."
             ) from error
         return True
 
@@ -80,9 +80,8 @@ def held(path: Path, owner: OsAccount | None, limit_s: float) -> Iterator[None]:
         if not comes_true(lock.try_to_hold, limit_s):
             raise DatabaseUnavailable(
                 "Another Weighbridge has been starting or stopping the PostgreSQL in "
-                f"{path.parent} for "
-                f"{limit_s:.0f} s. Look whether it is stopped (Ctrl-Z) or hangs, end it, and try "
-                "again."
+                f"{path.parent} for {limit_s:.0f} s. Look whether it is stopped (Ctrl-Z) or hangs, "
+                "end it, and try again."
             )
         yield
     finally:

@@ -217,10 +217,9 @@ class EmbeddedServer:
         if (self.pgdata / COPIED).exists():
             raise DatabaseUnavailable(
                 f"{self.data_dir} is a copy of a data directory that was in use while it was "
-                "copied, so it may be "
-                "damaged without a sign. Stop Weighbridge on the original and copy it again. If "
-                "it is a snapshot, "
-                f"which shows one moment of the whole disk, delete {self.pgdata / COPIED}."
+                "copied, so it may be damaged without a sign. Stop Weighbridge on the original "
+                "and copy it again. If it is a snapshot, which shows one moment of the whole "
+                f"disk, delete {self.pgdata / COPIED}."
             )
 
     def _start(self, account: OsAccount | None, alive: int) -> None:
@@ -245,17 +244,15 @@ class EmbeddedServer:
         if not comes_true(self._nobody_serves, ENDING_LIMIT_S):
             raise DatabaseUnavailable(
                 f"A PostgreSQL that cannot be seen from here works in {self.data_dir}: of another "
-                "container, or "
-                "stuck on a broken disk. End it there, or choose another folder with "
-                "WEIGHBRIDGE_DATA_DIR."
+                "container, or stuck on a broken disk. End it there, or choose another folder "
+                "with WEIGHBRIDGE_DATA_DIR."
             )
 
     def _unusable(self, reason: str) -> DatabaseUnavailable:
         return DatabaseUnavailable(
             f"The embedded PostgreSQL in {self.data_dir} does not start ({reason}). Check free "
-            "disk space and "
-            f"permissions, read {self.pgdata / 'log'}, or choose another folder with "
-            "WEIGHBRIDGE_DATA_DIR."
+            f"disk space and permissions, read {self.pgdata / 'log'}, or choose another folder "
+            "with WEIGHBRIDGE_DATA_DIR."
         )
 
 

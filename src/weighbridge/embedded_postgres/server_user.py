@@ -46,8 +46,7 @@ def server_account(data_dir: Path, pgdata: Path) -> OsAccount | None:
         if sys.platform != "win32" and place.exists() and place.stat().st_uid != os.geteuid():
             raise DatabaseUnavailable(
                 f"{place} belongs to {_name(place)}. Run Weighbridge as that user, or choose a "
-                "folder of your own "
-                "with WEIGHBRIDGE_DATA_DIR."
+                "folder of your own with WEIGHBRIDGE_DATA_DIR."
             )
     return None
 
@@ -55,9 +54,8 @@ def server_account(data_dir: Path, pgdata: Path) -> OsAccount | None:
 def _system_user(pgdata: Path) -> OsAccount:
     if pgdata.exists():
         raise DatabaseUnavailable(
-            f"{pgdata} belongs to root, and PostgreSQL refuses to run as root. Give it back to "
-            "its user: "
-            f"chown -R {SYSTEM_USER}: {pgdata}"
+            f"{pgdata} belongs to root, and PostgreSQL refuses to run as root. Give it back to its "
+            f"user: chown -R {SYSTEM_USER}: {pgdata}"
         )
     return _look_up() or _add_user()
 
@@ -81,9 +79,8 @@ def _add_user() -> OsAccount:
     account = _look_up()  # perhaps somebody else has just added it
     if account is None:
         raise DatabaseUnavailable(
-            f"PostgreSQL refuses to run as root, and the system user {SYSTEM_USER} cannot be "
-            f"added ({said}). "
-            f"Add it by hand, or run Weighbridge as an ordinary user."
+            f"PostgreSQL refuses to run as root, and the system user {SYSTEM_USER} cannot be added "
+            f"({said}). Add it by hand, or run Weighbridge as an ordinary user."
         )
     return account
 

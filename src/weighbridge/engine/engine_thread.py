@@ -29,8 +29,8 @@ T = TypeVar("T")
 
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long a thread may keep the interpreter while another waits for it. A request needs it again
-after
-every answer of the database; with Python's default each of these may cost 5 ms during a burst."""
+after every answer of the database; with Python's default each of these may cost 5 ms during a
+burst."""
 
 
 class EngineEnded(WeighbridgeError):

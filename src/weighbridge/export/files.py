@@ -43,8 +43,7 @@ def explanation(path: Path, error: OSError) -> WeighbridgeError:
     if error.errno in _FORBIDDEN:
         return InputError(
             f"{path} was not written: no permission. Choose another folder, or close the file if "
-            "it "
-            "is open in another program."
+            "it is open in another program."
         )
     if error.errno in _NO_FOLDER:
         return InputError(

@@ -38,8 +38,7 @@ _GWP_SETS: Final = ("AR5", "AR6")
 """The factors' publishers use either; see ATTRIBUTION.md beside the factors."""
 _CAVEATS: Final = (
     "Screening estimate from secondary data, not verified. Data quality ratings are on a scale of "
-    "1 "
-    "to 3 and stretched to 1 to 5. Biogenic CO2 and its uptake count as 0. The fossil carbon "
+    "1 to 3 and stretched to 1 to 5. Biogenic CO2 and its uptake count as 0. The fossil carbon "
     "content is not determined; 0 stands where the format asks for a number."
 )
 
@@ -63,8 +62,7 @@ class Company:
         if missing := [name for name, value in given.items() if not value]:
             raise UnsupportedFormat(
                 f"A PACT file names the company that hands it on. Set {', '.join(missing)}: such "
-                "as "
-                "Acme Ltd, acme.example and urn:lei:529900T8BM49AURSDO55."
+                "as Acme Ltd, acme.example and urn:lei:529900T8BM49AURSDO55."
             )
         name, domain, listed = given.values()
         ids = tuple(dict.fromkeys(one.strip() for one in listed.split(",") if one.strip()))

@@ -23,8 +23,7 @@ def require_public(address: str, host: str) -> None:
     if not is_public(address):
         raise PictureRefused(
             f"{host} leads to {address}, which is not a public address. Use a public address, or "
-            "put the picture "
-            "beside the catalogue."
+            "put the picture beside the catalogue."
         )
 
 

@@ -270,8 +270,8 @@ class Survey:
             name,
             header,
             f"Column {quote(header)}: {quote(digits)} can mean {digits.replace(sign, '.')} or "
-            f"{digits.replace(sign, '')},"
-            f" and no cell of the {column.evidence.doubtful:,} like it shows which.",
+            f"{digits.replace(sign, '')}, and no cell of the {column.evidence.doubtful:,} like it "
+            "shows which.",
             "decimal",
             {"point": "the point is the decimal sign", "comma": "the comma is the decimal sign"},
         )

@@ -45,10 +45,8 @@ that is.
 
 ECHO_S: Final = 0.5
 """Within this time after a call has left, its refusal would have arrived, and the burst grows for
-as long. It does not
-grow for calls that are only reserved: a process that has just started takes half a second until its
-first
-call is on its way, and until then nothing can have been refused."""
+as long. It does not grow for calls that are only reserved: a process that has just started takes
+half a second until its first call is on its way, and until then nothing can have been refused."""
 
 JITTER_S: Final = 0.25
 """How far apart two calls that we reserved at once may reach the provider. That much quota is left

@@ -58,9 +58,8 @@ class CircuitBreaker:
             self._next_probe_s = now_s + self._spread_s()
         self.paused_reason = (
             f"The provider gave no reply {self._failures} times in a row. The last time: "
-            f"{reason.rstrip('.')}. "
-            f"It is tried again every {FIRST_PROBE_S:.0f} to {LAST_PROBE_S:.0f} s, "
-            "and processing goes on by itself when it answers."
+            f"{reason.rstrip('.')}. It is tried again every {FIRST_PROBE_S:.0f} to "
+            f"{LAST_PROBE_S:.0f} s, and processing goes on by itself when it answers."
         )
 
     def succeeded(self) -> None:

@@ -45,8 +45,7 @@ from weighbridge.limits.window import WINDOW_MS, Window
 
 HOLD_MAX_S: Final = 3.0
 """After a 429 nothing is reserved for as long as it asks, but no longer than this: the level, not
-the pause,
-keeps us within the provider's limit, and a long pause loses quota for good."""
+the pause, keeps us within the provider's limit, and a long pause loses quota for good."""
 
 HOLD_DEFAULT_S: Final = 0.25
 CLOCK_SET_BACK_S: Final = 1.0

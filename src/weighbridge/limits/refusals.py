@@ -13,8 +13,7 @@ from typing import Final
 
 PASSED_BEFORE: Final = 10
 """This many calls that went through just before the first refusal count as evidence too: at the end
-of a
-run nothing else is sent."""
+of a run nothing else is sent."""
 MOST_REMEMBERED: Final = 1_000
 
 

@@ -206,8 +206,8 @@ def _with_less_to_do(error: WeighbridgeError, attempt: int, *, in_company: bool)
         return MoreTime()
     return GiveUp(
         f"{error} So it was {attempt + 1} times for this product alone, at last with "
-        f"{TIME_FACTOR:.0f} times the limit. "
-        "Raise WEIGHBRIDGE_CALL_TIMEOUT_S, or take a faster server or a smaller model."
+        f"{TIME_FACTOR:.0f} times the limit. Raise WEIGHBRIDGE_CALL_TIMEOUT_S, or take a faster "
+        "server or a smaller model."
     )
 
 
@@ -227,8 +227,7 @@ def _never_fits(refused: RefusalHistory, *, in_company: bool) -> str | None:
     ):
         why = (
             f"the provider refused it {refused.times} times in a row, while {refused.passed} "
-            "others went through, "
-            f"the largest of {refused.largest_passed_tokens:,} tokens"
+            f"others went through, the largest of {refused.largest_passed_tokens:,} tokens"
         )
     else:
         return None

@@ -30,8 +30,7 @@ MIN_GROUP_SIZE: Final = 3
 
 OPEN_GROUPS: Final = 4
 """Groups open at a time: a long description does not break up its neighbours, and the products of a
-group
-stay close together in the catalogue, where they tend to be alike."""
+group stay close together in the catalogue, where they tend to be alike."""
 
 
 @dataclass(frozen=True, slots=True)

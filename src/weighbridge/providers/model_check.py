@@ -124,8 +124,8 @@ async def _look_up_in_list(
     listed = _read(response)
     if listed is None:
         raise ModelUnknown(
-            f"{asked.host} returns web pages, not an API. "
-            "Check OPENAI_BASE_URL: it usually ends in /v1."
+            f"{asked.host} returns web pages, not an API. Check OPENAI_BASE_URL: it usually ends "
+            "in /v1."
         )
     return response.headers, _entry_of(listed, asked.model)
 

@@ -102,8 +102,8 @@ def read_prices(path: Path) -> dict[tuple[str, str | None], Price]:
         except ValueError:
             raise SettingsError(
                 f"WEIGHBRIDGE_PRICES: line {number} of {path} needs a model, input_usd and "
-                "output_usd (USD per million "
-                f"tokens, 0 or more). The columns are {', '.join(OWN_COLUMNS)}."
+                "output_usd (USD per million tokens, 0 or more). The columns are "
+                f"{', '.join(OWN_COLUMNS)}."
             ) from None
         found[key] = price
     if not found:

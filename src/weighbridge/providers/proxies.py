@@ -38,9 +38,8 @@ def proxy_for(url: str, named: Mapping[str, str] | None = None) -> str | None:
     if urlsplit(proxy).scheme not in _DEFAULT_PORTS:
         raise SettingsError(
             f"The environment names a proxy for {address.scheme} that is neither http:// nor "
-            "https://. "
-            "Set HTTPS_PROXY (or HTTP_PROXY) to one that is, or exempt the provider's host with "
-            "NO_PROXY."
+            "https://. Set HTTPS_PROXY (or HTTP_PROXY) to one that is, or exempt the provider's "
+            "host with NO_PROXY."
         )
     return proxy
 

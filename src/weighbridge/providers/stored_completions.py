@@ -25,8 +25,7 @@ KEY_NAME: Final = "weighbridge_call"
 LOOKUP_TIMEOUT_S: Final = 30.0
 _PASSING: Final = frozenset({402, 408, 409, 425, 429, 498, 499})
 """Of the statuses below 500 those that a call waits out, or stops for. The others say that there is
-no such route,
-or none for this key. (If the key is no good at all, the next call says so.)"""
+no such route, or none for this key. (If the key is no good at all, the next call says so.)"""
 _NOT_BUILT: Final = 501
 _LISTED: Final = 5
 """One is expected under a key. Two, if something on the way sent the request twice."""

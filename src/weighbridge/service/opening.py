@@ -35,8 +35,7 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
         telemetry.warning(
             "schema_is_newer",
             f"⚠️ A newer Weighbridge has migrated the database (schema {database.newer_schema}). "
-            "This one can go on "
-            "beside it for now; upgrade this host too",
+            "This one can go on beside it for now; upgrade this host too",
             schema=database.newer_schema,
         )
     try:

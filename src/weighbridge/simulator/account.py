@@ -50,8 +50,7 @@ _GATEWAY_PAGE: Final = (
 _OUT_OF_THIN_AIR: Final = Refused("requests", 0, 0, 1, 1.0)  # the key is shared with others, say
 _CHANGEABLE_NAMES: Final = (
     "requests_per_minute tokens_per_minute burst_s latency_s latency_sigma hang_s batch_delay_s "
-    "api_key "
-    "accepts_images faults outage_for_s flex_busy"
+    "api_key accepts_images faults outage_for_s flex_busy"
 )
 _CHANGEABLE: Final = frozenset(_CHANGEABLE_NAMES.split())
 
@@ -302,8 +301,8 @@ def _too_many(subject: str, refused: Refused, limit_headers: list[Header]) -> Re
     if refused.too_large:
         message = (
             f"Request too large for {subject}: Limit {refused.limit}, Requested "
-            f"{refused.requested}. "
-            "The input or output tokens must be reduced in order to run successfully."
+            f"{refused.requested}. The input or output tokens must be reduced in order to run "
+            "successfully."
         )
         return _error(429, message, refused.kind, "rate_limit_exceeded", limit_headers)
     wait_ms = max(1, -int(-refused.wait_s * 1000 // 1))

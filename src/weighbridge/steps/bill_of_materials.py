@@ -64,8 +64,7 @@ _WEIGHT_BASES: Final = frozenset(basis.value for basis in WeightBasis)
 
 _WHAT_CAN_BE_CORRECTED: Final = (
     "there is no such value. Choose mass_kg, attributes.NAME, lines, lines.N.material, "
-    "lines.N.mass_kg "
-    "or lines.N.component."
+    "lines.N.mass_kg or lines.N.component."
 )
 
 TASK: Final = """\

@@ -100,10 +100,9 @@ def refuse_other_units(
 def unchecked_in(unit: str) -> str:
     """Why masses without a weight to check them against are not believed."""
     return (
-        f"the model gave the masses of other products as {unit} instead of kilograms, and this "
-        "one has no usable weight in the "
-        "catalogue to check them against. Give its weight in the catalogue, or set "
-        "WEIGHBRIDGE_MODEL to another model."
+        f"the model gave the masses of other products as {unit} instead of kilograms, and this one "
+        "has no usable weight in the catalogue to check them against. Give its weight in the "
+        "catalogue, or set WEIGHBRIDGE_MODEL to another model."
     )
 
 
@@ -151,7 +150,7 @@ def wrong_unit(sums: Sequence[tuple[float, float]]) -> str | None:
 
 def _off(unit: str, stated: float, weight_kg: float) -> str:
     return (
-        f"the masses add up to {stated:g}, the catalogue says {weight_kg:g} kg: the model seems "
-        f"to have given {unit} "
-        "instead of kilograms. If the weight is right, set WEIGHBRIDGE_MODEL to another model."
+        f"the masses add up to {stated:g}, the catalogue says {weight_kg:g} kg: the model seems to "
+        f"have given {unit} instead of kilograms. If the weight is right, set WEIGHBRIDGE_MODEL to "
+        "another model."
     )

@@ -162,8 +162,7 @@ def _missing(reply: CallReply, parsed: ParsedReply) -> AnswerError:
     if reply.finish_reason is FinishReason.REFUSAL:
         return AnswerMalformed(
             "the model declined to answer. If this stays so when it is asked alone, look for "
-            "words in its name, "
-            "description or picture that a content filter may object to."
+            "words in its name, description or picture that a content filter may object to."
         )
     if reply.finish_reason is FinishReason.LENGTH:
         return AnswerTruncated("the reply reached its length limit before this product was done.")

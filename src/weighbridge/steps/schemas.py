@@ -64,8 +64,7 @@ def _check_enums(schema: Mapping[str, Any]) -> None:
         if len(values) > LONG_ENUM_VALUES and characters > MAX_LONG_ENUM_CHARACTERS:
             raise FactorTableInvalid(
                 f"A closed list of {len(values)} names has {characters} characters; strict "
-                "structured outputs "
-                f"take {MAX_LONG_ENUM_CHARACTERS}. Use shorter keys, or fewer."
+                f"structured outputs take {MAX_LONG_ENUM_CHARACTERS}. Use shorter keys, or fewer."
             )
 
 

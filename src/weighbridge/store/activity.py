@@ -27,14 +27,12 @@ class MinuteOfCalls:
 async def calls_by_minute(connection: Connection, since: datetime) -> list[MinuteOfCalls]:
     """Minutes with calls, oldest first."""
     rows = await connection.fetch(
-        "SELECT date_trunc('minute', started_at) AS minute, count(*) AS calls,"
-        " count(*) FILTER (WHERE outcome <> 'ok') AS failed_calls,"
-        " sum(input_tokens + output_tokens)::bigint AS tokens, sum(cost_usd) AS cost_usd,"
-        " percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS "
-        "latency_p50_s,"
-        " percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') "
-        "AS latency_p95_s"
-        " FROM calls WHERE started_at >= $1 GROUP BY 1 ORDER BY 1",
+        "SELECT date_trunc('minute', started_at) AS minute, count(*) AS calls, count(*) FILTER "
+        "(WHERE outcome <> 'ok') AS failed_calls, sum(input_tokens + output_tokens)::bigint AS "
+        "tokens, sum(cost_usd) AS cost_usd, percentile_cont(0.5) WITHIN GROUP (ORDER BY "
+        "latency_s) FILTER (WHERE outcome = 'ok') AS latency_p50_s, percentile_cont(0.95) WITHIN "
+        "GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS latency_p95_s FROM calls "
+        "WHERE started_at >= $1 GROUP BY 1 ORDER BY 1",
         since,
     )
     return [MinuteOfCalls(**dict(row)) for row in rows]

@@ -53,13 +53,11 @@ async def insert_answers(
         alike.setdefault(kind, []).append(row)
     for in_common, rows in alike.items():
         await connection.execute(
-            "INSERT INTO answers (step, step_version, simulated, provider, model,"
-            " call_id, product_id, question_fingerprint, answer, cost_usd, answered_at, variant_of,"
-            " without_picture)"
-            " SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], $7::bigint[], $8::text[], "
-            "$9::jsonb[],"
-            " $10::float8[], $11::timestamptz[], $12::text[], $13::text[]) AS a ON CONFLICT DO "
-            "NOTHING",
+            "INSERT INTO answers (step, step_version, simulated, provider, model, call_id, "
+            "product_id, question_fingerprint, answer, cost_usd, answered_at, variant_of, "
+            "without_picture) SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], "
+            "$7::bigint[], $8::text[], $9::jsonb[], $10::float8[], $11::timestamptz[], "
+            "$12::text[], $13::text[]) AS a ON CONFLICT DO NOTHING",
             *in_common,
             *zip(*rows, strict=True),
         )
@@ -79,11 +77,9 @@ async def load_answers(
     steps than `steps` (those that only a newer program knows) are left out.
     """
     rows = await connection.fetch(
-        "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, model, "
-        "answer, cost_usd,"
-        " answered_at, variant_of, without_picture, call_id FROM answers WHERE product_id = "
-        "ANY($1::bigint[]) AND "
-        "simulated = $2 AND step = ANY($3::text[])",
+        "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, "
+        "model, answer, cost_usd, answered_at, variant_of, without_picture, call_id FROM answers "
+        "WHERE product_id = ANY($1::bigint[]) AND simulated = $2 AND step = ANY($3::text[])",
         list(fingerprint_of),
         simulated,
         list(steps),
@@ -116,8 +112,7 @@ async def answers_of(connection: Connection, product_id: int) -> list[dict[str, 
     """Every answer ever accepted for a product, newest first."""
     rows = await connection.fetch(
         "SELECT step, step_version, provider, model, simulated, answer, cost_usd, call_id, "
-        "answered_at, variant_of"
-        " FROM answers WHERE product_id = $1 ORDER BY answered_at DESC",
+        "answered_at, variant_of FROM answers WHERE product_id = $1 ORDER BY answered_at DESC",
         product_id,
     )
     return [dict(row) for row in rows]

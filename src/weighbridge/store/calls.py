@@ -59,14 +59,11 @@ async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> l
     ids = [row["id"] for row in rows]
     await connection.executemany(
         "INSERT INTO calls (id, started_at, latency_s, waited_s, provider, model, simulated, "
-        "lane, step, step_version,"
-        " job_id, product_ids, outcome, error, request_id, estimated_tokens, output_allowance,"
-        " input_tokens, cached_input_tokens, output_tokens, cost_usd,"
-        " unusable, cache_write_tokens, reasoning_tokens, service_tier, price_known) OVERRIDING "
-        "SYSTEM VALUE"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
-        "$18, $19, $20, $21,"
-        " $22, $23, $24, $25, $26)",
+        "lane, step, step_version, job_id, product_ids, outcome, error, request_id, "
+        "estimated_tokens, output_allowance, input_tokens, cached_input_tokens, output_tokens, "
+        "cost_usd, unusable, cache_write_tokens, reasoning_tokens, service_tier, price_known) "
+        "OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
+        "$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)",
         [
             (
                 call_id,
@@ -141,36 +138,29 @@ async def totals(connection: Connection, since: datetime | None = None) -> CallT
     still there.
     """
     row = await connection.fetchrow(
-        "WITH kept AS ("
-        " SELECT count(*) AS calls, count(*) FILTER (WHERE outcome <> 'ok') AS failed_calls,"
-        " count(*) FILTER (WHERE outcome = 'RateLimited') AS rate_limited,"
-        " sum(estimated_tokens) AS estimated_tokens, sum(input_tokens) AS input_tokens,"
-        " sum(cached_input_tokens) AS cached_input_tokens, sum(output_tokens) AS output_tokens,"
-        " sum(cost_usd) AS cost_usd, count(*) FILTER (WHERE NOT price_known) AS unpriced_calls,"
-        " percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS "
-        "latency_p50_s,"
-        " percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') "
-        "AS latency_p95_s"
-        " FROM calls WHERE $1::timestamptz IS NULL OR started_at >= $1"
-        "), trimmed AS ("
-        " SELECT sum(calls) AS calls, sum(calls) FILTER (WHERE outcome <> 'ok') AS failed_calls,"
-        " sum(calls) FILTER (WHERE outcome = 'RateLimited') AS rate_limited,"
-        " sum(estimated_tokens) AS estimated_tokens, sum(input_tokens) AS input_tokens,"
-        " sum(cached_input_tokens) AS cached_input_tokens, sum(output_tokens) AS output_tokens,"
-        " sum(cost_usd) AS cost_usd, sum(unpriced_calls) AS unpriced_calls, NULL::float8 AS "
-        "latency_p50_s, NULL::float8 AS latency_p95_s"
-        " FROM call_rollups WHERE $1 IS NULL OR day > ($1 AT TIME ZONE 'UTC')::date"
-        ") SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(failed_calls), "
-        "0)::bigint AS failed_calls,"
-        " coalesce(sum(rate_limited), 0)::bigint AS rate_limited,"
-        " coalesce(sum(estimated_tokens), 0)::bigint AS estimated_tokens,"
-        " coalesce(sum(input_tokens), 0)::bigint AS input_tokens,"
-        " coalesce(sum(cached_input_tokens), 0)::bigint AS cached_input_tokens,"
-        " coalesce(sum(output_tokens), 0)::bigint AS output_tokens, coalesce(sum(cost_usd), 0) AS "
-        "cost_usd,"
-        " coalesce(sum(unpriced_calls), 0)::bigint AS unpriced_calls,"
-        " max(latency_p50_s) AS latency_p50_s, max(latency_p95_s) AS latency_p95_s"
-        " FROM (TABLE kept UNION ALL TABLE trimmed) AS both_kinds",
+        "WITH kept AS ( SELECT count(*) AS calls, count(*) FILTER (WHERE outcome <> 'ok') AS "
+        "failed_calls, count(*) FILTER (WHERE outcome = 'RateLimited') AS rate_limited, "
+        "sum(estimated_tokens) AS estimated_tokens, sum(input_tokens) AS input_tokens, "
+        "sum(cached_input_tokens) AS cached_input_tokens, sum(output_tokens) AS output_tokens, "
+        "sum(cost_usd) AS cost_usd, count(*) FILTER (WHERE NOT price_known) AS unpriced_calls, "
+        "percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS "
+        "latency_p50_s, percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE "
+        "outcome = 'ok') AS latency_p95_s FROM calls WHERE $1::timestamptz IS NULL OR started_at "
+        ">= $1), trimmed AS ( SELECT sum(calls) AS calls, sum(calls) FILTER (WHERE outcome <> "
+        "'ok') AS failed_calls, sum(calls) FILTER (WHERE outcome = 'RateLimited') AS "
+        "rate_limited, sum(estimated_tokens) AS estimated_tokens, sum(input_tokens) AS "
+        "input_tokens, sum(cached_input_tokens) AS cached_input_tokens, sum(output_tokens) AS "
+        "output_tokens, sum(cost_usd) AS cost_usd, sum(unpriced_calls) AS unpriced_calls, "
+        "NULL::float8 AS latency_p50_s, NULL::float8 AS latency_p95_s FROM call_rollups WHERE $1 "
+        "IS NULL OR day > ($1 AT TIME ZONE 'UTC')::date) SELECT coalesce(sum(calls), 0)::bigint "
+        "AS calls, coalesce(sum(failed_calls), 0)::bigint AS failed_calls, "
+        "coalesce(sum(rate_limited), 0)::bigint AS rate_limited, coalesce(sum(estimated_tokens), "
+        "0)::bigint AS estimated_tokens, coalesce(sum(input_tokens), 0)::bigint AS input_tokens, "
+        "coalesce(sum(cached_input_tokens), 0)::bigint AS cached_input_tokens, "
+        "coalesce(sum(output_tokens), 0)::bigint AS output_tokens, coalesce(sum(cost_usd), 0) AS "
+        "cost_usd, coalesce(sum(unpriced_calls), 0)::bigint AS unpriced_calls, "
+        "max(latency_p50_s) AS latency_p50_s, max(latency_p95_s) AS latency_p95_s FROM (TABLE "
+        "kept UNION ALL TABLE trimmed) AS both_kinds",
         since,
     )
     assert row is not None  # noqa: S101 - an aggregate always has a row
@@ -183,10 +173,9 @@ async def calls_of(
     """The calls that a product took part in, newest first."""
     rows = await connection.fetch(
         "SELECT id, started_at, latency_s, waited_s, provider, model, simulated, step, "
-        "step_version, lane, outcome,"
-        " error, request_id, cardinality(product_ids) AS group_size, input_tokens, "
-        "cached_input_tokens, output_tokens,"
-        " cost_usd FROM calls WHERE product_ids @> ARRAY[$1::bigint] ORDER BY id DESC LIMIT $2",
+        "step_version, lane, outcome, error, request_id, cardinality(product_ids) AS group_size, "
+        "input_tokens, cached_input_tokens, output_tokens, cost_usd FROM calls WHERE product_ids "
+        "@> ARRAY[$1::bigint] ORDER BY id DESC LIMIT $2",
         product_id,
         limit,
     )

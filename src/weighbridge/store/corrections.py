@@ -51,13 +51,10 @@ async def insert(connection: Connection, corrections: Sequence[NewCorrection]) -
     """Record them, in this order."""
     await connection.execute(
         "INSERT INTO corrections (product_id, step, path, anchor, value, before, after, made_by, "
-        "reason)"
-        " SELECT c.product_id, c.step, string_to_array(c.path, '.'), c.anchor, c.value -> 'is', "
-        "c.before -> 'is', c.after -> 'is',"
-        " c.made_by, c.reason FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], "
-        "$5::jsonb[], $6::jsonb[],"
-        " $7::jsonb[], $8::text[], $9::text[]) AS"
-        " c (product_id, step, path, anchor, value, before, after, made_by, reason)",
+        "reason) SELECT c.product_id, c.step, string_to_array(c.path, '.'), c.anchor, c.value -> "
+        "'is', c.before -> 'is', c.after -> 'is', c.made_by, c.reason FROM unnest($1::bigint[], "
+        "$2::text[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::jsonb[], $8::text[], "
+        "$9::text[]) AS c (product_id, step, path, anchor, value, before, after, made_by, reason)",
         [each.product_id for each in corrections],
         [each.change.step for each in corrections],
         [".".join(each.change.path) for each in corrections],

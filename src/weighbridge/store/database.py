@@ -34,10 +34,8 @@ they kill (90 s).
 GONE_LOOK_S = 1.0
 STATEMENT_TIMEOUT_S = 60.0
 """How long a statement may take where nothing else is said. The server notices that a host is cut
-off, but a
-host does not notice that its server is: without a limit it waited a quarter of an hour, or for ever
-behind a
-proxy that had stopped."""
+off, but a host does not notice that its server is: without a limit it waited a quarter of an hour,
+or for ever behind a proxy that had stopped."""
 LONG_STATEMENT_S = 3_600.0
 """For statements whose work grows with the catalogue."""
 DATABASE_ERRORS = (
@@ -185,8 +183,7 @@ async def _close_pool(pool: Pool) -> None:
 
 async def _leave_as_it_is(_: Connection) -> None:
     """Nobody sets, listens or locks for longer than a transaction through the pool: putting that
-    back, asyncpg's
-    default, would cost every use a round trip for nothing."""
+    back, asyncpg's default, would cost every use a round trip for nothing."""
 
 
 async def prepare(connection: Connection) -> None:
@@ -205,20 +202,17 @@ def _unusable(error: BaseException, address: DatabaseAddress) -> DatabaseUnavail
     if address.server is not None:
         return DatabaseUnavailable(
             f"The embedded PostgreSQL in {address.server.data_dir} cannot be used: {said}. Check "
-            "free disk space, "
-            f"and read {address.server.pgdata / 'log'}."
+            f"free disk space, and read {address.server.pgdata / 'log'}."
         )
     if "startup parameter" in said:  # PgBouncer's word
         return DatabaseUnavailable(
             f"The pooler at WEIGHBRIDGE_DATABASE_URL refuses our connections: {said}. Put this "
-            "into its "
-            f"configuration: ignore_startup_parameters = {', '.join(TCP_SETTINGS)}"
+            f"into its configuration: ignore_startup_parameters = {', '.join(TCP_SETTINGS)}"
         )
     return DatabaseUnavailable(
-        f"PostgreSQL cannot be used: {said}. Check WEIGHBRIDGE_DATABASE_URL, that the server is "
-        "up and reachable, "
-        "and that the user may create tables; without WEIGHBRIDGE_DATABASE_URL an embedded server "
-        "is used."
+        f"PostgreSQL cannot be used: {said}. Check WEIGHBRIDGE_DATABASE_URL, that the server is up "
+        "and reachable, and that the user may create tables; without WEIGHBRIDGE_DATABASE_URL an "
+        "embedded server is used."
     )
 
 

@@ -39,10 +39,9 @@ async def failed_products(connection: Connection) -> list[FailedProducts]:
     """The most frequent reason first."""
     rows = await connection.fetch(
         "SELECT coalesce(error_kind, 'unknown') AS kind, count(*) AS count, max(updated_at) AS "
-        "last_at,"
-        " coalesce((array_agg(error ORDER BY updated_at DESC))[1], '') AS example,"
-        " (array_agg(code ORDER BY updated_at DESC))[1] AS example_code"
-        " FROM products WHERE status = 'failed' GROUP BY 1 ORDER BY count DESC, kind",
+        "last_at, coalesce((array_agg(error ORDER BY updated_at DESC))[1], '') AS example, "
+        "(array_agg(code ORDER BY updated_at DESC))[1] AS example_code FROM products WHERE "
+        "status = 'failed' GROUP BY 1 ORDER BY count DESC, kind",
         timeout=LONG_STATEMENT_S,
     )
     return [FailedProducts(**dict(row)) for row in rows]

@@ -47,20 +47,17 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
         await insert_rates(connection, rates)
     await connection.execute(
         "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, "
-        "high_kg_co2e, mass_kg,"
-        " data_quality, category, subcategory, provider, model, simulated, cost_usd, detail)"
-        " SELECT * FROM unnest($1::bigint[], $2::int[], $3::float8[], $4::float8[], $5::float8[], "
-        "$6::float8[],"
-        " $7::float8[], $8::text[], $9::text[], $10::text[], $11::text[], $12::boolean[], "
-        "$13::float8[], $14::jsonb[])"
-        " ON CONFLICT (product_id) DO UPDATE SET revision = excluded.revision,"
-        " emissions_kg_co2e = excluded.emissions_kg_co2e, low_kg_co2e = excluded.low_kg_co2e,"
-        " high_kg_co2e = excluded.high_kg_co2e, mass_kg = excluded.mass_kg, data_quality = "
-        "excluded.data_quality,"
-        " category = excluded.category, subcategory = excluded.subcategory, provider = "
-        "excluded.provider,"
-        " model = excluded.model, simulated = excluded.simulated, cost_usd = excluded.cost_usd,"
-        " detail = excluded.detail, calculated_at = now()",
+        "high_kg_co2e, mass_kg, data_quality, category, subcategory, provider, model, simulated, "
+        "cost_usd, detail) SELECT * FROM unnest($1::bigint[], $2::int[], $3::float8[], "
+        "$4::float8[], $5::float8[], $6::float8[], $7::float8[], $8::text[], $9::text[], "
+        "$10::text[], $11::text[], $12::boolean[], $13::float8[], $14::jsonb[]) ON CONFLICT "
+        "(product_id) DO UPDATE SET revision = excluded.revision, emissions_kg_co2e = "
+        "excluded.emissions_kg_co2e, low_kg_co2e = excluded.low_kg_co2e, high_kg_co2e = "
+        "excluded.high_kg_co2e, mass_kg = excluded.mass_kg, data_quality = "
+        "excluded.data_quality, category = excluded.category, subcategory = "
+        "excluded.subcategory, provider = excluded.provider, model = excluded.model, simulated = "
+        "excluded.simulated, cost_usd = excluded.cost_usd, detail = excluded.detail, "
+        "calculated_at = now()",
         *zip(*rows, strict=True),
     )
 
@@ -104,11 +101,10 @@ async def stream_results(
         cursor = await connection.cursor(
             "SELECT p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256, pic.media_type,"  # noqa: S608
             " p.country_of_origin, p.facts, p.notes, p.status, p.error, p.error_kind, "
-            "p.completed_at, f.category, f.subcategory,"
-            " f.provider, f.model, f.simulated, f.cost_usd, f.detail"
-            f" FROM products p {within}"
-            " LEFT JOIN footprints f ON f.product_id = p.id AND p.status = 'completed'"
-            f" LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256 {chosen} ORDER BY p.id",
+            "p.completed_at, f.category, f.subcategory, f.provider, f.model, f.simulated, "
+            f"f.cost_usd, f.detail FROM products p {within} LEFT JOIN footprints f ON "
+            "f.product_id = p.id AND p.status = 'completed' LEFT JOIN pictures pic ON pic.sha256 "
+            f"= p.picture_sha256 {chosen} ORDER BY p.id",
             *arguments,
             timeout=LONG_STATEMENT_S,
         )

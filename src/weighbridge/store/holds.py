@@ -135,8 +135,8 @@ async def used_since(connection: Connection, provider: str, since: datetime) -> 
     """Requests and tokens of an account since a moment, as far as they are recorded."""
     row = await connection.fetchrow(
         "SELECT count(*) AS requests, coalesce(sum(CASE WHEN outcome = 'ok' THEN input_tokens + "
-        "output_tokens"
-        " ELSE 0 END), 0)::bigint AS tokens FROM calls WHERE provider = $1 AND started_at >= $2",
+        "output_tokens ELSE 0 END), 0)::bigint AS tokens FROM calls WHERE provider = $1 AND "
+        "started_at >= $2",
         provider,
         since,
     )

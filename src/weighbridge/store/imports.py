@@ -341,8 +341,8 @@ async def _stage_picture(connection: Connection, source: PictureSource) -> None:
     """Brings the bytes of a picture that is not there yet."""
     picture = source.picture
     known = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM pictures WHERE sha256 = $1)"
-        " OR EXISTS (SELECT FROM pg_temp.import_pictures WHERE sha256 = $1)",
+        "SELECT EXISTS (SELECT FROM pictures WHERE sha256 = $1) OR EXISTS (SELECT FROM "
+        "pg_temp.import_pictures WHERE sha256 = $1)",
         picture.sha256,
     )
     if not known:

@@ -46,8 +46,7 @@ _FREED: Final = (
 )
 _REDO: Final = (
     "Run `weighbridge run FILE --redo` with a file of these products: they are asked (and paid "
-    "for) again."
-    " To upload them as they are changes nothing."
+    "for) again. To upload them as they are changes nothing."
 )
 _NOT_OURS: Final = "Something else has changed the database: Weighbridge never writes this."
 _NO_JOB: Final = (
@@ -101,21 +100,18 @@ def _rules_of_jobs(dead_after_s: float) -> tuple[Rule, ...]:
         Rule(
             "lock-without-a-living-holder",
             "SELECT 'session ' || a.pid || ' of ' || coalesce(nullif(a.application_name, ''), 'an unnamed program')"  # noqa: S608
-            " || ' at ' || coalesce(a.client_addr::text, 'this host') || ', idle since '"
-            " || to_char(a.state_change AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC'"
-            " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
-            " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            f" AND (l.classid::bigint << 32 | l.objid::bigint) IN ({DISPATCH_LOCK}, "
-            f"{MIGRATION_LOCK})"
-            f" AND a.state LIKE 'idle%' AND a.state_change < {old}",
+            " || ' at ' || coalesce(a.client_addr::text, 'this host') || ', idle since ' || "
+            "to_char(a.state_change AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' FROM "
+            "pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' "
+            "AND l.granted AND l.objsubid = 1 AND l.database = (SELECT oid FROM pg_database "
+            "WHERE datname = current_database()) AND (l.classid::bigint << 32 | l.objid::bigint) "
+            f"IN ({DISPATCH_LOCK}, {MIGRATION_LOCK}) AND a.state LIKE 'idle%' AND a.state_change "
+            f"< {old}",
             "hold the lock of the dispatcher or of a migration and have long done nothing: a "
-            "process that is frozen or"
-            " cut off, or a pooler that has kept the session of one that ended. Nobody else can "
-            "dispatch or migrate",
+            "process that is frozen or cut off, or a pooler that has kept the session of one "
+            "that ended. Nobody else can dispatch or migrate",
             "End the session: SELECT pg_terminate_backend(NUMBER) in psql, as the same user. "
-            "Behind a pooler use"
-            " session mode.",
+            "Behind a pooler use session mode.",
         ),
         Rule(
             "processing-without-job",
@@ -134,8 +130,8 @@ def _rules_of_jobs(dead_after_s: float) -> tuple[Rule, ...]:
         Rule(
             "job-without-products",
             f"SELECT 'job ' || j.id FROM {job} j WHERE j.entrypoint = '{ENTRYPOINT}' AND j.status <> 'picked'"  # noqa: S608
-            f" AND j.updated < {old} AND NOT EXISTS"
-            " (SELECT FROM products p WHERE p.job_id = j.id AND p.status = 'processing')",
+            f" AND j.updated < {old} AND NOT EXISTS (SELECT FROM products p WHERE p.job_id = j.id "
+            "AND p.status = 'processing')",
             "are about no product (changed or deleted meanwhile, or failed without a known reason)",
             "Nothing is needed: the next worker ends them at once, without a call.",
         ),
@@ -166,13 +162,12 @@ def _rules_of_results() -> tuple[Rule, ...]:
         ),
         Rule(
             "completed-without-answers",
-            "SELECT p.code FROM products p JOIN footprints f ON f.product_id = p.id"
-            " WHERE p.status = 'completed' AND EXISTS ("
-            "SELECT FROM jsonb_each_text(f.detail -> 'provenance' -> 'steps') AS asked (step, "
-            "version)"
-            " WHERE NOT f.detail -> 'answers' ? asked.step OR NOT EXISTS ("
-            "SELECT FROM answers a WHERE a.product_id = p.id AND a.step = asked.step"
-            " AND a.step_version = asked.version AND a.simulated = f.simulated))",
+            "SELECT p.code FROM products p JOIN footprints f ON f.product_id = p.id WHERE "
+            "p.status = 'completed' AND EXISTS (SELECT FROM jsonb_each_text(f.detail -> "
+            "'provenance' -> 'steps') AS asked (step, version) WHERE NOT f.detail -> 'answers' ? "
+            "asked.step OR NOT EXISTS (SELECT FROM answers a WHERE a.product_id = p.id AND "
+            "a.step = asked.step AND a.step_version = asked.version AND a.simulated = "
+            "f.simulated))",
             "are completed and an answer behind their footprint is not stored",
             _REDO,
         ),
@@ -184,10 +179,9 @@ def _rules_of_results() -> tuple[Rule, ...]:
         ),
         Rule(
             "contribution-without-source",
-            "SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id WHERE EXISTS ("
-            "SELECT FROM named_contributions(f.detail) AS c"
-            " WHERE c ? 'rate' AND NOT EXISTS (SELECT FROM rates r WHERE r.id = (c ->> "
-            "'rate')::bigint))",
+            "SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id WHERE EXISTS "
+            "(SELECT FROM named_contributions(f.detail) AS c WHERE c ? 'rate' AND NOT EXISTS "
+            "(SELECT FROM rates r WHERE r.id = (c ->> 'rate')::bigint))",
             "have a contribution whose factor and source are not on record",
             _REDO,
         ),
@@ -213,21 +207,17 @@ def _rules_of_records() -> tuple[Rule, ...]:
         ),
         Rule(
             "counts-disagree",
-            "SELECT kept.status || ': ' || kept.n || ' kept, ' || coalesce(real.n, 0) || ' counted'"
-            " FROM (SELECT coalesce(sum(pending), 0) AS pending, coalesce(sum(processing), 0) AS "
-            "processing,"
-            " coalesce(sum(completed), 0) AS completed, coalesce(sum(failed), 0) AS failed"
-            " FROM product_count_changes) AS sums CROSS JOIN LATERAL (VALUES ('pending', "
-            "sums.pending),"
-            " ('processing', sums.processing), ('completed', sums.completed), ('failed', "
-            "sums.failed))"
-            " AS kept (status, n) LEFT JOIN (SELECT status, count(*) AS n FROM products GROUP BY "
-            "status) AS real"
-            " USING (status) WHERE kept.n <> coalesce(real.n, 0)",
+            "SELECT kept.status || ': ' || kept.n || ' kept, ' || coalesce(real.n, 0) || ' "
+            "counted' FROM (SELECT coalesce(sum(pending), 0) AS pending, "
+            "coalesce(sum(processing), 0) AS processing, coalesce(sum(completed), 0) AS "
+            "completed, coalesce(sum(failed), 0) AS failed FROM product_count_changes) AS sums "
+            "CROSS JOIN LATERAL (VALUES ('pending', sums.pending), ('processing', "
+            "sums.processing), ('completed', sums.completed), ('failed', sums.failed)) AS kept "
+            "(status, n) LEFT JOIN (SELECT status, count(*) AS n FROM products GROUP BY status) "
+            "AS real USING (status) WHERE kept.n <> coalesce(real.n, 0)",
             "of the numbers shown are not what a count gives",
             "Stop every Weighbridge, DELETE FROM product_count_changes, and INSERT INTO it one "
-            "row: the numbers of products"
-            " that are pending, processing, completed and failed.",
+            "row: the numbers of products that are pending, processing, completed and failed.",
         ),
     )
 

@@ -181,10 +181,9 @@ async def page(
     rows = await connection.fetch(
         f"SELECT p.id, p.code, p.name, p.status, f.category, f.subcategory, f.emissions_kg_co2e, f.low_kg_co2e,"  # noqa: S608
         f" f.high_kg_co2e, f.data_quality, f.simulated, strpos(f.provider, '{RECORDED}') > 0 AS "
-        f"recorded, p.error, {value} AS place,"
-        " (SELECT c.checked_at FROM product_checks c WHERE c.product_id = p.id AND c.revision = "
-        "p.revision) AS checked_at"
-        f" FROM products p {join} WHERE {where} ORDER BY {order_by} LIMIT ${len(where.arguments)}",
+        f"recorded, p.error, {value} AS place, (SELECT c.checked_at FROM product_checks c WHERE "
+        f"c.product_id = p.id AND c.revision = p.revision) AS checked_at FROM products p {join} "
+        f"WHERE {where} ORDER BY {order_by} LIMIT ${len(where.arguments)}",
         *where.arguments,
         timeout=LONG_STATEMENT_S,
     )
@@ -220,12 +219,10 @@ async def delete(connection: Connection, codes: Sequence[str]) -> int:
 async def check(connection: Connection, codes: Sequence[str], by: str) -> int:
     """Note that somebody found these figures sound; returns how many are completed, and noted."""
     tag = await connection.execute(
-        "INSERT INTO product_checks (product_id, revision, checked_by)"
-        " SELECT id, revision, $2 FROM products WHERE code = ANY($1::text[]) AND status = "
-        "'completed'"
-        " ON CONFLICT (product_id) DO UPDATE SET revision = excluded.revision, checked_by = "
-        "excluded.checked_by,"
-        " checked_at = now()",
+        "INSERT INTO product_checks (product_id, revision, checked_by) SELECT id, revision, $2 "
+        "FROM products WHERE code = ANY($1::text[]) AND status = 'completed' ON CONFLICT "
+        "(product_id) DO UPDATE SET revision = excluded.revision, checked_by = "
+        "excluded.checked_by, checked_at = now()",
         codes,
         by,
     )
@@ -235,8 +232,8 @@ async def check(connection: Connection, codes: Sequence[str], by: str) -> int:
 async def uncheck_codes(connection: Connection, codes: Sequence[str]) -> int:
     """Take the marks of these products back; returns how many had one."""
     tag = await connection.execute(
-        "DELETE FROM product_checks c USING products p"
-        " WHERE p.id = c.product_id AND p.code = ANY($1::text[])",
+        "DELETE FROM product_checks c USING products p WHERE p.id = c.product_id AND p.code = "
+        "ANY($1::text[])",
         codes,
     )
     return int(tag.split()[-1])
@@ -266,10 +263,9 @@ async def categories(connection: Connection) -> list[str]:
     next.
     """
     rows = await connection.fetch(
-        "WITH RECURSIVE found AS ("
-        " (SELECT category FROM footprints ORDER BY category LIMIT 1)"
-        " UNION ALL SELECT (SELECT f.category FROM footprints f WHERE f.category > found.category"
-        " ORDER BY f.category LIMIT 1) FROM found WHERE found.category IS NOT NULL)"
-        " SELECT category FROM found WHERE category IS NOT NULL"
+        "WITH RECURSIVE found AS ( (SELECT category FROM footprints ORDER BY category LIMIT 1) "
+        "UNION ALL SELECT (SELECT f.category FROM footprints f WHERE f.category > found.category "
+        "ORDER BY f.category LIMIT 1) FROM found WHERE found.category IS NOT NULL) SELECT "
+        "category FROM found WHERE category IS NOT NULL"
     )
     return [row["category"] for row in rows]

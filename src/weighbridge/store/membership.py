@@ -39,9 +39,8 @@ async def lock_job_products(
     """
     held = await _lock_jobs(connection, [job_id for job_id, _ in ids_by_job], manager_id)
     rows = await connection.fetch(
-        "SELECT p.id, p.revision, CASE p.status WHEN 'processing' THEN p.job_id END AS job_id"
-        " FROM products p WHERE p.id = ANY($1::bigint[])"
-        " ORDER BY p.id FOR NO KEY UPDATE OF p",
+        "SELECT p.id, p.revision, CASE p.status WHEN 'processing' THEN p.job_id END AS job_id "
+        "FROM products p WHERE p.id = ANY($1::bigint[]) ORDER BY p.id FOR NO KEY UPDATE OF p",
         list({product_id for _, ids in ids_by_job for product_id in ids}),
     )
     found = {row["id"]: row for row in rows}

@@ -53,11 +53,9 @@ async def insert(connection: Connection, calls: Sequence[OpenCall]) -> None:
     """
     await connection.executemany(
         "INSERT INTO open_calls (key, provider, simulated, question, step_version, product_ids, "
-        "question_fingerprints,"
-        " started_at, estimated_tokens, output_allowance) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
-        "$9, $10)"
-        " ON CONFLICT (key) DO UPDATE SET started_at = excluded.started_at,"
-        " estimated_tokens = excluded.estimated_tokens, output_allowance = "
+        "question_fingerprints, started_at, estimated_tokens, output_allowance) VALUES ($1, $2, "
+        "$3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (key) DO UPDATE SET started_at = "
+        "excluded.started_at, estimated_tokens = excluded.estimated_tokens, output_allowance = "
         "excluded.output_allowance",
         [
             (
@@ -83,9 +81,8 @@ async def about(
     """Open calls about any of these products, the oldest first."""
     rows = await connection.fetch(
         "SELECT key, provider, simulated, question, step_version, product_ids, "
-        "question_fingerprints, started_at,"
-        " estimated_tokens, output_allowance FROM open_calls o"
-        " WHERE o.provider = $2 AND o.simulated = $3 AND NOT o.given_up"
+        "question_fingerprints, started_at, estimated_tokens, output_allowance FROM open_calls o "
+        "WHERE o.provider = $2 AND o.simulated = $3 AND NOT o.given_up"
         # A join hashes each id once; the operator && would compare all with all.
         " AND o.key IN (SELECT c.key FROM open_calls c CROSS JOIN unnest(c.product_ids) AS p (id)"
         " JOIN unnest($1::bigint[]) AS wanted (id) ON wanted.id = p.id)"

@@ -100,8 +100,8 @@ async def mark_processing(connection: Connection, job_of: Mapping[int, int]) -> 
     """`job_of`: product id → the job that has it. Only pending products move."""
     await connection.execute(
         f"UPDATE products p SET {set_status(ProductEvent.ENQUEUED)}, job_id = j.job_id, updated_at = now()"  # noqa: S608
-        " FROM unnest($1::bigint[], $2::bigint[]) AS j (id, job_id)"
-        f" WHERE p.id = j.id AND {may_happen(ProductEvent.ENQUEUED, 'p')}",
+        " FROM unnest($1::bigint[], $2::bigint[]) AS j (id, job_id) WHERE p.id = j.id AND "
+        f"{may_happen(ProductEvent.ENQUEUED, 'p')}",
         list(job_of.keys()),
         list(job_of.values()),
     )
@@ -143,9 +143,9 @@ async def complete(
         f"UPDATE products SET {set_status(ProductEvent.CALCULATED)}, job_id = NULL, error = NULL, error_kind = NULL,"  # noqa: S608
         # Only products in processing have a job. A condition on the status, or a join, would make
         # PostgreSQL read all products, or all in processing, instead of looking each one up.
-        " completed_at = now(), updated_at = now(), variant_of = CASE WHEN id = ANY($3::bigint[]) "
-        "THEN variant_of END"
-        " WHERE id = ANY($1::bigint[]) AND job_id = ANY($2::bigint[])",
+        " completed_at = now(), updated_at = now(), variant_of = CASE WHEN id = "
+        "ANY($3::bigint[]) THEN variant_of END WHERE id = ANY($1::bigint[]) AND job_id = "
+        "ANY($2::bigint[])",
         list(job_of.keys()),
         list(set(job_of.values())),
         list(variants),
@@ -170,11 +170,10 @@ async def give_up(
     """
     await connection.execute(
         f"UPDATE products p SET {set_status(ProductEvent.GAVE_UP)}, job_id = NULL, error_kind = r.kind, error = r.reason,"  # noqa: S608
-        " attempts = attempts + 1, spent_usd = spent_usd + r.usd, variant_of = NULL, updated_at = "
-        "now()"
-        " FROM unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, reason, "
-        "usd)"
-        f" WHERE p.id = r.id AND p.job_id = $4 AND {may_happen(ProductEvent.GAVE_UP, 'p')}",
+        " attempts = attempts + 1, spent_usd = spent_usd + r.usd, variant_of = NULL, updated_at "
+        "= now() FROM unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, "
+        "reason, usd) WHERE p.id = r.id AND p.job_id = $4 AND "
+        f"{may_happen(ProductEvent.GAVE_UP, 'p')}",
         list(reasons.keys()),
         [kind for kind, _ in reasons.values()],
         [reason for _, reason in reasons.values()],
@@ -194,12 +193,10 @@ async def leave_group(
     They stay `processing`: the caller gives each its own job in the same transaction.
     """
     rows = await connection.fetch(
-        "UPDATE products p SET job_id = NULL, alone = true, attempts = attempts + 1, error_kind = "
-        "r.kind,"
-        " error = r.reason, spent_usd = spent_usd + r.usd, updated_at = now()"
-        " FROM unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, reason, "
-        "usd)"
-        " WHERE p.id = r.id AND p.job_id = $4 AND p.status = 'processing' RETURNING p.id",
+        "UPDATE products p SET job_id = NULL, alone = true, attempts = attempts + 1, error_kind "
+        "= r.kind, error = r.reason, spent_usd = spent_usd + r.usd, updated_at = now() FROM "
+        "unnest($1::bigint[], $2::text[], $3::text[], $5::float8[]) AS r (id, kind, reason, usd) "
+        "WHERE p.id = r.id AND p.job_id = $4 AND p.status = 'processing' RETURNING p.id",
         list(reasons.keys()),
         [kind for kind, _ in reasons.values()],
         [reason for _, reason in reasons.values()],
@@ -212,9 +209,8 @@ async def leave_group(
 async def move_to_jobs(connection: Connection, job_of: Mapping[int, int]) -> None:
     """Give products that are being processed another job (after `leave_group` or a split)."""
     await connection.execute(
-        "UPDATE products p SET job_id = j.job_id, updated_at = now()"
-        " FROM unnest($1::bigint[], $2::bigint[]) AS j (id, job_id)"
-        " WHERE p.id = j.id AND p.status = 'processing'",
+        "UPDATE products p SET job_id = j.job_id, updated_at = now() FROM unnest($1::bigint[], "
+        "$2::bigint[]) AS j (id, job_id) WHERE p.id = j.id AND p.status = 'processing'",
         list(job_of.keys()),
         list(job_of.values()),
     )
@@ -242,10 +238,9 @@ async def release_stuck(connection: Connection) -> int:
         f" WHERE {may_happen(ProductEvent.RELEASED, 'p')} AND (p.job_id IS NULL OR p.job_id NOT IN"
         f" (SELECT j.id FROM {jobs_table()} j WHERE j.status IN ('queued', 'picked')))"
         # Whoever holds a lock is moving the product right now.
-        " ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED)"
-        f" UPDATE products p SET {set_status(ProductEvent.RELEASED)}, job_id = NULL, updated_at = "
-        "now()"
-        " FROM stuck WHERE p.id = stuck.id"
+        " ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED) UPDATE products p SET "
+        f"{set_status(ProductEvent.RELEASED)}, job_id = NULL, updated_at = now() FROM stuck WHERE "
+        "p.id = stuck.id"
     )
     return int(tag.split()[-1])
 
@@ -281,8 +276,8 @@ async def take_back(connection: Connection, product_ids: Sequence[int]) -> None:
 async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
     """Forget the answers of an import's products, so that all are asked again; returns how many."""
     await connection.execute(
-        "DELETE FROM answers a USING scopes s"
-        " WHERE s.import_id = $1 AND a.product_id = s.product_id AND a.simulated = $2",
+        "DELETE FROM answers a USING scopes s WHERE s.import_id = $1 AND a.product_id = "
+        "s.product_id AND a.simulated = $2",
         scope,
         simulated,
         timeout=LONG_STATEMENT_S,
@@ -291,16 +286,15 @@ async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
     # these.
     await connection.execute(
         "UPDATE products other SET design = NULL FROM scopes s JOIN products p ON p.id = "
-        "s.product_id"
-        " WHERE s.import_id = $1 AND other.design = p.design AND other.status = 'completed'",
+        "s.product_id WHERE s.import_id = $1 AND other.design = p.design AND other.status = "
+        "'completed'",
         scope,
         timeout=LONG_STATEMENT_S,
     )
     tag = await connection.execute(
         f"UPDATE products p SET {set_status(ProductEvent.REDONE)}, attempts = 0, alone = false, variant_of = NULL, error = NULL,"  # noqa: S608
-        " error_kind = NULL, updated_at = now() FROM scopes s"
-        " WHERE s.import_id = $1 AND s.product_id = p.id AND "
-        f"{may_happen(ProductEvent.REDONE, 'p')}",
+        " error_kind = NULL, updated_at = now() FROM scopes s WHERE s.import_id = $1 AND "
+        f"s.product_id = p.id AND {may_happen(ProductEvent.REDONE, 'p')}",
         scope,
         timeout=LONG_STATEMENT_S,
     )
@@ -323,9 +317,8 @@ async def reopen_simulated(connection: Connection, scope: UUID) -> int:
 
 COUNTS: Final = (
     "SELECT coalesce(sum(pending), 0)::bigint AS pending, coalesce(sum(processing), 0)::bigint AS "
-    "processing,"
-    " coalesce(sum(completed), 0)::bigint AS completed, coalesce(sum(failed), 0)::bigint AS failed"
-    " FROM product_count_changes"
+    "processing, coalesce(sum(completed), 0)::bigint AS completed, coalesce(sum(failed), "
+    "0)::bigint AS failed FROM product_count_changes"
 )
 """Over all products: triggers keep the differences (migration 2), so the cost does not grow."""
 
@@ -342,8 +335,8 @@ async def counts(connection: Connection, scope: UUID | None = None) -> dict[Proc
         assert row is not None  # noqa: S101 - an aggregate always has a row
         return counts_of_row(row)
     rows = await connection.fetch(
-        "SELECT p.status, count(*) AS n FROM products p"
-        " JOIN scopes s ON s.product_id = p.id AND s.import_id = $1 GROUP BY p.status",
+        "SELECT p.status, count(*) AS n FROM products p JOIN scopes s ON s.product_id = p.id AND "
+        "s.import_id = $1 GROUP BY p.status",
         scope,
     )
     found = {row["status"]: row["n"] for row in rows}
@@ -399,9 +392,9 @@ async def page(
     rows: list[Record] = await connection.fetch(
         f"SELECT {COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
         " f.data_quality, f.simulated FROM (SELECT * FROM products p WHERE "
-        f"{' AND '.join(conditions)}"
-        " ORDER BY p.id LIMIT $2) p LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
-        " LEFT JOIN footprints f ON f.product_id = p.id ORDER BY p.id",
+        f"{' AND '.join(conditions)} ORDER BY p.id LIMIT $2) p LEFT JOIN pictures pic ON "
+        "pic.sha256 = p.picture_sha256 LEFT JOIN footprints f ON f.product_id = p.id ORDER BY "
+        "p.id",
         *values,
     )
     return rows
@@ -417,8 +410,8 @@ async def find(connection: Connection, code: str) -> Record | None:
     return await connection.fetchrow(
         f"SELECT {COLUMNS}, f.emissions_kg_co2e, f.low_kg_co2e, f.high_kg_co2e, f.category, f.subcategory,"  # noqa: S608
         " f.data_quality, f.simulated, f.detail, f.provider, f.model, f.cost_usd, "
-        "f.calculated_at, f.mass_kg"
-        f" FROM {FROM} LEFT JOIN footprints f ON f.product_id = p.id WHERE p.code = $1",
+        f"f.calculated_at, f.mass_kg FROM {FROM} LEFT JOIN footprints f ON f.product_id = p.id "
+        "WHERE p.code = $1",
         code,
     )
 
@@ -438,9 +431,8 @@ async def set_picture(connection: Connection, code: str, picture: Picture, data:
     A product that has this very picture already is left as it is.
     """
     await connection.execute(
-        "INSERT INTO pictures (sha256, media_type, width_px, height_px, data) VALUES ($1, $2, $3, "
-        "$4, $5)"
-        " ON CONFLICT DO NOTHING",
+        "INSERT INTO pictures (sha256, media_type, width_px, height_px, data) VALUES ($1, $2, "
+        "$3, $4, $5) ON CONFLICT DO NOTHING",
         picture.sha256,
         picture.media_type,
         picture.width_px,
@@ -449,11 +441,9 @@ async def set_picture(connection: Connection, code: str, picture: Picture, data:
     )
     await connection.execute(
         "UPDATE products SET picture_sha256 = $2, image_url = NULL, revision = revision + 1,"  # noqa: S608
-        f" {set_status(ProductEvent.CHANGED)},"
-        " attempts = 0, alone = false, error_kind = NULL, error = NULL, job_id = NULL, "
-        "completed_at = NULL,"
-        " updated_at = now() WHERE code = $1 AND picture_sha256 IS DISTINCT FROM $2"
-        f" AND {may_happen(ProductEvent.CHANGED)}",
+        f" {set_status(ProductEvent.CHANGED)}, attempts = 0, alone = false, error_kind = NULL, "
+        "error = NULL, job_id = NULL, completed_at = NULL, updated_at = now() WHERE code = $1 "
+        f"AND picture_sha256 IS DISTINCT FROM $2 AND {may_happen(ProductEvent.CHANGED)}",
         code,
         picture.sha256,
     )
@@ -472,10 +462,10 @@ async def correct(
 ) -> None:
     """Overwrite a product's fields with what a person entered, and queue it again."""
     await connection.execute(
-        "UPDATE products SET name = $2, description = $3, weight_kg = $4, country_of_origin = $5,"
-        " revision = revision + 1, status = 'pending', attempts = 0, alone = false, error_kind = "
-        "NULL, error = NULL,"
-        " job_id = NULL, completed_at = NULL, updated_at = now() WHERE code = $1",
+        "UPDATE products SET name = $2, description = $3, weight_kg = $4, country_of_origin = "
+        "$5, revision = revision + 1, status = 'pending', attempts = 0, alone = false, "
+        "error_kind = NULL, error = NULL, job_id = NULL, completed_at = NULL, updated_at = now() "
+        "WHERE code = $1",
         code,
         name,
         description,

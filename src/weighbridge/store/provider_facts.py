@@ -33,8 +33,8 @@ class ProviderFacts:
 async def load(connection: Connection, provider: str, model: str) -> ProviderFacts:
     """What is known of this model there; nothing, if it was never used."""
     row = await connection.fetchrow(
-        "SELECT learned, notices, output_lengths FROM provider_facts"
-        " WHERE provider = $1 AND model = $2",
+        "SELECT learned, notices, output_lengths FROM provider_facts WHERE provider = $1 AND "
+        "model = $2",
         provider,
         model,
     )
@@ -48,10 +48,10 @@ async def load(connection: Connection, provider: str, model: str) -> ProviderFac
 async def save(connection: Connection, facts: ProviderFacts) -> None:
     """Keep them; the last process to save wins, which is good enough for what any can find out."""
     await connection.execute(
-        "INSERT INTO provider_facts (provider, model, learned, notices, output_lengths)"
-        " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (provider, model) DO UPDATE SET"
-        " learned = excluded.learned, notices = excluded.notices,"
-        " output_lengths = excluded.output_lengths, updated_at = now()",
+        "INSERT INTO provider_facts (provider, model, learned, notices, output_lengths) VALUES "
+        "($1, $2, $3, $4, $5) ON CONFLICT (provider, model) DO UPDATE SET learned = "
+        "excluded.learned, notices = excluded.notices, output_lengths = excluded.output_lengths, "
+        "updated_at = now()",
         facts.name,
         facts.model,
         dict(facts.learned),

@@ -68,16 +68,15 @@ async def insert_rates(connection: Connection, rates: Mapping[int, Rate]) -> Non
     In order, so that two writers never wait for each other in a circle.
     """
     unknown = await connection.fetch(
-        "SELECT number FROM unnest($1::bigint[]) AS number"
-        " WHERE NOT EXISTS (SELECT FROM rates WHERE id = number) ORDER BY number",
+        "SELECT number FROM unnest($1::bigint[]) AS number WHERE NOT EXISTS (SELECT FROM rates "
+        "WHERE id = number) ORDER BY number",
         list(rates),
     )
     if unknown:
         await connection.execute(
             f"INSERT INTO rates (id, {_COLUMNS}) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[],"  # noqa: S608
             " $5::float8[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], "
-            "$11::boolean[])"
-            " ON CONFLICT DO NOTHING",
+            "$11::boolean[]) ON CONFLICT DO NOTHING",
             *zip(*((number, *rates[number]) for (number,) in unknown), strict=True),
         )
 

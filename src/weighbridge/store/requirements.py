@@ -42,9 +42,8 @@ def check_version(connection: Connection) -> None:
     if version.major < OLDEST:
         raise DatabaseUnavailable(
             "The database at WEIGHBRIDGE_DATABASE_URL is PostgreSQL "
-            f"{version.major}.{version.minor}, and Weighbridge "
-            f"needs {OLDEST} or newer. Upgrade it, or leave the variable out to use the embedded "
-            "server."
+            f"{version.major}.{version.minor}, and Weighbridge needs {OLDEST} or newer. Upgrade "
+            "it, or leave the variable out to use the embedded server."
         )
 
 

@@ -55,23 +55,16 @@ async def trim_calls(connection: Connection, before: datetime, most: int = BATCH
     """
     tag = await connection.fetchval(
         "WITH old AS ("  # noqa: S608 - constants only
-        " SELECT id FROM calls WHERE started_at < $3 ORDER BY started_at LIMIT $4 FOR UPDATE SKIP "
-        "LOCKED"
-        "), gone AS ("
-        " DELETE FROM calls USING old WHERE calls.id = old.id RETURNING calls.*"
-        "), rolled_up AS ("
-        f" INSERT INTO call_rollups AS r ({_KEY}, {_SUMS}, first_started_at, last_started_at)"
-        " SELECT (started_at AT TIME ZONE 'UTC')::date AS day,"
-        f" {CALL_SUMS}, min(started_at), max(started_at)"
-        f" FROM gone GROUP BY {_KEY} ORDER BY {_KEY}"
-        f" ON CONFLICT ({_KEY}) DO UPDATE SET {_ADDED},"
-        " first_started_at = least(r.first_started_at, excluded.first_started_at),"
-        " last_started_at = greatest(r.last_started_at, excluded.last_started_at)"
-        "), noted AS ("
-        " UPDATE retention_state SET trimmed_up_to = greatest(trimmed_up_to, (SELECT max(id) FROM "
-        "gone))"
-        " WHERE EXISTS (SELECT FROM gone)"
-        ") SELECT count(*) FROM gone",
+        " SELECT id FROM calls WHERE started_at < $3 ORDER BY started_at LIMIT $4 FOR UPDATE "
+        "SKIP LOCKED), gone AS ( DELETE FROM calls USING old WHERE calls.id = old.id RETURNING "
+        f"calls.*), rolled_up AS ( INSERT INTO call_rollups AS r ({_KEY}, {_SUMS}, "
+        "first_started_at, last_started_at) SELECT (started_at AT TIME ZONE 'UTC')::date AS day, "
+        f"{CALL_SUMS}, min(started_at), max(started_at) FROM gone GROUP BY {_KEY} ORDER BY {_KEY} "
+        f"ON CONFLICT ({_KEY}) DO UPDATE SET {_ADDED}, first_started_at = "
+        "least(r.first_started_at, excluded.first_started_at), last_started_at = "
+        "greatest(r.last_started_at, excluded.last_started_at)), noted AS ( UPDATE "
+        "retention_state SET trimmed_up_to = greatest(trimmed_up_to, (SELECT max(id) FROM gone)) "
+        "WHERE EXISTS (SELECT FROM gone)) SELECT count(*) FROM gone",
         list(LATENCY_BOUNDS_S),
         list(WAITING_BOUNDS_S),
         before,
@@ -136,16 +129,13 @@ async def finished_scopes(connection: Connection, age: timedelta = SCOPE_AGE) ->
     """Imports of that age whose products are all finished and unchanged since."""
     rows = await connection.fetch(
         # One index lookup for each import, instead of reading the whole table.
-        "WITH RECURSIVE imports AS ("
-        " (SELECT import_id, created_at FROM scopes ORDER BY import_id LIMIT 1)"
-        " UNION ALL"
-        " SELECT later.* FROM imports CROSS JOIN LATERAL ("
-        "  SELECT s.import_id, s.created_at FROM scopes s WHERE s.import_id > imports.import_id"
-        "  ORDER BY s.import_id LIMIT 1) AS later"
-        ") SELECT import_id FROM imports WHERE created_at < now() - $1::interval AND NOT EXISTS ("
-        " SELECT FROM scopes s JOIN products p ON p.id = s.product_id WHERE s.import_id = "
-        "imports.import_id"
-        " AND (p.status IN ('pending', 'processing') OR p.updated_at >= now() - $1::interval))",
+        "WITH RECURSIVE imports AS ( (SELECT import_id, created_at FROM scopes ORDER BY "
+        "import_id LIMIT 1) UNION ALL SELECT later.* FROM imports CROSS JOIN LATERAL (  SELECT "
+        "s.import_id, s.created_at FROM scopes s WHERE s.import_id > imports.import_id  ORDER BY "
+        "s.import_id LIMIT 1) AS later) SELECT import_id FROM imports WHERE created_at < now() - "
+        "$1::interval AND NOT EXISTS ( SELECT FROM scopes s JOIN products p ON p.id = "
+        "s.product_id WHERE s.import_id = imports.import_id AND (p.status IN ('pending', "
+        "'processing') OR p.updated_at >= now() - $1::interval))",
         age,
     )
     return [row["import_id"] for row in rows]

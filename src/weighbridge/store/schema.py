@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 MIGRATION_LOCK = 0x57656967_6D696772  # "Weigmigr"
 LOCK_WAIT: Final = "1s"
 """How long a migration waits for a table. Everything queued behind it waits as long, so behind an
-export of an
-hour all would stand still. After this time it lets the others pass and tries again."""
+export of an hour all would stand still. After this time it lets the others pass and tries again."""
 LOCK_TRIES: Final = 120
 LOCK_PAUSE_S: Final = 1.0
 _SERVES: Final = re.compile(r"^-- Serves programs from schema (\d+) on\.$", re.MULTILINE)
@@ -95,10 +94,9 @@ async def _applied(connection: asyncpg.Connection[Any]) -> dict[int, int | None]
     None: applied by a program that did not know `serves`.
     """
     await connection.execute(
-        "CREATE TABLE IF NOT EXISTS schema_migrations ("
-        " number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT "
-        "now());"
-        "ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS serves integer"
+        "CREATE TABLE IF NOT EXISTS schema_migrations ( number integer PRIMARY KEY, name text NOT "
+        "NULL, applied_at timestamptz NOT NULL DEFAULT now());ALTER TABLE schema_migrations ADD "
+        "COLUMN IF NOT EXISTS serves integer"
     )
     rows = await connection.fetch("SELECT number, serves FROM schema_migrations")
     return {row["number"]: row["serves"] for row in rows}
@@ -112,9 +110,8 @@ def _accepted(applied: dict[int, int | None], newest_known: int) -> int | None:
     if any(serves is None or serves > newest_known for serves in newer.values()):
         raise SchemaTooNew(
             f"The database has schema {max(newer)}, this program knows up to {newest_known}: a "
-            "newer Weighbridge "
-            "wrote it. Upgrade this installation (pip install --upgrade weighbridge), or use "
-            "another database."
+            "newer Weighbridge wrote it. Upgrade this installation (pip install --upgrade "
+            "weighbridge), or use another database."
         )
     return max(newer)
 
@@ -150,8 +147,7 @@ async def _patiently(work: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(LOCK_PAUSE_S)
     raise DatabaseUnavailable(
         "The database could not be migrated: for minutes somebody has held a table that must "
-        "change. "
-        "Look for long transactions in pg_stat_activity, end them, and start again."
+        "change. Look for long transactions in pg_stat_activity, end them, and start again."
     )
 
 
@@ -175,8 +171,8 @@ async def _install_pgqueuer(connection: asyncpg.Connection[Any]) -> None:
     else:
         await queries.install()
     await connection.execute(
-        "INSERT INTO pgqueuer_version (version) VALUES ($1)"
-        " ON CONFLICT (only_row) DO UPDATE SET version = excluded.version",
+        "INSERT INTO pgqueuer_version (version) VALUES ($1) ON CONFLICT (only_row) DO UPDATE SET "
+        "version = excluded.version",
         version,
     )
 

@@ -29,13 +29,12 @@ WAITING_BOUNDS_S: Final = (0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 30
 CALL_SUMS: Final = (
     "step, model, outcome, simulated,"
     # width_bucket counts a value equal to a bound as above it; ours is 'at most', as in Prometheus.
-    " width_bucket(latency_s - 1e-9, $1::float8[]) AS latency_bucket,"
-    " width_bucket(waited_s - 1e-9, $2::float8[]) AS waiting_bucket,"
-    " count(*) AS calls, sum(latency_s) AS latency_s, sum(waited_s) AS waited_s,"
-    " sum(estimated_tokens)::bigint AS estimated_tokens, sum(input_tokens)::bigint AS input_tokens,"
-    " sum(cached_input_tokens)::bigint AS cached_input_tokens, sum(output_tokens)::bigint AS "
-    "output_tokens,"
-    " sum(cost_usd) AS cost_usd, count(*) FILTER (WHERE NOT price_known) AS unpriced_calls"
+    " width_bucket(latency_s - 1e-9, $1::float8[]) AS latency_bucket, width_bucket(waited_s - "
+    "1e-9, $2::float8[]) AS waiting_bucket, count(*) AS calls, sum(latency_s) AS latency_s, "
+    "sum(waited_s) AS waited_s, sum(estimated_tokens)::bigint AS estimated_tokens, "
+    "sum(input_tokens)::bigint AS input_tokens, sum(cached_input_tokens)::bigint AS "
+    "cached_input_tokens, sum(output_tokens)::bigint AS output_tokens, sum(cost_usd) AS cost_usd, "
+    "count(*) FILTER (WHERE NOT price_known) AS unpriced_calls"
 )
 """The columns of a `CallSum`, over rows of calls; $1 and $2 are the bounds."""
 
@@ -85,16 +84,14 @@ async def sum_calls(
     """
     rows = await connection.fetch(
         f"SELECT {CALL_SUMS} FROM calls"  # noqa: S608 - constants only
-        " WHERE ($3::timestamptz IS NULL OR started_at >= $3) AND id > $4 AND ($5::bigint IS NULL "
-        "OR id <= $5)"
-        " GROUP BY step, model, outcome, simulated, latency_bucket, waiting_bucket"
-        " UNION ALL"
-        " SELECT step, model, outcome, simulated, latency_bucket, waiting_bucket, "
-        "sum(calls)::bigint,"
-        " sum(latency_s), sum(waited_s), sum(estimated_tokens)::bigint, sum(input_tokens)::bigint,"
-        " sum(cached_input_tokens)::bigint, sum(output_tokens)::bigint, sum(cost_usd),"
-        " sum(unpriced_calls)::bigint FROM call_rollups WHERE $3 IS NULL AND $4 = 0"
-        " GROUP BY step, model, outcome, simulated, latency_bucket, waiting_bucket",
+        " WHERE ($3::timestamptz IS NULL OR started_at >= $3) AND id > $4 AND ($5::bigint IS "
+        "NULL OR id <= $5) GROUP BY step, model, outcome, simulated, latency_bucket, "
+        "waiting_bucket UNION ALL SELECT step, model, outcome, simulated, latency_bucket, "
+        "waiting_bucket, sum(calls)::bigint, sum(latency_s), sum(waited_s), "
+        "sum(estimated_tokens)::bigint, sum(input_tokens)::bigint, "
+        "sum(cached_input_tokens)::bigint, sum(output_tokens)::bigint, sum(cost_usd), "
+        "sum(unpriced_calls)::bigint FROM call_rollups WHERE $3 IS NULL AND $4 = 0 GROUP BY "
+        "step, model, outcome, simulated, latency_bucket, waiting_bucket",
         list(LATENCY_BOUNDS_S),
         list(WAITING_BOUNDS_S),
         since,
@@ -121,9 +118,9 @@ async def last_call_before(connection: Connection, moment: datetime) -> int:
 async def finished_since(connection: Connection, since: datetime) -> tuple[int, int]:
     """(completed, failed) products whose processing ended at or after `since`."""
     row = await connection.fetchrow(
-        "SELECT (SELECT count(*) FROM products WHERE status = 'completed' AND completed_at >= $1) "
-        "AS completed,"
-        " (SELECT count(*) FROM products WHERE status = 'failed' AND updated_at >= $1) AS failed",
+        "SELECT (SELECT count(*) FROM products WHERE status = 'completed' AND completed_at >= "
+        "$1) AS completed, (SELECT count(*) FROM products WHERE status = 'failed' AND updated_at "
+        ">= $1) AS failed",
         since,
     )
     assert row is not None  # noqa: S101 - a select without FROM has one row
@@ -160,24 +157,17 @@ async def recent_errors(
 ) -> list[ErrorGroup]:
     """Why calls and products failed, the most frequent reason first."""
     rows = await connection.fetch(
-        "SELECT * FROM ("
-        " SELECT 'call' AS source, outcome AS kind, sum(n)::bigint AS count, max(last_at) AS "
-        "last_at,"
-        " coalesce(max(example), '') AS example FROM ("
-        "  SELECT outcome, count(*) AS n, max(started_at) AS last_at,"
-        "  (array_agg(error ORDER BY started_at DESC))[1] AS example"
-        "  FROM calls WHERE outcome <> 'ok' AND ($1::timestamptz IS NULL OR started_at >= $1) "
-        "GROUP BY outcome"
-        "  UNION ALL"
-        "  SELECT outcome, sum(calls), max(last_started_at), NULL"
-        "  FROM call_rollups WHERE outcome <> 'ok' AND $1 IS NULL GROUP BY outcome"
-        " ) AS failed_calls GROUP BY outcome"
-        " UNION ALL"
-        " SELECT 'product', coalesce(error_kind, 'unknown'), count(*), max(updated_at),"
-        " coalesce((array_agg(error ORDER BY updated_at DESC))[1], '')"
-        " FROM products WHERE status = 'failed' AND ($1::timestamptz IS NULL OR updated_at >= $1)"
-        " GROUP BY coalesce(error_kind, 'unknown')"
-        ") AS groups ORDER BY count DESC, kind LIMIT $2",
+        "SELECT * FROM ( SELECT 'call' AS source, outcome AS kind, sum(n)::bigint AS count, "
+        "max(last_at) AS last_at, coalesce(max(example), '') AS example FROM (  SELECT outcome, "
+        "count(*) AS n, max(started_at) AS last_at,  (array_agg(error ORDER BY started_at "
+        "DESC))[1] AS example  FROM calls WHERE outcome <> 'ok' AND ($1::timestamptz IS NULL OR "
+        "started_at >= $1) GROUP BY outcome  UNION ALL  SELECT outcome, sum(calls), "
+        "max(last_started_at), NULL  FROM call_rollups WHERE outcome <> 'ok' AND $1 IS NULL "
+        "GROUP BY outcome ) AS failed_calls GROUP BY outcome UNION ALL SELECT 'product', "
+        "coalesce(error_kind, 'unknown'), count(*), max(updated_at), coalesce((array_agg(error "
+        "ORDER BY updated_at DESC))[1], '') FROM products WHERE status = 'failed' AND "
+        "($1::timestamptz IS NULL OR updated_at >= $1) GROUP BY coalesce(error_kind, 'unknown')) "
+        "AS groups ORDER BY count DESC, kind LIMIT $2",
         since,
         limit,
         timeout=LONG_STATEMENT_S,
@@ -196,10 +186,9 @@ async def calls_elsewhere(
     return int(
         await connection.fetchval(
             "SELECT coalesce(sum(CASE WHEN $3 THEN least(groups, in_flight) ELSE groups END), 0)"  # noqa: S608
-            f" FROM (SELECT queue_manager_id AS id, count(*) AS groups FROM {jobs_table()}"
-            " WHERE entrypoint = $1 AND status = 'picked' AND queue_manager_id IS DISTINCT FROM "
-            "$2 GROUP BY 1)"
-            " AS begun LEFT JOIN workers USING (id)",
+            f" FROM (SELECT queue_manager_id AS id, count(*) AS groups FROM {jobs_table()} WHERE "
+            "entrypoint = $1 AND status = 'picked' AND queue_manager_id IS DISTINCT FROM $2 "
+            "GROUP BY 1) AS begun LEFT JOIN workers USING (id)",
             ENTRYPOINT,
             worker_id,
             are_noted,

@@ -4,10 +4,9 @@ in it has a name.
     {"footprint": {…the fields of Footprint…,
                    "contribution_fields": ["rate", "label", "activity", …],
                    "contributions": [[-2316, "Polypropylene", 1.25, …], …]},
-     "answers": {step: the stored form of its answer, as corrected},
-     "model_answers": {step: the model's own answer, where it is corrected},
-     "provenance": {"method", "factors", "steps": {step: version}, "answers": [{"step", "provider",
-     "model", …}, …],
+     "answers": {step: the stored form of its answer, as corrected}, "model_answers": {step: the
+     model's own answer, where it is corrected}, "provenance": {"method", "factors", "steps": {step:
+     version}, "answers": [{"step", "provider", "model", …}, …],
                     "provider", "model", "simulated"}}
 
 The names of a contribution's fields stand once for each footprint (decision 0022): a reader finds

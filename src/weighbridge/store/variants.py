@@ -41,9 +41,8 @@ async def candidates(
     rows = await connection.fetch(
         f"SELECT {COLUMNS}, wanted.design AS design FROM unnest($1::text[]) AS wanted (design)"  # noqa: S608
         " CROSS JOIN LATERAL (SELECT * FROM products c WHERE c.design = wanted.design AND "
-        "c.variant_of IS NULL"
-        f" AND c.status <> 'pending' ORDER BY c.id LIMIT {CANDIDATES}) AS p"
-        " LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256",
+        f"c.variant_of IS NULL AND c.status <> 'pending' ORDER BY c.id LIMIT {CANDIDATES}) AS p "
+        "LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256",
         list(designs),
     )
     found: dict[str, list[StoredProduct]] = {}
@@ -105,10 +104,8 @@ async def free_stranded(connection: Connection) -> int:
     """
     tag = await connection.execute(
         "WITH stranded AS (SELECT w.id FROM products w WHERE w.status = 'pending' AND "
-        "w.variant_of IS NOT NULL"
-        " AND NOT EXISTS (SELECT FROM products asked WHERE asked.id = w.variant_of AND "
-        "asked.status = 'processing')"
-        " ORDER BY w.id FOR NO KEY UPDATE OF w SKIP LOCKED)"
-        " UPDATE products p SET variant_of = NULL FROM stranded WHERE p.id = stranded.id"
+        "w.variant_of IS NOT NULL AND NOT EXISTS (SELECT FROM products asked WHERE asked.id = "
+        "w.variant_of AND asked.status = 'processing') ORDER BY w.id FOR NO KEY UPDATE OF w SKIP "
+        "LOCKED) UPDATE products p SET variant_of = NULL FROM stranded WHERE p.id = stranded.id"
     )
     return int(tag.split()[-1])

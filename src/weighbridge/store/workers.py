@@ -79,11 +79,9 @@ async def load_live(connection: Connection, live_within: timedelta) -> list[Work
     """
     rows = await connection.fetch(
         "SELECT id, host, version, started_at, seen_at, is_leaving,"  # noqa: S608
-        " coalesce((SELECT count(*) FROM"
-        f" {jobs_table()} j WHERE j.queue_manager_id = w.id AND j.status = 'picked' AND "
-        "j.entrypoint = $2), 0)"
-        " AS calls_in_flight FROM workers w WHERE seen_at > now() - $1::interval ORDER BY "
-        "started_at, id",
+        f" coalesce((SELECT count(*) FROM {jobs_table()} j WHERE j.queue_manager_id = w.id AND "
+        "j.status = 'picked' AND j.entrypoint = $2), 0) AS calls_in_flight FROM workers w WHERE "
+        "seen_at > now() - $1::interval ORDER BY started_at, id",
         live_within,
         ENTRYPOINT,
     )
@@ -150,8 +148,8 @@ async def others_calls(
 ) -> list[Load]:
     """What the others noted. A dead worker counts until its heartbeat has expired."""
     rows = await connection.fetch(
-        "SELECT id, in_flight, waiting FROM workers"
-        " WHERE id <> $1 AND seen_at > now() - $2::interval",
+        "SELECT id, in_flight, waiting FROM workers WHERE id <> $1 AND seen_at > now() - "
+        "$2::interval",
         worker_id,
         live_within,
     )

@@ -30,12 +30,9 @@ HEARTBEAT: Final = b": still here\n\n"
         200: {
             "description": (
                 "A stream of events, each with an id. `progress`: the document of queue-status, a "
-                "few times per second "
-                "at most. `state`: the queue was started, stopped, paused or configured. `log`: "
-                "log lines. "
-                "`products`: products that just finished. `reset`: the document of queue-status, "
-                "after a "
-                "disconnection too long to catch up on."
+                "few times per second at most. `state`: the queue was started, stopped, paused or "
+                "configured. `log`: log lines. `products`: products that just finished. `reset`: "
+                "the document of queue-status, after a disconnection too long to catch up on."
             ),
             "content": {
                 "text/event-stream": {

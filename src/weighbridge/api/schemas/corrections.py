@@ -19,8 +19,7 @@ class ChangeInput(Schema):
         max_length=200,
         description="Step and value: classification.subcategory, bill_of_materials.mass_kg, "
         "bill_of_materials.attributes.NAME, bill_of_materials.lines, "
-        "bill_of_materials.lines.N.material (mass_kg, "
-        "component), manufacturing.lines.N.",
+        "bill_of_materials.lines.N.material (mass_kg, component), manufacturing.lines.N.",
         examples=[_TARGET],
     )
     value: Any = Field(examples=["steel_stainless"])

@@ -216,8 +216,7 @@ def _say(found: Evaluation, folder: Path, asked: AskedAnswers) -> None:
     if guessed := baseline(found.judged):
         out.print(
             "Baseline, weight × sector median of other makers: median error "
-            f"{median_error(guessed):.0%}, "
-            f"within ×2 {within_2(guessed):.0%}"
+            f"{median_error(guessed):.0%}, within ×2 {within_2(guessed):.0%}"
         )
     if asked.cost_usd is not None:
         out.print(f"Cost: {asked.cost_usd:.4f} USD")

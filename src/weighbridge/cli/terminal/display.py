@@ -29,8 +29,7 @@ SIMULATED_NOTE: Final = (
 )
 RECORDED_NOTE: Final = (
     "RECORDED: a language model gave these answers once, and they were replayed; no model was "
-    "asked now. "
-    "Who gave them, and when, is in the column model of the files."
+    "asked now. Who gave them, and when, is in the column model of the files."
 )
 MOST_ROWS: Final = 60
 MOST_NOTES: Final = 8
@@ -114,9 +113,8 @@ def progress_line(progress: Progress, held: Held | None = None) -> str:
     waits = waiting(progress, held)
     states = " ".join(f"{state.value}={counts[state]}" for state in ProcessingStatus)
     return (
-        f"{progress.finished}/{progress.total} {states} "
-        f"rate={progress.products_per_hour:.0f}/h requests/min={progress.status.used.requests} "
-        f"tokens/min={progress.status.used.tokens} "
+        f"{progress.finished}/{progress.total} {states} rate={progress.products_per_hour:.0f}/h "
+        f"requests/min={progress.status.used.requests} tokens/min={progress.status.used.tokens} "
         f"cost={money(progress.totals.cost_usd, progress.totals.unpriced_calls)} "
         f"eta={duration(progress.eta_s)}{f' ({waits})' if waits else ''}"
     )

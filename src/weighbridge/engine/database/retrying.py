@@ -46,9 +46,7 @@ class DatabaseRetry:
             try:
                 result = await work()
             except TRANSIENT_ERRORS as error:
-                if isinstance(
-                    error, ValueError
-                ):  # asyncpg raises one for an argument of the wrong type
+                if isinstance(error, ValueError):  # of asyncpg, for an argument of the wrong type
                     raise
                 self._log_unavailable(error)
                 await self._clock.sleep(RETRY_S)

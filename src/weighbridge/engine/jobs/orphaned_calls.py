@@ -41,12 +41,11 @@ if TYPE_CHECKING:
 
 LIST_DELAY_S: Final = 15.0
 """How long after its end a completion may still be missing from the list. The provider promises
-nothing; the
-tests of OpenAI's own .NET library wait five seconds (https://github.com/openai/openai-dotnet)."""
+nothing; the tests of OpenAI's own .NET library wait five seconds
+(https://github.com/openai/openai-dotnet)."""
 SLOWER: Final = 2.0
 """A call is assumed to be running for up to this many times the slowest of the last thousand. It
-may never
-have been sent, and then there is nothing to wait for."""
+may never have been sent, and then there is nothing to wait for."""
 LEAST_LATENCY_S: Final = 5.0
 FIRST_PAUSE_S: Final = 1.0
 READ_BATCH: Final = 256

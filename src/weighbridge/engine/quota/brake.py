@@ -1,6 +1,5 @@
 """Stops the queue from failing a whole catalogue because the provider answers wrongly: a 400 to
-everything, refusals,
-empty or cut texts.
+everything, refusals, empty or cut texts.
 
 After each bad call it looks at the last calls of all processes (`limits.alike`). If they are bad
 alike, the account is held: nothing is sent but a probe now and then, the products concerned go back
@@ -113,6 +112,5 @@ def _reason(run: int, words: str) -> str:
     first = "first" if run == FIRST_CALLS else "last"
     return (
         f"The {first} {run} calls failed alike and none has passed since: {words.rstrip('.')}. No "
-        "product is failed for it; "
-        "they go back to pending. Check the model and the server."
+        "product is failed for it; they go back to pending. Check the model and the server."
     )

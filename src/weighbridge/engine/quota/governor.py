@@ -62,8 +62,7 @@ ROUNDS_BROKE: Final = 2
 """Rounds a second apart that find the same committed: nobody gives anything back."""
 LEAST_PAUSE_S: Final = 0.025
 """While the quota is used up, rounds do not follow each other faster than this: all other processes
-wait for
-each, and at 500 calls a second there would be one for every third call."""
+wait for each, and at 500 calls a second there would be one for every third call."""
 
 
 class Governor:

@@ -71,10 +71,8 @@ Sending each call then takes the event loop about a millisecond.
 """
 CAREFUL_ROUND_SIZE: Final = 25
 """The same for a provider that does not say how long it worked on a call. It counts calls from
-their arrival,
-and assembling a hundred requests takes a busy process half a second: counted from their permits,
-they would
-overlap with the next minute's."""
+their arrival, and assembling a hundred requests takes a busy process half a second: counted from
+their permits, they would overlap with the next minute's."""
 ROUND_TIMEOUT_S: Final = 15.0
 """A statement of a round takes milliseconds, and everybody waits for it: past this it gets a new
 connection.

@@ -126,8 +126,7 @@ class CsvReader(Reader):
                 position = columns.positions.get(Field.CODE, 0)
                 reason = (
                     f"the row has {len(record):,} fields and the header {width:,}; put quotation "
-                    "marks around"
-                    f" a text that contains a {_DELIMITER_NAMES[self._delimiter]}"
+                    f"marks around a text that contains a {_DELIMITER_NAMES[self._delimiter]}"
                 )
                 rejected.append(RejectedRow(number, "row", reason, readable_code(record[position])))
             elif record:

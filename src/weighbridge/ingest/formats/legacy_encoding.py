@@ -101,8 +101,7 @@ def _sure(guesses: list[Guess]) -> Guess:
         )
         raise UnreadableFile(
             f"The encoding is in doubt: it may be {names}, which give different texts. Save the "
-            "file as UTF-8, or say"
-            f" which it is (--encoding)."
+            "file as UTF-8, or say which it is (--encoding)."
         )
     return best
 

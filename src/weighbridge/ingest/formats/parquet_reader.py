@@ -122,8 +122,7 @@ class ParquetReader(Reader):
         if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
             raise UnreadableFile(
                 f"Column {header!r} of the Parquet file holds {dtype}; {name} must be text or "
-                "numbers."
-                f" Convert the column, or take it out of the file."
+                "numbers. Convert the column, or take it out of the file."
             )
         text = pl.col(header).cast(pl.String)
         if dtype.is_float():

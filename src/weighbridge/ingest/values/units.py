@@ -62,8 +62,7 @@ UNIT_NAMES: Final[Mapping[str, MassUnit]] = {
     name: unit for unit, names in _NAMES.items() for name in names.split()
 }
 """Names in many languages and UN/ECE codes, in lower case. Left out is what means several things:
-"ton" (1000, 907 or
-1016 kg), "Pfund" and "livre" (500 or 454 g), "st" (stones or pieces)."""
+"ton" (1000, 907 or 1016 kg), "Pfund" and "livre" (500 or 454 g), "st" (stones or pieces)."""
 
 HEADER_UNITS: Final[Mapping[str, MassUnit]] = {
     name: unit for name, unit in UNIT_NAMES.items() if name not in {"to", "once"}

@@ -156,8 +156,7 @@ def _quantity(number: str, unit: MassUnit | None, decimal: DecimalSign | None) -
     if plain is None:
         raise _NotAWeight(
             "could be read in two ways; write it without thousands separators and with a decimal "
-            "point, such as"
-            " 1234.5, or say which sign is decimal (--decimal)"
+            "point, such as 1234.5, or say which sign is decimal (--decimal)"
         )
     if unit is None:
         raise _NotAWeight(

@@ -91,8 +91,7 @@ def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) ->
     if kind is ProviderOverloaded and not evidence.is_json:
         return ProviderOverloaded(
             f"{where} answered with something other than JSON ({said}); usually a proxy or an "
-            "outage. "
-            "Retrying."
+            "outage. Retrying."
         )
     if kind is RequestTooLarge:
         return RequestTooLarge(
@@ -152,10 +151,9 @@ def _why_not_served(evidence: Evidence, asked: Asked, where: str, said: str) -> 
     about_address = about_address or bool(_ADDRESS.search(evidence.searchable))
     if SCHEMA_WORDS.search(evidence.searchable) and not about_address:
         return (
-            f"{asked.model} at {where} does not take the form of answer that is needed "
-            f"(structured outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL "
-            "to a model that does, "
-            "or WEIGHBRIDGE_STRUCTURED_OUTPUTS to object or text."
+            f"{asked.model} at {where} does not take the form of answer that is needed (structured "
+            f"outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL to a model "
+            "that does, or WEIGHBRIDGE_STRUCTURED_OUTPUTS to object or text."
         )
     names_model = re.search(r"model|deployment|endpoints? found", evidence.searchable)
     if not about_address and names_model:

@@ -125,8 +125,8 @@ def _from_reasoning(message: Mapping[str, Any], model: str) -> str:
         return answer
     raise ModelUnknown(
         f"The content of {model}'s reply is empty; its text came as reasoning_content, which may "
-        "be a draft. "
-        "Start the server without that reasoning parser, or set the reasoning effort to none."
+        "be a draft. Start the server without that reasoning parser, or set the reasoning effort "
+        "to none."
     )
 
 

@@ -70,10 +70,9 @@ _MATERIAL_WORDS: Final = frozenset(phrase[0] for phrase in MATERIALS if len(phra
 # Verbs, adjectives and colours as often as things: believed in a name, not in running text.
 _DOUBTFUL_TEXT: Final = (
     "can iron press loader gear spring tie ring game network display memory weight seat structure "
-    "equipment machine "
-    "handle box packaging water case short light control cover tool drink set sheet board box "
-    "film bag label folder "
-    "fan lock switch hub seal foam panel tank drum chip paper book bench"
+    "equipment machine handle box packaging water case short light control cover tool drink set "
+    "sheet board box film bag label folder fan lock switch hub seal foam panel tank drum chip "
+    "paper book bench"
 )
 _DOUBTFUL: Final = frozenset(_DOUBTFUL_TEXT.split())
 # Materials that are also flavours, colours or scents: believed only of these kinds, or where the

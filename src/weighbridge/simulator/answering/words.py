@@ -39,9 +39,8 @@ _SPELLINGS: Final[Mapping[str, str]] = {
 
 _IGNORED_TEXT: Final = (
     "a an and are as at be by for from has in into is it its of on or other our per that the this "
-    "to very was "
-    "with without your you all any more most new high low quality product products our made use "
-    "used using"
+    "to very was with without your you all any more most new high low quality product products "
+    "our made use used using"
 )
 IGNORED: Final = frozenset(_IGNORED_TEXT.split())
 

@@ -38,11 +38,9 @@ _SCHEMA_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _ROLES: Final = ("system", "developer", "user", "assistant")
 _ARGUMENT_NAMES: Final = (
     "model messages response_format max_tokens max_completion_tokens temperature top_p n seed "
-    "stop user store metadata "
-    "service_tier reasoning_effort verbosity prompt_cache_key prompt_cache_options "
-    "prompt_cache_retention safety_identifier "
-    "presence_penalty frequency_penalty logprobs top_logprobs logit_bias parallel_tool_calls "
-    "stream stream_options "
+    "stop user store metadata service_tier reasoning_effort verbosity prompt_cache_key "
+    "prompt_cache_options prompt_cache_retention safety_identifier presence_penalty "
+    "frequency_penalty logprobs top_logprobs logit_bias parallel_tool_calls stream stream_options "
     "modalities"
 )
 _ARGUMENTS: Final = frozenset(_ARGUMENT_NAMES.split())
@@ -227,9 +225,8 @@ def _check_context(prompt_tokens: int, charged_output: int, limits: ModelLimits)
         raise ApiFault(
             400,
             f"This model's maximum context length is {limits.context_tokens} tokens. However, "
-            "your messages resulted "
-            f"in {prompt_tokens} tokens and {charged_output} are asked for the completion. Please "
-            "reduce the length.",
+            f"your messages resulted in {prompt_tokens} tokens and {charged_output} are asked for "
+            "the completion. Please reduce the length.",
             code="context_length_exceeded",
             param="messages",
         )

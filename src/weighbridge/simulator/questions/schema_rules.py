@@ -134,7 +134,6 @@ def _enum_fault(place: str, node: Mapping[str, Any], tally: _Tally) -> str | Non
     if len(values) > LARGE_ENUM and characters > MAX_LARGE_ENUM_CHARACTERS:
         return (
             f"{place}enum has {len(values)} values with {characters} characters in total; an enum "
-            "of more than "
-            f"{LARGE_ENUM} values may have at most {MAX_LARGE_ENUM_CHARACTERS}"
+            f"of more than {LARGE_ENUM} values may have at most {MAX_LARGE_ENUM_CHARACTERS}"
         )
     return None

@@ -107,9 +107,8 @@ class XlsxReader(Reader):
                     if characters > MAX_CHARACTERS:
                         raise UnreadableFile(
                             f"The cells of sheet {quote(table.sheet.name)} hold more than "
-                            f"{MAX_CHARACTERS >> 20:,} MB of text"
-                            f" (seen at row {row.number:,}). Save the sheet as CSV: it is read at "
-                            "any size."
+                            f"{MAX_CHARACTERS >> 20:,} MB of text (seen at row {row.number:,}). "
+                            "Save the sheet as CSV: it is read at any size."
                         )
                     yield chunk.finish()
                     chunk = _Chunk(table)

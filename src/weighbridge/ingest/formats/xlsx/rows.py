@@ -258,9 +258,8 @@ class _Rows(XmlHandler):
         far = {f"{column_letters(column)}{row}" for row, column in (self._last, self._farthest)}
         raise UnreadableFile(
             f"Sheet {quote(self._sheet)} spans {span:,} cells, of which {self._filled:,} are "
-            f"filled: {' and '.join(sorted(far))}"
-            f" {'lies' if len(far) == 1 else 'lie'} far from the table. Delete what is there, or "
-            "save the sheet as CSV."
+            f"filled: {' and '.join(sorted(far))} {'lies' if len(far) == 1 else 'lie'} far from "
+            "the table. Delete what is there, or save the sheet as CSV."
         )
 
 
