@@ -280,14 +280,15 @@ async def make_engine(
         spending=Spending(provider, pays_priority=app.settings.service_tier == "priority"),
         scope=scope,
     )
+    database_retry = DatabaseRetry(app.clock)
     context = EngineContext(
         manager_id=manager_id,
         database=app.database,
-        database_retry=DatabaseRetry(app.clock),
+        database_retry=database_retry,
         provider=provider,
         questions=questions,
         governor=governor,
-        brake=Brake(app.database, app.clock, provider, governor.breaker),
+        brake=Brake(app.database, database_retry, app.clock, provider, governor),
         memory=memory,
         clock=app.clock,
         random_source=random_source,

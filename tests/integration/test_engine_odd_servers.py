@@ -38,13 +38,19 @@ def first(
     number: int, answer: Callable[[], httpx2.Response]
 ) -> Callable[[httpx2.Request], httpx2.Response | None]:
     """The first calls are answered so, the others by the simulator."""
-    return between(0, number, answer)
+    return _answered(lambda seen: seen <= number, answer)
 
 
-def between(
-    earlier: int, end: int, answer: Callable[[], httpx2.Response]
+def after(
+    number: int, answer: Callable[[], httpx2.Response]
 ) -> Callable[[httpx2.Request], httpx2.Response | None]:
-    """After so many calls of the simulator's, and up to the other number, calls are answered so."""
+    """The first calls are answered by the simulator, the others so."""
+    return _answered(lambda seen: seen > number, answer)
+
+
+def _answered(
+    is_so: Callable[[int], bool], answer: Callable[[], httpx2.Response]
+) -> Callable[[httpx2.Request], httpx2.Response | None]:
     seen = 0
 
     def instead(request: httpx2.Request) -> httpx2.Response | None:
@@ -52,7 +58,7 @@ def between(
         if request.method != "POST":
             return None
         seen += 1
-        return answer() if earlier < seen <= end else None
+        return answer() if is_so(seen) else None
 
     return instead
 
@@ -96,8 +102,10 @@ async def test_a_provider_that_turns_bad_among_hard_products_fails_only_the_hard
                 for n in range(200)
             )
         )
-        running.wire.instead = between(60, 140, lambda: said(400, INVALID))
+        running.wire.instead = after(60, lambda: said(400, INVALID))
         await running.start()
+        await running.until_true("SELECT EXISTS (SELECT FROM holds)")
+        running.wire.instead = lambda _: None
         await running.until(completed=160, failed=40)
         kinds = await running.fetch("SELECT DISTINCT error_kind FROM products WHERE error <> ''")
         assert [row["error_kind"] for row in kinds] == ["AnswerMalformed"]

@@ -21,6 +21,11 @@ CALLS_IN_A_ROW: Final = 20
 LEAST_PRODUCTS: Final = 6
 """More than one group: a handful of hard products is no sign of anything."""
 
+REFUSALS: Final = ("RequestRefused", "RequestBlocked", "GenerationFailed", "RequestTooLarge")
+"""Kinds of error that may be the fault of the products or of the provider."""
+FIRST_PROBE_S: Final = 5.0
+PROBE_GROWTH: Final = 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -46,3 +51,8 @@ def alike_in_a_row(calls: Sequence[Judged]) -> int:
     if len(products) < LEAST_PRODUCTS or not (is_all_there_is or run >= CALLS_IN_A_ROW):
         return 0
     return run
+
+
+def next_probe_s(probes: int) -> float:
+    """How long after a probe the next one may go."""
+    return float(FIRST_PROBE_S * PROBE_GROWTH ** (probes + 1))

@@ -36,12 +36,13 @@ class Hold:
 class LateCall:
     """One of the last calls, as far as it says whose fault failures are.
 
-    `bad` is None when it was of use.
+    `bad` is None when it was of use. A bad one about hard products is no evidence.
     """
 
     bad: str | None
     words: str | None
     product_ids: tuple[int, ...]
+    is_evidence: bool
 
 
 async def load(connection: Connection, account: str) -> Hold | None:
@@ -91,44 +92,110 @@ async def lift_all(connection: Connection) -> None:
     await connection.execute("DELETE FROM holds")
 
 
-async def late_calls(
-    connection: Connection, provider: str, refusals: Sequence[str], since: datetime, most: int
-) -> list[LateCall]:
-    """The last calls that say anything about the provider, newest first: replies, and refusals of
-    these kinds.
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """What speaks about the provider at the moment of one bad call.
 
-    Bad calls about products that were in trouble before a call last passed are left out: the
+    `calls` are the last ones up to it, newest first. `has_passed_since`: the provider has answered
+    well in the meantime.
+    """
+
+    calls: Sequence[LateCall]
+    has_passed_since: bool
+
+
+async def lately(
+    connection: Connection,
+    provider: str,
+    refusals: Sequence[str],
+    since: datetime,
+    product_ids: Sequence[int],
+    most: int,
+) -> Lately:
+    """The calls that say anything about the provider, up to the last one about these products:
+    replies, and refusals of these kinds.
+
+    Bad calls about products that were in trouble before a call last passed are no evidence: the
     provider works, and these products are hard. Looks no further back than `most` calls, and at one
     that passed at the end of them.
     """
-    rows = await connection.fetch(_LATE_CALLS, provider, since, list(refusals), most)
-    return [LateCall(r["bad"], r["error"], tuple(r["product_ids"])) for r in rows]
+    own_id = await connection.fetchval(
+        "SELECT max(id) FROM calls WHERE provider = $1 AND product_ids @> $2::bigint[]",
+        provider,
+        list(product_ids),
+    )
+    if own_id is None:
+        return Lately((), has_passed_since=False)
+    rows = await connection.fetch(_LATELY, provider, since, list(refusals), own_id, most)
+    has_passed_since = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM calls WHERE provider = $1 AND id > $2 AND outcome = 'ok'"
+        " AND unusable IS NULL)",
+        provider,
+        own_id,
+    )
+    return Lately(
+        [
+            LateCall(row["bad"], row["error"], tuple(row["product_ids"]), row["is_evidence"])
+            for row in rows
+        ],
+        bool(has_passed_since),
+    )
 
 
-_LATE_CALLS: Final = """
+async def easy_jobs(
+    connection: Connection,
+    provider: str,
+    refusals: Sequence[str],
+    since: datetime,
+    job_ids: Sequence[int],
+) -> frozenset[int]:
+    """Those of the jobs with a product that was not in trouble before a call last passed: how they
+    end says something about the provider.
+    """
+    rows = await connection.fetch(
+        _EASY_JOBS, provider, since, list(refusals), NEWEST, list(job_ids)
+    )
+    return frozenset(row["job_id"] for row in rows)
+
+
+NEWEST: Final = 2**62
+"""Above every call."""
+_SAID: Final = """
 WITH said AS (
     SELECT id, CASE WHEN outcome = 'ok' THEN unusable ELSE outcome END AS bad, error, product_ids
-    FROM calls WHERE provider = $1 AND started_at >= $2 AND (outcome = 'ok' OR outcome = ANY($3::text[]))
+    FROM calls WHERE provider = $1 AND started_at >= $2 AND id <= $4
+    AND (outcome = 'ok' OR outcome = ANY($3::text[]))
 ), passed AS (
     SELECT id, bad, error, product_ids FROM said WHERE bad IS NULL ORDER BY id DESC LIMIT 1
-), bad_since AS (
-    SELECT * FROM (SELECT * FROM said ORDER BY id DESC LIMIT $4) AS newest
+)"""
+# A call about it left the product without an answer, before a call last passed.
+_IS_HARD: Final = """EXISTS (
+    SELECT FROM calls AS earlier
+    WHERE earlier.product_ids @> ARRAY[product_id] AND earlier.id < (SELECT id FROM passed)
+    AND earlier.provider = $1 AND earlier.started_at >= $2
+    AND (earlier.outcome = 'ok' OR earlier.outcome = ANY($3::text[]))
+    AND NOT EXISTS (
+        SELECT FROM answers
+        WHERE answers.call_id = earlier.id AND answers.product_id = concerned.product_id
+    )
+)"""
+_LATELY: Final = f"""{_SAID}, bad_since AS (
+    SELECT * FROM (SELECT * FROM said ORDER BY id DESC LIMIT $5) AS newest
     WHERE bad IS NOT NULL AND id > coalesce((SELECT id FROM passed), 0)
 )
-SELECT bad, error, product_ids FROM (
-    SELECT * FROM passed
+SELECT bad, error, product_ids, is_evidence FROM (
+    SELECT *, true AS is_evidence FROM passed
     UNION ALL
-    SELECT * FROM bad_since AS late WHERE NOT (SELECT bool_and(EXISTS (
-        SELECT FROM calls AS earlier
-        WHERE earlier.product_ids @> ARRAY[product_id] AND earlier.id < (SELECT id FROM passed)
-        AND earlier.provider = $1 AND earlier.started_at >= $2
-        AND (earlier.outcome = 'ok' OR earlier.outcome = ANY($3::text[]))
-        AND NOT EXISTS (
-            SELECT FROM answers WHERE answers.call_id = earlier.id AND answers.product_id = concerned.product_id
-        )
-    )) FROM unnest(late.product_ids) AS concerned (product_id))
-) AS evidence ORDER BY id DESC
-"""
+    SELECT *, NOT (
+        SELECT bool_and({_IS_HARD}) FROM unnest(late.product_ids) AS concerned (product_id)
+    ) FROM bad_since AS late
+) AS late ORDER BY id DESC
+"""  # noqa: S608 - put together from constants
+_EASY_JOBS: Final = f"""{_SAID}
+SELECT DISTINCT concerned.job_id FROM (
+    SELECT id AS product_id, job_id FROM products WHERE job_id = ANY($5::bigint[])
+) AS concerned WHERE NOT {_IS_HARD}
+"""  # noqa: S608 - put together from constants
 
 
 async def used_since(connection: Connection, provider: str, since: datetime) -> tuple[int, int]:

@@ -261,6 +261,10 @@ async def take_back(connection: Connection, product_ids: Sequence[int]) -> None:
     Those asked alone stay alone: one of them may spoil the calls of the others.
     """
     ids = sorted(product_ids)
+    # In the order in which records of calls lock them.
+    await connection.execute(
+        "SELECT FROM products WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE", ids
+    )
     await connection.execute(
         f"UPDATE products SET {set_status(ProductEvent.RESET)}, error = NULL, error_kind = NULL, updated_at = now()"  # noqa: S608
         f" WHERE id = ANY($1::bigint[]) AND status = 'failed' AND {may_happen(ProductEvent.RESET)}",

@@ -15,7 +15,6 @@ from weighbridge.engine.jobs.reports import (
     say_what_happened,
     say_without_picture,
 )
-from weighbridge.engine.quota.brake import REFUSALS
 from weighbridge.engine.quota.permits import QueueStopped
 from weighbridge.errors import (
     InputError,
@@ -24,6 +23,7 @@ from weighbridge.errors import (
     RateLimited,
     RequestTooLarge,
 )
+from weighbridge.limits.alike import REFUSALS
 from weighbridge.limits.refusals import RefusalWatch
 from weighbridge.limits.retries import (
     TIME_FACTOR,
@@ -104,8 +104,11 @@ class Failures:
                 await self.stop_queue(reason)
                 raise QueueStopped
             case _:
-                gone = await self._disperse(in_flight.group, in_flight.job_id, call, error, action)
-                await self._tell_brake(gone, error)
+                with self._context.brake.in_doubt():
+                    gone = await self._disperse(
+                        in_flight.group, in_flight.job_id, call, error, action
+                    )
+                    await self._tell_brake(gone, error)
                 return gone
 
     def _ease(self, product: JobProduct, error: ProviderError, action: Action) -> None:

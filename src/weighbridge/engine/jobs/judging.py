@@ -73,33 +73,42 @@ class Judge:
             [product for product in group if self._context.questions.are_answered(product.answers)],
         )
         given_up |= failed
-        stay = await self._recorder.record(
-            Outcome(
-                in_flight.job_id,
-                call=in_flight.answered(
-                    self._context.provider, latency_s, reply, cost_usd, unusable
-                ),
-                answers=kept,
-                finished=finished,
-                asked_alone=asked_alone,
-                given_up=given_up,
-                forgiven=forgiven,
-                wasted_usd={
-                    product.id: share_usd
-                    for product in group
-                    if product.code not in accepted.answers
-                },
-            ),
+        outcome = Outcome(
+            in_flight.job_id,
+            call=in_flight.answered(self._context.provider, latency_s, reply, cost_usd, unusable),
+            answers=kept,
+            finished=finished,
+            asked_alone=asked_alone,
+            given_up=given_up,
+            forgiven=forgiven,
+            wasted_usd={
+                product.id: share_usd for product in group if product.code not in accepted.answers
+            },
         )
-        here = [product for product in group if product.stored.job_id == in_flight.job_id]
-        say_what_happened(here, finished, asked_alone, given_up)
-        # After the record: what was paid for comes first, whatever the database does.
+        if unusable is None:
+            stay = await self._record(in_flight, outcome, accepted, unusable)
+        else:
+            with self._context.brake.in_doubt():
+                stay = await self._record(in_flight, outcome, accepted, unusable)
         with suppress(*DATABASE_ERRORS):
-            await self._tell_brake(in_flight, accepted, unusable)
             await self._watch_prompts(in_flight, reply)
             await self._context.governor.breaker.publish()
         tokens = reply.usage.input_tokens + reply.usage.output_tokens
         return {product.id for product in group} - stay, tokens
+
+    async def _record(
+        self, in_flight: InFlightCall, outcome: Outcome, accepted: Accepted, unusable: str | None
+    ) -> frozenset[int]:
+        """Store what has come of the call, say it, and tell the brake; returns the products that
+        stay in the job.
+        """
+        stay = await self._recorder.record(outcome)
+        here = [p for p in in_flight.group if p.stored.job_id == in_flight.job_id]
+        say_what_happened(here, outcome.finished, outcome.asked_alone, outcome.given_up)
+        # After the record: what was paid for comes first, whatever the database does.
+        with suppress(*DATABASE_ERRORS):
+            await self._tell_brake(in_flight, accepted, unusable)
+        return stay
 
     async def _watch_prompts(self, in_flight: InFlightCall, reply: CallReply) -> None:
         """Stop the queue when the server turns out to cut prompts: its answers are about half of

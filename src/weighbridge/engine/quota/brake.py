@@ -10,25 +10,32 @@ provider works, and the product fails on its own attempts.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
-from weighbridge.limits.alike import CALLS_IN_A_ROW, FIRST_CALLS, Judged, alike_in_a_row
+from weighbridge.limits.alike import (
+    CALLS_IN_A_ROW,
+    FIRST_CALLS,
+    FIRST_PROBE_S,
+    REFUSALS,
+    Judged,
+    alike_in_a_row,
+)
 from weighbridge.store import holds, products
 from weighbridge.store.holds import Hold, HoldKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from weighbridge.clock import Clock
-    from weighbridge.engine.quota.circuit_breaker import QueueBreaker
+    from weighbridge.engine.database.retrying import DatabaseRetry
+    from weighbridge.engine.quota.governor import Governor
     from weighbridge.errors import RateLimited
     from weighbridge.providers.base import Provider
     from weighbridge.store.database import Database
 
-REFUSALS: Final = ("RequestRefused", "RequestBlocked", "GenerationFailed", "RequestTooLarge")
-FIRST_PROBE_S: Final = 5.0
-PROBE_GROWTH: Final = 1.5
 LEAST_DAY_WAIT_S: Final = 60.0
 """Shorter ones are waited out as any 429."""
 RESET_UNKNOWN_S: Final = 900.0
@@ -43,45 +50,84 @@ class Brake:
     """One per process."""
 
     def __init__(
-        self, database: Database, clock: Clock, provider: Provider, breaker: QueueBreaker
+        self,
+        database: Database,
+        database_retry: DatabaseRetry,
+        clock: Clock,
+        provider: Provider,
+        governor: Governor,
     ) -> None:
         self._database = database
+        self._database_retry = database_retry
+        self._one_at_a_time = asyncio.Lock()
         self._clock = clock
         self._provider = provider
-        self._breaker = breaker
+        self._breaker = governor.breaker
+        self._look_again = governor.look_again
         self._since = clock.now()
 
     async def passed(self) -> None:
         """A call was of use."""
         if self._breaker.hold is None:
             return
+        async with self._one_at_a_time:
+            was_held = await self._database_retry(self._lift)
+            self._breaker.hold = None
+        if was_held:
+            telemetry.info("queue_resumed", "▶️ Provider answers again; the queue resumes")
+
+    async def _lift(self) -> bool:
         async with self._database.transaction() as connection:
-            if await holds.lift(connection, self._provider.name):
-                telemetry.info("queue_resumed", "▶️ Provider answers again; the queue resumes")
-        self._breaker.hold = None
+            return await holds.lift(connection, self._provider.name)
+
+    @contextmanager
+    def in_doubt(self) -> Iterator[None]:
+        """A bad call is being recorded and judged: meanwhile not many more of its kind may go."""
+        self._breaker.doubts += 1
+        try:
+            yield
+        finally:
+            self._breaker.doubts -= 1
+            self._look_again()
 
     async def failed(self, product_ids: Sequence[int], words: str) -> str | None:
         """A call was bad. Returns why the queue has to stop, if it has to."""
-        hold = self._breaker.hold
+        # Of a burst of bad calls the first decides; the others find the hold that it put.
+        async with self._one_at_a_time:
+            before = self._breaker.hold
+            hold = await self._database_retry(lambda: self._judge(product_ids, words))
+            if hold is None:
+                return None
+            self._breaker.hold = hold
+        if before is None:
+            telemetry.warning("queue_paused", f"⏸️ Queue paused: {hold.reason}", reason=hold.reason)
+        return hold.reason if hold.probes >= MOST_PROBES else None
+
+    async def _judge(self, product_ids: Sequence[int], words: str) -> Hold | None:
+        """The hold that is to be kept; None where there is no need for one."""
+        account = self._provider.name
         async with self._database.transaction() as connection:
+            hold = await holds.load(connection, account)
             if hold is not None and hold.kind is HoldKind.ALIKE:
                 await products.take_back(connection, product_ids)
-                return hold.reason if hold.probes >= MOST_PROBES else None
-            late = await holds.late_calls(
-                connection, self._provider.name, REFUSALS, self._since, CALLS_LOOKED_AT
+                return hold
+            lately = await holds.lately(
+                connection, account, REFUSALS, self._since, product_ids, CALLS_LOOKED_AT
             )
-            run = alike_in_a_row([Judged(call.bad, call.product_ids) for call in late])
+            evidence = [call for call in lately.calls if call.is_evidence]
+            run = alike_in_a_row([Judged(call.bad, call.product_ids) for call in evidence])
             if not run:
                 return None
-            concerned = {i for call in late[:run] for i in call.product_ids} | {*product_ids}
+            # Hard products too: they were refused for another reason than their own.
+            alike = [call for call in lately.calls if call.bad == evidence[0].bad]
+            concerned = {i for call in alike for i in call.product_ids} | {*product_ids}
             await products.take_back(connection, sorted(concerned))
+            if lately.has_passed_since:
+                return None  # it answers again: these calls were the last of a bad time
             until_s = self._breaker.limiter_now_s() + FIRST_PROBE_S
             hold = Hold(HoldKind.ALIKE, _reason(run, words), until_s)
-            is_news = await holds.put(connection, self._provider.name, hold)
-        self._breaker.hold = hold
-        if is_news:
-            telemetry.warning("queue_paused", f"⏸️ Queue paused: {hold.reason}", reason=hold.reason)
-        return None
+            await holds.put(connection, account, hold)
+            return hold
 
     async def day_is_over(self, error: RateLimited) -> None:
         """The provider says that a limit of the day is reached: wait for its reset, and say so."""
@@ -101,11 +147,6 @@ class Brake:
 
 def _span(span_s: float) -> str:
     return f"{span_s / 3600:.1f} h" if span_s >= 3600 else f"{span_s / 60:.0f} min"
-
-
-def next_probe_s(probes: int) -> float:
-    """How long after a probe the next one may go."""
-    return float(FIRST_PROBE_S * PROBE_GROWTH ** (probes + 1))
 
 
 def _reason(run: int, words: str) -> str:

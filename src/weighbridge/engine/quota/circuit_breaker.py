@@ -6,9 +6,10 @@ pause begins or ends, the stored state says so and every process is told.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
+from weighbridge.limits.alike import FIRST_CALLS
 from weighbridge.limits.circuit_breaker import CircuitBreaker, GoAhead, PausedUntil, Probe
 from weighbridge.store import queue_state
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
     from weighbridge.store.holds import Hold
     from weighbridge.store.queue_state import QueueState
+
+
+MOST_DOUBTS: Final = FIRST_CALLS
+"""With so many bad calls unjudged nothing goes: they may be the beginning of a hold."""
 
 
 class QueueBreaker:
@@ -35,6 +40,8 @@ class QueueBreaker:
         self._limiter_lead_s = 0.0  # the limiter's time less this process's
         self.hold: Hold | None = None
         """Why no process sends anything to the account, as of the last round."""
+        self.doubts = 0
+        """Bad calls that are being recorded and judged."""
         self.wait_reason: str | None = None
         """Why the quota makes everybody wait for long."""
 
@@ -52,6 +59,8 @@ class QueueBreaker:
 
     def permission(self) -> GoAhead | Probe | PausedUntil | None:
         """May a call go? None: only the end of the probe in flight will tell."""
+        if self.doubts >= MOST_DOUBTS:
+            return None  # the end of the judgement wakes the governor
         permission = self._breaker.permission(self._clock.monotonic_s())
         if self.hold is not None and isinstance(permission, GoAhead):
             until_s = self.hold.until_s - self._limiter_lead_s

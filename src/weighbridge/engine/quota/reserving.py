@@ -89,8 +89,6 @@ def reserve(
     decision = Decision()
     is_probe = isinstance(conditions.permission, Probe)
     committed_usd = 0.0
-    if is_probe:  # a product that has failed before would say little about the provider
-        candidates = sorted(candidates, key=lambda waiter: waiter.request.single.attempts)
     for waiter in candidates:
         if waiter.request.job_id not in conditions.held:
             decision.refusals.append((waiter, JobLost()))

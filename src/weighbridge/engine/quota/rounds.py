@@ -35,10 +35,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.engine.database.retrying import TRANSIENT_ERRORS
 from weighbridge.engine.quota.backlog import backlog_target
-from weighbridge.engine.quota.brake import next_probe_s
 from weighbridge.engine.quota.concurrency_cap import ConcurrencyCap, Room
 from weighbridge.engine.quota.limiter_feedback import apply
 from weighbridge.engine.quota.reserving import Conditions, Decision, reserve
+from weighbridge.limits.alike import REFUSALS, next_probe_s
+from weighbridge.limits.circuit_breaker import Probe
 from weighbridge.limits.limiter import Limiter, Limits
 from weighbridge.store import holds, jobs, open_calls, products, quota
 from weighbridge.store.database import DATABASE_ERRORS
@@ -137,6 +138,7 @@ class Rounds:
         self._cap = ConcurrencyCap(manager_id)
         self._look_ahead_at_s = 0.0
         self._is_last_stretch = False
+        self._since = clock.now()
         self._connection: asyncpg.Connection[Any] | None = None
 
     async def hold(self, waiters: Waiters) -> Round:
@@ -157,6 +159,8 @@ class Rounds:
 
     async def _hold(self, waiters: Waiters, feedback: list[Feedback]) -> Round:
         size = ROUND_SIZE if self._feedback.arrivals_are_known else CAREFUL_ROUND_SIZE
+        if self._breaker.hold is not None:
+            size = len(waiters)  # one of them is to be the probe
         # Groups that are nearly done go first, so that results come early. The last groups go
         # through their steps side by side; one after the other they would leave the quota idle.
         in_front = waiters.front(highest_first=self._is_last_stretch)
@@ -202,13 +206,16 @@ class Rounds:
         room, hold = await self._day_room(connection, room, hold, now_s)
         self._breaker.believe(state, _not_for_ever(hold, now_s), now_s)
         money = await self._spending.look(connection, given_back, of_epoch(snapshot.now_s))
+        permission = self._breaker.permission()
+        if hold is not None and hold.kind is HoldKind.ALIKE and isinstance(permission, Probe):
+            candidates = await self._probes_first(connection, candidates)
         decision = Decision(wait_s=None)
         waiting = 0
         if state.running:
             conditions = Conditions(
                 held=snapshot.held,
                 room=room,
-                permission=self._breaker.permission(),
+                permission=permission,
                 ask_together=state.ask_together,
                 money=money,
                 now_s=now_s,
@@ -228,6 +235,23 @@ class Rounds:
         overrides = self._overrides.limits is not None
         await quota.save(connection, self._account, limiter.dump(with_limits=overrides))
         return Round(snapshot.began_s, state.running, limiter.explores, decision, moved, money)
+
+    async def _probes_first(
+        self, connection: Connection, candidates: Sequence[Waiter]
+    ) -> list[Waiter]:
+        """First those whose end will say something about the provider: one product alone (another
+        could spoil the call), which has failed least.
+        """
+        job_ids = [waiter.request.job_id for waiter in candidates]
+        easy = await holds.easy_jobs(connection, self._account, REFUSALS, self._since, job_ids)
+        return sorted(
+            candidates,
+            key=lambda waiter: (
+                waiter.request.job_id not in easy,
+                waiter.request.single.group_size,
+                waiter.request.single.attempts,
+            ),
+        )
 
     async def _day_room(
         self, connection: Connection, room: Room, hold: Hold | None, now_s: float
