@@ -3,9 +3,9 @@
 Route 1, the bill: materials = Σ input × kg CO2e per kg; processes = Σ worked mass × (kWh
 electricity × grid + kWh heat × heat + direct emissions); components = Σ area, capacity or pieces ×
 kg CO2e. Route 2, the class: published figures of products of the same kind, scaled to the mass.
-`combination` makes one figure of the two. Masses in kg, energy in kWh, results in kg CO2e of one
-unit, cradle-to-gate, GWP100. Transport, use and disposal are not included. Pure: the same answers
-and factors give the same figure.
+`combination` makes one figure of the two; a supplier's own figure takes its place. Masses in kg,
+energy in kWh, results in kg CO2e of one unit, cradle-to-gate, GWP100. Transport, use and disposal
+are not included. Pure: the same answers and factors give the same figure.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from weighbridge.carbon.terms import Place
 from weighbridge.carbon.uncertainty import UncertainTerm, interval
 from weighbridge.domain.quantities import Origin, Quantity
 from weighbridge.domain.results import Footprint
+from weighbridge.domain.supplier_figure import with_supplier_figure
 from weighbridge.errors import CalculationError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, Classification, ManufacturingProcesses
     from weighbridge.domain.products import Product
 
-METHOD_VERSION: Final = "3"
+METHOD_VERSION: Final = "4"
 """Changes whenever the same answers and factors would give another figure, range or rating."""
 
 
@@ -74,7 +75,7 @@ def calculate(
         routes.append(class_route(figure, weight))
     combined = combine(routes)
     inferred = Origin.INFERRED if bill.mass_inferred else Origin.GIVEN
-    return Footprint(
+    footprint = Footprint(
         emissions_kg_co2e=combined.emissions_kg_co2e,
         low_kg_co2e=combined.low_kg_co2e,
         high_kg_co2e=combined.high_kg_co2e,
@@ -90,6 +91,7 @@ def calculate(
         routes=tuple(routes),
         dominance=dominance(routes),
     )
+    return with_supplier_figure(footprint, product.facts)
 
 
 def _basis(bill: BillOfMaterials, missing: tuple[str, ...]) -> str:

@@ -27,7 +27,13 @@ STATED: Final = "stated"
 INFERRED: Final = "inferred"
 PROXY: Final = "proxy"
 PUBLISHED: Final = "published"
+PRIMARY: Final = "primary data"
 
+_BY_LABEL: Final = (
+    ContributionKind.COMPONENT,
+    ContributionKind.CLASS_REFERENCE,
+    ContributionKind.SUPPLIER_FIGURE,
+)
 _Z95: Final = 1.96
 _SHOWN_NARROWING: Final = 5
 _MASS_DOUBT: Final = "the weight of one unit: the model estimated it, and the range leaves that out"
@@ -41,7 +47,7 @@ _LEAST_GAIN: Final = 0.005
 class ExplainedTerm:
     """One multiplication, and the factor row behind it.
 
-    `marks`: stated, inferred, proxy or published.
+    `marks`: stated, inferred, proxy, published or primary data.
     """
 
     label: str
@@ -77,7 +83,7 @@ class ExplainedLine:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedRoute:
-    """One of the two ways to the figure."""
+    """One of the ways to the figure."""
 
     name: RouteName
     emissions_kg_co2e: float
@@ -225,7 +231,7 @@ def _worked_materials(processes: ManufacturingProcesses) -> dict[str, list[str]]
 
 
 def _title_of(one: Contribution, titles: dict[str, str], worked: dict[str, list[str]]) -> str:
-    if one.kind in (ContributionKind.COMPONENT, ContributionKind.CLASS_REFERENCE):
+    if one.kind in _BY_LABEL:
         return one.label
     if one.kind is ContributionKind.MATERIAL:
         return titles.get(one.factor_key, one.label)
@@ -271,6 +277,8 @@ def _marks(one: Contribution) -> tuple[str, ...]:
     """How its activity is known, and whether its factor stands in for one that nobody publishes."""
     if one.kind is ContributionKind.CLASS_REFERENCE:
         known = PUBLISHED
+    elif one.kind is ContributionKind.SUPPLIER_FIGURE:
+        known = PRIMARY
     elif one.kind is ContributionKind.COMPONENT and one.label.endswith(f"({STATED})"):
         known = STATED
     else:
@@ -302,6 +310,8 @@ def _without_each(
     """(what is found out, the routes once it is)."""
     for route in routes:
         others = [other for other in routes if other is not route]
+        if route.weight == 0 or route.name is RouteName.SUPPLIER:
+            continue
         if route.name is RouteName.CLASS:
             yield _CLASS_DOUBT, [*others, _narrowed(route, math.inf)]
             continue

@@ -7,24 +7,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from weighbridge.domain.answers import StepName
+from weighbridge.domain.facts import FootprintUnit
 from weighbridge.domain.quantities import Quantity
 from weighbridge.domain.recordings import RECORDED
 
 
 class RouteName(StrEnum):
-    """The two ways to a figure."""
+    """The ways to a figure: two that are computed, and what the supplier says."""
 
     BILL = "bill of materials"
     CLASS = "class figure"
+    SUPPLIER = "supplier's figure"
 
 
 class ContributionKind(StrEnum):
     """What a contribution is.
 
-    CLASS_REFERENCE belongs to the class route, all others to the bill.
+    CLASS_REFERENCE belongs to the class route, SUPPLIER_FIGURE to the supplier's, all others to the
+    bill.
     """
 
     MATERIAL = "material"
@@ -33,6 +36,7 @@ class ContributionKind(StrEnum):
     PROCESS_DIRECT = "process direct"
     COMPONENT = "component"
     CLASS_REFERENCE = "class reference"
+    SUPPLIER_FIGURE = "supplier's figure"
 
 
 class Contribution(NamedTuple):
@@ -62,8 +66,13 @@ class Contribution(NamedTuple):
     @property
     def route(self) -> RouteName:
         """The route that it is a term of."""
-        is_class = self.kind is ContributionKind.CLASS_REFERENCE
-        return RouteName.CLASS if is_class else RouteName.BILL
+        return _ROUTES.get(self.kind, RouteName.BILL)
+
+
+_ROUTES: Final = {
+    ContributionKind.CLASS_REFERENCE: RouteName.CLASS,
+    ContributionKind.SUPPLIER_FIGURE: RouteName.SUPPLIER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +179,30 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class SupplierFigure:
+    """A supplier's own figure that is the footprint: primary data.
+
+    The estimate is what the routes that are computed give beside it, each with its weight there.
+    """
+
+    stated_kg_co2e: float  # per `per`
+    per: FootprintUnit
+    units: float  # of these in one unit of the product: 1 piece, or its mass in kg
+    estimate_kg_co2e: float
+    estimate_low_kg_co2e: float
+    estimate_high_kg_co2e: float
+    estimate_weights: tuple[float, ...]  # of the computed routes, in their order
+
+    @property
+    def emissions_kg_co2e(self) -> float:
+        """Of one unit of the product."""
+        return self.stated_kg_co2e * self.units
+
+
+@dataclass(frozen=True, slots=True)
 class Footprint:
-    """kg CO2e of one unit, cradle-to-gate, GWP100: the weighted geometric mean of its routes.
+    """kg CO2e of one unit, cradle-to-gate, GWP100: the weighted geometric mean of its routes, or
+    the supplier's own figure.
 
     `low` and `high` bound 95 % of the distribution, model error included. `contributions` are those
     of all routes; within a route they add up to its own figure.
@@ -190,13 +221,31 @@ class Footprint:
         ""  # which route decides: "class figure", "both agree", "routes disagree x3.2", …
     )
 
+    supplier: SupplierFigure | None = None
+    """Set where the figure is the supplier's own. Then no other route has a weight."""
+
+    @property
+    def primary_data(self) -> str | None:
+        """What of the figure is primary data, in words; None where nothing is."""
+        return None if self.supplier is None else RouteName.SUPPLIER.value
+
+    @property
+    def estimate_kg_co2e(self) -> float | None:
+        """What is computed beside a supplier's figure; None where the computed figure stands."""
+        return None if self.supplier is None else self.supplier.estimate_kg_co2e
+
     @property
     def disagreement(self) -> float | None:
-        """How far the routes are apart, as a multiple of the lower; None where only one counts."""
+        """How far the routes are apart, as a multiple of the lower; None where only one counts.
+
+        With a supplier's figure: how far the estimate is from it.
+        """
+        if self.supplier is not None:
+            return _times_apart(self.supplier.emissions_kg_co2e, self.supplier.estimate_kg_co2e)
         figures = [route.emissions_kg_co2e for route in self.routes if route.weight > 0]
         if len(figures) < 2:
             return None
-        return max(figures) / min(figures)
+        return _times_apart(*figures)
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -218,6 +267,10 @@ class Footprint:
             one.emissions_kg_co2e * per_kg.get(one.route if self.routes else None, 0.0)
             for one in self.contributions
         )
+
+
+def _times_apart(*figures: float) -> float | None:
+    return max(figures) / min(figures) if min(figures) > 0 else None
 
 
 def _share_per_kg(emissions_kg_co2e: float, weight: float) -> float:

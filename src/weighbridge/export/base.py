@@ -58,6 +58,8 @@ class ResultRow:
     routes: tuple[Route, ...] = ()
     dominance: str = ""  # which route decides
     disagreement: float | None = None  # of the routes, as a multiple of the lower
+    primary_data: str | None = None  # what of the figure is primary data, in words
+    estimate_kg_co2e: float | None = None  # computed beside a supplier's figure
     notes: tuple[str, ...] = ()
     provenance: Provenance | None = None
     cost_usd: float | None = None

@@ -176,6 +176,21 @@ _FIGURES: Final[tuple[Column, ...]] = (
         _KG_CO2E_FORMAT,
     ),
     Column(
+        "primary_data",
+        "",
+        "What of the figure is primary data: supplier's figure; empty: it is computed.",
+        16,
+        lambda row: row.primary_data,
+    ),
+    Column(
+        "estimate_kg_co2e",
+        _UNIT_KG_CO2E,
+        "What is computed beside a supplier's figure; empty where the computed figure stands.",
+        16,
+        lambda row: _emissions(row.estimate_kg_co2e),
+        _KG_CO2E_FORMAT,
+    ),
+    Column(
         "data_quality",
         "1 (best) to 3",
         "Mean of PACT's technological, geographical and temporal ratings.",

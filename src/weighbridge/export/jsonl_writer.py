@@ -92,6 +92,8 @@ def _footprint(row: ResultRow) -> dict[str, Any] | None:
         },
         "decidedBy": row.dominance or None,
         "routesApart": finite(row.disagreement),
+        "primaryData": row.primary_data,
+        "estimateKgCo2e": finite(row.estimate_kg_co2e),
         "routes": [_route(one) for one in row.routes],
         "contributions": [
             _contribution(one, share)

@@ -36,8 +36,12 @@ _DOMAIN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _IDS: Final = uuid.UUID("6f6d0c3e-3f0b-5d6e-9f5a-1f6f2b1c7a44")
 _GWP_SETS: Final = ("AR5", "AR6")
 """The factors' publishers use either; see ATTRIBUTION.md beside the factors."""
+_SCREENING: Final = "Screening estimate from secondary data, not verified."
+_PRIMARY: Final = (
+    "The supplier's own figure as it was handed on, not verified; counted as primary data whole."
+)
 _CAVEATS: Final = (
-    "Screening estimate from secondary data, not verified. Data quality ratings are on a scale of "
+    "Data quality ratings are on a scale of "
     "1 to 3 and stretched to 1 to 5. Biogenic CO2 and its uptake count as 0. The fossil carbon "
     "content is not determined; 0 stands where the format asks for a number."
 )
@@ -121,7 +125,7 @@ def _carbon_footprint(row: ResultRow, moment: datetime) -> dict[str, Any]:
         "ipccCharacterizationFactors": list(_GWP_SETS),
         "crossSectoralStandards": ["PACT-3.0"],
         "exemptedEmissionsPercent": "0",
-        "primaryDataShare": "0",
+        "primaryDataShare": "100" if row.primary_data else "0",
     }
     if row.country_of_origin:
         pcf["geographyCountry"] = row.country_of_origin
@@ -133,6 +137,8 @@ def _carbon_footprint(row: ResultRow, moment: datetime) -> dict[str, Any]:
 
 
 def _sources(row: ResultRow) -> list[dict[str, str]]:
+    if row.primary_data:
+        return []
     named = dict.fromkeys((one.source, one.year) for one in row.contributions)
     return [{"name": source, "version": year} for source, year in named if source and year]
 
@@ -157,8 +163,11 @@ def _comment(row: ResultRow) -> str:
     made_up = [f"{' AND '.join(marks)} ANSWERS: not a figure to rely on."] if marks else []
     method = row.provenance and f"Method {row.provenance.method}, factors {row.provenance.factors}."
     interval = f"95 % range: {row.low_kg_co2e:.3g} to {row.high_kg_co2e:.3g} kg CO2e."
+    primary = _PRIMARY if row.primary_data else ""
     notes = (f"{note.rstrip('.')}." for note in row.notes)
-    return " ".join([*made_up, _CAVEATS, interval, method or "", *notes]).strip()
+    return " ".join(
+        [*made_up, primary or _SCREENING, _CAVEATS, interval, method or "", *notes]
+    ).strip()
 
 
 def _decimal(number: float) -> str:

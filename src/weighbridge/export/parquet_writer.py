@@ -122,6 +122,8 @@ _FIGURES: Final[_Columns] = {
     "data_quality_temporal": pl.Float64,
     "decided_by": pl.String,
     "routes_apart": pl.Float64,
+    "primary_data": pl.String,
+    "estimate_kg_co2e": pl.Float64,
     "routes": pl.List(_ROUTE),
     "contributions": pl.List(_CONTRIBUTION),
 }

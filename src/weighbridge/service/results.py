@@ -70,6 +70,8 @@ def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> Resu
         routes=footprint.routes,
         dominance=footprint.dominance,
         disagreement=footprint.disagreement,
+        primary_data=footprint.primary_data,
+        estimate_kg_co2e=footprint.estimate_kg_co2e,
         notes=footprint.notes,
         provenance=detail.provenance,
         cost_usd=row["cost_usd"] or None,  # 0 only where nobody knows the price

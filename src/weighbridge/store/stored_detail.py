@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter
 
 from weighbridge.domain.results import AnswerProvenance, Contribution, Footprint, Provenance
+from weighbridge.domain.supplier_figure import computed_alone, counted
 from weighbridge.store.rates import RATE_FIELDS, Rate, number_rate
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class StoredDetail:
 
 def write_detail(detail: StoredDetail, rates: dict[int, Rate]) -> dict[str, Any]:
     """As JSON-ready data. The rates that it names must be stored too, and are put into `rates`."""
-    footprint = detail.footprint
+    # Earlier programs know no supplier's route: it is made anew from `supplier`.
+    footprint = computed_alone(detail.footprint)
     return {
         "footprint": {
             **{one.name: getattr(footprint, one.name) for one in fields(footprint)},
@@ -108,7 +110,9 @@ def read_detail(stored: Mapping[str, Any], rates: Mapping[int, Rate]) -> StoredD
     footprint = stored["footprint"]
     contributions = [_read_contribution(one, rates) for one in named_contributions(stored)]
     return StoredDetail(
-        footprint=_FOOTPRINT.validate_python({**footprint, "contributions": contributions}),
+        footprint=counted(
+            _FOOTPRINT.validate_python({**footprint, "contributions": contributions})
+        ),
         answers=stored["answers"],
         provenance=_read_provenance(stored["provenance"]),
         model_answers=stored.get("model_answers", {}),

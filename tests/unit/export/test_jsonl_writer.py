@@ -89,6 +89,8 @@ def test_a_completed_product_includes_everything_behind_its_figure(tmp_path: Pat
         },
         "decidedBy": "both agree",
         "routesApart": 1.215,
+        "primaryData": None,
+        "estimateKgCo2e": None,
         "routes": [
             {
                 "name": "bill of materials",

@@ -84,6 +84,15 @@ def test_values_agree_with_the_trace() -> None:
     assert all(note.rstrip(".") in found["comment"] for note in row.notes)
 
 
+def test_a_suppliers_figure_is_primary_data_and_a_computed_one_is_not() -> None:
+    computed, own = completed("A"), replace(completed("A"), primary_data="supplier's figure")
+    assert footprint(computed)["pcf"]["primaryDataShare"] == "0"
+    assert footprint(own)["pcf"]["primaryDataShare"] == "100"
+    assert "secondaryEmissionFactorSources" not in footprint(own)["pcf"]
+    assert "The supplier's own figure" in footprint(own)["comment"]
+    assert "Screening estimate" not in footprint(own)["comment"]
+
+
 @pytest.mark.parametrize("emissions", [1e-7, 123456789.125, 1e22])
 def test_decimals_have_no_exponent(emissions: float) -> None:
     written = footprint(replace(completed("A"), emissions_kg_co2e=emissions))["pcf"]

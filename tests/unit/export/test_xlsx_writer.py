@@ -84,7 +84,7 @@ def test_the_header_is_frozen_bold_and_filtered(tmp_path: Path) -> None:
     path = written(tmp_path / "results.xlsx", batches(20, 7))
     sheet = part(path, "xl/worksheets/sheet1.xml")
     assert re.search(r'<pane [^>]*ySplit="1"[^>]*state="frozen"', sheet)
-    assert '<autoFilter ref="A1:AL21"/>' in sheet
+    assert '<autoFilter ref="A1:AN21"/>' in sheet
     assert "<b/>" in part(path, "xl/styles.xml")
 
 

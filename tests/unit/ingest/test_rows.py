@@ -118,6 +118,15 @@ def test_a_bad_optional_cell_costs_only_itself_and_leaves_a_note(
     assert "secret" not in f"{note.reason}{note.found}"
 
 
+def test_a_suppliers_figure_for_another_unit_is_left_out_with_a_note() -> None:
+    record = {**GOOD, "supplierFootprint": "2.4", "supplierFootprintUnit": "square metre"}
+    products, rejected = check(record)
+    assert (products[0].facts.as_stored(), rejected) == ({}, [])
+    (note,) = notes_of(record)
+    assert note.field == "supplierFootprintUnit"
+    assert "so the supplier's figure is left out; write piece or kg" in note.reason
+
+
 def test_the_note_is_stored_with_its_product() -> None:
     (chunk,) = check_records([GOOD | {"weight": "TBD", "countryOfOrigin": "EU"}, LAST])
     stored, none = chunk.products["notes"]
@@ -180,6 +189,8 @@ def test_a_good_field_is_stored_tidily(
         ({"supplierFootprint": "2.4 kg CO2e"}, {"supplier_footprint_kg_co2e": 2.4, "supplier_footprint_per": "piece"}),
         ({"supplierFootprint": "350 g CO2e"}, {"supplier_footprint_kg_co2e": 0.35, "supplier_footprint_per": "piece"}),
         ({"supplierFootprint": "2.4 kg CO2e/kg"}, {"supplier_footprint_kg_co2e": 2.4, "supplier_footprint_per": "kg"}),
+        ({"supplierFootprint": "2.4", "supplierFootprintUnit": "per kg"}, {"supplier_footprint_kg_co2e": 2.4, "supplier_footprint_per": "kg"}),
+        ({"supplierFootprint": "2.4", "supplierFootprintUnit": "1 piece"}, {"supplier_footprint_kg_co2e": 2.4, "supplier_footprint_per": "piece"}),
         ({"supplierFootprintBoundary": "Cradle to gate"}, {"supplier_footprint_boundary": "cradle-to-gate"}),
         ({"processHints": "injection moulded"}, {"process_hints": "injection moulded"}),
         ({"parentCode": "P-1", "variant": "red"}, {"parent_code": "P-1", "variant": "red"}),

@@ -261,6 +261,8 @@ def _footprint(shown: ShownFootprint | None, steps: Steps) -> dict[str, Any] | N
         **asdict(footprint),
         "decided_by": footprint.dominance,
         "routes_apart": footprint.disagreement,
+        "primary_data": footprint.primary_data,
+        "estimate_kg_co2e": footprint.estimate_kg_co2e,
         "contributions": [
             {**one._asdict(), "route": one.route, "share": share}
             for one, share in zip(footprint.contributions, footprint.shares, strict=True)

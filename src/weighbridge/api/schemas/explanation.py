@@ -18,7 +18,7 @@ class TermView(Schema):
     low_kg_co2e: float = Field(alias="lowKgCo2e")
     high_kg_co2e: float = Field(alias="highKgCo2e")
     share: float = Field(description="What part of the figure it decides, 0 to 1.")
-    marks: list[str] = Field(description="stated, inferred or published; proxy.")
+    marks: list[str] = Field(description="stated, inferred, published or primary data; proxy.")
     activity: float
     activity_unit: str
     factor: float

@@ -82,7 +82,7 @@ class ContributionView(Schema):
 
 
 class RouteView(Schema):
-    """One of the two ways to the figure, and what it counts for in it."""
+    """One of the ways to the figure, and what it counts for in it."""
 
     name: RouteName
     emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
@@ -157,6 +157,13 @@ class FootprintView(Schema):
     decided_by: str = Field(examples=["both agree", "class figure", "routes disagree ×3.2"])
     routes_apart: float | None = Field(
         description="How far the routes are apart, as a multiple of the lower."
+    )
+    primary_data: str | None = Field(
+        description="What of the figure is primary data; null: it is computed.",
+        examples=["supplier's figure"],
+    )
+    estimate_kg_co2e: float | None = Field(
+        alias="estimateKgCo2e", description="What is computed beside a supplier's figure."
     )
     routes: list[RouteView]
     contributions: list[ContributionView]
@@ -248,6 +255,7 @@ _FACTS: Final = {
     "price": "Of one product.",
     "currency": "ISO 4217.",
     "supplierFootprint": "The supplier's own figure, kg CO2e.",
+    "supplierFootprintUnit": "What the supplier's figure is for: piece or kg.",
     "supplierFootprintBoundary": "cradle-to-gate, cradle-to-grave or gate-to-gate.",
     "parentCode": "The product that it is a variant of.",
     "variant": "What sets it apart from its siblings.",

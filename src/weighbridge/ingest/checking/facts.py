@@ -54,6 +54,16 @@ _GIVEN: Final = {
     Field.SUPPLIER_FOOTPRINT: ("supplier_footprint_kg_co2e", "supplier_footprint_per"),
     Field.SUPPLIER_BOUNDARY: ("supplier_footprint_boundary",),
 }
+_OTHER_UNIT: Final = "other"
+_FOOTPRINT_UNITS: Final = {
+    **dict.fromkeys(
+        ("piece", "pieces", "pc", "pcs", "unit", "units", "item", "each", "ea", "product", "stück", "stuck", "stk", "pièce", "pieza", "pezzo", "pce", "h87", "c62"),
+        FootprintUnit.PIECE,
+    ),
+    **dict.fromkeys(
+        ("kg", "kilogram", "kilograms", "kilogramm", "kilogramme", "kilo", "kgm"), FootprintUnit.KG
+    ),
+}  # fmt: skip
 _BOUNDARIES: Final = {
     **dict.fromkeys(
         ("cradletogate", "cradlegate", "a1a3", "a1toa3", "wiegebiswerkstor", "vonderwiegebiszumwerkstor", "dubequauportail", "duberceaualaporte", "partial", "partialpcf", "craddletogate"),
@@ -92,9 +102,7 @@ def as_json(
     if Field.PRICE in columns.positions:
         found["currency"] = _currencies(good, columns, notes, found["price"])
     if Field.SUPPLIER_FOOTPRINT in columns.positions:
-        found["supplier_footprint_per"] = _footprint_units(
-            good, columns, found["supplier_footprint_kg_co2e"]
-        )
+        found |= _supplier_figures(good, columns, notes, found["supplier_footprint_kg_co2e"])
     if Field.SUPPLIER_BOUNDARY in columns.positions:
         boundaries = by_distinct(good[Field.SUPPLIER_BOUNDARY], _boundary, pl.String())
         found["supplier_footprint_boundary"] = _noted(notes, Field.SUPPLIER_BOUNDARY, boundaries)
@@ -154,8 +162,12 @@ def _currencies(
     return both.select(pl.when(pl.col("price").is_not_null()).then(said)).to_series()
 
 
-def _footprint_units(good: pl.DataFrame, columns: ColumnMap, figures: pl.Series) -> pl.Series:
-    """Per kilogram where cell or header say so, else per piece."""
+def _supplier_figures(
+    good: pl.DataFrame, columns: ColumnMap, notes: NoteBook, figures: pl.Series
+) -> dict[str, pl.Series]:
+    """Figures and what each is for: per kilogram where cell, the column beside it or the header say
+    so, else per piece. A figure for something else is left out, with a note.
+    """
     header = normalise(columns.header(Field.SUPPLIER_FOOTPRINT) or "")
     usual = (
         FootprintUnit.KG
@@ -164,12 +176,32 @@ def _footprint_units(good: pl.DataFrame, columns: ColumnMap, figures: pl.Series)
     )
 
     def one(cell: str) -> tuple[str | None, str | None]:
-        mark = amounts.read_footprint(cell, None).mark
-        return (mark or usual.value), None
+        return amounts.read_footprint(cell, None).mark or None, None
 
-    read = by_distinct(good[Field.SUPPLIER_FOOTPRINT], one, pl.String())
-    both = pl.DataFrame({"figure": figures, "per": read.values})
-    return both.select(pl.when(pl.col("figure").is_not_null()).then("per")).to_series()
+    marks = by_distinct(good[Field.SUPPLIER_FOOTPRINT], one, pl.String())
+    beside = pl.Series([None] * good.height, dtype=pl.String)
+    if Field.SUPPLIER_UNIT in columns.positions:
+        read = by_distinct(good[Field.SUPPLIER_UNIT], _footprint_unit, pl.String())
+        beside = _noted(notes, Field.SUPPLIER_UNIT, read)
+    both = pl.DataFrame({"figure": figures, "mark": marks.values, "beside": beside})
+    said = pl.coalesce("mark", "beside", pl.lit(usual.value))
+    usable = pl.col("figure").is_not_null() & (said != _OTHER_UNIT)
+    chosen = both.select(
+        pl.when(usable).then("figure").alias("supplier_footprint_kg_co2e"),
+        pl.when(usable).then(said).alias("supplier_footprint_per"),
+    )
+    return {name: chosen[name] for name in chosen.columns}
+
+
+def _footprint_unit(cell: str) -> tuple[str | None, str | None]:
+    nothing = explain_nothing(cell)
+    if nothing is not None:
+        return None, nothing or None
+    known = _FOOTPRINT_UNITS.get(normalise(cell).removeprefix("per").removeprefix("1"))
+    if known is None:
+        why = f"{quote(cell)} is no unit known here, so the supplier's figure is left out"
+        return _OTHER_UNIT, f"{why}; write piece or kg"
+    return known.value, None
 
 
 def _boundary(cell: str) -> tuple[str | None, str | None]:

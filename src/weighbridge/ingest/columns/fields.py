@@ -32,6 +32,7 @@ class Field(StrEnum):
     CURRENCY = "currency"  # a column that gives each price's currency
     SUPPLIER_FOOTPRINT = "supplierFootprint"
     SUPPLIER_BOUNDARY = "supplierFootprintBoundary"
+    SUPPLIER_UNIT = "supplierFootprintUnit"  # what each supplier's figure is for
     PARENT_CODE = "parentCode"
     VARIANT = "variant"
 
