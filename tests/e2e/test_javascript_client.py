@@ -294,6 +294,12 @@ class Journey:
         back = self.browser.fetch("DELETE", f"{own}/{record['number']}").json()["corrected"]
         assert back[0]["afterKgCo2e"] == done["beforeKgCo2e"]
         assert self.get(f"{API}/PROD-002/explanation") == before
+        causes = [one["causes"] for one in self.get(f"{API}/PROD-002/history")["versions"]]
+        assert [each[0].partition(" by ")[0] for each in causes] == [
+            "correction taken back",
+            "corrected",
+            "first computed, answers",
+        ]
 
     def see_who_works(self) -> None:
         """One worker, and this client's own deeds."""

@@ -21,6 +21,7 @@ from weighbridge.api.routes import (
     docs,
     events,
     health,
+    looking_back,
     products,
     queue,
     statistics,
@@ -69,7 +70,17 @@ def make_documented_app() -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    work = (queue, budgets, access, statistics, catalogue, corrections, products, events)
+    work = (
+        queue,
+        budgets,
+        access,
+        statistics,
+        catalogue,
+        corrections,
+        looking_back,
+        products,
+        events,
+    )
     others = (health, docs)
     for module in work:
         app.include_router(module.router, responses=problem_responses(*_USUAL))

@@ -24,7 +24,7 @@ from weighbridge.cli import (
     tokens,
 )
 from weighbridge.cli.console import err
-from weighbridge.cli.desk import correcting, explaining, recomputing, reviewing
+from weighbridge.cli.desk import comparing, correcting, explaining, recomputing, reviewing
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
 from weighbridge.errors import MissingColumn, WeighbridgeError
@@ -84,6 +84,7 @@ questionnaires.register(app)
 explaining.register(app)
 correcting.register(app)
 recomputing.register(app)
+comparing.register(app)
 reviewing.register(app)
 
 

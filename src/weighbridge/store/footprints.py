@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.store.database import LONG_STATEMENT_S
+from weighbridge.store.footprint_versions import KEEP_REPLACED
 from weighbridge.store.rates import insert_rates, load_rates
 from weighbridge.store.stored_detail import StoredDetail, rates_named, read_detail, write_detail
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from asyncpg import Record
 
+    from weighbridge.domain.history import Cause
     from weighbridge.store.database import Connection
     from weighbridge.store.rates import Rate
 
@@ -33,9 +35,13 @@ class StoredFootprint:
     subcategory: str | None
     cost_usd: float
 
+    def made_by(self, cause: Cause) -> StoredFootprint:
+        """The same with what made it."""
+        return replace(self, detail=replace(self.detail, cause=cause))
+
 
 async def upsert_footprints(connection: Connection, footprints: Sequence[StoredFootprint]) -> None:
-    """The newest result of each product replaces the one before.
+    """The newest result of each product replaces the one before, which goes into its history.
 
     At most one footprint a product.
     """
@@ -46,6 +52,7 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
     if rates:
         await insert_rates(connection, rates)
     await connection.execute(
+        f"WITH {KEEP_REPLACED} "  # noqa: S608 - constants only
         "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, "
         "high_kg_co2e, mass_kg, data_quality, category, subcategory, provider, model, simulated, "
         "cost_usd, detail) SELECT * FROM unnest($1::bigint[], $2::int[], $3::float8[], "

@@ -7,7 +7,8 @@ in it has a name.
      "answers": {step: the stored form of its answer, as corrected}, "model_answers": {step: the
      model's own answer, where it is corrected}, "provenance": {"method", "factors", "steps": {step:
      version}, "answers": [{"step", "provider", "model", …}, …],
-                    "provider", "model", "simulated"}}
+                    "provider", "model", "simulated"},
+     "cause": {"kind", "by", "reason", "targets"}, absent where the queue made it}
 
 The names of a contribution's fields stand once for each footprint (decision 0022): a reader finds
 each value by its name, in SQL through the function `named_contributions(detail)`.
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
 
+from weighbridge.domain.history import PROCESSED, Cause
 from weighbridge.domain.results import AnswerProvenance, Contribution, Footprint, Provenance
 from weighbridge.domain.supplier_figure import computed_alone, counted
 from weighbridge.store.rates import RATE_FIELDS, Rate, number_rate
@@ -64,6 +66,8 @@ class StoredDetail:
     provenance: Provenance
     model_answers: Mapping[StepName, Mapping[str, Any]] = field(default_factory=dict)
     """The model's own answers to steps that are corrected."""
+    cause: Cause = PROCESSED
+    """What made it another footprint than the one before."""
 
 
 def write_detail(detail: StoredDetail, rates: dict[int, Rate]) -> dict[str, Any]:
@@ -81,6 +85,7 @@ def write_detail(detail: StoredDetail, rates: dict[int, Rate]) -> dict[str, Any]
         "answers": detail.answers,
         **({"model_answers": detail.model_answers} if detail.model_answers else {}),
         "provenance": _write_provenance(detail.provenance),
+        **({} if detail.cause is PROCESSED else {"cause": detail.cause.as_stored()}),
     }
 
 
@@ -116,6 +121,7 @@ def read_detail(stored: Mapping[str, Any], rates: Mapping[int, Rate]) -> StoredD
         answers=stored["answers"],
         provenance=_read_provenance(stored["provenance"]),
         model_answers=stored.get("model_answers", {}),
+        cause=Cause.from_stored(stored.get("cause")),
     )
 
 

@@ -71,10 +71,11 @@ async def recompute_footprints(
     summary = recomputing.RecomputeSummary()
     ids = await recomputing.completed_ids(context.database, asked.codes)
     tools = (context.database, context.factors, context.steps)
-    async for done in recomputing.recompute(*tools, ids, dry_run=asked.dry_run):
+    by = _who(request)
+    async for done in recomputing.recompute(*tools, ids, dry_run=asked.dry_run, by=by):
         summary.add(done)
     if not asked.dry_run:
-        await recomputing.record_recomputation(context.database, _who(request), summary)
+        await recomputing.record_recomputation(context.database, by, summary)
     return RecomputeDone.model_validate(summary.as_document())
 
 

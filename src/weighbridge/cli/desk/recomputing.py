@@ -113,12 +113,14 @@ def _in_process(settings: Settings, ids: Sequence[int], dry_run: bool) -> list[R
 async def _recompute_share(
     settings: Settings, ids: Sequence[int], *, dry_run: bool
 ) -> list[RecomputedProduct]:
+    from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.desk.recomputing import recompute as recompute_products
     from weighbridge.wiring import open_application
 
     async with open_application(settings) as app:
         tools = (app.database, app.factors, app.questions.steps)
-        portions = recompute_products(*tools, ids, dry_run=dry_run)
+        by = command_line_user()
+        portions = recompute_products(*tools, ids, dry_run=dry_run, by=by)
         return [one async for portion in portions for one in portion]
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from itertools import islice
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.domain.history import Cause, CauseKind
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.service.access.audit import record_action
@@ -145,9 +145,7 @@ async def correct_each(
             new = await asyncio.to_thread(_changes, work, rows, active, requests)
             if new:
                 await corrections.insert(connection, new)
-            made: dict[int, set[str]] = {}
-            for each in new:
-                made.setdefault(each.product_id, set()).add(each.change.target)
+            made = _causes(new)
             figures += await _recompute(
                 connection, work, [row for row in rows if row["id"] in made], made
             )
@@ -180,7 +178,9 @@ async def take_back(
             what = "no correction that holds" if number is None else f"no correction {number}"
             raise NotFound(f"Product {code} has {what}.")
         await corrections.withdraw(connection, ids, by)
-        figures = await _recompute(connection, work, rows)
+        targets = tuple(each.change.target for each in active if each.id in ids)
+        cause = Cause(CauseKind.TAKEN_BACK, by, targets=targets)
+        figures = await _recompute(connection, work, rows, {rows[0]["id"]: cause})
         await queue_state.announce(connection)
     await record_action(database, by, TAKEN_BACK, code, {"corrections": ids})
     return figures
@@ -243,13 +243,26 @@ def _changes(
     return found
 
 
+def _causes(new: Sequence[NewCorrection]) -> dict[int, Cause]:
+    made: dict[int, Cause] = {}
+    for each in new:
+        so_far = made.get(each.product_id)
+        targets = dict.fromkeys((*(so_far.targets if so_far else ()), each.change.target))
+        made[each.product_id] = Cause(
+            CauseKind.CORRECTED, each.made_by, each.reason, tuple(targets)
+        )
+    return made
+
+
 async def _recompute(
     connection: Connection,
     work: _Correcting,
     rows: Sequence[Record],
-    made: Mapping[int, Collection[str]] = MappingProxyType({}),
+    made: Mapping[int, Cause],
 ) -> list[CorrectedFigure]:
-    """`made`: the targets corrected just now, by product. Each has to be in the new figure."""
+    """`made`: what makes the figures others, by product. What is corrected has to be in the new
+    figure.
+    """
     if not rows:
         return []
     ids = [row["id"] for row in rows]
@@ -257,11 +270,13 @@ async def _recompute(
     variants = await corrections.sharing_answers(connection, ids)
 
     def weigh() -> list[StoredFootprint]:
-        return [work.weigh(row, active.get(row["id"], [])) for row in rows]
+        return [work.weigh(row, active.get(row["id"], [])).made_by(made[row["id"]]) for row in rows]
 
     weighed = await asyncio.to_thread(weigh)
     for row, new in zip(rows, weighed, strict=True):
-        _refuse_left_out(row["code"], new, made.get(row["id"], ()))
+        cause = made[row["id"]]
+        if cause.kind is CauseKind.CORRECTED:
+            _refuse_left_out(row["code"], new, cause.targets)
     await footprints.upsert_footprints(connection, weighed)
     await listing.uncheck(connection, ids)
     return [

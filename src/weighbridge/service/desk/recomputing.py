@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+from weighbridge.domain.history import Cause, CauseKind
 from weighbridge.errors import InputError, NotFound
 from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.stored_products import StoredWeigher
@@ -144,6 +145,7 @@ async def recompute(
     ids: Sequence[int],
     *,
     dry_run: bool = False,
+    by: str = "",
 ) -> AsyncIterator[list[RecomputedProduct]]:
     """Weigh these products again. Yields portion by portion; with `dry_run` nothing is stored."""
     work = StoredWeigher(factors, steps)
@@ -154,7 +156,8 @@ async def recompute(
             active = await corrections.active(connection, portion)
             weighed = await asyncio.to_thread(_weigh, work, rows, active)
             if not dry_run:
-                new = [footprint for footprint, _ in weighed if footprint is not None]
+                cause = Cause(CauseKind.RECOMPUTED, by)
+                new = [footprint.made_by(cause) for footprint, _ in weighed if footprint]
                 await footprints.upsert_footprints(connection, new)
                 pairs = zip(rows, weighed, strict=True)
                 await listing.uncheck(

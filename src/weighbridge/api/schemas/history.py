@@ -1,0 +1,69 @@
+"""A product's earlier footprints, as clients see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from pydantic import Field
+
+from weighbridge.api.schemas.base import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from weighbridge.service.desk.history import PastFootprint
+
+
+class VersionView(Schema):
+    """A footprint from one moment until another, and what made it another than the one before."""
+
+    calculated_at: datetime
+    replaced_at: datetime | None = Field(description="null: it is the present one.")
+    emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
+    low_kg_co2e: float = Field(alias="lowKgCo2e")
+    high_kg_co2e: float = Field(alias="highKgCo2e")
+    mass_kg: float
+    subcategory: str | None
+    change: float | None = Field(description="From the version before: 0.25 is a quarter more.")
+    causes: list[str] = Field(examples=[["corrected by ana: bill_of_materials.mass_kg"]])
+    by: str | None = Field(description="Who corrected or recomputed it; null: the queue.")
+    reason: str | None
+    method: str
+    factors: str
+    model: str
+    simulated: bool
+
+
+class ProductHistory(Schema):
+    """The versions of a product's footprint, newest first; the last 20 earlier ones are kept."""
+
+    code: str
+    versions: list[VersionView]
+
+    @classmethod
+    def of(cls, code: str, past: Iterable[PastFootprint]) -> Self:
+        """As the service found it."""
+        return cls(
+            code=code,
+            versions=[
+                VersionView(
+                    calculated_at=one.version.calculated_at,
+                    replaced_at=one.version.replaced_at,
+                    emissions_kg_co2e=one.version.emissions_kg_co2e,
+                    low_kg_co2e=one.version.low_kg_co2e,
+                    high_kg_co2e=one.version.high_kg_co2e,
+                    mass_kg=one.version.mass_kg,
+                    subcategory=one.version.subcategory,
+                    change=one.change,
+                    causes=list(one.causes),
+                    by=one.version.cause.by or None,
+                    reason=one.version.cause.reason or None,
+                    method=one.version.method,
+                    factors=one.version.factors,
+                    model=one.version.model,
+                    simulated=one.version.simulated,
+                )
+                for one in past
+            ],
+        )

@@ -1,0 +1,164 @@
+"""`history` and `compare`: what a figure was before, and what moved and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.clock import SystemClock
+from weighbridge.errors import InputError
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from weighbridge.service.desk.history import PastFootprint
+    from weighbridge.service.desk.movements import Movements
+
+_MOST_CAUSES = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("history")(history)
+    app.command("compare")(compare)
+
+
+def history(
+    code: Annotated[str, typer.Argument(help="The product's code.", show_default=False)],
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a product's earlier footprints, and what made each another one."""
+    from weighbridge.api.schemas.history import ProductHistory
+    from weighbridge.service.desk.history import history_of
+    from weighbridge.wiring import open_application
+
+    settings = load_settings(data_dir=data_dir)
+
+    async def act() -> list[PastFootprint]:
+        async with open_application(settings) as app:
+            return await history_of(app.database, code)
+
+    found = run_async(act())
+    if as_json:
+        print_json(ProductHistory.of(code, found).model_dump(mode="json", by_alias=True))
+    elif not found:
+        out.print(f"{code} has no footprint yet.")
+    else:
+        out.print(_table(found))
+
+
+def _table(found: list[PastFootprint]) -> Table:
+    table = Table("since (UTC)", "kg CO2e", "95 % range", "change", "why")
+    for one in found:
+        version = one.version
+        since = f"{version.calculated_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        why = ", ".join(one.causes)
+        if version.cause.reason:
+            why += f" ({version.cause.reason})"
+        if version.simulated:
+            why += " [SIMULATED]"
+        table.add_row(
+            since,
+            f"{version.emissions_kg_co2e:.3g}",
+            f"{version.low_kg_co2e:.2g} to {version.high_kg_co2e:.2g}",
+            "" if one.change is None else f"{one.change:+.1%}",
+            why,
+        )
+    return table
+
+
+def compare(
+    before: Annotated[
+        Path | None,
+        typer.Argument(help="An export (CSV, XLSX, JSONL or Parquet).", show_default=False),
+    ] = None,
+    after: Annotated[
+        Path | None, typer.Argument(help="A later export.", show_default=False)
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="Instead of files: a moment, such as 2026-11-01T10:00."),
+    ] = None,
+    end: Annotated[str, typer.Option("--to", help="A later moment.")] = "now",
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what moved between two exports, or between two moments, by how much and why."""
+    from weighbridge.service.desk.exported_figures import compare_exports, read_export
+    from weighbridge.service.desk.history import compare_moments
+    from weighbridge.wiring import open_application
+
+    settings = load_settings(data_dir=data_dir)
+
+    async def between(start: datetime, end: datetime) -> Movements:
+        async with open_application(settings) as app:
+            return await compare_moments(app.database, start, end)
+
+    if start is not None and before is None and after is None:
+        moved = run_async(between(read_moment(start), read_moment(end)))
+    elif start is None and before is not None and after is not None:
+        moved = compare_exports(read_export(before), read_export(after))
+    else:
+        raise InputError("Give two files of exports, or --from and --to without files.")
+    if as_json:
+        print_json(moved.as_document())
+    else:
+        _say(moved)
+
+
+def read_moment(text: str) -> datetime:
+    """ISO 8601; without a zone it is local time. Raises InputError."""
+    if text.strip().lower() == "now":
+        return SystemClock().now()
+    try:
+        return datetime.fromisoformat(text.strip()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InputError(
+            f"{text!r} is no moment. Write it like 2026-11-01T10:00, or now."
+        ) from error
+
+
+def _say(moved: Movements) -> None:
+    out.print(
+        f"{moved.products:,} products have a figure in both; {len(moved.moved):,} moved."
+        f" {_count(moved.added, 'is new', 'are new')}{_count(moved.gone, 'is gone', 'are gone')}"
+        f"{_count(moved.unknown, 'has no history that old', 'have no history that old')}"
+    )
+    if not moved.moved:
+        return
+    change = moved.after_kg_co2e - moved.before_kg_co2e
+    out.print(
+        f"Total: {moved.before_kg_co2e:,.3g} → {moved.after_kg_co2e:,.3g} kg CO2e "
+        f"({change:+,.3g}) for one unit of each."
+    )
+    causes = moved.as_document()["causes"]
+    by_cause = Table("cause", "products", "moved by, kg CO2e")
+    for each in causes[:_MOST_CAUSES]:
+        by_cause.add_row(
+            ", ".join(each["causes"]), f"{each['products']:,}", f"{each['movedKgCo2e']:+,.3g}"
+        )
+    out.print(by_cause)
+    if len(causes) > _MOST_CAUSES:
+        out.print(f"and {len(causes) - _MOST_CAUSES:,} more causes: see --json")
+    table = Table("moved most", "before, kg CO2e", "now, kg CO2e", "change", "why")
+    for one in moved.largest:
+        table.add_row(
+            one.code,
+            f"{one.before_kg_co2e:.3g}",
+            f"{one.after_kg_co2e:.3g}",
+            f"{one.change:+.1%}",
+            ", ".join(one.causes),
+        )
+    out.print(table)
+
+
+def _count(codes: list[str], one: str, many: str) -> str:
+    if not codes:
+        return ""
+    named = ", ".join(codes[:5]) + (", …" if len(codes) > 5 else "")
+    return f"{len(codes):,} {one if len(codes) == 1 else many} ({named}). "

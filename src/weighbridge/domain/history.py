@@ -1,0 +1,101 @@
+"""What a product's footprint was before, and what made it another one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class CauseKind(StrEnum):
+    """Who or what computed a footprint anew."""
+
+    PROCESSED = "processed"  # by the queue, from new answers or a changed catalogue
+    CORRECTED = "corrected"
+    TAKEN_BACK = "correction taken back"
+    RECOMPUTED = "recomputed"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What made a version of a footprint; kept with it."""
+
+    kind: CauseKind
+    by: str = ""
+    reason: str = ""
+    targets: tuple[str, ...] = ()
+
+    def as_stored(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "kind": self.kind.value,
+            "by": self.by,
+            "reason": self.reason,
+            "targets": list(self.targets),
+        }
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any] | None) -> Cause:
+        """What `as_stored` wrote. Footprints of the queue have none."""
+        if stored is None:
+            return PROCESSED
+        return cls(
+            CauseKind(stored["kind"]), stored["by"], stored["reason"], tuple(stored["targets"])
+        )
+
+
+PROCESSED = Cause(CauseKind.PROCESSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A footprint as it was from one moment until another. `replaced_at` None: it is the present
+    one.
+    """
+
+    calculated_at: datetime
+    replaced_at: datetime | None
+    emissions_kg_co2e: float
+    low_kg_co2e: float
+    high_kg_co2e: float
+    mass_kg: float
+    subcategory: str | None
+    model: str
+    simulated: bool
+    method: str
+    factors: str
+    answered_at: str
+    primary_data: bool
+    cause: Cause
+
+
+def causes_between(before: Version | None, after: Version) -> tuple[str, ...]:
+    """What made `after` another figure than the version before it, in words."""
+    if before is None:
+        return (f"first computed, answers by {after.model}",)
+    found = []
+    cause = after.cause
+    if cause.kind in (CauseKind.CORRECTED, CauseKind.TAKEN_BACK):
+        named = f": {', '.join(cause.targets)}" if cause.targets else ""
+        found.append(f"{cause.kind.value} by {cause.by}{named}")
+    if before.method != after.method:
+        found.append(f"method {before.method} → {after.method}")
+    if before.factors != after.factors:
+        found.append(f"factors {before.factors} → {after.factors}")
+    if before.model != after.model:
+        found.append(f"model {before.model} → {after.model}")
+    elif before.answered_at != after.answered_at:
+        found.append(f"processed again with {after.model}")
+    if before.primary_data != after.primary_data:
+        found.append(
+            "a supplier's figure" if after.primary_data else "the supplier's figure is gone"
+        )
+    if found:
+        return tuple(found)
+    if cause.kind is CauseKind.RECOMPUTED:
+        return ("recomputed",)
+    return ("a change in the catalogue",)

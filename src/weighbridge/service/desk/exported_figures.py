@@ -1,0 +1,201 @@
+"""Figures read back from files that Weighbridge has exported, and what moved between two of them.
+
+Each format says what it can: JSONL and Parquet have every digit, the method and the factors; CSV
+and XLSX have four significant digits, and what a table shows.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from weighbridge.errors import InputError, UnreadableFile
+from weighbridge.ingest.formats.xlsx.rows import rows
+from weighbridge.ingest.formats.xlsx.workbook import Workbook
+from weighbridge.service.desk.movements import Movement, Movements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+FIGURE: Final = "emissions_kg_co2e"
+_OF_PRODUCTS: Final = {"code", FIGURE, "decided_by"}
+"""Columns by which the sheets of products are told from the others of a workbook."""
+_ROUNDED: Final = 6e-4
+"""What four significant digits may hide, as a part of a figure."""
+_NAMED: Final = {
+    "method_version": "method",
+    "factors_version": "factors",
+    "model": "model",
+    "country_of_origin": "country of origin",
+    "recycled_share": "recycled share",
+    "subcategory": "subcategory",
+}
+"""What is named with its value before and after, where both files say it."""
+_SAID: Final = {
+    "mass_kg": "the mass",
+    "primary_data": "a supplier's figure",
+    "bill": "the bill of materials",
+    "processes": "the processes",
+}
+"""What is only said to be another."""
+_CORRECTED: Final = "corrected: "
+UNSTATED: Final = "nothing that the files state"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """Rows by code, with the names of Parquet columns. `is_exact`: figures have every digit."""
+
+    rows: Mapping[str, Mapping[str, Any]]
+    is_exact: bool
+
+
+def read_export(path: Path) -> ExportedFile:
+    """The figures of an exported file.
+
+    Raises:
+        UnreadableFile: says which file, and what is wrong with it.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _READERS:
+        raise UnreadableFile(f"{path.name}: give a CSV, XLSX, JSONL or Parquet file of an export.")
+    try:
+        found = list(_READERS[suffix](path))
+    except InputError as error:
+        raise UnreadableFile(f"{path.name}: {error}") from error
+    except (OSError, PolarsError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnreadableFile(f"{path.name} cannot be read as an export: {error}.") from error
+    by_code: dict[str, Mapping[str, Any]] = {}
+    for row in found:
+        code = row.get("code")
+        if not code or FIGURE not in row:
+            raise UnreadableFile(
+                f"{path.name} is no export: it has no columns code and {FIGURE}. Make one with "
+                "weighbridge export."
+            )
+        if str(code) in by_code:
+            raise UnreadableFile(f"{path.name} has the product {code} twice.")
+        by_code[str(code)] = row
+    return ExportedFile(by_code, is_exact=suffix in (".jsonl", ".parquet"))
+
+
+def compare_exports(before: ExportedFile, after: ExportedFile) -> Movements:
+    """What moved from one export to the other, and why, as far as the files say."""
+    exact = before.is_exact == after.is_exact
+    moved = Movements() if exact else Movements(tolerance=_ROUNDED)
+    nothing: Mapping[str, Any] = {}
+    for code in dict.fromkeys((*before.rows, *after.rows)):
+        old, new = before.rows.get(code, nothing), after.rows.get(code, nothing)
+        moved.add(Movement(code, old.get(FIGURE), new.get(FIGURE), _causes(old, new, exact)))
+    return moved
+
+
+def _causes(old: Mapping[str, Any], new: Mapping[str, Any], exact: bool) -> tuple[str, ...]:
+    found = []
+    if _corrections(old) != _corrections(new):
+        found.append("a correction")
+    for name, called in _NAMED.items():
+        if name in old and name in new and old[name] != new[name]:
+            found.append(f"{called} {old[name] or 'unknown'} → {new[name] or 'unknown'}")
+    for name, called in _SAID.items():
+        if name in old and name in new and not _is_same(old[name], new[name], exact):
+            found.append(called)
+    return tuple(found) or (UNSTATED,)
+
+
+def _is_same(old: Any, new: Any, exact: bool) -> bool:
+    if isinstance(old, float) and isinstance(new, float):
+        return abs(old - new) <= (1e-9 if exact else _ROUNDED) * max(abs(old), abs(new))
+    return bool(_lines(old) == _lines(new))
+
+
+def _lines(value: Any) -> Any:
+    """Lists of records by their values: formats spell the names in their own ways."""
+    if not isinstance(value, list):
+        return value
+    return [tuple(one.values()) if isinstance(one, dict) else one for one in value]
+
+
+def _corrections(row: Mapping[str, Any]) -> set[str]:
+    notes = row.get("notes") or []
+    single = notes.split("; ") if isinstance(notes, str) else notes
+    return {note for note in single if note.startswith(_CORRECTED)}
+
+
+def _table(cells: Iterable[Mapping[str, str | None]]) -> Iterable[dict[str, Any]]:
+    """Rows of CSV and XLSX: numbers are numbers, and empty cells are None."""
+    for row in cells:
+        read: dict[str, Any] = {name: text or None for name, text in row.items()}
+        for name in (FIGURE, "mass_kg", "recycled_share"):
+            if read.get(name) is not None:
+                read[name] = float(read[name])
+        yield read
+
+
+def _csv(path: Path) -> Iterable[dict[str, Any]]:
+    return _table(pl.read_csv(path, infer_schema=False).iter_rows(named=True))
+
+
+def _xlsx(path: Path) -> Iterable[dict[str, Any]]:
+    book = Workbook(path)
+    try:
+        for sheet in book.sheets:
+            lines = rows(book, sheet)
+            header = next(lines, None)
+            names = {at: cell.text for at, cell in header.cells.items()} if header else {}
+            if set(names.values()) >= _OF_PRODUCTS:
+                yield from _table(
+                    {
+                        str(name): row.cells[at].text if at in row.cells else None
+                        for at, name in names.items()
+                    }
+                    for row in lines
+                )
+    finally:
+        book.package.close()
+
+
+def _parquet(path: Path) -> Iterable[dict[str, Any]]:
+    wanted = ["code", FIGURE, "notes", *_NAMED, *_SAID]
+    there = pl.read_parquet_schema(path)
+    return pl.read_parquet(path, columns=[n for n in wanted if n in there]).iter_rows(named=True)
+
+
+def _jsonl(path: Path) -> Iterable[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip():
+                yield _flat(json.loads(line))
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of JSONL by the names of Parquet columns."""
+    figure, origin = record.get("footprint") or {}, record["provenance"]
+    return {
+        "code": record["code"],
+        FIGURE: figure.get("emissionsKgCo2e"),
+        "notes": figure.get("notes"),
+        "method_version": origin["method"],
+        "factors_version": origin["factors"],
+        "model": origin["model"],
+        "country_of_origin": record["countryOfOrigin"],
+        "recycled_share": (record.get("facts") or {}).get("recycled_share"),
+        "subcategory": record["subcategory"],
+        "mass_kg": figure.get("massKg"),
+        "primary_data": figure.get("primaryData"),
+        "bill": record["billOfMaterials"],
+        "processes": record["processes"],
+    }
+
+
+_READERS: Final[dict[str, Callable[[Path], Iterable[dict[str, Any]]]]] = {
+    ".csv": _csv,
+    ".xlsx": _xlsx,
+    ".jsonl": _jsonl,
+    ".parquet": _parquet,
+}

@@ -1,0 +1,101 @@
+"""What a product's footprint was before, and between two moments what moved and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weighbridge.domain.history import Version, causes_between
+from weighbridge.errors import InputError, NotFound
+from weighbridge.service.desk.movements import Movement, Movements
+from weighbridge.store import footprint_versions, products
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from weighbridge.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class PastFootprint:
+    """A version of a footprint, and what made it another one than the version before.
+
+    `change` 0.25: a quarter more than before; None for the first that is kept.
+    """
+
+    version: Version
+    causes: tuple[str, ...]
+    change: float | None
+
+
+async def history_of(database: Database, code: str) -> list[PastFootprint]:
+    """Every version that is kept, newest first. Empty for a product that was never computed.
+
+    Raises:
+        NotFound: there is no such product.
+    """
+    async with database.pool.acquire() as connection:
+        row = await products.find(connection, code)
+        if row is None:
+            raise NotFound(f"There is no product {code}.")
+        versions = await footprint_versions.versions_of(connection, row["id"])
+    return with_causes(versions)
+
+
+def with_causes(versions: Sequence[Version]) -> list[PastFootprint]:
+    """Newest first; `versions` are earliest first, and all that are kept."""
+    is_whole = len(versions) <= footprint_versions.KEPT
+    found = []
+    before: Version | None = None
+    for version in versions:
+        if before is None and not is_whole:
+            causes: tuple[str, ...] = ("the earliest version that is kept",)
+        else:
+            causes = causes_between(before, version)
+        found.append(PastFootprint(version, causes, _change(before, version)))
+        before = version
+    return found[::-1]
+
+
+def _change(before: Version | None, after: Version) -> float | None:
+    if before is None or before.emissions_kg_co2e == 0:
+        return None
+    return after.emissions_kg_co2e / before.emissions_kg_co2e - 1
+
+
+async def compare_moments(database: Database, start: datetime, end: datetime) -> Movements:
+    """What moved from one moment to another, over all products, and why.
+
+    Raises:
+        InputError: the second moment is not after the first.
+    """
+    if end <= start:
+        raise InputError("The second moment has to be after the first.")
+    moved = Movements()
+    async with database.pool.acquire() as connection:
+        async for code, versions in footprint_versions.stream_versions(connection, end):
+            if versions[0].calculated_at > start and len(versions) > footprint_versions.KEPT:
+                moved.unknown.append(code)
+            else:
+                moved.add(_movement(code, versions, start))
+    return moved
+
+
+def _movement(code: str, versions: Sequence[Version], start: datetime) -> Movement:
+    """`versions`: those up to the end."""
+    earlier = [one for one in versions if one.calculated_at <= start]
+    later = versions[len(earlier) :]
+    before = earlier[-1] if earlier else None
+    after = versions[-1]
+    causes: dict[str, None] = {}
+    place = before
+    for version in later:
+        causes |= dict.fromkeys(causes_between(place, version))
+        place = version
+    return Movement(
+        code,
+        None if before is None else before.emissions_kg_co2e,
+        after.emissions_kg_co2e,
+        tuple(causes),
+    )

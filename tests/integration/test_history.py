@@ -1,0 +1,124 @@
+"""The history of footprints on a real database: what was, since when, and what made it another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.api import api_client
+from tests.support.application import program
+from weighbridge.domain.corrections import read_change
+from weighbridge.errors import InputError, NotFound
+from weighbridge.service.desk.correcting import Request, correct, take_back
+from weighbridge.service.desk.history import compare_moments, history_of
+from weighbridge.service.desk.recomputing import completed_ids, recompute
+from weighbridge.store.footprint_versions import KEPT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.application import RunningProgram
+    from weighbridge.service.desk.history import PastFootprint
+
+pytestmark = pytest.mark.anyio
+
+LATER = datetime(2999, 1, 1, tzinfo=UTC)
+MASS = "bill_of_materials.mass_kg"
+
+
+async def _correct(running: RunningProgram, mass_kg: float, by: str = "ana") -> None:
+    app = running.app
+    request = Request((read_change(MASS, mass_kg),), by, "weighed")
+    await correct(app.database, app.factors, app.questions.steps, ["P-001"], request)
+
+
+async def _history(running: RunningProgram, code: str = "P-001") -> list[PastFootprint]:
+    return await history_of(running.app.database, code)
+
+
+async def _completed(running: RunningProgram, **fields: Any) -> None:
+    await running.add_many(2, weight_kg=0.3, country_of_origin="DE", **fields)
+    await running.start()
+    await running.until(completed=2)
+
+
+async def test_each_version_says_what_made_it(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        app = running.app
+        tools = (app.database, app.factors, app.questions.steps)
+        await _correct(running, 0.6)
+        await take_back(*tools, "P-001", "ben")
+        other = replace(app.factors, version="other")
+        ids = await completed_ids(app.database, ["P-001"])
+        async for _ in recompute(app.database, other, app.questions.steps, ids, by="cleo"):
+            pass
+        newest, *_ = found = await _history(running)
+        assert [one.causes for one in found[:3]] == [
+            (f"factors {app.factors.name} {app.factors.version} → {app.factors.name} other",),
+            (f"correction taken back by ben: {MASS}",),
+            (f"corrected by ana: {MASS}",),
+        ]
+        assert found[3].causes[0].startswith("first computed, answers by ")
+        assert found[2].change == pytest.approx(1.0)
+        assert found[1].change == pytest.approx(-0.5)
+        assert (found[2].version.cause.reason, newest.version.cause.by) == ("weighed", "cleo")
+        assert newest.version.replaced_at is None
+        assert found[1].version.replaced_at == newest.version.calculated_at
+        assert len(await _history(running, "P-002")) == 1
+        with pytest.raises(NotFound):
+            await _history(running, "X-1")
+        await running.assert_sound()
+    async with api_client(database_url, tmp_path) as client:
+        answer = await client.get("/api/products/P-001/history")
+        assert [one["by"] for one in answer["versions"]] == ["cleo", "ben", "ana", None]
+        assert (await client.http.get("/api/products/X-1/history")).status_code == 404
+
+
+async def test_a_product_processed_again_says_so(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        await running.fetch("DELETE FROM answers")
+        await running.fetch(
+            "UPDATE products SET status = 'pending', completed_at = NULL, revision = revision + 1"
+        )
+        await running.until(completed=2)
+        newest, first = await _history(running)
+        assert newest.causes == (f"processed again with {first.version.model}",)
+
+
+async def test_two_moments_are_compared_by_cause(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path) as running:
+        database = running.app.database
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        await _completed(running)
+        processed = await running.value("SELECT now()")
+        await _correct(running, 0.6)
+        moved = await compare_moments(database, processed, LATER)
+        (one,) = moved.moved
+        assert (one.code, one.causes) == ("P-001", (f"corrected by ana: {MASS}",))
+        assert moved.products == 2
+        total = moved.causes[one.causes]
+        change = moved.after_kg_co2e - moved.before_kg_co2e
+        assert total.moved_kg_co2e == pytest.approx(change)
+        new = await compare_moments(database, long_ago, processed)
+        assert (new.added, new.moved, new.products) == (["P-001", "P-002"], [], 0)
+        with pytest.raises(InputError, match="after the first"):
+            await compare_moments(database, processed, long_ago)
+
+
+async def test_the_history_of_a_product_is_bounded(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        for step in range(KEPT + 3):
+            await _correct(running, 0.4 + step / 100)
+        found = await _history(running)
+        assert len(found) == KEPT + 1
+        assert found[-1].causes == ("the earliest version that is kept",)
+        assert found[0].causes == (f"corrected by ana: {MASS}",)
+        start = found[-1].version.calculated_at - timedelta(microseconds=1)
+        moved = await compare_moments(running.app.database, start, LATER)
+        assert (moved.added, moved.unknown) == ([], ["P-001"])

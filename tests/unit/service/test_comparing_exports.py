@@ -1,0 +1,82 @@
+"""Two exports are compared in every format, with the reasons that the files state."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.unit.export.result_rows import FIELDS, completed, failed
+from weighbridge.errors import UnreadableFile
+from weighbridge.export import open_writer
+from weighbridge.service.desk.exported_figures import UNSTATED, compare_exports, read_export
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weighbridge.export.base import ResultRow
+    from weighbridge.service.desk.movements import Movements
+
+FORMATS = ("csv", "xlsx", "jsonl", "parquet")
+A, B = completed("A"), completed("B")
+
+
+def _compare(
+    folder: Path, before: list[ResultRow], after: list[ResultRow], first: str, second: str
+) -> Movements:
+    paths = []
+    for name, file_format, rows in (("before", first, before), ("after", second, after)):
+        path = folder / f"{name}.{file_format}"
+        with open_writer(file_format, path, FIELDS) as writer:
+            writer.write(rows)
+        paths.append(path)
+    return compare_exports(*map(read_export, paths))
+
+
+def _half(row: ResultRow, **changes: Any) -> ResultRow:
+    return replace(row, emissions_kg_co2e=(row.emissions_kg_co2e or 0) / 2, **changes)
+
+
+@pytest.mark.parametrize("first", FORMATS)
+@pytest.mark.parametrize("second", FORMATS)
+def test_what_moved_is_found_whatever_the_formats(tmp_path: Path, first: str, second: str) -> None:
+    noted = "corrected: bill_of_materials.mass_kg from 1 to 2 by ana on 2026-11-01"
+    after = [_half(A, notes=(*A.notes, noted)), B, completed("NEW")]
+    moved = _compare(tmp_path, [A, B, completed("OLD"), failed("F")], after, first, second)
+    (one,) = moved.moved
+    assert (one.code, one.causes) == ("A", ("a correction",))
+    assert one.change == pytest.approx(-0.5, abs=1e-3)
+    assert (moved.products, moved.added, moved.gone) == (2, ["NEW"], ["OLD"])
+    document = moved.as_document()
+    assert document["causes"][0]["movedKgCo2e"] == pytest.approx(one.moved_kg_co2e)
+
+
+def test_the_files_name_method_factors_model_and_country(tmp_path: Path) -> None:
+    assert A.provenance is not None
+    newer = replace(A.provenance, method="9", factors="mine 2")
+    after = [_half(A, provenance=newer, country_of_origin="FR")]
+    (one,) = _compare(tmp_path, [A], after, "jsonl", "parquet").moved
+    assert one.causes == (
+        f"method {A.provenance.method} → 9",
+        f"factors {A.provenance.factors} → mine 2",
+        f"country of origin {A.country_of_origin} → FR",
+    )
+
+
+def test_a_move_that_the_files_do_not_explain_is_said_to_be_so(tmp_path: Path) -> None:
+    (one,) = _compare(tmp_path, [A], [_half(A)], "csv", "csv").moved
+    assert one.causes == (UNSTATED,)
+
+
+def test_a_file_that_is_no_export_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("code", "name"), ("A", "Chair")])
+    with pytest.raises(UnreadableFile, match=r"catalogue\.csv is no export"):
+        read_export(path)
+    for name, content in (("a.jsonl", "{"), ("b.xlsx", "x"), ("c.parquet", "x"), ("d.txt", "")):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(UnreadableFile, match=name):
+            read_export(tmp_path / name)
