@@ -294,6 +294,10 @@ class Journey:
         back = self.browser.fetch("DELETE", f"{own}/{record['number']}").json()["corrected"]
         assert back[0]["afterKgCo2e"] == done["beforeKgCo2e"]
         assert self.get(f"{API}/PROD-002/explanation") == before
+        supposed = {"codes": ["PROD-002"], "countryOfOrigin": "DE", "recycledShare": 0.5}
+        then = self.post(f"{API}/what-if", json_body=supposed)
+        assert then["products"][0]["code"] == "PROD-002"
+        assert self.get(f"{API}/PROD-002/explanation") == before
         causes = [one["causes"] for one in self.get(f"{API}/PROD-002/history")["versions"]]
         assert [each[0].partition(" by ")[0] for each in causes] == [
             "correction taken back",

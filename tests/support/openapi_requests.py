@@ -85,6 +85,8 @@ def _texts(schema: Mapping[str, Any]) -> SearchStrategy[str]:
 
 
 def _objects(schema: Mapping[str, Any]) -> SearchStrategy[dict[str, Any]]:
+    if "properties" not in schema:  # a map
+        return st.dictionaries(_TEXT, values_of(schema["additionalProperties"]), max_size=MANY)
     drawn = {name: values_of(part) for name, part in schema["properties"].items()}
     required = set(schema.get("required", ()))
     return st.fixed_dictionaries(

@@ -129,6 +129,8 @@ async def _record_corrections(recorder: Recorder) -> None:
     )
     own = f"{API}/PROD-002/corrections"
     await recorder.answer("list_corrections", "GET", own)
+    supposed = {"codes": ["PROD-002"], "countryOfOrigin": "DE"}
+    await recorder.answer("what_if", "POST", f"{API}/what-if", json=supposed)
     await recorder.answer("product_history", "GET", f"{API}/PROD-002/history")
     number = recorder.examples["answers"]["list_corrections"]["200"]["corrections"][0]["number"]
     await recorder.answer("take_correction_back", "DELETE", f"{own}/{number}")

@@ -51,7 +51,7 @@ ACTIONS: Final = {
 """What the audit log calls a route; others are called by the route's own name."""
 NOT_RECORDED: Final = frozenset(
     {"inspect", "show_report", "show_result", "login", "logout"}
-    | {"correct_answers", "take_correction_back", "recompute_footprints"}
+    | {"what_if", "correct_answers", "take_correction_back", "recompute_footprints"}
 )
 """Requests that change nothing, although their method could, and those whose service writes the
 entry itself.

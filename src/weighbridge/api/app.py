@@ -20,8 +20,8 @@ from weighbridge.api.routes import (
     corrections,
     docs,
     events,
+    figures,
     health,
-    looking_back,
     products,
     queue,
     statistics,
@@ -77,7 +77,7 @@ def make_documented_app() -> FastAPI:
         statistics,
         catalogue,
         corrections,
-        looking_back,
+        figures,
         products,
         events,
     )

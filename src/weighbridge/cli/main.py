@@ -24,7 +24,14 @@ from weighbridge.cli import (
     tokens,
 )
 from weighbridge.cli.console import err
-from weighbridge.cli.desk import comparing, correcting, explaining, recomputing, reviewing
+from weighbridge.cli.desk import (
+    comparing,
+    correcting,
+    explaining,
+    recomputing,
+    reviewing,
+    supposing,
+)
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
 from weighbridge.errors import MissingColumn, WeighbridgeError
@@ -85,6 +92,7 @@ explaining.register(app)
 correcting.register(app)
 recomputing.register(app)
 comparing.register(app)
+supposing.register(app)
 reviewing.register(app)
 
 

@@ -153,6 +153,10 @@ class Step(ABC, Generic[A]):
             raise AnswerMalformed(f"there is no such value. Choose one of: {', '.join(data)}.")
         return data[path[0]]
 
+    def choices(self, path: Path) -> Mapping[str, str]:
+        """The closed list that the value at `path` is chosen from, key → name; empty: any value."""
+        return {}
+
     def follow(self, answer: A, subject: Subject) -> A:
         """The answer as it has to be once earlier answers are corrected."""
         return answer

@@ -297,6 +297,14 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
                 raise AnswerMalformed(_WHAT_CAN_BE_CORRECTED)
 
     @override
+    def choices(self, path: Path) -> Mapping[str, str]:
+        match path:
+            case ("lines",) | ("lines", _, "material"):
+                return {term.key: term.name for term in self._materials.values()}
+            case _:
+                return {}
+
+    @override
     def anchor(self, path: Path, subject: Subject) -> str | None:
         bill = subject.answer(BillOfMaterials)
         return None if bill is None else line_anchor(path, bill)

@@ -122,6 +122,12 @@ class ClassificationStep(Step[Classification]):
         return replace(answer, category=category, subcategory=subcategory)
 
     @override
+    def choices(self, path: Path) -> Mapping[str, str]:
+        if path != ("subcategory",):
+            return {}
+        return {label: subcategory for label, (_, subcategory) in self._labels.items()}
+
+    @override
     def refuse_among(
         self,
         answers: Mapping[str, Answer],

@@ -202,6 +202,10 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         return [use.process for use in answer.uses if str(use.line) == path[1]]
 
     @override
+    def choices(self, path: Path) -> Mapping[str, str]:
+        return {term.key: term.name for term in self._processes.values()}
+
+    @override
     def follow(self, answer: ManufacturingProcesses, subject: Subject) -> ManufacturingProcesses:
         """Each process stays with its material, or with its line whose material is another now.
 

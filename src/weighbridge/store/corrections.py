@@ -127,6 +127,15 @@ async def lock_completed(connection: Connection, codes: Sequence[str]) -> list[R
     )
 
 
+async def weighable(connection: Connection, codes: Sequence[str]) -> list[Record]:
+    """The same to look at only: nothing is locked."""
+    return await connection.fetch(
+        f"{_WEIGHABLE} WHERE p.code = ANY($1::text[]) ORDER BY p.id",
+        list(codes),
+        timeout=LONG_STATEMENT_S,
+    )
+
+
 async def weighed(connection: Connection, codes: Sequence[str] | None) -> dict[str, int]:
     """The completed products, code → id in order of id: all, or those of these codes."""
     chosen = "" if codes is None else " AND code = ANY($1::text[])"

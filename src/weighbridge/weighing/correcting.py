@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from weighbridge.domain.answers import Answer, Subject
+from weighbridge.domain.near_matches import did_you_mean
 from weighbridge.errors import AnswerError, InputError
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ class CorrectedAnswers(NamedTuple):
     def overridden(self, given: Mapping[StepName, Answer]) -> dict[StepName, Answer]:
         """The model's own answers to the steps that are corrected."""
         return {name: given[name] for name, answer in self.answers.items() if answer != given[name]}
+
+
+def _words(value: Any) -> list[str]:
+    """The words of a value that a closed list may be asked for: itself, or those of its entries."""
+    entries = value if isinstance(value, list) else [value]
+    words = (entry.get("material") if isinstance(entry, dict) else entry for entry in entries)
+    return [word for word in words if isinstance(word, str)]
 
 
 class Made(NamedTuple):
@@ -115,5 +123,6 @@ def make_change(
         before = step.value_at(answer, change.path)
         after = step.value_at(step.correct(subject, answer, change.path, change.value), change.path)
     except AnswerError as error:
-        raise InputError(f"{product.code}: {change.target}: {error}") from error
+        meant = did_you_mean(_words(change.value), step.choices(change.path))
+        raise InputError(f"{product.code}: {change.target}: {error}{meant}") from error
     return Made(anchor, before, after)

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Request
 from weighbridge.api.context import Context
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.routes.products import Code
+from weighbridge.api.routes.selecting import selected_codes
 from weighbridge.api.schemas.corrections import (
     ApprovalDone,
     ApprovalInput,
@@ -42,15 +43,16 @@ async def correct_answers(
     asked: CorrectionsInput, request: Request, context: Context
 ) -> CorrectionsDone:
     """Override answers of products. One that cannot be changed leaves all as they were."""
-    if any("\0" in text for text in (asked.reason, *asked.codes)):
-        raise InvalidField("codes", "A text cannot contain a NUL character.")
+    if "\0" in asked.reason:
+        raise InvalidField("reason", "A text cannot contain a NUL character.")
+    codes = await selected_codes(context, asked)
     try:
         changes = tuple(read_change(each.target, each.value) for each in asked.changes)
         figures = await correcting.correct(
             context.database,
             context.factors,
             context.steps,
-            asked.codes,
+            codes,
             correcting.Request(changes, _who(request), asked.reason, asked.replace),
         )
     except InputError as error:

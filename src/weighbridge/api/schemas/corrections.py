@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from weighbridge.api.schemas.base import Schema
+from weighbridge.api.schemas.selection import SelectionInput
 
 _TARGET = "bill_of_materials.lines.2.material"
 
@@ -22,13 +23,12 @@ class ChangeInput(Schema):
         "bill_of_materials.lines.N.material (mass_kg, component), manufacturing.lines.N.",
         examples=[_TARGET],
     )
-    value: Any = Field(examples=["steel_stainless"])
+    value: Any = Field(examples=["stainless_304_cold_rolled"])
 
 
-class CorrectionsInput(Schema):
+class CorrectionsInput(SelectionInput):
     """Changes to a selection of products: all are made, or none."""
 
-    codes: list[str] = Field(min_length=1, max_length=1000, examples=[["PROD-001"]])
     changes: list[ChangeInput] = Field(min_length=1, max_length=100)
     reason: str = Field(default="", max_length=1000, examples=["the supplier's drawing"])
     replace: bool = Field(default=False, description="Also what somebody else has corrected.")

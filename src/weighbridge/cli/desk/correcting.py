@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.cli.desk import selecting
 from weighbridge.errors import InputError
 from weighbridge.settings import load_settings
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.domain.corrections import Change
-    from weighbridge.service.desk.correcting import CorrectedFigure, RecordedCorrection
+    from weighbridge.service.desk.correcting import CorrectedFigure, RecordedCorrection, Request
+    from weighbridge.wiring import Application
 
 CodesArgument = Annotated[
     list[str], typer.Argument(help="The codes of the products.", show_default=False)
@@ -30,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def correct(
-    codes: CodesArgument,
+    codes: selecting.CodesArgument = None,
     changes: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,6 +51,9 @@ def correct(
     take_back: Annotated[
         int | None, typer.Option("--take-back", help="Correction to undo; 0: all.")
     ] = None,
+    codes_from: selecting.CodesFromOption = None,
+    category: selecting.CategoryOption = None,
+    search: selecting.SearchOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,30 +62,17 @@ def correct(
     Without a change: list the corrections.
     """
     from weighbridge.service.access.audit import command_line_user
-    from weighbridge.service.desk import correcting
+    from weighbridge.service.desk.correcting import Request
     from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
     wanted = _changes(changes or [], mass, subcategory)
-    who = by or command_line_user()
+    request = Request(wanted, by or command_line_user(), reason, replace)
 
     async def act() -> list[CorrectedFigure] | list[RecordedCorrection]:
         async with open_application(settings) as app:
-            tools = (app.database, app.factors, app.questions.steps)
-            if take_back is not None:
-                return [
-                    figure
-                    for code in codes
-                    for figure in await correcting.take_back(*tools, code, who, take_back or None)
-                ]
-            if wanted:
-                request = correcting.Request(wanted, who, reason, replace)
-                return await correcting.correct(*tools, codes, request)
-            return [
-                each
-                for code in codes
-                for each in await correcting.corrections_of(app.database, code)
-            ]
+            named = await selecting.selected(app.database, codes, codes_from, category, search)
+            return await _act(app, named, request, take_back)
 
     found = run_async(act())
     if as_json:
@@ -89,6 +81,24 @@ def correct(
         say_figures(found)
     else:
         _list(found)
+
+
+async def _act(
+    app: Application, codes: Sequence[str], request: Request, take_back: int | None
+) -> list[CorrectedFigure] | list[RecordedCorrection]:
+    """Take corrections back, make them, or list them."""
+    from weighbridge.service.desk import correcting
+
+    tools = (app.database, app.factors, app.questions.steps)
+    if take_back is not None:
+        return [
+            figure
+            for code in codes
+            for figure in await correcting.take_back(*tools, code, request.by, take_back or None)
+        ]
+    if request.changes:
+        return await correcting.correct(*tools, codes, request)
+    return [each for code in codes for each in await correcting.corrections_of(app.database, code)]
 
 
 def _changes(

@@ -207,6 +207,12 @@ def _portions(codes: Sequence[str]) -> Iterator[list[str]]:
 
 async def _locked(connection: Connection, codes: Sequence[str]) -> list[Record]:
     rows = await corrections.lock_completed(connection, codes)
+    refuse_unanswered(rows, codes)
+    return rows
+
+
+def refuse_unanswered(rows: Sequence[Record], codes: Sequence[str]) -> None:
+    """Raise NotFound or Conflict for codes without a product, or without answers."""
     if missing := [code for code in codes if code not in {row["code"] for row in rows}]:
         raise NotFound(f"There is no product {', '.join(missing[:_REPORTED])}.")
     without = [
@@ -219,7 +225,6 @@ async def _locked(connection: Connection, codes: Sequence[str]) -> list[Record]:
             f"There is nothing to correct yet: {', '.join(without[:_REPORTED])} has no answers. "
             "Process it first; nothing was changed."
         )
-    return rows
 
 
 def _changes(

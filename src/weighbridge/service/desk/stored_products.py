@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.errors import AnswerError, CalculationError, InputError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.domain.corrections import Correction
+    from weighbridge.domain.products import Product
     from weighbridge.domain.results import Provenance
     from weighbridge.steps import Steps
     from weighbridge.store.footprints import StoredFootprint
@@ -35,16 +37,19 @@ class StoredWeigher:
         """
         return self._read(row)[0]
 
-    def weigh(self, row: Record, active: Sequence[Correction]) -> StoredFootprint:
-        """The figure with these corrections.
+    def weigh(
+        self, row: Record, active: Sequence[Correction], product: Product | None = None
+    ) -> StoredFootprint:
+        """The figure with these corrections, of `product` in the place of the stored one.
 
         Raises InputError when there is none.
         """
         given, provenance = self._read(row)
+        stored = stored_product(row)
+        if product is not None:
+            stored = replace(stored, product=product)
         try:
-            return self._weigher.weigh(
-                stored_product(row), given, provenance.answers, active, row["cost_usd"]
-            )
+            return self._weigher.weigh(stored, given, provenance.answers, active, row["cost_usd"])
         except CalculationError as error:
             raise InputError(f"{row['code']}: {error}") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import InputError
 from weighbridge.store import listing, queue_state
 from weighbridge.store.listing import Filter, ListPlace, ListRow, Order, Quality
@@ -23,6 +24,7 @@ __all__ = [
     "approve",
     "categories",
     "codes_of",
+    "completed_codes",
     "list_page",
     "remove",
     "retry",
@@ -95,6 +97,12 @@ async def codes_of(database: Database, wanted: Filter) -> list[str]:
     """The codes of all products that the filter finds."""
     async with database.pool.acquire() as connection:
         return await listing.codes_of(connection, wanted)
+
+
+async def completed_codes(database: Database, category: str, search: str) -> list[str]:
+    """The codes of the completed products of a category, or with these words in code or name."""
+    wanted = Filter(status=ProcessingStatus.COMPLETED, category=category, search=search)
+    return await codes_of(database, wanted)
 
 
 async def approve(database: Database, codes: Sequence[str], by: str) -> int:

@@ -1,0 +1,23 @@
+"""Which products a request is about."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from weighbridge.api.schemas.base import Schema
+
+
+class FilterInput(Schema):
+    """All completed products that fit."""
+
+    category: str = Field(default="", max_length=200, examples=["Furniture"])
+    search: str = Field(default="", max_length=200, description="In code or name.")
+
+
+class SelectionInput(Schema):
+    """Products by their codes, or by a filter: one of the two."""
+
+    codes: list[str] | None = Field(
+        default=None, min_length=1, max_length=1000, examples=[["PROD-001"]]
+    )
+    filter: FilterInput | None = Field(default=None, description="Instead of codes.")

@@ -1,0 +1,108 @@
+"""`what-if`: what figures would be with another material, country or recycled share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.cli.desk.selecting import (
+    CategoryOption,
+    CodesArgument,
+    CodesFromOption,
+    SearchOption,
+    selected,
+)
+from weighbridge.errors import InputError
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.service.desk.what_if import Supposed
+
+_SHOWN = 40
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("what-if")(what_if)
+
+
+def what_if(
+    codes: CodesArgument = None,
+    materials: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--material",
+            metavar="OLD=NEW",
+            help="A material of the bill and what takes its place; repeatable.",
+        ),
+    ] = None,
+    country: Annotated[str | None, typer.Option(help="Country of origin, such as DE.")] = None,
+    recycled_share: Annotated[
+        float | None, typer.Option(help="Recycled part of the mass, 0 to 1.")
+    ] = None,
+    codes_from: CodesFromOption = None,
+    category: CategoryOption = None,
+    search: SearchOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what figures would be, without storing anything and without a call."""
+    from weighbridge.service.desk.what_if import Supposition, as_document
+    from weighbridge.service.desk.what_if import what_if as suppose
+    from weighbridge.wiring import open_application
+
+    settings = load_settings(data_dir=data_dir)
+    supposed = Supposition(_exchanges(materials or []), country, recycled_share)
+
+    async def act() -> Supposed:
+        async with open_application(settings) as app:
+            wanted = await selected(app.database, codes, codes_from, category, search)
+            return await suppose(app.database, app.factors, app.questions.steps, wanted, supposed)
+
+    found = run_async(act())
+    if as_json:
+        print_json(as_document(found))
+    else:
+        _say(found)
+
+
+def _exchanges(texts: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        old, equals, new = text.partition("=")
+        if not (equals and old.strip() and new.strip()):
+            raise InputError(f"--material {text}: write it as OLD=NEW.")
+        found[old.strip()] = new.strip()
+    return found
+
+
+def _say(found: Supposed) -> None:
+    table = Table("product", "now, kg CO2e", "then, kg CO2e", "difference", "change")
+    for one in found.products[:_SHOWN]:
+        table.add_row(
+            one.code,
+            f"{one.before_kg_co2e:.3g}",
+            f"{one.after_kg_co2e:.3g}",
+            f"{one.difference_kg_co2e:+.3g}",
+            f"{one.change:+.1%}",
+        )
+    out.print(table)
+    if len(found.products) > _SHOWN:
+        out.print(f"and {len(found.products) - _SHOWN:,} more: see --json")
+    difference = found.after_kg_co2e - found.before_kg_co2e
+    out.print(
+        f"Total of {len(found.products):,} for one unit of each: {found.before_kg_co2e:,.3g} → "
+        f"{found.after_kg_co2e:,.3g} kg CO2e ({difference:+,.3g})."
+    )
+    yearly = found.yearly_difference_kg_co2e
+    if yearly is not None:
+        out.print(f"In a year, by {found.with_quantity:,} quantities: {yearly:+,.3g} kg CO2e.")
+    for one in found.products[:_SHOWN]:
+        for note in one.notes:
+            out.print(f"{one.code}: {note}", soft_wrap=True)
+    out.print("Nothing was stored, and no call was made.")

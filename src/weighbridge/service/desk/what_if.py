@@ -1,0 +1,259 @@
+"""What a figure would be with another material, country or recycled share. Nothing is stored, and
+no call is made.
+
+The products are weighed twice by the answers that they have, as they are corrected: as they are,
+and as they would be. Both go by today's method and factors, so that only the supposition differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.domain.answers import BillOfMaterials, Subject
+from weighbridge.domain.corrections import Change, Correction
+from weighbridge.domain.near_matches import did_you_mean, find_key
+from weighbridge.errors import InputError
+from weighbridge.ingest.values.countries import read_country
+from weighbridge.service.desk.correcting import refuse_unanswered
+from weighbridge.service.desk.stored_products import StoredWeigher
+from weighbridge.store import corrections
+from weighbridge.store.products import stored_product
+from weighbridge.weighing.correcting import NOT_APPLIED, corrected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from asyncpg import Record
+
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.domain.products import Product
+    from weighbridge.domain.results import Footprint
+    from weighbridge.steps import Steps
+    from weighbridge.store.database import Database
+
+_PORTION: Final = 500
+_MOST_NOTES: Final = 5
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Supposition:
+    """What is to be otherwise: materials (what is in the bill now → what takes its place), the
+    country of origin, the recycled part of the mass (0 to 1).
+    """
+
+    materials: Mapping[str, str] = field(default_factory=dict)
+    country: str | None = None
+    recycled_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SupposedFigure:
+    """One product as it is and as it would be. `notes` are those that come with the change."""
+
+    code: str
+    before_kg_co2e: float
+    after_kg_co2e: float
+    quantity: float | None
+    notes: tuple[str, ...]
+
+    @property
+    def difference_kg_co2e(self) -> float:
+        """What the change adds; below 0: what it saves."""
+        return self.after_kg_co2e - self.before_kg_co2e
+
+    @property
+    def change(self) -> float:
+        """The same as a part of the figure: 0.25 is a quarter more."""
+        return self.difference_kg_co2e / (abs(self.before_kg_co2e) or 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """All of them: for one unit of each, and for the quantities of a year where they are known."""
+
+    products: tuple[SupposedFigure, ...]
+
+    @property
+    def before_kg_co2e(self) -> float:
+        """As they are."""
+        return math.fsum(one.before_kg_co2e for one in self.products)
+
+    @property
+    def after_kg_co2e(self) -> float:
+        """As they would be."""
+        return math.fsum(one.after_kg_co2e for one in self.products)
+
+    @property
+    def with_quantity(self) -> int:
+        """How many say how many are sold or bought in a year."""
+        return sum(one.quantity is not None for one in self.products)
+
+    @property
+    def yearly_difference_kg_co2e(self) -> float | None:
+        """In a year, over the products whose quantity is known; None where none is."""
+        if not self.with_quantity:
+            return None
+        return math.fsum(one.difference_kg_co2e * (one.quantity or 0.0) for one in self.products)
+
+
+async def what_if(
+    database: Database,
+    factors: FactorTable,
+    steps: Steps,
+    codes: Sequence[str],
+    supposed: Supposition,
+) -> Supposed:
+    """The figures of these products as they are, and as they would be.
+
+    Raises:
+        InputError: says what of the supposition cannot be, or that no product has the material.
+        NotFound: there is no such product.
+        Conflict: a product has no answers at present.
+    """
+    work = _Supposing(factors, steps, supposed)
+    found: list[SupposedFigure] = []
+    async with database.pool.acquire() as connection:
+        for portion in _portions(codes):
+            rows = await corrections.weighable(connection, portion)
+            refuse_unanswered(rows, portion)
+            active = await corrections.active(connection, [row["id"] for row in rows])
+            found += await asyncio.to_thread(work.weigh_twice, rows, active)
+    work.refuse_unused()
+    return Supposed(tuple(found))
+
+
+def _portions(codes: Sequence[str]) -> Iterator[list[str]]:
+    waiting = iter(dict.fromkeys(codes))
+    while portion := list(islice(waiting, _PORTION)):
+        yield portion
+
+
+class _Supposing:
+    """A supposition whose words are understood, and where its materials were found."""
+
+    def __init__(self, factors: FactorTable, steps: Steps, supposed: Supposition) -> None:
+        self._work = StoredWeigher(factors, steps)
+        self._steps = steps
+        self._factors = factors
+        self._country = None if supposed.country is None else _country(supposed.country)
+        self._recycled_share = _share(supposed.recycled_share)
+        names = {key: factor.name for key, factor in factors.materials.items()}
+        families = {factor.family: factor.family for factor in factors.materials.values()}
+        self._materials = {
+            _known(old, names | families): _known(new, names)
+            for old, new in supposed.materials.items()
+        }
+        self._unused = set(self._materials)
+        self._seen: dict[str, None] = {}
+        if not (self._materials or self._country or self._recycled_share is not None):
+            raise InputError("Say what is to be otherwise: a material, a country, a share.")
+
+    def weigh_twice(
+        self, rows: Sequence[Record], active: Mapping[int, Sequence[Correction]]
+    ) -> list[SupposedFigure]:
+        return [self._figure(row, active.get(row["id"], ())) for row in rows]
+
+    def refuse_unused(self) -> None:
+        if self._unused:
+            there = ", ".join(list(self._seen)[:20])
+            raise InputError(
+                f"No product of these has {', '.join(sorted(self._unused))} in its bill of "
+                f"materials. They have: {there}."
+            )
+
+    def _figure(self, row: Record, active: Sequence[Correction]) -> SupposedFigure:
+        product = stored_product(row).product
+        before = self._work.weigh(row, active).detail.footprint
+        facts = product.facts
+        if self._recycled_share is not None:
+            facts = replace(facts, recycled_share=self._recycled_share)
+        other = replace(
+            product, facts=facts, country_of_origin=self._country or product.country_of_origin
+        )
+        exchanged = (*active, *self._exchanges(row, active, product))
+        after = self._work.weigh(row, exchanged, other).detail.footprint
+        return SupposedFigure(
+            product.code,
+            before.emissions_kg_co2e,
+            after.emissions_kg_co2e,
+            product.facts.quantity,
+            _new_notes(before, after),
+        )
+
+    def _exchanges(
+        self, row: Record, active: Sequence[Correction], product: Product
+    ) -> Iterator[Correction]:
+        """Each line of such a material, as a correction to the other."""
+        given = self._work.given(row)
+        subject = Subject(product, corrected(product, given, active, self._steps).answers)
+        bill = subject.answer(BillOfMaterials)
+        for number, line in enumerate(bill.lines if bill else (), start=1):
+            self._seen[line.material] = None
+            for old, new in self._materials.items():
+                if old in (line.material, self._factors.material(line.material).family):
+                    self._unused.discard(old)
+                    yield _exchange(number, line.material, new)
+                    break
+
+
+def _exchange(number: int, old: str, new: str) -> Correction:
+    change = Change(BillOfMaterials.step, ("lines", str(number), "material"), new)
+    return Correction(0, change, old, old, new, "", "", _NEVER)
+
+
+def _new_notes(before: Footprint, after: Footprint) -> tuple[str, ...]:
+    """What is said of the supposed figure alone, without the suppositions themselves."""
+    notes = [n for n in after.notes if n not in before.notes and not n.startswith("corrected: ")]
+    if after.supplier is not None:
+        notes.insert(0, "the supplier's own figure counts, whatever is supposed")
+    refused = [note for note in notes if note.startswith(NOT_APPLIED)]
+    return tuple([*refused, *(note for note in notes if note not in refused)][:_MOST_NOTES])
+
+
+def _known(text: str, names: Mapping[str, str]) -> str:
+    found = find_key(text, names)
+    if found is None:
+        meant = did_you_mean([text], names) or " Look it up in the bill of materials of a product."
+        raise InputError(f"There is no material {text!r}.{meant}")
+    return found
+
+
+def _country(text: str) -> str:
+    read = read_country(text)
+    if read.code is None:
+        raise InputError(f"{text!r} is no country: use its two-letter code, such as DE or CN.")
+    return read.code
+
+
+def _share(value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 1:
+        raise InputError(f"A recycled share of {value:g} cannot be; it goes from 0 to 1.")
+    return value
+
+
+def as_document(found: Supposed) -> dict[str, Any]:
+    """As the API and `--json` give it."""
+    return {
+        "products": [
+            {
+                "code": one.code,
+                "beforeKgCo2e": one.before_kg_co2e,
+                "afterKgCo2e": one.after_kg_co2e,
+                "differenceKgCo2e": one.difference_kg_co2e,
+                "change": one.change,
+                "notes": list(one.notes),
+            }
+            for one in found.products
+        ],
+        "beforeKgCo2e": found.before_kg_co2e,
+        "afterKgCo2e": found.after_kg_co2e,
+        "differenceKgCo2e": found.after_kg_co2e - found.before_kg_co2e,
+        "productsWithQuantity": found.with_quantity,
+        "yearlyDifferenceKgCo2e": found.yearly_difference_kg_co2e,
+    }
