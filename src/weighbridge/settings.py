@@ -5,14 +5,18 @@ Settings seed the stored queue configuration once.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import os
+import shlex
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from weighbridge.domain.budgets import DAY, MONTH
@@ -22,6 +26,9 @@ from weighbridge.errors import SettingsError
 _LIMITS: Final = FieldLimits()
 SHORTEST_TOKEN: Final = 16
 """Characters: whoever guesses must not have a chance."""
+SHORTEST_SECRET: Final = 24
+LONGEST_SECRET: Final = 64
+"""Bytes of a signing secret, by the specification of Standard Webhooks."""
 DEFAULT_MODEL = "gpt-6-luna"
 PREFIX: Final = "WEIGHBRIDGE_"
 KEY: Final = "OPENAI_API_KEY"
@@ -109,6 +116,16 @@ class Settings(BaseSettings):
         le=36_500,
         description="How long calls and rejected rows are kept; 0: forever. Totals of calls are always kept.",
     )
+    webhook_url: SecretStr | None = Field(
+        default=None, description="Who is told when work is finished, paused or out of money."
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, validate_default=True, description="What those messages are signed with."
+    )
+    notify_command: str | None = Field(
+        default=None,
+        description="A program that gets the same message on standard input; run without a shell.",
+    )
     api_token: SecretStr | None = None
     trusted_proxies: str = Field(
         default="",
@@ -158,6 +175,42 @@ class Settings(BaseSettings):
             ipaddress.ip_network(part, strict=False)
         return text
 
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_a_web_address(cls, url: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(url.get_secret_value().strip()) if url else None
+        if parts is not None and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("it must be an address that begins with https:// or http://")
+        return SecretStr(parts.geturl()) if parts else None
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_a_signing_secret(
+        cls, secret: SecretStr | None, info: ValidationInfo
+    ) -> SecretStr | None:
+        """As Standard Webhooks has them: whsec_ and 24 to 64 random bytes in base64."""
+        if secret is None and not info.data.get("webhook_url"):
+            return None
+        text = secret.get_secret_value().strip() if secret else ""
+        try:
+            length = len(base64.b64decode(text.removeprefix("whsec_"), validate=True))
+        except (binascii.Error, ValueError):
+            length = 0
+        if not text.startswith("whsec_") or not SHORTEST_SECRET <= length <= LONGEST_SECRET:
+            raise ValueError(
+                "messages to WEIGHBRIDGE_WEBHOOK_URL are signed with whsec_ and 24 to 64 bytes in "
+                'base64, such as those of python -c "import base64, secrets; '
+                "print('whsec_' + base64.b64encode(secrets.token_bytes(32)).decode())\""
+            )
+        return SecretStr(text)
+
+    @field_validator("notify_command")
+    @classmethod
+    def _is_a_command(cls, command: str | None) -> str | None:
+        if command is not None and not shlex.split(command):  # its own ValueError says what is odd
+            raise ValueError("it names no program")
+        return command
+
     @property
     def budgets(self) -> dict[str, float]:
         """USD that may be spent, by period; in force from every start of a process that sends."""
@@ -186,7 +239,16 @@ class Settings(BaseSettings):
         return bool({"requests_per_minute", "tokens_per_minute"} & self.model_fields_set)
 
 
-_SECRETS: Final = frozenset({"openai_api_key", "OPENAI_API_KEY", "database_url", "api_token"})
+_SECRETS: Final = frozenset(
+    {
+        "openai_api_key",
+        "OPENAI_API_KEY",
+        "database_url",
+        "api_token",
+        "webhook_url",
+        "webhook_secret",
+    }
+)
 """Values of these are not shown in messages."""
 
 
@@ -198,9 +260,28 @@ def load_settings(**overrides: Any) -> Settings:
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(problem) for problem in error.errors())) from None
+    if "notify_command" not in given:
+        _check_command(settings)
+    return settings
+
+
+def _check_command(settings: Settings) -> None:
+    """A `.env` in the current folder may be anybody's: it names no program that we run."""
+    name = f"{PREFIX}NOTIFY_COMMAND"
+    if settings.notify_command and not any(os.environ.get(n) for n in (name, name.lower())):
+        raise SettingsError(
+            f"{name} is set in the .env of this folder. It names a program to be run, so it is "
+            "taken from the environment alone: remove it from .env and export it."
+        )
+
+
+def environment_for_programs() -> dict[str, str]:
+    """The environment without our keys, tokens and addresses: for programs that we start."""
+    ours = (PREFIX, "OPENAI_")
+    return {n: value for n, value in os.environ.items() if not n.upper().startswith(ours)}
 
 
 def unknown_names() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shlex
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -20,6 +21,7 @@ from weighbridge.engine.jobs.borrowing import able_to_answer
 from weighbridge.engine.jobs.context import EngineContext
 from weighbridge.engine.jobs.provider_memory import ProviderMemory
 from weighbridge.engine.jobs.worker import Worker
+from weighbridge.engine.notices.notifier import Notifier
 from weighbridge.engine.quota.brake import Brake
 from weighbridge.engine.quota.day_budget import DayBudget
 from weighbridge.engine.quota.governor import Governor
@@ -32,6 +34,8 @@ from weighbridge.fetching.decoding import PictureDecoder
 from weighbridge.fetching.pictures import PictureFetcher
 from weighbridge.fetching.source import PicturesByAddress
 from weighbridge.limits.limiter import Limits
+from weighbridge.notifying.command import CommandCarrier
+from weighbridge.notifying.webhook import WebhookCarrier
 from weighbridge.planning.cost import Loads
 from weighbridge.planning.models import profile_of
 from weighbridge.planning.tokens import OutputAllowances
@@ -42,7 +46,7 @@ from weighbridge.providers.requests.address import read_address
 from weighbridge.providers.requests.wishes import Wishes
 from weighbridge.service.estimates import EstimateBasis, question_loads
 from weighbridge.service.opening import opened_database
-from weighbridge.settings import check_key_and_address
+from weighbridge.settings import check_key_and_address, environment_for_programs
 from weighbridge.simulator.app import create_app
 from weighbridge.simulator.config import Keeping, SimulatorConfig
 from weighbridge.simulator.models import KNOWN_MODELS, LUNA, STANDARD, ModelLimits
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
     from weighbridge.carbon.taxonomy import Taxonomy
     from weighbridge.domain.recordings import Recording
     from weighbridge.factor_sources.base import FactorSource
+    from weighbridge.notifying.base import Carrier
     from weighbridge.providers.base import Provider
     from weighbridge.settings import Settings
     from weighbridge.steps.base import Step
@@ -259,7 +264,6 @@ async def make_engine(
 ) -> Engine:
     """The engine, ready to start. `pictures` takes the place of the source by the settings."""
     questions = app.questions
-    random_source = random.Random()
     manager_id = uuid4()
     telemetry.identify(str(manager_id))
     allowances = OutputAllowances(questions.expected_lengths())
@@ -273,7 +277,7 @@ async def make_engine(
         clock=app.clock,
         account=provider.name,
         manager_id=manager_id,
-        random_source=random_source,
+        random_source=random.Random(),
         overrides=overrides,
         allowances=allowances,
         day=_day_budget(app, provider),
@@ -291,7 +295,7 @@ async def make_engine(
         brake=Brake(app.database, database_retry, app.clock, provider, governor),
         memory=memory,
         clock=app.clock,
-        random_source=random_source,
+        random_source=random.Random(),
         pictures=pictures or _picture_source(app),
         picture_required=app.settings.missing_picture == "fail",
     )
@@ -308,7 +312,33 @@ async def make_engine(
         variant_finder=_variant_finder(app, provider) if app.settings.variants else None,
         scope=scope,
     )
-    return Engine(provider, Supervisor(context, worker, dispatcher))
+    notifier = _notifier(app, provider, governor, scope)
+    return Engine(provider, Supervisor(context, worker, dispatcher, notifier))
+
+
+def _notifier(
+    app: Application, provider: Provider, governor: Governor, scope: UUID | None
+) -> Notifier:
+    return Notifier(
+        app.database,
+        app.clock,
+        carriers_of(app.settings, app.clock),
+        lambda: governor.over_budget,
+        scope=scope,
+        simulated=provider.simulated,
+    )
+
+
+def carriers_of(settings: Settings, clock: Clock) -> list[Carrier]:
+    """How the operator wants to be told."""
+    carriers: list[Carrier] = []
+    if settings.webhook_url and settings.webhook_secret:
+        url, secret = settings.webhook_url, settings.webhook_secret
+        carriers.append(WebhookCarrier(url.get_secret_value(), secret.get_secret_value(), clock))
+    if settings.notify_command:
+        command = shlex.split(settings.notify_command)
+        carriers.append(CommandCarrier(command, environment_for_programs()))
+    return carriers
 
 
 def _day_budget(app: Application, provider: Provider) -> DayBudget:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from weighbridge.errors import SettingsError
-from weighbridge.settings import check_key_and_address, load_settings, unknown_names
+from weighbridge.settings import (
+    check_key_and_address,
+    environment_for_programs,
+    load_settings,
+    unknown_names,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,3 +104,47 @@ def test_key_and_address_from_one_place_go_together(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-2")
     monkeypatch.setenv("OPENAI_BASE_URL", "https://y.example/v1")
     check_key_and_address()
+
+
+SIGNING = "whsec_" + "QUJD" * 10
+
+
+def test_a_webhook_has_a_signing_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_WEBHOOK_URL", "https://example.com/hook?token=t0ken")
+    for secret in ("", "short", "whsec_QUJD", "whsec_not base64", SIGNING.removeprefix("whsec_")):
+        monkeypatch.setenv("WEIGHBRIDGE_WEBHOOK_SECRET", secret)
+        with pytest.raises(SettingsError, match="WEIGHBRIDGE_WEBHOOK_SECRET cannot be") as caught:
+            load_settings()
+        assert "t0ken" not in str(caught.value)
+        assert not secret or secret not in str(caught.value)
+    monkeypatch.setenv("WEIGHBRIDGE_WEBHOOK_SECRET", SIGNING)
+    assert load_settings().webhook_secret is not None
+
+
+@pytest.mark.parametrize("url", ["example.com", "ftp://example.com", "file:///etc/passwd", "http:"])
+def test_a_webhook_is_a_web_address(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_WEBHOOK_SECRET", SIGNING)
+    monkeypatch.setenv("WEIGHBRIDGE_WEBHOOK_URL", url)
+    with pytest.raises(SettingsError, match="WEIGHBRIDGE_WEBHOOK_URL cannot be used"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["WEIGHBRIDGE_NOTIFY_COMMAND", "weighbridge_notify_command"])
+def test_a_program_to_run_is_not_taken_from_the_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"{name}=mail someone\n")
+    with pytest.raises(SettingsError, match="names a program to be run"):
+        load_settings()
+    monkeypatch.setenv("WEIGHBRIDGE_NOTIFY_COMMAND", "mail -s 'two words' me")
+    assert load_settings().notify_command == "mail -s 'two words' me"
+
+
+def test_programs_that_we_start_see_none_of_our_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("WEIGHBRIDGE_API_TOKEN", "correct-horse-battery")
+    monkeypatch.setenv("HOME_OF_MAIL", "here")
+    seen = environment_for_programs()
+    assert seen["HOME_OF_MAIL"] == "here"
+    assert not {"OPENAI_API_KEY", "WEIGHBRIDGE_API_TOKEN"} & set(seen)

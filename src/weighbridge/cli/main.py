@@ -34,6 +34,7 @@ from weighbridge.cli.desk import (
 )
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
+from weighbridge.cli.upkeep import notifying
 from weighbridge.errors import MissingColumn, WeighbridgeError
 from weighbridge.settings import load_settings, unknown_names
 from weighbridge.signals import unwinding
@@ -94,6 +95,7 @@ recomputing.register(app)
 comparing.register(app)
 supposing.register(app)
 reviewing.register(app)
+notifying.register(app)
 
 
 def main() -> None:

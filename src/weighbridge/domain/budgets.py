@@ -13,6 +13,8 @@ MONTH: Final = "month"
 CATALOGUE: Final = "catalogue "
 """Begins the name of a cap on one catalogue; the beginning of the file's SHA-256 follows."""
 PERIODS: Final = (DAY, MONTH)
+USED_UP: Final = "The budget of"
+"""Begins every reason of a queue that has paused because no money is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,8 @@ def begin_of(name: str, now: datetime) -> datetime:
     """When that day or month began."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight.replace(day=1) if name == MONTH else midnight
+
+
+def is_budget_reason(reason: str) -> bool:
+    """Whether a pause has this reason because a cap is reached."""
+    return reason.startswith(USED_UP)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from weighbridge.engine.dispatch.dispatcher import Dispatcher
     from weighbridge.engine.jobs.context import EngineContext
     from weighbridge.engine.jobs.worker import Worker
+    from weighbridge.engine.notices.notifier import Notifier
     from weighbridge.engine.quota.permits import Held
 
 DEQUEUE_SIZE: Final = 100
@@ -45,8 +46,15 @@ IDLE_POLL: Final = timedelta(seconds=2)
 class Supervisor:
     """One per process."""
 
-    def __init__(self, context: EngineContext, worker: Worker, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self,
+        context: EngineContext,
+        worker: Worker,
+        dispatcher: Dispatcher,
+        notifier: Notifier,
+    ) -> None:
         self._context = context
+        self._notifier = notifier
         self._worker = worker
         self._dispatcher = dispatcher
         self._listener = Listener(context.database, context.clock, self._look_again)
@@ -103,6 +111,8 @@ class Supervisor:
                 ("governor", self._context.governor.run),
                 ("dispatcher", self._dispatcher.run),
                 ("listener", self._listener.run),
+                ("notes", self._notifier.keep_noting),
+                ("deliveries", self._notifier.keep_delivering),
             )
         ]
         self._queue_task = asyncio.create_task(self._keep_running(self._run_queue), name="queue")
@@ -113,6 +123,7 @@ class Supervisor:
         """
         self._draining = True
         self._heartbeat.leave()
+        await self._notifier.note()
         was_leading = self._dispatcher.is_leading
         await self._cancel("dispatcher")
         self._context.governor.drain()
@@ -125,7 +136,9 @@ class Supervisor:
         if was_leading:  # the calls in flight may have left products to retry
             await self._give_back_queued()
         await self._context.governor.settle()
-        await self._cancel("governor", "listener")
+        await self._cancel("governor", "listener", "notes")
+        await self._notifier.finish()
+        await self._cancel("deliveries")
         await self._heartbeat.stop()
         with contextlib.suppress(*DATABASE_ERRORS):
             async with self._context.database.transaction() as connection:
@@ -143,7 +156,7 @@ class Supervisor:
             while not self._queue_task.done():
                 self._queue_task.cancel()
                 await asyncio.wait({self._queue_task}, timeout=0.1)
-        await self._cancel("dispatcher", "governor", "listener")
+        await self._cancel("dispatcher", "governor", "listener", "notes", "deliveries")
 
     async def _close_pictures(self) -> None:
         if self._context.pictures is not None:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from weighbridge.domain.budgets import USED_UP
 from weighbridge.errors import GenerationFailed
 from weighbridge.planning.cost import most_usd
 from weighbridge.store import budgets
@@ -57,7 +58,7 @@ class Money(NamedTuple):
             )
         budget = self.narrowest
         return (
-            f"The budget of {_usd(budget.cap_usd)} for {budget.words} is used up: "
+            f"{USED_UP} {_usd(budget.cap_usd)} for {budget.words} is used up: "
             f"${budget.committed_usd:,.4f} is spent, and the next call may cost ${usd:,.4f}. "
             "Raise it to go on (weighbridge budget --help)."
         )

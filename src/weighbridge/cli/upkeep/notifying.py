@@ -1,0 +1,86 @@
+"""`weighbridge notices`: what the operator was told by webhook or program, and a test of both."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from weighbridge.cli.console import DataDirOption, JsonOption, err, out, print_json
+from weighbridge.cli.queue import with_database
+from weighbridge.clock import SystemClock
+from weighbridge.errors import SettingsError
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from weighbridge.domain.notices import Channel
+    from weighbridge.service.upkeep.notices import Sent
+    from weighbridge.store.database import Database
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("notices")(notices)
+
+
+def notices(
+    test: Annotated[
+        bool, typer.Option("--test", help="Send a test to the webhook and the command, now.")
+    ] = False,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who was told of finished, paused and used-up budget; or send a test (exit code 1: it
+    did not arrive).
+    """
+    if test:
+        _test(data_dir, as_json)
+        return
+    from weighbridge.service.upkeep.notices import newest_notices
+
+    found = with_database(data_dir, newest_notices)
+    if as_json:
+        print_json({"notices": [{**asdict(sent), "state": sent.state} for sent in found]})
+    elif found:
+        out.print(_table(found))
+    else:
+        out.print("Nothing was sent so far. Set WEIGHBRIDGE_WEBHOOK_URL to be told.")
+
+
+def _table(found: list[Sent]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for sent in found:
+        table.add_row(
+            f"{sent.happened_at:%Y-%m-%d %H:%M:%S}Z",
+            sent.kind.value,
+            sent.channel.value,
+            f"{sent.state} ({sent.attempts} tries)",
+            sent.last_error or "",
+        )
+    return table
+
+
+def _test(data_dir: DataDirOption, as_json: bool) -> None:
+    from weighbridge.service.upkeep.notices import send_test
+    from weighbridge.wiring import carriers_of
+
+    carriers = carriers_of(load_settings(data_dir=data_dir), SystemClock())
+    if not carriers:
+        raise SettingsError(
+            "Nobody is to be told. Set WEIGHBRIDGE_WEBHOOK_URL and WEIGHBRIDGE_WEBHOOK_SECRET, or "
+            "WEIGHBRIDGE_NOTIFY_COMMAND."
+        )
+
+    async def act(database: Database) -> dict[Channel, str | None]:
+        return await send_test(database, carriers, SystemClock())
+
+    outcome = with_database(data_dir, act)
+    if as_json:
+        print_json({channel.value: error or "delivered" for channel, error in outcome.items()})
+    else:
+        for channel, error in outcome.items():
+            (err if error else out).print(f"{channel.value}: {error or 'delivered'}")
+    if any(outcome.values()):
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""Tells the operator what has happened to the queue."""

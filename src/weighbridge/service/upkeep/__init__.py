@@ -1,0 +1,1 @@
+"""What looking after an installation needs: notices, backups."""
