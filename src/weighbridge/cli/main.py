@@ -28,6 +28,7 @@ from weighbridge.cli.desk import (
     comparing,
     correcting,
     explaining,
+    giving_bills,
     recomputing,
     reviewing,
     supposing,
@@ -94,6 +95,7 @@ correcting.register(app)
 recomputing.register(app)
 comparing.register(app)
 supposing.register(app)
+giving_bills.register(app)
 reviewing.register(app)
 notifying.register(app)
 

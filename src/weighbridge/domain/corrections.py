@@ -30,6 +30,10 @@ class Change:
         """Step and path as they are written: "bill_of_materials.lines.2.material"."""
         return ".".join((self.step, *self.path))
 
+    def is_within(self, other: Change) -> bool:
+        """Whether this is the same value as the other's, or part of it."""
+        return self.step == other.step and self.path[: len(other.path)] == other.path
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:
@@ -53,9 +57,19 @@ class Correction:
         """The record in a sentence."""
         why = f" ({self.reason})" if self.reason else ""
         return (
-            f"{self.change.target} from {self.before} to {self.after} by {self.made_by} on "
+            f"{self.change.target} from {_shown(self.before)} to {_shown(self.after)} by "
+            f"{self.made_by} on "
             f"{self.made_at:%Y-%m-%d}{why}"
         )
+
+
+def _shown(value: Any) -> str:
+    """A value in few words: a bill by its materials and masses."""
+    if isinstance(value, list):
+        return " + ".join(map(_shown, value)) or "none"
+    if isinstance(value, dict) and "material" in value:
+        return f"{value['material']} {value.get('mass_kg', '')} kg"
+    return str(value)
 
 
 def read_change(target: str, value: Any) -> Change:

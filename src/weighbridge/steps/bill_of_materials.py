@@ -269,7 +269,8 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
                 return self._with_attribute(answer, name, value)
             case ("lines",):
                 lines = tuple(self._line(part) for part in parts({"lines": value}, "lines"))
-                return _with_lines(subject, answer, lines)
+                whole = _with_lines(subject, answer, lines)
+                return replace(whole, mass_inferred=False, weight_plausible=True)
             case ("lines", _, "material" | "mass_kg" | "component" as field):
                 number = line_number(path, answer) or 0
                 part = answer.lines[number - 1]._asdict() | {field: value}

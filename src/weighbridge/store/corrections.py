@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.corrections import Change, Correction
@@ -10,7 +11,6 @@ from weighbridge.store.database import LONG_STATEMENT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from asyncpg import Record
 
@@ -25,6 +25,9 @@ _WEIGHABLE: Final = (
 """All that a product is weighed again by."""
 
 
+_NOT_YET: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class NewCorrection:
     """A correction on its way into the table."""
@@ -36,6 +39,20 @@ class NewCorrection:
     after: Any
     made_by: str
     reason: str
+
+    @property
+    def provisional(self) -> Correction:
+        """As it will hold once it is recorded."""
+        return Correction(
+            0,
+            self.change,
+            self.anchor,
+            self.before,
+            self.after,
+            self.made_by,
+            self.reason,
+            _NOT_YET,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -476,3 +476,14 @@ async def correct(
         weight_kg,
         country_of_origin,
     )
+
+
+async def begin_anew(connection: Connection, product_ids: Sequence[int]) -> None:
+    """Products in work go back to wait, because something that matters to the result has changed;
+    their answers hold.
+    """
+    await connection.execute(
+        f"UPDATE products SET {set_status(ProductEvent.CHANGED)}, revision = revision + 1, "  # noqa: S608
+        "job_id = NULL, updated_at = now() WHERE id = ANY($1::bigint[]) AND status = 'processing'",
+        list(product_ids),
+    )

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weighbridge.domain.answers import Answer, Subject
 from weighbridge.domain.near_matches import did_you_mean
 from weighbridge.errors import AnswerError, InputError
+from weighbridge.weighing.product_factors import FACTORS, factor_before
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from weighbridge.carbon.factors import FactorTable
     from weighbridge.domain.answers import StepName
     from weighbridge.domain.corrections import Change, Correction
     from weighbridge.domain.products import Product
@@ -69,7 +71,7 @@ def corrected(
     """
     if not corrections:
         return CorrectedAnswers(dict(given), ())
-    latest = {each.change.target: each for each in corrections}
+    latest = in_force(corrections)
     current = dict(given)
     notes: list[str] = []
     for step in steps:
@@ -77,7 +79,7 @@ def corrected(
             continue
         if any(current.get(name) != given.get(name) for name in step.needs):
             current[step.name] = step.follow(current[step.name], Subject(product, current))
-        for each in latest.values():
+        for each in latest:
             if each.change.step == step.name:
                 try:
                     current[step.name] = _applied(step, product, given, current, each)
@@ -86,6 +88,15 @@ def corrected(
                 else:
                     notes.append(f"corrected: {each.says}")
     return CorrectedAnswers(current, tuple(notes))
+
+
+def in_force(corrections: Sequence[Correction]) -> list[Correction]:
+    """Those that no later one replaces: of the same value, or of a whole that it is part of."""
+    kept: list[Correction] = []
+    for each in corrections:
+        kept = [one for one in kept if not one.change.is_within(each.change)]
+        kept.append(each)
+    return kept
 
 
 def _applied(
@@ -107,14 +118,19 @@ def make_change(
     corrections: Sequence[Correction],
     change: Change,
     steps: Steps,
+    factors: FactorTable,
 ) -> Made:
     """What the change does to the product as it is corrected already.
 
     Raises InputError when it cannot be made; the message names the product and the target.
     """
+    if change.step == FACTORS:
+        subject = Subject(product, corrected(product, given, corrections, steps).answers)
+        before = factor_before(product.code, factors, subject, change, corrections)
+        return Made(None, before, change.value)
     step = next((step for step in steps if step.name == change.step), None)
     if step is None or change.step not in given:
-        known = ", ".join(steps.names)
+        known = ", ".join((*steps.names, FACTORS))
         raise InputError(f"{change.target}: there is no such step. Choose one of: {known}.")
     subject = Subject(product, corrected(product, given, corrections, steps).answers)
     answer = subject.answers[change.step]

@@ -17,6 +17,7 @@ from weighbridge.errors import CalculationError
 from weighbridge.store.footprints import StoredFootprint
 from weighbridge.store.stored_detail import StoredDetail
 from weighbridge.weighing.correcting import corrected
+from weighbridge.weighing.product_factors import with_product_factors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,17 +62,18 @@ class Weigher:
                 f"The stored answers of product {product.code} are not in the form that the "
                 "current steps expect. Process it again."
             )
-        footprint = calculate(product, classification, bill, processes, self._factors)
+        factors, notes = with_product_factors(self._factors, corrections)
+        footprint = calculate(product, classification, bill, processes, factors)
         encode = self._steps.encode
         detail = StoredDetail(
             replace(
                 footprint,
-                notes=(*_picture_notes(provenance), *result.notes, *footprint.notes),
+                notes=(*_picture_notes(provenance), *result.notes, *notes, *footprint.notes),
             ),
             {step: encode(answer) for step, answer in result.answers.items()},
             Provenance(
                 method=METHOD_VERSION,
-                factors=f"{self._factors.name} {self._factors.version}",
+                factors=f"{factors.name} {factors.version}",
                 answers=provenance,
             ),
             {step: encode(answer) for step, answer in result.overridden(given).items()},

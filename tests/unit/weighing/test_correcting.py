@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
+from tests.support.carbon_builders import material, table
 from tests.support.vocabulary import small_vocabulary
 from tests.toys.packaging import KINDS, Packaging, PackagingStep
 from weighbridge.domain.answers import (
@@ -26,6 +27,7 @@ from weighbridge.errors import InputError
 from weighbridge.steps import STEPS, Steps
 from weighbridge.weighing.correcting import corrected, make_change
 
+FACTORS = table([material("stainless_304"), material("pp_resin")])
 STEPS_MADE = Steps((*STEPS, PackagingStep), small_vocabulary())
 BOTTLE = Product("P-1", "Bottle", "A bottle", weight_kg=0.5)
 LINES = (BomLine("stainless_304", 0.4, "body"), BomLine("pp_resin", 0.1, "lid"))
@@ -48,7 +50,7 @@ AT = datetime(2026, 11, 27, tzinfo=UTC)
 
 def _make(target: str, value: Any, *earlier: Correction) -> Correction:
     change = read_change(target, value)
-    made = make_change(BOTTLE, GIVEN, earlier, change, STEPS_MADE)
+    made = make_change(BOTTLE, GIVEN, earlier, change, STEPS_MADE, FACTORS)
     number = len(earlier) + 1
     return Correction(number, change, made.anchor, made.before, made.after, "ana", "", AT)
 

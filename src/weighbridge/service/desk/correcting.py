@@ -73,20 +73,26 @@ class CorrectedFigure:
     variants: tuple[str, ...] = ()
 
 
-class _Correcting(StoredWeigher):
+class Correcting(StoredWeigher):
     """Locked products with their answers and corrections, and the way to new figures."""
 
     def change(
-        self, row: Record, active: Sequence[Correction], request: Request
+        self,
+        row: Record,
+        active: Sequence[Correction],
+        request: Request,
+        *,
+        keep_same: bool = False,
     ) -> list[NewCorrection]:
-        """What the request changes about a product; nothing that is so already."""
+        """What the request changes about a product; what is so already only with `keep_same`."""
         stored = products.stored_product(row)
         given = self.given(row)
-        made = []
+        made: list[NewCorrection] = []
+        so_far = list(active)
         for change in request.changes:
             self._refuse_to_pass_over(row["code"], change, active, request)
-            done = make_change(stored.product, given, active, change, self.steps)
-            if done.before != done.after:
+            done = make_change(stored.product, given, so_far, change, self.steps, self.factors)
+            if keep_same or done.before != done.after:
                 made.append(
                     NewCorrection(
                         stored.id,
@@ -98,12 +104,17 @@ class _Correcting(StoredWeigher):
                         request.reason,
                     )
                 )
+                so_far.append(made[-1].provisional)
         return made
 
     def _refuse_to_pass_over(
         self, code: str, change: Change, active: Sequence[Correction], request: Request
     ) -> None:
-        earlier = [each for each in active if each.change.target == change.target]
+        earlier = [
+            each
+            for each in active
+            if each.change.is_within(change) or change.is_within(each.change)
+        ]
         if earlier and earlier[-1].made_by != request.by and not request.replace:
             raise Conflict(
                 f"{code}: {earlier[-1].made_by} has corrected this already: {earlier[-1].says}. "
@@ -136,17 +147,17 @@ async def correct_each(
     requests: Mapping[str, Request],
 ) -> list[CorrectedFigure]:
     """The same with changes of its own for each product: all are made, or none."""
-    work = _Correcting(factors, steps)
+    work = Correcting(factors, steps)
     figures: list[CorrectedFigure] = []
     async with database.transaction() as connection:
-        for portion in _portions(list(requests)):
+        for portion in portions_of(list(requests)):
             rows = await _locked(connection, portion)
             active = await corrections.active(connection, [row["id"] for row in rows])
             new = await asyncio.to_thread(_changes, work, rows, active, requests)
             if new:
                 await corrections.insert(connection, new)
-            made = _causes(new)
-            figures += await _recompute(
+            made = causes_of(new)
+            figures += await recompute_figures(
                 connection, work, [row for row in rows if row["id"] in made], made
             )
         await queue_state.announce(connection)
@@ -169,7 +180,7 @@ async def take_back(
         NotFound: there is no such product, or no such correction that holds.
         Conflict: the product has no answers at present.
     """
-    work = _Correcting(factors, steps)
+    work = Correcting(factors, steps)
     async with database.transaction() as connection:
         rows = await _locked(connection, [code])
         active = (await corrections.active(connection, [rows[0]["id"]])).get(rows[0]["id"], [])
@@ -180,7 +191,7 @@ async def take_back(
         await corrections.withdraw(connection, ids, by)
         targets = tuple(each.change.target for each in active if each.id in ids)
         cause = Cause(CauseKind.TAKEN_BACK, by, targets=targets)
-        figures = await _recompute(connection, work, rows, {rows[0]["id"]: cause})
+        figures = await recompute_figures(connection, work, rows, {rows[0]["id"]: cause})
         await queue_state.announce(connection)
     await record_action(database, by, TAKEN_BACK, code, {"corrections": ids})
     return figures
@@ -199,7 +210,7 @@ async def corrections_of(database: Database, code: str) -> list[RecordedCorrecti
         return await corrections.recorded(connection, row["id"])
 
 
-def _portions(codes: Sequence[str]) -> Iterator[list[str]]:
+def portions_of(codes: Sequence[str]) -> Iterator[list[str]]:
     waiting = iter(dict.fromkeys(codes))
     while portion := list(islice(waiting, _PORTION)):
         yield portion
@@ -228,7 +239,7 @@ def refuse_unanswered(rows: Sequence[Record], codes: Sequence[str]) -> None:
 
 
 def _changes(
-    work: _Correcting,
+    work: Correcting,
     rows: Sequence[Record],
     active: dict[int, list[Correction]],
     requests: Mapping[str, Request],
@@ -248,7 +259,7 @@ def _changes(
     return found
 
 
-def _causes(new: Sequence[NewCorrection]) -> dict[int, Cause]:
+def causes_of(new: Sequence[NewCorrection]) -> dict[int, Cause]:
     made: dict[int, Cause] = {}
     for each in new:
         so_far = made.get(each.product_id)
@@ -259,9 +270,9 @@ def _causes(new: Sequence[NewCorrection]) -> dict[int, Cause]:
     return made
 
 
-async def _recompute(
+async def recompute_figures(
     connection: Connection,
-    work: _Correcting,
+    work: Correcting,
     rows: Sequence[Record],
     made: Mapping[int, Cause],
 ) -> list[CorrectedFigure]:

@@ -29,6 +29,7 @@ class StoredWeigher:
     def __init__(self, factors: FactorTable, steps: Steps) -> None:
         self._weigher = Weigher(factors, steps)
         self.steps = steps
+        self.factors = factors
 
     def given(self, row: Record) -> dict[str, Any]:
         """The model's own answers.

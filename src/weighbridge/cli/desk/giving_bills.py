@@ -1,0 +1,70 @@
+"""`bills`: own bills of materials in the place of the model's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.cli.desk.correcting import say_figures
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from weighbridge.service.desk.own_bills import BillsGiven
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("bills")(bills)
+
+
+def bills(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV or XLSX with the columns code, material, mass_kg and, if you like, process "
+            "and component.",
+            show_default=False,
+            dir_okay=False,
+        ),
+    ],
+    reason: Annotated[str, typer.Option(help="Why; kept with the corrections.")] = "",
+    by: Annotated[
+        str | None, typer.Option(help="Who.", show_default="the user of the command line")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also what somebody else has corrected.")
+    ] = False,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put own bills of materials in the place of the model's: all of the file, or nothing."""
+    from weighbridge.service.access.audit import command_line_user
+    from weighbridge.service.desk.bill_files import read_bills
+    from weighbridge.service.desk.correcting import Request
+    from weighbridge.service.desk.own_bills import give_bills
+    from weighbridge.wiring import open_application
+
+    settings = load_settings(data_dir=data_dir)
+    why = reason or f"own bill of materials, {file.name}"
+    request = Request((), by or command_line_user(), why, replace)
+
+    async def act() -> BillsGiven:
+        async with open_application(settings) as app:
+            given = read_bills(file, app.factors)
+            return await give_bills(app.database, app.factors, app.questions.steps, given, request)
+
+    done = run_async(act())
+    if as_json:
+        print_json(done)
+        return
+    if done.figures or not done.waiting:
+        say_figures(done.figures)
+    if done.waiting:
+        out.print(
+            f"{len(done.waiting):,} products wait; their bills count once they are processed."
+        )
+    if done.unchanged and (done.figures or done.waiting):
+        out.print(f"{len(done.unchanged):,} products have this bill already.")

@@ -1,0 +1,196 @@
+"""Own bills of materials take the place of the model's: corrections of the whole bill, which hold
+for products that wait to be processed too.
+
+The model is asked all the same, and its bill stays beside the own one: what the category needs and
+how the two differ stays visible, and a bill that is taken back costs no new call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
+from weighbridge.domain.corrections import Change
+from weighbridge.domain.products import ProcessingStatus
+from weighbridge.errors import Conflict, InputError, NotFound
+from weighbridge.service.access.audit import record_action
+from weighbridge.service.desk.correcting import (
+    CorrectedFigure,
+    Correcting,
+    Request,
+    causes_of,
+    portions_of,
+    recompute_figures,
+)
+from weighbridge.store import corrections, products, queue_state
+from weighbridge.store.corrections import NewCorrection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from asyncpg import Record
+
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.domain.corrections import Correction
+    from weighbridge.service.desk.bill_files import OwnLine
+    from weighbridge.steps import Steps
+    from weighbridge.store.database import Connection, Database
+
+OWN_BILLS: Final = "gave own bills of materials"
+_LINES: Final = "lines"
+_NAMED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class BillsGiven:
+    """What became of a file of own bills."""
+
+    figures: tuple[CorrectedFigure, ...]
+    """Products that are processed already: computed anew."""
+    waiting: tuple[str, ...]
+    """Products whose bill counts once they are processed."""
+    unchanged: tuple[str, ...]
+
+
+async def give_bills(
+    database: Database,
+    factors: FactorTable,
+    steps: Steps,
+    bills: Mapping[str, Sequence[OwnLine]],
+    request: Request,
+) -> BillsGiven:
+    """Put these bills in the place of the model's, and of own ones given before: all, or none.
+
+    Raises:
+        NotFound: there is no such product.
+        Conflict: somebody else has corrected the bill; `request.replace` does it all the same.
+        InputError: names the products whose bill cannot be, and why.
+    """
+    work = Correcting(factors, steps)
+    figures: list[CorrectedFigure] = []
+    waiting: list[str] = []
+    unchanged: list[str] = []
+    async with database.transaction() as connection:
+        for portion in portions_of(list(bills)):
+            rows = await corrections.lock_completed(connection, portion)
+            _refuse_unknown(rows, portion)
+            active = await corrections.active(connection, [row["id"] for row in rows])
+            changed = [
+                row
+                for row in rows
+                if _changes_of(bills[row["code"]]) != _given_before(active.get(row["id"], ()))
+            ]
+            unchanged += [row["code"] for row in rows if row not in changed]
+            new = await _replace(connection, work, changed, active, bills, request)
+            made = causes_of(new)
+            answered = [row for row in changed if _is_answered(row) and row["id"] in made]
+            figures += await recompute_figures(connection, work, answered, made)
+            unanswered = [row["id"] for row in changed if not _is_answered(row)]
+            await products.begin_anew(connection, unanswered)
+            waiting += [row["code"] for row in changed if not _is_answered(row)]
+        await queue_state.announce(connection)
+    if figures or waiting:
+        detail = {
+            "products": len(figures) + len(waiting),
+            "codes": [*(one.code for one in figures), *waiting][:_NAMED],
+            "reason": request.reason,
+        }
+        await record_action(database, request.by, OWN_BILLS, None, detail)
+    return BillsGiven(tuple(figures), tuple(waiting), tuple(unchanged))
+
+
+async def _replace(
+    connection: Connection,
+    work: Correcting,
+    rows: Sequence[Record],
+    active: Mapping[int, Sequence[Correction]],
+    bills: Mapping[str, Sequence[OwnLine]],
+    request: Request,
+) -> list[NewCorrection]:
+    """Withdraw what was said of these bills before, and record the new ones."""
+    old: list[int] = []
+    kept: dict[int, list[Correction]] = {}
+    for row in rows:
+        of_bill = [each for each in active.get(row["id"], ()) if _is_of_bill(each.change)]
+        others = [each for each in of_bill if each.made_by != request.by]
+        if others and not request.replace:
+            raise Conflict(
+                f"{row['code']}: {others[-1].made_by} has corrected this already: "
+                f"{others[-1].says}. Say that you replace it (--replace), or leave it."
+            )
+        old += [each.id for each in of_bill]
+        kept[row["id"]] = [each for each in active.get(row["id"], ()) if each not in of_bill]
+    if old:
+        await corrections.withdraw(connection, old, request.by)
+    new = await asyncio.to_thread(_new, work, rows, kept, bills, request)
+    if new:
+        await corrections.insert(connection, new)
+    return new
+
+
+def _new(
+    work: Correcting,
+    rows: Sequence[Record],
+    kept: Mapping[int, Sequence[Correction]],
+    bills: Mapping[str, Sequence[OwnLine]],
+    request: Request,
+) -> list[NewCorrection]:
+    found: list[NewCorrection] = []
+    problems = []
+    for row in rows:
+        lines = bills[row["code"]]
+        changes = _changes_of(lines)
+        if not _is_answered(row):
+            found += [_unanswered(row["id"], change, lines, request) for change in changes]
+            continue
+        whole = Request(changes, request.by, request.reason, replace=True)
+        try:
+            found += work.change(row, kept[row["id"]], whole, keep_same=True)
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        more = len(problems) - _NAMED
+        rest = [f"and {more} more products"] if more > 0 else []
+        raise InputError("\n".join([*problems[:_NAMED], *rest]))
+    return found
+
+
+def _changes_of(lines: Sequence[OwnLine]) -> tuple[Change, ...]:
+    """The whole bill, and what is done to each line where the file says it."""
+    bill = Change(BillOfMaterials.step, (_LINES,), [line.as_value() for line in lines])
+    worked = (
+        Change(ManufacturingProcesses.step, (_LINES, str(number)), list(line.processes))
+        for number, line in enumerate(lines, start=1)
+        if line.processes is not None
+    )
+    return (bill, *worked)
+
+
+def _given_before(active: Sequence[Correction]) -> tuple[Change, ...]:
+    return tuple(each.change for each in active if _is_of_bill(each.change))
+
+
+def _is_of_bill(change: Change) -> bool:
+    steps = (BillOfMaterials.step, ManufacturingProcesses.step)
+    return change.step in steps and change.path[:1] == (_LINES,)
+
+
+def _unanswered(
+    product_id: int, change: Change, lines: Sequence[OwnLine], request: Request
+) -> NewCorrection:
+    """There is no answer yet that it could be checked against: the bill applies once there is."""
+    anchor = lines[int(change.path[1]) - 1].material if len(change.path) > 1 else None
+    return NewCorrection(product_id, change, anchor, None, change.value, request.by, request.reason)
+
+
+def _is_answered(row: Record) -> bool:
+    return row["status"] == ProcessingStatus.COMPLETED and row["detail"] is not None
+
+
+def _refuse_unknown(rows: Sequence[Record], codes: Sequence[str]) -> None:
+    known = {row["code"] for row in rows}
+    if missing := [code for code in codes if code not in known]:
+        more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
+        raise NotFound(f"There is no product {', '.join(missing[:_NAMED])}{more}.")

@@ -1,0 +1,111 @@
+"""A factor for one product: what a supplier or an EPD says of its material, over the table's.
+
+A correction like any other, whose target is `factors.MATERIAL`: recorded, kept, taken back. Its
+value is kg CO2e per kg, or an object with `value`, `low`, `high` and `source`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.carbon.factors import Citation, RangedValue
+from weighbridge.domain.answers import BillOfMaterials
+from weighbridge.domain.near_matches import did_you_mean
+from weighbridge.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.carbon.factors import FactorTable, MaterialFactor
+    from weighbridge.domain.answers import Subject
+    from weighbridge.domain.corrections import Change, Correction
+
+FACTORS: Final = "factors"
+LARGEST: Final = 1e5
+"""kg CO2e per kg: gold and platinum stay below it."""
+_PARTS: Final = frozenset({"value", "low", "high", "source"})
+
+
+def with_product_factors(
+    table: FactorTable, corrections: Sequence[Correction]
+) -> tuple[FactorTable, tuple[str, ...]]:
+    """The table with the factors that hold for this product, and notes that say so."""
+    own = {each.change.target: each for each in corrections if each.change.step == FACTORS}
+    if not own:
+        return table, ()
+    materials = dict(table.materials)
+    notes = []
+    for each in own.values():
+        (key,) = each.change.path
+        if key in materials:
+            materials[key] = _factor(materials[key], each)
+            notes.append(f"corrected: {each.says}")
+        else:
+            notes.append(f"not applied: {each.says}: there is no such material any more")
+    named = replace(
+        table, materials=materials, version=f"{table.version} with factors of this product"
+    )
+    return named, tuple(notes)
+
+
+def _factor(table: MaterialFactor, each: Correction) -> MaterialFactor:
+    value = each.change.value
+    stated = value if isinstance(value, dict) else {"value": value}
+    number = float(stated["value"])
+    source = str(stated.get("source") or each.reason or "a factor of one's own")
+    return replace(
+        table,
+        kg_co2e_per_kg=RangedValue(
+            number, float(stated.get("low", number)), float(stated.get("high", number))
+        ),
+        citation=Citation(
+            source,
+            f"for this product, by {each.made_by}",
+            f"{each.made_at:%Y}",
+            table.citation.region,
+            "as its owner says",
+        ),
+        technological_quality=1,
+        proxy_reason=None,
+        replaced_by=None,
+    )
+
+
+def factor_before(
+    code: str, table: FactorTable, subject: Subject, change: Change, active: Sequence[Correction]
+) -> Any:
+    """What the change replaces.
+
+    Raises InputError when it cannot be made; the message names the product and the target.
+    """
+    where = f"{code}: {change.target}"
+    bill = subject.answer(BillOfMaterials)
+    there = list(dict.fromkeys(line.material for line in bill.lines)) if bill else []
+    if len(change.path) != 1 or change.path[0] not in there:
+        meant = did_you_mean(change.path, dict.fromkeys(there, ""))
+        raise InputError(
+            f"{where}: its bill has no such material.{meant} It has: {', '.join(there)}."
+        )
+    _check(where, change.value)
+    earlier = [each for each in active if each.change.target == change.target]
+    if earlier:
+        return earlier[-1].after
+    return table.material(change.path[0]).kg_co2e_per_kg.value
+
+
+def _check(where: str, value: Any) -> None:
+    stated = value if isinstance(value, dict) else {"value": value}
+    if unknown := stated.keys() - _PARTS:
+        raise InputError(f"{where}: {', '.join(sorted(unknown))}: give value, low, high, source.")
+    numbers = [stated.get("value"), *(stated[name] for name in ("low", "high") if name in stated)]
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise InputError(f"{where}: a number is needed, kg CO2e per kg.")
+        if not (math.isfinite(number) and 0 <= number <= LARGEST):
+            raise InputError(f"{where}: {number:g} kg CO2e per kg cannot be.")
+    if not stated.get("low", numbers[0]) <= numbers[0] <= stated.get("high", numbers[0]):
+        raise InputError(f"{where}: low, value and high have to be in this order.")
+    if not isinstance(stated.get("source", ""), str):
+        raise InputError(f"{where}: the source has to be a text.")

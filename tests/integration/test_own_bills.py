@@ -1,0 +1,180 @@
+"""Own bills of materials on a real database: checked by row, in the place of the model's, kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import xlsxwriter
+
+from tests.support.application import program
+from weighbridge.domain.corrections import read_change
+from weighbridge.errors import Conflict, InputError, NotFound
+from weighbridge.service.desk.bill_files import read_bills
+from weighbridge.service.desk.correcting import Request, correct, corrections_of, take_back
+from weighbridge.service.desk.own_bills import BillsGiven, give_bills
+from weighbridge.service.product_views import show_product
+from weighbridge.service.results import export_results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.application import RunningProgram
+    from weighbridge.domain.results import Footprint
+
+pytestmark = pytest.mark.anyio
+
+BILL = """code,material,mass_kg,process,component
+P-001,virgin aluminium,0.2,aluminium_extrusion,frame
+P-001,pp_resin,0.1,,lid
+"""
+
+
+async def _give(
+    running: RunningProgram, folder: Path, text: str = BILL, by: str = "ana", **options: Any
+) -> BillsGiven:
+    path = folder / "bills.csv"
+    path.write_text(text, encoding="utf-8")
+    app = running.app
+    request = Request((), by, "own bill of materials, bills.csv", **options)
+    bills = read_bills(path, app.factors)
+    return await give_bills(app.database, app.factors, app.questions.steps, bills, request)
+
+
+async def _footprint(running: RunningProgram, code: str = "P-001") -> Footprint:
+    shown = (await show_product(running.app.database, running.app.questions.steps, code)).footprint
+    assert shown is not None
+    return shown.footprint
+
+
+def _counted(footprint: Footprint) -> dict[str, float]:
+    kinds = ("material",)
+    return {
+        one.factor_key: round(one.activity, 6)
+        for one in footprint.contributions
+        if one.kind in kinds
+    }
+
+
+async def _completed(running: RunningProgram) -> None:
+    await running.add_many(2, weight_kg=0.3, country_of_origin="DE")
+    await running.start()
+    await running.until(completed=2)
+
+
+async def test_an_own_bill_replaces_the_models_without_a_call(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        before = await _footprint(running)
+        calls = await running.value("SELECT count(*) FROM calls")
+        given = await _give(running, tmp_path)
+        assert [one.code for one in given.figures] == ["P-001"]
+        after = await _footprint(running)
+        assert _counted(after).keys() == {"aluminium_primary", "pp_resin"}
+        assert _counted(after)["pp_resin"] == 0.1
+        assert any("own bill of materials, bills.csv" in note for note in after.notes)
+        assert any("Extru" in one.label or "extru" in one.label for one in after.contributions)
+        assert await running.value("SELECT count(*) FROM calls") == calls
+        again = await _give(running, tmp_path)
+        assert (again.figures, again.unchanged) == ((), ("P-001",))
+        heavier = BILL.replace("0.2", "0.15")
+        await _give(running, tmp_path, heavier)
+        assert _counted(await _footprint(running))["pp_resin"] == 0.1
+        app = running.app
+        await take_back(app.database, app.factors, app.questions.steps, "P-001", "ana")
+        assert await _footprint(running) == before
+        await running.assert_sound()
+
+
+async def test_the_bill_of_a_product_that_waits_counts_once_it_is_processed(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(1, weight_kg=0.3, country_of_origin="DE")
+        given = await _give(running, tmp_path)
+        assert (given.figures, given.waiting) == ((), ("P-001",))
+        await running.start()
+        await running.until(completed=1)
+        assert _counted(await _footprint(running)).keys() == {"aluminium_primary", "pp_resin"}
+        await running.fetch("DELETE FROM answers")
+        await running.fetch(
+            "UPDATE products SET status = 'pending', completed_at = NULL, revision = revision + 1"
+        )
+        await running.until(completed=1)
+        assert _counted(await _footprint(running)).keys() == {"aluminium_primary", "pp_resin"}
+        paths = [("csv", tmp_path / "results.csv")]
+        app = running.app
+        await export_results(app.database, app.taxonomy, app.questions.steps, paths)
+        assert "own bill of materials" in paths[0][1].read_text(encoding="utf-8")
+
+
+async def test_what_somebody_else_said_of_the_bill_is_not_passed_over(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        app = running.app
+        tools = (app.database, app.factors, app.questions.steps)
+        line = read_change("bill_of_materials.lines.1.mass_kg", 0.1)
+        await correct(*tools, ["P-001"], Request((line,), "ben", "scales"))
+        with pytest.raises(Conflict, match="ben has corrected this already"):
+            await _give(running, tmp_path)
+        whole = read_change("bill_of_materials.lines", [{"material": "pp_resin", "mass_kg": 0.3}])
+        with pytest.raises(Conflict, match="ben has corrected this already"):
+            await correct(*tools, ["P-001"], Request((whole,), "ana", ""))
+        await _give(running, tmp_path, replace=True)
+        assert _counted(await _footprint(running)).keys() == {"aluminium_primary", "pp_resin"}
+        with pytest.raises(Conflict, match="ana has corrected this already"):
+            await correct(*tools, ["P-001"], Request((line,), "ben", ""))
+        records = await corrections_of(app.database, "P-001")
+        assert [one.withdrawn_by for one in records if one.correction.made_by == "ben"] == ["ana"]
+
+
+async def test_a_bad_row_is_named_and_nothing_is_changed(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        before = await _footprint(running)
+        for bad, says in (
+            ("P-001,unobtainium,0.1,,x", "row 4: there is no material 'unobtainium'"),
+            ("P-001,aluminum_primry,0.1,,x", "Did you mean aluminium_primary"),
+            ("P-001,pp_resin,-1,,x", "row 4: a mass of -1 kg cannot be"),
+            ("P-001,pp_resin,1e9,,x", "cannot be"),
+            ("P-001,pp_resin,nan,,x", "cannot be"),
+            ('P-001,pp_resin,"1,5",,x', "'1,5' is no number of kilograms"),
+            ("P-001,pp_resin,,,x", "is no number of kilograms"),
+            (",pp_resin,1,,x", "the code is missing"),
+            ("P-001,pp_resin,0.1,welding wands,x", "there is no process 'welding wands'"),
+            ("P-001,pp_resin,0.1,aluminium_extrusion,x", "aluminium_extrusion is for"),
+            ("P-001,pp_resin,90,,x", "the catalogue says 0.3 kg"),
+        ):
+            with pytest.raises(InputError) as caught:
+                await _give(running, tmp_path, f"{BILL}{bad}\n")
+            assert says in str(caught.value)
+        with pytest.raises(NotFound, match="There is no product X-1"):
+            await _give(running, tmp_path, f"{BILL}X-1,pp_resin,0.1,,x\n")
+        assert await _footprint(running) == before
+        assert await running.value("SELECT count(*) FROM corrections") == 0
+
+
+async def test_a_second_sheet_of_the_catalogue_is_found(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path) as running:
+        path = tmp_path / "catalogue.xlsx"
+        book = xlsxwriter.Workbook(path)
+        catalogue, bills = book.add_worksheet("Products"), book.add_worksheet("Bills")
+        catalogue.write_row(0, 0, ["code", "name", "description"])
+        catalogue.write_row(1, 0, ["P-001", "Chair", "A chair"])
+        bills.write_row(0, 0, ["Code", "Material", "Mass (kg)"])
+        bills.write_row(1, 0, ["P-001", "recycled aluminium", 1.25])
+        book.close()
+        (line,) = read_bills(path, running.app.factors)["P-001"]
+        assert (line.material, line.mass_kg, line.processes) == ("aluminium_recycled", 1.25, None)
+
+
+async def test_a_file_without_the_columns_is_refused(database_url: str, tmp_path: Path) -> None:
+    async with program(database_url, tmp_path) as running:
+        with pytest.raises(InputError, match=r"needs the columns code, material, mass_kg"):
+            await _give(running, tmp_path, "a,b\n1,2\n")
+        with pytest.raises(InputError, match="has no rows"):
+            await _give(running, tmp_path, "code,material,mass_kg\n")
