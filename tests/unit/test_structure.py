@@ -5,6 +5,8 @@ class.
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -50,3 +52,13 @@ def test_no_two_classes_share_a_name() -> None:
         if isinstance(node, ast.ClassDef)
     )
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_the_tokenizer_waits_until_tokens_are_counted() -> None:
+    """Its vocabulary takes half a second and a hundred megabytes, which most commands can save."""
+    loaded = "import sys, weighbridge.cli.main, weighbridge.wiring; print(*sys.modules)"
+    modules = subprocess.run(
+        (sys.executable, "-c", loaded), capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "weighbridge.wiring" in modules
+    assert "bpe_openai" not in modules

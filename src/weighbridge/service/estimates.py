@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.answers import Subject
+from weighbridge.domain.facts import NO_FACTS
 from weighbridge.domain.products import Product
 from weighbridge.ingest.catalogue import refuse_doubts
 from weighbridge.planning.cost import (
@@ -101,11 +102,16 @@ class Estimator:
     def _asked(self, products: Sequence[Product]) -> list[Product]:
         """Those that are asked in the stead of their variants, in this chunk and those before."""
         designed = [(i, product, design_of(product)) for i, product in enumerate(products)]
-        plan = plan_variants(designed, self._siblings)
+        known = {
+            design.key: self._siblings[design.key]
+            for _, _, design in designed
+            if design.key in self._siblings
+        }
+        plan = plan_variants(designed, known)
         for i, product, design in designed:
             if i in plan.asked:
                 # Not a place in a later chunk, which counts from 0 again.
-                sibling = Candidate(-1, product, design, Standing.ASKED)
+                sibling = Candidate(-1, _without_texts(product), design, Standing.ASKED)
                 self._siblings.setdefault(design.key, []).append(sibling)
         return [products[i] for i in sorted(plan.asked)]
 
@@ -116,6 +122,11 @@ class Estimator:
         pace = Pace(basis.requests_per_minute, basis.tokens_per_minute, LATENCY_S)
         whole = estimate_catalogue(self._groups, loads, basis.price, pace, basis.tiers)
         return scaled(replace(whole, variants=self._variants), self._products, self._weighed)
+
+
+def _without_texts(product: Product) -> Product:
+    """What tells whether it may answer for another of its design; a large file has many."""
+    return replace(product, name="", description="", facts=NO_FACTS)
 
 
 def estimate_catalogue_file(catalogue: OpenCatalogue, basis: EstimateBasis) -> CatalogueEstimate:

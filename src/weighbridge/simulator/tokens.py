@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import lru_cache
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, cast
 
-import bpe_openai
+if TYPE_CHECKING:
+    import bpe_openai
 
 _ENCODING: Final = "o200k_base"
 _PIECE: Final = re.compile(rb'"?[^"]*(?:(?:(?<![^\W_])"|"(?!,))[^"]*)*')
@@ -25,8 +27,8 @@ _PIECES_KEPT: Final = 100_000
 
 @lru_cache(maxsize=1)
 def _encoding() -> bpe_openai.Encoding:
-    """Loaded on first use: it takes a quarter of a second."""
-    return bpe_openai.get_encoding(_ENCODING)
+    """Loaded on first use: it takes half a second and a hundred megabytes."""
+    return cast("bpe_openai.Encoding", import_module("bpe_openai").get_encoding(_ENCODING))
 
 
 class _Pieces(dict[bytes, int]):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BLOCK_CHARACTERS: Final = 1 << 21
+BLOCK_CHARACTERS: Final = 1 << 20
 MAX_LINE_CHARACTERS: Final = 1 << 20
 """A longer line is no product; it is skipped unread, so that it cannot fill the memory."""
 
