@@ -87,6 +87,7 @@ def test_recorded_answers_are_judged_the_same_every_time_without_a_key(
     assert rows_of(found)["kitchen"]["products"] == 1
     assert rows_of(found)["all rows"]["within_2"] == 1.0
     assert list(found["leftOut"]) == [LONG]
+    assert "more than" in found["leftOut"][LONG]
     assert evaluated(files, "--answers", recording) == found
     table = (files[0].parent / "out" / "evaluation.csv").read_text().splitlines()
     assert len(table) == 3
@@ -127,3 +128,13 @@ def test_two_sources_of_answers_are_refused(files: tuple[Path, Path]) -> None:
     arguments = ["evaluate", str(files[0]), "--truth", str(files[1]), "--simulate"]
     done = CliRunner().invoke(command_line, [*arguments, "--answers", recording])
     assert done.exit_code != 0
+
+
+def test_prompts_names_the_rows_that_nothing_is_asked_about(files: tuple[Path, Path]) -> None:
+    arguments = ["prompts", str(files[0]), "--out", str(files[0].parent / "prompts")]
+    said = CliRunner().invoke(command_line, arguments)
+    assert said.exit_code == 0, said.output
+    assert "1 rows rejected" in said.output
+    assert f"row 4 ({LONG})" in said.output
+    found = json.loads(CliRunner().invoke(command_line, [*arguments, "--json"]).stdout)
+    assert [one["code"] for one in found["rejectedRows"]] == [LONG]

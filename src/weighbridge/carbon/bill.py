@@ -27,11 +27,15 @@ class BillResult(NamedTuple):
 
 
 def bill_result(
-    bill: BillOfMaterials, processes: ManufacturingProcesses, factors: FactorTable, place: Place
+    subcategory: str,
+    bill: BillOfMaterials,
+    processes: ManufacturingProcesses,
+    factors: FactorTable,
+    place: Place,
 ) -> BillResult:
     """Everything that the bill comes to. Raises CalculationError as `chains` does."""
     all_chains, line_chains, skipped = chains(bill, processes, factors)
-    components = count_components(bill, factors, place)
+    components = count_components(subcategory, bill, factors, place)
     terms = [
         material_term(line, chain, place)
         for number, (line, chain) in enumerate(zip(bill.lines, line_chains, strict=True))

@@ -60,7 +60,7 @@ def calculate(
         )
     bill, processes = with_catalogue_facts(product.facts, bill, processes, factors)
     place = Place.of(product.country_of_origin, factors)
-    result = bill_result(bill, processes, factors, place)
+    result = bill_result(classification.subcategory, bill, processes, factors, place)
     terms = result.terms
     judged = completeness(classification, bill, result.line_chains, factors)
     figure = class_figure(classification, bill, place)

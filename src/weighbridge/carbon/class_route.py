@@ -3,10 +3,12 @@ product's mass.
 
 Each reference is scaled by (mass / its mass)^0.65: a product twice as heavy is one and a half times
 the work. Within one maker and kind, the references themselves rise with the power 0.61 of the mass:
-0.3 for computers and monitors, whose chips weigh little, 1.0 for the rest. References per kilogram
-(food) are scaled by the mass itself, and so are all where the weight is that of a declared unit or
-a pallet. Where nobody knows the weight, references count as they are, per unit; the further a
-reference's mass is from the one that was inferred, the wider is its spread, and the less it counts.
+0.3 for computers and monitors, whose chips weigh little, 1.0 for the rest. So the exponent is known
+to about ±0.35, and a reference tells the less, the further its mass is from the product's.
+References per kilogram (food) are scaled by the mass itself, and so are all where the weight is
+that of a declared unit or a pallet. Where nobody knows the weight, references count as they are,
+per unit; the further a reference's mass is from the one that was inferred, the wider is its spread,
+and the less it counts.
 
 The figure is the weighted geometric mean over makers. Makers differ from each other (τ = 0.3) and
 the products of one from each other (s = 0.5), so a maker with n products is known to τ² + s²/n and
@@ -39,6 +41,8 @@ LEAST_SPREAD: Final = 0.5
 """The logarithmic spread of a class that has one reference, or several that happen to agree."""
 BETWEEN_MAKERS: Final = 0.3
 WITHIN_MAKER: Final = 0.5
+EXPONENT_SPREAD: Final = 0.35
+"""How far the exponent of one kind may be from the one of all: from 0.3 to 1.0."""
 UNKNOWN_SIZE: Final = 0.4
 """What a reference may be off because nobody says how heavy its product is."""
 
@@ -113,14 +117,13 @@ def _weights(makers: tuple[MakerFigure, ...]) -> tuple[float, ...]:
 
 
 def _size_gap(maker: MakerFigure, log_mass: float) -> float:
-    """How far off a figure per unit may be because its products are of another size; 0 where they
-    are scaled.
-    """
-    if maker.exponent != _PER_UNIT:
+    """How far off a maker's figure may be because its products are of another size."""
+    if maker.exponent == _PER_KG:
         return 0.0
     if maker.log_mass is None:
         return UNKNOWN_SIZE
-    return SCALING_EXPONENT * (log_mass - maker.log_mass)
+    exponent = SCALING_EXPONENT if maker.exponent == _PER_UNIT else EXPONENT_SPREAD
+    return exponent * (log_mass - maker.log_mass)
 
 
 def _fitting(

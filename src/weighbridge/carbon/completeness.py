@@ -63,12 +63,16 @@ WITH_STORAGE: Final = frozenset(
     }
 )
 
+MAY_BE_PASSIVE: Final = frozenset({"Computer accessories & peripherals", "Chargers & cables"})
+"""Kinds of electronics that also hold what has no electronics in it: a case, a cable."""
+
 _DISPLAYS: Final = "display_"
 _STORES: Final = frozenset({"memory_gb", "flash_gb", "hard_disks"})
 _STORE_MATERIALS: Final = frozenset(
     {"solid_state_drive", "memory_module", "hard_disk_drive", "ic_memory"}
 )
 _BOARD_WITH_CHIPS: Final = "pcb_assembled"
+_ELECTRONIC_PARTS: Final = ("pcb_", "power_supply", "ic_", "battery_")
 
 
 class Completeness(NamedTuple):
@@ -100,7 +104,10 @@ def completeness(
         return Completeness(MADE_UP, (), False)
     materials = {line.material for line in bill.lines}
     named = {attribute.name for attribute in bill.attributes if attribute.value > 0}
-    if classification.category in ELECTRONIC_CATEGORIES:
+    passive = classification.subcategory in MAY_BE_PASSIVE and not (
+        named or any(key.startswith(_ELECTRONIC_PARTS) for key in materials)
+    )
+    if classification.category in ELECTRONIC_CATEGORIES and not passive:
         return _electronics(classification.subcategory, materials, named)
     bare = any(factors.material(key).chips_share > 0 for key in materials)
     if bare and not _has_chips(materials, named):

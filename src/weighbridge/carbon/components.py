@@ -37,7 +37,9 @@ class Components(NamedTuple):
     notes: list[str]
 
 
-def count_components(bill: BillOfMaterials, factors: FactorTable, place: Place) -> Components:
+def count_components(
+    subcategory: str, bill: BillOfMaterials, factors: FactorTable, place: Place
+) -> Components:
     """Terms of all parts that the attributes tell of, and of chips that boards carry unnamed."""
     terms: list[Term] = []
     counted: list[ComponentFactor] = []
@@ -48,7 +50,7 @@ def count_components(bill: BillOfMaterials, factors: FactorTable, place: Place) 
         if factor is None or attribute.value == 0:
             continue
         amount = amount_of(attribute, factor)
-        if reason := _out_of_reason(attribute, amount, factor, bill.mass_kg):
+        if reason := _out_of_reason(attribute, amount, factor, subcategory, bill.mass_kg):
             notes.append(f"dropped: {factor.name} of {attribute.value:g}, because {reason}")
             continue
         terms.append(component_term(factor, amount, attribute.basis, place))
@@ -70,10 +72,13 @@ def amount_of(attribute: Attribute, factor: ComponentFactor) -> float:
 
 
 def _out_of_reason(
-    attribute: Attribute, amount: float, factor: ComponentFactor, mass_kg: float
+    attribute: Attribute, amount: float, factor: ComponentFactor, subcategory: str, mass_kg: float
 ) -> str | None:
     if not 0 < attribute.value <= factor.largest:
         return f"no product has that (at most {factor.largest:g})"
+    largest = dict(factor.largest_by_kind).get(subcategory)
+    if largest is not None and attribute.value > largest:
+        return f"no product of the kind {subcategory} has that (at most {largest:g})"
     if amount * factor.lightest_kg_per_unit > mass_kg:
         return f"it would weigh more than the {mass_kg:.3g} kg of the whole product"
     return None

@@ -157,6 +157,8 @@ class ComponentFactor:
     )
     citation: Citation
     proxy_reason: str | None = None
+    largest_by_kind: tuple[tuple[str, float], ...] = ()
+    """Subcategories that have far less of it than `largest`, and what is most there."""
 
     @property
     def is_proxy(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.carbon.combination import DISAGREE_BEYOND
-from weighbridge.carbon.completeness import ELECTRONIC_CATEGORIES, MADE_UP_CATEGORIES
+from weighbridge.carbon.completeness import COMPLETE, ELECTRONIC_CATEGORIES, MADE_UP_CATEGORIES
 from weighbridge.carbon.data_quality import MASS_TOLERANCE, mass_deviation
 from weighbridge.carbon.factors import WORLD
 from weighbridge.domain.answers import WeightBasis
@@ -84,7 +84,8 @@ def _alone_notes(classification: Classification, judged: Completeness) -> list[s
     """Only the bill counts: what is not in it is missing from the figure."""
     if judged.missing:
         return [f"likely too low: the bill of materials has no {' and no '.join(judged.missing)}"]
-    if classification.category in MADE_UP_CATEGORIES | ELECTRONIC_CATEGORIES:
+    overheads = MADE_UP_CATEGORIES | ELECTRONIC_CATEGORIES
+    if classification.category in overheads and judged.log_sigma > COMPLETE:
         left_out = _NOT_IN_BILL[classification.category]
         return [f"likely too low: {left_out} are not in the bill of materials"]
     return []

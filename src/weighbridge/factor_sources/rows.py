@@ -323,7 +323,15 @@ def component_factor(row: Row) -> ComponentFactor:
         lightest_kg_per_unit=row.positive("lightest_kg_per_unit"),
         citation=row.citation(),
         proxy_reason=row.proxy_reason(),
+        largest_by_kind=_largest_by_kind(row),
     )
+
+
+def _largest_by_kind(row: Row) -> tuple[tuple[str, float], ...]:
+    """Written "Smartphones 12;Tablets 25": the last word of each is the number."""
+    entries = filter(None, row.optional("max_by_kind", "").split(";"))
+    split = (entry.strip().rpartition(" ") for entry in entries)
+    return tuple((kind, float(largest)) for kind, _, largest in split)
 
 
 REFERENCE_COLUMNS: Final = (

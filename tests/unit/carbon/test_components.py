@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.carbon_builders import bill, footprint
+from tests.support.carbon_builders import bill, footprint, worked
 from weighbridge.domain.answers import Attribute, AttributeBasis, BillOfMaterials
 from weighbridge.domain.results import ContributionKind, Footprint
 from weighbridge.factor_sources.bundled import BundledFactors
@@ -58,6 +58,71 @@ def test_an_attribute_out_of_reason_is_dropped_with_a_note(name: str, value: flo
     result = judged(with_attributes(bill(REST, DISPLAY), **{name: value}))
     assert "display_module_lcd" in keys(result)
     assert any(note.startswith("dropped: ") for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("subcategory", "name", "most"),
+    [
+        (kind, name, most)
+        for name, factor in FACTORS.components.items()
+        for kind, most in factor.largest_by_kind
+    ],
+)
+def test_what_no_product_of_the_kind_has_is_dropped_with_a_note(
+    subcategory: str, name: str, most: float
+) -> None:
+    heavy = bill(("abs_resin", 5_000.0))
+
+    def notes(value: float) -> list[str]:
+        result = footprint(
+            FACTORS,
+            with_attributes(heavy, **{name: value}),
+            category="Consumer electronics",
+            subcategory=subcategory,
+        )
+        return [note for note in result.notes if note.startswith("dropped: ")]
+
+    assert notes(most) == []
+    assert [f"no product of the kind {subcategory}" in note for note in notes(most * 1.01)] == [
+        True
+    ]
+
+
+def test_a_phone_with_six_terabytes_of_memory_is_not_heavier_for_it() -> None:
+    lines = bill(("glass_display_substrate", 0.1), ("pcb_assembled_phone", 0.1))
+    plain, absurd = (
+        footprint(
+            FACTORS,
+            with_attributes(lines, **given),
+            category="Consumer electronics",
+            subcategory="Smartphones",
+        )
+        for given in ({}, {"memory_gb": 6_000.0})
+    )
+    assert absurd.routes[0].emissions_kg_co2e == plain.routes[0].emissions_kg_co2e
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        ("Computer accessories & peripherals", [("silicone_rubber", 0.033)]),
+        ("Chargers & cables", [("cable_insulated", 0.04), ("connector", 0.005)]),
+    ],
+)
+def test_what_has_no_electronics_in_it_is_not_judged_as_a_device(
+    kind: str, lines: list[tuple[str, float]]
+) -> None:
+    result = footprint(FACTORS, bill(*lines), category="Consumer electronics", subcategory=kind)
+    assert result.dominance == "bill of materials alone"
+    assert not any("likely too low" in note for note in result.notes)
+    assert result.emissions_kg_co2e < 0.5
+
+
+@pytest.mark.parametrize("material", ["stoneware", "porcelain", "brick"])
+def test_fired_ceramics_are_not_fired_again(material: str) -> None:
+    fired = footprint(FACTORS, bill((material, 1.0)), worked(("ceramic_firing", material)))
+    assert fired.emissions_kg_co2e == footprint(FACTORS, bill((material, 1.0))).emissions_kg_co2e
+    assert any("left out" in note or "includes" in note for note in fired.notes)
 
 
 def test_memory_and_storage_are_known_to_about_a_third_to_three_times() -> None:

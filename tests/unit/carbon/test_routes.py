@@ -164,6 +164,16 @@ def test_reference_of_another_size_counts_less_when_nobody_knows_the_weight() ->
     assert far.emissions_kg_co2e < near.emissions_kg_co2e
 
 
+def test_references_tell_less_of_a_product_the_further_its_weight_is_from_theirs() -> None:
+    factors = with_references([("Acme", 100.0, 10.0)])
+    same, double, tenth, thousandth = (
+        footprint(factors, bill(("resin", kg))).routes[1].weight for kg in (10.0, 20.0, 1.0, 0.01)
+    )
+    assert same == double > tenth > thousandth
+    assert tenth > 0.2
+    assert thousandth < 0.05
+
+
 def test_figures_in_notes_have_no_exponent() -> None:
     far = footprint(with_references([("Acme", 45_012.0, 1.0)]), bill(("resin", 1.0)))
     assert "2 kg CO2e by the bill of materials, 45,000 by published figures" in far.notes[0]

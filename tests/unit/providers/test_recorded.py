@@ -182,7 +182,9 @@ def test_the_recording_of_the_sample_catalogue_answers_todays_question() -> None
     examples = Path(__file__).parents[3] / "examples"
     settings = Settings()
     question = load_questions(settings).together
-    products = read_products(examples / "catalogue.csv", mapping={}, limits=settings.field_limits)
+    read = read_products(examples / "catalogue.csv", mapping={}, limits=settings.field_limits)
+    products = read.products
+    assert not read.rejected
     recording = load_recording(examples / "catalogue.answers.jsonl")
     checked = recorded_answers(recording, question, products)
     assert recording.question == question.version({})

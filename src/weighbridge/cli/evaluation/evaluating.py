@@ -92,11 +92,14 @@ def evaluate(
     read = questionnaires.read_products(
         file, mapping=parse_mapping(mapping or []), limits=settings.field_limits
     )
-    products = [product for product in read if product.code in published]
+    products = [product for product in read.products if product.code in published]
     asked = _answers(settings, products, answers, simulate=simulate)
     given, factors = asked.checked.answers, load_factors(settings)
     found = judging.evaluate(products, published, given, factors, keep_own_maker=own_maker)
     left_out = {**found.left_out, **asked.checked.refused}
+    left_out |= {
+        row.code: row.reason for row in read.rejected if row.code and row.code in found.left_out
+    }
     if found.judged:
         _write(found, out_dir, f"{file.stem}: {asked.label}")
     if as_json:

@@ -14,6 +14,9 @@ from weighbridge.cli.console import FileArgument, JsonOption, MapOption, out, pr
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.domain.products import RejectedRow
     from weighbridge.service.evaluation.questionnaires import CheckedAnswers, Questionnaire
 
 REFUSALS_SHOWN = 20
@@ -78,11 +81,22 @@ def prompts(
         made = record(questionnaire, question, read_replies(answers), by=by, on=on)
         recording.write_text(write_recording(made), encoding="utf-8")
     if answers:
+        if not as_json:
+            _say_rejected(questionnaire.rejected)
         _say_checked(check_answers(questionnaire, question, read_replies(answers)), as_json)
         return
     written = _write(questionnaire, out_dir)
     if as_json:
-        print_json({"questions": len(questionnaire.groups), "files": [str(p) for p in written]})
+        print_json(
+            {
+                "questions": len(questionnaire.groups),
+                "files": [str(p) for p in written],
+                "rejectedRows": [
+                    {"row": one.row, "code": one.code, "reason": one.reason}
+                    for one in questionnaire.rejected
+                ],
+            }
+        )
         return
     out.print(
         f"{len(questionnaire.groups):,} questions written to {out_dir}: "
@@ -90,6 +104,17 @@ def prompts(
         highlight=False,
         soft_wrap=True,
     )
+    _say_rejected(questionnaire.rejected)
+
+
+def _say_rejected(rejected: Sequence[RejectedRow]) -> None:
+    if rejected:
+        out.print(f"{len(rejected):,} rows rejected: nothing is asked about them", highlight=False)
+    for one in rejected[:REFUSALS_SHOWN]:
+        code = f" ({one.code})" if one.code else ""
+        out.print(
+            f"  row {one.row}{code}: {one.reason}", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 def _write(questionnaire: Questionnaire, folder: Path) -> list[Path]:

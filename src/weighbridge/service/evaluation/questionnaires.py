@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from weighbridge.domain.answers import Answer, StepName
-    from weighbridge.domain.products import FieldLimits, Product
+    from weighbridge.domain.products import FieldLimits, Product, RejectedRow
     from weighbridge.ingest.columns.fields import Field
     from weighbridge.steps import Question
 
@@ -54,6 +54,16 @@ class Questionnaire:
     schema: Mapping[str, Any]
     groups: tuple[tuple[str, tuple[Product, ...], str], ...]
     """For each question its id, its products, and what the user message says."""
+    rejected: tuple[RejectedRow, ...] = ()
+    """Rows of the catalogue that are no products, and that nothing is asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCatalogue:
+    """The products of a catalogue without their pictures, and the rows that became none."""
+
+    products: list[Product]
+    rejected: tuple[RejectedRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,8 @@ def write_questionnaire(
 
     Raises InputError: the file cannot be used.
     """
-    products = read_products(path, mapping=mapping, limits=limits)
+    read = read_products(path, mapping=mapping, limits=limits)
+    products = read.products
     ready = [Ready(n, product_tokens(one, model), False) for n, one in enumerate(products)]
     groups = []
     request = question.request([Subject(products[0])] if products else [], _NO_ALLOWANCE)
@@ -84,20 +95,28 @@ def write_questionnaire(
         members = tuple(products[product_id] for product_id in group.product_ids)
         content = question.request([Subject(one) for one in members], _NO_ALLOWANCE).content
         groups.append((f"Q-{number:04d}", members, content))
-    return Questionnaire(question.version({}), request.instructions, request.schema, tuple(groups))
+    return Questionnaire(
+        question.version({}),
+        request.instructions,
+        request.schema,
+        tuple(groups),
+        read.rejected,
+    )
 
 
 def read_products(
     path: Path, *, mapping: Mapping[Field, str], limits: FieldLimits
-) -> list[Product]:
-    """The products of a catalogue without their pictures, one for each code."""
+) -> ReadCatalogue:
+    """One product for each code. Raises InputError: the file cannot be used."""
     found: dict[str, Product] = {}
+    rejected: list[RejectedRow] = []
     with OpenCatalogue(path, ReadOptions(mapping=mapping, limits=limits)) as catalogue:
         refuse_doubts(catalogue.head)
         for chunk in catalogue.chunks():
+            rejected.extend(chunk.rejected)
             for product in chunk.iterate_products():
                 found[product.code] = replace(product, image_url=None, picture=None)
-    return list(found.values())
+    return ReadCatalogue(list(found.values()), tuple(rejected))
 
 
 def check_answers(
