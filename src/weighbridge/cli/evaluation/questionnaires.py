@@ -85,7 +85,11 @@ def prompts(
             _say_rejected(questionnaire.rejected)
         _say_checked(check_answers(questionnaire, question, read_replies(answers)), as_json)
         return
-    written = _write(questionnaire, out_dir)
+    _say_written(questionnaire, out_dir, as_json)
+
+
+def _say_written(questionnaire: Questionnaire, folder: Path, as_json: bool) -> None:
+    written = _write(questionnaire, folder)
     if as_json:
         print_json(
             {
@@ -99,7 +103,7 @@ def prompts(
         )
         return
     out.print(
-        f"{len(questionnaire.groups):,} questions written to {out_dir}: "
+        f"{len(questionnaire.groups):,} questions written to {folder}: "
         f"{', '.join(p.name for p in written)}",
         highlight=False,
         soft_wrap=True,
