@@ -5,8 +5,8 @@ Each reference is scaled by (mass / its mass)^0.65: a product twice as heavy is 
 the work. Within one maker and kind, the references themselves rise with the power 0.61 of the mass:
 0.3 for computers and monitors, whose chips weigh little, 1.0 for the rest. So the exponent is known
 to about ±0.35, and a reference tells the less, the further its mass is from the product's.
-References per kilogram (food) are scaled by the mass itself, and so are all where the weight is
-that of a declared unit or a pallet. Where nobody knows the weight, references count as they are,
+References per kilogram (food) are scaled by the mass of what is in the package, and all by the mass
+itself where the weight is that of a declared unit or a pallet. Where nobody knows the weight, references count as they are,
 per unit; the further a reference's mass is from the one that was inferred, the wider is its spread,
 and the less it counts.
 
@@ -32,7 +32,7 @@ from weighbridge.domain.results import Contribution, ContributionKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weighbridge.carbon.factors import ClassReference
+    from weighbridge.carbon.factors import ClassReference, FactorTable
     from weighbridge.carbon.terms import Place
     from weighbridge.domain.answers import BillOfMaterials, Classification
 
@@ -54,6 +54,10 @@ _ACTIVITY_UNITS: Final = {_PER_UNIT: "unit", SCALING_EXPONENT: "kg^0.65", _PER_K
 _IDS_SHOWN: Final = 3
 _PACKAGING: Final = ("packaging", "package", "carton", "box")
 """Words in the component of a line that is not the product itself."""
+_PACKAGING_FAMILIES: Final = frozenset(
+    {"aluminium", "foam", "glass", "paper", "plastic", "stainless", "steel", "wood"}
+)
+"""What foods are packed in, and do not consist of."""
 
 
 class MakerFigure(NamedTuple):
@@ -89,7 +93,8 @@ def class_figure(
         return None
     makers = _makers(fitting, _exponent(bill))
     pieces = _pieces(bill)
-    log_mass = math.log(_mass_kg(bill) / pieces)
+    weighed = _food_kg(bill, place.factors) if fitting[0].per_kg else _mass_kg(bill)
+    log_mass = math.log(weighed / pieces)
     weights = _weights(makers)
     estimates = [maker.log_mean + maker.exponent * log_mass for maker in makers]
     mean = math.fsum(map(mul, weights, estimates))
@@ -162,6 +167,18 @@ def _mass_kg(bill: BillOfMaterials) -> float:
         if not any(word in line.component.casefold() for word in _PACKAGING)
     )
     return net if net > 0 else bill.mass_kg
+
+
+def _food_kg(bill: BillOfMaterials, factors: FactorTable) -> float:
+    """Without jars, cans and cartons: figures per kilogram of food are per kilogram of what is in
+    them.
+    """
+    food = math.fsum(
+        line.mass_kg
+        for line in bill.lines
+        if factors.material(line.material).family not in _PACKAGING_FAMILIES
+    )
+    return food if food > 0 else bill.mass_kg
 
 
 @lru_cache(_KINDS_REMEMBERED)
