@@ -6,9 +6,9 @@ the work. Within one maker and kind, the references themselves rise with the pow
 0.3 for computers and monitors, whose chips weigh little, 1.0 for the rest. So the exponent is known
 to about ±0.35, and a reference tells the less, the further its mass is from the product's.
 References per kilogram (food) are scaled by the mass of what is in the package, and all by the mass
-itself where the weight is that of a declared unit or a pallet. Where nobody knows the weight, references count as they are,
-per unit; the further a reference's mass is from the one that was inferred, the wider is its spread,
-and the less it counts.
+itself where the weight is that of a declared unit or a pallet. Where nobody knows the weight,
+references count as they are, per unit; the further a reference's mass is from the one that was
+inferred, the wider is its spread, and the less it counts.
 
 The figure is the weighted geometric mean over makers. Makers differ from each other (τ = 0.3) and
 the products of one from each other (s = 0.5), so a maker with n products is known to τ² + s²/n and
