@@ -98,6 +98,10 @@ class Settings(BaseSettings):
         default=True,
         description="Products that differ only in size, colour, count or weight are asked about once.",
     )
+    reuse_answers: bool = Field(
+        default=True,
+        description="The same text is not asked about again under another code or after a deletion.",
+    )
     fetch_images: bool = Field(
         default=False,
         description="Pictures by address are fetched here, instead of by the provider.",

@@ -51,7 +51,7 @@ from weighbridge.simulator.app import create_app
 from weighbridge.simulator.config import Keeping, SimulatorConfig
 from weighbridge.simulator.models import KNOWN_MODELS, LUNA, STANDARD, ModelLimits
 from weighbridge.steps import STEPS, Questions, build_questions
-from weighbridge.store import budgets
+from weighbridge.store import budgets, earlier_answers
 from weighbridge.store.overrides import Overrides
 
 if TYPE_CHECKING:
@@ -261,17 +261,15 @@ async def make_engine(
     scope: UUID | None = None,
     overrides: Overrides = Overrides(),  # noqa: B008 - frozen
     pictures: PicturesByAddress | None = None,
+    anew: bool = False,
 ) -> Engine:
-    """The engine, ready to start. `pictures` takes the place of the source by the settings."""
+    """The engine, ready to start. `pictures` replaces the configured source; `anew`: no reuse."""
     questions = app.questions
     manager_id = uuid4()
     telemetry.identify(str(manager_id))
     allowances = OutputAllowances(questions.expected_lengths())
     memory = ProviderMemory(app.database, provider, allowances)
-    async with app.database.pool.acquire() as connection:
-        await memory.recall(connection)
-        await budgets.put_all(connection, app.settings.budgets)
-    await memory.save_if_due()
+    await _settle_in(app, memory)
     governor = Governor(
         database=app.database,
         clock=app.clock,
@@ -297,6 +295,7 @@ async def make_engine(
         clock=app.clock,
         random_source=random.Random(),
         pictures=pictures or _picture_source(app),
+        reuses_answers=app.settings.reuse_answers and not anew,
         picture_required=app.settings.missing_picture == "fail",
     )
     worker = Worker(context, app.factors, fetches_replies=app.settings.store_at_provider)
@@ -314,6 +313,16 @@ async def make_engine(
     )
     notifier = _notifier(app, provider, governor, scope)
     return Engine(provider, Supervisor(context, worker, dispatcher, notifier))
+
+
+async def _settle_in(app: Application, memory: ProviderMemory) -> None:
+    """Recall what is known of the provider, and let the settings of this process rule."""
+    async with app.database.pool.acquire() as connection:
+        await memory.recall(connection)
+        await budgets.put_all(connection, app.settings.budgets)
+        if not app.settings.reuse_answers:
+            await earlier_answers.forget_all(connection)
+    await memory.save_if_due()
 
 
 def _notifier(

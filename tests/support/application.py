@@ -284,6 +284,7 @@ async def program(
         "pacing": "continuous",
         "requests_per_minute": 100_000,
         "tokens_per_minute": 1_000_000_000,
+        "reuse_answers": False,
         "variants": False,  # tests often use the same text for many products, and count their calls
         **settings,
     }

@@ -283,7 +283,11 @@ class _Run:
     async def _process(self) -> None:
         await start_queue(self._app.database)
         engine = await make_engine(
-            self._app, self._provider, scope=self._import_id, overrides=self._overrides
+            self._app,
+            self._provider,
+            scope=self._import_id,
+            overrides=self._overrides,
+            anew=self._options.redo,
         )
         with handling(self._interrupt):
             try:

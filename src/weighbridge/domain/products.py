@@ -95,12 +95,22 @@ class Product:
 
         The country is left out: it changes the electricity factor, not the question.
         """
+        return hashlib.sha256(_encoded([self.code, *self._shown()]).encode()).hexdigest()[:32]
+
+    def content(self) -> str:
+        """Everything that the model is shown but the code: products with the same are the same."""
+        return _encoded(self._shown())
+
+    def _shown(self) -> list[Any]:
         image = self.picture.sha256 if self.picture else self.image_url
-        shown: list[Any] = [self.code, self.name, self.description, self.weight_kg, image]
+        shown: list[Any] = [self.name, self.description, self.weight_kg, image]
         if facts := self.facts.shown():
             shown.append(facts)
-        encoded = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
-        return hashlib.sha256(encoded).hexdigest()[:32]
+        return shown
+
+
+def _encoded(shown: list[Any]) -> str:
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)

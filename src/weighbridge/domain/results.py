@@ -103,6 +103,7 @@ class AnswerProvenance:
     answered_at: datetime | None  # aware, UTC; None in footprints from before this was kept
     variant_of: str | None = None  # the code of the product that was asked; None: this product
     without_picture: str | None = None  # why the model did not see the product's picture
+    reused: bool = False  # given earlier, to the same text, and not paid for here
 
     @property
     def recorded(self) -> bool:

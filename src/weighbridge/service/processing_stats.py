@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.limits.retries import final_errors
-from weighbridge.store import products, retention, statistics
+from weighbridge.store import earlier_answers, products, retention, statistics
 from weighbridge.store.calls import OK
 from weighbridge.store.statistics import LATENCY_BOUNDS_S, WAITING_BOUNDS_S, CallSum, ErrorGroup
 
@@ -87,6 +87,7 @@ class PeriodStats:
     completed: int
     failed: int
     variants: int  # completed with the answers of another product of their design
+    reused: int  # completed with earlier answers to the same text
     products_per_hour: float
     total: CallFigures
     by_step: dict[str, CallFigures]
@@ -180,6 +181,7 @@ class StatisticsReader:
         day = await statistics.sum_calls(connection, since=since)
         completed, failed = await statistics.finished_since(connection, since)
         variants = await statistics.variants_since(connection, since)
+        reused = await earlier_answers.reused_since(connection, since)
         first, last = await statistics.first_and_last_call(connection)
         by_value = {status.value: count for status, count in counts.items()}
         return ProcessingStats(
@@ -189,6 +191,7 @@ class StatisticsReader:
                 completed,
                 failed,
                 variants,
+                reused,
                 _hours(max(first, since) if first else None, last),
                 day,
                 await statistics.recent_errors(connection, since),
@@ -197,6 +200,7 @@ class StatisticsReader:
                 by_value["completed"],
                 by_value["failed"],
                 await statistics.variants_since(connection, None),
+                await earlier_answers.reused_since(connection, None),
                 _hours(first, last),
                 ever,
                 await statistics.recent_errors(connection, None),
@@ -215,6 +219,7 @@ def _period(
     completed: int,
     failed: int,
     variants: int,
+    reused: int,
     hours: float,
     sums: Sequence[CallSum],
     errors: list[ErrorGroup],
@@ -223,6 +228,7 @@ def _period(
         completed=completed,
         failed=failed,
         variants=variants,
+        reused=reused,
         products_per_hour=(completed + failed) / hours if hours else 0.0,
         total=figures(sums),
         by_step=_by(sums, lambda row: row.step),

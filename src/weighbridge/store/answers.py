@@ -26,6 +26,7 @@ class StoredAnswer(NamedTuple):
     answer: Mapping[str, Any]
     cost_usd: float
     call_id: int | None = None  # None: its call is not stored yet
+    content_key: str | None = None  # None: it answers for no other product
 
 
 async def insert_answers(
@@ -49,15 +50,17 @@ async def insert_answers(
             given.answered_at,
             given.variant_of,
             given.without_picture,
+            given.reused,
+            a.content_key,
         )
         alike.setdefault(kind, []).append(row)
     for in_common, rows in alike.items():
         await connection.execute(
             "INSERT INTO answers (step, step_version, simulated, provider, model, call_id, "
             "product_id, question_fingerprint, answer, cost_usd, answered_at, variant_of, "
-            "without_picture) SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], "
+            "without_picture, reused, content_key) SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], "
             "$7::bigint[], $8::text[], $9::jsonb[], $10::float8[], $11::timestamptz[], "
-            "$12::text[], $13::text[]) AS a ON CONFLICT DO NOTHING",
+            "$12::text[], $13::text[], $14::boolean[], $15::text[]) AS a ON CONFLICT DO NOTHING",
             *in_common,
             *zip(*rows, strict=True),
         )
@@ -78,7 +81,7 @@ async def load_answers(
     """
     rows = await connection.fetch(
         "SELECT product_id, step, step_version, question_fingerprint, simulated, provider, "
-        "model, answer, cost_usd, answered_at, variant_of, without_picture, call_id FROM answers "
+        "model, answer, cost_usd, answered_at, variant_of, without_picture, reused, call_id FROM answers "
         "WHERE product_id = ANY($1::bigint[]) AND simulated = $2 AND step = ANY($3::text[])",
         list(fingerprint_of),
         simulated,
@@ -99,6 +102,7 @@ async def load_answers(
                     answered_at=row["answered_at"],
                     variant_of=row["variant_of"],
                     without_picture=row["without_picture"],
+                    reused=row["reused"],
                 ),
                 answer=row["answer"],
                 cost_usd=row["cost_usd"],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.facts import ProductFacts
 from weighbridge.domain.products import Picture, ProcessingStatus, Product, ProductEvent
+from weighbridge.store import earlier_answers
 from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.jobs import jobs_table
 from weighbridge.store.transitions import may_happen, set_status
@@ -279,6 +280,7 @@ async def take_back(connection: Connection, product_ids: Sequence[int]) -> None:
 
 async def redo(connection: Connection, scope: UUID, simulated: bool) -> int:
     """Forget the answers of an import's products, so that all are asked again; returns how many."""
+    await earlier_answers.forget_of(connection, scope)
     await connection.execute(
         "DELETE FROM answers a USING scopes s WHERE s.import_id = $1 AND a.product_id = "
         "s.product_id AND a.simulated = $2",

@@ -68,7 +68,13 @@ class Weigher:
         detail = StoredDetail(
             replace(
                 footprint,
-                notes=(*_picture_notes(provenance), *result.notes, *notes, *footprint.notes),
+                notes=(
+                    *_reuse_notes(provenance),
+                    *_picture_notes(provenance),
+                    *result.notes,
+                    *notes,
+                    *footprint.notes,
+                ),
             ),
             {step: encode(answer) for step, answer in result.answers.items()},
             Provenance(
@@ -86,6 +92,11 @@ class Weigher:
             subcategory=classification.subcategory,
             cost_usd=cost_usd,
         )
+
+
+def _reuse_notes(provenance: Mapping[StepName, AnswerProvenance]) -> Iterable[str]:
+    if any(given.reused for given in provenance.values()):
+        yield "from an earlier answer about the same text; no call was made"
 
 
 def _picture_notes(provenance: Mapping[StepName, AnswerProvenance]) -> Iterable[str]:

@@ -38,6 +38,7 @@ def _period(period: PeriodStats) -> dict[str, Any]:
         "completed": period.completed,
         "failed": period.failed,
         "variants": period.variants,
+        "reused": period.reused,
         "products_per_hour": period.products_per_hour,
         "failure_rate": period.failure_rate,
         "seconds_per_batch": period.total.latency_mean_s,

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
-from weighbridge.store import retention
+from weighbridge.store import earlier_answers, retention
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.retention import BATCH
 
@@ -69,6 +69,9 @@ class RetentionTask:
             if self._age:
                 before = self._clock.now() - self._age
                 trimmed += await self._batches(lambda: retention.trim_calls(connection, before))
+                trimmed += await self._batches(
+                    lambda: earlier_answers.trim(connection, self._age, BATCH)
+                )
                 trimmed += await self._batches(
                     lambda: retention.trim_rejected_rows(connection, self._age)
                 )

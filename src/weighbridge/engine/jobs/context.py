@@ -39,4 +39,5 @@ class EngineContext:
     clock: Clock
     random_source: random.Random
     pictures: PicturesByAddress | None = None  # None: addresses go to the provider as they are
+    reuses_answers: bool = False  # the same text, answered earlier, is not asked again
     picture_required: bool = False  # a product fails whose picture cannot be had

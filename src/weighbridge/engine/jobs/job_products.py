@@ -69,6 +69,11 @@ class JobProduct:
         """As a step sees it."""
         return Subject(self.stored.product, self.answers, doubted_unit)
 
+    def forget(self) -> None:
+        """What was kept is not enough after all."""
+        for kept in (self.answers, self.provenance, self.call_ids):
+            kept.clear()
+
     def keep(self, answer: Answer, provenance: AnswerProvenance, cost_usd: float) -> None:
         """Note an accepted answer with where it came from: the two never part."""
         self.answers[answer.step] = answer
@@ -108,14 +113,23 @@ async def with_answers(
     for one in stored:
         product = JobProduct(one, fingerprint_of[one.id], attempts=one.attempts)
         product.corrections = made.get(one.id, ())
-        stored_answers = found.get(one.id, {})
-        read = _read(stored_answers, questions.steps)
-        for held in questions.held(read).items():
-            answer = stored_answers[held]
-            product.keep(read[held], answer.provenance, answer.cost_usd)
-            product.call_ids[answer.step] = answer.call_id
+        keep_held(product, found.get(one.id, {}), questions)
         products.append(product)
     return products
+
+
+def keep_held(
+    product: JobProduct,
+    stored: Mapping[tuple[StepName, str], StoredAnswer],
+    questions: Questions,
+) -> dict[StepName, Answer]:
+    """Give the product those of the stored answers that still hold; returns what it has then."""
+    read = _read(stored, questions.steps)
+    for held in questions.held(read).items():
+        answer = stored[held]
+        product.keep(read[held], answer.provenance, answer.cost_usd)
+        product.call_ids[answer.step] = answer.call_id
+    return product.answers
 
 
 def weigh_group(

@@ -11,6 +11,7 @@ from weighbridge.domain.results import AnswerProvenance
 from weighbridge.engine.jobs.job_products import weigh_group
 from weighbridge.engine.jobs.recorder import Outcome
 from weighbridge.engine.jobs.reports import say_what_happened
+from weighbridge.engine.jobs.reusing import content_key
 from weighbridge.limits.prompts import PromptWatch
 from weighbridge.limits.retries import GiveUp, decide
 from weighbridge.planning.cost import reply_cost_usd
@@ -152,6 +153,7 @@ class Judge:
         kept = []
         for product in in_flight.group:
             answers = accepted.answers.get(product.code, {})
+            key = content_key(product.stored.product, asked) if answers else None
             for step, answer in answers.items():
                 cost_usd = share_usd / len(answers)
                 product.keep(answer, provenance, cost_usd)
@@ -164,6 +166,7 @@ class Judge:
                         provenance=provenance,
                         answer=steps.encode(answer),
                         cost_usd=cost_usd,
+                        content_key=key,
                     )
                 )
         return kept

@@ -214,7 +214,12 @@ async def _move(connection: Connection, outcomes: Sequence[Outcome]) -> None:
         await footprints.upsert_footprints(
             connection, [done for outcome in outcomes for done in outcome.finished]
         )
-        borrowers = {answer.product_id for outcome in outcomes for answer in outcome.borrowed}
+        borrowers = {
+            answer.product_id
+            for outcome in outcomes
+            for answer in outcome.borrowed
+            if not answer.provenance.reused
+        }
         await products.complete(connection, job_of, borrowers)
         await variants.enqueue_waiting(connection, [*job_of.keys() - borrowers])
     if forgiven := [product_id for outcome in outcomes for product_id in outcome.forgiven]:

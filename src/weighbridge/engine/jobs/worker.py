@@ -24,6 +24,7 @@ from weighbridge.engine.jobs.reports import (
     say_lost,
     say_what_happened,
 )
+from weighbridge.engine.jobs.reusing import content_key, reuse_answers
 from weighbridge.engine.quota.permits import JobLost, QueueStopped
 from weighbridge.errors import InternalError, ProviderError
 from weighbridge.limits.retries import GiveUp, StopQueue, decide
@@ -104,6 +105,8 @@ class Worker:
                 groups = await load_groups(connection, job_ids, questions, simulated=simulated)
                 every = [product for group in groups for product in group]
                 await borrow_answers(connection, every, questions, simulated=simulated)
+                if self._context.reuses_answers:
+                    await reuse_answers(connection, every, questions, self._context.provider)
                 return groups
 
         return await self._context.database_retry(read)
@@ -152,7 +155,12 @@ class Worker:
         if not group:
             return
         finished, failed = weigh_group(self._weigher, group)
-        borrowed = [answer for product in group for answer in product.borrowed]
+        provider = self._context.provider
+        borrowed = [
+            answer._replace(content_key=content_key(product.stored.product, provider))
+            for product in group
+            for answer in product.borrowed
+        ]
         await self._recorder.record(
             Outcome(job_id, borrowed=borrowed, finished=finished, given_up=failed)
         )

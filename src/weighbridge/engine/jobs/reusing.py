@@ -1,0 +1,58 @@
+"""A product gets the answers that were given earlier to the same text: no call is made.
+
+The text may have had another code, stood in another catalogue, or belonged to a product that was
+deleted since. What is reused says so: `AnswerProvenance.reused`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from weighbridge.engine.jobs.job_products import keep_held
+from weighbridge.store import earlier_answers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.domain.products import Product
+    from weighbridge.engine.jobs.job_products import JobProduct
+    from weighbridge.providers.base import Provider
+    from weighbridge.steps import Questions
+    from weighbridge.store.database import Connection
+
+
+def content_key(product: Product, provider: Provider) -> str:
+    """Names what the model is shown of the product but its code, and who is asked."""
+    parts = (product.content(), provider.name, provider.model, str(provider.simulated))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+async def reuse_answers(
+    connection: Connection,
+    products: Sequence[JobProduct],
+    questions: Questions,
+    provider: Provider,
+) -> None:
+    """Give products without any answer those to the same text, where all steps have one."""
+    key_of = {
+        product.id: content_key(product.stored.product, provider)
+        for product in products
+        if not product.answers
+    }
+    if not key_of:
+        return
+    found = await earlier_answers.find(connection, [*{*key_of.values()}], questions.steps.names)
+    for product in products:
+        for stored in found.get(key_of.get(product.id, ""), ()):
+            if questions.are_answered(keep_held(product, stored, questions)):
+                product.borrowed.extend(
+                    answer._replace(
+                        product_id=product.id,
+                        question_fingerprint=product.question_fingerprint,
+                    )
+                    for (step, version), answer in stored.items()
+                    if product.versions.get(step) == version
+                )
+                break
+            product.forget()
