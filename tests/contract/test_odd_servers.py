@@ -8,6 +8,7 @@ fault it is, and that the server's own words are shown.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -34,8 +35,11 @@ from weighbridge.errors import (
     RequestRefused,
     RequestTooLarge,
 )
+from weighbridge.providers.openai import UNUSABLE_BEFORE_STOP
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weighbridge.domain.calls import CallReply
 
 pytestmark = pytest.mark.anyio
@@ -75,7 +79,11 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("LiteLLM, all cooling down", answer(429, {"error": {"message": "No deployments available for selected model, Try again in 5 seconds.", "code": "429"}}), RateLimited, "Try again"),
     ("Bedrock", answer(400, {"message": "ThrottlingException: Too many requests, please wait"}), RateLimited, "Throttling"),
     ("nginx", page(429, "429 Too Many Requests"), RateLimited, "Too Many"),
+    ("Gemini's day", answer(429, [{"error": {"code": 429, "message": "You exceeded your current quota", "details": [{"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]}, {"retryDelay": "34s"}]}}]), RateLimited, "PerDay"),
+    ("too many at once, in Chinese", answer(200, {"error": {"code": "1302", "message": "您当前使用该API的并发数过高"}}), RateLimited, "1302"),
     # Money.
+    ("a code as the whole error", answer(429, {"error": "insufficient_quota"}), QuotaExhausted, "insufficient_quota"),
+    ("no balance, in Chinese", answer(429, {"error": {"code": "1113", "message": "您的账户已欠费，请充值后重试"}}), QuotaExhausted, "1113"),
     ("OpenRouter, no credit", answer(402, {"error": {"code": 402, "message": "Insufficient credits"}}), QuotaExhausted, "Insufficient credits"),
     ("DeepSeek, no balance", answer(402, {"error": {"message": "Insufficient Balance", "type": "unknown_error"}}), QuotaExhausted, "Balance"),
     ("Anthropic's words", answer(400, {"error": {"type": "invalid_request_error", "message": "Your credit balance is too low to access the API."}}), QuotaExhausted, "credit balance"),
@@ -87,6 +95,8 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("TGI", answer(422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 1900", "error_type": "validation"}), RequestTooLarge, "2048"),
     ("Anthropic, prompt", answer(400, {"error": {"message": "prompt is too long: 210000 tokens > 200000 maximum"}}), RequestTooLarge, "210000"),
     ("Gemini, input", answer(400, [{"error": {"code": 400, "message": "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."}}]), RequestTooLarge, "1048576"),
+    ("Mistral, context", answer(400, {"message": "Prompt contains 40000 tokens, too large for model with 32768 maximum context length", "code": 3051}), RequestTooLarge, "32768"),
+    ("a context in a 422", answer(422, {"detail": "Prompt length 9000 exceeds the context of 4096"}), RequestTooLarge, "4096"),
     ("vLLM, no room", answer(400, {"message": "max_tokens must be at least 1, got -186.", "code": 400}), RequestTooLarge, "-186"),
     # The model is not there.
     ("Ollama", answer(404, {"error": "model 'llama9' not found, try pulling it first"}), ModelUnknown, "try pulling it"),
@@ -108,6 +118,13 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     # The picture.
     ("OpenAI, picture", answer(400, {"error": {"message": "Timeout while downloading https://shop.example/d.jpg.", "code": "invalid_image_url"}}), ImageRefused, "Timeout"),
     ("vLLM, text only", answer(400, {"message": "x is not a multimodal model", "code": 400, "detail": "image input is not supported"}), ImageRefused, "not supported"),
+    # Words wherever they are, and the whole body where none are found.
+    ("a message as an object", answer(400, {"error": {"message": {"text": "bad thing"}}}), RequestRefused, "bad thing"),
+    ("a message as a number", answer(400, {"error": {"message": 12345}}), RequestRefused, "12345"),
+    ("errors by field", answer(400, {"errors": {"stop": ["must be a list"]}}), RequestRefused, "must be a list"),
+    ("a login page", page(200, "Sign in"), ProviderOverloaded, "a web page (Sign in)"),
+    ("an error at the end of a stream", Answer(200, b'data: {"choices":[{"delta":{"content":"{"}}]}\n\ndata: {"error":{"message":"Overloaded","code":529}}\n\n'), ProviderOverloaded, "is unavailable: Overloaded"),
+    ("a reason of many words", completion("", finish_reason="MALFORMED_RESPONSE"), ProviderOverloaded, "MALFORMED_RESPONSE"),
     # Overload in many words.
     ("Anthropic, overloaded", answer(529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}), ProviderOverloaded, "Overloaded"),
     ("llama.cpp, loading", answer(503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}), ProviderOverloaded, "Loading model"),
@@ -147,6 +164,15 @@ async def test_a_web_page_once_the_key_has_worked_is_about_the_request() -> None
 async def test_a_web_page_before_the_key_has_worked_is_about_the_key() -> None:
     with pytest.raises(AuthenticationFailed, match="403 Forbidden"):
         await ScriptedProvider(page(403, "403 Forbidden")).provider().call(REQUEST)
+
+
+async def test_an_address_that_never_gave_a_completion_stops_the_queue() -> None:
+    provider = ScriptedProvider(page(200, "Welcome")).provider()
+    for _ in range(UNUSABLE_BEFORE_STOP - 1):
+        with pytest.raises(ProviderOverloaded):
+            await provider.call(REQUEST)
+    with pytest.raises(ModelUnknown, match="OPENAI_BASE_URL"):
+        await provider.call(REQUEST)
 
 
 async def test_the_context_that_a_refusal_names_is_remembered() -> None:
@@ -242,6 +268,11 @@ REPLIES: Final[list[tuple[str, Answer]]] = [
     ("the closing tag alone", completion(f"First {DRAFT} …</think>{TEXT}")),
     ("Mistral's tags", completion(f"[THINK]{DRAFT}[/THINK]{TEXT}")),
     ("harmony channels", completion(f"<|channel|>analysis<|message|>{DRAFT}<|end|><|channel|>final<|message|>{TEXT}")),
+    ("harmony channels with a format", completion(f"<|channel|>analysis<|message|>{DRAFT}<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>{TEXT}<|return|>")),
+    ("harmony without its marks", completion(f"analysisFirst {DRAFT}.assistantfinal{TEXT}")),
+    ("tags with a prefix", completion(f"<seed:think>{DRAFT}</seed:think>{TEXT}")),
+    ("a name with blanks", completion('{" category ": "Chairs"}')),
+    ("a list of strings", said({"content": [TEXT]})),
     ("two documents", completion(f"{DRAFT}\nNo, wait:\n{TEXT}")),
     ("encoded twice", completion(json.dumps(TEXT))),
     ("wrapped by the schema's name", completion(json.dumps({"classification": GOOD}))),
@@ -299,6 +330,58 @@ async def test_drafts_in_a_field_for_reasoning_stop_the_queue_with_the_remedy() 
 async def test_what_was_cut_is_not_completed_by_guessing() -> None:
     cut = '{"category": "Chairs", "mass_kg": 0.2'
     assert (await reply_to(completion(cut, finish_reason="length"))).text == cut
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("model_context_window_exceeded", FinishReason.LENGTH),
+        ("MAX_OUTPUT_TOKENS", FinishReason.LENGTH),
+        ("content_filter: PROHIBITED_CONTENT", FinishReason.REFUSAL),
+        ("IMAGE_SAFETY", FinishReason.REFUSAL),
+        ("eos_token", FinishReason.STOP),
+    ],
+)
+async def test_a_finish_reason_is_known_by_a_word_in_it(reason: str, kind: FinishReason) -> None:
+    assert (await reply_to(completion(TEXT, finish_reason=reason))).finish_reason is kind
+
+
+async def test_a_count_of_tokens_that_cannot_be_true_is_not_booked() -> None:
+    absurd = {"prompt_tokens": 10**12, "completion_tokens": 10**9}
+    usage = (await reply_to(completion(TEXT, usage=absurd))).usage
+    assert 0 < usage.input_tokens < 1_000
+    assert 0 < usage.output_tokens < 1_000
+
+
+ODD: Final[tuple[Any, ...]] = (None, True, -1, 1e300, "x", [], [None], {"x": 1}, [[{}]])
+SHAPES: Final = (
+    json.loads(completion(TEXT).body),
+    {"choices": [{"message": {"content": [{"type": "text", "text": TEXT}], "refusal": None, "tool_calls": [{"function": {"name": "x", "arguments": TEXT}}]}, "delta": {"content": TEXT}, "error": None}], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 1}, "completion_tokens_details": {"reasoning_tokens": 1}, "cost": 0.1}},
+    {"error": {"message": "x", "code": 429, "type": "x", "param": "x", "metadata": {"raw": "x"}, "details": [{"violations": [{"quotaId": "x"}]}, {"retryDelay": "3s"}]}, "choices": None},
+    {"detail": [{"loc": ["body"], "msg": "x"}], "base_resp": {"status_code": 1, "status_msg": "x"}, "n_ctx": 4096},
+)  # fmt: skip
+
+
+def damaged(value: Any) -> Iterator[Any]:
+    """The document with each of its parts replaced by something odd."""
+    yield from ODD
+    if isinstance(value, dict):
+        yield from ({**value, name: odd} for name in value for odd in damaged(value[name]))
+    if isinstance(value, list):
+        for n, part in enumerate(value):
+            yield from ([*value[:n], odd, *value[n + 1 :]] for odd in damaged(part))
+
+
+@pytest.mark.parametrize("status", [200, 429])
+async def test_no_body_is_so_odd_that_it_breaks_the_reader(status: int) -> None:
+    bodies = [body for shape in SHAPES for body in damaged(shape)]
+    said = [answer(status, body) for body in bodies]
+    if status == 200:
+        said += [Answer(status, b"data: " + json.dumps(body).encode()) for body in bodies]
+    provider = ScriptedProvider(*said).provider()
+    for _ in said:
+        with suppress(ProviderError):
+            assert isinstance((await provider.call(REQUEST)).text, str)
 
 
 async def test_hidden_tokens_cache_writes_tier_and_cost_are_read() -> None:

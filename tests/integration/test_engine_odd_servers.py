@@ -308,3 +308,28 @@ async def test_what_calls_without_a_known_price_cost_is_unknown_and_never_0(
             running.app.database, running.app.taxonomy, running.app.questions.steps, None
         ) for row in rows]  # fmt: skip
         assert [row.cost_usd for row in rows] == [None] * 5
+
+
+async def test_a_product_that_the_server_never_answers_fails_alone_and_ends_the_run(
+    database_url: str, tmp_path: Path
+) -> None:
+    def crashing(request: httpx2.Request) -> httpx2.Response | None:
+        if request.method == "POST" and b"POISON" in request.content:
+            return said(500, {"error": {"message": "llama runner process has terminated"}})
+        return None
+
+    async with program(database_url, tmp_path, clock=ScaledClock(100)) as running:
+        await running.add(
+            *(
+                {"code": f"P-{n:03}", "description": f"A bottle {n} {'POISON' * (n == 7)}"}
+                for n in range(60)
+            )
+        )
+        running.wire.instead = crashing
+        await running.start()
+        await running.until(completed=59, failed=1)
+        error = await running.value("SELECT error FROM products WHERE code = 'P-007'")
+        assert "runner process has terminated" in error
+        assert "other calls passed" in error
+        await running.stop()
+        await running.assert_sound()

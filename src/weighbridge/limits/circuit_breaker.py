@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 FAILURES_BEFORE_PAUSE: Final = 5
-FIRST_PROBE_S: Final = 5.0
-LAST_PROBE_S: Final = 30.0
+FIRST_PROBE_S: Final = 3.0
+LAST_PROBE_S: Final = 15.0
 PROBE_GROWTH: Final = 1.5
 
 

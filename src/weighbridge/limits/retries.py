@@ -35,6 +35,7 @@ from weighbridge.errors import (
 
 if TYPE_CHECKING:
     from weighbridge.limits.refusals import RefusalHistory
+    from weighbridge.limits.stuck_calls import StuckHistory
 
 MAX_ATTEMPTS: Final = 3
 """Retries of a product whose answers are unusable; then it is failed."""
@@ -110,7 +111,7 @@ Action = Wait | Split | AskAlone | MoreTime | DropPicture | GiveUp | StopQueue
 class Policy(Enum):
     """The rules that an error can fall under."""
 
-    WAIT = auto()  # nobody's fault: backoff, for ever
+    WAIT = auto()  # nobody's fault: backoff, for ever, unless only this call fails
     WAIT_FOR_BUDGET = auto()  # 429: as WAIT, but shorter, and `retry-after` is heard
     SPLIT = auto()  # too much for one call: halve the group; alone: give up
     ASK_ALONE = auto()  # one product may spoil the call: find out which; alone: give up
@@ -162,16 +163,17 @@ def decide(
     refused: RefusalHistory | None = None,
     *,
     is_stuck: bool = False,
+    alone: StuckHistory | None = None,
 ) -> Action:
     """What to do about `error`.
 
     `attempt` counts the failures of this kind before this one (of the call, or of the product whose
     answer is unusable), `jitter` is a random number in [0, 1). `refused` is what is known about a
     call that was answered with 429. `is_stuck`: the server answers other requests, and this call
-    times out again and again.
+    times out again and again. `alone` is what is known about a call that never gets a reply.
     """
     in_company = group_size > 1
-    if refused and (reason := _never_fits(refused, in_company=in_company)):
+    if reason := _fault_of_its_own(error, refused, alone, in_company=in_company):
         return Split() if in_company else GiveUp(reason)
     match policy_of(error):
         case Policy.TOO_SLOW if is_stuck:
@@ -196,6 +198,24 @@ def decide(
             return GiveUp(f"No usable answer in {attempt + 1} attempts. The last one: {error}")
         case _:
             return GiveUp(str(error))
+
+
+def _fault_of_its_own(
+    error: WeighbridgeError,
+    refused: RefusalHistory | None,
+    alone: StuckHistory | None,
+    *,
+    in_company: bool,
+) -> str | None:
+    """Why this call can never succeed, where others do; None while it may."""
+    if refused:
+        return _never_fits(refused, in_company=in_company)
+    if alone is None or not alone.is_stuck(in_company=in_company):
+        return None
+    return (
+        f"{error} So it was {alone.times} times in a row for this product alone, while "
+        f"{alone.passed or alone.passed_ever} other calls passed. Look at its texts and picture, or at the server's log."
+    )
 
 
 def _with_less_to_do(error: WeighbridgeError, attempt: int, *, in_company: bool) -> Action:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
 import openai
+from pydantic_core import to_json
 from typing_extensions import override
 
 from weighbridge.clock import SystemClock
@@ -62,6 +63,8 @@ OUT_OF_FORM_BEFORE_STEP: Final = 3
 """Whole replies in a row that are not the JSON object asked for: then the server ignores the
 schema.
 """
+UNUSABLE_BEFORE_STOP: Final = 10
+"""So many answers that are no chat completions, before any was: a web page, or another API."""
 DOUBTS_OF_A_KEY: Final = 3
 """So often in a row a key that has worked must be refused before it counts as revoked."""
 
@@ -104,6 +107,7 @@ class OpenAIProvider(Provider):
         self._lists_replies = True
         self._key_has_worked = False
         self._key_doubts = 0
+        self._unusable = 0
         self._out_of_form = 0
         self._cache = CacheWatch()
         self._good_form: AnswerForm | None = None
@@ -209,6 +213,14 @@ class OpenAIProvider(Provider):
 
     def _judged(self, error: Exception, request: CallRequest) -> ProviderError:
         ours = translate(error, self._asked(request))
+        if isinstance(error, UnusableReply) and not self._key_has_worked:
+            self._unusable += 1
+            if self._unusable >= UNUSABLE_BEFORE_STOP:
+                return ModelUnknown(
+                    f"There is no chat completions API at this address of {self._at.host}: "
+                    f"{self._unusable} answers in a row were something else ({error}), and none "
+                    "was ever of use. Check OPENAI_BASE_URL: it usually ends in /v1."
+                )
         if isinstance(ours, RequestTooLarge) and ours.context_tokens:
             self._facts = replace(self._facts, context_tokens=ours.context_tokens)
         if isinstance(ours, AuthenticationFailed) and self._key_has_worked:
@@ -325,8 +337,8 @@ class OpenAIProvider(Provider):
         try:
             return received, read_completion(received.content)
         except HiddenError as hidden:
-            status = hidden.status or HIDDEN
-        raise await self._sdk.error_for(replace(received, status=status))
+            said = replace(received, status=hidden.status or HIDDEN, content=to_json(hidden.body))
+        raise await self._sdk.error_for(said)
 
     async def _rehearsed(self) -> Address:
         """Once, however many calls are the first: a hundred rehearsals would hold them up for a

@@ -47,7 +47,7 @@ def test_the_fifth_failure_in_a_row_opens_the_breaker() -> None:
     assert watch.permission(START_S) == PausedUntil(START_S + FIRST_PROBE_S)
     assert watch.paused_reason == (
         "The provider gave no reply 5 times in a row. The last time: Connection refused. "
-        "It is tried again every 5 to 30 s, and processing goes on by itself when it answers."
+        "It is tried again every 3 to 15 s, and processing goes on by itself when it answers."
     )
 
 
@@ -92,7 +92,7 @@ def test_probes_back_off_with_jitter_until_recovery(
         assert watch.permission(now_s) == Probe()
         watch.probe_sent(now_s)
         watch.failed("timeout", now_s, jitter)
-    assert all(0.8 * FIRST_PROBE_S <= x <= 1.2 * LAST_PROBE_S + 1e-6 for x in intervals)
+    assert all(0.8 * FIRST_PROBE_S - 1e-6 <= x <= 1.2 * LAST_PROBE_S + 1e-6 for x in intervals)
     if len(intervals) > 8:
         assert intervals[-1] >= 0.8 * LAST_PROBE_S - 1e-6
 

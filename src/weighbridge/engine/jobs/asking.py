@@ -58,7 +58,7 @@ class Asker:
             except (PictureRefused, PictureUnreachable) as error:
                 return await self._failures.unsent(group, job_id, error), 0
             if not isinstance(reply, ProviderError):
-                self._failures.refusals.passed(job_id, in_flight.permit.cost.tokens)
+                self._failures.passed(in_flight)
                 return await self._judge.take(in_flight, reply)
             if found := await self._stored_reply(in_flight, reply):
                 return await self._judge.take(*found)

@@ -31,11 +31,14 @@ from weighbridge.limits.retries import (
     DropPicture,
     GiveUp,
     MoreTime,
+    Policy,
     Split,
     StopQueue,
     Wait,
     decide,
+    policy_of,
 )
+from weighbridge.limits.stuck_calls import StuckCalls
 from weighbridge.providers.base import remaining_of
 from weighbridge.store import stopping
 from weighbridge.store.database import DATABASE_ERRORS
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from weighbridge.engine.jobs.recorder import Recorder
     from weighbridge.limits.refusals import RefusalHistory
     from weighbridge.limits.retries import Action
+    from weighbridge.limits.stuck_calls import StuckHistory
     from weighbridge.steps import Question
     from weighbridge.store.calls import CallRecord
 
@@ -60,6 +64,7 @@ class Failures:
         self._context = context
         self._recorder = recorder
         self.refusals = RefusalWatch()
+        self.stuck_calls = StuckCalls()
 
     async def after(self, in_flight: InFlightCall, error: ProviderError, failures: int) -> set[int]:
         """Do what the table says; returns the products that left the group.
@@ -80,6 +85,7 @@ class Failures:
             self._context.random_source.random(),
             refused,
             is_stuck=await self._is_stuck(error, failures),
+            alone=await self._alone(in_flight, error),
         )
         if isinstance(action, DropPicture) and self._context.picture_required:
             action = GiveUp(str(error))
@@ -163,6 +169,26 @@ class Failures:
         remaining = remaining_of(error)
         stated_limit = remaining.tokens_limit if remaining else None
         return self.refusals.refused(in_flight.job_id, in_flight.permit.cost.tokens, stated_limit)
+
+    async def _alone(self, in_flight: InFlightCall, error: ProviderError) -> StuckHistory | None:
+        """What is known about a call without a reply, if it may be the only one."""
+        if policy_of(error) is not Policy.WAIT:
+            self.stuck_calls.forget(in_flight.job_id)
+            return None
+        history = self.stuck_calls.failed(in_flight.job_id)
+        in_company = len(in_flight.group) > 1
+        may_be_stuck = history.is_stuck(in_company=in_company)
+        return history if may_be_stuck and await self._context.provider.is_alive() else None
+
+    def passed(self, in_flight: InFlightCall) -> None:
+        """The call got a reply."""
+        self.refusals.passed(in_flight.job_id, in_flight.permit.cost.tokens)
+        self.stuck_calls.passed(in_flight.job_id)
+
+    def forget(self, job_id: int) -> None:
+        """The job has ended."""
+        self.refusals.forget(job_id)
+        self.stuck_calls.forget(job_id)
 
     async def _disperse(
         self,

@@ -72,7 +72,7 @@ class Worker:
             with suppress(JobLost):
                 await self._record_crash(job_id, error)
         finally:
-            self._failures.refusals.forget(job_id)
+            self._failures.forget(job_id)
 
     async def _work(self, job_id: int) -> None:
         group = await self._load_batched(job_id)

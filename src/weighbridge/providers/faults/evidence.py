@@ -22,18 +22,19 @@ if TYPE_CHECKING:
 
 _WORDS: Final = (
     "message", "msg", "detail", "error_message", "error_msg", "errorMessage", "status_msg", "faultstring", "reason",
-    "description", "error_description", "title", "Message", "raw",
+    "description", "error_description", "title", "Message", "raw", "text", "quotaId",
 )  # fmt: skip
 _CODES: Final = (
     "code", "type", "error_type", "error_code", "errorcode", "status", "status_code", "statusCode", "__type",
 )  # fmt: skip
 _INSIDE: Final = (
     "error", "errors", "detail", "details", "message", "metadata", "fault", "base_resp", "innererror", "raw", "response",
-    "choices",
+    "choices", "violations",
 )  # fmt: skip
 _DEEPEST: Final = 5
 HIDDEN: Final = 599
 """Stands for the status of an error in an answer of status 200 that names none itself."""
+_CODE: Final = re.compile(r"\w+_\w+")
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TAG: Final = re.compile(r"<[^>]+>")
 _LONGEST_PLAIN: Final = 2_000
@@ -74,7 +75,7 @@ def read_evidence(
     levels = list(_levels(body))
     words = list(dict.fromkeys(word for level in levels for word in _words(level)))
     is_json = isinstance(body, dict | list | str) or not content
-    if not is_json:
+    if not is_json or not words:
         words = [plain_words(content)]
     return Evidence(
         status=status,
@@ -143,6 +144,8 @@ def _words(level: Mapping[str, Any]) -> Iterator[str]:
             words = " ".join(value.split())[:_LONGEST_PLAIN]
             if words.lower() not in _NOT_WORDS:
                 yield words
+    if isinstance(level.get("retryDelay"), str):  # Google
+        yield f"Retry in {level['retryDelay'][:20]}"
     if isinstance(level.get("finish_reason"), str):
         yield f"finish_reason {level['finish_reason']}"
 
@@ -152,8 +155,9 @@ def _codes(level: Mapping[str, Any]) -> Iterator[str]:
         value = level.get(name)
         if isinstance(value, str) and value and len(value) <= 80:
             yield value
-    if isinstance(level.get("error"), str) and isinstance(level.get("message"), str):
-        yield level["error"][:80]
+    told = level.get("error")
+    if isinstance(told, str) and (isinstance(level.get("message"), str) or _CODE.fullmatch(told)):
+        yield told[:80]
 
 
 def _parameter(level: Mapping[str, Any]) -> str:

@@ -159,7 +159,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
             r"context.?(?:length|window|size)|maximum context|max(?:imum)?[ _](?:model|sequence)[ _]len|n_ctx"
             r"|too many (?:input )?tokens|(?:prompt|input|request)(?: is)? too (?:long|large)|reduce (?:the|your) (?:length|prompt)"
             r"|max_(?:completion_|new_)?tokens\W* (?:is too large|must be at least 1, got -)"
-            r"|max_new_tokens\W* must be <=|inputs?.? tokens \+|token (?:count|limit)[^.]{0,60}exceed|exceeds? the (?:model's )?(?:max|token)"
+            r"|max_new_tokens\W* must be <=|inputs?.? tokens \+|token (?:count|limit)[^.]{0,60}exceed|exceeds? the (?:model's )?(?:max|token|context)"
             r"|input length[^.]{0,60}(?:exceed|larger|longer)|prefill \d+ tokens exceed"
         ),
         RequestTooLarge,
@@ -194,16 +194,17 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
         frozenset({400, 401, 403, 422, 500, HIDDEN}),
         re.compile(
             r"api[ _-]?key (?:is )?(?:not valid|invalid|required|missing|expired)|(?:invalid|incorrect|wrong|missing|no|malformed) api[ _-]?key"
-            r"|authentication (?:error|fail|required)|unauthori[sz]ed|invalid (?:proxy server )?token|no_db_connection|authenticationerror"
+            r"|authentication (?:error|fail|required)|unauthori[sz]ed|location is not supported|invalid (?:proxy server )?token|no_db_connection|authenticationerror"
         ),
         AuthenticationFailed,
     ),
     (
         _ANY,
         re.compile(
-            r"insufficient[ _](?:balance|credit|fund|user[ _]quota)|credit balance is too low|(?:out of|no|not enough) credits?\b"
+            r"insufficient[ _](?:balance|credit|fund|quota|user[ _]quota)|credit balance is too low|(?:out of|no|not enough) credits?\b"
             r"|exceeded your current quota|payment (?:is )?required|budget has been exceeded|exceededbudget|budget_exceeded"
             r"|spend(?:ing)? limit|account (?:is )?(?:overdue|in arrears|not active)|prepaid (?:balance|credits)|billing_"
+            r"|欠费|余额不足|充值"
         ),
         QuotaExhausted,
     ),
@@ -222,6 +223,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
             r"|is not (?:loaded|allowed|supported by|a valid)|not deployed|decommissioned|no longer|retired|has been (?:deprecated|removed|shut))"
             r"|(?:invalid|unknown|no such|unrecognized|unsupported) model(?!s? (?:parameter|option))\b|no (?:model|endpoints?) (?:named|found|available)"
             r"|model_?not_?found|could not find model|not a valid model|there is no model|failed to (?:find|load) model"
+            r"|does not work with the specified model"
         ),
         ModelUnknown,
     ),
@@ -230,7 +232,9 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
     (_REFUSING, SCHEMA_WORDS, ModelUnknown),
     (
         frozenset({400, 404, 409, 424, 500, 502, 503, HIDDEN}),
-        re.compile(r"rate.?limit|too many requests|throttl|slow down|resource_exhausted"),
+        re.compile(
+            r"rate.?limit|too many requests|throttl|slow down|resource_exhausted|并发|频率|限流|请求过多"
+        ),
         RateLimited,
     ),
     (

@@ -105,15 +105,16 @@ def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) ->
 
 
 _CONTEXT: Final = re.compile(
-    r"(?:maximum context length is|context (?:window|length|size) (?:of|is|\()|max(?:imum)? (?:model|sequence) len\w*\D{0,12}"
-    r"|available context size \(|n_ctx\D{1,6})\s*([\d,]{3,12})"
+    r"(?:maximum context length is|context (?:window|length|size) (?:of(?: only)?|is|\()|exceeds the context of"
+    r"|max(?:imum)? (?:model|sequence) len\w*\D{0,12}|available context size \(|n_ctx\D{1,6}"
+    r"|max_new_tokens\W* must be <=)\s*([\d,]{3,12})|([\d,]{3,12}) maximum context"
 )
 
 
 def stated_context(message: str) -> int | None:
     """The context of the model in tokens, where a refusal names it."""
     found = _CONTEXT.search(message.lower())
-    return int(found[1].replace(",", "")) if found else None
+    return int((found[1] or found[2]).replace(",", "")) if found else None
 
 
 _SENTENCES: Final[Mapping[type[ProviderError], str]] = {

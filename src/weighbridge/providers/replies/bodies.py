@@ -7,30 +7,20 @@ provider's faults, never a product's. Pure.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.lenient_json import loads
-from weighbridge.providers.faults.evidence import stated_status
+from weighbridge.providers.faults.evidence import plain_words, stated_status
 from weighbridge.providers.wire import UnusableReply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_BROKEN_OFF: Final = frozenset(
-    [
-        "error",
-        "abort",
-        "aborted",
-        "cancelled",
-        "canceled",
-        "failed",
-        "timeout",
-        "network_error",
-        "insufficient_system_resource",
-        "malformed_function_call",
-    ]
+_BROKEN_OFF: Final = re.compile(
+    "error|abort|cancel|fail|timeout|insufficient_system_resource|malformed", re.IGNORECASE
 )
-"""Finish reasons that tell of a fault: OpenRouter, vLLM, Zhipu, DeepSeek, Gemini."""
+"""In finish reasons that tell of a fault: OpenRouter, vLLM, Zhipu, DeepSeek, Gemini."""
 _ENVELOPES: Final = ("data", "response", "result", "completion", "output")
 _WORDS_OF_ERRORS: Final = (
     "error",
@@ -48,12 +38,14 @@ _EVENT: Final = b"data:"
 class HiddenError(Exception):
     """An answer of status 200 that is an error.
 
-    `status` is what it would have had to be, None where nothing says so.
+    `status` is what it would have had to be, None where nothing says so. `body` is the answer as
+    one JSON document, whatever it came in.
     """
 
-    def __init__(self, status: int | None) -> None:
+    def __init__(self, status: int | None, body: Any) -> None:
         super().__init__("an error in an answer of status 200")
         self.status = status
+        self.body = body
 
 
 def read_completion(content: bytes) -> Mapping[str, Any]:
@@ -70,13 +62,13 @@ def read_completion(content: bytes) -> Mapping[str, Any]:
     choice = choices[0] if isinstance(choices, list) and choices else None
     told = completion.get("error") or (isinstance(choice, dict) and choice.get("error"))
     if told:
-        raise HiddenError(stated_status(told if isinstance(told, dict) else completion))
+        raise HiddenError(stated_status(told if isinstance(told, dict) else completion), completion)
     if isinstance(choice, dict):
-        if str(choice.get("finish_reason")).lower() in _BROKEN_OFF:
-            raise HiddenError(None)
+        if _BROKEN_OFF.search(str(choice.get("finish_reason"))):
+            raise HiddenError(None, completion)
         return completion
     if any(completion.get(name) for name in _WORDS_OF_ERRORS):
-        raise HiddenError(stated_status(completion))
+        raise HiddenError(stated_status(completion), completion)
     if "choices" in completion:
         raise UnusableReply("it holds no choice, and no error either")
     raise UnusableReply("it holds no choices")
@@ -89,7 +81,8 @@ def _parsed(content: bytes) -> Any:
     try:
         return loads(content)
     except (ValueError, RecursionError) as error:
-        raise UnusableReply(str(error)) from error
+        words = plain_words(content) if body.startswith(b"<") else ""
+        raise UnusableReply(f"a web page ({words})" if words else str(error)) from None
 
 
 def _without_envelope(body: Any) -> Any:
@@ -121,7 +114,8 @@ def _joined_events(body: bytes) -> Any:
         choice = choices[0] if isinstance(choices, list) and choices else {}
         if not isinstance(choice, dict) or "message" in choice:
             return event
-        text.append(str((choice.get("delta") or {}).get("content") or ""))
+        delta = choice.get("delta")
+        text.append(str((delta.get("content") if isinstance(delta, dict) else delta) or ""))
         finish_reason = choice.get("finish_reason") or finish_reason
     if "error" in whole:
         return whole

@@ -19,12 +19,13 @@ from json_repair import repair_json
 from weighbridge.domain.lenient_json import loads
 
 _REASONING_ENDS: Final = re.compile(
-    r"</(?:think|thinking|thought|reasoning|scratchpad|analysis)>|\[/THINK\]|◁/think▷|<\|channel\|>final<\|message\|>"
+    r"</(?:\w+:)?(?:think|thinking|thought|reason|reasoning|scratchpad|analysis)>|\[/THINK\]|◁/think▷"
+    r"|<\|channel\|>\s*final[^<>]*(?:<\|constrain\|>[^<>]*)?<\|message\|>"
     r"|<\|end_of_thought\|>",
     re.IGNORECASE,
 )
 _REASONING_BEGINS: Final = re.compile(
-    r"\s*(?:<(?:think|thinking|thought|reasoning|scratchpad|analysis)>|\[THINK\]|◁think▷|<\|channel\|>analysis)",
+    r"\s*(?:<(?:\w+:)?(?:think|thinking|thought|reason|reasoning|scratchpad|analysis)>|\[THINK\]|◁think▷|<\|channel\|>analysis)",
     re.IGNORECASE,
 )
 _DECODER: Final = json.JSONDecoder()

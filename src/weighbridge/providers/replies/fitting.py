@@ -85,7 +85,7 @@ def _unwrapped(value: Any, schema: Schema, depth: int) -> Any:
         return None
     if any(name in value for name in required) or not required:
         return value
-    lower = {str(name).casefold() for name in value}
+    lower = {str(name).strip().casefold() for name in value}
     if any(name.casefold() in lower for name in required):
         return value
     if (inner := _only_list(schema)) and _looks_like_entry(value, inner[1]):

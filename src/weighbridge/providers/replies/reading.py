@@ -7,6 +7,7 @@ differences, and an answer that has arrived is paid for, whatever it looks like.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic_core import to_json
@@ -22,13 +23,16 @@ if TYPE_CHECKING:
 _BYTES_PER_TOKEN: Final = 4
 """English prose and JSON lie a little above. Only for servers that do not count."""
 
-_FINISH_REASONS: Final = {
-    **dict.fromkeys(("length", "max_tokens", "model_length", "max_output_tokens"), FinishReason.LENGTH),
-    **dict.fromkeys(
-        ("content_filter", "safety", "refusal", "sensitive", "recitation", "prohibited_content", "blocklist", "spii"),
-        FinishReason.REFUSAL,
-    ),
-}  # fmt: skip
+_FINISH_REASONS: Final = (
+    (re.compile(r"length|max_\w*tokens|context_window|trunc"), FinishReason.LENGTH),
+    (re.compile(r"filter|safety|refus|sensitive|recitation|prohibited|blocklist|spii|policy"), FinishReason.REFUSAL),
+)  # fmt: skip
+"""By a word in it: the same reason has many names, "content_filter: PROHIBITED_CONTENT" among them.
+"""
+_INPUT_TOKENS_PER_BYTE: Final = 4
+_PICTURE_TOKENS: Final = 100_000
+_OUTPUT_ABOVE_ALLOWANCE: Final = 10
+"""Counts beyond these multiples of what was sent, allowed and written are none."""
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
 _NOT_THE_ANSWER: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
 SIMULATOR_FINGERPRINT: Final = "simulated"
@@ -69,9 +73,9 @@ def read_reply(
     choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
     message = _mapping(choice.get("message") or choice.get("delta"))
     finish = str(choice.get("finish_reason") or choice.get("native_finish_reason")).lower()
-    reason = _FINISH_REASONS.get(finish, FinishReason.STOP)
+    reason = next((r for words, r in _FINISH_REASONS if words.search(finish)), FinishReason.STOP)
     written = _written(message, choice)
-    refusal = _text(message.get("refusal"))
+    refusal = _text(message.get("refusal")) or _refusal_part(message.get("content"))
     if refusal:
         reason, written = FinishReason.REFUSAL, written or refusal
     if not written.strip() and reason is FinishReason.STOP:
@@ -155,12 +159,14 @@ def _usage(counted: Mapping[str, Any], request: CallRequest, text: str) -> Usage
     """
     details = _mapping(counted.get("prompt_tokens_details"))
     of_output = _mapping(counted.get("completion_tokens_details"))
-    input_tokens = _count(counted.get("prompt_tokens"))
-    output_tokens = _count(counted.get("completion_tokens"))
+    sent = len(request.instructions.encode()) + len(request.content.encode())
+    most_read = _INPUT_TOKENS_PER_BYTE * (sent + len(to_json(request.schema))) + _PICTURE_TOKENS
+    most_written = _OUTPUT_ABOVE_ALLOWANCE * (request.max_output_tokens + len(text.encode()))
+    input_tokens = _at_most(most_read, _count(counted.get("prompt_tokens")))
+    output_tokens = _at_most(most_written, _count(counted.get("completion_tokens")))
     if not input_tokens and not output_tokens:
         input_tokens = output_tokens = None
     if input_tokens is None:
-        sent = len(request.instructions.encode()) + len(request.content.encode())
         input_tokens = sent // _BYTES_PER_TOKEN + 1
     if output_tokens is None:
         output_tokens = len(text.encode()) // _BYTES_PER_TOKEN + 1
@@ -187,9 +193,11 @@ def _text(content: object) -> str:
     already.
     """
     if isinstance(content, list):
-        parts = (_mapping(part) for part in content)
+        parts = ({"text": part} if isinstance(part, str) else _mapping(part) for part in content)
         content = "".join(
-            str(part.get("text") or "") for part in parts if part.get("type") not in _NOT_THE_ANSWER
+            str(part.get("text") or "")
+            for part in parts
+            if str(part.get("type")) not in _NOT_THE_ANSWER
         )
     if isinstance(content, dict) and content:
         return _encoded(content)
@@ -197,6 +205,16 @@ def _text(content: object) -> str:
         return ""
     # Half of a surrogate pair can be written in JSON, but in no file and no database.
     return content if content.isascii() else content.encode("utf-8", "replace").decode()
+
+
+def _refusal_part(content: object) -> str:
+    parts = map(_mapping, content) if isinstance(content, list) else ()
+    return "".join(_text(part.get("refusal")) for part in parts)
+
+
+def _at_most(most: int, tokens: int | None) -> int | None:
+    """None for a count that cannot be true: it would empty the budgets of the account."""
+    return tokens if tokens is None or tokens <= most else None
 
 
 def _count(value: object) -> int | None:
