@@ -6,7 +6,7 @@ BIN := .venv/bin
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test check format serve bench simulate openapi docs clean
+.PHONY: help setup browser office demo test check format serve bench simulate openapi docs clean
 
 help:            ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,7 +25,7 @@ demo: setup      ## the sample catalogue through the queue with recorded answers
 	@$(BIN)/weighbridge run examples/catalogue.csv --out out --data-dir demo-data$(if $(LIVE),-live,) --yes \
 	  $(if $(LIVE),,--answers examples/catalogue.answers.jsonl)
 
-test: setup browser ## all tests
+test: setup browser office ## all tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # The tests of the dashboard need a Chromium; where it cannot be installed they are skipped (in CI: they fail).
@@ -34,6 +34,13 @@ browser:
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get -qq update && \
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
 	  echo "No Chromium, and none could be installed: the tests of the dashboard are skipped."
+
+# A test of the workbook needs LibreOffice Calc, likewise.
+office:
+	@command -v soffice libreoffice >/dev/null 2>&1 || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get -qq update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends libreoffice-calc >/dev/null; } || \
+	  echo "No LibreOffice, and none could be installed: the test of the workbook is skipped."
 
 check: setup     ## format, lint, types, import rules, spelling
 	$(BIN)/ruff format --check .

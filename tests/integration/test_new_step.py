@@ -72,7 +72,7 @@ async def _exported(running: RunningProgram, folder: Path) -> dict[str, tuple[An
     """Packaging and its mass of the first product, as read from a file of each format."""
     app = running.app
     paths = [(name, folder / f"results.{name}") for name in WRITERS]
-    await export_results(app.database, app.taxonomy, app.questions.steps, paths)
+    await export_results(app.database, app.taxonomy, app.factors, app.questions.steps, paths)
     found: dict[str, tuple[Any, Any]] = {}
     for name, path in paths:
         match name:
@@ -80,7 +80,7 @@ async def _exported(running: RunningProgram, folder: Path) -> dict[str, tuple[An
                 with path.open(encoding="utf-8", newline="") as file:
                     row = next(csv.DictReader(file))
             case "xlsx":
-                row = pl.read_excel(path, sheet_name="Results").row(0, named=True)
+                row = pl.read_excel(path, sheet_name="Products").row(0, named=True)
             case "parquet":
                 row = pl.read_parquet(path).row(0, named=True)
             case _:

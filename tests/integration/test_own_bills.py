@@ -106,7 +106,7 @@ async def test_the_bill_of_a_product_that_waits_counts_once_it_is_processed(
         assert _counted(await _footprint(running)).keys() == {"aluminium_primary", "pp_resin"}
         paths = [("csv", tmp_path / "results.csv")]
         app = running.app
-        await export_results(app.database, app.taxonomy, app.questions.steps, paths)
+        await export_results(app.database, app.taxonomy, app.factors, app.questions.steps, paths)
         assert "own bill of materials" in paths[0][1].read_text(encoding="utf-8")
 
 

@@ -100,7 +100,7 @@ async def _lines(running: RunningProgram, folder: Path) -> list[dict[str, Any]]:
     """Write a file of each format; returns the lines of JSONL."""
     app = running.app
     paths = [(name, folder / f"results.{name}") for name in WRITERS]
-    await export_results(app.database, app.taxonomy, app.questions.steps, paths)
+    await export_results(app.database, app.taxonomy, app.factors, app.questions.steps, paths)
     text = (folder / "results.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 

@@ -21,8 +21,9 @@ from anyio.to_thread import run_sync
 
 from weighbridge.api.uploads import uploads_folder
 from weighbridge.export import open_writer
+from weighbridge.export.base import NO_EXTRAS, Extras
 from weighbridge.export.csv_writer import write_csv_line
-from weighbridge.service.results import iterate_results
+from weighbridge.service.results import export_results, iterate_results
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -39,7 +40,10 @@ LINE_FORMATS: Final = frozenset({"csv", "jsonl"})
 
 
 async def stream_export(
-    context: ApiContext, format_name: str, codes: Sequence[str] | None = None
+    context: ApiContext,
+    format_name: str,
+    codes: Sequence[str] | None = None,
+    extras: Extras = NO_EXTRAS,
 ) -> AsyncGenerator[bytes, None]:
     """All results, or those with `codes`, as a file of this format.
 
@@ -47,7 +51,7 @@ async def stream_export(
     """
     async with context.exports, _folder(context) as folder:
         pieces = (
-            _lines(context, format_name, folder, codes)
+            _lines(context, format_name, folder, codes, extras)
             if format_name in LINE_FORMATS
             else _whole_file(context, format_name, folder, codes)
         )
@@ -68,23 +72,31 @@ async def _folder(context: ApiContext) -> AsyncIterator[Path]:
 
 
 async def _lines(
-    context: ApiContext, format_name: str, folder: Path, codes: Sequence[str] | None
+    context: ApiContext,
+    format_name: str,
+    folder: Path,
+    codes: Sequence[str] | None,
+    extras: Extras,
 ) -> AsyncGenerator[bytes, None]:
-    header = await run_sync(_as_file, format_name, folder, context.steps.fields, [])
+    header = await run_sync(_as_file, format_name, folder, context.steps.fields, [], extras)
     if header:
         yield header
     batches = iterate_results(context.database, context.taxonomy, context.steps, codes=codes)
     async with aclosing(batches):
         async for rows in batches:
-            data = await run_sync(_as_file, format_name, folder, context.steps.fields, rows)
+            data = await run_sync(_as_file, format_name, folder, context.steps.fields, rows, extras)
             yield data[len(header) :]
 
 
 def _as_file(
-    format_name: str, folder: Path, fields: Sequence[ShownField], rows: Sequence[ResultRow]
+    format_name: str,
+    folder: Path,
+    fields: Sequence[ShownField],
+    rows: Sequence[ResultRow],
+    extras: Extras,
 ) -> bytes:
     path = folder / f"piece.{format_name}"
-    with open_writer(format_name, path, fields) as writer:
+    with open_writer(format_name, path, fields, extras) as writer:
         writer.write(rows)
     return path.read_bytes()
 
@@ -93,12 +105,14 @@ async def _whole_file(
     context: ApiContext, format_name: str, folder: Path, codes: Sequence[str] | None
 ) -> AsyncGenerator[bytes, None]:
     path = folder / f"results.{format_name}"
-    batches = iterate_results(context.database, context.taxonomy, context.steps, codes=codes)
-    with open_writer(format_name, path, context.steps.fields) as writer:
-        async with aclosing(batches):
-            async for rows in batches:
-                await run_sync(writer.write, rows)
-        await run_sync(writer.close)
+    await export_results(
+        context.database,
+        context.taxonomy,
+        context.factors,
+        context.steps,
+        [(format_name, path)],
+        codes=codes,
+    )
     with path.open("rb") as file:
         while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
             yield piece

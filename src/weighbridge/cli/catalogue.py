@@ -11,6 +11,7 @@ from rich.table import Table
 from weighbridge import telemetry
 from weighbridge.cli.console import (
     DEFAULT_FORMATS,
+    CsvBomOption,
     DataDirOption,
     FileArgument,
     FormatOption,
@@ -137,6 +138,7 @@ def inspect(
 
 def export(
     formats: FormatOption = DEFAULT_FORMATS,
+    csv_bom: CsvBomOption = False,
     out_dir: OutOption = Path("out"),
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Only completed products that nobody has checked.")
@@ -163,7 +165,13 @@ def export(
         async with open_application(settings) as app:
             codes = None if wanted.is_everything else await codes_of(app.database, wanted)
             exported = await export_results(
-                app.database, app.taxonomy, app.questions.steps, paths, codes=codes
+                app.database,
+                app.taxonomy,
+                app.factors,
+                app.questions.steps,
+                paths,
+                codes=codes,
+                byte_order_mark=csv_bom,
             )
             await record_export(app, exported, [path for _, path in paths])
             return exported.products

@@ -124,6 +124,12 @@ OutOption = Annotated[Path, typer.Option("--out", help="Folder for the result fi
 FormatOption = Annotated[
     str, typer.Option("--format", help=f"Comma-separated: {', '.join((*WRITERS, PACT))}.")
 ]
+CsvBomOption = Annotated[
+    bool,
+    typer.Option(
+        "--csv-bom", help="Begin the CSV with a byte order mark, by which Excel knows UTF-8."
+    ),
+]
 DEFAULT_FORMATS = "csv,xlsx,jsonl"
 GARBAGE_PORTION = 50_000
 SMALL_GARBAGE_PORTION = 2_000

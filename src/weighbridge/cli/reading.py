@@ -138,6 +138,7 @@ class RunOptions:
     as_json: bool
     answers: Path | None = None  # a recording
     budget_usd: float | None = None
+    csv_bom: bool = False
 
 
 # The report ----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import typer
 
 from weighbridge.cli.console import (
     DEFAULT_FORMATS,
+    CsvBomOption,
     DataDirOption,
     FactorsOption,
     FileArgument,
@@ -81,6 +82,7 @@ def run(
     out_dir: OutOption = Path("out"),
     simulate: SimulateOption = False,
     formats: FormatOption = DEFAULT_FORMATS,
+    csv_bom: CsvBomOption = False,
     pacing: PacingOption = None,
     steps: StepsOption = None,
     limit: LimitOption = None,
@@ -110,6 +112,7 @@ def run(
         out_dir=out_dir,
         simulate=simulate,
         formats=check_formats(formats),
+        csv_bom=csv_bom,
         pacing=pacing,
         steps=steps,
         reading=read_options(

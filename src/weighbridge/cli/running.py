@@ -366,9 +366,11 @@ class _Run:
         exported = await export_results(
             self._app.database,
             self._app.taxonomy,
+            self._app.factors,
             self._app.questions.steps,
             paths,
             self._import_id,
+            byte_order_mark=self._options.csv_bom,
         )
         files = [path for _, path in paths]
         await record_export(self._app, exported, files)

@@ -269,6 +269,27 @@ class Footprint:
             for one in self.contributions
         )
 
+    @property
+    def counted_kg_co2e(self) -> tuple[float, ...]:
+        """What each contribution adds to the figure, in their order. They add up to it.
+
+        A route's own emissions add up to the route. What they count for is their part of it, times
+        the route's weight, times the figure; a route that stands alone counts as it is.
+        """
+        per_kg = {
+            route.name: _counted_per_kg(route, self.emissions_kg_co2e) for route in self.routes
+        }
+        return tuple(
+            one.emissions_kg_co2e * (per_kg.get(one.route, 0.0) if self.routes else 1.0)
+            for one in self.contributions
+        )
+
+
+def _counted_per_kg(route: Route, figure_kg_co2e: float) -> float:
+    if route.weight >= 1:
+        return 1.0
+    return _share_per_kg(route.emissions_kg_co2e, route.weight) * figure_kg_co2e
+
 
 def _times_apart(*figures: float) -> float | None:
     return max(figures) / min(figures) if min(figures) > 0 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import UnsupportedFormat
-from weighbridge.export.base import ResultRow, Writer
+from weighbridge.export.base import NO_EXTRAS, Extras, ResultRow, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     Fields = Sequence[ShownField]
 
 
-def _csv(path: Path, fields: Fields) -> Writer:
+def _csv(path: Path, fields: Fields, extras: Extras) -> Writer:
     from weighbridge.export.csv_writer import CsvWriter
 
-    return CsvWriter(path, fields)
+    return CsvWriter(path, fields, byte_order_mark=extras.byte_order_mark)
 
 
-def _xlsx(path: Path, fields: Fields) -> Writer:
-    from weighbridge.export.xlsx_writer import XlsxWriter
+def _xlsx(path: Path, fields: Fields, extras: Extras) -> Writer:
+    from weighbridge.export.workbook.writer import WorkbookWriter
 
-    return XlsxWriter(path, fields)
+    return WorkbookWriter(path, fields, extras.totals)
 
 
-def _jsonl(path: Path, fields: Fields) -> Writer:
+def _jsonl(path: Path, fields: Fields, _: Extras) -> Writer:
     from weighbridge.export.jsonl_writer import JsonlWriter
 
     return JsonlWriter(path, fields)
 
 
-def _parquet(path: Path, fields: Fields) -> Writer:
+def _parquet(path: Path, fields: Fields, _: Extras) -> Writer:
     from weighbridge.export.parquet_writer import ParquetWriter
 
     return ParquetWriter(path, fields)
@@ -55,13 +55,16 @@ def _company() -> Company:
 
 
 # Imported when asked for: polars alone takes 0.4 s, and most commands write no file.
-WRITERS: Final[Mapping[str, Callable[[Path, Fields], Writer]]] = {
+WRITERS: Final[Mapping[str, Callable[[Path, Fields, Extras], Writer]]] = {
     "csv": _csv,
     "xlsx": _xlsx,
     "jsonl": _jsonl,
     "parquet": _parquet,
 }
 """Every format that shows all products. The name is also the file's suffix."""
+
+WORKBOOK: Final = "xlsx"
+"""The format that shows the products that matter most first, and takes totals."""
 
 PACT: Final = "pact"
 """The format of exchange: it shows the products that have a figure, and names the others."""
@@ -88,13 +91,13 @@ def checked_format(name: str) -> str:
     raise UnsupportedFormat(f"Results cannot be written as {name!r}. Choose one of: {known}.")
 
 
-def open_writer(format_name: str, path: Path, fields: Fields) -> Writer:
+def open_writer(format_name: str, path: Path, fields: Fields, extras: Extras = NO_EXTRAS) -> Writer:
     """A writer of results to `path`, with the `fields` of the steps.
 
     The folder is made if it is not there.
     """
     name = checked_format(format_name)
-    return _pact(path, fields) if name == PACT else WRITERS[name](path, fields)
+    return _pact(path, fields) if name == PACT else WRITERS[name](path, fields, extras)
 
 
 def file_name(stem: str, format_name: str) -> str:
@@ -105,7 +108,9 @@ def file_name(stem: str, format_name: str) -> str:
 __all__ = [
     "MEDIA_TYPES",
     "PACT",
+    "WORKBOOK",
     "WRITERS",
+    "Extras",
     "ResultRow",
     "Writer",
     "checked_format",

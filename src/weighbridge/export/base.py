@@ -8,7 +8,7 @@ part that its format can carry. Nothing is rounded before it gets here (see `col
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from weighbridge.domain.facts import NO_FACTS, ProductFacts
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.products import ProcessingStatus
     from weighbridge.domain.quantities import Origin
     from weighbridge.domain.results import Contribution, DataQuality, Provenance, Route
+    from weighbridge.domain.totals import CatalogueTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class ResultRow:
     data_quality: DataQuality | None = None
     contributions: tuple[Contribution, ...] = ()
     shares: tuple[float, ...] = ()  # what part of the figure each contribution decides
+    counted_kg_co2e: tuple[float, ...] = ()  # what each adds to the figure; they add up to it
     routes: tuple[Route, ...] = ()
     dominance: str = ""  # which route decides
     disagreement: float | None = None  # of the routes, as a multiple of the lower
@@ -66,6 +68,15 @@ class ResultRow:
     completed_at: datetime | None = None  # aware, UTC
 
     @property
+    def total_kg_co2e(self) -> float | None:
+        """The figure times the quantity; a product without a quantity counts as one."""
+        if self.emissions_kg_co2e is None:
+            return None
+        return self.emissions_kg_co2e * (
+            1.0 if self.facts.quantity is None else self.facts.quantity
+        )
+
+    @property
     def simulated(self) -> bool:
         """Whether the figure rests on the simulator."""
         return self.provenance is not None and self.provenance.simulated
@@ -74,6 +85,21 @@ class ResultRow:
     def recorded(self) -> bool:
         """Whether the figure rests on recorded answers."""
         return self.provenance is not None and self.provenance.recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What only some formats take.
+
+    `byte_order_mark`: CSV begins with one, by which Excel knows UTF-8. `totals`: the workbook's
+    Summary shows these; without them it has none.
+    """
+
+    byte_order_mark: bool = False
+    totals: CatalogueTotals | None = None
+
+
+NO_EXTRAS: Final = Extras()
 
 
 class Writer(Protocol):

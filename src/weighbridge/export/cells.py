@@ -1,9 +1,9 @@
 """Text and numbers as a spreadsheet may hold them: nothing that a program would run, nothing that a
 file cannot hold.
 
-Used by the CSV and XLSX writers. A product's name comes from outside, and a cell such as
-`=HYPERLINK(…)` is run by the program that opens it. So text that could be read as a formula gets an
-apostrophe in front, which spreadsheets read as "this is text".
+A product's name comes from outside, and a cell of a CSV such as `=HYPERLINK(…)` is run by the
+program that opens it. So there text that could be read as a formula gets an apostrophe in front,
+which spreadsheets read as "this is text". Cells of a workbook say themselves that they are text.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ def writable_text(text: str) -> str:
     made visible.
     """
     return _UNWRITABLE.sub("", visible(_LINE_END.sub("\n", text)))
+
+
+def looks_like_formula(text: str) -> bool:
+    """Whether a spreadsheet would run `text` if somebody typed it into a cell."""
+    return _BEFORE_FORMULA.match(text) is not None
 
 
 def neutral_text(text: str) -> str:

@@ -43,6 +43,8 @@ _GATHERED: Final = {
 class Column:
     """One column: `unit` is "" for text, `number_format` is Excel's (None: text), `width` in
     characters.
+
+    `figure` is what `value` was rounded from: a workbook keeps it, and shows less of it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Column:
     width: int
     value: Callable[[ResultRow], Cell]
     number_format: str | None = None
+    figure: Callable[[ResultRow], float | None] | None = None
 
 
 def top_contributions(contributions: Sequence[Contribution], shares: Sequence[float]) -> str:
@@ -76,9 +79,22 @@ def _emissions(value: float | None) -> float | None:
     return None if known is None else significant(known, _EMISSIONS_DIGITS)
 
 
-def _route(row: ResultRow, name: RouteName) -> float | None:
-    figures = (route.emissions_kg_co2e for route in row.routes if route.name is name)
-    return _emissions(next(figures, None))
+def _figure_column(
+    name: str,
+    meaning: str,
+    width: int,
+    figure: Callable[[ResultRow], float | None],
+    unit: str = "kg CO2e per unit of product",
+) -> Column:
+    return Column(name, unit, meaning, width, lambda row: _emissions(figure(row)), figure=figure)
+
+
+def _route(name: RouteName) -> Callable[[ResultRow], float | None]:
+    def figure(row: ResultRow) -> float | None:
+        found = (route.emissions_kg_co2e for route in row.routes if route.name is name)
+        return next(found, None)
+
+    return figure
 
 
 def _mass_kg(row: ResultRow) -> float | None:
@@ -112,9 +128,6 @@ def _catalogue_notes(row: ResultRow) -> str | None:
     return "; ".join(map(note_sentence, row.row_notes)) or None
 
 
-_KG_CO2E_FORMAT: Final = "[<0.001]0.000E+00;[<1000]0.0#####;#,##0"
-_UNIT_KG_CO2E: Final = "kg CO2e per unit of product"
-
 _PRODUCT: Final[tuple[Column, ...]] = (
     Column("code", "", "Product code, as in the catalogue.", 18, lambda row: row.code),
     Column("name", "", "Product name, as in the catalogue.", 36, lambda row: row.name),
@@ -128,29 +141,30 @@ _PRODUCT: Final[tuple[Column, ...]] = (
 )
 
 _FIGURES: Final[tuple[Column, ...]] = (
-    Column(
+    _figure_column(
         "emissions_kg_co2e",
-        _UNIT_KG_CO2E,
         "Footprint: cradle-to-gate, GWP100, to 4 significant digits.",
         18,
-        lambda row: _emissions(row.emissions_kg_co2e),
-        _KG_CO2E_FORMAT,
+        lambda row: row.emissions_kg_co2e,
     ),
-    Column(
+    _figure_column(
         "low_kg_co2e",
-        _UNIT_KG_CO2E,
         "Lower end of the 95 % range.",
         14,
-        lambda row: _emissions(row.low_kg_co2e),
-        _KG_CO2E_FORMAT,
+        lambda row: row.low_kg_co2e,
     ),
-    Column(
+    _figure_column(
         "high_kg_co2e",
-        _UNIT_KG_CO2E,
         "Upper end of the 95 % range.",
         14,
-        lambda row: _emissions(row.high_kg_co2e),
-        _KG_CO2E_FORMAT,
+        lambda row: row.high_kg_co2e,
+    ),
+    _figure_column(
+        "total_kg_co2e",
+        "Footprint times quantity; a product without a quantity counts as one.",
+        14,
+        lambda row: row.total_kg_co2e,
+        unit="kg CO2e per year",
     ),
     Column(
         "decided_by",
@@ -159,21 +173,17 @@ _FIGURES: Final[tuple[Column, ...]] = (
         20,
         lambda row: row.dominance or None,
     ),
-    Column(
+    _figure_column(
         "bill_kg_co2e",
-        _UNIT_KG_CO2E,
         "By the bill of materials: the first of the two routes.",
         14,
-        lambda row: _route(row, RouteName.BILL),
-        _KG_CO2E_FORMAT,
+        _route(RouteName.BILL),
     ),
-    Column(
+    _figure_column(
         "class_kg_co2e",
-        _UNIT_KG_CO2E,
         "By published figures of products of the same kind: the second route.",
         14,
-        lambda row: _route(row, RouteName.CLASS),
-        _KG_CO2E_FORMAT,
+        _route(RouteName.CLASS),
     ),
     Column(
         "primary_data",
@@ -182,13 +192,11 @@ _FIGURES: Final[tuple[Column, ...]] = (
         16,
         lambda row: row.primary_data,
     ),
-    Column(
+    _figure_column(
         "estimate_kg_co2e",
-        _UNIT_KG_CO2E,
         "What is computed beside a supplier's figure; empty where the computed figure stands.",
         16,
-        lambda row: _emissions(row.estimate_kg_co2e),
-        _KG_CO2E_FORMAT,
+        lambda row: row.estimate_kg_co2e,
     ),
     Column(
         "data_quality",
@@ -344,13 +352,12 @@ _FIGURES: Final[tuple[Column, ...]] = (
         "#,##0.00",
     ),
     Column("currency", "ISO 4217", "Currency of the price.", 10, lambda row: row.facts.currency),
-    Column(
+    _figure_column(
         "supplier_footprint_kg_co2e",
-        "kg CO2e",
         "The supplier's own figure, as in the catalogue.",
         18,
-        lambda row: _emissions(row.facts.supplier_footprint_kg_co2e),
-        _KG_CO2E_FORMAT,
+        lambda row: row.facts.supplier_footprint_kg_co2e,
+        unit="kg CO2e",
     ),
     Column(
         "supplier_footprint_per",

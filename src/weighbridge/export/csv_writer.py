@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from weighbridge.export.base import ResultRow
+    from weighbridge.steps.shown import ShownField
 
 
 class LineWriter(Protocol):
@@ -31,9 +32,12 @@ class LineWriter(Protocol):
         ...
 
 
-def open_csv(path: Path) -> tuple[IO[str], LineWriter]:
-    """A new CSV file and the writer of its lines. The caller closes the file."""
-    file = path.open("w", encoding="utf-8", newline="")
+def open_csv(path: Path, *, byte_order_mark: bool = False) -> tuple[IO[str], LineWriter]:
+    """A new CSV file and the writer of its lines. The caller closes the file.
+
+    With a byte order mark Excel takes it for UTF-8, and not for the machine's own encoding.
+    """
+    file = path.open("w", encoding="utf-8-sig" if byte_order_mark else "utf-8", newline="")
     return file, csv.writer(file, lineterminator="\n")
 
 
@@ -60,10 +64,16 @@ class CsvWriter(FileWriter):
     _file: IO[str]
     _lines: LineWriter
 
+    def __init__(
+        self, path: Path, fields: Sequence[ShownField], *, byte_order_mark: bool = False
+    ) -> None:
+        self._byte_order_mark = byte_order_mark
+        super().__init__(path, fields)
+
     @override
     def _start(self, path: Path) -> None:
         self._columns = columns_of(self._fields)
-        self._file, self._lines = open_csv(path)
+        self._file, self._lines = open_csv(path, byte_order_mark=self._byte_order_mark)
         write_csv_line(self._lines, [column.name for column in self._columns])
 
     @override

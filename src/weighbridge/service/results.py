@@ -6,20 +6,28 @@ from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from anyio.to_thread import run_sync
+
 from weighbridge.domain.facts import ProductFacts
 from weighbridge.domain.products import ProcessingStatus
-from weighbridge.export import open_writer
+from weighbridge.export import WORKBOOK, Extras, open_writer
 from weighbridge.export.base import ResultRow
-from weighbridge.store.footprints import stream_results
+from weighbridge.service.totals import totals_within
+from weighbridge.store.footprints import BY_ID, stream_results
+from weighbridge.store.totals import BY_TOTAL, Within
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
     from pathlib import Path
     from uuid import UUID
 
+    from asyncpg.transaction import Transaction
+
+    from weighbridge.carbon.factors import FactorTable
     from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.export import Writer
     from weighbridge.steps import Steps
-    from weighbridge.store.database import Database
+    from weighbridge.store.database import Connection, Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> Resu
         data_quality=footprint.data_quality,
         contributions=footprint.contributions,
         shares=footprint.shares,
+        counted_kg_co2e=footprint.counted_kg_co2e,
         routes=footprint.routes,
         dominance=footprint.dominance,
         disagreement=footprint.disagreement,
@@ -98,12 +107,25 @@ async def iterate_results(
     scope: UUID | None = None,
     codes: Sequence[str] | None = None,
 ) -> AsyncGenerator[list[ResultRow], None]:
-    """All products, or those with `codes`, batch by batch."""
+    """All products, or those with `codes`, batch by batch, in order of arrival."""
     async with (
         database.pool.acquire() as connection,
         # A reader that leaves early (a broken download) must not leave the transaction open.
-        aclosing(stream_results(connection, scope, codes)) as batches,
+        aclosing(_rows(connection, taxonomy, steps, Within(scope, codes))) as batches,
     ):
+        async for rows in batches:
+            yield rows
+
+
+def _one_moment(connection: Connection) -> Transaction:
+    return connection.transaction(isolation="repeatable_read", readonly=True)
+
+
+async def _rows(
+    connection: Connection, taxonomy: Taxonomy, steps: Steps, within: Within, order: str = BY_ID
+) -> AsyncGenerator[list[ResultRow], None]:
+    batches = stream_results(connection, within.scope, within.codes, order=order)
+    async with aclosing(batches):
         async for rows in batches:
             yield [result_row(row, taxonomy, steps) for row in rows]
 
@@ -111,24 +133,50 @@ async def iterate_results(
 async def export_results(
     database: Database,
     taxonomy: Taxonomy,
+    factors: FactorTable,
     steps: Steps,
     paths: Sequence[tuple[str, Path]],
     scope: UUID | None = None,
     codes: Sequence[str] | None = None,
+    *,
+    byte_order_mark: bool = False,
 ) -> Exported:
-    """Write every product, or those with `codes`, to each of the (format, path) pairs in one pass.
+    """Write every product, or those with `codes`, to each of the (format, path) pairs.
 
-    Files appear under their names only when all of them are complete.
+    All show the same moment; a workbook begins with the products that matter most, the others are
+    in order of arrival. Files appear under their names only when all of them are complete.
     """
-    written, simulated, recorded = 0, False, False
+    within = Within(scope, codes)
+    exported = Exported(0, simulated=False)
     with ExitStack() as open_files:
-        writers = [
-            open_files.enter_context(open_writer(file_format, path, steps.fields))
-            for file_format, path in paths
-        ]
-        async for rows in iterate_results(database, taxonomy, steps, scope, codes):
+        async with database.pool.acquire() as connection, _one_moment(connection):
+            totals = None
+            if any(file_format == WORKBOOK for file_format, _ in paths):
+                totals = await totals_within(connection, factors, within)
+            extras = Extras(byte_order_mark, totals)
+            writers = [
+                (name, open_files.enter_context(open_writer(name, path, steps.fields, extras)))
+                for name, path in paths
+            ]
+            for order in (BY_ID, BY_TOTAL):
+                chosen = [w for name, w in writers if (name == WORKBOOK) == (order == BY_TOTAL)]
+                if chosen:
+                    batches = _rows(connection, taxonomy, steps, within, order)
+                    exported = await _write(batches, chosen)
+        for _, writer in writers:
+            await run_sync(writer.close)
+    return exported
+
+
+async def _write(
+    batches: AsyncGenerator[list[ResultRow], None], writers: Sequence[Writer]
+) -> Exported:
+    """Write in a thread: others that share the event loop go on."""
+    written, simulated, recorded = 0, False, False
+    async with aclosing(batches):
+        async for rows in batches:
             for writer in writers:
-                writer.write(rows)
+                await run_sync(writer.write, rows)
             written += len(rows)
             simulated = simulated or any(row.simulated for row in rows)
             recorded = recorded or any(row.recorded for row in rows)

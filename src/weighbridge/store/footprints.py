@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.footprint_versions import KEEP_REPLACED
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from weighbridge.domain.history import Cause
     from weighbridge.store.database import Connection
     from weighbridge.store.rates import Rate
+
+
+BY_ID: Final = "p.id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,9 @@ async def stream_results(
     scope: UUID | None,
     codes: Sequence[str] | None = None,
     batch_size: int = 1_000,
+    order: str = BY_ID,
 ) -> AsyncGenerator[list[Mapping[str, Any]], None]:
-    """Every product with its footprint, in order of id, `batch_size` rows at a time.
+    """Every product with its footprint, by default in order of id, `batch_size` rows at a time.
 
     Reads one snapshot through a server-side cursor: memory does not grow, and what changes
     meanwhile does not tear the file. Of one import's products only when `scope` is given, of those
@@ -111,7 +115,7 @@ async def stream_results(
             "p.completed_at, f.category, f.subcategory, f.provider, f.model, f.simulated, "
             f"f.cost_usd, f.detail FROM products p {within} LEFT JOIN footprints f ON "
             "f.product_id = p.id AND p.status = 'completed' LEFT JOIN pictures pic ON pic.sha256 "
-            f"= p.picture_sha256 {chosen} ORDER BY p.id",
+            f"= p.picture_sha256 {chosen} ORDER BY {order}",
             *arguments,
             timeout=LONG_STATEMENT_S,
         )

@@ -91,6 +91,7 @@ def completed(code: str = "CHAIR-1", name: str = "Chair", *, simulated: bool = T
             contribution("Paint", 0.42),
         ),
         shares=(0.62, 0.2, 0.075, 0.075, 0.03),
+        counted_kg_co2e=(7.65, 2.47, 0.9, 0.9, 0.425678),
         routes=(
             Route(RouteName.BILL, 12.345678, 5.0, 30.0, 0.5, 0.4, 1.0, "3 lines"),
             Route(RouteName.CLASS, 15.0, 6.0, 37.5, 0.5, 0.5, 0.0, "2 published products"),

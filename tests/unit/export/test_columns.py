@@ -14,6 +14,7 @@ from weighbridge.domain.quantities import Origin
 from weighbridge.domain.results import ContributionKind
 from weighbridge.export.columns import Cell, top_contributions
 from weighbridge.export.parquet_writer import schema_of
+from weighbridge.export.workbook.contributions import CONTRIBUTIONS
 
 if TYPE_CHECKING:
     from weighbridge.export.base import ResultRow
@@ -95,6 +96,12 @@ def test_the_reference_page_lists_every_column_with_its_unit_and_meaning() -> No
     page = REFERENCE.read_text(encoding="utf-8")
     for column in COLUMNS:
         assert f"| `{column.name}` | {column.unit or '–'} | {column.meaning} |" in page
+
+
+def test_the_reference_page_lists_every_column_of_contributions() -> None:
+    page = REFERENCE.read_text(encoding="utf-8")
+    for column, unit, meaning in CONTRIBUTIONS:
+        assert f"| `{column.name}` | {unit or '–'} | {meaning} |" in page
 
 
 def test_the_reference_page_lists_every_parquet_column() -> None:

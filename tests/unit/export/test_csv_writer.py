@@ -33,10 +33,19 @@ def test_a_completed_product_is_one_plain_line(tmp_path: Path) -> None:
     header, line = (tmp_path / "results.csv").read_text(encoding="utf-8").splitlines()
     assert header.split(",") == [column.name for column in COLUMNS]
     assert line == (
-        "CHAIR-1,Chair,completed,Furniture,Chairs,12.35,8,17,both "
+        "CHAIR-1,Chair,completed,Furniture,Chairs,12.35,8,17,12.35,both "
         "agree,12.35,15,,,1.5,4.25,given,PL,Stainless steel 62 %; Polypropylene 20 %; electricity "
         "15 %,one proxy factor,,gpt-4.1-mini,yes,,0.000213,2026-11-23T20:15:30Z,,,,,net,,,,,,,,,,"
     )
+
+
+def test_a_byte_order_mark_is_written_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    for wanted in (True, False):
+        path = tmp_path / f"{wanted}.csv"
+        with CsvWriter(path, FIELDS, byte_order_mark=wanted) as writer:
+            writer.write([completed()])
+        assert path.read_bytes().startswith(b"\xef\xbb\xbfcode,") == wanted
+        assert path.read_bytes().count(b"\xef\xbb\xbf") == wanted
 
 
 def test_line_ends_and_quotes_inside_a_name_stay_inside_their_cell(tmp_path: Path) -> None:

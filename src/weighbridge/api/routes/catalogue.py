@@ -23,7 +23,7 @@ from weighbridge.api.uploads import (
     uploads_folder,
 )
 from weighbridge.errors import NotFound, UnsupportedFormat
-from weighbridge.export import MEDIA_TYPES, checked_format, file_name
+from weighbridge.export import MEDIA_TYPES, Extras, checked_format, file_name
 from weighbridge.export.rejected_writer import HEADER, NOTES_HEADER, note_cells, rejected_cells
 from weighbridge.service import products as service
 from weighbridge.service.access.audit import NAMED_IN_AUDIT
@@ -165,6 +165,13 @@ async def export(
             examples=[["PROD-001"]],
         ),
     ] = None,
+    bom: Annotated[
+        bool,
+        Query(
+            description="Begin a CSV with a byte order mark, by which Excel knows UTF-8.",
+            examples=[False],
+        ),
+    ] = False,
 ) -> StreamingResponse:
     """Download every product with its result, or those with the given codes."""
     try:
@@ -177,7 +184,7 @@ async def export(
     today = context.clock.now().date().isoformat()
     file = file_name(f"weighbridge-results-{today}", name)
     return StreamingResponse(
-        stream_export(context, name, codes),
+        stream_export(context, name, codes, Extras(byte_order_mark=bom)),
         media_type=MEDIA_TYPES[name],
         headers={"Content-Disposition": f'attachment; filename="{file}"'},
     )
