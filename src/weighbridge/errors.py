@@ -15,7 +15,7 @@
     │   │   ├── RequestBlocked           a firewall, not the provider
     │   │   └── ImageRefused             → retry, then ask without the picture
     │   ├── GenerationFailed             → try again, a few times
-    │   └── QuotaExhausted · AuthenticationFailed · ModelUnknown            → stop the queue, tell
+    │   └── QuotaExhausted · AuthenticationFailed · ModelUnknown · NoBatchApi → stop the queue, tell
     the operator
     ├── AnswerError                      a reply, but not an answer
     │   └── AnswerTruncated · AnswerMalformed · WrongProducts · ImplausibleAnswer → ask again, alone
@@ -172,6 +172,10 @@ class AuthenticationFailed(ProviderError):
 
 class ModelUnknown(ProviderError):
     """The provider does not know the model."""
+
+
+class NoBatchApi(ProviderError):
+    """The server takes no batches, or refuses every one of ours."""
 
 
 class AnswerError(WeighbridgeError):

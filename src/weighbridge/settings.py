@@ -94,6 +94,17 @@ class Settings(BaseSettings):
     max_concurrent_requests: int | None = Field(default=None, ge=1, le=20)
     pacing: Literal["batch", "continuous"] = "batch"
     ask_together: bool = Field(default=False, description="One call asks all three questions.")
+    batch_enqueued_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="The most prompt tokens that may wait in batches at the provider.",
+    )
+    batch_tries: int = Field(
+        default=2,
+        ge=0,
+        le=100,
+        description="Batches that may come back without a reply before a product is asked online.",
+    )
     variants: bool = Field(
         default=True,
         description="Products that differ only in size, colour, count or weight are asked about once.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shlex
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import uuid4
 
@@ -13,6 +13,10 @@ import httpx2
 
 from weighbridge import telemetry
 from weighbridge.clock import Clock, SystemClock
+from weighbridge.domain.calls import Lane
+from weighbridge.engine.batches.collecting import Collector
+from weighbridge.engine.batches.lane import BatchLane
+from weighbridge.engine.batches.preparing import Preparer
 from weighbridge.engine.database.retrying import DatabaseRetry
 from weighbridge.engine.dispatch.dispatcher import Dispatcher
 from weighbridge.engine.dispatch.retention_task import RetentionTask
@@ -36,9 +40,11 @@ from weighbridge.fetching.source import PicturesByAddress
 from weighbridge.limits.limiter import Limits
 from weighbridge.notifying.command import CommandCarrier
 from weighbridge.notifying.webhook import WebhookCarrier
+from weighbridge.planning.batches import BatchLimits
 from weighbridge.planning.cost import Loads
 from weighbridge.planning.models import profile_of
 from weighbridge.planning.tokens import OutputAllowances
+from weighbridge.providers.base import why_no_batches
 from weighbridge.providers.openai import OpenAIProvider
 from weighbridge.providers.prices import price_of, read_prices
 from weighbridge.providers.recorded import RecordedProvider
@@ -60,6 +66,7 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.carbon.taxonomy import Taxonomy
+    from weighbridge.domain.calls import Price
     from weighbridge.domain.recordings import Recording
     from weighbridge.factor_sources.base import FactorSource
     from weighbridge.notifying.base import Carrier
@@ -71,9 +78,10 @@ if TYPE_CHECKING:
 
 SIMULATED_LIMITS: Final = Limits(requests_per_minute=10_000, tokens_per_minute=30_000_000)
 """The limits of `run --simulate` unless the user sets others: a large account."""
-COMPARED_TIERS: Final = ("default", "flex")
-"""Side by side in an estimate: the one that answers at once, and the one for whoever can wait."""
+COMPARED_TIERS: Final = ("default", "flex", "batch")
+"""Side by side in an estimate: the one that answers at once, and those for whoever can wait."""
 SIMULATED_LATENCY_S: Final = 0.5
+SIMULATED_BATCH_S: Final = 5.0
 
 Registered = TypeVar("Registered")
 
@@ -177,8 +185,16 @@ def estimate_basis(
         requests_per_minute=limits.requests_per_minute if limits else settings.requests_per_minute,
         tokens_per_minute=limits.tokens_per_minute if limits else settings.tokens_per_minute,
         variants=settings.variants,
-        tiers={tier: price.in_tier(tier) for tier in COMPARED_TIERS},
+        tiers={tier: _in_tier(price, tier, settings.model) for tier in COMPARED_TIERS},
     )
+
+
+def _in_tier(price: Price, tier: str, model: str) -> Price:
+    """The price in a tier; batches of older models do without the prompt cache."""
+    found = price.in_tier(tier)
+    if tier != Lane.BATCH or profile_of(model).caches_in_batches:
+        return found
+    return replace(found, cached_input_usd=found.input_usd, cache_write_usd=None)
 
 
 @asynccontextmanager
@@ -242,6 +258,7 @@ def simulator_config(settings: Settings, limits: Limits | None) -> SimulatorConf
         requests_per_minute=limits.requests_per_minute,
         tokens_per_minute=limits.tokens_per_minute,
         latency_s=SIMULATED_LATENCY_S,
+        batch_delay_s=SIMULATED_BATCH_S,
         models=_simulated_models(settings.model),
         keeping=Keeping.UNKNOWN,  # it would forget all of it with the process
     )
@@ -268,8 +285,7 @@ async def make_engine(
     manager_id = uuid4()
     telemetry.identify(str(manager_id))
     allowances = OutputAllowances(questions.expected_lengths())
-    memory = ProviderMemory(app.database, provider, allowances)
-    await _settle_in(app, memory)
+    memory = await _recalled(app, provider, allowances)
     governor = Governor(
         database=app.database,
         clock=app.clock,
@@ -310,29 +326,63 @@ async def make_engine(
         context_tokens=lambda: provider.context_tokens,
         variant_finder=_variant_finder(app, provider) if app.settings.variants else None,
         scope=scope,
+        why_no_batches=None if provider.batches else why_no_batches(provider),
     )
-    notifier = _notifier(app, provider, governor, scope)
-    return Engine(provider, Supervisor(context, worker, dispatcher, notifier))
+    lane = _batch_lane(app, context, worker, allowances, overrides, scope)
+    notifier = _notifier(app, provider, governor, lane, scope)
+    return Engine(provider, Supervisor(context, worker, dispatcher, notifier, lane))
 
 
-async def _settle_in(app: Application, memory: ProviderMemory) -> None:
+async def _recalled(
+    app: Application, provider: Provider, allowances: OutputAllowances
+) -> ProviderMemory:
     """Recall what is known of the provider, and let the settings of this process rule."""
+    memory = ProviderMemory(app.database, provider, allowances)
     async with app.database.pool.acquire() as connection:
         await memory.recall(connection)
         await budgets.put_all(connection, app.settings.budgets)
         if not app.settings.reuse_answers:
             await earlier_answers.forget_all(connection)
     await memory.save_if_due()
+    return memory
+
+
+def _batch_lane(
+    app: Application,
+    context: EngineContext,
+    worker: Worker,
+    allowances: OutputAllowances,
+    overrides: Overrides,
+    scope: UUID | None,
+) -> BatchLane | None:
+    service = context.provider.batches
+    if service is None:
+        return None
+    limits = BatchLimits(app.settings.batch_enqueued_tokens, app.settings.batch_tries)
+    parts = worker.parts
+    return BatchLane(
+        context=context,
+        service=service,
+        preparer=Preparer(context, parts.asker, allowances, service, limits),
+        collector=Collector(context, parts.judge, parts.recorder, parts.failures, service),
+        failures=parts.failures,
+        overrides=overrides,
+        scope=scope,
+    )
 
 
 def _notifier(
-    app: Application, provider: Provider, governor: Governor, scope: UUID | None
+    app: Application,
+    provider: Provider,
+    governor: Governor,
+    lane: BatchLane | None,
+    scope: UUID | None,
 ) -> Notifier:
     return Notifier(
         app.database,
         app.clock,
         carriers_of(app.settings, app.clock),
-        lambda: governor.over_budget,
+        lambda: governor.over_budget or (lane.over_budget if lane else None),
         scope=scope,
         simulated=provider.simulated,
     )

@@ -237,7 +237,7 @@ async def test_queue_config_answers_previous_and_current(client: ApiClient) -> N
 
 async def test_processing_stats_of_an_empty_database_have_every_field(client: ApiClient) -> None:
     stats = await client.get("/api/products/processing-stats")
-    assert set(stats) == {"asOf", "counts", "last24Hours", "overall"}
+    assert set(stats) == {"asOf", "batches", "counts", "last24Hours", "overall"}
     assert set(stats["overall"]) == set(stats["last24Hours"])
     assert set(stats["overall"]) == {
         "calls", "failedCalls", "retries", "rateLimited", "simulatedCalls", "tokens", "costUsd",

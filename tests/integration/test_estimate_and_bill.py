@@ -38,7 +38,7 @@ async def test_estimate_is_within_a_tenth_of_the_simulators_bill(
         books.prompt_tokens, books.output_tokens, books.cached_tokens, books.cache_write_tokens
     )
     bill = call_cost_usd(usage, basis.price)
-    assert [one.tier for one in estimate.tiers] == ["default", "flex"]
+    assert [one.tier for one in estimate.tiers] == ["default", "flex", "batch"]
     assert estimate.tiers[1].cost_usd == pytest.approx(estimate.cost_usd / 2)
     assert estimate.cost_usd == pytest.approx(bill, rel=0.1)
     assert estimate.low_usd < bill < estimate.high_usd

@@ -79,6 +79,8 @@ class Wire(httpx2.AsyncBaseTransport):
         """Gives the answer to a request in the place of the simulator, or None."""
         self.twist: Callable[[bytes, bytes], bytes] | None = None
         """Makes another reply of the simulator's, given the bodies of request and reply."""
+        self.after: Callable[[httpx2.Request], None] = lambda _: None
+        """Sees a request that the simulator has answered; what it raises is what arrives."""
 
     def hold(self) -> None:
         """From now on replies wait."""
@@ -99,6 +101,7 @@ class Wire(httpx2.AsyncBaseTransport):
             answer.request = request
             return answer
         reply = await self._simulator.handle_async_request(request)
+        self.after(request)
         if self.twist is not None:
             body = self.twist(request.content, await reply.aread())
             reply = httpx2.Response(reply.status_code, content=body, headers=TYPE_OF_JSON)

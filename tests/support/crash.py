@@ -48,7 +48,17 @@ BEGIN
     RETURN NULL;
 END $$;
 """
-_TABLES: Final = ("products", "calls", "answers", "footprints", "quota", "pgqueuer", "queue_state")
+_TABLES: Final = (
+    "products",
+    "calls",
+    "answers",
+    "footprints",
+    "quota",
+    "pgqueuer",
+    "queue_state",
+    "batches",
+    "open_calls",
+)
 
 
 class Bomb:

@@ -75,7 +75,11 @@ class SimulatorServer:
         finally:
             self._config(latency_s=before)
 
-    def _config(self, **changes: float) -> dict[str, Any]:
+    def change(self, **changes: float | str) -> None:
+        """Tell it something else from now on."""
+        self._config(**changes)
+
+    def _config(self, **changes: float | str) -> dict[str, Any]:
         """What it is told, or was."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/simulator/config",

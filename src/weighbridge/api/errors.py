@@ -120,6 +120,7 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
         502, "provider-authentication", "The provider rejected the API key", _PROVIDER
     ),
     errors.ModelUnknown: ProblemType(502, "model-unknown", "Unknown model", _PROVIDER),
+    errors.NoBatchApi: ProblemType(502, "no-batch-api", "No Batch API", _PROVIDER),
     errors.AnswerError: ProblemType(502, "answer", "Unusable answer", _PROVIDER),
     errors.AnswerTruncated: ProblemType(502, "answer-truncated", "Answer cut off", _PROVIDER),
     errors.AnswerMalformed: ProblemType(502, "answer-malformed", "Malformed answer", _PROVIDER),

@@ -8,6 +8,7 @@ from weighbridge.api.bodies import FILE_TYPES, PICTURE_TYPES, ReceivedFile
 from weighbridge.api.errors import InvalidField
 from weighbridge.api.schemas.imports import ImportDone, RejectedRowView, ReportView, RowNoteView
 from weighbridge.api.schemas.products import product_input_schema
+from weighbridge.domain.calls import Lane
 from weighbridge.errors import InputError
 from weighbridge.ingest.base import Choices
 from weighbridge.ingest.catalogue import ReadOptions
@@ -60,6 +61,12 @@ CATALOGUE_BODY: Final[dict[str, Any]] = {
                     },
                     "encoding": {"type": "string", "description": "Of a text file."},
                     "sheet": {"type": "string", "description": "Of a workbook."},
+                    "lane": {
+                        "type": "string",
+                        "enum": ["online", "flex", "batch"],
+                        "description": "How the products are asked from now on: at once, at once in the cheaper "
+                        "tier, or within 24 hours at half the price. Left out: as they were, new ones online.",
+                    },
                     "map": {
                         "type": "string",
                         "description": "field=column, one a line: which column holds a field.",
@@ -115,6 +122,19 @@ def read_options(upload: ReceivedFile, settings: Settings) -> ReadOptions:
         limits=settings.field_limits,
         pictures_beside=False,
     )
+
+
+def read_lane(upload: ReceivedFile) -> Lane | None:
+    """The field `lane` of an upload's form.
+
+    Raises:
+        InvalidField: there is no such lane.
+    """
+    name = upload.fields.get("lane", "").strip()
+    try:
+        return Lane(name) if name else None
+    except ValueError:
+        raise InvalidField("lane", "lane is online, flex or batch.") from None
 
 
 _SIGNS: Final[dict[str, Literal[".", ","]]] = {"point": ".", "comma": ","}

@@ -16,6 +16,7 @@ from weighbridge.cli.console import (
     FileArgument,
     FormatOption,
     JsonOption,
+    LaneOption,
     MapOption,
     OutOption,
     check_formats,
@@ -59,6 +60,7 @@ def import_catalogue(
     unit: UnitOption = None,
     encoding: EncodingOption = None,
     sheet: SheetOption = None,
+    lane: LaneOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,7 +88,7 @@ def import_catalogue(
 
     async def act(catalogue: OpenCatalogue) -> Imported:
         async with open_application(settings) as app:
-            imported = await import_catalogue(app.database, catalogue)
+            imported = await import_catalogue(app.database, catalogue, lane=lane)
             await record_import(app, imported.result, file)
             await write_row_files(app, imported.result, out_dir)
             return imported

@@ -19,10 +19,12 @@ from rich.text import Text
 from typing_extensions import override
 
 from weighbridge import telemetry
+from weighbridge.domain.calls import Lane
 from weighbridge.export import PACT, WRITERS, checked_format
-from weighbridge.plain_text import visible
+from weighbridge.plain_text import counted, visible
 
 if TYPE_CHECKING:
+    from weighbridge.domain.batches import BatchesInFlight
     from weighbridge.planning.cost import CatalogueEstimate, TierCost
 
 # A pipe has no width; 80 columns would cut every table.
@@ -105,6 +107,14 @@ StepsOption = Annotated[
         "--steps",
         help="One call for all steps, or one per step. Saved as the queue setting askTogether.",
         show_default="as stored",
+    ),
+]
+LaneOption = Annotated[
+    Lane | None,
+    typer.Option(
+        "--lane",
+        help="How the products are asked: online at once, flex at once in the cheaper tier, batch within 24 hours at half the price.",
+        show_default="as stored, at first online",
     ),
 ]
 StoreOption = Annotated[
@@ -204,6 +214,17 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def batch_words(flight: BatchesInFlight, now: datetime) -> str:
+    """The batches at the provider: 2 batches, 9,400 requests, 38 % done, oldest 3 h 05 min."""
+    if not flight.batches or flight.oldest_at is None:
+        return ""
+    age_s = max(0.0, (now - flight.oldest_at).total_seconds())
+    return (
+        f"{counted(flight.batches, 'batch', 'batches')}, {counted(flight.requests, 'request')}, "
+        f"{flight.share:.0%} done, oldest {duration(age_s)}"
+    ).replace("%", " %")
 
 
 def money(usd: float, unpriced_calls: int = 0) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from weighbridge.cli.console import (
     DataDirOption,
     JsonOption,
+    batch_words,
     money,
     out,
     print_json,
@@ -69,6 +70,8 @@ def _status_table(look: QueueStatus) -> Table:
     for name in ProcessingStatus:
         table.add_row(name.value, f"{look.counts[name]:,}")
     table.add_row("total", f"{look.total_products:,}")
+    if look.batches.batches:
+        table.add_row("at the provider", batch_words(look.batches, look.as_of))
     table.add_row("pacing", state.pacing)
     table.add_row("steps", "together" if state.ask_together else "apart")
     table.add_row("requests/min", f"{look.used.requests:,} of {look.limits.requests_per_minute:,}")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from weighbridge.domain.calls import Lane
     from weighbridge.domain.products import FieldLimits
     from weighbridge.ingest.catalogue import ReadOptions
     from weighbridge.ingest.isolation.reading import OpenCatalogue
@@ -139,6 +140,7 @@ class RunOptions:
     answers: Path | None = None  # a recording
     budget_usd: float | None = None
     csv_bom: bool = False
+    lane: Lane | None = None  # as stored
 
 
 # The report ----------------------------------------------------------------------------------

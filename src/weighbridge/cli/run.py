@@ -19,6 +19,7 @@ from weighbridge.cli.console import (
     FileArgument,
     FormatOption,
     JsonOption,
+    LaneOption,
     MapOption,
     OutOption,
     SimulateOption,
@@ -85,6 +86,7 @@ def run(
     csv_bom: CsvBomOption = False,
     pacing: PacingOption = None,
     steps: StepsOption = None,
+    lane: LaneOption = None,
     limit: LimitOption = None,
     mapping: MapOption = None,
     decimal: DecimalOption = None,
@@ -102,10 +104,22 @@ def run(
 ) -> None:
     """Import a catalogue, process it and export the results. Run it again to resume.
 
-    Ctrl-C finishes and stores the calls in flight; a second Ctrl-C stops at once.
+    Ctrl-C finishes the calls in flight and leaves batches to the next run; a second one stops now.
     """
+    from weighbridge import telemetry
+    from weighbridge.cli.running import execute
+
     settings = load_settings(
         data_dir=data_dir, store_at_provider=store_at_provider, factors=factors
+    )
+    reading = read_options(
+        settings.field_limits,
+        mapping=mapping,
+        decimal=decimal,
+        unit=unit,
+        encoding=encoding,
+        sheet=sheet,
+        at_most=limit,
     )
     options = RunOptions(
         file=file,
@@ -115,25 +129,15 @@ def run(
         csv_bom=csv_bom,
         pacing=pacing,
         steps=steps,
-        reading=read_options(
-            settings.field_limits,
-            mapping=mapping,
-            decimal=decimal,
-            unit=unit,
-            encoding=encoding,
-            sheet=sheet,
-            at_most=limit,
-        ),
+        reading=reading,
         yes=yes,
         redo=redo,
         as_json=as_json,
         answers=answers,
         budget_usd=budget,
+        lane=lane,
     )
-    from weighbridge import telemetry
-    from weighbridge.cli.running import execute
-
     # On a terminal the display tells the story; a pipe gets the log lines.
-    level = "ERROR" if err.is_terminal and settings.log_level == "INFO" else settings.log_level
-    telemetry.configure_logging(settings.log_format, level)
+    is_quiet = err.is_terminal and settings.log_level == "INFO"
+    telemetry.configure_logging(settings.log_format, "ERROR" if is_quiet else settings.log_level)
     raise typer.Exit(run_async(execute(settings, options)))

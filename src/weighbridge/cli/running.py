@@ -14,6 +14,7 @@ from rich.live import Live
 
 from weighbridge import telemetry
 from weighbridge.cli.console import (
+    batch_words,
     collect_garbage_rarely,
     duration,
     err,
@@ -38,12 +39,14 @@ from weighbridge.cli.terminal.display import (
     results_table,
 )
 from weighbridge.cli.terminal.streams import is_behind
+from weighbridge.domain.calls import Lane
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.domain.recordings import RECORDED
-from weighbridge.errors import DatabaseUnavailable, InputError
+from weighbridge.errors import DatabaseUnavailable, InputError, NoBatchApi
 from weighbridge.export import file_name
 from weighbridge.ingest.isolation.reading import OpenCatalogue
 from weighbridge.plain_text import counted
+from weighbridge.providers.base import why_no_batches
 from weighbridge.service.budgets import capped
 from weighbridge.service.estimates import Estimator
 from weighbridge.service.evaluation.questionnaires import load_recording
@@ -99,6 +102,8 @@ async def execute(settings: Settings, options: RunOptions) -> int:
         simulator = simulator_config(settings, limits)
     async with open_provider(settings, simulator, recording=recording) as provider:
         await provider.check()
+        if options.lane is Lane.BATCH:
+            await check_batches(provider)
         say_notices(provider)
         async with open_application(settings) as app:
             return await _import_and_process(
@@ -142,7 +147,12 @@ async def _import(
         inspection = await asyncio.to_thread(inspect_catalogue, catalogue, estimator)
         question.show(inspection)
     return await import_catalogue(
-        app.database, catalogue, scoped=True, estimator=estimator, confirm=question.ask
+        app.database,
+        catalogue,
+        scoped=True,
+        lane=options.lane,
+        estimator=estimator,
+        confirm=question.ask,
     )
 
 
@@ -178,16 +188,26 @@ class _Question:
         if not self._provider.simulated and self._options.answers is None:
             question += (
                 f" and send what is not answered yet to {self._provider.name} "
-                f"({self._provider.model}) for {_price(inspection.estimate)} at most"
+                f"({self._provider.model}) for {_price(inspection.estimate, self._options.lane)} at most"
             )
+            if self._options.lane is Lane.BATCH:
+                question += ", which may take up to 24 hours for each of its steps"
         if self._asks and not typer.confirm(f"{question}?", default=True, err=True):
             raise _DeclinedError
 
 
-def _price(estimate: CatalogueEstimate | None) -> str:
+def _price(estimate: CatalogueEstimate | None, lane: Lane | None) -> str:
     if estimate is None or not estimate.price_known:
         return "a price that nobody publishes"
-    return f"about {price_range(estimate)}"
+    in_lane = next((tier for tier in estimate.tiers if lane and tier.tier == lane.value), estimate)
+    return f"about {price_range(in_lane)}"
+
+
+async def check_batches(provider: Provider) -> None:
+    """Raises NoBatchApi where the provider takes no batches."""
+    if provider.batches is None:
+        raise NoBatchApi(why_no_batches(provider))
+    await provider.batches.check()
 
 
 def _footprint(row: ResultRow) -> float:
@@ -441,6 +461,8 @@ class _Run:
 
     def _exit_code(self, last: Progress) -> int:
         if self._interrupts:
+            if flight := batch_words(last.status.batches, last.status.as_of):
+                err.print(f"Still at the provider: {flight}. They go on without this program.")
             err.print("Interrupted. Run the same command again to resume.")
             return EXIT_INTERRUPTED
         if not last.is_done:

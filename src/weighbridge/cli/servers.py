@@ -198,6 +198,12 @@ def simulator(
             min=0, help="Seconds before a stored call appears in the list of stored calls."
         ),
     ] = 0.0,
+    batch_delay: Annotated[
+        float, typer.Option(min=0, help="Seconds in which a batch is answered.")
+    ] = 60.0,
+    batch_expire: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of batches that expire before their end.")
+    ] = 0.0,
     key: Annotated[
         str | None, typer.Option("--key", help="The only API key to accept; any if not set.")
     ] = None,
@@ -217,6 +223,8 @@ def simulator(
         faults=parse_faults(faults),
         keeping=Keeping(stored),
         list_delay_s=list_delay,
+        batch_delay_s=batch_delay,
+        batch_expire=batch_expire,
         api_key=key,
         seed=seed,
     )

@@ -13,10 +13,11 @@ from typing import Any, Final, NamedTuple
 
 
 class Lane(StrEnum):
-    """How a call travels: at once, or in the provider's slower and cheaper batch service."""
+    """How the calls about a product travel, from the fastest to the most patient."""
 
-    LIVE = "live"
-    BATCH = "batch"
+    ONLINE = "online"  # at once, in the service tier that is set
+    FLEX = "flex"  # at once, in the provider's cheaper service tier
+    BATCH = "batch"  # in files that the provider works off within a day, at half the price
 
 
 class CallRequest(NamedTuple):
@@ -25,7 +26,8 @@ class CallRequest(NamedTuple):
     `instructions` is the same for every group, so that the provider's prompt cache can hold it;
     `content` is the products as data; `image_url` is an http(s) or data: URL. With a `key` the
     provider is asked to store its reply under it, so that `Provider.find` can fetch it.
-    `time_factor` lengthens the time limit of a call.
+    `time_factor` lengthens the time limit of a call. `tier` takes the place of the service tier
+    that is set.
     """
 
     instructions: str
@@ -36,6 +38,7 @@ class CallRequest(NamedTuple):
     image_url: str | None = None
     key: str | None = None
     time_factor: float = 1.0
+    tier: str | None = None
 
 
 class Usage(NamedTuple):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pgqueuer.models import Job
 
+    from weighbridge.engine.batches.lane import BatchLane
     from weighbridge.engine.dispatch.dispatcher import Dispatcher
     from weighbridge.engine.jobs.context import EngineContext
     from weighbridge.engine.jobs.worker import Worker
@@ -52,11 +53,13 @@ class Supervisor:
         worker: Worker,
         dispatcher: Dispatcher,
         notifier: Notifier,
+        lane: BatchLane | None = None,
     ) -> None:
         self._context = context
         self._notifier = notifier
         self._worker = worker
         self._dispatcher = dispatcher
+        self._lane = lane
         self._listener = Listener(context.database, context.clock, self._look_again)
         self._manager = make_manager(
             context.database,
@@ -87,7 +90,8 @@ class Supervisor:
     @property
     def over_budget(self) -> str | None:
         """Why no money is left for the next call; None while there is."""
-        return self._context.governor.over_budget
+        in_batches = self._lane.over_budget if self._lane is not None else None
+        return self._context.governor.over_budget or in_batches
 
     @property
     def worker_id(self) -> UUID:
@@ -115,6 +119,9 @@ class Supervisor:
                 ("deliveries", self._notifier.keep_delivering),
             )
         ]
+        if self._lane is not None:
+            run = self._keep_running(self._lane.run)
+            self._tasks.append(asyncio.create_task(run, name="batches"))
         self._queue_task = asyncio.create_task(self._keep_running(self._run_queue), name="queue")
 
     async def drain(self) -> None:
@@ -125,7 +132,9 @@ class Supervisor:
         self._heartbeat.leave()
         await self._notifier.note()
         was_leading = self._dispatcher.is_leading
-        await self._cancel("dispatcher")
+        if self._lane is not None:
+            await self._lane.drain()
+        await self._cancel("dispatcher", "batches")
         self._context.governor.drain()
         if was_leading:
             await self._give_back_queued()
@@ -156,7 +165,7 @@ class Supervisor:
             while not self._queue_task.done():
                 self._queue_task.cancel()
                 await asyncio.wait({self._queue_task}, timeout=0.1)
-        await self._cancel("dispatcher", "governor", "listener", "notes", "deliveries")
+        await self._cancel("dispatcher", "governor", "listener", "notes", "deliveries", "batches")
 
     async def _close_pictures(self) -> None:
         if self._context.pictures is not None:

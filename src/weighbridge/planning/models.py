@@ -8,6 +8,7 @@ server's refusals teach the rest.
 Sources (docs/decisions/0025 says when they were seen):
 https://developers.openai.com/api/docs/models/gpt-6-luna · …/docs/deprecations ·
 …/docs/guides/prompt-caching · …/docs/guides/flex-processing · …/docs/guides/fast-mode ·
+https://github.com/openai/openai-cookbook/blob/main/examples/Prompt_Caching_201.ipynb (batches) ·
 …/docs/guides/deployment-checklist (temperature) · …/docs/guides/images-vision.
 """
 
@@ -21,6 +22,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+BATCH_FACTOR: Final = 0.5
+"""What a request of the Batch API costs of the standard price, whatever the model:
+https://help.openai.com/en/articles/9197833-batch-api-faq
+"""
 NONE: Final = "none"
 """The reasoning effort at which a model writes no hidden tokens."""
 
@@ -70,6 +75,7 @@ class ModelProfile:
     marks_cached_prefix: bool = (
         False  # caches exactly up to a marked block, and bills what it writes
     )
+    caches_in_batches: bool = False  # its batches read the prompt cache: no model before GPT-5
     tiers: Mapping[str, float] = field(default_factory=dict)
     image_detail: str | None = None
     shutdown: Shutdown | None = None
@@ -100,6 +106,7 @@ def _at_effort_none(images: Patches | Tiles) -> ModelProfile:
         reasons_unasked=True,
         takes_verbosity=True,
         marks_cached_prefix=True,
+        caches_in_batches=True,
         tiers=_ALL_TIERS,
         image_detail="high",
     )

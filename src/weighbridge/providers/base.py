@@ -16,8 +16,49 @@ from weighbridge.errors import ProviderError, RateLimited
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from weighbridge.domain.batches import RemoteBatch, ResultLine
+
 CACHE_SAVING: Final = "cache_saving_usd"
 """In what was learned: what the prompt cache has saved so far, less what writing it has cost."""
+
+
+class BatchService(Protocol):
+    """A provider's Batch API. Its methods raise `ProviderError` and nothing else."""
+
+    enqueued_tokens: int | None
+    """How many prompt tokens may wait there at once; None while nobody has said."""
+
+    def line(self, key: str, request: CallRequest) -> bytes:
+        """One line of a file: the question, under a key of ours."""
+        ...
+
+    async def check(self) -> None:
+        """Raises NoBatchApi where there is none."""
+        ...
+
+    async def upload(self, name: str, content: bytes) -> str:
+        """Hand over a file of lines; returns the provider's name for it."""
+        ...
+
+    async def create(self, file_id: str, key: str) -> RemoteBatch:
+        """Submit the file as a batch that carries this key. From here on it costs money."""
+        ...
+
+    async def find(self, file_id: str, key: str) -> RemoteBatch | None:
+        """The batch that was made of this file or carries this key, if the provider has one."""
+        ...
+
+    async def look(self, batch_id: str) -> RemoteBatch | None:
+        """How it stands; None when the provider does not know it."""
+        ...
+
+    async def results(self, file_id: str) -> list[ResultLine]:
+        """The results in one of its files."""
+        ...
+
+    async def reply(self, line: ResultLine, request: CallRequest) -> CallReply:
+        """The reply in an answered line; what a call would have raised is raised here."""
+        ...
 
 
 class Provider(Protocol):
@@ -80,6 +121,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def batches(self) -> BatchService | None:
+        """The Batch API; None where this provider cannot have one."""
+        return None
+
+    @property
     def keeps_replies(self) -> bool:
         """False once the server has shown that replies cannot be stored there, or not be found
         again.
@@ -108,6 +154,14 @@ class Provider(Protocol):
     async def aclose(self) -> None:
         """Close all connections. The provider cannot be used afterwards."""
         return
+
+
+def why_no_batches(provider: Provider) -> str:
+    """What to tell somebody who wants them of a provider that has none."""
+    return (
+        f"{provider.name} has no Batch API. Import the products again with --lane online, or run "
+        "them with it."
+    )
 
 
 def remaining_of(error: ProviderError) -> Remaining | None:

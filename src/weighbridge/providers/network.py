@@ -18,6 +18,7 @@ from yarl import URL
 from weighbridge.providers.proxies import proxy_for
 from weighbridge.providers.sdk import as_response
 from weighbridge.providers.wire import (
+    LARGEST_FILE,
     LARGEST_REPLY,
     Address,
     Received,
@@ -77,7 +78,10 @@ class Network(Wire):
                 allow_redirects=False,
                 timeout=self._timeout(timeout_s or self._read_s),
             ) as response:
-                return Received(response.status, response.headers, await _content(response))
+                largest = LARGEST_FILE if method == "GET" else LARGEST_REPLY
+                return Received(
+                    response.status, response.headers, await _content(response, largest)
+                )
         except CAUGHT as error:
             failure = _retold(error)
         # Not from within the handler: aiohttp's exceptions hold the request's headers, and the key
@@ -131,13 +135,13 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-async def _content(response: aiohttp.ClientResponse) -> bytes:
+async def _content(response: aiohttp.ClientResponse, largest: int) -> bytes:
     chunks, size = [], 0
     async for chunk in response.content.iter_any():
         chunks.append(chunk)
         size += len(chunk)
-        if size > LARGEST_REPLY:
-            raise too_large()
+        if size > largest:
+            raise too_large(largest)
     return b"".join(chunks)
 
 

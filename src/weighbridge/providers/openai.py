@@ -28,6 +28,7 @@ from weighbridge.errors import (
 )
 from weighbridge.planning.models import profile_of
 from weighbridge.providers.base import CACHE_SAVING, Provider
+from weighbridge.providers.batching import OpenAIBatches
 from weighbridge.providers.cache_watch import CacheWatch
 from weighbridge.providers.faults.evidence import HIDDEN, evidence_of
 from weighbridge.providers.faults.kinds import FAILURES
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 SIMULATOR: Final = "simulator"
 """The name of the built-in one, at whatever address it is."""
 _SIMULATED_HEADER: Final = "x-weighbridge-simulated"
+_ENQUEUED: Final = "enqueued_tokens"
 _COST_HEADER: Final = "x-litellm-response-cost"
 OUT_OF_FORM_BEFORE_STEP: Final = 3
 """Whole replies in a row that are not the JSON object asked for: then the server ignores the
@@ -122,6 +124,9 @@ class OpenAIProvider(Provider):
         self._sdk = Sdk(self._key, self._at, timeout, client)
         self._address: Address | None = None
         self._rehearsing = asyncio.Lock()
+        self._batches = OpenAIBatches(
+            self._sdk, model, self._asked, lambda: self._capabilities, self._note_simulated
+        )
 
     @property
     @override
@@ -173,6 +178,7 @@ class OpenAIProvider(Provider):
             **proven.dump(),
             "context_tokens": self._facts.context_tokens,
             CACHE_SAVING: self._cache.saving_usd,
+            _ENQUEUED: self._batches.enqueued_tokens,
         }
 
     @override
@@ -180,11 +186,12 @@ class OpenAIProvider(Provider):
         self._capabilities = self._capabilities.recalled(learned)
         self._proven_form = self._capabilities.form
         self._cache.saving_usd = float(learned.get(CACHE_SAVING) or 0.0)
+        self._batches.enqueued_tokens = int(learned.get(_ENQUEUED) or 0) or None
 
     @override
     async def call(self, request: CallRequest) -> CallReply:
         try:
-            return await self._call(request, self._capabilities.tier)
+            return await self._call(request, request.tier or self._capabilities.tier)
         except ProviderOverloaded as error:
             if not (error.is_out_of_flex and self._wishes.tier == FLEX_OR_DEFAULT):
                 raise
@@ -197,7 +204,8 @@ class OpenAIProvider(Provider):
             raise self._judged(error, request) from error
         headers = received.headers
         self._key_has_worked, self._key_doubts = True, 0
-        self._simulated |= _SIMULATED_HEADER in headers or is_simulated(completion)
+        self._note_simulated(completion)
+        self._simulated |= _SIMULATED_HEADER in headers
         arrival = Arrival(
             read_remaining(headers),
             headers.get("x-request-id"),
@@ -210,6 +218,9 @@ class OpenAIProvider(Provider):
         self._watch_form(is_in_form=is_in_form)
         self._watch_cache(reply)
         return reply
+
+    def _note_simulated(self, completion: Mapping[str, Any]) -> None:
+        self._simulated |= is_simulated(completion)
 
     def _judged(self, error: Exception, request: CallRequest) -> ProviderError:
         ours = translate(error, self._asked(request))
@@ -250,6 +261,11 @@ class OpenAIProvider(Provider):
         self._cache.observe(reply.usage, self.price.in_tier(reply.service_tier))
         if self._cache.does_not_pay and self._capabilities.marks_prefix:
             self._capabilities = replace(self._capabilities, writes_cache=False)
+
+    @property
+    @override
+    def batches(self) -> OpenAIBatches:
+        return self._batches
 
     @property
     @override

@@ -12,9 +12,9 @@ import csv
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.domain.calls import Price
+from weighbridge.domain.calls import Lane, Price
 from weighbridge.errors import SettingsError
-from weighbridge.planning.models import profile_of
+from weighbridge.planning.models import BATCH_FACTOR, profile_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,10 +78,15 @@ def _published(model: str, provider_name: str) -> Price:
             float(sample(input_tokens=many, cache_read_tokens=many)()),
             float(sample(output_tokens=many)()),
             cache_write_usd=float(sample(input_tokens=many, cache_write_tokens=many)()),
-            tiers=profile_of(model).tiers if provider_name == "openai" else {},
+            tiers=_tiers(model) if provider_name == "openai" else {},
         )
     except (LookupError, ValueError):  # not in the list, or in it without a price per token
         return UNKNOWN
+
+
+def _tiers(model: str) -> dict[str, float]:
+    """The factors of everything that is cheaper or dearer than the standard tier."""
+    return {**profile_of(model).tiers, Lane.BATCH: BATCH_FACTOR}
 
 
 def read_prices(path: Path) -> dict[tuple[str, str | None], Price]:
@@ -119,7 +124,7 @@ def _own_price(row: Mapping[str, str | None]) -> tuple[tuple[str, str | None], P
         float(cells["cached_input_usd"] or read),
         float(cells["output_usd"]),
         cache_write_usd=float(cells["cache_write_usd"] or read),
-        tiers=profile_of(cells["model"]).tiers,
+        tiers=_tiers(cells["model"]),
     )
     lowest = min(price.input_usd, price.cached_input_usd, price.output_usd)
     if not cells["model"] or not lowest >= 0:

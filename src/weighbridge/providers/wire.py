@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LARGEST_REPLY: Final = 16 * 2**20
 """Bytes, unpacked. The longest answers of today's models take a fiftieth of it."""
+LARGEST_FILE: Final = 512 * 2**20
+"""Bytes of what is fetched: the results of a batch are in one file."""
 
 _ACCEPT_ENCODING: Final = "gzip, deflate"
 """What can be unpacked everywhere; the SDK's own client asks for more where further libraries are
@@ -34,9 +36,9 @@ class UnusableReply(ValueError):
     """Something came, but it is no chat completion."""
 
 
-def too_large() -> UnusableReply:
+def too_large(largest: int = LARGEST_REPLY) -> UnusableReply:
     """For a server that sends without end, and for a small body that unpacks to a huge one."""
-    return UnusableReply(f"the reply is larger than {LARGEST_REPLY // 2**20} MB")
+    return UnusableReply(f"the reply is larger than {largest // 2**20} MB")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from weighbridge.domain.calls import Lane
     from weighbridge.domain.products import FieldLimits
     from weighbridge.ingest.checking.chunks import CheckedChunk
     from weighbridge.planning.cost import CatalogueEstimate
@@ -82,6 +83,7 @@ async def import_file(
     options: ReadOptions = USUAL,
     *,
     max_rows: int | None = None,
+    lane: Lane | None = None,
 ) -> Imported:
     """Merge a file into the products, all or nothing; good rows are kept when others are bad.
 
@@ -93,7 +95,7 @@ async def import_file(
     """
     catalogue = await asyncio.to_thread(OpenCatalogue, path, options)
     try:
-        return await import_catalogue(database, catalogue, max_rows=max_rows)
+        return await import_catalogue(database, catalogue, max_rows=max_rows, lane=lane)
     finally:
         catalogue.close()
 
@@ -104,10 +106,13 @@ async def import_catalogue(
     *,
     max_rows: int | None = None,
     scoped: bool = False,
+    lane: Lane | None = None,
     estimator: Estimator | None = None,
     confirm: Callable[[Inspection], None] = lambda _: None,
 ) -> Imported:
     """The same for an open one. `scoped` remembers which products the file names.
+
+    `lane` is how their questions travel from now on; None: as they did, new ones online.
 
     `confirm` sees the report when all rows are read and nothing is stored yet; what it raises goes
     to the caller, and nothing will have been stored.
@@ -120,7 +125,7 @@ async def import_catalogue(
     def before_merge() -> None:
         confirm(Inspection(builder.report(), estimator.estimate() if estimator else None))
 
-    result = await _import(database, watched, scoped=scoped, before_merge=before_merge)
+    result = await _import(database, watched, scoped=scoped, before_merge=before_merge, lane=lane)
     return Imported(result, builder.report())
 
 
@@ -149,8 +154,11 @@ async def _import(
     *,
     scoped: bool = False,
     before_merge: Callable[[], None] = lambda: None,
+    lane: Lane | None = None,
 ) -> ImportResult:
     async with database.pool.acquire() as connection:
-        result = await import_products(connection, chunks, scoped=scoped, before_merge=before_merge)
+        result = await import_products(
+            connection, chunks, scoped=scoped, before_merge=before_merge, lane=lane
+        )
         await queue_state.announce(connection)
     return result

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.limits.retries import final_errors
-from weighbridge.store import earlier_answers, products, retention, statistics
+from weighbridge.store import batches, earlier_answers, products, retention, statistics
 from weighbridge.store.calls import OK
 from weighbridge.store.statistics import LATENCY_BOUNDS_S, WAITING_BOUNDS_S, CallSum, ErrorGroup
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from weighbridge.clock import Clock
+    from weighbridge.domain.batches import BatchesInFlight
     from weighbridge.domain.products import ProcessingStatus
     from weighbridge.store.database import Connection, Database
 
@@ -107,6 +108,7 @@ class ProcessingStats:
 
     as_of: datetime
     counts: dict[ProcessingStatus, int]
+    batches: BatchesInFlight
     last_24_hours: PeriodStats
     overall: PeriodStats
 
@@ -187,6 +189,7 @@ class StatisticsReader:
         return ProcessingStats(
             as_of=now,
             counts=counts,
+            batches=await batches.in_flight(connection),
             last_24_hours=_period(
                 completed,
                 failed,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
+from weighbridge.domain.batches import NO_BATCHES, BatchesInFlight
 from weighbridge.domain.calls import Cost
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import InputError
@@ -36,6 +37,7 @@ class QueueStatus:
     limits: Limits
     as_of: datetime
     provider: ProviderFacts | None = None
+    batches: BatchesInFlight = NO_BATCHES
 
     @property
     def total_products(self) -> int:
@@ -125,7 +127,7 @@ async def queue_status(
         limiter = Limiter.load(seen.quota_state, own or limits)
         used = limiter.used(clock.of_database(seen.now_s))
         limits = limiter.in_force if used.requests else limits
-    return QueueStatus(state, counts, used, limits, clock.now(), seen.provider)
+    return QueueStatus(state, counts, used, limits, clock.now(), seen.provider, seen.batches)
 
 
 async def start_queue(database: Database) -> int:

@@ -45,6 +45,12 @@ def status_document(look: QueueStatus) -> dict[str, Any]:
         },
         "database": {status.value: counts[status] for status in ProcessingStatus},
         "totalProducts": look.total_products,
+        "batches": {
+            "inFlight": look.batches.batches,
+            "requests": look.batches.requests,
+            "answered": look.batches.answered,
+            "oldestAt": look.batches.oldest_at,
+        },
         "provider": None if look.provider is None else _provider_document(look.provider),
     }
 

@@ -26,7 +26,7 @@ from weighbridge.simulator.config import (
     with_outage,
 )
 from weighbridge.simulator.http import Header, Response, json_response
-from weighbridge.simulator.prompt_cache import PromptCache
+from weighbridge.simulator.prompt_cache import Cached, PromptCache
 from weighbridge.simulator.questions.chat import (
     ChatRequest,
     SchemaShelf,
@@ -50,7 +50,7 @@ _GATEWAY_PAGE: Final = (
 _OUT_OF_THIN_AIR: Final = Refused("requests", 0, 0, 1, 1.0)  # the key is shared with others, say
 _CHANGEABLE_NAMES: Final = (
     "requests_per_minute tokens_per_minute burst_s latency_s latency_sigma hang_s batch_delay_s "
-    "api_key accepts_images faults outage_for_s flex_busy"
+    "api_key accepts_images faults outage_for_s flex_busy batch_expire enqueued_tokens has_batches"
 )
 _CHANGEABLE: Final = frozenset(_CHANGEABLE_NAMES.split())
 
@@ -100,6 +100,10 @@ class Account:
                 "The server is currently overloaded. Please try again later.",
                 kind="server_error",
             )
+
+    def cached(self, request: ChatRequest) -> Cached:
+        """What this call reads from the prompt cache, and writes to it."""
+        return self._prompt_cache.look_up(request, self.clock.monotonic_s())
 
     async def chat(self, body: bytes, read_timeout_s: float | None) -> Response:
         """Answer POST /v1/chat/completions. Raises ApiFault, ConnectionDropped or AnswerOverdue."""
@@ -265,7 +269,7 @@ class Account:
     def _answer(
         self, request: ChatRequest, fault: Fault | None, dice: Throw, limit_headers: list[Header]
     ) -> Response:
-        books, now_s = self.books, self.clock.monotonic_s()
+        books = self.books
         completion = complete(request, self.config, fault, dice)
         self._count(
             Fault.SLOW
@@ -274,7 +278,7 @@ class Account:
             if fault is not Fault.DROP
             else None
         )
-        cached = self._prompt_cache.look_up(request, now_s)
+        cached = self.cached(request)
         books.bill(request.prompt_tokens, cached, completion.output_tokens)
         books.calls_by_tier[request.tier] += 1
         if fault is not Fault.DROP:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs
 
 import uvicorn
 from pydantic_core import from_json
@@ -145,6 +146,8 @@ class Simulator:
                 return json_response(_model(name, limits))
             case _:
                 pass
+        if not self.account.config.has_batches:
+            raise _no_such_route(scope)
         if route.endswith("v1/files"):
             return await self._files(scope, receive, parts[2:])
         if route.endswith("v1/batches"):
@@ -198,7 +201,7 @@ class Simulator:
                     desk.create(_json_body(await read_body(receive, MAX_CHAT_BYTES))).as_json()
                 )
             case "GET", []:
-                return json_response(_listing([batch.as_json() for batch in desk.batches()]))
+                return json_response(_page(scope, [batch.as_json() for batch in desk.batches()]))
             case "GET", [batch_id]:
                 return json_response(desk.batch(batch_id).as_json())
             case "POST", [batch_id, "cancel"]:
@@ -296,6 +299,18 @@ def _model(name: str, limits: ModelLimits) -> dict[str, Any]:
         "owned_by": "simulated",
         "shutdown_date": limits.shutdown.isoformat() if limits.shutdown else None,
     }
+
+
+def _page(scope: Scope, data: list[dict[str, Any]]) -> dict[str, Any]:
+    """`limit` entries (20 where nothing is said), those after the one with the id `after`."""
+    query = parse_qs(scope["query_string"].decode())
+    after, limit = query.get("after", [""])[0], query.get("limit", ["20"])[0]
+    if not limit.isdecimal() or not 1 <= int(limit) <= 100:
+        raise ApiFault(400, "Invalid 'limit': expected 1 to 100.", param="limit")
+    ids = [entry["id"] for entry in data]
+    first = ids.index(after) + 1 if after in ids else 0
+    last = first + int(limit)
+    return {**_listing(data[first:last]), "has_more": last < len(data)}
 
 
 def _listing(data: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """The simulated Batch API: upload a file of requests, wait, download the answers.
 
-Thin but real: files live in memory, a batch takes `batch_delay_s` and then answers its lines
-without limits or latency. Half the price is the client's business.
+Files live in memory. A batch answers its lines within `batch_delay_s`, a part at a time; some
+expire with a part of their answers, and one that exceeds the limit of enqueued tokens is refused
+after its creation. As the provider's own does: https://developers.openai.com/api/docs/guides/batch
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 
 ENDPOINT: Final = "/v1/chat/completions"
 MAX_LINES: Final = 50_000
+_PARTS: Final = 10  # of the time that a batch takes; after each its counts are seen to grow
 _LINES_AT_ONCE: Final = 16  # then others get a turn on the event loop
+_ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 _CONNECTION_FAULTS: Final = frozenset(
     {Fault.RATE, Fault.ERROR500, Fault.HTML, Fault.DROP, Fault.TIMEOUT}
 )
@@ -71,6 +75,7 @@ class Batch:
     output_file_id: str | None = None
     error_file_id: str | None = None
     errors: list[dict[str, Any]] = field(default_factory=list)
+    tokens: int = 0  # of its prompts
 
     def as_json(self) -> dict[str, Any]:
         """The batch object in OpenAI's form."""
@@ -159,6 +164,7 @@ class BatchDesk:
             )
         file = self.file(str(request.get("input_file_id")))
         number = len(self._batches) + 1
+        self._note(file.id, request.get("metadata"))
         batch = Batch(
             f"batch_sim{number:06d}", file.id, "24h", request.get("metadata"), "validating"
         )
@@ -177,31 +183,90 @@ class BatchDesk:
         self._move(batch, "cancelling")
         return batch
 
+    def _note(self, file_id: str, metadata: dict[str, str] | None) -> None:
+        """Count it, and whether the same file or the same metadata came before."""
+        books = self._account.books
+        books.batches += 1
+        before = self._batches.values()
+        if any(b.input_file_id == file_id or (metadata and b.metadata == metadata) for b in before):
+            books.batches_repeated += 1
+
     async def _run(self, batch: Batch, file: StoredFile) -> None:
         lines, batch.errors = _read_lines(file.content)
+        if not batch.errors:
+            batch.tokens = self._tokens_of(lines)
+            batch.errors = self._too_many_tokens(batch)
         if batch.errors:
             self._move(batch, "failed")
             return
         batch.counts["total"] = len(lines)
         if batch.status == "validating":
             self._move(batch, "in_progress")
-        await self._account.clock.sleep(self._account.config.batch_delay_s)
         outputs: list[bytes] = []
         failures: list[bytes] = []
-        for number, line in enumerate(lines):
-            if batch.status == "cancelling":
-                break
-            self._answer(batch, number, line, outputs, failures)
-            if number % _LINES_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        in_time, expires = self._in_time(batch, len(lines))
+        await self._work(batch, lines[:in_time], outputs, failures)
         is_cancelled = batch.status == "cancelling"
+        done = len(outputs) + len(failures)
+        code = "batch_cancelled" if is_cancelled else "batch_expired"
+        failures += [
+            _unanswered(batch, number, line, code) for number, line in enumerate(lines[done:], done)
+        ]
         if not is_cancelled:
             self._move(batch, "finalizing")
         if outputs:
             batch.output_file_id = self._produce(batch, "output", outputs)
         if failures:
             batch.error_file_id = self._produce(batch, "error", failures)
-        self._move(batch, "cancelled" if is_cancelled else "completed")
+        ended = "expired" if expires else "completed"
+        self._move(batch, "cancelled" if is_cancelled else ended)
+
+    async def _work(
+        self,
+        batch: Batch,
+        lines: list[dict[str, Any]],
+        outputs: list[bytes],
+        failures: list[bytes],
+    ) -> None:
+        """Answer the lines, a part at a time, until it is cancelled."""
+        part = max(1, -(-len(lines) // _PARTS))
+        for first in range(0, max(1, len(lines)), part):
+            await self._account.clock.sleep(self._account.config.batch_delay_s / _PARTS)
+            for number, line in enumerate(lines[first : first + part], first):
+                if batch.status == "cancelling":
+                    return
+                self._answer(batch, number, line, outputs, failures)
+                if number % _LINES_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+
+    def _in_time(self, batch: Batch, lines: int) -> tuple[int, bool]:
+        """How many lines are answered in time, and whether it expires."""
+        config = self._account.config
+        dice = throw(config.seed, batch.id.encode(), 0)
+        expires = dice.fault < config.batch_expire
+        return (int(lines * dice.place) if expires else lines), expires
+
+    def _tokens_of(self, lines: list[dict[str, Any]]) -> int:
+        """Prompt tokens of the lines that can be read."""
+        tokens = 0
+        for line in lines:
+            with suppress(ApiFault):
+                request = check_chat_request(
+                    line["body"], self._account.config, self._account.shelf
+                )
+                tokens += request.prompt_tokens
+        return tokens
+
+    def _too_many_tokens(self, batch: Batch) -> list[dict[str, Any]]:
+        limit = self._account.config.enqueued_tokens
+        waiting = sum(b.tokens for b in self._batches.values() if b.status not in _ENDED)
+        if limit is None or waiting <= limit:
+            return []
+        message = (
+            f"Enqueued token limit reached for simulated in organization org-simulated. Limit: {limit:,} "
+            "enqueued tokens. Please try again once some in_progress batches have been completed."
+        )
+        return [{"code": "token_limit_exceeded", "message": message, "param": None, "line": None}]
 
     def _answer(
         self,
@@ -238,13 +303,16 @@ class BatchDesk:
             message = "The server had an error while processing your request."
             raise ApiFault(500, message, kind="server_error")
         completion = complete(request, account.config, fault, dice)
-        books.bill(request.prompt_tokens, Cached(), completion.output_tokens)
+        # Batches of models before GPT-5 do not read the prompt cache.
+        cached = account.cached(request) if request.bills_cache_writes else Cached()
+        books.bill(request.prompt_tokens, cached, completion.output_tokens, in_batch=True)
+        books.calls_by_tier["batch"] += 1
         if completion.is_sound:
             books.prompts.answer(request.digest)
         for key in completion.sound:
             books.products.answer(key)
         return completion_body(
-            request, completion, f"chatcmpl-{batch.id}-{number}", self._now(), Cached()
+            request, completion, f"chatcmpl-{batch.id}-{number}", self._now(), cached
         )
 
     def _produce(self, batch: Batch, kind: str, rows: list[bytes]) -> str:
@@ -257,6 +325,22 @@ class BatchDesk:
 
     def _now(self) -> int:
         return int(self._account.clock.now().timestamp())
+
+
+def _unanswered(batch: Batch, number: int, line: dict[str, Any], code: str) -> bytes:
+    """What the error file says of a request that nobody came to."""
+    message = {
+        "batch_expired": "This request could not be executed before the completion window expired.",
+        "batch_cancelled": "This request was cancelled before it was executed.",
+    }[code]
+    return to_json(
+        {
+            "id": f"batch_req_{batch.id}_{number}",
+            "custom_id": line["custom_id"],
+            "response": None,
+            "error": {"code": code, "message": message},
+        }
+    )
 
 
 def _read_lines(content: bytes) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

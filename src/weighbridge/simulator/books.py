@@ -113,6 +113,12 @@ class Books:
         self.calls_by_tier: Counter[str] = Counter()
         self.output_tokens = 0
         self.batch_requests = 0
+        self.batches = 0
+        self.batches_repeated = 0
+        self.batch_prompt_tokens = 0
+        self.batch_output_tokens = 0
+        self.batch_cached_tokens = 0
+        self.batch_cache_write_tokens = 0
         self.stored = 0
         self.lookups = 0
         self.fetched = 0
@@ -139,8 +145,15 @@ class Books:
         """An admitted call ended, in whatever way."""
         self.in_flight -= 1
 
-    def bill(self, prompt_tokens: int, cached: Cached, output_tokens: int) -> None:
-        """An answer went out and is paid for, sound or not."""
+    def bill(
+        self, prompt_tokens: int, cached: Cached, output_tokens: int, *, in_batch: bool = False
+    ) -> None:
+        """An answer went out and is paid for, sound or not; in a batch at half the price."""
+        if in_batch:
+            self.batch_prompt_tokens += prompt_tokens
+            self.batch_output_tokens += output_tokens
+            self.batch_cached_tokens += cached.read
+            self.batch_cache_write_tokens += cached.written
         self.completed += 1
         self.prompt_tokens += prompt_tokens
         self.cached_tokens += cached.read
@@ -180,6 +193,12 @@ class Books:
             "calls_by_tier": dict(self.calls_by_tier),
             "output_tokens": self.output_tokens,
             "batch_requests": self.batch_requests,
+            "batches": self.batches,
+            "batches_repeated": self.batches_repeated,
+            "batch_prompt_tokens": self.batch_prompt_tokens,
+            "batch_output_tokens": self.batch_output_tokens,
+            "batch_cached_tokens": self.batch_cached_tokens,
+            "batch_cache_write_tokens": self.batch_cache_write_tokens,
             "stored": self.stored,
             "lookups": self.lookups,
             "fetched": self.fetched,

@@ -84,6 +84,9 @@ class SimulatorConfig:
     list_delay_s: float = 0.0
     lookups_count: bool = False  # against the limit of requests
     poison_marker: str = "POISON"
+    batch_expire: float = 0.0  # the share of batches that expire with a part of their requests
+    enqueued_tokens: int | None = None  # prompt tokens that may wait in batches; None: no limit
+    has_batches: bool = True
     flex_busy: float = 0.0  # the share of flex calls for which there is no room
 
     def __post_init__(self) -> None:

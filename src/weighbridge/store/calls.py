@@ -46,6 +46,7 @@ class CallRecord(NamedTuple):
     """The kind of error, when nothing in the reply could be accepted."""
     service_tier: str | None = None
     price_known: bool = True
+    batch_id: int | None = None
 
 
 async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> list[int]:
@@ -61,9 +62,9 @@ async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> l
         "INSERT INTO calls (id, started_at, latency_s, waited_s, provider, model, simulated, "
         "lane, step, step_version, job_id, product_ids, outcome, error, request_id, "
         "estimated_tokens, output_allowance, input_tokens, cached_input_tokens, output_tokens, "
-        "cost_usd, unusable, cache_write_tokens, reasoning_tokens, service_tier, price_known) "
+        "cost_usd, unusable, cache_write_tokens, reasoning_tokens, service_tier, price_known, batch_id) "
         "OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
-        "$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)",
+        "$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
         [
             (
                 call_id,
@@ -92,6 +93,7 @@ async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> l
                 call.usage.reasoning_tokens,
                 call.service_tier,
                 call.price_known,
+                call.batch_id,
             )
             for call_id, call in zip(ids, calls, strict=True)
         ],
@@ -100,9 +102,12 @@ async def insert_calls(connection: Connection, calls: Sequence[CallRecord]) -> l
 
 
 async def slowest_s(connection: Connection, of_last: int = 1_000) -> float | None:
-    """How long the slowest of the last calls took, whatever its outcome; None before the first."""
+    """How long the slowest of the last calls took, whatever its outcome; None before the first.
+
+    Those that travelled in batches do not count.
+    """
     slowest: float | None = await connection.fetchval(
-        "SELECT max(latency_s) FROM (SELECT latency_s FROM calls ORDER BY id DESC LIMIT $1) AS "
+        "SELECT max(latency_s) FROM (SELECT latency_s FROM calls WHERE batch_id IS NULL ORDER BY id DESC LIMIT $1) AS "
         "last",
         of_last,
     )
@@ -143,9 +148,9 @@ async def totals(connection: Connection, since: datetime | None = None) -> CallT
         "sum(estimated_tokens) AS estimated_tokens, sum(input_tokens) AS input_tokens, "
         "sum(cached_input_tokens) AS cached_input_tokens, sum(output_tokens) AS output_tokens, "
         "sum(cost_usd) AS cost_usd, count(*) FILTER (WHERE NOT price_known) AS unpriced_calls, "
-        "percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok') AS "
+        "percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE outcome = 'ok' AND batch_id IS NULL) AS "
         "latency_p50_s, percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE "
-        "outcome = 'ok') AS latency_p95_s FROM calls WHERE $1::timestamptz IS NULL OR started_at "
+        "outcome = 'ok' AND batch_id IS NULL) AS latency_p95_s FROM calls WHERE $1::timestamptz IS NULL OR started_at "
         ">= $1), trimmed AS ( SELECT sum(calls) AS calls, sum(calls) FILTER (WHERE outcome <> "
         "'ok') AS failed_calls, sum(calls) FILTER (WHERE outcome = 'RateLimited') AS "
         "rate_limited, sum(estimated_tokens) AS estimated_tokens, sum(input_tokens) AS "
@@ -173,7 +178,7 @@ async def calls_of(
     """The calls that a product took part in, newest first."""
     rows = await connection.fetch(
         "SELECT id, started_at, latency_s, waited_s, provider, model, simulated, step, "
-        "step_version, lane, outcome, error, request_id, cardinality(product_ids) AS group_size, "
+        "step_version, CASE lane WHEN 'live' THEN 'online' ELSE lane END AS lane, outcome, error, request_id, cardinality(product_ids) AS group_size, "
         "input_tokens, cached_input_tokens, output_tokens, cost_usd FROM calls WHERE product_ids "
         "@> ARRAY[$1::bigint] ORDER BY id DESC LIMIT $2",
         product_id,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Sequence,
     )
 
+    from weighbridge.domain.calls import Lane
     from weighbridge.store.database import Connection
 
 SHOWN_REJECTED: Final = 1_000
@@ -117,6 +118,7 @@ async def import_products(
     *,
     scoped: bool = False,
     before_merge: Callable[[], None] = lambda: None,
+    lane: Lane | None = None,
 ) -> ImportResult:
     """Merges a catalogue into the products. The chunks are drawn in a thread; what they raise goes
     to the caller.
@@ -126,7 +128,8 @@ async def import_products(
     is shown. Columns that the file does not have, and pictures where the image cell is empty, stay
     as they are stored. A code that comes again in the file is rejected. `scoped` also records which
     products the file names (table scopes), for processing these only. `before_merge` is called when
-    all rows are read; if it raises, nothing was changed.
+    all rows are read; if it raises, nothing was changed. `lane` is how their questions travel from
+    now on; None: as they did.
     """
     import_id = uuid4()
     try:
@@ -134,7 +137,9 @@ async def import_products(
         given = await _stage(connection, chunks)
         before_merge()
         await connection.execute("ANALYZE pg_temp.import_rows", timeout=LONG_STATEMENT_S)
-        created, updated, unchanged = await _merge_patiently(connection, import_id, given, scoped)
+        created, updated, unchanged = await _merge_patiently(
+            connection, import_id, given, scoped, lane
+        )
     finally:
         # What is left behind after a lost connection went with it, and the next import drops first.
         with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -358,7 +363,11 @@ async def _stage_picture(connection: Connection, source: PictureSource) -> None:
 
 
 async def _merge_patiently(
-    connection: Connection, import_id: UUID, given: frozenset[str], scoped: bool
+    connection: Connection,
+    import_id: UUID,
+    given: frozenset[str],
+    scoped: bool,
+    lane: Lane | None,
 ) -> tuple[int, int, int]:
     """Workers store answers meanwhile, in an order of their own; a deadlock with one of them is
     tried again.
@@ -366,7 +375,7 @@ async def _merge_patiently(
     for last_try in (*(False,) * (_MERGE_TRIES - 1), True):
         try:
             async with connection.transaction():
-                return await _merge(connection, import_id, given, scoped)
+                return await _merge(connection, import_id, given, scoped, lane)
         except asyncpg.DeadlockDetectedError:
             if last_try:
                 raise
@@ -374,7 +383,11 @@ async def _merge_patiently(
 
 
 async def _merge(
-    connection: Connection, import_id: UUID, given: frozenset[str], scoped: bool
+    connection: Connection,
+    import_id: UUID,
+    given: frozenset[str],
+    scoped: bool,
+    lane: Lane | None,
 ) -> tuple[int, int, int]:
     """One set-based merge; returns how many products were created, updated and left alone."""
     await connection.execute("SET LOCAL work_mem = '64MB'")
@@ -404,6 +417,8 @@ async def _merge(
     updated += _count(await connection.execute(_recount(given), timeout=LONG_STATEMENT_S))
     await connection.execute(_NEW_NOTES, timeout=LONG_STATEMENT_S)
     created = _count(await connection.execute(_INSERT_NEW, timeout=LONG_STATEMENT_S))
+    if lane is not None:
+        await connection.execute(_CHANGE_LANE, lane.value, timeout=LONG_STATEMENT_S)
     if scoped:
         await connection.execute(
             "INSERT INTO scopes (import_id, product_id) SELECT $1, p.id"
@@ -417,6 +432,14 @@ async def _merge(
 def _count(tag: str) -> int:
     return int(tag.rpartition(" ")[2])
 
+
+_CHANGE_LANE: Final = """
+    WITH other AS MATERIALIZED (
+        SELECT p.id FROM pg_temp.import_rows s JOIN products p USING (code)
+        WHERE p.lane <> $1 ORDER BY p.id FOR NO KEY UPDATE OF p
+    )
+    UPDATE products p SET lane = $1, unanswered_batches = 0 FROM other WHERE p.id = other.id
+"""
 
 _REJECT_REPEATED: Final = """
     WITH first AS (

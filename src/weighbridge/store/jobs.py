@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 ENTRYPOINT = "group"
 """The name under which workers register for our jobs."""
+BATCH_ENTRYPOINT: Final = "batch"
+"""That of jobs whose questions travel in batches: no worker registers for it. `queued` until a
+batch takes them along, `picked` while it is at the provider."""
+_OURS: Final = [ENTRYPOINT, BATCH_ENTRYPOINT]
+BATCH_LOCK: Final = 0x57656967_62617463  # "Weigbatc"
+"""Held by the session of the one process that submits and collects batches."""
+FIRST: Final = (-(2**31), 0)
+"""Before every job that waits for a batch."""
 DISPATCH_LOCK: Final = 0x57656967_64697370  # "Weigdisp"
 """Held by the session of the one process that makes jobs."""
 
@@ -29,12 +37,14 @@ def jobs_table() -> str:
     return str(db_settings().qualified.queue_table)
 
 
-async def enqueue_jobs(connection: Connection, count: int, priority: int = 0) -> list[int]:
+async def enqueue_jobs(
+    connection: Connection, count: int, priority: int = 0, entrypoint: str = ENTRYPOINT
+) -> list[int]:
     """Create `count` jobs; returns their ids. `products.job_id` says which products a job has."""
     if count == 0:
         return []
     queries = Queries(AsyncpgDriver(connection))  # type: ignore[arg-type]  # a pooled connection serves as well
-    ids = await queries.enqueue([ENTRYPOINT] * count, [None] * count, [priority] * count)
+    ids = await queries.enqueue([entrypoint] * count, [None] * count, [priority] * count)
     return [int(job_id) for job_id in ids]
 
 
@@ -55,12 +65,83 @@ async def withdraw_queued(
     """Delete jobs that no worker has begun (all of ours, or those given); returns their ids."""
     chosen = None if job_ids is None else list(job_ids)
     rows = await connection.fetch(
-        f"DELETE FROM {jobs_table()} WHERE entrypoint = $1 AND status = 'queued'"  # noqa: S608
+        f"DELETE FROM {jobs_table()} WHERE entrypoint = ANY($1) AND status = 'queued'"  # noqa: S608
         " AND ($2::bigint[] IS NULL OR id = ANY($2)) RETURNING id",
-        ENTRYPOINT,
+        _OURS,
         chosen,
     )
     return [row["id"] for row in rows]
+
+
+async def route(connection: Connection, job_ids: Sequence[int]) -> None:
+    """Let jobs that nobody has begun wait for what the lane of their products says."""
+    await connection.execute(
+        f"UPDATE {jobs_table()} j SET entrypoint = CASE WHEN EXISTS (SELECT FROM products p WHERE "  # noqa: S608
+        "p.job_id = j.id AND p.lane = 'batch') THEN $2 ELSE $3 END WHERE j.id = ANY($1::bigint[]) "
+        "AND j.status = 'queued'",
+        job_ids,
+        BATCH_ENTRYPOINT,
+        ENTRYPOINT,
+    )
+
+
+async def waiting_for_batch(
+    connection: Connection, after: tuple[int, int], most: int
+) -> list[tuple[int, int]]:
+    """(negative priority, id) of jobs that wait for a batch, in order, those after `after`."""
+    rows = await connection.fetch(
+        f"SELECT -priority AS rank, id FROM {jobs_table()} WHERE entrypoint = $1 AND status = 'queued'"  # noqa: S608
+        " AND (-priority, id) > ($2::int, $3::bigint) ORDER BY 1, 2 LIMIT $4",
+        BATCH_ENTRYPOINT,
+        *after,
+        most,
+    )
+    return [(row["rank"], row["id"]) for row in rows]
+
+
+async def pick(
+    connection: Connection, job_ids: Sequence[int], manager_id: UUID, *, only_waiting: bool
+) -> set[int]:
+    """Hold jobs of the batch lane from now on; returns those that are still there.
+
+    `only_waiting` leaves out those that are in a batch already.
+    """
+    rows = await connection.fetch(
+        f"UPDATE {jobs_table()} SET status = 'picked', queue_manager_id = $2, heartbeat = now(), "  # noqa: S608
+        "updated = now() WHERE id = ANY($1::bigint[]) AND entrypoint = $3 AND (status = 'queued' OR NOT "
+        "$4) RETURNING id",
+        job_ids,
+        manager_id,
+        BATCH_ENTRYPOINT,
+        only_waiting,
+    )
+    return {row["id"] for row in rows}
+
+
+async def hand_to_workers(connection: Connection, job_ids: Sequence[int]) -> None:
+    """Waiting jobs that a worker can do without a call, or that are about nothing any more."""
+    await connection.execute(
+        f"UPDATE {jobs_table()} SET entrypoint = $2 WHERE id = ANY($1::bigint[]) AND status = 'queued'",  # noqa: S608
+        job_ids,
+        ENTRYPOINT,
+    )
+
+
+async def give_back(connection: Connection, job_ids: Sequence[int]) -> None:
+    """A batch is over: its jobs wait for the next one, and those without products end."""
+    await connection.execute(
+        f"DELETE FROM {jobs_table()} j WHERE j.id = ANY($1::bigint[]) AND j.entrypoint = $2 AND NOT "  # noqa: S608
+        "EXISTS (SELECT FROM products p WHERE p.job_id = j.id AND p.status = 'processing')",
+        job_ids,
+        BATCH_ENTRYPOINT,
+    )
+    await connection.execute(
+        f"UPDATE {jobs_table()} SET status = 'queued', queue_manager_id = NULL, updated = now() WHERE "  # noqa: S608
+        "id = ANY($1::bigint[]) AND entrypoint = $2",
+        job_ids,
+        BATCH_ENTRYPOINT,
+    )
+    await route(connection, job_ids)
 
 
 async def forget_failed(connection: Connection) -> int:
@@ -86,12 +167,12 @@ async def vacuum(connection: Connection) -> None:
     await connection.execute(f"VACUUM (ANALYZE, SKIP_LOCKED, TRUNCATE FALSE) {jobs_table()}")
 
 
-async def count_unfinished(connection: Connection) -> int:
+async def count_unfinished(connection: Connection, entrypoint: str = ENTRYPOINT) -> int:
     """How many of our jobs wait or run, on any worker."""
     return int(
         await connection.fetchval(
             f"SELECT {unfinished()}",
-            ENTRYPOINT,
+            entrypoint,
         )
     )
 

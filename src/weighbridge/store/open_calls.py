@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 KEPT: Final = timedelta(days=7)
 """How long a reply is worth asking for; after that the row is deleted."""
 
+_COLUMNS: Final = (
+    "key, provider, simulated, question, step_version, product_ids, question_fingerprints, "
+    "started_at, estimated_tokens, output_allowance, batch_id, job_id"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
@@ -35,6 +40,9 @@ class OpenCall:
     started_at: datetime
     estimated_tokens: int = 0
     output_allowance: int = 0
+    batch_id: int | None = None
+    """The batch that it travels in, for this job."""
+    job_id: int | None = None
 
     def begun(self, started_at: datetime, estimated_tokens: int, output_allowance: int) -> OpenCall:
         """The same call, with what is known once it has a permit."""
@@ -45,6 +53,10 @@ class OpenCall:
             output_allowance=output_allowance,
         )
 
+    def in_batch(self, batch_id: int) -> OpenCall:
+        """The same call as a request of this batch."""
+        return replace(self, batch_id=batch_id)
+
 
 async def insert(connection: Connection, calls: Sequence[OpenCall]) -> None:
     """Insert calls that are about to be sent.
@@ -53,8 +65,8 @@ async def insert(connection: Connection, calls: Sequence[OpenCall]) -> None:
     """
     await connection.executemany(
         "INSERT INTO open_calls (key, provider, simulated, question, step_version, product_ids, "
-        "question_fingerprints, started_at, estimated_tokens, output_allowance) VALUES ($1, $2, "
-        "$3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (key) DO UPDATE SET started_at = "
+        "question_fingerprints, started_at, estimated_tokens, output_allowance, batch_id, "
+        "job_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (key) DO UPDATE SET started_at = "
         "excluded.started_at, estimated_tokens = excluded.estimated_tokens, output_allowance = "
         "excluded.output_allowance",
         [
@@ -69,6 +81,8 @@ async def insert(connection: Connection, calls: Sequence[OpenCall]) -> None:
                 call.started_at,
                 call.estimated_tokens,
                 call.output_allowance,
+                call.batch_id,
+                call.job_id,
             )
             for call in calls
         ],
@@ -80,9 +94,8 @@ async def about(
 ) -> list[OpenCall]:
     """Open calls about any of these products, the oldest first."""
     rows = await connection.fetch(
-        "SELECT key, provider, simulated, question, step_version, product_ids, "
-        "question_fingerprints, started_at, estimated_tokens, output_allowance FROM open_calls o "
-        "WHERE o.provider = $2 AND o.simulated = $3 AND NOT o.given_up"
+        f"SELECT {_COLUMNS} FROM open_calls o WHERE o.provider = $2 AND o.simulated = $3"  # noqa: S608
+        " AND NOT o.given_up AND o.batch_id IS NULL"
         # A join hashes each id once; the operator && would compare all with all.
         " AND o.key IN (SELECT c.key FROM open_calls c CROSS JOIN unnest(c.product_ids) AS p (id)"
         " JOIN unnest($1::bigint[]) AS wanted (id) ON wanted.id = p.id)"
@@ -90,6 +103,15 @@ async def about(
         list(product_ids),
         provider,
         simulated,
+    )
+    return [OpenCall(**dict(row)) for row in rows]
+
+
+async def of_batch(connection: Connection, batch_id: int) -> list[OpenCall]:
+    """The requests of a batch whose replies are not on record."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM open_calls WHERE batch_id = $1",  # noqa: S608
+        batch_id,
     )
     return [OpenCall(**dict(row)) for row in rows]
 

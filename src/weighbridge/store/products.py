@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from weighbridge.domain.calls import Lane
 from weighbridge.domain.facts import ProductFacts
 from weighbridge.domain.products import Picture, ProcessingStatus, Product, ProductEvent
 from weighbridge.store import earlier_answers
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 COLUMNS = """p.id, p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256,
-    p.country_of_origin, p.facts, p.notes, p.status, p.revision, p.attempts, p.alone, p.variant_of, p.error_kind, p.error, p.job_id, p.spent_usd,
+    p.country_of_origin, p.facts, p.notes, p.status, p.revision, p.attempts, p.alone, p.variant_of, p.error_kind, p.error, p.job_id, p.spent_usd, p.lane, p.unanswered_batches,
     p.created_at, p.updated_at, p.completed_at, pic.media_type, pic.width_px, pic.height_px, length(pic.data) AS size_bytes"""
 FROM = "products p LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
 
@@ -40,6 +41,8 @@ class StoredProduct:
     status: ProcessingStatus
     variant_of: int | None = None
     """The product that is asked in its stead."""
+    lane: Lane = Lane.ONLINE
+    unanswered_batches: int = 0
 
 
 def product_of(row: Record) -> Product:
@@ -77,20 +80,28 @@ def stored_product(row: Record) -> StoredProduct:
         spent_usd=row["spent_usd"],
         status=ProcessingStatus(row["status"]),
         variant_of=row["variant_of"],
+        lane=Lane(row["lane"]),
+        unanswered_batches=row["unanswered_batches"],
     )
 
 
+IN_BATCHES: Final = "p.lane = 'batch'"
+AT_ONCE: Final = "p.lane <> 'batch'"
+"""SQL for the products of that lane, and of the others. Literals, for the partial index."""
+
+
 async def take_pending(
-    connection: Connection, limit: int, scope: UUID | None
+    connection: Connection, limit: int, scope: UUID | None, travels: str = AT_ONCE
 ) -> list[StoredProduct]:
     """Lock up to `limit` pending products, oldest first; of one import only when `scope` is given.
 
-    Those that wait for another of their design are left out.
+    Those that wait for another of their design are left out. `travels` is `AT_ONCE` or
+    `IN_BATCHES`.
     """
     within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $2 AND s.product_id = p.id)"
     rows = await connection.fetch(
         f"SELECT {COLUMNS} FROM {FROM} WHERE p.status = 'pending' AND p.variant_of IS NULL"  # noqa: S608
-        f" {within if scope else ''} ORDER BY p.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED",
+        f" AND {travels} {within if scope else ''} ORDER BY p.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED",
         limit,
         *([scope] if scope else []),
     )
@@ -349,23 +360,27 @@ async def counts(connection: Connection, scope: UUID | None = None) -> dict[Proc
     return {status: found.get(status, 0) for status in ProcessingStatus}
 
 
-async def any_processing(connection: Connection, scope: UUID | None = None) -> bool:
+async def any_processing(
+    connection: Connection, scope: UUID | None = None, travels: str = "true"
+) -> bool:
     """Whether some product has a job."""
     within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $1 AND s.product_id = p.id)"
     found = await connection.fetchval(
-        f"SELECT EXISTS (SELECT FROM products p WHERE p.status = 'processing' {within if scope else ''})",  # noqa: S608
+        f"SELECT EXISTS (SELECT FROM products p WHERE p.status = 'processing' AND {travels} {within if scope else ''})",  # noqa: S608
         *([scope] if scope else []),
     )
     return bool(found)
 
 
-async def any_pending(connection: Connection, scope: UUID | None = None) -> bool:
+async def any_pending(
+    connection: Connection, scope: UUID | None = None, travels: str = "true"
+) -> bool:
     """Whether some product is pending."""
     within = "AND EXISTS (SELECT FROM scopes s WHERE s.import_id = $1 AND s.product_id = p.id)"
     # The first one, not EXISTS: for that PostgreSQL reads the whole table while its statistics say
     # that nearly all products are pending.
     first = await connection.fetchval(
-        f"SELECT p.id FROM products p WHERE p.status = 'pending' {within if scope else ''} ORDER BY p.id LIMIT 1",  # noqa: S608
+        f"SELECT p.id FROM products p WHERE p.status = 'pending' AND {travels} {within if scope else ''} ORDER BY p.id LIMIT 1",  # noqa: S608
         *([scope] if scope else []),
     )
     return first is not None

@@ -92,7 +92,7 @@ async def trim_open_calls(connection: Connection, most: int = BATCH) -> int:
     """Delete open calls whose reply nobody asked for."""
     tag = await connection.execute(
         "DELETE FROM open_calls WHERE key = ANY (ARRAY(SELECT key FROM open_calls"
-        " WHERE started_at < now() - $1::interval LIMIT $2))",
+        " WHERE started_at < now() - $1::interval AND batch_id IS NULL LIMIT $2))",
         open_calls.KEPT,
         most,
     )

@@ -104,6 +104,7 @@ def test_calls_are_not_repeated_after_errors_that_another_try_cannot_cure() -> N
         "QuotaExhausted",
         "AuthenticationFailed",
         "ModelUnknown",
+        "NoBatchApi",
     }
 
 

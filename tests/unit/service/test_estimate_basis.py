@@ -34,6 +34,6 @@ def test_a_server_of_ones_own_has_no_price_of_openais() -> None:
 
 def test_tiers_are_compared_whichever_is_chosen() -> None:
     basis = estimate_basis(load_settings(model="gpt-6-luna", service_tier="flex"))
-    assert list(basis.tiers) == ["default", "flex"]
+    assert list(basis.tiers) == ["default", "flex", "batch"]
     assert basis.tiers["flex"] == basis.price
     assert basis.tiers["default"].input_usd == pytest.approx(2 * basis.price.input_usd)

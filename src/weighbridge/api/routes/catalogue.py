@@ -18,6 +18,7 @@ from weighbridge.api.schemas.imports import ImportDone, ReportView
 from weighbridge.api.uploads import (
     CATALOGUE_BODY,
     import_answer,
+    read_lane,
     read_options,
     report_view,
     uploads_folder,
@@ -59,6 +60,7 @@ async def bulk_upload(request: Request, response: Response, context: Context) ->
             upload.path,
             read_options(upload, settings),
             max_rows=settings.max_import_rows,
+            lane=read_lane(upload),
         )
     response.status_code = 201 if imported.result.created else 200
     return import_answer(imported.result, imported.report)

@@ -26,6 +26,12 @@ async def processing_stats(context: Context) -> ProcessingStatsDocument:
         {
             "as_of": stats.as_of,
             "counts": {status.value: count for status, count in stats.counts.items()},
+            "batches": {
+                "in_flight": stats.batches.batches,
+                "requests": stats.batches.requests,
+                "answered": stats.batches.answered,
+                "oldest_at": stats.batches.oldest_at,
+            },
             "last24_hours": _period(stats.last_24_hours),
             "overall": _period(stats.overall),
         }

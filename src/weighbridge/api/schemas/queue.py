@@ -53,6 +53,17 @@ class StateCounts(Schema):
     failed: int = Field(ge=0, examples=[2])
 
 
+class BatchesView(Schema):
+    """Batches at the provider, for products in the lane `batch`."""
+
+    in_flight: int = Field(ge=0, description="Batches that are not over.", examples=[2])
+    requests: int = Field(ge=0, description="Requests in them.", examples=[9400])
+    answered: int = Field(
+        ge=0, description="Requests the provider has dealt with.", examples=[3570]
+    )
+    oldest_at: datetime | None = Field(description="When the oldest of them began.")
+
+
 class ProviderView(Schema):
     """The server that answers, as far as it is known."""
 
@@ -86,6 +97,7 @@ class QueueStatusDocument(Schema):
     queue: QueueView
     database: StateCounts
     total_products: int = Field(ge=0, examples=[4652])
+    batches: BatchesView
     provider: ProviderView | None = Field(
         description="The server that was asked last; null before the first start."
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from weighbridge.api.schemas.base import Schema
-from weighbridge.api.schemas.queue import StateCounts
+from weighbridge.api.schemas.queue import BatchesView, StateCounts
 
 
 class TokenCounts(Schema):
@@ -85,5 +85,6 @@ class ProcessingStatsDocument(Schema):
 
     as_of: datetime
     counts: StateCounts
+    batches: BatchesView
     last24_hours: Period = Field(alias="last24Hours")
     overall: Period

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from weighbridge.cli.console import duration, money
+from weighbridge.cli.console import batch_words, duration, money
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.domain.quantities import Origin
 
@@ -104,7 +104,7 @@ def waiting(progress: Progress, held: Held | None) -> str:
         return f"next batch in {duration(progress.batch_wait_s)}"
     if held is not None:
         return f"held by the {held.limit}, {duration(max(held.left_s, 1))}"
-    return ""
+    return batch_words(progress.status.batches, progress.status.as_of)
 
 
 def progress_line(progress: Progress, held: Held | None = None) -> str:

@@ -25,8 +25,9 @@ from weighbridge.planning.grouping import (
     group_products,
     product_tokens,
 )
-from weighbridge.store import jobs, products, queue_state, set_clocks, variants
+from weighbridge.store import jobs, products, queue_state, set_clocks, stopping, variants
 from weighbridge.store.database import DATABASE_ERRORS
+from weighbridge.store.products import AT_ONCE, IN_BATCHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +57,8 @@ MOST_IN_GROUP: Final = 5
 """Products of one job."""
 VACUUMED_AFTER: Final = 1_000
 """Vacuum the table of jobs after this many new jobs."""
+MOST_IN_BATCHES: Final = 100_000
+"""Jobs that wait for a batch or are in one; more are made as these end."""
 COUNTED_AT_ONCE: Final = 100
 """Products whose tokens are counted before the event loop gets a turn: some 5 ms."""
 
@@ -76,7 +79,8 @@ class Dispatcher:
     """Feeds the workers.
 
     `scope` restricts it to the products of one import; without `variant_finder` every product is
-    asked.
+    asked. `why_no_batches`: the provider takes none, and a product that is to travel in one stops
+    the queue with this reason.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Dispatcher:
         context_tokens: Callable[[], int | None],
         variant_finder: VariantFinder | None = None,
         scope: UUID | None = None,
+        why_no_batches: str | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -101,6 +106,7 @@ class Dispatcher:
         self._retention_task = retention_task
         self._variant_finder = variant_finder
         self._scope = scope
+        self._why_no_batches = why_no_batches
         self._wake = asyncio.Event()
         self._batch_open = False
         self._next_stuck_check_s = 0.0
@@ -162,10 +168,25 @@ class Dispatcher:
         if not state.running:
             self._batch_open = False
             return
+        await self._feed_batches(connection, state)
         if state.pacing == "continuous":
             await self._top_up(connection, state)
         else:
             await self._next_batch(connection, state)
+
+    async def _feed_batches(self, connection: Connection, state: QueueState) -> None:
+        """Make jobs of what travels in batches: no limit per minute holds these, and no pause."""
+        ready = f"p.variant_of IS NULL AND {IN_BATCHES}"
+        if not await products.any_pending(connection, self._scope, ready):
+            return
+        if self._why_no_batches is not None:
+            async with connection.transaction():
+                await stopping.stop(connection, self._why_no_batches)
+            telemetry.error("queue_stopped", f"🛑 Queue stopped: {self._why_no_batches}")
+            return
+        unfinished = await jobs.count_unfinished(connection, jobs.BATCH_ENTRYPOINT)
+        if unfinished < MOST_IN_BATCHES:
+            await self._take(connection, LARGEST_INTAKE, state, IN_BATCHES)
 
     async def _requeue_stuck(self, connection: Connection) -> None:
         if set_back := await set_clocks.bring_back(connection):
@@ -199,7 +220,7 @@ class Dispatcher:
             self._jobs_since_vacuum = 0
 
     async def _next_batch(self, connection: Connection, state: QueueState) -> None:
-        if await products.any_processing(connection):
+        if await products.any_processing(connection, travels=AT_ONCE):
             self._batch_open = True
             return
         if self._batch_open:
@@ -220,7 +241,7 @@ class Dispatcher:
             )
 
     async def _close_batch(self, connection: Connection, state: QueueState) -> None:
-        if not await products.any_pending(connection, self._scope):
+        if not await products.any_pending(connection, self._scope, AT_ONCE):
             await queue_state.update(connection, next_batch_at=None)
             return
         next_at = self._clock.now() + timedelta(milliseconds=state.batch_delay_ms)
@@ -231,13 +252,15 @@ class Dispatcher:
             delay_ms=state.batch_delay_ms,
         )
 
-    async def _take(self, connection: Connection, limit: int, state: QueueState) -> Taken:
+    async def _take(
+        self, connection: Connection, limit: int, state: QueueState, travels: str = AT_ONCE
+    ) -> Taken:
         """Enqueue pending products until `limit` of them are to be asked, or enough were looked
         at.
         """
         taken = Taken()
         while taken.products < limit and taken.looked_at < LARGEST_INTAKE:
-            more = await self._take_some(connection, limit - taken.products, state)
+            more = await self._take_some(connection, limit - taken.products, state, travels)
             taken = Taken(
                 taken.products + more.products,
                 taken.jobs + more.jobs,
@@ -247,16 +270,25 @@ class Dispatcher:
                 break
         return taken
 
-    async def _take_some(self, connection: Connection, limit: int, state: QueueState) -> Taken:
+    async def _take_some(
+        self, connection: Connection, limit: int, state: QueueState, travels: str
+    ) -> Taken:
         """Group up to `limit` pending products and enqueue them, all in one transaction."""
         async with connection.transaction():
-            found = await products.take_pending(connection, limit, self._scope)
+            found = await products.take_pending(connection, limit, self._scope, travels)
             if not found:
                 return Taken()
             asked, answered = await self._sorted(connection, found)
             loads = self._loads.together if state.ask_together else self._loads.apart
             budget = budget_for(loads, self._context_tokens())
-            groups = group_products(await self._measured(asked), budget)
+            groups = [
+                group
+                for lane in sorted({stored.lane for stored in asked})
+                for group in group_products(
+                    await self._measured([stored for stored in asked if stored.lane is lane]),
+                    budget,
+                )
+            ]
             without_call = group_products(await self._measured(answered), budget)
             job_ids = await jobs.enqueue_jobs(connection, len(groups) + len(without_call))
             job_of = {
@@ -265,6 +297,8 @@ class Dispatcher:
                 for product_id in group.product_ids
             }
             await products.mark_processing(connection, job_of)
+            if travels == IN_BATCHES:
+                await jobs.route(connection, job_ids[: len(groups)])
         if groups:
             _log_group_size(groups, self._loads, together=state.ask_together)
         return Taken(len(asked), len(job_ids), len(found))

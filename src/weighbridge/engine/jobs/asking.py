@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from weighbridge.domain.calls import Lane
 from weighbridge.engine.jobs.in_flight_call import InFlightCall
 from weighbridge.engine.jobs.pictures import Pictures
 from weighbridge.engine.quota.permits import CallTooLarge, PermitRequest, PreparedCall, Replied
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from weighbridge.engine.jobs.orphaned_calls import OrphanedCalls
     from weighbridge.engine.jobs.pictures import ShownPicture
     from weighbridge.steps import Question
+
+_TIERS: Final = {Lane.FLEX: "flex"}
+"""The service tier of a lane, where it has one of its own."""
 
 
 class Asker:
@@ -48,7 +52,7 @@ class Asker:
         failures: Counter[type[ProviderError]] = Counter()
         while True:
             try:
-                request = await self._permit_request(question, group, job_id)
+                request = await self.prepare(question, group, job_id)
                 in_flight, reply = await self._send(request, group)
             except CallTooLarge as refused:
                 asked = refused.call.question
@@ -96,7 +100,7 @@ class Asker:
         except ProviderError:
             return None  # the next call will say what is wrong
 
-    async def _permit_request(
+    async def prepare(
         self, question: Question, group: list[JobProduct], job_id: int
     ) -> PermitRequest:
         """The step alone and, of products that nothing is known of, all steps at once.
@@ -127,7 +131,9 @@ class Asker:
         return PreparedCall(
             question=question,
             request=request._replace(
-                key=key, time_factor=max(product.time_factor for product in group)
+                key=key,
+                time_factor=max(product.time_factor for product in group),
+                tier=_TIERS.get(group[0].stored.lane),
             ),
             prompt_tokens=request_tokens(request, model, size_px),
             doubt_tokens=picture_doubt_tokens(model) if image_url and size_px is None else 0,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.domain.calls import Cost, Lane, Usage
+from weighbridge.domain.calls import Cost, Usage
 from weighbridge.store.calls import OK, CallRecord
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from weighbridge.clock import Clock
-    from weighbridge.domain.calls import CallReply, CallRequest
+    from weighbridge.domain.calls import CallReply, CallRequest, Lane
     from weighbridge.engine.jobs.job_products import JobProduct
     from weighbridge.engine.quota.permits import Permit
     from weighbridge.errors import ProviderError
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class InFlightCall(NamedTuple):
-    """`cost` is what was reserved: the prompt as we count it, and the allowance for the answer."""
+    """`cost` is what was reserved: the prompt as we count it, and the allowance for the answer.
+
+    `batch_id` is that of the batch in which it travelled.
+    """
 
     job_id: int
     question: Question
@@ -32,6 +35,8 @@ class InFlightCall(NamedTuple):
     permit: Permit
     started_at: datetime
     started_s: float
+    lane: Lane
+    batch_id: int | None = None
 
     @classmethod
     def permitted(
@@ -50,6 +55,7 @@ class InFlightCall(NamedTuple):
             permit=permit,
             started_at=clock.now(),
             started_s=clock.monotonic_s(),
+            lane=group[0].stored.lane,
         )
 
     def charged(self, reply: CallReply) -> Cost:
@@ -117,7 +123,8 @@ class InFlightCall(NamedTuple):
             provider=provider.name,
             model=model,
             simulated=provider.simulated,
-            lane=Lane.LIVE,
+            lane=self.lane,
+            batch_id=self.batch_id,
             step=self.question.name,
             step_version=self.step_version,
             job_id=self.job_id,

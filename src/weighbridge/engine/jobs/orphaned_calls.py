@@ -187,6 +187,7 @@ class OrphanedCalls:
                     permit,
                     call.started_at,
                     started_s,
+                    group[0].stored.lane,
                 )
                 return in_flight, reply
             left_s = until_s - self._context.clock.monotonic_s()

@@ -243,6 +243,7 @@ async def _ask_alone(connection: Connection, outcome: Outcome) -> None:
     # Priority: the others of the batch are nearly done, and it should not wait long for these.
     new_jobs = await jobs.enqueue_jobs(connection, len(leaving), priority=1)
     await products.move_to_jobs(connection, dict(zip(leaving, new_jobs, strict=True)))
+    await jobs.route(connection, new_jobs)
 
 
 async def _split(connection: Connection, outcome: Outcome) -> None:
@@ -253,3 +254,4 @@ async def _split(connection: Connection, outcome: Outcome) -> None:
         for product_id in ids
     }
     await products.move_to_jobs(connection, job_of)
+    await jobs.route(connection, new_jobs)

@@ -7,8 +7,9 @@ calls without a reply.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from weighbridge.domain.calls import Lane
 from weighbridge.engine.database.batcher import Batcher
 from weighbridge.engine.jobs.asking import Asker
 from weighbridge.engine.jobs.borrowing import borrow_answers
@@ -44,6 +45,15 @@ LOAD_BATCH: Final = 256
 """Groups loaded by one query."""
 
 
+class Parts(NamedTuple):
+    """What a worker is made of. This asker notes no open calls: a batch does so itself."""
+
+    asker: Asker
+    judge: Judge
+    recorder: Recorder
+    failures: Failures
+
+
 class Worker:
     """Runs jobs. One per process; any number of jobs at a time."""
 
@@ -58,6 +68,12 @@ class Worker:
         self._judge = Judge(context, self._weigher, self._recorder, self._failures.stop_queue)
         self._orphaned = OrphanedCalls(context) if fetches_replies else None
         self._asker = Asker(context, self._judge, self._failures, self._orphaned)
+
+    @property
+    def parts(self) -> Parts:
+        """What puts questions and takes replies, for the lane that does so in batches."""
+        asker = Asker(self._context, self._judge, self._failures, None)
+        return Parts(asker, self._judge, self._recorder, self._failures)
 
     async def work(self, job_id: int) -> None:
         """Take the group as far as it goes. Raises nothing but a cancellation."""
@@ -89,9 +105,14 @@ class Worker:
         ]
         await self._finish_without_call(answered, job_id)
         group = [product for product in group if product not in answered]
+        if group and group[0].stored.lane is Lane.BATCH:
+            # They were to get the answers of another, and could not: a batch takes them along.
+            asked = [product.id for product in group]
+            await self._recorder.record(Outcome(job_id, split=[asked]))
+            return
         tokens = 0
         for question in self._context.questions.alone:
-            for unanswered in _by_version(question, group):
+            for unanswered in by_version(question, group):
                 gone, used = await self._asker.ask(question, unanswered, job_id)
                 tokens += used
                 group = [product for product in group if product.id not in gone]
@@ -167,7 +188,7 @@ class Worker:
         say_what_happened(group, finished, given_up=failed)
 
 
-def _by_version(question: Question, group: list[JobProduct]) -> list[list[JobProduct]]:
+def by_version(question: Question, group: list[JobProduct]) -> list[list[JobProduct]]:
     """The products without an answer, grouped by version: earlier answers are part of a
     question.
     """

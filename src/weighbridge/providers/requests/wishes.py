@@ -53,6 +53,7 @@ class Wishes:
         """How long this call may take. What the user set holds for each call, whatever its size."""
         base_s = self.base_timeout_s(is_local=is_local)
         if self.timeout_s is None:
+            base_s = max(base_s, FLEX_TIMEOUT_S) if request.tier == "flex" else base_s
             longer_s = request.max_output_tokens * SECONDS_PER_TOKEN
             base_s = min(base_s + longer_s, base_s * MOST_TIMES)
         return base_s * request.time_factor

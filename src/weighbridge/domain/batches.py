@@ -1,0 +1,71 @@
+"""The contract with a provider's Batch API: what is submitted, how it stands, what comes back."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class BatchStatus(StrEnum):
+    """As the provider names it: https://developers.openai.com/api/docs/guides/batch"""
+
+    VALIDATING = "validating"
+    FAILED = "failed"  # the file was refused; nothing was asked
+    IN_PROGRESS = "in_progress"
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    EXPIRED = "expired"  # what was not answered within a day is left out
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset(
+    {BatchStatus.COMPLETED, BatchStatus.EXPIRED, BatchStatus.CANCELLED, BatchStatus.FAILED}
+)
+"""Nothing more comes; what was answered until then is in the output file."""
+
+
+class RemoteBatch(NamedTuple):
+    """A batch as the provider shows it. `problems` are (code, message) of a refused file."""
+
+    id: str
+    status: BatchStatus
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+    result_files: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
+
+
+class ResultLine(NamedTuple):
+    """The result of one request: its reply, an error, or neither where it was never answered."""
+
+    key: str
+    status: int | None = None
+    body: bytes = b""
+    request_id: str | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the model was asked at all."""
+        return self.status is not None
+
+
+class BatchesInFlight(NamedTuple):
+    """All batches that the provider works on, together."""
+
+    batches: int
+    requests: int
+    answered: int
+    oldest_at: datetime | None
+
+    @property
+    def share(self) -> float:
+        """How much of them is answered, from 0 to 1."""
+        return self.answered / self.requests if self.requests else 0.0
+
+
+NO_BATCHES = BatchesInFlight(0, 0, 0, None)

@@ -1,0 +1,1 @@
+"""The batch lane: questions that travel in files, half the price, within a day."""

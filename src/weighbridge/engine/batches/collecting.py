@@ -1,0 +1,228 @@
+"""Takes the results of a batch that is over: each reply goes the way of an online one.
+
+A request is an open call, and recording its reply closes it. So a process that dies in the middle
+leaves behind exactly the requests that are not on record, and the next one reads the same files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.calls import Cost, Lane
+from weighbridge.engine.jobs.failures import break_up
+from weighbridge.engine.jobs.in_flight_call import InFlightCall
+from weighbridge.engine.jobs.job_products import with_answers
+from weighbridge.engine.jobs.recorder import Outcome
+from weighbridge.engine.jobs.reports import say_what_happened
+from weighbridge.engine.quota.permits import JobLost, Permit, PreparedCall
+from weighbridge.errors import ProviderError
+from weighbridge.limits.limiter import Reservation
+from weighbridge.limits.retries import AskAlone, GiveUp, Split, StopQueue, decide
+from weighbridge.planning.cost import reply_cost_usd
+from weighbridge.store import batches, jobs, open_calls, products
+from weighbridge.store.batches import BatchState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.domain.batches import RemoteBatch, ResultLine
+    from weighbridge.domain.calls import CallReply
+    from weighbridge.engine.jobs.context import EngineContext
+    from weighbridge.engine.jobs.failures import Failures
+    from weighbridge.engine.jobs.job_products import JobProduct
+    from weighbridge.engine.jobs.judging import Judge
+    from weighbridge.engine.jobs.recorder import Recorder
+    from weighbridge.limits.retries import Action
+    from weighbridge.providers.base import BatchService
+    from weighbridge.steps import Question
+    from weighbridge.store.batches import StoredBatch
+    from weighbridge.store.open_calls import OpenCall
+
+TAKEN_AT_ONCE: Final = 96
+"""Results whose products are loaded by one query, and which share a transaction."""
+
+
+class Collector:
+    """One per process."""
+
+    def __init__(
+        self,
+        context: EngineContext,
+        judge: Judge,
+        recorder: Recorder,
+        failures: Failures,
+        service: BatchService,
+    ) -> None:
+        self._context = context
+        self._judge = judge
+        self._recorder = recorder
+        self._failures = failures
+        self._service = service
+
+    async def collect(self, batch: StoredBatch, remote: RemoteBatch) -> int:
+        """Record every result that is not on record yet; returns how many requests have none.
+
+        Raises:
+            ProviderError: the results cannot be fetched now.
+        """
+        lines = [line for file in remote.result_files for line in await self._service.results(file)]
+        waiting = await self._context.database_retry(lambda: self._claim(batch))
+        answered = [
+            (waiting.pop(line.key), line)
+            for line in lines
+            if line.is_answered and line.key in waiting
+        ]
+        for first in range(0, len(answered), TAKEN_AT_ONCE):
+            await self._take(batch, answered[first : first + TAKEN_AT_ONCE])
+        return await self.end(batch, BatchState.COLLECTED, remote.status.value)
+
+    async def end(self, batch: StoredBatch, state: BatchState, why: str) -> int:
+        """It is over; returns how many of its requests have no reply on record."""
+
+        async def write() -> int:
+            async with self._context.database.transaction() as connection:
+                found = await batches.find(connection, batch.key)
+                if found is None or found.state in (BatchState.COLLECTED, BatchState.DISCARDED):
+                    return 0
+                return await batches.end(connection, found, state, why)
+
+        return await self._context.database_retry(write)
+
+    async def _claim(self, batch: StoredBatch) -> dict[str, OpenCall]:
+        async with self._context.database.transaction() as connection:
+            await jobs.pick(connection, batch.job_ids, self._context.manager_id, only_waiting=False)
+            return {call.key: call for call in await open_calls.of_batch(connection, batch.id)}
+
+    async def _take(
+        self, batch: StoredBatch, answered: Sequence[tuple[OpenCall, ResultLine]]
+    ) -> None:
+        found = await self._context.database_retry(
+            lambda: self._products([call for call, _ in answered])
+        )
+        await asyncio.gather(*(self._take_one(batch, call, line, found) for call, line in answered))
+
+    async def _products(self, calls: Sequence[OpenCall]) -> dict[int, JobProduct]:
+        ids = [product_id for call in calls for product_id in call.product_ids]
+        async with self._context.database.pool.acquire() as connection:
+            found = await with_answers(
+                connection,
+                await products.load_products(connection, ids),
+                self._context.questions,
+                simulated=self._context.provider.simulated,
+            )
+        return {product.id: product for product in found}
+
+    async def _take_one(
+        self,
+        batch: StoredBatch,
+        call: OpenCall,
+        line: ResultLine,
+        found: dict[int, JobProduct],
+    ) -> None:
+        question = self._question(call)
+        group = still_asked(call, question, found)
+        in_flight = in_flight_of(batch, call, question, group, self._context)
+        try:
+            reply = await self._service.reply(line, in_flight.request)
+        except ProviderError as error:
+            await self._without_reply(in_flight, error)
+            return
+        with suppress(JobLost):  # its products were changed meanwhile; what was paid for is stored
+            if group:
+                await self._judge.take(in_flight, reply)
+            else:
+                await self._record_unused(in_flight, call, reply)
+
+    def _question(self, call: OpenCall) -> Question:
+        """Another program may have asked what this one does not know; then nobody is asked it."""
+        questions = self._context.questions
+        known = (*questions.alone, questions.together)
+        return next((one for one in known if one.name == call.question), questions.together)
+
+    async def _record_unused(
+        self, in_flight: InFlightCall, call: OpenCall, reply: CallReply
+    ) -> None:
+        """Nobody asks this any more, and it was paid for."""
+        cost_usd = reply_cost_usd(reply, self._context.provider.price)
+        record = in_flight.answered(self._context.provider, 0.0, reply, cost_usd)
+        record = record._replace(product_ids=call.product_ids)
+        await self._recorder.record(Outcome(in_flight.job_id, call=record))
+
+    async def _without_reply(self, in_flight: InFlightCall, error: ProviderError) -> None:
+        """What waiting may cure goes into the next batch, everything else is as online."""
+        group = in_flight.group
+        action = decide(error, 0, len(group), self._context.random_source.random())
+        if isinstance(action, StopQueue):
+            await self._failures.stop_queue(action.reason)
+            return
+        if not group or not isinstance(action, Split | AskAlone | GiveUp):
+            return
+        if isinstance(action, GiveUp) and in_flight.question is self._context.questions.together:
+            return  # online it is asked step by step
+        with suppress(JobLost):
+            await self._disperse(in_flight, error, action)
+
+    async def _disperse(
+        self, in_flight: InFlightCall, error: ProviderError, action: Action
+    ) -> None:
+        latency_s = self._context.clock.monotonic_s() - in_flight.started_s
+        call = in_flight.unanswered(self._context.provider, latency_s, error)
+        ids = [product.id for product in in_flight.group]
+        outcome = break_up(in_flight.job_id, ids, error, action)
+        await self._recorder.record(outcome._replace(call=call))
+        say_what_happened(
+            in_flight.group, asked_alone=outcome.asked_alone, given_up=outcome.given_up
+        )
+
+
+def still_asked(
+    call: OpenCall, question: Question, found: dict[int, JobProduct]
+) -> list[JobProduct]:
+    """The products of the call that its reply would still answer."""
+    asked = zip(call.product_ids, call.question_fingerprints, strict=True)
+    return [
+        product
+        for product_id, fingerprint in asked
+        if (product := found.get(product_id)) is not None
+        and product.question_fingerprint == fingerprint
+        and not any(step in product.answers for step in question.steps)
+        and all(needed in product.answers for needed in question.needs)
+        and question.version(product.versions) == call.step_version
+    ]
+
+
+def in_flight_of(
+    batch: StoredBatch,
+    call: OpenCall,
+    question: Question,
+    group: list[JobProduct],
+    context: EngineContext,
+) -> InFlightCall:
+    """The request as a call that this worker has made."""
+    asked = question.request([product.subject() for product in group], call.output_allowance)
+    request = asked._replace(key=call.key)
+    cost = Cost(1, call.estimated_tokens)
+    prepared = PreparedCall(
+        question, request, call.estimated_tokens - call.output_allowance, len(group)
+    )
+    permit = Permit(
+        prepared, Reservation(0.0, cost, 0, 0.0), call.output_allowance, 0.0, False, 0.0
+    )
+    since = batch.submitted_at or batch.prepared_at
+    age_s = max(0.0, (context.clock.now() - since).total_seconds())
+    return InFlightCall(
+        job_id=call.job_id or 0,
+        question=question,
+        step_version=call.step_version,
+        group=group,
+        request=request,
+        cost=cost,
+        allowance=call.output_allowance,
+        permit=permit,
+        started_at=call.started_at,
+        started_s=context.clock.monotonic_s() - age_s,
+        lane=Lane.BATCH,
+        batch_id=batch.id,
+    )

@@ -1,0 +1,85 @@
+"""What the log says of batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge import telemetry
+
+if TYPE_CHECKING:
+    from weighbridge.errors import ProviderError
+    from weighbridge.store.batches import StoredBatch
+
+
+def say_submitted(batch: StoredBatch, name: str) -> None:
+    """The provider has it."""
+    telemetry.info(
+        "batch_submitted",
+        f"📤 Submitted batch {name} with {batch.requests:,} requests; it may take up to 24 hours",
+        batch=name,
+        requests=batch.requests,
+    )
+
+
+def say_adopted(batch: StoredBatch, name: str) -> None:
+    """It was submitted, and the word of it was lost."""
+    telemetry.info(
+        "batch_adopted",
+        f"📎 Found batch {name} of {batch.requests:,} requests at the provider; collecting it",
+        batch=name,
+        requests=batch.requests,
+    )
+
+
+def say_collected(batch: StoredBatch, status: str, unanswered: int) -> None:
+    """Every reply is on record."""
+    answered = batch.requests - unanswered
+    telemetry.info(
+        "batch_collected",
+        f"📥 Collected batch {batch.batch_id} ({status}): {answered:,} replies, {unanswered:,} without",
+        batch=batch.batch_id,
+        status=status,
+        replies=answered,
+        unanswered=unanswered,
+    )
+
+
+def say_refused(batch: StoredBatch, why: str) -> None:
+    """The provider did not take it; its requests wait for the next one."""
+    telemetry.warning(
+        "batch_refused",
+        f"⚠️ The provider refused batch {batch.batch_id or batch.id}: {why}",
+        batch=batch.batch_id,
+        detail=why,
+    )
+
+
+def say_gone(batch: StoredBatch) -> None:
+    """The provider does not know it any more."""
+    telemetry.error(
+        "batch_gone",
+        f"❌ The provider no longer knows batch {batch.batch_id}; its {batch.requests:,} requests go into another one",
+        batch=batch.batch_id,
+        requests=batch.requests,
+    )
+
+
+def say_finishing_online(products: int) -> None:
+    """Batches have brought no reply about these."""
+    if products:
+        telemetry.warning(
+            "batch_rest_online",
+            f"⚠️ Asking {products:,} products online, at the standard price: batches brought no reply about them, or cannot",
+            products=products,
+        )
+
+
+def say_trouble(error: ProviderError, pause_s: float) -> None:
+    """The Batch API does not answer as it should."""
+    telemetry.warning(
+        "batch_api_trouble",
+        f"⚠️ The Batch API failed, looking again in {pause_s:.0f} s: {error}",
+        error=type(error).__name__,
+        detail=str(error),
+        retry_in_s=round(pause_s, 1),
+    )

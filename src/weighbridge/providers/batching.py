@@ -1,0 +1,208 @@
+"""The Batch API of OpenAI and of servers that speak it: files of questions, answered within a day.
+
+Everything here goes through the SDK's own client: a few requests an hour, unlike the calls in
+`openai.py`. What a batch is and how it ends: https://developers.openai.com/api/docs/guides/batch ·
+https://help.openai.com/en/articles/9197833-batch-api-faq
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import openai
+from pydantic_core import from_json, to_json
+from typing_extensions import override
+
+from weighbridge.domain.batches import BatchStatus, RemoteBatch, ResultLine
+from weighbridge.domain.calls import Lane
+from weighbridge.errors import NoBatchApi, ProviderOverloaded
+from weighbridge.providers.base import BatchService
+from weighbridge.providers.faults.evidence import HIDDEN
+from weighbridge.providers.faults.kinds import FAILURES
+from weighbridge.providers.faults.messages import translate
+from weighbridge.providers.replies.bodies import HiddenError, read_completion
+from weighbridge.providers.replies.reading import Arrival, read_reply
+from weighbridge.providers.requests.bodies import encoded_body
+from weighbridge.providers.sdk import QUESTIONS
+from weighbridge.providers.wire import Received, UnusableReply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from openai.types import Batch
+
+    from weighbridge.domain.calls import CallReply, CallRequest
+    from weighbridge.providers.faults.messages import Asked
+    from weighbridge.providers.requests.capabilities import Capabilities
+    from weighbridge.providers.sdk import Sdk
+
+KEY_NAME: Final = "weighbridge_batch"
+"""The name of the metadata that carries the key of a batch."""
+URL: Final = f"/v1{QUESTIONS}"
+FILE_TIMEOUT_S: Final = 600.0
+_NO_SUCH_ENDPOINT: Final = frozenset({400, 404, 405, 501})
+_NOT_FOUND: Final = 404
+
+
+class OpenAIBatches(BatchService):
+    """One per provider. `capabilities` says which parameters the server takes by now."""
+
+    def __init__(
+        self,
+        sdk: Sdk,
+        model: str,
+        asked: Callable[[CallRequest | None], Asked],
+        capabilities: Callable[[], Capabilities],
+        observe: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self._sdk = sdk
+        self._model = model
+        self._asked = asked
+        self._capabilities = capabilities
+        self._observe = observe
+        self.enqueued_tokens: int | None = None
+
+    @override
+    def line(self, key: str, request: CallRequest) -> bytes:
+        # A batch is a tier of its own.
+        body = encoded_body(request, self._model, replace(self._capabilities(), tier=None))
+        frame = to_json({"custom_id": key, "method": "POST", "url": URL})
+        return frame[:-1] + b',"body":' + body + b"}"
+
+    @override
+    async def check(self) -> None:
+        try:
+            await self._sdk.client.batches.list(limit=1)
+        except openai.APIStatusError as error:
+            if error.status_code in _NO_SUCH_ENDPOINT:
+                raise self._no_batch_api() from error
+            raise translate(error, self._asked(None)) from error
+        except FAILURES as error:
+            raise translate(error, self._asked(None)) from error
+
+    @override
+    async def upload(self, name: str, content: bytes) -> str:
+        try:
+            file = await self._sdk.client.files.create(
+                file=(name, content, "application/jsonl"), purpose="batch", timeout=FILE_TIMEOUT_S
+            )
+        except openai.NotFoundError as error:
+            raise self._no_batch_api() from error
+        except FAILURES as error:
+            raise translate(error, self._asked(None)) from error
+        return file.id
+
+    @override
+    async def create(self, file_id: str, key: str) -> RemoteBatch:
+        try:
+            batch = await self._sdk.client.batches.create(
+                input_file_id=file_id,
+                endpoint="/v1/chat/completions",
+                completion_window="24h",
+                metadata={KEY_NAME: key},
+            )
+        except FAILURES as error:
+            raise translate(error, self._asked(None)) from error
+        return _seen(batch)
+
+    @override
+    async def find(self, file_id: str, key: str) -> RemoteBatch | None:
+        try:
+            async for batch in self._sdk.client.batches.list(limit=100):
+                if batch.input_file_id == file_id or (batch.metadata or {}).get(KEY_NAME) == key:
+                    return _seen(batch)
+        except FAILURES as error:
+            raise translate(error, self._asked(None)) from error
+        return None
+
+    @override
+    async def look(self, batch_id: str) -> RemoteBatch | None:
+        try:
+            return _seen(await self._sdk.client.batches.retrieve(batch_id))
+        except openai.NotFoundError:
+            return None
+        except FAILURES as error:
+            raise translate(error, self._asked(None)) from error
+
+    @override
+    async def results(self, file_id: str) -> list[ResultLine]:
+        try:
+            response = await self._sdk.client.files.content(file_id, timeout=FILE_TIMEOUT_S)
+        except FAILURES as error:
+            raise translate(error, self._asked(None)) from error
+        return [
+            found
+            for line in response.content.splitlines()
+            if (found := read_line(line)) is not None
+        ]
+
+    @override
+    async def reply(self, line: ResultLine, request: CallRequest) -> CallReply:
+        try:
+            completion = await self._completion(line)
+        except (*FAILURES, UnusableReply) as error:
+            raise translate(error, self._asked(request)) from error
+        self._observe(completion)
+        arrival = Arrival(request_id=line.request_id)
+        reply = read_reply(completion, request=request, model=self._model, arrival=arrival).reply
+        return reply._replace(service_tier=Lane.BATCH.value)
+
+    async def _completion(self, line: ResultLine) -> Mapping[str, Any]:
+        status = line.status or HIDDEN
+        if 200 <= status < 300:
+            try:
+                return read_completion(line.body)
+            except HiddenError as hidden:
+                status = hidden.status or HIDDEN
+        headers = {"content-type": "application/json"}
+        raise await self._sdk.error_for(Received(status, headers, line.body))
+
+    def _no_batch_api(self) -> NoBatchApi:
+        host = self._asked(None).host
+        return NoBatchApi(
+            f"{host} has no Batch API (/v1/batches). Use --lane online, or --lane flex where the "
+            "server has that tier."
+        )
+
+
+def read_line(line: bytes) -> ResultLine | None:
+    """One line of an output or error file; None for what is no result."""
+    if not line.strip():
+        return None
+    try:
+        row = from_json(line)
+    except ValueError:
+        return None
+    if not isinstance(row, dict) or not isinstance(row.get("custom_id"), str):
+        return None
+    response = row.get("response")
+    if not isinstance(response, dict) or not isinstance(response.get("status_code"), int):
+        return ResultLine(row["custom_id"])
+    request_id = response.get("request_id")
+    return ResultLine(
+        row["custom_id"],
+        response["status_code"],
+        to_json(response.get("body")),
+        request_id if isinstance(request_id, str) else None,
+    )
+
+
+def _seen(batch: Batch) -> RemoteBatch:
+    try:
+        status = BatchStatus(batch.status)
+    except ValueError:
+        raise ProviderOverloaded(
+            f"Batch {batch.id} is in the unknown state {batch.status}"
+        ) from None
+    counts = batch.request_counts
+    problems = (batch.errors.data or []) if batch.errors else []
+    return RemoteBatch(
+        id=batch.id,
+        status=status,
+        total=counts.total if counts else 0,
+        completed=counts.completed if counts else 0,
+        failed=counts.failed if counts else 0,
+        result_files=tuple(filter(None, (batch.output_file_id, batch.error_file_id))),
+        problems=tuple((problem.code or "", problem.message or "") for problem in problems),
+    )

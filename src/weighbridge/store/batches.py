@@ -1,0 +1,226 @@
+"""Batches at the provider: a row for each, from before it is submitted until all of it is recorded.
+
+The states of a row, and what a process that finds it knows:
+
+    prepared    nothing has left this machine yet
+    uploaded    the file is at the provider, and no batch was made of it
+    creating    a batch may have been made of it: look for it there before making one
+    submitted   the provider has named it
+    collected   every reply is on record, and the money that it did not take is given back
+    discarded   the provider never took it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.domain.batches import BatchesInFlight
+from weighbridge.store import budgets, jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from asyncpg import Record
+
+    from weighbridge.domain.batches import RemoteBatch
+    from weighbridge.store.database import Connection
+
+
+class BatchState(StrEnum):
+    """Where a batch stands on our side."""
+
+    PREPARED = "prepared"
+    UPLOADED = "uploaded"
+    CREATING = "creating"
+    SUBMITTED = "submitted"
+    COLLECTED = "collected"
+    DISCARDED = "discarded"
+
+
+_OPEN: Final = "state NOT IN ('collected', 'discarded')"
+_COLUMNS: Final = (
+    "id, key, state, requests, tokens, committed_usd, spans, job_ids, file_id, batch_id, status, "
+    "completed, failed, prepared_at, creating_at, submitted_at"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """One row. `key` is the identity that the provider is told, `batch_id` the one that it gave."""
+
+    id: int
+    key: str
+    state: BatchState
+    requests: int
+    tokens: int
+    committed_usd: float
+    spans: tuple[tuple[str, str], ...]
+    job_ids: Sequence[int]
+    file_id: str | None
+    batch_id: str | None
+    status: str | None
+    completed: int
+    failed: int
+    prepared_at: datetime
+    creating_at: datetime | None
+    submitted_at: datetime | None
+
+
+async def insert(
+    connection: Connection,
+    key: str,
+    *,
+    provider: str,
+    simulated: bool,
+    model: str,
+    job_ids: Sequence[int],
+    tokens: int,
+    committed_usd: float,
+    spans: Sequence[tuple[str, str]],
+) -> int:
+    """Record a batch before anything of it leaves; returns its id."""
+    return int(
+        await connection.fetchval(
+            "INSERT INTO batches (key, provider, simulated, model, requests, job_ids, tokens, "
+            "committed_usd, spans) VALUES ($1, $2, $3, $4, cardinality($5::bigint[]), $5, $6, $7, "
+            "$8) RETURNING id",
+            key,
+            provider,
+            simulated,
+            model,
+            job_ids,
+            tokens,
+            committed_usd,
+            list(spans),
+        )
+    )
+
+
+async def load_open(connection: Connection, provider: str, *, simulated: bool) -> list[StoredBatch]:
+    """The batches that are not over, the oldest first."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM batches WHERE {_OPEN} AND provider = $1 AND simulated = $2 ORDER BY id",  # noqa: S608
+        provider,
+        simulated,
+    )
+    return [_of_row(row) for row in rows]
+
+
+async def find(connection: Connection, key: str) -> StoredBatch | None:
+    """The batch of this key."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM batches WHERE key = $1", key)  # noqa: S608
+    return _of_row(row) if row else None
+
+
+async def uploaded(connection: Connection, batch: int, file_id: str) -> None:
+    """Its file is at the provider, and no batch has been made of it."""
+    await connection.execute(
+        "UPDATE batches SET state = 'uploaded', file_id = $2, creating_at = NULL WHERE id = $1",
+        batch,
+        file_id,
+    )
+
+
+async def creating(connection: Connection, batch: int) -> bool:
+    """From now on it may exist at the provider; False, and nothing is changed, while the queue is
+    stopped.
+    """
+    running = await connection.fetchval("SELECT running FROM queue_state FOR SHARE")
+    if running:
+        await connection.execute(
+            "UPDATE batches SET state = 'creating', creating_at = now() WHERE id = $1", batch
+        )
+    return bool(running)
+
+
+async def seen(connection: Connection, batch: int, remote: RemoteBatch) -> None:
+    """The provider has it, and this is how it stands."""
+    await connection.execute(
+        "UPDATE batches SET state = 'submitted', batch_id = $2, status = $3, completed = $4, "
+        "failed = $5, submitted_at = coalesce(submitted_at, now()) WHERE id = $1",
+        batch,
+        remote.id,
+        remote.status.value,
+        remote.completed,
+        remote.failed,
+    )
+
+
+async def end(
+    connection: Connection, batch: StoredBatch, state: BatchState, error: str | None = None
+) -> int:
+    """It is over: its jobs go on, and what it did not spend is given back; returns how many of its
+    requests have no reply.
+
+    In a collected one, products without a reply have waited for nothing once more; a discarded one
+    has asked nothing.
+    """
+    if state is BatchState.COLLECTED:
+        await _count_unanswered(connection, batch)
+    tag = await connection.execute("DELETE FROM open_calls WHERE batch_id = $1", batch.id)
+    await jobs.give_back(connection, batch.job_ids)
+    spent_usd = await connection.fetchval(
+        "UPDATE batches SET state = $2, error = $3, ended_at = now() WHERE id = $1 RETURNING "
+        "(SELECT coalesce(sum(cost_usd), 0) FROM calls WHERE batch_id = $1)",
+        batch.id,
+        state.value,
+        error,
+    )
+    back_usd = batch.committed_usd - float(spent_usd)
+    await budgets.commit_more(connection, dict.fromkeys(batch.spans, -back_usd))
+    return int(tag.split()[-1])
+
+
+async def _count_unanswered(connection: Connection, batch: StoredBatch) -> None:
+    await connection.execute(
+        "WITH left_over AS (SELECT DISTINCT unnest(product_ids) AS id FROM open_calls WHERE "
+        "batch_id = $1), changed AS (SELECT p.id, l.id IS NOT NULL AS is_unanswered FROM products "
+        "p LEFT JOIN left_over l ON l.id = p.id WHERE p.job_id = ANY($2::bigint[]) AND (l.id IS "
+        "NOT NULL OR p.unanswered_batches > 0) ORDER BY p.id FOR NO KEY UPDATE OF p) UPDATE "
+        "products p SET unanswered_batches = CASE WHEN c.is_unanswered THEN "
+        "p.unanswered_batches + 1 ELSE 0 END FROM changed c WHERE p.id = c.id",
+        batch.id,
+        list(batch.job_ids),
+    )
+
+
+async def finish_online(connection: Connection, job_ids: Sequence[int]) -> int:
+    """The products of these waiting jobs are asked at once from now on; returns how many."""
+    tag = await connection.execute(
+        "WITH theirs AS (SELECT id FROM products WHERE job_id = ANY($1::bigint[]) ORDER BY id FOR "
+        "NO KEY UPDATE) UPDATE products p SET lane = 'online', unanswered_batches = 0 FROM theirs "
+        "t WHERE p.id = t.id AND p.lane = 'batch'",
+        job_ids,
+    )
+    await jobs.route(connection, job_ids)
+    return int(tag.split()[-1])
+
+
+IN_FLIGHT: Final = (
+    "SELECT count(*)::int AS batches, coalesce(sum(requests), 0)::bigint AS requests, "  # noqa: S608
+    "coalesce(sum(completed + failed), 0)::bigint AS answered, min(prepared_at) AS oldest_at "
+    f"FROM batches WHERE {_OPEN}"
+)
+"""All batches that are not over, together."""
+
+
+def in_flight_of_row(row: Record) -> BatchesInFlight:
+    """What is in a row of `IN_FLIGHT` (and perhaps other columns)."""
+    return BatchesInFlight(row["batches"], row["requests"], row["answered"], row["oldest_at"])
+
+
+async def in_flight(connection: Connection) -> BatchesInFlight:
+    """The batches at the provider."""
+    row = await connection.fetchrow(IN_FLIGHT)
+    assert row is not None  # noqa: S101 - an aggregate always has a row
+    return in_flight_of_row(row)
+
+
+def _of_row(row: Record) -> StoredBatch:
+    values = {name: row[name] for name in _COLUMNS.split(", ")}
+    values["state"] = BatchState(row["state"])
+    values["spans"] = tuple((name, span) for name, span in row["spans"])
+    return StoredBatch(**values)
