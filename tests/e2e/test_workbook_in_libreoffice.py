@@ -16,7 +16,7 @@ from tests.support.libreoffice import sheets_as_csv, with_formulas
 from weighbridge.domain.results import RouteName
 from weighbridge.service.imports import import_file
 from weighbridge.service.results import export_results
-from weighbridge.service.totals import catalogue_totals
+from weighbridge.service.views.totals import catalogue_totals
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ they run.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -38,6 +38,9 @@ from weighbridge.cli.reading import (
     read_options,
 )
 from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from weighbridge.settings import Settings
 
 PacingOption = Annotated[
     Literal["batch", "continuous"] | None,
@@ -106,7 +109,6 @@ def run(
 
     Ctrl-C finishes the calls in flight and leaves batches to the next run; a second one stops now.
     """
-    from weighbridge import telemetry
     from weighbridge.cli.running import execute
 
     settings = load_settings(
@@ -137,7 +139,13 @@ def run(
         budget_usd=budget,
         lane=lane,
     )
-    # On a terminal the display tells the story; a pipe gets the log lines.
+    _configure_logging(settings)
+    raise typer.Exit(run_async(execute(settings, options)))
+
+
+def _configure_logging(settings: Settings) -> None:
+    """On a terminal the display tells the story; a pipe gets the log lines."""
+    from weighbridge import telemetry
+
     is_quiet = err.is_terminal and settings.log_level == "INFO"
     telemetry.configure_logging(settings.log_format, "ERROR" if is_quiet else settings.log_level)
-    raise typer.Exit(run_async(execute(settings, options)))

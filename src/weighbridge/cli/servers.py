@@ -166,6 +166,21 @@ async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
     return 0
 
 
+StoredOption = Annotated[
+    Literal["finished", "attended", "nothing", "unknown"],
+    typer.Option(
+        help="What happens to calls with `store` when the client disconnects: finished, or dropped (attended); or "
+        "`store` is ignored (nothing), or stored calls cannot be listed (unknown)."
+    ),
+]
+BatchDelayOption = Annotated[
+    float, typer.Option(min=0, help="Seconds in which a batch is answered.")
+]
+BatchExpireOption = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of batches that expire before their end.")
+]
+
+
 def simulator(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8001,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -185,25 +200,15 @@ def simulator(
         str,
         typer.Option(help="Faults to inject, for example rate=0.02,error500=0.01,outage=120-180."),
     ] = "",
-    stored: Annotated[
-        Literal["finished", "attended", "nothing", "unknown"],
-        typer.Option(
-            help="What happens to calls with `store` when the client disconnects: finished, or dropped (attended); or "
-            "`store` is ignored (nothing), or stored calls cannot be listed (unknown)."
-        ),
-    ] = "finished",
+    stored: StoredOption = "finished",
     list_delay: Annotated[
         float,
         typer.Option(
             min=0, help="Seconds before a stored call appears in the list of stored calls."
         ),
     ] = 0.0,
-    batch_delay: Annotated[
-        float, typer.Option(min=0, help="Seconds in which a batch is answered.")
-    ] = 60.0,
-    batch_expire: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of batches that expire before their end.")
-    ] = 0.0,
+    batch_delay: BatchDelayOption = 60.0,
+    batch_expire: BatchExpireOption = 0.0,
     key: Annotated[
         str | None, typer.Option("--key", help="The only API key to accept; any if not set.")
     ] = None,

@@ -48,7 +48,7 @@ class StuckHistory:
 
 
 @dataclass(slots=True)
-class _Struggle:
+class _Series:
     times: int
     passed: int  # how many calls had passed before it
     failed: int
@@ -58,13 +58,13 @@ class StuckCalls:
     """Counts failures in a row of each call in flight; calls are identified by their job."""
 
     def __init__(self) -> None:
-        self._struggles: dict[int, _Struggle] = {}
+        self._struggles: dict[int, _Series] = {}
         self._passed = 0
         self._failed = 0
 
     def failed(self, job_id: int) -> StuckHistory:
         """This job's call got no reply; returns what is known about it."""
-        struggle = self._struggles.setdefault(job_id, _Struggle(0, self._passed, self._failed))
+        struggle = self._struggles.setdefault(job_id, _Series(0, self._passed, self._failed))
         struggle.times += 1
         self._failed += 1
         return StuckHistory(

@@ -12,7 +12,7 @@ from weighbridge.domain.facts import ProductFacts
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.export import WORKBOOK, Extras, open_writer
 from weighbridge.export.base import ResultRow
-from weighbridge.service.totals import totals_within
+from weighbridge.service.views.totals import totals_within
 from weighbridge.store.footprints import BY_ID, stream_results
 from weighbridge.store.totals import BY_TOTAL, Within
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from weighbridge.domain.answers import Answer, Subject
 from weighbridge.domain.calls import CallReply, FinishReason
-from weighbridge.domain.lenient_json import loads
 from weighbridge.errors import AnswerError, AnswerMalformed, AnswerTruncated, WrongProducts
+from weighbridge.lenient_json import loads
 from weighbridge.steps.base import Refusal
 
 Entry = Mapping[str, Any]

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from weighbridge.domain.answers import Answer, Subject
-from weighbridge.domain.near_matches import did_you_mean
 from weighbridge.errors import AnswerError, InputError
+from weighbridge.weighing.near_matches import did_you_mean
 from weighbridge.weighing.product_factors import FACTORS, factor_before
 
 if TYPE_CHECKING:

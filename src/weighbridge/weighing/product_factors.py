@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.carbon.factors import Citation, RangedValue
 from weighbridge.domain.answers import BillOfMaterials
-from weighbridge.domain.near_matches import did_you_mean
 from weighbridge.errors import InputError
+from weighbridge.weighing.near_matches import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
-from weighbridge.domain.lenient_json import loads
+from weighbridge.lenient_json import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from weighbridge.domain.lenient_json import loads
+from weighbridge.lenient_json import loads
 from weighbridge.providers.faults.evidence import plain_words, stated_status
 from weighbridge.providers.wire import UnusableReply
 

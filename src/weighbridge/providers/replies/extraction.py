@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from json_repair import repair_json
 
-from weighbridge.domain.lenient_json import loads
+from weighbridge.lenient_json import loads
 
 _REASONING_ENDS: Final = re.compile(
     r"</(?:\w+:)?(?:think|thinking|thought|reason|reasoning|scratchpad|analysis)>|\[/THINK\]|◁/think▷"

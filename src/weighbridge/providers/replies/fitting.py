@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from weighbridge.domain.lenient_json import loads
+from weighbridge.lenient_json import loads
 
 Schema = Mapping[str, Any]
 

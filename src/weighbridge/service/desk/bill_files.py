@@ -15,11 +15,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from weighbridge.domain.near_matches import did_you_mean, find_key
 from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.ingest.columns.fields import normalise
 from weighbridge.ingest.formats.xlsx.rows import rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
+from weighbridge.weighing.near_matches import did_you_mean, find_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -81,7 +81,7 @@ def read_export(path: Path) -> ExportedFile:
         if str(code) in by_code:
             raise UnreadableFile(f"{path.name} has the product {code} twice.")
         by_code[str(code)] = row
-    return ExportedFile(by_code, is_exact=suffix in (".jsonl", ".parquet"))
+    return ExportedFile(by_code, is_exact=suffix != ".csv")
 
 
 def compare_exports(before: ExportedFile, after: ExportedFile) -> Movements:
@@ -124,7 +124,9 @@ def _lines(value: Any) -> Any:
 def _corrections(row: Mapping[str, Any]) -> set[str]:
     notes = row.get("notes") or []
     single = notes.split("; ") if isinstance(notes, str) else notes
-    return {note for note in single if note.startswith(_CORRECTED)}
+    # A workbook begins each note with a capital letter.
+    spelled = [note[:1].lower() + note[1:] for note in single]
+    return {note for note in spelled if note.startswith(_CORRECTED)}
 
 
 def _table(cells: Iterable[Mapping[str, str | None]]) -> Iterable[dict[str, Any]]:

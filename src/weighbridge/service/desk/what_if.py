@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.answers import BillOfMaterials, Subject
 from weighbridge.domain.corrections import Change, Correction
-from weighbridge.domain.near_matches import did_you_mean, find_key
 from weighbridge.errors import InputError
 from weighbridge.ingest.values.countries import read_country
 from weighbridge.service.desk.correcting import refuse_unanswered
@@ -24,6 +23,7 @@ from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections
 from weighbridge.store.products import stored_product
 from weighbridge.weighing.correcting import NOT_APPLIED, corrected
+from weighbridge.weighing.near_matches import did_you_mean, find_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

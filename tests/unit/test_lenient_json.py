@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from weighbridge.domain.lenient_json import loads
+from weighbridge.lenient_json import loads
 
 SCALARS = (
     st.none()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from weighbridge.domain.near_matches import did_you_mean, find_key, near_matches
 from weighbridge.factor_sources.bundled import BundledFactors
+from weighbridge.weighing.near_matches import did_you_mean, find_key, near_matches
 
 MATERIALS = {key: one.name for key, one in BundledFactors().load().materials.items()}
 
