@@ -243,7 +243,7 @@ async def test_processing_stats_of_an_empty_database_have_every_field(client: Ap
         "calls", "failedCalls", "retries", "rateLimited", "simulatedCalls", "tokens", "costUsd",
         "unpricedCalls",
         "latencyMeanS", "latencyP50S", "latencyP95S", "waitedMeanS", "completed", "failed",
-        "productsPerHour", "failureRate", "secondsPerBatch", "byStep", "byModel", "recentErrors", "variants",
+        "productsPerHour", "failureRate", "secondsPerBatch", "byStep", "byModel", "recentErrors", "variants", "reused",
     }  # fmt: skip
     assert set(stats["overall"]["tokens"]) == {
         "estimated",
