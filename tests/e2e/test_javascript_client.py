@@ -305,6 +305,17 @@ class Journey:
             "first computed, answers",
         ]
 
+    def exchange_files(self) -> None:
+        """The review workbook out and back unchanged; a bill of materials that cannot be."""
+        review = self.browser.fetch("GET", f"{API}/review")
+        assert review.body.startswith(b"PK")
+        kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        same = self.post(f"{API}/review", file=("review.xlsx", review.body, kind))
+        assert same == {"corrected": []}
+        bill = b"code,material,mass_kg\nPROD-002,unobtainium,1\n"
+        wrong = self.browser.fetch("POST", f"{API}/bills", file=("bills.csv", bill, "text/csv"))
+        assert wrong.status == 422
+
     def see_who_works(self) -> None:
         """One worker, and this client's own deeds."""
         assert len(self.get("/api/workers")["workers"]) == 1
@@ -396,6 +407,7 @@ def test_a_javascript_client_drives_every_endpoint(database_url: str, tmp_path: 
         journey.start_and_watch()
         journey.look_at_products()
         journey.explain_and_correct()
+        journey.exchange_files()
         journey.see_who_works()
         journey.count()
         journey.recover()

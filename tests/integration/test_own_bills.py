@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,7 +38,7 @@ async def _give(
     path.write_text(text, encoding="utf-8")
     app = running.app
     request = Request((), by, "own bill of materials, bills.csv", **options)
-    bills = read_bills(path, app.factors)
+    bills = await asyncio.to_thread(read_bills, path, app.factors)
     return await give_bills(app.database, app.factors, app.questions.steps, bills, request)
 
 
@@ -168,7 +169,8 @@ async def test_a_second_sheet_of_the_catalogue_is_found(database_url: str, tmp_p
         bills.write_row(0, 0, ["Code", "Material", "Mass (kg)"])
         bills.write_row(1, 0, ["P-001", "recycled aluminium", 1.25])
         book.close()
-        (line,) = read_bills(path, running.app.factors)["P-001"]
+        bills = await asyncio.to_thread(read_bills, path, running.app.factors)
+        (line,) = bills["P-001"]
         assert (line.material, line.mass_kg, line.processes) == ("aluminium_recycled", 1.25, None)
 
 

@@ -123,6 +123,8 @@ async def _record_corrections(recorder: Recorder) -> None:
     change = {"target": "bill_of_materials.mass_kg", "value": 0.4}
     asked = {"codes": ["PROD-002"], "changes": [change], "reason": "weighed"}
     await recorder.answer("correct_answers", "POST", f"{API}/corrections", json=asked)
+    bill = {"content": "code,material,mass_kg\nPROD-002,pp_resin,0.4\n"}
+    csv = {**bill, "headers": {"Content-Type": "text/csv"}}
     await recorder.answer("recompute_footprints", "POST", f"{API}/recompute", json={})
     await recorder.answer(
         "approve_products", "POST", f"{API}/approve", json={"codes": ["PROD-002"]}
@@ -134,6 +136,12 @@ async def _record_corrections(recorder: Recorder) -> None:
     await recorder.answer("product_history", "GET", f"{API}/PROD-002/history")
     number = recorder.examples["answers"]["list_corrections"]["200"]["corrections"][0]["number"]
     await recorder.answer("take_correction_back", "DELETE", f"{own}/{number}")
+    await recorder.answer("give_bills", "POST", f"{API}/bills", **csv)
+    workbook = await recorder.client.http.get(f"{API}/review")
+    xlsx = {"Content-Type": workbook.headers["content-type"]}
+    await recorder.answer(
+        "import_review", "POST", f"{API}/review", content=workbook.content, headers=xlsx
+    )
 
 
 async def _record_health(recorder: Recorder) -> None:

@@ -51,7 +51,14 @@ ACTIONS: Final = {
 """What the audit log calls a route; others are called by the route's own name."""
 NOT_RECORDED: Final = frozenset(
     {"inspect", "show_report", "show_result", "login", "logout"}
-    | {"what_if", "correct_answers", "take_correction_back", "recompute_footprints"}
+    | {
+        "what_if",
+        "import_review",
+        "give_bills",
+        "correct_answers",
+        "take_correction_back",
+        "recompute_footprints",
+    }
 )
 """Requests that change nothing, although their method could, and those whose service writes the
 entry itself.

@@ -88,6 +88,17 @@ PICTURE_BODY: Final[dict[str, Any]] = {
 }
 
 
+def desk_file_body(*kinds: str) -> dict[str, Any]:
+    """The body of a request with a file of one of these media types."""
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": _FORM},
+            **{kind: {"schema": _BINARY} for kind in kinds},
+        },
+    }
+
+
 def uploads_folder(settings: Settings) -> Path:
     """On the disk of the data, not in a temporary folder that may live in memory."""
     return settings.data_dir / "uploads"

@@ -19,6 +19,7 @@ from weighbridge.cli.console import (
     LaneOption,
     MapOption,
     OutOption,
+    PactVersionOption,
     check_formats,
     duration,
     err,
@@ -141,6 +142,7 @@ def inspect(
 def export(
     formats: FormatOption = DEFAULT_FORMATS,
     csv_bom: CsvBomOption = False,
+    pact_version: PactVersionOption = "3",
     out_dir: OutOption = Path("out"),
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Only completed products that nobody has checked.")
@@ -158,7 +160,7 @@ def export(
     from weighbridge.service.views.listing import Filter, codes_of
     from weighbridge.wiring import open_application
 
-    chosen = check_formats(formats)
+    chosen = check_formats(formats, pact_version)
     settings = load_settings(data_dir=data_dir)
     paths = [(name, out_dir / file_name("results", name)) for name in chosen]
     wanted = Filter(unchecked=unchecked, corrected=corrected)

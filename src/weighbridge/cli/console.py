@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from weighbridge import telemetry
 from weighbridge.domain.calls import Lane
-from weighbridge.export import PACT, WRITERS, checked_format
+from weighbridge.export import PACT, PACT_2, WRITERS, checked_format
 from weighbridge.plain_text import counted, visible
 
 if TYPE_CHECKING:
@@ -150,13 +150,20 @@ MapOption = Annotated[
 ]
 
 
-def check_formats(text: str) -> tuple[str, ...]:
-    """The formats of a comma-separated list, each once.
+PactVersionOption = Annotated[
+    Literal["2", "3"], typer.Option("--pact-version", help="Of the format pact.")
+]
+
+
+def check_formats(text: str, pact_version: str = "3") -> tuple[str, ...]:
+    """The formats of a comma-separated list, each once; pact in this version.
 
     Raises:
         UnsupportedFormat: names the unknown one and lists the known.
     """
-    return tuple(dict.fromkeys(checked_format(name) for name in text.split(",")))
+    checked = (checked_format(name) for name in text.split(","))
+    wanted = {PACT: PACT_2} if pact_version == "2" else {}
+    return tuple(dict.fromkeys(wanted.get(name, name) for name in checked))
 
 
 def make_loop() -> asyncio.AbstractEventLoop:

@@ -47,6 +47,13 @@ def _pact(path: Path, fields: Fields) -> Writer:
     return PactWriter(path, fields, _company())
 
 
+def _pact_2(path: Path, fields: Fields) -> Writer:
+    from weighbridge.export.pact_2 import as_footprint_2
+    from weighbridge.export.pact_writer import PactWriter
+
+    return PactWriter(path, fields, _company(), as_footprint_2)
+
+
 def _company() -> Company:
     from weighbridge.export.pact_writer import Company
     from weighbridge.settings import load_settings
@@ -69,12 +76,17 @@ WORKBOOK: Final = "xlsx"
 PACT: Final = "pact"
 """The format of exchange: it shows the products that have a figure, and names the others."""
 
+PACT_2: Final = "pact2"
+"""The same in version 2, for receivers that do not read version 3 yet."""
+_EXCHANGED: Final[Mapping[str, Callable[[Path, Fields], Writer]]] = {PACT: _pact, PACT_2: _pact_2}
+
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
     PACT: "application/json",
+    PACT_2: "application/json",
 }
 """The media type of each format."""
 
@@ -84,10 +96,10 @@ def checked_format(name: str) -> str:
     wanted = name.strip().lower().removeprefix(".")
     if wanted in WRITERS:
         return wanted
-    if wanted == PACT:
+    if wanted in _EXCHANGED:
         _company()  # or it says what is missing
         return wanted
-    known = ", ".join((*WRITERS, PACT))
+    known = ", ".join((*WRITERS, *_EXCHANGED))
     raise UnsupportedFormat(f"Results cannot be written as {name!r}. Choose one of: {known}.")
 
 
@@ -97,17 +109,20 @@ def open_writer(format_name: str, path: Path, fields: Fields, extras: Extras = N
     The folder is made if it is not there.
     """
     name = checked_format(format_name)
-    return _pact(path, fields) if name == PACT else WRITERS[name](path, fields, extras)
+    if name in _EXCHANGED:
+        return _EXCHANGED[name](path, fields)
+    return WRITERS[name](path, fields, extras)
 
 
 def file_name(stem: str, format_name: str) -> str:
     """The name of a file of this format: PACT is JSON, and opens as such."""
-    return f"{stem}.{'pact.json' if format_name == PACT else format_name}"
+    return f"{stem}.{format_name}{'.json' if format_name in _EXCHANGED else ''}"
 
 
 __all__ = [
     "MEDIA_TYPES",
     "PACT",
+    "PACT_2",
     "WORKBOOK",
     "WRITERS",
     "Extras",

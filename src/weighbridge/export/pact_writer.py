@@ -22,7 +22,7 @@ from weighbridge.errors import UnsupportedFormat
 from weighbridge.export.files import FileWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from weighbridge.domain.results import DataQuality
@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from weighbridge.steps.shown import ShownField
 
 SPEC_VERSION: Final = "3.0.0"
+PROCESSES: Final = (
+    "materials and manufacturing energy, without packaging, transport, use and disposal"
+)
 _URN: Final = re.compile(r"urn:[a-z0-9][a-z0-9-]{0,31}:\S+", re.IGNORECASE)  # RFC 8141
 _DOMAIN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
-_IDS: Final = uuid.UUID("6f6d0c3e-3f0b-5d6e-9f5a-1f6f2b1c7a44")
-_GWP_SETS: Final = ("AR5", "AR6")
+IDS: Final = uuid.UUID("6f6d0c3e-3f0b-5d6e-9f5a-1f6f2b1c7a44")
+GWP_SETS: Final = ("AR5", "AR6")
 """The factors' publishers use either; see ATTRIBUTION.md beside the factors."""
 _SCREENING: Final = "Screening estimate from secondary data, not verified."
 _PRIMARY: Final = (
@@ -87,16 +90,16 @@ def as_footprint(row: ResultRow, company: Company, completed_at: datetime) -> di
     product_id = f"urn:pact:{company.domain}:supplier-id:{quote(row.code, safe='')}"
     pcf = _carbon_footprint(row, completed_at)
     footprint = {
-        "id": str(uuid.uuid5(_IDS, json.dumps([company.name, product_id, pcf], sort_keys=True))),
+        "id": str(uuid.uuid5(IDS, json.dumps([company.name, product_id, pcf], sort_keys=True))),
         "specVersion": SPEC_VERSION,
-        "created": _moment(completed_at),
+        "created": moment_of(completed_at),
         "status": "Active",
         "companyName": company.name,
         "companyIds": list(company.ids),
         "productDescription": row.description,
         "productIds": [product_id],
         "productNameCompany": row.name,
-        "comment": _comment(row),
+        "comment": comment_of(row),
         "pcf": pcf,
     }
     if row.cpc_code:
@@ -107,36 +110,36 @@ def as_footprint(row: ResultRow, company: Company, completed_at: datetime) -> di
 
 
 def _carbon_footprint(row: ResultRow, moment: datetime) -> dict[str, Any]:
-    figure = _decimal(row.emissions_kg_co2e or 0.0)
+    figure = decimal_of(row.emissions_kg_co2e or 0.0)
     year = moment.astimezone(UTC).year
     pcf: dict[str, Any] = {
         "declaredUnitOfMeasurement": "piece",
         "declaredUnitAmount": "1",
-        "productMassPerDeclaredUnit": _decimal(row.mass_kg or 0.0),
-        "referencePeriodStart": _moment(datetime(year, 1, 1, tzinfo=UTC)),
-        "referencePeriodEnd": _moment(datetime(year + 1, 1, 1, tzinfo=UTC)),
-        "boundaryProcessesDescription": f"{row.boundary}: materials and manufacturing energy, "
-        "without packaging, transport, use and disposal",
+        "productMassPerDeclaredUnit": decimal_of(row.mass_kg or 0.0),
+        "referencePeriodStart": moment_of(datetime(year, 1, 1, tzinfo=UTC)),
+        "referencePeriodEnd": moment_of(datetime(year + 1, 1, 1, tzinfo=UTC)),
+        "boundaryProcessesDescription": f"{row.boundary}: {PROCESSES}",
         "pcfExcludingBiogenicUptake": figure,
         "pcfIncludingBiogenicUptake": figure,
         "fossilGhgEmissions": figure,
         "fossilCarbonContent": "0",
         "packagingEmissionsIncluded": False,
-        "ipccCharacterizationFactors": list(_GWP_SETS),
+        "ipccCharacterizationFactors": list(GWP_SETS),
         "crossSectoralStandards": ["PACT-3.0"],
         "exemptedEmissionsPercent": "0",
         "primaryDataShare": "100" if row.primary_data else "0",
     }
     if row.country_of_origin:
         pcf["geographyCountry"] = row.country_of_origin
-    if sources := _sources(row):
+    if sources := sources_of(row):
         pcf["secondaryEmissionFactorSources"] = sources
     if row.data_quality is not None:
         pcf["dqi"] = _ratings(row.data_quality)
     return pcf
 
 
-def _sources(row: ResultRow) -> list[dict[str, str]]:
+def sources_of(row: ResultRow) -> list[dict[str, str]]:
+    """Every source and year that the figure rests on."""
     if row.primary_data:
         return []
     named = dict.fromkeys((one.source, one.year) for one in row.contributions)
@@ -153,10 +156,11 @@ def _ratings(quality: DataQuality) -> dict[str, str]:
 
 def _rating(of_three: float) -> str:
     """1 to 3 as 1 to 5."""
-    return _decimal(round(min(max(2 * of_three - 1, 1.0), 5.0), 2))
+    return decimal_of(round(min(max(2 * of_three - 1, 1.0), 5.0), 2))
 
 
-def _comment(row: ResultRow) -> str:
+def comment_of(row: ResultRow) -> str:
+    """What the format has no place for."""
     marks = [
         word for word, is_so in (("SIMULATED", row.simulated), ("RECORDED", row.recorded)) if is_so
     ]
@@ -170,12 +174,13 @@ def _comment(row: ResultRow) -> str:
     ).strip()
 
 
-def _decimal(number: float) -> str:
+def decimal_of(number: float) -> str:
     """Without an exponent, and every digit of it."""
     return format(Decimal(repr(number)), "f")
 
 
-def _moment(moment: datetime) -> str:
+def moment_of(moment: datetime) -> str:
+    """ISO 8601 in UTC."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -184,8 +189,15 @@ class PactWriter(FileWriter):
 
     _file: IO[str]
 
-    def __init__(self, path: Path, fields: Sequence[ShownField], company: Company) -> None:
+    def __init__(
+        self,
+        path: Path,
+        fields: Sequence[ShownField],
+        company: Company,
+        as_document: Callable[[ResultRow, Company, datetime], dict[str, Any]] = as_footprint,
+    ) -> None:
         self._company = company
+        self._as_document = as_document
         self._without: list[dict[str, Any]] = []
         self._separator = "\n"
         super().__init__(path, fields)
@@ -202,7 +214,7 @@ class PactWriter(FileWriter):
                 reason = row.error or f"It is {row.status.value}."
                 self._without.append({"code": row.code, "reason": reason})
                 continue
-            footprint = as_footprint(row, self._company, row.completed_at)
+            footprint = self._as_document(row, self._company, row.completed_at)
             self._file.write(self._separator + json.dumps(footprint, ensure_ascii=False))
             self._separator = ",\n"
 

@@ -13,6 +13,7 @@ import pytest
 from tests.unit.export.result_rows import completed, failed
 from weighbridge.errors import UnsupportedFormat
 from weighbridge.export import checked_format, file_name, open_writer
+from weighbridge.export.pact_2 import as_footprint_2
 from weighbridge.export.pact_writer import Company, as_footprint
 from weighbridge.settings import load_settings
 
@@ -138,3 +139,51 @@ def test_what_is_missing_of_the_company_is_named_before_anything_is_written() ->
         Company.of(load_settings(**{**COMPANY, "company_ids": "acme"}))
     with pytest.raises(UnsupportedFormat, match="'acme' is no domain"):
         Company.of(load_settings(**{**COMPANY, "company_domain": "acme"}))
+
+
+REQUIRED_OF_PCF_2 = {
+    *("declaredUnit", "unitaryProductAmount", "referencePeriodStart", "referencePeriodEnd"),
+    *("pCfExcludingBiogenic", "fossilGhgEmissions", "fossilCarbonContent"),
+    *("biogenicCarbonContent", "characterizationFactors", "ipccCharacterizationFactorsSources"),
+    *("crossSectoralStandardsUsed", "boundaryProcessesDescription", "exemptedEmissionsPercent"),
+    *("exemptedEmissionsDescription", "packagingEmissionsIncluded"),
+}
+
+
+def test_version_2_is_for_a_kilogram_and_agrees_with_the_trace() -> None:
+    row = completed("PROD/001 ü")
+    assert row.completed_at is not None
+    found = as_footprint_2(row, company(), row.completed_at)
+    pcf = found["pcf"]
+    assert found.keys() >= REQUIRED | {"version", "productCategoryCpc", "comment"}
+    assert pcf.keys() >= REQUIRED_OF_PCF_2
+    assert "dqi" not in pcf
+    assert all(
+        DECIMAL.fullmatch(pcf[name])
+        for name in ("unitaryProductAmount", "pCfExcludingBiogenic", "fossilGhgEmissions")
+    )
+    whole = float(pcf["pCfExcludingBiogenic"]) * float(pcf["unitaryProductAmount"])
+    assert whole == pytest.approx(row.emissions_kg_co2e)
+    assert (pcf["declaredUnit"], pcf["primaryDataShare"]) == ("kilogram", 0)
+    assert "Data quality, 1 (best) to 3: technological" in found["comment"]
+    own = as_footprint_2(
+        replace(row, primary_data="supplier's figure"), company(), row.completed_at
+    )
+    assert own["pcf"]["primaryDataShare"] == 100
+    assert own["id"] != found["id"]
+
+
+def test_version_2_is_written_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UnsupportedFormat, match="WEIGHBRIDGE_COMPANY_NAME"):
+        checked_format("pact2")
+    for name, value in COMPANY.items():
+        monkeypatch.setenv(f"WEIGHBRIDGE_{name.upper()}", value)
+    path = tmp_path / file_name("results", "pact2")
+    assert path.name == "results.pact2.json"
+    with open_writer("pact2", path, ()) as writer:
+        writer.write([completed("A"), failed("B")])
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert [one["specVersion"] for one in document["data"]] == ["2.3.0"]
+    assert [one["code"] for one in document["withoutFootprint"]] == ["B"]

@@ -53,11 +53,11 @@ async def correct_answers(
             context.factors,
             context.steps,
             codes,
-            correcting.Request(changes, _who(request), asked.reason, asked.replace),
+            correcting.Request(changes, who_asks(request), asked.reason, asked.replace),
         )
     except InputError as error:
         raise InvalidField("changes", str(error)) from error
-    return _done(figures)
+    return corrections_done(figures)
 
 
 @router.post("/recompute", responses=problem_responses(404))
@@ -73,7 +73,7 @@ async def recompute_footprints(
     summary = recomputing.RecomputeSummary()
     ids = await recomputing.completed_ids(context.database, asked.codes)
     tools = (context.database, context.factors, context.steps)
-    by = _who(request)
+    by = who_asks(request)
     async for done in recomputing.recompute(*tools, ids, dry_run=asked.dry_run, by=by):
         summary.add(done)
     if not asked.dry_run:
@@ -89,7 +89,7 @@ async def approve_products(
     if any("\0" in code for code in asked.codes):
         raise InvalidField("codes", "A code cannot contain a NUL character.")
     if asked.approved:
-        count = await listing.approve(context.database, asked.codes, _who(request))
+        count = await listing.approve(context.database, asked.codes, who_asks(request))
     else:
         count = await listing.take_approval_back(context.database, asked.codes)
     action = "approved products" if asked.approved else "took approvals back"
@@ -132,18 +132,20 @@ async def take_correction_back(
 ) -> CorrectionsDone:
     """Take a correction back: the figure is as it was without it."""
     figures = await correcting.take_back(
-        context.database, context.factors, context.steps, _storable(code), _who(request), number
+        context.database, context.factors, context.steps, _storable(code), who_asks(request), number
     )
-    return _done(figures)
+    return corrections_done(figures)
 
 
-def _done(figures: Sequence[CorrectedFigure]) -> CorrectionsDone:
+def corrections_done(figures: Sequence[CorrectedFigure]) -> CorrectionsDone:
+    """As the API answers."""
     return CorrectionsDone(
         corrected=[CorrectedProduct.model_validate(one, from_attributes=True) for one in figures]
     )
 
 
-def _who(request: Request) -> str:
+def who_asks(request: Request) -> str:
+    """The name that corrections are kept under."""
     principal: Any = getattr(request.state, "principal", None)
     return principal.name if principal is not None else "API"
 

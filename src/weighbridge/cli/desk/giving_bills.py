@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +54,7 @@ def bills(
 
     async def act() -> BillsGiven:
         async with open_application(settings) as app:
-            given = read_bills(file, app.factors)
+            given = await asyncio.to_thread(read_bills, file, app.factors)
             return await give_bills(app.database, app.factors, app.questions.steps, given, request)
 
     done = run_async(act())

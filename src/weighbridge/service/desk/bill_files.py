@@ -19,6 +19,7 @@ from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.ingest.columns.fields import normalise
 from weighbridge.ingest.formats.xlsx.rows import rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
+from weighbridge.ingest.isolation.alone import read_alone
 from weighbridge.weighing.near_matches import did_you_mean, find_key
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from weighbridge.carbon.factors import FactorTable
 
 MOST_LINES: Final = 25
+MOST_ROWS: Final = 500_000
+_ZIP: Final = b"PK\x03\x04"
 HEAVIEST_KG: Final = 1e5
 LIGHTEST_KG: Final = 1e-9
 _SHOWN_PROBLEMS: Final = 20
@@ -40,6 +43,10 @@ _NAMES: Final = {
     "component": ("component", "part", "componentname", "partname", "position"),
 }
 _NEEDED: Final = ("code", "material", "mass_kg")
+_NO_COLUMNS: Final = (
+    f"There is no bill of materials in the file: it needs the columns {', '.join(_NEEDED)}, and "
+    "may have process and component."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +72,14 @@ class _Row:
 
 
 def read_bills(path: Path, factors: FactorTable) -> dict[str, list[OwnLine]]:
-    """The bill of each product that the file names.
+    """The bill of each product that the file names; it is read in a process of its own.
 
     Raises:
         InputError: names each row that cannot be used, and why.
     """
     found: dict[str, list[OwnLine]] = {}
     problems: list[str] = []
-    for row in _rows(path):
+    for row in read_alone(read_rows, path):
         try:
             line = _line(row, factors)
         except InputError as error:
@@ -89,7 +96,7 @@ def read_bills(path: Path, factors: FactorTable) -> dict[str, list[OwnLine]]:
         rest = [f"and {more} more rows"] if more > 0 else []
         raise InputError("\n".join([*problems[:_SHOWN_PROBLEMS], *rest]))
     if not found:
-        raise InputError(f"{path.name} has no rows of a bill of materials.")
+        raise InputError("The file has no rows of a bill of materials.")
     return found
 
 
@@ -142,8 +149,23 @@ def _mass_kg(text: str) -> float:
     return mass_kg
 
 
+def read_rows(path: Path) -> list[_Row]:
+    """Every row that is not empty, unchecked. Raises UnreadableFile."""
+    found = []
+    for row in _rows(path):
+        found.append(row)
+        if len(found) > MOST_ROWS:
+            raise UnreadableFile(f"It has more than {MOST_ROWS:,} rows. Split it.")
+    return found
+
+
 def _rows(path: Path) -> Iterator[_Row]:
-    if path.suffix.lower() == ".xlsx":
+    try:
+        with path.open("rb") as file:
+            is_workbook = file.read(4) == _ZIP
+    except OSError as error:
+        raise UnreadableFile(f"{path.name} cannot be read: {error}.") from error
+    if is_workbook:
         yield from _sheet_rows(path)
         return
     try:
@@ -158,7 +180,7 @@ def _rows(path: Path) -> Iterator[_Row]:
         raise UnreadableFile(f"{path.name} cannot be read as CSV: {error}.") from error
     places = _places(lines[0] if lines else ())
     if places is None:
-        raise UnreadableFile(_no_columns(path))
+        raise UnreadableFile(_NO_COLUMNS)
     for number, cells in enumerate(lines[1:], start=2):
         if any(cell.strip() for cell in cells):
             yield _Row(f"row {number}", _cells(dict(enumerate(cells)), places))
@@ -186,7 +208,7 @@ def _sheet_rows(path: Path) -> Iterator[_Row]:
     finally:
         book.package.close()
     if not is_found:
-        raise UnreadableFile(_no_columns(path))
+        raise UnreadableFile(_NO_COLUMNS)
 
 
 def _cells(texts: Mapping[int, str], places: Mapping[str, int]) -> dict[str, str]:
@@ -203,10 +225,3 @@ def _places(header: Sequence[str]) -> dict[str, int] | None:
                 found[name] = titles.index(synonym)
                 break
     return found if all(name in found for name in _NEEDED) else None
-
-
-def _no_columns(path: Path) -> str:
-    return (
-        f"{path.name} has no bill of materials: it needs the columns {', '.join(_NEEDED)}, and "
-        "may have process and component."
-    )

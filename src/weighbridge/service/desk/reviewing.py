@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.domain.answers import (
@@ -13,6 +14,7 @@ from weighbridge.domain.answers import (
 from weighbridge.domain.corrections import Change
 from weighbridge.domain.products import Product
 from weighbridge.errors import InputError
+from weighbridge.ingest.isolation.alone import read_alone
 from weighbridge.service.desk.correcting import CorrectedFigure, Request, correct_each
 from weighbridge.service.desk.review_workbook import Edit, read_edits, write_review
 from weighbridge.store.footprints import stream_results
@@ -91,7 +93,7 @@ async def import_review(
         InputError: names the cell and what is wrong with it.
         Conflict: somebody else has corrected the same, or a product has no answers now.
     """
-    edits = read_edits(path)
+    edits = await asyncio.to_thread(read_alone, read_edits, path)
     changes: dict[str, list[Change]] = {}
     cell_of: dict[str, str] = {}
     for edit in sorted(edits, key=lambda one: bool(one.line)):  # the product before its lines

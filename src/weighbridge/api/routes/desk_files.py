@@ -1,0 +1,124 @@
+"""Routes for the files of the desk: the review workbook, and own bills of materials."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from weighbridge.api.bodies import receive_file
+from weighbridge.api.context import Context
+from weighbridge.api.errors import InvalidField, problem_responses
+from weighbridge.api.routes.corrections import corrections_done, who_asks
+from weighbridge.api.schemas.corrections import CorrectedProduct, CorrectionsDone
+from weighbridge.api.schemas.desk_files import BillsDone
+from weighbridge.api.uploads import desk_file_body, uploads_folder
+from weighbridge.export import MEDIA_TYPES
+from weighbridge.service.desk import own_bills, reviewing
+from weighbridge.service.desk.bill_files import read_bills
+from weighbridge.service.desk.correcting import Request as Wanted
+
+router = APIRouter(prefix="/api/products", tags=["corrections"])
+
+MOST_BYTES: Final = 50 << 20
+_XLSX: Final = MEDIA_TYPES["xlsx"]
+_BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
+
+Reason = Annotated[str, Query(max_length=1000, description="Why; kept with the corrections.")]
+Replace = Annotated[bool, Query(description="Also what somebody else has corrected.")]
+
+
+@router.get(
+    "/review",
+    response_class=Response,
+    responses={
+        **problem_responses(),
+        200: {"description": "The workbook.", "content": {_XLSX: _BINARY}},
+    },
+)
+async def review_workbook(
+    context: Context,
+    unchecked: Annotated[bool, Query(description="Only what nobody has checked.")] = False,
+    category: Annotated[str, Query(max_length=200, description="Only of this category.")] = "",
+) -> Response:
+    """Download the answers about completed products as a workbook to edit."""
+    if "\0" in category:
+        raise InvalidField("category", "A text cannot contain a NUL character.")
+    wanted = reviewing.Filter(unchecked=unchecked, category=category)
+    parent = uploads_folder(context.settings)
+    await asyncio.to_thread(parent.mkdir, parents=True, exist_ok=True)
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=parent))
+    path = folder / "review.xlsx"
+    try:
+        async with context.exports:
+            await reviewing.write_for_review(context.database, context.steps, path, wanted)
+            content = await asyncio.to_thread(path.read_bytes)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    return Response(
+        content,
+        media_type=_XLSX,
+        headers={"Content-Disposition": 'attachment; filename="review.xlsx"'},
+    )
+
+
+@router.post(
+    "/review",
+    responses=problem_responses(404, 409, 413, 415),
+    openapi_extra={"requestBody": desk_file_body(_XLSX)},
+)
+async def import_review(
+    request: Request, context: Context, reason: Reason = "", replace: Replace = False
+) -> CorrectionsDone:
+    """Make corrections of what was changed in the workbook: of all of it, or of nothing."""
+    _refuse_nul(reason)
+    limit = min(MOST_BYTES, context.settings.max_upload_bytes)
+    async with receive_file(request, uploads_folder(context.settings), limit) as upload:
+        figures = await reviewing.import_review(
+            context.database,
+            context.factors,
+            context.steps,
+            upload.path,
+            who_asks(request),
+            reason,
+            replace=replace,
+        )
+    return corrections_done(figures)
+
+
+@router.post(
+    "/bills",
+    responses=problem_responses(404, 409, 413, 415),
+    openapi_extra={"requestBody": desk_file_body(_XLSX, "text/csv")},
+)
+async def give_bills(
+    request: Request, context: Context, reason: Reason = "", replace: Replace = False
+) -> BillsDone:
+    """Put own bills of materials in the place of the model's: all of the file, or nothing.
+
+    Columns: code, material, mass_kg and, where wanted, process and component.
+    """
+    _refuse_nul(reason)
+    limit = min(MOST_BYTES, context.settings.max_upload_bytes)
+    async with receive_file(request, uploads_folder(context.settings), limit) as upload:
+        bills = await asyncio.to_thread(read_bills, upload.path, context.factors)
+    wanted = Wanted((), who_asks(request), reason or "own bill of materials", replace)
+    done = await own_bills.give_bills(
+        context.database, context.factors, context.steps, bills, wanted
+    )
+    return BillsDone(
+        corrected=[
+            CorrectedProduct.model_validate(one, from_attributes=True) for one in done.figures
+        ],
+        waiting=list(done.waiting),
+        unchanged=list(done.unchanged),
+    )
+
+
+def _refuse_nul(reason: str) -> None:
+    if "\0" in reason:
+        raise InvalidField("reason", "A text cannot contain a NUL character.")

@@ -1,0 +1,52 @@
+"""A small file read whole by one function in a process of its own, under the limits of readers.
+
+For files that are no catalogues and come in over HTTP: a review workbook, bills of materials.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, TypeVar
+
+from weighbridge.errors import UnreadableFile
+from weighbridge.ingest.isolation.limits import (
+    READER_LIMITS,
+    ReaderLimits,
+    ignore_signals,
+    limit_cpu,
+    limit_memory,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Read = TypeVar("Read")
+
+
+def read_alone(
+    read: Callable[[Path], Read], path: Path, limits: ReaderLimits = READER_LIMITS
+) -> Read:
+    """What `read` makes of the file; both must be picklable.
+
+    Raises:
+        UnreadableFile: the process died over the file, or whatever else `read` raises.
+    """
+    with ProcessPoolExecutor(
+        1, mp_context=get_context("spawn"), initializer=_limited, initargs=(limits,)
+    ) as pool:
+        try:
+            return pool.submit(read, path).result()
+        except (BrokenProcessPool, MemoryError) as error:
+            raise UnreadableFile(
+                "The file took too much memory or time, or its reader crashed over it. Save it "
+                "again in the program that made it, or split it."
+            ) from error
+
+
+def _limited(limits: ReaderLimits) -> None:
+    ignore_signals()
+    limit_memory(limits)
+    limit_cpu(limits)
