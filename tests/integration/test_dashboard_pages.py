@@ -4,16 +4,21 @@ change.
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.api import ApiClient, api_client
 from tests.support.application import program
+from weighbridge.service.access.tokens import Role, add_token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from httpx import Response
 
 pytestmark = pytest.mark.anyio
 
@@ -28,6 +33,9 @@ BOTTLE = {
     "countryOfOrigin": "DE",
 }
 BOTTLE_PAGE = "/products/A%2F1%20%3F%23%25%C3%A9"
+BOTTLE_API = f"/api{BOTTLE_PAGE}"
+MASS = "bill_of_materials.mass_kg"
+MATERIAL = "bill_of_materials.lines.1.material"
 
 
 @pytest.fixture
@@ -66,7 +74,7 @@ async def test_a_product_has_a_page_whatever_its_code_and_name_contain(
     assert "Steel &lt;b&gt;bottle&lt;/b&gt;" in page
     assert "<b>bottle" not in page
     assert 'class="tag simulated"' in page
-    assert "What it consists of" in page
+    assert "Why this figure" in page
     for path in PAGES:
         assert (await client.http.get(path)).status_code == 200, path
     insights = (await client.http.get("/insights")).text
@@ -107,6 +115,79 @@ async def test_a_correction_is_checked_stored_noted_and_weighed_again(
     assert "Nothing was changed" in (await client.http.get(BOTTLE_PAGE)).text
 
 
+async def _edit(client: ApiClient, changes: dict[str, str], **more: str) -> Response:
+    """The form of answers as a browser sends it, with these values changed."""
+    page = (await client.http.get(BOTTLE_PAGE)).text
+    shown = {
+        unescape(target): unescape(value)
+        for target, value in re.findall(r'name="was\.([^"]+)" value="([^"]*)"', page)
+    }
+    form = {f"was.{target}": value for target, value in shown.items()}
+    form |= {f"to.{target}": value for target, value in {**shown, **changes}.items()}
+    return await client.http.post(f"{BOTTLE_PAGE}/answers", data={**form, **more})
+
+
+async def test_answers_are_corrected_in_place_and_the_figure_moves_without_a_call(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    await _weigh(client, database_url, tmp_path)
+    done = await _edit(client, {MASS: "0.7", MATERIAL: "recycled aluminium"}, reason="the drawing")
+    assert (done.status_code, done.headers["location"]) == (303, f"{BOTTLE_PAGE}#answers")
+    page = (await client.http.get(BOTTLE_PAGE)).text
+    assert "The figure moved from" in page
+    assert ": the drawing" in page
+    assert 'value="aluminium_recycled"' in page
+    assert "Take back" in page
+    unchanged = await _edit(client, {})
+    assert unchanged.status_code == 303
+    assert "Nothing was changed" in (await client.http.get(BOTTLE_PAGE)).text
+    listed = (await client.get(f"{BOTTLE_API}/corrections"))["corrections"]
+    assert {one["target"] for one in listed} == {MASS, MATERIAL}
+    for one in listed:
+        back = await client.http.post(f"{BOTTLE_PAGE}/take-back", data={"number": one["number"]})
+        assert back.status_code == 303
+    assert "taken back by" in (await client.http.get(BOTTLE_PAGE)).text
+
+
+async def test_every_answer_that_cannot_be_is_refused_beside_its_field(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    await _weigh(client, database_url, tmp_path)
+    refused = await _edit(client, {MASS: "heavy", MATERIAL: "aluminium recycld"})
+    assert refused.status_code == 422
+    assert refused.text.count('class="error"') == 2
+    assert "Did you mean aluminium_recycled" in refused.text
+    assert 'value="heavy"' in refused.text
+    assert (await client.get(f"{BOTTLE_API}/corrections"))["corrections"] == []
+    unknown = await _edit(client, {}, attribute="colour", **{"attribute-value": "3"})
+    assert unknown.status_code == 422
+    strange = await client.http.post(f"{BOTTLE_PAGE}/answers", data={"to.nonsense": "1"})
+    assert strange.status_code == 422
+    number = await client.http.post(f"{BOTTLE_PAGE}/take-back", data={"number": "one"})
+    assert number.status_code == 422
+
+
+async def test_a_second_person_sees_the_earlier_correction_before_replacing_it(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    await _weigh(client, database_url, tmp_path)
+    await _edit(client, {MASS: "0.7"})
+    ben = await add_token(client.context.database, "ben", Role.OPERATOR)
+    client.context.gate.forget()
+    client.http.headers["Authorization"] = f"Bearer {ben}"
+    assert "corrected by" in (await client.http.get(BOTTLE_PAGE)).text
+    refused = await _edit(client, {MASS: "0.8"})
+    assert refused.status_code == 422
+    assert "has corrected this already" in refused.text
+    assert 'name="replace"' in refused.text
+    assert (await _edit(client, {MASS: "0.8"}, replace="1")).status_code == 303
+    newest = (await client.get(f"{BOTTLE_API}/corrections"))["corrections"][0]
+    assert (newest["madeBy"], newest["after"]) == ("ben", 0.8)
+
+
 async def test_settings_are_changed_or_refused_beside_their_field(client: ApiClient) -> None:
     page = "/settings"
     done = await client.http.post(
@@ -120,6 +201,22 @@ async def test_settings_are_changed_or_refused_beside_their_field(client: ApiCli
     nonsense = await client.http.post(page, data={"config.batchDelayMs": "soon"})
     assert 'id="batchDelayMs-error"' in nonsense.text
     assert (await client.get("/api/products/queue-config"))["batchSize"] == 1000
+
+
+async def test_caps_on_money_are_shown_set_and_refused_beside_their_field(
+    client: ApiClient,
+) -> None:
+    refused = await client.http.post("/settings/budgets", data={"cap.day": "ten", "cap.month": ""})
+    assert refused.status_code == 422
+    assert 'id="cap-day-error"' in refused.text
+    assert 'value="ten"' in refused.text
+    done = await client.http.post("/settings/budgets", data={"cap.day": "$12.50", "cap.month": ""})
+    assert done.status_code == 303
+    assert 'value="12.5"' in (await client.http.get("/settings")).text
+    assert "$12.50" in (await client.http.get("/")).text
+    assert (await client.get("/api/budgets"))["budgets"][0]["capUsd"] == 12.5
+    await client.http.post("/settings/budgets", data={"cap.day": "", "cap.month": ""})
+    assert (await client.get("/api/budgets"))["budgets"] == []
 
 
 async def test_a_token_is_made_shown_once_and_revoked(client: ApiClient) -> None:
@@ -200,3 +297,21 @@ async def test_recorded_answers_are_marked_on_the_list_and_on_the_product(
     await client.execute("UPDATE answers SET provider = 'recorded'")
     assert "recorded</span>" in (await client.http.get("/products")).text
     assert "recorded</span>" in (await client.http.get(BOTTLE_PAGE)).text
+
+
+async def test_a_ribbon_on_every_page_says_what_no_model_was_asked_for(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    for path in PAGES:
+        assert 'class="ribbon"' not in (await client.http.get(path)).text, path
+    await _weigh(client, database_url, tmp_path)
+    client.app.state.dashboard.marks.forget()
+    for path in (*PAGES, BOTTLE_PAGE):
+        assert "<strong>Simulated.</strong>" in (await client.http.get(path)).text, path
+    await client.execute("UPDATE footprints SET provider = 'recorded', simulated = false")
+    client.app.state.dashboard.marks.forget()
+    for path in (*PAGES, BOTTLE_PAGE):
+        page = (await client.http.get(path)).text
+        assert "<strong>Recorded.</strong>" in page, path
+        assert "<strong>Simulated.</strong>" not in page, path

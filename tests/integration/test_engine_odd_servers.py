@@ -5,12 +5,14 @@ and nobody pays for them.
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 
 from tests.support.application import RunningProgram, program
+from weighbridge import telemetry
 from weighbridge.cli.console import money
 from weighbridge.clock import ScaledClock
 from weighbridge.domain.products import ProcessingStatus
@@ -18,7 +20,7 @@ from weighbridge.service.results import iterate_results
 from weighbridge.store import calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -79,8 +81,27 @@ def _cut(_: bytes, reply: bytes) -> bytes:
     return json.dumps(body).encode()
 
 
-async def test_a_provider_that_refuses_everything_for_a_while_fails_nobody(
-    database_url: str, tmp_path: Path
+@pytest.fixture
+def pauses() -> Iterator[list[str]]:
+    """What the log says of pauses and their ends."""
+    heard: list[str] = []
+
+    def hear(level: str, event: str, message: str, fields: Mapping[str, Any]) -> None:
+        if event in {"queue_paused", "queue_resumed"}:
+            heard.append(message)
+
+    telemetry.watch(hear)
+    yield heard
+    telemetry.unwatch(hear)
+
+
+def _assert_said_once(pauses: list[str]) -> None:
+    assert any("Queue paused" in said for said in pauses)
+    assert [a for a, b in pairwise(pauses) if a == b] == []
+
+
+async def test_a_provider_that_refuses_everything_for_a_while_fails_nobody_and_says_so_once(
+    database_url: str, tmp_path: Path, pauses: list[str]
 ) -> None:
     async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
         await running.add_many(60)
@@ -90,6 +111,7 @@ async def test_a_provider_that_refuses_everything_for_a_while_fails_nobody(
         assert await running.value("SELECT paused_reason IS NULL AND running FROM queue_state")
         await running.stop()
         await running.assert_sound()
+    _assert_said_once(pauses)
 
 
 async def test_a_provider_that_turns_bad_among_hard_products_fails_only_the_hard_ones(
@@ -204,7 +226,7 @@ async def test_a_picture_out_of_reach_costs_the_picture(database_url: str, tmp_p
 
 
 async def test_a_limit_of_the_day_pauses_the_queue_until_its_reset_and_is_not_asked_again_meanwhile(
-    database_url: str, tmp_path: Path
+    database_url: str, tmp_path: Path, pauses: list[str]
 ) -> None:
     async with program(database_url, tmp_path, clock=ScaledClock(100)) as running:
         await running.add_many(10)
@@ -213,6 +235,7 @@ async def test_a_limit_of_the_day_pauses_the_queue_until_its_reset_and_is_not_as
         await running.until_true("SELECT paused_reason LIKE '%requests per day%' FROM queue_state")
         await running.until(completed=10)
         assert await running.value("SELECT count(*) FROM calls WHERE outcome <> 'ok'") <= 2
+    _assert_said_once(pauses)
 
 
 async def test_a_limit_of_the_day_that_was_set_is_never_crossed(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge.dashboard import assets
 from weighbridge.dashboard.context import Dashboard
 from weighbridge.dashboard.pages import (
+    answers,
     audit,
     cost,
     failures,
@@ -30,6 +31,7 @@ PAGES: Final = (
     overview,
     upload,
     products,
+    answers,
     product,
     insights,
     failures,

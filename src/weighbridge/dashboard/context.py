@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from weighbridge.dashboard.live import LiveBoard
 from weighbridge.service.access.gate import Principal
 from weighbridge.service.views.insights import InsightsReader
+from weighbridge.service.views.marks import MarksReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ class Dashboard:
         self.server = server
         self.live = LiveBoard(server)
         self.insights = InsightsReader(server.database, server.clock)
+        self.marks = MarksReader(server.database, server.clock)
 
 
 async def _dashboard(request: Request) -> Dashboard:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
@@ -96,7 +96,21 @@ def words(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def answer(value: Any) -> str:
+    """A value of an answer, before or after a correction."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(answer(each) for each in value) or "nothing"
+    if isinstance(value, dict):
+        return " ".join(answer(each) for each in value.values())
+    return str(value) or "nothing"
+
+
 FILTERS: Final = {
+    "answer": answer,
     "number": number,
     "significant": significant,
     "kilograms": kilograms,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
     from weighbridge.service.access.gate import Principal
+    from weighbridge.service.views.marks import Marks
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 CONTENT_SECURITY_POLICY: Final = (
@@ -70,13 +71,10 @@ def page(
     *,
     status: int = 200,
     principal: Principal | None = None,
-    simulated: bool = False,
+    marks: Marks | None = None,
     **values: Any,
 ) -> HTMLResponse:
-    """A whole page, or a part of one for htmx.
-
-    `simulated`: this server's worker asks the simulator.
-    """
+    """A whole page, or a part of one for htmx. `marks`: what it has to say of the figures."""
     theme = request.cookies.get("weighbridge_theme", "")
     flash = request.cookies.get(FLASH_COOKIE, "")
     text = render_text(
@@ -85,7 +83,7 @@ def page(
         theme=theme if theme in THEMES else "",
         flash=flash,
         principal=principal,
-        simulated=simulated,
+        marks=marks,
         **values,
     )
     response = HTMLResponse(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from weighbridge.carbon.factors import FactorTable
     from weighbridge.carbon.taxonomy import Taxonomy
     from weighbridge.clock import Clock
     from weighbridge.service.access.gate import Gate
@@ -44,6 +45,7 @@ class ServerContext(Protocol):
     settings: Settings
     clock: Clock
     database: Database
+    factors: FactorTable
     taxonomy: Taxonomy
     steps: Steps
     events: EventHub

@@ -302,6 +302,8 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         match path:
             case ("lines",) | ("lines", _, "material"):
                 return {term.key: term.name for term in self._materials.values()}
+            case ("attributes",):
+                return {name: name.replace("_", " ") for name in sorted(self._attributes)}
             case _:
                 return {}
 

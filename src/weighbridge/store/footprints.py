@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from weighbridge.domain.recordings import RECORDED
 from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.footprint_versions import KEEP_REPLACED
 from weighbridge.store.rates import insert_rates, load_rates
@@ -143,3 +144,14 @@ async def detail_of(connection: Connection, row: Record) -> StoredDetail | None:
         return None
     (detail,) = await read_details(connection, [row["detail"]], {})
     return detail
+
+
+async def not_asked_for(connection: Connection) -> tuple[bool, bool]:
+    """Whether there are simulated figures, and figures of recorded answers."""
+    simulated: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM footprints WHERE simulated)"
+    )
+    recorded: bool = await connection.fetchval(
+        f"SELECT EXISTS (SELECT FROM footprints WHERE strpos(provider, '{RECORDED}') > 0)"  # noqa: S608
+    )
+    return simulated, recorded

@@ -26,7 +26,7 @@ async def audit(request: Request, dashboard: Pages, visitor: Visitor) -> Respons
         request,
         "audit/page.html",
         principal=visitor,
-        simulated=dashboard.server.provenance.simulated,
+        marks=await dashboard.marks(),
         entries=entries[:PAGE],
         next_id=entries[PAGE - 1].id if len(entries) > PAGE else None,
         before=before,

@@ -19,6 +19,6 @@ async def cost(request: Request, dashboard: Pages, visitor: Visitor) -> Response
         request,
         "cost/page.html",
         principal=visitor,
-        simulated=dashboard.server.provenance.simulated,
+        marks=await dashboard.marks(),
         periods=[("Last 24 hours", stats.last_24_hours), ("Overall", stats.overall)],
     )

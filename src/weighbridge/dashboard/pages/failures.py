@@ -42,7 +42,7 @@ async def failures(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
         request,
         "failures/page.html",
         principal=visitor,
-        simulated=dashboard.server.provenance.simulated,
+        marks=await dashboard.marks(),
         groups=groups,
         total=sum(group.count for group in groups.products),
         remedies=REMEDIES,

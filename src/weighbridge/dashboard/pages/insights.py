@@ -22,14 +22,14 @@ async def insights(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
             request,
             "insights/adding.html",
             principal=visitor,
-            simulated=dashboard.server.provenance.simulated,
+            marks=await dashboard.marks(),
         )
     columns = bins(look.distribution)
     return page(
         request,
         "insights/page.html",
         principal=visitor,
-        simulated=dashboard.server.provenance.simulated,
+        marks=await dashboard.marks(),
         look=look,
         distribution=to_json(
             {"labels": [one.label for one in columns], "counts": [one.count for one in columns]}

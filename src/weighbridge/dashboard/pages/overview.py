@@ -12,6 +12,7 @@ from weighbridge.dashboard.links import own_page
 from weighbridge.dashboard.live import KEPT_LINES, minutes_document
 from weighbridge.dashboard.rendering import page, redirect
 from weighbridge.service import queue as service
+from weighbridge.service.budgets import read_budgets
 
 router = APIRouter(include_in_schema=False)
 
@@ -26,13 +27,14 @@ async def overview(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
         request,
         "overview/page.html",
         principal=visitor,
-        simulated=dashboard.server.provenance.simulated,
+        marks=await dashboard.marks(),
         board=board,
         shown=board.document(),
         minutes=to_json(minutes_document(minutes)).decode(),
         lines=dashboard.server.events.recent_lines(KEPT_LINES),
         stats=stats,
         provenance=dashboard.server.provenance,
+        budgets=await read_budgets(dashboard.server.database, dashboard.server.clock),
     )
 
 

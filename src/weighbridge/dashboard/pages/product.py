@@ -4,7 +4,7 @@ happened.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,17 +19,19 @@ from weighbridge.dashboard.links import product_url
 from weighbridge.dashboard.pictures import range_bars, treemap
 from weighbridge.dashboard.rendering import page, redirect
 from weighbridge.domain.results import RouteName
-from weighbridge.errors import InputError
+from weighbridge.errors import Conflict, InputError
 from weighbridge.service import product_views as views
 from weighbridge.service.access.audit import AuditEntry, audit_of
+from weighbridge.service.desk.correcting import corrections_of
+from weighbridge.service.desk.editing import editable_answers
+from weighbridge.service.desk.explaining import ExplainedProduct, explain_product
 from weighbridge.service.views import listing
 from weighbridge.service.views.correcting import CORRECTABLE, CORRECTED, correct_facts
 from weighbridge.service.views.listing import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from weighbridge.domain.results import Contribution, Footprint
     from weighbridge.service.access.gate import Principal
     from weighbridge.service.product_views import ProductRecord, ShownFootprint
 
@@ -61,7 +63,7 @@ async def correct(code: str, request: Request, dashboard: Pages, visitor: Visito
     try:
         changed = await correct_facts(server.database, code, given, server.settings.field_limits)
     except InputError as error:
-        return await _product_page(
+        return await product_page(
             code, request, dashboard, visitor, status=422, given=given, problem=str(error)
         )
     if not changed:
@@ -94,10 +96,10 @@ async def act(code: str, request: Request, dashboard: Pages, visitor: Visitor) -
 @router.get("/products/{code:code}")
 async def product(code: str, request: Request, dashboard: Pages, visitor: Visitor) -> Response:
     """Everything about one product."""
-    return await _product_page(code, request, dashboard, visitor)
+    return await product_page(code, request, dashboard, visitor)
 
 
-async def _product_page(
+async def product_page(
     code: str,
     request: Request,
     dashboard: Dashboard,
@@ -106,7 +108,9 @@ async def _product_page(
     status: int = 200,
     given: dict[str, str] | None = None,
     problem: str = "",
+    refused: RefusedEdits | None = None,
 ) -> Response:
+    """The page; with what was filled in, where that was refused."""
     server = dashboard.server
     record = await views.show_product(server.database, server.steps, code)
     listed = await listing.list_page(
@@ -117,14 +121,44 @@ async def _product_page(
         "product/page.html",
         status=status,
         principal=visitor,
-        simulated=server.provenance.simulated,
+        marks=await dashboard.marks(),
         record=record,
         checked_at=listed.rows[0].checked_at if listed.rows else None,
         history=_history(record, await audit_of(server.database, code, HISTORY)),
         facts=given or _facts(record),
         problem=problem,
+        explained=await _explained(dashboard, record),
+        editable=await editable_answers(server.database, server.steps, code),
+        refused=refused or RefusedEdits(),
+        corrections=await corrections_of(server.database, code),
         **_pictures(record.footprint),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEdits:
+    """A form of corrections that was refused: what it had in it, and why, by target.
+
+    `earlier`: what somebody else has corrected already.
+    """
+
+    given: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    general: str = ""
+    earlier: str = ""
+
+
+async def _explained(dashboard: Dashboard, record: ProductRecord) -> ExplainedProduct | None:
+    """The figure as a tree; None where there is none, or its answers are no longer whole."""
+    if record.footprint is None:
+        return None
+    server = dashboard.server
+    try:
+        return await explain_product(server.database, server.steps, record.product.code)
+    except Conflict:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,55 +207,17 @@ def _facts(record: ProductRecord) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class ShownRoute:
-    """One way to the figure, with its terms, the largest first.
-
-    `weight` None: there is no other way.
-    """
-
-    name: str
-    emissions_kg_co2e: float
-    weight: float | None
-    basis: str
-    contributions: list[Contribution]
-
-
-def _routes(footprint: Footprint) -> list[ShownRoute]:
-    """The routes of a footprint; one of an earlier method has only the bill."""
-
-    def terms(name: RouteName) -> list[Contribution]:
-        own = [one for one in footprint.contributions if one.route is name]
-        return sorted(own, key=lambda one: -one.emissions_kg_co2e)
-
-    if not footprint.routes:
-        bill = terms(RouteName.BILL)
-        return [ShownRoute(RouteName.BILL.value, footprint.emissions_kg_co2e, None, "", bill)]
-    return [
-        ShownRoute(
-            route.name.value,
-            route.emissions_kg_co2e,
-            route.weight if len(footprint.routes) > 1 else None,
-            route.basis,
-            terms(route.name),
-        )
-        for route in footprint.routes
-    ]
-
-
 def _pictures(shown: ShownFootprint | None) -> dict[str, Any]:
     if shown is None:
-        return {"bars": [], "tree": "[]", "routes": []}
+        return {"bars": [], "tree": "[]"}
     figure = shown.footprint
     rows = [("This product", figure.low_kg_co2e, figure.emissions_kg_co2e, figure.high_kg_co2e)]
     rows += [
         (route.name.value, route.low_kg_co2e, route.emissions_kg_co2e, route.high_kg_co2e)
         for route in figure.routes
     ]
-    routes = _routes(figure)
     bill = [one for one in figure.contributions if one.route is RouteName.BILL]
     return {
         "bars": range_bars(rows),
         "tree": to_json(treemap(bill or figure.contributions)).decode(),
-        "routes": routes,
     }

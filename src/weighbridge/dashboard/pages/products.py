@@ -35,7 +35,7 @@ async def products(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
         request,
         "products/list.html" if is_part else "products/page.html",
         principal=visitor,
-        simulated=dashboard.server.provenance.simulated,
+        marks=await dashboard.marks(),
         found=found,
         wanted=wanted,
         order=order,

@@ -16,6 +16,7 @@ from weighbridge.errors import WeighbridgeError
 from weighbridge.service import queue as service
 from weighbridge.service.access.gate import Principal
 from weighbridge.service.access.tokens import Role, add_token, list_tokens, revoke_token
+from weighbridge.service.budgets import PERIODS, InvalidBudget, read_budgets, set_budgets
 from weighbridge.service.queue import CONFIG_RANGES, PACINGS, SWITCHES, InvalidConfig
 
 router = APIRouter(include_in_schema=False)
@@ -62,15 +63,17 @@ async def _settings_page(
     given: dict[str, str] | None = None,
     problem: tuple[str, str] = ("", ""),
     new_token: tuple[str, str] = ("", ""),
+    given_caps: dict[str, str] | None = None,
 ) -> Response:
     server = dashboard.server
+    budgets = {one.name: one for one in await read_budgets(server.database, server.clock)}
     config = await service.read_config(server.database)
     return page(
         request,
         "settings/page.html",
         status=status,
         principal=visitor,
-        simulated=server.provenance.simulated,
+        marks=await dashboard.marks(),
         config={name: (given or {}).get(name, value) for name, value in config.items()},
         meanings=MEANINGS,
         ranges=CONFIG_RANGES,
@@ -78,6 +81,10 @@ async def _settings_page(
         switches=SWITCHES,
         problem_field=problem[0],
         problem=problem[1],
+        notices=(await dashboard.live.status()).notices,
+        periods=PERIODS,
+        budgets={period: budgets.get(period) for period in PERIODS},
+        given_caps=given_caps or {},
         tokens=await list_tokens(server.database) if visitor.may_operate else [],
         new_name=new_token[0],
         new_token=new_token[1],
@@ -120,6 +127,35 @@ def _value(name: str, text: str) -> Any:
         return text == "true"
     plain = text.replace(",", "").replace(" ", "")
     return int(plain) if name in CONFIG_RANGES and plain.isdecimal() and len(plain) < 20 else text
+
+
+@router.post("/settings/budgets")
+async def change_budgets(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Set, change or remove the caps on money."""
+    given = (await read_form(request)).starting_with("cap.")
+    caps = {period: _cap(text) for period, text in given.items()}
+    try:
+        await set_budgets(dashboard.server.database, caps)
+    except InvalidBudget as error:
+        return await _settings_page(
+            request,
+            dashboard,
+            visitor,
+            status=422,
+            problem=(error.field, str(error)),
+            given_caps=given,
+        )
+    note_action(request, "changed the caps on money", detail=caps)
+    return redirect("/settings#budgets", "Saved. The caps bind every process from the next call.")
+
+
+def _cap(text: str) -> float | str | None:
+    """As the service takes it; what is no number stays text, and is refused."""
+    plain = text.replace(",", "").replace("$", "").strip()
+    try:
+        return float(plain) if plain else None
+    except ValueError:
+        return text
 
 
 @router.post("/settings/tokens")

@@ -30,7 +30,7 @@ async def upload(request: Request, dashboard: Pages, visitor: Visitor) -> Respon
         request,
         "upload/page.html",
         principal=visitor,
-        simulated=dashboard.server.provenance.simulated,
+        marks=await dashboard.marks(),
         is_running=(await dashboard.live.status()).state.running,
     )
 

@@ -66,3 +66,19 @@ document.addEventListener("click", (event) => {
 document.addEventListener("htmx:afterSettle", () => {
   for (const form of document.querySelectorAll("form[data-selection]")) noteSelection(form);
 });
+
+// A refusal that no part of the page shows, and a server that cannot be reached.
+function tellTrouble(text) {
+  const told = document.querySelector("[data-trouble]");
+  if (!told) return;
+  told.textContent = text;
+  told.hidden = false;
+}
+document.addEventListener("htmx:responseError", (event) => {
+  let detail = "";
+  try { detail = JSON.parse(event.detail.xhr.responseText).detail; } catch { /* not a document */ }
+  tellTrouble(detail || "The server refused this. Reload the page and try again.");
+});
+document.addEventListener("htmx:sendError", () => {
+  tellTrouble("The server cannot be reached. Nothing was changed; try again.");
+});

@@ -1,7 +1,7 @@
 // The footprint as areas.
 "use strict";
 
-(() => {
+function drawTree() {
   const element = document.querySelector("[data-tree]");
   if (!element) return;
   const groups = JSON.parse(element.dataset.tree);
@@ -29,4 +29,7 @@
       ],
     }],
   }));
-})();
+}
+drawTree();
+// A correction swaps the page's content.
+document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "main") drawTree(); });

@@ -11,10 +11,9 @@ provider works, and the product fails on its own attempts.
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from weighbridge import telemetry
 from weighbridge.limits.alike import (
     CALLS_IN_A_ROW,
     FIRST_CALLS,
@@ -24,6 +23,7 @@ from weighbridge.limits.alike import (
     alike_in_a_row,
 )
 from weighbridge.store import holds, products
+from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.holds import Hold, HoldKind
 
 if TYPE_CHECKING:
@@ -71,10 +71,9 @@ class Brake:
         if self._breaker.hold is None:
             return
         async with self._one_at_a_time:
-            was_held = await self._database_retry(self._lift)
+            await self._database_retry(self._lift)
             self._breaker.hold = None
-        if was_held:
-            telemetry.info("queue_resumed", "▶️ Provider answers again; the queue resumes")
+        await self._say()
 
     async def _lift(self) -> bool:
         async with self._database.transaction() as connection:
@@ -94,13 +93,11 @@ class Brake:
         """A call was bad. Returns why the queue has to stop, if it has to."""
         # Of a burst of bad calls the first decides; the others find the hold that it put.
         async with self._one_at_a_time:
-            before = self._breaker.hold
             hold = await self._database_retry(lambda: self._judge(product_ids, words))
             if hold is None:
                 return None
             self._breaker.hold = hold
-        if before is None:
-            telemetry.warning("queue_paused", f"⏸️ Queue paused: {hold.reason}", reason=hold.reason)
+        await self._say()
         return hold.reason if hold.probes >= MOST_PROBES else None
 
     async def _judge(self, product_ids: Sequence[int], words: str) -> Hold | None:
@@ -139,10 +136,14 @@ class Brake:
         )
         hold = Hold(HoldKind.DAY, reason, self._breaker.limiter_now_s() + wait_s)
         async with self._database.transaction() as connection:
-            is_news = await holds.put(connection, self._provider.name, hold)
+            await holds.put(connection, self._provider.name, hold)
         self._breaker.hold = self._breaker.hold or hold
-        if is_news:
-            telemetry.warning("queue_paused", f"⏸️ Queue paused: {reason}", reason=reason)
+        await self._say()
+
+    async def _say(self) -> None:
+        """The circuit breaker says it, once, whatever else it has to say."""
+        with suppress(*DATABASE_ERRORS):
+            await self._breaker.publish()
 
 
 def _span(span_s: float) -> str:

@@ -89,9 +89,14 @@ class Correcting(StoredWeigher):
         given = self.given(row)
         made: list[NewCorrection] = []
         so_far = list(active)
+        problems: list[str] = []
         for change in request.changes:
             self._refuse_to_pass_over(row["code"], change, active, request)
-            done = make_change(stored.product, given, so_far, change, self.steps, self.factors)
+            try:
+                done = make_change(stored.product, given, so_far, change, self.steps, self.factors)
+            except InputError as error:
+                problems.append(str(error))
+                continue
             if keep_same or done.before != done.after:
                 made.append(
                     NewCorrection(
@@ -105,6 +110,8 @@ class Correcting(StoredWeigher):
                     )
                 )
                 so_far.append(made[-1].provisional)
+        if problems:
+            raise InputError("\n".join(problems))
         return made
 
     def _refuse_to_pass_over(

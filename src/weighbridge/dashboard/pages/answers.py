@@ -1,0 +1,103 @@
+"""Correct the model's answers about a product in place, and take corrections back: the figure moves
+at once, without a call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from weighbridge.dashboard.context import Dashboard, Pages, Visitor
+from weighbridge.dashboard.formats import kilograms
+from weighbridge.dashboard.forms import Form, read_form
+from weighbridge.dashboard.links import product_url
+from weighbridge.dashboard.pages.product import RefusedEdits, product_page
+from weighbridge.dashboard.rendering import redirect
+from weighbridge.errors import Conflict, InputError
+from weighbridge.service.desk import correcting
+from weighbridge.service.desk.editing import ATTRIBUTES, read_edits
+
+if TYPE_CHECKING:
+    from weighbridge.service.desk.correcting import CorrectedFigure
+
+router = APIRouter(include_in_schema=False)
+
+LONGEST_REASON: int = 1_000
+
+
+@router.post("/products/{code:code}/answers")
+async def correct_answers(
+    code: str, request: Request, dashboard: Pages, visitor: Visitor
+) -> Response:
+    """Change what was changed in the form; all of it or nothing."""
+    form = await read_form(request)
+    given, shown = _filled_in(form)
+    reason = form.text("reason")
+    try:
+        figures = await _correct(code, form, dashboard, visitor.name)
+    except Conflict as error:
+        refused = RefusedEdits(given, shown, reason, earlier=str(error))
+    except InputError as error:
+        problems, general = _by_target(code, str(error), given)
+        refused = RefusedEdits(given, shown, reason, problems, general)
+    else:
+        return redirect(product_url(code) + "#answers", _said(figures))
+    return await product_page(code, request, dashboard, visitor, status=422, refused=refused)
+
+
+@router.post("/products/{code:code}/take-back")
+async def take_back(code: str, request: Request, dashboard: Pages, visitor: Visitor) -> Response:
+    """Take a correction back: the figure is as it was without it."""
+    number = (await read_form(request)).text("number")
+    if not number.isascii() or not number.isdecimal() or len(number) > 18:
+        raise InputError("Choose the correction to take back.")
+    server = dashboard.server
+    figures = await correcting.take_back(
+        server.database, server.factors, server.steps, code, visitor.name, int(number)
+    )
+    return redirect(product_url(code) + "#answers", _said(figures, "Taken back."))
+
+
+async def _correct(code: str, form: Form, dashboard: Dashboard, by: str) -> list[CorrectedFigure]:
+    reason = form.text("reason")
+    if len(reason) > LONGEST_REASON or "\0" in reason:
+        raise InputError(f"A reason has at most {LONGEST_REASON:,} characters.")
+    server = dashboard.server
+    changes = read_edits(server.steps, *_filled_in(form))
+    if not changes:
+        return []
+    wanted = correcting.Request(changes, by, reason, replace=form.text("replace") == "1")
+    return await correcting.correct(server.database, server.factors, server.steps, [code], wanted)
+
+
+def _filled_in(form: Form) -> tuple[dict[str, str], dict[str, str]]:
+    """What the fields have in them, and what they had when the page was drawn, by target."""
+    given = form.starting_with("to.")
+    if name := form.text("attribute"):
+        given[f"{ATTRIBUTES}{name}"] = form.text("attribute-value")
+    return given, form.starting_with("was.")
+
+
+def _by_target(code: str, message: str, given: dict[str, str]) -> tuple[dict[str, str], str]:
+    """A refusal by the fields that it is about; and what is about none of them."""
+    found: dict[str, str] = {}
+    rest = []
+    for line in message.splitlines():
+        said = line.removeprefix(f"{code}: ")
+        target, _, why = said.partition(": ")
+        if target in given:
+            found[target] = why
+        else:
+            rest.append(said)
+    return found, " ".join(rest)
+
+
+def _said(figures: list[CorrectedFigure], done: str = "Corrected.") -> str:
+    if not figures:
+        return "Nothing was changed."
+    before, after = figures[0].before_kg_co2e, figures[0].after_kg_co2e
+    if before == after:
+        return f"{done} The figure is the same: {kilograms(after)} CO2e."
+    return f"{done} The figure moved from {kilograms(before)} to {kilograms(after)} CO2e."

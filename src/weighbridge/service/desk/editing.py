@@ -1,0 +1,183 @@
+"""The values of a product's answers that a person may correct, each with its target, and what a
+filled-in form changes of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.domain.answers import (
+    BillOfMaterials,
+    Classification,
+    ManufacturingProcesses,
+    Subject,
+)
+from weighbridge.domain.corrections import read_change
+from weighbridge.domain.near_matches import find_key
+from weighbridge.domain.products import ProcessingStatus, Product
+from weighbridge.steps.manufacturing import worked_lines
+from weighbridge.store import corrections, footprints, products
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from weighbridge.domain.corrections import Change, Correction
+    from weighbridge.steps import Steps
+    from weighbridge.store.database import Database
+
+SUBCATEGORY: Final = f"{Classification.step}.subcategory"
+MASS: Final = f"{BillOfMaterials.step}.mass_kg"
+ATTRIBUTES: Final = f"{BillOfMaterials.step}.attributes."
+_BILL_LINES: Final = f"{BillOfMaterials.step}.lines."
+_PROCESSES: Final = f"{ManufacturingProcesses.step}.lines."
+_SEPARATOR: Final = "; "
+
+
+@dataclass(frozen=True, slots=True)
+class EditableValue:
+    """One value as a form shows it. `earlier`: the correction that it has."""
+
+    target: str
+    label: str
+    shown: str
+    earlier: Correction | None
+
+
+@dataclass(frozen=True, slots=True)
+class EditableLine:
+    """A line of the bill with what is done to it."""
+
+    number: int
+    values: tuple[EditableValue, ...]  # component, material, mass, processes
+
+
+@dataclass(frozen=True, slots=True)
+class EditableAnswers:
+    """What may be corrected, and the closed lists that words are chosen from, key to name."""
+
+    values: tuple[EditableValue, ...]
+    lines: tuple[EditableLine, ...]
+    subcategories: tuple[str, ...]
+    materials: Mapping[str, str]
+    processes: Mapping[str, str]
+    attributes: tuple[str, ...]  # that the product may have, and has not
+
+
+async def editable_answers(database: Database, steps: Steps, code: str) -> EditableAnswers | None:
+    """What may be corrected of a product; None while it has no answers."""
+    async with database.pool.acquire() as connection:
+        row = await products.find(connection, code)
+        if row is None or row["status"] != ProcessingStatus.COMPLETED:
+            return None
+        detail = await footprints.detail_of(connection, row)
+        made = (await corrections.active(connection, [row["id"]])).get(row["id"], [])
+    if detail is None:
+        return None
+    answers = {step: steps.decode(step, stored) for step, stored in detail.answers.items()}
+    subject = Subject(Product(code, row["name"], row["description"]), answers)
+    classification = subject.answer(Classification)
+    bill = subject.answer(BillOfMaterials)
+    processes = subject.answer(ManufacturingProcesses)
+    if classification is None or bill is None or processes is None:
+        return None
+    return _Editing(steps, {each.change.target: each for each in made}).of(
+        classification, bill, processes
+    )
+
+
+class _Editing:
+    """Answers to values of a form."""
+
+    def __init__(self, steps: Steps, earlier: Mapping[str, Correction]) -> None:
+        self._choices = {step.name: step.choices for step in steps}
+        self._earlier = earlier
+
+    def of(
+        self, kind: Classification, bill: BillOfMaterials, processes: ManufacturingProcesses
+    ) -> EditableAnswers:
+        """Every value."""
+        of_bill = self._choices[BillOfMaterials.step]
+        names = of_bill(("attributes",))
+        has = {attribute.name for attribute in bill.attributes}
+        labels = self._choices[Classification.step](("subcategory",))
+        label = kind.subcategory
+        if label not in labels:  # the same name in several categories
+            label = f"{label} ({kind.category})"
+        values = [
+            self._value(SUBCATEGORY, "Kind of product", label),
+            self._value(MASS, "Mass of one unit (kg)", f"{bill.mass_kg:.6g}"),
+        ]
+        values += [
+            self._value(f"{ATTRIBUTES}{a.name}", a.name.replace("_", " "), f"{a.value:.6g}")
+            for a in bill.attributes
+        ]
+        return EditableAnswers(
+            tuple(values),
+            tuple(self._lines(bill, processes)),
+            tuple(labels),
+            of_bill(("lines",)),
+            self._choices[ManufacturingProcesses.step](("lines", "1")),
+            tuple(name for name in names if name not in has),
+        )
+
+    def _lines(
+        self, bill: BillOfMaterials, processes: ManufacturingProcesses
+    ) -> Iterator[EditableLine]:
+        for number, line in enumerate(bill.lines, start=1):
+            at = f"{_BILL_LINES}{number}."
+            done = [use.process for use in processes.uses if number in worked_lines(use, bill)]
+            worked = f"{_PROCESSES}{number}"
+            yield EditableLine(
+                number,
+                (
+                    self._value(f"{at}component", f"Part {number}", line.component),
+                    self._value(f"{at}material", f"Material of part {number}", line.material),
+                    self._value(
+                        f"{at}mass_kg", f"Mass of part {number} (kg)", f"{line.mass_kg:.6g}"
+                    ),
+                    self._value(worked, f"Processes of part {number}", _SEPARATOR.join(done)),
+                ),
+            )
+
+    def _value(self, target: str, label: str, shown: str) -> EditableValue:
+        return EditableValue(target, label, shown, self._earlier.get(target))
+
+
+def read_edits(
+    steps: Steps, given: Mapping[str, str], shown: Mapping[str, str]
+) -> tuple[Change, ...]:
+    """The changes that a form makes: what differs from what it `shown` when it was filled in.
+
+    Raises InputError for a target that is none.
+    """
+    choices = {step.name: step.choices for step in steps}
+    made = []
+    for target, text in given.items():
+        if text == shown.get(target, ""):
+            continue
+        change = read_change(target, text)
+        names = choices[change.step](change.path) if change.step in choices else {}
+        made.append(read_change(target, _value_of(target, text, names)))
+    return tuple(made)
+
+
+def _value_of(target: str, text: str, names: Mapping[str, str]) -> Any:
+    """As the step takes it. A word that means nothing stays as it is, and is refused with what it
+    may be meant for.
+    """
+    if target.startswith(_PROCESSES):
+        words = (word.strip() for word in text.split(_SEPARATOR.strip()))
+        return [find_key(word, names) or word for word in words if word]
+    if target.startswith(ATTRIBUTES) and not text:
+        return None
+    if target == MASS or target.endswith(".mass_kg") or target.startswith(ATTRIBUTES):
+        return _number(text)
+    return find_key(text, names) or text
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
