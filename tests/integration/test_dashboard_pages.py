@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from httpx import Response
+    from httpx2 import Response
 
 pytestmark = pytest.mark.anyio
 

@@ -14,10 +14,10 @@ from weighbridge.domain.answers import (
     Subject,
 )
 from weighbridge.domain.corrections import read_change
-from weighbridge.domain.near_matches import find_key
 from weighbridge.domain.products import ProcessingStatus, Product
 from weighbridge.steps.manufacturing import worked_lines
 from weighbridge.store import corrections, footprints, products
+from weighbridge.weighing.near_matches import find_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
