@@ -143,20 +143,39 @@ def test_a_product_is_corrected_and_its_figure_moves(page: Page) -> None:
     page.get_by_role("link", name="B-1").click()
     figure = page.locator("#figure .headline strong")
     before = figure.inner_text()
-    page.get_by_text("Correct", exact=True).click()
+    page.get_by_text("Correct what was uploaded").click()
     page.get_by_label("Weight (kg)").fill("30")
     page.get_by_role("button", name="Save and weigh again").click()
     expect(figure).not_to_have_text(before)
     expect(page.locator(".timeline")).to_contain_text("0.3 → 30")
 
 
+def test_an_answer_is_corrected_in_place_and_taken_back(page: Page) -> None:
+    log_in(page, next_page="/products?search=B-1")
+    page.get_by_role("link", name="B-1").click()
+    figure = page.locator("#figure .headline strong")
+    before = figure.inner_text()
+    material = page.locator("#answers tbody tr").first.get_by_role("combobox").first
+    material.fill("no such material")
+    page.get_by_role("button", name="Correct", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was changed")
+    expect(figure).to_have_text(before)
+    material.fill("aluminium_primary")
+    page.get_by_role("textbox", name="Why").fill("the drawing says so")
+    page.get_by_role("button", name="Correct", exact=True).click()
+    expect(page.locator(".corrections")).to_contain_text("the drawing says so")
+    expect(figure).not_to_have_text(before)
+    page.get_by_role("button", name="Take back").click()
+    expect(figure).to_have_text(before)
+
+
 def test_the_configuration_is_changed_and_a_wrong_value_is_refused(page: Page) -> None:
     log_in(page, next_page="/settings")
     page.get_by_label("Batch size").fill("5000")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("from 1 to 1,000")
     page.get_by_label("Batch size").fill("200")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("It holds at once")).to_be_visible()
     expect(page.get_by_label("Batch size")).to_have_value("200")
 
@@ -228,7 +247,7 @@ def test_a_read_only_token_looks_and_changes_nothing(page: Page, browser: Browse
     refused = page.request.post("/queue/stop", headers={"Origin": page.url.rstrip("/")})
     assert refused.status == 403
     page.goto("/settings")
-    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
