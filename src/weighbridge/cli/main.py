@@ -35,7 +35,7 @@ from weighbridge.cli.desk import (
 )
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
-from weighbridge.cli.upkeep import notifying
+from weighbridge.cli.upkeep import backing_up, notifying
 from weighbridge.errors import MissingColumn, WeighbridgeError
 from weighbridge.settings import load_settings, unknown_names
 from weighbridge.signals import unwinding
@@ -98,6 +98,7 @@ supposing.register(app)
 giving_bills.register(app)
 reviewing.register(app)
 notifying.register(app)
+backing_up.register(app)
 
 
 def main() -> None:

@@ -1,0 +1,83 @@
+"""`weighbridge backup` and `weighbridge restore`: the whole database as one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json
+from weighbridge.cli.queue import with_database
+from weighbridge.clock import SystemClock
+from weighbridge.errors import InputError
+from weighbridge.plain_text import counted
+
+if TYPE_CHECKING:
+    from weighbridge.service.upkeep.backups import Manifest
+    from weighbridge.store.database import Database
+
+FileArgument = Annotated[Path, typer.Argument(help="The file, such as weighbridge.backup.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("backup")(backup)
+    app.command("restore")(restore)
+
+
+def backup(
+    file: FileArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace the file if it exists.")] = False,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write products, answers, footprints, calls, pictures and settings into one file. Processing
+    may go on meanwhile: the file holds one moment.
+    """
+    from weighbridge.service.upkeep.backups import write_backup
+
+    if not file.absolute().parent.is_dir():
+        raise InputError(f"{file.absolute().parent} is no folder. Nothing was written.")
+
+    async def act(database: Database) -> Manifest:
+        return await write_backup(database, file, SystemClock(), overwrite=yes)
+
+    _say("Backed up", file, with_database(data_dir, act), as_json)
+
+
+def restore(
+    file: FileArgument,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Replace everything that the database holds.")
+    ] = False,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a backup in the place of what the database holds: all of it, or nothing."""
+    from weighbridge.service.access.audit import record_command
+    from weighbridge.service.upkeep.backups import restore_backup
+
+    if not file.is_file():
+        raise InputError(f"{file} does not exist. Give a file that `weighbridge backup` wrote.")
+
+    async def act(database: Database) -> Manifest:
+        manifest = await restore_backup(database, file, overwrite=yes)
+        await record_command(database, "restored a backup", file.name)
+        return manifest
+
+    _say("Restored", file, with_database(data_dir, act), as_json)
+
+
+def _say(what: str, file: Path, manifest: Manifest, as_json: bool) -> None:
+    rows = {table.name: table.rows for table in manifest.tables}
+    if as_json:
+        document = {"file": str(file), "schema": manifest.schema, "program": manifest.program}
+        print_json({**document, "createdAt": manifest.created_at, "rows": rows})
+        return
+    out.print(
+        f"{what}: {counted(rows.get('products', 0), 'product')}, "
+        f"{counted(rows.get('answers', 0), 'answer')}, {counted(rows.get('calls', 0), 'call')} "
+        f"({file})",
+        soft_wrap=True,
+    )
