@@ -98,6 +98,16 @@ _OF_FOOTPRINTS: Final = frozenset(
 _LOCALE: Final = re.compile(
     r"^(?P<base>.+?)[\s\-_.:(\[/|]+(?P<language>[A-Za-z]{2})(?:[_-](?P<territory>[A-Za-z]{2}))?[)\]]?(?:[-_.](?P<channel>[A-Za-z][\w]*))?$"
 )
+_REMARK: Final = re.compile(
+    r"\s*[(\[](?:(?i:required|mandatory|optional|html|text|iso|max|[0-9])[^)\]]*|(?P<code>[A-Z]{2,5}))[)\]]\s*$"
+)
+"""At the end of a header: (required), (max 255), (HS)."""
+_SHORT_FOR: Final = {
+    "wt": "weight", "wgt": "weight", "wght": "weight", "desc": "description", "descr": "description",
+    "descrip": "description", "prod": "product", "qty": "quantity", "ctry": "country",
+    "cntry": "country", "orig": "origin", "img": "image", "pic": "picture", "mat": "material",
+    "num": "number", "art": "article",
+}  # fmt: skip
 _WORDS: Final = {
     kind: tuple(normalise(word) for word in words.split())
     for kind, words in read_table("header_words.toml").items()
@@ -178,7 +188,8 @@ def read_header(text: str) -> Header:
         unit = None  # the header is a unit: no name of a field
     currency = _currency(text, words)
     bare = [word for word in words if not _only_qualifies(word, words[0])]
-    keys = [normalise(text), normalise("".join(bare))]
+    keys = [normalise(text), normalise("".join(bare)), *_without_remark(text)]
+    keys.append(normalise("".join(_SHORT_FOR.get(word, word) for word in bare)))
     if unit is None:
         key, unit = _unit_at_the_end(keys[0])
         keys.append(key)
@@ -242,6 +253,18 @@ def _only_qualifies(word: str, first: str) -> bool:
         or word.upper() in currencies()
         or re.fullmatch(r"20[0-9]{2}", word) is not None
     )
+
+
+def _without_remark(text: str) -> list[str]:
+    """`Country of Origin (HS)`: not of masses, where GW and the like say another mass."""
+    match = _REMARK.search(text)
+    if match is None:
+        return []
+    key = normalise(text[: match.start()])
+    is_more = match["code"] is not None and (
+        key in _MASS_NAMES or match["code"].lower() in HEADER_UNITS
+    )
+    return [] if is_more else [key]
 
 
 def _unit_at_the_end(key: str) -> tuple[str, MassUnit | None]:

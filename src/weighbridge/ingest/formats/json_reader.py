@@ -1,4 +1,5 @@
-"""Reads JSON: an array of objects, {"products": [...]}, or JSONL (one object a line).
+"""Reads JSON: an array of objects, an object with one list of objects somewhere inside
+({"products": [...]}, {"data": {"items": [...]}}), or JSONL (one object a line).
 
 Arrays and JSONL are streamed; an object around the list is read as a whole, up to a limit.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from typing_extensions import override
 
@@ -21,12 +22,15 @@ from weighbridge.ingest.base import (
     Reader,
     Source,
 )
+from weighbridge.ingest.columns.fields import REQUIRED, SYNONYMS
+from weighbridge.ingest.columns.headers import read_header
 from weighbridge.ingest.formats.json_records import ChunkEnd, NumberText, chunks_of_records
 from weighbridge.ingest.formats.json_variants import one_for_each_variant
 from weighbridge.ingest.formats.text_encoding import find_encoding
+from weighbridge.ingest.values.wording import quote_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from weighbridge.ingest.columns.matching import Wanted
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 MAX_OBJECT_FILE_BYTES: Final = 64 << 20
 MAX_RECORD_CHARACTERS: Final = 1 << 20
 LIST_KEY: Final = "products"
+_DEEPEST_LIST: Final = 4
+_FIELD_KEYS: Final = [frozenset(SYNONYMS[name]) for name in REQUIRED]
 
 CHUNK_CHARACTERS: Final = 4 << 20
 """A chunk ends here, however few its records."""
@@ -85,7 +91,7 @@ class JsonReader(Reader):
             first = _decode(first_line)
         except ValueError:
             return self._object(file)
-        if isinstance(first, dict) and LIST_KEY not in first:
+        if isinstance(first, dict) and LIST_KEY not in first and not _lists_in(first):
             self._kind = CatalogueFormat.JSONL
             return _lines(file)
         return self._object(file)
@@ -108,12 +114,55 @@ class JsonReader(Reader):
             raise UnreadableFile(f"The JSON cannot be read: {error}.") from error
         if not isinstance(whole, dict):
             raise UnreadableFile("The JSON holds a single value; expected an array of objects.")
-        products = whole.get(LIST_KEY, [whole])
+        products = whole.get(LIST_KEY) if LIST_KEY in whole else _records_in(whole)
         if not isinstance(products, list):
             raise UnreadableFile(
                 f'"{LIST_KEY}" in the JSON is not a list; expected an array of objects.'
             )
-        yield from enumerate(products, start=1)
+        yield from enumerate(map(_without_wrapper, products), start=1)
+
+
+def _lists_in(value: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The lists of objects in an object that is no product itself, by their place; the uppermost
+    ones.
+    """
+    keys = {key for name in value for key in read_header(name).keys}
+    if sum(not names.isdisjoint(keys) for names in _FIELD_KEYS) >= 2:
+        return {}
+    level: list[tuple[str, Mapping[str, Any]]] = [("", value)]
+    for _ in range(_DEEPEST_LIST):
+        inside = [
+            (f"{at}.{key}".lstrip("."), part) for at, one in level for key, part in one.items()
+        ]
+        lists = {
+            at: part
+            for at, part in inside
+            if isinstance(part, list) and part and all(isinstance(one, dict) for one in part)
+        }
+        if lists:
+            return lists
+        level = [(at, part) for at, part in inside if isinstance(part, dict)]
+    return {}
+
+
+def _records_in(whole: Mapping[str, Any]) -> list[Any]:
+    """The products in an object: its only list of objects, or itself."""
+    lists = _lists_in(whole)
+    if len(lists) > 1:
+        raise UnreadableFile(
+            f"The JSON holds several lists of objects: {quote_all(lists)}. Keep the one with the "
+            f'products, or name it "{LIST_KEY}".'
+        )
+    return next(iter(lists.values()), [whole])
+
+
+def _without_wrapper(record: Any) -> Any:
+    """{"node": {…}} of GraphQL, {"product": {…}}."""
+    if isinstance(record, dict) and len(record) <= 2:
+        inner = [part for part in record.values() if isinstance(part, dict)]
+        if len(inner) == 1 and (len(record) == 1 or "node" in record):
+            return inner[0]
+    return record
 
 
 def _decode(text: str) -> object:

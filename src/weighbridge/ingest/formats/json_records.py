@@ -37,6 +37,9 @@ _NUMBERS: Final = frozenset(
 )
 _PICTURE_KEYS: Final = ("src", "url", "href", "link", "path", "image", "imageUrl")
 _VALUE_KEYS: Final = ("value", "amount", "quantity", "number")
+_COUNTRY_KEYS: Final = (
+    "code", "countryCode", "country_code", "isoCode", "iso", "alpha2", "country", "name",
+)  # fmt: skip
 _UNIT_KEYS: Final = ("unit", "unitCode", "uom", "currency", "currencyCode", "currency_code")
 _LANGUAGES: Final = ("en", "en_US", "en-US", "en_GB", "en-GB", "de", "fr", "es", "it")
 
@@ -149,6 +152,10 @@ def _text_of_nested(value: object, name: str) -> str | None:
         if found is None:
             raise _Nested(field)
         return found
+    elif isinstance(value, dict) and field == Field.COUNTRY:
+        found = next((one for key in _COUNTRY_KEYS if isinstance(one := value.get(key), str)), None)
+        if found is not None:
+            return found
     elif isinstance(value, dict) and field in _NUMBERS:
         found = _with_unit(value)
         if found is not None:

@@ -36,15 +36,20 @@ def one_for_each_variant(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def _variants(value: object) -> Iterator[dict[str, object]]:
-    if not isinstance(value, dict) or not {"handle", "title", "variants"} <= value.keys():
+    if not isinstance(value, dict) or "title" not in value:
         return
-    variants = value["variants"]
+    variants = value.get("variants")
     if not isinstance(variants, list) or not all(isinstance(one, dict) for one in variants):
+        return
+    if "handle" not in value and not all("sku" in one for one in variants):
         return
     options = _list_of_objects(value.get("options"))
     pictures = _list_of_objects(value.get("images"))
     for variant in variants:
         record: dict[str, object] = {name: value.get(key) for key, name in _OF_PRODUCT.items()}
+        if variant.get("grams") is None and variant.get("weight") is not None:
+            record["Variant Grams"] = f"{variant['weight']} {variant.get('weight_unit') or 'g'}"
+        record["Handle"] = value.get("handle") or value.get("id")
         record |= {name: variant.get(key) for key, name in _OF_VARIANT.items()}
         for number in range(1, _OPTIONS + 1):
             named = options[number - 1].get("name") if number <= len(options) else None

@@ -145,7 +145,7 @@ def read_country(text: str) -> CountryReading:
 
 def _taken_apart(cell: str) -> str | None:
     """Made in China; CN - China; China (CN); GB-ENG; CN;"""
-    bare = _MADE_IN.sub("", cell).strip(" .,;:")
+    bare = _MADE_IN.sub("", cell).strip(" .,;:").replace("_", "-")
     if found := _known(_plain(bare)):
         return found
     if match := _SUBDIVISION.fullmatch(bare):
@@ -164,7 +164,7 @@ def _taken_apart(cell: str) -> str | None:
 
 def _plain(text: str) -> str:
     spaced = (
-        unicodedata.normalize("NFKC", text)
+        "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
         .casefold()
         .replace("’", "'")
         .replace("‘", "'")
@@ -200,6 +200,7 @@ def country_names() -> Mapping[str, str]:
             if name:
                 names[_plain(name)] = code
                 names[_without_accents(_plain(name))] = code
+                names[_without_accents(_plain(name)).replace("-", " ")] = code
     for alias, targets in get_global("territory_aliases").items():
         if len(alias) == 3 and len(targets) == 1 and targets[0] in codes:
             names[str(alias).lower()] = str(targets[0])

@@ -174,7 +174,8 @@ def tidy(text: str) -> str:
     """
     if text.isascii() and "/" not in text:
         return text.strip()
-    plain = unicodedata.normalize("NFKC", _VULGAR.sub(" ", text)).replace("\u2212", "-").strip()
+    seen = "".join(c for c in text if unicodedata.category(c) != "Cf")  # zero width, direction
+    plain = unicodedata.normalize("NFKC", _VULGAR.sub(" ", seen)).replace("\u2212", "-").strip()
     return _FRACTIONS.sub(_as_decimal, plain)
 
 

@@ -27,6 +27,8 @@ class MassUnit:
 
 KILOGRAM: Final = MassUnit("kg")
 GRAM: Final = MassUnit("g", kg_divisor=1000.0)
+HECTOGRAM: Final = MassUnit("hg", kg_divisor=10.0)
+DECAGRAM: Final = MassUnit("dag", kg_divisor=100.0)
 MILLIGRAM: Final = MassUnit("mg", kg_divisor=1_000_000.0)
 TONNE: Final = MassUnit("t", kg_multiplier=1000.0)
 POUND: Final = MassUnit("lb", kg_multiplier=0.45359237)
@@ -47,6 +49,8 @@ _NAMES: Final = {
         gramov gramů grammaa gramma grammen grammi г гр грамм грамма граммов граммы грам грамів 克 公克 グラム 그램 γρ γραμμάρια
         جم غ غرام جرام กรัม גרם ग्राम gam
     """,
+    HECTOGRAM: "hg hectogram hectograms hectogramme hektogram etto etti",
+    DECAGRAM: "dag dkg deka decagram decagrams dekagram dekagramm dekagramy dekagramów",
     MILLIGRAM: """
         mg mgs mgm milligram milligrams milligramm milligramme milligrammes miligramo miligramos milligrammo milligrammi
         miligrama miligramas miligram miligramy мг миллиграмм миллиграммов 毫克 ミリグラム 밀리그램

@@ -47,9 +47,15 @@ _ABOUT: Final = re.compile(
 )
 _PER_PIECE: Final = re.compile(
     r"\s*(?:/|\bper\b|\bje\b|\bpar\b|\bpor\b|\bal\b)\s*(?:pcs?|pieces?|pce|units?|ea|each|items?|stück|stk|stuck|st|pièce|unité|pieza|unidad|pezzo|шт|件|个)\.?$"
-    r"|\s*\b(?:each|netto?|net weight|n\.?w\.?|nett)\b\.?$",
+    r"|\s*\b(?:each|net|nett|netto|net weight|n\.?w\.?|nett)\b\.?$",
     re.IGNORECASE,
 )
+_ABOUT_BEHIND: Final = re.compile(
+    r"\s*(?:\b(?:ca|circa|approx|approximately|appr|about|environ|env|aprox|около|約)\b\.?|[*†])$"
+    r"|\s*±\s*[0-9.,]+\s*%$",
+    re.IGNORECASE,
+)
+_IN_BRACKETS: Final = re.compile(r"[(\[](?P<inner>[^()\[\]]*)[)\]]")
 _LABEL: Final = re.compile(
     r"^(?:net(?:to)?|weight|net weight|gewicht|nettogewicht|poids|peso|вес)\b\s*[:=]?\s*",
     re.IGNORECASE,
@@ -91,7 +97,9 @@ class _NotAWeight(Exception):
 
 
 def _mass(text: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
-    text = _PER_PIECE.sub("", _ABOUT.sub("", text))
+    if match := _IN_BRACKETS.fullmatch(text):
+        text = match["inner"].strip()
+    text = _PER_PIECE.sub("", _ABOUT_BEHIND.sub("", _ABOUT.sub("", text)))
     if match := _TWICE.fullmatch(text):
         return _mass_given_twice(match, unit, decimal)
     if match := _PIECES.fullmatch(text) or _PIECES_LAST.fullmatch(text):

@@ -13,9 +13,12 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
+from weighbridge.ingest.values.units import UNIT_NAMES
+
 _BUILT_IN_DATES: Final = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])
 _BUILT_IN: Final = {1: "0", 2: "0.00"}
 _UNSAID: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
+_WRITTEN: Final = re.compile(r'"([^"]*)"|\\(.)')
 _DATE_LETTERS: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
 _TOKEN: Final = re.compile(r'"([^"]*)"|\\(.)|(_.|\*.|\[[^\]]*\])|([0#?])|(\.)|([-+(): $!&~^{}<>=])')
 MAX_WHOLE_DIGITS: Final = 15
@@ -30,6 +33,7 @@ class NumberFormat:
 
     is_date: bool = False
     pattern: str | None = None
+    unit: str | None = None  # of mass, that the format writes behind the number: 0.0" kg"
 
 
 PLAIN: Final = NumberFormat()
@@ -42,7 +46,9 @@ def number_format(number: int, code: str | None) -> NumberFormat:
     first = code.partition(";")[0]
     if _DATE_LETTERS.search(_UNSAID.sub("", first).replace("General", "")):
         return NumberFormat(is_date=True)
-    return NumberFormat(pattern=first)
+    written = "".join(quoted or escaped for quoted, escaped in _WRITTEN.findall(first)).strip()
+    unit = written if written.casefold() in UNIT_NAMES else None
+    return NumberFormat(pattern=first, unit=unit)
 
 
 def plain_number(stored: str) -> str:

@@ -314,4 +314,5 @@ class _Cells:
         text = plain_number(stored)
         if text.isdigit() and len(text) > MAX_WHOLE_DIGITS:
             return Cell(text, kind="long number")
-        return Cell(text, shown_number(stored, shape.pattern) if shape.pattern else None)
+        shown = shown_number(stored, shape.pattern) if shape.pattern else None
+        return Cell(f"{text} {shape.unit}" if shape.unit else text, shown)
