@@ -324,7 +324,7 @@ class Journey:
     def count(self) -> None:
         """Statistics, metrics, exports."""
         stats = self.get(f"{API}/processing-stats")
-        assert set(stats) == {"asOf", "counts", "last24Hours", "overall"}
+        assert set(stats) == {"asOf", "batches", "counts", "last24Hours", "overall"}
         for period in (stats["last24Hours"], stats["overall"]):
             assert (period["completed"], period["failed"], period["failureRate"]) == (4, 0, 0)
             assert {row["name"] for row in period["byStep"]} == STEPS

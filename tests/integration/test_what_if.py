@@ -143,7 +143,8 @@ async def test_over_http_a_filter_selects_for_suppositions_and_corrections(
         assert [one["code"] for one in done["corrected"]] == CODES
         wrong_word = {"target": "bill_of_materials.lines.1.material", "value": "aluminum_primary"}
         response = await client.http.post(
-            "/api/products/corrections", json={"codes": CODES, "changes": [wrong_word]}
+            "/api/products/corrections",
+            json={"codes": CODES, "changes": [wrong_word], "replace": True},
         )
         assert "Did you mean aluminium_primary" in response.text
         nothing = {"filter": {"search": "nowhere"}, "changes": [change]}

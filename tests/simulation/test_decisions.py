@@ -83,6 +83,5 @@ def test_ten_hour_outage_is_probed_gently_and_ends_within_a_minute(seed: int) ->
     world = World(fate).run()
     check(world)
     assert world.provider.arrivals[0][0] < 36_000 + 60
-    # Each of four workers fails with what it had in flight, and then probes every half minute or
-    # so.
-    assert world.asked_in_outage < 4 * (36_000 / 20) + 2 * fate.products
+    # Each of four workers fails with what it had in flight, and then probes four times a minute.
+    assert world.asked_in_outage < 4 * (36_000 / 12) + 2 * fate.products

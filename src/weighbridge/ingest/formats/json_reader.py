@@ -30,7 +30,7 @@ from weighbridge.ingest.formats.text_encoding import find_encoding
 from weighbridge.ingest.values.wording import quote_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from weighbridge.ingest.columns.matching import Wanted
@@ -86,7 +86,7 @@ class JsonReader(Reader):
                 raise UnreadableFile("The file is empty.")
         file.seek(0)
         if first_line.lstrip().startswith("["):
-            return _array(file)
+            return _unwrapped(_array(file))
         try:
             first = _decode(first_line)
         except ValueError:
@@ -119,7 +119,7 @@ class JsonReader(Reader):
             raise UnreadableFile(
                 f'"{LIST_KEY}" in the JSON is not a list; expected an array of objects.'
             )
-        yield from enumerate(map(_without_wrapper, products), start=1)
+        yield from _unwrapped(enumerate(products, start=1))
 
 
 def _lists_in(value: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -154,6 +154,14 @@ def _records_in(whole: Mapping[str, Any]) -> list[Any]:
             f'products, or name it "{LIST_KEY}".'
         )
     return next(iter(lists.values()), [whole])
+
+
+def _unwrapped(entries: Iterable[Entry]) -> Iterator[Entry]:
+    for entry in entries:
+        if isinstance(entry, ChunkEnd | RejectedRow):
+            yield entry
+        else:
+            yield entry[0], _without_wrapper(entry[1])
 
 
 def _without_wrapper(record: Any) -> Any:

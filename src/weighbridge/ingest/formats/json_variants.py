@@ -47,10 +47,10 @@ def _variants(value: object) -> Iterator[dict[str, object]]:
     pictures = _list_of_objects(value.get("images"))
     for variant in variants:
         record: dict[str, object] = {name: value.get(key) for key, name in _OF_PRODUCT.items()}
-        if variant.get("grams") is None and variant.get("weight") is not None:
-            record["Variant Grams"] = f"{variant['weight']} {variant.get('weight_unit') or 'g'}"
         record["Handle"] = value.get("handle") or value.get("id")
         record |= {name: variant.get(key) for key, name in _OF_VARIANT.items()}
+        if variant.get("grams") is None and variant.get("weight") is not None:
+            record["Variant Grams"] = f"{variant['weight']} {variant.get('weight_unit') or 'g'}"
         for number in range(1, _OPTIONS + 1):
             named = options[number - 1].get("name") if number <= len(options) else None
             record[f"Option{number} Name"] = named

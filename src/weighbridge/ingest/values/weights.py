@@ -55,7 +55,8 @@ _ABOUT_BEHIND: Final = re.compile(
     r"|\s*±\s*[0-9.,]+\s*%$",
     re.IGNORECASE,
 )
-_IN_BRACKETS: Final = re.compile(r"[(\[](?P<inner>[^()\[\]]*)[)\]]")
+_IN_BRACKETS: Final = re.compile(r"[(\[](?P<inner>[^()\[\]]*[^\W\d_][^()\[\]]*)[)\]]")
+"""With a unit inside: a bare number in brackets is a negative one to an accountant."""
 _LABEL: Final = re.compile(
     r"^(?:net(?:to)?|weight|net weight|gewicht|nettogewicht|poids|peso|вес)\b\s*[:=]?\s*",
     re.IGNORECASE,

@@ -135,7 +135,8 @@ def _table(cells: Iterable[Mapping[str, str | None]]) -> Iterable[dict[str, Any]
         read: dict[str, Any] = {name: text or None for name, text in row.items()}
         for name in (FIGURE, "mass_kg", "recycled_share"):
             if read.get(name) is not None:
-                read[name] = float(read[name])
+                # A workbook's number formats write the unit.
+                read[name] = float(read[name].removesuffix(" kg"))
         yield read
 
 
