@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         default=None,
         ge=1,
         le=86_400,
-        description="How long one call may take; default: by tier, place and length of the answer.",
+        description="How long one call may take; by default by service tier, local or remote provider, and length of the answer.",
     )
     structured_outputs: Literal["auto", "strict", "schema", "object", "text"] = "auto"
     prices: Path | None = Field(default=None, description="A table of prices of one's own, as CSV.")
@@ -115,15 +115,15 @@ class Settings(BaseSettings):
     )
     fetch_images: bool = Field(
         default=False,
-        description="Pictures by address are fetched here, instead of by the provider.",
+        description="Weighbridge downloads pictures given by address itself, instead of leaving it to the provider.",
     )
     missing_picture: Literal["ask", "fail"] = Field(
         default="ask",
-        description="A product whose picture cannot be had is asked from its text, or fails.",
+        description="What becomes of a product whose picture cannot be fetched: it is processed from its text (ask), or it fails (fail).",
     )
     store_at_provider: bool = Field(
         default=False,
-        description="The provider stores replies, so that they can be fetched after a crash.",
+        description="Ask the provider to store replies, so that they can be fetched after a crash.",
     )
     retention_days: int = Field(
         default=90,
@@ -144,8 +144,7 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = None
     trusted_proxies: str = Field(
         default="",
-        description="Addresses or networks of reverse proxies, comma-separated, whose X-Forwarded-For, -Proto and "
-        "-Host are believed.",
+        description="Addresses or networks of reverse proxies, comma-separated, whose X-Forwarded-For, -Proto and -Host are trusted.",
     )
     cors_origins: str = Field(
         default="", description="Other sites whose pages may use the API, comma-separated."

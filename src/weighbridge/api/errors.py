@@ -164,7 +164,7 @@ class Problem(BaseModel):
     detail: str
     instance: str
     errors: list[FieldProblem] | None = Field(
-        default=None, description="The invalid fields, if the problem is in particular fields."
+        default=None, description="The invalid fields, if the problem concerns specific fields."
     )
 
 

@@ -136,7 +136,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise SettingsError(
             f"Cannot listen on {host}, port {port}: {error.strerror or error}. "
-            "Is another server running there? Choose another one with --port."
+            "Is another server using it? Choose another port with --port."
         ) from error
 
 

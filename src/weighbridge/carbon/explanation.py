@@ -287,7 +287,7 @@ def _marks(one: Contribution) -> tuple[str, ...]:
 
 
 def _narrowing(footprint: Footprint, routes: Sequence[Route]) -> tuple[Narrowing, ...]:
-    """What would narrow the range most, the best first."""
+    """What would narrow the range, the most effective first."""
     found: list[Narrowing] = []
     if footprint.mass.origin is Origin.INFERRED:
         found.append(Narrowing(_MASS_DOUBT, None))

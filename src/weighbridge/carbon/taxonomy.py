@@ -66,5 +66,5 @@ class Taxonomy:
         except KeyError:
             raise CalculationError(
                 f"There is no subcategory {subcategory!r} in a category {category!r}. "
-                "The product was classified with another list. Rerun with --redo."
+                "The product was classified with another taxonomy. Rerun with --redo."
             ) from None

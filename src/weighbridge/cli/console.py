@@ -91,7 +91,7 @@ FactorsOption = Annotated[
     Path | None,
     typer.Option(
         "--factors",
-        help="Factors of your own, put over the bundled ones. [env: WEIGHBRIDGE_FACTORS]",
+        help="A file of your own factors, which override the bundled ones. [env: WEIGHBRIDGE_FACTORS]",
         show_default=False,
     ),
 ]

@@ -40,7 +40,7 @@ UnitOption = Annotated[
     str | None,
     typer.Option(
         "--unit",
-        help="The unit of weights that name none: kg, g, lb, oz.",
+        help="The unit of weights given without one: kg, g, lb or oz.",
         show_default="found out",
     ),
 ]

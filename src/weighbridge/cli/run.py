@@ -69,7 +69,7 @@ BudgetOption = Annotated[
     typer.Option(
         "--budget",
         min=0,
-        help="The most that this catalogue may cost in USD, all its runs together; the run stops before it.",
+        help="The most that this catalogue may cost in USD over all its runs; a run stops before exceeding it.",
         show_default=False,
     ),
 ]

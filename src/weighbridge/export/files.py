@@ -37,7 +37,7 @@ def explanation(path: Path, error: OSError) -> WeighbridgeError:
     """
     if error.errno in _FULL:
         return StoreError(
-            f"{path} was not written: the disk is full, or the file too large for it. "
+            f"{path} was not written: the disk is full, or the file is too large for its file system. "
             "Free some space or choose another folder, then export again."
         )
     if error.errno in _FORBIDDEN:

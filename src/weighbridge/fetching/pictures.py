@@ -151,7 +151,9 @@ class PictureFetcher:
                     is_final=response.status not in WORTH_ANOTHER_TRY,
                 )
             if response.headers.get("Content-Encoding", "identity").casefold() != "identity":
-                raise PictureRefused("the picture's server sent compressed data, unasked")
+                raise PictureRefused(
+                    "the picture's server sent compressed data, although none was requested"
+                )
             return await self._body(response)
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:

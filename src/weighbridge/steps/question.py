@@ -58,7 +58,7 @@ class Question:
     ) -> None:
         self.name = name
         self.steps = tuple(step.name for step in steps)
-        self.needs = steps[0].needs  # of the others each needs what stands before it here
+        self.needs = steps[0].needs  # the later steps need only earlier ones of this question
         self.sees_image = any(step.sees_image for step in steps)
         # What to allow for one product before any real output length has been seen. Its entry
         # (braces and code) is written once, however many steps share it.

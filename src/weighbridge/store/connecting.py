@@ -71,7 +71,7 @@ class DatabaseAddress:
                 return await self._connect(options)
             except asyncpg.CannotConnectNowError:  # it starts, recovers, or is just being stopped
                 await asyncio.sleep(RECOVERY_LOOK_S)
-        raise ConnectionError(f"PostgreSQL has been starting for {RECOVERY_LIMIT_S:.0f} s")
+        raise ConnectionError(f"PostgreSQL is still starting after {RECOVERY_LIMIT_S:.0f} s")
 
     async def _connect(self, options: dict[str, Any]) -> asyncpg.Connection[Any]:
         connection: asyncpg.Connection[Any] = await asyncpg.connect(

@@ -283,4 +283,4 @@ async def delete_product(code: Code, context: Context) -> None:
 
 def _refuse_nul(code: str) -> None:
     if "\0" in code:
-        raise NotFound("There is no product whose code contains a NUL character.")
+        raise NotFound("A product code cannot contain a NUL character.")

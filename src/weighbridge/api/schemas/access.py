@@ -35,7 +35,9 @@ class AuditEntryView(Schema):
     """One thing that somebody did."""
 
     at: datetime
-    actor: str = Field(description="The name of a token, or who used the command line.")
+    actor: str = Field(
+        description="Who did it: the name of a token, or the user of the command line."
+    )
     action: str = Field(examples=["stopped the queue"])
     subject: str | None = Field(examples=["PROD-001"])
     detail: dict[str, Any]

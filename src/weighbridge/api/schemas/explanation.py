@@ -75,7 +75,7 @@ class ExplanationTree(Schema):
     mass: str
     routes: list[ExplainedRouteView]
     narrowing: list[NarrowingView] = Field(
-        description="What would narrow the range most, the best first."
+        description="What would narrow the range, the most effective first."
     )
 
 

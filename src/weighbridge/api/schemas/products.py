@@ -26,7 +26,7 @@ class ProductSummary(Schema):
     has_picture: bool = Field(description="Whether a picture was uploaded.")
     country_of_origin: str | None = Field(description="ISO 3166-1 alpha-2.", examples=["DE"])
     facts: dict[str, Any] = Field(
-        description="What else the catalogue tells of it, such as materials and quantity.",
+        description="Other details from the catalogue, such as materials and quantity.",
         examples=[{"materials": "stainless steel", "quantity": 1200}],
     )
     notes: list[RowNoteView] = Field(description="What of its row was left out or is in doubt.")
@@ -88,8 +88,12 @@ class RouteView(Schema):
     emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
     low_kg_co2e: float = Field(alias="lowKgCo2e")
     high_kg_co2e: float = Field(alias="highKgCo2e")
-    weight: float = Field(description="In the weighted geometric mean; 0: shown, and not counted.")
-    log_sigma: float = Field(description="Stated uncertainty, from which the weight follows.")
+    weight: float = Field(
+        description="The weight of this route in the weighted geometric mean; a route of weight 0 is shown but not counted."
+    )
+    log_sigma: float = Field(
+        description="The stated uncertainty of the route, from which its weight is derived."
+    )
     range_log_sigma: float
     basis: str = Field(examples=["12 lines", "7 published products of 3 makers or studies"])
 
@@ -121,7 +125,9 @@ class AnswerProvenanceView(Schema):
     provider: str
     model: str
     simulated: bool
-    recorded: bool = Field(description="Given once, and replayed: `model` says by whom, and when.")
+    recorded: bool = Field(
+        description="Replayed from a recording; `model` names the model that answered and the date."
+    )
     answered_at: datetime | None = Field(description="null: not known, the footprint is older.")
     variant_of: str | None = Field(
         description="The code of the product of the same design that was asked; null: this product was."

@@ -38,7 +38,9 @@ class QueueView(Schema):
     pacing: Literal["batch", "continuous"]
     ask_together: bool = Field(description="Whether one call asks all questions.", examples=[False])
     running: bool = Field(description="False from stop-queue until start-queue.")
-    paused_reason: str | None = Field(description="Why the queue is paused although it is running.")
+    paused_reason: str | None = Field(
+        description="Why the queue, although it is started, makes no calls at the moment (a rate limit, an exhausted budget, an outage); null while it does."
+    )
     current_batch: int = Field(ge=0, description="Batches started so far.", examples=[7])
     next_batch_at: datetime | None = Field(description="When the pause between batches ends.")
     limits: LimitsInUse
@@ -86,7 +88,7 @@ class ProviderView(Schema):
         examples=[True],
     )
     notices: list[str] = Field(
-        description="What the operator should know, such as the day the model is shut down.",
+        description="Notices for the operator, such as the date on which the model is shut down.",
         examples=[["gpt-4.1-mini will be shut down on 2027-01-14."]],
     )
 

@@ -33,7 +33,9 @@ class CallStats(Schema):
         ge=0,
         description="The known part of the cost; null if the price of none of these calls is known.",
     )
-    unpriced_calls: int = Field(ge=0, description="Calls whose price nobody knows: not in costUsd.")
+    unpriced_calls: int = Field(
+        ge=0, description="Calls whose price is unknown; they are not included in costUsd."
+    )
     latency_mean_s: float | None = Field(alias="latencyMeanS")
     latency_p50_s: float | None = Field(alias="latencyP50S")
     latency_p95_s: float | None = Field(alias="latencyP95S")

@@ -36,7 +36,9 @@ def correct(
     changes: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="STEP.VALUE=NEW, as in the how-to; repeatable.", metavar="TARGET=VALUE"
+            "--set",
+            help="The correction as STEP.VALUE=NEW, such as bill_of_materials.lines.2.material=steel; repeatable.",
+            metavar="TARGET=VALUE",
         ),
     ] = None,
     mass: Annotated[float | None, typer.Option(help="Mass of one unit in kg.")] = None,
@@ -90,7 +92,7 @@ async def _act(
     from weighbridge.service.desk import correcting
 
     tools = (app.database, app.factors, app.questions.steps)
-    if take_back is not None:
+    if take_back is not None:  # 0: all of them
         return [
             figure
             for code in codes

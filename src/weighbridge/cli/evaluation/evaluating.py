@@ -53,7 +53,7 @@ SimulateOption = Annotated[
     bool,
     typer.Option(
         "--simulate",
-        help="Answers from the built-in simulator: made up, and labelled so. No key, no cost.",
+        help="Answers from the built-in simulator: made up, and labelled as such. No key, no cost.",
     ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the table and the plot.")]

@@ -338,11 +338,11 @@ def _ready(stored: StoredProduct, model: str) -> Ready:
 
 
 def _log_group_size(groups: list[Group], loads: Loads, *, together: bool) -> None:
-    """The usual size, and what the calls about one such group will take: what its end will say it
-    has used.
+    """Log the most common size of a group, and the estimated tokens of all calls about one such
+    group. Compare them with the tokens that are logged when a group is finished.
     """
     sizes = Counter(len(group.product_ids) for group in groups)
-    # Products with pictures go alone whatever is best for the others.
+    # Products with pictures always go alone: they say nothing about the size of the other groups.
     size, _ = Counter({n: count for n, count in sizes.items() if n > 1} or sizes).most_common(1)[0]
     usual = [group.tokens for group in groups if len(group.product_ids) == size]
     asked = loads.together if together else loads.apart

@@ -157,7 +157,7 @@ def read_countries(cells: pl.Series) -> ReadColumn:
 
 
 def read_texts(cells: pl.Series, limit: int) -> ReadColumn:
-    """Short texts as they are; what programs write for nothing is nothing."""
+    """Short texts as they are. Placeholders such as NULL or #N/A count as empty; they are short."""
     odd = (
         cells.str.contains(CONTROL) | (cells.str.len_chars() > limit) | (cells.str.len_bytes() < 16)
     )

@@ -46,7 +46,13 @@ def find_head(rows: Sequence[Sequence[str]], wanted: Wanted) -> HeaderRows:
 
 
 def _better(plain: HeaderRows, head: HeaderRows, headers: list[str], wanted: Wanted) -> HeaderRows:
-    """`head` with joined headers, if they say at least as much as the plain ones."""
+    """Which of two readings of the header holds: its first row alone (`plain`), or rows joined
+    (`head`, with these `headers`).
+
+    Joined headers are used where they name more columns. Otherwise the plain columns stay, and the
+    joined rows still count as header, not as products. Where joined headers lack a required column,
+    the first row alone is the header.
+    """
     try:
         columns = match_columns(headers, wanted)
     except MissingColumn:

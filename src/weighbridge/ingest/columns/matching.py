@@ -253,7 +253,7 @@ def find_header(rows: Sequence[Sequence[str]], wanted: Wanted) -> tuple[int, Col
             if best is None or known > best[0]:
                 best = (known, missing)
     if best is None:
-        raise MissingColumn("No header row was found: the first rows are empty.")
+        raise MissingColumn("No header row was found: the first rows are empty. Remove them.")
     raise best[1]
 
 

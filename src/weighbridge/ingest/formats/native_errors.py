@@ -31,4 +31,6 @@ def damaged_means_unreadable(kind: str) -> Iterator[None]:
     except BaseException as error:  # a panic of Rust is no Exception
         if type(error).__name__ != "PanicException":
             raise
-        raise UnreadableFile(f"The {kind} is damaged: the reader gave up on it.") from error
+        raise UnreadableFile(
+            f"The {kind} is damaged and cannot be read. Save it again in the program that made it."
+        ) from error

@@ -141,7 +141,9 @@ class _TextSizes:
         self._sizes: dict[str, int] = {}
 
     def add(self, start: int, lengths: pl.DataFrame) -> None:
-        """Some rows from `start` (the first is 0) on. Raises UnreadableFile above the limit."""
+        """Add the text lengths of the rows from `start` (the first is 0) to the sums of their row
+        group, which the reader holds in memory as a whole. Raises UnreadableFile above the limit.
+        """
         at, end = start, start + lengths.height
         while at < end:
             while self._group < len(self._ends) - 1 and self._ends[self._group] <= at:

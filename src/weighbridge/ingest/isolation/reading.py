@@ -137,7 +137,7 @@ class OpenCatalogue:
     @property
     def _running(self) -> ReaderProcess:
         if self._process is None:
-            raise UnreadableFile(f"{quote(self._name)} was read before; open it again.")
+            raise UnreadableFile(f"{quote(self._name)} has already been read; open it again.")
         return self._process
 
     def _answer(self, request: Request | None) -> Reply:
@@ -148,7 +148,7 @@ class OpenCatalogue:
             return process.reply(self._limits)
         except InputError as error:
             self._process = None
-            _IDLE.give_back(process)  # refused in good order, or dead, which shows there
+            _IDLE.give_back(process)  # a process that has died is not kept
             message = str(error)
             if message.startswith(quote(self._name)):
                 raise

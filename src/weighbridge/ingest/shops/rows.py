@@ -138,7 +138,7 @@ class ShopRows:
         pictures = "image_src" if "image_src" in frame.columns else Field.IMAGE
         first_image = _first_picture(frame, pictures)
         positions = raw.columns.positions
-        # Where the column of pictures is that of the product, none in it is a variant's own.
+        # A shop with a single column of pictures shows the product in it, never one variant.
         shared = positions.get(Field.IMAGE, -1) == raw.columns.helpers.get("image_src")
         has_key = pl.col(_KEY).is_not_null() & (pl.col(_KEY) != "")
         filled = frame.with_columns(

@@ -138,8 +138,7 @@ def _verify(data: bytes, kind: str) -> None:
     """
     if kind in ("JPEG", "MPO") and _has_more_scans(data, MAX_JPEG_SCANS):
         raise UnreadableFile(
-            f"the JPEG has more than {MAX_JPEG_SCANS} scans, as no camera or program writes it; "
-            "save it again"
+            f"the JPEG has more than {MAX_JPEG_SCANS} scans, far more than any camera or program writes; save it again"
         )
     try:
         # Pillow opens MPO as a kind of JPEG and then calls it MPO.

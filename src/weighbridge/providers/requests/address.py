@@ -63,7 +63,7 @@ def read_address(base_url: str | None) -> BaseAddress:
         usable, parts = False, SplitResult("", "", "", "", "")
     if not usable:
         raise SettingsError(
-            "OPENAI_BASE_URL is not an address. It looks like https://host/v1 or "
+            "OPENAI_BASE_URL is not a valid URL. It should look like https://host/v1 or "
             "http://localhost:8080/v1."
         )
     port = None if parts.port == _DEFAULT_PORTS[parts.scheme] else parts.port

@@ -58,7 +58,9 @@ async def add_token(database: Database, name: str, role: Role) -> str:
     token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     async with database.transaction() as connection:
         if not await access_tokens.add(connection, name, role.value, token_hash(token)):
-            raise Conflict(f"A token named {name} exists. Revoke it first, or choose another name.")
+            raise Conflict(
+                f"A token named {name} already exists. Revoke it first, or choose another name."
+            )
     return token
 
 

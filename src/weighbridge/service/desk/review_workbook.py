@@ -125,7 +125,7 @@ def read_edits(path: Path) -> list[Edit]:
             name for name in (*COLUMNS, *(f"_{n}" for n in COLUMNS)) if name not in sheets
         ]:
             raise InputError(
-                f"{path.name} is no review workbook: it has no sheet {missing[0]!r}. Make one with "
+                f"{path.name} is not a review workbook: it has no sheet {missing[0]!r}. Make one with "
                 "weighbridge review --out."
             )
         edits: list[Edit] = []
@@ -146,7 +146,7 @@ def _table(
     head = next(lines, None)
     places = {} if head is None else {cell.text or "": at for at, cell in head.cells.items()}
     if missing := [column for column in (*KEYS[name], *EDITABLE[name]) if column not in places]:
-        raise InputError(f"Sheet {name} has no column {missing[0]!r}. Leave its header as it was.")
+        raise InputError(f"Sheet {name} has no column {missing[0]!r}. Restore the original header.")
     for row in lines:
         cells = {}
         for column in (*KEYS[name], *EDITABLE[name]):
@@ -171,9 +171,9 @@ def _edits_of(
     where = f"{name}!{column_letters(cells[KEYS[name][-1]][0])}{number}"
     if key not in before:
         what = " line ".join(key)
-        raise InputError(f"{where}: {what} was not in the workbook as it was exported.")
+        raise InputError(f"{where}: {what} was not in the exported workbook. Remove it.")
     if key in seen:
-        raise InputError(f"{where}: {' line '.join(key)} stands here for the second time.")
+        raise InputError(f"{where}: {' line '.join(key)} appears twice. Remove one of the rows.")
     seen.add(key)
     for column in EDITABLE[name]:
         place, text = cells[column]

@@ -175,6 +175,9 @@ class Analyst:
     def _compile_array(
         self, node: Mapping[str, Any], name: str, open_refs: tuple[str, ...]
     ) -> Writer:
+        """Writes an entry for each product at the top of the schema, and below it for each line of
+        one product's bill.
+        """
         item = self._resolve(node["items"])
         least, most = int(node.get("minItems", 0)), int(node.get("maxItems", _MOST_LINES))
         try:
@@ -182,7 +185,7 @@ class Analyst:
         except EndlessSchema:
             return lambda _scene: []
         properties = item.get("properties", {})
-        if _BASIS in properties:  # facts with where they come from: words alone do not tell them
+        if _BASIS in properties:  # facts that must name their source: the simulator has none
             return lambda _scene: []
         per_product = any(field in properties for field in CODE_FIELDS)
         lines = self._lines(item, name)

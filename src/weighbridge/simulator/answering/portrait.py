@@ -283,7 +283,11 @@ def _recipe(
 def _replacement(
     part: Part, named: Sequence[str], others: Sequence[str], details: Set[str]
 ) -> str | None:
-    """The named material that takes the place of a recipe's own, if one does."""
+    """The material named in the product's text that replaces this part's usual one; None keeps it.
+
+    One of the same kind replaces it only when it says more: recycled, or which food. A part that
+    the product cannot do without keeps its kind of material.
+    """
     own = _first_word(part.hint)
     same = next((hint for hint in named if _first_word(hint) == own), None)
     if same is not None:

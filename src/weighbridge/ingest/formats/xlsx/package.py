@@ -63,7 +63,9 @@ class Package:
         """The unpacked bytes of a member."""
         member = self._members.get(name.lower())
         if member is None:
-            raise UnreadableFile(f"The XLSX file is damaged: {name} is not in it.")
+            raise UnreadableFile(
+                f"The XLSX file is damaged: {name} is missing. Save it again in the program that made it."
+            )
         with damaged_means_unreadable(), self._zip.open(member) as file:
             left = member.file_size
             while piece := file.read(_PIECE_BYTES):
@@ -92,7 +94,7 @@ def check_directory(path: Path) -> None:
     if min(stated, size) > MAX_DIRECTORY_BYTES:
         raise UnreadableFile(
             f"The list of parts in the XLSX file or ZIP archive takes more than "
-            f"{MAX_DIRECTORY_BYTES >> 20} MB, as in no real workbook. Save the sheet as CSV."
+            f"{MAX_DIRECTORY_BYTES >> 20} MB, more than any real workbook needs. Save the sheet as CSV."
         )
 
 

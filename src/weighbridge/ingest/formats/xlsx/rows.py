@@ -191,7 +191,7 @@ class _Rows(XmlHandler):
         number = self._row.number + 1 if said is None else _number(said)
         if not 1 <= number <= MAX_ROWS:
             raise UnreadableFile(
-                f"Sheet {quote(self._sheet)} has a row {quote(str(said))}, which no sheet has."
+                f"Sheet {quote(self._sheet)} has an impossible row number, {quote(str(said))}: the file is damaged. Save it again in the program that made it."
             )
         self._row = SheetRow(number, attributes.get("hidden") in ("1", "true"))
         self._column = -1
@@ -217,7 +217,7 @@ class _Rows(XmlHandler):
         if found is None:
             if not _REFERENCE.fullmatch(reference):
                 raise UnreadableFile(
-                    f"Sheet {quote(self._sheet)} has a cell {quote(reference)}, which no sheet has."
+                    f"Sheet {quote(self._sheet)} has an impossible cell reference, {quote(reference)}: the file is damaged. Save it again in the program that made it."
                 )
             found = self._columns[letters] = _column_number(letters)
         return found
