@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.unit.export.result_rows import FIELDS, batches, completed, failed
 from weighbridge.errors import InputError, StoreError, UnsupportedFormat
-from weighbridge.export import MEDIA_TYPES, PACT, WRITERS, checked_format, open_writer
+from weighbridge.export import MEDIA_TYPES, PACT, PACT_2, WRITERS, checked_format, open_writer
 from weighbridge.export.cells import neutral_text, writable_text
 
 if TYPE_CHECKING:
@@ -238,4 +238,4 @@ def test_format_names_ignore_case_and_spaces() -> None:
 
 
 def test_every_format_has_a_media_type() -> None:
-    assert set(MEDIA_TYPES) == {*WRITERS, PACT}
+    assert set(MEDIA_TYPES) == {*WRITERS, PACT, PACT_2}

@@ -123,7 +123,7 @@ async def _record_corrections(recorder: Recorder) -> None:
     change = {"target": "bill_of_materials.mass_kg", "value": 0.4}
     asked = {"codes": ["PROD-002"], "changes": [change], "reason": "weighed"}
     await recorder.answer("correct_answers", "POST", f"{API}/corrections", json=asked)
-    bill = {"content": "code,material,mass_kg\nPROD-002,pp_resin,0.4\n"}
+    bill = {"content": "code,material,mass_kg\nPROD-002,pp_resin,2.4\n"}
     csv = {**bill, "headers": {"Content-Type": "text/csv"}}
     await recorder.answer("recompute_footprints", "POST", f"{API}/recompute", json={})
     await recorder.answer(

@@ -302,5 +302,5 @@ def _missing_message(missing: Sequence[Field], headers: Sequence[str]) -> str:
     columns = "column" if len(missing) == 1 else "columns"
     return (
         f"Required {columns} not found: {', '.join(missing)}. The file has: {quote_all(headers)}. "
-        f"Rename the {columns}, or say which one it is: --map {missing[0]}=COLUMN."
+        f"Rename the {columns}."
     )
