@@ -325,6 +325,8 @@ class Journey:
         """Statistics, metrics, exports."""
         stats = self.get(f"{API}/processing-stats")
         assert set(stats) == {"asOf", "batches", "counts", "last24Hours", "overall"}
+        totals = self.get(f"{API}/totals?by=country")
+        assert (totals["completed"], totals["by"]) == (4, "country")
         for period in (stats["last24Hours"], stats["overall"]):
             assert (period["completed"], period["failed"], period["failureRate"]) == (4, 0, 0)
             assert {row["name"] for row in period["byStep"]} == STEPS

@@ -105,6 +105,7 @@ async def _record_catalogue(recorder: Recorder) -> None:
 async def _record_results(recorder: Recorder) -> None:
     await recorder.answer("queue_status", "GET", f"{API}/queue-status")
     await recorder.answer("processing_stats", "GET", f"{API}/processing-stats")
+    await recorder.answer("totals", "GET", f"{API}/totals")
     await recorder.answer("list_products", "GET", API, params={"limit": 1})
     await recorder.answer("show_product", "GET", f"{API}/PROD-001")
     await recorder.answer("explain_product", "GET", f"{API}/PROD-001/explanation")

@@ -32,6 +32,7 @@ from weighbridge.cli.desk import (
     recomputing,
     reviewing,
     supposing,
+    totalling,
 )
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
@@ -97,6 +98,7 @@ comparing.register(app)
 supposing.register(app)
 giving_bills.register(app)
 reviewing.register(app)
+totalling.register(app)
 notifying.register(app)
 backing_up.register(app)
 

@@ -55,6 +55,8 @@ class ProductFacts:
     """Of one product, in `currency`."""
     currency: str | None = None
     """ISO 4217."""
+    supplier: str | None = None
+    """Who sells it to the catalogue's owner, or makes it."""
     supplier_footprint_kg_co2e: float | None = None
     """The supplier's own figure, per `supplier_footprint_per`."""
     supplier_footprint_per: FootprintUnit | None = None

@@ -352,6 +352,13 @@ _FIGURES: Final[tuple[Column, ...]] = (
         "#,##0.00",
     ),
     Column("currency", "ISO 4217", "Currency of the price.", 10, lambda row: row.facts.currency),
+    Column(
+        "supplier",
+        "",
+        "Who sells or makes it, as in the catalogue.",
+        24,
+        lambda row: row.facts.supplier,
+    ),
     _figure_column(
         "supplier_footprint_kg_co2e",
         "The supplier's own figure, as in the catalogue.",

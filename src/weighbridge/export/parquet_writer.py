@@ -90,6 +90,7 @@ _FACTS: Final[_Columns] = {
     "quantity": pl.Float64,
     "price": pl.Float64,
     "currency": pl.String,
+    "supplier": pl.String,
     "supplier_footprint_kg_co2e": pl.Float64,
     "supplier_footprint_per": pl.String,
     "supplier_footprint_boundary": pl.String,

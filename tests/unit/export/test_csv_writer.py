@@ -35,7 +35,7 @@ def test_a_completed_product_is_one_plain_line(tmp_path: Path) -> None:
     assert line == (
         "CHAIR-1,Chair,completed,Furniture,Chairs,12.35,8,17,12.35,both "
         "agree,12.35,15,,,1.5,4.25,given,PL,Stainless steel 62 %; Polypropylene 20 %; electricity "
-        "15 %,one proxy factor,,gpt-4.1-mini,yes,,0.000213,2026-11-23T20:15:30Z,,,,,net,,,,,,,,,,"
+        "15 %,one proxy factor,,gpt-4.1-mini,yes,,0.000213,2026-11-23T20:15:30Z,,,,,net,,,,,,,,,,,"
     )
 
 

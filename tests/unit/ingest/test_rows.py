@@ -191,6 +191,8 @@ def test_a_good_field_is_stored_tidily(
         ({"supplierFootprint": "2.4 kg CO2e/kg"}, {"supplier_footprint_kg_co2e": 2.4, "supplier_footprint_per": "kg"}),
         ({"supplierFootprint": "2.4", "supplierFootprintUnit": "per kg"}, {"supplier_footprint_kg_co2e": 2.4, "supplier_footprint_per": "kg"}),
         ({"supplierFootprint": "2.4", "supplierFootprintUnit": "1 piece"}, {"supplier_footprint_kg_co2e": 2.4, "supplier_footprint_per": "piece"}),
+        ({"supplier": "Acme GmbH"}, {"supplier": "Acme GmbH"}),
+        ({"Lieferant": "Acme GmbH"}, {"supplier": "Acme GmbH"}),
         ({"supplierFootprintBoundary": "Cradle to gate"}, {"supplier_footprint_boundary": "cradle-to-gate"}),
         ({"processHints": "injection moulded"}, {"process_hints": "injection moulded"}),
         ({"parentCode": "P-1", "variant": "red"}, {"parent_code": "P-1", "variant": "red"}),

@@ -15,6 +15,7 @@ from weighbridge.api.context import Context
 from weighbridge.api.downloads import stream_export, stream_rows
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.schemas.imports import ImportDone, ReportView
+from weighbridge.api.schemas.totals import TotalsView
 from weighbridge.api.uploads import (
     CATALOGUE_BODY,
     import_answer,
@@ -23,6 +24,7 @@ from weighbridge.api.uploads import (
     report_view,
     uploads_folder,
 )
+from weighbridge.domain.totals import TotalBy
 from weighbridge.errors import NotFound, UnsupportedFormat
 from weighbridge.export import MEDIA_TYPES, Extras, checked_format, file_name
 from weighbridge.export.rejected_writer import HEADER, NOTES_HEADER, note_cells, rejected_cells
@@ -30,6 +32,7 @@ from weighbridge.service import products as service
 from weighbridge.service.access.audit import NAMED_IN_AUDIT
 from weighbridge.service.estimates import Estimator
 from weighbridge.service.imports import import_file, inspect_file
+from weighbridge.service.views.totals import catalogue_totals
 
 router = APIRouter(prefix="/api/products", tags=["catalogues"])
 
@@ -136,6 +139,25 @@ def _download(pieces: AsyncGenerator[bytes, None], name: str) -> StreamingRespon
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
+
+
+@router.get("/totals", responses=problem_responses())
+async def totals(
+    context: Context,
+    by: Annotated[
+        TotalBy, Query(description="What the groups are.", examples=["category"])
+    ] = TotalBy.CATEGORY,
+    limit: Annotated[
+        int, Query(ge=1, le=1000, description="At most so many groups.", examples=[100])
+    ] = 100,
+) -> TotalsView:
+    """Add up all footprints times their quantities, and name what to look at first.
+
+    A product without a quantity counts as one. Failed and waiting products are missing from the
+    total, and counted.
+    """
+    found = await catalogue_totals(context.database, context.factors, by=(by,))
+    return TotalsView.of(found, by, limit)
 
 
 @router.get(

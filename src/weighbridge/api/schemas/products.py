@@ -260,6 +260,7 @@ _FACTS: Final = {
     "quantity": "Sold or bought in a year.",
     "price": "Of one product.",
     "currency": "ISO 4217.",
+    "supplier": "Who sells or makes it.",
     "supplierFootprint": "The supplier's own figure, kg CO2e.",
     "supplierFootprintUnit": "What the supplier's figure is for: piece or kg.",
     "supplierFootprintBoundary": "cradle-to-gate, cradle-to-grave or gate-to-gate.",

@@ -38,6 +38,7 @@ _TEXTS: Final = {
     Field.PROCESS_HINTS: "process_hints",
     Field.VARIANT: "variant",
     Field.PARENT_CODE: "parent_code",
+    Field.SUPPLIER: "supplier",
 }
 _NUMBERS: Final[dict[Field, tuple[str, Read, float]]] = {
     Field.PIECES_PER_PACK: ("pieces_per_pack", amounts.read_pieces, 1e-9),

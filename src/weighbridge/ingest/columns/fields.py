@@ -30,6 +30,7 @@ class Field(StrEnum):
     QUANTITY = "quantity"
     PRICE = "price"
     CURRENCY = "currency"  # a column that gives each price's currency
+    SUPPLIER = "supplier"
     SUPPLIER_FOOTPRINT = "supplierFootprint"
     SUPPLIER_BOUNDARY = "supplierFootprintBoundary"
     SUPPLIER_UNIT = "supplierFootprintUnit"  # what each supplier's figure is for

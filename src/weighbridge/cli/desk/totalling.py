@@ -1,0 +1,144 @@
+"""`totals`: what the catalogue adds up to, and what to look at first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from weighbridge.cli.console import DataDirOption, JsonOption, err, out, print_json, run_async
+from weighbridge.domain.totals import TotalBy
+from weighbridge.export.columns import RECORDED_WARNING, SIMULATED_WARNING
+from weighbridge.plain_text import counted, visible
+from weighbridge.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.domain.totals import CatalogueTotals, RankedProduct
+
+_KG_PER_TONNE = 1_000
+_TONNES_FROM_KG = 100
+
+ByOption = Annotated[TotalBy, typer.Option(help="What the groups are.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=1000, help="At most so many groups.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("totals")(totals)
+
+
+def totals(
+    by: ByOption = TotalBy.CATEGORY,
+    limit: LimitOption = 20,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add up footprints times quantities, by category or otherwise, and say what to check first.
+
+    A product without a quantity counts as one; failed products are missing, and named.
+    """
+    from weighbridge.api.schemas.totals import TotalsView
+    from weighbridge.service.views.totals import catalogue_totals
+    from weighbridge.wiring import open_application
+
+    settings = load_settings(data_dir=data_dir)
+
+    async def act() -> CatalogueTotals:
+        async with open_application(settings) as app:
+            return await catalogue_totals(app.database, app.factors, by=(by,))
+
+    found = run_async(act())
+    if as_json:
+        print_json(TotalsView.of(found, by, limit).model_dump(mode="json", by_alias=True))
+        return
+    out.print(Text(_headline(found), style="bold"), soft_wrap=True)
+    if found.completed:
+        out.print(_groups(found, by, limit))
+        out.print(_products("Products that matter most", found.hotspots))
+        out.print(_products("Check first: range times quantity is widest", found.check_first))
+    _say_missing(found)
+
+
+def _headline(found: CatalogueTotals) -> str:
+    total = (
+        f"{_mass(found.total_kg_co2e)} CO2e from {counted(found.completed, 'product')} "
+        f"({_mass(found.low_kg_co2e)} to {_mass(found.high_kg_co2e)} if all were off the same way)"
+    )
+    if found.without_quantity:
+        total += f"; {found.without_quantity:,} without a quantity, counted as one piece each"
+    return total
+
+
+def _groups(found: CatalogueTotals, by: TotalBy, limit: int) -> Table:
+    table = Table(by.value, title=f"By {by.value}", title_justify="left")
+    for name in ("products", "total", "range", "share"):
+        table.add_column(name, justify="right")
+    groups = found.groups[by]
+    for one in groups[:limit]:
+        low, high = one.low_kg_co2e, one.high_kg_co2e
+        table.add_row(
+            Text(visible(one.name)),
+            f"{one.products:,}",
+            _mass(one.total_kg_co2e),
+            "" if low is None or high is None else f"{_mass(low)} – {_mass(high)}",
+            _percent(one.share),
+        )
+    if len(groups) > limit:
+        table.caption = f"{len(groups) - limit:,} more: --limit"
+    return table
+
+
+def _products(title: str, ranked: Sequence[RankedProduct]) -> Table:
+    table = Table("code", "name", title=title, title_justify="left")
+    for name in ("per unit", "quantity", "total", "range × quantity", "share"):
+        table.add_column(name, justify="right")
+    for one in ranked:
+        table.add_row(
+            Text(visible(one.code)),
+            Text(visible(one.name)),
+            _mass(one.emissions_kg_co2e),
+            "" if one.quantity is None else f"{one.quantity:,.10g}",
+            _mass(one.total_kg_co2e),
+            _mass(one.range_kg_co2e),
+            _percent(one.share),
+        )
+    return table
+
+
+def _say_missing(found: CatalogueTotals) -> None:
+    if found.failed:
+        named = ", ".join(visible(one.code) for one in found.missing)
+        more = found.failed - len(found.missing)
+        rest = f" and {more:,} more" if more > 0 else ""
+        err.print(
+            f"Missing from the total: {counted(found.failed, 'failed product')} ({named}{rest}).",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+    if found.waiting:
+        err.print(
+            f"Missing from the total: {counted(found.waiting, 'product')} not processed yet.",
+            style="yellow",
+        )
+    for number, warning in (
+        (found.simulated, SIMULATED_WARNING),
+        (found.recorded, RECORDED_WARNING),
+    ):
+        if number:
+            err.print(f"{counted(number, 'product')}: {warning}", style="red", soft_wrap=True)
+
+
+def _mass(kg: float) -> str:
+    """Two significant digits, in kg or t."""
+    in_tonnes = abs(kg) >= _TONNES_FROM_KG
+    rounded = float(f"{kg / _KG_PER_TONNE if in_tonnes else kg:.2g}")
+    return f"{rounded:,.10g} {'t' if in_tonnes else 'kg'}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
