@@ -124,7 +124,7 @@ def test_tokens_are_added_listed_and_revoked(weighbridge: CommandLine) -> None:
     made = json.loads(weighbridge("token", "add", "ben", "--role", "read-only", "--json").stdout)
     assert (made["name"], made["role"]) == ("ben", "read-only")
     again = weighbridge("token", "add", "ana")
-    assert (again.returncode, "A token named ana exists" in again.stderr) == (2, True)
+    assert (again.returncode, "A token named ana already exists" in again.stderr) == (2, True)
     assert "read-only" in weighbridge("token", "list").stdout
     assert weighbridge("token", "revoke", "ana").returncode == 0
     gone = weighbridge("token", "revoke", "ana")

@@ -103,7 +103,7 @@ async def test_exactly_the_changed_cells_become_corrections(
         ("Products", 2, 3, "heavy", "Products!D3: 'heavy' is not a number"),
         ("Products", 2, 3, -1.0, r"Products!D3: no single product weighs -1 kg"),
         ("Products", 2, 2, "Unicorns", "Products!C3: .*has to be from the list"),
-        ("Products", 2, 0, "X-9", "Products!A3: X-9 was not in the workbook"),
+        ("Products", 2, 0, "X-9", "Products!A3: X-9 was not in the exported workbook"),
         ("Lines", 1, 2, "unobtainium", "Lines!C2: .*has to be from the list"),
         ("Lines", 1, 2, None, "Lines!C2: a value is missing"),
         ("Lines", 1, 5, "magic", "Lines!F2: .*has to be from the list"),
