@@ -185,6 +185,7 @@
     addEventListener("pagehide", () => source.close(), { once: true });
     // The machine has another network, or has slept: what was open may hang for minutes.
     const again = () => { source.close(); lost.hidden = false; listen(); };
+    setTimeout(() => { if (source.readyState === EventSource.CONNECTING) again(); }, 10000);
     addEventListener("online", again, { once: true });
     addEventListener("weighbridge:reconnect", again, { once: true });
   }
