@@ -72,7 +72,8 @@ class Settings(BaseSettings):
     prices: Path | None = Field(default=None, description="A table of prices of one's own, as CSV.")
     company_name: str = Field(default="", description="Who hands PACT footprints on.")
     company_domain: str = Field(
-        default="", description="The company's domain, in the identifiers of its products."
+        default="",
+        description="The company's domain name, used in the identifiers of its products.",
     )
     company_ids: str = Field(default="", description="The company's URNs, comma-separated.")
     database_url: SecretStr | None = None
@@ -177,8 +178,8 @@ class Settings(BaseSettings):
             raise ValueError("it must be printable ASCII without spaces")
         if token is not None and len(text) < SHORTEST_TOKEN:
             raise ValueError(
-                f"it has {len(text)} characters; give it at least {SHORTEST_TOKEN}, "
-                'such as those of python -c "import secrets; print(secrets.token_urlsafe(24))"'
+                f"it has {len(text)} characters and needs at least {SHORTEST_TOKEN}. To make one, run: "
+                'python -c "import secrets; print(secrets.token_urlsafe(24))"'
             )
         return SecretStr(text) if token else None
 

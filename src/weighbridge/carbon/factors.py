@@ -293,8 +293,8 @@ class FactorTable:
             return self.processes[key]
         except KeyError:
             raise CalculationError(
-                f"The factor table {self.name} {self.version} has no process {key!r}. "
-                "Rerun with --redo."
+                f"The factor table {self.name} {self.version} has no process {key!r}, "
+                "which the product's answer names. Rerun with --redo to ask again."
             ) from None
 
     def electricity_for(self, country: str | None) -> ElectricityFactor:

@@ -65,6 +65,6 @@ class Taxonomy:
             return self.categories[category].subcategories[subcategory]
         except KeyError:
             raise CalculationError(
-                f"There is no subcategory {subcategory!r} in a category {category!r}. "
+                f"There is no subcategory {subcategory!r} in category {category!r}. "
                 "The product was classified with another taxonomy. Rerun with --redo."
             ) from None

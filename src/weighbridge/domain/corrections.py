@@ -81,7 +81,7 @@ def read_change(target: str, value: Any) -> Change:
         )
     if not _is_storable(json.dumps([target, value], ensure_ascii=False)):
         raise InputError(
-            f"{step}: the value contains a control character or half of a character, which cannot "
+            f"{step}: the value contains a control character or a lone surrogate, which cannot "
             "be stored. Remove it."
         )
     return Change(step, tuple(path), value)

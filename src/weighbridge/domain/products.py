@@ -91,7 +91,7 @@ class Product:
         return self.image_url is not None or self.picture is not None
 
     def question_fingerprint(self) -> str:
-        """Names everything that the model is shown: an answer holds while this stays the same.
+        """A hash of everything that the model is shown: an answer is valid while it is unchanged.
 
         The country is left out: it changes the electricity factor, not the question.
         """

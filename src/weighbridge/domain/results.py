@@ -237,9 +237,9 @@ class Footprint:
 
     @property
     def disagreement(self) -> float | None:
-        """How far the routes are apart, as a multiple of the lower; None where only one counts.
+        """The highest figure of the routes divided by the lowest; None if only one route counts.
 
-        With a supplier's figure: how far the estimate is from it.
+        With a supplier's figure: the same for that figure and the estimate.
         """
         if self.supplier is not None:
             return _times_apart(self.supplier.emissions_kg_co2e, self.supplier.estimate_kg_co2e)

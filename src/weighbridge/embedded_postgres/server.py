@@ -156,6 +156,9 @@ class EmbeddedServer:
         return held(self.data_dir / ".starting.lock", owner_of(self.data_dir), STARTING_LIMIT_S)
 
     def _ensure_running(self) -> None:
+        """Start the server unless it answers. One that runs without answering may be shutting down:
+        it is waited for, then killed.
+        """
         if self._answers():
             return
         account = server_account(self.data_dir, self.pgdata)

@@ -35,7 +35,7 @@ def make_data_folder(data_dir: Path) -> None:
 
 
 def server_account(data_dir: Path, pgdata: Path) -> OsAccount | None:
-    """As whom the server of this directory runs; None: as we are.
+    """The OS account that must run the server of this directory; None for the current user.
 
     Raises:
         DatabaseUnavailable: the directory belongs to somebody else, or there is no user to become.

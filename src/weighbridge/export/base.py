@@ -59,7 +59,7 @@ class ResultRow:
     counted_kg_co2e: tuple[float, ...] = ()  # what each adds to the figure; they add up to it
     routes: tuple[Route, ...] = ()
     dominance: str = ""  # which route decides
-    disagreement: float | None = None  # of the routes, as a multiple of the lower
+    disagreement: float | None = None  # the highest figure of the routes divided by the lowest
     primary_data: str | None = None  # what of the figure is primary data, in words
     estimate_kg_co2e: float | None = None  # computed beside a supplier's figure
     notes: tuple[str, ...] = ()

@@ -198,7 +198,7 @@ class PactWriter(FileWriter):
     ) -> None:
         self._company = company
         self._as_document = as_document
-        self._without: list[dict[str, Any]] = []
+        self._left_out: list[dict[str, Any]] = []
         self._separator = "\n"
         super().__init__(path, fields)
 
@@ -211,8 +211,8 @@ class PactWriter(FileWriter):
     def _append(self, rows: Sequence[ResultRow]) -> None:
         for row in rows:
             if row.emissions_kg_co2e is None or row.completed_at is None:
-                reason = row.error or f"It is {row.status.value}."
-                self._without.append({"code": row.code, "reason": reason})
+                reason = row.error or f"The product is {row.status.value}."
+                self._left_out.append({"code": row.code, "reason": reason})
                 continue
             footprint = self._as_document(row, self._company, row.completed_at)
             self._file.write(self._separator + json.dumps(footprint, ensure_ascii=False))
@@ -220,7 +220,7 @@ class PactWriter(FileWriter):
 
     @override
     def _finish(self) -> None:
-        without = json.dumps(self._without, ensure_ascii=False)
+        without = json.dumps(self._left_out, ensure_ascii=False)
         self._file.write(f'\n], "withoutFootprint": {without}}}\n')
         self._file.close()
 

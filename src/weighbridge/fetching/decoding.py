@@ -70,8 +70,8 @@ class PictureDecoder:
             picture = child.ask(data, bounds, self._timeout_s)
         except _ChildEnded:
             raise PictureRefused(
-                f"the picture cannot be decoded within {self._timeout_s:g} s and the memory that "
-                "a picture may take"
+                f"the picture takes more than {self._timeout_s:g} s or too much memory to decode; "
+                "use a smaller one"
             ) from None
         if self._is_closed:
             child.end()

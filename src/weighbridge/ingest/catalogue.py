@@ -192,7 +192,9 @@ def _checked(
     left = at_most
     repeats = Repeats()
     for raw in chunks:
-        chunk = repeats.split(check_rows(raw, rules), raw.sheet, raw.columns.header(Field.CODE))
+        chunk = repeats.reject_repeats(
+            check_rows(raw, rules), raw.sheet, raw.columns.header(Field.CODE)
+        )
         if left is not None and chunk.products.height >= left:
             yield _first_rows(chunk, left)
             return

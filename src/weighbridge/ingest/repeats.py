@@ -29,7 +29,7 @@ class Repeats:
     def __init__(self) -> None:
         self._seen = pl.DataFrame(schema={"hash": pl.UInt64, "first": pl.Int64})
 
-    def split(
+    def reject_repeats(
         self, chunk: CheckedChunk, sheet: str | None = None, column: str | None = None
     ) -> CheckedChunk:
         """The chunk with its repeated rows rejected."""

@@ -23,7 +23,8 @@ LEAST_PRODUCT_TOKENS: Final = 100
 def budget_for(loads: Sequence[QuestionLoad], context_tokens: int | None) -> TokenBudget:
     """What a group may hold so that each of these questions, with its answer, fits the context.
 
-    A context that is too small for two products gets groups of one: the server has the last word.
+    A context that is too small for two products gets groups of one, which the server may still
+    refuse.
     """
     if context_tokens is None:
         return TokenBudget(GROUP_TOKENS)

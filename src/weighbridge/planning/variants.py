@@ -230,7 +230,7 @@ def _tokens(text: str) -> tuple[str, ...]:
 
 
 def _split(text: _Text) -> tuple[list[str], set[tuple[Difference, str]]]:
-    """The tokens that make the design, and the differences that were taken out."""
+    """The tokens that identify the design, and the differences (size, colour) taken out of it."""
     kept: list[str] = []
     told: set[tuple[Difference, str]] = set()
     at = 0

@@ -58,7 +58,7 @@ def report_document(
 
 
 def row_document(row: RejectedRow) -> dict[str, Any]:
-    """A rejected row."""
+    """A rejected row as it appears in the JSON report."""
     return {
         "row": row.row,
         "field": row.field,

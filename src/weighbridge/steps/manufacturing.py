@@ -83,7 +83,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         ShownField(
             "processes",
             "processes",
-            "What is done to which line of the bill (by number, from 1) and its material.",
+            "Each process, with the number (from 1) and material of the bill's line it is applied to.",
             {"process": str, "material": str, "line": int},
             lambda answer: [use._asdict() for use in answer.uses],
         ),

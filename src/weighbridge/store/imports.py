@@ -414,7 +414,9 @@ async def _merge(
     )
     total = await connection.fetchval("SELECT count(*) FROM pg_temp.import_rows")
     updated = _count(await connection.execute(_update(given), timeout=LONG_STATEMENT_S))
-    updated += _count(await connection.execute(_recount(given), timeout=LONG_STATEMENT_S))
+    updated += _count(
+        await connection.execute(_update_unasked_facts(given), timeout=LONG_STATEMENT_S)
+    )
     await connection.execute(_NEW_NOTES, timeout=LONG_STATEMENT_S)
     created = _count(await connection.execute(_INSERT_NEW, timeout=LONG_STATEMENT_S))
     if lane is not None:
@@ -522,12 +524,12 @@ def _shown(facts: str) -> str:
     )
 
 
-def _recount(given: frozenset[str]) -> str:
-    """Facts that no answer rests on (prices, quantities): they change, and nothing is asked
+def _update_unasked_facts(given: frozenset[str]) -> str:
+    """SQL that updates the facts no answer depends on (prices, quantities): nothing is asked
     again.
     """
     facts = _new_facts(given)
-    if facts == "p.facts":
+    if facts == "p.facts":  # the file has no such column: a statement that changes nothing
         return "UPDATE products SET facts = facts WHERE false"
     return f"""
         WITH changed AS MATERIALIZED (

@@ -75,7 +75,9 @@ async def _lock_jobs(
 
 
 async def is_held(connection: Connection, job_id: int, manager_id: UUID) -> bool:
-    """Whether this worker still holds the job; it does so until the transaction ends."""
+    """Whether this worker still holds the job. If so, a row lock keeps it until the transaction
+    ends.
+    """
     return bool(
         await connection.fetchval(
             f"SELECT true FROM {jobs_table()} WHERE id = $1 AND status = 'picked'"  # noqa: S608

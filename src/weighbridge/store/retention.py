@@ -142,7 +142,7 @@ async def finished_scopes(connection: Connection, age: timedelta = SCOPE_AGE) ->
 
 
 async def trim_scope(connection: Connection, import_id: UUID, most: int = BATCH) -> int:
-    """Forget which products an import was about."""
+    """Delete up to `most` links from an import to its products; returns how many it deleted."""
     tag = await connection.execute(
         "DELETE FROM scopes WHERE import_id = $1 AND product_id = ANY (ARRAY("
         "SELECT product_id FROM scopes WHERE import_id = $1 ORDER BY product_id LIMIT $2))",

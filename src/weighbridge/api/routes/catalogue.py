@@ -128,7 +128,7 @@ async def row_notes(importId: ImportId, context: Context) -> StreamingResponse: 
     notes = service.row_notes(context.database, importId)
     first = await anext(notes, None)
     if first is None:
-        raise NotFound(f"There is no import with notes and the id {importId}.")
+        raise NotFound(f"No notes are stored for an import {importId}.")
     cells = (note_cells(note) async for note in notes)
     return _download(stream_rows(NOTES_HEADER, note_cells(first), cells), f"notes-{importId}")
 

@@ -126,11 +126,19 @@ async def list_corrections(code: Code, context: Context) -> CorrectionList:
 )
 async def take_correction_back(
     code: Code,
-    number: Annotated[int, Path(ge=1, lt=2**63, description="From the list.", examples=[1])],
+    number: Annotated[
+        int,
+        Path(
+            ge=1,
+            lt=2**63,
+            description="The number of the correction, as in the list of corrections.",
+            examples=[1],
+        ),
+    ],
     request: Request,
     context: Context,
 ) -> CorrectionsDone:
-    """Take a correction back: the figure is as it was without it."""
+    """Take a correction back, and recompute the figure without it."""
     figures = await correcting.take_back(
         context.database, context.factors, context.steps, _storable(code), who_asks(request), number
     )

@@ -17,7 +17,9 @@ class TermView(Schema):
     emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
     low_kg_co2e: float = Field(alias="lowKgCo2e")
     high_kg_co2e: float = Field(alias="highKgCo2e")
-    share: float = Field(description="What part of the figure it decides, 0 to 1.")
+    share: float = Field(
+        description="The part of the figure that this contribution decides, 0 to 1."
+    )
     marks: list[str] = Field(description="stated, inferred, published or primary data; proxy.")
     activity: float
     activity_unit: str

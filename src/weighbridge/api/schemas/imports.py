@@ -95,7 +95,9 @@ class EstimateView(Schema):
     input_tokens: int
     cached_input_tokens: int
     output_tokens: int
-    cost_usd: float = Field(description="In the chosen service tier; 0 without a known price.")
+    cost_usd: float = Field(
+        description="In the chosen service tier; 0 if no price is known (priceKnown is false)."
+    )
     low_usd: float = Field(description="With short answers.")
     high_usd: float = Field(description="With long answers, and nothing from the prompt cache.")
     hours: float

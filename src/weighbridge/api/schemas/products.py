@@ -63,7 +63,9 @@ class ContributionView(Schema):
     """activity × factor: one term of a footprint, with its source."""
 
     route: RouteName
-    share: float = Field(description="What part of the figure it decides; all shares add up to 1.")
+    share: float = Field(
+        description="The part of the figure that this contribution decides; all add up to 1."
+    )
     kind: ContributionKind
     label: str
     factor_key: str
@@ -162,7 +164,8 @@ class FootprintView(Schema):
     data_quality: DataQualityView
     decided_by: str = Field(examples=["both agree", "class figure", "routes disagree ×3.2"])
     routes_apart: float | None = Field(
-        description="How far the routes are apart, as a multiple of the lower."
+        description="The highest figure of the routes divided by the lowest; 1 means that they agree. "
+        "With a supplier's figure: the same for that figure and the estimate. Null if only one counts."
     )
     primary_data: str | None = Field(
         description="What of the figure is primary data; null: it is computed.",

@@ -92,7 +92,7 @@ async def _act(
     from weighbridge.service.desk import correcting
 
     tools = (app.database, app.factors, app.questions.steps)
-    if take_back is not None:  # 0: all of them
+    if take_back is not None:  # --take-back 0 takes back all corrections of each product
         return [
             figure
             for code in codes

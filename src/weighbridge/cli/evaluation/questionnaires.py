@@ -24,7 +24,8 @@ REFUSALS_SHOWN = 20
 AnswersOption = Annotated[
     list[Path] | None,
     typer.Option(
-        "--answers", help="Check these answers (JSONL, see howto) instead of writing questions."
+        "--answers",
+        help="Check the answers in this file (JSONL, see the how-to) instead of writing questions.",
     ),
 ]
 

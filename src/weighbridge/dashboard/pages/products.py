@@ -26,7 +26,7 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 @router.get("/products")
 async def products(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
     """The list. Filters, order and page stand in the address."""
-    wanted, order = _wanted(request), _order(request)
+    wanted, order = _filter_of(request), _order(request)
     after = request.query_params.get("after", "")
     database = dashboard.server.database
     found = await listing.list_page(database, wanted, order, after)
@@ -50,8 +50,8 @@ async def products(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
     )
 
 
-def _wanted(request: Request) -> Filter:
-    """The filter in the address; values that mean nothing are left out."""
+def _filter_of(request: Request) -> Filter:
+    """The filter given in the URL; unknown values are ignored."""
     given = request.query_params
     return Filter(
         status=_one_of(ProcessingStatus, given.get("status", "")),

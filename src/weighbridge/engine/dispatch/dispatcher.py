@@ -278,7 +278,7 @@ class Dispatcher:
             found = await products.take_pending(connection, limit, self._scope, travels)
             if not found:
                 return Taken()
-            asked, answered = await self._sorted(connection, found)
+            asked, answered = await self._by_need(connection, found)
             loads = self._loads.together if state.ask_together else self._loads.apart
             budget = budget_for(loads, self._context_tokens())
             groups = [
@@ -303,7 +303,7 @@ class Dispatcher:
             _log_group_size(groups, self._loads, together=state.ask_together)
         return Taken(len(asked), len(job_ids), len(found))
 
-    async def _sorted(
+    async def _by_need(
         self, connection: Connection, found: list[StoredProduct]
     ) -> tuple[list[StoredProduct], list[StoredProduct]]:
         """(to be asked, to be given the answers of another); the others wait."""

@@ -125,6 +125,9 @@ class Asker:
         picture: ShownPicture | None,
         key: str | None,
     ) -> PreparedCall:
+        """The call that asks this question about the group, with the unfinished call of a crashed
+        worker if there is one.
+        """
         image_url, size_px = picture or (None, None)
         model = self._context.provider.model
         request = question.request([product.subject() for product in group], 0, image_url)

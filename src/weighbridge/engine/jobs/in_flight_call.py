@@ -93,7 +93,7 @@ class InFlightCall(NamedTuple):
         )
 
     def unanswered(self, provider: Provider, latency_s: float, error: ProviderError) -> CallRecord:
-        """The record of a call that got none."""
+        """The record of a call that failed without a reply."""
         return self._record(
             provider,
             latency_s,

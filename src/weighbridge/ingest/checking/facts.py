@@ -20,7 +20,7 @@ from weighbridge.ingest.checking.optional import (
 from weighbridge.ingest.columns.fields import Field, normalise
 from weighbridge.ingest.values import amounts
 from weighbridge.ingest.values.currencies import currency_of
-from weighbridge.ingest.values.nothing import explain_nothing
+from weighbridge.ingest.values.nothing import placeholder_note
 from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
@@ -195,24 +195,24 @@ def _supplier_figures(
 
 
 def _footprint_unit(cell: str) -> tuple[str | None, str | None]:
-    nothing = explain_nothing(cell)
-    if nothing is not None:
-        return None, nothing or None
+    placeholder = placeholder_note(cell)
+    if placeholder is not None:
+        return None, placeholder or None
     known = _FOOTPRINT_UNITS.get(normalise(cell).removeprefix("per").removeprefix("1"))
     if known is None:
-        why = f"{quote(cell)} is no unit known here, so the supplier's figure is left out"
+        why = f"{quote(cell)} is not a known unit, so the supplier's figure is left out"
         return _OTHER_UNIT, f"{why}; write piece or kg"
     return known.value, None
 
 
 def _boundary(cell: str) -> tuple[str | None, str | None]:
-    nothing = explain_nothing(cell)
-    if nothing is not None:
-        return None, nothing or None
+    placeholder = placeholder_note(cell)
+    if placeholder is not None:
+        return None, placeholder or None
     known = _BOUNDARIES.get(normalise(cell))
     if known is None:
         return (
             None,
-            f"{quote(cell)} is no boundary known here; write cradle-to-gate, cradle-to-grave or gate-to-gate",
+            f"{quote(cell)} is not a known system boundary; write cradle-to-gate, cradle-to-grave or gate-to-gate",
         )
     return known.value, None

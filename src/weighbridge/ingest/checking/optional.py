@@ -18,7 +18,7 @@ from weighbridge.ingest.checking.required import CONTROL, control_reason, length
 from weighbridge.ingest.survey import with_units
 from weighbridge.ingest.values.countries import country_names, read_country
 from weighbridge.ingest.values.currencies import currency_of
-from weighbridge.ingest.values.nothing import explain_nothing
+from weighbridge.ingest.values.nothing import placeholder_note
 from weighbridge.ingest.values.numbers import PLAIN_NUMBER, WHOLE_NUMBER
 from weighbridge.ingest.values.weights import MAX_WEIGHT_KG, read_weight
 from weighbridge.ingest.values.wording import quote
@@ -163,9 +163,9 @@ def read_texts(cells: pl.Series, limit: int) -> ReadColumn:
     )
 
     def one(cell: str) -> tuple[str | None, str | None]:
-        nothing = explain_nothing(cell)
-        if nothing is not None:
-            return None, nothing or None
+        placeholder = placeholder_note(cell)
+        if placeholder is not None:
+            return None, placeholder or None
         text = re.sub(r"[\r\n\t]+", " ", cell)
         if len(text) > limit:
             return None, length_reason(limit)(text)
@@ -185,9 +185,9 @@ def read_currencies(cells: pl.Series) -> ReadColumn:
     """ISO 4217 codes of a column of currencies."""
 
     def one(cell: str) -> tuple[str | None, str | None]:
-        nothing = explain_nothing(cell)
-        if nothing is not None:
-            return None, nothing or None
+        placeholder = placeholder_note(cell)
+        if placeholder is not None:
+            return None, placeholder or None
         code = currency_of(cell)
         return (
             code,
@@ -215,7 +215,7 @@ _SEVERAL: Final = re.compile(
 def read_pictures(
     cells: pl.Series, limit: int, folder: PictureFolder | None
 ) -> tuple[ReadColumn, dict[str, PictureFile]]:
-    """Addresses, or paths of files that were found; the files by the text of their cell."""
+    """Addresses, or paths of files that were found; those files by the path in the cell."""
     plain = (
         cells.str.contains(HTTP_URL)
         & (cells.str.len_bytes() <= limit)
@@ -224,9 +224,9 @@ def read_pictures(
     files: dict[str, PictureFile] = {}
 
     def one(cell: str) -> tuple[str | None, str | None]:
-        nothing = explain_nothing(cell)
-        if nothing is not None:
-            return None, nothing or None
+        placeholder = placeholder_note(cell)
+        if placeholder is not None:
+            return None, placeholder or None
         first, *others = [part for part in _SEVERAL.split(cell) if part] or [cell]
         note = f"the cell names {len(others) + 1} pictures; the first was taken" if others else None
         problem = _address_problem(first, limit)

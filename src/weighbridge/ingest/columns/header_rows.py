@@ -39,13 +39,17 @@ def find_head(rows: Sequence[Sequence[str]], wanted: Wanted) -> HeaderRows:
     head = HeaderRows(index, index + 1, columns)
     if index + 1 < len(rows) and _continues(rows[index + 1], columns):
         joined = _joined(rows[index], rows[index + 1])
-        return _better(head, HeaderRows(index, index + 2, columns), joined, wanted)
+        return _choose_headers(head, HeaderRows(index, index + 2, columns), joined, wanted)
     if index:
-        return _better(head, head, _joined(rows[index - 1], rows[index], only_above=False), wanted)
+        return _choose_headers(
+            head, head, _joined(rows[index - 1], rows[index], only_above=False), wanted
+        )
     return head
 
 
-def _better(plain: HeaderRows, head: HeaderRows, headers: list[str], wanted: Wanted) -> HeaderRows:
+def _choose_headers(
+    plain: HeaderRows, head: HeaderRows, headers: list[str], wanted: Wanted
+) -> HeaderRows:
     """Which of two readings of the header holds: its first row alone (`plain`), or rows joined
     (`head`, with these `headers`).
 
@@ -57,12 +61,12 @@ def _better(plain: HeaderRows, head: HeaderRows, headers: list[str], wanted: Wan
         columns = match_columns(headers, wanted)
     except MissingColumn:
         return plain
-    if _says(columns) > _says(plain.columns):
+    if _recognised_columns(columns) > _recognised_columns(plain.columns):
         return HeaderRows(head.header, head.data, columns)
     return HeaderRows(head.header, head.data, plain.columns)
 
 
-def _says(columns: ColumnMap) -> int:
+def _recognised_columns(columns: ColumnMap) -> int:
     return len(columns.positions) + len(columns.units)
 
 

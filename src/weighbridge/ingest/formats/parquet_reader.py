@@ -141,8 +141,10 @@ class _TextSizes:
         self._sizes: dict[str, int] = {}
 
     def add(self, start: int, lengths: pl.DataFrame) -> None:
-        """Add the text lengths of the rows from `start` (the first is 0) to the sums of their row
-        group, which the reader holds in memory as a whole. Raises UnreadableFile above the limit.
+        """Add the text lengths of the rows from `start` (counted from 0) to the total of each
+        column in their row group.
+
+        Raises UnreadableFile when a column exceeds MAX_TEXT_BYTES within one row group.
         """
         at, end = start, start + lengths.height
         while at < end:

@@ -116,20 +116,20 @@ class OpenCatalogue:
         self.head = self._opened(Decide(given))
 
     def _opened(self, request: Request) -> Head:
-        reply = self._answer(request)
+        reply = self._ask(request)
         if not isinstance(reply, Opened):
             raise TypeError(f"unexpected reply {type(reply).__name__}")
         return reply.head
 
     def chunks(self) -> Iterator[CheckedChunk]:
         """Every row, checked, in file order; once."""
-        reply = self._answer(SendRows())
+        reply = self._ask(SendRows())
         while isinstance(reply, Rows):
             chunk = reply.chunk
             if chunk.products.height:
                 self._running.saw_row(int(chunk.products[ROW][-1]))
             yield chunk
-            reply = self._answer(None)
+            reply = self._ask(None)
         if isinstance(reply, Finished) and self._process is not None:
             process, self._process = self._process, None
             _IDLE.give_back(process)
@@ -140,7 +140,8 @@ class OpenCatalogue:
             raise UnreadableFile(f"{quote(self._name)} has already been read; open it again.")
         return self._process
 
-    def _answer(self, request: Request | None) -> Reply:
+    def _ask(self, request: Request | None) -> Reply:
+        """Send the request, if any, and wait for the next reply. A refusal names the file."""
         process = self._running
         try:
             if request is not None:
@@ -148,7 +149,7 @@ class OpenCatalogue:
             return process.reply(self._limits)
         except InputError as error:
             self._process = None
-            _IDLE.give_back(process)  # a process that has died is not kept
+            _IDLE.give_back(process)  # closed there if it has died, otherwise used again
             message = str(error)
             if message.startswith(quote(self._name)):
                 raise

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from babel import Locale
 from babel.core import get_global
 
-from weighbridge.ingest.values.nothing import NOT_KNOWN, explain_nothing
+from weighbridge.ingest.values.nothing import NOT_KNOWN, placeholder_note
 from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
@@ -123,9 +123,9 @@ def read_country(text: str) -> CountryReading:
     known = _known(word)
     if known:
         return CountryReading(known)
-    nothing = explain_nothing(cell) if word != "na" else None
-    if nothing is not None:
-        return CountryReading(problem=nothing or None)
+    placeholder = placeholder_note(cell) if word != "na" else None
+    if placeholder is not None:
+        return CountryReading(problem=placeholder or None)
     if word in _REGIONS or _plain(_MADE_IN.sub("", cell)) in _REGIONS:
         return CountryReading(
             problem=f"{quote(cell)} is no single country; the origin counts as not known. Write the country where it is made"

@@ -43,8 +43,12 @@ _WORDS_OF_PROGRAMS: Final = frozenset(
 )  # fmt: skip
 
 
-def explain_nothing(cell: str) -> str | None:
-    """None: the cell says something. Otherwise what to note: "" for nothing at all."""
+def placeholder_note(cell: str) -> str | None:
+    """The note for a cell that holds a placeholder instead of a value.
+
+    None if the cell holds a value. "" if it is empty or says that nothing is known (N/A): that
+    needs no note.
+    """
     word = cell.strip().casefold()
     if word in NOT_KNOWN:
         return ""

@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from weighbridge.ingest.values.nothing import explain_nothing
+from weighbridge.ingest.values.nothing import placeholder_note
 from weighbridge.ingest.values.numbers import PLAIN_NUMBER, DecimalSign, plain_number, tidy
 from weighbridge.ingest.values.units import KILOGRAM, UNIT_NAMES, MassUnit
 from weighbridge.ingest.values.wording import quote
@@ -83,9 +83,9 @@ def read_weight(
     `unit` holds where the cell names none; None: such a cell cannot be read.
     """
     cell = text.strip()
-    nothing = explain_nothing(cell)
-    if nothing is not None:
-        return Reading(problem=nothing or None)
+    placeholder = placeholder_note(cell)
+    if placeholder is not None:
+        return Reading(problem=placeholder or None)
     try:
         mass_kg = _mass(_LABEL.sub("", tidy(cell)), unit, decimal)
     except _NotAWeight as error:

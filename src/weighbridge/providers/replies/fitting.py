@@ -73,8 +73,9 @@ def _fit_object(value: Any, schema: Schema) -> Any:
 
 
 def _unwrapped(value: Any, schema: Schema, depth: int) -> Any:
-    """The object that was asked for, out of whatever it was put into; None when there is not just
-    one.
+    """Find the object that the schema asks for inside whatever the model wrapped it in.
+
+    None unless exactly one candidate is found.
     """
     required = schema.get("required", ())
     if isinstance(value, str):

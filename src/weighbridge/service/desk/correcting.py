@@ -181,7 +181,7 @@ async def take_back(
     by: str,
     number: int | None = None,
 ) -> list[CorrectedFigure]:
-    """Take back one correction of a product, or all of them; the figure is as it was without.
+    """Take back one correction of a product, or all of them, and recompute the figure.
 
     Raises:
         NotFound: there is no such product, or no such correction that holds.

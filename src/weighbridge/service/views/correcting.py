@@ -31,7 +31,7 @@ _ATTRIBUTE: Final = {
 async def correct_facts(
     database: Database, code: str, given: Mapping[str, str], limits: FieldLimits
 ) -> dict[str, list[Any]]:
-    """Store what differs; returns it by field, before and after. The product waits to be weighed
+    """Store what differs; returns it by field, before and after. A changed product is processed
     again.
 
     Raises:

@@ -237,7 +237,7 @@ class _Chunk:
         return len(self._numbers) >= CHUNK_ROWS or self.characters >= MAX_CHUNK_CHARACTERS
 
     def add(self, row: SheetRow) -> None:
-        """Take a row; one with nothing in the wanted columns never comes here."""
+        """Add a row. Rows with nothing in the wanted columns are filtered out before."""
         self._numbers.append(row.number)
         if row.is_hidden:
             self._hidden.append(row.number)

@@ -202,7 +202,8 @@ class _Rows(XmlHandler):
         if self._column >= MAX_COLUMNS:
             raise UnreadableFile(
                 f"Sheet {quote(self._sheet)} has more than {MAX_COLUMNS:,} columns in row "
-                f"{self._row.number:,}."
+                f"{self._row.number:,}. Remove the columns that you do not need, or save the sheet as "
+                "CSV."
             )
         self._attributes = attributes
         self._is_kept = self._wanted is None or self._column in self._wanted

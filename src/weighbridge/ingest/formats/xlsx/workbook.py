@@ -98,7 +98,10 @@ class _Book(XmlHandler):
             self.since_1904 = attributes.get("date1904") in {"1", "true"}
         elif name == "sheet":
             if len(self.sheets) >= _MAX_SHEETS:
-                raise UnreadableFile(f"The workbook has more than {_MAX_SHEETS:,} sheets.")
+                raise UnreadableFile(
+                    f"The workbook has more than {_MAX_SHEETS:,} sheets. "
+                    "Save the sheet that you need as a file of its own."
+                )
             key = next((v for k, v in attributes.items() if k.endswith(" id")), "")
             visible = attributes.get("state", "visible") == "visible"
             self.sheets.append((attributes.get("name", ""), key, visible))
