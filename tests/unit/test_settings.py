@@ -30,7 +30,7 @@ def test_an_unsendable_token_is_refused_without_repeating_it(
 
 def test_a_token_has_at_least_sixteen_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEIGHBRIDGE_API_TOKEN", "fifteen-letters")
-    with pytest.raises(SettingsError, match="has 15 characters; give it at least 16") as caught:
+    with pytest.raises(SettingsError, match="has 15 characters and needs at least 16") as caught:
         load_settings()
     assert "fifteen-letters" not in str(caught.value)
     monkeypatch.setenv("WEIGHBRIDGE_API_TOKEN", "sixteen-letters!")

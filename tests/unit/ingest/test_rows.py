@@ -98,7 +98,7 @@ def test_a_bad_required_field_rejects_its_row_with_a_remedy(
         ("recycledShare", "130 %", "no share"),
         ("piecesPerPack", "0", "not above 0"),
         ("supplierFootprint", "low", "not a footprint"),
-        ("supplierFootprintBoundary", "somewhere", "no boundary"),
+        ("supplierFootprintBoundary", "somewhere", "not a known system boundary"),
         ("materials", "m" * 5_001, "5,001 characters"),
     ],
 )
