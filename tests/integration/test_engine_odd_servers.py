@@ -4,8 +4,10 @@ and nobody pays for them.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from itertools import pairwise
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -16,8 +18,11 @@ from weighbridge import telemetry
 from weighbridge.cli.console import money
 from weighbridge.clock import ScaledClock
 from weighbridge.domain.products import ProcessingStatus
+from weighbridge.engine.quota.circuit_breaker import QueueBreaker
+from weighbridge.service.queue import start_queue
 from weighbridge.service.results import iterate_results
-from weighbridge.store import calls
+from weighbridge.store import calls, queue_state
+from weighbridge.store.holds import Hold, HoldKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -235,6 +240,23 @@ async def test_a_limit_of_the_day_pauses_the_queue_until_its_reset_and_is_not_as
         await running.until_true("SELECT paused_reason LIKE '%requests per day%' FROM queue_state")
         await running.until(completed=10)
         assert await running.value("SELECT count(*) FROM calls WHERE outcome <> 'ok'") <= 2
+    _assert_said_once(pauses)
+
+
+async def test_a_pause_is_said_once_though_what_was_read_before_it_arrives_after_it(
+    database_url: str, tmp_path: Path, pauses: list[str]
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await start_queue(running.app.database)
+        breaker = QueueBreaker(running.app.database, ScaledClock(1), Random(0))  # noqa: S311
+        for hold in (Hold(HoldKind.DAY, "The limit of the day", until_s=1e9), None):
+            async with running.app.database.transaction() as connection:
+                before = await queue_state.load(connection)
+            breaker.hold = hold
+            await asyncio.gather(*(breaker.publish() for _ in range(5)))
+            breaker.believe(before, hold, now_s=0.0)
+            await breaker.publish()
+    assert len(pauses) == 2
     _assert_said_once(pauses)
 
 

@@ -35,6 +35,7 @@ class QueueBreaker:
         self._random = random_source
         self._breaker = CircuitBreaker()
         self._published_reason: str | None = None
+        self._logged_reason: str | None = None
         self._says_wait = False
         self._probing = False
         self._limiter_lead_s = 0.0  # the limiter's time less this process's
@@ -93,16 +94,22 @@ class QueueBreaker:
             self._published_reason = state.paused_reason
 
     async def publish(self) -> None:
-        """Tell everybody when a pause has begun or ended."""
+        """Tell everybody when a pause has begun or ended.
+
+        What is believed may be a moment old, and several calls may end meanwhile: the log says it
+        once all the same.
+        """
         held = self.hold.reason if self.hold else None
         reason = self._breaker.paused_reason or held or self.wait_reason
         if reason == self._published_reason:
+            self._logged_reason = reason  # by whoever published it
             return
         before, self._published_reason = self._published_reason, reason
         was_waiting, self._says_wait = self._says_wait, reason == self.wait_reason
-        if reason:
+        is_news, self._logged_reason = reason != self._logged_reason, reason
+        if is_news and reason:
             telemetry.warning("queue_paused", f"⏸️ Queue paused: {reason}", reason=reason)
-        else:
+        elif is_news:
             why = "Money or quota is left" if was_waiting else "Provider answers"
             telemetry.info("queue_resumed", f"▶️ {why} again; the queue resumes")
         try:
