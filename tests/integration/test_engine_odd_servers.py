@@ -248,7 +248,7 @@ async def test_a_pause_is_said_once_though_what_was_read_before_it_arrives_after
 ) -> None:
     async with program(database_url, tmp_path) as running:
         await start_queue(running.app.database)
-        breaker = QueueBreaker(running.app.database, ScaledClock(1), Random(0))  # noqa: S311
+        breaker = QueueBreaker(running.app.database, ScaledClock(1), Random(0))
         for hold in (Hold(HoldKind.DAY, "The limit of the day", until_s=1e9), None):
             async with running.app.database.transaction() as connection:
                 before = await queue_state.load(connection)
