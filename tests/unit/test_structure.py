@@ -18,8 +18,8 @@ MODULES: Final = sorted(SOURCE.rglob("*.py"))
 FOLDERS: Final = sorted({module.parent for module in MODULES})
 LONGEST_FUNCTION: Final = 60
 MOST_MODULES: Final = 15
-LARGER: Final = {"store": 42, "ingest": 18, "simulator": 21}
-"""The store has one module per table; the other two must not grow."""
+LARGER: Final = {"store": 42}
+"""The store has one module per table."""
 
 
 def name_of(path: Path) -> str:
