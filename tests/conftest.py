@@ -6,10 +6,12 @@ Sockets are closed but for this machine's own (see pyproject.toml).
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests.support.database import PostgresForTests
 from tests.support.run_folder import choose_run_folder
@@ -18,13 +20,15 @@ from tests.support.seeds import VARIABLE, choose_first_seed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT = Path(__file__).parents[1]
+
 # A busy machine must not fail a test that asserts something else than speed. Examples are new in
-# every run; a failure prints the line that repeats it.
+# every run; a failure prints the line that repeats it, and the next run begins with it.
 settings.register_profile(
     "weighbridge",
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    database=None,
+    database=DirectoryBasedExampleDatabase(ROOT / ".hypothesis"),
     print_blob=True,
 )
 settings.load_profile("weighbridge")
