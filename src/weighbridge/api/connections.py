@@ -5,6 +5,11 @@ A connection has its place until it ends. Each address has a number of places, a
 server; who comes when they are taken gets a spare one: it is answered if it asks for the health of
 the server at once, and leaves when the next one comes. So neither 5,000 slow connections nor a
 crowd behind one address hide a server that is well.
+
+Who is refused is told why. A connection that is closed while bytes of the client lie unread is
+reset by the kernel, and the answer is lost with it. So what is still arriving is read and dropped
+first, within bounds (nginx calls this lingering close:
+https://nginx.org/en/docs/http/ngx_http_core_module.html#lingering_close).
 """
 
 from __future__ import annotations
@@ -16,9 +21,11 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from weighbridge.api.errors import problem_response
+
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -32,16 +39,50 @@ BODY_SILENCE_S: Final = 30.0
 """A body may be large and its line slow, but something has to come."""
 LEAST_BODY_RATE: Final = 500.0
 """Bytes a second, on average, once a body has taken longer than the silence that is allowed."""
+MOST_DROPPED_BYTES: Final = 256_000_000
+"""What a client may still send after the answer."""
+DROPPING_WITHIN_S: Final = 120.0
+DROPPING_SILENCE_S: Final = 15.0
 MOST_CONNECTIONS: Final = 700
 MOST_PER_ADDRESS: Final = 400
 SPARE_PLACES: Final = 64
 HEALTH_PATHS: Final = frozenset({b"/healthz", b"/readyz"})
 
-_REASONS: Final = {
-    408: b"Request Timeout",
-    431: b"Request Header Fields Too Large",
-    503: b"Service Unavailable",
+_REFUSALS: Final[Mapping[int, tuple[str, str, str]]] = {
+    400: (
+        "malformed-request",
+        "Bad Request",
+        "The request is not HTTP/1.1 that can be read; nothing was done.",
+    ),
+    408: (
+        "too-slow",
+        "Request Timeout",
+        (
+            f"The request did not arrive in time: its headers within {HEAD_WITHIN_S:.0f} s, its body "
+            f"without a silence of {BODY_SILENCE_S:.0f} s and at {LEAST_BODY_RATE:.0f} bytes a second "
+            "or more. Nothing was done; send it again."
+        ),
+    ),
+    431: (
+        "headers-too-large",
+        "Request Header Fields Too Large",
+        (
+            f"Address and headers together may have {MOST_HEADER_BYTES:,} bytes, in {MOST_HEADERS} "
+            "headers at most; nothing was done."
+        ),
+    ),
+    503: (
+        "too-many-connections",
+        "Service Unavailable",
+        (
+            "All connections of this server, or those for your address, are in use. Nothing was done; "
+            "close idle connections or try again later."
+        ),
+    ),
 }
+"""What is refused before the application sees it: the name of the problem, its title, its
+detail.
+"""
 
 
 class Places:
@@ -96,6 +137,25 @@ class Places:
         return any(parsed in network for network in self._proxies)
 
 
+class _ClosingLate:
+    """A transport whose `close` is the protocol's, which may first read what is still arriving."""
+
+    def __init__(self, transport: asyncio.Transport, protocol: GuardedProtocol) -> None:
+        self._transport = transport
+        self._protocol = protocol
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Whether nothing may be written any more."""
+        return self._protocol.is_refused or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close it, now or soon."""
+        self._protocol.close_soon()
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """uvicorn's, within these bounds.
 
@@ -105,16 +165,20 @@ class GuardedProtocol(HttpToolsProtocol):
     places: Places
     head_within_s = HEAD_WITHIN_S
     body_silence_s = BODY_SILENCE_S
+    dropping_silence_s = DROPPING_SILENCE_S
+    most_dropped_bytes = MOST_DROPPED_BYTES
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._address = ""
         self._has_place = True
-        self._is_refused = False
+        self.is_refused = False
         self._in_head = True
         self._head_bytes = 0
         self._body_bytes = 0
         self._body_since_s = 0.0
+        self._dropped_bytes = 0
+        self._dropping_ends_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     # The connection
@@ -122,7 +186,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._real_transport = transport
+        super().connection_made(_ClosingLate(transport, self))  # type: ignore[arg-type]
         self._address = self.client[0] if self.client else ""
         self._has_place = self.places.take(self, self._address)
         self._arm(self.head_within_s if self._has_place else SPARE_HEAD_WITHIN_S)
@@ -130,18 +195,43 @@ class GuardedProtocol(HttpToolsProtocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self.is_refused = True
         self.places.leave(self, self._address, had_place=self._has_place)
         super().connection_lost(exc)
 
     def abort(self) -> None:
         """End it without a word."""
-        self._is_refused = True
+        self.is_refused = True
         self._disarm()
-        self.transport.abort()
+        self._real_transport.abort()
+
+    def close_soon(self) -> None:
+        """Hang up, but let the client finish sending, so that it reads the answer."""
+        if self.is_refused:
+            return
+        self.is_refused = True
+        if self._in_head and not self._head_bytes:  # nothing is on its way
+            self._disarm()
+            self._real_transport.close()
+            return
+        if self._real_transport.can_write_eof():
+            self._real_transport.write_eof()
+        self.flow.resume_reading()
+        self._dropping_ends_s = self.loop.time() + DROPPING_WITHIN_S
+        self._arm(self.dropping_silence_s)
+
+    @override
+    def shutdown(self) -> None:
+        if self.is_refused:
+            self._real_transport.close()
+        else:
+            super().shutdown()
 
     @override
     def data_received(self, data: bytes) -> None:
-        if self._is_refused:
+        if self._is_answered():
+            self._drop(len(data))
+        if self.is_refused:
             return
         if self._in_head:
             if not self._head_bytes and self._timer is None:  # the next request of this connection
@@ -168,21 +258,22 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(431)
         elif not self._has_place and self.url.partition(b"?")[0] not in HEALTH_PATHS:
             self._refuse(503)
-        if self._is_refused:
+        if self.is_refused:
             return
         self._in_head, self._head_bytes = False, 0
         self._body_bytes, self._body_since_s = 0, self.loop.time()
+        self._dropped_bytes = 0
         self._arm(self.body_silence_s)
         super().on_headers_complete()
 
     @override
     def on_body(self, body: bytes) -> None:
-        if not self._is_refused:
+        if not self.is_refused:
             super().on_body(body)
 
     @override
     def on_message_complete(self) -> None:
-        if not self._is_refused:
+        if not self.is_refused:
             self._in_head = True
             self._disarm()
             super().on_message_complete()
@@ -201,7 +292,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _on_time(self) -> None:
         self._timer = None
-        if not self._in_head and self.flow.read_paused:  # it is we who do not read
+        if self.is_refused:
+            self._real_transport.close()
+        elif not self._in_head and self.flow.read_paused:  # it is we who do not read
             self._arm(self.body_silence_s)
         else:
             self._refuse(408)
@@ -210,19 +303,54 @@ class GuardedProtocol(HttpToolsProtocol):
         took_s = self.loop.time() - self._body_since_s
         return took_s > self.body_silence_s and self._body_bytes < LEAST_BODY_RATE * took_s
 
+    # Refusing
+    # ---------------------------------------------------------------------------------------
+
+    def _is_answered(self) -> bool:
+        """Whether what arrives now belongs to a request that has its answer."""
+        return self.is_refused or (not self._in_head and self.cycle.response_complete)
+
+    def _drop(self, size: int) -> None:
+        self._dropped_bytes += size
+        if self._dropped_bytes > self.most_dropped_bytes:
+            self.abort()
+        elif self.is_refused:
+            if self.loop.time() > self._dropping_ends_s:
+                self._real_transport.close()
+            else:
+                self._arm(self.dropping_silence_s)
+
     def _refuse(self, status: int) -> None:
         """Say why, and hang up."""
-        self._is_refused = True
         self._disarm()
         if self.transport.is_closing():
+            self.is_refused = True
             return
-        if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]
-            reason = _REASONS[status]
-            self.transport.write(
-                b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
-                b"connection: close\r\n\r\n%b" % (status, reason, len(reason), reason)
-            )
-        self.transport.close()
+        if self._may_answer():
+            self._write_refusal(status)
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # the application writes nothing more
+            self.cycle.message_event.set()
+        self.close_soon()
+
+    def _may_answer(self) -> bool:
+        """Whether the next bytes to the client can be the answer to the request that is refused."""
+        if self.cycle is None:
+            return True
+        if self._in_head:  # the cycle is that of the request before
+            return self.cycle.response_complete
+        return not self.cycle.response_started and not self.pipeline
+
+    def _write_refusal(self, status: int) -> None:
+        name, title, detail = _REFUSALS[status]
+        answer = problem_response("/", status, name, title, detail, headers={"Connection": "close"})
+        head = [b"HTTP/1.1 %d %b" % (status, title.encode())]
+        head += [b"%b: %b" % header for header in answer.raw_headers]
+        self._real_transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400)
 
 
 def guarded(places: Places) -> type[GuardedProtocol]:
