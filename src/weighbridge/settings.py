@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         default=2,
         ge=0,
         le=100,
-        description="Batches that may come back without a reply before a product is asked online.",
+        description="After so many batches without a reply for a product, it is asked online.",
     )
     variants: bool = Field(
         default=True,

@@ -50,7 +50,7 @@ def say_import(imported: ImportResult, file: Path) -> None:
         err.print(f"  … and {imported.rejected_count - 10:,} more in rejected.csv")
     if imported.noted_count:
         err.print(
-            f"  {imported.noted_count:,} cells were left out or are in doubt: notes.csv",
+            f"  {imported.noted_count:,} cells were not used or are doubtful: notes.csv lists them",
             highlight=False,
         )
 

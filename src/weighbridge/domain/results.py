@@ -140,7 +140,7 @@ class Provenance:
 
     @property
     def variant_of(self) -> str | None:
-        """The code of the product of the same design that was asked; None: this product was."""
+        """Code of the variant whose answers this product uses; None if it was asked itself."""
         return next((a.variant_of for a in self.answers.values() if a.variant_of), None)
 
     @property

@@ -41,7 +41,7 @@ class CorrectedProduct(Schema):
     before_kg_co2e: float = Field(alias="beforeKgCo2e")
     after_kg_co2e: float = Field(alias="afterKgCo2e")
     variants: list[str] = Field(
-        description="Products that have the answers of this one. They are not corrected with it."
+        description="Variants that use this product's answers. A correction of this product does not change them."
     )
 
 

@@ -20,7 +20,9 @@ class TermView(Schema):
     share: float = Field(
         description="The part of the figure that this contribution decides, 0 to 1."
     )
-    marks: list[str] = Field(description="stated, inferred, published or primary data; proxy.")
+    marks: list[str] = Field(
+        description="Where the value comes from: stated, inferred, published or primary data. A proxy factor is marked proxy."
+    )
     activity: float
     activity_unit: str
     factor: float

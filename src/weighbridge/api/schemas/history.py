@@ -25,7 +25,9 @@ class VersionView(Schema):
     high_kg_co2e: float = Field(alias="highKgCo2e")
     mass_kg: float
     subcategory: str | None
-    change: float | None = Field(description="From the version before: 0.25 is a quarter more.")
+    change: float | None = Field(
+        description="Relative to the version before; 0.25 means 25 % more."
+    )
     causes: list[str] = Field(examples=[["corrected by ana: bill_of_materials.mass_kg"]])
     by: str | None = Field(description="Who corrected or recomputed it; null: the queue.")
     reason: str | None

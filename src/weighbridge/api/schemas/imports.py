@@ -124,7 +124,7 @@ class ReportView(Schema):
     noted_products: int = Field(ge=0)
     rejected_rows: int = Field(ge=0)
     passed_over: dict[str, int] = Field(
-        description="Rows that are neither products nor errors, such as further pictures and other languages."
+        description="Rows that a shop's export adds to a product above: further pictures, other languages."
     )
     rejections: list[ReasonView]
     notes: list[ReasonView]

@@ -29,7 +29,9 @@ class ProductSummary(Schema):
         description="Other details from the catalogue, such as materials and quantity.",
         examples=[{"materials": "stainless steel", "quantity": 1200}],
     )
-    notes: list[RowNoteView] = Field(description="What of its row was left out or is in doubt.")
+    notes: list[RowNoteView] = Field(
+        description="Cells of the product's row in the uploaded file that were not used, or are doubtful."
+    )
     ai_processing_status: ProcessingStatus
     category: str | None
     subcategory: str | None
@@ -132,7 +134,7 @@ class AnswerProvenanceView(Schema):
     )
     answered_at: datetime | None = Field(description="null: not known, the footprint is older.")
     variant_of: str | None = Field(
-        description="The code of the product of the same design that was asked; null: this product was."
+        description="Code of the variant whose answers this product uses; null if the model was asked about this product itself."
     )
 
 
@@ -199,7 +201,7 @@ class AnswerView(Schema):
     call_id: int
     answered_at: datetime
     variant_of: str | None = Field(
-        description="The code of the product of the same design that was asked; null: this product was."
+        description="Code of the variant whose answers this product uses; null if the model was asked about this product itself."
     )
 
 

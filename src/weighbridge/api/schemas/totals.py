@@ -40,7 +40,9 @@ class RankedProductView(Schema):
     emissions_kg_co2e: float = Field(alias="emissionsKgCo2e", description="Of one unit.")
     low_kg_co2e: float = Field(alias="lowKgCo2e")
     high_kg_co2e: float = Field(alias="highKgCo2e")
-    quantity: float | None = Field(description="Pieces a year; null: not known, counted as one.")
+    quantity: float | None = Field(
+        description="Pieces a year. null if unknown; the total then counts one piece."
+    )
     total_kg_co2e: float = Field(alias="totalKgCo2e")
     range_kg_co2e: float = Field(alias="rangeKgCo2e", description="High less low, times quantity.")
     share: float | None
@@ -60,7 +62,9 @@ class TotalsView(Schema):
     products: int
     completed: int
     failed: int = Field(description="Missing from the total.")
-    waiting: int = Field(description="Not processed yet, and missing from the total too.")
+    waiting: int = Field(
+        description="Products that are not processed yet. The total does not include them."
+    )
     without_quantity: int = Field(description="Of the completed: counted as one piece.")
     mass_inferred: int
     simulated: int

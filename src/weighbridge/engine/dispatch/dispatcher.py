@@ -192,7 +192,7 @@ class Dispatcher:
         if set_back := await set_clocks.bring_back(connection):
             telemetry.warning(
                 "clock_set_back",
-                f"⚠️ The database's clock was set back; brought {set_back} jobs and workers back to the present",
+                f"⚠️ The database's clock was set back; {set_back} jobs and workers had times in the future, which were reset",
                 moments=set_back,
             )
         requeued = await products.release_stuck(connection)

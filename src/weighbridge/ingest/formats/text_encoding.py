@@ -111,14 +111,17 @@ def _utf16_without_mark(sample: bytes) -> str | None:
 
 
 def _undecodable(path: Path) -> tuple[int, int]:
-    """How many characters beyond ASCII are no UTF-8, and how many are."""
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    """How many characters beyond ASCII are no UTF-8, and how many are.
+
+    A U+FFFD that somebody's program has written into the file is a character like others.
+    """
+    replacing = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    dropping = codecs.getincrementaldecoder("utf-8")(errors="ignore")
     good = bad = 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
-            text = decoder.decode(block)
+            text, kept = replacing.decode(block), dropping.decode(block)
             if not text.isascii():
-                failed = text.count("\ufffd")
-                bad += failed
-                good += len(text) - len(text.encode("ascii", "ignore")) - failed
+                bad += text.count("\ufffd") - kept.count("\ufffd")
+                good += len(kept) - len(kept.encode("ascii", "ignore"))
     return bad, good

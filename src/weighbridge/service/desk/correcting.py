@@ -125,7 +125,7 @@ class Correcting(StoredWeigher):
         if earlier and earlier[-1].made_by != request.by and not request.replace:
             raise Conflict(
                 f"{code}: {earlier[-1].made_by} has corrected this already: {earlier[-1].says}. "
-                "Say that you replace it (--replace), or leave it."
+                "Repeat with --replace to replace that correction."
             )
 
 

@@ -118,7 +118,7 @@ async def _replace(
         if others and not request.replace:
             raise Conflict(
                 f"{row['code']}: {others[-1].made_by} has corrected this already: "
-                f"{others[-1].says}. Say that you replace it (--replace), or leave it."
+                f"{others[-1].says}. Repeat with --replace to replace that bill."
             )
         old += [each.id for each in of_bill]
         kept[row["id"]] = [each for each in active.get(row["id"], ()) if each not in of_bill]
