@@ -73,6 +73,14 @@ def test_accents_late_in_the_file_decide_the_encoding(tmp_path: Path) -> None:
     assert find_encoding(path).codec == "cp1252"
 
 
+def test_a_replacement_character_in_the_text_leaves_the_file_utf8(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "a.csv", HEADER + "A,chair,wood\nB,st\ufffdhle,wood\n")
+    assert find_encoding(path).certainty == "certain: every byte fits"
+    products, rejected = read_all(path)
+    assert [p.code for p in products] == ["A"]
+    assert [(row.row, row.field) for row in rejected] == [(3, "name")]
+
+
 def test_one_damaged_byte_rejects_one_row_of_a_utf8_file(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes((HEADER + "A,ü,é\n").encode() + b"B,\xff,d\n" + "C,ü,é\n".encode())
