@@ -281,8 +281,7 @@ async def make_engine(
     anew: bool = False,
 ) -> Engine:
     """The engine, ready to start. `pictures` replaces the configured source; `anew`: no reuse."""
-    questions = app.questions
-    manager_id = uuid4()
+    questions, manager_id = app.questions, uuid4()
     telemetry.identify(str(manager_id))
     allowances = OutputAllowances(questions.expected_lengths())
     memory = await _recalled(app, provider, allowances)
@@ -297,6 +296,7 @@ async def make_engine(
         day=_day_budget(app, provider),
         spending=Spending(provider, pays_priority=app.settings.service_tier == "priority"),
         scope=scope,
+        calls_at_once=lambda: provider.calls_at_once,
     )
     database_retry = DatabaseRetry(app.clock)
     context = EngineContext(

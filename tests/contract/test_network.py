@@ -42,6 +42,7 @@ pytestmark = pytest.mark.anyio
 
 CERTIFICATE = Path(__file__).parents[1] / "data" / "loopback_certificate.pem"
 BODY = completion().body
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 TEXT = '{"category": "Chairs"}'
 
 
@@ -121,6 +122,10 @@ async def test_reads_a_reply_in_any_transfer_encoding(sent: bytes) -> None:
         (Raw(reply(b"\x1f\x8bnot gzip", "content-encoding: gzip")), ProviderUnreachable),
         (Raw(reply(BODY, length=50)), ProviderUnreachable),
         (Raw(reply(b"")), ProviderOverloaded),
+        (Raw(CHUNKED + b"zz\r\n" + BODY), ProviderUnreachable),
+        (Raw(CHUNKED + b"%x\r\n" % (len(BODY) + 99) + BODY), ProviderUnreachable),
+        (Raw(CHUNKED + b"%x\r\n" % len(BODY) + BODY, "reset"), ProviderUnreachable),
+        (Raw(CHUNKED + b"-5\r\n" + BODY + b"\r\n0\r\n\r\n"), ProviderUnreachable),
     ],
 )
 async def test_a_truncated_reply_is_an_error_and_is_not_retried(
@@ -156,6 +161,14 @@ async def test_an_endless_reply_is_cut_off_before_memory_runs_out(sent: bytes) -
 async def test_a_silent_server_hits_the_read_timeout(sent: bytes) -> None:
     async with loopback(Raw(sent, "keep")) as server:
         assert "in time" in await fail(server.url, ProviderTimeout, timeout_s=0.05)
+
+
+async def test_a_reply_that_drips_in_is_cut_off_at_the_limit_of_the_whole_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("weighbridge.providers.openai.CONNECT_TIMEOUT_S", 0.5)
+    async with loopback(Raw(reply(), pause_s=0.1)) as server:  # a minute and a half in all
+        assert "in time" in await fail(server.url, ProviderTimeout, timeout_s=0.5)
 
 
 async def test_a_cancelled_call_leaves_no_half_used_connection() -> None:

@@ -7,6 +7,7 @@ fault it is, and that the server's own words are shown.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ import pytest
 from tests.support.scripted_provider import (
     MODEL,
     REQUEST,
+    SILENCE,
     Answer,
     ScriptedProvider,
     answer,
@@ -29,6 +31,7 @@ from weighbridge.errors import (
     ModelUnknown,
     ProviderError,
     ProviderOverloaded,
+    ProviderTimeout,
     QuotaExhausted,
     RateLimited,
     RequestBlocked,
@@ -183,6 +186,34 @@ async def test_the_context_that_a_refusal_names_is_remembered() -> None:
     with pytest.raises(RequestTooLarge):
         await provider.call(REQUEST)
     assert provider.context_tokens == 1280
+
+
+async def test_an_allowance_that_does_not_fit_the_context_is_shortened_and_sent_again() -> None:
+    refused = answer(400, {"message": "This model's maximum context length is 1280 tokens. However, you requested 1300 tokens (1100 in the messages, 200 in the completion).", "code": 400})  # fmt: skip
+    scripted = ScriptedProvider(refused, completion())
+    await scripted.provider(model="smollm2").call(REQUEST)
+    assert [next(v for k, v in sent.body.items() if k.startswith("max_")) for sent in scripted.requests] == [200, 180]  # fmt: skip
+
+
+async def test_a_llama_server_says_how_much_it_takes_and_what_was_full_is_named() -> None:
+    said = {"default_generation_settings": {"n_ctx": 1280}, "total_slots": 1}
+    cut = completion('{"cat', finish_reason="length", usage={"prompt_tokens": 1100, "completion_tokens": 180})  # fmt: skip
+    scripted = ScriptedProvider(answer(200, {"id": "smollm2"}), answer(200, said), cut)
+    provider = scripted.provider(model="smollm2", base_url="http://127.0.0.1:8080/v1")
+    await provider.check()
+    assert (provider.is_local, provider.calls_at_once, provider.context_tokens) == (True, 1, 1280)
+    reply = await provider.call(REQUEST)
+    assert reply.full_context_tokens == 1280
+
+
+async def test_a_local_server_in_which_calls_time_out_gets_fewer_at_once() -> None:
+    scripted = ScriptedProvider(SILENCE)
+    provider = scripted.provider(base_url="http://127.0.0.1:8080/v1", timeout_s=1.0)
+    assert provider.calls_at_once is None
+    calls = [provider.call(REQUEST) for _ in range(4)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {ProviderTimeout}
+    assert provider.calls_at_once == 1
 
 
 # Parameters and their refusals

@@ -260,6 +260,25 @@ async def test_a_pause_is_said_once_though_what_was_read_before_it_arrives_after
     _assert_said_once(pauses)
 
 
+async def test_nothing_remaining_for_six_hours_on_every_answer_is_shown_as_the_reason_of_the_wait(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(30)
+        running.wire.headers = {
+            "x-ratelimit-limit-requests": "200",
+            "x-ratelimit-remaining-requests": "0",
+            "x-ratelimit-reset-requests": "6h0m0s",
+        }
+        await running.start()
+        await running.until_true(
+            "SELECT paused_reason LIKE '%nothing is left of its limit%' FROM queue_state"
+        )
+        counts = await running.counts()
+        assert counts[ProcessingStatus.FAILED] == 0
+        assert await running.value("SELECT running FROM queue_state")
+
+
 async def test_a_limit_of_the_day_that_was_set_is_never_crossed(
     database_url: str, tmp_path: Path
 ) -> None:

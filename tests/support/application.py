@@ -81,6 +81,8 @@ class Wire(httpx2.AsyncBaseTransport):
         """Makes another reply of the simulator's, given the bodies of request and reply."""
         self.after: Callable[[httpx2.Request], None] = lambda _: None
         """Sees a request that the simulator has answered; what it raises is what arrives."""
+        self.headers: dict[str, str] = {}
+        """Put on each of the simulator's replies, in the place of its own."""
 
     def hold(self) -> None:
         """From now on replies wait."""
@@ -105,6 +107,7 @@ class Wire(httpx2.AsyncBaseTransport):
         if self.twist is not None:
             body = self.twist(request.content, await reply.aread())
             reply = httpx2.Response(reply.status_code, content=body, headers=TYPE_OF_JSON)
+        reply.headers.update(self.headers)
         self.held += 1
         try:
             await self._open.wait()

@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Raw:
-    """Bytes to send for any request; then the connection is closed, reset, or left open for the
-    next one.
+    """Bytes to send for any request, with a pause after each if there is one; then the connection
+    is closed, reset, or left open for the next one.
     """
 
     sent: bytes
     ending: str = "close"
+    pause_s: float = 0.0
 
 
 @dataclass
@@ -82,8 +83,7 @@ class Loopback:
         ]
         body = await reader.readexactly(int(dict(headers).get(b"content-length", b"0")))
         if isinstance(self.app, Raw):
-            writer.write(self.app.sent)
-            await writer.drain()
+            await _send(writer, self.app)
             if self.app.ending == "reset":
                 writer.transport.abort()
             return self.app.ending == "keep"
@@ -98,6 +98,15 @@ class Loopback:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _send(writer: asyncio.StreamWriter, raw: Raw) -> None:
+    pieces = [raw.sent] if not raw.pause_s else [bytes([byte]) for byte in raw.sent]
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+        if raw.pause_s:
+            await asyncio.sleep(raw.pause_s)
 
 
 @asynccontextmanager

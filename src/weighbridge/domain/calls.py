@@ -93,6 +93,7 @@ class CallReply(NamedTuple):
     stated_cost_usd: float | None = None  # what a gateway says that the call has cost
     provider: str | None = None  # who answered, where that is not whoever was asked
     simulated: bool | None = None  # the same: None where it was whoever was asked
+    full_context_tokens: int | None = None  # the context that was full before the answer was done
 
 
 STANDARD_TIERS: Final = frozenset({"default", "auto", "standard", "on_demand", ""})

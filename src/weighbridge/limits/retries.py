@@ -49,9 +49,9 @@ RETRY_AFTER_MAX_S: Final = 5.0
 """
 
 TIMEOUTS_BEFORE_STUCK: Final = 2
-"""In a row, of one call, before it is looked whether the server answers others."""
-TIMEOUTS_OF_ONE: Final = 3
-"""Of one product alone; the last one has had more time."""
+"""In a row, of one call, before it is looked whether the server answers others. A server on this
+machine is slow rather than away: there the first timeout is a matter of size.
+"""
 TIME_FACTOR: Final = 3.0
 """How much more time a product alone gets."""
 PICTURE_TRIES: Final = 2
@@ -165,6 +165,7 @@ def decide(
     refused: RefusalHistory | None = None,
     *,
     is_stuck: bool = False,
+    had_more_time: bool = False,
     alone: StuckHistory | None = None,
 ) -> Action:
     """What to do about `error`.
@@ -172,14 +173,15 @@ def decide(
     `attempt` counts the failures of this kind before this one (of the call, or of the product whose
     answer is unusable), `jitter` is a random number in [0, 1). `refused` is what is known about a
     call that was answered with 429. `is_stuck`: the server answers other requests, and this call
-    times out again and again. `alone` is what is known about a call that never gets a reply.
+    times out again and again; `had_more_time`: it had a longer limit. `alone` is what is known
+    about a call that never gets a reply.
     """
     in_company = group_size > 1
     if reason := _fault_of_its_own(error, refused, alone, in_company=in_company):
         return Split() if in_company else GiveUp(reason)
     match policy_of(error):
         case Policy.TOO_SLOW if is_stuck:
-            return _with_less_to_do(error, attempt, in_company=in_company)
+            return _with_less_to_do(error, attempt, had_more_time, in_company=in_company)
         case Policy.WAIT | Policy.TOO_SLOW:
             return Wait(backoff_s(attempt, jitter))
         case Policy.RETRY_CALL if attempt < MAX_ATTEMPTS:
@@ -220,11 +222,13 @@ def _fault_of_its_own(
     )
 
 
-def _with_less_to_do(error: WeighbridgeError, attempt: int, *, in_company: bool) -> Action:
+def _with_less_to_do(
+    error: WeighbridgeError, attempt: int, had_more_time: bool, *, in_company: bool
+) -> Action:
     """For a call that cannot be answered in time: fewer products, then more time, then no more."""
     if in_company:
         return Split()
-    if attempt < TIMEOUTS_OF_ONE:
+    if not had_more_time:
         return MoreTime()
     return GiveUp(
         f"{error} So it was {attempt + 1} times for this product alone, at last with "

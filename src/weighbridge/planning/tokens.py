@@ -50,6 +50,10 @@ FIXED_TOKENS: Final = 32
 """The frame of an answer, whatever the number of products."""
 TRUNCATED_FACTOR: Final = 1.5
 """An answer that was cut off needed more than it got; how much more is unknown."""
+LONGEST_TIMES: Final = 8
+"""Cut answers raise the allowance up to this multiple of the expected length, and retries too."""
+REASONING_TOKENS: Final = 4_000
+"""On top: some models reason in plain text before they answer."""
 
 
 @lru_cache(maxsize=1)
@@ -188,8 +192,13 @@ class OutputAllowances:
         """Output tokens to allow for an answer about `group_size` products.
 
         It doubles with every attempt that has failed: one product may need more than all others.
+        A model that writes without end does not get more than a bound, or twice what is usual.
         """
-        return self._usual(step, group_size) << attempts
+        usual = self._usual(step, group_size)
+        return min(usual << attempts, max(usual * 2, self._longest(step, group_size)))
+
+    def _longest(self, step: str, group_size: int) -> int:
+        return self._expected[step] * group_size * LONGEST_TIMES + REASONING_TOKENS
 
     def _usual(self, step: str, group_size: int) -> int:
         sizes = self._seen.get(step, {})
@@ -208,9 +217,18 @@ class OutputAllowances:
         longest = max(seen, default=0) if seen is not None else 0
         return ceil(max(guess, longest * HEADROOM)) + FIXED_TOKENS
 
-    def observe(self, step: str, group_size: int, output_tokens: int, truncated: bool) -> None:
-        """Learn from an answer of this length; `truncated` when it ended at its allowance."""
-        length = ceil(output_tokens * TRUNCATED_FACTOR) if truncated else output_tokens
+    def observe(
+        self, step: str, group_size: int, output_tokens: int, truncated: bool, attempts: int = 0
+    ) -> None:
+        """Learn from an answer of this length; `truncated` when it ended at its allowance.
+
+        A retry that was cut as well says nothing of what is usual: its allowance was a multiple.
+        """
+        if truncated and attempts:
+            return
+        length = output_tokens
+        if truncated:
+            length = min(ceil(length * TRUNCATED_FACTOR), self._longest(step, group_size))
         self._lengths(step, group_size).append(length)
 
     def dump(self) -> dict[str, Any]:

@@ -99,6 +99,16 @@ class Provider(Protocol):
         return None
 
     @property
+    def calls_at_once(self) -> int | None:
+        """How many calls the server works on at a time; None while it has not said."""
+        return None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a server on this machine: one that is slow, and not shared."""
+        return False
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What the operator should know of the model, such as the day of its shutdown."""
         return ()

@@ -45,11 +45,13 @@ class ModelFacts:
     headers: Mapping[str, str] = field(default_factory=dict)
     key_was_taken: bool = False
     context_tokens: int | None = None
+    slots: int | None = None  # calls that a llama.cpp server works on at a time
     shutdown: object = None  # `shutdown_date`, as it was stated
 
     def beside(self, known: ModelFacts) -> ModelFacts:
         """These, with what was known before where they say nothing."""
-        return replace(self, context_tokens=self.context_tokens or known.context_tokens)
+        context, slots = self.context_tokens or known.context_tokens, self.slots or known.slots
+        return replace(self, context_tokens=context, slots=slots)
 
 
 async def check_model(
@@ -63,13 +65,15 @@ async def check_model(
     """
     headers, entry = await _look_up(client, asked)
     context = next((n for name in _CONTEXT_FIELDS if (n := _positive(entry.get(name)))), None)
+    slots = None
     if is_local:
-        context = await _llama_context(client) or context
+        of_slot, slots = await _llama_properties(client)
+        context = of_slot or context
     shutdown = entry.get("shutdown_date")
     notice = shutdown_notice(asked.model, shutdown, today, provider=asked.provider)
     if notice and notice.is_over:
         raise ModelUnknown(notice.text)
-    return ModelFacts(headers, True, context, shutdown)
+    return ModelFacts(headers, True, context, slots, shutdown)
 
 
 async def answers(client: AsyncOpenAI) -> bool:
@@ -138,15 +142,18 @@ def _entry_of(said: Any, model: str) -> Mapping[str, Any]:
     return next((e for e in entries if isinstance(e, dict) and e.get("id") == model), {})
 
 
-async def _llama_context(client: AsyncOpenAI) -> int | None:
-    """llama.cpp tells the context of one slot beside its API."""
+async def _llama_properties(client: AsyncOpenAI) -> tuple[int | None, int | None]:
+    """llama.cpp tells beside its API the context of one slot, and how many slots there are."""
     root = str(client.base_url).rstrip("/").removesuffix("/v1")
     try:
         said = _read(await client.get(f"{root}/props", cast_to=httpx2.Response))
     except (*FAILURES, ValueError):
-        return None
-    settings = said.get("default_generation_settings") if isinstance(said, dict) else None
-    return _positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
+        return None, None
+    if not isinstance(said, dict):
+        return None, None
+    settings = said.get("default_generation_settings")
+    context = settings.get("n_ctx") if isinstance(settings, dict) else None
+    return _positive(context), _positive(said.get("total_slots"))
 
 
 def _positive(value: object) -> int | None:

@@ -24,6 +24,7 @@ from weighbridge.errors import (
     AuthenticationFailed,
     ModelUnknown,
     ProviderOverloaded,
+    ProviderTimeout,
     RequestTooLarge,
 )
 from weighbridge.planning.models import profile_of
@@ -42,7 +43,13 @@ from weighbridge.providers.replies.reading import Arrival, is_simulated, read_re
 from weighbridge.providers.requests.address import checked_key, read_address
 from weighbridge.providers.requests.bodies import encoded_body
 from weighbridge.providers.requests.capabilities import AnswerForm, capabilities_of
-from weighbridge.providers.requests.wishes import CONNECT_TIMEOUT_S, FLEX_OR_DEFAULT, Wishes
+from weighbridge.providers.requests.room import shortened, with_full_context
+from weighbridge.providers.requests.wishes import (
+    CONNECT_TIMEOUT_S,
+    FLEX_OR_DEFAULT,
+    Wishes,
+    WritingPace,
+)
 from weighbridge.providers.sdk import Sdk
 from weighbridge.providers.shutdown import shutdown_notice
 from weighbridge.providers.stored_completions import NothingKept, find_stored
@@ -112,6 +119,8 @@ class OpenAIProvider(Provider):
         self._unusable = 0
         self._out_of_form = 0
         self._cache = CacheWatch()
+        self._pace = WritingPace()
+        self._in_flight = 0
         self._good_form: AnswerForm | None = None
         self._proven_form = self._capabilities.form
         longest_s = self._wishes.longest_s(is_local=self._is_local)
@@ -161,6 +170,16 @@ class OpenAIProvider(Provider):
 
     @property
     @override
+    def calls_at_once(self) -> int | None:
+        return self._facts.slots
+
+    @property
+    @override
+    def is_local(self) -> bool:
+        return self._is_local and not self._simulated
+
+    @property
+    @override
     def notices(self) -> tuple[str, ...]:
         shutdown = self._shutdown()
         refused = self._capabilities.effort_notice(self._at.host)
@@ -177,6 +196,7 @@ class OpenAIProvider(Provider):
         return {
             **proven.dump(),
             "context_tokens": self._facts.context_tokens,
+            "slots": self._facts.slots,
             CACHE_SAVING: self._cache.saving_usd,
             _ENQUEUED: self._batches.enqueued_tokens,
         }
@@ -198,10 +218,14 @@ class OpenAIProvider(Provider):
             return await self._call(request, None)
 
     async def _call(self, request: CallRequest, tier: str | None) -> CallReply:
+        began_s = self._clock.monotonic_s()
+        self._in_flight += 1
         try:
             received, completion = await self._ask(request, tier)
         except (*FAILURES, UnusableReply) as error:
             raise self._judged(error, request) from error
+        finally:
+            self._in_flight -= 1
         headers = received.headers
         self._key_has_worked, self._key_doubts = True, 0
         self._note_simulated(completion)
@@ -217,7 +241,8 @@ class OpenAIProvider(Provider):
         )
         self._watch_form(is_in_form=is_in_form)
         self._watch_cache(reply)
-        return reply
+        self._pace.observe(self._clock.monotonic_s() - began_s, reply.usage.output_tokens)
+        return with_full_context(reply, self._facts.context_tokens)
 
     def _note_simulated(self, completion: Mapping[str, Any]) -> None:
         self._simulated |= is_simulated(completion)
@@ -234,6 +259,8 @@ class OpenAIProvider(Provider):
                 )
         if isinstance(ours, RequestTooLarge) and ours.context_tokens:
             self._facts = replace(self._facts, context_tokens=ours.context_tokens)
+        if isinstance(ours, ProviderTimeout) and self.is_local:
+            self._send_fewer_at_once()
         if isinstance(ours, AuthenticationFailed) and self._key_has_worked:
             self._key_doubts += 1
             if self._key_doubts < DOUBTS_OF_A_KEY:
@@ -241,6 +268,11 @@ class OpenAIProvider(Provider):
         if isinstance(ours, ModelUnknown) and (shutdown := self._shutdown()) and shutdown.is_over:
             return ModelUnknown(shutdown.text)
         return ours
+
+    def _send_fewer_at_once(self) -> None:
+        """Calls beyond what a small server works on wait in it, and their time runs out there."""
+        slots = max(1, self._in_flight // 2)
+        self._facts = replace(self._facts, slots=min(slots, self._facts.slots or slots))
 
     def _watch_form(self, *, is_in_form: bool) -> None:
         """A server that ignores the schema is told it in the prompt.
@@ -317,7 +349,8 @@ class OpenAIProvider(Provider):
     async def _ask(
         self, request: CallRequest, tier: str | None
     ) -> tuple[Received, Mapping[str, Any]]:
-        """Send the question; again only when the server does not know one of its parameters.
+        """Send the question; again only when the server does not know one of its parameters, or
+        has too little room for the answer.
 
         What it does not know is remembered, so this happens a few times in the life of a provider
         (and once for each call that is then in flight). The governor has granted one request for
@@ -328,11 +361,16 @@ class OpenAIProvider(Provider):
             sent = replace(capabilities, tier=tier) if tier != capabilities.tier else capabilities
             try:
                 body = encoded_body(request, self._model, sent)
-                return await self._exchange(
-                    body, self._wishes.timeout_s_for(request, is_local=self._is_local)
+                timeout_s = self._wishes.timeout_s_for(
+                    request, is_local=self._is_local, pace_s=self._pace.seconds_per_token
                 )
+                return await self._exchange(body, timeout_s)
             except openai.APIStatusError as error:
-                adapted = capabilities.adapted_to(evidence_of(error))
+                evidence = evidence_of(error)
+                if shorter := shortened(request, evidence):
+                    request = shorter
+                    continue
+                adapted = capabilities.adapted_to(evidence)
                 if adapted is None:
                     raise
                 if self._capabilities == capabilities:  # else another call has learned something

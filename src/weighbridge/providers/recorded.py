@@ -84,6 +84,16 @@ class RecordedProvider(Provider):
 
     @property
     @override
+    def calls_at_once(self) -> int | None:
+        return self._other.calls_at_once
+
+    @property
+    @override
+    def is_local(self) -> bool:
+        return self._other.is_local
+
+    @property
+    @override
     def notices(self) -> tuple[str, ...]:
         return ()
 

@@ -164,6 +164,11 @@ def _missing(reply: CallReply, parsed: ParsedReply) -> AnswerError:
             "the model declined to answer. If this stays so when it is asked alone, look for "
             "words in its name, description or picture that a content filter may object to."
         )
+    if reply.full_context_tokens:
+        return AnswerTruncated(
+            f"the server's context of {reply.full_context_tokens:,} tokens is full before this "
+            "product was done. Start the server with a larger one, or shorten the description."
+        )
     if reply.finish_reason is FinishReason.LENGTH:
         return AnswerTruncated("the reply reached its length limit before this product was done.")
     if not parsed.complete:

@@ -20,6 +20,7 @@ from weighbridge.errors import (
     RequestTooLarge,
 )
 from weighbridge.limits.retries import MAX_ATTEMPTS, POLICIES, AskAlone, GiveUp, Split
+from weighbridge.limits.time_spent import TimeSpent
 from weighbridge.steps.base import Refusal
 from weighbridge.store.answers import StoredAnswer
 from weighbridge.store.membership import Membership
@@ -31,17 +32,31 @@ def test_a_product_without_a_usable_answer_is_asked_alone_until_its_attempts_are
 ) -> None:
     group = [job_product(1, "A"), job_product(2, "B", MAX_ATTEMPTS), job_product(3, "C")]
     refusals = [Refusal("A", kind("odd")), Refusal("B", kind("odd"))]
-    asked_alone, given_up = sort_refusals(group, refusals)
+    asked_alone, given_up = sort_refusals(group, refusals, TimeSpent(60.0))
     assert asked_alone == {1: (kind.__name__, "odd")}
     assert given_up == {
         2: (kind.__name__, "No usable answer in 4 attempts. The last one: odd"),
     }
 
 
+def test_a_product_that_took_too_long_is_given_up_before_its_attempts_are_used_up() -> None:
+    spent = TimeSpent(3600.0)
+    spent.add([1, 2], 3500.0)
+    spent.add([1], 200.0)
+    group = [job_product(1, "A"), job_product(2, "B")]
+    refusals = [Refusal(product.code, AnswerMalformed("odd")) for product in group]
+    asked_alone, given_up = sort_refusals(group, refusals, spent)
+    assert set(asked_alone) == {2}
+    assert "in 62 minutes of calls" in given_up[1][1]
+    assert given_up[1][1].endswith("The last one: odd")
+    spent.forget([1])
+    assert spent.too_long(1) is None
+
+
 def test_judging_reads_the_retry_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(POLICIES, AnswerMalformed)
     asked_alone, given_up = sort_refusals(
-        [job_product(1, "A")], [Refusal("A", AnswerMalformed("odd"))]
+        [job_product(1, "A")], [Refusal("A", AnswerMalformed("odd"))], TimeSpent(60.0)
     )
     assert asked_alone == {}
     assert given_up == {1: ("AnswerMalformed", "odd")}

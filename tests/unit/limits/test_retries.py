@@ -18,6 +18,7 @@ from weighbridge.limits.retries import (
     REFUSALS_OF_ONE,
     AskAlone,
     GiveUp,
+    MoreTime,
     Policy,
     Split,
     StopQueue,
@@ -113,6 +114,15 @@ def test_an_unlisted_error_is_treated_like_its_parent() -> None:
         pass
 
     assert policy_of(Teapot("I am")) is Policy.WAIT
+
+
+def test_a_call_that_is_stuck_gets_smaller_then_longer_then_ends() -> None:
+    error = errors.ProviderTimeout("did not answer in time")
+    assert decide(error, 0, GROUP, 0.5, is_stuck=True) == Split()
+    assert decide(error, 0, ALONE, 0.5, is_stuck=True) == MoreTime()
+    end = decide(error, 0, ALONE, 0.5, is_stuck=True, had_more_time=True)
+    assert isinstance(end, GiveUp)
+    assert "WEIGHBRIDGE_CALL_TIMEOUT_S" in end.reason
 
 
 @pytest.mark.parametrize(

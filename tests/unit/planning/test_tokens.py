@@ -152,6 +152,27 @@ def test_each_failed_attempt_doubles_the_allowance() -> None:
     ]
 
 
+def test_a_model_that_writes_without_end_is_not_allowed_ever_more() -> None:
+    learned = lengths()
+    most = 0
+    for _ in range(50):
+        for attempts in range(4):
+            allowance = learned.allowance("bill_of_materials", 1, attempts)
+            learned.observe("bill_of_materials", 1, allowance, truncated=True, attempts=attempts)
+            most = max(most, allowance)
+    assert most <= 3 * learned.allowance("bill_of_materials", 1)
+    assert most < 20_000
+
+
+def test_a_retry_that_was_cut_says_nothing_of_what_is_usual() -> None:
+    learned = lengths()
+    before = learned.allowance("classification", 1)
+    learned.observe("classification", 1, 4 * before, truncated=True, attempts=2)
+    assert learned.allowance("classification", 1) == before
+    learned.observe("classification", 1, 4 * before, truncated=False, attempts=2)
+    assert learned.allowance("classification", 1) > 4 * before
+
+
 def test_old_answers_are_forgotten() -> None:
     learned = lengths()
     for _ in range(REMEMBERED):

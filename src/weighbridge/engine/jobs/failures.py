@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from weighbridge.limits.refusals import RefusalHistory
     from weighbridge.limits.retries import Action
     from weighbridge.limits.stuck_calls import StuckHistory
+    from weighbridge.limits.time_spent import TimeSpent
     from weighbridge.steps import Question
     from weighbridge.store.calls import CallRecord
 
@@ -60,8 +61,9 @@ if TYPE_CHECKING:
 class Failures:
     """One per process."""
 
-    def __init__(self, context: EngineContext, recorder: Recorder) -> None:
+    def __init__(self, context: EngineContext, recorder: Recorder, spent: TimeSpent) -> None:
         self._context = context
+        self._spent = spent
         self._recorder = recorder
         self.refusals = RefusalWatch()
         self.stuck_calls = StuckCalls()
@@ -78,13 +80,17 @@ class Failures:
             with suppress(*DATABASE_ERRORS):
                 await self._context.brake.day_is_over(error)
         refused = self._refused(in_flight, error)
+        is_stuck = await self._is_stuck(error, failures)
+        if is_stuck:  # else the provider may be away, which is no product's fault
+            self._spent.add((product.id for product in in_flight.group), latency_s)
         action = decide(
             error,
             failures,
             len(in_flight.group),
             self._context.random_source.random(),
             refused,
-            is_stuck=await self._is_stuck(error, failures),
+            is_stuck=is_stuck,
+            had_more_time=in_flight.request.time_factor > 1,
             alone=await self._alone(in_flight, error),
         )
         if isinstance(action, DropPicture) and self._context.picture_required:
@@ -127,9 +133,11 @@ class Failures:
 
     async def _is_stuck(self, error: ProviderError, timeouts: int) -> bool:
         """Whether the server is there, and only this call is too much for it."""
-        if not isinstance(error, ProviderTimeout) or timeouts < TIMEOUTS_BEFORE_STUCK:
+        provider = self._context.provider
+        enough = 0 if provider.is_local else TIMEOUTS_BEFORE_STUCK
+        if not isinstance(error, ProviderTimeout) or timeouts < enough:
             return False
-        return await self._context.provider.is_alive()
+        return await provider.is_alive()
 
     async def _tell_brake(self, product_ids: set[int], error: ProviderError) -> None:
         """Refusals of everything alike are not the products' fault."""
@@ -201,6 +209,7 @@ class Failures:
         """Break the group up, so that only the product at fault fails; returns all its products."""
         outcome = break_up(job_id, [product.id for product in group], error, action)
         await self._recorder.record(outcome._replace(call=call))
+        self._spent.forget(outcome.given_up)
         say_what_happened(group, asked_alone=outcome.asked_alone, given_up=outcome.given_up)
         return {product.id for product in group}
 

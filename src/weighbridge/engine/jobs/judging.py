@@ -7,6 +7,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from weighbridge.domain.calls import Lane
 from weighbridge.domain.results import AnswerProvenance
 from weighbridge.engine.jobs.job_products import weigh_group
 from weighbridge.engine.jobs.recorder import Outcome
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from weighbridge.engine.jobs.in_flight_call import InFlightCall
     from weighbridge.engine.jobs.job_products import JobProduct
     from weighbridge.engine.jobs.recorder import Recorder
+    from weighbridge.limits.time_spent import TimeSpent
     from weighbridge.steps.base import Accepted, Refusal
     from weighbridge.weighing.weigh import Weigher
 
@@ -42,7 +44,9 @@ class Judge:
         weigher: Weigher,
         recorder: Recorder,
         stop_queue: Callable[[str], Awaitable[None]],
+        spent: TimeSpent,
     ) -> None:
+        self._spent = spent
         self._context = context
         self._stop_queue = stop_queue
         self._weigher = weigher
@@ -60,7 +64,8 @@ class Judge:
         subjects = [product.subject(self._units.doubted) for product in group]
         accepted = question.accept(reply, subjects)
         self._units.observe(accepted, subjects)
-        self._context.memory.observe(question, len(group), reply)
+        attempts = max(product.attempts for product in group)
+        self._context.memory.observe(question, len(group), reply, attempts)
         cost_usd = reply_cost_usd(reply, self._context.provider.price)
         share_usd = (cost_usd or 0.0) / len(group)
         unusable = unusable_kind(accepted)
@@ -68,7 +73,11 @@ class Judge:
             product.id for product in group if product.attempts and product.code in accepted.answers
         ]
         kept = self._keep(in_flight, accepted, share_usd, reply)
-        asked_alone, given_up = sort_refusals(group, accepted.refusals)
+        if in_flight.lane is not Lane.BATCH:  # a batch lies at the provider for hours
+            unanswered = [product.id for product in group if product.code not in accepted.answers]
+            longest_s = self._context.provider.longest_call_s
+            self._spent.add(unanswered, min(latency_s, longest_s))
+        asked_alone, given_up = sort_refusals(group, accepted.refusals, self._spent)
         finished, failed = weigh_group(
             self._weigher,
             [product for product in group if self._context.questions.are_answered(product.answers)],
@@ -104,6 +113,7 @@ class Judge:
         stay in the job.
         """
         stay = await self._recorder.record(outcome)
+        self._spent.forget((*outcome.given_up, *(done.product_id for done in outcome.finished)))
         here = [p for p in in_flight.group if p.stored.job_id == in_flight.job_id]
         say_what_happened(here, outcome.finished, outcome.asked_alone, outcome.given_up)
         # After the record: what was paid for comes first, whatever the database does.
@@ -180,7 +190,7 @@ def unusable_kind(accepted: Accepted) -> str | None:
 
 
 def sort_refusals(
-    group: Sequence[JobProduct], refusals: Sequence[Refusal]
+    group: Sequence[JobProduct], refusals: Sequence[Refusal], spent: TimeSpent
 ) -> tuple[dict[int, Reason], dict[int, Reason]]:
     """(asked again alone, given up) by product id, each with kind of error and reason."""
     asked_alone: dict[int, Reason] = {}
@@ -192,6 +202,8 @@ def sort_refusals(
         match decide(refusal.error, product.attempts, len(group), jitter=0.0):
             case GiveUp(reason):
                 given_up[product.id] = (kind, reason)
+            case _ if too_long := spent.too_long(product.id):
+                given_up[product.id] = (kind, f"{too_long} The last one: {refusal.error}")
             case _:
                 asked_alone[product.id] = (kind, str(refusal.error))
     return asked_alone, given_up

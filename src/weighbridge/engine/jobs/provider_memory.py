@@ -42,11 +42,17 @@ class ProviderMemory:
         self._lengths.load(facts.output_lengths)
         self._provider.recall(facts.learned)
 
-    def observe(self, question: Question, group_size: int, reply: CallReply) -> None:
-        """Learn from a reply; a truncated one says that more was needed."""
+    def observe(
+        self, question: Question, group_size: int, reply: CallReply, attempts: int = 0
+    ) -> None:
+        """Learn from a reply; a truncated one says that more was needed.
+
+        `attempts`: how many unusable answers there were before it.
+        """
         truncated = reply.finish_reason is FinishReason.LENGTH
         if reply.usage.output_tokens > 0:
-            self._lengths.observe(question.name, group_size, reply.usage.output_tokens, truncated)
+            tokens = reply.usage.output_tokens
+            self._lengths.observe(question.name, group_size, tokens, truncated, attempts)
             self._unsaved += 1
 
     async def save_if_due(self, *, now: bool = False) -> None:

@@ -29,6 +29,7 @@ from weighbridge.engine.jobs.reusing import content_key, reuse_answers
 from weighbridge.engine.quota.permits import JobLost, QueueStopped
 from weighbridge.errors import InternalError, ProviderError
 from weighbridge.limits.retries import GiveUp, StopQueue, decide
+from weighbridge.limits.time_spent import LIMITS, TimeSpent
 from weighbridge.store import products
 from weighbridge.weighing.weigh import Weigher
 
@@ -64,8 +65,10 @@ class Worker:
         self._weigher = Weigher(factors, context.questions.steps)
         self._recorder = Recorder(context.database, context.database_retry, context.manager_id)
         self._load_batched = Batcher(self._load_groups, LOAD_BATCH)
-        self._failures = Failures(context, self._recorder)
-        self._judge = Judge(context, self._weigher, self._recorder, self._failures.stop_queue)
+        spent = TimeSpent(LIMITS * context.provider.longest_call_s)
+        self._failures = Failures(context, self._recorder, spent)
+        stop_queue = self._failures.stop_queue
+        self._judge = Judge(context, self._weigher, self._recorder, stop_queue, spent)
         self._orphaned = OrphanedCalls(context) if fetches_replies else None
         self._asker = Asker(context, self._judge, self._failures, self._orphaned)
 

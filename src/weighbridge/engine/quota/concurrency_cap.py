@@ -1,5 +1,8 @@
 """Keeps `maxConcurrentRequests` over all processes: how many more calls this one may begin.
 
+Where nobody has set it, a server that says how many calls it works on at a time gets no more:
+others would wait in it, while their time limit runs.
+
 It is applied in the governor's round, while all others wait for the row of the quota. Every process
 notes its calls in flight there, never fewer than there are, so the sum never exceeds the cap.
 """

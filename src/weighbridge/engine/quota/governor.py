@@ -36,7 +36,7 @@ from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from uuid import UUID
 
     from weighbridge.clock import Clock
@@ -81,6 +81,7 @@ class Governor:
         day: DayBudget,
         spending: Spending,
         scope: UUID | None = None,
+        calls_at_once: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._waiters = Waiters()
@@ -109,6 +110,7 @@ class Governor:
             scope=scope,
             day=day,
             spending=spending,
+            calls_at_once=calls_at_once,
         )
 
     # What the worker calls ------------------------------------------------------------------
@@ -228,7 +230,9 @@ class Governor:
         """Say why nothing goes, where the budget or the quota makes everybody wait for long."""
         breaker, wait_s, unpaid_usd = self.breaker, held.decision.wait_s, held.decision.unpaid_usd
         is_broke = self._is_broke(held)
-        is_long = wait_s is not None and wait_s > EXPLAINED_WAIT_S and breaker.hold is None
+        # Once said it stays until the next call may go, not only until that is near.
+        least_s = SAID_WAIT_S if breaker.wait_reason else EXPLAINED_WAIT_S
+        is_long = wait_s is not None and wait_s > least_s and breaker.hold is None
         if is_broke and unpaid_usd is not None:
             self.over_budget = held.money.why_not(unpaid_usd, self._spending.model)
         else:

@@ -46,7 +46,7 @@ from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.holds import Hold, HoldKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     import asyncpg
@@ -122,7 +122,9 @@ class Rounds:
         scope: UUID | None,
         day: DayBudget,
         spending: Spending,
+        calls_at_once: Callable[[], int | None],
     ) -> None:
+        self._calls_at_once = calls_at_once
         self._day = day
         self._spending = spending
         self._database = database
@@ -201,7 +203,11 @@ class Rounds:
         moved = apply(feedback, limiter, now_s)
         traffic = self._traffic
         room = await self._cap.room(
-            connection, state.concurrency_cap, traffic.in_flight, len(waiters), snapshot.now_s
+            connection,
+            state.concurrency_cap or self._calls_at_once(),
+            traffic.in_flight,
+            len(waiters),
+            snapshot.now_s,
         )
         room, hold = await self._day_room(connection, room, hold, now_s)
         self._breaker.believe(state, _not_for_ever(hold, now_s), now_s)

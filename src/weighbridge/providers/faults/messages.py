@@ -94,9 +94,11 @@ def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) ->
             "outage. Retrying."
         )
     if kind is RequestTooLarge:
+        context = evidence.context_tokens or stated_context(evidence.message)
+        full = f"the server's context of {context:,} tokens is full. It said: " if context else ""
         return RequestTooLarge(
-            f"The request is larger than {where} takes in one call of {asked.model}: {said}",
-            context_tokens=evidence.context_tokens or stated_context(evidence.message),
+            f"The request is larger than {where} takes in one call of {asked.model}: {full}{said}",
+            context_tokens=context,
         )
     ours = kind(_SENTENCES[kind].format(where=where, said=said, model=asked.model))
     if isinstance(ours, ProviderOverloaded):
