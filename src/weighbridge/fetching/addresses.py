@@ -6,14 +6,29 @@ could reach this machine, its neighbours, or a cloud's metadata service (169.254
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from weighbridge.errors import PictureRefused
 
-_NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-"""RFC 6052 and 8215: the last 32 bits are an IPv4 address, which a gateway would turn to."""
+_GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
+"""All that IANA has given out for the public Internet:
+https://www.iana.org/assignments/ipv6-address-space
+"""
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+"""RFC 6052: the last 32 bits are an IPv4 address, which a gateway would turn to."""
+_NEVER: Final = tuple(
+    ip_network(network)
+    for network in (
+        "168.63.129.16/32",  # Azure's service for its virtual machines, under a public address
+        "192.0.0.0/24",  # RFC 6890; Oracle's metadata among them. Early Python 3.11 knows a part
+        "192.88.99.0/24",  # RFC 7526: relays of 6to4, no longer in use
+        "3fff::/20",  # RFC 9637: documentation
+    )
+)
 _IPV4_BITS: Final = 0xFFFF_FFFF
+_ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})
+"""RFC 5214: what stands before the IPv4 address in the last 64 bits."""
 
 
 def require_public(address: str, host: str) -> None:
@@ -29,7 +44,14 @@ def require_public(address: str, host: str) -> None:
 
 def is_public(address: str) -> bool:
     """Whether this IP address, with or without a zone, may be talked to."""
-    return all(part.is_global and not part.is_multicast for part in _meant(ip_address(address)))
+    return all(_is_public(part) for part in _meant(ip_address(address)))
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    is_global = address.is_global and not address.is_multicast
+    return is_global and not any(address in network for network in _NEVER)
 
 
 def _meant(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
@@ -38,7 +60,10 @@ def _meant(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address
         return [address]
     if address.ipv4_mapped is not None:
         return [address.ipv4_mapped]
-    if any(address in network for network in _NAT64):
-        return [IPv4Address(int(address) & _IPV4_BITS)]
+    last = IPv4Address(int(address) & _IPV4_BITS)
+    if address in _NAT64:
+        return [last]
     embedded = [address.sixtofour, *(address.teredo or ())]
+    if int(address) >> 32 & _IPV4_BITS in _ISATAP:
+        embedded.append(last)
     return [address, *(each for each in embedded if each is not None)]

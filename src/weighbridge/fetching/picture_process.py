@@ -1,8 +1,8 @@
 """The process in which pictures of strangers are decoded: a bomb or a fault in a decoder ends this
 process and nothing else.
 
-Run by its path from `decoding.py`, without the environment, so it imports Pillow and the standard
-library alone. Requests come on stdin, replies go to stdout:
+Run by its path from `decoding.py`, without the environment; it imports little but Pillow. Requests
+come on stdin, replies go to stdout:
 
     request   length of the picture, most pixels, longest side, shortest side (each 4 bytes);
     picture reply     1 for a picture or 0 for a reason (1 byte), width, height, length; JPEG or
@@ -18,6 +18,8 @@ from math import sqrt
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from weighbridge.jpeg_scans import MAX_JPEG_SCANS, has_too_many_scans
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -53,10 +55,13 @@ def re_encode(data: bytes, bounds: Bounds) -> tuple[int, int, bytes]:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _require_size(*image.size)
+            if image.format in {"JPEG", "MPO"} and has_too_many_scans(data):
+                raise NoPicture(f"the JPEG has more than {MAX_JPEG_SCANS} scans; save it again")
             wanted = _fitted(*image.size, bounds)
             image.draft("RGB", wanted)  # JPEGs alone: decodes no more pixels than are wanted
             upright = _on_white(ImageOps.exif_transpose(image))
         small = upright.resize(_fitted(*upright.size, bounds), Image.Resampling.LANCZOS)
+        small.info.clear()  # comments would be written into the JPEG
         out = io.BytesIO()
         small.save(out, "JPEG", quality=JPEG_QUALITY)
     except UnidentifiedImageError:

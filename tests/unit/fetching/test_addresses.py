@@ -41,6 +41,21 @@ def test_public_addresses_are_allowed(address: str) -> None:
         "64:ff9b::a9fe:a9fe",
         "2002:7f00:1::",
         "2002:a9fe:a9fe::1",
+        "::127.0.0.1",  # IPv4-compatible
+        "::ffff:0:127.0.0.1",  # IPv4-translated
+        "64:ff9b:1::1",
+        "2001:0:7f00:1::",  # Teredo
+        "2606:2800::5efe:127.0.0.1",  # ISATAP
+        "2606:2800::200:5efe:10.0.0.1",
+        "fec0::1",
+        "3fff::1",
+        "5f00::1",
+        "100::1",
+        "4000::1",
+        "168.63.129.16",
+        "192.0.0.192",
+        "100.100.100.200",
+        "240.0.0.1",
     ],
 )
 def test_addresses_of_this_machine_its_neighbours_and_the_cloud_are_refused(address: str) -> None:

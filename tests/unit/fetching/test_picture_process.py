@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from tests.support.hostile_pictures import jpeg_of_scans
 from tests.support.picture_shop import picture
 from weighbridge.fetching.picture_process import (
     REPLY,
@@ -54,6 +56,24 @@ def test_picture_is_turned_upright_and_loses_its_metadata() -> None:
     assert not Image.open(io.BytesIO(data)).getexif()
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "GIF", "WEBP", "PNG"])
+def test_no_comment_profile_or_description_is_shown_on(kind: str) -> None:
+    words = PngInfo()
+    for key in ("comment", "Comment", "Description"):
+        words.add_text(key, "taken at home")
+    data = picture(
+        (40, 20),
+        kind,
+        comment=b"taken at home",
+        icc_profile=b"taken at home",
+        xmp=b"taken at home",
+        pnginfo=words,
+        dpi=(300, 300),
+    )
+    assert b"taken at home" in data
+    assert b"taken at home" not in re_encode(data, NO_BOUNDS)[2]
+
+
 def test_what_is_transparent_becomes_white() -> None:
     out = io.BytesIO()
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(out, "PNG")
@@ -92,6 +112,8 @@ def test_smaller_picture_costs_and_shows_as_much(size: tuple[int, int], model: s
         (picture((400, 200))[:-60], "damaged"),
         (picture((12_000, 12_000), mode="1"), "million pixels"),
         (picture((20_000, 1), mode="1"), "million pixels"),
+        (jpeg_of_scans(70), "more than 64 scans"),
+        (jpeg_of_scans(3_000), "more than 64 scans"),
     ],
 )
 def test_what_is_no_picture_says_why(data: bytes, reason: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Final
@@ -19,14 +18,11 @@ from PIL import Image, UnidentifiedImageError
 from weighbridge.domain.products import Picture
 from weighbridge.errors import UnreadableFile
 from weighbridge.ingest.values.wording import quote
+from weighbridge.jpeg_scans import MAX_JPEG_SCANS, has_too_many_scans
 
 MAX_PICTURE_BYTES: Final = 20_000_000
 MAX_PIXELS: Final = 50_000_000
 MAX_SIDE_PX: Final = 16_384
-MAX_JPEG_SCANS: Final = 64
-"""Progressive JPEGs have about 10. Each costs a pass over all pixels (34 ms at 50 million), however
-few its bytes: a 224 kB file of hundreds took 17 s.
-"""
 _MEDIA_TYPES: Final = {
     "JPEG": "image/jpeg",
     # several JPEGs in one file, as phones write them; the first is what everybody shows
@@ -136,7 +132,7 @@ def _verify(data: bytes, kind: str) -> None:
     """Finds damage without decoding all pixels: checksums for PNG, an eighth of the resolution for
     JPEG.
     """
-    if kind in ("JPEG", "MPO") and _has_more_scans(data, MAX_JPEG_SCANS):
+    if kind in ("JPEG", "MPO") and has_too_many_scans(data):
         raise UnreadableFile(
             f"the JPEG has more than {MAX_JPEG_SCANS} scans, far more than any camera or program writes; save it again"
         )
@@ -153,26 +149,6 @@ def _verify(data: bytes, kind: str) -> None:
         raise UnreadableFile(
             f"the picture is damaged or not complete ({error}); export it again"
         ) from error
-
-
-_MARKER: Final = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
-_SCAN: Final = 0xDA
-_WITHOUT_LENGTH: Final = frozenset((0x01, 0xD8, 0xD9))
-
-
-def _has_more_scans(data: bytes, limit: int) -> bool:
-    """Counts the scans of a JPEG's first picture: start of scan (SOS) segments, ITU-T T.81,
-    B.1.1.
-    """
-    at = scans = 0
-    while (marker := _MARKER.search(data, at)) and scans <= limit:
-        kind, at = marker[1][0], marker.end()
-        if kind == 0xD9:  # end of image; what follows is another picture
-            break
-        scans += kind == _SCAN
-        if kind not in _WITHOUT_LENGTH:
-            at += int.from_bytes(data[at : at + 2], "big")
-    return scans > limit
 
 
 def _too_many_pixels() -> str:
