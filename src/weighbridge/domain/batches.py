@@ -53,6 +53,21 @@ class ResultLine(NamedTuple):
         """Whether the model was asked at all."""
         return self.status is not None
 
+    @property
+    def is_reply(self) -> bool:
+        """Whether it is billed: the model wrote something."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+class ResultFile(NamedTuple):
+    """What can be read of an output or error file. `unreadable` lines are no results;
+    `is_missing`: the provider no longer has the file.
+    """
+
+    lines: tuple[ResultLine, ...] = ()
+    unreadable: int = 0
+    is_missing: bool = False
+
 
 class BatchesInFlight(NamedTuple):
     """All batches that the provider works on, together."""

@@ -16,7 +16,7 @@ from weighbridge.errors import ProviderError, RateLimited
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weighbridge.domain.batches import RemoteBatch, ResultLine
+    from weighbridge.domain.batches import RemoteBatch, ResultFile, ResultLine
 
 CACHE_SAVING: Final = "cache_saving_usd"
 """In what was learned: what the prompt cache has saved so far, less what writing it has cost."""
@@ -52,8 +52,8 @@ class BatchService(Protocol):
         """How it stands; None when the provider does not know it."""
         ...
 
-    async def results(self, file_id: str) -> list[ResultLine]:
-        """The results in one of its files."""
+    async def results(self, file_id: str) -> ResultFile:
+        """What can be read of one of its files."""
         ...
 
     async def reply(self, line: ResultLine, request: CallRequest) -> CallReply:

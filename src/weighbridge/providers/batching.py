@@ -14,7 +14,7 @@ import openai
 from pydantic_core import from_json, to_json
 from typing_extensions import override
 
-from weighbridge.domain.batches import BatchStatus, RemoteBatch, ResultLine
+from weighbridge.domain.batches import BatchStatus, RemoteBatch, ResultFile, ResultLine
 from weighbridge.domain.calls import Lane
 from weighbridge.errors import NoBatchApi, ProviderOverloaded
 from weighbridge.providers.base import BatchService
@@ -126,16 +126,14 @@ class OpenAIBatches(BatchService):
             raise translate(error, self._asked(None)) from error
 
     @override
-    async def results(self, file_id: str) -> list[ResultLine]:
+    async def results(self, file_id: str) -> ResultFile:
         try:
             response = await self._sdk.client.files.content(file_id, timeout=FILE_TIMEOUT_S)
+        except openai.NotFoundError:
+            return ResultFile(is_missing=True)
         except FAILURES as error:
             raise translate(error, self._asked(None)) from error
-        return [
-            found
-            for line in response.content.splitlines()
-            if (found := read_line(line)) is not None
-        ]
+        return read_file(response.content)
 
     @override
     async def reply(self, line: ResultLine, request: CallRequest) -> CallReply:
@@ -164,6 +162,13 @@ class OpenAIBatches(BatchService):
             f"{host} has no Batch API (/v1/batches). Use --lane online, or --lane flex where the "
             "server has that tier."
         )
+
+
+def read_file(content: bytes) -> ResultFile:
+    """The results in an output or error file, and how many of its lines are none."""
+    written = [line for line in content.splitlines() if line.strip()]
+    lines = tuple(found for line in written if (found := read_line(line)) is not None)
+    return ResultFile(lines, unreadable=len(written) - len(lines))
 
 
 def read_line(line: bytes) -> ResultLine | None:

@@ -150,13 +150,18 @@ async def seen(connection: Connection, batch: int, remote: RemoteBatch) -> None:
 
 
 async def end(
-    connection: Connection, batch: StoredBatch, state: BatchState, error: str | None = None
+    connection: Connection,
+    batch: StoredBatch,
+    state: BatchState,
+    error: str | None = None,
+    *,
+    unread_usd: float = 0.0,
 ) -> int:
     """It is over: its jobs go on, and what it did not spend is given back; returns how many of its
     requests have no reply.
 
     In a collected one, products without a reply have waited for nothing once more; a discarded one
-    has asked nothing.
+    has asked nothing. `unread_usd` is what replies that nobody can read may be billed with.
     """
     if state is BatchState.COLLECTED:
         await _count_unanswered(connection, batch)
@@ -170,6 +175,7 @@ async def end(
         error,
     )
     back_usd = batch.committed_usd - float(spent_usd)
+    back_usd -= min(unread_usd, max(0.0, back_usd))
     await budgets.commit_more(connection, dict.fromkeys(batch.spans, -back_usd))
     return int(tag.split()[-1])
 

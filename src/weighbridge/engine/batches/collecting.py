@@ -7,20 +7,24 @@ leaves behind exactly the requests that are not on record, and the next one read
 from __future__ import annotations
 
 import asyncio
+import heapq
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.calls import Cost, Lane
+from weighbridge.engine.batches.reports import say_flaws
+from weighbridge.engine.batches.results import merged
 from weighbridge.engine.jobs.failures import break_up
 from weighbridge.engine.jobs.in_flight_call import InFlightCall
 from weighbridge.engine.jobs.job_products import with_answers
 from weighbridge.engine.jobs.recorder import Outcome
 from weighbridge.engine.jobs.reports import say_what_happened
 from weighbridge.engine.quota.permits import JobLost, Permit, PreparedCall
-from weighbridge.errors import ProviderError
+from weighbridge.errors import ProviderError, ProviderOverloaded
 from weighbridge.limits.limiter import Reservation
 from weighbridge.limits.retries import AskAlone, GiveUp, Split, StopQueue, decide
-from weighbridge.planning.cost import reply_cost_usd
+from weighbridge.planning.cost import most_usd, reply_cost_usd
 from weighbridge.store import batches, jobs, open_calls, products
 from weighbridge.store.batches import BatchState
 
@@ -61,24 +65,52 @@ class Collector:
         self._failures = failures
         self._service = service
 
-    async def collect(self, batch: StoredBatch, remote: RemoteBatch) -> int:
+    async def collect(self, batch: StoredBatch, remote: RemoteBatch, *, is_last_try: bool) -> int:
         """Record every result that is not on record yet; returns how many requests have none.
 
         Raises:
-            ProviderError: the results cannot be fetched now.
+            ProviderError: the results cannot be fetched now, or what came is no result file; on the
+                last try that counts as no results.
         """
-        lines = [line for file in remote.result_files for line in await self._service.results(file)]
+        results = merged([await self._service.results(file) for file in remote.result_files])
+        if results.are_garbage and not is_last_try:
+            raise ProviderOverloaded(f"The result files of batch {remote.id} hold no results")
         waiting = await self._context.database_retry(lambda: self._claim(batch))
         answered = [
-            (waiting.pop(line.key), line)
-            for line in lines
-            if line.is_answered and line.key in waiting
+            (call, results.lines[call.key])
+            for call in waiting.values()
+            if results.is_answered(call.key)
         ]
+        flaws = results.flaws(remote, batch.requests, waiting)
+        say_flaws(batch, flaws)
+        without = [call for call in waiting.values() if not results.is_answered(call.key)]
         for first in range(0, len(answered), TAKEN_AT_ONCE):
             await self._take(batch, answered[first : first + TAKEN_AT_ONCE])
-        return await self.end(batch, BatchState.COLLECTED, remote.status.value)
+        unread_usd = self._most_usd(without, flaws.lost)
+        return await self._end(batch, BatchState.COLLECTED, remote.status.value, unread_usd)
 
-    async def end(self, batch: StoredBatch, state: BatchState, why: str) -> int:
+    async def lose(self, batch: StoredBatch, why: str) -> None:
+        """The provider had it and shows it no more: its replies may be billed, and are gone."""
+        waiting = await self._context.database_retry(lambda: self._claim(batch))
+        unread_usd = self._most_usd(list(waiting.values()), len(waiting))
+        await self._end(batch, BatchState.COLLECTED, why, unread_usd)
+
+    async def discard(self, batch: StoredBatch, why: str) -> None:
+        """Nothing of it was asked."""
+        await self._end(batch, BatchState.DISCARDED, why)
+
+    def _most_usd(self, calls: Sequence[OpenCall], lost: int) -> float:
+        """The most that so many of these calls can cost."""
+        in_batch = self._context.provider.price.in_tier(Lane.BATCH.value)
+        most = (
+            most_usd(call.estimated_tokens - call.output_allowance, call.output_allowance, in_batch)
+            for call in calls
+        )
+        return math.fsum(heapq.nlargest(lost, most))
+
+    async def _end(
+        self, batch: StoredBatch, state: BatchState, why: str, unread_usd: float = 0.0
+    ) -> int:
         """It is over; returns how many of its requests have no reply on record."""
 
         async def write() -> int:
@@ -86,7 +118,7 @@ class Collector:
                 found = await batches.find(connection, batch.key)
                 if found is None or found.state in (BatchState.COLLECTED, BatchState.DISCARDED):
                     return 0
-                return await batches.end(connection, found, state, why)
+                return await batches.end(connection, found, state, why, unread_usd=unread_usd)
 
         return await self._context.database_retry(write)
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from weighbridge import telemetry
 from weighbridge.domain.batches import ENDED, BatchStatus
@@ -31,8 +31,8 @@ from weighbridge.engine.batches.reports import (
     say_submitted,
     say_trouble,
 )
-from weighbridge.errors import NoBatchApi, ProviderError, ProviderOverloaded
-from weighbridge.limits.retries import StopQueue, decide
+from weighbridge.errors import NoBatchApi, ProviderError, ProviderOverloaded, RateLimited
+from weighbridge.limits.retries import GiveUp, StopQueue, decide
 from weighbridge.planning.batches import MOST_REQUESTS, exceeds_tokens, learned_limit, why_refused
 from weighbridge.store import batches, holds, jobs, products, queue_state
 from weighbridge.store.batches import BatchState
@@ -41,7 +41,7 @@ from weighbridge.store.holds import HoldKind
 from weighbridge.store.products import IN_BATCHES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from uuid import UUID
 
     from weighbridge.domain.batches import RemoteBatch
@@ -63,8 +63,19 @@ FIRST_POLL_S: Final = 2.0
 LONGEST_POLL_S: Final = 60.0
 RETRY_S: Final = 1.0
 DRAINED_WITHIN_S: Final = 15.0
+REFUSALS_BEFORE_STOP: Final = 3
+"""In a row, of files or batches, for a reason that waiting does not change."""
+GARBAGE_TRIES: Final = 8
+"""Some minutes: a gateway's page in place of the results passes; then they count as lost."""
 LISTED_WITHIN: Final = timedelta(minutes=2)
 """After this time without a trace in the provider's list, a batch was not submitted."""
+
+
+class Trouble(NamedTuple):
+    """What failed so often in a row is not tried again before this time."""
+
+    times: int
+    until_s: float
 
 
 class BatchLane:
@@ -90,10 +101,10 @@ class BatchLane:
         self._scope = scope
         self._poll_at_s: dict[int, float] = {}
         self._poll_pause_s: dict[int, float] = {}
-        self._not_before_s = 0.0
+        self._troubles: dict[int | None, Trouble] = {}
+        """By batch; that of the next one under None."""
         self._busy = asyncio.Lock()
         self._is_draining = False
-        self._troubles = 0
         self.tick_s = TICK_S
         self.listed_within = LISTED_WITHIN
         """Change these two before the start only."""
@@ -133,18 +144,25 @@ class BatchLane:
 
     async def _tick(self) -> None:
         state, under_way = await self._context.database_retry(self._look)
-        now_s = self._context.clock.monotonic_s()
-        if now_s < self._not_before_s:
+        known = {batch.id for batch in under_way} | {None}
+        self._troubles = {key: self._troubles[key] for key in self._troubles.keys() & known}
+        for batch in [] if self._is_draining else under_way:
+            await self._try(batch.id, self._advance(batch, is_running=state.running))
+        if state.running:
+            await self._try(None, self._submit_more(state))
+
+    async def _try(self, batch: int | None, work: Coroutine[Any, Any, None]) -> None:
+        """What fails is tried again later, and keeps nothing else from its turn."""
+        known = self._troubles.get(batch)
+        if known is not None and self._context.clock.monotonic_s() < known.until_s:
+            work.close()
             return
         try:
-            for batch in [] if self._is_draining else under_way:
-                await self._advance(batch, is_running=state.running)
-            if state.running:
-                await self._submit_more(state)
+            await work
         except ProviderError as error:
-            await self._suffer(error)
+            self._troubles[batch] = await self._suffer(error, known.times if known else 0)
         else:
-            self._troubles = 0
+            self._troubles.pop(batch, None)
 
     async def _look(self) -> tuple[QueueState, list[StoredBatch]]:
         provider = self._context.provider
@@ -154,15 +172,20 @@ class BatchLane:
                 connection, provider.name, simulated=provider.simulated
             )
 
-    async def _suffer(self, error: ProviderError) -> None:
-        """The Batch API did not do what it was asked: wait, or stop the queue."""
-        action = decide(error, self._troubles, 1, self._context.random_source.random())
-        if isinstance(action, StopQueue):
+    async def _suffer(self, error: ProviderError, times: int) -> Trouble:
+        """The Batch API did not do what it was asked, after so many times: wait, or stop the
+        queue.
+        """
+        action = decide(error, times, 1, self._context.random_source.random())
+        if isinstance(action, StopQueue) or (
+            isinstance(action, GiveUp) and times + 1 >= REFUSALS_BEFORE_STOP
+        ):
             await self._failures.stop_queue(action.reason)
-        pause_s = min(LONGEST_POLL_S, self.tick_s * 2.0 ** min(self._troubles, 10))
-        self._troubles += 1
-        self._not_before_s = self._context.clock.monotonic_s() + pause_s
+        pause_s = min(LONGEST_POLL_S, self.tick_s * 2.0 ** min(times, 10))
+        if isinstance(error, RateLimited) and error.retry_after_s:
+            pause_s = max(pause_s, min(LONGEST_POLL_S, error.retry_after_s))
         say_trouble(error, pause_s)
+        return Trouble(times + 1, self._context.clock.monotonic_s() + pause_s)
 
     # Batches that are under way -------------------------------------------------------------------
 
@@ -199,7 +222,9 @@ class BatchLane:
         try:
             remote = await self._service.create(file_id, batch.key)
         except ProviderError as error:
-            if not (error.may_be_answered or isinstance(error, ProviderOverloaded)):
+            if isinstance(decide(error, 0, 1, 0.0), GiveUp):  # its file may be gone
+                await self._discard(batch, str(error))
+            elif not (error.may_be_answered or isinstance(error, ProviderOverloaded)):
                 await self._write(lambda c: batches.uploaded(c, batch.id, file_id))
             raise
         await self._note(batch, remote)
@@ -213,9 +238,7 @@ class BatchLane:
         remote = await self._service.look(batch.batch_id)
         if remote is None:
             say_gone(batch)
-            await self._collector.end(
-                batch, BatchState.COLLECTED, "the provider no longer knows it"
-            )
+            await self._collector.lose(batch, "the provider no longer knows it")
             return
         await self._note(batch, remote)
         if remote.status not in ENDED:
@@ -226,7 +249,9 @@ class BatchLane:
         if remote.status is BatchStatus.FAILED:
             await self._refused(batch, remote)
         else:
-            unanswered = await self._collector.collect(batch, remote)
+            trouble = self._troubles.get(batch.id)
+            is_last_try = trouble is not None and trouble.times >= GARBAGE_TRIES
+            unanswered = await self._collector.collect(batch, remote, is_last_try=is_last_try)
             say_collected(batch, remote.status.value, unanswered)
         self._poll_at_s.pop(batch.id, None)
         self._poll_pause_s.pop(batch.id, None)
@@ -250,7 +275,7 @@ class BatchLane:
         await self._context.memory.save_if_due()
 
     async def _discard(self, batch: StoredBatch, why: str) -> None:
-        await self._collector.end(batch, BatchState.DISCARDED, why)
+        await self._collector.discard(batch, why)
 
     async def _note(self, batch: StoredBatch, remote: RemoteBatch) -> None:
         await self._write(lambda c: batches.seen(c, batch.id, remote))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from weighbridge import telemetry
 
 if TYPE_CHECKING:
+    from weighbridge.engine.batches.results import Flaws
     from weighbridge.errors import ProviderError
     from weighbridge.store.batches import StoredBatch
 
@@ -42,6 +43,24 @@ def say_collected(batch: StoredBatch, status: str, unanswered: int) -> None:
         replies=answered,
         unanswered=unanswered,
     )
+
+
+def say_flaws(batch: StoredBatch, flaws: Flaws) -> None:
+    """Its result files are not what they should be."""
+    found = [
+        (flaws.unreadable, "unreadable lines"),
+        (flaws.strangers, "lines about requests that it did not have"),
+        (flaws.missing_files, "missing files"),
+        (flaws.lost, "requests without a line that can be read; they are asked again"),
+    ]
+    said = ", ".join(f"{count:,} {what}" for count, what in found if count)
+    if said:
+        telemetry.warning(
+            "batch_results_flawed",
+            f"⚠️ The results of batch {batch.batch_id} have {said}",
+            batch=batch.batch_id,
+            **flaws._asdict(),
+        )
 
 
 def say_refused(batch: StoredBatch, why: str) -> None:

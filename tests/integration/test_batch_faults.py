@@ -1,0 +1,321 @@
+"""What can go wrong with files and batches at the provider, one kind at a time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from tests.integration.test_batches import CONFIG, add, assert_paid_exactly, bill_usd, lane
+from tests.support.application import RunningProgram, until
+from weighbridge.service.budgets import read_budgets
+from weighbridge.simulator.config import SimulatorConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+PRODUCTS = 25
+"""Five requests of five products."""
+Lines = list[bytes]
+
+
+def on_result_files(change: Callable[[Lines], Lines]) -> Callable[[bytes, bytes], bytes]:
+    """Changes the lines of every file that is downloaded, and nothing else."""
+
+    def twist(asked: bytes, body: bytes) -> bytes:
+        if asked or not body.startswith(b'{"id":"batch_req_'):
+            return body
+        return b"\n".join(change(body.splitlines())) + b"\n"
+
+    return twist
+
+
+def once(change: Callable[[Lines], Lines]) -> Callable[[Lines], Lines]:
+    """Only in the first file that is downloaded."""
+    left = [change]
+    return lambda lines: left.pop()(lines) if left else lines
+
+
+def with_body(line: bytes, status: int, body: object) -> bytes:
+    row = json.loads(line)
+    row["response"] = {"status_code": status, "request_id": "req_changed", "body": body}
+    return json.dumps(row).encode()
+
+
+def is_download(request: httpx2.Request) -> bool:
+    return request.url.path.endswith("/content")
+
+
+def failing(
+    answer: httpx2.Response, times: int, is_meant: Callable[[httpx2.Request], bool]
+) -> Callable[[httpx2.Request], httpx2.Response | None]:
+    """Answers the first `times` of these requests in the place of the provider."""
+    left = [answer] * times
+    return lambda request: left.pop() if left and is_meant(request) else None
+
+
+async def finish(running: RunningProgram, products: int = PRODUCTS) -> None:
+    await running.until(completed=products)
+    await running.until_true("SELECT bool_and(state IN ('collected', 'discarded')) FROM batches")
+    assert running.simulator.books.received == 0
+    assert running.simulator.books.batches_repeated == 0
+    assert await running.value("SELECT count(*) FROM open_calls") == 0
+
+
+async def committed_usd(running: RunningProgram) -> float:
+    (budget,) = await read_budgets(running.app.database, running.app.clock)
+    return budget.committed_usd
+
+
+def odd(lines: Lines) -> Lines:
+    """Nothing of it is missing, and nothing of it is as it should be."""
+    stranger = lines[0].replace(b'"custom_id":"', b'"custom_id":"unknown-')
+    failed = with_body(lines[-1], 500, {"error": {"message": "later"}})
+    return [b"{}", failed, stranger, *reversed(lines), b"[1]", b"not JSON", b"\xff\xfe", *lines]
+
+
+async def test_odd_lines_in_result_files_neither_lose_nor_repeat_a_reply(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with lane(database_url, tmp_path, ask_together=True) as running:
+        running.wire.twist = on_result_files(odd)
+        await add(running, PRODUCTS)
+        await running.start()
+        await finish(running)
+        assert running.simulator.books.batch_requests == 5
+        await assert_paid_exactly(running)
+        await running.stop()
+        await running.assert_sound()
+
+
+def spoiled(lines: Lines) -> Lines:
+    """One line is cut off, one left out, and one has a status that is none."""
+    no_status = lines[2].replace(b'"status_code":200', b'"status_code":"200"')
+    return [lines[0][: len(lines[0]) // 2], no_status, *lines[3:]]
+
+
+async def test_replies_that_cannot_be_read_are_asked_again_and_their_money_stays_committed(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with lane(database_url, tmp_path, ask_together=True, budget_per_month=1) as running:
+        running.wire.twist = on_result_files(once(spoiled))
+        await add(running, PRODUCTS)
+        await running.start()
+        await finish(running)
+        assert running.simulator.books.batch_requests == 5 + 3
+        recorded = await running.value("SELECT sum(cost_usd) FROM calls")
+        assert recorded < bill_usd(running) <= await committed_usd(running)
+        await running.stop()
+        await running.assert_sound(paid_twice=15)
+
+
+NO_COMPLETIONS: list[object] = [None, [], "text", {"choices": [{"message": {}}]}, {"error": "down"}]
+
+
+async def test_replies_that_are_no_completions_are_asked_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    def empty(lines: Lines) -> Lines:
+        return [
+            with_body(line, 200, body) for line, body in zip(lines, NO_COMPLETIONS, strict=True)
+        ]
+
+    async with lane(database_url, tmp_path, ask_together=True) as running:
+        running.wire.twist = on_result_files(once(empty))
+        await add(running, PRODUCTS)
+        await running.start()
+        await finish(running)
+        await running.stop()
+        await running.assert_sound(paid_twice=PRODUCTS)
+
+
+async def test_a_batch_without_its_output_file_is_asked_again_and_its_money_stays_committed(
+    database_url: str, tmp_path: Path
+) -> None:
+    gone = httpx2.Response(404, json={"error": {"message": "No such File object"}})
+    async with lane(database_url, tmp_path, ask_together=True, budget_per_month=1) as running:
+        running.wire.instead = failing(gone, 1, is_download)
+        await add(running, PRODUCTS)
+        await running.start()
+        await finish(running)
+        assert running.simulator.books.batch_requests == 10
+        assert bill_usd(running) <= await committed_usd(running)
+        await running.stop()
+        await running.assert_sound(paid_twice=PRODUCTS)
+
+
+async def test_a_batch_that_the_provider_has_forgotten_is_asked_again_and_its_money_stays_committed(
+    database_url: str, tmp_path: Path
+) -> None:
+    gone = httpx2.Response(404, json={"error": {"message": "No batch found"}})
+    async with lane(database_url, tmp_path, ask_together=True, budget_per_month=1) as running:
+        first = "/v1/batches/batch_sim000001"
+        running.wire.instead = failing(gone, 1, lambda request: request.url.path == first)
+        await add(running, PRODUCTS)
+        await running.start()
+        await finish(running)
+        assert running.simulator.books.batches == 2
+        assert bill_usd(running) <= await committed_usd(running)
+        await running.stop()
+
+
+@pytest.mark.parametrize("times", [2, 1000])
+async def test_a_web_page_in_place_of_the_results_is_waited_out_for_some_minutes(
+    database_url: str, tmp_path: Path, times: int
+) -> None:
+    page = httpx2.Response(200, content=b"<html>\nthe gateway is busy\n</html>")
+    first = "file-sim000002/content"
+    async with lane(database_url, tmp_path, ask_together=True) as running:
+        running.wire.instead = failing(page, times, lambda asked: asked.url.path.endswith(first))
+        await add(running, PRODUCTS)
+        await running.start()
+        await finish(running)
+        assert running.simulator.books.batches == (1 if times == 2 else 2)
+        await running.stop()
+
+
+async def test_a_cancelled_batch_keeps_its_replies_and_the_rest_goes_into_the_next(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with lane(
+        database_url, tmp_path, replace(CONFIG, batch_delay_s=20.0), ask_together=True
+    ) as running:
+        await add(running, 100)
+        await running.start()
+        await until(lambda: running.simulator.books.batch_requests >= 4, "some are answered")
+        async with httpx2.AsyncClient(transport=running.simulator.transport()) as client:
+            answer = await client.post(
+                "http://simulator.invalid/v1/batches/batch_sim000001/cancel",
+                headers={"authorization": "Bearer sk-test"},
+            )
+        assert answer.status_code == 200
+        running.simulator.account.change({"batch_delay_s": 1.0})
+        await finish(running, 100)
+        ends = await running.fetch("SELECT error FROM batches ORDER BY id")
+        assert [row["error"] for row in ends] == ["cancelled", "completed"]
+        assert running.simulator.books.batch_requests == 20
+        await assert_paid_exactly(running)
+        await running.stop()
+        await running.assert_sound()
+
+
+OPERATIONS: dict[str, Callable[[httpx2.Request], bool]] = {
+    "upload": lambda request: (request.method, request.url.path) == ("POST", "/v1/files"),
+    "create": lambda request: (request.method, request.url.path) == ("POST", "/v1/batches"),
+    "look": lambda request: request.url.path.startswith("/v1/batches/"),
+    "download": is_download,
+}
+
+
+@pytest.mark.parametrize("status", [429, 500])
+async def test_files_and_batches_are_tried_again_when_the_provider_has_no_time_or_fails(
+    database_url: str, tmp_path: Path, status: int
+) -> None:
+    refusal = httpx2.Response(
+        status, json={"error": {"message": "not now"}}, headers={"retry-after": "3"}
+    )
+    async with lane(database_url, tmp_path, ask_together=True) as running:
+        each = [failing(refusal, 2, is_meant) for is_meant in OPERATIONS.values()]
+        running.wire.instead = lambda request: next(
+            filter(None, (one(request) for one in each)), None
+        )
+        await add(running, PRODUCTS)
+        await running.start()
+        await finish(running)
+        assert running.simulator.books.batches == 1
+        await assert_paid_exactly(running)
+        await running.stop()
+        await running.assert_sound()
+
+
+@pytest.mark.parametrize("operation", ["upload", "create"])
+async def test_what_the_provider_refuses_for_good_stops_the_queue_with_its_words(
+    database_url: str, tmp_path: Path, operation: str
+) -> None:
+    refusal = httpx2.Response(400, json={"error": {"message": "This project takes no files."}})
+    async with lane(database_url, tmp_path, ask_together=True) as running:
+        running.wire.instead = failing(refusal, 1_000, OPERATIONS[operation])
+        await add(running, PRODUCTS)
+        await running.start()
+        await running.until_true("SELECT NOT running FROM queue_state")
+        reason = await running.value("SELECT paused_reason FROM queue_state")
+        assert "This project takes no files." in reason
+        await running.until_true("SELECT bool_and(status = 'pending') FROM products")
+        assert await running.value("SELECT count(*) FROM open_calls") == 0
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_an_uploaded_file_that_is_gone_is_uploaded_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    refusal = httpx2.Response(400, json={"error": {"message": "No such File object"}})
+    async with lane(database_url, tmp_path, ask_together=True) as running:
+        running.wire.instead = failing(refusal, 1, OPERATIONS["create"])
+        await add(running, PRODUCTS)
+        await running.start()
+        await finish(running)
+        assert running.simulator.books.batches == 1
+        await assert_paid_exactly(running)
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_a_batch_whose_results_cannot_be_fetched_keeps_no_other_from_its_turn(
+    database_url: str, tmp_path: Path
+) -> None:
+    down = httpx2.Response(500, json={"error": {"message": "storage is down"}})
+    first = "file-sim000002/content"
+    settings: dict[str, Any] = {"ask_together": True}
+    async with lane(database_url, tmp_path, **settings) as running:
+        running.wire.instead = lambda asked: down if asked.url.path.endswith(first) else None
+        await add(running, PRODUCTS)
+        await running.start()
+        await running.until_true("SELECT bool_or(status = 'completed') FROM batches")
+        await running.add({"code": "LATE", "description": "A late bottle", "lane": "batch"})
+        await running.until_true("SELECT status = 'completed' FROM products WHERE code = 'LATE'")
+        running.wire.instead = lambda _: None
+        await finish(running, PRODUCTS + 1)
+        await assert_paid_exactly(running)
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_an_error_about_one_request_fails_its_product_with_the_providers_words(
+    database_url: str, tmp_path: Path
+) -> None:
+    error = {"error": {"message": "Blocked by our policy", "code": "content_policy_violation"}}
+
+    def refuse(lines: Lines) -> Lines:
+        return [with_body(line, 400, error) if b"P-003" in line else line for line in lines]
+
+    async with lane(database_url, tmp_path, ask_together=True) as running:
+        running.wire.twist = on_result_files(refuse)
+        await add(running, PRODUCTS)
+        await running.start()
+        await running.until(completed=PRODUCTS - 1, failed=1)
+        assert "Blocked by our policy" in await running.value(
+            "SELECT error FROM products WHERE code = 'P-003'"
+        )
+        assert running.simulator.books.received == 0
+        await running.stop()
+
+
+async def test_pictures_travel_in_batches(database_url: str, tmp_path: Path) -> None:
+    config = SimulatorConfig(batch_delay_s=5.0)
+    picture = "https://pictures.example/bottle.jpg"
+    async with lane(database_url, tmp_path, config, ask_together=True) as running:
+        await running.add_many(10, image_url=picture, lane="batch")
+        await running.start()
+        await running.until(completed=10)
+        await running.until_true("SELECT bool_and(state = 'collected') FROM batches")
+        assert running.simulator.books.received == 0
+        await assert_paid_exactly(running)
+        await running.stop()
+        await running.assert_sound()
