@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from weighbridge.embedded_postgres import processes
+from weighbridge.embedded_postgres import processes, programs
 from weighbridge.embedded_postgres.account import OsAccount, is_root
 from weighbridge.embedded_postgres.address import answers
 from weighbridge.embedded_postgres.server import EmbeddedServer
@@ -224,3 +224,87 @@ def test_a_process_of_another_user_is_not_signalled(home: Path, tmp_path: Path) 
             pass
         assert process.poll() is None
         process.kill()
+
+
+@pytest.mark.parametrize("name", [".users.lock", ".starting.lock", ".server.lock"])
+def test_lock_that_another_user_may_hold_is_refused(open_folder: Path, name: str) -> None:
+    data_dir = open_folder / "data"
+    data_dir.mkdir()
+    data_dir.chmod(0o777)
+    (data_dir / name).touch()
+    os.chown(data_dir / name, STRANGER, STRANGER)
+    with (
+        pytest.raises(DatabaseUnavailable, match=f"{name} belongs to another user"),
+        served(data_dir),
+    ):
+        pass
+
+
+def test_database_that_anybody_may_have_put_there_is_refused(open_folder: Path, home: Path) -> None:
+    with served(home / "data"):
+        pass
+    data_dir = open_folder / "data"
+    data_dir.mkdir()
+    data_dir.chmod(0o1777)
+    (home / "data" / "postgres").rename(data_dir / "postgres")
+    with pytest.raises(DatabaseUnavailable, match="chmod o-w"), served(data_dir):
+        pass
+    data_dir.chmod(0o755)
+    with served(data_dir):
+        pass
+
+
+def make_for(folder: Path, uid: int) -> Path:
+    folder.mkdir(mode=0o700)
+    os.chown(folder, uid, uid)
+    return folder
+
+
+def test_root_is_not_led_to_the_database_of_a_third_user(open_folder: Path, home: Path) -> None:
+    with served(home / "data") as victim:
+        trap = make_for(open_folder / "trap", STRANGER)
+        (trap / "postgres").symlink_to(home / "data" / "postgres")
+        with pytest.raises(DatabaseUnavailable, match="is a link"):
+            EmbeddedServer(trap).join()
+        assert victim.pgdata.is_dir()
+        assert processes.postmaster_of(victim.pgdata) is not None
+
+
+def test_hard_link_to_a_file_of_root_changes_nothing_in_it(home: Path, owner: OsAccount) -> None:
+    with served(home / "data"):
+        pass
+    precious = home.parent / "of-root"
+    precious.write_text("f" * 64)
+    precious.chmod(0o600)
+    places = [home / "data" / ".users.lock", home / "data" / "postgres" / "pg_hba.conf"]
+    for place in places:
+        place.unlink()
+        place.hardlink_to(precious)
+    with served(home / "data"):
+        pass
+    status = precious.stat()
+    assert (precious.read_text(), status.st_uid) == ("f" * 64, 0)
+    assert stat.S_IMODE(status.st_mode) == 0o600
+
+
+@pytest.mark.parametrize("flaw", ["of another user", "open", "link"])
+def test_programs_are_never_taken_from_a_folder_that_others_may_write(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch, flaw: str
+) -> None:
+    shared = open_folder / "shared"
+    shared.mkdir(mode=0o755)
+    match flaw:
+        case "of another user":
+            os.chown(shared, STRANGER, STRANGER)
+        case "open":
+            shared.chmod(0o777)
+        case _:
+            shared.rename(open_folder / "elsewhere")
+            shared.symlink_to(open_folder / "elsewhere")
+    monkeypatch.setattr(programs, "_SHARED", shared)
+    monkeypatch.setattr(programs, "_everybody_reaches", lambda _: False)
+    with (
+        pytest.raises(DatabaseUnavailable, match="must be a folder that belongs to root"),
+        served(open_folder / "data"),
+    ):
+        pass

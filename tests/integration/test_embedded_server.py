@@ -211,7 +211,11 @@ def test_a_left_over_number_is_no_server_however_it_was_cut_off(
     assert nothing_runs(data_dir)
 
 
-@pytest.mark.parametrize("number", ["1", "0", "-1", "99999999999999999999", "x", "\0", "²"])
+@pytest.mark.parametrize(
+    "number",
+    ["1", "0", "-1", "99999999999999999999", "x", "\0", "²", "9" * 5_000],
+    ids=["init", "0", "negative", "20 digits", "letter", "NUL", "superscript", "5,000 digits"],
+)
 def test_whatever_stands_in_the_left_over_file_is_survived(data_dir: Path, number: str) -> None:
     (data_dir / "postgres" / "postmaster.pid").write_text(f"{number}\n/elsewhere\n1\n")
     assert use_once(data_dir, 1) == [1]

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import tempfile
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from python_multipart.exceptions import FormParserError
@@ -20,9 +17,11 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from weighbridge.api.errors import BodyTooLarge, InvalidField, MalformedRequest
 from weighbridge.errors import UnsupportedFormat
+from weighbridge.service.upkeep.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from fastapi import Request
 
@@ -139,9 +138,9 @@ class ReceivedFile:
 
 @asynccontextmanager
 async def receive_file(
-    request: Request, folder: Path, limit_bytes: int, *, pictures: bool = False
+    request: Request, data_dir: Path, limit_bytes: int, *, pictures: bool = False
 ) -> AsyncIterator[ReceivedFile]:
-    """Write the uploaded file into `folder`; it is deleted at the end.
+    """Write the uploaded file into a folder of its own; it is deleted at the end.
 
     Takes multipart/form-data (the first part with a file name) or the file itself as the body.
 
@@ -155,10 +154,8 @@ async def receive_file(
             "Send the file as multipart/form-data (field file), or as the body with one of these "
             f"content types: {', '.join(file_types)}."
         )
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    room = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=folder))
-    path = room / "upload"
-    try:
+    async with scratch_folder(data_dir) as folder:
+        path = folder / "upload"
         if media_type == "multipart/form-data":
             boundary = options.get(b"boundary")
             if not boundary or len(boundary) > 256:
@@ -169,8 +166,6 @@ async def receive_file(
                 async for piece in _gathered(_limited(request, limit_bytes)):
                     await asyncio.to_thread(file.write, piece)
             yield ReceivedFile(path, "the request body", file_types[media_type])
-    finally:
-        await asyncio.to_thread(shutil.rmtree, room, ignore_errors=True)
 
 
 async def _gathered(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -10,23 +10,20 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import shutil
-import tempfile
-from contextlib import aclosing, asynccontextmanager
-from functools import partial
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from anyio.to_thread import run_sync
 
-from weighbridge.api.uploads import uploads_folder
 from weighbridge.export import open_writer
 from weighbridge.export.base import NO_EXTRAS, Extras
 from weighbridge.export.csv_writer import write_csv_line
 from weighbridge.service.results import export_results, iterate_results
+from weighbridge.service.upkeep.scratch import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from weighbridge.api.context import ApiContext
     from weighbridge.export import ResultRow
@@ -49,7 +46,7 @@ async def stream_export(
 
     Only a few run at a time; others wait.
     """
-    async with context.exports, _folder(context) as folder:
+    async with context.exports, scratch_folder(context.settings.data_dir) as folder:
         pieces = (
             _lines(context, format_name, folder, codes, extras)
             if format_name in LINE_FORMATS
@@ -58,17 +55,6 @@ async def stream_export(
         async with aclosing(pieces):
             async for piece in pieces:
                 yield piece
-
-
-@asynccontextmanager
-async def _folder(context: ApiContext) -> AsyncIterator[Path]:
-    parent = uploads_folder(context.settings)
-    await asyncio.to_thread(parent.mkdir, parents=True, exist_ok=True)
-    folder = Path(await run_sync(partial(tempfile.mkdtemp, dir=parent)))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)  # a few files; who was cancelled cannot wait
 
 
 async def _lines(

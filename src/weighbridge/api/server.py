@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import signal
 import socket
 import sys
@@ -21,14 +20,12 @@ from typing_extensions import override
 from weighbridge import telemetry
 from weighbridge.api.app import create_api
 from weighbridge.api.security import LOCAL_HOSTS
-from weighbridge.api.uploads import uploads_folder
 from weighbridge.errors import SettingsError
+from weighbridge.service.upkeep.scratch import clear_left_behind
 from weighbridge.signals import handling
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
-    from datetime import datetime
-    from pathlib import Path
 
     from weighbridge.api.app import InstallPages
     from weighbridge.api.context import ApiContext
@@ -38,7 +35,6 @@ CLOSE_WITHIN_S: Final = 5
 INTERRUPTED: Final = 130
 BROKEN: Final = 70
 BACKLOG: Final = 2048
-LEFT_BEHIND_AFTER_S: Final = 86_400
 
 
 class _Server(uvicorn.Server):
@@ -77,7 +73,7 @@ async def run_server(
         )
     )
     listening = _listen(host, port)
-    await asyncio.to_thread(_clear_uploads, uploads_folder(context.settings), context.clock.now())
+    await asyncio.to_thread(clear_left_behind, context.settings.data_dir, context.clock.now())
     asked = _AskedToStop()
     with handling(asked.hear):
         events = asyncio.create_task(context.events.run(), name="events")
@@ -138,16 +134,6 @@ def _listen(host: str, port: int) -> socket.socket:
             f"Cannot listen on {host}, port {port}: {error.strerror or error}. "
             "Is another server using it? Choose another port with --port."
         ) from error
-
-
-def _clear_uploads(folder: Path, now: datetime) -> None:
-    """Remove what a crash left behind; another server may be using the folder right now."""
-    if not folder.is_dir():
-        return
-    for room in folder.iterdir():
-        with contextlib.suppress(OSError):
-            if now.timestamp() - room.stat().st_mtime > LEFT_BEHIND_AFTER_S:
-                shutil.rmtree(room, ignore_errors=True)
 
 
 async def _until_started(server: _Server, serving: asyncio.Task[None]) -> None:

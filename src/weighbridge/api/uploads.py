@@ -1,4 +1,4 @@
-"""Shared by the upload routes: the upload folder, request schemas, the import's response."""
+"""Shared by the upload routes: request schemas, the import's response."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from weighbridge.ingest.values.units import UNIT_NAMES
 from weighbridge.service.report_document import note_document, report_document, row_document
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from weighbridge.ingest.report import CatalogueReport
     from weighbridge.planning.cost import CatalogueEstimate
     from weighbridge.service.imports import ImportResult
@@ -97,11 +95,6 @@ def desk_file_body(*kinds: str) -> dict[str, Any]:
             **{kind: {"schema": _BINARY} for kind in kinds},
         },
     }
-
-
-def uploads_folder(settings: Settings) -> Path:
-    """On the disk of the data, not in a temporary folder that may live in memory."""
-    return settings.data_dir / "uploads"
 
 
 _FIELDS: Final = ("decimal", "unit", "encoding", "sheet", "map")

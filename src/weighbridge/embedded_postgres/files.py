@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from typing import TYPE_CHECKING, Final
+import stat
+import sys
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,13 +24,30 @@ _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def open_private(path: Path, owner: OsAccount | None) -> int:
-    """A descriptor of the file, which is made if need be: for its owner only."""
+    """A descriptor of the file, which is made if need be: for its owner only.
+
+    Raises:
+        OSError: something else is there, or somebody else's file.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY, 0o600)
     except FileExistsError:
-        return os.open(path, os.O_RDWR | _NO_LINK | _BINARY)
+        return _open_existing(path, owner)
     _give(descriptor, owner)
     return descriptor
+
+
+def _open_existing(path: Path, owner: OsAccount | None) -> int:
+    descriptor = os.open(path, os.O_RDWR | _NO_LINK | _BINARY)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        said = f"{path} is no regular file; delete it"
+    elif sys.platform != "win32" and status.st_uid not in _may_own(owner):
+        said = f"{path} belongs to another user (number {status.st_uid}); delete it"
+    else:
+        return descriptor
+    os.close(descriptor)
+    raise OSError(said)
 
 
 def write_private(path: Path, text: str, owner: OsAccount | None) -> None:
@@ -47,21 +66,29 @@ def write_private(path: Path, text: str, owner: OsAccount | None) -> None:
 
 
 def read_text(path: Path) -> str:
-    """What the file says; nothing, if there is no such file or its text is damaged."""
+    """What the file says; nothing, if there is no such file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | _NO_LINK | _BINARY)
+        with _opened(path) as file:
+            return file.read(10_000).decode("utf-8", errors="replace")
     except (FileNotFoundError, NotADirectoryError):
         return ""
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(10_000).decode("utf-8", errors="replace")
 
 
 def read_end(path: Path) -> str:
     """The last lines of a file that may be long."""
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 4_000))
-        return file.read().decode("utf-8", errors="replace")
+    with contextlib.suppress(OSError), _opened(path) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 4_000))
+        return file.read(4_000).decode("utf-8", errors="replace")
     return ""
+
+
+def _opened(path: Path) -> BinaryIO:
+    """To read; nothing but a regular file, since a pipe might wait for ever."""
+    descriptor = os.open(path, os.O_RDONLY | _NO_LINK | _BINARY)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError(f"{path} is no regular file; delete it")
 
 
 def make_folder(path: Path, owner: OsAccount | None) -> None:
@@ -76,6 +103,13 @@ def make_folder(path: Path, owner: OsAccount | None) -> None:
             _give(descriptor, owner)
         finally:
             os.close(descriptor)
+
+
+if sys.platform != "win32":
+
+    def _may_own(owner: OsAccount | None) -> set[int]:
+        """Who may have made a file that we use: we, or, if we are root, the owner of the folder."""
+        return {os.geteuid()} if owner is None else {os.geteuid(), owner.uid}
 
 
 def _give(descriptor: int, owner: OsAccount | None) -> None:

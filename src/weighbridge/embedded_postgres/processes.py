@@ -21,6 +21,8 @@ import psutil
 from weighbridge.embedded_postgres.files import read_text
 
 _PROGRAMS: Final = frozenset({"postgres", "initdb", "pg_ctl"})
+_LONGEST_NUMBER: Final = 20
+"""Digits; Python refuses to read thousands."""
 FAST = signal.SIGINT
 """Ends the sessions, writes everything down, and stops."""
 IMMEDIATE = signal.SIGTERM if sys.platform == "win32" else signal.SIGQUIT
@@ -85,7 +87,7 @@ def has_sessions(pgdata: Path) -> bool:
 def _named_in(pgdata: Path) -> psutil.Process | None:
     """What postmaster.pid names, whatever that is."""
     first = read_text(pgdata / "postmaster.pid").partition("\n")[0].strip()
-    if not (first.isascii() and first.isdigit()):
+    if not (first.isascii() and first.isdigit() and len(first) <= _LONGEST_NUMBER):
         return None
     with contextlib.suppress(psutil.Error, OverflowError):
         return psutil.Process(int(first))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -64,8 +65,10 @@ def _named_for(account: OsAccount | None, pgdata: Path) -> Iterator[tuple[str, t
     if account is None or sys.platform != "linux":
         yield str(pgdata), ()
         return
-    folder = os.open(pgdata, os.O_RDONLY | os.O_DIRECTORY)
+    folder = os.open(pgdata, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
+        if os.fstat(folder).st_uid != account.uid:
+            raise PermissionError(f"{pgdata} has just changed its owner")
         yield f"/proc/self/fd/{folder}", (folder,)
     finally:
         os.close(folder)
@@ -112,6 +115,20 @@ def _folder_for(account: OsAccount | None) -> Path:
     return _shared_copy(package) / package.name / within
 
 
+def _make_shared_folder() -> None:
+    """Only root may write there: what lies there is run as other users."""
+    with contextlib.suppress(FileExistsError):
+        _SHARED.mkdir()
+        _SHARED.chmod(0o755)  # whatever the umask
+    status = _SHARED.lstat()
+    if status.st_uid or status.st_mode & 0o022 or not stat.S_ISDIR(status.st_mode):
+        raise DatabaseUnavailable(
+            f"{_SHARED} must be a folder that belongs to root and that nobody else may write: the "
+            "programs of PostgreSQL are copied there. Correct it, or install Weighbridge where "
+            "all users can read it."
+        )
+
+
 def _everybody_reaches(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
@@ -119,9 +136,9 @@ def _everybody_reaches(path: Path) -> bool:
 def _shared_copy(package: Path) -> Path:
     """The same files, readable for everybody, below /var/lib: nobody's permissions are changed."""
     copy = _SHARED / f"postgresql-{MAJOR}-{metadata.version(_WHEEL)}"
+    _make_shared_folder()
     if copy.is_dir():
         return copy
-    _SHARED.mkdir(mode=0o755, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=_SHARED) as draft:
         for name in (package.name, f"{package.name}.libs"):  # the libraries lie beside the package
             if (package.parent / name).is_dir():

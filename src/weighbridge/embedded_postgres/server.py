@@ -226,6 +226,9 @@ class EmbeddedServer:
             )
 
     def _start(self, account: OsAccount | None, alive: int) -> None:
+        log = self.pgdata / "log"
+        if log.exists() and not log.is_file():  # a pipe would stop it, and us, for ever
+            raise self._unusable(f"{log} is no regular file; delete it")
         arguments = ("-W", "-s", "-l", "log", "-o", _options(), "start")
         done = run_in(self.pgdata, account, "pg_ctl", *arguments, alive=alive)
         if done.returncode != 0:

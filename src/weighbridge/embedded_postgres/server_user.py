@@ -40,7 +40,13 @@ def server_account(data_dir: Path, pgdata: Path) -> OsAccount | None:
     Raises:
         DatabaseUnavailable: the directory belongs to somebody else, or there is no user to become.
     """
+    if pgdata.is_symlink():
+        raise DatabaseUnavailable(
+            f"{pgdata} is a link. The locks that protect the database lie beside it, so the whole "
+            "data directory must be moved: move it, and set WEIGHBRIDGE_DATA_DIR to its new place."
+        )
     if is_root():
+        _refuse_planted(data_dir, pgdata)
         return owner_of(pgdata if pgdata.exists() else data_dir) or _system_user(pgdata)
     for place in (data_dir, pgdata):
         if sys.platform != "win32" and place.exists() and place.stat().st_uid != os.geteuid():
@@ -49,6 +55,23 @@ def server_account(data_dir: Path, pgdata: Path) -> OsAccount | None:
                 "folder of your own with WEIGHBRIDGE_DATA_DIR."
             )
     return None
+
+
+def _refuse_planted(data_dir: Path, pgdata: Path) -> None:
+    """Where everybody may write, a database of another user may be a trap for root."""
+    if not pgdata.exists():
+        return
+    folder, database = data_dir.stat(), pgdata.stat()
+    if folder.st_mode & 0o002 and database.st_uid not in {folder.st_uid, _system_uid()}:
+        raise DatabaseUnavailable(
+            f"{pgdata} belongs to {_name(pgdata)}, and everybody may write in {data_dir}: that user "
+            f"may have put it there. If it is yours, close the folder with chmod o-w {data_dir}."
+        )
+
+
+def _system_uid() -> int | None:
+    account = _look_up()
+    return None if account is None else account.uid
 
 
 def _system_user(pgdata: Path) -> OsAccount:

@@ -22,7 +22,6 @@ from weighbridge.api.uploads import (
     read_lane,
     read_options,
     report_view,
-    uploads_folder,
 )
 from weighbridge.domain.totals import TotalBy
 from weighbridge.errors import NotFound, UnsupportedFormat
@@ -55,7 +54,7 @@ async def bulk_upload(request: Request, response: Response, context: Context) ->
     """
     settings = context.settings
     async with (
-        receive_file(request, uploads_folder(settings), settings.max_upload_bytes) as upload,
+        receive_file(request, settings.data_dir, settings.max_upload_bytes) as upload,
         context.imports,
     ):
         imported = await import_file(
@@ -80,7 +79,7 @@ async def inspect(request: Request, context: Context) -> ReportView:
     """
     settings = context.settings
     async with (
-        receive_file(request, uploads_folder(settings), settings.max_upload_bytes) as upload,
+        receive_file(request, settings.data_dir, settings.max_upload_bytes) as upload,
         context.imports,
     ):
         estimator = Estimator(context.estimate_basis) if context.estimate_basis else None

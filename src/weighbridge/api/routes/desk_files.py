@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -16,11 +13,12 @@ from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.routes.corrections import corrections_done, who_asks
 from weighbridge.api.schemas.corrections import CorrectedProduct, CorrectionsDone
 from weighbridge.api.schemas.desk_files import BillsDone
-from weighbridge.api.uploads import desk_file_body, uploads_folder
+from weighbridge.api.uploads import desk_file_body
 from weighbridge.export import MEDIA_TYPES
 from weighbridge.service.desk import own_bills, reviewing
 from weighbridge.service.desk.bill_files import read_bills
 from weighbridge.service.desk.correcting import Request as Wanted
+from weighbridge.service.upkeep.scratch import scratch_folder
 
 router = APIRouter(prefix="/api/products", tags=["corrections"])
 
@@ -49,16 +47,10 @@ async def review_workbook(
     if "\0" in category:
         raise InvalidField("category", "A text cannot contain a NUL character.")
     wanted = reviewing.Filter(unchecked=unchecked, category=category)
-    parent = uploads_folder(context.settings)
-    await asyncio.to_thread(parent.mkdir, parents=True, exist_ok=True)
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=parent))
-    path = folder / "review.xlsx"
-    try:
-        async with context.exports:
-            await reviewing.write_for_review(context.database, context.steps, path, wanted)
-            content = await asyncio.to_thread(path.read_bytes)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    async with context.exports, scratch_folder(context.settings.data_dir) as folder:
+        path = folder / "review.xlsx"
+        await reviewing.write_for_review(context.database, context.steps, path, wanted)
+        content = await asyncio.to_thread(path.read_bytes)
     return Response(
         content,
         media_type=_XLSX,
@@ -77,7 +69,7 @@ async def import_review(
     """Make corrections of what was changed in the workbook: of all of it, or of nothing."""
     _refuse_nul(reason)
     limit = min(MOST_BYTES, context.settings.max_upload_bytes)
-    async with receive_file(request, uploads_folder(context.settings), limit) as upload:
+    async with receive_file(request, context.settings.data_dir, limit) as upload:
         figures = await reviewing.import_review(
             context.database,
             context.factors,
@@ -104,7 +96,7 @@ async def give_bills(
     """
     _refuse_nul(reason)
     limit = min(MOST_BYTES, context.settings.max_upload_bytes)
-    async with receive_file(request, uploads_folder(context.settings), limit) as upload:
+    async with receive_file(request, context.settings.data_dir, limit) as upload:
         bills = await asyncio.to_thread(read_bills, upload.path, context.factors)
     wanted = Wanted((), who_asks(request), reason or "own bill of materials", replace)
     done = await own_bills.give_bills(

@@ -34,7 +34,7 @@ from weighbridge.api.schemas.products import (
     ProvenanceView,
     product_input_schema,
 )
-from weighbridge.api.uploads import PICTURE_BODY, import_answer, uploads_folder
+from weighbridge.api.uploads import PICTURE_BODY, import_answer
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import NotFound, UnreadableFile
 from weighbridge.export.jsonl_writer import answered_json
@@ -190,7 +190,7 @@ async def attach_picture(code: Code, request: Request, context: Context) -> Pict
     await views.require_product(context.database, code)
     limit_bytes = MAX_PICTURE_BYTES + _FORM_BYTES
     async with receive_file(
-        request, uploads_folder(context.settings), limit_bytes, pictures=True
+        request, context.settings.data_dir, limit_bytes, pictures=True
     ) as upload:
         data = await asyncio.to_thread(upload.path.read_bytes)
     try:

@@ -1,0 +1,86 @@
+"""Folders for files that are being received or exported, each gone when its request ends.
+
+They lie in the data directory, on the disk of the data: a temporary folder may live in memory. Root
+at work in the directory of another user takes a temporary folder all the same, where that user can
+put no link in the way of what root writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from anyio.to_thread import run_sync
+
+from weighbridge.embedded_postgres.account import owner_of
+from weighbridge.embedded_postgres.files import make_folder
+from weighbridge.embedded_postgres.server_user import make_data_folder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+PREFIX: Final = "weighbridge-"
+"""Only folders with such a name are ever removed."""
+LEFT_BEHIND_AFTER_S: Final = 86_400
+
+
+def uploads_of(data_dir: Path) -> Path:
+    """Where the folders are made."""
+    return data_dir.expanduser() / "uploads"
+
+
+@asynccontextmanager
+async def scratch_folder(data_dir: Path) -> AsyncIterator[Path]:
+    """A folder of one request.
+
+    Raises:
+        OSError: none can be made in the data directory.
+    """
+    folder = await run_sync(_make, data_dir)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # a few files; who was cancelled cannot wait
+
+
+def clear_left_behind(data_dir: Path, now: datetime) -> None:
+    """Remove what a crash left; another server may be using the folder right now."""
+    data_dir = data_dir.expanduser()
+    parent = uploads_of(data_dir)
+    if not parent.is_dir() or owner_of(data_dir) is not None or not _is_ours(parent):
+        return
+    for folder in parent.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if now.timestamp() - folder.lstat().st_mtime > LEFT_BEHIND_AFTER_S:
+                shutil.rmtree(folder, ignore_errors=True)  # does not follow links
+
+
+def _make(data_dir: Path) -> Path:
+    data_dir = data_dir.expanduser().absolute()
+    make_data_folder(data_dir)
+    if owner_of(data_dir) is not None:
+        return Path(tempfile.mkdtemp(prefix=PREFIX))
+    parent = uploads_of(data_dir)
+    make_folder(parent, None)
+    if not _is_ours(parent):
+        raise PermissionError(errno.EACCES, "The folder belongs to somebody else", str(parent))
+    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+
+
+if sys.platform == "win32":
+
+    def _is_ours(_folder: Path) -> bool:
+        return True
+
+else:
+
+    def _is_ours(folder: Path) -> bool:
+        return folder.stat().st_uid == os.geteuid()
