@@ -14,6 +14,7 @@ https://nginx.org/en/docs/http/ngx_http_core_module.html#lingering_close).
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +36,8 @@ MOST_HEADERS: Final = 100
 HEAD_WITHIN_S: Final = 15.0
 """From the first byte, or the opening of the connection, to the end of the headers."""
 SPARE_HEAD_WITHIN_S: Final = 3.0
+MOST_SPARE_HEAD_BYTES: Final = 4_096
+"""Who asks for health has little to say."""
 BODY_SILENCE_S: Final = 30.0
 """A body may be large and its line slow, but something has to come."""
 LEAST_BODY_RATE: Final = 500.0
@@ -45,7 +48,11 @@ DROPPING_WITHIN_S: Final = 120.0
 DROPPING_SILENCE_S: Final = 15.0
 MOST_CONNECTIONS: Final = 700
 MOST_PER_ADDRESS: Final = 400
-SPARE_PLACES: Final = 64
+SPARE_PLACES: Final = 2_500
+"""More than arrive before the first of them is read: who asks for health is answered by then."""
+LEAST_SPARE_PLACES: Final = 64
+OTHER_FILES: Final = 300
+"""Descriptors for everything else: the database, the provider, uploads."""
 HEALTH_PATHS: Final = frozenset({b"/healthz", b"/readyz"})
 
 _REFUSALS: Final[Mapping[int, tuple[str, str, str]]] = {
@@ -94,7 +101,7 @@ class Places:
         *,
         most: int = MOST_CONNECTIONS,
         most_per_address: int = MOST_PER_ADDRESS,
-        spare: int = SPARE_PLACES,
+        spare: int = LEAST_SPARE_PLACES,
     ) -> None:
         self._proxies = tuple(proxies)
         self._most = most
@@ -240,7 +247,7 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._body_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > MOST_HEADER_BYTES:
+        if self._in_head and self._head_bytes > self._most_head_bytes():
             self._refuse(431)
         elif not self._in_head and self._timer is not None:
             if self._is_too_slow():
@@ -277,6 +284,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self._in_head = True
             self._disarm()
             super().on_message_complete()
+
+    def _most_head_bytes(self) -> int:
+        return MOST_HEADER_BYTES if self._has_place else MOST_SPARE_HEAD_BYTES
 
     # Time
     # -------------------------------------------------------------------------------------------
@@ -351,6 +361,24 @@ class GuardedProtocol(HttpToolsProtocol):
     @override
     def send_400_response(self, msg: str) -> None:
         self._refuse(400)
+
+
+def find_spare_places() -> int:
+    """How many spare places this process has descriptors for; it may take as many as it is
+    allowed.
+    """
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OTHER_FILES + SPARE_PLACES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft < wanted and soft != resource.RLIM_INFINITY:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    left = SPARE_PLACES if soft == resource.RLIM_INFINITY else soft - MOST_CONNECTIONS - OTHER_FILES
+    return max(LEAST_SPARE_PLACES, min(SPARE_PLACES, left))
 
 
 def guarded(places: Places) -> type[GuardedProtocol]:

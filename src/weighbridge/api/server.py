@@ -111,9 +111,9 @@ async def run_server(
 def _protocol(context: ApiContext) -> type[asyncio.Protocol] | Literal["h11"]:
     if sys.platform == "win32":  # there is no httptools; h11 bounds the headers
         return "h11"
-    from weighbridge.api.connections import Places, guarded
+    from weighbridge.api.connections import Places, find_spare_places, guarded
 
-    return guarded(Places(context.settings.proxy_networks))
+    return guarded(Places(context.settings.proxy_networks, spare=find_spare_places()))
 
 
 def names_of(host: str) -> tuple[str, ...]:
