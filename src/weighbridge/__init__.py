@@ -1,3 +1,28 @@
-"""Weighbridge: an AI processing queue that puts a traceable kg CO2e on every product."""
+"""Weighbridge: an AI processing queue that puts a traceable kg CO2e on every product.
+
+In Python and notebooks: `run` weighs a catalogue, `results` reads what is stored, `explain` says
+what a figure consists of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weighbridge.notebook import Results, explain, results, run
 
 __version__ = "0.1.0"
+__all__ = ["Results", "__version__", "explain", "results", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the functions for notebooks when one is used: commands start without them."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from weighbridge import notebook
+
+    return getattr(notebook, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -43,6 +43,11 @@ def configure_logging(log_format: Literal["console", "json"], level: str) -> Non
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
+def log_errors_only() -> None:
+    """For a program that we are a library of: its own logging stays as it is."""
+    _configure_events("console", "ERROR")
+
+
 def is_json() -> bool:
     """Whether machines read stderr: then nothing but JSON goes there."""
     return _is_json

@@ -1,0 +1,99 @@
+"""Weighbridge in Python and notebooks: what `import weighbridge` gives.
+
+The functions call the same services as the command line, on the same database. They may be called
+where an event loop runs already, as in Jupyter, because each call works on a thread of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.notebook.frames import as_file
+from weighbridge.notebook.running import weigh
+from weighbridge.notebook.tables import Results, read_results
+from weighbridge.notebook.threads import on_own_thread
+from weighbridge.service.desk.explaining import explain_product
+from weighbridge.settings import load_settings
+from weighbridge.telemetry import log_errors_only
+from weighbridge.wiring import open_application
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.settings import Settings
+
+__all__ = ["Results", "explain", "results", "run"]
+
+
+def run(
+    products: object,
+    *,
+    answers: str | Path | None = None,
+    simulate: bool = False,
+    budget_usd: float | None = None,
+    factors: str | Path | None = None,
+    data_dir: str | Path | None = None,
+) -> Results:
+    """Weigh a catalogue and return the results of its products; run again, it resumes.
+
+    Without `answers` or `simulate` the configured provider is asked, which costs money: there is no
+    question before it.
+
+    Args:
+        products: a file (CSV, XLSX, JSON, JSONL, Parquet), a polars or pandas DataFrame, or a list
+            of dictionaries. Columns are recognised by name, as in files.
+        answers: a recording to replay. Products that it does not have go to the simulator.
+        simulate: ask the built-in simulator, which invents its answers.
+        budget_usd: the most that this catalogue may cost over all its runs.
+        factors: a CSV file of emission factors of your own.
+        data_dir: where the embedded database is; by default that of the command line.
+
+    Raises:
+        InputError: the catalogue or the recording cannot be used; nothing was stored or sent.
+        ProviderError, SettingsError, StoreError: as their names say.
+    """
+    settings = _settings(data_dir, factors)
+    recording = Path(answers) if answers is not None else None
+    with TemporaryDirectory(prefix="weighbridge-") as folder:
+        file = as_file(products, Path(folder))
+        return on_own_thread(
+            lambda: weigh(settings, file, recording, simulate=simulate, budget_usd=budget_usd)
+        )
+
+
+def results(codes: Sequence[str] | None = None, *, data_dir: str | Path | None = None) -> Results:
+    """Read the stored results of all products, or of those with `codes`."""
+    settings = _settings(data_dir)
+
+    async def act() -> Results:
+        async with open_application(settings) as app:
+            return await read_results(app, codes=codes)
+
+    return on_own_thread(act)
+
+
+def explain(code: str, *, data_dir: str | Path | None = None) -> dict[str, Any]:
+    """Explain a product's figure, as `weighbridge explain CODE --json` does.
+
+    Raises:
+        NotFound: there is no such product.
+        Conflict: it has no figure at present.
+    """
+    from weighbridge.api.schemas.explanation import ProductExplanation
+
+    settings = _settings(data_dir)
+
+    async def act() -> dict[str, Any]:
+        async with open_application(settings) as app:
+            found = await explain_product(app.database, app.questions.steps, code)
+        view = ProductExplanation.model_validate(found, from_attributes=True)
+        return view.model_dump(mode="json")
+
+    return on_own_thread(act)
+
+
+def _settings(data_dir: str | Path | None, factors: str | Path | None = None) -> Settings:
+    log_errors_only()
+    return load_settings(data_dir=data_dir, factors=factors)

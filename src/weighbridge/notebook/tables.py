@@ -1,0 +1,117 @@
+"""Results as polars tables, with what they rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from typing_extensions import override
+
+from weighbridge.service.results import export_results
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from weighbridge.store.imports import ImportResult
+    from weighbridge.wiring import Application
+
+SIMULATED_NOTE: Final = "SIMULATED: the answers of these products were invented by the simulator."
+RECORDED_NOTE: Final = "RECORDED: answers come from a recording; no model was asked for this run."
+_PARQUET: Final = "parquet"
+_ROWS: Final = {"row": pl.Int64, "field": pl.String, "reason": pl.String}
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Products with their footprints; names and types are those of Parquet exports."""
+
+    products: pl.DataFrame
+    rejected: pl.DataFrame
+    """Rows of the catalogue that could not be used: row, field, reason. The first 1,000."""
+    stopped_because: str | None = None
+    """Why a run ended before all products were done; None otherwise."""
+
+    @property
+    def contributions(self) -> pl.DataFrame:
+        """A row for each contribution to a figure, with its factor and source."""
+        return (
+            self.products.select("code", "contributions")
+            .explode("contributions")
+            .drop_nulls("contributions")
+            .unnest("contributions")
+        )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a figure rests on the simulator's answers."""
+        return bool(self.products["simulated"].any())
+
+    @property
+    def recorded(self) -> bool:
+        """Whether a figure rests on recorded answers."""
+        return bool(self.products["recorded"].any())
+
+    @property
+    def label(self) -> str:
+        """How figures that no model was asked for are to be marked; "" for those of a model."""
+        notes = [
+            note
+            for note, holds in ((SIMULATED_NOTE, self.simulated), (RECORDED_NOTE, self.recorded))
+            if holds
+        ]
+        return " ".join(notes)
+
+    @override
+    def __str__(self) -> str:
+        """The table, with its label and what is missing, in words."""
+        return "\n".join([*self._remarks(), str(self.products)])
+
+    def _repr_html_(self) -> str:
+        remarks = "".join(f"<p><strong>{_escaped(one)}</strong></p>" for one in self._remarks())
+        return remarks + self.products._repr_html_()
+
+    def _remarks(self) -> list[str]:
+        remarks = [self.label] if self.label else []
+        if self.stopped_because:
+            remarks.append(f"Stopped before the end: {self.stopped_because}")
+        if failed := int((self.products["status"] == "failed").sum()):
+            remarks.append(f"{failed:,} failed: see the column error.")
+        if self.rejected.height:
+            remarks.append(f"{self.rejected.height:,} rows were rejected: see rejected.")
+        return remarks
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+async def read_results(
+    app: Application,
+    *,
+    scope: UUID | None = None,
+    codes: Sequence[str] | None = None,
+    imported: ImportResult | None = None,
+    stopped_because: str | None = None,
+) -> Results:
+    """All products, those of an import, or those with `codes`, as a Parquet export has them."""
+    with TemporaryDirectory(prefix="weighbridge-") as folder:
+        path = Path(folder) / "results.parquet"
+        await export_results(
+            app.database,
+            app.taxonomy,
+            app.factors,
+            app.questions.steps,
+            [(_PARQUET, path)],
+            scope,
+            codes,
+        )
+        products = pl.read_parquet(path)
+    rejected = [
+        {"row": one.row, "field": one.field, "reason": one.reason}
+        for one in (imported.rejected if imported else ())
+    ]
+    return Results(products, pl.DataFrame(rejected, schema=_ROWS), stopped_because)
