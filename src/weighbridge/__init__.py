@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from weighbridge.notebook import Results, explain, results, run
+    from weighbridge.notebook import WeighedProducts, explain, results, run
 
 __version__ = "0.1.0"
-__all__ = ["Results", "__version__", "explain", "results", "run"]
+__all__ = ["WeighedProducts", "__version__", "explain", "results", "run"]
 
 
 def __getattr__(name: str) -> Any:

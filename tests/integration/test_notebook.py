@@ -115,6 +115,6 @@ async def test_an_error_of_the_thread_is_raised_where_somebody_waits() -> None:
 
 
 def test_the_package_names_what_it_offers_and_nothing_else() -> None:
-    assert {"run", "results", "explain", "Results"} <= set(dir(weighbridge))
+    assert {"run", "results", "explain", "WeighedProducts"} <= set(dir(weighbridge))
     with pytest.raises(AttributeError, match="nothing"):
         _ = weighbridge.nothing

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from weighbridge.notebook.frames import as_file
 from weighbridge.notebook.running import weigh
-from weighbridge.notebook.tables import Results, read_results
+from weighbridge.notebook.tables import WeighedProducts, read_results
 from weighbridge.notebook.threads import on_own_thread
 from weighbridge.service.desk.explaining import explain_product
 from weighbridge.settings import load_settings
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from weighbridge.settings import Settings
 
-__all__ = ["Results", "explain", "results", "run"]
+__all__ = ["WeighedProducts", "explain", "results", "run"]
 
 
 def run(
@@ -35,7 +35,7 @@ def run(
     budget_usd: float | None = None,
     factors: str | Path | None = None,
     data_dir: str | Path | None = None,
-) -> Results:
+) -> WeighedProducts:
     """Weigh a catalogue and return the results of its products; run again, it resumes.
 
     Without `answers` or `simulate` the configured provider is asked, which costs money: there is no
@@ -63,11 +63,13 @@ def run(
         )
 
 
-def results(codes: Sequence[str] | None = None, *, data_dir: str | Path | None = None) -> Results:
+def results(
+    codes: Sequence[str] | None = None, *, data_dir: str | Path | None = None
+) -> WeighedProducts:
     """Read the stored results of all products, or of those with `codes`."""
     settings = _settings(data_dir)
 
-    async def act() -> Results:
+    async def act() -> WeighedProducts:
         async with open_application(settings) as app:
             return await read_results(app, codes=codes)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge.cli.interrupts import drain_or_abandon
 from weighbridge.ingest.catalogue import ReadOptions
 from weighbridge.ingest.isolation.reading import OpenCatalogue
-from weighbridge.notebook.tables import Results, read_results
+from weighbridge.notebook.tables import WeighedProducts, read_results
 from weighbridge.service.access.audit import record_command
 from weighbridge.service.budgets import capped
 from weighbridge.service.evaluation.questionnaires import load_recording
@@ -44,7 +44,7 @@ async def weigh(
     *,
     simulate: bool,
     budget_usd: float | None,
-) -> Results:
+) -> WeighedProducts:
     """Import the file, process its products and read their results."""
     recording = load_recording(answers) if answers is not None else None
     simulate = simulate or recording is not None

@@ -26,7 +26,7 @@ _ROWS: Final = {"row": pl.Int64, "field": pl.String, "reason": pl.String}
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class WeighedProducts:
     """Products with their footprints; names and types are those of Parquet exports."""
 
     products: pl.DataFrame
@@ -96,7 +96,7 @@ async def read_results(
     codes: Sequence[str] | None = None,
     imported: ImportResult | None = None,
     stopped_because: str | None = None,
-) -> Results:
+) -> WeighedProducts:
     """All products, those of an import, or those with `codes`, as a Parquet export has them."""
     with TemporaryDirectory(prefix="weighbridge-") as folder:
         path = Path(folder) / "results.parquet"
@@ -114,4 +114,4 @@ async def read_results(
         {"row": one.row, "field": one.field, "reason": one.reason}
         for one in (imported.rejected if imported else ())
     ]
-    return Results(products, pl.DataFrame(rejected, schema=_ROWS), stopped_because)
+    return WeighedProducts(products, pl.DataFrame(rejected, schema=_ROWS), stopped_because)
