@@ -6,8 +6,10 @@
 `weighbridge serve --simulate` runs as a process with an embedded PostgreSQL beside it. A real
 Chromium (Debian's, driven by Playwright) opens each page anew: first contentful paint, bytes
 transferred without the charting library, and the longest task of the page. Then the overview is
-watched while the queue works. At last the queue works alone and beside viewers, in pairs: calls
-made, and the server's CPU for each viewer. `--folder` keeps the database for the next time.
+watched while the queue works. At last the queue works alone and beside viewers, in pairs whose
+order alternates (alone, viewers, viewers, alone, ...), so that neither gains by coming first: calls
+made, and the server's CPU for each viewer. Products are added before a run, so that none ends with
+an empty queue. `--folder` keeps the database for the next time.
 Targets: paint below 1 s, below 400 kB, no task above 200 ms, a viewer below 10 % of a core, the
 queue slower by 5 % at most.
 """
@@ -46,6 +48,7 @@ _OBSERVE: Final = (
     " window.__longest = Math.max(window.__longest, task.duration); }).observe({type: 'longtask', "
     "buffered: true});"
 )
+_CALLS: Final = "SELECT count(*) FROM calls WHERE outcome = 'ok'"
 _SEEN: Final = """() => ({
   paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null,
   kb: [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
@@ -89,6 +92,30 @@ async def fill(here: Site, completed: int, waiting: int) -> None:
         timeout=3_600,
     )
     await here.connection.execute("VACUUM ANALYZE", timeout=3_600)
+
+
+async def refill(here: Site, waiting: int) -> None:
+    """Let so many products wait, at least."""
+    missing = waiting - (await here.counts())["pending"]
+    if missing > 0:
+        await here.connection.execute(
+            "INSERT INTO products (code, name, description, status) SELECT 'W-' || base.n || '-' || "
+            "n, 'Waiting product ' || n, 'A steel bottle of series ' || base.n || ', ' || n, "
+            "'pending' FROM (SELECT coalesce(max(id), 0) AS n FROM products) base, "
+            "generate_series(1, $1::int) n",
+            missing,
+            timeout=3_600,
+        )
+
+
+async def until_calls_succeed(here: Site, count: int = 50) -> None:
+    """Until the queue has made so many more calls."""
+    began = await here.connection.fetchval(_CALLS)
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            if await here.connection.fetchval(_CALLS) >= began + count:
+                return
+            await asyncio.sleep(0.2)
 
 
 async def until_up(port: int) -> None:
@@ -166,20 +193,24 @@ class Viewer:
 
 
 async def work(
-    here: Site, server: Process, port: int, viewers: int, seconds: float
+    here: Site, server: Process, port: int, viewers: int, seconds: float, waiting: int
 ) -> dict[str, Any]:
     """How much the queue does in a while, beside so many viewers."""
+    await refill(here, waiting)
+    await until_calls_succeed(here)
     watching = [Viewer() for _ in range(viewers)]
     tasks = [asyncio.create_task(viewer.watch(port)) for viewer in watching]
     await asyncio.sleep(2)
-    calls = await here.connection.fetchval("SELECT count(*) FROM calls WHERE outcome = 'ok'")
+    calls = await here.connection.fetchval(_CALLS)
     cpu_s = server.cpu_s
     await asyncio.sleep(seconds)
-    made = await here.connection.fetchval("SELECT count(*) FROM calls WHERE outcome = 'ok'") - calls
+    made = await here.connection.fetchval(_CALLS) - calls
     used_s = server.cpu_s - cpu_s
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    if (await here.counts())["pending"] == 0:
+        raise RuntimeError("The queue ran empty during a run. Repeat it with a larger --waiting.")
     updates = sum(viewer.updates for viewer in watching) / max(viewers, 1) / (seconds + 2)
     return {
         "viewers": viewers,
@@ -187,6 +218,12 @@ async def work(
         "server CPU": round(used_s / seconds, 3),
         "updates a second": round(updates, 2),
     }
+
+
+def paired(viewers: int, pairs: int) -> list[int]:
+    """Numbers of viewers in the order of the runs: 0 and `viewers`, then turned round."""
+    turns = ((0, viewers), (viewers, 0))
+    return [count for pair in range(pairs) for count in turns[pair % 2]]
 
 
 async def measure(
@@ -216,8 +253,8 @@ async def measure(
                 looks.append({**watched, "page": f"/ for {arguments.seconds:g} s, working"})
                 await browser.close()
             runs = [
-                await work(here, server, port, viewers, arguments.seconds)
-                for viewers in (0, arguments.viewers) * arguments.pairs
+                await work(here, server, port, viewers, arguments.seconds, arguments.waiting)
+                for viewers in paired(arguments.viewers, arguments.pairs)
             ]
         finally:
             server.stop()
@@ -249,7 +286,7 @@ def judge(looks: list[dict[str, Any]], runs: list[dict[str, Any]], viewers: int)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--products", type=int, default=1_000_000)
-    parser.add_argument("--waiting", type=int, default=100_000, help="products for the queue")
+    parser.add_argument("--waiting", type=int, default=50_000, help="products for each run")
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long each run lasts")
     parser.add_argument("--pairs", type=int, default=3)

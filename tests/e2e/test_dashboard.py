@@ -33,7 +33,7 @@ pytestmark = pytest.mark.e2e
 
 TOKEN = "correct-horse-battery-staple"  # noqa: S105 - of this test only
 PAGES = (
-    "/", "/upload", "/products", "/products/B-1", "/products/nobody", "/insights", "/failures", "/cost", "/audit",
+    "/", "/upload", "/products", "/products/B-1", "/products/nobody", "/products-found", "/insights", "/failures", "/cost", "/audit",
     "/settings",
 )  # fmt: skip
 CATALOGUE = """sku;Produktname;Erläuterung;Gewicht (g);Herkunft hier

@@ -187,7 +187,7 @@ async def test_a_correction_takes_the_check_mark_away_and_is_found_in_the_list(
     async with program(database_url, tmp_path) as running:
         await _completed(running)
         database = running.app.database
-        assert await approve(database, CODES, "ana") == 3
+        assert await approve(database, Filter(codes=tuple(CODES)), "ana") == 3
         await _correct(running, ["P-001"], MASS, 0.6)
         for wanted in (Filter(unchecked=True), Filter(corrected=True)):
             found = await list_page(database, wanted, Order.UPLOADED)

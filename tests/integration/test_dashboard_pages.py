@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 PAGES = (
-    "/", "/upload", "/products", "/insights", "/failures", "/cost", "/audit", "/settings",
+    "/", "/upload", "/products", "/products-found", "/insights", "/failures", "/cost", "/audit", "/settings",
 )  # fmt: skip
 BOTTLE = {
     "code": "A/1 ?#%é",

@@ -112,7 +112,7 @@ async def test_other_factors_move_figures_without_a_call_and_say_so(
         stored = await _stored(running)
         would = await _recompute(running, dearer, dry_run=True)
         assert await _stored(running) == stored
-        assert await approve(running.app.database, ["P-001"], "ana") == 1
+        assert await approve(running.app.database, Filter(codes=("P-001",)), "ana") == 1
         done = await _recompute(running, dearer)
         assert done == would
         assert all(one.change > 0.2 for one in done)

@@ -67,6 +67,11 @@ def percent(share: float | None, digits: int = 1) -> str:
     return NOTHING if share is None else f"{share * 100:,.{digits}f} %"
 
 
+def change(share: float | None) -> str:
+    """By how much something moved: +12.5 %, -3.0 %; no sign where it did not."""
+    return NOTHING if share is None else f"{share * 100:{'+' if round(share, 3) else ''},.1f} %"
+
+
 def seconds(value: float | None) -> str:
     """A duration in the unit that suits it."""
     if value is None:
@@ -111,6 +116,7 @@ def answer(value: Any) -> str:
 
 FILTERS: Final = {
     "answer": answer,
+    "change": change,
     "number": number,
     "significant": significant,
     "kilograms": kilograms,

@@ -18,7 +18,6 @@ from weighbridge.domain.recordings import RECORDED
 from weighbridge.store.database import LONG_STATEMENT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from weighbridge.store.database import Connection
@@ -47,11 +46,13 @@ class Filter:
     status: ProcessingStatus | None = None
     search: str = ""
     category: str = ""
+    supplier: str = ""
     quality: Quality | None = None
     error_kind: str = ""
     unchecked: bool = False
     corrected: bool = False
-    codes: tuple[str, ...] = ()
+    noted: bool = False
+    codes: tuple[str, ...] | None = None
 
     @property
     def is_everything(self) -> bool:
@@ -99,6 +100,7 @@ _ORDER_VALUE: Final = {
 IS_CHECKED: Final = (
     "EXISTS (SELECT FROM product_checks c WHERE c.product_id = p.id AND c.revision = p.revision)"
 )
+_SUPPLIER: Final = "(p.facts->>'supplier')"
 CORRECTED: Final = "corrected a product"
 """What the audit log calls a change of facts; a product that it says so of is a corrected one."""
 IS_CORRECTED: Final = (
@@ -108,7 +110,7 @@ IS_CORRECTED: Final = (
 
 
 @dataclass(slots=True)
-class _Where:
+class Where:
     """Conditions and their arguments, put together."""
 
     conditions: list[str] = field(default_factory=list)
@@ -127,8 +129,9 @@ class _Where:
         return " AND ".join(self.conditions) or "true"
 
 
-def _where(wanted: Filter) -> _Where:
-    where = _Where()
+def where_of(wanted: Filter) -> Where:
+    """What the filter asks of `products p` and `footprints f`."""
+    where = Where()
     if wanted.status is not None:
         # Written out, not a parameter: a prepared plan cannot use the partial index of a state
         # otherwise.
@@ -138,6 +141,10 @@ def _where(wanted: Filter) -> _Where:
         where.add("(p.code ILIKE {} OR p.name ILIKE {})", pattern, pattern)
     if wanted.category:
         where.add("f.category = {} AND p.status = 'completed'", wanted.category)
+    if wanted.supplier:
+        where.add(f"{_SUPPLIER} = {{}}", wanted.supplier)
+    if wanted.noted:
+        where.add("p.notes <> '[]'")
     if wanted.quality is not None:
         where.add(f"{_QUALITY[wanted.quality]} AND p.status = 'completed'")
     if wanted.error_kind:
@@ -148,7 +155,7 @@ def _where(wanted: Filter) -> _Where:
         where.add(f"p.status = 'completed' AND NOT {IS_CHECKED}")
     if wanted.corrected:
         where.add(IS_CORRECTED)
-    if wanted.codes:
+    if wanted.codes is not None:
         where.add("p.code = ANY({}::text[])", list(wanted.codes))
     return where
 
@@ -162,7 +169,7 @@ async def page(
     connection: Connection, wanted: Filter, order: Order, after: ListPlace | None, limit: int
 ) -> list[tuple[ListRow, ListPlace]]:
     """One page, each row with its place."""
-    where = _where(wanted)
+    where = where_of(wanted)
     if order is Order.UPLOADED:
         value, order_by = "p.id::float8", "p.id"
         if after is not None:
@@ -195,69 +202,6 @@ def _row(row: Any) -> ListRow:
     return ListRow(**{**named, "status": ProcessingStatus(row["status"])})
 
 
-async def retry(connection: Connection, wanted: Filter) -> int:
-    """failed → pending for what the filter finds, with a clean slate; returns how many."""
-    where = _where(wanted)
-    where.add("p.status = 'failed'")
-    tag = await connection.execute(
-        "UPDATE products p SET status = 'pending', attempts = 0, alone = false, error = NULL, error_kind = NULL,"  # noqa: S608
-        f" updated_at = now() WHERE {where}",
-        *where.arguments,
-        timeout=LONG_STATEMENT_S,
-    )
-    return int(tag.split()[-1])
-
-
-async def delete(connection: Connection, codes: Sequence[str]) -> int:
-    """Remove products with their answers and footprints; returns how many."""
-    tag = await connection.execute(
-        "DELETE FROM products WHERE code = ANY($1::text[])", codes, timeout=LONG_STATEMENT_S
-    )
-    return int(tag.split()[-1])
-
-
-async def check(connection: Connection, codes: Sequence[str], by: str) -> int:
-    """Note that somebody found these figures sound; returns how many are completed, and noted."""
-    tag = await connection.execute(
-        "INSERT INTO product_checks (product_id, revision, checked_by) SELECT id, revision, $2 "
-        "FROM products WHERE code = ANY($1::text[]) AND status = 'completed' ON CONFLICT "
-        "(product_id) DO UPDATE SET revision = excluded.revision, checked_by = "
-        "excluded.checked_by, checked_at = now()",
-        codes,
-        by,
-    )
-    return int(tag.split()[-1])
-
-
-async def uncheck_codes(connection: Connection, codes: Sequence[str]) -> int:
-    """Take the marks of these products back; returns how many had one."""
-    tag = await connection.execute(
-        "DELETE FROM product_checks c USING products p WHERE p.id = c.product_id AND p.code = "
-        "ANY($1::text[])",
-        codes,
-    )
-    return int(tag.split()[-1])
-
-
-async def codes_of(connection: Connection, wanted: Filter) -> list[str]:
-    """The codes of all products that the filter finds, in order of arrival."""
-    where = _where(wanted)
-    rows = await connection.fetch(
-        "SELECT p.code FROM products p LEFT JOIN footprints f ON f.product_id = p.id"  # noqa: S608
-        f" WHERE {where} ORDER BY p.id",
-        *where.arguments,
-        timeout=LONG_STATEMENT_S,
-    )
-    return [row["code"] for row in rows]
-
-
-async def uncheck(connection: Connection, product_ids: Sequence[int]) -> None:
-    """These have other figures now than those that somebody found sound."""
-    await connection.execute(
-        "DELETE FROM product_checks WHERE product_id = ANY($1::bigint[])", list(product_ids)
-    )
-
-
 async def categories(connection: Connection) -> list[str]:
     """The categories of completed products, without going through all of them: from each to the
     next.
@@ -269,3 +213,15 @@ async def categories(connection: Connection) -> list[str]:
         "category FROM found WHERE category IS NOT NULL"
     )
     return [row["category"] for row in rows]
+
+
+async def suppliers(connection: Connection, limit: int) -> list[str]:
+    """The first suppliers by name, without going through all products: from each to the next."""
+    rows = await connection.fetch(
+        f"WITH RECURSIVE found AS ( (SELECT {_SUPPLIER} AS name FROM products p WHERE {_SUPPLIER} "  # noqa: S608
+        f"IS NOT NULL ORDER BY 1 LIMIT 1) UNION ALL SELECT (SELECT {_SUPPLIER} FROM products p "
+        f"WHERE {_SUPPLIER} > found.name ORDER BY 1 LIMIT 1) FROM found WHERE found.name IS NOT "
+        "NULL) SELECT name FROM found WHERE name IS NOT NULL LIMIT $1",
+        limit,
+    )
+    return [row["name"] for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from weighbridge.api.bodies import receive_file
 from weighbridge.api.context import Context
 from weighbridge.api.downloads import stream_export, stream_rows
 from weighbridge.api.errors import InvalidField, problem_responses
+from weighbridge.api.routes.selecting import ListFilter
 from weighbridge.api.schemas.imports import ImportDone, ReportView
 from weighbridge.api.schemas.totals import TotalsView
 from weighbridge.api.uploads import (
@@ -31,6 +33,7 @@ from weighbridge.service import products as service
 from weighbridge.service.access.audit import NAMED_IN_AUDIT
 from weighbridge.service.estimates import Estimator
 from weighbridge.service.imports import import_file, inspect_file
+from weighbridge.service.views.listing import codes_of
 from weighbridge.service.views.totals import catalogue_totals
 
 router = APIRouter(prefix="/api/products", tags=["catalogues"])
@@ -173,6 +176,7 @@ async def totals(
 async def export(
     request: Request,
     context: Context,
+    wanted: ListFilter,
     format: Annotated[  # noqa: A002 - as the contract names it
         str,
         Query(
@@ -196,12 +200,17 @@ async def export(
         ),
     ] = False,
 ) -> StreamingResponse:
-    """Download every product with its result, or those with the given codes."""
+    """Download every product with its result, or those with the given codes and those that pass
+    every filter.
+    """
     try:
         name = checked_format(format)
     except UnsupportedFormat as error:
         raise InvalidField("format", str(error)) from None
     codes = None if code is None else [one for one in code if "\0" not in one]
+    if not wanted.is_everything:
+        named = None if codes is None else tuple(codes)
+        codes = await codes_of(context.database, replace(wanted, codes=named))
     if codes is not None:
         request.state.audit = {"detail": {"codes": codes[:NAMED_IN_AUDIT], "selected": len(codes)}}
     today = context.clock.now().date().isoformat()

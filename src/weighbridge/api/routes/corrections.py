@@ -89,7 +89,9 @@ async def approve_products(
     if any("\0" in code for code in asked.codes):
         raise InvalidField("codes", "A code cannot contain a NUL character.")
     if asked.approved:
-        count = await listing.approve(context.database, asked.codes, who_asks(request))
+        count = await listing.approve(
+            context.database, listing.Filter(codes=tuple(asked.codes)), who_asks(request)
+        )
     else:
         count = await listing.take_approval_back(context.database, asked.codes)
     action = "approved products" if asked.approved else "took approvals back"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Query
 
 from weighbridge.api.errors import InvalidField
+from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import NotFound
-from weighbridge.service.views.listing import completed_codes
+from weighbridge.service.views.listing import Filter, Quality, completed_codes
 
 if TYPE_CHECKING:
     from weighbridge.api.context import ApiContext
@@ -30,3 +33,53 @@ async def selected_codes(context: ApiContext, asked: SelectionInput) -> list[str
     if not found:
         raise NotFound("No completed product fits the filter.")
     return found
+
+
+async def _list_filter(
+    status: Annotated[
+        ProcessingStatus | None, Query(description="Only products in this state.")
+    ] = None,
+    search: Annotated[
+        str, Query(max_length=200, description="Only products with this in code or name.")
+    ] = "",
+    category: Annotated[
+        str, Query(max_length=200, description="Only completed products of this category.")
+    ] = "",
+    supplier: Annotated[str, Query(max_length=200, description="Only this supplier's.")] = "",
+    quality: Annotated[
+        Quality | None, Query(description="Only completed products of this data quality.")
+    ] = None,
+    error_kind: Annotated[
+        str,
+        Query(
+            alias="errorKind",
+            max_length=200,
+            description="Only products that failed with this kind of error.",
+        ),
+    ] = "",
+    *,
+    unchecked: Annotated[
+        bool, Query(description="Only completed products that nobody has checked.")
+    ] = False,
+    corrected: Annotated[bool, Query(description="Only products that were corrected.")] = False,
+    noted: Annotated[
+        bool, Query(description="Only products whose row had something noted at import.")
+    ] = False,
+) -> Filter:
+    """Raises InvalidField for a text that no product can contain."""
+    words = {
+        "search": search,
+        "category": category,
+        "supplier": supplier,
+        "errorKind": error_kind,
+    }
+    for name, text in words.items():
+        if "\0" in text:
+            raise InvalidField(name, "A text cannot contain a NUL character.")
+    return Filter(
+        status, search, category, supplier, quality, error_kind, unchecked, corrected, noted
+    )
+
+
+ListFilter = Annotated[Filter, Depends(_list_filter)]
+"""Annotate a route's parameter with this to take the filters of a list."""

@@ -188,7 +188,7 @@ def approve(
             if take_back:
                 count = await listing.take_approval_back(app.database, codes)
             else:
-                count = await listing.approve(app.database, codes, who)
+                count = await listing.approve(app.database, listing.Filter(codes=tuple(codes)), who)
             action = "took approvals back" if take_back else "approved products"
             await record_action(app.database, who, action, None, {"codes": codes})
             return count

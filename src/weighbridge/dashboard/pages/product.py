@@ -25,6 +25,7 @@ from weighbridge.service.access.audit import AuditEntry, audit_of
 from weighbridge.service.desk.correcting import corrections_of
 from weighbridge.service.desk.editing import editable_answers
 from weighbridge.service.desk.explaining import ExplainedProduct, explain_product
+from weighbridge.service.desk.history import history_of
 from weighbridge.service.views import listing
 from weighbridge.service.views.correcting import CORRECTABLE, CORRECTED, correct_facts
 from weighbridge.service.views.listing import Filter
@@ -82,7 +83,7 @@ async def act(code: str, request: Request, dashboard: Pages, visitor: Visitor) -
             note_action(request, "retried products", code)
             return redirect(product_url(code), "It waits for another try.")
         case "approve":
-            await listing.approve(database, [code], visitor.name)
+            await listing.approve(database, Filter(codes=(code,)), visitor.name)
             note_action(request, "approved products", code)
             return redirect(product_url(code), "Marked as checked.")
         case "take-back":
@@ -131,6 +132,7 @@ async def product_page(
         editable=await editable_answers(server.database, server.steps, code),
         refused=refused or RefusedEdits(),
         corrections=await corrections_of(server.database, code),
+        past=await history_of(server.database, code),
         **_pictures(record.footprint),
     )
 

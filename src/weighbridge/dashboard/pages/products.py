@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -18,7 +18,19 @@ from weighbridge.service.access.audit import NAMED_IN_AUDIT
 from weighbridge.service.views import listing
 from weighbridge.service.views.listing import Filter, Order, Quality
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.service.opening import Database
+
 router = APIRouter(include_in_schema=False)
+
+DONE: Final = {
+    "retry": "retried products",
+    "delete": "deleted products",
+    "approve": "approved products",
+}
+"""What the audit log calls each action."""
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -26,7 +38,7 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 @router.get("/products")
 async def products(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
     """The list. Filters, order and page stand in the address."""
-    wanted, order = _filter_of(request), _order(request)
+    wanted, order = filter_of(request.query_params), _order(request)
     after = request.query_params.get("after", "")
     database = dashboard.server.database
     found = await listing.list_page(database, wanted, order, after)
@@ -41,8 +53,10 @@ async def products(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
         order=order,
         after=after,
         categories=[] if is_part else await listing.categories(database),
+        suppliers=[] if is_part else await listing.suppliers(database),
         look=None if is_part else await dashboard.live.status(),
-        query=_query(wanted, order),
+        query=address_of(wanted, order),
+        filter_query=address_of(wanted),
         here=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
         statuses=list(ProcessingStatus),
         qualities=list(Quality),
@@ -50,18 +64,23 @@ async def products(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
     )
 
 
-def _filter_of(request: Request) -> Filter:
-    """The filter given in the URL; unknown values are ignored."""
-    given = request.query_params
+def filter_of(given: Mapping[str, str]) -> Filter:
+    """The filter that an address has; unknown values are ignored."""
     return Filter(
         status=_one_of(ProcessingStatus, given.get("status", "")),
-        search=given.get("search", "").strip().replace("\0", "")[:200],
-        category=given.get("category", "").replace("\0", "")[:200],
+        search=_words(given, "search"),
+        category=_words(given, "category"),
+        supplier=_words(given, "supplier"),
         quality=_one_of(Quality, given.get("quality", "")),
-        error_kind=given.get("error", "").replace("\0", "")[:100],
-        unchecked=given.get("unchecked") == "1",
-        corrected=given.get("corrected") == "1",
+        error_kind=_words(given, "errorKind"),
+        unchecked=given.get("unchecked") == "true",
+        corrected=given.get("corrected") == "true",
+        noted=given.get("noted") == "true",
     )
+
+
+def _words(given: Mapping[str, str], name: str) -> str:
+    return given.get(name, "").strip().replace("\0", "")[:200]
 
 
 def _order(request: Request) -> Order:
@@ -72,16 +91,18 @@ def _one_of(kind: type[_Choice], text: str) -> _Choice | None:
     return kind(text) if text in set(kind) else None
 
 
-def _query(wanted: Filter, order: Order) -> str:
+def address_of(wanted: Filter, order: Order = Order.UPLOADED) -> str:
     """The filter as an address has it, without the page."""
     values = {
         "status": wanted.status.value if wanted.status else "",
         "search": wanted.search,
         "category": wanted.category,
+        "supplier": wanted.supplier,
         "quality": wanted.quality.value if wanted.quality else "",
-        "error": wanted.error_kind,
-        "unchecked": "1" if wanted.unchecked else "",
-        "corrected": "1" if wanted.corrected else "",
+        "errorKind": wanted.error_kind,
+        "unchecked": "true" if wanted.unchecked else "",
+        "corrected": "true" if wanted.corrected else "",
+        "noted": "true" if wanted.noted else "",
         "order": order.value if order is not Order.UPLOADED else "",
     }
     return urlencode({name: value for name, value in values.items() if value})
@@ -96,26 +117,33 @@ async def act_on_selection(request: Request, dashboard: Pages, visitor: Visitor)
     if not codes:
         return redirect(back, "Nothing was selected.")
     action = form.text("action")
-    message = await _act(action, codes, dashboard, visitor.name)
-    done = {
-        "retry": "retried products",
-        "delete": "deleted products",
-        "approve": "approved products",
-    }
+    wanted = Filter(codes=tuple(codes))
+    message = await act(action, wanted, dashboard.server.database, visitor.name)
     named = codes[0] if len(codes) == 1 else f"{len(codes)} products"
-    note_action(request, done.get(action, action), named, {"codes": codes[:NAMED_IN_AUDIT]})
+    note_action(request, DONE.get(action, action), named, {"codes": codes[:NAMED_IN_AUDIT]})
     return redirect(back, message)
 
 
-async def _act(action: str, codes: list[str], dashboard: Pages, by: str) -> str:
-    database = dashboard.server.database
+async def act(
+    action: str, wanted: Filter, database: Database, by: str, expected: int | None = None
+) -> str:
+    """Do it to all that the filter finds, and say what was done.
+
+    Raises:
+        Conflict: another number than `expected` would be deleted.
+    """
     match action:
         case "retry":
-            count = await listing.retry(database, Filter(codes=tuple(codes)))
-            return f"{count:,} failed products wait for another try."
+            count = await listing.retry(database, wanted)
+            return f"{products_counted(count, 'failed ')} {'waits' if count == 1 else 'wait'} for another try."
         case "delete":
-            return f"{await listing.remove(database, codes):,} products deleted."
+            return f"{products_counted(await listing.remove(database, wanted, expected))} deleted."
         case "approve":
-            return f"{await listing.approve(database, codes, by):,} products approved."
+            return f"{products_counted(await listing.approve(database, wanted, by))} approved."
         case _:
             return "Nothing was done: choose retry, delete or approve."
+
+
+def products_counted(count: int, kind: str = "") -> str:
+    """`1,204 failed products`."""
+    return f"{count:,} {kind}product{'' if count == 1 else 's'}"

@@ -134,7 +134,7 @@
     return () => ({
       grid: { left: 4, right: 10, top: 14, bottom: 2, containLabel: true },
       xAxis: Charts.axis({ type: "category", data: labels, boundaryGap: false, splitLine: { show: false } }),
-      yAxis: Charts.axis({ type: "value", min: 0, max: (seen) => (seen.max > 0 ? null : 1), splitNumber: 3, axisLabel: { color: Charts.colour("muted"), fontSize: 11, formatter: format } }),
+      yAxis: Charts.axis({ type: "value", min: 0, max: (seen) => (seen.max > 0 ? null : 3), splitNumber: 3, axisLabel: { color: Charts.colour("muted"), fontSize: 11, formatter: format } }),
       series: series().map((one) => Object.assign({ type: "line", showSymbol: isSparse(one.data), symbolSize: 5, lineStyle: { width: 2 } }, one)),
     });
   }

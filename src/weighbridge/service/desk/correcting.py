@@ -18,7 +18,7 @@ from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.stored_products import StoredWeigher
-from weighbridge.store import corrections, footprints, listing, products, queue_state
+from weighbridge.store import corrections, footprints, products, queue_state, selections
 from weighbridge.store.corrections import NewCorrection, RecordedCorrection
 from weighbridge.weighing.correcting import NOT_APPLIED, make_change
 
@@ -301,7 +301,7 @@ async def recompute_figures(
         if cause.kind is CauseKind.CORRECTED:
             _refuse_left_out(row["code"], new, cause.targets)
     await footprints.upsert_footprints(connection, weighed)
-    await listing.uncheck(connection, ids)
+    await selections.uncheck(connection, ids)
     return [
         CorrectedFigure(
             row["code"],

@@ -16,7 +16,7 @@ from weighbridge.domain.history import Cause, CauseKind
 from weighbridge.errors import InputError, NotFound
 from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.stored_products import StoredWeigher
-from weighbridge.store import corrections, footprints, listing, queue_state
+from weighbridge.store import corrections, footprints, queue_state, selections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -160,7 +160,7 @@ async def recompute(
                 new = [footprint.made_by(cause) for footprint, _ in weighed if footprint]
                 await footprints.upsert_footprints(connection, new)
                 pairs = zip(rows, weighed, strict=True)
-                await listing.uncheck(
+                await selections.uncheck(
                     connection, [row["id"] for row, (_, a) in pairs if a.has_moved]
                 )
                 await queue_state.announce(connection)

@@ -18,7 +18,8 @@ from weighbridge.ingest.isolation.alone import read_alone
 from weighbridge.service.desk.correcting import CorrectedFigure, Request, correct_each
 from weighbridge.service.desk.review_workbook import Edit, read_edits, write_review
 from weighbridge.store.footprints import stream_results
-from weighbridge.store.listing import Filter, codes_of
+from weighbridge.store.listing import Filter
+from weighbridge.store.selections import codes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

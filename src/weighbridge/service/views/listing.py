@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.products import ProcessingStatus
-from weighbridge.errors import InputError
-from weighbridge.store import listing, queue_state
+from weighbridge.errors import Conflict, InputError
+from weighbridge.store import listing, queue_state, selections
 from weighbridge.store.listing import Filter, ListPlace, ListRow, Order, Quality
+from weighbridge.store.selections import Found
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Filter",
+    "Found",
     "ListPage",
     "ListRow",
     "Order",
@@ -25,13 +27,17 @@ __all__ = [
     "categories",
     "codes_of",
     "completed_codes",
+    "count",
     "list_page",
     "remove",
     "retry",
+    "suppliers",
     "take_approval_back",
 ]
 
 PAGE: Final = 50
+SUPPLIERS: Final = 200
+"""So many are offered by name; any other can be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +79,51 @@ async def categories(database: Database) -> list[str]:
         return await listing.categories(connection)
 
 
+async def suppliers(database: Database) -> list[str]:
+    """The first suppliers by name."""
+    async with database.pool.acquire() as connection:
+        return await listing.suppliers(connection, SUPPLIERS)
+
+
+async def count(database: Database, wanted: Filter) -> Found:
+    """How many products the filter finds, and what may be done to them."""
+    async with database.pool.acquire() as connection:
+        return await selections.count(connection, wanted)
+
+
 async def retry(database: Database, wanted: Filter) -> int:
     """Give the failed products that the filter finds another try; returns how many."""
     async with database.transaction() as connection:
-        count = await listing.retry(connection, wanted)
+        count = await selections.retry(connection, wanted)
         await queue_state.announce(connection)
     return count
 
 
-async def remove(database: Database, codes: Sequence[str]) -> int:
-    """Delete products with their answers and footprints; the record of paid calls stays."""
+async def remove(database: Database, wanted: Filter, expected: int | None = None) -> int:
+    """Delete what the filter finds with answers and footprints; the record of paid calls stays.
+
+    Raises:
+        Conflict: the filter does not find the `expected` number any more; nothing was deleted.
+    """
     async with database.transaction() as connection:
-        return await listing.delete(connection, codes)
+        deleted = await selections.delete(connection, wanted)
+        if expected is not None and deleted != expected:
+            raise Conflict(
+                f"Nothing was deleted: the filter now finds {deleted:,} products, not {expected:,}."
+            )
+    return deleted
 
 
 async def take_approval_back(database: Database, codes: Sequence[str]) -> int:
     """Take the marks of products back; returns how many had one."""
     async with database.transaction() as connection:
-        return await listing.uncheck_codes(connection, codes)
+        return await selections.uncheck_codes(connection, codes)
 
 
 async def codes_of(database: Database, wanted: Filter) -> list[str]:
     """The codes of all products that the filter finds."""
     async with database.pool.acquire() as connection:
-        return await listing.codes_of(connection, wanted)
+        return await selections.codes_of(connection, wanted)
 
 
 async def completed_codes(database: Database, category: str, search: str) -> list[str]:
@@ -105,7 +132,7 @@ async def completed_codes(database: Database, category: str, search: str) -> lis
     return await codes_of(database, wanted)
 
 
-async def approve(database: Database, codes: Sequence[str], by: str) -> int:
+async def approve(database: Database, wanted: Filter, by: str) -> int:
     """Mark completed products as checked by somebody, until they change; returns how many."""
     async with database.transaction() as connection:
-        return await listing.check(connection, codes, by)
+        return await selections.check(connection, wanted, by)
