@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.quantities import Origin
 from weighbridge.domain.results import ContributionKind, RouteName
-from weighbridge.store import footprints, insights
+from weighbridge.store import footprints, totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
     from weighbridge.domain.results import Contribution, Footprint
     from weighbridge.service.opening import Database
-    from weighbridge.store.insights import CategoryTotal
+    from weighbridge.store.totals import CategoryTotal
 
 HEAVIEST: Final = 1_000
 SHOWN: Final = 12
@@ -146,9 +146,9 @@ class InsightsReader:
 
     async def _read(self) -> Insights:
         async with self._database.pool.acquire() as connection:
-            categories = await insights.by_category(connection)
-            distribution = await insights.distribution(connection)
-            rows = await insights.heaviest(connection, HEAVIEST)
+            categories = await totals.by_category(connection)
+            distribution = await totals.distribution(connection)
+            rows = await totals.heaviest(connection, HEAVIEST)
             stored = [row["detail"] for row in rows]
             details = await footprints.read_details(connection, stored, {})
         looked = [
