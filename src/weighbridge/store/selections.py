@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundCounts:
     """How many products a filter finds, and what may be done to them."""
 
     products: int
@@ -32,7 +32,7 @@ def _found(where: Where) -> str:
     )
 
 
-async def count(connection: Connection, wanted: Filter) -> Found:
+async def count(connection: Connection, wanted: Filter) -> FoundCounts:
     """How many products the filter finds."""
     where = where_of(wanted)
     rows = await connection.fetch(
@@ -42,7 +42,7 @@ async def count(connection: Connection, wanted: Filter) -> Found:
         *where.arguments,
         timeout=LONG_STATEMENT_S,
     )
-    return Found(**dict(rows[0]))
+    return FoundCounts(**dict(rows[0]))
 
 
 async def retry(connection: Connection, wanted: Filter) -> int:

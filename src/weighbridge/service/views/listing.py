@@ -9,7 +9,7 @@ from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import Conflict, InputError
 from weighbridge.store import listing, queue_state, selections
 from weighbridge.store.listing import Filter, ListPlace, ListRow, Order, Quality
-from weighbridge.store.selections import Found
+from weighbridge.store.selections import FoundCounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Filter",
-    "Found",
+    "FoundCounts",
     "ListPage",
     "ListRow",
     "Order",
@@ -85,7 +85,7 @@ async def suppliers(database: Database) -> list[str]:
         return await listing.suppliers(connection, SUPPLIERS)
 
 
-async def count(database: Database, wanted: Filter) -> Found:
+async def count(database: Database, wanted: Filter) -> FoundCounts:
     """How many products the filter finds, and what may be done to them."""
     async with database.pool.acquire() as connection:
         return await selections.count(connection, wanted)
