@@ -32,6 +32,7 @@ from weighbridge.errors import (
     ProviderError,
     ProviderOverloaded,
     ProviderTimeout,
+    ProviderUnreachable,
     QuotaExhausted,
     RateLimited,
     RequestBlocked,
@@ -137,6 +138,16 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("nginx, gateway", page(502, "502 Bad Gateway"), ProviderOverloaded, "Bad Gateway"),
     ("Envoy", Answer(503, b"upstream connect error or disconnect/reset before headers", {"content-type": "text/plain"}), ProviderOverloaded, "upstream connect"),
     ("Cloudflare's API", answer(500, {"success": False, "errors": [{"code": 3040, "message": "Capacity temporarily exceeded"}]}), ProviderOverloaded, "Capacity"),
+    ("a month is used up", answer(429, {"error": {"message": "Monthly quota exceeded. Upgrade your plan.", "type": "quota_exceeded"}}), QuotaExhausted, "Monthly quota"),
+    ("a token of yesterday", answer(400, {"error": {"message": "The access token expired"}}), AuthenticationFailed, "token expired"),
+    ("a proxy on the way", Answer(407, b"Proxy Authentication Required", {"content-type": "text/plain"}), ProviderUnreachable, "Proxy Authentication"),
+    ("the wrong machine", Answer(421, b"Misdirected Request", {"content-type": "text/plain"}), ProviderOverloaded, "Misdirected"),
+    ("retry with", answer(449, {"error": "retry with another worker"}), ProviderOverloaded, "another worker"),
+    ("the region", answer(451, {"error": {"message": "Unavailable For Legal Reasons"}}), AuthenticationFailed, "Legal Reasons"),
+    ("AWS in a 200", answer(200, {"Output": {"__type": "com.amazon.coral#ThrottlingException"}}), ProviderOverloaded, "ThrottlingException"),
+    ("a stream of comments", Answer(200, b": PROCESSING\n\n: PROCESSING\n\n", {"content-type": "text/event-stream"}), ProviderOverloaded, "empty completion"),
+    ("no content", Answer(204, b""), ProviderOverloaded, "something other than"),
+    ("queued", answer(202, {"status": "queued", "id": "q-1"}), ProviderOverloaded, "queued"),
     # Refused, and whose fault it is can only be found alone.
     ("Gemini, unhelpful", answer(400, [{"error": {"code": 400, "message": "Request contains an invalid argument.", "status": "INVALID_ARGUMENT"}}]), RequestRefused, "invalid argument"),
     ("OpenRouter, moderation", answer(403, {"error": {"code": 403, "message": "Your input was flagged", "metadata": {"reasons": ["violence"]}}}), RequestRefused, "flagged"),
@@ -246,6 +257,43 @@ async def test_a_refused_effort_becomes_the_lowest_that_is_offered() -> None:
     assert "temperature" not in scripted.requests[1].body
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        answer(500, {"error": {"code": 500, "message": "Jinja Exception: System role not supported"}}),
+        answer(400, {"object": "error", "message": "Only user and assistant roles are supported!", "code": 400}),
+        answer(400, [{"error": {"code": 400, "message": "Developer instruction is not enabled for models/gemma-3"}}]),
+        answer(400, {"error": {"message": "Conversation roles must alternate user/assistant/user/assistant"}}),
+    ],
+)  # fmt: skip
+async def test_a_template_without_a_system_role_gets_the_instructions_from_the_user(
+    refused: Answer,
+) -> None:
+    scripted = ScriptedProvider(refused, completion())
+    provider = scripted.provider()
+    await provider.call(REQUEST)
+    (message,) = scripted.requests[1].body["messages"]
+    assert message == {"role": "user", "content": f"{REQUEST.instructions}\n\n{REQUEST.content}"}
+    assert provider.learned()["has_system_role"] is False
+    await provider.call(REQUEST._replace(image_url="https://shop.example/a.jpg"))
+    (message,) = scripted.requests[2].body["messages"]
+    assert [part["type"] for part in message["content"]] == ["text", "text", "image_url"]
+
+
+async def test_an_address_that_worked_is_not_given_up_for_one_answer_of_a_proxy() -> None:
+    gone = Answer(404, b"404 page not found", {"content-type": "text/plain"})
+    scripted = ScriptedProvider(completion(), gone, gone, completion(), gone)
+    provider = scripted.provider()
+    await provider.call(REQUEST)
+    for _ in range(2):
+        with pytest.raises(ProviderOverloaded, match="worked before"):
+            await provider.call(REQUEST)
+    await provider.call(REQUEST)
+    for kind in (ProviderOverloaded, ProviderOverloaded, ModelUnknown):
+        with pytest.raises(kind):
+            await provider.call(REQUEST)
+
+
 async def test_a_500_that_names_the_form_is_about_what_the_server_can_do() -> None:
     refused = answer(500, {"error": {"message": "response_format is not implemented"}})
     scripted = ScriptedProvider(refused, refused, completion())
@@ -320,6 +368,10 @@ REPLIES: Final[list[tuple[str, Answer]]] = [
     ("an old function call", said({"content": None, "function_call": {"name": "x", "arguments": TEXT}})),
     ("all of it as reasoning", said({"content": None, "reasoning_content": TEXT})),
     ("reasoning with an end", said({"content": "", "reasoning": f"{DRAFT}</think>{TEXT}"})),
+    ("a message that is a string", completion(choices=[{"message": TEXT, "finish_reason": "stop"}])),
+    ("a value in a list", completion('{"category": ["Chairs"]}')),
+    ("a value in an object", completion('{"category": {"value": "chairs"}}')),
+    ("a value with a number", completion('{"category": "1. Chairs"}')),
     ("a byte order mark", Answer(200, b"\xef\xbb\xbf" + completion(TEXT).body)),
     ("an event stream", Answer(200, b"data: " + completion(TEXT).body + b"\n\ndata: [DONE]\n\n")),
     ("an envelope", answer(200, {"data": json.loads(completion(TEXT).body)})),
@@ -333,6 +385,25 @@ async def reply_to(said: Answer) -> CallReply:
 @pytest.mark.parametrize("said", [row[1] for row in REPLIES], ids=[row[0] for row in REPLIES])
 async def test_an_answer_is_found_wherever_it_is(said: Answer) -> None:
     assert json.loads((await reply_to(said)).text) == GOOD
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"category": ["Chairs", "Tables"]}',
+        '{"category": {"value": "Chairs", "other": "Tables"}}',
+        '{"category": 0}',
+        '{"category": "1"}',
+        '{"category": {"g": "Chairs"}}',
+    ],
+)
+async def test_what_can_be_read_in_two_ways_is_left_as_it_is(text: str) -> None:
+    assert json.loads((await reply_to(completion(text))).text) == json.loads(text)
+
+
+async def test_tokens_are_read_under_the_names_of_other_apis() -> None:
+    usage = {"input_tokens": 1_000, "output_tokens": 12}
+    assert (await reply_to(completion(TEXT, usage=usage))).usage[:2] == (1_000, 12)
 
 
 async def test_plain_json_comes_back_as_it_is() -> None:

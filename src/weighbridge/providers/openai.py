@@ -75,7 +75,9 @@ schema.
 UNUSABLE_BEFORE_STOP: Final = 10
 """So many answers that are no chat completions, before any was: a web page, or another API."""
 DOUBTS_OF_A_KEY: Final = 3
-"""So often in a row a key that has worked must be refused before it counts as revoked."""
+"""So often in a row a key that has worked must be refused before it counts as revoked, and an
+address or a model that was there be missing: proxies that are being replaced say so for a moment.
+"""
 
 
 class OpenAIProvider(Provider):
@@ -261,7 +263,7 @@ class OpenAIProvider(Provider):
             self._facts = replace(self._facts, context_tokens=ours.context_tokens)
         if isinstance(ours, ProviderTimeout) and self.is_local:
             self._send_fewer_at_once()
-        if isinstance(ours, AuthenticationFailed) and self._key_has_worked:
+        if isinstance(ours, AuthenticationFailed | ModelUnknown) and self._key_has_worked:
             self._key_doubts += 1
             if self._key_doubts < DOUBTS_OF_A_KEY:
                 return ProviderOverloaded(f"{ours} It worked before, so it is tried again.")

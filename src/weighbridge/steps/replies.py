@@ -29,6 +29,7 @@ ReadEntry = Callable[[Subject, Entry], Answer]
 """A step's own rules: the answer for this product, or an AnswerError that says what is wrong."""
 
 _PRODUCTS_LIST: Final = re.compile(r'"products"\s*:\s*\[')
+_LONGEST_CODE: Final = 200
 _BETWEEN_ELEMENTS: Final = re.compile(r"[\s,]*")
 
 
@@ -88,11 +89,12 @@ def match_entries(entries: Iterable[Entry], codes: Sequence[str]) -> dict[str, l
     """The entries for each code; entries for other products are dropped.
 
     A code counts as it is written, then without the blanks around it, then with HTML's escapes
-    resolved (`&amp;`), then in whatever case and spacing: each form only where it can mean a single
-    product, and only for products not found by a stricter one.
+    resolved (`&amp;`), then in whatever case and spacing, then with words around it ("SKU A-1"):
+    each form only where it can mean a single product, and only for products not found by a stricter
+    one. In an entry without a code it is looked for under other names.
     """
     found: dict[str, list[Entry]] = {}
-    waiting = [entry for entry in entries if isinstance(entry.get("code"), str)]
+    waiting = [named for entry in entries if (named := _with_code(entry, codes))]
     for form in (str, str.strip, _unescaped, loose_form):
         if not waiting:
             break
@@ -107,14 +109,45 @@ def match_entries(entries: Iterable[Entry], codes: Sequence[str]) -> dict[str, l
                 hits.setdefault(code, []).append(entry)
         found |= hits
         waiting = unmatched
+    for entry in waiting:
+        code = _only_code_in(entry["code"], codes)
+        if code is not None and code not in found:
+            found[code] = [entry]
     return found
+
+
+def _with_code(entry: Entry, codes: Sequence[str]) -> Entry | None:
+    """The entry, if it has a code, or one other part that is exactly the code of a product."""
+    if isinstance(entry.get("code"), str):
+        return entry
+    if entry.get("code") is not None:
+        return None
+    meant = {part for part in entry.values() if isinstance(part, str) and part in codes}
+    return {**entry, "code": meant.pop()} if len(meant) == 1 else None
+
+
+def _only_code_in(text: str, codes: Sequence[str]) -> str | None:
+    """The one code of the group that the text holds as a word of its own."""
+    said = _same_dashes(unicodedata.normalize("NFKC", text).casefold())
+    found = [
+        code
+        for code in codes
+        if re.search(
+            rf"(?<![\w./-]){re.escape(_same_dashes(code.casefold()))}(?![\w/-]|\.\w)", said
+        )
+    ]
+    return found[0] if len(found) == 1 and len(text) <= _LONGEST_CODE else None
+
+
+def _same_dashes(text: str) -> str:
+    return "".join("-" if unicodedata.category(char) == "Pd" else char for char in text)
 
 
 def loose_form(code: str) -> str:
     """The code without regard to escapes, case, spacing, invisible characters and ways to write the
     same character.
     """
-    folded = unicodedata.normalize("NFKC", _unescaped(code)).casefold()
+    folded = _same_dashes(unicodedata.normalize("NFKC", _unescaped(code)).casefold())
     return "".join(char for char in folded if unicodedata.category(char)[0] not in "CZ")
 
 

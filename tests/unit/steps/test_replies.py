@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given
@@ -74,6 +74,33 @@ def test_an_entry_for_a_foreign_product_is_ignored() -> None:
 def test_a_code_in_another_case_or_spacing_is_recognised(echo: str) -> None:
     accepted = STEP.accept(products_reply([{**THREE[0], "code": echo}]), GROUP[:1])
     assert set(accepted.answers) == {"A-1"}
+
+
+@pytest.mark.parametrize(
+    "written", ['"A-1"', "SKU A-1", "#a-1", "A-1 (Cotton shirt)", "Product: A\u20111.", "\u200bA-1"]
+)
+def test_a_code_with_words_around_it_is_the_one_that_they_name(written: str) -> None:
+    found = match_entries([{"code": written}], ["A-1", "A-1-XL", "B-2"])
+    assert list(found) == ["A-1"]
+
+
+@pytest.mark.parametrize("written", ["A-1 or B-2", "A-1-XL-2", "XA-1", "A-1/7", "1", "A-1" * 99])
+def test_words_that_name_no_product_or_two_are_dropped(written: str) -> None:
+    assert match_entries([{"code": written}], ["A-1", "A-1-XL", "B-2"]) == {}
+
+
+def test_words_around_a_code_never_replace_an_entry_with_the_code_itself() -> None:
+    entries = [{"code": "SKU A-1", "n": 1}, {"code": "A-1", "n": 2}]
+    assert match_entries(entries, ["A-1", "B-2"]) == {"A-1": [entries[1]]}
+
+
+def test_a_code_under_another_name_is_found_where_it_is_the_only_one() -> None:
+    entries: list[dict[str, Any]] = [
+        {"id": "A-1"},
+        {"item": "B-2", "like": "C-3"},
+        {"code": 7, "id": "C-3"},
+    ]
+    assert list(match_entries(entries, ["A-1", "B-2", "C-3"])) == ["A-1"]
 
 
 def test_codes_that_differ_only_in_case_are_never_mixed_up() -> None:

@@ -92,14 +92,19 @@ BY_STATUS: Final[Mapping[int, type[ProviderError]]] = {
     403: AuthenticationFailed,
     404: ModelUnknown,
     405: ModelUnknown,
+    407: ProviderUnreachable,  # a proxy on the way wants its own key
     408: ProviderTimeout,
     409: ProviderOverloaded,
     410: ModelUnknown,
     413: RequestTooLarge,
+    421: ProviderOverloaded,  # the connection ended at the wrong machine
     422: RequestRefused,
+    423: ProviderOverloaded,
     424: ProviderOverloaded,  # TGI: the generation failed
     425: ProviderOverloaded,
     429: RateLimited,
+    449: ProviderOverloaded,  # "retry with"
+    451: AuthenticationFailed,  # the region, as 403
     498: ProviderOverloaded,  # Groq has no room: https://console.groq.com/docs/flex-processing
     499: ProviderTimeout,
     501: ModelUnknown,  # this server will never do it, so waiting does not help
@@ -194,6 +199,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
         frozenset({400, 401, 403, 422, 500, HIDDEN}),
         re.compile(
             r"api[ _-]?key (?:is )?(?:not valid|invalid|required|missing|expired)|(?:invalid|incorrect|wrong|missing|no|malformed) api[ _-]?key"
+            r"|(?:api[ _-]?key|token|credentials?)[^.]{0,20}(?:expired|revoked|disabled)|expired[^.]{0,10}token"
             r"|authentication (?:error|fail|required)|unauthori[sz]ed|location is not supported|invalid (?:proxy server )?token|no_db_connection|authenticationerror"
         ),
         AuthenticationFailed,
@@ -204,6 +210,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
             r"insufficient[ _](?:balance|credit|fund|quota|user[ _]quota)|credit balance is too low|(?:out of|no|not enough) credits?\b"
             r"|exceeded your current quota|payment (?:is )?required|budget has been exceeded|exceededbudget|budget_exceeded"
             r"|spend(?:ing)? limit|account (?:is )?(?:overdue|in arrears|not active)|prepaid (?:balance|credits)|billing_"
+            r"|month(?:ly)?\b[^.]{0,40}(?:quota|limit|usage|allowance)[^.]{0,40}(?:exceed|reach|exhaust|used up)"
             r"|欠费|余额不足|充值"
         ),
         QuotaExhausted,

@@ -33,6 +33,8 @@ _WORDS_OF_ERRORS: Final = (
     "fault",
 )
 _EVENT: Final = b"data:"
+SHOWN: Final = 160
+"""Characters of an answer that nobody understands."""
 
 
 class HiddenError(Exception):
@@ -70,8 +72,14 @@ def read_completion(content: bytes) -> Mapping[str, Any]:
     if any(completion.get(name) for name in _WORDS_OF_ERRORS):
         raise HiddenError(stated_status(completion), completion)
     if "choices" in completion:
-        raise UnusableReply("it holds no choice, and no error either")
-    raise UnusableReply("it holds no choices")
+        raise UnusableReply(f"it holds no choice, and no error either: {_shown(content)}")
+    raise UnusableReply(f"it holds no choices: {_shown(content)}")
+
+
+def _shown(content: bytes) -> str:
+    """The beginning of an answer that nobody understands."""
+    text = plain_words(content)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _parsed(content: bytes) -> Any:

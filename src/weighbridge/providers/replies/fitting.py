@@ -26,6 +26,8 @@ _KILOGRAMS: Final = re.compile(r"\s*(?:kg|kilograms?)\s*", re.IGNORECASE)
 _FLAGS: Final = {"true": True, "yes": True, "false": False, "no": False}
 _NOTHING: Final = frozenset({"", "null", "none", "n/a"})
 _DEEPEST_WRAPPING: Final = 3
+_WRAPPERS: Final = frozenset({"value", "kg"})
+_NUMBERING: Final = re.compile(r"^\s*\(?\d{1,3}[.):]\s+")
 
 
 def fit(value: Any, schema: Schema) -> Any:
@@ -40,9 +42,11 @@ def fit(value: Any, schema: Schema) -> Any:
         return _fit_object(value, schema)
     if "array" in kinds:
         return _fit_list(value, schema)
+    single = _single(value)
     if isinstance(schema.get("enum"), list):
-        return _fit_enum(value, schema["enum"])
-    return _fit_scalar(value, kinds)
+        fitted = _fit_enum(single, schema["enum"])
+        return fitted if fitted in schema["enum"] else value
+    return _fit_scalar(single, kinds)
 
 
 def keeps_to(value: Any, schema: Schema) -> bool:
@@ -165,10 +169,22 @@ def _fit_list(value: Any, schema: Schema) -> Any:
     return value if same else fitted
 
 
+def _single(value: Any) -> Any:
+    """The scalar that a list or an object holds as its only part: `["Chairs"]`, `{"value": 2}`."""
+    if isinstance(value, list) and len(value) == 1:
+        (inner,) = value
+    elif isinstance(value, dict) and len(value) == 1 and _WRAPPERS.issuperset(value):
+        (inner,) = value.values()
+    else:
+        return value
+    return value if isinstance(inner, list | dict) else inner
+
+
 def _fit_enum(value: Any, allowed: Sequence[Any]) -> Any:
     if not isinstance(value, str) or value in allowed:
         return value
-    return _meant(_ListIdentity(allowed)).get(_loose(value), value)
+    meant = _meant(_ListIdentity(allowed))
+    return meant.get(_loose(value)) or meant.get(_loose(_NUMBERING.sub("", value)), value)
 
 
 def _fit_scalar(value: Any, kinds: frozenset[str]) -> Any:

@@ -71,7 +71,8 @@ def read_reply(
     """
     choices = completion.get("choices")
     choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
-    message = _mapping(choice.get("message") or choice.get("delta"))
+    message = choice.get("message") or choice.get("delta")
+    message = {"content": message} if isinstance(message, str) else _mapping(message)
     finish = str(choice.get("finish_reason") or choice.get("native_finish_reason")).lower()
     reason = next((r for words, r in _FINISH_REASONS if words.search(finish)), FinishReason.STOP)
     written = _written(message, choice)
@@ -162,8 +163,11 @@ def _usage(counted: Mapping[str, Any], request: CallRequest, text: str) -> Usage
     sent = len(request.instructions.encode()) + len(request.content.encode())
     most_read = _INPUT_TOKENS_PER_BYTE * (sent + len(to_json(request.schema))) + _PICTURE_TOKENS
     most_written = _OUTPUT_ABOVE_ALLOWANCE * (request.max_output_tokens + len(text.encode()))
-    input_tokens = _at_most(most_read, _count(counted.get("prompt_tokens")))
-    output_tokens = _at_most(most_written, _count(counted.get("completion_tokens")))
+    # The second names are those of Anthropic, and of OpenAI's Responses API.
+    read = counted.get("prompt_tokens", counted.get("input_tokens"))
+    wrote = counted.get("completion_tokens", counted.get("output_tokens"))
+    input_tokens = _at_most(most_read, _count(read))
+    output_tokens = _at_most(most_written, _count(wrote))
     if not input_tokens and not output_tokens:
         input_tokens = output_tokens = None
     if input_tokens is None:

@@ -31,10 +31,7 @@ def request_body(request: CallRequest, model: str, capabilities: Capabilities) -
     """
     body: dict[str, object] = {
         "model": model,
-        "messages": [
-            {"role": "system", "content": _instructions(request, capabilities)},
-            {"role": "user", "content": _content(request, capabilities)},
-        ],
+        "messages": _messages(request, capabilities),
     }
     if capabilities.form is not AnswerForm.TEXT:
         body["response_format"] = _response_format(
@@ -55,6 +52,23 @@ def request_body(request: CallRequest, model: str, capabilities: Capabilities) -
         body["store"] = True
         body["metadata"] = {KEY_NAME: request.key}
     return body
+
+
+def _messages(request: CallRequest, capabilities: Capabilities) -> list[dict[str, object]]:
+    instructions = _instructions(request, capabilities)
+    content = _content(request, capabilities)
+    if capabilities.has_system_role:
+        return [
+            {"role": "system", "content": instructions},
+            {"role": "user", "content": content},
+        ]
+    if isinstance(instructions, str) and isinstance(content, str):
+        return [{"role": "user", "content": f"{instructions}\n\n{content}"}]
+    return [{"role": "user", "content": [*_parts(instructions), *_parts(content)]}]
+
+
+def _parts(content: object) -> list[object]:
+    return content if isinstance(content, list) else [{"type": "text", "text": content}]
 
 
 def _instructions(request: CallRequest, capabilities: Capabilities) -> object:

@@ -40,6 +40,11 @@ _REFUSES_PARAMETER: Final = re.compile(
     re.IGNORECASE,
 )
 _REFUSING: Final = frozenset({400, 404, 422, 500, 501})
+_NO_SYSTEM_ROLE: Final = re.compile(
+    r"system (?:role|message|prompt|instruction)s?[^.]{0,30}not (?:supported|allowed|enabled)|only user(?:,| and) (?:assistant|model)"
+    r"|roles must alternate|developer instruction is not enabled"
+)
+"""Templates of chats such as Gemma's and Mistral's, and Google's own API for Gemma."""
 _ABOUT_SIZE: Final = re.compile(r"context.?(?:length|window|size)|too (?:long|large)")
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -52,6 +57,7 @@ class Capabilities:
 
     allowance_name: str = "max_completion_tokens"
     sends_temperature: bool = True
+    has_system_role: bool = True
     stores: bool = True
     effort: str | None = None
     refused_effort: str | None = None
@@ -70,6 +76,8 @@ class Capabilities:
         text = evidence.searchable
         if _ABOUT_SIZE.search(text):
             return None
+        if self.has_system_role and _NO_SYSTEM_ROLE.search(text):
+            return replace(self, has_system_role=False)
         return self._without_named(text) or self._with_easier_form(text)
 
     def _without_named(self, text: str) -> Capabilities | None:
@@ -138,6 +146,7 @@ class Capabilities:
             allowance_name=str(learned.get("allowance_name", self.allowance_name)),
             sends_temperature=self.sends_temperature
             and bool(learned.get("sends_temperature", True)),
+            has_system_role=bool(learned.get("has_system_role", True)),
             effort=learned.get("effort") if was_refused else self.effort,
             refused_effort=self.effort if was_refused else None,
             image_detail=learned.get("image_detail") and self.image_detail,
