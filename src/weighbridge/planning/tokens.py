@@ -50,10 +50,13 @@ FIXED_TOKENS: Final = 32
 """The frame of an answer, whatever the number of products."""
 TRUNCATED_FACTOR: Final = 1.5
 """An answer that was cut off needed more than it got; how much more is unknown."""
-LONGEST_TIMES: Final = 8
-"""Cut answers raise the allowance up to this multiple of the expected length, and retries too."""
+LONGEST_TIMES: Final = 4
+"""Retries get up to this multiple of the expected length, or twice what is usual."""
+LONGEST_AT_LEAST: Final = 1_000
 REASONING_TOKENS: Final = 4_000
-"""On top: some models reason in plain text before they answer."""
+"""Some models reason in plain text before they answer. So much more is learned from answers that
+were cut, beyond twice that multiple.
+"""
 
 
 @lru_cache(maxsize=1)
@@ -198,7 +201,7 @@ class OutputAllowances:
         return min(usual << attempts, max(usual * 2, self._longest(step, group_size)))
 
     def _longest(self, step: str, group_size: int) -> int:
-        return self._expected[step] * group_size * LONGEST_TIMES + REASONING_TOKENS
+        return max(LONGEST_AT_LEAST, self._expected[step] * group_size * LONGEST_TIMES)
 
     def _usual(self, step: str, group_size: int) -> int:
         sizes = self._seen.get(step, {})
@@ -228,7 +231,8 @@ class OutputAllowances:
             return
         length = output_tokens
         if truncated:
-            length = min(ceil(length * TRUNCATED_FACTOR), self._longest(step, group_size))
+            most = 2 * self._longest(step, group_size) + REASONING_TOKENS
+            length = min(ceil(length * TRUNCATED_FACTOR), most)
         self._lengths(step, group_size).append(length)
 
     def dump(self) -> dict[str, Any]:
