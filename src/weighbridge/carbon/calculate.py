@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, Classification, ManufacturingProcesses
     from weighbridge.domain.products import Product
 
-METHOD_VERSION: Final = "4"
+METHOD_VERSION: Final = "5"
 """Changes whenever the same answers and factors would give another figure, range or rating."""
 
 
@@ -87,7 +87,9 @@ def calculate(
             *(term.contribution for term in terms),
             *(figure.contributions if figure else ()),
         ),
-        notes=footprint_notes(classification, bill, place, routes, judged, result),
+        notes=footprint_notes(
+            classification, bill, place, routes, judged, result, figure.notes if figure else ()
+        ),
         routes=tuple(routes),
         dominance=dominance(routes),
     )

@@ -112,7 +112,10 @@ def _composed(text: str, applied: Applied, factors: FactorTable) -> Applied:
         named = ", ".join(f"{parts[name]:.0%} {name}" for name in lacking)
         return _noted(applied, f"the catalogue's composition names {named}: not in the bill")
     whole = math.fsum(parts.values())
-    if len(known) > len(set(known)) or not _WHOLE[0] <= whole <= _WHOLE[1]:
+    if whole > _WHOLE[1]:
+        said = f"adds up to {whole:.0%}, more than a whole"
+        return _noted(applied, f"the catalogue's composition {said}: not counted")
+    if len(known) > len(set(known)) or whole < _WHOLE[0]:
         return applied
     masses = {name: math.fsum(bill.lines[n].mass_kg for n in groups[name]) for name in parts}
     total = math.fsum(masses.values())

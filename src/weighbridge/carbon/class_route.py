@@ -15,6 +15,9 @@ the products of one from each other (s = 0.5), so a maker with n products is kno
 counts by its inverse: fifty products count 3.6 times as much as one, five hundred 3.8 times. The
 spread is that of all references around the mean: between makers, within each, and each row's own.
 References of unknown mass count per unit, with a spread for the size.
+
+A product far lighter or heavier than all references is either not of that kind or has a wrong
+weight: a note says so. Pieces per pack that would make each piece too light do not count.
 """
 
 from __future__ import annotations
@@ -46,11 +49,16 @@ EXPONENT_SPREAD: Final = 0.35
 UNKNOWN_SIZE: Final = 0.4
 """What a reference may be off because nobody says how heavy its product is."""
 
+OTHER_SIZE: Final = 30.0
+"""How many times lighter or heavier than all references a product is doubted."""
+
 _Z95: Final = 1.96
 _KINDS_REMEMBERED: Final = 2048
 _PER_UNIT: Final = 0.0
 _PER_KG: Final = 1.0
 _ACTIVITY_UNITS: Final = {_PER_UNIT: "unit", SCALING_EXPONENT: "kg^0.65", _PER_KG: "kg"}
+_LINEAR: Final = (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT)
+"""Weights that say nothing of the size of one product."""
 _IDS_SHOWN: Final = 3
 _PACKAGING: Final = ("packaging", "package", "carton", "box")
 """Words in the component of a line that is not the product itself."""
@@ -71,6 +79,8 @@ class MakerFigure(NamedTuple):
     name: str
     citation: Citation
     log_mass: float | None = None  # of the products' masses in kg, where they are known
+    lightest_kg: float | None = None
+    heaviest_kg: float | None = None
 
 
 class ClassFigure(NamedTuple):
@@ -81,6 +91,14 @@ class ClassFigure(NamedTuple):
     contributions: tuple[Contribution, ...]
     ratings: tuple[Rating, ...]
     basis: str
+    notes: tuple[str, ...] = ()
+
+
+class _Pack(NamedTuple):
+    """How many pieces count, and what to say of them and of the weight."""
+
+    pieces: float
+    notes: tuple[str, ...]
 
 
 def class_figure(
@@ -92,7 +110,7 @@ def class_figure(
     if not fitting:
         return None
     makers = _makers(fitting, _exponent(bill))
-    pieces = _pieces(bill)
+    pieces, notes = _pack(makers, bill)
     weighed = _food_kg(bill, place.factors) if fitting[0].per_kg else _mass_kg(bill)
     log_mass = math.log(weighed / pieces)
     weights = _weights(makers)
@@ -110,6 +128,7 @@ def class_figure(
         tuple(map(_contribution, makers, shares)),
         tuple(_rating(maker, share, place) for maker, share in zip(makers, shares, strict=True)),
         _basis(makers),
+        notes,
     )
 
 
@@ -148,13 +167,35 @@ def _fitting(
 def _exponent(bill: BillOfMaterials) -> float:
     if bill.mass_inferred and bill.weight_plausible is None:
         return _PER_UNIT
-    linear = bill.weight_basis in (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT)
-    return _PER_KG if linear else SCALING_EXPONENT
+    return _PER_KG if bill.weight_basis in _LINEAR else SCALING_EXPONENT
 
 
-def _pieces(bill: BillOfMaterials) -> float:
+def _pack(makers: Sequence[MakerFigure], bill: BillOfMaterials) -> _Pack:
     named = (a.value for a in bill.attributes if a.name == PIECES_PER_PACK)
-    return max(1.0, next(named, 1.0))
+    pieces = max(1.0, next(named, 1.0))
+    weighed = [maker for maker in makers if maker.exponent != _PER_KG]
+    light = [maker.lightest_kg for maker in weighed if maker.lightest_kg is not None]
+    heavy = [maker.heaviest_kg for maker in weighed if maker.heaviest_kg is not None]
+    if not (light and heavy):
+        return _Pack(pieces, ())
+    lightest, heaviest = min(light), max(heavy)
+    published = f"{lightest:.3g} to {heaviest:.3g} kg"
+    if lightest == heaviest:
+        published = f"{lightest:.3g} kg"
+    notes = []
+    if pieces > 1 and bill.mass_kg / pieces * OTHER_SIZE < lightest:
+        notes.append(
+            f"dropped: {pieces:g} pieces per pack, because each would weigh "
+            f"{bill.mass_kg / pieces:.3g} kg; published products of the kind weigh {published}"
+        )
+        pieces = 1.0
+    piece_kg = bill.mass_kg / pieces
+    if not lightest / OTHER_SIZE <= piece_kg <= heaviest * OTHER_SIZE:
+        notes.append(
+            f"a mass of {piece_kg:.3g} kg is far from that of published products of the kind "
+            f"({published}): check the weight and the kind"
+        )
+    return _Pack(pieces, tuple(notes))
 
 
 def _mass_kg(bill: BillOfMaterials) -> float:
@@ -205,7 +246,8 @@ def _maker(published: Sequence[ClassReference], exponent: float) -> MakerFigure:
         for log, member in zip(logs, members, strict=True)
     ) / len(logs)
     first = members[0]
-    masses = [math.log(m.mass_kg) for m in members if m.mass_kg is not None]
+    known = [m.mass_kg for m in members if m.mass_kg is not None]
+    masses = list(map(math.log, known))
     return MakerFigure(
         mean,
         variance,
@@ -215,6 +257,8 @@ def _maker(published: Sequence[ClassReference], exponent: float) -> MakerFigure:
         first.name if len(members) == 1 else first.subcategory,
         _citation(members),
         math.fsum(masses) / len(masses) if masses else None,
+        min(known, default=None),
+        max(known, default=None),
     )
 
 

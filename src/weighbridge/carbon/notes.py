@@ -31,6 +31,9 @@ _NOT_IN_BILL: Final = {
     "Footwear & leather goods": "stitching, gluing and factory overheads",
     "Furniture": "workshop energy, finishing and overheads",
 }
+LIGHTEST_KG: Final = 1e-6
+HEAVIEST_KG: Final = 1e7
+"""A bare chip weighs milligrams, a ship thousands of tonnes."""
 _OTHER_REGION_SHARE: Final = 0.5
 _SAME_PART_OF_THE_WORLD: Final = 2
 
@@ -42,11 +45,13 @@ def footprint_notes(
     routes: Sequence[Route],
     judged: Completeness,
     result: BillResult,
+    class_notes: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """All notes on a footprint, the gravest first."""
     return (
         *_route_notes(classification, routes, judged),
         *_mass_notes(bill),
+        *class_notes,
         *bill.notes,
         *result.components.notes,
         *_electricity_notes(place, result.terms),
@@ -100,6 +105,8 @@ def _mass_notes(bill: BillOfMaterials) -> list[str]:
             "the weight was not used" if bill.weight_plausible is False else "no weight was given"
         )
         notes.append(f"{known}: the mass was estimated by the model")
+    if not LIGHTEST_KG <= bill.mass_kg <= HEAVIEST_KG:
+        notes.append(f"hardly any product weighs {bill.mass_kg:.3g} kg: check the weight")
     deviation = mass_deviation(bill)
     if deviation > MASS_TOLERANCE:
         notes.append(

@@ -107,6 +107,16 @@ def test_a_composition_that_is_met_or_unclear_changes_nothing(text: str) -> None
     assert found.bill == lines
 
 
+def test_a_composition_of_more_than_a_whole_is_said_and_not_counted() -> None:
+    lines = bill(("cotton_knit", 0.5), ("polyester_knit", 0.5))
+    facts = ProductFacts(materials="300 % cotton, 20 % polyester")
+    assert masses(facts, lines) == {"cotton_knit": 0.5, "polyester_knit": 0.5}
+    assert (
+        "the catalogue's composition adds up to 320%, more than a whole: not counted"
+        in judged(facts, lines).notes
+    )
+
+
 def test_a_part_that_the_bill_lacks_is_said() -> None:
     lines = bill(("cotton_knit", 0.2))
     result = judged(ProductFacts(materials="80 % cotton, 20 % elastane"), lines)

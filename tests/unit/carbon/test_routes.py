@@ -13,6 +13,13 @@ from hypothesis import strategies as st
 
 from tests.support.carbon_builders import bill, cited, footprint, material, table
 from weighbridge.carbon.factors import ClassReference, FactorTable
+from weighbridge.domain.answers import (
+    PIECES_PER_PACK,
+    Attribute,
+    AttributeBasis,
+    BillOfMaterials,
+    WeightBasis,
+)
 from weighbridge.domain.results import Footprint, RouteName
 from weighbridge.errors import FactorTableInvalid
 
@@ -204,3 +211,36 @@ def test_a_reference_cannot_need_what_no_material_is_called() -> None:
     (plain,) = with_references([("Acme", 40.0, 1.0)]).references["Tools & hardware", "Hand tools"]
     with pytest.raises(FactorTableInvalid, match="no material begins with"):
         only(replace(plain, needs=frozenset({"engine"})))
+
+
+def of_pack(pieces: float, mass_kg: float) -> BillOfMaterials:
+    named = Attribute(PIECES_PER_PACK, pieces, AttributeBasis.STATED)
+    return replace(bill(("resin", mass_kg)), attributes=(named,))
+
+
+def test_a_pack_counts_as_its_pieces_unless_each_would_weigh_next_to_nothing() -> None:
+    factors = with_references([("Acme", 10.0, 1.0)])
+    ten = footprint(factors, of_pack(10, 10.0))
+    assert ten.routes[1].emissions_kg_co2e == pytest.approx(100)
+    assert not any("per pack" in note for note in ten.notes)
+    absurd = footprint(factors, of_pack(1e9, 10.0))
+    assert absurd.routes[1].emissions_kg_co2e == pytest.approx(10 * 10**0.65)
+    assert absurd.notes[0].startswith("dropped: 1e+09 pieces per pack, because each would weigh")
+
+
+@pytest.mark.parametrize("mass_kg", [1e-6, 0.03, 31.0, 1e9])
+def test_a_weight_far_from_all_published_products_is_noted(mass_kg: float) -> None:
+    result = footprint(with_references([("Acme", 10.0, 1.0)]), bill(("resin", mass_kg)))
+    assert any("is far from that of published products" in note for note in result.notes)
+
+
+def test_a_declared_unit_may_have_any_mass() -> None:
+    tonne = replace(bill(("resin", 1000.0)), weight_basis=WeightBasis.DECLARED_UNIT)
+    result = footprint(with_references([("Acme", 10.0, 1.0)]), tonne)
+    assert not any("far from that" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("mass_kg", [1e-7, 2e7])
+def test_a_weight_that_hardly_any_product_has_is_noted_without_references(mass_kg: float) -> None:
+    result = footprint(table([material("resin")]), bill(("resin", mass_kg)))
+    assert any(note.startswith("hardly any product weighs") for note in result.notes)

@@ -76,6 +76,11 @@ def test_a_product_reported_in_three_years_counts_once() -> None:
     assert once.ratio == 2
 
 
+def test_of_two_rows_neither_the_higher_nor_the_lower_is_taken() -> None:
+    (once,) = distinct([judged("A-2015", 8, 1), judged("A-2016", 2, 4)])
+    assert (once.emissions_kg_co2e, once.truth.low_kg_co2e, once.ratio) == (4, 2, 2)
+
+
 def test_products_of_another_maker_or_mass_are_distinct() -> None:
     rows = [judged("A", 1, 1), judged("B", 1, 1, maker="B"), judged("C", 1, 1, mass_kg=1.5)]
     assert distinct(rows) == rows

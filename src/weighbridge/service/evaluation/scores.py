@@ -8,7 +8,7 @@ import math
 import random
 import statistics
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -96,12 +96,34 @@ def by_group(
 
 def distinct(judged: Sequence[ComparedFigure]) -> list[ComparedFigure]:
     """Each product of a maker once: of several rows of one kind and mass (later years, most often)
-    the middle one.
+    the middle one, or of an even number the geometric mean of the two in the middle.
     """
     groups: defaultdict[tuple[str, str, str], list[ComparedFigure]] = defaultdict(list)
     for one in judged:
         groups[one.truth.maker, one.kind, f"{one.mass_kg:.3g}"].append(one)
-    return [sorted(rows, key=lambda one: one.ratio)[len(rows) // 2] for rows in groups.values()]
+    return [_middle(sorted(rows, key=lambda one: one.ratio)) for rows in groups.values()]
+
+
+def _middle(rows: Sequence[ComparedFigure]) -> ComparedFigure:
+    half = len(rows) // 2
+    if len(rows) % 2:
+        return rows[half]
+    one, other = rows[half - 1 : half + 1]
+
+    def mean(value: Callable[[ComparedFigure], float]) -> float:
+        return math.sqrt(value(one) * value(other))
+
+    return replace(
+        one,
+        emissions_kg_co2e=mean(lambda row: row.emissions_kg_co2e),
+        low_kg_co2e=mean(lambda row: row.low_kg_co2e),
+        high_kg_co2e=mean(lambda row: row.high_kg_co2e),
+        truth=replace(
+            one.truth,
+            low_kg_co2e=mean(lambda row: row.truth.low_kg_co2e),
+            high_kg_co2e=mean(lambda row: row.truth.high_kg_co2e),
+        ),
+    )
 
 
 def bootstrap(
