@@ -304,6 +304,8 @@ class Journey:
             "corrected",
             "first computed, answers",
         ]
+        moved = self.get(f"{API}/compare?from=2020-01-01T00:00Z")
+        assert "PROD-002" in moved["added"]
 
     def exchange_files(self) -> None:
         """The review workbook out and back unchanged; a bill of materials that cannot be."""

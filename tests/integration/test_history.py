@@ -13,7 +13,7 @@ from tests.support.application import program
 from weighbridge.domain.corrections import read_change
 from weighbridge.errors import InputError, NotFound
 from weighbridge.service.desk.correcting import Request, correct, take_back
-from weighbridge.service.desk.history import compare_moments, history_of
+from weighbridge.service.desk.history import compare_moments, history_of, read_moment
 from weighbridge.service.desk.recomputing import completed_ids, recompute
 from weighbridge.store.footprint_versions import KEPT
 
@@ -108,6 +108,37 @@ async def test_two_moments_are_compared_by_cause(database_url: str, tmp_path: Pa
         assert (new.added, new.moved, new.products) == (["P-001", "P-002"], [], 0)
         with pytest.raises(InputError, match="after the first"):
             await compare_moments(database, processed, long_ago)
+        async with api_client(database_url, tmp_path) as client:
+            since = processed.strftime("%Y-%m-%dT%H:%M:%S.%f")
+            answer = await client.get("/api/products/compare", params={"from": since})
+            assert answer == (await compare_moments(database, processed, LATER)).as_document()
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"from": "yesterday"}, "from"),
+        ({"from": "0001-01-01T00:00+14:00"}, "from"),
+        ({"from": "2026-11-01", "to": "9999-12-31T23:00-14:00"}, "to"),
+        ({"from": "2026-11-02", "to": "2026-11-02T00:00Z"}, "to"),
+        ({"to": "now"}, "from"),
+    ],
+)
+async def test_a_moment_that_is_none_is_refused_by_name(
+    database_url: str, tmp_path: Path, asked: dict[str, str], field: str
+) -> None:
+    async with api_client(database_url, tmp_path) as client:
+        answer = await client.http.get("/api/products/compare", params=asked)
+        assert answer.status_code == 422
+        assert [one["field"] for one in answer.json()["errors"]] == [field]
+
+
+async def test_moments_without_a_zone_are_local_or_of_the_given_zone() -> None:
+    here = read_moment("2026-11-01T10:00", LATER)
+    assert here == datetime(2026, 11, 1, 10).astimezone(UTC)
+    assert read_moment(" 2026-11-01T10:00 ", LATER, UTC) == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    assert read_moment("2026-11-01T10:00+02:00", LATER, UTC).hour == 8
+    assert read_moment("NOW", LATER) == LATER
 
 
 async def test_the_history_of_a_product_is_bounded(database_url: str, tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ async def _record_corrections(recorder: Recorder) -> None:
     supposed = {"codes": ["PROD-002"], "countryOfOrigin": "DE"}
     await recorder.answer("what_if", "POST", f"{API}/what-if", json=supposed)
     await recorder.answer("product_history", "GET", f"{API}/PROD-002/history")
+    await recorder.answer("compare", "GET", f"{API}/compare?from=2026-01-01T00:00Z")
     number = recorder.examples["answers"]["list_corrections"]["200"]["corrections"][0]["number"]
     await recorder.answer("take_correction_back", "DELETE", f"{own}/{number}")
     await recorder.answer("give_bills", "POST", f"{API}/bills", **csv)

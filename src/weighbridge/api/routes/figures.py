@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from weighbridge.api.context import Context
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.routes.products import Code
 from weighbridge.api.routes.selecting import selected_codes
-from weighbridge.api.schemas.history import ProductHistory
+from weighbridge.api.schemas.history import Comparison, ProductHistory
 from weighbridge.api.schemas.what_if import WhatIfDone, WhatIfInput
 from weighbridge.errors import InputError
 from weighbridge.service.desk import what_if as supposing
-from weighbridge.service.desk.history import history_of
+from weighbridge.service.desk.history import compare_moments, history_of, read_moment
 
 router = APIRouter(prefix="/api/products", tags=["corrections"])
 
@@ -32,6 +35,33 @@ async def what_if(asked: WhatIfInput, context: Context) -> WhatIfDone:
     except InputError as error:
         raise InvalidField("materials", str(error)) from error
     return WhatIfDone.model_validate(supposing.as_document(found))
+
+
+_MOMENT = "such as 2026-11-01T10:00Z, or now. Without a zone it is UTC."
+
+
+@router.get("/compare", responses=problem_responses())
+async def compare(
+    context: Context,
+    start: Annotated[str, Query(alias="from", max_length=60, description=f"A moment, {_MOMENT}")],
+    end: Annotated[
+        str, Query(alias="to", max_length=60, description=f"A later moment, {_MOMENT}")
+    ] = "now",
+) -> Comparison:
+    """Say what moved between two moments, by how much and why, over all products."""
+    moments = _moment(context, "from", start), _moment(context, "to", end)
+    if moments[1] <= moments[0]:
+        raise InvalidField("to", "It has to be after the moment in from.")
+    async with context.exports:
+        moved = await compare_moments(context.database, *moments)
+    return Comparison.model_validate(moved.as_document())
+
+
+def _moment(context: Context, field: str, text: str) -> datetime:
+    try:
+        return read_moment(text, context.clock.now(), UTC)
+    except InputError as error:
+        raise InvalidField(field, str(error)) from error
 
 
 @router.get("/{code:code}/history", responses=problem_responses(404))

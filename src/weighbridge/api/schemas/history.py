@@ -69,3 +69,39 @@ class ProductHistory(Schema):
                 for one in past
             ],
         )
+
+
+class MovementView(Schema):
+    """A product before and after."""
+
+    code: str
+    before_kg_co2e: float = Field(alias="beforeKgCo2e")
+    after_kg_co2e: float = Field(alias="afterKgCo2e")
+    change: float = Field(description="Relative to before; 0.25 means 25 % more.")
+    causes: list[str]
+
+
+class CauseView(Schema):
+    """The products that moved for the same reasons."""
+
+    causes: list[str] = Field(examples=[["corrected by ana: bill_of_materials.mass_kg"]])
+    products: int
+    moved_kg_co2e: float = Field(alias="movedKgCo2e")
+
+
+class Comparison(Schema):
+    """What moved between two moments. Totals are for one unit of each product that has a figure
+    at both.
+    """
+
+    products: int = Field(description="With a figure at both moments.")
+    moved: int
+    added: list[str] = Field(description="Codes of products first computed in between.")
+    gone: list[str]
+    unknown: list[str] = Field(
+        description="Codes of products whose history does not reach back that far."
+    )
+    before_kg_co2e: float = Field(alias="beforeKgCo2e")
+    after_kg_co2e: float = Field(alias="afterKgCo2e")
+    causes: list[CauseView]
+    largest: list[MovementView] = Field(description="The 20 that moved most, relatively.")

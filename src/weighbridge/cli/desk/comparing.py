@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,17 +90,19 @@ def compare(
 ) -> None:
     """Say what moved between two exports, or between two moments, by how much and why."""
     from weighbridge.service.desk.exported_figures import compare_exports, read_export
-    from weighbridge.service.desk.history import compare_moments
+    from weighbridge.service.desk.history import compare_moments, read_moment
     from weighbridge.wiring import open_application
 
     settings = load_settings(data_dir=data_dir)
 
-    async def between(start: datetime, end: datetime) -> Movements:
+    async def between(start: str) -> Movements:
+        now = SystemClock().now()
+        moments = read_moment(start, now), read_moment(end, now)
         async with open_application(settings) as app:
-            return await compare_moments(app.database, start, end)
+            return await compare_moments(app.database, *moments)
 
     if start is not None and before is None and after is None:
-        moved = run_async(between(read_moment(start), read_moment(end)))
+        moved = run_async(between(start))
     elif start is None and before is not None and after is not None:
         moved = compare_exports(read_export(before), read_export(after))
     else:
@@ -109,18 +111,6 @@ def compare(
         print_json(moved.as_document())
     else:
         _say(moved)
-
-
-def read_moment(text: str) -> datetime:
-    """ISO 8601; without a zone it is local time. Raises InputError."""
-    if text.strip().lower() == "now":
-        return SystemClock().now()
-    try:
-        return datetime.fromisoformat(text.strip()).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InputError(
-            f"{text!r} is no moment. Write it like 2026-11-01T10:00, or now."
-        ) from error
 
 
 def _say(moved: Movements) -> None:

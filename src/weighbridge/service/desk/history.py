@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from weighbridge.domain.history import Version, causes_between
@@ -12,7 +13,7 @@ from weighbridge.store import footprint_versions, products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import tzinfo
 
     from weighbridge.store.database import Database
 
@@ -62,6 +63,26 @@ def _change(before: Version | None, after: Version) -> float | None:
     if before is None or before.emissions_kg_co2e == 0:
         return None
     return after.emissions_kg_co2e / before.emissions_kg_co2e - 1
+
+
+def read_moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
+    """ISO 8601 or `now`, as UTC. Without a zone it is in `zone`; None: local time.
+
+    Raises:
+        InputError: it is neither.
+    """
+    written = text.strip()
+    if written.lower() == "now":
+        return now
+    try:
+        found = datetime.fromisoformat(written)
+        if zone is not None and found.tzinfo is None:
+            found = found.replace(tzinfo=zone)
+        return found.astimezone(UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InputError(
+            f"{text[:60]!r} is no moment. Write it like 2026-11-01T10:00, or now."
+        ) from error
 
 
 async def compare_moments(database: Database, start: datetime, end: datetime) -> Movements:
