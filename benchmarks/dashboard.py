@@ -99,9 +99,9 @@ async def refill(here: Site, waiting: int) -> None:
     missing = waiting - (await here.counts())["pending"]
     if missing > 0:
         await here.connection.execute(
-            "INSERT INTO products (code, name, description, status) SELECT 'W-' || base.n || '-' || "
-            "n, 'Waiting product ' || n, 'A steel bottle of series ' || base.n || ', ' || n, "
-            "'pending' FROM (SELECT coalesce(max(id), 0) AS n FROM products) base, "
+            "INSERT INTO products (code, name, description, status) SELECT 'W-' || last || '-' || "
+            "n, 'Waiting product ' || n, 'A steel bottle of series ' || last || ', ' || n, "
+            "'pending' FROM (SELECT coalesce(max(id), 0) AS last FROM products) known, "
             "generate_series(1, $1::int) n",
             missing,
             timeout=3_600,

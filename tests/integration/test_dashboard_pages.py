@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.api import ApiClient, api_client
 from tests.support.application import program
+from weighbridge.dashboard.formats import kilograms, significant
 from weighbridge.service.access.tokens import Role, add_token
 
 if TYPE_CHECKING:
@@ -78,8 +79,31 @@ async def test_a_product_has_a_page_whatever_its_code_and_name_contain(
     for path in PAGES:
         assert (await client.http.get(path)).status_code == 200, path
     insights = (await client.http.get("/insights")).text
-    assert "1 products" in insights
-    assert "Simulated" in insights
+    assert "invented by the simulator" in insights
+
+
+async def test_insights_show_the_totals_of_the_command_line_and_the_api(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    lines = [
+        "code,name,description,weight,quantity,supplier",
+        "A,Bottle,Steel bottle,0.3,1000,Acme",
+    ]
+    lines += ["B,Shelf,Oak shelf,2.4,7,Øst & Søn", "C,Cap,Cotton cap,0.1,,"]
+    await client.http.post(
+        "/api/products/bulk-upload",
+        content="\n".join(lines).encode(),
+        headers={"Content-Type": "text/csv"},
+    )
+    await _weigh(client, database_url, tmp_path, 3)
+    page = unescape((await client.http.get("/insights")).text)
+    for by in ("category", "material", "supplier"):
+        totals = await client.get(f"/api/products/totals?by={by}&limit=12")
+        assert f"<strong>{kilograms(totals['totalKgCo2e'])}</strong> CO" in page
+        for group in totals["groups"]:
+            assert group["name"] in page
+            assert f">{significant(group['totalKgCo2e'])}<" in page
+    assert "1 without one count as one piece each" in page
 
 
 async def test_a_correction_is_checked_stored_noted_and_weighed_again(

@@ -21,7 +21,7 @@ from weighbridge.service.opening import DATABASE_AWAY
 from weighbridge.service.queue import queue_status
 from weighbridge.service.shared_look import SharedLook
 from weighbridge.service.views.activity import ActivityReader
-from weighbridge.service.views.state import limiting, outlook
+from weighbridge.service.views.state import batches_at_provider, limiting, outlook
 from weighbridge.service.views.workers import live_workers
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Board:
             "situation": self.outlook.situation.value,
             "sentence": self.outlook.sentence,
             "remedy": self.outlook.remedy,
+            "batches": batches_at_provider(self.look),
             "doneAt": _epoch(self.outlook.done_at),
             "waitUntil": _epoch(self.outlook.wait_until),
             "running": self.look.state.running,

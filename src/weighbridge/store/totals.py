@@ -38,17 +38,11 @@ BY_RANGE: Final = f"{_RANGE} DESC NULLS LAST, p.id"
 
 
 @dataclass(frozen=True, slots=True)
-class CategoryTotal:
-    """The products of one category: sums over one unit of each."""
+class CategoryTraits:
+    """What a category has besides its total: the mass of its pieces, and the mean quality."""
 
-    category: str
-    products: int
-    emissions_kg_co2e: float
-    low_kg_co2e: float
-    high_kg_co2e: float
     mass_kg: float
     data_quality: float
-    simulated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,37 +191,33 @@ async def failed(connection: Connection, within: Within, limit: int) -> list[Rec
     )
 
 
-async def by_category(connection: Connection) -> list[CategoryTotal]:
-    """Every category, the heaviest first."""
+async def category_traits(connection: Connection) -> dict[str, CategoryTraits]:
+    """Mass and quality by the category's name."""
     rows = await connection.fetch(
-        "SELECT category, count(*) AS products, sum(emissions_kg_co2e) AS emissions_kg_co2e, "
-        "sum(low_kg_co2e) AS low_kg_co2e, sum(high_kg_co2e) AS high_kg_co2e, sum(mass_kg) AS "
-        "mass_kg, avg(data_quality) AS data_quality, count(*) FILTER (WHERE simulated) AS "
-        "simulated FROM footprints GROUP BY category ORDER BY emissions_kg_co2e DESC",
+        f"SELECT {_KEYS[TotalBy.CATEGORY]} AS name, coalesce(sum(f.mass_kg * {_PIECES}), 0) "
+        f"AS mass_kg, avg(f.data_quality) AS data_quality {_completed(Within())} GROUP BY 1",
         timeout=LONG_STATEMENT_S,
     )
-    return [CategoryTotal(**dict(row)) for row in rows]
+    return {row["name"]: CategoryTraits(row["mass_kg"], row["data_quality"]) for row in rows}
 
 
 async def distribution(connection: Connection) -> dict[int, int]:
     """How many products have a footprint in each half decade: key k is from 10^(k/2) to
-    10^((k+1)/2) kg CO2e.
+    10^((k+1)/2) kg CO2e of one unit.
     """
     rows = await connection.fetch(
-        "SELECT floor(2 * log(greatest(emissions_kg_co2e, 1e-6)::numeric))::int AS bin, count(*) "
-        "AS n FROM footprints GROUP BY 1",
+        "SELECT floor(2 * log(greatest(f.emissions_kg_co2e, 1e-6)::numeric))::int AS bin, "
+        f"count(*) AS n {_completed(Within())} GROUP BY 1",
         timeout=LONG_STATEMENT_S,
     )
     return {row["bin"]: row["n"] for row in rows}
 
 
 async def heaviest(connection: Connection, limit: int) -> Sequence[Record]:
-    """The products with the largest footprints, with what they were computed from."""
+    """The products that add most to the total, with what they were computed from."""
     return await connection.fetch(
-        "SELECT p.id, p.code, p.name, p.status, f.category, f.emissions_kg_co2e, f.low_kg_co2e, "
-        "f.high_kg_co2e, f.mass_kg, f.data_quality, f.simulated, f.detail FROM footprints f JOIN "
-        "products p ON p.id = f.product_id AND p.status = 'completed' ORDER BY "
-        "f.emissions_kg_co2e DESC, f.product_id DESC LIMIT $1",
+        f"SELECT p.code, p.name, {_PIECES} AS pieces, f.detail {_completed(Within())} "
+        f"ORDER BY {BY_TOTAL} LIMIT $1",
         limit,
         timeout=LONG_STATEMENT_S,
     )

@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 
 from tests.support.clocks import BEGINNING
+from weighbridge.domain.batches import BatchesInFlight
+from weighbridge.domain.budgets import USED_UP
 from weighbridge.domain.calls import Cost
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.limits.limiter import Limits
 from weighbridge.service.queue import QueueStatus
-from weighbridge.service.views.state import Situation, outlook
+from weighbridge.service.views.state import Situation, batches_at_provider, outlook
 from weighbridge.store.queue_state import QueueState
 
 STATE = QueueState(
@@ -103,3 +105,23 @@ def test_says_when_it_will_be_done() -> None:
     found = outlook(_look(4_200), products_per_hour=4_200, live_workers=1)
     assert found.done_at == BEGINNING + timedelta(hours=1)
     assert outlook(_look(4_200), products_per_hour=0, live_workers=1).done_at is None
+
+
+def test_a_pause_says_what_ends_it() -> None:
+    over_budget = replace(STATE, paused_reason=f"{USED_UP} $5.00 for a day is used up.")
+    remedies = {
+        outlook(replace(_look(1), state=state), products_per_hour=0, live_workers=1).remedy
+        for state in (PAUSED, over_budget)
+    }
+    assert remedies == {
+        "Weighbridge tries again by itself. Start skips the wait.",
+        "Raise the cap under Settings. It goes on at once, or when the next period begins.",
+    }
+
+
+def test_batches_at_the_provider_are_told_while_there_are_any() -> None:
+    assert batches_at_provider(_look(1)) == ""
+    two = replace(_look(1), batches=BatchesInFlight(2, 5_000, 1_204, BEGINNING))
+    assert batches_at_provider(two).startswith(
+        "2 batches are at the provider at half price: 1,204 of 5,000 requests answered."
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic_core import to_json
@@ -9,8 +11,17 @@ from pydantic_core import to_json
 from weighbridge.dashboard.context import Pages, Visitor
 from weighbridge.dashboard.pictures import bins
 from weighbridge.dashboard.rendering import page
+from weighbridge.domain.totals import NOT_STATED, TotalBy
+from weighbridge.service.views.insights import SHOWN
 
 router = APIRouter(include_in_schema=False)
+
+TABLES: Final = {
+    TotalBy.MATERIAL: "Materials",
+    TotalBy.SUPPLIER: "Suppliers",
+    TotalBy.COUNTRY: "Countries of origin",
+}
+"""Groups besides the categories; those that nothing is known of are left out."""
 
 
 @router.get("/insights")
@@ -25,6 +36,7 @@ async def insights(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
             marks=await dashboard.marks(),
         )
     columns = bins(look.distribution)
+    groups = look.totals.groups
     return page(
         request,
         "insights/page.html",
@@ -35,7 +47,12 @@ async def insights(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
             {"labels": [one.label for one in columns], "counts": [one.count for one in columns]}
         ).decode(),
         columns=columns,
+        tables=[
+            (name, groups[by][:SHOWN], len(groups[by]))
+            for by, name in TABLES.items()
+            if [one.name for one in groups.get(by, ())] not in ([], [NOT_STATED])
+        ],
         tree=to_json(
-            [{"name": one.category, "value": one.emissions_kg_co2e} for one in look.categories]
+            [{"name": one.name, "value": one.total_kg_co2e} for one in groups[TotalBy.CATEGORY]]
         ).decode(),
     )

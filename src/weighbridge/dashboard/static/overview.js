@@ -49,6 +49,7 @@
     hero.dataset.failed = board.texts.failed;
     setText(hero.querySelector("[data-situation-word]"), capital(board.situation));
     setText(hero.querySelector("[data-remedy]"), board.remedy);
+    setText(hero.querySelector("[data-batches]"), board.batches);
     writeSentence();
     for (const element of document.querySelectorAll("[data-text]")) {
       setText(element, board.texts[element.dataset.text]);

@@ -1,9 +1,8 @@
-"""What the results say together: totals and hotspots, how footprints are distributed, and what to
-find out next.
+"""What the results say together: the totals of `totals.py`, and besides them how footprints are
+distributed, how much there is to a kilogram, and what to find out next.
 
-Sums by category are over all products. What needs every contribution (materials, proxies, inferred
-masses, routes that disagree) is taken from the heaviest products, and says how much of the total
-these are.
+What needs every contribution (proxies, inferred masses, routes that disagree) is taken from the
+products that add most to the total, and says how much of it these are.
 """
 
 from __future__ import annotations
@@ -14,19 +13,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.quantities import Origin
-from weighbridge.domain.results import ContributionKind, RouteName
+from weighbridge.domain.results import RouteName
+from weighbridge.domain.totals import TotalBy
+from weighbridge.service.views.totals import totals_within
 from weighbridge.store import footprints, totals
+from weighbridge.store.totals import CategoryTraits, Within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from weighbridge.carbon.factors import FactorTable
     from weighbridge.clock import Clock
     from weighbridge.domain.results import Contribution, Footprint
+    from weighbridge.domain.totals import CatalogueTotals
     from weighbridge.service.opening import Database
-    from weighbridge.store.totals import CategoryTotal
 
 HEAVIEST: Final = 1_000
 SHOWN: Final = 12
+TAKEN_APART: Final = 100_000
+"""Totals by material take every footprint apart; a page does not, where there are more."""
 FRESH_FOR_S: Final = 10.0
 PATIENCE_S: Final = 0.5
 """Whoever opens the page waits no longer than this."""
@@ -67,36 +72,23 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Insights:
-    """One look. Emissions are of one unit of each product."""
+    """One look. Emissions are those of the totals: each footprint times its quantity.
 
-    categories: list[CategoryTotal]
+    `totals` has no groups by material where there are more than `TAKEN_APART` products.
+    """
+
+    totals: CatalogueTotals
+    traits: Mapping[str, CategoryTraits]
     distribution: dict[int, int]
-    heaviest: list[Share]
-    materials: list[Share]
     disagreements: list[Disagreement]
     advice: list[Advice]
     looked_into: int
     looked_into_share: float
 
     @property
-    def products(self) -> int:
-        """Products with a figure."""
-        return sum(one.products for one in self.categories)
-
-    @property
-    def emissions_kg_co2e(self) -> float:
-        """Of one unit of each."""
-        return sum(one.emissions_kg_co2e for one in self.categories)
-
-    @property
     def mass_kg(self) -> float:
-        """Of one unit of each."""
-        return sum(one.mass_kg for one in self.categories)
-
-    @property
-    def simulated(self) -> int:
-        """Products whose answers the simulator made up."""
-        return sum(one.simulated for one in self.categories)
+        """Of all pieces."""
+        return sum(one.mass_kg for one in self.traits.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +97,21 @@ class _Looked:
 
     code: str
     name: str
+    pieces: float
     footprint: Footprint
+
+    @property
+    def total_kg_co2e(self) -> float:
+        """What it adds to the total."""
+        return self.footprint.emissions_kg_co2e * self.pieces
 
 
 class InsightsReader:
     """One per server; a look serves everybody for a while."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, factors: FactorTable, clock: Clock) -> None:
         self._database = database
+        self._factors = factors
         self._clock = clock
         self._lock = asyncio.Lock()
         self._known: Insights | None = None
@@ -145,45 +144,53 @@ class InsightsReader:
         return self._known
 
     async def _read(self) -> Insights:
-        async with self._database.pool.acquire() as connection:
-            categories = await totals.by_category(connection)
+        async with (
+            self._database.pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            counted = await totals.counts(connection, Within())
+            is_small = counted["completed"] <= TAKEN_APART
+            by = [one for one in TotalBy if is_small or one is not TotalBy.MATERIAL]
+            added = await totals_within(connection, self._factors, Within(), by, SHOWN)
+            traits = await totals.category_traits(connection)
             distribution = await totals.distribution(connection)
             rows = await totals.heaviest(connection, HEAVIEST)
             stored = [row["detail"] for row in rows]
             details = await footprints.read_details(connection, stored, {})
         looked = [
-            _Looked(row["code"], row["name"], detail.footprint)
+            _Looked(row["code"], row["name"], row["pieces"], detail.footprint)
             for row, detail in zip(rows, details, strict=True)
         ]
-        return await asyncio.to_thread(_put_together, categories, distribution, looked)
+        return await asyncio.to_thread(_put_together, added, traits, distribution, looked)
 
 
 def _put_together(
-    categories: list[CategoryTotal], distribution: dict[int, int], looked: Sequence[_Looked]
+    added: CatalogueTotals,
+    traits: Mapping[str, CategoryTraits],
+    distribution: dict[int, int],
+    looked: Sequence[_Looked],
 ) -> Insights:
-    total = sum(one.emissions_kg_co2e for one in categories)
-    covered = sum(one.footprint.emissions_kg_co2e for one in looked)
+    covered = sum(one.total_kg_co2e for one in looked)
     return Insights(
-        categories=categories,
+        totals=added,
+        traits=traits,
         distribution=distribution,
-        heaviest=[Share(one.code, one.footprint.emissions_kg_co2e, 1) for one in looked[:SHOWN]],
-        materials=_by_factor(looked, lambda one: one.kind is ContributionKind.MATERIAL)[:SHOWN],
         disagreements=_disagreements(looked),
         advice=_advice(looked),
         looked_into=len(looked),
-        looked_into_share=min(1.0, covered / total) if total else 0.0,
+        looked_into_share=min(1.0, covered / added.total_kg_co2e) if added.total_kg_co2e else 0.0,
     )
 
 
-def _by_factor(looked: Iterable[_Looked], wanted: Callable[[Contribution], bool]) -> list[Share]:
-    """Contributions that are wanted, added up by the factor behind them, the heaviest first."""
+def _proxies(looked: Iterable[_Looked]) -> list[Share]:
+    """Contributions that rest on proxies, added up by the factor, the heaviest first."""
     sums: dict[str, float] = defaultdict(float)
     products: dict[str, set[str]] = defaultdict(set)
     names: dict[str, str] = {}
     for one in looked:
         for part in one.footprint.contributions:
-            if wanted(part):
-                sums[part.factor_key] += part.emissions_kg_co2e
+            if _is_proxy(part):
+                sums[part.factor_key] += part.emissions_kg_co2e * one.pieces
                 products[part.factor_key].add(one.code)
                 names.setdefault(part.factor_key, _without_component(part.label))
     ranked = sorted(sums.items(), key=lambda item: -item[1])
@@ -198,7 +205,7 @@ def _without_component(label: str) -> str:
 
 def _disagreements(looked: Iterable[_Looked]) -> list[Disagreement]:
     found = [
-        Disagreement(one.code, one.name, times, one.footprint.emissions_kg_co2e)
+        Disagreement(one.code, one.name, times, one.total_kg_co2e)
         for one in looked
         if (times := one.footprint.disagreement) is not None and times >= DISAGREE
     ]
@@ -213,7 +220,7 @@ def _advice(looked: Sequence[_Looked]) -> list[Advice]:
             Advice(
                 "Weigh the products whose mass the model inferred",
                 "Mass multiplies everything; a kitchen scale narrows the range at once.",
-                sum(one.footprint.emissions_kg_co2e for one in inferred),
+                sum(one.total_kg_co2e for one in inferred),
                 len(inferred),
             )
         )
@@ -224,7 +231,7 @@ def _advice(looked: Sequence[_Looked]) -> list[Advice]:
             share.emissions_kg_co2e,
             share.products,
         )
-        for share in _by_factor(looked, _is_proxy)[:5]
+        for share in _proxies(looked)[:5]
     ]
     apart = [one for one in looked if (one.footprint.disagreement or 0) >= DISAGREE]
     if apart:
@@ -232,7 +239,7 @@ def _advice(looked: Sequence[_Looked]) -> list[Advice]:
             Advice(
                 "Look at products whose two routes disagree",
                 "Either the bill of materials misses something, or the product is not a usual one of its kind.",
-                sum(one.footprint.emissions_kg_co2e for one in apart),
+                sum(one.total_kg_co2e for one in apart),
                 len(apart),
             )
         )

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.domain.budgets import is_budget_reason
 from weighbridge.domain.products import ProcessingStatus
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
         return Outlook(
             Situation.PAUSED,
             f"Paused: {look.state.paused_reason}",
-            "Weighbridge tries again by itself. Start skips the wait.",
+            _while_paused(look.state.paused_reason),
         )
     if left == 0:
         return Outlook(Situation.FINISHED, _all_done(finished, failed), _retry(failed))
@@ -81,6 +82,12 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
             wait_until=waits,
         )
     return _working(look, finished, left, products_per_hour)
+
+
+def _while_paused(reason: str) -> str:
+    if is_budget_reason(reason):
+        return "Raise the cap under Settings. It goes on at once, or when the next period begins."
+    return "Weighbridge tries again by itself. Start skips the wait."
 
 
 def _stopped(left: int, reason: str | None) -> Outlook:
@@ -125,6 +132,18 @@ def limiting(look: QueueStatus) -> str:
     if look.used.requests >= NEARLY_USED * look.limits.requests_per_minute:
         return "request"
     return ""
+
+
+def batches_at_provider(look: QueueStatus) -> str:
+    """What waits in batches of the Batch API; an empty text without any."""
+    batches = look.batches
+    if not batches.batches:
+        return ""
+    named = "1 batch is" if batches.batches == 1 else f"{batches.batches:,} batches are"
+    return (
+        f"{named} at the provider at half price: {batches.answered:,} of {batches.requests:,} "
+        "requests answered. It may take up to a day."
+    )
 
 
 def _all_done(finished: int, failed: int) -> str:
