@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
     from tests.support.database import PostgresForTests
 
@@ -165,6 +165,7 @@ def test_an_answer_is_corrected_in_place_and_taken_back(page: Page) -> None:
     page.get_by_role("button", name="Correct", exact=True).click()
     expect(page.locator(".corrections")).to_contain_text("the drawing says so")
     expect(figure).not_to_have_text(before)
+    assert violations(page) == []  # with the form, the corrections and the versions of the figure
     page.get_by_role("button", name="Take back").click()
     expect(figure).to_have_text(before)
 
@@ -200,6 +201,30 @@ def test_a_selection_is_exported(page: Page) -> None:
         export.click()
     lines = downloading.value.path().read_text(encoding="utf-8").splitlines()
     assert [line[:3] for line in lines[1:]] == ["B-1"]
+
+
+def test_all_that_a_filter_finds_is_counted_and_deleted(page: Page, server: ServerProcess) -> None:
+    for code in ("Z-1", "Z-2"):
+        chair = {"code": code, "name": "Zedd chair", "description": "A chair of beech"}
+        server.call(
+            "POST",
+            "/api/products",
+            json.dumps(chair).encode(),
+            **{"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"},
+        )
+    log_in(page, next_page="/products?search=Zedd")
+    page.get_by_role("link", name="All that were found").click()
+    asked = []
+
+    def accept(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.accept()
+
+    page.once("dialog", accept)
+    page.get_by_role("button", name="Delete 2 products").click()
+    expect(page.get_by_text("2 products deleted.")).to_be_visible()
+    expect(page.get_by_text("Nothing fits")).to_be_visible()
+    assert asked == ["Delete 2 products for good?"]
 
 
 def test_a_file_is_dropped_on_the_page(page: Page) -> None:

@@ -1,5 +1,5 @@
 """What a catalogue adds up to, by category, material, supplier and country, and what to look at
-first. The command line, the API and the workbook's Summary all show this.
+first. The command line, the API, the workbook's Summary and the page Insights all show this.
 """
 
 from __future__ import annotations
