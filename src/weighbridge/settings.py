@@ -77,9 +77,7 @@ class Settings(BaseSettings):
     )
     company_ids: str = Field(default="", description="The company's URNs, comma-separated.")
     database_url: SecretStr | None = None
-    data_dir: Path = Field(
-        default_factory=lambda: platformdirs.user_data_path("weighbridge", appauthor=False)
-    )
+    data_dir: Path = Field(default_factory=lambda: _user_data_dir())
     requests_per_minute: int = Field(default=500, ge=1, le=10_000_000)
     tokens_per_minute: int = Field(default=450_000, ge=1, le=100_000_000_000)
     requests_per_day: int | None = Field(default=None, ge=1, le=10_000_000_000)
@@ -265,6 +263,13 @@ _SECRETS: Final = frozenset(
     }
 )
 """Values of these are not shown in messages."""
+
+
+def _user_data_dir() -> Path:
+    try:
+        return platformdirs.user_data_path("weighbridge", appauthor=False)
+    except RuntimeError:  # no HOME, and a user without a name: whoever needs the folder says so
+        return Path("~/weighbridge")
 
 
 def load_settings(**overrides: Any) -> Settings:

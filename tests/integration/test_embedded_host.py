@@ -254,6 +254,12 @@ def test_database_that_anybody_may_have_put_there_is_refused(open_folder: Path, 
         pass
 
 
+def test_user_without_a_name_is_told_so(open_folder: Path) -> None:
+    data_dir = make_for(open_folder / "data", STRANGER)
+    with pytest.raises(DatabaseUnavailable, match=f"{STRANGER} has no name"), served(data_dir):
+        pass
+
+
 def make_for(folder: Path, uid: int) -> Path:
     folder.mkdir(mode=0o700)
     os.chown(folder, uid, uid)

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from weighbridge.embedded_postgres import processes
+from weighbridge.embedded_postgres.cluster import last_words
 from weighbridge.embedded_postgres.server import EmbeddedServer
 from weighbridge.errors import DatabaseUnavailable
+from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,3 +137,22 @@ def test_odd_environment_does_not_keep_the_server_down(
     monkeypatch.setattr("tempfile.tempdir", None)
     with served(data_dir) as server:
         assert processes.postmaster_of(server.pgdata) is not None
+
+
+def test_full_disk_is_named_although_postgresql_says_more_after_it() -> None:
+    said = last_words(
+        "creating template1\n2026-11-27 16:12:20.123 UTC [99] FATAL:  could not extend file "
+        '"base/1/2": No space left on device\nSTATEMENT:  CREATE DATABASE template0;\n'
+        "child process exited with exit code 1\ninitdb: removing contents of data directory\n"
+    )
+    assert said == 'FATAL:  could not extend file "base/1/2": No space left on device'
+
+
+def test_without_a_home_directory_the_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(_: str) -> str:
+        raise RuntimeError("no home")
+
+    monkeypatch.setattr("platformdirs.unix.Unix.user_data_dir", property(no_home))
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    with pytest.raises(DatabaseUnavailable, match=r"no home directory.*WEIGHBRIDGE_DATA_DIR"):
+        EmbeddedServer(load_settings().data_dir)

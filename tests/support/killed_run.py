@@ -217,7 +217,7 @@ class KilledRun:
     def doctor(self) -> dict[str, Any]:
         """What `weighbridge doctor` finds."""
         process = self.start("doctor", "--json")
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=300)
         assert stdout, stderr
         document: dict[str, Any] = json.loads(stdout)
         return document

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.embedded_postgres.files import make_folder, read_text, write_private
 from weighbridge.embedded_postgres.programs import MAJOR, run_in
+from weighbridge.embedded_postgres.server_user import refuse_unnamed
 from weighbridge.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ _INITDB: Final = (
     *("--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale=C"),
     *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
 )
+_SAYS_WHY: Final = re.compile(r"FATAL:|PANIC:|could not ")
+LAST_LINES: Final = 12
 # The password is 256 random bits: there is nothing to guess, and thousands of rounds would only
 # delay connections.
 _ROLES: Final = """
@@ -122,15 +125,18 @@ def as_superuser(
 
 
 def last_words(log: str) -> str:
-    """The lines with which PostgreSQL gave up, without their times."""
+    """The lines with which PostgreSQL gave up, without times: those that say why, if any do."""
     lines = [re.sub(r"^\d{4}-\S+ \S+ \S+ \[\d+\] ", "", line.strip()) for line in log.splitlines()]
-    return "; ".join([line for line in lines if line][-3:]) or "it gave no reason"
+    last = [line for line in lines if line][-LAST_LINES:]
+    reasons = [line for line in last if _SAYS_WHY.search(line)]
+    return "; ".join((reasons or last)[-3:]) or "it gave no reason"
 
 
 def _make(pgdata: Path, account: OsAccount | None, alive: int | None) -> None:
     """Beside its place, and moved there when it is whole: what a kill leaves half-made is thrown
     away here.
     """
+    refuse_unnamed(account)
     draft = draft_of(pgdata)
     if draft.exists():
         shutil.rmtree(draft)

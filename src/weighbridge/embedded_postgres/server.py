@@ -31,7 +31,11 @@ from weighbridge.embedded_postgres.cluster import draft_of, last_words, prepare,
 from weighbridge.embedded_postgres.files import read_end, read_text
 from weighbridge.embedded_postgres.locks import FileLock, held
 from weighbridge.embedded_postgres.programs import run_in
-from weighbridge.embedded_postgres.server_user import make_data_folder, server_account
+from weighbridge.embedded_postgres.server_user import (
+    absolute_data_dir,
+    make_data_folder,
+    server_account,
+)
 from weighbridge.embedded_postgres.waiting import comes_true
 from weighbridge.errors import DatabaseUnavailable
 
@@ -64,7 +68,7 @@ class EmbeddedServer:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir.expanduser().absolute()
+        self.data_dir = absolute_data_dir(data_dir)
         self.pgdata = self.data_dir / "postgres"
         self._users: FileLock | None = None
         self._name: ShortName | None = None

@@ -25,6 +25,21 @@ _ADD_USER: Final = (
 )
 
 
+def absolute_data_dir(data_dir: Path) -> Path:
+    """Where it is, whatever the current folder and the home directory.
+
+    Raises:
+        DatabaseUnavailable: there is no home directory to find it in.
+    """
+    try:
+        return data_dir.expanduser().absolute()
+    except RuntimeError:
+        raise DatabaseUnavailable(
+            f"There is no home directory for {data_dir}: HOME is not set, and this user is not in "
+            "the list of users. Choose a folder with WEIGHBRIDGE_DATA_DIR."
+        ) from None
+
+
 def make_data_folder(data_dir: Path) -> None:
     """Make the data directory, and what lies above it, with the owner of the folder in which it
     begins.
@@ -106,6 +121,27 @@ def _add_user() -> OsAccount:
             f"({said}). Add it by hand, or run Weighbridge as an ordinary user."
         )
     return account
+
+
+def refuse_unnamed(account: OsAccount | None) -> None:
+    """PostgreSQL makes a database for users with a name only.
+
+    Raises:
+        DatabaseUnavailable: this one has none, as in a container that was given a bare number.
+    """
+    if sys.platform == "win32":
+        return
+    import pwd
+
+    uid = os.geteuid() if account is None else account.uid
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        raise DatabaseUnavailable(
+            f"User number {uid} has no name on this machine (in /etc/passwd), and PostgreSQL makes "
+            "no database for such a user. Run Weighbridge as a user with a name, or set "
+            "WEIGHBRIDGE_DATABASE_URL to a server of your own."
+        ) from None
 
 
 def _name(path: Path) -> str:

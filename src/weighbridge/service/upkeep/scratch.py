@@ -21,7 +21,7 @@ from anyio.to_thread import run_sync
 
 from weighbridge.embedded_postgres.account import owner_of
 from weighbridge.embedded_postgres.files import make_folder
-from weighbridge.embedded_postgres.server_user import make_data_folder
+from weighbridge.embedded_postgres.server_user import absolute_data_dir, make_data_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ LEFT_BEHIND_AFTER_S: Final = 86_400
 
 def uploads_of(data_dir: Path) -> Path:
     """Where the folders are made."""
-    return data_dir.expanduser() / "uploads"
+    return absolute_data_dir(data_dir) / "uploads"
 
 
 @asynccontextmanager
@@ -53,7 +53,7 @@ async def scratch_folder(data_dir: Path) -> AsyncIterator[Path]:
 
 def clear_left_behind(data_dir: Path, now: datetime) -> None:
     """Remove what a crash left; another server may be using the folder right now."""
-    data_dir = data_dir.expanduser()
+    data_dir = absolute_data_dir(data_dir)
     parent = uploads_of(data_dir)
     if not parent.is_dir() or owner_of(data_dir) is not None or not _is_ours(parent):
         return
@@ -64,7 +64,7 @@ def clear_left_behind(data_dir: Path, now: datetime) -> None:
 
 
 def _make(data_dir: Path) -> Path:
-    data_dir = data_dir.expanduser().absolute()
+    data_dir = absolute_data_dir(data_dir)
     make_data_folder(data_dir)
     if owner_of(data_dir) is not None:
         return Path(tempfile.mkdtemp(prefix=PREFIX))
