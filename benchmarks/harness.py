@@ -34,7 +34,7 @@ STEPS: Final = ("classification", "bill_of_materials", "manufacturing")
 NO_LIMIT: Final = {"requests_per_minute": 10_000_000, "tokens_per_minute": 100_000_000_000}
 TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 MODEL: Final = "gpt-4.1-mini"
-STARTS_WITHIN_S: Final = 180.0
+STARTS_WITHIN_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from weighbridge.domain.products import ProcessingStatus
 from weighbridge.engine.quota.circuit_breaker import QueueBreaker
 from weighbridge.service.queue import start_queue
 from weighbridge.service.results import iterate_results
-from weighbridge.store import calls, queue_state
+from weighbridge.store import calls, holds, queue_state
 from weighbridge.store.holds import Hold, HoldKind
 
 if TYPE_CHECKING:
@@ -170,6 +170,34 @@ async def test_a_provider_that_refuses_everything_for_good_stops_the_queue_in_it
         assert "Request contains an invalid argument" in reason
         await running.until_true("SELECT bool_and(status = 'pending') FROM products")
         assert await calls_made(running) < 60
+
+
+async def test_a_probe_that_is_refused_shows_no_product_as_failed(
+    database_url: str, tmp_path: Path
+) -> None:
+    failures: list[str] = []
+
+    def hear(level: str, event: str, message: str, fields: Mapping[str, Any]) -> None:
+        if event == "product_failed":
+            failures.append(message)
+
+    telemetry.watch(hear)
+    try:
+        async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
+            await running.add_many(2, alone=True)
+            running.wire.instead = lambda request: (
+                said(400, INVALID) if request.method == "POST" else None
+            )
+            await start_queue(running.app.database)
+            async with running.app.database.transaction() as connection:
+                await holds.put(connection, "simulator", Hold(HoldKind.ALIKE, "All bad", 0.0))
+            await running.work()
+            await running.until_true("SELECT NOT running FROM queue_state")
+            await running.until_true("SELECT bool_and(status = 'pending') FROM products")
+            assert await calls_made(running) > 1
+    finally:
+        telemetry.unwatch(hear)
+    assert failures == []
 
 
 @pytest.mark.parametrize("twist", [_refusing, _cut])

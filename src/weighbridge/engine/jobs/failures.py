@@ -28,6 +28,7 @@ from weighbridge.limits.refusals import RefusalWatch
 from weighbridge.limits.retries import (
     TIME_FACTOR,
     TIMEOUTS_BEFORE_STUCK,
+    AskAlone,
     DropPicture,
     GiveUp,
     MoreTime,
@@ -95,6 +96,8 @@ class Failures:
         )
         if isinstance(action, DropPicture) and self._context.picture_required:
             action = GiveUp(str(error))
+        if isinstance(action, GiveUp) and self._context.brake.is_on and is_refusal(error):
+            action = AskAlone()  # a probe fails no product, not even for a moment
         say_failed_call(in_flight.job_id, error, action)
         if isinstance(action, GiveUp) and self.fall_back_to_single_steps(
             in_flight.question, in_flight.group, error
@@ -141,7 +144,7 @@ class Failures:
 
     async def _tell_brake(self, product_ids: set[int], error: ProviderError) -> None:
         """Refusals of everything alike are not the products' fault."""
-        if type(error).__name__ not in REFUSALS:
+        if not is_refusal(error):
             return
         with suppress(*DATABASE_ERRORS):
             reason = await self._context.brake.failed(sorted(product_ids), str(error))
@@ -227,6 +230,11 @@ class Failures:
             say_stopped(reason)
 
 
+def is_refusal(error: ProviderError) -> bool:
+    """Whether it may be the fault of the products or of the provider."""
+    return type(error).__name__ in REFUSALS
+
+
 def break_up(
     job_id: int, ids: Sequence[int], error: ProviderError | InputError, action: Action
 ) -> Outcome:
@@ -239,4 +247,5 @@ def break_up(
         return Outcome(job_id, split=[half for half in (ids[:middle], ids[middle:]) if half])
     reason = action.reason if isinstance(action, GiveUp) else str(error)
     why = dict.fromkeys(ids, (type(error).__name__, reason))
-    return Outcome(job_id, asked_alone=why) if len(ids) > 1 else Outcome(job_id, given_up=why)
+    is_asked = len(ids) > 1 or isinstance(action, AskAlone)
+    return Outcome(job_id, asked_alone=why) if is_asked else Outcome(job_id, given_up=why)

@@ -66,6 +66,12 @@ class Brake:
         self._look_again = governor.look_again
         self._since = clock.now()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the account is held, as far as this process knows: a call is only a probe."""
+        hold = self._breaker.hold
+        return hold is not None and hold.kind is HoldKind.ALIKE
+
     async def passed(self) -> None:
         """A call was of use."""
         if self._breaker.hold is None:
