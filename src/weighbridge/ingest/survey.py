@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from weighbridge.ingest.columns.fields import Field
-from weighbridge.ingest.columns.matching import MASSES, ColumnMap
+from weighbridge.ingest.columns.matching import MASSES, ColumnMap, own_unit
 from weighbridge.ingest.values.numbers import WHOLE_NUMBER, SignEvidence, evidence_of
 from weighbridge.ingest.values.units import KILOGRAM, UNIT_NAMES, MassUnit
 from weighbridge.ingest.values.wording import quote
@@ -39,7 +39,12 @@ _SAMPLES: Final = 3
 _BARE_SAMPLE: Final = 200
 _HEAVY_KG: Final = 100.0
 """Whole numbers around this and above, without a unit anywhere, may as well be grams."""
+_PERCENT: Final = (
+    "%", "percent", "prozent", "procent", "pct", "pourcent", "porcent", "процент", "yüzde", "百分",
+)  # fmt: skip
 _NAMED_UNIT: Final = r"(?:[0-9]|^)\s*[\p{Alphabetic}]"
+_PIECES: Final = r"^[0-9]{1,4}\s*[x×*]\s*"
+_WITHOUT_UNIT: Final = rf"(?i)(?:{_PIECES}|^[+-]?)[0-9][0-9.,'\s]*$"
 _LAST_WORD: Final = r"(\p{Alphabetic}+)\.?\s*(?:/.*)?$"
 _ENGLISH: Final = frozenset(
     ["name", "product", "name", "title", "item", "name", "description", "product", "description", "weight", "net", "weight", "gross", "weight", "item", "weight", "product", "weight", "price", "unit", "price", "sku", "country", "of", "origin", "quantity", "weight", "kg", "weight", "g", "long", "description", "short", "description", "recycled", "content"]
@@ -67,6 +72,7 @@ class NumberRule:
     unit: MassUnit | None = None
     unit_why: str = ""
     is_percent: bool = False
+    shows_percent: bool = False  # a bare number above 1: there, 1 is 1 %, and 0.5 still in doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,7 @@ class Survey:
             column.doubtful += shown.head(_SAMPLES - len(column.doubtful)).to_list()
         column.evidence += evidence
         filled = cells.drop_nulls()
-        plain = filled.str.strip_chars().str.contains(r"^[+-]?[0-9][0-9.,'\s]*$")
+        plain = filled.str.strip_chars().str.contains(_WITHOUT_UNIT)
         if name in MASSES:
             self._look_at_units(column, filled, plain)
         elif name is Field.RECYCLED_SHARE:
@@ -170,7 +176,7 @@ class Survey:
             column.greatest = max(column.greatest, float(str(bare)) if bare is not None else 0.0)
 
     def _look_at_units(self, column: _NumberColumn, filled: pl.Series, plain: pl.Series) -> None:
-        bare = filled.filter(plain)
+        bare = filled.filter(plain).str.strip_chars().str.replace(rf"(?i){_PIECES}", "")
         column.bare += bare.len()
         column.all_whole = column.all_whole and bool(
             bare.str.strip_chars().str.contains(WHOLE_NUMBER).all()
@@ -202,16 +208,14 @@ class Survey:
                 unit, unit_why, doubt = self._unit(name, column)
                 doubts += [doubt] if doubt else []
             is_percent = column.percents > 0 or column.greatest > 1 or self._says_percent(name)
-            rules[name] = NumberRule(decimal, why, unit, unit_why, is_percent)
+            shows = column.greatest > 1
+            rules[name] = NumberRule(decimal, why, unit, unit_why, is_percent, shows)
         samples = {name: tuple(texts) for name, texts in self._samples.items()}
         return Decisions(rules, tuple(doubts), samples, dict(self._filled))
 
     def _says_percent(self, name: Field) -> bool:
-        return (
-            "%" in self._header(name)
-            or "percent" in self._header(name).casefold()
-            or "prozent" in self._header(name).casefold()
-        )
+        header = self._header(name).casefold()
+        return any(word in header for word in _PERCENT)
 
     def _header(self, name: Field) -> str:
         return (self._map.header(name) if self._map else None) or name.value
@@ -326,11 +330,12 @@ def with_units(frame: pl.DataFrame, name: Field) -> pl.Series:
     """
     cells = frame[name].str.strip_chars()
     cells = frame.select(pl.when(cells != "").then(cells).alias(name)).to_series()
-    if name not in MASSES or Field.WEIGHT_UNIT not in frame.columns:
+    units = next((one for one in (own_unit(name), Field.WEIGHT_UNIT) if one in frame.columns), None)
+    if name not in MASSES or units is None:
         return cells
-    unit = pl.col(Field.WEIGHT_UNIT).str.strip_chars()
+    unit = pl.col(units).str.strip_chars()
     needs_unit = (unit != "") & ~pl.col(name).str.contains(r"\p{Alphabetic}")
     joined = (
         pl.when(needs_unit).then(pl.concat_str(name, pl.lit(" "), unit)).otherwise(pl.col(name))
     )
-    return frame.select(Field.WEIGHT_UNIT, cells.alias(name)).select(joined.alias(name)).to_series()
+    return frame.select(units, cells.alias(name)).select(joined.alias(name)).to_series()

@@ -122,6 +122,12 @@ def read_shares(cells: pl.Series, rule: NumberRule, read: Read) -> ReadColumn:
         amount = read(cell, rule.decimal)
         if amount.value is None:
             return None, amount.problem
+        bare_percent = rule.is_percent and not amount.mark
+        if bare_percent and (
+            0 < amount.value < 1 or (amount.value == 1 and not rule.shows_percent)
+        ):
+            ways = f"{amount.value:g} % or {100 * amount.value:g} %"
+            return None, f"{quote(cell)} can mean {ways}; write it with a percent sign"
         share = amount.value / 100 if amount.mark or rule.is_percent else amount.value
         if not 0 <= share <= 1:
             return None, f"{quote(cell)} is no share between 0 and 100 %; correct it"

@@ -73,6 +73,18 @@ class ColumnMap:
         return found | dict(self.helpers)
 
 
+UNIT_WORDS: Final = (
+    "unit", "units", "uom", "unitofmeasure", "unitofmeasurement", "unitofmeasurelabel", "uomname",
+    "uomid", "unitcode", "einheit", "unite", "unidad", "unita", "eenheid", "jednostka",
+)  # fmt: skip
+"""Behind a weight's own header, in another: the column of its units."""
+
+
+def own_unit(name: Field) -> str:
+    """The chunk's name for the units of a weight, where they are not those of every weight."""
+    return f"{name}+unit"
+
+
 def fallback(name: Field, number: int) -> str:
     """The chunk's name for the n-th further column of a field."""
     return f"{name}+{number}"
@@ -129,10 +141,12 @@ def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
         if name in (Field.NAME, Field.DESCRIPTION) and len(found) > 1:
             fallbacks[name] = tuple(found[1:])
     positions |= {name: positions[other] for name, other in same_as.items() if other in positions}
+    gross_unit = _take_units_beside(positions, read, by_hand)
     _drop_idle_units(positions, read)
     if shop is not None and shop.name_describes and Field.NAME in positions:
         _describe_by_name(positions, fallbacks)
     missing = [name for name in REQUIRED if name not in positions]
+    helpers = shop.find_helpers(read) if shop else {}
     if missing and wanted.all_required:
         raise MissingColumn(_missing_message(missing, headers))
     return ColumnMap(
@@ -143,7 +157,7 @@ def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
         read[positions[Field.PRICE]].currency if Field.PRICE in positions else None,
         by_hand,
         shop,
-        shop.find_helpers(read) if shop else {},
+        helpers | gross_unit,
     )
 
 
@@ -200,6 +214,29 @@ def _all_ranks() -> dict[str, tuple[Field, int]]:
 _LOOSE_RANK: Final = 800
 """Behind every name that is written in the table."""
 _RANKS: Final = _all_ranks()
+
+
+def _take_units_beside(
+    positions: dict[Field, int], read: Sequence[Header], by_hand: frozenset[Field]
+) -> dict[str, int]:
+    """A column named after a weight's own, `package_weight_unit_of_measure`, has its units.
+
+    Those of the gross weight are returned under the chunk's name for them.
+    """
+    by_key = {header.keys[0]: i for i, header in enumerate(read) if header.keys}
+    found: dict[Field, int] = {}
+    for name in MASSES:
+        header = read[positions[name]] if name in positions else None
+        if header is None or header.unit is not None or not header.keys:
+            continue
+        wanted = (header.keys[0] + word for word in UNIT_WORDS)
+        position = next((by_key[key] for key in wanted if key in by_key), None)
+        if position is not None:
+            found[name] = position
+    if Field.WEIGHT in found and Field.WEIGHT_UNIT not in by_hand:
+        positions[Field.WEIGHT_UNIT] = found[Field.WEIGHT]
+    gross = found.get(Field.GROSS_WEIGHT)
+    return {} if gross is None else {own_unit(Field.GROSS_WEIGHT): gross}
 
 
 def _drop_idle_units(positions: dict[Field, int], read: Sequence[Header]) -> None:

@@ -266,15 +266,15 @@ SAP: Final = Shop(  # tables MARA, MAKT, MARC, MARM: https://help.sap.com
     signs=(
         ("matnr", "material", "materialnumber", "materialnummer"),
         ("maktx", "materialdescription", "materialkurztext", "ntgew", "netweight", "nettogewicht"),
-        ("mtart", "matkl", "meins", "gewei", "brgew", "werks", "spras", "ean11", "materialtype", "materialgroup", "baseunitofmeasure", "plant", "materialart", "warengruppe", "basismengeneinheit", "werk", "gewichtseinheit"),
+        ("mtart", "matkl", "meins", "gewei", "brgew", "werks", "spras", "ean11", "materialtype", "materialgroup", "baseunitofmeasure", "plant", "materialart", "warengruppe", "basismengeneinheit", "werk", "gewichtseinheit", "geweinh", "geh", "maktx", "materialkurztext"),
     ),
     fields={
         Field.CODE: ("matnr", "material", "materialnumber", "materialnummer"),
         Field.NAME: ("maktx", "materialdescription", "materialkurztext"),
-        Field.DESCRIPTION: ("longtext", "langtext", "basicdatatext", "grunddatentext", "tdline", "maktg"),
-        Field.WEIGHT: ("ntgew", "netweight", "nettogewicht"),
-        Field.GROSS_WEIGHT: ("brgew", "grossweight", "bruttogewicht"),
-        Field.WEIGHT_UNIT: ("gewei", "weightunit", "gewichtseinheit", "unitofweight"),
+        Field.DESCRIPTION: ("ltext", "longtext", "langtext", "basicdatatext", "grunddatentext", "tdline", "maktg"),
+        Field.WEIGHT: ("ntgew", "netweight", "nettogewicht", "nettogew"),
+        Field.GROSS_WEIGHT: ("brgew", "grossweight", "bruttogewicht", "bruttogew"),
+        Field.WEIGHT_UNIT: ("gewei", "weightunit", "gewichtseinheit", "geweinh", "geh", "unitofweight"),
         Field.COUNTRY: ("herkl", "countryoforigin", "ursprungsland", "herkunftsland"),
         Field.MATERIALS: ("wrkst", "basicmaterial", "werkstoff"),
     },
@@ -282,7 +282,19 @@ SAP: Final = Shop(  # tables MARA, MAKT, MARC, MARM: https://help.sap.com
     helpers={"language": ("spras", "language", "sprache"), "plant": ("werks", "plant", "werk")},
 )  # fmt: skip
 
-SHOPS: Final = (SHOPIFY, MAGENTO, WOOCOMMERCE, BIGCOMMERCE, AKENEO, ODOO, SAP)
+GOOGLE: Final = Shop(  # https://support.google.com/merchants/answer/7052112
+    "Google Merchant Center",
+    signs=(("id",), ("title",), ("imagelink",), ("link", "availability")),
+    fields={
+        Field.CODE: ("id",),
+        Field.WEIGHT: ("productweight",),
+        Field.GROSS_WEIGHT: ("shippingweight",),
+        Field.PARENT_CODE: ("itemgroupid",),
+    },
+    ignored=frozenset({"gtin", "mpn", "saleprice", "additionalimagelink"}),
+)
+
+SHOPS: Final = (SHOPIFY, MAGENTO, WOOCOMMERCE, BIGCOMMERCE, AKENEO, ODOO, SAP, GOOGLE)
 
 
 def recognise_shop(headers: Sequence[str]) -> Shop | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -25,7 +26,7 @@ from weighbridge.ingest.base import (
     Source,
     make_chunk,
 )
-from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.columns.fields import REQUIRED, Field
 from weighbridge.ingest.columns.matching import (
     HEADER_SEARCH_ROWS,
     ColumnMap,
@@ -41,9 +42,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-DELIMITERS: Final = ",;\t|"
+DELIMITERS: Final = ",;\t|^"
+_RULED: Final = re.compile(r"[-=+:\s]*-{3}[-=+:\s]*")
 _SAMPLE_CHARACTERS: Final = 1 << 16
-_DELIMITER_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+_DELIMITER_NAMES: Final = {
+    ",": "comma",
+    ";": "semicolon",
+    "\t": "tab",
+    "|": "vertical bar",
+    "^": "caret",
+}
 
 
 class CsvReader(Reader):
@@ -93,6 +101,8 @@ class CsvReader(Reader):
         """Takes the wanted cells of each record; most blocks are regular and need no loop in
         Python.
         """
+        if self._delimiter == "|":
+            _empty_ruled_lines(block.records)
         records: Sequence[list[str]] = block.records[skip:]
         numbers: Sequence[int] = range(block.first + skip, block.first + len(block.records))
         rejected: list[RejectedRow] = []
@@ -105,6 +115,9 @@ class CsvReader(Reader):
             kept = [i for i, record in enumerate(records) if any(map(str.strip, record))]
             numbers = [numbers[i] for i in kept]
             values = {name: [texts[i] for i in kept] for name, texts in values.items()}
+        if columns.header(Field.CODE) in values.get(Field.CODE, ()):
+            numbers, values, repeated = _without_repeated_headers(columns, numbers, values)
+            rejected += repeated
         return make_chunk(columns, numbers, values, rejected)
 
     def _regular(
@@ -133,6 +146,32 @@ class CsvReader(Reader):
                 records.append(record + [""] * (width - len(record)))
                 numbers.append(number)
         return records, numbers, rejected
+
+
+def _without_repeated_headers(
+    columns: ColumnMap, numbers: Sequence[int], values: dict[str, list[str]]
+) -> tuple[Sequence[int], dict[str, list[str]], list[RejectedRow]]:
+    """Files put together from several, and lists printed by page, have their header more than
+    once.
+    """
+    present = [name for name in REQUIRED if name in columns.positions]
+    header = tuple(columns.header(name) for name in present)
+    rows = zip(*(values[name] for name in present), strict=True)
+    repeated = {i for i, row in enumerate(rows) if row == header}
+    kept = [i for i in range(len(numbers)) if i not in repeated]
+    reason = "the row repeats the header; it is no product"
+    return (
+        [numbers[i] for i in kept],
+        {name: [texts[i] for i in kept] for name, texts in values.items()},
+        [RejectedRow(numbers[i], "row", reason) for i in sorted(repeated)],
+    )
+
+
+def _empty_ruled_lines(records: list[list[str]]) -> None:
+    """Lists printed by SAP, and tables in Markdown, draw lines of dashes between rows."""
+    for index, record in enumerate(records):
+        if record and _RULED.fullmatch("".join(record)):
+            records[index] = []
 
 
 def sniff_delimiter(sample: str) -> str:

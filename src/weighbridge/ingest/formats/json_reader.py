@@ -24,6 +24,7 @@ from weighbridge.ingest.base import (
 )
 from weighbridge.ingest.columns.fields import REQUIRED, SYNONYMS
 from weighbridge.ingest.columns.headers import read_header
+from weighbridge.ingest.formats.json_attributes import flatten, without_scopes
 from weighbridge.ingest.formats.json_records import ChunkEnd, NumberText, chunks_of_records
 from weighbridge.ingest.formats.json_variants import one_for_each_variant
 from weighbridge.ingest.formats.text_encoding import find_encoding
@@ -76,7 +77,8 @@ class JsonReader(Reader):
     @override
     def chunks(self, wanted: Wanted) -> Iterator[RawChunk]:
         with self._path.open(encoding=self._encoding, errors="replace") as file:
-            yield from chunks_of_records(one_for_each_variant(self._records(file)), wanted)
+            records = one_for_each_variant(without_scopes(self._records(file)))
+            yield from chunks_of_records(records, wanted)
 
     def _records(self, file: TextIO) -> Iterator[Entry]:
         first_line = ""
@@ -126,7 +128,7 @@ def _lists_in(value: Mapping[str, Any]) -> dict[str, list[Any]]:
     """The lists of objects in an object that is no product itself, by their place; the uppermost
     ones.
     """
-    keys = {key for name in value for key in read_header(name).keys}
+    keys = {key for name in flatten(value) for key in read_header(name).keys}
     if sum(not names.isdisjoint(keys) for names in _FIELD_KEYS) >= 2:
         return {}
     level: list[tuple[str, Mapping[str, Any]]] = [("", value)]
