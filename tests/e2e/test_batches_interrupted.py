@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+PATIENCE_S = 600
 RUN = ("run", "catalogue.csv", "--yes", "--json", "--lane", "batch", "--steps", "together")
 
 
@@ -27,12 +28,12 @@ def test_an_interrupted_run_leaves_its_batch_at_the_provider_and_the_next_one_co
     with SimulatorServer("--batch-delay", "3") as simulator:
         run = KilledRun(simulator, tmp_path, products=20)
         first = run.start(*RUN)
-        wait_until(lambda: simulator.books()["batches"] == 1, "a batch is at the provider")
+        wait_until(lambda: simulator.books()["batches"] == 1, "a batch is submitted", PATIENCE_S)
         first.send_signal(number)
-        first.communicate(timeout=300)
+        first.communicate(timeout=PATIENCE_S)
         assert first.returncode == (-9 if number is signal.SIGKILL else 130)
         second = run.start(*RUN)
-        stdout, stderr = second.communicate(timeout=300)
+        stdout, stderr = second.communicate(timeout=PATIENCE_S)
         assert second.returncode == 0, stderr
         assert json.loads(stdout)["database"]["completed"] == 20
         books = simulator.books()

@@ -167,3 +167,29 @@ async def test_catalogue_of_a_thousand_designs_is_asked_about_once_each(
         assert await _asked(running) <= 1_150
         await running.stop()
         await running.assert_sound()
+
+
+async def _kg(running: RunningProgram) -> dict[str, float]:
+    rows = await running.fetch(
+        "SELECT p.code, f.emissions_kg_co2e AS kg FROM footprints f JOIN products p ON p.id = "
+        "f.product_id"
+    )
+    return {row["code"]: row["kg"] for row in rows}
+
+
+async def test_scaled_footprints_are_within_two_per_cent_of_asking_about_each(
+    database_url: str, tmp_path: Path
+) -> None:
+    family = [row for row in catalogue(8) if row["code"][-1] in "024"]  # three weights of each
+    found = []
+    for variants in (True, False):
+        async with program(database_url, tmp_path, AMPLE, variants=variants) as running:
+            await running.fetch("DELETE FROM products")
+            await running.add(*family)
+            await running.start()
+            await running.until(completed=len(family))
+            assert await _asked(running) == (8 if variants else len(family))
+            found.append(await _kg(running))
+            await running.stop()
+    scaled, asked = found
+    assert scaled == pytest.approx(asked, rel=0.02)
