@@ -230,8 +230,9 @@ def _with_less_to_do(
         return Split()
     if not had_more_time:
         return MoreTime()
+    times = "once" if attempt == 0 else f"{attempt + 1} times"
     return GiveUp(
-        f"{error} So it was {attempt + 1} times for this product alone, at last with "
+        f"{str(error).rstrip('.')}. So it was {times} for this product alone, at last with "
         f"{TIME_FACTOR:.0f} times the limit. Raise WEIGHBRIDGE_CALL_TIMEOUT_S, or take a faster "
         "server or a smaller model."
     )
