@@ -145,13 +145,13 @@ async def test_a_question_is_sent_as_a_strict_structured_chat_completion(talk: T
     )
 
 
-async def test_an_image_is_sent_beside_the_text(talk: Talk) -> None:
+async def test_images_are_sent_beside_the_text(talk: Talk) -> None:
     scripted = ScriptedProvider(completion())
-    url = "https://shop.example/stool.jpg"
-    await talk.provider(scripted).call(REQUEST._replace(image_url=url))
+    urls = ("https://shop.example/stool.jpg", "https://shop.example/stool-from-below.jpg")
+    await talk.provider(scripted).call(REQUEST._replace(image_urls=urls))
     assert scripted.requests[0].body["messages"][1]["content"] == [
         {"type": "text", "text": REQUEST.content},
-        {"type": "image_url", "image_url": {"url": url}},
+        *({"type": "image_url", "image_url": {"url": url}} for url in urls),
     ]
 
 

@@ -137,7 +137,7 @@ async def test_distinguishes_requests_that_can_never_work() -> None:
         await provider.call(REQUEST._replace(max_output_tokens=50_000))
     with pytest.raises(RequestRefused):
         await provider.call(
-            REQUEST._replace(image_url="data:image/png;base64,bm90IGEgcGljdHVyZQ==")
+            REQUEST._replace(image_urls=("data:image/png;base64,bm90IGEgcGljdHVyZQ==",))
         )
     await provider.aclose()
 

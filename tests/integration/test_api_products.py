@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.api import ApiClient, api_client
+from tests.support.picture_shop import picture
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -190,3 +191,24 @@ async def test_a_code_that_clashes_with_a_route_can_be_listed_and_deleted(
     assert [one["code"] for one in listed["products"]] == [code]
     assert (await client.http.delete(f"/api/products/{code}")).status_code == 204
     assert (await client.get("/api/products"))["products"] == []
+
+
+async def test_all_pictures_of_a_product_are_told_and_shown(client: ApiClient) -> None:
+    urls = [f"https://shop.example/{n}.png" for n in range(6)]
+    record = {"code": "A", "name": "Mug", "description": "Ceramic", "imageUrl": urls}
+    added = await client.http.post("/api/products", json=record)
+    assert added.status_code == 201, added.text
+    product = await client.get("/api/products/A")
+    assert product["imageUrl"] == urls[0]
+    assert product["morePictures"] == urls[1:4]
+    assert [note["reason"] for note in product["notes"]] == ["4 of 6 pictures used"]
+    page = await client.http.get("/products/A")
+    assert all(url in page.text for url in urls[:4])
+    assert urls[4] not in page.text
+    missing = await client.http.get("/api/products/A/image", params={"number": 2})
+    assert missing.status_code == 404
+    image = {"file": ("a.png", picture((7, 9)), "image/png")}
+    await client.http.post("/api/products/A/image", files=image)
+    stored = await client.http.get("/api/products/A/image")
+    assert stored.headers["content-type"] == "image/png"
+    assert (await client.get("/api/products/A"))["morePictures"] == urls[1:4]

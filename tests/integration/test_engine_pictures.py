@@ -17,7 +17,10 @@ from tests.support.application import program
 from tests.support.loopback import loopback
 from tests.support.picture_shop import picture, picture_shop, reply
 from weighbridge.clock import ScaledClock
+from weighbridge.ingest.catalogue import check_records
+from weighbridge.planning.image_tokens import image_tokens
 from weighbridge.service.results import iterate_results
+from weighbridge.store.imports import import_products
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +117,68 @@ async def test_products_whose_picture_cannot_be_had_are_asked_from_text_and_say_
             assert "not a public address" in notes["private"][0]
             assert "million pixels" in notes["bomb"][0]
         assert inside.connections == 0
+
+
+async def test_model_is_shown_four_pictures_in_one_call_each_fetched_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    pages: dict[str, bytes | str] = {f"/{n}.png": picture((300 + n, 200)) for n in range(6)}
+    async with (
+        picture_shop(pages) as (source, shop, server),
+        program(database_url, tmp_path, pictures=source) as running,
+    ):
+        shown: list[list[int]] = []
+
+        def look(request: httpx2.Request) -> None:
+            content = json.loads(request.content)["messages"][-1]["content"]
+            if isinstance(content, list):
+                shown.append([_width(part) for part in content if part["type"] == "image_url"])
+
+        running.wire.instead = look
+        urls = [f"{shop}/{n}.png" for n in range(6)]
+        await _import(running, {"code": "P-1", "images": urls})
+        await running.start()
+        await running.until(completed=1)
+        assert shown
+        assert all(widths == [300, 301, 302, 303] for widths in shown)
+        assert len(server.heads) == 4
+        assert await _notes(running) == {"P-1": ()}
+        estimated = await running.value(
+            "SELECT min(estimated_tokens) FROM calls WHERE outcome = 'ok' AND step <> 'manufacturing'"
+        )
+        assert estimated > 4 * image_tokens(300, 200, running.app.settings.model)
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_the_pictures_that_can_be_had_are_shown_and_the_others_named(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with (
+        picture_shop(PAGES) as (source, shop, _),
+        program(database_url, tmp_path, pictures=source) as running,
+    ):
+        seen = _spy(running)
+        urls = [f"{shop}/{name}" for name in ("gone.png", "good.png", "broken.png")]
+        await _import(running, {"code": "P-1", "images": urls})
+        await running.start()
+        await running.until(completed=1)
+        assert {url[:15] for url in seen} == {"data:image/jpeg"}
+        notes = await running.value(
+            "SELECT (detail -> 'footprint' -> 'notes')::text FROM footprints"
+        )
+        assert "answered with 1 of 3 pictures: the picture's server answered 404; " in notes
+
+
+async def _import(running: RunningProgram, record: dict[str, object]) -> None:
+    whole = {"name": "Bottle", "description": "A stainless steel bottle"} | record
+    async with running.app.database.pool.acquire() as connection:
+        await import_products(connection, check_records([whole]))
+
+
+def _width(part: dict[str, Any]) -> int:
+    data = part["image_url"]["url"].partition(",")[2]
+    return Image.open(io.BytesIO(base64.b64decode(data))).width
 
 
 async def test_product_without_its_picture_fails_where_pictures_are_required(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -61,6 +62,28 @@ async def stored(connection: Connection, code: str = "A") -> dict[str, Any]:
     row = await connection.fetchrow("SELECT * FROM products WHERE code = $1", code)
     assert row is not None
     return dict(row)
+
+
+async def test_further_pictures_are_stored_and_a_change_of_one_asks_again(
+    connection: Connection,
+) -> None:
+    urls = [f"https://example.com/{n}.png" for n in range(3)]
+    several = CHAIR | {"imageUrl": urls}
+    await put(connection, several)
+    first = await stored(connection)
+    assert first["image_url"] == "https://example.com/0.png"
+    further = [{"url": f"https://example.com/{n}.png"} for n in (1, 2)]
+    assert json.loads(first["more_pictures"]) == further
+    await put(connection, several)
+    assert (await stored(connection))["revision"] == first["revision"]
+    await put(connection, several | {"imageUrl": urls[:2]})
+    after = await stored(connection)
+    assert json.loads(after["more_pictures"]) == further[:1]
+    assert after["revision"] == first["revision"] + 1
+    await put(connection, {name: several[name] for name in ("code", "name", "description")})
+    assert json.loads((await stored(connection))["more_pictures"]) == further[:1]
+    await put(connection, CHAIR)
+    assert json.loads((await stored(connection))["more_pictures"]) == []
 
 
 async def counts(connection: Connection) -> tuple[int, int, int]:

@@ -24,7 +24,7 @@ class CallRequest(NamedTuple):
     """One question about one group, ready to be sent.
 
     `instructions` is the same for every group, so that the provider's prompt cache can hold it;
-    `content` is the products as data; `image_url` is an http(s) or data: URL. With a `key` the
+    `content` is the products as data; `image_urls` are http(s) or data: URLs. With a `key` the
     provider is asked to store its reply under it, so that `Provider.find` can fetch it.
     `time_factor` lengthens the time limit of a call. `tier` takes the place of the service tier
     that is set.
@@ -35,7 +35,7 @@ class CallRequest(NamedTuple):
     schema_name: str
     schema: Mapping[str, Any]
     max_output_tokens: int
-    image_url: str | None = None
+    image_urls: tuple[str, ...] = ()
     key: str | None = None
     time_factor: float = 1.0
     tier: str | None = None

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.facts import NO_FACTS, ProductFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class ProcessingStatus(StrEnum):
@@ -68,12 +71,29 @@ class Picture:
     size_bytes: int
 
 
+MOST_PICTURES: Final = 4
+"""Of one product, in one call."""
+
+
+def picture_as_stored(picture: Picture | str) -> dict[str, Any]:
+    """For `products.more_pictures`: an address, or what is known of a picture that we hold."""
+    return {"url": picture} if isinstance(picture, str) else asdict(picture)
+
+
+def picture_from_stored(stored: Mapping[str, Any]) -> Picture | str:
+    """Reads what `picture_as_stored` wrote. Names that a newer program added are passed over."""
+    if "url" in stored:
+        return str(stored["url"])
+    return Picture(**{one.name: stored[one.name] for one in fields(Picture)})
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """One record of a catalogue, as its owner describes it.
 
     `image_url` is an http(s) address that goes to the provider as it is; `picture` is an image
-    whose bytes we hold. At most one of the two is set. `weight_kg` None means that nobody told us.
+    whose bytes we hold. At most one of the two is set. `more_pictures` are further ones of either
+    kind. `weight_kg` None means that nobody told us.
     """
 
     code: str
@@ -84,11 +104,18 @@ class Product:
     picture: Picture | None = None
     country_of_origin: str | None = None  # ISO 3166-1 alpha-2
     facts: ProductFacts = NO_FACTS
+    more_pictures: tuple[Picture | str, ...] = ()
+
+    @property
+    def pictures(self) -> tuple[Picture | str, ...]:
+        """All pictures, each an address or one that we hold; the best first."""
+        first = self.picture or self.image_url
+        return self.more_pictures if first is None else (first, *self.more_pictures)
 
     @property
     def has_image(self) -> bool:
         """Whether a call for this product carries an image (such calls are not shared)."""
-        return self.image_url is not None or self.picture is not None
+        return bool(self.pictures)
 
     def question_fingerprint(self) -> str:
         """A hash of everything that the model is shown: an answer is valid while it is unchanged.
@@ -106,6 +133,9 @@ class Product:
         shown: list[Any] = [self.name, self.description, self.weight_kg, image]
         if facts := self.facts.shown():
             shown.append(facts)
+        if self.more_pictures:  # absent where there are none, as before there could be any
+            names = [one if isinstance(one, str) else one.sha256 for one in self.more_pictures]
+            shown.append({"more_pictures": names})
         return shown
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -89,6 +89,22 @@ class DataQuality:
         return (self.technological + self.geographical + self.temporal) / 3
 
 
+_IN_PART: Final = "answered with "
+
+
+def shown_in_part(pictures: int, missing: Sequence[str]) -> str:
+    """For `AnswerProvenance.without_picture`: some of several were shown."""
+    reasons = "; ".join(dict.fromkeys(missing))
+    return f"{_IN_PART}{pictures - len(missing)} of {pictures} pictures: {reasons}"
+
+
+def picture_note(without_picture: str) -> str:
+    """What a footprint's notes say of pictures that the model did not see."""
+    if without_picture.startswith(_IN_PART):
+        return without_picture
+    return f"answered from the text alone, without the picture: {without_picture}"
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerProvenance:
     """Where one answer came from.
@@ -102,7 +118,7 @@ class AnswerProvenance:
     simulated: bool
     answered_at: datetime | None  # aware, UTC; None in footprints from before this was kept
     variant_of: str | None = None  # the code of the product that was asked; None: this product
-    without_picture: str | None = None  # why the model did not see the product's picture
+    without_picture: str | None = None  # why the model did not see all of the product's pictures
     reused: bool = False  # given earlier, to the same text, and not paid for here
 
     @property

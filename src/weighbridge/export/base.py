@@ -40,6 +40,7 @@ class ResultRow:
     weight_kg: float | None = None  # as the owner gave it
     image_url: str | None = None
     picture: str | None = None  # name of the stored image
+    more_pictures: tuple[str, ...] = ()  # further ones: addresses, or names of stored images
     country_of_origin: str | None = None  # ISO 3166-1 alpha-2
     facts: ProductFacts = NO_FACTS
     row_notes: tuple[Mapping[str, Any], ...] = ()  # RowNote.as_stored

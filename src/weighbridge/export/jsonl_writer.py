@@ -37,6 +37,7 @@ def as_json_object(row: ResultRow, fields: Sequence[ShownField]) -> dict[str, An
         "weight": finite(row.weight_kg),
         "imageUrl": row.image_url,
         "picture": row.picture,
+        "morePictures": [*row.more_pictures],
         "countryOfOrigin": row.country_of_origin,
         "facts": row.facts.as_stored(),
         "catalogueNotes": [dict(note) for note in row.row_notes],

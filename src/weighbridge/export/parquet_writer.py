@@ -103,6 +103,7 @@ _PRODUCT: Final[_Columns] = {
     "weight_kg": pl.Float64,
     "image_url": pl.String,
     "picture": pl.String,
+    "more_pictures": pl.List(pl.String),
     "country_of_origin": pl.String,
     **_FACTS,
     "catalogue_notes": pl.List(pl.String),

@@ -205,12 +205,11 @@ def _checked(
 def _first_rows(chunk: CheckedChunk, count: int) -> CheckedChunk:
     products = chunk.products.head(count)
     last = int(str(products["row_number"].max())) if count else 0
-    used = set(products["picture_sha256"].drop_nulls())
     return CheckedChunk(
         products,
         tuple(row for row in chunk.rejected if row.row < last),
         chunk.given,
-        tuple(file for file in chunk.pictures if file.picture.sha256 in used),
+        chunk.pictures_of(products),
         chunk.notes.filter(chunk.notes["row_number"] <= last),
         chunk.passed_over,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_json
 
+from weighbridge.domain.products import Picture
 from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens
 from weighbridge.planning.tokens import content_tokens
 
@@ -71,10 +72,11 @@ def product_tokens(product: Product, model: str) -> int:
         **product.facts.shown(),
     }
     tokens = content_tokens(to_json(row).decode())
-    if product.picture is not None:
-        tokens += image_tokens(product.picture.width_px, product.picture.height_px, model)
-    elif product.image_url is not None:
-        tokens += image_tokens(*UNKNOWN_IMAGE_PX, model)
+    for picture in product.pictures:
+        size_px = UNKNOWN_IMAGE_PX
+        if isinstance(picture, Picture):
+            size_px = picture.width_px, picture.height_px
+        tokens += image_tokens(*size_px, model)
     return tokens
 
 

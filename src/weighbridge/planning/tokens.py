@@ -24,7 +24,7 @@ from typing_extensions import override
 from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens, most_image_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from weighbridge.domain.calls import CallRequest
 
@@ -130,17 +130,18 @@ _texts: Final = Remembered(REMEMBERED_TEXTS)
 
 
 def request_tokens(
-    request: CallRequest, model: str = "", image_px: tuple[int, int] | None = None
+    request: CallRequest, model: str = "", image_px: Sequence[tuple[int, int] | None] = ()
 ) -> int:
     """What the provider will count as the prompt of this call, estimated.
 
-    `image_px` is width and height of the request's picture, where known.
+    `image_px` are width and height of the request's pictures, where known.
     """
     tokens = _repeated_tokens(request.instructions, _SchemaKey(request.schema))
     tokens += content_tokens(request.content)
     tokens += MESSAGE_TOKENS * MESSAGES + REPLY_START_TOKENS
-    if request.image_url is not None:
-        tokens += image_tokens(*(image_px or UNKNOWN_IMAGE_PX), model)
+    unknown = (None,) * (len(request.image_urls) - len(image_px))
+    for size_px in (*image_px, *unknown):
+        tokens += image_tokens(*(size_px or UNKNOWN_IMAGE_PX), model)
     return tokens
 
 

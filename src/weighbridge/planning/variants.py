@@ -153,7 +153,7 @@ def may_answer_for(asked: Product, other: Product, designs: tuple[Design, Design
     sides, or on neither where the texts name the same size. Different pictures count as a doubt.
     """
     ours, theirs = designs
-    if ours.key != theirs.key or _image(asked) != _image(other):
+    if ours.key != theirs.key or asked.pictures != other.pictures:
         return False
     same_size = _sizes(ours) == _sizes(theirs)
     if asked.weight_kg is None or other.weight_kg is None:
@@ -189,10 +189,6 @@ def plan_variants(
             plan.asked.add(product_id)
             siblings.append(Candidate(product_id, product, design, Standing.ASKED))
     return plan
-
-
-def _image(product: Product) -> str | None:
-    return product.picture.sha256 if product.picture else product.image_url
 
 
 def _sizes(design: Design) -> frozenset[tuple[Difference, str]]:

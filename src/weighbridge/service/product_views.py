@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.domain.products import ProcessingStatus
+from weighbridge.domain.products import Picture, ProcessingStatus
 from weighbridge.errors import NotFound
 from weighbridge.store import answers, calls, footprints, products
 from weighbridge.store.calls import OK
@@ -35,6 +35,8 @@ class ListedProduct:
     weight_kg: float | None
     image_url: str | None
     has_picture: bool
+    more_pictures: tuple[str | None, ...]
+    """Further pictures: addresses; None for one that is stored."""
     country_of_origin: str | None
     facts: Mapping[str, Any]
     notes: list[Mapping[str, Any]]
@@ -67,7 +69,9 @@ _FIGURES = frozenset(
     }
 )
 _OWN_COLUMNS = tuple(
-    field.name for field in fields(ListedProduct) if field.name not in _FIGURES | {"has_picture"}
+    field.name
+    for field in fields(ListedProduct)
+    if field.name not in _FIGURES | {"has_picture", "more_pictures"}
 )
 
 
@@ -188,18 +192,20 @@ async def require_product(database: Database, code: str) -> None:
         _found(await products.find(connection, code), code)
 
 
-async def show_picture(database: Database, code: str) -> ProductPicture:
-    """The stored picture of a product.
+async def show_picture(database: Database, code: str, number: int = 1) -> ProductPicture:
+    """A stored picture of a product, counted from 1 among all of its pictures.
 
     Raises:
-        NotFound: there is no such product, or it has none.
+        NotFound: there is no such product, or no such picture is stored.
     """
     async with database.pool.acquire() as connection:
         row = _found(await products.find(connection, code), code)
-        if row["picture_sha256"] is None:
-            raise NotFound(f"Product {code} has no uploaded picture.")
-        data = await products.load_picture(connection, row["picture_sha256"])
-    return ProductPicture(data, row["media_type"])
+        picture = dict(enumerate(products.product_of(row).pictures, start=1)).get(number)
+        if not isinstance(picture, Picture):
+            which = f" number {number}" if number > 1 else ""
+            raise NotFound(f"Product {code} has no uploaded picture{which}.")
+        data = await products.load_picture(connection, picture.sha256)
+    return ProductPicture(data, picture.media_type)
 
 
 def _found(row: Record | None, code: str) -> Record:
@@ -212,7 +218,11 @@ def _listed(row: Record) -> ListedProduct:
     is_current = row["status"] == ProcessingStatus.COMPLETED
     values: dict[str, Any] = {name: row[name] for name in _OWN_COLUMNS}
     values |= {name: row[name] if is_current else None for name in _FIGURES}
-    return ListedProduct(**values, has_picture=row["picture_sha256"] is not None)
+    return ListedProduct(
+        **values,
+        has_picture=row["picture_sha256"] is not None,
+        more_pictures=tuple(one.get("url") for one in row["more_pictures"]),
+    )
 
 
 def _problems(row: Record, made: list[dict[str, Any]]) -> list[ProductProblem]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from anyio.to_thread import run_sync
 
 from weighbridge.domain.facts import ProductFacts
-from weighbridge.domain.products import ProcessingStatus
+from weighbridge.domain.products import ProcessingStatus, picture_from_stored
 from weighbridge.export import WORKBOOK, Extras, open_writer
 from weighbridge.export.base import ResultRow
 from weighbridge.service.views.totals import totals_within
@@ -51,6 +51,7 @@ def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> Resu
         "weight_kg": row["weight_kg"],
         "image_url": row["image_url"],
         "picture": picture_name(row["picture_sha256"], row["media_type"]),
+        "more_pictures": tuple(map(_picture_shown, row["more_pictures"])),
         "country_of_origin": row["country_of_origin"],
         "facts": ProductFacts.from_stored(row["facts"]),
         "row_notes": tuple(row["notes"]),
@@ -91,6 +92,13 @@ def _cpc_code(row: Mapping[str, Any], taxonomy: Taxonomy) -> str | None:
     if row["category"] is None or row["subcategory"] is None:
         return None
     return taxonomy.subcategory(row["category"], row["subcategory"]).cpc_code
+
+
+def _picture_shown(stored: Mapping[str, Any]) -> str:
+    picture = picture_from_stored(stored)
+    if isinstance(picture, str):
+        return picture
+    return picture_name(picture.sha256, picture.media_type) or picture.sha256
 
 
 def picture_name(sha256: str | None, media_type: str | None) -> str | None:

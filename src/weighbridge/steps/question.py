@@ -95,16 +95,16 @@ class Question:
         return f"{name}{rules}-{hashlib.sha256(shown.encode()).hexdigest()[:10]}"
 
     def request(
-        self, group: Sequence[Subject], max_output_tokens: int, image_url: str | None = None
+        self, group: Sequence[Subject], max_output_tokens: int, image_urls: tuple[str, ...] = ()
     ) -> CallRequest:
-        """The question about this group. Only `content` and the image differ between groups."""
+        """The question about this group. Only `content` and the images differ between groups."""
         return CallRequest(
             instructions=self._instructions,
             content=products_content(self.parts[0].row(subject) for subject in group),
             schema_name=self.name,
             schema=self._schema,
             max_output_tokens=max_output_tokens,
-            image_url=image_url,
+            image_urls=image_urls,
         )
 
     def accept(self, reply: CallReply, group: Sequence[Subject]) -> Accepted:

@@ -64,8 +64,9 @@ class ImportChunk(Protocol):
     """Some rows of a catalogue, checked (`ingest.checking.CheckedChunk`).
 
     `products` has the columns row_number, code, name, description, weight_kg, image_url,
-    picture_sha256, country_of_origin, facts and notes (both JSON); `notes` those of the table
-    row_notes. `given` names which of weight_kg, image_url, country_of_origin and which facts the
+    picture_sha256, more_pictures, country_of_origin, facts and notes (the last two and
+    more_pictures are JSON); `notes` those of the table row_notes. `given` names which of
+    weight_kg, image_url, country_of_origin and which facts the
     file has at all.
     """
 
@@ -215,7 +216,7 @@ async def _create_staging(connection: Connection) -> None:
         """
         CREATE TEMP TABLE import_rows (
             row_number bigint NOT NULL, code text NOT NULL, name text NOT NULL, description text NOT NULL,
-            weight_kg double precision, image_url text, picture_sha256 text, country_of_origin text,
+            weight_kg double precision, image_url text, picture_sha256 text, more_pictures jsonb, country_of_origin text,
             facts jsonb, notes jsonb
         );
         CREATE TEMP TABLE import_rejected (
@@ -459,9 +460,9 @@ _REJECT_REPEATED: Final = """
 """
 
 _INSERT_NEW: Final = """
-    INSERT INTO products (code, name, description, weight_kg, image_url, picture_sha256, country_of_origin, facts, notes)
-    SELECT s.code, s.name, s.description, s.weight_kg, s.image_url, s.picture_sha256, s.country_of_origin,
-        coalesce(s.facts, '{}'), coalesce(jsonb_strip_nulls(s.notes), '[]')
+    INSERT INTO products (code, name, description, weight_kg, image_url, picture_sha256, more_pictures, country_of_origin, facts, notes)
+    SELECT s.code, s.name, s.description, s.weight_kg, s.image_url, s.picture_sha256,
+        coalesce(s.more_pictures, '[]'), s.country_of_origin, coalesce(s.facts, '{}'), coalesce(jsonb_strip_nulls(s.notes), '[]')
     FROM pg_temp.import_rows s
     WHERE NOT EXISTS (SELECT FROM products p WHERE p.code = s.code)
     ORDER BY s.row_number
@@ -484,6 +485,7 @@ def _update(given: frozenset[str]) -> str:
     if "image_url" in given:
         new["picture_sha256"] = _NEW_PICTURE
         new["image_url"] = "s.image_url"
+        new["more_pictures"] = "coalesce(s.more_pictures, '[]')"
     facts = _new_facts(given)
     stored, wanted = [f"p.{column}" for column in new], [*new.values()]
     if facts != "p.facts":

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.calls import Lane
 from weighbridge.domain.facts import ProductFacts
-from weighbridge.domain.products import Picture, ProcessingStatus, Product, ProductEvent
+from weighbridge.domain.products import (
+    Picture,
+    ProcessingStatus,
+    Product,
+    ProductEvent,
+    picture_from_stored,
+)
 from weighbridge.store import earlier_answers
 from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.jobs import jobs_table
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
 
     from weighbridge.store.database import Connection
 
-COLUMNS = """p.id, p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256,
+COLUMNS = """p.id, p.code, p.name, p.description, p.weight_kg, p.image_url, p.picture_sha256, p.more_pictures,
     p.country_of_origin, p.facts, p.notes, p.status, p.revision, p.attempts, p.alone, p.variant_of, p.error_kind, p.error, p.job_id, p.spent_usd, p.lane, p.unanswered_batches,
     p.created_at, p.updated_at, p.completed_at, pic.media_type, pic.width_px, pic.height_px, length(pic.data) AS size_bytes"""
 FROM = "products p LEFT JOIN pictures pic ON pic.sha256 = p.picture_sha256"
@@ -65,6 +71,7 @@ def product_of(row: Record) -> Product:
         picture=picture,
         country_of_origin=row["country_of_origin"],
         facts=ProductFacts.from_stored(row["facts"]),
+        more_pictures=tuple(picture_from_stored(one) for one in row["more_pictures"]),
     )
 
 

@@ -12,7 +12,7 @@ from weighbridge.domain.answers import (
     ManufacturingProcesses,
     Subject,
 )
-from weighbridge.domain.results import Provenance
+from weighbridge.domain.results import Provenance, picture_note
 from weighbridge.errors import CalculationError
 from weighbridge.store.footprints import StoredFootprint
 from weighbridge.store.stored_detail import StoredDetail
@@ -102,6 +102,4 @@ def _reuse_notes(provenance: Mapping[StepName, AnswerProvenance]) -> Iterable[st
 def _picture_notes(provenance: Mapping[StepName, AnswerProvenance]) -> Iterable[str]:
     """Each reason once, however many steps it concerned."""
     reasons = (given.without_picture for given in provenance.values())
-    return dict.fromkeys(
-        f"answered from the text alone, without the picture: {why}" for why in reasons if why
-    )
+    return dict.fromkeys(picture_note(why) for why in reasons if why)

@@ -34,6 +34,7 @@ def test_a_completed_product_includes_everything_behind_its_figure(tmp_path: Pat
         "weight": 4.25,
         "imageUrl": "https://shop.example/chair.jpg",
         "picture": None,
+        "morePictures": [],
         "countryOfOrigin": "PL",
         "facts": {},
         "catalogueNotes": [],

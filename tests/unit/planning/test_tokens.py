@@ -87,13 +87,20 @@ def test_equal_schemas_count_alike_and_different_ones_do_not() -> None:
 
 
 def test_a_picture_of_known_size_is_counted_by_its_size() -> None:
-    with_image = request(image_url="data:image/png;base64,AAAA")
-    more = request_tokens(with_image, "gpt-4o", (128, 64)) - request_tokens(request(), "gpt-4o")
+    with_image = request(image_urls=("data:image/png;base64,AAAA",))
+    more = request_tokens(with_image, "gpt-4o", [(128, 64)]) - request_tokens(request(), "gpt-4o")
     assert more == 255
 
 
+def test_every_picture_of_a_call_is_counted() -> None:
+    four = request(image_urls=("data:image/png;base64,AAAA", "https://a.example/b.jpg") * 2)
+    sizes = [(128, 64), None, (1024, 1024), None]
+    more = request_tokens(four, "gpt-4o", sizes) - request_tokens(request(), "gpt-4o")
+    assert more == 255 + 765 + 2 * image_tokens(*UNKNOWN_IMAGE_PX, "gpt-4o")
+
+
 def test_a_picture_of_unknown_size_is_counted_as_a_usual_one() -> None:
-    with_image = request(image_url="https://example.org/chair.jpg")
+    with_image = request(image_urls=("https://example.org/chair.jpg",))
     more = request_tokens(with_image, "gpt-4.1-mini") - request_tokens(request())
     assert more == image_tokens(*UNKNOWN_IMAGE_PX, "gpt-4.1-mini")
 

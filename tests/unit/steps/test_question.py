@@ -96,10 +96,10 @@ def test_everything_but_the_products_is_the_same_for_every_group(question: Quest
 
 @pytest.mark.parametrize("question", every(QUESTIONS), ids=lambda q: q.name)
 def test_allowance_and_image_are_passed_on(question: Question) -> None:
-    image_url = "https://example.com/a.png"
-    request = question.request([with_bill("A", "water")], 123, image_url)
-    assert (request.max_output_tokens, request.image_url) == (123, image_url)
-    assert question.request([with_bill("A", "water")], 123).image_url is None
+    images = ("https://example.com/a.png", "https://example.com/b.png")
+    request = question.request([with_bill("A", "water")], 123, images)
+    assert (request.max_output_tokens, request.image_urls) == (123, images)
+    assert question.request([with_bill("A", "water")], 123).image_urls == ()
 
 
 def test_the_content_is_one_line_of_json_inside_a_fence() -> None:

@@ -35,7 +35,7 @@ from weighbridge.api.schemas.products import (
     product_input_schema,
 )
 from weighbridge.api.uploads import PICTURE_BODY, import_answer
-from weighbridge.domain.products import ProcessingStatus
+from weighbridge.domain.products import MOST_PICTURES, ProcessingStatus
 from weighbridge.errors import NotFound, UnreadableFile
 from weighbridge.export.jsonl_writer import answered_json
 from weighbridge.ingest.values.pictures import MAX_PICTURE_BYTES
@@ -220,10 +220,14 @@ async def attach_picture(code: Code, request: Request, context: Context) -> Pict
         },
     },
 )
-async def show_picture(code: Code, context: Context) -> Response:
-    """Download the picture of a product."""
+async def show_picture(
+    code: Code,
+    context: Context,
+    number: Annotated[int, Query(ge=1, le=MOST_PICTURES, description="Which of several.")] = 1,
+) -> Response:
+    """Download a picture of a product, where it is stored."""
     _refuse_nul(code)
-    picture = await views.show_picture(context.database, code)
+    picture = await views.show_picture(context.database, code, number)
     return Response(picture.data, media_type=picture.media_type)
 
 

@@ -24,6 +24,9 @@ class ProductSummary(Schema):
     weight: float | None = Field(description="In kg, as given in the catalogue.", examples=[0.35])
     image_url: str | None
     has_picture: bool = Field(description="Whether a picture was uploaded.")
+    more_pictures: list[str | None] = Field(
+        description="Addresses of further pictures; null for one that is stored."
+    )
     country_of_origin: str | None = Field(description="ISO 3166-1 alpha-2.", examples=["DE"])
     facts: dict[str, Any] = Field(
         description="Other details from the catalogue, such as materials and quantity.",
@@ -288,7 +291,11 @@ def product_input_schema() -> dict[str, Any]:
                 "exclusiveMinimum": 0,
                 "description": "kg",
             },
-            "imageUrl": {"type": ["string", "null"], "description": "http or https"},
+            "imageUrl": {
+                "type": ["string", "array", "null"],
+                "items": {"type": "string"},
+                "description": "http or https; up to four are used",
+            },
             "countryOfOrigin": {
                 "type": ["string", "null"],
                 "description": "ISO 3166-1 alpha-2",

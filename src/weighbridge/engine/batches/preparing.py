@@ -178,7 +178,7 @@ class Preparer:
                     request = await self._asker.prepare(question, unanswered, job_id)
                 except (PictureRefused, PictureUnreachable):
                     return None
-                if any(product.without_picture for product in unanswered):
+                if any(product.pictures_lacking() for product in unanswered):
                     return None
                 return request.to_send(ask_together=state.ask_together), unanswered
         return None

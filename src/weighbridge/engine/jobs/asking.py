@@ -14,6 +14,8 @@ from weighbridge.planning.cost import reply_cost_usd
 from weighbridge.planning.tokens import picture_doubt_tokens, request_tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weighbridge.domain.calls import CallReply
     from weighbridge.engine.jobs.context import EngineContext
     from weighbridge.engine.jobs.failures import Failures
@@ -108,13 +110,13 @@ class Asker:
         Products that gave no usable answer are asked step by step: what is good is then kept.
         """
         questions = self._context.questions
-        picture = await self._pictures.shown(group[0]) if question.sees_image else None
+        pictures = await self._pictures.shown(group[0]) if question.sees_image else ()
         key = self._orphaned.new_key() if self._orphaned else None
         is_fresh = not any(product.attempts or product.step_by_step for product in group)
         combined = None
         if question is questions.alone[0] and is_fresh:
-            combined = self._prepared(questions.together, group, picture, key)
-        single = self._prepared(question, group, picture, key)
+            combined = self._prepared(questions.together, group, pictures, key)
+        single = self._prepared(question, group, pictures, key)
         steps_left = len(questions.alone) - questions.alone.index(question)
         return PermitRequest(job_id, single, combined, steps_left)
 
@@ -122,15 +124,17 @@ class Asker:
         self,
         question: Question,
         group: list[JobProduct],
-        picture: ShownPicture | None,
+        pictures: Sequence[ShownPicture],
         key: str | None,
     ) -> PreparedCall:
         """The call that asks this question about the group, with the unfinished call of a crashed
         worker if there is one.
         """
-        image_url, size_px = picture or (None, None)
+        sizes_px = [picture.size_px for picture in pictures]
         model = self._context.provider.model
-        request = question.request([product.subject() for product in group], 0, image_url)
+        request = question.request(
+            [product.subject() for product in group], 0, tuple(p.url for p in pictures)
+        )
         return PreparedCall(
             question=question,
             request=request._replace(
@@ -138,8 +142,8 @@ class Asker:
                 time_factor=max(product.time_factor for product in group),
                 tier=_TIERS.get(group[0].stored.lane),
             ),
-            prompt_tokens=request_tokens(request, model, size_px),
-            doubt_tokens=picture_doubt_tokens(model) if image_url and size_px is None else 0,
+            prompt_tokens=request_tokens(request, model, sizes_px),
+            doubt_tokens=picture_doubt_tokens(model) * sizes_px.count(None),
             group_size=len(group),
             attempts=max(product.attempts for product in group),
             open_call=self._orphaned.open_call(key, question, group)

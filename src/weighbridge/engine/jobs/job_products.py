@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weighbridge.domain.answers import Answer, StepName, Subject
+from weighbridge.domain.results import shown_in_part
 from weighbridge.errors import AnswerMalformed, CalculationError
 from weighbridge.store import corrections
 from weighbridge.store.answers import load_answers
@@ -47,8 +48,10 @@ class JobProduct:
     """How much longer than usual a call about it may take."""
     without_picture: str | None = None
     """Why it is asked from its text alone, though it has a picture."""
-    fetched: DecodedPicture | None = None
-    """Its picture by address, fetched once for all questions."""
+    fetched: dict[str, DecodedPicture] = field(default_factory=dict)
+    """Its pictures by address, fetched once for all questions."""
+    missing_pictures: dict[str, str] = field(default_factory=dict)
+    """Why those at these addresses could not be had, while others could."""
 
     @property
     def id(self) -> int:
@@ -64,6 +67,13 @@ class JobProduct:
     def versions(self) -> dict[StepName, str]:
         """The version of the question that each answer was given to."""
         return {step: given.step_version for step, given in self.provenance.items()}
+
+    def pictures_lacking(self) -> str | None:
+        """What the model was not shown of its pictures, and why."""
+        if self.without_picture is not None or not self.missing_pictures:
+            return self.without_picture
+        several = len(self.stored.product.pictures)
+        return shown_in_part(several, [*self.missing_pictures.values()])
 
     def subject(self, doubted_unit: str | None = None) -> Subject:
         """As a step sees it."""

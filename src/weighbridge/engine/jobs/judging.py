@@ -156,7 +156,7 @@ class Judge:
             simulated=asked.simulated if reply.simulated is None else reply.simulated,
             answered_at=self._context.clock.now(),
             # A product with a picture is asked about alone.
-            without_picture=in_flight.group[0].without_picture
+            without_picture=in_flight.group[0].pictures_lacking()
             if in_flight.question.sees_image
             else None,
         )

@@ -1,7 +1,8 @@
-"""Which picture goes with a question: the stored one, the one at the product's address, or none."""
+"""Which pictures go with a question: stored ones, those at the product's addresses, or none."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,9 +14,12 @@ from weighbridge.planning.image_tokens import useful_size
 from weighbridge.store import products
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weighbridge.domain.products import Picture
     from weighbridge.engine.jobs.context import EngineContext
     from weighbridge.engine.jobs.job_products import JobProduct
+    from weighbridge.fetching.decoding import DecodedPicture
     from weighbridge.fetching.source import PicturesByAddress
 
 
@@ -32,24 +36,30 @@ class Pictures:
     def __init__(self, context: EngineContext) -> None:
         self._context = context
 
-    async def shown(self, product: JobProduct) -> ShownPicture | None:
-        """The product's picture; None when there is none, or none that can be had.
+    async def shown(self, product: JobProduct) -> tuple[ShownPicture, ...]:
+        """The product's pictures, without those that cannot be had.
 
         Raises:
-            PictureRefused, PictureUnreachable: there is none to be had, and it is required.
+            PictureRefused, PictureUnreachable: one cannot be had, and all are required.
             QueueStopped: this process takes up no more work.
         """
-        described = product.stored.product
         if product.without_picture is not None:
-            return None
-        if described.picture is not None:
-            return await self._stored(described.picture)
-        if described.image_url is None:
-            return None
+            return ()
+        pictures = product.stored.product.pictures
         source = self._context.pictures
-        if source is None:
-            return ShownPicture(described.image_url)
-        return await self._fetched(source, product, described.image_url)
+        if source is not None:
+            await self._fetch(source, product, [one for one in pictures if isinstance(one, str)])
+        if product.without_picture is not None:
+            return ()
+        shown = []
+        for picture in pictures:
+            if not isinstance(picture, str):
+                shown.append(await self._stored(picture))
+            elif source is None:
+                shown.append(ShownPicture(picture))
+            elif picture in product.fetched:
+                shown.append(_fetched(product.fetched[picture]))
+        return tuple(shown)
 
     async def _stored(self, picture: Picture) -> ShownPicture:
         async def read() -> bytes:
@@ -60,23 +70,36 @@ class Pictures:
         size_px = picture.width_px, picture.height_px
         return ShownPicture(_data_url(picture.media_type, data), size_px)
 
-    async def _fetched(
-        self, source: PicturesByAddress, product: JobProduct, address: str
-    ) -> ShownPicture | None:
-        if product.fetched is None:
-            try:
-                bounds = useful_size(self._context.provider.model)
-                product.fetched = await source.picture(address, bounds)
-            except SourceClosed:
-                raise QueueStopped from None
-            except (PictureRefused, PictureUnreachable) as error:
-                if self._context.picture_required:
-                    raise
-                product.without_picture = str(error)
-                say_without_picture(product.code, error)
-                return None
-        size_px = product.fetched.width_px, product.fetched.height_px
-        return ShownPicture(_data_url("image/jpeg", product.fetched.data), size_px)
+    async def _fetch(
+        self, source: PicturesByAddress, product: JobProduct, addresses: Sequence[str]
+    ) -> None:
+        """Fetch all that are not there yet; note those that cannot be had."""
+        tried = product.fetched.keys() | product.missing_pictures.keys()
+        wanted = [address for address in addresses if address not in tried]
+        bounds = useful_size(self._context.provider.model)
+        asked = [source.picture(address, bounds) for address in wanted]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        for address, picture in zip(wanted, found, strict=True):
+            match picture:
+                case SourceClosed():
+                    raise QueueStopped from None
+                case PictureRefused() | PictureUnreachable():
+                    if self._context.picture_required:
+                        raise picture
+                    product.missing_pictures[address] = str(picture)
+                    say_without_picture(product.code, picture)
+                case BaseException():
+                    raise picture
+                case _:
+                    product.fetched[address] = picture
+        missing = product.missing_pictures.values()
+        if missing and len(missing) == len(product.stored.product.pictures):
+            product.without_picture = "; ".join(dict.fromkeys(missing))
+
+
+def _fetched(picture: DecodedPicture) -> ShownPicture:
+    size_px = picture.width_px, picture.height_px
+    return ShownPicture(_data_url("image/jpeg", picture.data), size_px)
 
 
 def _data_url(media_type: str, data: bytes) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from weighbridge.domain.facts import ProductFacts
-from weighbridge.domain.products import Product, RejectedRow, RowNote
+from weighbridge.domain.products import Product, RejectedRow, RowNote, picture_from_stored
 from weighbridge.ingest.base import ROW
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ PRODUCT_SCHEMA: Final = pl.Schema(
         "weight_kg": pl.Float64(),
         "image_url": pl.String(),
         "picture_sha256": pl.String(),
+        "more_pictures": pl.String(),  # JSON, a list of `picture_as_stored`; null: none
         "country_of_origin": pl.String(),
         "facts": pl.String(),  # JSON, as `ProductFacts.as_stored`; null: none
         "notes": pl.String(),  # JSON, a list of `RowNote.as_stored`; null: none
@@ -51,8 +52,8 @@ class CheckedChunk:
 
     `products` has the columns of PRODUCT_SCHEMA, `notes` those of NOTE_SCHEMA in file order.
     `given` names those optional product columns and facts that the file has at all: what is not
-    given leaves stored values as they are. `pictures` are the ones that `picture_sha256` names,
-    each once per chunk.
+    given leaves stored values as they are. `pictures` are the ones that `picture_sha256` and
+    `more_pictures` name, each once per chunk.
     """
 
     products: pl.DataFrame
@@ -73,13 +74,15 @@ class CheckedChunk:
             weight_kg,
             url,
             sha256,
+            more,
             country,
             facts,
             _,
         ) in self.products.iter_rows():
             picture = pictures[sha256] if sha256 else None
             told = ProductFacts.from_stored(json.loads(facts)) if facts else ProductFacts()
-            yield Product(code, name, description, weight_kg, url, picture, country, told)
+            further = tuple(picture_from_stored(one) for one in json.loads(more or "[]"))
+            yield Product(code, name, description, weight_kg, url, picture, country, told, further)
 
     def pieces(self, size_bytes: int) -> Iterator[CheckedChunk]:
         """The chunk in parts of about this size, so that nobody has to hold a huge one."""
@@ -89,19 +92,27 @@ class CheckedChunk:
         if rows >= height:
             yield self
             return
-        shas = self.products["picture_sha256"]
         for start in range(0, height, rows):
             numbers = self.products[ROW].slice(start, rows).implode()
-            used = set(shas.slice(start, rows).drop_nulls())
+            part = self.products.slice(start, rows)
             first = start == 0
             yield CheckedChunk(
-                self.products.slice(start, rows),
+                part,
                 self.rejected if first else (),
                 self.given,
-                tuple(file for file in self.pictures if file.picture.sha256 in used),
+                self.pictures_of(part),
                 self.notes.filter(self.notes[ROW].is_in(numbers)),
                 self.passed_over if first else {},
             )
+
+    def pictures_of(self, products: pl.DataFrame) -> tuple[PictureFile, ...]:
+        """The files that these of the chunk's products name."""
+        if not self.pictures:
+            return ()
+        used = set(products["picture_sha256"].drop_nulls())
+        for more in products["more_pictures"].drop_nulls():
+            used |= {one.get("sha256") for one in json.loads(more)}
+        return tuple(file for file in self.pictures if file.picture.sha256 in used)
 
     def iterate_notes(self) -> Iterator[RowNote]:
         """The notes as records."""

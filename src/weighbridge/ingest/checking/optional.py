@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from weighbridge.errors import InputError
 from weighbridge.ingest.checking.required import CONTROL, control_reason, length_reason
 from weighbridge.ingest.survey import with_units
 from weighbridge.ingest.values.countries import country_names, read_country
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from weighbridge.ingest.columns.fields import Field
     from weighbridge.ingest.survey import NumberRule
     from weighbridge.ingest.values.amounts import Amount, Read
-    from weighbridge.ingest.values.pictures import PictureFile, PictureFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,71 +201,3 @@ def read_currencies(cells: pl.Series) -> ReadColumn:
         )
 
     return by_distinct(cells, one, pl.String())
-
-
-# Pictures -----------------------------------------------------------------------------------------
-# -------------------
-
-HTTP_URL: Final = r"^(?i:https?)://(?:[^\s/?#@:\\\[\]\"<>]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?#][^\s\"<>\\]*)?$"
-_URL: Final = re.compile(HTTP_URL)
-_HTTP_WITH_USER: Final = re.compile(r"(?i:https?)://[^/?#]*@")
-_OTHER_ADDRESS: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+:|//)")
-_SEVERAL: Final = re.compile(
-    r"\s*[|;\n]\s*|\s*,\s*(?=https?://)|\s+(?=https?://)|,\s*(?=[^\s,]+\.(?:jpe?g|png|webp|gif)\b)",
-    re.IGNORECASE,
-)
-
-
-def read_pictures(
-    cells: pl.Series, limit: int, folder: PictureFolder | None
-) -> tuple[ReadColumn, dict[str, PictureFile]]:
-    """Addresses, or paths of files that were found; those files by the path in the cell."""
-    plain = (
-        cells.str.contains(HTTP_URL)
-        & (cells.str.len_bytes() <= limit)
-        & ~cells.str.contains(r",https?://|[|;]https?://")
-    )
-    files: dict[str, PictureFile] = {}
-
-    def one(cell: str) -> tuple[str | None, str | None]:
-        placeholder = placeholder_note(cell)
-        if placeholder is not None:
-            return None, placeholder or None
-        first, *others = [part for part in _SEVERAL.split(cell) if part] or [cell]
-        note = f"the cell names {len(others) + 1} pictures; the first was taken" if others else None
-        problem = _address_problem(first, limit)
-        if problem is None and not _URL.match(first):
-            try:
-                files[first] = _find_picture(first, folder)
-            except InputError as error:
-                problem = f"{quote(first)}: {error}"
-        return (None, problem) if problem else (first, note)
-
-    frame = pl.DataFrame({"cell": cells, "plain": plain})
-    slow = by_distinct(
-        frame.select(pl.when(~pl.col("plain")).then("cell")).to_series(), one, pl.String()
-    )
-    both = frame.with_columns(slow=slow.values)
-    values = both.select(pl.when("plain").then("cell").otherwise("slow")).to_series()
-    return ReadColumn(values, slow.problems), files
-
-
-def _address_problem(text: str, limit: int) -> str | None:
-    if len(text) > limit:
-        return length_reason(limit)(text)
-    if _HTTP_WITH_USER.match(text):
-        return "the address contains a user name or password; use one that works without"
-    if not _URL.match(text) and (
-        _OTHER_ADDRESS.match(text) or re.search(r"[\x00-\x1f\x7f-\x9f\ufffd]", text)
-    ):
-        return f"{quote(text)} is no address that can be fetched; use http(s)://…, with %20 for a space, or a path beside the catalogue"
-    return None
-
-
-def _find_picture(path: str, folder: PictureFolder | None) -> PictureFile:
-    if folder is None:
-        raise InputError(
-            "paths of files are not followed in uploads; use an http(s) address, or upload the "
-            "picture to the product"
-        )
-    return folder.find(path)

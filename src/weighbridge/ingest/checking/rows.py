@@ -13,7 +13,8 @@ from weighbridge.ingest.base import ROW
 from weighbridge.ingest.checking import facts
 from weighbridge.ingest.checking.chunks import PRODUCT_SCHEMA, CheckedChunk
 from weighbridge.ingest.checking.notes import NoteBook
-from weighbridge.ingest.checking.optional import read_countries, read_masses, read_pictures
+from weighbridge.ingest.checking.optional import read_countries, read_masses
+from weighbridge.ingest.checking.pictures import BETWEEN_PICTURES, further_as_json, read_pictures
 from weighbridge.ingest.checking.required import checks, explain, null_expression
 from weighbridge.ingest.columns.fields import REQUIRED, Field
 from weighbridge.ingest.columns.matching import fallback
@@ -98,7 +99,11 @@ def _tidy(raw: RawChunk) -> tuple[pl.DataFrame, tuple[Field, ...]]:
     frame = frame.with_columns(
         null_expression(name).alias(name) for name in REQUIRED if name in texts
     )
-    used = tuple(raw.columns.fallbacks)
+    used = tuple(name for name in raw.columns.fallbacks if name is not Field.IMAGE)
+    if more := raw.columns.fallbacks.get(Field.IMAGE):
+        cells = [Field.IMAGE, *(fallback(Field.IMAGE, i + 1) for i in range(len(more)))]
+        joined = pl.concat_str(cells, separator=BETWEEN_PICTURES, ignore_nulls=True)
+        frame = frame.with_columns(pl.when(joined != "").then(joined).alias(Field.IMAGE))
     for name in used:
         columns = [name, *(fallback(name, i + 1) for i in range(len(raw.columns.fallbacks[name])))]
         which = [
@@ -133,8 +138,10 @@ def _products(
     origins = read_countries(good[Field.COUNTRY])
     notes.add(Field.COUNTRY, origins)
     hashes = {text: file.picture.sha256 for text, file in files.items()}
-    sha256 = pictures.values.replace_strict(hashes, default=None, return_dtype=pl.String)
-    url = pl.DataFrame({"url": pictures.values, "sha": sha256}).select(
+    each = pictures.values.str.split(BETWEEN_PICTURES)
+    first = each.list.first()
+    sha256 = first.replace_strict(hashes, default=None, return_dtype=pl.String)
+    url = pl.DataFrame({"url": first, "sha": sha256}).select(
         pl.when(pl.col("sha").is_null()).then("url")
     )
     nothing = pl.Series([None] * good.height, dtype=pl.Float64)
@@ -149,6 +156,7 @@ def _products(
             weights.select(pl.coalesce("net", "gross").alias("weight_kg")).to_series(),
             url.to_series().alias("image_url"),
             sha256.alias("picture_sha256"),
+            further_as_json(pictures.values, files).alias("more_pictures"),
             origins.values.alias("country_of_origin"),
             facts.as_json(good, raw, rules, notes, weights).alias("facts"),
         ]

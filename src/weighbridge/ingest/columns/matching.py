@@ -19,6 +19,7 @@ from weighbridge.ingest.columns.fields import (
     Field,
     normalise,
 )
+from weighbridge.ingest.columns.further_pictures import further_pictures
 from weighbridge.ingest.columns.headers import Header, loose_names, loose_numbers, read_header
 from weighbridge.ingest.columns.shops import Shop, recognise_shop
 from weighbridge.ingest.values.units import UNIT_NAMES, MassUnit
@@ -46,7 +47,8 @@ _ALIASES: Final[Mapping[str, Field]] = {
 class ColumnMap:
     """Where the fields are, by position in the header.
 
-    `fallbacks` are further columns for a field, tried in order where a row's cell is empty. `units`
+    `fallbacks` are further columns for a field, tried in order where a row's cell is empty; those
+    of pictures add to the first. `units`
     and `currency` are what headers say about cells that do not say their own. `helpers` are columns
     that a shop's export needs.
     """
@@ -145,6 +147,9 @@ def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
     _drop_idle_units(positions, read)
     if shop is not None and shop.name_describes and Field.NAME in positions:
         _describe_by_name(positions, fallbacks)
+    if Field.IMAGE in positions:
+        more = further_pictures(headers, positions[Field.IMAGE], positions.values())
+        fallbacks |= {Field.IMAGE: more} if more else {}
     missing = [name for name in REQUIRED if name not in positions]
     helpers = shop.find_helpers(read) if shop else {}
     if missing and wanted.all_required:

@@ -2,7 +2,7 @@
 
 Used by the JSON reader and for products that arrive over HTTP. Records need not have the same keys;
 a field counts as present in the file as soon as one record has it. A list or object is taken apart
-where it can only mean one thing (the first of several pictures, a value with its unit); elsewhere
+where it can only mean one thing (the pictures of a list, a value with its unit); elsewhere
 it costs the cell, or the row if the field is required.
 """
 
@@ -144,7 +144,7 @@ def _text_of_nested(value: object, name: str) -> str | None:
     """
     field = name.partition("+")[0]
     if field == Field.IMAGE:
-        found = _first_picture(value)
+        found = _pictures(value)
         if found is not None:
             return found
     elif field in REQUIRED:
@@ -165,12 +165,12 @@ def _text_of_nested(value: object, name: str) -> str | None:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _first_picture(value: object) -> str | None:
+def _pictures(value: object) -> str | None:
+    """Every address in it, one a line."""
     match value:
-        case []:
-            return None
-        case [first, *_]:
-            return _first_picture(first)
+        case list():
+            found = [one for one in map(_pictures, value) if one]
+            return "\n".join(found) or None
         case dict():
             return next(
                 (value[key] for key in _PICTURE_KEYS if isinstance(value.get(key), str)), None

@@ -56,7 +56,7 @@ def _variants(value: object) -> Iterator[dict[str, object]]:
             record[f"Option{number} Name"] = named
             record[f"Option{number} Value"] = variant.get(f"option{number}")
         record["Variant Image"] = _picture_of(variant, pictures)
-        record["Image Src"] = pictures[0].get("src") if pictures else None
+        record["Image Src"] = [one.get("src") for one in pictures]
         yield record
 
 

@@ -53,6 +53,9 @@ class ShopRows:
 
     def __init__(self) -> None:
         self._parents = Parents()
+        self._over_chunks: dict[str, str] = {}
+        """Of each product that a chunk ends in: its pictures, also those in the next one."""
+        self._is_first_reading = True
         self._start()
 
     def _start(self) -> None:
@@ -65,6 +68,7 @@ class ShopRows:
         self._start()
         for chunk in chunks:
             yield self._apply(chunk)
+        self._is_first_reading = False
 
     def _apply(self, raw: RawChunk) -> RawChunk:
         names = raw.frame.columns
@@ -136,7 +140,11 @@ class ShopRows:
         if self._last is not None and self._last.columns == frame.columns:
             frame, skipped = pl.concat([self._last, frame], how="vertical"), 1
         pictures = "image_src" if "image_src" in frame.columns else Field.IMAGE
-        first_image = _first_picture(frame, pictures)
+        images = _pictures(frame, pictures)
+        if skipped and self._is_first_reading and pictures in frame.columns:
+            product, told = frame.select(_KEY, images.alias(pictures)).row(0)
+            self._over_chunks |= {product: told} if product and told else {}
+        images = self._whole(images)
         positions = raw.columns.positions
         # A shop with a single column of pictures shows the product in it, never one variant.
         shared = positions.get(Field.IMAGE, -1) == raw.columns.helpers.get("image_src")
@@ -145,7 +153,7 @@ class ShopRows:
             pl.when(has_key)
             # A variant without a picture of its own has the product's, not its neighbour's.
             .then(
-                (first_image if shared else pl.coalesce(name, first_image))
+                (images if shared else pl.coalesce(name, images))
                 if name == Field.IMAGE
                 else pl.col(name).forward_fill().over(_KEY)
             )
@@ -155,9 +163,21 @@ class ShopRows:
         )
         last = filled
         if pictures in frame.columns:
-            last = filled.with_columns(frame.select(first_image.alias(pictures)).to_series())
+            last = filled.with_columns(frame.select(images.alias(pictures)).to_series())
         self._last = last.tail(1).select(frame.columns)
         return _with_frame(raw, filled.slice(skipped).drop(_KEY))
+
+    def _whole(self, images: pl.Expr) -> pl.Expr:
+        """The pictures of each product, also those in a chunk still to come."""
+        if self._is_first_reading or not self._over_chunks:
+            return images
+        known = pl.col(_KEY).replace_strict(
+            [*self._over_chunks],
+            [*self._over_chunks.values()],
+            default=None,
+            return_dtype=pl.String,
+        )
+        return pl.coalesce(known, images)
 
     def _woocommerce(self, raw: RawChunk) -> RawChunk:
         """A variation names its parent by SKU or by "id:NUMBER"."""
@@ -186,14 +206,16 @@ class ShopRows:
         return pass_over(raw, rows & or_null(Field.CODE).is_not_null() & pl.lit(again), what)
 
 
-def _first_picture(frame: pl.DataFrame, pictures: str) -> pl.Expr:
-    """The picture of each product: the one in the first position, or else in the first row."""
-    if "image_position" not in frame.columns:
-        return pl.col(pictures).first().over(_KEY)
-    place = pl.when(pl.col(pictures).is_not_null()).then(
-        pl.col("image_position").cast(pl.Float64, strict=False).fill_null(1e9)
-    )
-    return pl.col(pictures).sort_by(place, nulls_last=True).first().over(_KEY)
+def _pictures(frame: pl.DataFrame, pictures: str) -> pl.Expr:
+    """The pictures of each product, one a line: by their positions, or as the rows stand."""
+    cells = or_null(pictures)
+    if "image_position" in frame.columns:
+        place = pl.when(cells.is_not_null()).then(
+            pl.col("image_position").cast(pl.Float64, strict=False).fill_null(1e9)
+        )
+        cells = cells.sort_by(place, nulls_last=True, maintain_order=True)
+    joined = cells.str.join("\n", ignore_nulls=True).over(_KEY)
+    return pl.when(joined != "").then(joined)
 
 
 def _with_frame(raw: RawChunk, frame: pl.DataFrame) -> RawChunk:

@@ -81,14 +81,12 @@ def _instructions(request: CallRequest, capabilities: Capabilities) -> object:
 
 
 def _content(request: CallRequest, capabilities: Capabilities) -> object:
-    if request.image_url is None:
+    if not request.image_urls:
         return request.content
-    image = {"url": request.image_url}
-    if capabilities.image_detail is not None:
-        image["detail"] = capabilities.image_detail
+    detail = {} if capabilities.image_detail is None else {"detail": capabilities.image_detail}
     return [
         {"type": "text", "text": request.content},
-        {"type": "image_url", "image_url": image},
+        *({"type": "image_url", "image_url": {"url": u, **detail}} for u in request.image_urls),
     ]
 
 

@@ -115,7 +115,9 @@ def read_products(
         for chunk in catalogue.chunks():
             rejected.extend(chunk.rejected)
             for product in chunk.iterate_products():
-                found[product.code] = replace(product, image_url=None, picture=None)
+                found[product.code] = replace(
+                    product, image_url=None, picture=None, more_pictures=()
+                )
     return ReadCatalogue(list(found.values()), tuple(rejected))
 
 

@@ -15,11 +15,11 @@ SCHEMA = {"type": "object", "properties": {"Größe": {"enum": ["a", "ü", "\u20
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
-@given(WORDS, WORDS, st.one_of(st.none(), WORDS), st.booleans())
+@given(WORDS, WORDS, st.lists(WORDS, max_size=4), st.booleans())
 def test_encoded_bytes_match_the_body(
-    instructions: str, content: str, image_url: str | None, sends_temperature: bool
+    instructions: str, content: str, image_urls: list[str], sends_temperature: bool
 ) -> None:
-    request = CallRequest(instructions, content, "step", SCHEMA, 100, image_url)
+    request = CallRequest(instructions, content, "step", SCHEMA, 100, tuple(image_urls))
     capabilities = Capabilities(sends_temperature=sends_temperature)
     encoded = encoded_body(request, "gpt-4.1-mini", capabilities)
     assert json.loads(encoded) == request_body(request, "gpt-4.1-mini", capabilities)
