@@ -275,7 +275,7 @@ async def test_a_template_without_a_system_role_gets_the_instructions_from_the_u
     (message,) = scripted.requests[1].body["messages"]
     assert message == {"role": "user", "content": f"{REQUEST.instructions}\n\n{REQUEST.content}"}
     assert provider.learned()["has_system_role"] is False
-    await provider.call(REQUEST._replace(image_url="https://shop.example/a.jpg"))
+    await provider.call(REQUEST._replace(image_urls=("https://shop.example/a.jpg",)))
     (message,) = scripted.requests[2].body["messages"]
     assert [part["type"] for part in message["content"]] == ["text", "text", "image_url"]
 
