@@ -43,7 +43,14 @@ def _like_ctrl_c(_number: int, _frame: object) -> None:
 def handling(handle: Callable[[signal.Signals], object]) -> Iterator[None]:
     """Inside the block, call `handle` at each of them on the running event loop; afterwards all is
     as it was before.
+
+    Raises:
+        CancelledError: one came before the block and was lost: it cancels this task, and a wait
+            that ends in the same moment drops that (`asyncio.wait_for` does before Python 3.12).
     """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
     loop = asyncio.get_running_loop()
     came: list[signal.Signals] = []
 
