@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,11 @@ from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.service.desk.bill_files import read_bills
 from weighbridge.service.desk.correcting import Request, correct, corrections_of, take_back
 from weighbridge.service.desk.own_bills import BillsGiven, give_bills
+from weighbridge.service.imports import import_file
 from weighbridge.service.product_views import show_product
 from weighbridge.service.results import export_results
+from weighbridge.settings import load_settings
+from weighbridge.wiring import load_factors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,3 +184,79 @@ async def test_a_file_without_the_columns_is_refused(database_url: str, tmp_path
             await _give(running, tmp_path, "a,b\n1,2\n")
         with pytest.raises(InputError, match="has no rows"):
             await _give(running, tmp_path, "code,material,mass_kg\n")
+
+
+WIDE = """Code,Name,Weight (kg),Material 1,Mass 1 (kg),Process 1,Material 2,Mass 2 (kg)
+P-001,Frame,0.3,virgin aluminium,0.2,aluminium_extrusion,pp_resin,0.1
+P-002,Other,0.3,,,,,
+"""
+
+
+def test_numbered_columns_of_a_catalogue_are_lines_of_a_bill(tmp_path: Path) -> None:
+    wide, narrow = tmp_path / "wide.csv", tmp_path / "narrow.csv"
+    wide.write_text(WIDE, encoding="utf-8")
+    narrow.write_text(BILL.replace(",component", "").replace(",frame", "").replace(",lid", ""))
+    book = tmp_path / "wide.xlsx"
+    with xlsxwriter.Workbook(book) as workbook:
+        sheet = workbook.add_worksheet("Catalogue")
+        for number, row in enumerate(WIDE.splitlines()):
+            sheet.write_row(number, 0, row.split(","))
+
+    factors = load_factors(load_settings())
+    found = read_bills(wide, factors)
+    assert list(found) == ["P-001"]
+    lines = [(one.material, one.mass_kg, one.processes) for one in found["P-001"]]
+    assert lines == [
+        ("aluminium_primary", 0.2, ("aluminium_extrusion",)),
+        ("pp_resin", 0.1, None),
+    ]
+    assert read_bills(book, factors) == found
+    assert [one.material for one in read_bills(narrow, factors)["P-001"]] == [
+        "aluminium_primary",
+        "pp_resin",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("code,material 1,mass 1,material 2\n", "material 2 has no mass beside it"),
+        ("code,material 1,mass 1 (g)\n", "material 1 has no mass beside it"),
+        ("code,material 1,mass 1\nP-001,,0.1\n", "row 2, material 1: the material is missing"),
+        ("code,material 1,mass 1\nP-001,pp_resin,\n", "row 2, material 1: the mass ''"),
+        ("code,mass 1\nP-001,0.1\n", "There is no bill of materials"),
+        ("material 1,mass 1\npp_resin,0.1\n", "There is no bill of materials"),
+    ],
+)
+def test_numbered_columns_that_say_half_are_refused_by_name(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    path = tmp_path / "bills.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(words)):
+        read_bills(path, load_factors(load_settings()))
+
+
+async def test_a_bill_and_a_factor_of_the_product_survive_a_new_upload_and_new_answers(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        await _give(running, tmp_path)
+        app = running.app
+        own = read_change("factors.pp_resin", {"value": 9.0, "low": 8.0, "high": 10.0})
+        request = Request((own,), "ana", "EPD")
+        await correct(app.database, app.factors, app.questions.steps, ["P-001"], request)
+        before = await _footprint(running)
+
+        again = tmp_path / "again.csv"
+        again.write_text("code,name,description,weight\nP-001,Frame,An aluminium frame,0.3\n")
+        await import_file(app.database, again)
+        await running.until(completed=2)
+
+        after = await _footprint(running)
+        assert _counted(after) == _counted(before)
+        (resin,) = [one for one in after.contributions if one.factor_key == "pp_resin"]
+        assert resin.factor == 9.0
+        assert any("own bill of materials, bills.csv" in note for note in after.notes)
+        await running.assert_sound()

@@ -2,16 +2,18 @@
 
     code, material, mass_kg, process, component
 
-Sheets and columns are found by these names, or usual ones for the same; other sheets, such as the
-catalogue itself, are passed over. `process` may name several, separated by semicolons; without the
-column the model's processes stay. All rows are checked before anything is done: the message names
-each bad row.
+Or one row a product, as a catalogue has it, with numbered columns: material 1, mass 1 (kg),
+material 2, mass 2 (kg). Sheets and columns are found by these names, or usual ones for the same;
+other sheets, such as the catalogue itself, are passed over. `process` may name several, separated
+by semicolons; without the column the model's processes stay. All rows are checked before anything
+is done: the message names each bad row.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,8 +47,10 @@ _NAMES: Final = {
 _NEEDED: Final = ("code", "material", "mass_kg")
 _NO_COLUMNS: Final = (
     f"There is no bill of materials in the file: it needs the columns {', '.join(_NEEDED)}, and "
-    "may have process and component."
+    "may have process and component; or a row for each product with the columns code, material 1, "
+    "mass_kg 1, material 2, mass_kg 2 and so on."
 )
+_NUMBERED: Final = re.compile(r"(\D*)(\d{1,3})(\D*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,10 @@ class _Row:
 
     place: str
     cells: Mapping[str, str]
+
+
+_Layout = dict[int | None, dict[str, int]]
+"""Columns by our names for them: by number where a row has several lines, else under None."""
 
 
 def read_bills(path: Path, factors: FactorTable) -> dict[str, list[OwnLine]]:
@@ -178,12 +186,11 @@ def _rows(path: Path) -> Iterator[_Row]:
         lines = list(csv.reader(text.splitlines(), delimiter=sign, strict=True))
     except csv.Error as error:
         raise UnreadableFile(f"{path.name} cannot be read as CSV: {error}.") from error
-    places = _places(lines[0] if lines else ())
-    if places is None:
+    layout = _layout(lines[0] if lines else ())
+    if not layout:
         raise UnreadableFile(_NO_COLUMNS)
     for number, cells in enumerate(lines[1:], start=2):
-        if any(cell.strip() for cell in cells):
-            yield _Row(f"row {number}", _cells(dict(enumerate(cells)), places))
+        yield from _lines_of(f"row {number}", dict(enumerate(cells)), layout)
 
 
 def _sheet_rows(path: Path) -> Iterator[_Row]:
@@ -196,32 +203,75 @@ def _sheet_rows(path: Path) -> Iterator[_Row]:
             titles = (
                 [] if head is None else [(at, cell.text or "") for at, cell in head.cells.items()]
             )
-            named = _places([text for _, text in titles])
-            if named is None:
+            named = _layout([text for _, text in titles])
+            if not named:
                 continue
             is_found = True
-            places = {name: titles[at][0] for name, at in named.items()}
+            layout = {
+                number: {name: titles[at][0] for name, at in places.items()}
+                for number, places in named.items()
+            }
             for row in lines:
                 texts = {at: cell.text or "" for at, cell in row.cells.items()}
-                if any(text.strip() for text in texts.values()):
-                    yield _Row(f"{sheet.name} row {row.number}", _cells(texts, places))
+                yield from _lines_of(f"{sheet.name} row {row.number}", texts, layout)
     finally:
         book.package.close()
     if not is_found:
         raise UnreadableFile(_NO_COLUMNS)
 
 
-def _cells(texts: Mapping[int, str], places: Mapping[str, int]) -> dict[str, str]:
-    return {name: texts.get(at, "") for name, at in places.items()}
+def _lines_of(place: str, texts: Mapping[int, str], layout: _Layout) -> Iterator[_Row]:
+    """One line, or those of the numbered columns that are not empty."""
+    for number, places in layout.items():
+        cells = {name: texts.get(at, "") for name, at in places.items()}
+        written = cells if number is None else {n: c for n, c in cells.items() if n != "code"}
+        if any(text.strip() for text in written.values()):
+            yield _Row(place if number is None else f"{place}, material {number}", cells)
 
 
-def _places(header: Sequence[str]) -> dict[str, int] | None:
-    """Where each of our columns is; None where a needed one is missing."""
+def _layout(header: Sequence[str]) -> _Layout:
+    """Where each of our columns is: those of one line, or by number those of several.
+
+    Empty: this is no bill of materials.
+
+    Raises:
+        UnreadableFile: a numbered material has no mass, or a mass no material.
+    """
     titles = [normalise(title) for title in header]
+    found = _places(titles)
+    numbers = dict.fromkeys(
+        int(match[2])
+        for title in titles
+        if (match := _NUMBERED.fullmatch(title)) and match[1] + match[3] in _NAMES["material"]
+    )
+    if not numbers:
+        return {None: found} if all(name in found for name in _NEEDED) else {}
+    if "code" not in found:
+        return {}
+    layout: _Layout = {}
+    for number in sorted(numbers):
+        places = _places([_without(number, title) for title in titles])
+        if "mass_kg" not in places:
+            raise UnreadableFile(
+                f"The column of material {number} has no mass beside it. Add a column "
+                f"mass_kg {number}, in kilograms."
+            )
+        layout[number] = places | {"code": found["code"]}
+    return layout
+
+
+def _without(number: int, title: str) -> str:
+    """The title of a column of this number without it; "" for all other columns."""
+    match = _NUMBERED.fullmatch(title)
+    return match[1] + match[3] if match and int(match[2]) == number else ""
+
+
+def _places(titles: Sequence[str]) -> dict[str, int]:
+    """Where each of our columns is, as far as they are there."""
     found = {}
     for name, synonyms in _NAMES.items():
         for synonym in synonyms:
             if synonym in titles:
                 found[name] = titles.index(synonym)
                 break
-    return found if all(name in found for name in _NEEDED) else None
+    return found
