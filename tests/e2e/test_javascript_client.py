@@ -64,6 +64,7 @@ SUMMARY_TYPES = {
     "weight": float,
     "imageUrl": type(None),
     "hasPicture": bool,
+    "morePictures": list,
     "countryOfOrigin": str,
     "aiProcessingStatus": str,
     "category": str,
