@@ -1,4 +1,4 @@
-"""Text of strangers, made harmless to show: product names, file names, a provider's words.
+"""Text for people: numbers and counts as one writes them, and text of strangers made harmless.
 
 A terminal obeys escape sequences, and every display turns text around at bidirectional controls, so
 that a name can hide what follows it or pose as another. `visible` writes such characters as escapes
@@ -38,6 +38,16 @@ def one_line(text: str) -> str:
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """ "1 row", "1,234 rows"."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def significant(value: float, digits: int = 2, *, signed: bool = False) -> str:
+    """So many significant digits, without an exponent from 1e-9 to 1e9: "4,000", "0.077"."""
+    rounded = float(f"{value:.{digits}g}")
+    sign = "+" if signed else ""
+    if rounded and not 1e-9 < abs(rounded) < 1e9:
+        return f"{rounded:{sign}.{digits}g}"
+    text = f"{rounded:{sign},.10f}"
+    return text.rstrip("0").rstrip(".")
 
 
 def _escaped(found: re.Match[str]) -> str:

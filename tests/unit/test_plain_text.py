@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.plain_text import one_line, visible
+from weighbridge.plain_text import one_line, significant, visible
 
 
 @given(st.text())
@@ -34,3 +35,23 @@ def test_writing_systems_that_need_joiners_and_marks_stay_whole() -> None:
 def test_json_line_says_the_same_after_control_characters_are_escaped(text: str) -> None:
     line = json.dumps({"message": text}, ensure_ascii=False)
     assert json.loads(visible(line)) == {"message": text}
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0, "0"),
+        (4_012, "4,000"),
+        (0.0774, "0.077"),
+        (9.99, "10"),
+        (-1_234_567, "-1,200,000"),
+        (2.5e12, "2.5e+12"),
+        (3e-12, "3e-12"),
+    ],
+)
+def test_two_digits_are_written_as_people_write_them(value: float, written: str) -> None:
+    assert significant(value) == written
+
+
+def test_a_change_has_its_sign() -> None:
+    assert [significant(one, 3, signed=True) for one in (12_345, -0.5)] == ["+12,300", "-0.5"]

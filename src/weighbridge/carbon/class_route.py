@@ -31,6 +31,7 @@ from weighbridge.carbon.data_quality import Rating, temporal_rating
 from weighbridge.carbon.factors import Citation
 from weighbridge.domain.answers import PIECES_PER_PACK, WeightBasis
 from weighbridge.domain.results import Contribution, ContributionKind
+from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,20 +180,20 @@ def _pack(makers: Sequence[MakerFigure], bill: BillOfMaterials) -> _Pack:
     if not (light and heavy):
         return _Pack(pieces, ())
     lightest, heaviest = min(light), max(heavy)
-    published = f"{lightest:.3g} to {heaviest:.3g} kg"
+    published = f"{significant(lightest, 3)} to {significant(heaviest, 3)} kg"
     if lightest == heaviest:
-        published = f"{lightest:.3g} kg"
+        published = f"{significant(lightest, 3)} kg"
     notes = []
     if pieces > 1 and bill.mass_kg / pieces * OTHER_SIZE < lightest:
         notes.append(
             f"dropped: {pieces:g} pieces per pack, because each would weigh "
-            f"{bill.mass_kg / pieces:.3g} kg; published products of the kind weigh {published}"
+            f"{significant(bill.mass_kg / pieces, 3)} kg; published products of the kind weigh {published}"
         )
         pieces = 1.0
     piece_kg = bill.mass_kg / pieces
     if not lightest / OTHER_SIZE <= piece_kg <= heaviest * OTHER_SIZE:
         notes.append(
-            f"a mass of {piece_kg:.3g} kg is far from that of published products of the kind "
+            f"a mass of {significant(piece_kg, 3)} kg is far from that of published products of the kind "
             f"({published}): check the weight and the kind"
         )
     return _Pack(pieces, tuple(notes))

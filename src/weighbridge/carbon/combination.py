@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from weighbridge.carbon.data_quality import WORST, Rating, overall_quality
 from weighbridge.carbon.uncertainty import MODEL_ERROR_GSD
 from weighbridge.domain.results import DataQuality, Route, RouteName
+from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +119,7 @@ def dominance(routes: Sequence[Route]) -> str:
     figures = [route.emissions_kg_co2e for route in counted]
     apart = max(figures) / min(figures)
     if apart > DISAGREE_BEYOND:
-        return f"routes disagree ×{float(f'{apart:.2g}'):,.10g}"
+        return f"routes disagree ×{significant(apart)}"
     if apart <= AGREE_WITHIN:
         return "both agree"
     heaviest = max(counted, key=lambda route: route.weight)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from weighbridge.carbon.terms import chips_term, component_term
 from weighbridge.domain.answers import AttributeBasis
+from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
     from weighbridge.carbon.factors import ComponentFactor, FactorTable
@@ -80,7 +81,7 @@ def _out_of_reason(
     if largest is not None and attribute.value > largest:
         return f"no product of the kind {subcategory} has that (at most {largest:g})"
     if amount * factor.lightest_kg_per_unit > mass_kg:
-        return f"it would weigh more than the {mass_kg:.3g} kg of the whole product"
+        return f"it would weigh more than the {significant(mass_kg, 3)} kg of the whole product"
     return None
 
 

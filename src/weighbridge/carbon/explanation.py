@@ -16,6 +16,7 @@ from weighbridge.carbon.combination import combine
 from weighbridge.carbon.uncertainty import MODEL_ERROR_GSD
 from weighbridge.domain.quantities import Origin
 from weighbridge.domain.results import Contribution, ContributionKind, Route, RouteName
+from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -126,14 +127,14 @@ def explain(
     routes = footprint.routes or (_only_route(footprint),)
     shares = footprint.shares
     lines = _lines(footprint, shares, bill, processes)
-    origin = {Origin.GIVEN: "as the catalogue says", Origin.INFERRED: "estimated by the model"}
+    origin = {Origin.GIVEN: "as stated", Origin.INFERRED: "estimated by the model"}
     return Explanation(
         emissions_kg_co2e=footprint.emissions_kg_co2e,
         low_kg_co2e=footprint.low_kg_co2e,
         high_kg_co2e=footprint.high_kg_co2e,
         range_factor=_range_factor(footprint.low_kg_co2e, footprint.high_kg_co2e),
         arithmetic=_combination(routes, footprint.emissions_kg_co2e),
-        mass=f"{footprint.mass.value:.4g} kg, {origin.get(footprint.mass.origin, footprint.mass.origin.value)}",
+        mass=f"{significant(footprint.mass.value, 4)} kg, {origin.get(footprint.mass.origin, footprint.mass.origin.value)}",
         routes=tuple(
             ExplainedRoute(
                 route.name,
@@ -200,7 +201,7 @@ def _line_titles(footprint: Footprint, bill: BillOfMaterials) -> dict[str, str]:
     parts: dict[str, list[str]] = {}
     for line in bill.lines:
         parts.setdefault(line.material, []).append(
-            f"{line.component} {line.mass_kg:.4g} kg".strip()
+            f"{line.component} {significant(line.mass_kg, 4)} kg".strip()
         )
     names = {
         one.factor_key: _bare_label(one, bill)
@@ -354,4 +355,4 @@ def _range_factor(low: float, high: float) -> float | None:
 
 
 def _number(value: float) -> str:
-    return f"{value:.4g}"
+    return significant(value, 4)

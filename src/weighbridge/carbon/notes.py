@@ -13,6 +13,7 @@ from weighbridge.carbon.data_quality import MASS_TOLERANCE, mass_deviation
 from weighbridge.carbon.factors import WORLD
 from weighbridge.domain.answers import WeightBasis
 from weighbridge.domain.results import ContributionKind
+from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,18 +72,13 @@ def _route_notes(
         apart = max(figures) / min(figures)
         if apart > DISAGREE_BEYOND:
             notes.append(
-                f"the two routes disagree ×{_rounded(apart)}: {_rounded(figures[0])} kg CO2e by "
-                f"the bill of materials, {_rounded(figures[1])} by published figures of such "
+                f"the two routes disagree ×{significant(apart)}: {significant(figures[0])} kg CO2e by "
+                f"the bill of materials, {significant(figures[1])} by published figures of such "
                 "products"
             )
     elif not judged.complete_articles:
         notes.extend(_alone_notes(classification, judged))
     return notes
-
-
-def _rounded(value: float) -> str:
-    """Two significant figures, without an exponent."""
-    return f"{float(f'{value:.2g}'):,.10g}"
 
 
 def _alone_notes(classification: Classification, judged: Completeness) -> list[str]:
@@ -106,12 +102,14 @@ def _mass_notes(bill: BillOfMaterials) -> list[str]:
         )
         notes.append(f"{known}: the mass was estimated by the model")
     if not LIGHTEST_KG <= bill.mass_kg <= HEAVIEST_KG:
-        notes.append(f"hardly any product weighs {bill.mass_kg:.3g} kg: check the weight")
+        notes.append(
+            f"hardly any product weighs {significant(bill.mass_kg, 3)} kg: check the weight"
+        )
     deviation = mass_deviation(bill)
     if deviation > MASS_TOLERANCE:
         notes.append(
-            f"the material masses came to {bill.stated_mass_kg:.4g} kg, {deviation:.0%} off, "
-            f"and were scaled to {bill.mass_kg:.4g} kg"
+            f"the material masses came to {significant(bill.stated_mass_kg, 4)} kg, {deviation:.0%} off, "
+            f"and were scaled to {significant(bill.mass_kg, 4)} kg"
         )
     if bill.weight_basis not in (None, WeightBasis.UNIT):
         notes.append(f"the given weight is taken as that of: {bill.weight_basis.value}")

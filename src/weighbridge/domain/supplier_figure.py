@@ -26,6 +26,7 @@ from weighbridge.domain.results import (
     RouteName,
     SupplierFigure,
 )
+from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
     from weighbridge.domain.facts import ProductFacts
@@ -58,7 +59,7 @@ def with_supplier_figure(footprint: Footprint, facts: ProductFacts) -> Footprint
         footprint.high_kg_co2e,
         tuple(route.weight for route in footprint.routes),
     )
-    said = f"the supplier's figure of {_rounded(stated)} kg CO2e per {per.value}"
+    said = f"the supplier's figure of {significant(stated)} kg CO2e per {per.value}"
     if reason := _reason_against(figure, boundary):
         return replace(footprint, notes=(f"{said} does not count: {reason}", *footprint.notes))
     notes = [f"primary data: {said}{_apart(figure)}"]
@@ -87,7 +88,7 @@ def _reason_against(figure: SupplierFigure, boundary: FootprintBoundary | None) 
         if apart > BEYOND_BELIEF:
             side = "above" if value > estimate else "below"
             return (
-                f"it is ×{_rounded(apart)} {side} the estimate of {_rounded(estimate)} kg CO2e. "
+                f"it is ×{significant(apart)} {side} the estimate of {significant(estimate)} kg CO2e. "
                 "Check its unit, and that it is of one piece"
             )
     return ""
@@ -96,11 +97,11 @@ def _reason_against(figure: SupplierFigure, boundary: FootprintBoundary | None) 
 def _apart(figure: SupplierFigure) -> str:
     value, estimate = figure.emissions_kg_co2e, figure.estimate_kg_co2e
     if estimate <= 0:
-        return f"; the estimate is {_rounded(estimate)} kg CO2e"
+        return f"; the estimate is {significant(estimate)} kg CO2e"
     apart = max(value, estimate) / min(value, estimate)
     if apart <= _WORTH_A_WORD:
-        return f"; the estimate of {_rounded(estimate)} kg CO2e agrees"
-    return f", ×{_rounded(apart)} from the estimate of {_rounded(estimate)} kg CO2e"
+        return f"; the estimate of {significant(estimate)} kg CO2e agrees"
+    return f", ×{significant(apart)} from the estimate of {significant(estimate)} kg CO2e"
 
 
 def counted(footprint: Footprint) -> Footprint:
@@ -142,7 +143,7 @@ def computed_alone(footprint: Footprint) -> Footprint:
 
 
 def _route(supplier: SupplierFigure, value: float, times: float, sigma: float) -> Route:
-    stated = f"{_rounded(supplier.stated_kg_co2e)} kg CO2e per {supplier.per.value}"
+    stated = f"{significant(supplier.stated_kg_co2e)} kg CO2e per {supplier.per.value}"
     return Route(RouteName.SUPPLIER, value, value / times, value * times, sigma, sigma, 1.0, stated)
 
 
@@ -164,8 +165,3 @@ def _contribution(supplier: SupplierFigure, value: float, times: float) -> Contr
         low_kg_co2e=value / times,
         high_kg_co2e=value * times,
     )
-
-
-def _rounded(value: float) -> str:
-    """Two significant figures, without an exponent where it can be."""
-    return f"{float(f'{value:.2g}'):,.10g}"

@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from weighbridge.errors import UnsupportedFormat
 from weighbridge.export.files import FileWriter
+from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -166,7 +167,8 @@ def comment_of(row: ResultRow) -> str:
     ]
     made_up = [f"{' AND '.join(marks)} ANSWERS: not a figure to rely on."] if marks else []
     method = row.provenance and f"Method {row.provenance.method}, factors {row.provenance.factors}."
-    interval = f"95 % range: {row.low_kg_co2e:.3g} to {row.high_kg_co2e:.3g} kg CO2e."
+    low, high = (significant(end or 0.0, 3) for end in (row.low_kg_co2e, row.high_kg_co2e))
+    interval = f"95 % range: {low} to {high} kg CO2e."
     primary = _PRIMARY if row.primary_data else ""
     notes = (f"{note.rstrip('.')}." for note in row.notes)
     return " ".join(

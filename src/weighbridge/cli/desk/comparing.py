@@ -12,6 +12,7 @@ from rich.table import Table
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
 from weighbridge.clock import SystemClock
 from weighbridge.errors import InputError
+from weighbridge.plain_text import significant
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def _table(found: list[PastFootprint]) -> Table:
             why += " [SIMULATED]"
         table.add_row(
             since,
-            f"{version.emissions_kg_co2e:.3g}",
-            f"{version.low_kg_co2e:.2g} to {version.high_kg_co2e:.2g}",
+            significant(version.emissions_kg_co2e, 3),
+            f"{significant(version.low_kg_co2e)} to {significant(version.high_kg_co2e)}",
             "" if one.change is None else f"{one.change:+.1%}",
             why,
         )
@@ -123,14 +124,16 @@ def _say(moved: Movements) -> None:
         return
     change = moved.after_kg_co2e - moved.before_kg_co2e
     out.print(
-        f"Total: {moved.before_kg_co2e:,.3g} → {moved.after_kg_co2e:,.3g} kg CO2e "
-        f"({change:+,.3g}) for one unit of each."
+        f"Total: {significant(moved.before_kg_co2e, 3)} → {significant(moved.after_kg_co2e, 3)} kg CO2e "
+        f"({significant(change, 3, signed=True)}) for one unit of each."
     )
     causes = moved.as_document()["causes"]
     by_cause = Table("cause", "products", "moved by, kg CO2e")
     for each in causes[:_MOST_CAUSES]:
         by_cause.add_row(
-            ", ".join(each["causes"]), f"{each['products']:,}", f"{each['movedKgCo2e']:+,.3g}"
+            ", ".join(each["causes"]),
+            f"{each['products']:,}",
+            significant(each["movedKgCo2e"], 3, signed=True),
         )
     out.print(by_cause)
     if len(causes) > _MOST_CAUSES:
@@ -139,8 +142,8 @@ def _say(moved: Movements) -> None:
     for one in moved.largest:
         table.add_row(
             one.code,
-            f"{one.before_kg_co2e:.3g}",
-            f"{one.after_kg_co2e:.3g}",
+            significant(one.before_kg_co2e or 0.0, 3),
+            significant(one.after_kg_co2e or 0.0, 3),
             f"{one.change:+.1%}",
             ", ".join(one.causes),
         )

@@ -11,6 +11,7 @@ from rich.table import Table
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
 from weighbridge.cli.desk import selecting
 from weighbridge.errors import InputError
+from weighbridge.plain_text import counted, significant
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -140,9 +141,11 @@ def say_figures(figures: Sequence[Any]) -> None:
         return
     table = Table("product", "before, kg CO2e", "now, kg CO2e")
     for figure in figures[:20]:
-        table.add_row(figure.code, f"{figure.before_kg_co2e:.3g}", f"{figure.after_kg_co2e:.3g}")
+        table.add_row(
+            figure.code, significant(figure.before_kg_co2e, 3), significant(figure.after_kg_co2e, 3)
+        )
     out.print(table)
-    out.print(f"{len(figures):,} products computed anew; no call was made.")
+    out.print(f"{counted(len(figures), 'product')} computed anew; no call was made.")
     corrected = {figure.code for figure in figures}
     for figure in figures:
         if others := [code for code in figure.variants if code not in corrected]:
@@ -198,4 +201,4 @@ def approve(
         print_json({"modifiedCount": count})
     else:
         done = "no longer" if take_back else "now"
-        out.print(f"{count:,} of {len(set(codes)):,} products are {done} marked as checked.")
+        out.print(f"{count:,} of {counted(len(set(codes)), 'product')} {done} marked as checked.")

@@ -9,6 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.plain_text import significant
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def _tree(found: ExplainedProduct) -> Tree:
     tree = Tree(
         Text(
             f"{found.code}  {found.name}\n"
-            f"{figure.emissions_kg_co2e:.2g} kg CO2e per unit, {found.boundary}, 95 % range "
-            f"{figure.low_kg_co2e:.2g} to {figure.high_kg_co2e:.2g}{_times(figure.range_factor)}\n"
+            f"{significant(figure.emissions_kg_co2e)} kg CO2e per unit, {found.boundary}, 95 % range "
+            f"{significant(figure.low_kg_co2e)} to {significant(figure.high_kg_co2e)}{_times(figure.range_factor)}\n"
             f"{found.category} > {found.subcategory}; {figure.mass}; decided by: "
             f"{found.decided_by or 'the bill'}",
             style="bold",
@@ -79,15 +80,15 @@ def _tree(found: ExplainedProduct) -> Tree:
 def _add_route(tree: Tree, route: ExplainedRoute) -> None:
     branch = tree.add(
         Text(
-            f"{route.name}: {route.emissions_kg_co2e:.4g} kg CO2e ({route.low_kg_co2e:.2g} to "
-            f"{route.high_kg_co2e:.2g}), weight {route.weight:.0%}; {route.basis}",
+            f"{route.name}: {significant(route.emissions_kg_co2e, 4)} kg CO2e ({significant(route.low_kg_co2e)} to "
+            f"{significant(route.high_kg_co2e)}), weight {route.weight:.0%}; {route.basis}",
             style="bold",
         )
     )
     for line in route.lines:
         leaf = branch.add(
             Text(
-                f"{line.title}: {line.emissions_kg_co2e:.4g} kg CO2e, {line.share:.0%} of the "
+                f"{line.title}: {significant(line.emissions_kg_co2e, 4)} kg CO2e, {line.share:.0%} of the "
                 "figure"
             )
         )
@@ -103,9 +104,9 @@ def _term(term: ExplainedTerm) -> str:
 
 
 def _narrowing(each: Narrowing) -> str:
-    then = "" if each.range_factor is None else f" (then ÷ and × {each.range_factor:.2g})"
+    then = "" if each.range_factor is None else f" (then ÷ and × {significant(each.range_factor)})"
     return f"{each.what}{then}"
 
 
 def _times(range_factor: float | None) -> str:
-    return "" if range_factor is None else f" (÷ and × {range_factor:.2g})"
+    return "" if range_factor is None else f" (÷ and × {significant(range_factor)})"

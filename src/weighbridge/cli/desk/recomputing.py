@@ -22,6 +22,7 @@ from weighbridge.cli.console import (
     print_json,
     run_async,
 )
+from weighbridge.plain_text import counted, significant
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -137,23 +138,26 @@ def _write(path: Path, done: Sequence[RecomputedProduct]) -> None:
 def _say(summary: RecomputeSummary, *, dry_run: bool) -> None:
     would = "would move" if dry_run else "moved"
     out.print(
-        f"{summary.products:,} products computed anew without a call; {summary.moved:,} {would}, "
+        f"{counted(summary.products, 'product')} computed anew without a call; {summary.moved:,} {would}, "
         f"half of them by more than {summary.median_change:.1%}."
         if summary.moved
-        else f"{summary.products:,} products computed anew without a call; no figure moved."
+        else f"{counted(summary.products, 'product')} computed anew without a call; no figure moved."
     )
     for cause, count in summary.causes.most_common():
         out.print(f"  {count:,} by {cause}", highlight=False)
     if summary.moved:
         out.print(
-            f"Total: {summary.before_kg_co2e:,.3g} → {summary.after_kg_co2e:,.3g} kg CO2e "
+            f"Total: {significant(summary.before_kg_co2e, 3)} → {significant(summary.after_kg_co2e, 3)} kg CO2e "
             "for one unit of each."
         )
         table = Table("moved most", "before, kg CO2e", "now, kg CO2e", "change")
         for one in summary.largest:
             after = one.after_kg_co2e or 0.0
             table.add_row(
-                one.code, f"{one.before_kg_co2e:.3g}", f"{after:.3g}", f"{one.change:+.1%}"
+                one.code,
+                significant(one.before_kg_co2e, 3),
+                significant(after, 3),
+                f"{one.change:+.1%}",
             )
         out.print(table)
     if summary.without_figure:

@@ -16,6 +16,7 @@ from weighbridge.cli.desk.selecting import (
     selected,
 )
 from weighbridge.errors import InputError
+from weighbridge.plain_text import significant
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def _say(found: Supposed) -> None:
     for one in found.products[:_SHOWN]:
         table.add_row(
             one.code,
-            f"{one.before_kg_co2e:.3g}",
-            f"{one.after_kg_co2e:.3g}",
+            significant(one.before_kg_co2e, 3),
+            significant(one.after_kg_co2e, 3),
             f"{one.difference_kg_co2e:+.3g}",
             f"{one.change:+.1%}",
         )
@@ -96,12 +97,14 @@ def _say(found: Supposed) -> None:
         out.print(f"and {len(found.products) - _SHOWN:,} more: see --json")
     difference = found.after_kg_co2e - found.before_kg_co2e
     out.print(
-        f"Total of {len(found.products):,} for one unit of each: {found.before_kg_co2e:,.3g} → "
-        f"{found.after_kg_co2e:,.3g} kg CO2e ({difference:+,.3g})."
+        f"Total of {len(found.products):,} for one unit of each: {significant(found.before_kg_co2e, 3)} → "
+        f"{significant(found.after_kg_co2e, 3)} kg CO2e ({significant(difference, 3, signed=True)})."
     )
     yearly = found.yearly_difference_kg_co2e
     if yearly is not None:
-        out.print(f"In a year, by {found.with_quantity:,} quantities: {yearly:+,.3g} kg CO2e.")
+        out.print(
+            f"In a year, by {found.with_quantity:,} quantities: {significant(yearly, 3, signed=True)} kg CO2e."
+        )
     for one in found.products[:_SHOWN]:
         for note in one.notes:
             out.print(f"{one.code}: {note}", soft_wrap=True)

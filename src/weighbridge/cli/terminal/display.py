@@ -17,6 +17,7 @@ from rich.text import Text
 from weighbridge.cli.console import batch_words, duration, money
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.domain.quantities import Origin
+from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
     from weighbridge.engine.quota.permits import Held
@@ -265,12 +266,3 @@ _COLUMNS: Final = (
     _Column("", _bar, 70, style="green"),
     _Column("mostly", _mostly, 130, at_most=44, share=3, style="dim"),
 )
-
-
-def significant(value: float, digits: int = 2) -> str:
-    """Two significant digits, as many as the data carry, without an exponent."""
-    if value == 0:
-        return "0"
-    rounded = float(f"{value:.{digits}g}")
-    text = f"{rounded:,.10f}".rstrip("0").rstrip(".")
-    return text if abs(rounded) < 1e9 else f"{rounded:.3g}"
