@@ -119,6 +119,20 @@ async def test_a_provider_that_refuses_everything_for_a_while_fails_nobody_and_s
     _assert_said_once(pauses)
 
 
+async def test_a_provider_that_turns_bad_while_slow_answers_are_on_their_way_fails_nobody(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path, clock=ScaledClock(20)) as running:
+        await running.add_many(200)
+        running.wire.instead = after(14, lambda: said(400, INVALID))
+        await running.start()
+        await running.until_true("SELECT EXISTS (SELECT FROM holds)")
+        running.wire.instead = lambda _: None
+        await running.until(completed=200)
+        await running.stop()
+        await running.assert_sound()
+
+
 async def test_a_provider_that_turns_bad_among_hard_products_fails_only_the_hard_ones(
     database_url: str, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,6 @@ from weighbridge.store import queue_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from weighbridge.store.database import Connection
 
@@ -115,23 +115,26 @@ async def lately(
     """The calls that say anything about the provider, up to the last one about these products:
     replies, and refusals of these kinds.
 
-    Bad calls about products that were in trouble before a call last passed are no evidence: the
-    provider works, and these products are hard. Looks no further back than `most` calls, and at one
-    that passed at the end of them.
+    They are in the order in which they began. A refusal comes at once and an answer takes seconds,
+    so one that passes may have been sent before the provider turned bad. Bad calls about products
+    that were in trouble before the last one that passed are no evidence: the provider works, and
+    these products are hard. Looks no further back than `most` calls, and at one that passed at the
+    end of them.
     """
-    own_id = await connection.fetchval(
-        "SELECT max(id) FROM calls WHERE provider = $1 AND product_ids @> $2::bigint[]",
+    own = await connection.fetchrow(
+        "SELECT started_at, id FROM calls WHERE provider = $1 AND product_ids @> $2::bigint[]"
+        " ORDER BY id DESC LIMIT 1",
         provider,
         list(product_ids),
     )
-    if own_id is None:
+    if own is None:
         return Lately((), has_passed_since=False)
-    rows = await connection.fetch(_LATELY, provider, since, list(refusals), own_id, most)
+    rows = await connection.fetch(_LATELY, provider, since, list(refusals), *own, most)
     has_passed_since = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM calls WHERE provider = $1 AND id > $2 AND outcome = 'ok'"
-        " AND unusable IS NULL)",
+        "SELECT EXISTS (SELECT FROM calls WHERE provider = $1 AND (started_at, id) > ($2, $3)"
+        " AND outcome = 'ok' AND unusable IS NULL)",
         provider,
-        own_id,
+        *own,
     )
     return Lately(
         [
@@ -153,25 +156,27 @@ async def easy_jobs(
     end says something about the provider.
     """
     rows = await connection.fetch(
-        _EASY_JOBS, provider, since, list(refusals), NEWEST, list(job_ids)
+        _EASY_JOBS, provider, since, list(refusals), *NEWEST, list(job_ids)
     )
     return frozenset(row["job_id"] for row in rows)
 
 
-NEWEST: Final = 2**62
-"""Above every call."""
+NEWEST: Final = (datetime.max.replace(tzinfo=UTC), 2**62)
+"""After every call: when it began, and its id."""
 _SAID: Final = """
 WITH said AS (
-    SELECT id, CASE WHEN outcome = 'ok' THEN unusable ELSE outcome END AS bad, error, product_ids
-    FROM calls WHERE provider = $1 AND started_at >= $2 AND id <= $4
+    SELECT started_at, id, CASE WHEN outcome = 'ok' THEN unusable ELSE outcome END AS bad, error,
+        product_ids
+    FROM calls WHERE provider = $1 AND started_at >= $2 AND (started_at, id) <= ($4, $5)
     AND (outcome = 'ok' OR outcome = ANY($3::text[]))
 ), passed AS (
-    SELECT id, bad, error, product_ids FROM said WHERE bad IS NULL ORDER BY id DESC LIMIT 1
+    SELECT * FROM said WHERE bad IS NULL ORDER BY started_at DESC, id DESC LIMIT 1
 )"""
-# A call about it left the product without an answer, before a call last passed.
+# A call about it, begun before the last one that passed, left the product without an answer.
 _IS_HARD: Final = """EXISTS (
     SELECT FROM calls AS earlier
-    WHERE earlier.product_ids @> ARRAY[product_id] AND earlier.id < (SELECT id FROM passed)
+    WHERE earlier.product_ids @> ARRAY[product_id]
+    AND (earlier.started_at, earlier.id) < (SELECT started_at, id FROM passed)
     AND earlier.provider = $1 AND earlier.started_at >= $2
     AND (earlier.outcome = 'ok' OR earlier.outcome = ANY($3::text[]))
     AND NOT EXISTS (
@@ -180,8 +185,12 @@ _IS_HARD: Final = """EXISTS (
     )
 )"""
 _LATELY: Final = f"""{_SAID}, bad_since AS (
-    SELECT * FROM (SELECT * FROM said ORDER BY id DESC LIMIT $5) AS newest
-    WHERE bad IS NOT NULL AND id > coalesce((SELECT id FROM passed), 0)
+    SELECT * FROM (SELECT * FROM said ORDER BY started_at DESC, id DESC LIMIT $6) AS newest
+    WHERE bad IS NOT NULL
+    AND NOT EXISTS (
+        SELECT FROM passed
+        WHERE (passed.started_at, passed.id) > (newest.started_at, newest.id)
+    )
 )
 SELECT bad, error, product_ids, is_evidence FROM (
     SELECT *, true AS is_evidence FROM passed
@@ -189,11 +198,11 @@ SELECT bad, error, product_ids, is_evidence FROM (
     SELECT *, NOT (
         SELECT bool_and({_IS_HARD}) FROM unnest(late.product_ids) AS concerned (product_id)
     ) FROM bad_since AS late
-) AS late ORDER BY id DESC
+) AS late ORDER BY started_at DESC, id DESC
 """  # noqa: S608 - put together from constants
 _EASY_JOBS: Final = f"""{_SAID}
 SELECT DISTINCT concerned.job_id FROM (
-    SELECT id AS product_id, job_id FROM products WHERE job_id = ANY($5::bigint[])
+    SELECT id AS product_id, job_id FROM products WHERE job_id = ANY($6::bigint[])
 ) AS concerned WHERE NOT {_IS_HARD}
 """  # noqa: S608 - put together from constants
 
