@@ -116,7 +116,11 @@ def _lines_beyond_ascii(path: Path) -> bytes:
     return bytes(found)
 
 
-_WORD: Final = re.compile(r"[^\W\d_]+")
+_WORD: Final = re.compile(r"[^\W\d_¹²³]+")
+_SIGN_IN_A_WORD: Final = re.compile(
+    r"(?<=[^\W\d_])[^\x00-\x7f\w\s’‘´](?=[^\W\d_])"
+    r"|(?<=[^\W\d_mM])[¹²³](?=[a-zà-ÿ])"  # "krzes³o" is Polish in Windows-1252; "kWh/m²a" is none
+)
 
 
 def _fit_of_latin(sample: bytes, codec: str) -> Guess:
@@ -134,14 +138,14 @@ def _fit_of_latin(sample: bytes, codec: str) -> Guess:
         sum(c.lower() in letters or c in _LETTER_MARKS for c in beyond) for letters in _LATIN[codec]
     )
     odd = sum(_is_odd(word) for word in _WORD.findall(text) if not word.isascii())
-    inside = len(re.findall(r"(?<=[^\W\d_])[^\x00-\x7f\w\s’‘´](?=[^\W\d_])", text))
+    inside = len(_SIGN_IN_A_WORD.findall(text))
     return Guess(codec, max(0.0, (good - odd - inside) / len(beyond)), text)
 
 
 def _is_odd(word: str) -> bool:
-    """A capital within a small word, or three letters with accents in a row, as no Latin script has
-    them.
+    """A capital within a small word, or four letters with accents in a row: no Latin script has
+    them, but for three there are words (żółty, šíře).
     """
     tail = word[1:]
     mixed = any(c.isupper() for c in tail) and any(c.islower() for c in word)
-    return mixed or re.search(r"[^\x00-\x7f]{3}", word) is not None
+    return mixed or re.search(r"[^\x00-\x7f]{4}", word) is not None
