@@ -40,7 +40,7 @@ _INITDB: Final = (
     *("--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale=C"),
     *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
 )
-_SAYS_WHY: Final = re.compile(r"FATAL:|PANIC:|could not ")
+_SAYS_WHY: Final = re.compile(r'FATAL:|PANIC:|could not |parameter "|in file "')
 LAST_LINES: Final = 12
 # The password is 256 random bits: there is nothing to guess, and thousands of rounds would only
 # delay connections.
