@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from weighbridge.service.processing_stats import CallFigures
@@ -114,8 +115,15 @@ def answer(value: Any) -> str:
     return str(value) or "nothing"
 
 
+def proxies_apart(notes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(notes on factors of something similar, the others): a laptop has twenty of the first."""
+    proxies = [note for note in notes if note.startswith("proxy for ")]
+    return proxies, [note for note in notes if note not in proxies]
+
+
 FILTERS: Final = {
     "answer": answer,
+    "proxies_apart": proxies_apart,
     "change": change,
     "number": number,
     "significant": significant,
