@@ -322,9 +322,9 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         others = tuple(a for a in answer.attributes if a.name != name)
         if value is None:
             return replace(answer, attributes=others)
-        number = finite_number({"value": value}, "value")
+        number = finite_number({name: value}, name)
         if number <= 0:
-            raise ImplausibleAnswer("an attribute is above 0, or null to take it away.")
+            raise ImplausibleAnswer(f'"{name}" has to be above 0, or null to take it away.')
         stated = Attribute(name, number, AttributeBasis.STATED)
         return replace(answer, attributes=(*others, stated))
 
