@@ -24,7 +24,7 @@ from weighbridge.service.access.sessions import SESSION_COOKIE
 from weighbridge.service.opening import DATABASE_AWAY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -213,7 +213,7 @@ class RecordActions:
         what = " ".join(filter(None, (action, subject)))
         telemetry.info(
             "action",
-            f"👤 {principal.name} {what}{f': {detail}' if detail else ''}",
+            f"👤 {principal.name} {what}{f': {_in_words(detail)}' if detail else ''}",
             actor=principal.name,
             action=action,
             subject=subject,
@@ -269,3 +269,9 @@ class BehindProxy:
             headers["host"] = host
             changed["headers"] = headers.raw
         return changed
+
+
+def _in_words(detail: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={'none' if value is None else value}" for name, value in detail.items()
+    )
