@@ -167,6 +167,9 @@ LANGUAGES: Final = frozenset(
     ]
 )
 
+LONGEST_HEADER: Final = 500
+"""Characters; with remarks and units in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -181,7 +184,12 @@ class Header:
 
 @lru_cache(maxsize=4096)
 def read_header(text: str) -> Header:
-    """Take a header apart."""
+    """Take a header apart.
+
+    A text longer than any header (`LONGEST_HEADER`) names no field: it may be made to keep us busy.
+    """
+    if len(text) > LONGEST_HEADER:
+        return Header(text, (), None, None, None)
     words = split_words(text)
     unit = next((HEADER_UNITS[word] for word in reversed(words) if word in HEADER_UNITS), None)
     if len(words) == 1 and unit is not None:

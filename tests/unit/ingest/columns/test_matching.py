@@ -226,3 +226,9 @@ def test_any_header_error_is_printable(headers: list[str]) -> None:
     with pytest.raises(MissingColumn) as caught:
         match_columns(headers, Wanted())
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("piece", ["[", "(", "ab_", "kg ", "-", "é"])
+def test_a_header_without_end_names_no_field_and_keeps_nobody_busy(piece: str) -> None:
+    found = match_columns([*PLAIN, "weight" + piece * 100_000], Wanted())
+    assert Field.WEIGHT not in found.positions
