@@ -80,7 +80,7 @@ async def test_model_is_shown_the_picture_itself_fetched_once(
             head, _, data = url.partition(",")
             assert head == "data:image/jpeg;base64"
             shown = Image.open(io.BytesIO(base64.b64decode(data)))
-            assert shown.width * shown.height <= 1536 * 32 * 32
+            assert max(shown.size) == 2048  # what the model uses of 3000 × 2000
         assert await _notes(running) == {"P-1": ()}
         await running.stop()
         await running.assert_sound()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import ceil, floor, sqrt
 from typing import Final
 
-from weighbridge.planning.models import Tiles, profile_of
+from weighbridge.planning.models import Patches, Tiles, profile_of
 
 PATCH_PX: Final = 32
 TILE_PX: Final = 512
@@ -42,15 +42,15 @@ def useful_size(model: str) -> PictureBounds:
     counted = profile_of(model).images
     if isinstance(counted, Tiles):
         return PictureBounds(long_px=TILES_SQUARE_PX, short_px=TILES_SHORT_SIDE_PX)
-    return PictureBounds(most_pixels=counted.most * PATCH_PX**2)
+    return PictureBounds(most_pixels=counted.most * PATCH_PX**2, long_px=counted.long_px)
 
 
 def image_tokens(width_px: int, height_px: int, model: str) -> int:
-    """Tokens of a picture at the detail that the provider chooses by itself (high)."""
+    """Tokens of a picture at detail "high"; the provider's own rounding may differ by one."""
     counted = profile_of(model).images
     if isinstance(counted, Tiles):
         return counted.base + counted.per_tile * _tiles(width_px, height_px)
-    return ceil(round(_patches(width_px, height_px, counted.most) * counted.factor, 6))
+    return ceil(round(_patches(width_px, height_px, counted) * counted.factor, 6))
 
 
 def most_image_tokens(model: str) -> int:
@@ -61,19 +61,24 @@ def most_image_tokens(model: str) -> int:
     return ceil(round(counted.most * counted.factor, 6))
 
 
-def _patches(width_px: int, height_px: int, most: int) -> int:
-    patches = ceil(width_px / PATCH_PX) * ceil(height_px / PATCH_PX)
-    if patches <= most:
+def _patches(width_px: int, height_px: int, counted: Patches) -> int:
+    """The guide's steps A to C, with whole pixels after each."""
+    fit = min(1.0, counted.long_px / max(width_px, height_px))
+    wide, high = max(1, round(width_px * fit)), max(1, round(height_px * fit))
+    patches = ceil(wide / PATCH_PX) * ceil(high / PATCH_PX)
+    if patches <= counted.most:
         return patches
-    # Shrunk to fit, then a little more, until a whole number of patches fits one of the sides.
-    shrink = sqrt(most * PATCH_PX**2 / (width_px * height_px))
-    wide, high = width_px * shrink / PATCH_PX, height_px * shrink / PATCH_PX
-    fit = min(max(1, floor(wide)) / wide, max(1, floor(high)) / high)
-    return min(ceil(round(wide * fit, 6)) * ceil(round(high * fit, 6)), most)
+    shrink = sqrt(counted.most * PATCH_PX**2 / (wide * high))
+    # A little more, until a whole number of patches fits one of the sides.
+    across, down = wide * shrink / PATCH_PX, high * shrink / PATCH_PX
+    shrink *= min(max(1, floor(across)) / across, max(1, floor(down)) / down)
+    # Full precision would need exact roots: 1599.9999 is 1600.
+    wide, high = (max(1, floor(round(side * shrink, 6))) for side in (wide, high))
+    return min(ceil(wide / PATCH_PX) * ceil(high / PATCH_PX), counted.most)
 
 
 def _tiles(width_px: int, height_px: int) -> int:
     shrink = min(1.0, TILES_SQUARE_PX / max(width_px, height_px))
     shrink = min(shrink, TILES_SHORT_SIDE_PX / min(width_px, height_px))
-    wide, high = width_px * shrink / TILE_PX, height_px * shrink / TILE_PX
-    return ceil(round(wide, 6)) * ceil(round(high, 6))
+    wide, high = (max(1, floor(round(side * shrink, 6))) for side in (width_px, height_px))
+    return ceil(wide / TILE_PX) * ceil(high / TILE_PX)

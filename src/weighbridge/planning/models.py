@@ -32,10 +32,13 @@ NONE: Final = "none"
 
 @dataclass(frozen=True, slots=True)
 class Patches:
-    """Counts 32 px patches, at most `most` of them."""
+    """Counts 32 px patches of a picture that was shrunk to `long_px` on its longer side, and then
+    to at most `most` patches.
+    """
 
     factor: float
-    most: int = 1536
+    most: int
+    long_px: int = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,11 @@ def _at_effort_none(images: Patches | Tiles) -> ModelProfile:
 
 
 def _always_reasoning(
-    images: Patches | Tiles, lowest: str, shutdown: Shutdown | None = None
+    images: Patches | Tiles,
+    lowest: str,
+    shutdown: Shutdown | None = None,
+    *,
+    detail: str | None = None,
 ) -> ModelProfile:
     """Models that cannot be told not to reason: the lowest effort, and never a temperature."""
     efforts = (lowest, "medium", "high") if lowest == "low" else (lowest, "low", "medium", "high")
@@ -127,7 +134,23 @@ def _always_reasoning(
         takes_temperature=False,
         takes_verbosity=True,
         tiers=_FLEX,
+        image_detail=detail,
         shutdown=shutdown,
+    )
+
+
+def _reasoning_if_asked(images: Patches | Tiles, *, detail: str | None = None) -> ModelProfile:
+    """GPT-5.1 to GPT-5.4: reason only when told to."""
+    return ModelProfile(
+        images,
+        context_tokens=400_000,
+        output_tokens=128_000,
+        efforts=("none", "low", "medium", "high", "xhigh"),
+        effort=NONE,
+        takes_temperature=False,
+        takes_verbosity=True,
+        tiers=_FLEX,
+        image_detail=detail,
     )
 
 
@@ -135,34 +158,42 @@ def _without_reasoning(images: Patches | Tiles, context: int, output: int) -> Mo
     return ModelProfile(images, context, output, shutdown=_JANUARY)
 
 
-UNKNOWN: Final = ModelProfile(Patches(1.72))
+UNKNOWN: Final = ModelProfile(Patches(1.72, 1_536))
 
-# Of GPT-5.6 and later no factor for pictures is published that we could see; 1.2, with at most
-# 2,500 patches at detail "high", is what others measured. What was really charged is settled after
-# the call.
-_PICTURES: Final = Patches(1.2, 2_500)
+# Sizes are those of detail "high", which is asked for wherever leaving it out means "original":
+# up to 30,000 patches. Of GPT-6 the guide lists Astra alone; the others are taken to count as it
+# does. What was really charged is settled after the call.
+_GPT_6_PICTURES: Final = Patches(1.2, 2_500, 65_535)
+_GPT_5_4_PICTURES: Final = Patches(1.2, 2_500)
+_MINI_PICTURES: Final = Patches(1.2, 6_144)
 
 PROFILES: Final[dict[str, ModelProfile]] = {
-    "gpt-6-luna": _at_effort_none(_PICTURES),
-    "gpt-6-sol": _at_effort_none(_PICTURES),
-    "gpt-6": _always_reasoning(_PICTURES, "low"),
-    "gpt-5.6": _at_effort_none(_PICTURES),
-    "gpt-5.4-mini": _always_reasoning(Patches(1.62), "low"),
-    "gpt-5.4-nano": _always_reasoning(Patches(2.46), "low"),
-    "gpt-5.": _always_reasoning(_PICTURES, "low"),
+    "gpt-6-luna": _at_effort_none(_GPT_6_PICTURES),
+    "gpt-6-sol": _at_effort_none(_GPT_6_PICTURES),
+    "gpt-6.1-terra": _at_effort_none(_GPT_6_PICTURES),
+    "gpt-6": _always_reasoning(_GPT_6_PICTURES, "low", detail="high"),
+    "gpt-5.6": _at_effort_none(_GPT_5_4_PICTURES),
+    "gpt-5.5": _always_reasoning(_GPT_5_4_PICTURES, "low", detail="high"),
+    "gpt-5.4": _reasoning_if_asked(_GPT_5_4_PICTURES, detail="high"),
+    "gpt-5.2": _reasoning_if_asked(_MINI_PICTURES),
+    "gpt-5.1": _reasoning_if_asked(Tiles(70, 140)),
+    "gpt-5.": _always_reasoning(_MINI_PICTURES, "low"),
     "gpt-5-mini": _always_reasoning(
-        Patches(1.62), "minimal", Shutdown(date(2026, 12, 11), "gpt-6.1-terra")
+        _MINI_PICTURES, "minimal", Shutdown(date(2026, 12, 11), "gpt-6.1-terra")
     ),
     "gpt-5-nano": _always_reasoning(
-        Patches(2.46), "minimal", Shutdown(date(2026, 12, 11), "gpt-6-luna")
+        Patches(1.5, 6_144), "minimal", Shutdown(date(2026, 12, 11), "gpt-6-luna")
     ),
     "gpt-5": _always_reasoning(
         Tiles(70, 140), "minimal", Shutdown(date(2026, 12, 11), "gpt-6.1-sol")
     ),
     "gpt-4.1-nano": ModelProfile(
-        Patches(2.46), 1_047_576, 32_768, shutdown=Shutdown(date(2026, 10, 23), "gpt-5.6-luna")
+        Patches(2.46, 1_536),
+        1_047_576,
+        32_768,
+        shutdown=Shutdown(date(2026, 10, 23), "gpt-5.6-luna"),
     ),
-    "gpt-4.1-mini": _without_reasoning(Patches(1.62), 1_047_576, 32_768),
+    "gpt-4.1-mini": _without_reasoning(Patches(1.62, 6_144), 1_047_576, 32_768),
     "gpt-4.1": _without_reasoning(Tiles(85, 170), 1_047_576, 32_768),
     "gpt-4o-mini": _without_reasoning(Tiles(2833, 5667), 128_000, 16_384),
     "gpt-4o": _without_reasoning(Tiles(85, 170), 128_000, 16_384),
@@ -170,7 +201,7 @@ PROFILES: Final[dict[str, ModelProfile]] = {
     "o1": _always_reasoning(Tiles(75, 150), "low", Shutdown(date(2026, 10, 23), "gpt-5.6-sol")),
     "o3": _always_reasoning(Tiles(75, 150), "low", Shutdown(date(2026, 12, 11), "gpt-5.6-sol")),
     "o4-mini": _always_reasoning(
-        Patches(1.72), "low", Shutdown(date(2026, 10, 23), "gpt-5.6-terra")
+        Patches(1.72, 1_536), "low", Shutdown(date(2026, 10, 23), "gpt-5.6-terra")
     ),
     "computer-use-preview": ModelProfile(Tiles(65, 129)),
 }

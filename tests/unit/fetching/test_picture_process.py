@@ -96,7 +96,7 @@ def test_smaller_picture_costs_and_shows_as_much(size: tuple[int, int], model: s
     as_bounds = Bounds(bounds.most_pixels, bounds.long_px, bounds.short_px)
     width, height, _ = re_encode(picture(size, "JPEG"), as_bounds)
     costs = image_tokens(width, height, model) / image_tokens(*size, model)
-    assert 0.9 < costs < 1.01  # sides are rounded
+    assert 0.9 < costs < 1.06  # sides are rounded
     assert width / height == pytest.approx(size[0] / size[1], rel=0.02)
 
 

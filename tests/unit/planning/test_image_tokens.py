@@ -12,18 +12,32 @@ from weighbridge.planning.image_tokens import image_tokens, most_image_tokens
 from weighbridge.planning.models import PROFILES, UNKNOWN, profile_of
 
 
+# https://developers.openai.com/api/docs/guides/images-vision, read on 27 November 2026. What it
+# works out itself: the first two, of GPT-5.4 at detail "high". The tiles are those of its earlier
+# editions. The others were worked out by people who measured or recomputed them, each by the
+# guide's steps: https://huggingface.co/datasets/JOHNISKING/image-token-cost has the photographs.
 @pytest.mark.parametrize(
     ("width_px", "height_px", "model", "tokens"),
     [
+        pytest.param(1024, 1024, "gpt-5.4", 1229, id="1,024 patches × 1.2"),
+        pytest.param(2048, 2048, "gpt-5.4", 3000, id="shrunk to 1600 × 1600: 2,500 patches × 1.2"),
+        pytest.param(6000, 6000, "gpt-5.6-sol", 3000, id="2,500 patches where high is asked for"),
+        pytest.param(2560, 1440, "gpt-5.6-luna", 2765, id="2048 px first: 64 × 36 patches × 1.2"),
+        pytest.param(2560, 1440, "gpt-6-luna", 2931, id="shrunk to 66 × 37 patches × 1.2"),
+        pytest.param(1920, 1080, "gpt-6-luna", 2448, id="60 × 34 patches × 1.2"),
+        pytest.param(4032, 3024, "gpt-6-astra", 2942, id="a photograph of 12 megapixels"),
+        pytest.param(6400, 1440, "gpt-6-astra", 2843, id="shrunk to 103 × 23 patches × 1.2"),
         pytest.param(1024, 1024, "gpt-4.1-mini", 1659, id="1,024 patches × 1.62"),
-        pytest.param(1800, 2400, "gpt-4.1-mini", 2353, id="shrunk to 33 × 44 patches × 1.62"),
+        pytest.param(1800, 2400, "gpt-4.1-mini", 4977, id="shrunk to 48 × 64 patches × 1.62"),
         pytest.param(1800, 2400, "gpt-4.1-nano", 3572, id="shrunk to 33 × 44 patches × 2.46"),
         pytest.param(128, 64, "o4-mini", 14, id="8 patches × 1.72"),
         pytest.param(1024, 1024, "gpt-4o", 765, id="four tiles"),
         pytest.param(2048, 4096, "gpt-4.1", 1105, id="shrunk to six tiles"),
         pytest.param(128, 64, "gpt-4o", 255, id="small pictures are not enlarged"),
+        pytest.param(1025, 769, "gpt-4o", 765, id="the longer side is rounded down: 1023 px"),
         pytest.param(128, 64, "gpt-4o-mini", 8500, id="the dear one"),
         pytest.param(512, 512, "gpt-5", 210, id="one tile of GPT-5"),
+        pytest.param(512, 512, "gpt-5.1", 210, id="one tile of GPT-5.1"),
     ],
 )
 def test_matches_the_examples_of_openais_guide(
@@ -32,18 +46,17 @@ def test_matches_the_examples_of_openais_guide(
     assert image_tokens(width_px, height_px, model) == tokens
 
 
-# The guide's example of 1,024 × 1,024 pixels: 1,024 patches, or four tiles once it is 768 × 768.
-# Factors, bases and tiles: https://developers.openai.com/api/docs/guides/images-vision. Of the mini
-# and nano models others measured less than is published (1.2 and 1.5:
-# https://community.openai.com/t/1377015); the published ones are reserved. 1.2 for GPT-5.2 and
-# later is measured there too.
+# The guide's square of 1,024 × 1,024 pixels: 1,024 patches, or four tiles once it is 768 × 768.
 SQUARE: Final = {
-    **dict.fromkeys(("gpt-6-luna", "gpt-6-sol", "gpt-6", "gpt-5.6", "gpt-5."), 1229),
-    **dict.fromkeys(("gpt-5.4-mini", "gpt-5-mini", "gpt-4.1-mini"), 1659),
-    **dict.fromkeys(("gpt-5.4-nano", "gpt-5-nano", "gpt-4.1-nano"), 2520),
+    **dict.fromkeys(("gpt-6-luna", "gpt-6-sol", "gpt-6.1-terra", "gpt-6"), 1229),
+    **dict.fromkeys(("gpt-5.6", "gpt-5.5", "gpt-5.4", "gpt-5.2", "gpt-5."), 1229),
+    "gpt-5-mini": 1229,
+    "gpt-5-nano": 1536,
+    "gpt-4.1-mini": 1659,
+    "gpt-4.1-nano": 2520,
     **dict.fromkeys(("gpt-4.1", "gpt-4o", "gpt-4.5"), 765),
     **dict.fromkeys(("o1", "o3"), 675),
-    "gpt-5": 630,
+    **dict.fromkeys(("gpt-5", "gpt-5.1"), 630),
     "gpt-4o-mini": 25_501,
     "o4-mini": 1762,
     "computer-use-preview": 581,

@@ -11,25 +11,41 @@ import base64
 import binascii
 import io
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PATCH_MULTIPLIERS: Final[Mapping[str, float]] = {
-    "gpt-4.1-mini": 1.62, "gpt-4.1-nano": 2.46, "gpt-5-mini": 1.62, "gpt-5-nano": 2.46,
-}  # fmt: skip
+
+class _Sizing(NamedTuple):
+    """How far a picture is made smaller before its patches are counted; 0: no bound."""
+
+    longest_px: int
+    most_patches: int = 0
+
+
+_SHRUNK: Final = _Sizing(2048, 2_500)
+_SMALL: Final = _Sizing(512)
+_AS_IT_IS: Final = _Sizing(65_535)
+_OLDER: Final = _Sizing(2048, 6_144)
+
+# Multiplier, and the sizing at each detail. Of GPT-6 the guide lists Astra alone.
+_BY_PATCHES: Final[Mapping[str, tuple[float, Mapping[str, _Sizing]]]] = {
+    "gpt-6": (1.2, {"low": _SMALL, "high": _Sizing(65_535, 2_500), "auto": _AS_IT_IS}),
+    "gpt-5.6": (1.2, {"low": _SMALL, "high": _SHRUNK, "auto": _AS_IT_IS}),
+    "gpt-5-mini": (1.2, {}),
+    "gpt-5-nano": (1.5, {}),
+    "gpt-4.1-mini": (1.62, {}),
+    "gpt-4.1-nano": (2.46, dict.fromkeys(("low", "high", "auto"), _Sizing(2048, 1536))),
+}
 _TILE_COSTS: Final[Mapping[str, tuple[int, int]]] = {
     "gpt-4o-mini": (2833, 5667), "gpt-5": (70, 140),
 }  # fmt: skip
 _DEFAULT_TILE_COST: Final = (85, 170)  # base, per tile
-_MAX_PATCHES: Final = 1536
-_NEWER: Final = ("gpt-6", "gpt-5.6")
-_NEWER_FACTOR: Final = 1.2  # as others measured it: none is published
-_NEWER_MOST: Final = {"low": 256, "high": 2_500}
-_NEWER_MOST_AT_AUTO: Final = 12_000
+_REFUSED_ABOVE: Final = 30_000
+"""Patches of one picture after it was made smaller."""
 _REMOTE_SIZE: Final = (1024, 1024)
 _MIME_TYPES: Final = ("image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif")
 
@@ -41,11 +57,10 @@ class ImageUnusable(ValueError):
 def image_tokens(url: str, model: str, detail: str) -> int:
     """Tokens that the picture behind the URL adds to the prompt. Raises ImageUnusable."""
     width, height = _size(url)
-    if model.startswith(_NEWER):
-        most = _NEWER_MOST.get(detail, _NEWER_MOST_AT_AUTO)
-        return math.ceil(_patches(width, height, most) * _NEWER_FACTOR)
-    if (multiplier := _PATCH_MULTIPLIERS.get(model)) is not None:
-        return math.ceil(_patches(width, height, _MAX_PATCHES) * multiplier)
+    families = [name for name in _BY_PATCHES if model.startswith(name)]
+    if families:
+        multiplier, sizings = _BY_PATCHES[max(families, key=len)]
+        return math.ceil(_patches(width, height, sizings.get(detail, _OLDER)) * multiplier)
     base, per_tile = _TILE_COSTS.get(model, _DEFAULT_TILE_COST)
     return base if detail == "low" else base + per_tile * _tiles(width, height)
 
@@ -75,21 +90,28 @@ def _size(url: str) -> tuple[int, int]:
         ) from error
 
 
-def _patches(width: int, height: int, most: int) -> int:
-    """Patches of 32 px; a picture with too many is first made smaller, to whole patches in one
-    direction.
+def _patches(width: int, height: int, sizing: _Sizing) -> int:
+    """Patches of 32 px after the picture was made smaller: first to the longest side, then to the
+    most patches, whole ones in one direction.
     """
+    scale = min(1.0, sizing.longest_px / max(width, height))
+    width, height = max(1, round(width * scale)), max(1, round(height * scale))
     patches = math.ceil(width / 32) * math.ceil(height / 32)
-    if patches <= most:
-        return patches
-    scale = math.sqrt(32 * 32 * most / (width * height))
-    across, down = width * scale / 32, height * scale / 32
-    scale *= min(math.floor(across) / across, math.floor(down) / down)
-    return min(most, math.ceil(width * scale / 32) * math.ceil(height * scale / 32))
+    if sizing.most_patches and patches > sizing.most_patches:
+        scale = math.sqrt(32 * 32 * sizing.most_patches / (width * height))
+        across, down = width * scale / 32, height * scale / 32
+        scale *= min(max(1, int(across)) / across, max(1, int(down)) / down)
+        width, height = int(width * scale + 1e-6), int(height * scale + 1e-6)
+        patches = math.ceil(width / 32) * math.ceil(height / 32)
+        return max(1, min(sizing.most_patches, patches))
+    if patches > _REFUSED_ABOVE:
+        raise ImageUnusable(f"The image needs {patches:,} patches; at most 30,000 are accepted.")
+    return patches
 
 
 def _tiles(width: int, height: int) -> int:
     """Tiles of 512 px, after fitting into 2048 × 2048 and then to a shorter side of at most 768."""
     scale = min(1.0, 2048 / max(width, height))
     scale *= min(1.0, 768 / (min(width, height) * scale))
-    return math.ceil(width * scale / 512) * math.ceil(height * scale / 512)
+    width, height = int(width * scale + 1e-6), int(height * scale + 1e-6)
+    return max(1, math.ceil(width / 512)) * max(1, math.ceil(height / 512))

@@ -20,9 +20,16 @@ def data_url(width: int, height: int, kind: str = "png") -> str:
 @pytest.mark.parametrize(
     ("model", "width", "height", "detail", "tokens"),
     [
-        # 1,024 patches; 1,452 patches after fitting 1800 × 2400 into 1,536: both in OpenAI's guide.
+        # The guide's worked examples are those of "high" with a factor of 1.2: 1,024 patches, and
+        # 2,500 after fitting 2048 × 2048; https://developers.openai.com/api/docs/guides/images-vision
+        ("gpt-5.6-luna", 1024, 1024, "high", 1229),
+        ("gpt-5.6-luna", 2048, 2048, "high", 3000),
+        ("gpt-5.6-luna", 1024, 768, "low", 231),
+        ("gpt-6-luna", 2560, 1440, "high", 2931),
+        ("gpt-6-luna", 2560, 1440, "auto", 4320),
         ("gpt-4.1-mini", 1024, 1024, "auto", 1659),
-        ("gpt-4.1-mini", 1800, 2400, "auto", 2353),
+        ("gpt-4.1-mini", 1800, 2400, "auto", 4977),
+        ("gpt-4.1-nano", 1800, 2400, "auto", 3572),
         ("gpt-4o", 1024, 1024, "high", 765),
         ("gpt-4o", 2048, 4096, "high", 1105),
         ("gpt-4o", 4096, 8192, "low", 85),
@@ -36,6 +43,13 @@ def test_tokens_are_those_of_the_providers_guide(
 
 def test_a_remote_picture_is_not_fetched() -> None:
     assert image_tokens("https://example.com/a.jpg", "gpt-4o", "high") == 765
+
+
+def test_a_picture_of_more_than_30_000_patches_is_refused_unless_it_is_made_smaller() -> None:
+    huge = data_url(6000, 6000)
+    with pytest.raises(ImageUnusable, match="35,344 patches"):
+        image_tokens(huge, "gpt-5.6-luna", "auto")
+    assert image_tokens(huge, "gpt-5.6-luna", "high") == 3000
 
 
 @pytest.mark.parametrize(
