@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _BEYOND_BMP: Final = 0x1_0000
 _HARMFUL: Final = re.compile(
@@ -38,6 +41,12 @@ def one_line(text: str) -> str:
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """ "1 row", "1,234 rows"."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """ "A, B and 47 more": what is cut from a list is counted."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def significant(value: float, digits: int = 2, *, signed: bool = False) -> str:

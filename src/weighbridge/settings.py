@@ -211,8 +211,8 @@ class Settings(BaseSettings):
             length = 0
         if not text.startswith("whsec_") or not SHORTEST_SECRET <= length <= LONGEST_SECRET:
             raise ValueError(
-                "messages to WEIGHBRIDGE_WEBHOOK_URL are signed with whsec_ and 24 to 64 bytes in "
-                'base64, such as those of python -c "import base64, secrets; '
+                "it must be whsec_ followed by 24 to 64 random bytes in base64. "
+                'To make one, run: python -c "import base64, secrets; '
                 "print('whsec_' + base64.b64encode(secrets.token_bytes(32)).decode())\""
             )
         return SecretStr(text)

@@ -149,8 +149,11 @@ async def test_one_product_that_cannot_be_changed_leaves_all_as_they_were(
             await _correct(running, CODES, "bill_of_materials.lines.99.mass_kg", 0.1)
         with pytest.raises(NotFound, match="There is no product X-1"):
             await _correct(running, ["P-001", "X-1"], MASS, 0.6)
+        unknown = [f"X-{number}" for number in range(25)]
+        with pytest.raises(NotFound, match=r"There are no products X-0, .*, X-19 and 5 more\."):
+            await _correct(running, ["P-001", *unknown], MASS, 0.6)
         await running.add({"code": "NEW"})
-        with pytest.raises(Conflict, match="NEW has no answers"):
+        with pytest.raises(Conflict, match="no answers to correct: NEW"):
             await _correct(running, ["P-001", "NEW"], MASS, 0.6)
         assert [await _footprint(running, code) for code in CODES] == before
         assert await running.value("SELECT count(*) FROM corrections") == 0

@@ -134,7 +134,7 @@ def test_prompts_names_the_rows_that_nothing_is_asked_about(files: tuple[Path, P
     arguments = ["prompts", str(files[0]), "--out", str(files[0].parent / "prompts")]
     said = CliRunner().invoke(command_line, arguments)
     assert said.exit_code == 0, said.output
-    assert "1 rows rejected" in said.output
+    assert "1 row rejected" in said.output
     assert f"row 4 ({LONG})" in said.output
     found = json.loads(CliRunner().invoke(command_line, [*arguments, "--json"]).stdout)
     assert [one["code"] for one in found["rejectedRows"]] == [LONG]

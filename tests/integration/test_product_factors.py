@@ -85,19 +85,19 @@ async def test_a_factor_that_cannot_be_is_refused(database_url: str, tmp_path: P
         key = await _material(running)
         bill = BillOfMaterials.step
         for value, says in (
-            (-1, "cannot be"),
-            (1e9, "cannot be"),
-            ("much", "a number is needed"),
-            (True, "a number is needed"),
-            (None, "a number is needed"),
-            ({"low": 1, "high": 2}, "a number is needed"),
-            ({"value": 1, "low": 2}, "in this order"),
-            ({"value": 1, "unit": "g"}, "give value, low, high, source"),
-            ({"value": 1, "source": 3}, "has to be a text"),
+            (-1, "is not possible"),
+            (1e9, "is not possible"),
+            ("much", "as numbers, in kg CO2e"),
+            (True, "as numbers, in kg CO2e"),
+            (None, "as numbers, in kg CO2e"),
+            ({"low": 1, "high": 2}, "as numbers, in kg CO2e"),
+            ({"value": 1, "low": 2}, "low must not be above value"),
+            ({"value": 1, "unit": "g"}, "unit is not part of a factor"),
+            ({"value": 1, "source": 3}, "must be text"),
         ):
             with pytest.raises(InputError, match=says):
                 await _correct(running, key, value)
-        with pytest.raises(InputError, match="its bill has no such material"):
+        with pytest.raises(InputError, match="bill of materials has no such material"):
             await _correct(running, "unobtainium", 1)
         with pytest.raises(InputError, match=bill):
             read_change(bill, 1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.plain_text import one_line, significant, visible
+from weighbridge.plain_text import counted, listed, one_line, significant, visible
 
 
 @given(st.text())
@@ -55,3 +55,15 @@ def test_two_digits_are_written_as_people_write_them(value: float, written: str)
 
 def test_a_change_has_its_sign() -> None:
     assert [significant(one, 3, signed=True) for one in (12_345, -0.5)] == ["+12,300", "-0.5"]
+
+
+def test_a_count_and_its_noun_agree() -> None:
+    assert [counted(number, "row") for number in (0, 1, 2345)] == ["0 rows", "1 row", "2,345 rows"]
+    assert counted(2, "batch", "batches") == "2 batches"
+
+
+def test_a_list_that_is_cut_says_how_much_is_missing() -> None:
+    names = [f"P-{number}" for number in range(1203)]
+    assert listed(names[:3], 3) == "P-0, P-1, P-2"
+    assert listed(names[:4], 3) == "P-0, P-1, P-2 and 1 more"
+    assert listed(names, 3) == "P-0, P-1, P-2 and 1,200 more"

@@ -266,7 +266,7 @@ def _maker(published: Sequence[ClassReference], exponent: float) -> MakerFigure:
 def _citation(members: Sequence[ClassReference]) -> Citation:
     cited = [member.citation for member in members]
     ids = list(dict.fromkeys(c.source_id for c in cited))
-    more = f"; and {len(ids) - _IDS_SHOWN} more" if len(ids) > _IDS_SHOWN else ""
+    more = f" and {len(ids) - _IDS_SHOWN:,} more" if len(ids) > _IDS_SHOWN else ""
     years = sorted({c.year for c in cited})
     return Citation(
         source="; ".join(dict.fromkeys(c.source for c in cited)),

@@ -283,8 +283,9 @@ class FactorTable:
             return found if found.replaced_by is None else self.materials[found.replaced_by]
         except KeyError:
             raise CalculationError(
-                f"The factor table {self.name} {self.version} has no material {key!r}. "
-                "Rerun with --redo, or add a factor for it."
+                f"The factor table {self.name} {self.version} has no material {key!r}: the "
+                "product was answered with another table. Ask about it again (run with --redo), "
+                "or add a factor for the material."
             ) from None
 
     def process(self, key: str) -> ProcessFactor:
@@ -293,8 +294,8 @@ class FactorTable:
             return self.processes[key]
         except KeyError:
             raise CalculationError(
-                f"The factor table {self.name} {self.version} has no process {key!r}, "
-                "which the product's answer names. Rerun with --redo to ask again."
+                f"The factor table {self.name} {self.version} has no process {key!r}: the "
+                "product was answered with another table. Ask about it again (run with --redo)."
             ) from None
 
     def electricity_for(self, country: str | None) -> ElectricityFactor:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from weighbridge.cli.console import duration, err, money, price_range
 from weighbridge.errors import InputError
-from weighbridge.plain_text import counted
+from weighbridge.plain_text import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -221,8 +221,7 @@ def _unused(report: CatalogueReport) -> Iterator[str]:
         if column.looks_like:
             yield f"Not used, though it looks like {column.looks_like}: {column.column} ({column.remedy})"
     if plain:
-        more = f" and {len(plain) - 12:,} more" if len(plain) > 12 else ""
-        yield f"Not used: {', '.join(plain[:12])}{more}"
+        yield f"Not used: {listed(plain, 12)}"
 
 
 def _counts(report: CatalogueReport) -> str:

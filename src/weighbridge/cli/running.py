@@ -462,7 +462,10 @@ class _Run:
     def _exit_code(self, last: Progress) -> int:
         if self._interrupts:
             if flight := batch_words(last.status.batches, last.status.as_of):
-                err.print(f"Still at the provider: {flight}. They go on without this program.")
+                err.print(
+                    f"Still at the provider: {flight}. The provider goes on with them; "
+                    "the next run collects the results."
+                )
             err.print("Interrupted. Run the same command again to resume.")
             return EXIT_INTERRUPTED
         if not last.is_done:

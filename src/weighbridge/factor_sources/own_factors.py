@@ -24,6 +24,7 @@ from weighbridge.factor_sources.rows import (
     process_factor,
     read_rows,
 )
+from weighbridge.plain_text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -99,7 +100,7 @@ class OwnFactors(FactorSource):
             ) from error
         if problems:
             more = len(problems) - _SHOWN_PROBLEMS
-            rest = [f"and {more} more"] if more > 0 else []
+            rest = [f"and {counted(more, 'more row')}"] if more > 0 else []
             raise FactorTableInvalid("\n".join([*problems[:_SHOWN_PROBLEMS], *rest]))
         if not own:
             raise FactorTableInvalid(f"{self._path.name} has no factors: only a header.")

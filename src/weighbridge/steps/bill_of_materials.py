@@ -120,7 +120,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         ShownField(
             "weight_basis",
             "weightBasis",
-            "What the given weight covers (net, gross, pallet, declared unit); null where that was not asked or not used.",
+            "What the catalogue's weight covers (net, gross, pack, pallet, or a declared unit such as one kilogram that stands for the product); null where the model was not asked, or the weight was not used.",
             str,
             lambda answer: answer.weight_basis and answer.weight_basis.value,
         ),

@@ -43,7 +43,7 @@ def with_product_factors(
             materials[key] = _factor(materials[key], each)
             notes.append(f"corrected: {each.says}")
         else:
-            notes.append(f"not applied: {each.says}: there is no such material any more")
+            notes.append(f"not applied: {each.says}: the bill no longer has this material")
     named = replace(
         table, materials=materials, version=f"{table.version} with factors of this product"
     )
@@ -86,7 +86,8 @@ def factor_before(
     if len(change.path) != 1 or change.path[0] not in there:
         meant = did_you_mean(change.path, dict.fromkeys(there, ""))
         raise InputError(
-            f"{where}: its bill has no such material.{meant} It has: {', '.join(there)}."
+            f"{where}: the product's bill of materials has no such material.{meant} "
+            f"It has: {', '.join(there) or 'none'}."
         )
     _check(where, change.value)
     earlier = [each for each in active if each.change.target == change.target]
@@ -98,14 +99,20 @@ def factor_before(
 def _check(where: str, value: Any) -> None:
     stated = value if isinstance(value, dict) else {"value": value}
     if unknown := stated.keys() - _PARTS:
-        raise InputError(f"{where}: {', '.join(sorted(unknown))}: give value, low, high, source.")
+        raise InputError(
+            f"{where}: {', '.join(sorted(unknown))} is not part of a factor. "
+            "Give value and, if known, low, high and source."
+        )
     numbers = [stated.get("value"), *(stated[name] for name in ("low", "high") if name in stated)]
     for number in numbers:
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise InputError(f"{where}: a number is needed, kg CO2e per kg.")
+            raise InputError(f"{where}: give value, low and high as numbers, in kg CO2e per kg.")
         if not (math.isfinite(number) and 0 <= number <= LARGEST):
-            raise InputError(f"{where}: {number:g} kg CO2e per kg cannot be.")
+            raise InputError(
+                f"{where}: {number:g} kg CO2e per kg is not possible; "
+                f"give a number from 0 to {LARGEST:,.0f}."
+            )
     if not stated.get("low", numbers[0]) <= numbers[0] <= stated.get("high", numbers[0]):
-        raise InputError(f"{where}: low, value and high have to be in this order.")
+        raise InputError(f"{where}: low must not be above value, nor value above high.")
     if not isinstance(stated.get("source", ""), str):
-        raise InputError(f"{where}: the source has to be a text.")
+        raise InputError(f"{where}: the source must be text.")

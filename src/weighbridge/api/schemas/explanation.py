@@ -17,11 +17,9 @@ class TermView(Schema):
     emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
     low_kg_co2e: float = Field(alias="lowKgCo2e")
     high_kg_co2e: float = Field(alias="highKgCo2e")
-    share: float = Field(
-        description="The part of the figure that this contribution decides, 0 to 1."
-    )
+    share: float = Field(description="Share of the figure that this contribution decides, 0 to 1.")
     marks: list[str] = Field(
-        description="Where the value comes from: stated, inferred, published or primary data. A proxy factor is marked proxy."
+        description="How the amount is known: stated (in the catalogue), inferred (by the model), published (a figure of similar products) or primary data (the supplier's own figure). proxy: no factor is published for this material or process, so that of a similar one is used."
     )
     activity: float
     activity_unit: str
@@ -52,7 +50,9 @@ class ExplainedRouteView(Schema):
     emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
     low_kg_co2e: float = Field(alias="lowKgCo2e")
     high_kg_co2e: float = Field(alias="highKgCo2e")
-    weight: float = Field(description="What it counts for in the figure, 0 to 1.")
+    weight: float = Field(
+        description="Weight of this route in the figure, 0 to 1: the figure is the weighted geometric mean of the routes."
+    )
     basis: str
     lines: list[LineView]
 
@@ -62,7 +62,7 @@ class NarrowingView(Schema):
 
     what: str
     range_factor: float | None = Field(
-        description="The range without it: the figure divided and multiplied by this; null where the range leaves it out."
+        description="The range that remains once this doubt is settled: the figure divided and multiplied by this factor; null where the range does not include this doubt."
     )
 
 
@@ -75,7 +75,7 @@ class ExplanationTree(Schema):
     range_factor: float | None = Field(
         description="The figure divided and multiplied by this gives its 95 % range; null for a range that reaches 0."
     )
-    arithmetic: str = Field(description="How the routes make the figure.")
+    arithmetic: str = Field(description="How the figure is calculated from the routes.")
     mass: str
     routes: list[ExplainedRouteView]
     narrowing: list[NarrowingView] = Field(

@@ -70,7 +70,8 @@ class Period(CallStats):
         description="Completed products that reused the answers of another variant of the same design.",
     )
     reused: int = Field(
-        ge=0, description="Completed products with earlier answers about the same text."
+        ge=0,
+        description="Completed products that reused stored answers about the same text, without a call.",
     )
     products_per_hour: float = Field(ge=0)
     failure_rate: float = Field(ge=0, le=1, description="Share of finished products that failed.")

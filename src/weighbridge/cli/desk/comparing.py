@@ -12,7 +12,7 @@ from rich.table import Table
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
 from weighbridge.clock import SystemClock
 from weighbridge.errors import InputError
-from weighbridge.plain_text import significant
+from weighbridge.plain_text import listed, significant
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -153,5 +153,4 @@ def _say(moved: Movements) -> None:
 def _count(codes: list[str], one: str, many: str) -> str:
     if not codes:
         return ""
-    named = ", ".join(codes[:5]) + (", …" if len(codes) > 5 else "")
-    return f"{len(codes):,} {one if len(codes) == 1 else many} ({named}). "
+    return f"{len(codes):,} {one if len(codes) == 1 else many} ({listed(codes, 5)}). "

@@ -11,7 +11,7 @@ from rich.table import Table
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
 from weighbridge.cli.desk import selecting
 from weighbridge.errors import InputError
-from weighbridge.plain_text import counted, significant
+from weighbridge.plain_text import counted, listed, significant
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _value(text: str) -> Any:
 def say_figures(figures: Sequence[Any]) -> None:
     """Before and after of each product, and who else has the same answers."""
     if not figures:
-        out.print("Nothing was changed: it is so already.")
+        out.print("Nothing was changed: the products have these values already.")
         return
     table = Table("product", "before, kg CO2e", "now, kg CO2e")
     for figure in figures[:20]:
@@ -149,10 +149,9 @@ def say_figures(figures: Sequence[Any]) -> None:
     corrected = {figure.code for figure in figures}
     for figure in figures:
         if others := [code for code in figure.variants if code not in corrected]:
-            more = f" and {len(others) - 10:,} more" if len(others) > 10 else ""
             out.print(
-                f"{figure.code} has answered for {', '.join(others[:10])}{more}: they are not "
-                "corrected with it. Name them too if they need it."
+                f"Variants that use the answers of {figure.code} were not corrected with it: "
+                f"{listed(others, 10)}. Name them too to correct them."
             )
 
 

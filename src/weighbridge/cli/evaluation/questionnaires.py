@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from weighbridge.cli.console import FileArgument, JsonOption, MapOption, out, print_json
+from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ AnswersOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--answers",
-        help="Check the answers in this file (JSONL, see the how-to) instead of writing questions.",
+        help="Check the answers in this file (JSONL: an id and a reply on each line) instead of "
+        "writing questions.",
     ),
 ]
 
@@ -43,7 +45,8 @@ def prompts(
         Path | None,
         typer.Option(
             "--record",
-            help="With --answers: write the accepted ones to this file, for `run --answers`.",
+            help="With --answers: also write the answers that passed the checks to this file; "
+            "`run --answers FILE` replays it.",
             show_default=False,
         ),
     ] = None,
@@ -104,7 +107,7 @@ def _say_written(questionnaire: Questionnaire, folder: Path, as_json: bool) -> N
         )
         return
     out.print(
-        f"{len(questionnaire.groups):,} questions written to {folder}: "
+        f"{counted(len(questionnaire.groups), 'question')} written to {folder}: "
         f"{', '.join(p.name for p in written)}",
         highlight=False,
         soft_wrap=True,
@@ -114,7 +117,8 @@ def _say_written(questionnaire: Questionnaire, folder: Path, as_json: bool) -> N
 
 def _say_rejected(rejected: Sequence[RejectedRow]) -> None:
     if rejected:
-        out.print(f"{len(rejected):,} rows rejected: nothing is asked about them", highlight=False)
+        said = counted(len(rejected), "row")
+        out.print(f"{said} rejected: no question is written for them", highlight=False)
     for one in rejected[:REFUSALS_SHOWN]:
         code = f" ({one.code})" if one.code else ""
         out.print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge import telemetry
+from weighbridge.plain_text import counted
 
 if TYPE_CHECKING:
     from weighbridge.engine.batches.results import Flaws
@@ -88,7 +89,8 @@ def say_finishing_online(products: int) -> None:
     if products:
         telemetry.warning(
             "batch_rest_online",
-            f"⚠️ Asking {products:,} products online, at the standard price: batches brought no reply about them, or cannot",
+            f"⚠️ Asking about {counted(products, 'product')} online, one call at a time at the standard price: "
+            "batches brought no reply, or cannot carry the request",
             products=products,
         )
 

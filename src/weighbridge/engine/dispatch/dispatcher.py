@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge import telemetry
 from weighbridge.engine.dispatch.batch_wait import BatchWait
 from weighbridge.engine.quota.backlog import backlog_target
+from weighbridge.plain_text import counted
 from weighbridge.planning.context import budget_for
 from weighbridge.planning.cost import group_tokens
 from weighbridge.planning.grouping import (
@@ -201,7 +202,8 @@ class Dispatcher:
         if requeued:
             telemetry.warning(
                 "products_requeued",
-                f"⚠️ Requeued {requeued} products that had no live job",
+                f"⚠️ Requeued {counted(requeued, 'product')} whose job was lost, for example in a crash; "
+                "no action is needed",
                 products=requeued,
             )
 

@@ -137,7 +137,10 @@ class OpenCatalogue:
     @property
     def _running(self) -> ReaderProcess:
         if self._process is None:
-            raise UnreadableFile(f"{quote(self._name)} has already been read; open it again.")
+            raise UnreadableFile(
+                f"{quote(self._name)} can be read only once after it is opened, and was read "
+                "twice. This is a fault in Weighbridge; please report it."
+            )
         return self._process
 
     def _ask(self, request: Request | None) -> Reply:

@@ -22,6 +22,7 @@ from weighbridge.ingest.columns.fields import normalise
 from weighbridge.ingest.formats.xlsx.rows import rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
 from weighbridge.ingest.isolation.alone import read_alone
+from weighbridge.plain_text import counted
 from weighbridge.weighing.near_matches import did_you_mean, find_key
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def read_bills(path: Path, factors: FactorTable) -> dict[str, list[OwnLine]]:
     ]
     if problems:
         more = len(problems) - _SHOWN_PROBLEMS
-        rest = [f"and {more} more rows"] if more > 0 else []
+        rest = [f"and {counted(more, 'more row')}"] if more > 0 else []
         raise InputError("\n".join([*problems[:_SHOWN_PROBLEMS], *rest]))
     if not found:
         raise InputError("The file has no rows of a bill of materials.")

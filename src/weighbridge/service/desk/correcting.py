@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge.domain.history import Cause, CauseKind
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import Conflict, InputError, NotFound
+from weighbridge.plain_text import counted, listed
 from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections, footprints, products, queue_state, selections
@@ -231,8 +232,7 @@ async def _locked(connection: Connection, codes: Sequence[str]) -> list[Record]:
 
 def refuse_unanswered(rows: Sequence[Record], codes: Sequence[str]) -> None:
     """Raise NotFound or Conflict for codes without a product, or without answers."""
-    if missing := [code for code in codes if code not in {row["code"] for row in rows}]:
-        raise NotFound(f"There is no product {', '.join(missing[:_REPORTED])}.")
+    refuse_unknown(rows, codes)
     without = [
         row["code"]
         for row in rows
@@ -240,9 +240,17 @@ def refuse_unanswered(rows: Sequence[Record], codes: Sequence[str]) -> None:
     ]
     if without:
         raise Conflict(
-            f"There is nothing to correct yet: {', '.join(without[:_REPORTED])} has no answers. "
-            "Process it first; nothing was changed."
+            f"Not processed yet, so there are no answers to correct: {listed(without, _REPORTED)}. "
+            "Process them first; nothing was changed."
         )
+
+
+def refuse_unknown(rows: Sequence[Record], codes: Sequence[str]) -> None:
+    """Raise NotFound for codes without a product."""
+    known = {row["code"] for row in rows}
+    if missing := [code for code in codes if code not in known]:
+        are = "is no product" if len(missing) == 1 else "are no products"
+        raise NotFound(f"There {are} {listed(missing, _REPORTED)}.")
 
 
 def _changes(
@@ -261,7 +269,7 @@ def _changes(
             problems.append(str(error))
     if problems:
         more = len(problems) - _REPORTED
-        rest = [f"and {more} more products"] if more > 0 else []
+        rest = [f"and {counted(more, 'more product')}"] if more > 0 else []
         raise InputError("\n".join([*problems[:_REPORTED], *rest]))
     return found
 

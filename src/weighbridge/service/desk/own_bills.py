@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
 from weighbridge.domain.corrections import Change
 from weighbridge.domain.products import ProcessingStatus
-from weighbridge.errors import Conflict, InputError, NotFound
+from weighbridge.errors import Conflict, InputError
+from weighbridge.plain_text import counted
 from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.correcting import (
     CorrectedFigure,
@@ -23,6 +24,7 @@ from weighbridge.service.desk.correcting import (
     causes_of,
     portions_of,
     recompute_figures,
+    refuse_unknown,
 )
 from weighbridge.store import corrections, products, queue_state
 from weighbridge.store.corrections import NewCorrection
@@ -75,7 +77,7 @@ async def give_bills(
     async with database.transaction() as connection:
         for portion in portions_of(list(bills)):
             rows = await corrections.lock_completed(connection, portion)
-            _refuse_unknown(rows, portion)
+            refuse_unknown(rows, portion)
             active = await corrections.active(connection, [row["id"] for row in rows])
             changed = [
                 row
@@ -152,7 +154,7 @@ def _new(
             problems.append(str(error))
     if problems:
         more = len(problems) - _NAMED
-        rest = [f"and {more} more products"] if more > 0 else []
+        rest = [f"and {counted(more, 'more product')}"] if more > 0 else []
         raise InputError("\n".join([*problems[:_NAMED], *rest]))
     return found
 
@@ -187,10 +189,3 @@ def _unanswered(
 
 def _is_answered(row: Record) -> bool:
     return row["status"] == ProcessingStatus.COMPLETED and row["detail"] is not None
-
-
-def _refuse_unknown(rows: Sequence[Record], codes: Sequence[str]) -> None:
-    known = {row["code"] for row in rows}
-    if missing := [code for code in codes if code not in known]:
-        more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
-        raise NotFound(f"There is no product {', '.join(missing[:_NAMED])}{more}.")

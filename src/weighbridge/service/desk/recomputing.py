@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.history import Cause, CauseKind
 from weighbridge.errors import InputError, NotFound
+from weighbridge.plain_text import listed
 from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections, footprints, queue_state, selections
@@ -133,8 +134,7 @@ async def completed_ids(database: Database, codes: Sequence[str] | None = None) 
     async with database.pool.acquire() as connection:
         found = await corrections.weighed(connection, codes)
     if missing := [code for code in codes or () if code not in found]:
-        more = f" and {len(missing) - LARGEST:,} more" if len(missing) > LARGEST else ""
-        raise NotFound(f"Not found, or not completed: {', '.join(missing[:LARGEST])}{more}.")
+        raise NotFound(f"Not found, or not completed: {listed(missing, LARGEST)}.")
     return list(found.values())
 
 
