@@ -11,7 +11,9 @@ from contextlib import aclosing
 
 import pytest
 from PIL import Image
+from typing_extensions import override
 
+from tests.support.clocks import SteppedClock
 from tests.support.loopback import Raw, loopback
 from tests.support.picture_shop import LoopbackNames, picture, picture_shop, reply, shop_is_public
 from weighbridge.clock import ScaledClock
@@ -95,6 +97,53 @@ async def test_slow_shop_takes_no_more_than_its_places() -> None:
         assert {type(one) for one in await asyncio.gather(*waiting, return_exceptions=True)} == {
             SourceClosed
         }
+
+
+async def test_slow_shops_however_many_leave_half_of_the_places_to_those_that_answer() -> None:
+    silent = Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", ending="keep")
+    fetcher = PictureFetcher(FetchLimits(), lambda _address, _host: None, LoopbackNames())
+    async with loopback(silent) as slow, loopback(reply("200 OK", body=picture())) as shop:
+        async with aclosing(PicturesByAddress(fetcher, PictureDecoder(), ScaledClock(1))) as source:
+            good = f"http://shop.example:{shop.port}"
+            await source.picture(f"{good}/first", BOUNDS)
+            waiting = [
+                asyncio.ensure_future(
+                    source.picture(f"http://slow{n % 30}.example:{slow.port}/{n}", BOUNDS)
+                )
+                for n in range(120)
+            ]
+            while slow.connections < 8:
+                await asyncio.sleep(0.01)
+            shown = [await source.picture(f"{good}/{n}", BOUNDS) for n in range(20)]
+            assert {one.width_px for one in shown} == {40}
+            assert slow.connections == 8
+            source.let_go()
+            gone = await asyncio.gather(*waiting, return_exceptions=True)
+            assert {type(one) for one in gone} == {SourceClosed}
+            assert not source.is_busy
+            assert (await source.picture(f"{good}/after", BOUNDS)).width_px == 40
+
+
+async def test_a_shop_that_stays_slow_is_not_waited_for_without_end() -> None:
+    clock = SteppedClock()
+
+    class Slow(PictureFetcher):
+        """Takes 19 s for each picture, by the clock of the test."""
+
+        @override
+        async def fetch(self, address: str) -> bytes:
+            clock.advance(19.0 if "slow" in address else 0.1)
+            return picture()
+
+    async with aclosing(PicturesByAddress(Slow(), PictureDecoder(), clock)) as source:
+        asked = [source.picture(f"http://slow.example/{n}.png", BOUNDS) for n in range(300)]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        refused = [one for one in found if isinstance(one, PictureUnreachable)]
+        assert 100 < len(refused) < 200
+        assert "slow.example is too slow" in str(refused[0])
+        assert (await source.picture("http://quick.example/a.png", BOUNDS)).width_px == 40
+        clock.advance(601)
+        assert (await source.picture("http://slow.example/again.png", BOUNDS)).width_px == 40
 
 
 async def test_closed_source_fetches_nothing() -> None:

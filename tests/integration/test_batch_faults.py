@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import io
 import json
+from contextlib import aclosing
 from dataclasses import replace
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+from PIL import Image
+from typing_extensions import override
 
 from tests.integration.test_batches import CONFIG, add, assert_paid_exactly, bill_usd, lane
 from tests.support.application import RunningProgram, until
+from tests.support.picture_shop import picture
+from weighbridge.clock import SystemClock
+from weighbridge.fetching.decoding import PictureDecoder
+from weighbridge.fetching.pictures import PictureFetcher
+from weighbridge.fetching.source import PicturesByAddress
 from weighbridge.service.budgets import read_budgets
 from weighbridge.simulator.config import SimulatorConfig
 
@@ -317,5 +329,72 @@ async def test_pictures_travel_in_batches(database_url: str, tmp_path: Path) -> 
         await running.until_true("SELECT bool_and(state = 'collected') FROM batches")
         assert running.simulator.books.received == 0
         await assert_paid_exactly(running)
+        await running.stop()
+        await running.assert_sound()
+
+
+async def test_pictures_of_a_batch_are_fetched_side_by_side_and_travel_as_they_are_shown(
+    database_url: str, tmp_path: Path
+) -> None:
+    asked_for: set[str] = set()
+    are_four = asyncio.Event()
+
+    class FourAtATime(PictureFetcher):
+        """Gives no picture away before four are asked for."""
+
+        @override
+        async def fetch(self, address: str) -> bytes:
+            asked_for.add(address)
+            if len(asked_for) == 4:
+                are_four.set()
+            await are_four.wait()
+            return picture((3000, 2000), "JPEG")
+
+    source = PicturesByAddress(FourAtATime(), PictureDecoder(), SystemClock())
+    async with (
+        aclosing(source),
+        lane(database_url, tmp_path, CONFIG, ask_together=True, pictures=source) as running,
+    ):
+        shop = "https://pictures.example"
+        for n in range(8):
+            await running.add({"code": f"P-{n}", "image_url": f"{shop}/{n}.jpg", "lane": "batch"})
+        files: list[bytes] = []
+        running.wire.twist = lambda asked, body: (files.append(asked), body)[1]
+        await running.start()
+        await running.until(completed=8)
+        assert running.simulator.books.received == 0
+        (file,) = [asked for asked in files if b"custom_id" in asked]
+        assert file.count(b"data:image/jpeg;base64,") == 8
+        assert b"pictures.example" not in file
+        await assert_paid_exactly(running)
+        await running.stop()
+
+
+async def test_a_request_that_no_file_can_hold_goes_online_and_holds_up_no_other(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weighbridge.engine.batches.preparing.MOST_BYTES", 100_000)
+    png = io.BytesIO()
+    Image.frombytes("RGB", (200, 200), Random(1).randbytes(120_000)).save(png, "PNG")
+    large = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
+    async with lane(database_url, tmp_path, CONFIG, ask_together=True) as running:
+        await running.add({"code": "A", "lane": "batch", "image_url": large})
+        await running.add_many(5, lane="batch")
+        await running.start()
+        await running.until(completed=6)
+        books = running.simulator.books
+        assert (books.received, books.batch_requests) == (1, 1)
+        await running.stop()
+
+
+async def test_a_limit_of_tokens_below_a_single_request_holds_up_nobody(
+    database_url: str, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, enqueued_tokens=500)
+    async with lane(database_url, tmp_path, config, ask_together=True) as running:
+        await add(running, 10)
+        await running.start()
+        await running.until(completed=10)
+        assert running.simulator.books.batch_requests == 0
         await running.stop()
         await running.assert_sound()

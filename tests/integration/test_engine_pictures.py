@@ -7,18 +7,23 @@ from __future__ import annotations
 import base64
 import io
 import json
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 from PIL import Image
 
-from tests.support.application import program
-from tests.support.loopback import loopback
-from tests.support.picture_shop import picture, picture_shop, reply
-from weighbridge.clock import ScaledClock
+from tests.support.application import program, until
+from tests.support.loopback import Raw, loopback
+from tests.support.picture_shop import LoopbackNames, picture, picture_shop, reply
+from weighbridge.clock import ScaledClock, SystemClock
+from weighbridge.fetching.decoding import PictureDecoder
+from weighbridge.fetching.pictures import FetchLimits, PictureFetcher
+from weighbridge.fetching.source import PicturesByAddress
 from weighbridge.ingest.catalogue import check_records
 from weighbridge.planning.image_tokens import image_tokens
+from weighbridge.service.queue import stop_queue
 from weighbridge.service.results import iterate_results
 from weighbridge.store.imports import import_products
 
@@ -214,3 +219,29 @@ async def test_picture_that_the_provider_cannot_get_leaves_a_note_too(
         await running.until(completed=1)
         (note,) = (await _notes(running))["P-1"]
         assert "Timeout while downloading" in note
+
+
+SILENT = Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", ending="keep")
+
+
+@pytest.mark.parametrize("ending", ["stop", "drain"])
+async def test_nobody_waits_for_a_slow_shop_once_the_queue_is_stopped(
+    database_url: str, tmp_path: Path, ending: str
+) -> None:
+    limits = FetchLimits(total_s=600)
+    fetcher = PictureFetcher(limits, lambda _address, _host: None, LoopbackNames())
+    async with (
+        loopback(SILENT) as slow,
+        aclosing(PicturesByAddress(fetcher, PictureDecoder(), SystemClock())) as source,
+        program(database_url, tmp_path, pictures=source) as running,
+    ):
+        await running.add_many(12, image_url=f"http://slow.example:{slow.port}/a.jpg")
+        await running.start()
+        await until(lambda: slow.connections == limits.connections_per_host, "the shop is asked")
+        if ending == "stop":
+            await stop_queue(running.app.database)
+            await running.until_true("SELECT bool_and(status = 'pending') FROM products")
+        await running.stop()
+        assert await running.value("SELECT bool_and(status = 'pending') FROM products")
+        assert await running.value("SELECT count(*) FROM calls") == 0
+        await running.assert_sound()

@@ -14,8 +14,9 @@ from weighbridge import telemetry
 from weighbridge.engine.database.heartbeat import HEARTBEAT_TIMEOUT, Heartbeat
 from weighbridge.engine.database.listener import Listener
 from weighbridge.engine.database.queue_driver import NEVER, make_manager
+from weighbridge.engine.quota.loop_yield import until
 from weighbridge.planning.tokens import load_encoder
-from weighbridge.store import jobs, products, workers
+from weighbridge.store import jobs, products, queue_state, workers
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.jobs import ENTRYPOINT
 from weighbridge.store.queue_state import CHANNEL
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from weighbridge.engine.jobs.worker import Worker
     from weighbridge.engine.notices.notifier import Notifier
     from weighbridge.engine.quota.permits import Held
+    from weighbridge.store.queue_state import QueueState
 
 DEQUEUE_SIZE: Final = 100
 """Jobs taken, and ended, in one statement."""
@@ -42,6 +44,8 @@ A quota with more than this in flight needs more CPU than one process has.
 """
 IDLE_POLL: Final = timedelta(seconds=2)
 """Notifications wake the worker; this is for lost ones, and for the jobs of dead workers."""
+PICTURES_CHECK_S: Final = 2.0
+"""While pictures are fetched: for products that began as the queue was stopped."""
 
 
 class Supervisor:
@@ -73,6 +77,7 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
         self._queue_task: asyncio.Task[None] | None = None
         self._draining = False
+        self._announced = asyncio.Event()
         self.heartbeat_timeout = HEARTBEAT_TIMEOUT
         self.most_jobs_at_once = MOST_JOBS_AT_ONCE
         """Change these two before the start only."""
@@ -119,6 +124,8 @@ class Supervisor:
                 ("deliveries", self._notifier.keep_delivering),
             )
         ]
+        run = self._keep_running(self._watch_pictures)
+        self._tasks.append(asyncio.create_task(run, name="pictures"))
         if self._lane is not None:
             run = self._keep_running(self._lane.run)
             self._tasks.append(asyncio.create_task(run, name="batches"))
@@ -145,7 +152,7 @@ class Supervisor:
         if was_leading:  # the calls in flight may have left products to retry
             await self._give_back_queued()
         await self._context.governor.settle()
-        await self._cancel("governor", "listener", "notes")
+        await self._cancel("governor", "listener", "notes", "pictures")
         await self._notifier.finish()
         await self._cancel("deliveries")
         await self._heartbeat.stop()
@@ -165,11 +172,28 @@ class Supervisor:
             while not self._queue_task.done():
                 self._queue_task.cancel()
                 await asyncio.wait({self._queue_task}, timeout=0.1)
-        await self._cancel("dispatcher", "governor", "listener", "notes", "deliveries", "batches")
+        await self._cancel(*(task.get_name() for task in self._tasks))
 
     async def _close_pictures(self) -> None:
         if self._context.pictures is not None:
             await self._context.pictures.aclose()
+
+    async def _watch_pictures(self) -> None:
+        """Products of a stopped queue wait for no shop."""
+        source = self._context.pictures
+        while source is not None:
+            if source.is_busy:
+                await until(self._announced, PICTURES_CHECK_S, self._context.clock)
+            else:
+                await self._announced.wait()
+            self._announced.clear()
+            state = await self._context.database_retry(self._queue_state)
+            if not state.running:
+                source.let_go()
+
+    async def _queue_state(self) -> QueueState:
+        async with self._context.database.pool.acquire() as connection:
+            return await queue_state.load(connection)
 
     def _running_jobs(self) -> list[int]:
         """Also called from the heartbeat's thread: copying the keys is one step of the
@@ -220,6 +244,7 @@ class Supervisor:
         """A process, perhaps this one, announced a change."""
         self._context.governor.look_again()
         self._dispatcher.look_again()
+        self._announced.set()
 
     async def _cancel(self, *names: str) -> None:
         chosen = {task for task in self._tasks if task.get_name() in names}

@@ -14,6 +14,7 @@ from weighbridge.engine.batches.reports import say_finishing_online
 from weighbridge.engine.jobs.borrowing import borrow_answers
 from weighbridge.engine.jobs.job_products import load_groups
 from weighbridge.engine.jobs.worker import by_version
+from weighbridge.engine.quota.permits import QueueStopped
 from weighbridge.engine.quota.reserving import price
 from weighbridge.engine.quota.spending import Money
 from weighbridge.errors import PictureRefused, PictureUnreachable
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 LOADED_AT_ONCE: Final = 256
 """Jobs loaded by one query."""
+PREPARED_AT_ONCE: Final = 16
+"""Their pictures are in memory together."""
 
 
 class Item(NamedTuple):
@@ -87,18 +90,13 @@ class Preparer:
         """
         caps = await self._caps()
         left_usd = min((cap.left_usd for cap in caps), default=math.inf)
-        packing = Packing(
-            FileRoom(most_requests, MOST_BYTES, self._tokens_left(enqueued_tokens), left_usd)
-        )
-        items: list[Item] = []
-        async for item in self._items(state, is_capped=bool(caps)):
-            if not packing.take(item.load):
-                if not items and item.load.usd > left_usd:
-                    return Filled(over_budget=self._why_not(item.load.usd, caps))
-                break
-            items.append(item)
-        if not items:
+        room = FileRoom(most_requests, MOST_BYTES, self._tokens_left(enqueued_tokens), left_usd)
+        try:
+            items, over_budget = await self._packed(state, room, caps, is_alone=not enqueued_tokens)
+        except QueueStopped:  # while pictures were fetched
             return Filled()
+        if not items:
+            return Filled(over_budget=over_budget)
         key = uuid4().hex
         batch = await self._context.database_retry(lambda: self._record(key, items))
         if batch is None:
@@ -106,11 +104,30 @@ class Preparer:
         kept = set(batch.job_ids)
         return Filled(batch, b"\n".join(item.line for item in items if item.job_id in kept) + b"\n")
 
+    async def _packed(
+        self, state: QueueState, room: FileRoom, caps: Sequence[Budget], *, is_alone: bool
+    ) -> tuple[list[Item], str | None]:
+        """What fits into the file; or why nothing does, where it is the money."""
+        packing, items = Packing(room), list[Item]()
+        async for item in self._items(state, is_capped=bool(caps)):
+            if packing.take(item.load):
+                items.append(item)
+            elif items:
+                break
+            elif item.load.usd > room.usd:
+                return [], self._why_not(item.load.usd, caps)
+            elif item.load.size_bytes >= room.size_bytes:
+                await self._route([], [item.job_id])  # no file is large enough
+            elif is_alone:
+                return [item], None  # the provider may know better than the limit of tokens
+            else:
+                break
+        return items, None
+
     def _tokens_left(self, enqueued_tokens: int) -> float:
         limits = (self._limits.enqueued_tokens, self._service.enqueued_tokens)
         most = min((limit for limit in limits if limit is not None), default=math.inf)
-        # With nothing else there, one request goes: the provider may know better than the limit.
-        return most - enqueued_tokens if enqueued_tokens else max(most, 1.0)
+        return most - enqueued_tokens
 
     async def _caps(self) -> list[Budget]:
         async def read() -> list[Budget]:
@@ -127,19 +144,19 @@ class Preparer:
             if not found:
                 return
             after = found[-1]
-            for_workers: list[int] = []
+            by_job = [(job_id, group) for (_, job_id), group in zip(found, groups, strict=True)]
+            for_workers = [job_id for job_id, group in by_job if self._needs_no_call(group)]
+            waiting = [job for job in by_job if job[0] not in for_workers]
             online: list[int] = []
-            for (_, job_id), group in zip(found, groups, strict=True):
-                if self._needs_no_call(group):
-                    for_workers.append(job_id)
-                elif self._ends_online(group):
-                    online.append(job_id)
-                elif call := await self._prepared(group, job_id, state):
-                    yield self._item(job_id, *call, is_capped=is_capped)
-                else:
-                    online.append(job_id)
+            for first in range(0, len(waiting), PREPARED_AT_ONCE):
+                part = waiting[first : first + PREPARED_AT_ONCE]
+                for (job_id, _), call in zip(part, await self._calls(part, state), strict=True):
+                    if call is None:
+                        online.append(job_id)
+                    else:
+                        yield self._item(job_id, *call, is_capped=is_capped)
+                await asyncio.sleep(0)
             await self._route(for_workers, online)
-            await asyncio.sleep(0)
 
     async def _groups(
         self, after: tuple[int, int]
@@ -156,6 +173,19 @@ class Preparer:
 
         return await self._context.database_retry(read)
 
+    async def _calls(
+        self, waiting: Sequence[tuple[int, list[JobProduct]]], state: QueueState
+    ) -> list[tuple[PreparedCall, list[JobProduct]] | None]:
+        """The calls that come next, their pictures fetched side by side."""
+        found = await asyncio.gather(
+            *(self._prepared(group, job_id, state) for job_id, group in waiting),
+            return_exceptions=True,
+        )
+        for error in found:
+            if isinstance(error, BaseException):
+                raise error
+        return [call for call in found if not isinstance(call, BaseException)]
+
     def _needs_no_call(self, group: Sequence[JobProduct]) -> bool:
         """Whether there is something in it that a worker does without the provider, or nothing."""
         return not group or any(
@@ -171,7 +201,9 @@ class Preparer:
     async def _prepared(
         self, group: list[JobProduct], job_id: int, state: QueueState
     ) -> tuple[PreparedCall, list[JobProduct]] | None:
-        """The call that comes next; None where it cannot travel in a batch."""
+        """The call that comes next; None where it cannot travel in a batch, or shall not again."""
+        if self._ends_online(group):
+            return None
         for question in self._context.questions.alone:
             for unanswered in by_version(question, group):
                 try:

@@ -155,7 +155,7 @@ def _why_not_served(evidence: Evidence, asked: Asked, where: str, said: str) -> 
     if SCHEMA_WORDS.search(evidence.searchable) and not about_address:
         return (
             f"{asked.model} at {where} does not take the form of answer that is needed (structured "
-            f"outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL to a model "
+            f"outputs by JSON schema, or JSON at all): {said.rstrip('.')}. Set WEIGHBRIDGE_MODEL to a model "
             "that does, or WEIGHBRIDGE_STRUCTURED_OUTPUTS to object or text."
         )
     names_model = re.search(r"model|deployment|endpoints? found", evidence.searchable)
