@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from typing_extensions import override
 
+from tests.support.application import until
 from tests.support.clocks import SteppedClock
 from tests.support.loopback import Raw, loopback
 from tests.support.picture_shop import LoopbackNames, picture, picture_shop, reply, shop_is_public
@@ -102,26 +103,28 @@ async def test_slow_shop_takes_no_more_than_its_places() -> None:
 async def test_slow_shops_however_many_leave_half_of_the_places_to_those_that_answer() -> None:
     silent = Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", ending="keep")
     fetcher = PictureFetcher(FetchLimits(), lambda _address, _host: None, LoopbackNames())
-    async with loopback(silent) as slow, loopback(reply("200 OK", body=picture())) as shop:
-        async with aclosing(PicturesByAddress(fetcher, PictureDecoder(), ScaledClock(1))) as source:
-            good = f"http://shop.example:{shop.port}"
-            await source.picture(f"{good}/first", BOUNDS)
-            waiting = [
-                asyncio.ensure_future(
-                    source.picture(f"http://slow{n % 30}.example:{slow.port}/{n}", BOUNDS)
-                )
-                for n in range(120)
-            ]
-            while slow.connections < 8:
-                await asyncio.sleep(0.01)
-            shown = [await source.picture(f"{good}/{n}", BOUNDS) for n in range(20)]
-            assert {one.width_px for one in shown} == {40}
-            assert slow.connections == 8
-            source.let_go()
-            gone = await asyncio.gather(*waiting, return_exceptions=True)
-            assert {type(one) for one in gone} == {SourceClosed}
-            assert not source.is_busy
-            assert (await source.picture(f"{good}/after", BOUNDS)).width_px == 40
+    async with (
+        loopback(silent) as slow,
+        loopback(reply("200 OK", body=picture())) as shop,
+        aclosing(PicturesByAddress(fetcher, PictureDecoder(), ScaledClock(1))) as source,
+    ):
+        good = f"http://shop.example:{shop.port}"
+        await source.picture(f"{good}/first", BOUNDS)
+        waiting = [
+            asyncio.ensure_future(
+                source.picture(f"http://slow{n % 30}.example:{slow.port}/{n}", BOUNDS)
+            )
+            for n in range(120)
+        ]
+        await until(lambda: slow.connections == 8, "eight places are taken")
+        shown = [await source.picture(f"{good}/{n}", BOUNDS) for n in range(20)]
+        assert {one.width_px for one in shown} == {40}
+        assert slow.connections == 8
+        source.let_go()
+        gone = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(one) for one in gone} == {SourceClosed}
+        assert not source.is_busy
+        assert (await source.picture(f"{good}/after", BOUNDS)).width_px == 40
 
 
 async def test_a_shop_that_stays_slow_is_not_waited_for_without_end() -> None:

@@ -359,7 +359,12 @@ async def test_pictures_of_a_batch_are_fetched_side_by_side_and_travel_as_they_a
         for n in range(8):
             await running.add({"code": f"P-{n}", "image_url": f"{shop}/{n}.jpg", "lane": "batch"})
         files: list[bytes] = []
-        running.wire.twist = lambda asked, body: (files.append(asked), body)[1]
+
+        def look(asked: bytes, body: bytes) -> bytes:
+            files.append(asked)
+            return body
+
+        running.wire.twist = look
         await running.start()
         await running.until(completed=8)
         assert running.simulator.books.received == 0
