@@ -110,7 +110,7 @@ def test_the_bundled_tables_are_complete(bundled: FactorTable) -> None:
     assert len(bundled.processes) == 107
     assert sum(process.is_proxy for process in bundled.processes.values()) == 49
     assert len(bundled.components) == 11
-    assert sum(map(len, bundled.references.values())) == 734
+    assert sum(map(len, bundled.references.values())) == 758
     assert len(bundled.electricity) == 214
 
 
@@ -138,6 +138,7 @@ def test_only_redistributable_licences_are_bundled(bundled: FactorTable) -> None
         "BSD-3-Clause",
         "CC-BY-4.0",
         "ODbL-1.0",
+        "LicenseRef-cited-fact",
     }
     assert [licence for licence in named if licence not in text] == []
 
@@ -156,6 +157,23 @@ def test_every_class_reference_is_of_a_known_kind(bundled: FactorTable) -> None:
     taxonomy = load_taxonomy()
     for category, subcategory in bundled.references:
         assert taxonomy.subcategory(category, subcategory).name == subcategory
+
+
+def test_only_kinds_that_nobody_published_are_compared_with_others(bundled: FactorTable) -> None:
+    taxonomy = load_taxonomy()
+    for kind, likes in bundled.alike.items():
+        assert taxonomy.subcategory(*kind).name == kind[1]
+        assert kind not in bundled.references
+        assert [like for like in likes if like not in bundled.references] == []
+
+
+def test_tables_made_from_another_keep_its_alike_kinds(
+    bundled: FactorTable, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.csv"
+    own.write_text(f"{HEADER}\n{STEEL}\n", encoding="utf-8")
+    assert bundled.without_maker("HP").alike == bundled.alike
+    assert OwnFactors(own, BundledFactors()).load().alike == bundled.alike
 
 
 def test_the_products_of_a_maker_can_be_judged_by_those_of_others(bundled: FactorTable) -> None:

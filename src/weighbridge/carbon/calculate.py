@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, Classification, ManufacturingProcesses
     from weighbridge.domain.products import Product
 
-METHOD_VERSION: Final = "5"
+METHOD_VERSION: Final = "6"
 """Changes whenever the same answers and factors would give another figure, range or rating."""
 
 

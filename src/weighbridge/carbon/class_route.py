@@ -16,6 +16,11 @@ counts by its inverse: fifty products count 3.6 times as much as one, five hundr
 spread is that of all references around the mean: between makers, within each, and each row's own.
 References of unknown mass count per unit, with a spread for the size.
 
+A kind that nobody published is compared with the kinds that are made much like it (a thin client
+with desktop computers). Among published kinds, 44 pairs that are alike in that way differ by 0.6
+(root mean square of the logarithm; the mean is 0): so much is added to the spread, and a note
+names the kinds.
+
 A product far lighter or heavier than all references is either not of that kind or has a wrong
 weight: a note says so. Pieces per pack that would make each piece too light do not count.
 """
@@ -36,7 +41,7 @@ from weighbridge.plain_text import significant
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weighbridge.carbon.factors import ClassReference, FactorTable
+    from weighbridge.carbon.factors import ClassReference, FactorTable, Kind
     from weighbridge.carbon.terms import Place
     from weighbridge.domain.answers import BillOfMaterials, Classification
 
@@ -47,6 +52,8 @@ BETWEEN_MAKERS: Final = 0.3
 WITHIN_MAKER: Final = 0.5
 EXPONENT_SPREAD: Final = 0.35
 """How far the exponent of one kind may be from the one of all: from 0.3 to 1.0."""
+BETWEEN_KINDS: Final = 0.6
+"""How far kinds are apart that are made much alike."""
 UNKNOWN_SIZE: Final = 0.4
 """What a reference may be off because nobody says how heavy its product is."""
 
@@ -61,6 +68,11 @@ _ACTIVITY_UNITS: Final = {_PER_UNIT: "unit", SCALING_EXPONENT: "kg^0.65", _PER_K
 _LINEAR: Final = (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT)
 """Weights that say nothing of the size of one product."""
 _IDS_SHOWN: Final = 3
+_THE_KIND: Final = "the kind"
+_SIMILAR_KINDS: Final = "similar kinds"
+_OF_THE_KIND: Final = 2
+_OF_SIMILAR_KINDS: Final = 3
+"""Technological ratings."""
 _PACKAGING: Final = ("packaging", "package", "carton", "box")
 """Words in the component of a line that is not the product itself."""
 _PACKAGING_FAMILIES: Final = frozenset(
@@ -106,12 +118,15 @@ def class_figure(
     classification: Classification, bill: BillOfMaterials, place: Place
 ) -> ClassFigure | None:
     """The figure of the product's kind at the product's mass; None where nobody published one."""
-    references = place.factors.references.get((classification.category, classification.subcategory))
-    fitting = _fitting(references or (), bill)
+    kind = classification.category, classification.subcategory
+    fitting = _fitting(place.factors.references.get(kind, ()), bill)
+    borrowed = not fitting
+    if borrowed:
+        fitting = _fitting(place.factors.references_like(kind), bill)
     if not fitting:
         return None
     makers = _makers(fitting, _exponent(bill))
-    pieces, notes = _pack(makers, bill)
+    pieces, notes = _pack(makers, bill, _SIMILAR_KINDS if borrowed else _THE_KIND)
     weighed = _food_kg(bill, place.factors) if fitting[0].per_kg else _mass_kg(bill)
     log_mass = math.log(weighed / pieces)
     weights = _weights(makers)
@@ -122,15 +137,29 @@ def class_figure(
         for maker, estimate in zip(makers, estimates, strict=True)
     ]
     value = pieces * math.exp(mean)
+    spread = max(LEAST_SPREAD, math.sqrt(math.fsum(map(mul, weights, variances))))
     shares = [value * weight for weight in weights]
+    technological = _OF_SIMILAR_KINDS if borrowed else _OF_THE_KIND
     return ClassFigure(
         value,
-        max(LEAST_SPREAD, math.sqrt(math.fsum(map(mul, weights, variances)))),
+        math.hypot(spread, BETWEEN_KINDS) if borrowed else spread,
         tuple(map(_contribution, makers, shares)),
-        tuple(_rating(maker, share, place) for maker, share in zip(makers, shares, strict=True)),
+        tuple(
+            _rating(maker, share, technological, place)
+            for maker, share in zip(makers, shares, strict=True)
+        ),
         _basis(makers),
-        notes,
+        (*_borrowed_note(kind, fitting, borrowed=borrowed), *notes),
     )
+
+
+def _borrowed_note(
+    kind: Kind, references: Sequence[ClassReference], *, borrowed: bool
+) -> tuple[str, ...]:
+    if not borrowed:
+        return ()
+    likes = " and ".join(dict.fromkeys(reference.subcategory for reference in references))
+    return (f"no published figures of {kind[1]}: compared with those of {likes}",)
 
 
 @lru_cache(_KINDS_REMEMBERED)
@@ -171,7 +200,7 @@ def _exponent(bill: BillOfMaterials) -> float:
     return _PER_KG if bill.weight_basis in _LINEAR else SCALING_EXPONENT
 
 
-def _pack(makers: Sequence[MakerFigure], bill: BillOfMaterials) -> _Pack:
+def _pack(makers: Sequence[MakerFigure], bill: BillOfMaterials, kind: str) -> _Pack:
     named = (a.value for a in bill.attributes if a.name == PIECES_PER_PACK)
     pieces = max(1.0, next(named, 1.0))
     weighed = [maker for maker in makers if maker.exponent != _PER_KG]
@@ -187,13 +216,13 @@ def _pack(makers: Sequence[MakerFigure], bill: BillOfMaterials) -> _Pack:
     if pieces > 1 and bill.mass_kg / pieces * OTHER_SIZE < lightest:
         notes.append(
             f"dropped: {pieces:g} pieces per pack, because each would weigh "
-            f"{significant(bill.mass_kg / pieces, 3)} kg; published products of the kind weigh {published}"
+            f"{significant(bill.mass_kg / pieces, 3)} kg; published products of {kind} weigh {published}"
         )
         pieces = 1.0
     piece_kg = bill.mass_kg / pieces
     if not lightest / OTHER_SIZE <= piece_kg <= heaviest * OTHER_SIZE:
         notes.append(
-            f"a mass of {significant(piece_kg, 3)} kg is far from that of published products of the kind "
+            f"a mass of {significant(piece_kg, 3)} kg is far from that of published products of {kind} "
             f"({published}): check the weight and the kind"
         )
     return _Pack(pieces, tuple(notes))
@@ -255,7 +284,9 @@ def _maker(published: Sequence[ClassReference], exponent: float) -> MakerFigure:
         exponent,
         sum(member.count for member in members),
         first.maker,
-        first.name if len(members) == 1 else first.subcategory,
+        first.name
+        if len(members) == 1
+        else " and ".join(dict.fromkeys(member.subcategory for member in members)),
         _citation(members),
         math.fsum(masses) / len(masses) if masses else None,
         min(known, default=None),
@@ -302,9 +333,11 @@ def _contribution(maker: MakerFigure, share_kg_co2e: float) -> Contribution:
     )
 
 
-def _rating(maker: MakerFigure, share_kg_co2e: float, place: Place) -> Rating:
+def _rating(maker: MakerFigure, share_kg_co2e: float, technological: int, place: Place) -> Rating:
     cited = maker.citation
-    return Rating(share_kg_co2e, 2, place.geographical(cited.region), temporal_rating(cited.year))
+    return Rating(
+        share_kg_co2e, technological, place.geographical(cited.region), temporal_rating(cited.year)
+    )
 
 
 def _basis(makers: Sequence[MakerFigure]) -> str:

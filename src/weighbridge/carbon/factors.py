@@ -190,6 +190,18 @@ class ClassReference:
     needs: frozenset[str] = frozenset()
 
 
+Kind = tuple[str, str]
+"""Category and subcategory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AlikeKind:
+    """A kind of product that nobody published, and one that is made much like it."""
+
+    kind: Kind
+    like: Kind
+
+
 _Factor = (
     MaterialFactor
     | ProcessFactor
@@ -197,6 +209,7 @@ _Factor = (
     | HeatFactor
     | ComponentFactor
     | ClassReference
+    | AlikeKind
 )
 
 
@@ -211,8 +224,9 @@ class FactorTable:
     electricity: Mapping[str, ElectricityFactor]
     heat: HeatFactor
     components: Mapping[str, ComponentFactor]
-    references: Mapping[tuple[str, str], tuple[ClassReference, ...]]
-    """By category and subcategory."""
+    references: Mapping[Kind, tuple[ClassReference, ...]]
+    alike: Mapping[Kind, tuple[Kind, ...]]
+    """Kinds whose references stand in for a kind without its own."""
 
     @classmethod
     def of(
@@ -224,6 +238,7 @@ class FactorTable:
         heat: HeatFactor,
         components: Iterable[ComponentFactor] = (),
         references: Iterable[ClassReference] = (),
+        alike: Iterable[AlikeKind] = (),
     ) -> FactorTable:
         """Check the factors against each other; raises FactorTableInvalid naming the first bad
         one.
@@ -236,6 +251,7 @@ class FactorTable:
         _check_values(by_material, by_process, by_country, heat)
         _check_references(by_material, by_process, by_country)
         _check_whole_parts(by_material, by_attribute, by_reference.values())
+        alike = tuple(alike)
         rows: list[_Factor] = [
             *by_material.values(),
             *by_process.values(),
@@ -243,6 +259,7 @@ class FactorTable:
             heat,
             *by_attribute.values(),
             *by_reference.values(),
+            *alike,
         ]
         return cls(
             name=name,
@@ -252,7 +269,10 @@ class FactorTable:
             electricity=MappingProxyType(by_country),
             heat=heat,
             components=MappingProxyType(by_attribute),
-            references=MappingProxyType(_by_kind(by_reference.values())),
+            references=MappingProxyType(
+                _grouped(((r.category, r.subcategory), r) for r in by_reference.values())
+            ),
+            alike=MappingProxyType(_grouped((one.kind, one.like) for one in alike)),
         )
 
     def without_maker(self, maker: str) -> FactorTable:
@@ -272,6 +292,19 @@ class FactorTable:
                 for reference in kind
                 if reference.maker != maker
             ),
+            self.alike_kinds(),
+        )
+
+    def alike_kinds(self) -> list[AlikeKind]:
+        """The rows that `alike` was made from."""
+        return [AlikeKind(kind, like) for kind, kinds in self.alike.items() for like in kinds]
+
+    def references_like(self, kind: Kind) -> tuple[ClassReference, ...]:
+        """What was published for the kinds that are made much like this one."""
+        return tuple(
+            reference
+            for like in self.alike.get(kind, ())
+            for reference in self.references.get(like, ())
         )
 
     def material(self, key: str) -> MaterialFactor:
@@ -444,12 +477,10 @@ def _begins_one(need: str, materials: Iterable[str]) -> bool:
     return any(key.startswith(need) for key in materials)
 
 
-def _by_kind(
-    references: Iterable[ClassReference],
-) -> dict[tuple[str, str], tuple[ClassReference, ...]]:
-    kinds: dict[tuple[str, str], list[ClassReference]] = {}
-    for reference in references:
-        kinds.setdefault((reference.category, reference.subcategory), []).append(reference)
+def _grouped(pairs: Iterable[tuple[Kind, _T]]) -> dict[Kind, tuple[_T, ...]]:
+    kinds: dict[Kind, list[_T]] = {}
+    for kind, member in pairs:
+        kinds.setdefault(kind, []).append(member)
     return {kind: tuple(members) for kind, members in kinds.items()}
 
 

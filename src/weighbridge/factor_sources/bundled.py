@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from typing_extensions import override
 
-from weighbridge.carbon.factors import FactorTable
+from weighbridge.carbon.factors import AlikeKind, FactorTable
 from weighbridge.carbon.taxonomy import Subcategory, Taxonomy
 from weighbridge.errors import FactorTableInvalid
 from weighbridge.factor_sources.base import FactorSource
@@ -38,6 +38,7 @@ BUNDLED_NAME: Final = "weighbridge-2026.11"
 
 _DATA_PACKAGE: Final = "weighbridge.carbon"
 _TAXONOMY_COLUMNS: Final = ("category", "subcategory", "cpc_code", "cpc_title")
+_ALIKE_COLUMNS: Final = ("category", "subcategory", "like_category", "like_subcategory", "reason")
 
 
 class BundledFactors(FactorSource):
@@ -61,12 +62,20 @@ class BundledFactors(FactorSource):
                 for reference in _read(file, REFERENCE_COLUMNS, class_reference)
                 if reference is not None
             ],
+            alike=_read("alike_kinds.csv", _ALIKE_COLUMNS, _alike_kind),
         )
 
 
 def load_taxonomy() -> Taxonomy:
     """The categories that a product may be given, with their CPC codes."""
     return Taxonomy.of(_read("categories.csv", _TAXONOMY_COLUMNS, _subcategory))
+
+
+def _alike_kind(row: Row) -> AlikeKind:
+    return AlikeKind(
+        (row.text("category"), row.text("subcategory")),
+        (row.text("like_category"), row.text("like_subcategory")),
+    )
 
 
 def _subcategory(row: Row) -> tuple[str, Subcategory]:

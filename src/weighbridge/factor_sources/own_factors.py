@@ -75,6 +75,7 @@ class OwnFactors(FactorSource):
             heat=base.heat,
             components=base.components.values(),
             references={**{one.key: one for one in references}, **own.references}.values(),
+            alike=base.alike_kinds(),
         )
         self._refuse_too_many(table)
         return table

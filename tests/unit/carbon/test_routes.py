@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.carbon_builders import bill, cited, footprint, material, table
-from weighbridge.carbon.factors import ClassReference, FactorTable
+from weighbridge.carbon.factors import AlikeKind, ClassReference, FactorTable
 from weighbridge.domain.answers import (
     PIECES_PER_PACK,
     Attribute,
@@ -244,3 +244,54 @@ def test_a_declared_unit_may_have_any_mass() -> None:
 def test_a_weight_that_hardly_any_product_has_is_noted_without_references(mass_kg: float) -> None:
     result = footprint(table([material("resin")]), bill(("resin", mass_kg)))
     assert any(note.startswith("hardly any product weighs") for note in result.notes)
+
+
+def borrowing(published: list[Published]) -> FactorTable:
+    """References of another kind that is like the product's."""
+    known = with_references(published)
+    (kind,) = known.references
+    moved = [
+        replace(one, subcategory="Power tools") for ones in known.references.values() for one in ones
+    ]
+    return FactorTable.of(
+        "test",
+        known.materials.values(),
+        known.processes.values(),
+        known.electricity.values(),
+        known.heat,
+        references=moved,
+        alike=[AlikeKind(kind, (kind[0], "Power tools"))],
+    )
+
+
+def test_a_kind_that_nobody_published_is_compared_with_one_that_is_made_alike() -> None:
+    published: list[Published] = [("Acme", 10.0, 1.0), ("Other", 12.0, 1.0)]
+    own = footprint(with_references(published), bill(("resin", 1.0)))
+    borrowed = footprint(borrowing(published), bill(("resin", 1.0)))
+    assert own.routes[1].emissions_kg_co2e == borrowed.routes[1].emissions_kg_co2e
+    # By hand: the least spread, 0.5, and 0.6 between kinds that are alike.
+    assert borrowed.routes[1].log_sigma == pytest.approx(math.hypot(0.5, 0.6))
+    assert borrowed.routes[1].weight < own.routes[1].weight
+    assert borrowed.data_quality.technological > own.data_quality.technological
+    assert "no published figures of Hand tools: compared with those of Power tools" in borrowed.notes
+
+
+def test_the_figures_of_a_kind_itself_win_over_those_of_kinds_alike() -> None:
+    own = with_references([("Acme", 10.0, 1.0)])
+    (kind,) = own.references
+    alike = AlikeKind(kind, (kind[0], "Power tools"))
+    both = FactorTable.of(
+        "test",
+        own.materials.values(),
+        own.processes.values(),
+        own.electricity.values(),
+        own.heat,
+        references=[
+            *own.references[kind],
+            replace(own.references[kind][0], key="x", subcategory="Power tools", kg_co2e=1e4),
+        ],
+        alike=[alike],
+    )
+    lines = bill(("resin", 1.0))
+    assert footprint(both, lines) == footprint(own, lines)
+    assert both.version != own.version
