@@ -251,7 +251,9 @@ def borrowing(published: list[Published]) -> FactorTable:
     known = with_references(published)
     (kind,) = known.references
     moved = [
-        replace(one, subcategory="Power tools") for ones in known.references.values() for one in ones
+        replace(one, subcategory="Power tools")
+        for ones in known.references.values()
+        for one in ones
     ]
     return FactorTable.of(
         "test",
@@ -273,7 +275,9 @@ def test_a_kind_that_nobody_published_is_compared_with_one_that_is_made_alike() 
     assert borrowed.routes[1].log_sigma == pytest.approx(math.hypot(0.5, 0.6))
     assert borrowed.routes[1].weight < own.routes[1].weight
     assert borrowed.data_quality.technological > own.data_quality.technological
-    assert "no published figures of Hand tools: compared with those of Power tools" in borrowed.notes
+    assert (
+        "no published figures of Hand tools: compared with those of Power tools" in borrowed.notes
+    )
 
 
 def test_the_figures_of_a_kind_itself_win_over_those_of_kinds_alike() -> None:
