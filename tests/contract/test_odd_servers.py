@@ -8,6 +8,7 @@ fault it is, and that the server's own words are shown.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -85,7 +86,24 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("nginx", page(429, "429 Too Many Requests"), RateLimited, "Too Many"),
     ("Gemini's day", answer(429, [{"error": {"code": 429, "message": "You exceeded your current quota", "details": [{"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]}, {"retryDelay": "34s"}]}}]), RateLimited, "PerDay"),
     ("too many at once, in Chinese", answer(200, {"error": {"code": "1302", "message": "您当前使用该API的并发数过高"}}), RateLimited, "1302"),
+    ("Bedrock's minute", answer(429, {"message": "Too many tokens, please wait before trying again."}), RateLimited, "Too many tokens"),
+    ("Bedrock's minute through LiteLLM", answer(400, {"error": {"message": "litellm.RateLimitError: BedrockException - Too many tokens, please wait before trying again."}}), RateLimited, "please wait"),
+    ("Bedrock, warming up", answer(429, {"message": "The model is not ready for serving inference requests."}), RateLimited, "not ready"),
+    ("Mistral's tier", answer(429, {"object": "error", "message": "Service tier capacity exceeded for this model.", "type": "invalid_request_error", "param": None, "code": None}), RateLimited, "capacity exceeded"),
+    ("Azure's peak", answer(429, {"success": False, "error": {"message": "Your request exceeds the maximum usage size allowed during peak load. Please retry after 20 seconds.", "code": "RATE_LIMITED"}, "status": 429}), RateLimited, "peak load"),
+    ("Together", answer(429, {"error": {"message": "The maximum rate limit for this model is 0.6 queries per minute.", "type": "model_rate_limit"}}), RateLimited, "queries per minute"),
+    ("Cloudflare's day", answer(429, {"success": False, "errors": [{"code": 3036, "message": "you have used up your daily free allocation of 10,000 neurons, please upgrade"}]}), RateLimited, "daily free allocation"),
+    ("Moonshot", answer(429, {"error": {"message": "Your account org-1 request reached organization max concurrency: 1, please try again after 1 seconds", "type": "rate_limit_reached_error"}}), RateLimited, "concurrency"),
+    ("Gemini, no room", answer(429, [{"error": {"code": 429, "message": "No capacity available for model g on the server", "status": "RESOURCE_EXHAUSTED"}}]), RateLimited, "No capacity"),
     # Money.
+    ("Gemini, prepaid", answer(429, [{"error": {"code": 429, "message": "Your prepayment credits are depleted.", "status": "RESOURCE_EXHAUSTED"}}]), QuotaExhausted, "depleted"),
+    ("Gemini, cap", answer(429, [{"error": {"code": 429, "message": "Your project has exceeded its monthly spending cap.", "status": "RESOURCE_EXHAUSTED"}}]), QuotaExhausted, "spending cap"),
+    ("OpenRouter, the key's limit", answer(403, {"error": {"message": "Key limit exceeded (monthly limit). Manage it using https://openrouter.ai/settings/keys", "code": 403}}), QuotaExhausted, "Key limit"),
+    ("Moonshot, suspended", answer(429, {"error": {"message": "Your account org-1 is suspended, please check your plan and billing details", "type": "exceeded_current_quota_error"}}), QuotaExhausted, "suspended"),
+    ("Alibaba", answer(400, {"error": {"message": "Access denied, please make sure your account is in good standing.", "code": "Arrearage"}}), QuotaExhausted, "good standing"),
+    ("Fireworks", answer(412, {"error": {"message": "Account x is suspended, possibly due to reaching the monthly spending limit.", "code": "PRECONDITION_FAILED"}}), QuotaExhausted, "suspended"),
+    ("Hugging Face", answer(402, {"error": "You have exceeded your monthly included credits for Inference Providers."}), QuotaExhausted, "included credits"),
+    ("xAI", answer(403, {"code": "The caller does not have permission", "error": "Your team x has either used all available credits or reached its monthly spending limit."}), QuotaExhausted, "credits"),
     ("a code as the whole error", answer(429, {"error": "insufficient_quota"}), QuotaExhausted, "insufficient_quota"),
     ("no balance, in Chinese", answer(429, {"error": {"code": "1113", "message": "您的账户已欠费，请充值后重试"}}), QuotaExhausted, "1113"),
     ("OpenRouter, no credit", answer(402, {"error": {"code": 402, "message": "Insufficient credits"}}), QuotaExhausted, "Insufficient credits"),
@@ -102,7 +120,17 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("Mistral, context", answer(400, {"message": "Prompt contains 40000 tokens, too large for model with 32768 maximum context length", "code": 3051}), RequestTooLarge, "32768"),
     ("a context in a 422", answer(422, {"detail": "Prompt length 9000 exceeds the context of 4096"}), RequestTooLarge, "4096"),
     ("vLLM, no room", answer(400, {"message": "max_tokens must be at least 1, got -186.", "code": 400}), RequestTooLarge, "-186"),
+    ("Groq's minute", answer(413, {"error": {"message": "Request too large for model `x` on tokens per minute (TPM): Limit 12000, Requested 14137, please reduce your message size and try again.", "type": "tokens", "code": "rate_limit_exceeded"}}), RequestTooLarge, "14137"),
+    ("nginx, body", page(413, "413 Request Entity Too Large"), RequestTooLarge, "Entity Too Large"),
+    ("LM Studio, context", answer(400, {"error": "Trying to keep the first 4532 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens, which is not enough."}), RequestTooLarge, "4,096"),
+    ("Bedrock, allowance", answer(400, {"message": "The maximum tokens you requested exceeds the model limit of 4096. Try again with a maximum tokens value lower than 4096."}), RequestTooLarge, "4096"),
     # The model is not there.
+    ("Bedrock, on demand", answer(400, {"message": "Invocation of model ID x with on-demand throughput isn’t supported. Retry your request with the ID or ARN of an inference profile that contains this model."}), ModelUnknown, "inference profile"),
+    ("Together, not served", answer(400, {"error": {"message": "Unable to access non-serverless model x. Please visit https://api.together.ai/models/x to start a dedicated endpoint.", "code": "model_not_available"}}), ModelUnknown, "non-serverless"),
+    ("LM Studio, nothing loaded", answer(400, {"error": {"message": "No models loaded. Please load a model in the developer page or use the 'lms load' command.", "type": "invalid_request_error"}}), ModelUnknown, "lms load"),
+    ("Cloudflare, model", answer(200, {"success": False, "errors": [{"code": 5007, "message": "No such model @cf/meta/llama-9"}], "result": None}), ModelUnknown, "llama-9"),
+    ("Vertex", answer(404, [{"error": {"code": 404, "message": "Publisher Model `x` was not found or your project does not have access to it.", "status": "NOT_FOUND"}}]), ModelUnknown, "Publisher Model"),
+    ("OpenRouter, privacy", answer(404, {"error": {"message": "No endpoints found matching your data policy (Free model publication).", "code": 404}}), ModelUnknown, "data policy"),
     ("Ollama", answer(404, {"error": "model 'llama9' not found, try pulling it first"}), ModelUnknown, "try pulling it"),
     ("vLLM, model", answer(404, {"object": "error", "message": "The model `x` does not exist.", "type": "NotFoundError", "code": 404}), ModelUnknown, "does not exist"),
     ("Groq, model gone", answer(400, {"error": {"message": "The model `mixtral` has been decommissioned and is no longer supported.", "code": "model_decommissioned"}}), ModelUnknown, "decommissioned"),
@@ -115,7 +143,15 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("LiteLLM, key", answer(400, {"error": {"message": "Authentication Error, No connected db.", "type": "no_db_connection", "code": "400"}}), AuthenticationFailed, "Authentication"),
     ("Mistral, key", answer(401, {"message": "Unauthorized", "request_id": "1"}), AuthenticationFailed, "Unauthorized"),
     ("nginx, key", page(401, "401 Authorization Required"), AuthenticationFailed, "Authorization Required"),
+    ("Cloudflare, before a key had worked", page(403, "Just a moment..."), AuthenticationFailed, "a firewall"),
+    ("Gemini, leaked", answer(403, [{"error": {"code": 403, "message": "Your API key was reported as leaked. Please use another API key.", "status": "PERMISSION_DENIED"}}]), AuthenticationFailed, "leaked"),
     # This try, not this product.
+    ("LM Studio, crashed", answer(400, {"error": "The model has crashed without additional information. (Exit code: 6)"}), ProviderOverloaded, "crashed"),
+    ("LM Studio, unloaded", answer(400, {"error": "Model unloaded."}), ProviderOverloaded, "unloaded"),
+    ("LocalAI", answer(500, {"error": {"code": 500, "message": "rpc error: code = Unavailable desc = error reading from server: EOF", "type": ""}}), ProviderOverloaded, "EOF"),
+    ("Ollama's queue", answer(503, {"error": "server busy, please try again.  maximum pending requests exceeded"}), ProviderOverloaded, "pending requests"),
+    ("a string as the body", answer(503, "Service Unavailable"), ProviderOverloaded, "Service Unavailable"),
+    ("an error in an error", answer(503, {"error": {"message": '{\n "error": {"code": 503, "message": "The model is overloaded."}}\n', "code": 503}}), ProviderOverloaded, "The model is overloaded"),
     ("Groq, JSON", answer(400, {"error": {"message": "Failed to generate JSON. Please adjust your prompt.", "code": "json_validate_failed", "failed_generation": '{"p'}}), GenerationFailed, "Failed to generate"),
     ("TGI, out of memory", answer(500, {"error": "Request failed during generation: CUDA out of memory", "error_type": "generation"}), ProviderOverloaded, "CUDA"),
     ("TGI, generation", answer(424, {"error": "Request failed during generation: Server error", "error_type": "generation"}), ProviderOverloaded, "during generation"),
@@ -149,6 +185,7 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("no content", Answer(204, b""), ProviderOverloaded, "something other than"),
     ("queued", answer(202, {"status": "queued", "id": "q-1"}), ProviderOverloaded, "queued"),
     # Refused, and whose fault it is can only be found alone.
+    ("brackets that are no JSON", answer(400, {"object": "error", "message": "[{'loc': ('body', 'stop'), 'msg': 'Extra inputs are not permitted'}]", "code": 400}), RequestRefused, "refused the request: [{'loc'"),
     ("Gemini, unhelpful", answer(400, [{"error": {"code": 400, "message": "Request contains an invalid argument.", "status": "INVALID_ARGUMENT"}}]), RequestRefused, "invalid argument"),
     ("OpenRouter, moderation", answer(403, {"error": {"code": 403, "message": "Your input was flagged", "metadata": {"reasons": ["violence"]}}}), RequestRefused, "flagged"),
     ("Azure, filter", answer(400, {"error": {"code": "content_filter", "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy."}}), RequestRefused, "filtered"),
@@ -375,6 +412,13 @@ REPLIES: Final[list[tuple[str, Answer]]] = [
     ("a byte order mark", Answer(200, b"\xef\xbb\xbf" + completion(TEXT).body)),
     ("an event stream", Answer(200, b"data: " + completion(TEXT).body + b"\n\ndata: [DONE]\n\n")),
     ("an envelope", answer(200, {"data": json.loads(completion(TEXT).body)})),
+    ("packed without saying so", Answer(200, gzip.compress(completion(TEXT).body))),
+    ("UTF-16", Answer(200, completion(TEXT).body.decode().encode("utf-16"))),
+    ("something after its end", Answer(200, completion(TEXT).body + b',\n "error": null }')),
+    ("twice", Answer(200, completion(TEXT).body + b"\n" + completion(TEXT).body)),
+    ("choices by number", completion(choices={"0": {"message": {"content": TEXT}}})),
+    ("an error that is none", completion(TEXT, error={"code": 0, "message": "success"})),
+    ("an empty error", completion(TEXT, error={"code": None, "message": ""})),
 ]  # fmt: skip
 
 
@@ -404,6 +448,26 @@ async def test_what_can_be_read_in_two_ways_is_left_as_it_is(text: str) -> None:
 async def test_tokens_are_read_under_the_names_of_other_apis() -> None:
     usage = {"input_tokens": 1_000, "output_tokens": 12}
     assert (await reply_to(completion(TEXT, usage=usage))).usage[:2] == (1_000, 12)
+
+
+async def test_tokens_are_read_from_strings() -> None:
+    usage = {"prompt_tokens": "1000", "completion_tokens": "12"}
+    assert (await reply_to(completion(TEXT, usage=usage))).usage[:2] == (1_000, 12)
+
+
+async def test_two_different_completions_are_not_chosen_from() -> None:
+    both = completion(TEXT).body + completion(DRAFT).body
+    with pytest.raises(ProviderOverloaded, match="Extra data"):
+        await reply_to(Answer(200, both))
+
+
+async def test_a_gateway_that_hides_the_refusal_of_a_schema_is_asked_in_an_easier_form() -> None:
+    inner = "Invalid JSON payload received. Unknown name \"additionalProperties\" at 'generation_config.response_schema'"
+    raw = json.dumps({"error": {"code": 400, "message": inner}})
+    told = {"message": "Provider returned error", "code": 400, "metadata": {"raw": raw}}
+    scripted = ScriptedProvider(*[answer(200, {"error": told})] * 2, completion(TEXT))
+    await scripted.provider().call(REQUEST)
+    assert scripted.requests[-1].body["response_format"] == {"type": "json_object"}
 
 
 async def test_plain_json_comes_back_as_it_is() -> None:

@@ -272,6 +272,33 @@ async def test_a_picture_out_of_reach_costs_the_picture(database_url: str, tmp_p
         await running.until(completed=1)
 
 
+@pytest.mark.parametrize("required", ["ask", "fail"])
+async def test_a_picture_that_makes_the_request_too_large_costs_the_picture(
+    database_url: str, tmp_path: Path, required: str
+) -> None:
+    clock = ScaledClock(20)
+    async with program(database_url, tmp_path, clock=clock, missing_picture=required) as running:
+        await running.add({"code": "P-1", "image_url": "https://shop.example/large.jpg"})
+        await running.add({"code": "P-2"})
+        page = "<html><title>413 Request Entity Too Large</title></html>"
+        running.wire.instead = lambda request: (
+            httpx2.Response(413, text=page, headers={"content-type": "text/html"})
+            if b"large.jpg" in request.content
+            else None
+        )
+        await running.start()
+        if required == "fail":
+            await running.until(completed=1, failed=1)
+            return
+        await running.until(completed=2)
+        rows = iterate_results(
+            running.app.database, running.app.taxonomy, running.app.questions.steps
+        )
+        notes = {row.code: row.notes async for some in rows for row in some}
+        assert any("413 Request Entity Too Large" in note for note in notes["P-1"])
+        assert not any("413" in note for note in notes["P-2"])
+
+
 async def test_a_limit_of_the_day_pauses_the_queue_until_its_reset_and_is_not_asked_again_meanwhile(
     database_url: str, tmp_path: Path, pauses: list[str]
 ) -> None:

@@ -57,8 +57,10 @@ class Asker:
                 request = await self.prepare(question, group, job_id)
                 in_flight, reply = await self._send(request, group)
             except CallTooLarge as refused:
-                asked = refused.call.question
-                if self._failures.fall_back_to_single_steps(asked, group, refused.error):
+                asked, has_pictures = refused.call.question, bool(refused.call.request.image_urls)
+                if self._failures.make_smaller(
+                    asked, group, refused.error, has_pictures=has_pictures
+                ):
                     continue
                 return await self._failures.unsent(group, job_id, refused.error), 0
             except (PictureRefused, PictureUnreachable) as error:

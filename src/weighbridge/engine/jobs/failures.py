@@ -99,8 +99,11 @@ class Failures:
         if isinstance(action, GiveUp) and self._context.brake.is_on and is_refusal(error):
             action = AskAlone()  # a probe fails no product, not even for a moment
         say_failed_call(in_flight.job_id, error, action)
-        if isinstance(action, GiveUp) and self.fall_back_to_single_steps(
-            in_flight.question, in_flight.group, error
+        if isinstance(action, GiveUp) and self.make_smaller(
+            in_flight.question,
+            in_flight.group,
+            error,
+            has_pictures=bool(in_flight.request.image_urls),
         ):
             await self._recorder.record(Outcome(in_flight.job_id, call=call))
             self.refusals.forget(in_flight.job_id)
@@ -160,17 +163,27 @@ class Failures:
         action = decide(error, 0, len(group), self._context.random_source.random())
         return await self._disperse(group, job_id, None, error, action)
 
-    def fall_back_to_single_steps(
-        self, question: Question, group: list[JobProduct], error: ProviderError
+    def make_smaller(
+        self,
+        question: Question,
+        group: list[JobProduct],
+        error: ProviderError,
+        *,
+        has_pictures: bool,
     ) -> bool:
-        """Ask step by step from now on, where all steps at once were too much for one product.
+        """Where a call about one product was too large: ask step by step from now on, then without
+        its pictures.
 
-        Returns False where that would change nothing.
+        Returns False where neither would change anything, or pictures are required.
         """
-        too_large = isinstance(error, RequestTooLarge | RateLimited)
-        if not too_large or len(group) > 1 or question is not self._context.questions.together:
+        if not isinstance(error, RequestTooLarge | RateLimited) or len(group) > 1:
             return False
-        group[0].step_by_step = True
+        if question is self._context.questions.together:
+            group[0].step_by_step = True
+            return True
+        if not has_pictures or self._context.picture_required:
+            return False
+        self._ease(group[0], error, DropPicture())
         return True
 
     def _refused(self, in_flight: InFlightCall, error: ProviderError) -> RefusalHistory | None:

@@ -140,7 +140,7 @@ def _levels(body: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
 def _words(level: Mapping[str, Any]) -> Iterator[str]:
     for name in ("error", *_WORDS):
         value = level.get(name)
-        if isinstance(value, str) and value.strip() and value.strip()[:1] not in "[{":
+        if isinstance(value, str) and value.strip() and not _holds_json(value):
             words = " ".join(value.split())[:_LONGEST_PLAIN]
             if words.lower() not in _NOT_WORDS:
                 yield words
@@ -148,6 +148,11 @@ def _words(level: Mapping[str, Any]) -> Iterator[str]:
         yield f"Retry in {level['retryDelay'][:20]}"
     if isinstance(level.get("finish_reason"), str):
         yield f"finish_reason {level['finish_reason']}"
+
+
+def _holds_json(text: str) -> bool:
+    """Whether it is read as a level of its own."""
+    return text.lstrip()[:1] in "[{" and _parsed(text.encode("utf-8", "replace")) is not None
 
 
 def _codes(level: Mapping[str, Any]) -> Iterator[str]:

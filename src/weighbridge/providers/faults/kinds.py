@@ -115,11 +115,14 @@ BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
     "billing_hard_limit_reached": QuotaExhausted,
     "billing_not_active": QuotaExhausted,
     "insufficient_user_quota": QuotaExhausted,
+    "exceeded_current_quota_error": QuotaExhausted,  # Moonshot: https://platform.moonshot.ai/docs
+    "Arrearage": QuotaExhausted,  # Alibaba
     "invalid_api_key": AuthenticationFailed,
     "account_deactivated": AuthenticationFailed,
     "unsupported_country_region_territory": AuthenticationFailed,
     "model_not_found": ModelUnknown,
     "invalid_model": ModelUnknown,
+    "model_not_available": ModelUnknown,  # Together
     "DeploymentNotFound": ModelUnknown,  # Azure
     "context_length_exceeded": RequestTooLarge,
     "string_above_max_length": RequestTooLarge,
@@ -131,7 +134,8 @@ BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
 }
 
 SCHEMA_WORDS: Final = re.compile(
-    r"response_?format|json_?schema|json_?object|structured.?output|guided|grammar|\bschema\b"
+    r"response_?(?:format|schema)|json_?schema|json_?object|structured.?output|guided|grammar"
+    r"|\bschema\b|additionalproperties"
 )
 """What a refusal speaks of that is about the form of the answer."""
 
@@ -158,6 +162,8 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
         ),
         RateLimited,
     ),
+    # Bedrock, of a minute's tokens: nothing is too large, it only came too soon.
+    (_ANY, re.compile(r"too many tokens[^.]{0,20}wait|throttlingexception"), RateLimited),
     (
         _ANY,
         re.compile(
@@ -166,6 +172,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
             r"|max_(?:completion_|new_)?tokens\W* (?:is too large|must be at least 1, got -)"
             r"|max_new_tokens\W* must be <=|inputs?.? tokens \+|token (?:count|limit)[^.]{0,60}exceed|exceeds? the (?:model's )?(?:max|token|context)"
             r"|input length[^.]{0,60}(?:exceed|larger|longer)|prefill \d+ tokens exceed"
+            r"|maximum tokens you requested exceed"
         ),
         RequestTooLarge,
     ),
@@ -209,7 +216,8 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
         re.compile(
             r"insufficient[ _](?:balance|credit|fund|quota|user[ _]quota)|credit balance is too low|(?:out of|no|not enough) credits?\b"
             r"|exceeded your current quota|payment (?:is )?required|budget has been exceeded|exceededbudget|budget_exceeded"
-            r"|spend(?:ing)? limit|account (?:is )?(?:overdue|in arrears|not active)|prepaid (?:balance|credits)|billing_"
+            r"|spend(?:ing)? (?:limit|cap)|credits? (?:are |is |have been )?(?:depleted|exhausted|used up)|key limit exceeded"
+            r"|account[^.]{0,30} suspended|account (?:is )?(?:overdue|in arrears|not active)|prepaid (?:balance|credits)|billing_"
             r"|month(?:ly)?\b[^.]{0,40}(?:quota|limit|usage|allowance)[^.]{0,40}(?:exceed|reach|exhaust|used up)"
             r"|欠费|余额不足|充值"
         ),
@@ -230,7 +238,8 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
             r"|is not (?:loaded|allowed|supported by|a valid)|not deployed|decommissioned|no longer|retired|has been (?:deprecated|removed|shut))"
             r"|(?:invalid|unknown|no such|unrecognized|unsupported) model(?!s? (?:parameter|option))\b|no (?:model|endpoints?) (?:named|found|available)"
             r"|model_?not_?found|could not find model|not a valid model|there is no model|failed to (?:find|load) model"
-            r"|does not work with the specified model"
+            r"|does not work with the specified model|no models? (?:is |are )?(?:currently )?loaded"
+            r"|on-demand throughput is|unable to access [^.]{0,30}model"
         ),
         ModelUnknown,
     ),
@@ -248,7 +257,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
         frozenset({400, 409, 424}),
         re.compile(
             r"overloaded|over capacity|at capacity|try again later|temporarily|server is busy|loading model|server_?error"
-            r"|internal_?error|upstream|service unavailable|bad gateway"
+            r"|internal_?error|upstream|service unavailable|bad gateway|has crashed|model (?:was )?unloaded|exit code"
         ),
         ProviderOverloaded,
     ),

@@ -100,7 +100,12 @@ def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) ->
             f"The request is larger than {where} takes in one call of {asked.model}: {full}{said}",
             context_tokens=context,
         )
-    ours = kind(_SENTENCES[kind].format(where=where, said=said, model=asked.model))
+    sentence = _SENTENCES[kind]
+    if kind is AuthenticationFailed and not evidence.is_json:
+        sentence = _NO_ANSWER_OF_AN_API
+    if "{said}. " in sentence:
+        said = said.rstrip(".")
+    ours = kind(sentence.format(where=where, said=said, model=asked.model))
     if isinstance(ours, ProviderOverloaded):
         ours.is_out_of_flex = evidence.status == 429
     return ours
@@ -119,6 +124,10 @@ def stated_context(message: str) -> int | None:
     return int((found[1] or found[2]).replace(",", "")) if found else None
 
 
+_NO_ANSWER_OF_AN_API: Final = (
+    "{where} answered with a page ({said}) before a key had ever worked: it may refuse the key, or "
+    "a firewall before it this machine. Check OPENAI_API_KEY and OPENAI_BASE_URL."
+)
 _SENTENCES: Final[Mapping[type[ProviderError], str]] = {
     QuotaExhausted: (
         "The account at {where} has no credit left or reached its spending limit: {said}. "
@@ -150,12 +159,13 @@ _ADDRESS: Final = re.compile(
 
 def _why_not_served(evidence: Evidence, asked: Asked, where: str, said: str) -> str:
     """Three mistakes stop the queue alike: the model, what it cannot do, and the address."""
+    said = said.rstrip(".")
     about_address = evidence.status < 400 or evidence.status in {405, 501}
     about_address = about_address or bool(_ADDRESS.search(evidence.searchable))
     if SCHEMA_WORDS.search(evidence.searchable) and not about_address:
         return (
             f"{asked.model} at {where} does not take the form of answer that is needed (structured "
-            f"outputs by JSON schema, or JSON at all): {said.rstrip('.')}. Set WEIGHBRIDGE_MODEL to a model "
+            f"outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL to a model "
             "that does, or WEIGHBRIDGE_STRUCTURED_OUTPUTS to object or text."
         )
     names_model = re.search(r"model|deployment|endpoints? found", evidence.searchable)

@@ -7,12 +7,16 @@ provider's faults, never a product's. Pure.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
+import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.lenient_json import loads
 from weighbridge.providers.faults.evidence import plain_words, stated_status
-from weighbridge.providers.wire import UnusableReply
+from weighbridge.providers.wire import LARGEST_REPLY, UnusableReply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +37,11 @@ _WORDS_OF_ERRORS: Final = (
     "fault",
 )
 _EVENT: Final = b"data:"
+_GZIP: Final = b"\x1f\x8b"
+_SUCCESS: Final = frozenset({"0", "200", "ok", "success", "none", "null"})
+_DECODER: Final = json.JSONDecoder()
+_NOT_BLANK: Final = re.compile(r"\S")
+_MOST_DOCUMENTS: Final = 8
 SHOWN: Final = 160
 """Characters of an answer that nobody understands."""
 
@@ -60,10 +69,11 @@ def read_completion(content: bytes) -> Mapping[str, Any]:
     completion = _without_envelope(_parsed(content))
     if not isinstance(completion, dict):
         raise UnusableReply("it is not a JSON object")
+    completion = _with_list(completion)
     choices = completion.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     told = completion.get("error") or (isinstance(choice, dict) and choice.get("error"))
-    if told:
+    if told and not (isinstance(choice, dict) and _tells_of_success(told)):
         raise HiddenError(stated_status(told if isinstance(told, dict) else completion), completion)
     if isinstance(choice, dict):
         if _BROKEN_OFF.search(str(choice.get("finish_reason"))):
@@ -74,6 +84,21 @@ def read_completion(content: bytes) -> Mapping[str, Any]:
     if "choices" in completion:
         raise UnusableReply(f"it holds no choice, and no error either: {_shown(content)}")
     raise UnusableReply(f"it holds no choices: {_shown(content)}")
+
+
+def _with_list(completion: dict[str, Any]) -> dict[str, Any]:
+    """With its choices in a list, also where they came by number: `{"0": {…}}`."""
+    choices = completion.get("choices")
+    if isinstance(choices, dict) and "0" in choices:
+        return {**completion, "choices": list(choices.values())}
+    return completion
+
+
+def _tells_of_success(told: object) -> bool:
+    """An error of code 0 is none: some gateways always send one."""
+    if not isinstance(told, dict):
+        return False
+    return all(not value or str(value).lower() in _SUCCESS for value in told.values())
 
 
 def _shown(content: bytes) -> str:
@@ -90,7 +115,29 @@ def _parsed(content: bytes) -> Any:
         return loads(content)
     except (ValueError, RecursionError) as error:
         words = plain_words(content) if body.startswith(b"<") else ""
+        if not words and (found := _hidden_document(content)) is not None:
+            return found
         raise UnusableReply(f"a web page ({words})" if words else str(error)) from None
+
+
+def _hidden_document(content: bytes) -> Any:
+    """What came packed or in UTF-16 without saying so, or with something after its end; None where
+    more than one thing may be meant.
+    """
+    if content.startswith(_GZIP):
+        try:
+            return loads(zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, LARGEST_REPLY))
+        except (zlib.error, ValueError, RecursionError):
+            return None
+    encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+    text = content.decode(encoding, "replace")
+    documents, position = list[Any](), 0
+    with contextlib.suppress(ValueError, RecursionError):
+        while (begin := _NOT_BLANK.search(text, position)) and len(documents) < _MOST_DOCUMENTS:
+            document, position = _DECODER.raw_decode(text, begin.start())
+            documents.append(document)
+    found = [one for one in documents if isinstance(one, dict) and "choices" in one]
+    return found[0] if found and all(one == found[0] for one in found) else None
 
 
 def _without_envelope(body: Any) -> Any:

@@ -33,6 +33,7 @@ _INPUT_TOKENS_PER_BYTE: Final = 4
 _PICTURE_TOKENS: Final = 100_000
 _OUTPUT_ABOVE_ALLOWANCE: Final = 10
 """Counts beyond these multiples of what was sent, allowed and written are none."""
+_LONGEST_COUNT: Final = 16
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
 _NOT_THE_ANSWER: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
 SIMULATOR_FINGERPRINT: Final = "simulated"
@@ -222,6 +223,8 @@ def _at_most(most: int, tokens: int | None) -> int | None:
 
 
 def _count(value: object) -> int | None:
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < _LONGEST_COUNT:
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value < 1e15 else None
