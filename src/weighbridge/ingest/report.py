@@ -14,13 +14,14 @@ import polars as pl
 from weighbridge.ingest.base import ROW, SheetUse, Source
 from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.leftovers import UnusedColumn, unused_columns
-from weighbridge.ingest.columns.matching import MASSES, ColumnMap
+from weighbridge.ingest.columns.meanings import MASSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from weighbridge.domain.products import RejectedRow, RowNote
     from weighbridge.ingest.checking.chunks import CheckedChunk
+    from weighbridge.ingest.columns.matching import ColumnMap
     from weighbridge.ingest.survey import Decisions, Doubt
 
 SHOWN: Final = 20

@@ -7,6 +7,7 @@ a guess.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from statistics import median
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from weighbridge.ingest.columns.fields import Field
-from weighbridge.ingest.columns.matching import MASSES, ColumnMap, own_unit
-from weighbridge.ingest.values.numbers import WHOLE_NUMBER, SignEvidence, evidence_of
+from weighbridge.ingest.columns.matching import ColumnMap, own_unit
+from weighbridge.ingest.columns.meanings import MASSES
+from weighbridge.ingest.values.numbers import SignEvidence, evidence_of, plain_number
 from weighbridge.ingest.values.units import KILOGRAM, UNIT_NAMES, MassUnit
 from weighbridge.ingest.values.wording import quote
 
@@ -37,8 +39,9 @@ NUMBER_FIELDS: Final = (
 )
 _SAMPLES: Final = 3
 _BARE_SAMPLE: Final = 200
-_HEAVY_KG: Final = 100.0
-"""Whole numbers around this and above, without a unit anywhere, may as well be grams."""
+_MOST_SAMPLED: Final = 20_000
+_HEAVY_KG: Final = 50.0
+"""Half of a column's numbers above this, without a unit anywhere: they may as well be grams."""
 _PERCENT: Final = (
     "%", "percent", "prozent", "procent", "pct", "pourcent", "porcent", "процент", "yüzde", "百分",
 )  # fmt: skip
@@ -103,8 +106,7 @@ class _NumberColumn:
     evidence: SignEvidence = field(default_factory=SignEvidence)
     units: Counter[str] = field(default_factory=Counter)
     bare: int = 0
-    bare_sample: list[float] = field(default_factory=list)
-    all_whole: bool = True
+    bare_sample: list[str] = field(default_factory=list)
     doubtful: list[str] = field(default_factory=list)
     percents: int = 0
     greatest: float = 0.0
@@ -178,12 +180,9 @@ class Survey:
     def _look_at_units(self, column: _NumberColumn, filled: pl.Series, plain: pl.Series) -> None:
         bare = filled.filter(plain).str.strip_chars().str.replace(rf"(?i){_PIECES}", "")
         column.bare += bare.len()
-        column.all_whole = column.all_whole and bool(
-            bare.str.strip_chars().str.contains(WHOLE_NUMBER).all()
-        )
-        if len(column.bare_sample) < 20_000:
-            numbers = bare.head(_BARE_SAMPLE).str.strip_chars().cast(pl.Float64, strict=False)
-            column.bare_sample += numbers.drop_nulls().to_list()
+        if len(column.bare_sample) < _MOST_SAMPLED:
+            every = max(1, bare.len() // _BARE_SAMPLE)
+            column.bare_sample += bare.gather_every(every).str.strip_chars().to_list()
         words = filled.filter(~plain).str.strip_chars().str.extract(_LAST_WORD, 1).drop_nulls()
         if words.len():
             for word, count in words.str.to_lowercase().value_counts().iter_rows():
@@ -205,7 +204,7 @@ class Survey:
             doubts += [doubt] if doubt else []
             unit, unit_why = (None, "")
             if name in MASSES:
-                unit, unit_why, doubt = self._unit(name, column)
+                unit, unit_why, doubt = self._unit(name, column, decimal)
                 doubts += [doubt] if doubt else []
             is_percent = column.percents > 0 or column.greatest > 1 or self._says_percent(name)
             shows = column.greatest > 1
@@ -281,11 +280,9 @@ class Survey:
         )
 
     def _unit(
-        self, name: Field, column: _NumberColumn
+        self, name: Field, column: _NumberColumn, decimal: DecimalSign | None
     ) -> tuple[MassUnit | None, str, Doubt | None]:
         said = self._map.units.get(name) if self._map else None
-        if self._given.unit:
-            return self._given.unit, "as you said", None
         if said:
             return (
                 said,
@@ -294,6 +291,8 @@ class Survey:
                 else "as the program exports it",
                 None,
             )
+        if self._given.unit:
+            return self._given.unit, "as you said", None
         named = column.units.total()
         if named > column.bare:
             if len(column.units) == 1:
@@ -304,24 +303,31 @@ class Survey:
                 if column.bare
                 else (KILOGRAM, "each cell names its own", None)
             )
-        if self._may_be_grams(column):
-            return KILOGRAM, "in doubt", self._doubt_about_unit(name, column)
+        middle = _middle(column.bare_sample, decimal)
+        if middle >= _HEAVY_KG:
+            return KILOGRAM, "in doubt", self._doubt_about_unit(name, middle)
         return KILOGRAM, "assumed: neither the header nor the cells name one", None
 
-    def _may_be_grams(self, column: _NumberColumn) -> bool:
-        numbers = column.bare_sample
-        return column.all_whole and len(numbers) >= 3 and median(numbers) >= _HEAVY_KG
-
-    def _doubt_about_unit(self, name: Field, column: _NumberColumn) -> Doubt:
+    def _doubt_about_unit(self, name: Field, middle: float) -> Doubt:
         header = self._header(name)
-        middle = f"{median(column.bare_sample):,.0f}"
         return Doubt(
             name,
             header,
-            f"Column {quote(header)} names no unit, and its numbers (half of them above {middle}) may be kilograms or grams.",
+            f"Column {quote(header)} names no unit, and its numbers (half of them {middle:,.0f} or more) "
+            "may be kilograms or grams.",
             "unit",
             {"g": "grams", "kg": "kilograms"},
         )
+
+
+def _middle(cells: list[str], decimal: DecimalSign | None) -> float:
+    """The median of numbers without a unit; where a number may mean two, of the larger ones."""
+    read = (plain_number(cell, decimal) or plain_number(cell, ",") for cell in cells)
+    numbers = [float(number) for number in read if number and _NUMBER.fullmatch(number)]
+    return median(numbers) if numbers else 0.0
+
+
+_NUMBER: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]*)?|\.[0-9]+")
 
 
 def with_units(frame: pl.DataFrame, name: Field) -> pl.Series:

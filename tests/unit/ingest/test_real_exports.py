@@ -73,6 +73,10 @@ def test_variants_without_a_handle_are_products_with_weights_of_their_own(tmp_pa
         ("\u202a2 kg\u202c", 2.0),
         ("2\u200b kg", 2.0),
         ("2\u00a0kg", 2.0),
+        ("7 gramów", 0.007),
+        ("3 kila", 3.0),
+        ("100 grms", 0.1),
+        ("2 funty", 0.90718474),
     ],
 )
 def test_weights_as_people_write_them(tmp_path: Path, cell: str, kg: float) -> None:
@@ -253,3 +257,22 @@ def test_attributes_by_language_and_channel_are_read(tmp_path: Path, form: str) 
     found = read_text(tmp_path, text, name="akeneo.json").products
     assert [(one.name, one.description) for one in found] == [("Chair", "Oak")] * 2
     assert [one.weight_kg for one in found] == [0.5, pytest.approx(0.90718474)]
+
+
+@pytest.mark.parametrize(
+    ("header", "per"),
+    [
+        ("CO2e (kg)", "piece"),
+        ("PCF [kg CO2e]", "piece"),
+        ("Carbon footprint kg CO2e per kg", "kg"),
+        ("PCF (kg CO2e/kg)", "kg"),
+        ("kg CO2e / kg", "kg"),
+        ("CO2 Fußabdruck kg je kg", "kg"),
+    ],
+)
+def test_the_kilograms_of_a_footprint_are_not_those_of_the_product(
+    tmp_path: Path, header: str, per: str
+) -> None:
+    found = read_text(tmp_path, f"code;name;description;{header}\nA;a;aa;2.4\n").by_code["A"]
+    assert found.facts.supplier_footprint_kg_co2e == 2.4
+    assert found.facts.supplier_footprint_per == per

@@ -4,6 +4,7 @@ row.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -56,6 +57,11 @@ _GIVEN: Final = {
     Field.SUPPLIER_BOUNDARY: ("supplier_footprint_boundary",),
 }
 _OTHER_UNIT: Final = "other"
+_PER_KILOGRAM: Final = re.compile(
+    r"(?:/|[\W_](?:per|je|pro|par|por|na|za)[\W_])\s*1?\s*(?:kg|kilo|kilogramm?e?)(?:[\W_]|$)",
+    re.IGNORECASE,
+)
+"""In a header: `kg CO2e/kg`. In `CO2e (kg)` the kilograms are those of the footprint."""
 _FOOTPRINT_UNITS: Final = {
     **dict.fromkeys(
         ("piece", "pieces", "pc", "pcs", "unit", "units", "item", "each", "ea", "product", "stück", "stuck", "stk", "pièce", "pieza", "pezzo", "pce", "h87", "c62"),
@@ -169,12 +175,8 @@ def _supplier_figures(
     """Figures and what each is for: per kilogram where cell, the column beside it or the header say
     so, else per piece. A figure for something else is left out, with a note.
     """
-    header = normalise(columns.header(Field.SUPPLIER_FOOTPRINT) or "")
-    usual = (
-        FootprintUnit.KG
-        if header.endswith(("perkg", "ekg", "eqkg", "co2kg", "jekg"))
-        else FootprintUnit.PIECE
-    )
+    header = columns.header(Field.SUPPLIER_FOOTPRINT) or ""
+    usual = FootprintUnit.KG if _PER_KILOGRAM.search(header) else FootprintUnit.PIECE
 
     def one(cell: str) -> tuple[str | None, str | None]:
         return amounts.read_footprint(cell, None).mark or None, None

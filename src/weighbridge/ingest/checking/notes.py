@@ -86,7 +86,7 @@ class NoteBook:
         )
 
     def add_fallbacks(self, names: Sequence[Field]) -> None:
-        """Names and descriptions that were taken from another column because their own was
+        """Codes, names and descriptions that were taken from another column because their own was
         empty.
         """
         columns = self._raw.columns

@@ -97,7 +97,7 @@ def _tidy(raw: RawChunk) -> tuple[pl.DataFrame, tuple[Field, ...]]:
         pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in texts
     )
     frame = frame.with_columns(
-        null_expression(name).alias(name) for name in REQUIRED if name in texts
+        null_expression(name).alias(name) for name in texts if name.partition("+")[0] in REQUIRED
     )
     used = tuple(name for name in raw.columns.fallbacks if name is not Field.IMAGE)
     if more := raw.columns.fallbacks.get(Field.IMAGE):

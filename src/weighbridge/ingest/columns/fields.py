@@ -6,7 +6,7 @@ import tomllib
 import unicodedata
 from enum import StrEnum
 from importlib import resources
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +51,8 @@ def normalise(header: str) -> str:
     return "".join(c for c in decomposed if c.isalnum())
 
 
-def read_table(name: str) -> dict[str, str]:
-    """A table of words beside this module."""
+def read_table(name: str) -> dict[str, Any]:
+    """A table beside this module."""
     text = resources.files("weighbridge.ingest.columns").joinpath(name).read_text("utf-8")
     return tomllib.loads(text)
 

@@ -11,15 +11,16 @@ from weighbridge.ingest.columns.headers import read_header
 from weighbridge.ingest.columns.matching import (
     ColumnMap,
     Wanted,
-    count_known,
     find_header,
     match_columns,
 )
+from weighbridge.ingest.columns.meanings import count_known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LONGEST_WORD: Final = 40
+_SURELY_HEADERS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,11 @@ def find_head(rows: Sequence[Sequence[str]], wanted: Wanted) -> HeaderRows:
     """The header among the first rows of a table; raises MissingColumn when there is none."""
     index, columns = find_header(rows, wanted)
     head = HeaderRows(index, index + 1, columns)
-    if index + 1 < len(rows) and _continues(rows[index + 1], columns):
-        joined = _joined(rows[index], rows[index + 1])
+    below = rows[index + 1] if index + 1 < len(rows) else []
+    if _repeats(below, columns):
+        return _second_header(HeaderRows(index, index + 2, columns), below, wanted)
+    if below and _continues(below, columns):
+        joined = _joined(rows[index], below)
         return _choose_headers(head, HeaderRows(index, index + 2, columns), joined, wanted)
     if index:
         return _choose_headers(
@@ -85,6 +89,29 @@ def _continues(row: Sequence[str], columns: ColumnMap) -> bool:
     )
 
 
+def _repeats(row: Sequence[str], columns: ColumnMap) -> bool:
+    """Whether a row below the header is one itself, in the words of a program: `item_sku` below
+    "Seller SKU".
+    """
+    required = [_at(row, columns.positions[name]) for name in REQUIRED if name in columns.positions]
+    filled = [_at(row, position) for position in columns.positions.values()]
+    return all(required) and count_known(required) >= 2 and count_known(filled) >= _SURELY_HEADERS
+
+
+def _second_header(head: HeaderRows, row: Sequence[str], wanted: Wanted) -> HeaderRows:
+    """The row that a program is known by, or else that names more; both count as header."""
+    try:
+        columns = match_columns(row, wanted)
+    except MissingColumn:
+        return head
+    plain = head.columns
+    is_better = bool(columns.shop) > bool(plain.shop) or (
+        bool(columns.shop) == bool(plain.shop)
+        and _recognised_columns(columns) > _recognised_columns(plain)
+    )
+    return HeaderRows(head.header, head.data, columns) if is_better else head
+
+
 def _joined(above: Sequence[str], below: Sequence[str], *, only_above: bool = True) -> list[str]:
     width = max(len(above), len(below))
     return [
@@ -100,11 +127,14 @@ def _join(above: str, below: str, *, only_above: bool) -> str:
     """
     if not above or not below or above == below:
         return below or (above if only_above else "")
-    if read_header(f"weight ({below.strip('()[]')})").unit is not None:
-        return f"{above} ({below.strip('()[]')})"
+    qualified = f"{above} ({below.strip('()[]')})"
+    said = read_header(f"weight ({below.strip('()[]')})")
+    if said.unit is not None or said.currency is not None:
+        return qualified
     if not only_above and read_header(below).keys and count_known([below]):
         return below
-    return f"{below} {above}"
+    joined = f"{below} {above}"
+    return above if count_known([above]) and not count_known([joined]) else joined
 
 
 def _at(row: Sequence[str], position: int) -> str:

@@ -102,22 +102,29 @@ _REMARK: Final = re.compile(
     r"\s*[(\[](?:(?i:required|mandatory|optional|html|text|iso|max|[0-9])[^)\]]*|(?P<code>[A-Z]{2,5}))[)\]]\s*$"
 )
 """At the end of a header: (required), (max 255), (HS)."""
+_FIRST: Final = re.compile(r"[\W_]*0?1\s*$")
+"""`Bild 1`, `picture_01`: the first of several."""
 _SHORT_FOR: Final = {
     "wt": "weight", "wgt": "weight", "wght": "weight", "desc": "description", "descr": "description",
     "descrip": "description", "prod": "product", "qty": "quantity", "ctry": "country",
     "cntry": "country", "orig": "origin", "img": "image", "pic": "picture", "mat": "material",
-    "num": "number", "art": "article",
+    "num": "number", "art": "article", "bez": "bezeichnung", "beschr": "beschreibung",
+    "gew": "gewicht", "bezeichn": "bezeichnung", "mfg": "manufacture", "mfr": "manufacturer",
 }  # fmt: skip
 _WORDS: Final = {
     kind: tuple(normalise(word) for word in words.split())
     for kind, words in read_table("header_words.toml").items()
 }
 _CONNECTORS: Final = frozenset(_WORDS["connectors"])
+_LONG: Final = frozenset(_WORDS["long"])
+_LONG_STEMS: Final = tuple(word for word in _LONG if len(word) > 1)
 _SUBJECTS: Final = tuple(sorted(set(_WORDS["subjects"]), key=lambda word: (-len(word), word)))
 _BESIDE: Final = {
     Field.SUPPLIER_FOOTPRINT: _WORDS["suppliers"],
     Field.IMAGE: _WORDS["links"],
 }
+LONG: Final = "~~"
+"""Before a loose key without words for "long", which only names and descriptions have."""
 LOOSE: Final = "~"
 """Before a key that leaves the order of words, and words that say little, out of account."""
 _KNOWN: Final = frozenset(key for keys in SYNONYMS.values() for key in keys)
@@ -180,6 +187,15 @@ class Header:
     unit: MassUnit | None
     currency: str | None
     locale: str | None  # "en", "en_US": the header without it is the last of `keys`
+    is_long: bool = False  # long description, Langtext
+
+
+NUMBERS: Final = frozenset(
+    LOOSE + "".join(sorted((number, subject)))
+    for number in _WORDS["numbers"]
+    for subject in _SUBJECTS
+)
+"""A number of a product, in any language, is its code. `Produkt-ID` is no Indonesian product."""
 
 
 @lru_cache(maxsize=4096)
@@ -201,15 +217,25 @@ def read_header(text: str) -> Header:
     if unit is None:
         key, unit = _unit_at_the_end(keys[0])
         keys.append(key)
+    keys.append(normalise(_FIRST.sub("", text)))
     match = _LOCALE.match(unicodedata.normalize("NFKC", text).strip())
     locale = None
-    if match and match["language"].lower() in LANGUAGES:
+    if match and _names_a_language(match) and not NUMBERS & set(loose_keys(bare)):
         territory = match["territory"]
         locale = match["language"].lower() + (f"_{territory.upper()}" if territory else "")
         keys.append(normalise(match["base"]))
     else:
         keys += loose_keys(bare)
-    return Header(text, tuple(dict.fromkeys(filter(None, keys))), unit, currency, locale)
+        keys += loose_keys([_SHORT_FOR.get(word, word) for word in bare])
+    is_long = any(normalise(word).startswith(_LONG_STEMS) for word in words)
+    return Header(text, tuple(dict.fromkeys(filter(None, keys))), unit, currency, locale, is_long)
+
+
+def _names_a_language(match: re.Match[str]) -> bool:
+    """`name-id` is Indonesian; `Bild-ID` is a number."""
+    language, is_alone = match["language"], match["territory"] is None
+    is_number = is_alone and language.isupper() and language.lower() in _WORDS["numbers"]
+    return language.lower() in LANGUAGES and not is_number
 
 
 def loose_keys(words: Sequence[str]) -> list[str]:
@@ -219,9 +245,13 @@ def loose_keys(words: Sequence[str]) -> list[str]:
     told = [key for word in words if (key := normalise(word)) and key not in _CONNECTORS]
     bare = [key for key in told if key not in _SUBJECTS]
     keys = [LOOSE + "".join(sorted(one)) for one in (told, bare) if one]
-    if len(bare) == 1:  # a compound: Artikelname, 商品説明
-        tails = (bare[0].removeprefix(one) for one in _SUBJECTS if bare[0].startswith(one))
-        keys += [LOOSE + tail.removeprefix("の") for tail in tails]
+    short = [key for key in bare if key not in _LONG] or bare
+    if len(short) == 1:  # a compound: Artikelname, 商品説明, Produktbeschreibung lang
+        tails = (short[0].removeprefix(one) for one in _SUBJECTS if short[0].startswith(one))
+        mark = LOOSE if short == bare else LONG
+        keys += [mark + tail.removeprefix("の") for tail in tails]
+    if short and short != bare:
+        keys.append(LONG + "".join(sorted(short)))
     return keys
 
 
@@ -229,17 +259,12 @@ def loose_names(field: Field, name: str) -> Iterator[str]:
     """The loose keys of a name in the table."""
     words = split_words(name)
     yield loose_keys(words)[0]
+    if field in (Field.NAME, Field.DESCRIPTION):
+        yield LONG + loose_keys(words)[0].removeprefix(LOOSE)
     for word in _BESIDE.get(field, ()):
         yield loose_keys([*words, word])[0]
         yield LOOSE + word + normalise(name)
         yield LOOSE + normalise(name) + word
-
-
-def loose_numbers() -> Iterator[str]:
-    """A number of a product, in any language, is its code."""
-    for number in _WORDS["numbers"]:
-        for subject in _SUBJECTS:
-            yield LOOSE + "".join(sorted((number, subject)))
 
 
 def split_words(text: str) -> list[str]:

@@ -11,28 +11,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import InputError, MissingColumn
-from weighbridge.ingest.columns.fields import (
-    NAMES,
-    REQUIRED,
-    SHORT_DESCRIPTIONS,
-    SYNONYMS,
-    Field,
-    normalise,
-)
+from weighbridge.ingest.columns.fields import REQUIRED, Field, normalise
 from weighbridge.ingest.columns.further_pictures import further_pictures
-from weighbridge.ingest.columns.headers import Header, loose_names, loose_numbers, read_header
+from weighbridge.ingest.columns.headers import Header, read_header
+from weighbridge.ingest.columns.meanings import MASSES, count_known, meanings
 from weighbridge.ingest.columns.shops import Shop, recognise_shop
 from weighbridge.ingest.values.units import UNIT_NAMES, MassUnit
 from weighbridge.ingest.values.wording import quote, quote_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 HEADER_SEARCH_ROWS: Final = 20
 """How far down the header may be: many spreadsheets begin with a title and a date."""
-MASSES: Final = (Field.WEIGHT, Field.GROSS_WEIGHT)
-
 _ALIASES: Final[Mapping[str, Field]] = {
     "image": Field.IMAGE,
     "picture": Field.IMAGE,
@@ -129,6 +121,8 @@ def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
     positions, unit, same_as = _columns_by_hand(read, wanted)
     by_hand = frozenset(positions) | frozenset(same_as)
     candidates = _candidates(read, shop)
+    if Field.NAME not in candidates:
+        candidates |= _names_among_descriptions(candidates.get(Field.DESCRIPTION, []), read)
     taken = set(positions.values())
     fallbacks: dict[Field, tuple[int, ...]] = {}
     for name in Field:
@@ -140,12 +134,14 @@ def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
         if name is Field.WEIGHT_UNIT and unit is not None:
             continue
         positions[name] = found[0]
-        if name in (Field.NAME, Field.DESCRIPTION) and len(found) > 1:
+        if name is Field.CODE:  # of what people call codes, several are not one
+            found = [one for one in found if shop and shop.has(name, read[one])]
+        if name in REQUIRED and len(found) > 1:
             fallbacks[name] = tuple(found[1:])
     positions |= {name: positions[other] for name, other in same_as.items() if other in positions}
     gross_unit = _take_units_beside(positions, read, by_hand)
     _drop_idle_units(positions, read)
-    if shop is not None and shop.name_describes and Field.NAME in positions:
+    if shop is not None and Field.NAME in positions:
         _describe_by_name(positions, fallbacks)
     if Field.IMAGE in positions:
         more = further_pictures(headers, positions[Field.IMAGE], positions.values())
@@ -170,55 +166,18 @@ def _candidates(read: Sequence[Header], shop: Shop | None) -> dict[Field, list[i
     """For each field the columns that may hold it, the best first."""
     found: dict[Field, list[tuple[int, int, int]]] = {}
     for position, header in enumerate(read):
-        for name, rank in _meanings(header, shop):
+        for name, rank in meanings(header, shop):
             found.setdefault(name, []).append((*rank, position))
     return {name: [position for *_, position in sorted(ranked)] for name, ranked in found.items()}
 
 
-def _meanings(header: Header, shop: Shop | None) -> Iterator[tuple[Field, tuple[int, int]]]:
-    """The fields that a header may stand for, each with how good a name it is (lower is better)."""
-    if shop is not None:
-        for name, keys in shop.fields.items():
-            if header.keys and header.keys[0] in keys:
-                yield name, (-1, keys.index(header.keys[0]))
-                return
-        if header.keys and header.keys[0] in shop.ignored:
-            return
-    for tries, key in enumerate(header.keys):
-        rank = _RANKS.get(key)
-        if rank is None:
-            continue
-        name, place = rank
-        if header.unit is not None and tries and name not in (*MASSES, Field.SUPPLIER_FOOTPRINT):
-            continue  # "weight unit kg"; "size g" is no size
-        if header.locale is not None and tries == len(header.keys) - 1 and tries:
-            yield name, (1, _locale_rank(header.locale) * 1000 + place)
-        else:
-            yield name, (0, place)
-        return
-
-
-def _locale_rank(locale: str) -> int:
-    """English first, then as the languages stand in the file."""
-    return 0 if locale.startswith("en") else 1
-
-
-def _all_ranks() -> dict[str, tuple[Field, int]]:
-    ranks = {key: (name, i) for name, keys in SYNONYMS.items() for i, key in enumerate(keys)}
-    short = {key: (Field.DESCRIPTION, 500 + i) for i, key in enumerate(SHORT_DESCRIPTIONS)}
-    loose = {
-        key: (name, _LOOSE_RANK + i)
-        for name, names in reversed([*NAMES.items()])
-        for i, one in reversed(list(enumerate(names)))
-        for key in loose_names(name, one)
-    }
-    numbers = dict.fromkeys(loose_numbers(), (Field.CODE, _LOOSE_RANK))
-    return numbers | loose | short | ranks
-
-
-_LOOSE_RANK: Final = 800
-"""Behind every name that is written in the table."""
-_RANKS: Final = _all_ranks()
+def _names_among_descriptions(
+    descriptions: Sequence[int], read: Sequence[Header]
+) -> dict[Field, list[int]]:
+    """Of a short and a long description, without a name, the short one is the name."""
+    long = [position for position in descriptions if read[position].is_long]
+    short = [position for position in descriptions if not read[position].is_long]
+    return {Field.NAME: short, Field.DESCRIPTION: [*long, *short]} if long and short else {}
 
 
 def _take_units_beside(
@@ -299,14 +258,6 @@ def find_header(rows: Sequence[Sequence[str]], wanted: Wanted) -> tuple[int, Col
     raise best[1]
 
 
-def count_known(headers: Sequence[str]) -> int:
-    """How many of the fields these headers name; used to recognise a header and a delimiter."""
-    known = {
-        _RANKS[key][0] for header in headers for key in read_header(header).keys if key in _RANKS
-    }
-    return len(known)
-
-
 def _columns_by_hand(
     read: Sequence[Header], wanted: Wanted
 ) -> tuple[dict[Field, int], MassUnit | None, dict[Field, Field]]:
@@ -344,5 +295,23 @@ def _missing_message(missing: Sequence[Field], headers: Sequence[str]) -> str:
     columns = "column" if len(missing) == 1 else "columns"
     return (
         f"Required {columns} not found: {', '.join(missing)}. The file has: {quote_all(headers)}. "
-        f"Rename the {columns}."
+        f"Rename the {columns}, or say which to take: {_example(missing[0], headers)} (an upload "
+        "has a field map); one column may serve as two fields."
     )
+
+
+def _example(name: Field, headers: Sequence[str]) -> str:
+    """`--map` with the column that is most likely meant."""
+    near = (
+        header
+        for header in headers
+        if header.isprintable()
+        and len(header) <= _LONGEST_SHOWN
+        and {field for field, _ in meanings(read_header(header), None)} & _TEXTS
+    )
+    column = next(near, None) if name in _TEXTS else None
+    return f'--map "{name}={column}"' if column else f"--map {name}=COLUMN"
+
+
+_LONGEST_SHOWN: Final = 40
+_TEXTS: Final = {Field.NAME, Field.DESCRIPTION}

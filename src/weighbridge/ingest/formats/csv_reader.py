@@ -27,13 +27,9 @@ from weighbridge.ingest.base import (
     make_chunk,
 )
 from weighbridge.ingest.columns.fields import REQUIRED, Field
-from weighbridge.ingest.columns.matching import (
-    HEADER_SEARCH_ROWS,
-    ColumnMap,
-    Wanted,
-    count_known,
-    find_header,
-)
+from weighbridge.ingest.columns.header_rows import find_head
+from weighbridge.ingest.columns.matching import HEADER_SEARCH_ROWS, ColumnMap, Wanted
+from weighbridge.ingest.columns.meanings import count_known
 from weighbridge.ingest.formats.csv_records import Block, RecordCutter
 from weighbridge.ingest.formats.text_encoding import find_encoding
 from weighbridge.ingest.values.wording import readable_code
@@ -78,13 +74,13 @@ class CsvReader(Reader):
     def source(self, wanted: Wanted) -> Source:
         with self._open() as file:
             first = next(iter(RecordCutter(file, self._delimiter)))
-        skipped, _ = find_header(first.records[:HEADER_SEARCH_ROWS], wanted)
+        head = find_head(first.records[: HEADER_SEARCH_ROWS + 1], wanted)
         return Source(
             CatalogueFormat.CSV,
             self._found.name,
             self._found.certainty,
             _DELIMITER_NAMES[self._delimiter],
-            header_row=skipped + 1,
+            header_row=head.header + 1,
         )
 
     @override
@@ -92,10 +88,10 @@ class CsvReader(Reader):
         with self._open() as file:
             blocks = iter(RecordCutter(file, self._delimiter))
             first = next(blocks)
-            skipped, columns = find_header(first.records[:HEADER_SEARCH_ROWS], wanted)
-            width = len(first.records[skipped])
+            head = find_head(first.records[: HEADER_SEARCH_ROWS + 1], wanted)
+            width = max(len(first.records[head.header]), len(head.columns.headers))
             for number, block in enumerate(chain([first], blocks)):
-                yield self._chunk(block, columns, width, skipped + 1 if number == 0 else 0)
+                yield self._chunk(block, head.columns, width, head.data if number == 0 else 0)
 
     def _chunk(self, block: Block, columns: ColumnMap, width: int, skip: int) -> RawChunk:
         """Takes the wanted cells of each record; most blocks are regular and need no loop in

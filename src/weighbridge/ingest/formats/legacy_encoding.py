@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from charset_normalizer import from_bytes
 
 from weighbridge.errors import UnreadableFile
+from weighbridge.ingest.columns.meanings import count_known
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,7 @@ SAMPLE_BYTES: Final = 1 << 17
 _GOOD: Final = 0.9
 _MARGIN: Final = 0.04
 _MOST_CHAOS: Final = 0.2
+_TELLING: Final = 2
 _WESTERN: Final = (
     "äöüß", "àâæçéèêëîïôœùûÿ", "áéíóúñü", "àèéìíòóùú", "áâãàçéêíóôõúü", "åäöé", "æøåéè", "éëïóöüè", "áéíóúýðþæö", "äöüõšž",
 )  # fmt: skip
@@ -95,6 +97,11 @@ def _sure(guesses: list[Guess]) -> Guess:
         )
     best = guesses[0]
     rivals = [one for one in guesses[1:] if one.text != best.text and best.fit - one.fit < _MARGIN]
+    known = sorted(
+        [(_known_headers(one.text), one) for one in (best, *rivals)], key=lambda pair: -pair[0]
+    )
+    if rivals and known[0][0] >= _TELLING and known[1][0] == 0:
+        return known[0][1]  # Only in this encoding does the file have headers that are known.
     if rivals:
         names = " or ".join(
             dict.fromkeys(SHOWN.get(one.codec, one.codec) for one in (best, *rivals[:2]))
@@ -104,6 +111,10 @@ def _sure(guesses: list[Guess]) -> Guess:
             "file as UTF-8, or say which it is (--encoding)."
         )
     return best
+
+
+def _known_headers(text: str) -> int:
+    return count_known(re.split(r"[,;\t|^]", text.split("\n", 1)[0]))
 
 
 def _lines_beyond_ascii(path: Path) -> bytes:

@@ -22,6 +22,8 @@ _LEARNED: Final = (
     Field.COUNTRY,
     Field.MATERIALS,
     Field.WEIGHT,
+    Field.GROSS_WEIGHT,
+    Field.WEIGHT_UNIT,
 )
 
 
@@ -37,16 +39,30 @@ class Parents:
     def __init__(self) -> None:
         self._by_name: dict[str, _Parent] = {}
         self._variants: dict[str, tuple[str, str]] = {}
+        self._wanted: set[str] = set()
 
-    def learn_woocommerce(self, frame: pl.DataFrame) -> None:
-        """Rows that no parent is named in, and that are not said to be simple."""
-        rows = frame.filter(or_null(Field.PARENT_CODE).is_null())
-        if "kind" in frame.columns:
-            rows = rows.filter(pl.col("kind").str.contains("(?i)variable").fill_null(value=False))
-        for record in rows.iter_rows(named=True):
-            code, number = _cell(record, Field.CODE), _cell(record, "id")
-            parent = _Parent(code or f"id:{number}", _own(record))
-            self._by_name |= {name: parent for name in (code, f"id:{number}") if name}
+    def learn_named(self, frame: pl.DataFrame) -> None:
+        """Rows that variants name, in this chunk or in one before.
+
+        A parent that stands before all its variants is learnt when the file is read again.
+        """
+        names = frame.select(or_null(Field.PARENT_CODE)).to_series().drop_nulls()
+        self._wanted |= set(names.str.strip_chars())
+        if not self._wanted:
+            return
+        number = pl.col("id").str.strip_chars() if "id" in frame.columns else pl.lit(None)
+        # WooCommerce writes a product's number as "id:12", and a bare 12 is a code.
+        told = pl.format("id:{}", number) if "kind" in frame.columns else number
+        named = frame.with_columns(
+            pl.col(Field.CODE).str.strip_chars().alias("own"), told.alias("told")
+        )
+        wanted = pl.Series([*self._wanted], dtype=pl.String).implode()
+        for record in named.filter(
+            pl.col("own").is_in(wanted) | pl.col("told").cast(pl.String).is_in(wanted)
+        ).iter_rows(named=True):
+            code, number_told = _cell(record, "own"), _cell(record, "told")
+            parent = _Parent(code or number_told, _own(record))
+            self._by_name |= {name: parent for name in (code, number_told) if name}
 
     def fill(self, raw: RawChunk, names: Sequence[str]) -> RawChunk:
         """Empty cells of variants take what the parent says; the parent is named by its code."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from weighbridge.ingest.columns.fields import REQUIRED, Field
-from weighbridge.ingest.columns.shops import BIGCOMMERCE, MAGENTO, ODOO, SAP, SHOPIFY, WOOCOMMERCE
 from weighbridge.ingest.shops.columns import or_null, pass_over, with_column
 from weighbridge.ingest.shops.parents import Parents
 from weighbridge.ingest.shops.variants import (
@@ -21,6 +20,7 @@ from weighbridge.ingest.shops.variants import (
     readable_options,
     with_magento_attributes,
     with_materials,
+    with_parcel_weight,
     with_variants,
 )
 
@@ -36,6 +36,7 @@ _PLANTS: Final = "rows of other languages and plants"
 _CONTINUED: Final = "rows that continue the product above"
 _ONLY_PARENTS: Final = "rows of products sold only as variants, without a code of their own"
 _KEY: Final = "belongs to"
+_MASSES: Final = (Field.WEIGHT, Field.GROSS_WEIGHT, Field.WEIGHT_UNIT)
 _FILLED: Final = (
     Field.NAME,
     Field.DESCRIPTION,
@@ -72,64 +73,78 @@ class ShopRows:
 
     def _apply(self, raw: RawChunk) -> RawChunk:
         names = raw.frame.columns
-        match raw.columns.shop:
-            case shop if shop is SHOPIFY:
-                return self._shopify(raw)
-            case shop if shop is MAGENTO:
-                return self._magento(raw)
-            case shop if shop is WOOCOMMERCE and Field.PARENT_CODE in names:
-                return self._woocommerce(raw)
-            case shop if shop is BIGCOMMERCE and "kind" in names:
-                return self._bigcommerce(raw)
-            case shop if shop is ODOO:
+        match raw.columns.shop.rows if raw.columns.shop else "":
+            case "grouped":
+                return self._grouped(raw)
+            case "views":
+                return self._views(raw)
+            case "named" if Field.PARENT_CODE in names:
+                return self._named(raw)
+            case "typed" if "kind" in names:
+                return self._typed(raw)
+            case "continued":
+                return self._continued(raw)
+            case "lists":
                 # Exports of lists (suppliers, attribute values) go on below the product.
                 empty = [or_null(name).is_null() for name in REQUIRED if name in names]
                 return pass_over(raw, pl.all_horizontal(empty), _CONTINUED)
-            case shop if shop is SAP and ("language" in names or "plant" in names):
+            case "plants" if "language" in names or "plant" in names:
                 return self._without_repeats(raw, pl.lit(value=True), _PLANTS)
             case _:
                 return raw
 
-    def _shopify(self, raw: RawChunk) -> RawChunk:
+    def _grouped(self, raw: RawChunk) -> RawChunk:
+        """Shopify: the rows of a product share a handle, and the first has what all have."""
         if Field.PARENT_CODE in raw.frame.columns:
             raw = self._fill_down(raw, pl.col(Field.PARENT_CODE).str.strip_chars())
         sold = [or_null(name) for name in ("price", "option1_value") if name in raw.frame.columns]
         nothing = pl.coalesce(or_null(Field.CODE), *sold).is_null()
         return with_variants(pass_over(raw, nothing, _PICTURES))
 
-    def _bigcommerce(self, raw: RawChunk) -> RawChunk:
+    def _typed(self, raw: RawChunk) -> RawChunk:
+        """BigCommerce: each row says what it is; those of variants follow their product's."""
         kind = pl.col("kind").str.strip_chars().str.to_lowercase()
         raw = pass_over(raw, kind.is_in(["image", "video", "rule"]), _RULES)
-        numbers = raw.frame.select((kind == "product").fill_null(value=False).cum_sum()).to_series()
-        numbers += self._products
-        self._products = int(numbers[-1]) if numbers.len() else self._products
         marked = or_null(Field.NAME).str.contains(VARIANT_MARKS)
         in_name = pl.when(marked).then(Field.NAME)
         if Field.VARIANT in raw.frame.columns:
             either = pl.coalesce(or_null(Field.VARIANT), in_name).alias(Field.VARIANT)
             raw = _with_frame(raw, raw.frame.with_columns(either))
         raw = with_column(raw, Field.VARIANT, in_name, "kind")
-        unmarked = pl.when(~marked.fill_null(value=False)).then(Field.NAME)
-        keyed = raw.frame.with_columns(
-            unmarked.alias(Field.NAME), numbers.cast(pl.String).alias("number")
-        )
-        is_child = kind.is_in(["sku", "variant"])
-        parent = pl.when(kind == "product").then(
-            pl.coalesce(or_null(Field.CODE), *([or_null("id")] if "id" in keyed.columns else []))
-        )
-        raw = with_column(
-            _with_frame(raw, keyed.with_columns(parent.alias("parent"))),
-            Field.PARENT_CODE,
-            pl.lit(None, dtype=pl.String),
-            "kind",
-        )
-        raw = self._fill_down(raw, pl.col("number"), (Field.WEIGHT, "parent"))
-        told = pl.when(is_child).then("parent").alias(Field.PARENT_CODE)
+        unmarked = pl.when(~marked.fill_null(value=False)).then(Field.NAME).alias(Field.NAME)
+        raw = _with_frame(raw, raw.frame.with_columns(unmarked))
+        return self._below(raw, kind == "product", kind.is_in(["sku", "variant"]), "kind")
+
+    def _continued(self, raw: RawChunk) -> RawChunk:
+        """eBay: rows without a title are variations of the one above."""
+        raw = with_parcel_weight(raw)
+        starts = or_null(Field.NAME).is_not_null()
+        if not {"options", "label"} <= set(raw.frame.columns):
+            return raw
+        raw = with_column(raw, Field.VARIANT, pl.when(~starts).then(or_null("options")), "options")
+        return self._below(raw, starts, ~starts, "label")
+
+    def _below(
+        self, raw: RawChunk, starts: pl.Expr, is_child: pl.Expr, taken_from: str
+    ) -> RawChunk:
+        """Rows that belong to the last one before them that starts a product."""
+        numbers = raw.frame.select(starts.fill_null(value=False).cum_sum()).to_series()
+        numbers += self._products
+        self._products = int(numbers[-1]) if numbers.len() else self._products
+        ids = [or_null("id")] if "id" in raw.frame.columns else []
+        parent = pl.when(starts).then(pl.coalesce(or_null(Field.CODE), *ids)).alias("parent")
+        childless = ~is_child.any().over("number")
+        only = starts & or_null(Field.CODE).is_null() & ~childless
+        keyed = raw.frame.with_columns(numbers.cast(pl.String).alias("number"), parent)
+        keyed = keyed.with_columns(only.alias("only"), is_child.alias("is child"))
+        nothing = pl.lit(None, dtype=pl.String)
+        raw = with_column(_with_frame(raw, keyed), Field.PARENT_CODE, nothing, taken_from)
+        raw = self._fill_down(raw, pl.col("number"), (*_MASSES, "parent"))
+        told = pl.when("is child").then("parent").alias(Field.PARENT_CODE)
         variant = readable_options(pl.col(Field.VARIANT)).alias(Field.VARIANT)
         raw = _with_frame(raw, raw.frame.with_columns(told, variant))
-        childless = ~is_child.any().over("number")
-        only = (kind == "product") & or_null(Field.CODE).is_null() & ~childless
-        return pass_over(raw, only, _ONLY_PARENTS)
+        raw = pass_over(raw, pl.col("only"), _ONLY_PARENTS)
+        return _with_frame(raw, raw.frame.drop("only", "is child"))
 
     def _fill_down(self, raw: RawChunk, key: pl.Expr, more: tuple[str, ...] = ()) -> RawChunk:
         """Empty cells take what the product's first row says, also from the chunk before."""
@@ -179,16 +194,22 @@ class ShopRows:
         )
         return pl.coalesce(known, images)
 
-    def _woocommerce(self, raw: RawChunk) -> RawChunk:
-        """A variation names its parent by SKU or by "id:NUMBER"."""
-        kind = pl.col("kind").str.to_lowercase() if "kind" in raw.frame.columns else pl.lit("")
-        self._parents.learn_woocommerce(raw.frame)
-        raw = with_materials(self._parents.fill(raw, (*_FILLED[:5], Field.WEIGHT)))
+    def _named(self, raw: RawChunk) -> RawChunk:
+        """A variant names its parent, by its code or by the number that the program gave it."""
+        itself = pl.col(Field.PARENT_CODE) == pl.col(Field.CODE)
+        parent = pl.when(~itself.fill_null(value=False)).then(Field.PARENT_CODE)
+        raw = _with_frame(raw, raw.frame.with_columns(parent.alias(Field.PARENT_CODE)))
+        self._parents.learn_named(raw.frame)
+        raw = with_materials(self._parents.fill(raw, (*_FILLED[:5], *_MASSES)))
+        if "kind" not in raw.frame.columns:
+            return with_variants(raw)
+        kind = pl.col("kind").str.to_lowercase()
         raw = with_variants(raw, kind.str.contains("variation"))
         only = kind.str.contains("variable|grouped") & or_null(Field.CODE).is_null()
         return pass_over(raw, only, _ONLY_PARENTS)
 
-    def _magento(self, raw: RawChunk) -> RawChunk:
+    def _views(self, raw: RawChunk) -> RawChunk:
+        """Magento: a row of its own for each store view, and for each simple product."""
         code, name = or_null(Field.CODE), or_null(Field.NAME)
         view = or_null("view") if "view" in raw.frame.columns else pl.lit(None, dtype=pl.String)
         raw = pass_over(raw, code.is_null() & (name.is_null() | view.is_not_null()), _VIEWS)

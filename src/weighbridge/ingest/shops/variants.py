@@ -38,7 +38,7 @@ def with_variants(raw: RawChunk, rows: pl.Expr | None = None) -> RawChunk:
 
 
 def readable_options(variant: pl.Expr) -> pl.Expr:
-    """BigCommerce's options as "Colour: Red, Size: Small".
+    """Options of BigCommerce and eBay (`Size=Small;Colour=Red`) as "Size: Small, Colour: Red".
 
     Old exports write `[RT]Size=Small,[CS]Colour=Red`, new ones
     `Type=Rectangle|Name=Size|Value=SmallType=Swatch|Name=Colour|Value=Red[#ff0000]`:
@@ -48,8 +48,29 @@ def readable_options(variant: pl.Expr) -> pl.Expr:
         variant.str.replace_all(r"\[#[^\]]*\]", "")
         .str.replace_all(r"[\s,|]*Type=[^|]*\|Name=([^|]*)\|Value=", ", ${1}: ")
         .str.replace_all(r"[\s,]*\[[A-Z]{1,3}\]([^=,]*)=", ", ${1}: ")
+        .str.replace_all(r"[\s;]*;\s*([^=;]+)=", ", ${1}: ")
+        .str.replace_all(r"^([^=:,]+)=", "${1}: ")
         .str.strip_chars_start(", ")
     )
+
+
+def with_parcel_weight(raw: RawChunk) -> RawChunk:
+    """eBay's weight of a parcel in two columns, pounds and ounces or kilograms and grams."""
+    if not {"major", "minor", "unit"} <= set(raw.frame.columns):
+        return raw
+    metric = pl.col("unit").str.contains(r"(?i)^\s*(?:kg|kilo|metric)")
+    imperial = pl.col("unit").str.contains(r"(?i)^\s*(?:lb|pound|english|imperial)")
+    told = pl.coalesce(or_null("major"), or_null("minor")).is_not_null()
+    amounts = [pl.coalesce(or_null(name), pl.lit("0")) for name in ("major", "minor")]
+    # Without a unit the cell is one that nobody can read: the row says so.
+    text = (
+        pl.when(metric)
+        .then(pl.format("{} kg {} g", *amounts))
+        .when(imperial)
+        .then(pl.format("{} lb {} oz", *amounts))
+        .otherwise(pl.format("{}; {}", *amounts))
+    )
+    return with_column(raw, Field.GROSS_WEIGHT, pl.when(told).then(text), "major")
 
 
 def with_materials(raw: RawChunk) -> RawChunk:

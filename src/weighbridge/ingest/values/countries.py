@@ -6,6 +6,7 @@ countries or none (EU, World, DE/PL) is not known, with the reason.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from weighbridge.ingest.values.nothing import NOT_KNOWN, placeholder_note
 from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _LANGUAGES: Final = [
     "en",
@@ -84,6 +85,11 @@ _MORE_NAMES: Final[Mapping[str, str]] = {
     "gambia, the": "GM", "bahamas, the": "BS", "the gambia": "GM", "the bahamas": "BS", "kosovo": "XK", "kosovo, republic of": "XK", "republic of kosovo": "XK", "xkx": "XK", "rks": "XK", "bosnia": "BA", "bosnia-herzegovina": "BA", "bosnia & herzegovina": "BA",
     "federal republic of germany": "DE", "brd": "DE", "frg": "DE", "bundesrepublik deutschland": "DE", "ger": "DE", "kyrgyz republic": "KG", "st. lucia": "LC", "saint lucia": "LC", "trinidad & tobago": "TT", "trinidad": "TT", "saudi": "SA", "ksa": "SA", "kingdom of saudi arabia": "SA",
     "india, republic of": "IN", "republic of india": "IN", "bharat": "IN", "republic of ireland": "IE", "eire": "IE", "kazakstan": "KZ", "belorussia": "BY", "byelorussia": "BY", "the philippines": "PH", "schweiz (ch)": "CH",
+    "grande-bretagne": "GB", "gran bretaña": "GB", "gran bretagna": "GB", "grã-bretanha": "GB", "großbritannien": "GB", "groot-brittannië": "GB", "wielka brytania": "GB", "великобритания": "GB", "англия": "GB", "angleterre": "GB", "inghilterra": "GB", "inglaterra": "GB",
+    "ee.uu.": "US", "ee. uu.": "US", "eeuu": "US", "eua": "US", "e.u.a.": "US", "vs": "US", "v.s.": "US", "usa (america)": "US", "сша": "US", "кнр": "CN", "китайская народная республика": "CN", "chrl": "CN", "chińska republika ludowa": "CN", "rp china": "CN",
+    "polsce": "PL", "chinach": "CN", "niemczech": "DE", "indiach": "IN", "turcji": "TR", "włoszech": "IT", "czechach": "CZ", "wietnamie": "VN", "bangladeszu": "BD", "portugalii": "PT", "hiszpanii": "ES", "francji": "FR", "szwecji": "SE", "austrii": "AT",
+    "číně": "CN", "německu": "DE", "polsku": "PL", "itálii": "IT", "turecku": "TR", "indii": "IN", "vietnamu": "VN", "české republice": "CZ", "česku": "CZ", "čr": "CZ", "slovensku": "SK", "francii": "FR", "španělsku": "ES", "rakousku": "AT", "bangladéši": "BD",
+    "китае": "CN", "россии": "RU", "германии": "DE", "турции": "TR", "италии": "IT", "польше": "PL", "индии": "IN", "вьетнаме": "VN", "беларуси": "BY", "республика беларусь": "BY", "франции": "FR", "испании": "ES", "бангладеш": "BD", "рф": "RU",
 }  # fmt: skip
 """Spellings that CLDR lacks. A test sees to it that none contradicts it."""
 
@@ -96,12 +102,20 @@ _REGIONS: Final = frozenset(
     }
 )  # fmt: skip
 _MADE_IN: Final = re.compile(
-    r"^(?:made in|product of|produced in|manufactured in|fabricado en|hecho en|fabriqué en|prodotto in|fatto in|fabricado em|hergestellt in|origin|country of origin|ursprung|herkunft|origine|wyprodukowano w|сделано в|произведено в)\b\s*:?\s*(?:the\s+)?",
+    r"^(?:made in|product of|produced in|manufactured in|fabricado en|hecho en|producido en|fabriqué (?:en|au|aux)|produit (?:en|au|aux)|prodotto in|fatto in|fabricado em|feito em|hergestellt in|gefertigt in|produziert in|assembled in|gemaakt in|geproduceerd in|tillverkad i|fremstillet i|produsert i|origin|country of origin|ursprung|herkunft|origine|wyprodukowano w|vyrobeno v|сделано в|произведено в)\b\s*[:=\-–]?\s*(?:the\s+)?",
     re.IGNORECASE,
 )
 _CODE_AND_NAME: Final = re.compile(
     r"(?P<first>[^\-–—:()|]+?)\s*(?:[-–—:|]\s*(?P<second>.+)|\((?P<inner>[^()]+)\))"
 )
+_SHORT: Final = {
+    "rep": ("republic", "república", "republik", "république", "repubblica", "republika"),
+    "n": ("north",), "s": ("south",), "st": ("saint",), "fed": ("federation",), "dem": ("democratic",),
+    "is": ("islands",),
+}  # fmt: skip
+_MADE: Final = re.compile(r"(?:制造|製造|制|製|产|産|산|제|製品)$|^\s*100\s*%\s*|\s*100\s*%\s*$")
+"""中國製, 중국산, 100% China."""
+_FLAG: Final = re.compile("([\U0001f1e6-\U0001f1ff])([\U0001f1e6-\U0001f1ff])")
 _SUBDIVISION: Final = re.compile(r"(?P<country>[A-Z]{2})-[A-Z0-9]{1,3}")
 _SEVERAL: Final = re.compile(
     r"\s*(?:[,/;|+&]|\band\b|\bund\b|\bor\b|\bet\b|\by\b|\bor\b)\s*", re.IGNORECASE
@@ -146,8 +160,14 @@ def read_country(text: str) -> CountryReading:
 def _taken_apart(cell: str) -> str | None:
     """Made in China; CN - China; China (CN); GB-ENG; CN;"""
     bare = _MADE_IN.sub("", cell).strip(" .,;:").replace("_", "-")
-    if found := _known(_plain(bare)):
-        return found
+    for one in (_plain(bare), _MADE.sub("", _plain(bare)), *_spelled_out(_plain(bare))):
+        if found := _known(one):
+            return found
+    if flag := _FLAG.search(bare):
+        said = "".join(chr(ord(letter) - 0x1F1E6 + ord("a")) for letter in flag.groups())
+        rest = _FLAG.sub("", bare).strip()
+        told = _known(_plain(rest)) if rest else said
+        return _known(said) if told in (said, said.upper()) else None
     if match := _SUBDIVISION.fullmatch(bare):
         return _known(match["country"].lower())
     if match := _CODE_AND_NAME.fullmatch(bare):
@@ -157,9 +177,9 @@ def _taken_apart(cell: str) -> str | None:
         if len(codes - {None}) == 1 and (None not in codes or match["inner"]):
             return next(iter(codes - {None}))
     head, comma, tail = bare.rpartition(",")
-    if comma and not _known(_plain(head)):  # "Shenzhen, China"; not "China, Germany"
-        return _known(_plain(tail))
-    return None
+    places = [_known(_plain(head)), _known(_plain(tail))] if comma else []
+    # "Shenzhen, China" and "China, Shenzhen"; not "China, Germany".
+    return next(filter(None, places), None) if None in places else None
 
 
 def _plain(text: str) -> str:
@@ -183,6 +203,13 @@ def _known(word: str) -> str | None:
         word.replace("-", " "),
     )
     return next((names[one] for one in spellings if one in names), None)
+
+
+def _spelled_out(word: str) -> Iterator[str]:
+    """`dominican rep.` → dominican republic; every language's word for it is tried."""
+    parts = [_SHORT.get(part.rstrip("."), (part,)) for part in word.split()]
+    if any(len(part) > 1 or part[0] not in word for part in parts):
+        yield from map(" ".join, itertools.product(*parts))
 
 
 @lru_cache(maxsize=1)

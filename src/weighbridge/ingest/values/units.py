@@ -39,13 +39,13 @@ _JIN: Final = MassUnit("斤", kg_divisor=2.0)
 _NAMES: Final = {
     KILOGRAM: """
         kg kgs kilo kilos kilogram kilograms kilogramm kilogramme kilogrammes kgm kgr kilogramo kilogramos kilogrammo
-        kilogrammi chilo chili chilogrammo chilogrammi quilo quilos quilograma quilogramas kilograma kilogramy kilogramow
+        kilogrammi chilo chili chilogrammo chilogrammi quilo quilos quilograma quilogramas kilograma kilogramy kilogramow kilogramów kila
         kilogramu kilogramu kilogramov kilogrammen kilogrammaa kilogramma kilogrammia кг килограмм килограмма килограммов
         килограммы кілограм кілограмів 千克 公斤 キログラム キロ 킬로그램 kilogramas килограм килограма χιλιόγραμμα κιλά
         كجم كغ كغم กก กิโลกรัม קג किलोग्राम किग्रा kilogramm kilogrammi κιλο κιλά kílógramm
     """,
     GRAM: """
-        g gr grs gm gms grm gram grams gramm gramme grammes gramo gramos grammo grammi grama gramas gramy gramow gramu
+        g gr grs grms gm gms grm gram grams gramm gramme grammes gramo gramos grammo grammi grama gramas gramy gramow gramów gramu
         gramov gramů grammaa gramma grammen grammi г гр грамм грамма граммов граммы грам грамів 克 公克 グラム 그램 γρ γραμμάρια
         جم غ غرام جرام กรัม גרם ग्राम gam
     """,
@@ -56,8 +56,8 @@ _NAMES: Final = {
         miligrama miligramas miligram miligramy мг миллиграмм миллиграммов 毫克 ミリグラム 밀리그램
     """,
     TONNE: "t to tne tonne tonnes tonnen tonelada toneladas tonnellata tonnellate т тонна тонн тонны тонны 吨 噸 公吨 トン 톤",
-    POUND: "lb lbs lbm pound pounds lbr libra libras libbra libbre 磅 ポンド 파운드",
-    OUNCE: "oz ozs ounce ounces onz onza onzas once onces oncia oncie onça onças unze unzen унция унции унций 盎司 オンス 온스",
+    POUND: "lb lbs lbm funt funty funtów фунт фунта фунтов pound pounds lbr libra libras libbra libbre 磅 ポンド 파운드",
+    OUNCE: "oz ozs uncja uncje uncji унция ounce ounces onz onza onzas once onces oncia oncie onça onças unze unzen унция унции унций 盎司 オンス 온스",
     STONE: "stone stones",
     _JIN: "斤 市斤",
 }  # fmt: skip

@@ -65,3 +65,14 @@ def test_an_encoding_that_is_said_is_used(tmp_path: Path) -> None:
     assert read_file(path, options).products[0].name == "Łyżka"
     with pytest.raises(InputError, match="no encoding"):
         read_file(path, ReadOptions(choices=Choices(encoding="klingon")))
+
+
+@pytest.mark.parametrize("encoding", ["windows-1251", "koi8-r", "cp866"])
+def test_known_headers_settle_what_a_short_text_leaves_in_doubt(
+    tmp_path: Path, encoding: str
+) -> None:
+    text = "Артикул;Наименование;Описание;Вес, г;Страна\nA;Стул;Стул из дуба;5400;Китай\n"
+    path = write_text(tmp_path / "a.csv", text, encoding)
+    choices = Choices(encoding="cp866") if encoding == "cp866" else Choices()
+    (product,) = read_file(path, ReadOptions(choices=choices)).products
+    assert (product.name, product.weight_kg, product.country_of_origin) == ("Стул", 5.4, "CN")

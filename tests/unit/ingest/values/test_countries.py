@@ -20,6 +20,10 @@ from weighbridge.ingest.values.countries import country_names, read_country
         ("Viet Nam", "VN"), ("Lao PDR", "LA"), ("Macedonia", "MK"), ("Moldova, Republic of", "MD"), ("Bosnia and Herzegovina", "BA"),
         ("Democratic Republic of the Congo", "CD"), ("U.S.", "US"), ("USA", "US"), ("the Netherlands", "NL"), ("Great-Britain", "GB"),
         ("UAE", "AE"), ("Russian Federation", "RU"), ("Kyrgyz Republic", "KG"), ("Country of origin: India", "IN"),
+        ("Rep. of Korea", "KR"), ("Dominican Rep.", "DO"), ("Rep. Checa", "CZ"), ("N. Macedonia", "MK"), ("S. Africa", "ZA"), ("St. Lucia", "LC"),
+        ("Fabriqué au Portugal", "PT"), ("Wyprodukowano w Polsce", "PL"), ("Vyrobeno v Číně", "CN"), ("Сделано в Китае", "CN"), ("Origin - India", "IN"),
+        ("中國製", "CN"), ("日本製", "JP"), ("中国产", "CN"), ("중국산", "CN"), ("China 100%", "CN"), ("100 % China", "CN"), ("China, Shenzhen", "CN"),
+        ("🇩🇪", "DE"), ("Made in Italy 🇮🇹", "IT"), ("EE.UU.", "US"), ("EEUU", "US"), ("VS", "US"), ("Grande-Bretagne", "GB"), ("Assembled in Mexico", "MX"),
     ],
 )  # fmt: skip
 def test_a_country_is_known_however_it_is_written(cell: str, code: str) -> None:
@@ -32,6 +36,7 @@ def test_a_country_is_known_however_it_is_written(cell: str, code: str) -> None:
         ("EU", "no single country"), ("RER", "no single country"), ("GLO", "no single country"), ("RoW", "no single country"),
         ("Various", "no single country"), ("World", "no single country"), ("Made in EU", "no single country"), ("Asia", "no single country"),
         ("DE/PL", "several countries"), ("DE, PL", "several countries"), ("Germany and Poland", "several countries"), ("China / Vietnam", "several countries"),
+        ("Georgia, USA", "several countries"), ("🇩🇪 France", "two-letter code"), ("New Mexico", "two-letter code"), ("Paris, Texas", "two-letter code"),
         ("Atlantis", "two-letter code"), ("0", "two-letter code"), ("#N/A", "error of a spreadsheet"), ("\\N", "stands for no value"), ("TBD", "stands for no value"),
     ],
 )  # fmt: skip

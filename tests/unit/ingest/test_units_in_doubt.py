@@ -1,0 +1,107 @@
+"""A column of weights without a unit whose numbers may be grams is asked about, never guessed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.catalogues import read_text, write_text
+from weighbridge.errors import AmbiguousColumn
+from weighbridge.ingest.catalogue import Catalogue, ReadOptions
+from weighbridge.ingest.columns.fields import Field
+from weighbridge.ingest.survey import Given, Survey
+from weighbridge.ingest.values.units import GRAM, KILOGRAM
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from weighbridge.ingest.values.units import MassUnit
+
+
+def text_of(cells: Sequence[str], header: str = "weight") -> str:
+    rows = "".join(f'P{i};n;d;"{cell}"\n' for i, cell in enumerate(cells))
+    return f"code;name;description;{header}\n{rows}"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["150", "300", "1200"],
+        ["150"],
+        ["80", "40", "60", "90"],
+        ["5.5", "150.0", "480.5", "165.5"],
+        ["250,5", "310,25", "90,5"],
+        ["1.200", "250", "1.450,5"],
+        ["1 200", "250", "430"],
+        ["5 g", "150", "480", "165"],
+        ["0.2", "180", "230", "510"],
+    ],
+)
+@pytest.mark.parametrize("header", ["weight", "Gewicht", "Gross weight", "Poids unitaire", "重量"])
+def test_numbers_that_may_be_grams_are_a_question(
+    tmp_path: Path, cells: list[str], header: str
+) -> None:
+    with pytest.raises(AmbiguousColumn, match=r"--unit g \(grams\) or --unit kg"):
+        read_text(tmp_path, text_of(cells, header))
+
+
+@pytest.mark.parametrize("unit", [GRAM, KILOGRAM])
+def test_the_answer_decides(tmp_path: Path, unit: MassUnit) -> None:
+    options = ReadOptions(given=Given(unit=unit))
+    found = read_text(tmp_path, text_of(["150", "300", "1200"]), options)
+    assert found.by_code["P0"].weight_kg == unit.to_kg(150)
+
+
+@pytest.mark.parametrize(
+    ("cells", "header", "kg"),
+    [
+        (["150", "300"], "weight [g]", 0.15),
+        (["150", "300"], "weight kg", 150.0),
+        (["150 g", "300 g", "200"], "weight", 0.15),
+        (["0.15", "0.3", "180"], "weight", 0.15),
+        (["5", "12", "30"], "weight", 5.0),
+        (["-", "", "12"], "weight", None),
+    ],
+)
+def test_what_is_said_or_light_is_no_question(
+    tmp_path: Path, cells: list[str], header: str, kg: float | None
+) -> None:
+    assert read_text(tmp_path, text_of(cells, header)).by_code["P0"].weight_kg == kg
+
+
+def test_an_answer_never_overrules_a_header(tmp_path: Path) -> None:
+    text = "code,name,description,weight_kg,gross weight\nA,n,d,0.15,180\nB,n,d,0.2,230\n"
+    with pytest.raises(AmbiguousColumn, match='Column "gross weight"'):
+        read_text(tmp_path, text)
+    found = read_text(tmp_path, text, ReadOptions(given=Given(unit=GRAM))).by_code["A"]
+    assert (found.weight_kg, found.facts.gross_weight_kg) == (0.15, 0.18)
+
+
+@given(
+    st.lists(st.integers(1, 3_000), min_size=1, max_size=12),
+    st.sampled_from([".", ","]),
+    st.booleans(),
+)
+def test_a_column_is_read_as_kilograms_only_while_half_of_it_is_light(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int], sign: str, decimals: bool
+) -> None:
+    cells = [f"{number}{sign}5" if decimals else str(number) for number in numbers]
+    path = write_text(tmp_path_factory.mktemp("u") / "a.csv", text_of(cells))
+    head = Catalogue(path).head
+    middle = sorted(numbers)[len(numbers) // 2]
+    if any(doubt.option == "unit" for doubt in head.decisions.doubts):
+        assert middle >= 49
+    else:
+        assert head.decisions.rule(Field.WEIGHT).unit == KILOGRAM
+        assert sorted(numbers)[(len(numbers) - 1) // 2] < 51
+
+
+def test_the_sample_is_taken_from_all_over_a_chunk(tmp_path: Path) -> None:
+    light_first = ["0.5"] * 300 + ["180"] * 2_000
+    with pytest.raises(AmbiguousColumn, match="--unit g"):
+        read_text(tmp_path, text_of(light_first))
+    assert Survey(None).decide(Given()).doubts == ()
