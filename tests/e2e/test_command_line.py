@@ -219,7 +219,7 @@ def test_an_unknown_model_is_refused(weighbridge: CommandLine) -> None:
         (["run", str(EXAMPLE), "--simulate", "--limit", "0"], ["limit"]),
         (["run", str(EXAMPLE), "--simulate", "--format", "docx"], ["docx", "csv"]),
         (["run", str(EXAMPLE), "--simulate", "--map", "colour=x"], ["colour"]),
-        (["import", str(Path(__file__))], ["Rename the columns", "--map code=COLUMN"]),
+        (["import", str(Path(__file__))], ["Rename the columns", "--map field=column"]),
         (["serve", "--host", "0.0.0.0", "--simulate"], ["WEIGHBRIDGE_API_TOKEN"]),  # noqa: S104
         (["config", "colour=blue"], ["colour"]),
     ],

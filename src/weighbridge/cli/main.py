@@ -37,7 +37,7 @@ from weighbridge.cli.desk import (
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
 from weighbridge.cli.upkeep import backing_up, notifying
-from weighbridge.errors import WeighbridgeError
+from weighbridge.errors import MissingColumn, WeighbridgeError
 from weighbridge.settings import load_settings, unknown_names
 from weighbridge.signals import unwinding
 
@@ -115,6 +115,8 @@ def _run() -> None:
     """
     try:
         app()
+    except MissingColumn as error:
+        _refuse(f"{error} To choose a column yourself, add --map field=column.")
     except WeighbridgeError as error:
         _refuse(str(error))
     except Exception as error:  # noqa: BLE001 - said, with its traceback, and exit code 1 is taken

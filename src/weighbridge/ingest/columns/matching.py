@@ -295,13 +295,12 @@ def _missing_message(missing: Sequence[Field], headers: Sequence[str]) -> str:
     columns = "column" if len(missing) == 1 else "columns"
     return (
         f"Required {columns} not found: {', '.join(missing)}. The file has: {quote_all(headers)}. "
-        f"Rename the {columns}, or say which to take: {_example(missing[0], headers)} (an upload "
-        "has a field map); one column may serve as two fields."
+        f"Rename the {columns}{_nearest(missing[0], headers)}."
     )
 
 
-def _example(name: Field, headers: Sequence[str]) -> str:
-    """`--map` with the column that is most likely meant."""
+def _nearest(name: Field, headers: Sequence[str]) -> str:
+    """Where a name or a description is missing: the mapping that a person would choose."""
     near = (
         header
         for header in headers
@@ -310,7 +309,7 @@ def _example(name: Field, headers: Sequence[str]) -> str:
         and {field for field, _ in meanings(read_header(header), None)} & _TEXTS
     )
     column = next(near, None) if name in _TEXTS else None
-    return f'--map "{name}={column}"' if column else f"--map {name}=COLUMN"
+    return f", or map one to two fields: {quote(f'{name}={column}')}" if column else ""
 
 
 _LONGEST_SHOWN: Final = 40
