@@ -68,6 +68,20 @@ COLOUR_IS_THE_KIND: Final = _words(
     "gin port ale wheat plums cherries berries snapper caviar salz sel sal sale zout erbsen eier kartoffeln äpfel birnen",
     "paprika tomaten knoblauch pommes poires œufs oeufs ail pois manzanas patatas huevos uvas mele uova uva appels eieren",
     "currant currants curry juice saft jus sauce tuna fish mushrooms asparagus spargel raisins",
+    # The same in Scandinavian languages, Finnish, Polish, Czech, Russian, Turkish, Hungarian,
+    # Greek, Romanian and Portuguese; what is sold by mass is known by its name (see `MASSES`).
+    "viini víno wino вино вина şarap κρασί chá té feijão pimenta açúcar farinha azeitonas",
+    "uvas cebola öl øl olut pivo piwo пиво bira sör cerveja birra cerveza eddike vinäger",
+    "etikka ocet уксус sirke ecet vinagre aceto juice mehu sok сок suco succo zumo džus",
+    "šťáva suc meyve saft sås sovs saus kastike sos соус omáčka szósz ägg egg æg munat jajka",
+    "jaja vejce яйца yumurta tojás ouă ovos uova rødløg løk lök sipuli cebula cibule лук",
+    "soğan kål kaali kapusta zelí капуста lahana káposzta varză couve vermut vermouth rom",
+    "romu gin likier ликёр čaj чай çay herbata tea τσάι kahvi kaffe kawa káva кофе kahve",
+    "kávé cafea chokolade suklaa czekolada čokoláda шоколад pippuri pieprz pepř перец biber",
+    "bors peber peppar riisi ryż rýže рис pirinç rizs ris brød bröd leipä chleb chléb хлеб",
+    "ekmek złoto guld gull kulta zlato золото altın arany aur ouro sement sementti cement",
+    "цемент çimento papir papper paperi бумага kağıt papír szkło sklo стекло lasi üveg trä",
+    "træ puu drewno dřevo дерево ahşap lemn madeira",
     # Substances: white and grey cement, bleached and brown paper, white and yellow gold.
     "gold oro goud cement zement ciment cemento paper papier papel carta cardboard karton carton "
     "board kraft brass",
@@ -125,6 +139,10 @@ MEASURES: Final = _words(
 """Units of content, mass and length.
 
 Watts, volts, gigabytes and the like are not among them: they make another product.
+"""
+MASSES: Final = _words("g gr kg gram grams gramm grammes gramos lb lbs oz г кг")
+"""A name with one of these is of something sold by mass, where a colour is often the kind: tea,
+beans, pepper, whatever the language.
 """
 LENGTHS: Final = _words("cm mm m ft см мм м")
 SCREENS: Final = _words(

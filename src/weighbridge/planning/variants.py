@@ -101,6 +101,7 @@ class VariantPlan(NamedTuple):
 class _Text:
     tokens: tuple[str, ...]
     vocabulary: frozenset[str]  # of name and description together
+    is_sold_by_mass: bool  # by the name
 
 
 class _Found(NamedTuple):
@@ -120,10 +121,15 @@ def design_of(product: Product) -> Design:
     texts = (product.name, product.description, product.facts.variant or "")
     tokenised = [_tokens(_without_code(_normal(text), code)) for text in texts]
     vocabulary = frozenset(token for tokens in tokenised for token in tokens)
+    name = tokenised[0]
+    is_sold_by_mass = any(
+        token in words.MASSES and _is_number(name, at - 1) and _at(name, at + 1) != "/"
+        for at, token in enumerate(name)
+    )
     kept: list[list[str]] = []
     told: set[tuple[Difference, str]] = set()
     for tokens in tokenised:
-        rest, found = _split(_Text(tokens, vocabulary))
+        rest, found = _split(_Text(tokens, vocabulary, is_sold_by_mass))
         kept.append(rest)
         told |= found
     shown = "\x1e".join(["\x1f".join(rest) for rest in kept] + _stated(product))
@@ -265,7 +271,9 @@ def _count(text: _Text, at: int) -> _Found | None:
 
 
 def _measure(text: _Text, at: int) -> _Found | None:
-    """ "500 ml", "1,5 l", "30 x 40 cm"; not "80 g/m²", no length of a display, and not "5G"."""
+    """ "500 ml", "1,5 l", "30 x 40 cm"; not "80 g/m²" or "2.5 mm²", no length of a display, and not
+    "5G".
+    """
     tokens = text.tokens
     if not _is_number(tokens, at) or _at(tokens, at - 1) == "/":
         return None
@@ -279,8 +287,9 @@ def _measure(text: _Text, at: int) -> _Found | None:
         return None
     if unit == "g" and text.vocabulary & words.RADIOS:
         return None
-    power = _at(tokens, end + 1) in {"²", "³"}
-    return _Found(Difference.MEASURE, end + 1 + power - at)
+    if unit == "mm" and _at(tokens, end + 1) == "2":  # as NFKC writes mm²: of a cable, its copper
+        return None
+    return _Found(Difference.MEASURE, end + 1 - at)
 
 
 def _size(text: _Text, at: int) -> _Found | None:
@@ -320,7 +329,9 @@ def _colour(text: _Text, at: int) -> _Found | None:
     kind.
     """
     tokens = text.tokens
-    if text.vocabulary & words.COLOUR_IS_THE_KIND or _at(tokens, at - 1) in words.BEFORE_A_KIND:
+    if text.is_sold_by_mass or text.vocabulary & words.COLOUR_IS_THE_KIND:
+        return None
+    if _at(tokens, at - 1) in words.BEFORE_A_KIND:
         return None
     start = at
     if tokens[at] in words.COLOUR_LABELS:
