@@ -118,6 +118,11 @@ def _weight_basis(row: ResultRow) -> str | None:
     return "gross" if row.facts.weight_is_gross else "net"
 
 
+def _pictures(row: ResultRow) -> str | None:
+    first = row.image_url or row.picture
+    return " ".join([first, *row.more_pictures]) if first else None
+
+
 def note_sentence(note: Mapping[str, Any]) -> str:
     """One sentence: where in the file, and what."""
     sheet = f"sheet {note['sheet']}, " if note.get("sheet") else ""
@@ -379,6 +384,13 @@ _FIGURES: Final[tuple[Column, ...]] = (
         "What the supplier's figure covers.",
         18,
         lambda row: row.facts.supplier_footprint_boundary,
+    ),
+    Column(
+        "pictures",
+        "",
+        "Up to four, in order: addresses, or names of stored pictures; a space between them.",
+        30,
+        _pictures,
     ),
     Column(
         "catalogue_notes",

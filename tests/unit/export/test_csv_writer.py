@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
@@ -36,6 +37,7 @@ def test_a_completed_product_is_one_plain_line(tmp_path: Path) -> None:
         "CHAIR-1,Chair,completed,Furniture,Chairs,12.35,8,17,12.35,both "
         "agree,12.35,15,,,1.5,4.25,given,PL,Stainless steel 62 %; Polypropylene 20 %; electricity "
         "15 %,one proxy factor,,gpt-4.1-mini,yes,,0.000213,2026-11-23T20:15:30Z,,,,,net,,,,,,,,,,,"
+        "https://shop.example/chair.jpg,"
     )
 
 
@@ -82,3 +84,10 @@ def test_no_cell_begins_like_a_formula_unless_it_is_a_number(
         else:
             assert not cell.startswith(("\t", "\r", "\n"))
             assert not cell.lstrip().startswith(tuple("=+-@＝＋－＠"))
+
+
+def test_further_pictures_stand_behind_the_first(tmp_path: Path) -> None:
+    more = ("https://shop.example/back.jpg", "0b6a.png")
+    pictured = replace(completed(), more_pictures=more)
+    (row,) = written(tmp_path / "results.csv", [pictured])
+    assert row["pictures"].split() == ["https://shop.example/chair.jpg", *more]
