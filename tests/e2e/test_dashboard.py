@@ -160,7 +160,7 @@ def test_an_answer_is_corrected_in_place_and_taken_back(page: Page) -> None:
     page.get_by_role("button", name="Correct", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Nothing was changed")
     expect(figure).to_have_text(before)
-    material.fill("aluminium_primary")
+    material.fill("Aluminium, primary ingot")
     page.get_by_role("textbox", name="Why").fill("the drawing says so")
     page.get_by_role("button", name="Correct", exact=True).click()
     expect(page.locator(".corrections")).to_contain_text("the drawing says so")
@@ -168,6 +168,31 @@ def test_an_answer_is_corrected_in_place_and_taken_back(page: Page) -> None:
     assert violations(page) == []  # with the form, the corrections and the versions of the figure
     page.get_by_role("button", name="Take back").click()
     expect(figure).to_have_text(before)
+
+
+def test_a_process_is_corrected_by_its_name_and_an_attribute_says_why_nothing_moves(
+    page: Page,
+) -> None:
+    log_in(page, next_page="/products/B-1")
+    figure = page.locator("#figure .headline strong")
+    before = figure.inner_text()
+    first = page.locator("#answers tbody tr").first
+    processes = first.get_by_role("textbox").last
+    earlier = processes.input_value()
+    assert earlier[:1].isupper()  # its name, not its key
+    processes.fill("")
+    page.get_by_role("button", name="Correct", exact=True).click()
+    expect(page.locator(".flash")).to_contain_text("Corrected. The figure moved")
+    expect(page.locator(".corrections")).to_contain_text(f"{earlier} → nothing")
+    page.get_by_role("button", name="Take back").click()
+    expect(figure).to_have_text(before)
+    page.get_by_label("Add an attribute").select_option("display_lcd_inch")
+    page.get_by_label("Its value").fill("119")
+    page.get_by_role("button", name="Correct", exact=True).click()
+    expect(page.locator(".flash")).to_contain_text("The figure is the same")
+    expect(page.locator(".flash")).to_contain_text("it would weigh more than")
+    page.get_by_role("button", name="Take back").click()
+    expect(page.locator(".corrections s")).to_have_count(3)
 
 
 def test_the_configuration_is_changed_and_a_wrong_value_is_refused(page: Page) -> None:
@@ -242,7 +267,7 @@ def test_a_file_is_dropped_on_the_page(page: Page) -> None:
     zone.dispatch_event("dragenter", {"dataTransfer": dropped})
     expect(zone).to_have_class("drop is-over")
     zone.dispatch_event("drop", {"dataTransfer": dropped})
-    expect(zone).to_have_class("drop")
+    expect(zone).to_have_class("drop has-file")
     expect(page.get_by_role("heading", name="dropped.csv")).to_be_visible()
     expect(page.get_by_text("Nothing is stored yet.")).to_be_visible()
 

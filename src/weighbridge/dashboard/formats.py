@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
+from weighbridge import plain_text
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from weighbridge.service.processing_stats import CallFigures
@@ -21,36 +24,60 @@ def number(value: float | None, digits: int = 0) -> str:
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
-def significant(value: float | None, digits: int = 3) -> str:
-    """Three significant digits, never in exponents: 0.0123, 1.23, 1,230."""
+def significant(value: float | None, digits: int = 2) -> str:
+    """As many digits as a figure is good for, as on the terminal: 0.012, 1.2, 1,200."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    if value == 0:
-        return "0"
-    places = digits - 1 - math.floor(math.log10(abs(value)))
-    rounded = round(value, places)
-    places = digits - 1 - math.floor(math.log10(abs(rounded)))  # 0.9999 has become 1
-    return f"{rounded:,.{max(places, 0)}f}"
+    return plain_text.significant(value, digits)
 
 
-def kilograms(value: float | None) -> str:
-    """A mass with the unit that suits it: g, kg or t."""
+def kilograms(value: float | None, digits: int = 2) -> str:
+    """A mass of CO2e with the unit that suits it: g, kg, t or kt."""
     if value is None:
         return NOTHING
+    unit, size = _unit_of(value)
+    return f"{significant(value / size, digits)} {unit}"
+
+
+def mass(value: float | None) -> str:
+    """What a product weighs, with the digits that its catalogue may have given."""
+    return kilograms(value, 4)
+
+
+def span(low: float | None, high: float | None) -> str:
+    """From one mass of CO2e to another, both in the unit of the larger: 0.061 – 2.7 kg."""
+    if low is None or high is None:
+        return NOTHING
+    unit, size = _unit_of(high)
+    return f"{significant(low / size)} – {significant(high / size)} {unit}"
+
+
+def moved(before: float, after: float) -> str:
+    """From one mass of CO2e to another, with the digits that it takes to tell them apart."""
+    written = "", ""
+    for digits in range(2, 8):
+        written = kilograms(before, digits), kilograms(after, digits)
+        if written[0] != written[1]:
+            break
+    return f"from {written[0]} to {written[1]} CO2e"
+
+
+def _unit_of(value: float) -> tuple[str, float]:
+    """The unit that suits a mass in kilograms, and how many kilograms it has."""
     size = abs(value)
     if size >= 1_000_000:
-        return f"{significant(value / 1_000_000)} kt"
+        return "kt", 1_000_000
     if size >= 1_000:
-        return f"{significant(value / 1_000)} t"
-    if size >= 0.1 or size == 0:
-        return f"{significant(value)} kg"
-    return f"{significant(value * 1_000)} g"
+        return "t", 1_000
+    return ("kg", 1) if size >= 0.1 or size == 0 else ("g", 0.001)
 
 
 def dollars(value: float | None) -> str:
     """US dollars: cents, or four digits where a call costs less than that."""
     if value is None:
         return NOTHING
+    if value and abs(value) < 0.00005:
+        return "<$0.0001"
     if value and abs(value) < 0.1:
         return f"${value:,.4f}"
     return f"${value:,.2f}"
@@ -65,7 +92,9 @@ def cost(figures: CallFigures) -> str:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """A share of 1 as per cent."""
-    return NOTHING if share is None else f"{share * 100:,.{digits}f} %"
+    if share is None:
+        return NOTHING
+    return f"{share * 100:,.{digits if share else 0}f} %"
 
 
 def change(share: float | None) -> str:
@@ -96,23 +125,28 @@ def moment(value: datetime | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), written)
 
 
+def quantity(value: float | None) -> str:
+    """How many pieces: as given."""
+    return significant(value, 12)
+
+
 def words(name: str) -> str:
     """`bill_of_materials` → `Bill of materials`."""
     text = name.replace("_", " ").strip()
     return text[:1].upper() + text[1:]
 
 
-def answer(value: Any) -> str:
-    """A value of an answer, before or after a correction."""
+def answer(value: Any, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A value of an answer, before or after a correction; `names` of keys that it may have."""
     if value is None:
         return "nothing"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):
-        return ", ".join(answer(each) for each in value) or "nothing"
+        return ", ".join(answer(each, names) for each in value) or "nothing"
     if isinstance(value, dict):
-        return " ".join(answer(each) for each in value.values())
-    return str(value) or "nothing"
+        return " ".join(answer(each, names) for each in value.values())
+    return names.get(str(value), str(value)) or "nothing"
 
 
 def proxies_apart(notes: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -128,6 +162,9 @@ FILTERS: Final = {
     "number": number,
     "significant": significant,
     "kilograms": kilograms,
+    "mass": mass,
+    "span": span,
+    "quantity": quantity,
     "cost": cost,
     "dollars": dollars,
     "percent": percent,

@@ -15,6 +15,7 @@ from weighbridge import __version__
 from weighbridge.dashboard.assets import asset_url
 from weighbridge.dashboard.formats import FILTERS
 from weighbridge.dashboard.links import product_url
+from weighbridge.dashboard.names import NAMES
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -53,7 +54,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(FILTERS)
+    made.filters.update(FILTERS | NAMES)
     made.globals.update(
         asset=asset_url, product_url=product_url, navigation=NAVIGATION, version=__version__
     )

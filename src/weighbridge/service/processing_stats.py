@@ -179,8 +179,8 @@ class StatisticsReader:
         now = self._clock.now()
         since = now - DAY
         counts = await products.counts(connection)
-        ever = await self._call_sums(connection)
         day = await statistics.sum_calls(connection, since=since)
+        ever = await self._call_sums(connection)  # after the day: it is never less
         completed, failed = await statistics.finished_since(connection, since)
         variants = await statistics.variants_since(connection, since)
         reused = await earlier_answers.reused_since(connection, since)

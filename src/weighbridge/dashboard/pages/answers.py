@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from weighbridge.dashboard.context import Dashboard, Pages, Visitor
-from weighbridge.dashboard.formats import kilograms
+from weighbridge.dashboard.formats import kilograms, moved
 from weighbridge.dashboard.forms import Form, read_form
 from weighbridge.dashboard.links import product_url
 from weighbridge.dashboard.pages.product import RefusedEdits, product_page
@@ -18,8 +18,11 @@ from weighbridge.dashboard.rendering import redirect
 from weighbridge.errors import Conflict, InputError
 from weighbridge.service.desk import correcting
 from weighbridge.service.desk.editing import ATTRIBUTES, read_edits
+from weighbridge.service.desk.unmoved import why_unmoved
+from weighbridge.service.product_views import show_product
 
 if TYPE_CHECKING:
+    from weighbridge.domain.corrections import Change
     from weighbridge.service.desk.correcting import CorrectedFigure
 
 router = APIRouter(include_in_schema=False)
@@ -36,14 +39,17 @@ async def correct_answers(
     given, shown = _filled_in(form)
     reason = form.text("reason")
     try:
-        figures = await _correct(code, form, dashboard, visitor.name)
+        changes = read_edits(dashboard.server.steps, given, shown)
+        figures = await _correct(code, changes, form, dashboard, visitor.name)
     except Conflict as error:
         refused = RefusedEdits(given, shown, reason, earlier=str(error))
     except InputError as error:
         problems, general = _by_target(code, str(error), given)
         refused = RefusedEdits(given, shown, reason, problems, general)
     else:
-        return redirect(product_url(code) + "#answers", _said(figures))
+        return redirect(
+            product_url(code) + "#answers", await _said(code, dashboard, figures, changes)
+        )
     return await product_page(code, request, dashboard, visitor, status=422, refused=refused)
 
 
@@ -57,15 +63,18 @@ async def take_back(code: str, request: Request, dashboard: Pages, visitor: Visi
     figures = await correcting.take_back(
         server.database, server.factors, server.steps, code, visitor.name, int(number)
     )
-    return redirect(product_url(code) + "#answers", _said(figures, "Taken back."))
+    return redirect(
+        product_url(code) + "#answers", await _said(code, dashboard, figures, done="Taken back.")
+    )
 
 
-async def _correct(code: str, form: Form, dashboard: Dashboard, by: str) -> list[CorrectedFigure]:
+async def _correct(
+    code: str, changes: tuple[Change, ...], form: Form, dashboard: Dashboard, by: str
+) -> list[CorrectedFigure]:
     reason = form.text("reason")
     if len(reason) > LONGEST_REASON or "\0" in reason:
         raise InputError(f"A reason has at most {LONGEST_REASON:,} characters.")
     server = dashboard.server
-    changes = read_edits(server.steps, *_filled_in(form))
     if not changes:
         return []
     wanted = correcting.Request(changes, by, reason, replace=form.text("replace") == "1")
@@ -94,10 +103,22 @@ def _by_target(code: str, message: str, given: dict[str, str]) -> tuple[dict[str
     return found, " ".join(rest)
 
 
-def _said(figures: list[CorrectedFigure], done: str = "Corrected.") -> str:
+async def _said(
+    code: str,
+    dashboard: Dashboard,
+    figures: list[CorrectedFigure],
+    changes: tuple[Change, ...] = (),
+    done: str = "Corrected.",
+) -> str:
+    """What became of the figure; and why nothing did."""
     if not figures:
         return "Nothing was changed."
     before, after = figures[0].before_kg_co2e, figures[0].after_kg_co2e
-    if before == after:
-        return f"{done} The figure is the same: {kilograms(after)} CO2e."
-    return f"{done} The figure moved from {kilograms(before)} to {kilograms(after)} CO2e."
+    if before != after:
+        return f"{done} The figure moved {moved(before, after)}."
+    same = f"{done} The figure is the same: {kilograms(after)} CO2e."
+    server = dashboard.server
+    record = await show_product(server.database, server.steps, code)
+    if not changes or record.footprint is None:
+        return same
+    return f"{same} {why_unmoved(changes, record.footprint.footprint, server.factors)}"

@@ -17,17 +17,23 @@ from weighbridge.service import queue as service
 from weighbridge.service.access.gate import Principal
 from weighbridge.service.access.tokens import Role, add_token, list_tokens, revoke_token
 from weighbridge.service.budgets import PERIODS, InvalidBudget, read_budgets, set_budgets
-from weighbridge.service.queue import CONFIG_RANGES, PACINGS, SWITCHES, InvalidConfig
+from weighbridge.service.queue import (
+    CONFIG_RANGES,
+    PACINGS,
+    SWITCHES,
+    IntegerRange,
+    InvalidConfig,
+)
 
 router = APIRouter(include_in_schema=False)
 
 MEANINGS: Final = {
     "pacing": (
         "Pacing",
-        "batch: a batch, a wait, the next batch. continuous: as fast as the limits allow.",
+        "Batch: a batch, a wait, the next batch. Continuous: as fast as the limits allow.",
     ),
     "batchSize": ("Batch size", "How many products a batch takes."),
-    "batchDelayMs": ("Delay between batches (ms)", "How long the queue waits after a batch."),
+    "batchDelayMs": ("Delay between batches (s)", "How long the queue waits after a batch."),
     "maxConcurrentRequests": (
         "Calls at once",
         "How many calls may be in flight, over all workers.",
@@ -46,6 +52,13 @@ MEANINGS: Final = {
     ),
 }
 """What each setting is called, and what it does."""
+SHOWN_UNITS: Final = {"batchDelayMs": 1_000}
+"""People set seconds; the queue keeps milliseconds."""
+SHOWN_RANGES: Final = {
+    name: IntegerRange(each.low // unit, each.high // unit if each.high else None)
+    for name, each in CONFIG_RANGES.items()
+    for unit in [SHOWN_UNITS.get(name, 1)]
+}
 
 
 @router.get("/settings")
@@ -74,9 +87,11 @@ async def _settings_page(
         status=status,
         principal=visitor,
         marks=await dashboard.marks(),
-        config={name: (given or {}).get(name, value) for name, value in config.items()},
+        config={
+            name: (given or {}).get(name, _shown(name, value)) for name, value in config.items()
+        },
         meanings=MEANINGS,
-        ranges=CONFIG_RANGES,
+        ranges=SHOWN_RANGES,
         pacings=PACINGS,
         switches=SWITCHES,
         problem_field=problem[0],
@@ -111,7 +126,7 @@ async def change_settings(request: Request, dashboard: Pages, visitor: Visitor) 
         previous, new = await service.configure(dashboard.server.database, values)
     except InvalidConfig as error:
         return await _settings_page(
-            request, dashboard, visitor, status=422, given=given, problem=(error.field, str(error))
+            request, dashboard, visitor, status=422, given=given, problem=_problem(error)
         )
     note_action(
         request,
@@ -121,12 +136,26 @@ async def change_settings(request: Request, dashboard: Pages, visitor: Visitor) 
     return redirect("/settings", "Saved. It holds at once, for every worker.")
 
 
+def _shown(name: str, value: Any) -> Any:
+    """As the form has it: 450,000."""
+    return f"{value // SHOWN_UNITS.get(name, 1):,}" if name in CONFIG_RANGES else value
+
+
+def _problem(error: InvalidConfig) -> tuple[str, str]:
+    """The field that was refused, and why in the words of the form."""
+    if error.field not in SHOWN_RANGES:
+        return error.field, str(error)
+    return error.field, f"Nothing was changed: it must be {SHOWN_RANGES[error.field]}."
+
+
 def _value(name: str, text: str) -> Any:
     """As the service takes it; a number that is none stays text, and is refused with its range."""
     if name in SWITCHES:
         return text == "true"
     plain = text.replace(",", "").replace(" ", "")
-    return int(plain) if name in CONFIG_RANGES and plain.isdecimal() and len(plain) < 20 else text
+    if name not in CONFIG_RANGES or not plain.isascii() or not plain.isdecimal() or len(plain) > 15:
+        return text
+    return int(plain) * SHOWN_UNITS.get(name, 1)
 
 
 @router.post("/settings/budgets")

@@ -34,6 +34,16 @@ const Charts = (() => {
 
   const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
+  // Masses of CO2e, as everywhere: two significant digits.
+  const two = new Intl.NumberFormat("en", { maximumSignificantDigits: 2 });
+  const mass = (kilograms) => {
+    const size = Math.abs(kilograms);
+    if (size >= 1e6) return `${two.format(kilograms / 1e6)} kt CO2e`;
+    if (size >= 1e3) return `${two.format(kilograms / 1e3)} t CO2e`;
+    if (size >= 0.1 || size === 0) return `${two.format(kilograms)} kg CO2e`;
+    return `${two.format(kilograms * 1e3)} g CO2e`;
+  };
+
   const idle = window.requestIdleCallback || ((act) => setTimeout(act, 16));
   const waiting = new Set(); // elements whose newest option is not drawn yet
 
@@ -78,5 +88,5 @@ const Charts = (() => {
     for (const [element, entry] of drawn) draw(element, entry.makeOption);
   });
 
-  return { draw, axis, colour, compact, palette };
+  return { draw, axis, colour, compact, mass, palette };
 })();

@@ -84,7 +84,7 @@
     const body = document.querySelector("[data-workers]");
     const rows = workers.map((worker) => {
       const row = document.createElement("tr");
-      const id = cell("");
+      const id = cell("", "muted");
       const code = document.createElement("code");
       code.textContent = worker.id;
       id.append(code, worker.leaving ? " leaving" : "");
@@ -129,14 +129,22 @@
     return values.some((value, at) => value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null);
   }
 
+  function isEmpty(series) {
+    return series.every((one) => one.data.every((value) => !value));
+  }
+
   function option(minutes, series, format) {
     const labels = whole(minutes.at).map((at) =>
       new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
     return () => ({
+      title: {
+        show: isEmpty(series()), text: "Nothing in the last hour", left: "center", top: "middle",
+        textStyle: { color: Charts.colour("muted"), fontSize: 13, fontWeight: 400 },
+      },
       grid: { left: 4, right: 10, top: 14, bottom: 2, containLabel: true },
       xAxis: Charts.axis({ type: "category", data: labels, boundaryGap: false, splitLine: { show: false } }),
-      yAxis: Charts.axis({ type: "value", min: 0, max: (seen) => (seen.max > 0 ? null : 3), splitNumber: 3, axisLabel: { color: Charts.colour("muted"), fontSize: 11, formatter: format } }),
-      series: series().map((one) => Object.assign({ type: "line", showSymbol: isSparse(one.data), symbolSize: 5, lineStyle: { width: 2 } }, one)),
+      yAxis: Charts.axis({ type: "value", min: 0, max: (seen) => (seen.max > 0 ? null : 3), splitNumber: 3, axisLabel: { show: !isEmpty(series()), color: Charts.colour("muted"), fontSize: 11, formatter: format } }),
+      series: series().map((one) => Object.assign({ type: "line", showSymbol: isSparse(one.data), showAllSymbol: true, symbolSize: 5, lineStyle: { width: 2 } }, one)),
     });
   }
 

@@ -7,20 +7,25 @@ function drawTree() {
   const groups = JSON.parse(element.dataset.tree);
   const total = groups.reduce((sum, group) => sum + group.value, 0);
   const share = (value) => `${(value / total * 100).toFixed(value / total < 0.1 ? 1 : 0)} %`;
-  const figure = (value) => Number(value.toPrecision(3)).toLocaleString("en");
+  // What has no room for its name has none: the tooltip says it.
+  const told = (at) => {
+    if (at.value / total < 0.025) return "";
+    return at.value / total < 0.06 ? share(at.value) : `${share(at.value)}  ${at.name}`;
+  };
+  const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 
   Charts.draw(element, () => ({
     tooltip: {
       renderMode: "richText", confine: true, backgroundColor: Charts.colour("surface"), borderColor: Charts.colour("line"),
       textStyle: { color: Charts.colour("ink"), fontSize: 12 },
-      formatter: (at) => `${at.name}\n${figure(at.value)} kg CO2e, ${share(at.value)}`,
+      formatter: (at) => `${capital(at.name)}\n${Charts.mass(at.value)}, ${share(at.value)}`,
     },
     series: [{
       type: "treemap", data: groups, roam: false, nodeClick: false, left: 0, right: 0, top: 4, bottom: 4,
       breadcrumb: { show: false },
       // One line: where a second one has no room, it would be drawn over the first.
-      label: { color: Charts.colour("page"), fontSize: 12, overflow: "truncate", formatter: (at) => `${share(at.value)}  ${at.name}` },
-      upperLabel: { show: true, height: 22, color: Charts.colour("ink"), fontSize: 12, fontWeight: 600, formatter: (at) => `${at.name}  ${share(at.value)}` },
+      label: { color: Charts.colour("page"), fontSize: 12, overflow: "truncate", formatter: told },
+      upperLabel: { show: true, height: 22, color: Charts.colour("ink"), fontSize: 12, fontWeight: 600, formatter: (at) => (at.value / total < 0.12 ? "" : `${capital(at.name)}  ${share(at.value)}`) },
       itemStyle: { borderColor: Charts.colour("surface"), borderWidth: 1, gapWidth: 1 },
       levels: [
         { itemStyle: { borderWidth: 0, gapWidth: 4 }, upperLabel: { show: false } },

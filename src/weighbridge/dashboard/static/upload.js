@@ -84,6 +84,7 @@
     byHand.reset();
     byHand.hidden = true;
     form.querySelector("[data-file-name]").textContent = file.name;
+    form.classList.add("has-file");
     inspect();
   }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.answers import (
+    NO_LONGER_ASKED,
     BillOfMaterials,
     Classification,
     ManufacturingProcesses,
@@ -62,6 +63,11 @@ class EditableAnswers:
     materials: Mapping[str, str]
     processes: Mapping[str, str]
     attributes: tuple[str, ...]  # that the product may have, and has not
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What the keys of materials and processes are called."""
+        return {**self.materials, **self.processes}
 
 
 async def editable_answers(database: Database, steps: Steps, code: str) -> EditableAnswers | None:
@@ -118,12 +124,14 @@ class _Editing:
             tuple(labels),
             of_bill(("lines",)),
             self._choices[ManufacturingProcesses.step](("lines", "1")),
-            tuple(name for name in names if name not in has),
+            tuple(name for name in names if name not in has and name not in NO_LONGER_ASKED),
         )
 
     def _lines(
         self, bill: BillOfMaterials, processes: ManufacturingProcesses
     ) -> Iterator[EditableLine]:
+        materials = self._choices[BillOfMaterials.step](("lines",))
+        names = self._choices[ManufacturingProcesses.step](("lines", "1"))
         for number, line in enumerate(bill.lines, start=1):
             at = f"{_BILL_LINES}{number}."
             done = [use.process for use in processes.uses if number in worked_lines(use, bill)]
@@ -132,16 +140,30 @@ class _Editing:
                 number,
                 (
                     self._value(f"{at}component", f"Part {number}", line.component),
-                    self._value(f"{at}material", f"Material of part {number}", line.material),
+                    self._value(
+                        f"{at}material",
+                        f"Material of part {number}",
+                        _shown(line.material, materials),
+                    ),
                     self._value(
                         f"{at}mass_kg", f"Mass of part {number} (kg)", f"{line.mass_kg:.6g}"
                     ),
-                    self._value(worked, f"Processes of part {number}", _SEPARATOR.join(done)),
+                    self._value(
+                        worked,
+                        f"Processes of part {number}",
+                        _SEPARATOR.join(_shown(one, names) for one in done),
+                    ),
                 ),
             )
 
     def _value(self, target: str, label: str, shown: str) -> EditableValue:
         return EditableValue(target, label, shown, self._earlier.get(target))
+
+
+def _shown(key: str, names: Mapping[str, str]) -> str:
+    """The name of a key; the key itself where the name would not find it again."""
+    name = names.get(key, key)
+    return name if find_key(name, names) == key and _SEPARATOR.strip() not in name else key
 
 
 def read_edits(

@@ -1,0 +1,69 @@
+"""Why a correction left the figure as it was. Pure: read from the figure's own notes and routes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge.domain.answers import NO_LONGER_ASKED, PIECES_PER_PACK, Classification
+from weighbridge.domain.results import RouteName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from weighbridge.carbon.factors import FactorTable
+    from weighbridge.domain.corrections import Change
+    from weighbridge.domain.results import Footprint
+
+_NOT_COUNTED = ("dropped: ", "left out: ")
+
+
+def why_unmoved(changes: Iterable[Change], figure: Footprint, factors: FactorTable) -> str:
+    """In sentences, each once; `figure` is the one after the correction."""
+    if figure.supplier is not None:
+        return "It is the supplier's own figure, which no answer changes."
+    reasons = [
+        reason for change in changes for reason in _reasons(change, figure, factors) if reason
+    ]
+    return " ".join(dict.fromkeys(reasons)) or "What was changed is not part of the sum."
+
+
+def _reasons(change: Change, figure: Footprint, factors: FactorTable) -> Iterator[str]:
+    compares = any(one.name is RouteName.CLASS and one.weight > 0 for one in figure.routes)
+    match change.path:
+        case ("attributes", name) if name in NO_LONGER_ASKED:
+            yield f"Nothing is calculated from {_words(name)} any more."
+        case ("attributes", name):
+            noted = list(_not_counted(_name_of(name, factors), figure))
+            yield from noted
+            if name == PIECES_PER_PACK and not noted and not compares:
+                yield (
+                    "Pieces per pack count only beside published figures of whole products, and "
+                    "none count here."
+                )
+        case ("lines", _, "component"):
+            yield "The name of a part is a label; its material, mass and processes count."
+        case ("subcategory",) if change.step == Classification.step and not compares:
+            yield (
+                "The kind decides which published figures of whole products count, and none count "
+                "here."
+            )
+        case _:
+            yield from _not_counted("", figure)
+
+
+def _name_of(attribute: str, factors: FactorTable) -> str:
+    factor = factors.components.get(attribute)
+    return factor.name if factor else _words(attribute)
+
+
+def _not_counted(name: str, figure: Footprint) -> Iterator[str]:
+    """The notes on what the sum leaves out, about this one or all."""
+    for note in figure.notes:
+        for prefix in _NOT_COUNTED:
+            said = note.removeprefix(prefix)
+            if said != note and name in said:
+                yield f"Not counted: {said}."
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,62 @@
+"""A correction that leaves the figure as it was says why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.carbon_builders import bill, footprint, worked
+from weighbridge.domain.answers import Attribute, AttributeBasis
+from weighbridge.domain.corrections import read_change
+from weighbridge.factor_sources.bundled import BundledFactors
+from weighbridge.service.desk.unmoved import why_unmoved
+
+FACTORS = BundledFactors().load()
+BOTTLE = bill(("pp_resin", 0.3))
+
+
+def told(target: str, value: object, **attributes: float) -> str:
+    given = tuple(Attribute(n, v, AttributeBasis.STATED) for n, v in attributes.items())
+    figure = footprint(
+        FACTORS,
+        replace(BOTTLE, attributes=given),
+        worked(("steel_deep_drawing", "pp_resin")) if "lines" in target else worked(),
+        category="Kitchen & household",
+        subcategory="Kitchen tools & utensils",
+    )
+    assert all(route.weight in {0.0, 1.0} for route in figure.routes)
+    return why_unmoved([read_change(target, value)], figure, FACTORS)
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "attributes", "said"),
+    [
+        (
+            "bill_of_materials.attributes.display_lcd_inch",
+            100,
+            {"display_lcd_inch": 100.0},
+            "it would weigh more than the 0.3 kg of the whole product.",
+        ),
+        (
+            "bill_of_materials.attributes.pieces_per_pack",
+            6,
+            {"pieces_per_pack": 6.0},
+            "Pieces per pack count only beside published figures",
+        ),
+        (
+            "bill_of_materials.attributes.fabric_g_per_m2",
+            200,
+            {"fabric_g_per_m2": 200.0},
+            "Nothing is calculated from fabric g per m2 any more.",
+        ),
+        ("bill_of_materials.lines.1.component", "body", {}, "The name of a part is a label"),
+        ("classification.subcategory", "Cutlery", {}, "none count here"),
+        ("manufacturing.lines.1", ["steel_deep_drawing"], {}, "Not counted: Deep drawing, steel"),
+        ("bill_of_materials.mass_kg", 0.3, {}, "What was changed is not part of the sum."),
+    ],
+)
+def test_a_correction_that_moves_nothing_says_why(
+    target: str, value: object, attributes: dict[str, float], said: str
+) -> None:
+    assert said in told(target, value, **attributes)
