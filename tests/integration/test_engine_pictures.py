@@ -224,9 +224,10 @@ async def test_picture_that_the_provider_cannot_get_leaves_a_note_too(
 SILENT = Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", ending="keep")
 
 
+@pytest.mark.parametrize("lane", ["online", "batch"])
 @pytest.mark.parametrize("ending", ["stop", "drain"])
 async def test_nobody_waits_for_a_slow_shop_once_the_queue_is_stopped(
-    database_url: str, tmp_path: Path, ending: str
+    database_url: str, tmp_path: Path, ending: str, lane: str
 ) -> None:
     limits = FetchLimits(total_s=600)
     fetcher = PictureFetcher(limits, lambda _address, _host: None, LoopbackNames())
@@ -235,7 +236,7 @@ async def test_nobody_waits_for_a_slow_shop_once_the_queue_is_stopped(
         aclosing(PicturesByAddress(fetcher, PictureDecoder(), SystemClock())) as source,
         program(database_url, tmp_path, pictures=source) as running,
     ):
-        await running.add_many(12, image_url=f"http://slow.example:{slow.port}/a.jpg")
+        await running.add_many(12, image_url=f"http://slow.example:{slow.port}/a.jpg", lane=lane)
         await running.start()
         await until(lambda: slow.connections == limits.connections_per_host, "the shop is asked")
         if ending == "stop":

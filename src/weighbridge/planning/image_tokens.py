@@ -20,8 +20,8 @@ TILES_SQUARE_PX: Final = 2048
 TILES_SHORT_SIDE_PX: Final = 768
 
 UNKNOWN_IMAGE_PX: Final = (1200, 1200)
-"""The size of a picture that only the provider will see: usual for shops, and near the most there
-is to pay.
+"""The size of a picture that only the provider will see: usual for shops. What it may take beyond
+is counted as doubt.
 """
 
 
