@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.carbon.bill import bill_result
 from weighbridge.carbon.catalogue_facts import with_catalogue_facts
-from weighbridge.carbon.class_route import class_figure
+from weighbridge.carbon.class_route import class_figure, with_greater_parts
 from weighbridge.carbon.combination import (
     bill_route,
     class_route,
@@ -25,7 +25,7 @@ from weighbridge.carbon.combination import (
     footprint_quality,
 )
 from weighbridge.carbon.completeness import completeness
-from weighbridge.carbon.notes import footprint_notes
+from weighbridge.carbon.notes import footprint_notes, name_notes
 from weighbridge.carbon.terms import Place
 from weighbridge.carbon.uncertainty import UncertainTerm, interval
 from weighbridge.domain.quantities import Origin, Quantity
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, Classification, ManufacturingProcesses
     from weighbridge.domain.products import Product
 
-METHOD_VERSION: Final = "6"
+METHOD_VERSION: Final = "7"
 """Changes whenever the same answers and factors would give another figure, range or rating."""
 
 
@@ -64,6 +64,8 @@ def calculate(
     terms = result.terms
     judged = completeness(classification, bill, result.line_chains, factors)
     figure = class_figure(classification, bill, place)
+    if figure is not None:
+        figure = with_greater_parts(figure, result.components.counted_kg_co2e)
     value = math.fsum(term.contribution.emissions_kg_co2e for term in terms)
     low, high = interval(
         [UncertainTerm(t.contribution.emissions_kg_co2e, t.spreads) for t in terms]
@@ -89,7 +91,8 @@ def calculate(
         ),
         notes=footprint_notes(
             classification, bill, place, routes, judged, result, figure.notes if figure else ()
-        ),
+        )
+        + name_notes(product.name, classification.category, bill),
         routes=tuple(routes),
         dominance=dominance(routes),
     )

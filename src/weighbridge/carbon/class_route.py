@@ -21,6 +21,10 @@ with desktop computers). Among published kinds, 44 pairs that are alike in that 
 (root mean square of the logarithm; the mean is 0): so much is added to the spread, and a note
 names the kinds.
 
+A product whose display, memory, drives and battery alone come to more than the class figure has
+more in it than what was published: the class is off by at least that much, which is added to its
+spread.
+
 A product far lighter or heavier than all references is either not of that kind or has a wrong
 weight: a note says so. Pieces per pack that would make each piece too light do not count.
 """
@@ -60,6 +64,7 @@ UNKNOWN_SIZE: Final = 0.4
 OTHER_SIZE: Final = 30.0
 """How many times lighter or heavier than all references a product is doubted."""
 
+_WORTH_A_NOTE: Final = 1.5
 _Z95: Final = 1.96
 _KINDS_REMEMBERED: Final = 2048
 _PER_UNIT: Final = 0.0
@@ -151,6 +156,20 @@ def class_figure(
         _basis(makers),
         (*_borrowed_note(kind, fitting, borrowed=borrowed), *notes),
     )
+
+
+def with_greater_parts(figure: ClassFigure, parts_kg_co2e: float) -> ClassFigure:
+    """Doubted as far as the product's counted parts alone come to more than it."""
+    times = parts_kg_co2e / figure.emissions_kg_co2e
+    if times <= 1:
+        return figure
+    text = (
+        "its display, memory, drives, battery and processors alone come to "
+        f"{significant(parts_kg_co2e)} kg CO2e, more than published figures of such products "
+        f"({significant(figure.emissions_kg_co2e)}): those count less"
+    )
+    notes = (*figure.notes, text) if times >= _WORTH_A_NOTE else figure.notes
+    return figure._replace(log_spread=math.hypot(figure.log_spread, math.log(times)), notes=notes)
 
 
 def _borrowed_note(

@@ -7,6 +7,7 @@ or the attributes name them.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from weighbridge.carbon.terms import chips_term, component_term
@@ -29,10 +30,11 @@ _CHIPS_FACTOR: Final = "ic_logic"
 
 class Components(NamedTuple):
     """What the parts come to, by which factors, the lines (from 0) that they stand for, and what
-    was dropped.
+    was dropped. `counted_kg_co2e` leaves out the chips that boards carry unnamed.
     """
 
     terms: list[Term]
+    counted_kg_co2e: float
     factors: list[ComponentFactor]
     replaced_lines: frozenset[int]
     notes: list[str]
@@ -61,8 +63,9 @@ def count_components(
             for place_in_bill, line in enumerate(bill.lines)
             if line.material in factor.replaces
         )
+    counted_kg_co2e = math.fsum(term.contribution.emissions_kg_co2e for term in terms)
     terms.extend(_unnamed_chips(bill, factors, place))
-    return Components(terms, counted, frozenset(replaced), notes)
+    return Components(terms, counted_kg_co2e, counted, frozenset(replaced), notes)
 
 
 def amount_of(attribute: Attribute, factor: ComponentFactor) -> float:

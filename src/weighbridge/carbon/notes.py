@@ -5,6 +5,7 @@ Only what matters: each is shown everywhere.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.carbon.combination import DISAGREE_BEYOND
@@ -35,6 +36,17 @@ _NOT_IN_BILL: Final = {
 LIGHTEST_KG: Final = 1e-6
 HEAVIEST_KG: Final = 1e7
 """A bare chip weighs milligrams, a ship thousands of tonnes."""
+_SLIP_OF_UNITS: Final = 300.0
+"""How many times off a weight is taken for a slip of kilograms and grams: 1,000 and some slack."""
+_QUANTITY: Final = re.compile(
+    r"(?<![\w.,/])(?:(\d{1,4}) ?[x×] ?)?(\d{1,6}(?:[.,]\d{1,2})?) ?(kg|g|ml|cl|l)(?![\w²/])",
+    re.IGNORECASE,
+)
+"""An amount in a name: "500 g", "2,5 kg", "6 x 33 cl"; not "160 g/m²" or "160 gsm"."""
+_KG: Final = {"kg": 1.0, "g": 1e-3}
+_KG_OF_LIQUID: Final = {"l": 1.0, "cl": 1e-2, "ml": 1e-3}
+_FILLED: Final = frozenset({"Food & beverages", "Chemicals & personal care"})
+"""Where litres say how much there is; elsewhere they say how much something holds."""
 _OTHER_REGION_SHARE: Final = 0.5
 _SAME_PART_OF_THE_WORLD: Final = 2
 
@@ -114,6 +126,26 @@ def _mass_notes(bill: BillOfMaterials) -> list[str]:
     if bill.weight_basis not in (None, WeightBasis.UNIT):
         notes.append(f"the given weight is taken as that of: {bill.weight_basis.value}")
     return notes
+
+
+def name_notes(name: str, category: str, bill: BillOfMaterials) -> tuple[str, ...]:
+    """A weight a thousand times off what the name says is a slip of the unit."""
+    if bill.mass_inferred or bill.weight_basis in (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT):
+        return ()
+    units = _KG | _KG_OF_LIQUID if category in _FILLED else _KG
+    named = [
+        (found.group(), int(found[1] or 1) * float(found[2].replace(",", ".")) * units[unit])
+        for found in _QUANTITY.finditer(name)
+        if (unit := found[3].lower()) in units
+    ]
+    named = [(text, kg) for text, kg in named if kg > 0]
+    if not named or any(1 / _SLIP_OF_UNITS < bill.mass_kg / kg < _SLIP_OF_UNITS for _, kg in named):
+        return ()
+    text = (
+        f"the name says {named[0][0]}, and the weight is {significant(bill.mass_kg, 3)} kg: "
+        "check the weight and its unit"
+    )
+    return (text,)
 
 
 def _electricity_notes(place: Place, terms: Iterable[Term]) -> list[str]:

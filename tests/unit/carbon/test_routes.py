@@ -12,17 +12,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.carbon_builders import bill, cited, footprint, material, table
+from weighbridge.carbon.calculate import calculate
 from weighbridge.carbon.factors import AlikeKind, ClassReference, FactorTable
+from weighbridge.carbon.notes import name_notes
 from weighbridge.domain.answers import (
     PIECES_PER_PACK,
     Attribute,
     AttributeBasis,
     BillOfMaterials,
+    Classification,
+    Confidence,
+    ManufacturingProcesses,
     WeightBasis,
 )
+from weighbridge.domain.products import Product
 from weighbridge.domain.results import Footprint, RouteName
 from weighbridge.errors import FactorTableInvalid
+from weighbridge.factor_sources.bundled import BundledFactors
 
+BUNDLED = BundledFactors().load()
+NO_USES = ManufacturingProcesses((), Confidence.HIGH)
 MASSES = st.floats(min_value=1e-3, max_value=1e4)
 Published = tuple[str, float, float | None]
 """A maker, its figure and the mass of its product in kg."""
@@ -299,3 +308,62 @@ def test_the_figures_of_a_kind_itself_win_over_those_of_kinds_alike() -> None:
     lines = bill(("resin", 1.0))
     assert footprint(both, lines) == footprint(own, lines)
     assert both.version != own.version
+
+
+def test_parts_that_come_to_more_than_published_products_make_those_count_less() -> None:
+    phone = Classification("Consumer electronics", "Smartphones", Confidence.HIGH)
+
+    def figure(flash_gb: float) -> Footprint:
+        lines = bill(("pcb_assembled_phone", 0.02), ("aluminium_ordinary", 0.16))
+        flash = Attribute("flash_gb", flash_gb, AttributeBasis.STATED)
+        return calculate(
+            Product("P-1", "Phone", ""),
+            phone,
+            replace(lines, attributes=(flash,)),
+            NO_USES,
+            BUNDLED,
+        )
+
+    usual, full = figure(128), figure(1024)
+    assert full.routes[1].emissions_kg_co2e == usual.routes[1].emissions_kg_co2e
+    # By hand: 1,024 GB at 0.1 kg.
+    beyond = math.log(102.4 / full.routes[1].emissions_kg_co2e)
+    assert full.routes[1].log_sigma == pytest.approx(math.hypot(usual.routes[1].log_sigma, beyond))
+    assert full.routes[1].weight < usual.routes[1].weight
+    assert [note for note in full.notes if "alone come to 100 kg CO2e" in note]
+    assert [note for note in usual.notes if "alone come to" in note] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "mass_kg", "says"),
+    [
+        ("Ground coffee 500 g", 510.0, "500 g"),
+        ("Ground coffee 500 g", 0.51, None),
+        ("Cement 25kg bag", 25_000.0, "25kg"),
+        ("Cement 25 kg, pallet of 40", 1_000.0, None),
+        ("Dog food 2,5 kg", 2_500.0, "2,5 kg"),
+        ("Yoghurt 4 x 125 g", 0.0005, "4 x 125 g"),
+        ("T-shirt 160 g/m2", 150.0, None),
+        ("T-shirt 160 gsm", 150.0, None),
+        ("Jar 500 ml", 350.0, None),
+        ("Bathroom scale up to 180 kg", 1.8, None),
+        ("Nothing 0 g", 5.0, None),
+    ],
+)
+def test_a_weight_a_thousand_times_off_the_name_is_noted(
+    name: str, mass_kg: float, says: str | None
+) -> None:
+    found = name_notes(name, "Tools & hardware", bill(("resin", mass_kg)))
+    assert [note.partition(",")[0] for note in found] == (
+        [] if says is None else [f"the name says {says}".partition(",")[0]]
+    )
+
+
+def test_litres_in_the_name_of_a_drink_are_a_weight() -> None:
+    heavy = bill(("resin", 1030.0))
+    assert name_notes("Whole milk 1 l", "Food & beverages", heavy) == (
+        "the name says 1 l, and the weight is 1,030 kg: check the weight and its unit",
+    )
+    assert (
+        name_notes("Whole milk 1 l", "Food & beverages", replace(heavy, mass_inferred=True)) == ()
+    )
