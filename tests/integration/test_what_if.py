@@ -109,7 +109,7 @@ async def test_what_cannot_be_supposed_is_refused_with_the_reason(
         with pytest.raises(NotFound, match="no product X-1"):
             await _what_if(running, ["X-1"], country="DE")
         await running.fetch("UPDATE products SET status = 'pending' WHERE code = 'P-002'")
-        with pytest.raises(Conflict, match="Not processed yet.*P-002"):
+        with pytest.raises(Conflict, match=r"Not processed yet.*P-002"):
             await _what_if(running, country="DE")
 
 
