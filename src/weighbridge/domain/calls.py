@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+from typing_extensions import override
+
+T = TypeVar("T")
 
 
 class Lane(StrEnum):
@@ -39,6 +43,28 @@ class CallRequest(NamedTuple):
     key: str | None = None
     time_factor: float = 1.0
     tier: str | None = None
+
+
+class Identity(Generic[T]):
+    """Lets a schema, or a list in it, be a key of a cache: equal only to itself, which the cache
+    keeps alive.
+
+    Schemas are built once per step and never changed; comparing their thousands of values for every
+    call would take longer than what the cache saves.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    @override
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and other.value is self.value
 
 
 class Usage(NamedTuple):

@@ -19,8 +19,7 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
-from typing_extensions import override
-
+from weighbridge.domain.calls import Identity
 from weighbridge.planning.image_tokens import UNKNOWN_IMAGE_PX, image_tokens, most_image_tokens
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ def request_tokens(
 
     `image_px` are width and height of the request's pictures, where known.
     """
-    tokens = _repeated_tokens(request.instructions, _SchemaKey(request.schema))
+    tokens = _repeated_tokens(request.instructions, Identity(request.schema))
     tokens += content_tokens(request.content)
     tokens += MESSAGE_TOKENS * MESSAGES + REPLY_START_TOKENS
     unknown = (None,) * (len(request.image_urls) - len(image_px))
@@ -152,31 +151,10 @@ def picture_doubt_tokens(model: str) -> int:
     return most_image_tokens(model) - image_tokens(*UNKNOWN_IMAGE_PX, model)
 
 
-class _SchemaKey:
-    """Lets a schema be a cache key: equal only to itself, which the cache keeps alive.
-
-    Schemas are built once per step and never changed; comparing their thousands of values for every
-    call would take longer than counting.
-    """
-
-    __slots__ = ("schema",)
-
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        self.schema = schema
-
-    @override
-    def __hash__(self) -> int:
-        return id(self.schema)
-
-    @override
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _SchemaKey) and other.schema is self.schema
-
-
 @lru_cache(maxsize=64)
-def _repeated_tokens(instructions: str, schema: _SchemaKey) -> int:
+def _repeated_tokens(instructions: str, schema: Identity[Mapping[str, Any]]) -> int:
     """The part of a prompt that is the same in every call of a step."""
-    text = json.dumps(schema.schema, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(schema.value, ensure_ascii=False, separators=(",", ":"))
     return count_tokens(instructions) + count_tokens(text) + SCHEMA_FRAME_TOKENS
 
 

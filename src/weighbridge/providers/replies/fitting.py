@@ -15,8 +15,7 @@ from functools import lru_cache
 from html import unescape
 from typing import Any, Final
 
-from typing_extensions import override
-
+from weighbridge.domain.calls import Identity
 from weighbridge.lenient_json import loads
 
 Schema = Mapping[str, Any]
@@ -183,7 +182,7 @@ def _single(value: Any) -> Any:
 def _fit_enum(value: Any, allowed: Sequence[Any]) -> Any:
     if not isinstance(value, str) or value in allowed:
         return value
-    meant = _meant(_ListIdentity(allowed))
+    meant = _meant(Identity(allowed))
     return meant.get(_loose(value)) or meant.get(_loose(_NUMBERING.sub("", value)), value)
 
 
@@ -226,27 +225,10 @@ def _decoded(text: str) -> Any:
     return _decoded(inner) if isinstance(inner, str) else inner
 
 
-class _ListIdentity:
-    """Lets a list be a key of the cache: equal only to itself, which the cache keeps alive."""
-
-    __slots__ = ("values",)
-
-    def __init__(self, values: Sequence[Any]) -> None:
-        self.values = values
-
-    @override
-    def __hash__(self) -> int:
-        return id(self.values)
-
-    @override
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ListIdentity) and other.values is self.values
-
-
 @lru_cache(maxsize=64)
-def _meant(allowed: _ListIdentity) -> Mapping[str, str]:
+def _meant(allowed: Identity[Sequence[Any]]) -> Mapping[str, str]:
     """The value for each loose spelling that only one value has."""
-    words = [word for word in allowed.values if isinstance(word, str)]
+    words = [word for word in allowed.value if isinstance(word, str)]
     counts = Counter(map(_loose, words))
     return {_loose(word): word for word in words if counts[_loose(word)] == 1}
 

@@ -8,12 +8,21 @@ differences, and an answer that has arrived is paid for, whatever it looks like.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic_core import to_json
 
-from weighbridge.domain.calls import CallReply, CallRequest, FinishReason, Remaining, Usage
+from weighbridge.domain.calls import (
+    CallReply,
+    CallRequest,
+    FinishReason,
+    Identity,
+    Remaining,
+    Usage,
+)
 from weighbridge.errors import ModelUnknown, ProviderOverloaded
+from weighbridge.providers.replies.exact import is_exact
 from weighbridge.providers.replies.extraction import NoJson, after_reasoning, find_document
 from weighbridge.providers.replies.fitting import fit, keeps_to
 
@@ -141,6 +150,8 @@ def _in_form(written: str, request: CallRequest, *, is_cut: bool) -> tuple[str, 
     schema.
     """
     answer = after_reasoning(written)
+    if is_exact(answer, request.schema):
+        return answer, True
     try:
         found = find_document(answer, is_cut=is_cut)
     except NoJson:
@@ -162,7 +173,8 @@ def _usage(counted: Mapping[str, Any], request: CallRequest, text: str) -> Usage
     details = _mapping(counted.get("prompt_tokens_details"))
     of_output = _mapping(counted.get("completion_tokens_details"))
     sent = len(request.instructions.encode()) + len(request.content.encode())
-    most_read = _INPUT_TOKENS_PER_BYTE * (sent + len(to_json(request.schema))) + _PICTURE_TOKENS
+    schema = _schema_bytes(Identity(request.schema))
+    most_read = _INPUT_TOKENS_PER_BYTE * (sent + schema) + _PICTURE_TOKENS
     most_written = _OUTPUT_ABOVE_ALLOWANCE * (request.max_output_tokens + len(text.encode()))
     # The second names are those of Anthropic, and of OpenAI's Responses API.
     read = counted.get("prompt_tokens", counted.get("input_tokens"))
@@ -185,6 +197,11 @@ def _usage(counted: Mapping[str, Any], request: CallRequest, text: str) -> Usage
         min(_count(written) or 0, input_tokens - cached_tokens),
         min(_count(of_output.get("reasoning_tokens")) or 0, output_tokens),
     )
+
+
+@lru_cache(maxsize=16)
+def _schema_bytes(schema: Identity[Mapping[str, Any]]) -> int:
+    return len(to_json(schema.value))
 
 
 def _stated_cost(completion: Mapping[str, Any]) -> float | None:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
-from typing_extensions import override
 
+from weighbridge.domain.calls import Identity
 from weighbridge.providers.requests.capabilities import AnswerForm
 from weighbridge.providers.stored_completions import KEY_NAME
 
@@ -45,7 +45,7 @@ def request_body(request: CallRequest, model: str, capabilities: Capabilities) -
     if capabilities.tier is not None:
         body["service_tier"] = capabilities.tier
     if capabilities.names_cache:
-        body["prompt_cache_key"] = _cache_key(request.instructions, _SchemaIdentity(request.schema))
+        body["prompt_cache_key"] = _cache_key(request.instructions, Identity(request.schema))
     if capabilities.marks_prefix:
         body["prompt_cache_options"] = {"mode": "explicit"}
     if request.key is not None and capabilities.stores:
@@ -74,7 +74,7 @@ def _parts(content: object) -> list[object]:
 def _instructions(request: CallRequest, capabilities: Capabilities) -> object:
     text = request.instructions
     if capabilities.form in {AnswerForm.OBJECT, AnswerForm.TEXT}:
-        text += _schema_in_words(_SchemaIdentity(request.schema))
+        text += _schema_in_words(Identity(request.schema))
     if not capabilities.marks_prefix or not capabilities.writes_cache:
         return text
     return [{"type": "text", "text": text, "prompt_cache_breakpoint": {"mode": "explicit"}}]
@@ -99,46 +99,27 @@ def encoded_body(request: CallRequest, model: str, capabilities: Capabilities) -
     body = request_body(request, model, capabilities)
     if body.pop("response_format", None) is None:
         return to_json(body)
-    schema = _encoded_format(
-        request.schema_name, _SchemaIdentity(request.schema), capabilities.form
-    )
+    schema = _encoded_format(request.schema_name, Identity(request.schema), capabilities.form)
     return b'{"response_format":' + schema + b"," + to_json(body)[1:]
 
 
-class _SchemaIdentity:
-    """Lets a schema be a key of the cache: equal only to itself, which the cache keeps alive."""
-
-    __slots__ = ("schema",)
-
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        self.schema = schema
-
-    @override
-    def __hash__(self) -> int:
-        return id(self.schema)
-
-    @override
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _SchemaIdentity) and other.schema is self.schema
+@lru_cache(maxsize=16)
+def _encoded_format(name: str, schema: Identity[Mapping[str, Any]], form: AnswerForm) -> bytes:
+    return to_json(_response_format(name, schema.value, form))
 
 
 @lru_cache(maxsize=16)
-def _encoded_format(name: str, schema: _SchemaIdentity, form: AnswerForm) -> bytes:
-    return to_json(_response_format(name, schema.schema, form))
-
-
-@lru_cache(maxsize=16)
-def _schema_in_words(schema: _SchemaIdentity) -> str:
-    text = to_json(schema.schema).decode()
+def _schema_in_words(schema: Identity[Mapping[str, Any]]) -> str:
+    text = to_json(schema.value).decode()
     return f"\n\nAnswer with one JSON object that follows this JSON schema, and with nothing else:\n{text}"
 
 
 @lru_cache(maxsize=16)
-def _cache_key(instructions: str, schema: _SchemaIdentity) -> str:
+def _cache_key(instructions: str, schema: Identity[Mapping[str, Any]]) -> str:
     """One key for each version of a question: requests that share it are routed to where their
     beginning is cached.
     """
-    digest = hashlib.sha256(instructions.encode("utf-8", "replace") + to_json(schema.schema))
+    digest = hashlib.sha256(instructions.encode("utf-8", "replace") + to_json(schema.value))
     return f"weighbridge-{digest.hexdigest()[:16]}"
 
 
