@@ -8,10 +8,10 @@ converted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final
 
 
 class FootprintBoundary(StrEnum):
@@ -63,10 +63,11 @@ class ProductFacts:
     supplier_footprint_boundary: FootprintBoundary | None = None
 
     @classmethod
-    def from_stored(cls, stored: Mapping[str, Any]) -> Self:
+    def from_stored(cls, stored: Mapping[str, Any]) -> ProductFacts:
         """Reads what `as_stored` wrote. Names that a newer program added are passed over."""
-        known = {one.name for one in fields(cls)}
-        values = {name: value for name, value in stored.items() if name in known}
+        if not stored:
+            return NO_FACTS
+        values = {name: value for name, value in stored.items() if name in _NAMES}
         for name, kind in _ENUMS.items():
             if values.get(name) is not None:
                 values[name] = kind(values[name])
@@ -74,14 +75,18 @@ class ProductFacts:
 
     def as_stored(self) -> dict[str, Any]:
         """The facts that are known, by name, as JSON values."""
-        known = ((one.name, getattr(self, one.name)) for one in fields(self))
-        return {name: value for name, value in known if value is not None}
+        return self._known(_NAMES)
 
     def shown(self) -> dict[str, Any]:
         """The facts that tell what the product is made of and how: these go to the model."""
-        known = self.as_stored()
-        return {name: known[name] for name in SHOWN_FACTS if name in known}
+        return self._known(SHOWN_FACTS)
 
+    def _known(self, names: Iterable[str]) -> dict[str, Any]:
+        known = ((name, getattr(self, name)) for name in names)
+        return {name: value for name, value in known if value is not None}
+
+
+_NAMES: Final = tuple(one.name for one in fields(ProductFacts))
 
 _ENUMS: Final[Mapping[str, type[StrEnum]]] = {
     "supplier_footprint_per": FootprintUnit,

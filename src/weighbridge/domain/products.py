@@ -139,8 +139,12 @@ class Product:
         return shown
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+"""Made once: `json.dumps` makes one for every call that is not of the usual form."""
+
+
 def _encoded(shown: list[Any]) -> str:
-    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(shown)
 
 
 @dataclass(frozen=True, slots=True)

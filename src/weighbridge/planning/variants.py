@@ -45,6 +45,7 @@ in packaging.
 MIN_CODE_CHARACTERS: Final = 3
 _TOKEN: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[%/²³°×+#\"″]|[,;:|()\[\]–—]|(?<=\s)-(?=\s)")
 _SEPARATORS: Final = frozenset(",;:|()[]–—-")
+_UNSTATED: Final = "none"
 _WHOLE_NUMBER: Final = re.compile(r"\d{1,2}(?:[.,]5)?")
 
 
@@ -120,7 +121,7 @@ def design_of(product: Product) -> Design:
     code = _normal(product.code)
     texts = (product.name, product.description, product.facts.variant or "")
     tokenised = [_tokens(_without_code(_normal(text), code)) for text in texts]
-    vocabulary = frozenset(token for tokens in tokenised for token in tokens)
+    vocabulary = frozenset().union(*tokenised)
     name = tokenised[0]
     is_sold_by_mass = any(
         token in words.MASSES and _is_number(name, at - 1) and _at(name, at + 1) != "/"
@@ -149,7 +150,7 @@ def _stated(product: Product) -> list[str]:
         facts.process_hints,
         facts.parent_code,
     )
-    return [_normal(str(fact)) for fact in stated]
+    return [_UNSTATED if fact is None else _normal(str(fact)) for fact in stated]
 
 
 def may_answer_for(asked: Product, other: Product, designs: tuple[Design, Design]) -> bool:
@@ -283,9 +284,9 @@ def _measure(text: _Text, at: int) -> _Found | None:
     unit = _at(tokens, end)
     if unit not in words.MEASURES or _at(tokens, end + 1) == "/":
         return None
-    if unit in words.LENGTHS and text.vocabulary & words.SCREENS:
+    if unit in words.LENGTHS and not words.SCREENS.isdisjoint(text.vocabulary):
         return None
-    if unit == "g" and text.vocabulary & words.RADIOS:
+    if unit == "g" and not words.RADIOS.isdisjoint(text.vocabulary):
         return None
     if unit == "mm" and _at(tokens, end + 1) == "2":  # as NFKC writes mm²: of a cable, its copper
         return None
@@ -307,7 +308,7 @@ def _size(text: _Text, at: int) -> _Found | None:
         return _Found(Difference.SIZE, 1)
     if _is_number(tokens, at) and _at(tokens, at + 1) in words.SIZES:
         return _Found(Difference.SIZE, 2)
-    wearable = bool(text.vocabulary & words.WEARABLES)
+    wearable = not words.WEARABLES.isdisjoint(text.vocabulary)
     if word in words.SIZE_SYSTEMS and wearable and _is_size_number(tokens, at + 1):
         return _Found(Difference.SIZE, 2)
     if word == "w" and _is_size_number(tokens, at + 1) and _at(tokens, at + 2) == "l":
@@ -329,7 +330,7 @@ def _colour(text: _Text, at: int) -> _Found | None:
     kind.
     """
     tokens = text.tokens
-    if text.is_sold_by_mass or text.vocabulary & words.COLOUR_IS_THE_KIND:
+    if text.is_sold_by_mass or not words.COLOUR_IS_THE_KIND.isdisjoint(text.vocabulary):
         return None
     if _at(tokens, at - 1) in words.BEFORE_A_KIND:
         return None
@@ -358,6 +359,7 @@ def _may_begin_a_difference(token: str) -> bool:
     return token[:1].isdigit() or token in _FIRST_WORDS or _is_colour(token)
 
 
+_SIZE_NAMES: Final = words.SIZES | words.SHORT_SIZES
 _FIRST_WORDS: Final = frozenset({"w"}).union(
     words.PACK_WORDS,
     words.SIZE_LABELS,
@@ -390,7 +392,7 @@ def _unit_after(tokens: Sequence[str], index: int) -> bool:
 
 def _size_value(tokens: Sequence[str], at: int) -> int:
     """How many tokens name a size: "XL", "M", "3XL", "42", "32/34"; 0 for none."""
-    if _at(tokens, at) in words.SIZES | words.SHORT_SIZES:
+    if _at(tokens, at) in _SIZE_NAMES:
         return 1
     if not _is_size_number(tokens, at):
         return 0

@@ -39,6 +39,8 @@ class JobProduct:
     borrowed: list[StoredAnswer] = field(default_factory=list)
     """Answers of a sibling that are to be stored as its own."""
     corrections: Sequence[Correction] = ()
+    content_key: str | None = None
+    """By which its answers are found for the same text; see `reusing.content_key`."""
     cost_usd: float = 0.0
     attempts: int = 0
     """Unusable answers in a row to the current question."""

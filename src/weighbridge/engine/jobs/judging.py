@@ -163,7 +163,7 @@ class Judge:
         kept = []
         for product in in_flight.group:
             answers = accepted.answers.get(product.code, {})
-            key = content_key(product.stored.product, asked) if answers else None
+            key = content_key(product, asked) if answers else None
             for step, answer in answers.items():
                 cost_usd = share_usd / len(answers)
                 product.keep(answer, provenance, cost_usd)

@@ -15,17 +15,21 @@ from weighbridge.store import earlier_answers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weighbridge.domain.products import Product
     from weighbridge.engine.jobs.job_products import JobProduct
     from weighbridge.providers.base import Provider
     from weighbridge.steps import Questions
     from weighbridge.store.database import Connection
 
 
-def content_key(product: Product, provider: Provider) -> str:
-    """Names what the model is shown of the product but its code, and who is asked."""
-    parts = (product.content(), provider.name, provider.model, str(provider.simulated))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+def content_key(product: JobProduct, provider: Provider) -> str:
+    """Names what the model is shown of the product but its code, and who is asked. Worked out once
+    for all the answers of a product.
+    """
+    if product.content_key is None:
+        content = product.stored.product.content()
+        parts = (content, provider.name, provider.model, str(provider.simulated))
+        product.content_key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return product.content_key
 
 
 async def reuse_answers(
@@ -36,9 +40,7 @@ async def reuse_answers(
 ) -> None:
     """Give products without any answer those to the same text, where all steps have one."""
     key_of = {
-        product.id: content_key(product.stored.product, provider)
-        for product in products
-        if not product.answers
+        product.id: content_key(product, provider) for product in products if not product.answers
     }
     if not key_of:
         return

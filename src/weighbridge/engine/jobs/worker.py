@@ -181,7 +181,7 @@ class Worker:
         finished, failed = weigh_group(self._weigher, group)
         provider = self._context.provider
         borrowed = [
-            answer._replace(content_key=content_key(product.stored.product, provider))
+            answer._replace(content_key=content_key(product, provider))
             for product in group
             for answer in product.borrowed
         ]
