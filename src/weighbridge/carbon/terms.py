@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from weighbridge.carbon.data_quality import Rating, geographical_rating, temporal_rating
 from weighbridge.carbon.factors import (
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _KG: Final = "kg"
 _KWH: Final = "kWh"
 _RATES_REMEMBERED: Final = 16_384
+_LABEL: Final = Contribution._fields.index("label")
 
 
 class Term(NamedTuple):
@@ -63,10 +64,31 @@ class Rate:
     is_proxy: bool
     ratings: tuple[int, int, int]
     times: float | None = field(init=False)
+    in_common: tuple[Any, ...] = field(init=False)
+    """The fields of its contributions that are the same for every product: all before the label."""
 
     def __post_init__(self) -> None:
         """The same for every product: worked out here, once."""
         object.__setattr__(self, "times", times(self.spreads))
+        cited = self.citation
+        in_common = Contribution(
+            kind=self.kind,
+            factor_key=self.factor_key,
+            activity_unit=self.activity_unit,
+            factor=self.factor,
+            source=cited.source,
+            source_id=cited.source_id,
+            year=cited.year,
+            region=cited.region,
+            licence=cited.licence,
+            is_proxy=self.is_proxy,
+            label="",
+            activity=0.0,
+            emissions_kg_co2e=0.0,
+            low_kg_co2e=0.0,
+            high_kg_co2e=0.0,
+        )
+        object.__setattr__(self, "in_common", in_common[:_LABEL])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -238,23 +260,9 @@ def _term(rate: Rate, label: str, mass_kg: float) -> Term:
         low, high = bounds(spreads, emissions)
     else:
         low, high = emissions / rate.times, emissions * rate.times
-    contribution = Contribution(
-        kind=rate.kind,
-        factor_key=rate.factor_key,
-        activity_unit=rate.activity_unit,
-        factor=rate.factor,
-        source=rate.citation.source,
-        source_id=rate.citation.source_id,
-        year=rate.citation.year,
-        region=rate.citation.region,
-        licence=rate.citation.licence,
-        is_proxy=rate.is_proxy,
-        label=label,
-        activity=activity,
-        emissions_kg_co2e=emissions,
-        low_kg_co2e=low,
-        high_kg_co2e=high,
-    )
+    # Fields by name took half as long again, a dozen times a product.
+    own = (label, activity, emissions, low, high)
+    contribution = Contribution._make((*rate.in_common, *own))
     return Term(contribution, spreads, Rating(emissions, *rate.ratings))
 
 
