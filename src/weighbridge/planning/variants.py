@@ -236,19 +236,22 @@ def _split(text: _Text) -> tuple[list[str], set[tuple[Difference, str]]]:
     """The tokens that identify the design, and the differences (size, colour) taken out of it."""
     kept: list[str] = []
     told: set[tuple[Difference, str]] = set()
-    at = 0
-    while at < len(text.tokens):
-        found = None
-        if _may_begin_a_difference(text.tokens[at]):
-            found = next((hit for rule in _RULES if (hit := rule(text, at))), None)
-        if found is None:
-            if text.tokens[at] not in _SEPARATORS:
-                kept.append(text.tokens[at])
-            at += 1
-            continue
-        told.add((found.difference, " ".join(text.tokens[at : at + found.length])))
-        at += found.length
-    return kept, told
+    tokens, at = text.tokens, 0
+    for start in [n for n, token in enumerate(tokens) if _may_begin_a_difference(token)]:
+        found = _difference(text, start) if start >= at else None
+        if found is not None:
+            kept += tokens[at:start]
+            at = start + found.length
+            told.add((found.difference, " ".join(tokens[start:at])))
+    kept += tokens[at:]
+    return [token for token in kept if token not in _SEPARATORS], told
+
+
+def _difference(text: _Text, at: int) -> _Found | None:
+    for rule in _RULES:
+        if found := rule(text, at):
+            return found
+    return None
 
 
 # The rules: each looks at the tokens from `at` on -----------------------------------------------
