@@ -85,6 +85,7 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("Bedrock", answer(400, {"message": "ThrottlingException: Too many requests, please wait"}), RateLimited, "Throttling"),
     ("nginx", page(429, "429 Too Many Requests"), RateLimited, "Too Many"),
     ("Gemini's day", answer(429, [{"error": {"code": 429, "message": "You exceeded your current quota", "details": [{"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]}, {"retryDelay": "34s"}]}}]), RateLimited, "PerDay"),
+    ("a gateway's channels are full, in Chinese", answer(429, {"error": {"message": "当前分组上游负载已饱和，请稍后再试", "type": "upstream_error", "code": "bad_response_status_code"}}), RateLimited, "请稍后再试"),
     ("too many at once, in Chinese", answer(200, {"error": {"code": "1302", "message": "您当前使用该API的并发数过高"}}), RateLimited, "1302"),
     ("Bedrock's minute", answer(429, {"message": "Too many tokens, please wait before trying again."}), RateLimited, "Too many tokens"),
     ("Bedrock's minute through LiteLLM", answer(400, {"error": {"message": "litellm.RateLimitError: BedrockException - Too many tokens, please wait before trying again."}}), RateLimited, "please wait"),
@@ -122,6 +123,7 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("vLLM, no room", answer(400, {"message": "max_tokens must be at least 1, got -186.", "code": 400}), RequestTooLarge, "-186"),
     ("Groq's minute", answer(413, {"error": {"message": "Request too large for model `x` on tokens per minute (TPM): Limit 12000, Requested 14137, please reduce your message size and try again.", "type": "tokens", "code": "rate_limit_exceeded"}}), RequestTooLarge, "14137"),
     ("nginx, body", page(413, "413 Request Entity Too Large"), RequestTooLarge, "Entity Too Large"),
+    ("an older llama.cpp", answer(500, {"error": "Input is too large to process. Either enable context shift or increase context length."}), RequestTooLarge, "too large"),
     ("LM Studio, context", answer(400, {"error": "Trying to keep the first 4532 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens, which is not enough."}), RequestTooLarge, "4,096"),
     ("Bedrock, allowance", answer(400, {"message": "The maximum tokens you requested exceeds the model limit of 4096. Try again with a maximum tokens value lower than 4096."}), RequestTooLarge, "4096"),
     # The model is not there.
@@ -153,6 +155,7 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("a string as the body", answer(503, "Service Unavailable"), ProviderOverloaded, "Service Unavailable"),
     ("an error in an error", answer(503, {"error": {"message": '{\n "error": {"code": 503, "message": "The model is overloaded."}}\n', "code": 503}}), ProviderOverloaded, "The model is overloaded"),
     ("Groq, JSON", answer(400, {"error": {"message": "Failed to generate JSON. Please adjust your prompt.", "code": "json_validate_failed", "failed_generation": '{"p'}}), GenerationFailed, "Failed to generate"),
+    ("OpenAI, thrown away", answer(500, {"error": {"message": "The model produced invalid content. Consider modifying your prompt if you are seeing this error persistently.", "type": "model_error"}}), GenerationFailed, "invalid content"),
     ("TGI, out of memory", answer(500, {"error": "Request failed during generation: CUDA out of memory", "error_type": "generation"}), ProviderOverloaded, "CUDA"),
     ("TGI, generation", answer(424, {"error": "Request failed during generation: Server error", "error_type": "generation"}), ProviderOverloaded, "during generation"),
     # The picture.
@@ -466,6 +469,14 @@ async def test_a_gateway_that_hides_the_refusal_of_a_schema_is_asked_in_an_easie
     raw = json.dumps({"error": {"code": 400, "message": inner}})
     told = {"message": "Provider returned error", "code": 400, "metadata": {"raw": raw}}
     scripted = ScriptedProvider(*[answer(200, {"error": told})] * 2, completion(TEXT))
+    await scripted.provider().call(REQUEST)
+    assert scripted.requests[-1].body["response_format"] == {"type": "json_object"}
+
+
+async def test_a_grammar_that_is_not_supported_is_asked_for_in_an_easier_form() -> None:
+    words = "The provided JSON schema contains features not supported by xgrammar."
+    refused = answer(400, {"object": "error", "message": words, "type": "BadRequestError"})
+    scripted = ScriptedProvider(refused, refused, completion(TEXT))
     await scripted.provider().call(REQUEST)
     assert scripted.requests[-1].body["response_format"] == {"type": "json_object"}
 

@@ -181,7 +181,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
         re.compile(
             r"failed to (?:generate|validate) (?:valid )?json|json_validate_failed|tool_use_failed"
             r"|generated (?:json|output) (?:does not|is not|was not|did not)"
-            r"|(?:model|output)[^.]{0,40}(?:not valid|invalid) json"
+            r"|(?:model|output)[^.]{0,40}(?:not valid|invalid) json|model produced invalid content"
         ),
         GenerationFailed,
     ),
