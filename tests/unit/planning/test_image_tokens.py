@@ -13,12 +13,16 @@ from weighbridge.planning.models import PROFILES, UNKNOWN, profile_of
 
 
 # https://developers.openai.com/api/docs/guides/images-vision, read on 27 November 2026. What it
-# works out itself: the first two, of GPT-5.4 at detail "high". The tiles are those of its earlier
-# editions. The others were worked out by people who measured or recomputed them, each by the
-# guide's steps: https://huggingface.co/datasets/JOHNISKING/image-token-cost has the photographs.
+# works out itself: the first five, of GPT-6 Astra and, in its earlier edition, of GPT-5.4, at
+# detail "high". The tiles are those of still earlier ones. The others were worked out by people who
+# measured or recomputed them, each by the guide's steps:
+# https://huggingface.co/datasets/JOHNISKING/image-token-cost has the photographs.
 @pytest.mark.parametrize(
     ("width_px", "height_px", "model", "tokens"),
     [
+        pytest.param(1024, 1024, "gpt-6-astra", 1229, id="Astra: 1,024 patches × 1.2"),
+        pytest.param(2048, 2048, "gpt-6-astra", 3000, id="Astra: shrunk to 2,500 patches × 1.2"),
+        pytest.param(4096, 512, "gpt-6-astra", 2458, id="Astra: as it is, 128 × 16 patches × 1.2"),
         pytest.param(1024, 1024, "gpt-5.4", 1229, id="1,024 patches × 1.2"),
         pytest.param(2048, 2048, "gpt-5.4", 3000, id="shrunk to 1600 × 1600: 2,500 patches × 1.2"),
         pytest.param(6000, 6000, "gpt-5.6-sol", 3000, id="2,500 patches where high is asked for"),

@@ -25,6 +25,7 @@ def data_url(width: int, height: int, kind: str = "png") -> str:
         ("gpt-5.6-luna", 1024, 1024, "high", 1229),
         ("gpt-5.6-luna", 2048, 2048, "high", 3000),
         ("gpt-5.6-luna", 1024, 768, "low", 231),
+        ("gpt-6-astra", 4096, 512, "high", 2458),
         ("gpt-6-luna", 2560, 1440, "high", 2931),
         ("gpt-6-luna", 2560, 1440, "auto", 4320),
         ("gpt-4.1-mini", 1024, 1024, "auto", 1659),
