@@ -122,11 +122,7 @@ def design_of(product: Product) -> Design:
     texts = (product.name, product.description, product.facts.variant or "")
     tokenised = [_tokens(_without_code(_normal(text), code)) for text in texts]
     vocabulary = frozenset().union(*tokenised)
-    name = tokenised[0]
-    is_sold_by_mass = any(
-        token in words.MASSES and _is_number(name, at - 1) and _at(name, at + 1) != "/"
-        for at, token in enumerate(name)
-    )
+    is_sold_by_mass = not vocabulary & words.RADIOS and _names_a_mass(tokenised[0])
     kept: list[list[str]] = []
     told: set[tuple[Difference, str]] = set()
     for tokens in tokenised:
@@ -135,6 +131,14 @@ def design_of(product: Product) -> Design:
         told |= found
     shown = "\x1e".join(["\x1f".join(rest) for rest in kept] + _stated(product))
     return Design(hashlib.sha256(shown.encode()).hexdigest()[:32], frozenset(told))
+
+
+def _names_a_mass(tokens: Sequence[str]) -> bool:
+    """Whether there is "500 g" or "1 kg" in it; not "80 g/m²"."""
+    return any(
+        token in words.MASSES and _is_number(tokens, at - 1) and _at(tokens, at + 1) != "/"
+        for at, token in enumerate(tokens)
+    )
 
 
 def _stated(product: Product) -> list[str]:

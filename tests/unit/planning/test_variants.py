@@ -35,6 +35,8 @@ SIBLINGS = [
     ("Silla Madrid negra", "Silla Madrid azul"),
     ("Stoel Utrecht, zwart", "Stoel Utrecht, donker groen"),
     ("Krzesło Gdańsk, czarne", "Krzesło Gdańsk, białe"),
+    ("Smartphone Nova 5G, black", "Smartphone Nova 5G, white"),
+    ("Cotton rug 1200 g/m², red", "Cotton rug 1200 g/m², blue"),
     ("不锈钢保温杯 500ml", "不锈钢保温杯 750ml"),
 ]
 NEAR_MISSES = [(one, other) for _, one, other in near_misses()]
