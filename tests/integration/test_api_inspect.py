@@ -41,7 +41,7 @@ async def test_question_names_the_field_that_answers_it(client: ApiClient) -> No
     assert question["option"] == "unit"
     refused = await post(client, UPLOAD, "grams.csv", GRAMS)
     assert refused.status_code == 422
-    assert "an upload has a field unit" in refused.json()["detail"]
+    assert "in an upload, set the field unit" in refused.json()["detail"]
     assert (await client.http.get("/api/products")).json()["products"] == []
 
 

@@ -102,7 +102,7 @@ async def test_an_upload_cut_off_by_shutdown_is_told_to_retry(
         answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"application/problem+json" in answer
-        assert b"send it again" in answer
+        assert b"Send it again" in answer
         assert await asyncio.wait_for(running, PATIENCE_S) == 0
         writer.close()
     assert "Traceback" not in caplog.text

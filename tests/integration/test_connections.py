@@ -131,9 +131,13 @@ async def test_too_much_of_headers_is_refused(headers: list[str]) -> None:
         (post("/refuse", MANY_BYTES).replace(b"HTTP/1.1", b"HTTP/1.0"), b"413", None),
         (post("/", MANY_BYTES, *(f"X-{n}: x" for n in range(100))), b"431", "100 headers"),
         (b"GET / HTTP/1.1\r\n" + b"X-More: x\r\n" * MANY_BYTES, b"431", "32,768 bytes"),
-        (b"not HTTP\r\n\r\n", b"400", "not HTTP/1.1"),
-        (b"GET / HTTP/1.1\r\nHost x\r\n\r\n", b"400", "not HTTP/1.1"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400", "not HTTP/1.1"),
+        (b"not HTTP\r\n\r\n", b"400", "not valid HTTP/1.1"),
+        (b"GET / HTTP/1.1\r\nHost x\r\n\r\n", b"400", "not valid HTTP/1.1"),
+        (
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"400",
+            "not valid HTTP/1.1",
+        ),
     ],
     ids=[
         *("too large, then close", "HTTP/1.0", "many headers", "endless headers"),

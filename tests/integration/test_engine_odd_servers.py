@@ -463,6 +463,6 @@ async def test_a_product_that_the_server_never_answers_fails_alone_and_ends_the_
         await running.until(completed=59, failed=1)
         error = await running.value("SELECT error FROM products WHERE code = 'P-007'")
         assert "runner process has terminated" in error
-        assert "other calls passed" in error
+        assert "other calls succeeded" in error
         await running.stop()
         await running.assert_sound()

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/login", "/logout"})
 """Monitoring needs health without a token; browsers need the login page."""
 OPEN_FOLDER: Final = "/static/"
-"""What the login page is drawn with."""
+"""Style sheets and scripts, which the login page needs too."""
 ACTIONS: Final = {
     "start_queue": "started the queue",
     "stop_queue": "stopped the queue",
@@ -48,7 +48,7 @@ ACTIONS: Final = {
     "attach_picture": "added a picture",
     "delete_product": "deleted a product",
 }
-"""What the audit log calls a route; others are called by the route's own name."""
+"""What the audit log calls each route. A route that is not listed is called by its own name."""
 NOT_RECORDED: Final = frozenset(
     {"inspect", "show_report", "show_result", "login", "logout"}
     | {
@@ -60,8 +60,8 @@ NOT_RECORDED: Final = frozenset(
         "recompute_footprints",
     }
 )
-"""Requests that change nothing, although their method could, and those whose service writes the
-entry itself.
+"""Routes for which no entry is written here: they change nothing although they are POST requests,
+or their service writes the entry itself.
 """
 
 
@@ -149,7 +149,8 @@ def _ask_to_log_in(scope: Scope) -> Response:
 
 def _read_only(scope: Scope, principal: Principal) -> Response:
     detail = (
-        f"The token {principal.name} is read-only: it may look at everything and change nothing."
+        f"The token {principal.name} is read-only: it may read everything and change nothing. "
+        "Use a token with the role operator."
     )
     return problem_response(scope["path"], 403, "forbidden", "Not allowed with this token", detail)
 
@@ -160,13 +161,14 @@ def _wait(scope: Scope, wait_s: float) -> Response:
         429,
         "too-many-tries",
         "Too many wrong tokens",
-        f"Too many wrong tokens came from this address. Try again in {math.ceil(wait_s)} s.",
+        "Too many requests with a wrong token came from your address. "
+        f"Try again in {math.ceil(wait_s)} s.",
         headers={"Retry-After": str(math.ceil(wait_s))},
     )
 
 
 def _cannot_tell(scope: Scope) -> Response:
-    detail = "The database does not answer, so tokens cannot be checked at the moment. Try again."
+    detail = "The database is not responding, so the token could not be checked. Try again."
     return problem_response(
         scope["path"], 503, "database-unavailable", "Database unavailable", detail
     )
@@ -224,7 +226,8 @@ class RecordActions:
         except DATABASE_AWAY as error:
             telemetry.error(
                 "audit_failed",
-                f"❌ The audit log misses that {principal.name} {action} ({type(error).__name__})",
+                f"❌ Not written to the audit log, because the database is not responding: "
+                f"{principal.name} {action} ({type(error).__name__})",
                 actor=principal.name,
                 action=action,
             )

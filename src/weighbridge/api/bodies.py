@@ -39,7 +39,7 @@ FILE_TYPES: Final = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
     "application/vnd.apache.parquet": "parquet",
 }
-"""A body that is the catalogue itself, by its media type."""
+"""Media types of a body that is the catalogue itself, and the format of each."""
 PICTURE_TYPES: Final = {
     "image/jpeg": "jpeg",
     "image/png": "png",
@@ -81,7 +81,7 @@ async def read_json(request: Request, limit_bytes: int = JSON_BYTES) -> Any:
         why = "it is not UTF-8"
     except RecursionError:
         why = "it is nested too deeply"
-    raise InvalidField("body", f"The body is not JSON that can be read: {why}.")
+    raise InvalidField("body", f"The body is not valid JSON: {why}.")
 
 
 def _integer(digits: str) -> int | float:

@@ -37,58 +37,60 @@ HEAD_WITHIN_S: Final = 15.0
 """From the first byte, or the opening of the connection, to the end of the headers."""
 SPARE_HEAD_WITHIN_S: Final = 3.0
 MOST_SPARE_HEAD_BYTES: Final = 4_096
-"""Who asks for health has little to say."""
+"""Enough for a health check, the only request that a spare place answers."""
 BODY_SILENCE_S: Final = 30.0
-"""A body may be large and its line slow, but something has to come."""
+"""A body may be large and the network slow, but some of it must arrive within this time."""
 LEAST_BODY_RATE: Final = 500.0
-"""Bytes a second, on average, once a body has taken longer than the silence that is allowed."""
+"""Average bytes a second that a body must reach once it takes longer than BODY_SILENCE_S."""
 MOST_DROPPED_BYTES: Final = 256_000_000
-"""What a client may still send after the answer."""
+"""Bytes that a client may still send after the answer; they are read and dropped."""
 DROPPING_WITHIN_S: Final = 120.0
 DROPPING_SILENCE_S: Final = 15.0
 MOST_CONNECTIONS: Final = 700
 MOST_PER_ADDRESS: Final = 400
 SPARE_PLACES: Final = 2_500
-"""More than arrive before the first of them is read: who asks for health is answered by then."""
+"""Connections beyond MOST_CONNECTIONS that are accepted for health checks alone: more than arrive
+while one health check is read and answered.
+"""
 LEAST_SPARE_PLACES: Final = 64
 OTHER_FILES: Final = 300
-"""Descriptors for everything else: the database, the provider, uploads."""
+"""File descriptors kept free for everything else: the database, the provider, uploads."""
 HEALTH_PATHS: Final = frozenset({b"/healthz", b"/readyz"})
 
 _REFUSALS: Final[Mapping[int, tuple[str, str, str]]] = {
     400: (
         "malformed-request",
         "Bad Request",
-        "The request is not HTTP/1.1 that can be read; nothing was done.",
+        "The request is not valid HTTP/1.1; nothing was done.",
     ),
     408: (
         "too-slow",
         "Request Timeout",
         (
-            f"The request did not arrive in time: its headers within {HEAD_WITHIN_S:.0f} s, its body "
-            f"without a silence of {BODY_SILENCE_S:.0f} s and at {LEAST_BODY_RATE:.0f} bytes a second "
-            "or more. Nothing was done; send it again."
+            "The request arrived too slowly. Its headers must arrive within "
+            f"{HEAD_WITHIN_S:.0f} s, and its body at {LEAST_BODY_RATE:.0f} bytes a second or more, "
+            f"with no pause of {BODY_SILENCE_S:.0f} s. Nothing was done; send it again."
         ),
     ),
     431: (
         "headers-too-large",
         "Request Header Fields Too Large",
         (
-            f"Address and headers together may have {MOST_HEADER_BYTES:,} bytes, in {MOST_HEADERS} "
-            "headers at most; nothing was done."
+            f"The address and headers of a request may have at most {MOST_HEADER_BYTES:,} bytes "
+            f"together, and at most {MOST_HEADERS} headers. Nothing was done."
         ),
     ),
     503: (
         "too-many-connections",
         "Service Unavailable",
         (
-            "All connections of this server, or those for your address, are in use. Nothing was done; "
-            "close idle connections or try again later."
+            "All connections that this server allows, in total or from your address, are in use. "
+            "Nothing was done; close idle connections or try again later."
         ),
     ),
 }
-"""What is refused before the application sees it: the name of the problem, its title, its
-detail.
+"""Requests that are refused before the application sees them: status → the name, title and detail
+of the problem.
 """
 
 

@@ -87,11 +87,11 @@ class ApiContext:
     provenance: AnsweringModel
     engine: EngineControl | None = None
     estimate_basis: EstimateBasis | None = None
-    """What the estimate in a file's report rests on; None: reports have none."""
+    """Prices and lengths for the estimate in a file's report; None: reports have no estimate."""
     is_leaving: bool = False
-    """Set when the server has been told to stop; it then reports that it is not ready."""
+    """True once the server has been told to stop; /readyz then says that it is not ready."""
     status: SharedLook[bytes] = field(init=False)
-    """The document of queue-status, as JSON."""
+    """The answer of GET /api/products/queue-status, as JSON."""
     events: EventHub = field(init=False)
     statistics: StatisticsReader = field(init=False)
     exports: asyncio.Semaphore = field(init=False)

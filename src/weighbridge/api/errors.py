@@ -81,7 +81,7 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     errors.UnreadableFile: ProblemType(422, "unreadable-file", "The file cannot be read"),
     errors.MissingColumn: ProblemType(422, "missing-column", "A required column is missing"),
     errors.AmbiguousColumn: ProblemType(
-        422, "ambiguous-column", "A column can be read in two ways"
+        422, "ambiguous-column", "A column can be read in more than one way"
     ),
     errors.PictureRefused: ProblemType(422, "picture-refused", "The picture's address is refused"),
     errors.PictureUnreachable: ProblemType(
@@ -107,13 +107,13 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     ),
     errors.RequestRefused: ProblemType(502, "provider-refused", "The provider refused", _PROVIDER),
     errors.RequestBlocked: ProblemType(
-        502, "provider-firewall", "A firewall before the provider blocked it", _PROVIDER
+        502, "provider-firewall", "A firewall in front of the provider blocked the call", _PROVIDER
     ),
     errors.ImageRefused: ProblemType(
-        502, "provider-picture", "The provider did not take the picture", _PROVIDER
+        502, "provider-picture", "The provider did not accept the picture", _PROVIDER
     ),
     errors.GenerationFailed: ProblemType(
-        502, "provider-generation", "The provider threw the answer away", _PROVIDER
+        502, "provider-generation", "The provider discarded the model's answer", _PROVIDER
     ),
     errors.QuotaExhausted: ProblemType(502, "quota-exhausted", "No credit left", _PROVIDER),
     errors.AuthenticationFailed: ProblemType(
@@ -124,7 +124,9 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     errors.AnswerError: ProblemType(502, "answer", "Unusable answer", _PROVIDER),
     errors.AnswerTruncated: ProblemType(502, "answer-truncated", "Answer cut off", _PROVIDER),
     errors.AnswerMalformed: ProblemType(502, "answer-malformed", "Malformed answer", _PROVIDER),
-    errors.WrongProducts: ProblemType(502, "wrong-products", "Answer about others", _PROVIDER),
+    errors.WrongProducts: ProblemType(
+        502, "wrong-products", "Answer about other products", _PROVIDER
+    ),
     errors.ImplausibleAnswer: ProblemType(502, "implausible", "Implausible answer", _PROVIDER),
     errors.CalculationError: ProblemType(500, "calculation", "Calculation failed", _INTERNAL),
     errors.FactorTableInvalid: ProblemType(500, "factors", "Factor table invalid", _INTERNAL),
@@ -291,7 +293,7 @@ async def _on_client_gone(request: Request, _: Exception) -> JSONResponse:
     Not worth a log line.
     """
     row = PROBLEMS[MalformedRequest]
-    detail = "The connection ended before the request was complete."
+    detail = "The connection ended before the request was complete. Send it again."
     return problem_response(request.url.path, row.status, row.name, row.title, detail)
 
 

@@ -45,8 +45,8 @@ class AnswerWhenCutOff:
                 503,
                 "leaving",
                 "The server is closing",
-                "The server shut down before the request was complete. Nothing was stored unless "
-                "you got a reply; answered; send it again when the server is back.",
+                "The server shut down before it had answered the request. Send it again when the "
+                "server is back; what was stored already is not stored twice.",
                 headers={"Connection": "close"},
             )
             await answer(scope, receive, send)

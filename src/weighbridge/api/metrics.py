@@ -90,11 +90,13 @@ class _Look(Collector):
         yield allowed
         state = self._status.state
         yield GaugeMetricFamily(
-            "weighbridge_queue_running", "1 unless the queue is stopped.", int(state.running)
+            "weighbridge_queue_running",
+            "1 while the queue is started, 0 while it is stopped.",
+            int(state.running),
         )
         yield GaugeMetricFamily(
             "weighbridge_queue_paused",
-            "1 while the queue is paused until the provider recovers.",
+            "1 while the queue makes no calls until the provider recovers, otherwise 0.",
             int(state.paused_reason is not None),
         )
         yield GaugeMetricFamily(
@@ -115,7 +117,7 @@ class _Look(Collector):
         )
         tokens = CounterMetricFamily(
             "weighbridge_tokens",
-            "Tokens: reserved before calls (estimated), and as counted by the provider.",
+            "Tokens of calls: estimated before the call, and as counted by the provider.",
             labels=["kind"],
         )
         tokens.add_metric(["estimated"], sum(row.estimated_tokens for row in self._sums))

@@ -21,6 +21,7 @@ from weighbridge import telemetry
 from weighbridge.api.app import create_api
 from weighbridge.api.security import LOCAL_HOSTS
 from weighbridge.errors import SettingsError
+from weighbridge.plain_text import counted
 from weighbridge.service.upkeep.scratch import clear_left_behind
 from weighbridge.signals import handling
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from weighbridge.api.context import ApiContext
 
 CLOSE_WITHIN_S: Final = 5
-"""Time for open requests at shutdown. Event streams are ended first."""
+"""Time that open requests get to finish at shutdown. Event streams are ended first."""
 INTERRUPTED: Final = 130
 BROKEN: Final = 70
 BACKLOG: Final = 2048
@@ -140,7 +141,7 @@ async def _until_started(server: _Server, serving: asyncio.Task[None]) -> None:
     while not server.started:
         if serving.done():
             await serving
-            raise SettingsError("The server stopped while starting; see the log.")
+            raise SettingsError("The server stopped while it was starting. The log says why.")
         await asyncio.sleep(0.01)
 
 
@@ -153,7 +154,8 @@ async def _leave(context: ApiContext, asked: _AskedToStop) -> None:
         return
     telemetry.info(
         "server_leaving",
-        f"🛬 Finishing {context.engine.in_flight} calls in flight; a second signal stops at once",
+        f"🛬 Finishing {counted(context.engine.in_flight, 'call')} in flight; "
+        "a second signal stops at once",
         calls_in_flight=context.engine.in_flight,
     )
     draining = asyncio.create_task(context.engine.drain(), name="drain")

@@ -46,28 +46,31 @@ CATALOGUE_BODY: Final[dict[str, Any]] = {
                     "format": {
                         "type": "string",
                         "enum": ["csv", "xlsx", "json", "jsonl", "parquet"],
-                        "description": "Only needed if the format is not clear from name and content.",
+                        "description": "Format of the file; needed only if its name and content leave that open.",
                     },
                     "decimal": {
                         "type": "string",
                         "enum": ["point", "comma"],
-                        "description": "The decimal sign, where the file leaves it open.",
+                        "description": "Decimal sign of numbers that could be read in two ways, such as 1.234.",
                     },
                     "unit": {
                         "type": "string",
-                        "description": "The unit of weights that name none: kg, g, mg, t, lb or oz.",
+                        "description": "Unit of weights given without one: kg, g, mg, t, lb or oz.",
                     },
-                    "encoding": {"type": "string", "description": "Of a text file."},
-                    "sheet": {"type": "string", "description": "Of a workbook."},
+                    "encoding": {
+                        "type": "string",
+                        "description": "Encoding of a text file, such as utf-8.",
+                    },
+                    "sheet": {"type": "string", "description": "Sheet of a workbook to read."},
                     "lane": {
                         "type": "string",
                         "enum": ["online", "flex", "batch"],
-                        "description": "How the products are asked from now on: at once, at once in the cheaper "
-                        "tier, or within 24 hours at half the price. Left out: as they were, new ones online.",
+                        "description": "How the model is asked about these products from now on: online (at once), flex (at once, in the "
+                        "cheaper tier) or batch (within 24 hours, at half the price). Left out: known products keep their lane, new ones are online.",
                     },
                     "map": {
                         "type": "string",
-                        "description": "field=column, one a line: which column holds a field.",
+                        "description": "Which column holds which field: field=column, one on each line.",
                     },
                 },
             }
@@ -108,10 +111,10 @@ def read_options(upload: ReceivedFile, settings: Settings) -> ReadOptions:
     """
     fields = {name: upload.fields.get(name, "").strip() for name in _FIELDS}
     if fields["decimal"] not in ("", "point", "comma"):
-        raise InvalidField("decimal", "decimal is point or comma.")
+        raise InvalidField("decimal", "decimal must be point or comma.")
     unit = UNIT_NAMES.get(fields["unit"].casefold())
     if fields["unit"] and unit is None:
-        raise InvalidField("unit", "unit is kg, g, mg, t, lb or oz.")
+        raise InvalidField("unit", "unit must be kg, g, mg, t, lb or oz.")
     try:
         mapping = parse_mapping(line for line in fields["map"].splitlines() if line.strip())
     except InputError as error:
@@ -138,7 +141,7 @@ def read_lane(upload: ReceivedFile) -> Lane | None:
     try:
         return Lane(name) if name else None
     except ValueError:
-        raise InvalidField("lane", "lane is online, flex or batch.") from None
+        raise InvalidField("lane", "lane must be online, flex or batch.") from None
 
 
 _SIGNS: Final[dict[str, Literal[".", ","]]] = {"point": ".", "comma": ","}

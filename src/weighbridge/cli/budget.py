@@ -32,14 +32,16 @@ def register(app: typer.Typer) -> None:
 
 def budget(
     per_day: Annotated[
-        float | None, typer.Option(min=0, help="The most that a day (UTC) may cost, in USD.")
+        float | None, typer.Option(min=0, help="Most to spend in a day (UTC), in USD.")
     ] = None,
     per_month: Annotated[
-        float | None, typer.Option(min=0, help="The most that a month (UTC) may cost, in USD.")
+        float | None, typer.Option(min=0, help="Most to spend in a month (UTC), in USD.")
     ] = None,
     remove: Annotated[
         list[Removable] | None,
-        typer.Option(help="Remove this cap; catalogues: those that interrupted runs have left."),
+        typer.Option(
+            help="Remove this cap; catalogues: the caps of `run --budget` left by interrupted runs."
+        ),
     ] = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -86,7 +88,7 @@ def budget(
     elif found:
         out.print(_table(found))
     else:
-        out.print("No budget is set: nothing but the provider's limits caps what is spent.")
+        out.print("No budget is set: only the provider's own limits cap the spending.")
 
 
 def _table(found: list[Budget]) -> Table:

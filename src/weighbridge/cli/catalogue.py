@@ -38,6 +38,7 @@ from weighbridge.cli.reading import (
     say_questions,
     settle_doubts,
 )
+from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def export(
     if as_json:
         print_json({"products": count, "files": files})
     else:
-        out.print(f"{count:,} products in {', '.join(files)}", soft_wrap=True)
+        out.print(f"Wrote {counted(count, 'product')} to {', '.join(files)}", soft_wrap=True)
 
 
 def estimate(
@@ -231,7 +232,10 @@ def _estimate_table(result: CatalogueEstimate, model: str) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_row("products", f"{result.products:,}")
     if result.variants:
-        table.add_row("of these", f"{result.variants:,} variants, which take no call")
+        table.add_row(
+            "of these",
+            f"{counted(result.variants, 'variant')}, answered without a call of their own",
+        )
     table.add_row("requests", f"{result.requests:,}")
     table.add_row(
         "input tokens", f"{result.input_tokens:,} ({result.cached_input_tokens:,} cached)"

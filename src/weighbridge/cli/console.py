@@ -91,7 +91,7 @@ FactorsOption = Annotated[
     Path | None,
     typer.Option(
         "--factors",
-        help="A file of your own factors, which override the bundled ones. [env: WEIGHBRIDGE_FACTORS]",
+        help="CSV file with your own emission factors, which override the bundled ones. [env: WEIGHBRIDGE_FACTORS]",
         show_default=False,
     ),
 ]
@@ -113,7 +113,7 @@ LaneOption = Annotated[
     Lane | None,
     typer.Option(
         "--lane",
-        help="How the products are asked: online at once, flex at once in the cheaper tier, batch within 24 hours at half the price.",
+        help="How the model is asked about the products: online (at once), flex (at once, in the cheaper tier) or batch (within 24 hours, at half the price).",
         show_default="as stored, at first online",
     ),
 ]
@@ -121,7 +121,7 @@ StoreOption = Annotated[
     bool | None,
     typer.Option(
         "--store-at-provider/--no-store-at-provider",
-        help="Let the provider store replies, so that those in flight at a crash are fetched instead of "
+        help="Ask the provider to store replies: replies lost in a crash are then fetched instead of "
         "paid for again. [env: WEIGHBRIDGE_STORE_AT_PROVIDER]",
         show_default="off",
     ),
@@ -137,13 +137,16 @@ FormatOption = Annotated[
 CsvBomOption = Annotated[
     bool,
     typer.Option(
-        "--csv-bom", help="Begin the CSV with a byte order mark, by which Excel knows UTF-8."
+        "--csv-bom",
+        help="Begin CSV files with a byte order mark, so that Excel reads them as UTF-8.",
     ),
 ]
 DEFAULT_FORMATS = "csv,xlsx,jsonl"
 GARBAGE_PORTION = 50_000
 SMALL_GARBAGE_PORTION = 2_000
-"""Allocations between collections; a collection stops all threads for about 40 ms and 2 ms."""
+"""Allocations between two collections of garbage; each stops all threads: the large portion for
+about 40 ms, the small one for 2 ms.
+"""
 MapOption = Annotated[
     list[str] | None,
     typer.Option("--map", help="Map a field to a column, as field=column; repeatable."),
@@ -151,7 +154,7 @@ MapOption = Annotated[
 
 
 PactVersionOption = Annotated[
-    Literal["2", "3"], typer.Option("--pact-version", help="Of the format pact.")
+    Literal["2", "3"], typer.Option("--pact-version", help="Version of the format pact.")
 ]
 
 

@@ -46,9 +46,8 @@ def _say(examination: Examination) -> None:
     if examination.is_sound:
         out.print(f"Sound: {examination.checks} rules hold.")
     for finding in examination.findings:
-        examples = ", ".join(finding.examples) + (
-            ", …" if finding.count > len(finding.examples) else ""
-        )
+        more = finding.count - len(finding.examples)
+        examples = ", ".join(finding.examples) + (f" and {more:,} more" if more > 0 else "")
         out.print(f"✗ {finding.rule}", style="red")
         for line in (f"{finding.count:,} {finding.problem}: {examples}", finding.remedy):
             out.print(f"  {line}", soft_wrap=True)

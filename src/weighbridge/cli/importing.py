@@ -10,6 +10,7 @@ from pathlib import Path
 
 from weighbridge.cli.console import err
 from weighbridge.export.rejected_writer import write_notes, write_rejected
+from weighbridge.plain_text import counted
 from weighbridge.service.access.audit import record_command
 from weighbridge.service.imports import Imported
 from weighbridge.service.products import rejected_rows, row_notes
@@ -47,10 +48,10 @@ def say_import(imported: ImportResult, file: Path) -> None:
             soft_wrap=True,
         )
     if imported.rejected_count > 10:
-        err.print(f"  … and {imported.rejected_count - 10:,} more in rejected.csv")
+        err.print(f"  … and {counted(imported.rejected_count - 10, 'more row')} in rejected.csv")
     if imported.noted_count:
         err.print(
-            f"  {imported.noted_count:,} cells were not used or are doubtful: notes.csv lists them",
+            f"  notes.csv lists {counted(imported.noted_count, 'cell')} not used or in doubt",
             highlight=False,
         )
 

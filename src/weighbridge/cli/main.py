@@ -75,7 +75,7 @@ def options(
         settings = load_settings()
         telemetry.configure_logging(settings.log_format, settings.log_level)
     for name in unknown_names():
-        message = f"{name} is no setting of Weighbridge; it is ignored."
+        message = f"{name} is not a setting of Weighbridge and is ignored. Check the spelling."
         if telemetry.is_json():
             telemetry.warning("unknown_setting", message, name=name)
         else:

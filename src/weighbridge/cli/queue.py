@@ -21,6 +21,7 @@ from weighbridge.cli.console import (
 from weighbridge.clock import SystemClock
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.errors import InputError
+from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ T = TypeVar("T")
 ANSWER_FORMS: Final = {
     "strict": "strict schema",
     "schema": "schema",
-    "object": "json_object, with the schema in the prompt",
-    "text": "text, with the schema in the prompt",
+    "object": "JSON mode, with the schema in the prompt",
+    "text": "plain text, with the schema in the prompt",
 }
 
 
@@ -93,20 +94,20 @@ def _caching(learned: Mapping[str, Any]) -> str:
 
 
 def start(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Let processing go on (a server or a worker must be running to do it)."""
+    """Start or resume processing (by a server or worker, which must be running)."""
     from weighbridge.service.queue import start_queue
 
     waiting = with_database(data_dir, _recorded("started the queue", start_queue))
-    message = f"The queue is running; {waiting:,} products are pending."
+    message = f"The queue is running; {counted(waiting, 'pending product')}."
     _say({"addedToQueue": waiting, "message": message}, as_json)
 
 
 def stop(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Begin no further call; calls in flight finish and are stored. It lasts until `start`."""
+    """Stop processing until `start`. Calls in flight finish and are stored."""
     from weighbridge.service.queue import stop_queue
 
     released = with_database(data_dir, _recorded("stopped the queue", stop_queue))
-    message = f"The queue is stopped; {released:,} products are pending again."
+    message = f"The queue is stopped; {counted(released, 'product')} set to pending again."
     _say({"releasedProducts": released, "message": message}, as_json)
 
 
@@ -116,7 +117,10 @@ def reset_failed(data_dir: DataDirOption = None, as_json: JsonOption = False) ->
 
     count = with_database(data_dir, _recorded("retried failed products", reset))
     _say(
-        {"modifiedCount": count, "message": f"{count:,} failed products are pending again."},
+        {
+            "modifiedCount": count,
+            "message": f"{counted(count, 'failed product')} set to pending again.",
+        },
         as_json,
     )
 

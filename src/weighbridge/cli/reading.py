@@ -32,24 +32,22 @@ if TYPE_CHECKING:
 
 DecimalOption = Annotated[
     Literal["point", "comma"] | None,
-    typer.Option(
-        "--decimal", help="The decimal sign of the file's numbers.", show_default="found out"
-    ),
+    typer.Option("--decimal", help="Decimal sign of the file's numbers.", show_default="detected"),
 ]
 UnitOption = Annotated[
     str | None,
     typer.Option(
         "--unit",
-        help="The unit of weights given without one: kg, g, lb or oz.",
-        show_default="found out",
+        help="Unit of weights given without one: kg, g, mg, t, lb or oz.",
+        show_default="detected",
     ),
 ]
 EncodingOption = Annotated[
     str | None,
     typer.Option(
         "--encoding",
-        help="The encoding of a text file: utf-8, windows-1250.",
-        show_default="found out",
+        help="Encoding of a text file, such as utf-8 or windows-1250.",
+        show_default="detected",
     ),
 ]
 SheetOption = Annotated[

@@ -45,12 +45,13 @@ if TYPE_CHECKING:
 PacingOption = Annotated[
     Literal["batch", "continuous"] | None,
     typer.Option(
-        help="Pacing for this run: batches with a pause, or continuous.", show_default="as stored"
+        help="Pacing for this run: batches with a pause in between, or continuous.",
+        show_default="as stored",
     ),
 ]
 LimitOption = Annotated[
     int | None,
-    typer.Option(min=1, help="Only import the first N products of the file.", show_default=False),
+    typer.Option(min=1, help="Import only the first N products of the file.", show_default=False),
 ]
 YesOption = Annotated[
     bool,
@@ -60,7 +61,7 @@ AnswersOption = Annotated[
     Path | None,
     typer.Option(
         "--answers",
-        help="Replay the answers in this recording; other products go to the simulator. No key, no cost.",
+        help="Replay the answers in this recording; the simulator answers about products that are not in it. No key, no cost.",
         show_default=False,
     ),
 ]
@@ -69,11 +70,14 @@ BudgetOption = Annotated[
     typer.Option(
         "--budget",
         min=0,
-        help="The most that this catalogue may cost in USD over all its runs; a run stops before exceeding it.",
+        help="Most USD to spend on this catalogue over all its runs; a run stops before it would exceed that.",
         show_default=False,
     ),
 ]
-RedoOption = Annotated[bool, typer.Option("--redo", help="Ask again, even if an answer is stored.")]
+RedoOption = Annotated[
+    bool,
+    typer.Option("--redo", help="Ask (and pay) again about products whose answers are stored."),
+]
 
 
 def register(app: typer.Typer) -> None:

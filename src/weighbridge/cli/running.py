@@ -83,7 +83,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S: Final = 0.25
 EMBEDDED_PATIENCE_S: Final = 10.0
-"""How long an embedded server may not answer before it is taken for dead."""
+"""An embedded server that does not answer for this long counts as dead."""
 LINE_EVERY_S: Final = 5.0
 _DONE: Final = frozenset({ProcessingStatus.COMPLETED, ProcessingStatus.FAILED})
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -187,18 +187,18 @@ class _Question:
         question = f"Store {counted(products, 'product')}"
         if not self._provider.simulated and self._options.answers is None:
             question += (
-                f" and send what is not answered yet to {self._provider.name} "
-                f"({self._provider.model}) for {_price(inspection.estimate, self._options.lane)} at most"
+                f" and ask {self._provider.name} ({self._provider.model}) about those without "
+                f"stored answers, for {_price(inspection.estimate, self._options.lane)} at most"
             )
             if self._options.lane is Lane.BATCH:
-                question += ", which may take up to 24 hours for each of its steps"
+                question += "; each step may take up to 24 hours"
         if self._asks and not typer.confirm(f"{question}?", default=True, err=True):
             raise _DeclinedError
 
 
 def _price(estimate: CatalogueEstimate | None, lane: Lane | None) -> str:
     if estimate is None or not estimate.price_known:
-        return "a price that nobody publishes"
+        return "an unknown price"
     in_lane = next((tier for tier in estimate.tiers if lane and tier.tier == lane.value), estimate)
     return f"about {price_range(in_lane)}"
 
@@ -330,8 +330,8 @@ class _Run:
         """Drain; a second interrupt cuts it short."""
         if self._interrupts:
             err.print(
-                f"Finishing {engine.supervisor.in_flight} calls in flight (Ctrl-C again stops at "
-                "once) …"
+                f"Finishing {counted(engine.supervisor.in_flight, 'call')} in flight "
+                "(Ctrl-C again stops at once) …"
             )
         self._wake.clear()
         await drain_or_abandon(engine.supervisor, self._wake.wait(), self._app.database)
@@ -435,9 +435,11 @@ class _Run:
             + (f" ({kind})" if (kind := _kind_of(self._provider)) else ""),
         )
         if not calls_made:
-            out.print("Nothing to do: all answers are stored.")
+            out.print("No call was needed: all answers were stored already.")
         for row in failed:
             out.print(f"failed: {row.code}: {row.error}", style="red")
+        if (more := counts[ProcessingStatus.FAILED] - len(failed)) > 0:
+            out.print(f"and {counted(more, 'more failed product')}, in the files", style="red")
         out.print("Files: " + ", ".join(str(path) for path in files), soft_wrap=True)
         if rejected.exists():
             out.print(f"Rejected rows: {rejected}", soft_wrap=True)

@@ -26,6 +26,7 @@ from weighbridge.cli.console import (
 from weighbridge.cli.interrupts import drain_or_abandon
 from weighbridge.cli.notices import say_notices
 from weighbridge.errors import SettingsError
+from weighbridge.plain_text import counted
 from weighbridge.settings import Settings, load_settings
 from weighbridge.signals import handling
 
@@ -160,7 +161,7 @@ async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
             await interrupted.get()
             telemetry.info(
                 "worker_leaving",
-                f"🛬 Finishing {engine.supervisor.in_flight} calls in flight (Ctrl-C again stops at once) …",
+                f"🛬 Finishing {counted(engine.supervisor.in_flight, 'call')} in flight (Ctrl-C again stops at once) …",
             )
             await drain_or_abandon(engine.supervisor, interrupted.get(), app.database)
     return 0
@@ -169,15 +170,14 @@ async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
 StoredOption = Annotated[
     Literal["finished", "attended", "nothing", "unknown"],
     typer.Option(
-        help="What happens to calls with `store` when the client disconnects: finished, or dropped (attended); or "
-        "`store` is ignored (nothing), or stored calls cannot be listed (unknown)."
+        help="How calls with `store` are kept if the client disconnects. finished: the call is finished and stored; "
+        "attended: it is dropped; nothing: no call is ever stored; unknown: stored calls cannot be listed."
     ),
 ]
-BatchDelayOption = Annotated[
-    float, typer.Option(min=0, help="Seconds in which a batch is answered.")
-]
+BatchDelayOption = Annotated[float, typer.Option(min=0, help="Seconds until a batch is completed.")]
 BatchExpireOption = Annotated[
-    float, typer.Option(min=0, max=1, help="Share of batches that expire before their end.")
+    float,
+    typer.Option(min=0, max=1, help="Share of batches that expire before they are completed."),
 ]
 
 
@@ -194,7 +194,10 @@ def simulator(
         float, typer.Option(min=0, help="Median duration of a call in seconds.")
     ] = 0.5,
     burst: Annotated[
-        float, typer.Option(min=0.1, help="Burst size, in seconds' worth of quota.")
+        float,
+        typer.Option(
+            min=0.1, help="Burst size: how many seconds' worth of quota may be used at once."
+        ),
     ] = 60.0,
     faults: Annotated[
         str,
@@ -210,10 +213,14 @@ def simulator(
     batch_delay: BatchDelayOption = 60.0,
     batch_expire: BatchExpireOption = 0.0,
     key: Annotated[
-        str | None, typer.Option("--key", help="The only API key to accept; any if not set.")
+        str | None,
+        typer.Option("--key", help="The only API key to accept; without it, any key is accepted."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="The same seed gives the same faults and latencies.")
+        int,
+        typer.Option(
+            help="Seed of the random faults and latencies: the same seed gives the same ones."
+        ),
     ] = 0,
 ) -> None:
     """Run the simulated provider as a server; set OPENAI_BASE_URL to http://HOST:PORT/v1."""
@@ -234,7 +241,7 @@ def simulator(
         seed=seed,
     )
     err.print(
-        f"Simulated provider on http://{host}:{port}/v1 (set OPENAI_BASE_URL to it, and any "
-        "OPENAI_API_KEY).",
+        f"Simulated provider on http://{host}:{port}/v1 (set OPENAI_BASE_URL to this address, "
+        "and OPENAI_API_KEY to anything).",
     )
     serve_simulator(config, host, port)

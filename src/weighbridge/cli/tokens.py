@@ -21,21 +21,23 @@ def register(main: typer.Typer) -> None:
     main.add_typer(app, name="token")
 
 
-NameArgument = Annotated[str, typer.Argument(help="Whose it is: the audit log shows this name.")]
+NameArgument = Annotated[
+    str, typer.Argument(help="Name of the token's owner, as the audit log shows it.")
+]
 
 
 def add(
     name: NameArgument,
     role: Annotated[
         Literal["operator", "read-only"],
-        typer.Option(help="operator may change everything; read-only may look at everything."),
+        typer.Option(help="operator may change everything; read-only may read everything."),
     ] = "operator",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token and show it, for the only time.
+    """Make a token and show it, this once only.
 
-    From the first one on the server asks for tokens.
+    As soon as there is a token, the server refuses requests without one.
     """
     from weighbridge.service.access.audit import record_command
     from weighbridge.service.access.tokens import Role, add_token

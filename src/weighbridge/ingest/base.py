@@ -104,9 +104,9 @@ class RawChunk:
     sheet: str | None = None
     remarks: tuple[CellRemark, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
-    """Rows that are no products and no faults either, counted by what they are."""
+    """Rows that hold no product and are not faulty either, counted by kind."""
     hidden: frozenset[int] = frozenset()
-    """Rows that the program they come from does not show."""
+    """Rows that are hidden in the program that the file comes from."""
 
 
 class Reader(Protocol):

@@ -157,7 +157,7 @@ def open_reader(path: Path, options: ReadOptions = USUAL) -> Reader:
                 return JsonReader(path, options.choices)
             case CatalogueFormat.PARQUET:
                 return ParquetReader(path)
-    raise UnsupportedFormat(f"{quote(shown)} is of a kind that is not read.")
+    raise UnsupportedFormat(f"{quote(shown)} has no format that Weighbridge reads.")
 
 
 def check_records(

@@ -67,4 +67,4 @@ class Repeats:
 
 
 def _reason(code: str, first: int) -> str:
-    return f"{quote(code)} is the code of row {first} too, which was taken; give each product a code of its own"
+    return f"row {first} has the code {quote(code)} too and was taken instead; give each product a code of its own"

@@ -96,7 +96,7 @@ class Doubt:
         """For where nobody can be asked."""
         ways = " or ".join(f"--{self.option} {one} ({what})" for one, what in self.options.items())
         return (
-            f"{self.question} Say which it is: {ways}; an upload has a field {self.option}. "
+            f"{self.question} Say which it is: {ways}; in an upload, set the field {self.option}. "
             "Nothing was stored."
         )
 

@@ -57,9 +57,9 @@ class CircuitBreaker:
         if self.paused_reason is None:
             self._next_probe_s = now_s + self._spread_s()
         self.paused_reason = (
-            f"The provider gave no reply {self._failures} times in a row. The last time: "
-            f"{reason.rstrip('.')}. It is tried again every {FIRST_PROBE_S:.0f} to "
-            f"{LAST_PROBE_S:.0f} s, and processing goes on by itself when it answers."
+            f"The last {self._failures} calls got no reply from the provider. The last error: "
+            f"{reason.rstrip('.')}. Weighbridge tries again every {FIRST_PROBE_S:.0f} to "
+            f"{LAST_PROBE_S:.0f} s, and resumes processing by itself when the provider answers."
         )
 
     def succeeded(self) -> None:

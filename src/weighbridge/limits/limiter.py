@@ -131,7 +131,7 @@ class Limiter:
     def _scarcest(self, cost: Cost, now_s: float, ready_at_s: float) -> str:
         """The name of what has to be waited for the longest."""
         if self._held_until_s >= ready_at_s:
-            return "pause after a refusal"
+            return "pause after a refused call"
         if self._window_ready_at_s(cost, now_s) >= ready_at_s:
             tokens_left = self.limits.tokens_per_minute - cost.tokens
             return "token limit" if self._window.tokens > tokens_left else "request limit"
@@ -299,8 +299,8 @@ class Limiter:
             return cls(limits)
         if state[0] != _VERSION:
             msg = (
-                "The stored quota was written by another version of Weighbridge. "
-                "Update this one, or delete the row in table `quota` while no call is in flight."
+                "The stored quota was written by another version of Weighbridge. Update this "
+                "installation, or delete the row in the table `quota` while no call is in flight."
             )
             raise SchemaTooNew(msg)
         limiter = cls.__new__(cls)

@@ -50,7 +50,8 @@ class PromptWatch:
         self._said = True
         return (
             f"The server may cut prompts at {theirs:,} tokens: it counted {theirs:,} for each of "
-            f"the last {len(self._alike)} calls, which hold {min(cut):,} to {max(cut):,} by our "
-            "own count. Raise its context (llama.cpp: -c, Ollama: OLLAMA_CONTEXT_LENGTH, vLLM: "
-            "--max-model-len), start the queue again, and rerun what was completed with --redo."
+            f"the last {len(self._alike)} calls, which have {min(cut):,} to {max(cut):,} by "
+            "Weighbridge's count. Raise its context (llama.cpp: -c, Ollama: OLLAMA_CONTEXT_LENGTH, "
+            "vLLM: --max-model-len), start the queue again, and ask again about the completed "
+            "products (run with --redo)."
         )

@@ -33,6 +33,7 @@ from weighbridge.errors import (
     WeighbridgeError,
     WrongProducts,
 )
+from weighbridge.plain_text import counted
 
 if TYPE_CHECKING:
     from weighbridge.limits.refusals import RefusalHistory
@@ -199,7 +200,7 @@ def decide(
         case Policy.RETRY_ALONE if attempt < MAX_ATTEMPTS:
             return AskAlone()
         case Policy.RETRY_ALONE:
-            return GiveUp(f"No usable answer in {attempt + 1} attempts. The last one: {error}")
+            return GiveUp(f"No usable answer in {attempt + 1} attempts. The last error: {error}")
         case _:
             return GiveUp(str(error))
 
@@ -217,8 +218,8 @@ def _fault_of_its_own(
     if alone is None or not alone.is_stuck(in_company=in_company):
         return None
     return (
-        f"{error} So it was {alone.times} times in a row for this product alone, while "
-        f"{alone.passed or alone.passed_ever} other calls passed. Look at its texts and picture, or at the server's log."
+        f"{error} This happened {alone.times} times in a row for this product alone, while "
+        f"{counted(alone.passed or alone.passed_ever, 'other call')} succeeded. Look at the product's texts and picture, or at the server's log."
     )
 
 
@@ -232,9 +233,9 @@ def _with_less_to_do(
         return MoreTime()
     times = "once" if attempt == 0 else f"{attempt + 1} times"
     return GiveUp(
-        f"{str(error).rstrip('.')}. So it was {times} for this product alone, at last with "
-        f"{TIME_FACTOR:.0f} times the limit. Raise WEIGHBRIDGE_CALL_TIMEOUT_S, or take a faster "
-        "server or a smaller model."
+        f"{str(error).rstrip('.')}. This happened {times} for this product alone, at last with "
+        f"{TIME_FACTOR:.0f} times the time limit. Raise WEIGHBRIDGE_CALL_TIMEOUT_S, or use a "
+        "faster server or a smaller model."
     )
 
 
@@ -253,13 +254,14 @@ def _never_fits(refused: RefusalHistory, *, in_company: bool) -> str | None:
         and refused.largest_passed_tokens < refused.tokens
     ):
         why = (
-            f"the provider refused it {refused.times} times in a row, while {refused.passed} "
-            f"others went through, the largest of {refused.largest_passed_tokens:,} tokens"
+            f"the provider refused it {refused.times} times in a row, while "
+            f"{counted(refused.passed, 'smaller call')} succeeded, the largest of "
+            f"{refused.largest_passed_tokens:,} tokens"
         )
     else:
         return None
     return (
-        f"A call of {refused.tokens:,} tokens is more than the account takes at once: {why}. "
+        f"A call of {refused.tokens:,} tokens is more than the account allows at once: {why}. "
         "Raise the account's limits at the provider, or shorten the description (or use a smaller "
         "image)."
     )

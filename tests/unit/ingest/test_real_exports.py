@@ -212,7 +212,7 @@ def test_a_list_printed_by_sap_is_read_without_its_lines_and_repeated_headers(
         ("1003", "Steel plate", 1250.0),
     ]
     assert [(row.row, row.reason) for row in found.rejected] == [
-        (8, "the row repeats the header; it is no product")
+        (8, "the row repeats the header and holds no product")
     ]
 
 

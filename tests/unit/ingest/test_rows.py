@@ -39,8 +39,8 @@ def notes_of(*records: object) -> list[RowNote]:
         ("code", "", "is empty"),
         ("code", None, "is empty"),
         ("code", "\\N", "is empty"),
-        ("code", "#N/A", "error of a spreadsheet"),
-        ("name", "#REF!", "error of a spreadsheet"),
+        ("code", "#N/A", "spreadsheet error"),
+        ("name", "#REF!", "spreadsheet error"),
         ("code", "4.00638E+12", "last digits are lost"),
         ("code", "4,00638E+12", "last digits are lost"),
         ("name", " \u00a0\t", "is empty"),
@@ -75,27 +75,27 @@ def test_a_bad_required_field_rejects_its_row_with_a_remedy(
         ("weight", float("inf"), "not a weight"),
         ("weight", True, "not a weight"),
         ("weight", [1], "not a weight"),
-        ("weight", "#N/A", "error of a spreadsheet"),
+        ("weight", "#N/A", "spreadsheet error"),
         ("weight", "TBD", "stands for no value"),
         ("weight", "1,234", "two ways"),
-        ("imageUrl", "ftp://example.com/a.png", "no address"),
-        ("imageUrl", "javascript:alert(1)", "no address"),
-        ("imageUrl", "data:image/png;base64,AAAA", "no address"),
-        ("imageUrl", "file:///etc/passwd", "no address"),
-        ("imageUrl", "//example.com/a.png", "no address"),
-        ("imageUrl", "http://", "no address"),
+        ("imageUrl", "ftp://example.com/a.png", "not an address"),
+        ("imageUrl", "javascript:alert(1)", "not an address"),
+        ("imageUrl", "data:image/png;base64,AAAA", "not an address"),
+        ("imageUrl", "file:///etc/passwd", "not an address"),
+        ("imageUrl", "//example.com/a.png", "not an address"),
+        ("imageUrl", "http://", "not an address"),
         ("imageUrl", "https://example.com/a b.png", "%20"),
-        ("imageUrl", "https://example.com:port/a", "no address"),
+        ("imageUrl", "https://example.com:port/a", "not an address"),
         ("imageUrl", "https://u:secret@example.com/a.png", "user name or password"),
         ("imageUrl", "https://example.com/" + "a" * 2000, "more than 2,000"),
         ("imageUrl", "pictures/a.png", "paths of files are not followed"),
         ("imageUrl", "null", "stands for no value"),
         ("countryOfOrigin", "Atlantis", "two-letter code"),
-        ("countryOfOrigin", "EU", "no single country"),
+        ("countryOfOrigin", "EU", "not a single country"),
         ("countryOfOrigin", "DE/PL", "several countries"),
         ("quantity", "many", "not a quantity"),
         ("price", "-3", "below 0"),
-        ("recycledShare", "130 %", "no share"),
+        ("recycledShare", "130 %", "not a share"),
         ("piecesPerPack", "0", "not above 0"),
         ("supplierFootprint", "low", "not a footprint"),
         ("supplierFootprintBoundary", "somewhere", "not a known system boundary"),
@@ -213,7 +213,7 @@ def test_a_code_that_comes_again_is_rejected_with_the_row_of_the_first() -> None
     products, rejected = check(GOOD, LAST, GOOD | {"name": "Stool"})
     assert [product.name for product in products] == ["Chair", "Chair"]
     assert [(row.row, row.field) for row in rejected] == [(3, "code")]
-    assert "the code of row 1 too" in rejected[0].reason
+    assert 'row 1 has the code "A-1" too' in rejected[0].reason
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_code_that_comes_again_is_rejected_with_the_row_of_the_first() -> None
 )
 def test_text_that_was_decoded_wrongly_before_is_kept_and_noted(text: str) -> None:
     (note,) = notes_of(GOOD | {"name": text})
-    assert "decoded in the wrong way" in note.reason
+    assert "wrongly decoded" in note.reason
 
 
 @pytest.mark.parametrize("code", ["10-Mar", "Mar-10", "2024-03-10", "01.03.2024"])

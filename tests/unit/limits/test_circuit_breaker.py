@@ -46,8 +46,9 @@ def test_the_fifth_failure_in_a_row_opens_the_breaker() -> None:
     watch = paused()
     assert watch.permission(START_S) == PausedUntil(START_S + FIRST_PROBE_S)
     assert watch.paused_reason == (
-        "The provider gave no reply 5 times in a row. The last time: Connection refused. "
-        "It is tried again every 3 to 15 s, and processing goes on by itself when it answers."
+        "The last 5 calls got no reply from the provider. The last error: Connection refused. "
+        "Weighbridge tries again every 3 to 15 s, and resumes processing by itself when the "
+        "provider answers."
     )
 
 

@@ -34,7 +34,7 @@ async def audit(
         str | None,
         Query(
             max_length=100,
-            description="nextCursor of the previous page.",
+            description="The nextCursor of the previous page; leave it out for the first page.",
             examples=[make_cursor(50)],
         ),
     ] = None,

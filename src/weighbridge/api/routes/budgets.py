@@ -17,7 +17,7 @@ _CAP = {"type": ["number", "null"], "minimum": 0, "maximum": service.MOST_USD}
 _CHANGE = {
     "type": "object",
     "properties": {
-        period: {**_CAP, "description": f"USD that a {period} (UTC) may cost; null: no cap."}
+        period: {**_CAP, "description": f"Most USD to spend in a {period} (UTC); null: no cap."}
         for period in service.PERIODS
     },
     "additionalProperties": False,

@@ -108,14 +108,17 @@ def _csv(description: str) -> dict[int | str, dict[str, Any]]:
 @router.get(
     "/imports/{importId:uuid}/rejected",
     response_class=StreamingResponse,
-    responses=_csv("One line for each rejected row."),
+    responses=_csv("A CSV file with a line for each rejected row."),
 )
 async def rejected_rows(importId: ImportId, context: Context) -> StreamingResponse:  # noqa: N803 - as the contract names it
     """Every row of an import that could not become a product, as CSV."""
     rows = service.rejected_rows(context.database, importId)
     first = await anext(rows, None)
     if first is None:
-        raise NotFound(f"No rejected rows are stored for an import {importId}.")
+        raise NotFound(
+            f"No rejected rows are stored for import {importId}: it had none, they were deleted "
+            "after the retention time, or there is no such import."
+        )
     cells = (rejected_cells(row) async for row in rows)
     return _download(stream_rows(HEADER, rejected_cells(first), cells), f"rejected-{importId}")
 
@@ -123,14 +126,17 @@ async def rejected_rows(importId: ImportId, context: Context) -> StreamingRespon
 @router.get(
     "/imports/{importId:uuid}/notes",
     response_class=StreamingResponse,
-    responses=_csv("One line for each note."),
+    responses=_csv("A CSV file with a line for each note."),
 )
 async def row_notes(importId: ImportId, context: Context) -> StreamingResponse:  # noqa: N803 - as the contract names it
     """Every cell of an import that was left out or taken with doubt, as CSV."""
     notes = service.row_notes(context.database, importId)
     first = await anext(notes, None)
     if first is None:
-        raise NotFound(f"No notes are stored for an import {importId}.")
+        raise NotFound(
+            f"No notes are stored for import {importId}: it had none, they were deleted after the "
+            "retention time, or there is no such import."
+        )
     cells = (note_cells(note) async for note in notes)
     return _download(stream_rows(NOTES_HEADER, note_cells(first), cells), f"notes-{importId}")
 
@@ -188,14 +194,14 @@ async def export(
     code: Annotated[
         list[str] | None,
         Query(
-            description="Only products with these codes; repeat it for each. A code that is not stored is left out.",
+            description="Only products with these codes; repeat the parameter for each code. Unknown codes are ignored.",
             examples=[["PROD-001"]],
         ),
     ] = None,
     bom: Annotated[
         bool,
         Query(
-            description="Begin a CSV with a byte order mark, by which Excel knows UTF-8.",
+            description="Begin a CSV file with a byte order mark, so that Excel reads it as UTF-8.",
             examples=[False],
         ),
     ] = False,

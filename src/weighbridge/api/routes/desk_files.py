@@ -26,8 +26,10 @@ MOST_BYTES: Final = 50 << 20
 _XLSX: Final = MEDIA_TYPES["xlsx"]
 _BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
 
-Reason = Annotated[str, Query(max_length=1000, description="Why; kept with the corrections.")]
-Replace = Annotated[bool, Query(description="Also what somebody else has corrected.")]
+Reason = Annotated[str, Query(max_length=1000, description="Why the values were corrected.")]
+Replace = Annotated[
+    bool, Query(description="Also replace values that somebody else has corrected.")
+]
 
 
 @router.get(
@@ -40,8 +42,10 @@ Replace = Annotated[bool, Query(description="Also what somebody else has correct
 )
 async def review_workbook(
     context: Context,
-    unchecked: Annotated[bool, Query(description="Only what nobody has checked.")] = False,
-    category: Annotated[str, Query(max_length=200, description="Only of this category.")] = "",
+    unchecked: Annotated[bool, Query(description="Only products that nobody has checked.")] = False,
+    category: Annotated[
+        str, Query(max_length=200, description="Only products of this category.")
+    ] = "",
 ) -> Response:
     """Download the answers about completed products as a workbook to edit."""
     if "\0" in category:

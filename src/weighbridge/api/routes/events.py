@@ -29,10 +29,11 @@ HEARTBEAT: Final = b": still here\n\n"
         **problem_responses(),
         200: {
             "description": (
-                "A stream of events, each with an id. `progress`: the document of queue-status, a "
+                "A stream of events, each with an id. `progress`: the answer of queue-status, a "
                 "few times per second at most. `state`: the queue was started, stopped, paused or "
                 "configured. `log`: log lines. `products`: products that just finished. `reset`: "
-                "the document of queue-status, after a disconnection too long to catch up on."
+                "the answer of queue-status, sent instead of the missed events when the client "
+                "was disconnected for too long."
             ),
             "content": {
                 "text/event-stream": {
@@ -49,12 +50,15 @@ async def events(
         str | None,
         Header(
             max_length=100,
-            description="Sent by browsers when they reconnect, so that they miss nothing.",
+            description="Id of the last event received. Browsers send it when they reconnect, to get the events that they missed.",
         ),
     ] = None,
     lastEventId: Annotated[  # noqa: N803 - as clients write it
         str | None,
-        Query(max_length=100, description="The same, for clients that cannot set headers."),
+        Query(
+            max_length=100,
+            description="Same as the header Last-Event-ID, for clients that cannot set headers.",
+        ),
     ] = None,
 ) -> StreamingResponse:
     """Stream what happens. Reconnect with the last id received."""

@@ -37,7 +37,7 @@ async def what_if(asked: WhatIfInput, context: Context) -> WhatIfDone:
     return WhatIfDone.model_validate(supposing.as_document(found))
 
 
-_MOMENT = "such as 2026-11-01T10:00Z, or now. Without a zone it is UTC."
+_MOMENT = "such as 2026-11-01T10:00Z, or now. Without a time zone, UTC is assumed."
 
 
 @router.get("/compare", responses=problem_responses())
@@ -51,7 +51,7 @@ async def compare(
     """Say what moved between two moments, by how much and why, over all products."""
     moments = _moment(context, "from", start), _moment(context, "to", end)
     if moments[1] <= moments[0]:
-        raise InvalidField("to", "It has to be after the moment in from.")
+        raise InvalidField("to", "The moment in to must be later than the one in from.")
     async with context.exports:
         moved = await compare_moments(context.database, *moments)
     return Comparison.model_validate(moved.as_document())

@@ -88,12 +88,16 @@ async def list_products(
     checked: Annotated[
         bool | None,
         _empty_is(None),
-        Query(description="true: only marked as checked; false: completed and not checked."),
+        Query(
+            description="true: only products that somebody marked as checked; false: only completed products that nobody has checked."
+        ),
     ] = None,
     corrected: Annotated[
         bool | None,
         _empty_is(None),
-        Query(description="true: only corrected by somebody; false: as the model answered."),
+        Query(
+            description="true: only products that somebody has corrected; false: only products that nobody has corrected."
+        ),
     ] = None,
     limit: Annotated[
         int,
@@ -104,7 +108,7 @@ async def list_products(
         str | None,
         Query(
             max_length=100,
-            description="nextCursor of the previous page.",
+            description="The nextCursor of the previous page; leave it out for the first page.",
             examples=[make_cursor(50)],
         ),
     ] = None,

@@ -19,6 +19,7 @@ from weighbridge.api.schemas.queue import (
     config_change_schema,
     config_ranges,
 )
+from weighbridge.plain_text import counted
 from weighbridge.service import queue as service
 from weighbridge.service.status_view import status_document
 
@@ -46,7 +47,7 @@ async def start_queue(context: Context) -> Started:
     status = await _status(context)
     return Started(
         added_to_queue=waiting,
-        message=f"The queue is running; {waiting:,} products are pending.",
+        message=f"The queue is running; {counted(waiting, 'pending product')}.",
         queue=status["queue"],
     )
 
@@ -72,13 +73,9 @@ async def stop_queue(context: Context) -> Stopped:
 
 
 def _still_under_way(calls: int) -> str:
-    match calls:
-        case 0:
-            return "No call is in flight."
-        case 1:
-            return "1 call in flight will finish and be stored."
-        case _:
-            return f"{calls:,} calls in flight will finish and be stored."
+    if not calls:
+        return "No call is in flight."
+    return f"{counted(calls, 'call')} in flight will finish and be stored."
 
 
 @router.post("/reset-failed")
@@ -86,7 +83,7 @@ async def reset_failed(context: Context) -> FailedReset:
     """Retry all failed products, with error and attempts cleared."""
     count = await service.reset_failed(context.database)
     return FailedReset(
-        modified_count=count, message=f"{count:,} failed products are pending again."
+        modified_count=count, message=f"{counted(count, 'failed product')} set to pending again."
     )
 
 

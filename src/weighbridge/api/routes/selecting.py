@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def selected_codes(context: ApiContext, asked: SelectionInput) -> list[str]:
     """Raises InvalidField for codes and filter at once, or neither; NotFound when nothing fits."""
     if (asked.codes is None) == (asked.filter is None):
-        raise InvalidField("codes", "Give codes or a filter, and not both.")
+        raise InvalidField("codes", "Give either codes or a filter: not both, and not neither.")
     words = asked.codes or []
     if asked.filter is not None:
         words = [asked.filter.category, asked.filter.search]
@@ -31,7 +31,7 @@ async def selected_codes(context: ApiContext, asked: SelectionInput) -> list[str
         return asked.codes
     found = await completed_codes(context.database, *words)
     if not found:
-        raise NotFound("No completed product fits the filter.")
+        raise NotFound("No completed product matches the filter.")
     return found
 
 
@@ -40,12 +40,15 @@ async def _list_filter(
         ProcessingStatus | None, Query(description="Only products in this state.")
     ] = None,
     search: Annotated[
-        str, Query(max_length=200, description="Only products with this in code or name.")
+        str,
+        Query(max_length=200, description="Only products whose code or name contains this text."),
     ] = "",
     category: Annotated[
         str, Query(max_length=200, description="Only completed products of this category.")
     ] = "",
-    supplier: Annotated[str, Query(max_length=200, description="Only this supplier's.")] = "",
+    supplier: Annotated[
+        str, Query(max_length=200, description="Only products of this supplier.")
+    ] = "",
     quality: Annotated[
         Quality | None, Query(description="Only completed products of this data quality.")
     ] = None,
@@ -63,7 +66,10 @@ async def _list_filter(
     ] = False,
     corrected: Annotated[bool, Query(description="Only products that were corrected.")] = False,
     noted: Annotated[
-        bool, Query(description="Only products whose row had something noted at import.")
+        bool,
+        Query(
+            description="Only products for which the import noted something, such as a cell that was not used."
+        ),
     ] = False,
 ) -> Filter:
     """Raises InvalidField for a text that no product can contain."""

@@ -22,7 +22,9 @@ class WorkerView(Schema):
     is_leaving: bool = Field(
         description="The worker accepts no new work and finishes what it has started."
     )
-    calls_in_flight: int = Field(ge=0, description="Groups begun; each has one call at most.")
+    calls_in_flight: int = Field(
+        ge=0, description="Groups of products being processed; each has at most one call in flight."
+    )
 
 
 class WorkerList(Schema):

@@ -16,7 +16,9 @@ class BudgetView(Schema):
     )
     cap_usd: float = Field(ge=0, examples=[10.0])
     committed_usd: float = Field(
-        ge=0, description="Spent, or reserved for calls in flight.", examples=[3.52]
+        ge=0,
+        description="What is spent, plus what is reserved for calls in flight.",
+        examples=[3.52],
     )
     left_usd: float = Field(ge=0, examples=[6.48])
 

@@ -18,9 +18,10 @@ class ChangeInput(Schema):
 
     target: str = Field(
         max_length=200,
-        description="Step and value: classification.subcategory, bill_of_materials.mass_kg, "
-        "bill_of_materials.attributes.NAME, bill_of_materials.lines, "
-        "bill_of_materials.lines.N.material (mass_kg, component), manufacturing.lines.N.",
+        description="The value to change, as STEP.VALUE: classification.subcategory, "
+        "bill_of_materials.mass_kg, bill_of_materials.attributes.NAME, bill_of_materials.lines, "
+        "bill_of_materials.lines.N.material (or .mass_kg, .component), manufacturing.lines.N. "
+        "N is the number of the line, from 1.",
         examples=[_TARGET],
     )
     value: Any = Field(examples=["stainless_304_cold_rolled"])
@@ -31,7 +32,9 @@ class CorrectionsInput(SelectionInput):
 
     changes: list[ChangeInput] = Field(min_length=1, max_length=100)
     reason: str = Field(default="", max_length=1000, examples=["the supplier's drawing"])
-    replace: bool = Field(default=False, description="Also what somebody else has corrected.")
+    replace: bool = Field(
+        default=False, description="Also replace values that somebody else has corrected."
+    )
 
 
 class CorrectedProduct(Schema):
@@ -58,10 +61,10 @@ class RecomputeInput(Schema):
         default=None,
         min_length=1,
         max_length=1000,
-        description="Only these; without it all.",
+        description="Only products with these codes; without codes, all completed products.",
         examples=[["PROD-001"]],
     )
-    dry_run: bool = Field(default=False, description="Say what would change, and store nothing.")
+    dry_run: bool = Field(default=False, description="Report what would change, and store nothing.")
 
 
 class RecomputedView(Schema):
@@ -79,12 +82,16 @@ class RecomputeDone(Schema):
 
     products: int
     moved: int
-    median_change: float = Field(description="Of those that moved, up or down.")
+    median_change: float = Field(
+        description="Median change of the figures that moved, up or down; 0.25 means 25 %."
+    )
     before_kg_co2e: float = Field(alias="beforeKgCo2e")
     after_kg_co2e: float = Field(alias="afterKgCo2e")
-    causes: dict[str, int] = Field(description="How many moved by what.")
-    largest: list[RecomputedView] = Field(description="Those that moved most.")
-    without_figure: int = Field(description="Products that keep their figure: see problems.")
+    causes: dict[str, int] = Field(description="Number of figures that moved, by cause.")
+    largest: list[RecomputedView] = Field(description="The figures that moved most.")
+    without_figure: int = Field(
+        description="Products that could not be recomputed and keep their figure; problems says why."
+    )
     problems: list[str]
 
 
@@ -92,7 +99,9 @@ class ApprovalInput(Schema):
     """Products that a person has looked at."""
 
     codes: list[str] = Field(min_length=1, max_length=1000, examples=[["PROD-001"]])
-    approved: bool = Field(default=True, description="false takes the mark back.")
+    approved: bool = Field(
+        default=True, description="true marks the products as checked, false removes the mark."
+    )
 
 
 class ApprovalDone(Schema):

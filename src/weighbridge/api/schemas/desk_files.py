@@ -11,6 +11,10 @@ from weighbridge.api.schemas.corrections import CorrectedProduct
 class BillsDone(Schema):
     """Own bills of materials that were given to products."""
 
-    corrected: list[CorrectedProduct] = Field(description="Computed anew.")
-    waiting: list[str] = Field(description="Codes whose bill counts once they are processed.")
-    unchanged: list[str] = Field(description="Codes that had this bill already.")
+    corrected: list[CorrectedProduct] = Field(
+        description="Products whose footprint was recomputed with the bill."
+    )
+    waiting: list[str] = Field(
+        description="Codes of products not processed yet; their bill is used once they are."
+    )
+    unchanged: list[str] = Field(description="Codes of products that had this bill already.")

@@ -19,17 +19,19 @@ class VersionView(Schema):
     """A footprint from one moment until another, and what made it another than the one before."""
 
     calculated_at: datetime
-    replaced_at: datetime | None = Field(description="null: it is the present one.")
+    replaced_at: datetime | None = Field(description="null for the current version.")
     emissions_kg_co2e: float = Field(alias="emissionsKgCo2e")
     low_kg_co2e: float = Field(alias="lowKgCo2e")
     high_kg_co2e: float = Field(alias="highKgCo2e")
     mass_kg: float
     subcategory: str | None
     change: float | None = Field(
-        description="Relative to the version before; 0.25 means 25 % more."
+        description="Change from the version before, as a share: 0.25 means 25 % more."
     )
     causes: list[str] = Field(examples=[["corrected by ana: bill_of_materials.mass_kg"]])
-    by: str | None = Field(description="Who corrected or recomputed it; null: the queue.")
+    by: str | None = Field(
+        description="Who corrected or recomputed the product; null if the queue processed it."
+    )
     reason: str | None
     method: str
     factors: str
@@ -77,7 +79,7 @@ class MovementView(Schema):
     code: str
     before_kg_co2e: float = Field(alias="beforeKgCo2e")
     after_kg_co2e: float = Field(alias="afterKgCo2e")
-    change: float = Field(description="Relative to before; 0.25 means 25 % more.")
+    change: float = Field(description="Change as a share: 0.25 means 25 % more.")
     causes: list[str]
 
 
@@ -94,14 +96,18 @@ class Comparison(Schema):
     at both.
     """
 
-    products: int = Field(description="With a figure at both moments.")
+    products: int = Field(description="Number of products with a figure at both moments.")
     moved: int
-    added: list[str] = Field(description="Codes of products first computed in between.")
-    gone: list[str]
+    added: list[str] = Field(
+        description="Codes of products that got their first figure between the two moments."
+    )
+    gone: list[str] = Field(description="Codes of products with a figure at the first moment only.")
     unknown: list[str] = Field(
-        description="Codes of products whose history does not reach back that far."
+        description="Codes of products whose history does not reach back to the first moment."
     )
     before_kg_co2e: float = Field(alias="beforeKgCo2e")
     after_kg_co2e: float = Field(alias="afterKgCo2e")
     causes: list[CauseView]
-    largest: list[MovementView] = Field(description="The 20 that moved most, relatively.")
+    largest: list[MovementView] = Field(
+        description="The 20 products with the largest change, as a share."
+    )

@@ -14,18 +14,24 @@ from weighbridge.api.schemas.base import Schema
 class RejectedRowView(Schema):
     """A row that could not become a product, and what to do about it."""
 
-    row: int = Field(ge=0, description="As a person counts in the file.", examples=[17])
+    row: int = Field(
+        ge=0,
+        description="Row as a spreadsheet numbers it (the header is row 1); in JSON, the number of the record.",
+        examples=[17],
+    )
     field: str = Field(examples=["name"])
     reason: str = Field(examples=["the name is empty; every product needs one"])
     code: str | None = None
-    sheet: str | None = Field(default=None, description="Of a workbook.")
-    column: str | None = Field(default=None, description="The header in the file.")
+    sheet: str | None = Field(default=None, description="Sheet of the workbook.")
+    column: str | None = Field(default=None, description="Header of the column in the file.")
 
 
 class RowNoteView(RejectedRowView):
     """A cell that was left out or taken with doubt. Its product was kept."""
 
-    found: str | None = Field(default=None, description="The cell, shortened.", examples=["TBD"])
+    found: str | None = Field(
+        default=None, description="Content of the cell, shortened.", examples=["TBD"]
+    )
 
 
 class SheetView(Schema):
@@ -96,13 +102,17 @@ class EstimateView(Schema):
     cached_input_tokens: int
     output_tokens: int
     cost_usd: float = Field(
-        description="In the chosen service tier; 0 if no price is known (priceKnown is false)."
+        description="Expected cost in the chosen service tier; 0 if no price is known (priceKnown is false)."
     )
-    low_usd: float = Field(description="With short answers.")
-    high_usd: float = Field(description="With long answers, and nothing from the prompt cache.")
+    low_usd: float = Field(description="Cost if the model's answers are short.")
+    high_usd: float = Field(
+        description="Cost if the model's answers are long and the prompt cache saves nothing."
+    )
     hours: float
     price_known: bool
-    tiers: list[TierCostView] = Field(description="Tiers with a published price, side by side.")
+    tiers: list[TierCostView] = Field(
+        description="The cost in every service tier with a published price."
+    )
 
 
 class ReportView(Schema):
@@ -114,7 +124,10 @@ class ReportView(Schema):
     encoding_certainty: str | None
     delimiter: str | None
     header_row: int | None
-    shop: str | None = Field(description="The program whose export it is.", examples=["Shopify"])
+    shop: str | None = Field(
+        description="Shop program that wrote the file; null if none was recognised.",
+        examples=["Shopify"],
+    )
     sheets: list[SheetView]
     columns: list[ColumnView]
     unused_columns: list[UnusedColumnView]
@@ -124,7 +137,7 @@ class ReportView(Schema):
     noted_products: int = Field(ge=0)
     rejected_rows: int = Field(ge=0)
     passed_over: dict[str, int] = Field(
-        description="Rows that a shop's export adds to a product above: further pictures, other languages."
+        description="Number of rows that hold no product of their own, by kind: a shop's export adds rows for further pictures or other languages of a product."
     )
     rejections: list[ReasonView]
     notes: list[ReasonView]
@@ -141,11 +154,15 @@ class ImportDone(Schema):
     updated: int = Field(ge=0, examples=[1])
     unchanged: int = Field(ge=0, examples=[0])
     rejected_count: int = Field(ge=0, examples=[1])
-    rejected: list[RejectedRowView] = Field(description="The first 1,000 of them.")
-    rejected_url: str | None = Field(description="All rejected rows, as CSV; null: none.")
+    rejected: list[RejectedRowView] = Field(description="The first 1,000 rejected rows.")
+    rejected_url: str | None = Field(
+        description="Address of all rejected rows as CSV; null if no row was rejected."
+    )
     notes_count: int = Field(ge=0, examples=[2])
-    notes: list[RowNoteView] = Field(description="The first 1,000 of them.")
-    notes_url: str | None = Field(description="All notes, as CSV; null: none.")
+    notes: list[RowNoteView] = Field(description="The first 1,000 notes.")
+    notes_url: str | None = Field(
+        description="Address of all notes as CSV; null if there are none."
+    )
     report: ReportView | None = Field(
-        description="The format that the file was read as; null for a single product sent as JSON."
+        description="How the file was read; null for a single product sent as JSON."
     )

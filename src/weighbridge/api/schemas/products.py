@@ -25,9 +25,11 @@ class ProductSummary(Schema):
     image_url: str | None
     has_picture: bool = Field(description="Whether a picture was uploaded.")
     more_pictures: list[str | None] = Field(
-        description="Addresses of further pictures; null for one that is stored."
+        description="Addresses of further pictures; null for a picture stored from a file."
     )
-    country_of_origin: str | None = Field(description="ISO 3166-1 alpha-2.", examples=["DE"])
+    country_of_origin: str | None = Field(
+        description="Two-letter country code (ISO 3166-1 alpha-2).", examples=["DE"]
+    )
     facts: dict[str, Any] = Field(
         description="Other details from the catalogue, such as materials and quantity.",
         examples=[{"materials": "stainless steel", "quantity": 1200}],
@@ -39,15 +41,18 @@ class ProductSummary(Schema):
     category: str | None
     subcategory: str | None
     emissions_kg_co2e: float | None = Field(
-        alias="emissionsKgCo2e", description="Cradle-to-gate, GWP100, for one unit."
+        alias="emissionsKgCo2e",
+        description="The figure: greenhouse gases of one unit from raw materials to the finished product (cradle-to-gate), over 100 years (GWP100).",
     )
     low_kg_co2e: float | None = Field(alias="lowKgCo2e", description="Lower end of the 95 % range.")
     high_kg_co2e: float | None = Field(
         alias="highKgCo2e", description="Upper end of the 95 % range."
     )
-    data_quality: float | None = Field(description="PACT rating, 1 (best) to 3.")
+    data_quality: float | None = Field(
+        description="Mean of PACT's three data quality ratings, 1 (best) to 3."
+    )
     simulated: bool | None = Field(
-        description="True: the simulator invented the answers; do not use the figures."
+        description="true if the built-in simulator invented the answers; do not use the figures then."
     )
     attempts: int = Field(ge=0, description="Attempts without a usable answer.")
     error_kind: str | None
@@ -69,7 +74,7 @@ class ContributionView(Schema):
 
     route: RouteName
     share: float = Field(
-        description="The part of the figure that this contribution decides; all add up to 1."
+        description="Share of the figure that this contribution decides; the shares add up to 1."
     )
     kind: ContributionKind
     label: str
@@ -96,10 +101,10 @@ class RouteView(Schema):
     low_kg_co2e: float = Field(alias="lowKgCo2e")
     high_kg_co2e: float = Field(alias="highKgCo2e")
     weight: float = Field(
-        description="The weight of this route in the weighted geometric mean; a route of weight 0 is shown but not counted."
+        description="Weight of this route in the figure, which is the weighted geometric mean of the routes. A route of weight 0 is shown but not counted."
     )
     log_sigma: float = Field(
-        description="The stated uncertainty of the route, from which its weight is derived."
+        description="Uncertainty of the route: standard deviation of the logarithm of its figure. The weight is derived from it."
     )
     range_log_sigma: float
     basis: str = Field(examples=["12 lines", "7 published products of 3 makers or studies"])
@@ -135,7 +140,9 @@ class AnswerProvenanceView(Schema):
     recorded: bool = Field(
         description="Replayed from a recording; `model` names the model that answered and the date."
     )
-    answered_at: datetime | None = Field(description="null: not known, the footprint is older.")
+    answered_at: datetime | None = Field(
+        description="null for footprints from before this time was recorded."
+    )
     variant_of: str | None = Field(
         description="Code of the variant whose answers this product uses; null if the model was asked about this product itself."
     )
@@ -148,8 +155,10 @@ class ProvenanceView(Schema):
 
     method: str
     factors: str
-    steps: dict[str, str] = Field(description="The version of the question, by step.")
-    answers: dict[str, AnswerProvenanceView] = Field(description="By step.")
+    steps: dict[str, str] = Field(description="Version of the question that each step asks.")
+    answers: dict[str, AnswerProvenanceView] = Field(
+        description="Where the answer to each step came from."
+    )
     provider: str
     model: str = Field(
         description="The model that gave the answers; where there were several, the model of each step."
@@ -169,21 +178,22 @@ class FootprintView(Schema):
     data_quality: DataQualityView
     decided_by: str = Field(examples=["both agree", "class figure", "routes disagree ×3.2"])
     routes_apart: float | None = Field(
-        description="The highest figure of the routes divided by the lowest; 1 means that they agree. "
-        "With a supplier's figure: the same for that figure and the estimate. Null if only one counts."
+        description="How far the routes are apart: the highest figure divided by the lowest; 1 means that they agree. "
+        "If the supplier's figure is used, it is compared with the estimate. null if only one route counts."
     )
     primary_data: str | None = Field(
-        description="What of the figure is primary data; null: it is computed.",
+        description="Set if the figure is primary data, such as the supplier's own figure, and not a computed estimate; otherwise null.",
         examples=["supplier's figure"],
     )
     estimate_kg_co2e: float | None = Field(
-        alias="estimateKgCo2e", description="What is computed beside a supplier's figure."
+        alias="estimateKgCo2e",
+        description="The computed estimate, where the supplier's figure is used instead of it; otherwise null.",
     )
     routes: list[RouteView]
     contributions: list[ContributionView]
     notes: list[str]
     answered: dict[str, Any] = Field(
-        description="What the steps found out, with the fields of a JSONL export.",
+        description="The model's answers, as the fields of a JSONL export.",
         examples=[{"category": "Kitchen & dining", "subcategory": "Drinking bottles"}],
     )
     cost_usd: float
@@ -261,19 +271,19 @@ class PictureStored(Schema):
 
 _FACTS: Final = {
     "materials": "Composition, such as 80 % cotton, 20 % polyester.",
-    "recycledShare": "Recycled part of the mass, such as 30 %.",
-    "piecesPerPack": "Pieces that one code holds.",
-    "grossWeight": "kg with packaging.",
-    "processHints": "How it is made.",
-    "quantity": "Sold or bought in a year.",
-    "price": "Of one product.",
-    "currency": "ISO 4217.",
-    "supplier": "Who sells or makes it.",
-    "supplierFootprint": "The supplier's own figure, kg CO2e.",
-    "supplierFootprintUnit": "What the supplier's figure is for: piece or kg.",
-    "supplierFootprintBoundary": "cradle-to-gate, cradle-to-grave or gate-to-gate.",
-    "parentCode": "The product that it is a variant of.",
-    "variant": "What sets it apart from its siblings.",
+    "recycledShare": "Share of the mass that is recycled material, such as 30 %.",
+    "piecesPerPack": "Number of pieces in one unit of this product code.",
+    "grossWeight": "Weight with packaging, in kg.",
+    "processHints": "How the product is made, such as injection moulded.",
+    "quantity": "Number of pieces sold or bought in a year.",
+    "price": "Price of one unit, in the field currency.",
+    "currency": "Currency code (ISO 4217), such as EUR.",
+    "supplier": "Who sells or makes the product.",
+    "supplierFootprint": "The supplier's own figure for the product, in kg CO2e.",
+    "supplierFootprintUnit": "Unit of the supplier's figure: piece or kg.",
+    "supplierFootprintBoundary": "What the supplier's figure covers: cradle-to-gate, cradle-to-grave or gate-to-gate.",
+    "parentCode": "Code of the product that this one is a variant of.",
+    "variant": "What sets this variant apart from the others, such as Size: 50 cm.",
 }
 
 

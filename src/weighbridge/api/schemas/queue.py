@@ -39,7 +39,7 @@ class QueueView(Schema):
     ask_together: bool = Field(description="Whether one call asks all questions.", examples=[False])
     running: bool = Field(description="False from stop-queue until start-queue.")
     paused_reason: str | None = Field(
-        description="Why the queue, although it is started, makes no calls at the moment (a rate limit, an exhausted budget, an outage); null while it does."
+        description="Why a started queue makes no calls at the moment (a rate limit, a budget that is used up, an outage); null while it makes calls."
     )
     current_batch: int = Field(ge=0, description="Batches started so far.", examples=[7])
     next_batch_at: datetime | None = Field(description="When the pause between batches ends.")
@@ -58,12 +58,16 @@ class StateCounts(Schema):
 class BatchesView(Schema):
     """Batches at the provider, for products in the lane `batch`."""
 
-    in_flight: int = Field(ge=0, description="Batches that are not over.", examples=[2])
-    requests: int = Field(ge=0, description="Requests in them.", examples=[9400])
-    answered: int = Field(
-        ge=0, description="Requests the provider has dealt with.", examples=[3570]
+    in_flight: int = Field(
+        ge=0, description="Batches that the provider has not finished.", examples=[2]
     )
-    oldest_at: datetime | None = Field(description="When the oldest of them began.")
+    requests: int = Field(ge=0, description="Requests in these batches.", examples=[9400])
+    answered: int = Field(
+        ge=0, description="Requests that the provider has finished.", examples=[3570]
+    )
+    oldest_at: datetime | None = Field(
+        description="When the oldest of these batches was submitted."
+    )
 
 
 class ProviderView(Schema):
@@ -72,19 +76,20 @@ class ProviderView(Schema):
     name: str = Field(examples=["openai"])
     model: str = Field(examples=["gpt-6-luna"])
     answer_form: Literal["strict", "schema", "object", "text"] | None = Field(
-        description="How the model is told the form that its answer must have: by a strict schema, a schema, "
-        "or `json_object` or plain text with the schema in the prompt.",
+        description="How the model is told the form of its answer: by a JSON schema (`strict`, or `schema` without strict "
+        "mode), or by the schema in the prompt (`object` with JSON mode, or `text` without).",
         examples=["strict"],
     )
     context_tokens: int | None = Field(
-        description="Context of the model; null where nobody has said.", examples=[1_050_000]
+        description="Tokens that prompt and answer may have together; null while unknown.",
+        examples=[1_050_000],
     )
     cache_saving_usd: float | None = Field(
-        description="What the prompt cache has saved with this model, less what writing it cost.",
+        description="What the prompt cache has saved with this model, minus what writing to the cache cost.",
         examples=[1.25],
     )
     writes_cache: bool | None = Field(
-        description="False once writing the cache has cost more than reading it saved.",
+        description="Whether prompts are written to the cache; false once that has cost more than it saved.",
         examples=[True],
     )
     notices: list[str] = Field(
@@ -101,7 +106,7 @@ class QueueStatusDocument(Schema):
     total_products: int = Field(ge=0, examples=[4652])
     batches: BatchesView
     provider: ProviderView | None = Field(
-        description="The server that was asked last; null before the first start."
+        description="The provider that was used last; null before the first start."
     )
 
 
@@ -109,7 +114,7 @@ class Started(Schema):
     """The answer of start-queue."""
 
     added_to_queue: int = Field(ge=0, description="Products that are now pending.")
-    message: str = Field(examples=["The queue is running; 1,200 products are pending."])
+    message: str = Field(examples=["The queue is running; 1,200 pending products."])
     queue: QueueView
 
 
@@ -118,9 +123,9 @@ class Stopped(Schema):
 
     calls_in_flight: int = Field(
         ge=0,
-        description="Calls of all workers that will finish and be stored. In continuous pacing without "
-        "maxConcurrentRequests it counts the groups of other workers, each of which has one call "
-        "at most.",
+        description="Calls in flight of all workers, which will finish and be stored. In continuous pacing without "
+        "maxConcurrentRequests, calls of other workers are not known one by one: each of their groups of products "
+        "counts as one.",
     )
     returned_to_pending: int = Field(ge=0, description="Products returned to pending at once.")
     message: str = Field(
@@ -133,7 +138,7 @@ class FailedReset(Schema):
     """The answer of reset-failed."""
 
     modified_count: int = Field(ge=0, examples=[2])
-    message: str = Field(examples=["2 failed products are pending again."])
+    message: str = Field(examples=["2 failed products set to pending again."])
 
 
 class QueueConfig(Schema):

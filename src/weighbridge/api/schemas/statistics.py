@@ -15,7 +15,9 @@ class TokenCounts(Schema):
 
     estimated: int = Field(ge=0)
     input: int = Field(ge=0)
-    cached_input: int = Field(ge=0, description="Part of input.")
+    cached_input: int = Field(
+        ge=0, description="Input tokens that came from the prompt cache; included in input."
+    )
     output: int = Field(ge=0)
     total: int = Field(ge=0, description="Input and output.")
 
@@ -26,12 +28,14 @@ class CallStats(Schema):
     calls: int = Field(ge=0)
     failed_calls: int = Field(ge=0)
     retries: int = Field(ge=0, description="Calls that failed and were retried.")
-    rate_limited: int = Field(ge=0, description="Answers 429.")
+    rate_limited: int = Field(
+        ge=0, description="Calls refused by the provider's rate limit (HTTP status 429)."
+    )
     simulated_calls: int = Field(ge=0)
     tokens: TokenCounts
     cost_usd: float | None = Field(
         ge=0,
-        description="The known part of the cost; null if the price of none of these calls is known.",
+        description="Cost of the calls whose price is known; null if no price is known.",
     )
     unpriced_calls: int = Field(
         ge=0, description="Calls whose price is unknown; they are not included in costUsd."
@@ -53,7 +57,7 @@ class NamedCallStats(CallStats):
 class ErrorCount(Schema):
     """Failures with the same reason."""
 
-    source: str = Field(description="call or product.", examples=["call"])
+    source: str = Field(description="What failed: call or product.", examples=["call"])
     reason: str = Field(examples=["RateLimited"])
     count: int = Field(ge=1)
     last_at: datetime
@@ -76,7 +80,7 @@ class Period(CallStats):
     products_per_hour: float = Field(ge=0)
     failure_rate: float = Field(ge=0, le=1, description="Share of finished products that failed.")
     seconds_per_batch: float | None = Field(
-        description="Mean duration of a call, which covers one group of products."
+        description="Mean duration of a call. One call asks about one group of products."
     )
     by_step: list[NamedCallStats]
     by_model: list[NamedCallStats]

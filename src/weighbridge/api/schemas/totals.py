@@ -12,7 +12,7 @@ from weighbridge.domain.totals import TotalBy
 if TYPE_CHECKING:
     from weighbridge.domain.totals import CatalogueTotals
 
-_RANGE = "If all figures were at this end of their ranges."
+_RANGE = "The total if all figures were at this end of their 95 % ranges."
 
 
 class GroupTotalView(Schema):
@@ -22,13 +22,15 @@ class GroupTotalView(Schema):
     products: int
     total_kg_co2e: float = Field(alias="totalKgCo2e")
     low_kg_co2e: float | None = Field(
-        alias="lowKgCo2e", description=f"{_RANGE} null: of a material."
+        alias="lowKgCo2e", description=f"{_RANGE} null if the group is a material."
     )
     high_kg_co2e: float | None = Field(
-        alias="highKgCo2e", description=f"{_RANGE} null: of a material."
+        alias="highKgCo2e", description=f"{_RANGE} null if the group is a material."
     )
-    share: float | None = Field(description="Of the total, 0 to 1.")
-    mass_kg: float | None = Field(description="Of a material: what goes into the products.")
+    share: float | None = Field(description="Share of the total, 0 to 1.")
+    mass_kg: float | None = Field(
+        description="If the group is a material: mass of it that goes into the products."
+    )
 
 
 class RankedProductView(Schema):
@@ -37,14 +39,17 @@ class RankedProductView(Schema):
     code: str
     name: str
     category: str | None
-    emissions_kg_co2e: float = Field(alias="emissionsKgCo2e", description="Of one unit.")
+    emissions_kg_co2e: float = Field(alias="emissionsKgCo2e", description="Footprint of one unit.")
     low_kg_co2e: float = Field(alias="lowKgCo2e")
     high_kg_co2e: float = Field(alias="highKgCo2e")
     quantity: float | None = Field(
-        description="Pieces a year. null if unknown; the total then counts one piece."
+        description="Pieces a year; null if unknown, and then the total counts one piece."
     )
     total_kg_co2e: float = Field(alias="totalKgCo2e")
-    range_kg_co2e: float = Field(alias="rangeKgCo2e", description="High less low, times quantity.")
+    range_kg_co2e: float = Field(
+        alias="rangeKgCo2e",
+        description="Width of the 95 % range (high minus low) times the quantity.",
+    )
     share: float | None
 
 
@@ -61,11 +66,13 @@ class TotalsView(Schema):
 
     products: int
     completed: int
-    failed: int = Field(description="Missing from the total.")
+    failed: int = Field(description="Failed products. The total does not include them.")
     waiting: int = Field(
         description="Products that are not processed yet. The total does not include them."
     )
-    without_quantity: int = Field(description="Of the completed: counted as one piece.")
+    without_quantity: int = Field(
+        description="Completed products without a quantity, counted as one piece each."
+    )
     mass_inferred: int
     simulated: int
     recorded: int
@@ -73,10 +80,16 @@ class TotalsView(Schema):
     low_kg_co2e: float = Field(alias="lowKgCo2e", description=_RANGE)
     high_kg_co2e: float = Field(alias="highKgCo2e", description=_RANGE)
     by: TotalBy
-    groups: list[GroupTotalView] = Field(description="The largest first.")
+    groups: list[GroupTotalView] = Field(
+        description="The groups with the largest totals, largest first."
+    )
     groups_left_out: int = Field(description="Smaller groups that are not listed.")
-    hotspots: list[RankedProductView] = Field(description="By total, the largest first.")
-    check_first: list[RankedProductView] = Field(description="By range times quantity.")
+    hotspots: list[RankedProductView] = Field(
+        description="The products with the largest totals, largest first."
+    )
+    check_first: list[RankedProductView] = Field(
+        description="The products with the largest rangeKgCo2e: a better figure for these makes the total more certain."
+    )
     missing: list[MissingProductView] = Field(description="The first failed products, by code.")
 
     @classmethod

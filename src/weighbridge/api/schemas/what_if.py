@@ -14,12 +14,16 @@ class WhatIfInput(SelectionInput):
     materials: dict[str, str] = Field(
         default_factory=dict,
         max_length=50,
-        description="A material of the bill (key, name or family) → what takes its place.",
+        description="A material of the bill of materials (its key, name or family), and the material to put in its place.",
         examples=[{"virgin aluminium": "recycled aluminium"}],
     )
     country_of_origin: str | None = Field(default=None, max_length=100, examples=["DE"])
     recycled_share: float | None = Field(
-        default=None, ge=0, le=1, description="Recycled part of the mass.", examples=[0.5]
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of the mass that is recycled material, 0 to 1.",
+        examples=[0.5],
     )
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
 from weighbridge.clock import SystemClock
 from weighbridge.errors import InputError
-from weighbridge.plain_text import listed, significant
+from weighbridge.plain_text import counted, listed, significant
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def history(
     if as_json:
         print_json(ProductHistory.of(code, found).model_dump(mode="json", by_alias=True))
     elif not found:
-        out.print(f"{code} has no footprint yet.")
+        out.print(f"{code} has no footprint yet: it is not processed.")
     else:
         out.print(_table(found))
 
@@ -76,16 +76,18 @@ def _table(found: list[PastFootprint]) -> Table:
 def compare(
     before: Annotated[
         Path | None,
-        typer.Argument(help="An export (CSV, XLSX, JSONL or Parquet).", show_default=False),
+        typer.Argument(help="An earlier export (CSV, XLSX, JSONL or Parquet).", show_default=False),
     ] = None,
     after: Annotated[
         Path | None, typer.Argument(help="A later export.", show_default=False)
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", help="Instead of files: a moment, such as 2026-11-01T10:00."),
+        typer.Option(
+            "--from", help="Instead of two files: the earlier moment, such as 2026-11-01T10:00."
+        ),
     ] = None,
-    end: Annotated[str, typer.Option("--to", help="A later moment.")] = "now",
+    end: Annotated[str, typer.Option("--to", help="With --from: the later moment.")] = "now",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,7 +109,7 @@ def compare(
     elif start is None and before is not None and after is not None:
         moved = compare_exports(read_export(before), read_export(after))
     else:
-        raise InputError("Give two files of exports, or --from and --to without files.")
+        raise InputError("Give two export files, or --from and --to without files.")
     if as_json:
         print_json(moved.as_document())
     else:
@@ -116,8 +118,9 @@ def compare(
 
 def _say(moved: Movements) -> None:
     out.print(
-        f"{moved.products:,} products have a figure in both; {len(moved.moved):,} moved."
-        f" {_count(moved.added, 'is new', 'are new')}{_count(moved.gone, 'is gone', 'are gone')}"
+        f"{counted(moved.products, 'product')} with a figure before and after; {len(moved.moved):,} "
+        f"of these figures moved. {_count(moved.added, 'is new', 'are new')}"
+        f"{_count(moved.gone, 'is gone', 'are gone')}"
         f"{_count(moved.unknown, 'has no history that old', 'have no history that old')}"
     )
     if not moved.moved:
@@ -125,7 +128,7 @@ def _say(moved: Movements) -> None:
     change = moved.after_kg_co2e - moved.before_kg_co2e
     out.print(
         f"Total: {significant(moved.before_kg_co2e, 3)} → {significant(moved.after_kg_co2e, 3)} kg CO2e "
-        f"({significant(change, 3, signed=True)}) for one unit of each."
+        f"({significant(change, 3, signed=True)}) for one unit of each product."
     )
     causes = moved.as_document()["causes"]
     by_cause = Table("cause", "products", "moved by, kg CO2e")
@@ -137,7 +140,7 @@ def _say(moved: Movements) -> None:
         )
     out.print(by_cause)
     if len(causes) > _MOST_CAUSES:
-        out.print(f"and {len(causes) - _MOST_CAUSES:,} more causes: see --json")
+        out.print(f"and {counted(len(causes) - _MOST_CAUSES, 'more cause')}: --json lists them all")
     table = Table("moved most", "before, kg CO2e", "now, kg CO2e", "change", "why")
     for one in moved.largest:
         table.add_row(

@@ -43,16 +43,19 @@ def correct(
         ),
     ] = None,
     mass: Annotated[float | None, typer.Option(help="Mass of one unit in kg.")] = None,
-    subcategory: Annotated[str | None, typer.Option(help="The subcategory that it is.")] = None,
-    reason: Annotated[str, typer.Option(help="Why; kept with the correction.")] = "",
+    subcategory: Annotated[
+        str | None, typer.Option(help="The subcategory that the product belongs to.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; stored with the correction.")] = "",
     by: Annotated[
         str | None, typer.Option(help="Who.", show_default="the user of the command line")
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Also what somebody else has corrected.")
+        bool,
+        typer.Option("--replace", help="Also replace values that somebody else has corrected."),
     ] = False,
     take_back: Annotated[
-        int | None, typer.Option("--take-back", help="Correction to undo; 0: all.")
+        int | None, typer.Option("--take-back", help="Number of the correction to undo; 0: all.")
     ] = None,
     codes_from: selecting.CodesFromOption = None,
     category: selecting.CategoryOption = None,
@@ -145,7 +148,9 @@ def say_figures(figures: Sequence[Any]) -> None:
             figure.code, significant(figure.before_kg_co2e, 3), significant(figure.after_kg_co2e, 3)
         )
     out.print(table)
-    out.print(f"{counted(len(figures), 'product')} computed anew; no call was made.")
+    if len(figures) > 20:
+        out.print(f"and {counted(len(figures) - 20, 'more product')}: --json lists them all")
+    out.print(f"Recomputed {counted(len(figures), 'product')}; no call was made.")
     corrected = {figure.code for figure in figures}
     for figure in figures:
         if others := [code for code in figure.variants if code not in corrected]:
@@ -169,7 +174,7 @@ def _list(found: Sequence[Any]) -> None:
 def approve(
     codes: CodesArgument,
     take_back: Annotated[
-        bool, typer.Option("--take-back", help="They are not checked after all.")
+        bool, typer.Option("--take-back", help="Remove the mark from these products.")
     ] = False,
     by: Annotated[
         str | None, typer.Option(help="Who.", show_default="the user of the command line")

@@ -61,7 +61,11 @@ def _tree(found: ExplainedProduct) -> Tree:
         )
     )
     if found.simulated:
-        tree.add(Text("SIMULATED: the answers are invented; do not use the figure", style="red"))
+        tree.add(
+            Text(
+                "SIMULATED: the simulator invented the answers; do not use the figure", style="red"
+            )
+        )
     tree.add(Text(figure.arithmetic))
     for route in figure.routes:
         _add_route(tree, route)

@@ -10,6 +10,7 @@ import typer
 
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
 from weighbridge.cli.desk.correcting import say_figures
+from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,23 +26,24 @@ def bills(
     file: Annotated[
         Path,
         typer.Argument(
-            help="CSV or XLSX with the columns code, material, mass_kg and, if you like, process "
+            help="CSV or XLSX with the columns code, material and mass_kg, and optionally process "
             "and component.",
             show_default=False,
             dir_okay=False,
         ),
     ],
-    reason: Annotated[str, typer.Option(help="Why; kept with the corrections.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; stored with the corrections.")] = "",
     by: Annotated[
         str | None, typer.Option(help="Who.", show_default="the user of the command line")
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Also what somebody else has corrected.")
+        bool,
+        typer.Option("--replace", help="Also replace values that somebody else has corrected."),
     ] = False,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put own bills of materials in the place of the model's: all of the file, or nothing."""
+    """Replace the model's bills of materials by your own: all of the file, or nothing."""
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.desk.bill_files import read_bills
     from weighbridge.service.desk.correcting import Request
@@ -65,7 +67,8 @@ def bills(
         say_figures(done.figures)
     if done.waiting:
         out.print(
-            f"{len(done.waiting):,} products wait; their bills count once they are processed."
+            f"Not processed yet: {counted(len(done.waiting), 'product')}. Their bills are used "
+            "once they are processed."
         )
     if done.unchanged and (done.figures or done.waiting):
-        out.print(f"{len(done.unchanged):,} products have this bill already.")
+        out.print(f"Unchanged, with this bill already: {counted(len(done.unchanged), 'product')}.")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from weighbridge.settings import Settings
 
 SHARE: Final = 5_000
-"""Products that are worth a process of their own, which takes a second to start."""
+"""Products for each process; with fewer, starting it (a second) takes longer than it saves."""
 _HEADER: Final = ("code", "beforeKgCo2e", "afterKgCo2e", "change", "causes", "problem")
 
 
@@ -44,22 +44,22 @@ def register(app: typer.Typer) -> None:
 def recompute(
     codes: Annotated[
         list[str] | None,
-        typer.Argument(help="Only the products of these codes.", show_default="all"),
+        typer.Argument(help="Only the products with these codes.", show_default="all"),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would change, and store nothing.")
+        bool, typer.Option("--dry-run", help="Report what would change, and store nothing.")
     ] = False,
     changes: Annotated[
         Path | None,
-        typer.Option(help="Write every figure that moved to this CSV file.", dir_okay=False),
+        typer.Option(help="CSV file to write every figure that moved to.", dir_okay=False),
     ] = None,
     factors: FactorsOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute figures anew from the answers that are stored: no call is made.
+    """Recompute figures from the stored answers: no call is made.
 
-    What may have changed since: the method, the factors, the corrections.
+    Figures move if the method, the factors or the corrections have changed.
     """
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.desk import recomputing
@@ -138,17 +138,17 @@ def _write(path: Path, done: Sequence[RecomputedProduct]) -> None:
 def _say(summary: RecomputeSummary, *, dry_run: bool) -> None:
     would = "would move" if dry_run else "moved"
     out.print(
-        f"{counted(summary.products, 'product')} computed anew without a call; {summary.moved:,} {would}, "
-        f"half of them by more than {summary.median_change:.1%}."
+        f"Recomputed {counted(summary.products, 'product')} without a call: "
+        f"{counted(summary.moved, 'figure')} {would}, half of them by more than {summary.median_change:.1%}."
         if summary.moved
-        else f"{counted(summary.products, 'product')} computed anew without a call; no figure moved."
+        else f"Recomputed {counted(summary.products, 'product')} without a call: no figure {would}."
     )
     for cause, count in summary.causes.most_common():
         out.print(f"  {count:,} by {cause}", highlight=False)
     if summary.moved:
         out.print(
             f"Total: {significant(summary.before_kg_co2e, 3)} → {significant(summary.after_kg_co2e, 3)} kg CO2e "
-            "for one unit of each."
+            "for one unit of each product."
         )
         table = Table("moved most", "before, kg CO2e", "now, kg CO2e", "change")
         for one in summary.largest:
@@ -162,7 +162,8 @@ def _say(summary: RecomputeSummary, *, dry_run: bool) -> None:
         out.print(table)
     if summary.without_figure:
         out.print(
-            f"{summary.without_figure:,} products could not be recomputed and keep their footprint:"
+            "Could not be recomputed and kept their footprint: "
+            f"{counted(summary.without_figure, 'product')}."
         )
         for problem in summary.problems:
             out.print(f"  {problem}", highlight=False)

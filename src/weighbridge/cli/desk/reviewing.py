@@ -10,6 +10,7 @@ import typer
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
 from weighbridge.cli.desk.correcting import say_figures
 from weighbridge.errors import InputError
+from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -24,20 +25,22 @@ def register(app: typer.Typer) -> None:
 def review(
     file: Annotated[
         Path | None,
-        typer.Argument(help="A workbook that was edited.", show_default=False, dir_okay=False),
+        typer.Argument(help="The edited workbook to read.", show_default=False, dir_okay=False),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--out", help="Write a workbook to edit.", dir_okay=False)
+        Path | None,
+        typer.Option("--out", help="Write a workbook to edit to this file.", dir_okay=False),
     ] = None,
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Only products that nobody has checked.")
     ] = False,
-    reason: Annotated[str, typer.Option(help="Why; kept with the corrections.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; stored with the corrections.")] = "",
     by: Annotated[
         str | None, typer.Option(help="Who.", show_default="the user of the command line")
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Also what somebody else has corrected.")
+        bool,
+        typer.Option("--replace", help="Also replace values that somebody else has corrected."),
     ] = False,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -51,7 +54,9 @@ def review(
     from weighbridge.wiring import open_application
 
     if (file is None) == (to is None):
-        raise InputError("Give --out FILE to write a workbook, or an edited workbook to read.")
+        raise InputError(
+            "Give either --out FILE to write a workbook, or the edited workbook to read."
+        )
     settings = load_settings(data_dir=data_dir)
     who = by or command_line_user()
 
@@ -70,7 +75,7 @@ def review(
         if as_json:
             print_json({"products": count, "file": str(to)})
         else:
-            out.print(f"{count:,} products to review in {to}", soft_wrap=True)
+            out.print(f"Wrote {counted(count, 'product')} to review to {to}", soft_wrap=True)
     elif file is not None:
         figures = run_async(read(file))
         if as_json:

@@ -25,7 +25,10 @@ CategoryOption = Annotated[
     str | None, typer.Option(help="Instead of codes: all completed products of this category.")
 ]
 SearchOption = Annotated[
-    str | None, typer.Option(help="Instead of codes: those with this in code or name.")
+    str | None,
+    typer.Option(
+        help="Instead of codes: all completed products whose code or name contains this text."
+    ),
 ]
 
 
@@ -48,13 +51,14 @@ async def selected(
     by_filter = bool(category or search)
     if bool(listed) == by_filter:
         raise InputError(
-            "Name the products: their codes (or --codes-from FILE), or --category and --search."
+            "Say which products: either by codes (or --codes-from FILE), or by --category or "
+            "--search."
         )
     if listed:
         return listed
     found = await completed_codes(database, category or "", search or "")
     if not found:
-        raise NotFound("No completed product fits --category and --search.")
+        raise NotFound("No completed product matches --category and --search.")
     return found
 
 

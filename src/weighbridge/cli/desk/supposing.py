@@ -16,7 +16,7 @@ from weighbridge.cli.desk.selecting import (
     selected,
 )
 from weighbridge.errors import InputError
-from weighbridge.plain_text import significant
+from weighbridge.plain_text import counted, significant
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def what_if(
         typer.Option(
             "--material",
             metavar="OLD=NEW",
-            help="A material of the bill and what takes its place; repeatable.",
+            help="A material of the bill of materials, and the material to put in its place; repeatable.",
         ),
     ] = None,
     country: Annotated[str | None, typer.Option(help="Country of origin, such as DE.")] = None,
     recycled_share: Annotated[
-        float | None, typer.Option(help="Recycled part of the mass, 0 to 1.")
+        float | None, typer.Option(help="Share of the mass that is recycled material, 0 to 1.")
     ] = None,
     codes_from: CodesFromOption = None,
     category: CategoryOption = None,
@@ -52,7 +52,7 @@ def what_if(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what figures would be, without storing anything and without a call."""
+    """Compute what figures would be if something were different; stores nothing, makes no call."""
     from weighbridge.service.desk.what_if import Supposition, as_document
     from weighbridge.service.desk.what_if import what_if as suppose
     from weighbridge.wiring import open_application
@@ -94,16 +94,19 @@ def _say(found: Supposed) -> None:
         )
     out.print(table)
     if len(found.products) > _SHOWN:
-        out.print(f"and {len(found.products) - _SHOWN:,} more: see --json")
+        out.print(
+            f"and {counted(len(found.products) - _SHOWN, 'more product')}: --json lists them all"
+        )
     difference = found.after_kg_co2e - found.before_kg_co2e
     out.print(
-        f"Total of {len(found.products):,} for one unit of each: {significant(found.before_kg_co2e, 3)} → "
+        f"Total of {counted(len(found.products), 'product')}, one unit of each: {significant(found.before_kg_co2e, 3)} → "
         f"{significant(found.after_kg_co2e, 3)} kg CO2e ({significant(difference, 3, signed=True)})."
     )
     yearly = found.yearly_difference_kg_co2e
     if yearly is not None:
         out.print(
-            f"In a year, by {found.with_quantity:,} quantities: {significant(yearly, 3, signed=True)} kg CO2e."
+            f"In a year, for the {counted(found.with_quantity, 'product')} with a known quantity: "
+            f"{significant(yearly, 3, signed=True)} kg CO2e."
         )
     for one in found.products[:_SHOWN]:
         for note in one.notes:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _KG_PER_TONNE = 1_000
 _TONNES_FROM_KG = 100
 
-ByOption = Annotated[TotalBy, typer.Option(help="What the groups are.")]
-LimitOption = Annotated[int, typer.Option(min=1, max=1000, help="At most so many groups.")]
+ByOption = Annotated[TotalBy, typer.Option(help="What to group products by.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=1000, help="Most groups to show.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -59,14 +59,19 @@ def totals(
     if found.completed:
         out.print(_groups(found, by, limit))
         out.print(_products("Products that matter most", found.hotspots))
-        out.print(_products("Check first: range times quantity is widest", found.check_first))
+        out.print(
+            _products(
+                "Check first: these make the total most uncertain (range × quantity)",
+                found.check_first,
+            )
+        )
     _say_missing(found)
 
 
 def _headline(found: CatalogueTotals) -> str:
     total = (
         f"{_mass(found.total_kg_co2e)} CO2e from {counted(found.completed, 'product')} "
-        f"({_mass(found.low_kg_co2e)} to {_mass(found.high_kg_co2e)} if all were off the same way)"
+        f"({_mass(found.low_kg_co2e)} to {_mass(found.high_kg_co2e)} if all figures were at their low or high end)"
     )
     if found.without_quantity:
         total += f"; {found.without_quantity:,} without a quantity, counted as one piece each"
@@ -88,7 +93,7 @@ def _groups(found: CatalogueTotals, by: TotalBy, limit: int) -> Table:
             _percent(one.share),
         )
     if len(groups) > limit:
-        table.caption = f"{len(groups) - limit:,} more: --limit"
+        table.caption = f"and {counted(len(groups) - limit, 'more group')}: raise --limit"
     return table
 
 

@@ -45,7 +45,7 @@ AnswersOption = Annotated[
     Path | None,
     typer.Option(
         "--answers",
-        help="A recording: `prompts --answers … --record FILE` writes one. No key, no cost.",
+        help="Replay the answers in this recording, as `prompts --answers … --record FILE` writes it. No key, no cost.",
         show_default=False,
     ),
 ]
@@ -58,7 +58,10 @@ SimulateOption = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the table and the plot.")]
 OwnMakerOption = Annotated[
-    bool, typer.Option("--own-maker", help="Keep references of a product's own maker.")
+    bool,
+    typer.Option(
+        "--own-maker", help="Also use published figures of a product's own maker for its estimate."
+    ),
 ]
 
 
@@ -109,7 +112,10 @@ def evaluate(
         _say(found, out_dir, asked)
         _say_left_out(left_out)
     if not found.judged:
-        err.print("No product has both an answer and a published figure.", style="red")
+        err.print(
+            "No product has both an answer and a published figure: check that the codes in --truth are those of the catalogue.",
+            style="red",
+        )
         raise typer.Exit(2)
 
 
@@ -215,10 +221,10 @@ def _say(found: Evaluation, folder: Path, asked: AskedAnswers) -> None:
     out.print(shown)
     for name, score in (("median error", median_error), ("within ×2", within_2)):
         low, high = bootstrap(found.judged, score)
-        out.print(f"{name}, other makers drawn: {low:.0%} to {high:.0%}")
+        out.print(f"{name}, if other makers had been sampled (95 %): {low:.0%} to {high:.0%}")
     if guessed := baseline(found.judged):
         out.print(
-            "Baseline, weight × sector median of other makers: median error "
+            "For comparison, weight × median kg CO2e per kg of the sector: median error "
             f"{median_error(guessed):.0%}, within ×2 {within_2(guessed):.0%}"
         )
     if asked.cost_usd is not None:
@@ -232,3 +238,5 @@ def _say_left_out(left_out: Mapping[str, str]) -> None:
     for code, reason in list(left_out.items())[:REASONS_SHOWN]:
         shown = reason if code in reason else f"{code}: {reason}"
         out.print(f"  {shown}", markup=False, highlight=False, soft_wrap=True)
+    if len(left_out) > REASONS_SHOWN:
+        out.print(f"  and {len(left_out) - REASONS_SHOWN:,} more", highlight=False)

@@ -124,6 +124,8 @@ def _say_rejected(rejected: Sequence[RejectedRow]) -> None:
         out.print(
             f"  row {one.row}{code}: {one.reason}", markup=False, highlight=False, soft_wrap=True
         )
+    if len(rejected) > REFUSALS_SHOWN:
+        out.print(f"  and {counted(len(rejected) - REFUSALS_SHOWN, 'more row')}", highlight=False)
 
 
 def _write(questionnaire: Questionnaire, folder: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from rich.text import Text
 from weighbridge.cli.console import batch_words, duration, money
 from weighbridge.domain.products import ProcessingStatus
 from weighbridge.domain.quantities import Origin
-from weighbridge.plain_text import significant
+from weighbridge.plain_text import counted, significant
 
 if TYPE_CHECKING:
     from weighbridge.engine.quota.permits import Held
@@ -29,8 +29,8 @@ SIMULATED_NOTE: Final = (
     "The arithmetic and the emission factors are real."
 )
 RECORDED_NOTE: Final = (
-    "RECORDED: a language model gave these answers once, and they were replayed; no model was "
-    "asked now. Who gave them, and when, is in the column model of the files."
+    "RECORDED: these answers were replayed from a recording; no model was asked in this run. The "
+    "column model of the files says which model gave them, and when."
 )
 MOST_ROWS: Final = 60
 MOST_NOTES: Final = 8
@@ -169,7 +169,8 @@ def notes_worth_reading(rows: Sequence[ResultRow], at_most: int) -> list[str]:
         if (note := next((n for n in row.notes if not n.startswith(_DETAILS)), None)) is not None
     ]
     more = len(grave) - at_most
-    return grave if more <= 0 else [*grave[:at_most], f"… and {more} more, in the files"]
+    rest = f"… and {counted(more, 'more note')}, in the files"
+    return grave if more <= 0 else [*grave[:at_most], rest]
 
 
 def _widths(columns: Sequence[_Column], cells: Sequence[Sequence[Text]], width: int) -> list[int]:

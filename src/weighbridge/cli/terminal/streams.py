@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from typing_extensions import override
 
 from weighbridge.clock import SystemClock
+from weighbridge.plain_text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 MOST_WAITING: Final = 2_000_000
 """Characters: some 20,000 log lines, or seconds at full load."""
 PIECE_BYTES: Final = 4_096
-"""Written at once. A terminal that takes a piece is alive."""
+"""Characters written at once. A terminal that accepts a piece is alive."""
 STALLED_S: Final = 10.0
-"""At the end, a terminal that takes nothing for this long is left behind."""
+"""At the end, a terminal that accepts nothing for this long is no longer waited for."""
 
 
 class BackgroundStream(io.TextIOBase):
@@ -137,7 +138,8 @@ class BackgroundStream(io.TextIOBase):
     def _say_dropped(self) -> None:
         if self._dropped_lines:
             lines, self._dropped_lines = self._dropped_lines, 0
-            self._append(f"… {lines:,} lines left out: the terminal did not take them\n")
+            said = counted(lines, "line")
+            self._append(f"… {said} left out: the terminal was too slow to show everything\n")
 
     def _work(self) -> None:
         while True:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weighbridge.service.upkeep.backups import Manifest
     from weighbridge.store.database import Database
 
-FileArgument = Annotated[Path, typer.Argument(help="The file, such as weighbridge.backup.")]
+FileArgument = Annotated[Path, typer.Argument(help="The backup file, such as weighbridge.backup.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +38,9 @@ def backup(
     from weighbridge.service.upkeep.backups import write_backup
 
     if not file.absolute().parent.is_dir():
-        raise InputError(f"{file.absolute().parent} is no folder. Nothing was written.")
+        raise InputError(
+            f"{file.absolute().parent} is not a folder. Choose an existing one; nothing was written."
+        )
 
     async def act(database: Database) -> Manifest:
         return await write_backup(database, file, SystemClock(), overwrite=yes)
@@ -54,7 +56,7 @@ def restore(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a backup in the place of what the database holds: all of it, or nothing."""
+    """Replace everything in the database by a backup: all of it, or nothing."""
     from weighbridge.service.access.audit import record_command
     from weighbridge.service.upkeep.backups import restore_backup
 

@@ -12,6 +12,7 @@ from weighbridge.cli.console import DataDirOption, JsonOption, err, out, print_j
 from weighbridge.cli.queue import with_database
 from weighbridge.clock import SystemClock
 from weighbridge.errors import SettingsError
+from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ def register(app: typer.Typer) -> None:
 
 def notices(
     test: Annotated[
-        bool, typer.Option("--test", help="Send a test to the webhook and the command, now.")
+        bool, typer.Option("--test", help="Send a test notice to the webhook and the command now.")
     ] = False,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who was told of finished, paused and used-up budget; or send a test (exit code 1: it
-    did not arrive).
+    """Show the notices that were sent (work finished or paused, a budget used up), or send a test
+    (exit code 1: it did not arrive).
     """
     if test:
         _test(data_dir, as_json)
@@ -46,7 +47,10 @@ def notices(
     elif found:
         out.print(_table(found))
     else:
-        out.print("Nothing was sent so far. Set WEIGHBRIDGE_WEBHOOK_URL to be told.")
+        out.print(
+            "No notice was sent so far. To get notices, set WEIGHBRIDGE_WEBHOOK_URL or "
+            "WEIGHBRIDGE_NOTIFY_COMMAND."
+        )
 
 
 def _table(found: list[Sent]) -> Table:
@@ -56,7 +60,7 @@ def _table(found: list[Sent]) -> Table:
             f"{sent.happened_at:%Y-%m-%d %H:%M:%S}Z",
             sent.kind.value,
             sent.channel.value,
-            f"{sent.state} ({sent.attempts} tries)",
+            f"{sent.state} ({counted(sent.attempts, 'try', 'tries')})",
             sent.last_error or "",
         )
     return table
@@ -69,8 +73,8 @@ def _test(data_dir: DataDirOption, as_json: bool) -> None:
     carriers = carriers_of(load_settings(data_dir=data_dir), SystemClock())
     if not carriers:
         raise SettingsError(
-            "Nobody is to be told. Set WEIGHBRIDGE_WEBHOOK_URL and WEIGHBRIDGE_WEBHOOK_SECRET, or "
-            "WEIGHBRIDGE_NOTIFY_COMMAND."
+            "No receiver of notices is set. Set WEIGHBRIDGE_WEBHOOK_URL and "
+            "WEIGHBRIDGE_WEBHOOK_SECRET, or WEIGHBRIDGE_NOTIFY_COMMAND."
         )
 
     async def act(database: Database) -> dict[Channel, str | None]:

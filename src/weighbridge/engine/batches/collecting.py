@@ -74,7 +74,9 @@ class Collector:
         """
         results = merged([await self._service.results(file) for file in remote.result_files])
         if results.are_garbage and not is_last_try:
-            raise ProviderOverloaded(f"The result files of batch {remote.id} hold no results")
+            raise ProviderOverloaded(
+                f"The result files of batch {remote.id} contain no results. Trying again"
+            )
         waiting = await self._context.database_retry(lambda: self._claim(batch))
         answered = [
             (call, results.lines[call.key])

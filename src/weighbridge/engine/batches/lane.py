@@ -192,11 +192,11 @@ class BatchLane:
     async def _advance(self, batch: StoredBatch, *, is_running: bool) -> None:
         match batch.state:
             case BatchState.PREPARED:  # by a process that is gone; its file went with it
-                await self._discard(batch, "it was never submitted")
+                await self._discard(batch, "the batch was never submitted")
             case BatchState.UPLOADED if is_running:
                 await self._create(batch)
             case BatchState.UPLOADED:
-                await self._discard(batch, "the queue was stopped before it was submitted")
+                await self._discard(batch, "the queue was stopped before the batch was submitted")
             case BatchState.CREATING:
                 await self._look_for(batch)
             case _:
@@ -238,7 +238,7 @@ class BatchLane:
         remote = await self._service.look(batch.batch_id)
         if remote is None:
             say_gone(batch)
-            await self._collector.lose(batch, "the provider no longer knows it")
+            await self._collector.lose(batch, "the provider no longer knows the batch")
             return
         await self._note(batch, remote)
         if remote.status not in ENDED:
@@ -263,8 +263,8 @@ class BatchLane:
         if not exceeds_tokens(remote):
             await self._discard(batch, why)
             raise NoBatchApi(
-                f"{self._context.provider.name} refused batch {remote.id}: {why} Correct what it "
-                "names and start again, or use --lane online."
+                f"{self._context.provider.name} refused batch {remote.id}: {why} Correct what the "
+                "provider names and start the queue again, or use --lane online."
             )
         _, under_way = await self._context.database_retry(self._look)
         enqueued = sum(other.tokens for other in under_way)

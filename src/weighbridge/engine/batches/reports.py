@@ -17,7 +17,8 @@ def say_submitted(batch: StoredBatch, name: str) -> None:
     """The provider has it."""
     telemetry.info(
         "batch_submitted",
-        f"📤 Submitted batch {name} with {batch.requests:,} requests; it may take up to 24 hours",
+        f"📤 Submitted batch {name} with {counted(batch.requests, 'request')}; "
+        "the provider may take up to 24 hours",
         batch=name,
         requests=batch.requests,
     )
@@ -27,7 +28,8 @@ def say_adopted(batch: StoredBatch, name: str) -> None:
     """It was submitted, and the word of it was lost."""
     telemetry.info(
         "batch_adopted",
-        f"📎 Found batch {name} of {batch.requests:,} requests at the provider; collecting it",
+        f"📎 Found batch {name} of {counted(batch.requests, 'request')} at the provider, submitted "
+        "before an interruption; its results will be collected",
         batch=name,
         requests=batch.requests,
     )
@@ -38,7 +40,8 @@ def say_collected(batch: StoredBatch, status: str, unanswered: int) -> None:
     answered = batch.requests - unanswered
     telemetry.info(
         "batch_collected",
-        f"📥 Collected batch {batch.batch_id} ({status}): {answered:,} replies, {unanswered:,} without",
+        f"📥 Collected batch {batch.batch_id} ({status}): {counted(answered, 'reply', 'replies')}, "
+        f"{counted(unanswered, 'request')} without a reply",
         batch=batch.batch_id,
         status=status,
         replies=answered,
@@ -50,15 +53,15 @@ def say_flaws(batch: StoredBatch, flaws: Flaws) -> None:
     """Its result files are not what they should be."""
     found = [
         (flaws.unreadable, "unreadable lines"),
-        (flaws.strangers, "lines about requests that it did not have"),
+        (flaws.strangers, "lines about requests that the batch did not have"),
         (flaws.missing_files, "missing files"),
-        (flaws.lost, "requests without a line that can be read; they are asked again"),
+        (flaws.lost, "requests without a readable line, which will be sent again"),
     ]
-    said = ", ".join(f"{count:,} {what}" for count, what in found if count)
+    said = ", ".join(f"{what}: {count:,}" for count, what in found if count)
     if said:
         telemetry.warning(
             "batch_results_flawed",
-            f"⚠️ The results of batch {batch.batch_id} have {said}",
+            f"⚠️ The result files of batch {batch.batch_id} are faulty ({said})",
             batch=batch.batch_id,
             **flaws._asdict(),
         )
@@ -78,7 +81,8 @@ def say_gone(batch: StoredBatch) -> None:
     """The provider does not know it any more."""
     telemetry.error(
         "batch_gone",
-        f"❌ The provider no longer knows batch {batch.batch_id}; its {batch.requests:,} requests go into another one",
+        f"❌ The provider no longer knows batch {batch.batch_id}; "
+        f"{counted(batch.requests, 'request')} of it will go into another batch",
         batch=batch.batch_id,
         requests=batch.requests,
     )
@@ -99,7 +103,7 @@ def say_trouble(error: ProviderError, pause_s: float) -> None:
     """The Batch API does not answer as it should."""
     telemetry.warning(
         "batch_api_trouble",
-        f"⚠️ The Batch API failed, looking again in {pause_s:.0f} s: {error}",
+        f"⚠️ The Batch API failed; trying again in {pause_s:.0f} s: {error}",
         error=type(error).__name__,
         detail=str(error),
         retry_in_s=round(pause_s, 1),

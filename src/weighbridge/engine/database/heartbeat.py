@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=8)
 """A job without a heartbeat for this long is taken over."""
 BEATS_IN_TIMEOUT: Final = 4
-"""Three in a row may fail before anybody takes over."""
+"""Three heartbeats in a row may fail before another worker takes over."""
 MAX_BLOCKED_S: Final = 30.0
-"""An event loop that does not answer for longer than an overloaded machine explains is blocked."""
+"""An event loop silent for longer than an overloaded machine can explain counts as blocked."""
 JOIN_TIMEOUT_S: Final = 5.0
 
 
@@ -56,7 +56,7 @@ class Heartbeat:
         self._answered_s = 0.0
         self._is_blocked = False
         self.max_blocked_s = MAX_BLOCKED_S
-        """Change this before the start only."""
+        """To be changed only before the start."""
 
     def start(self, timeout: timedelta) -> None:
         """Begin to beat, often enough that `timeout` never passes between two beats."""

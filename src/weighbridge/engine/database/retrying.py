@@ -60,7 +60,7 @@ class DatabaseRetry:
         self._is_unavailable = True
         telemetry.warning(
             "database_away",
-            f"⚠️ Database unavailable ({type(error).__name__}); retrying until it answers, nothing is lost",
+            f"⚠️ Database unavailable ({type(error).__name__}); retrying until it is back, nothing is lost",
             error=type(error).__name__,
         )
 

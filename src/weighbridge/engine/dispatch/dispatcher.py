@@ -130,7 +130,7 @@ class Dispatcher:
             except (*DATABASE_ERRORS, TimeoutError) as error:
                 telemetry.debug(  # `DatabaseRetry` says it, once for the whole process
                     "dispatcher_interrupted",
-                    f"⚠️ Dispatcher lost its database connection ({type(error).__name__}), reconnecting",
+                    f"⚠️ The dispatcher lost its database connection ({type(error).__name__}); reconnecting",
                 )
             await self._clock.sleep(RETRY_S)
 
@@ -193,7 +193,7 @@ class Dispatcher:
         if set_back := await set_clocks.bring_back(connection):
             telemetry.warning(
                 "clock_set_back",
-                f"⚠️ The database's clock was set back; {set_back} jobs and workers had times in the future, which were reset",
+                f"⚠️ The clock of the database was set back; reset {counted(set_back, 'time')} of jobs and workers that lay in the future",
                 moments=set_back,
             )
         requeued = await products.release_stuck(connection)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
+from weighbridge.plain_text import counted
 from weighbridge.store import earlier_answers, retention
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.retention import BATCH
@@ -105,5 +106,7 @@ class RetentionTask:
         else:
             if trimmed:
                 telemetry.info(
-                    "records_deleted", f"🧹 Deleted {trimmed:,} old records", records=trimmed
+                    "records_deleted",
+                    f"🧹 Deleted {counted(trimmed, 'record')} older than the retention time",
+                    records=trimmed,
                 )

@@ -203,7 +203,7 @@ def sort_refusals(
             case GiveUp(reason):
                 given_up[product.id] = (kind, reason)
             case _ if too_long := spent.too_long(product.id):
-                given_up[product.id] = (kind, f"{too_long} The last one: {refusal.error}")
+                given_up[product.id] = (kind, f"{too_long} The last error: {refusal.error}")
             case _:
                 asked_alone[product.id] = (kind, str(refusal.error))
     return asked_alone, given_up

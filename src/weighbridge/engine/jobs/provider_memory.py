@@ -87,7 +87,9 @@ class ProviderMemory:
         if changes:
             what = ", ".join(f"{name} {value}" for name, value in changes.items())
             telemetry.info(
-                "provider_learned", f"🔎 {self._provider.name} from now on: {what}", changes=changes
+                "provider_learned",
+                f"🔎 Learned about {self._provider.name}, and used from now on: {what}",
+                changes=changes,
             )
         for notice in notices:
             if notice not in notices_before:

@@ -15,6 +15,7 @@ from weighbridge.errors import (
     WeighbridgeError,
 )
 from weighbridge.limits.retries import Wait
+from weighbridge.plain_text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +105,7 @@ def say_broken_off(job_id: int, error: ProviderError) -> None:
     """A connection broke after the request had been sent."""
     telemetry.warning(
         "call_broken_off",
-        f"⚠️ Connection lost during the call of group {job_id}; looking for its reply at the provider",
+        f"⚠️ Connection lost during the call of group {job_id}; looking for the reply at the provider",
         job_id=job_id,
         detail=str(error),
     )
@@ -114,7 +115,7 @@ def say_fetched(job_id: int, products: int) -> None:
     """The provider had stored the reply to an interrupted call."""
     telemetry.info(
         "reply_fetched",
-        f"📥 Recovered a paid reply about {products} products from the provider",
+        f"📥 Recovered a paid reply about {counted(products, 'product')} from the provider",
         job_id=job_id,
         products=products,
     )
@@ -133,7 +134,8 @@ def say_nothing_kept(provider: str) -> None:
     """The option to store replies cannot work with this provider."""
     telemetry.warning(
         "replies_not_kept",
-        f"⚠️ {provider} does not store replies: calls that are in flight during a crash are lost, and have to be paid for again",
+        f"⚠️ {provider} does not store replies, although WEIGHBRIDGE_STORE_AT_PROVIDER asks for it: "
+        "calls in flight during a crash will be paid for twice",
         provider=provider,
     )
 

@@ -164,7 +164,8 @@ class Worker:
 
         in_job = await self._context.database_retry(read)
         failure = InternalError(
-            f"Weighbridge itself failed ({type(error).__name__}); see the log for what happened"
+            f"Weighbridge itself failed ({type(error).__name__}). The log has the details; please "
+            "report it"
         )
         why = (type(failure).__name__, str(failure))
         given_up = {

@@ -17,6 +17,7 @@ from uuid import uuid4
 from weighbridge import telemetry
 from weighbridge.domain.notices import Notice, NoticeKind, body_of, compare, next_try
 from weighbridge.notifying.base import NotDelivered
+from weighbridge.plain_text import counted
 from weighbridge.store import notices, products
 from weighbridge.store.database import DATABASE_ERRORS
 
@@ -154,10 +155,11 @@ class Notifier:
             await notices.failed(
                 connection, notice, str(error), now, now + wait if wait is not None else None
             )
-        what = f"{notice.kind.value} did not reach the {notice.channel.value}: {error}"
+        what = f"{notice.kind.value} was not delivered to the {notice.channel.value}: {error}"
         if wait is None:
             telemetry.error(
-                "notice_given_up", f"❌ Notice given up after {notice.attempts} tries: {what}"
+                "notice_given_up",
+                f"❌ Notice {what}. Gave up after {counted(notice.attempts, 'try', 'tries')}",
             )
         else:
             telemetry.warning(

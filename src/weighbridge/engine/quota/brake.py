@@ -159,6 +159,7 @@ def _span(span_s: float) -> str:
 def _reason(run: int, words: str) -> str:
     first = "first" if run == FIRST_CALLS else "last"
     return (
-        f"The {first} {run} calls failed alike and none has passed since: {words.rstrip('.')}. No "
-        "product is failed for it; they go back to pending. Check the model and the server."
+        f"The {first} {run} calls failed in the same way and none has succeeded since: "
+        f"{words.rstrip('.')}. Their products are not failed but pending again. Check the model "
+        "and the server."
     )

@@ -74,7 +74,8 @@ class DayBudget:
         ]
         return Hold(
             HoldKind.DAY,
-            f"The limit of {' or '.join(limits)} is used up; processing resumes at 00:00 UTC.",
+            f"The limit of {' or '.join(limits)} is used up. Processing resumes at 00:00 UTC, or "
+            "once the limit is raised.",
             now_s + (_midnight(now) + DAY - now).total_seconds(),
         )
 

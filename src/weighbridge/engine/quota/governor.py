@@ -31,6 +31,7 @@ from weighbridge.errors import (
     ProviderUnreachable,
     RateLimited,
 )
+from weighbridge.plain_text import counted
 from weighbridge.providers.base import remaining_of
 from weighbridge.store.database import DATABASE_ERRORS
 
@@ -211,7 +212,7 @@ class Governor:
         except ROUND_FAILURES as error:
             telemetry.debug(  # `DatabaseRetry` says it, once for the whole process
                 "database_unavailable",
-                f"⚠️ Database unavailable ({type(error).__name__}); no permits until it answers",
+                f"⚠️ Database unavailable ({type(error).__name__}); no calls until it is back",
             )
             return DATABASE_RETRY_S
         permits = self._carry_out(held)
@@ -264,7 +265,7 @@ class Governor:
         if is_long and wait_s and (was_held is None or was_held.limit != decision.limit):
             telemetry.info(
                 "held_by_limit",
-                f"⏳ Held by the {decision.limit} for {wait_s:.0f} s; {len(self._waiters)} calls wait",
+                f"⏳ Waiting {wait_s:.0f} s because of the {decision.limit}; {counted(len(self._waiters), 'call')} queued",
                 limit=decision.limit,
                 wait_s=round(wait_s, 1),
                 waiting=len(self._waiters),
@@ -357,4 +358,7 @@ class Governor:
 def _waiting(wait_s: float) -> str:
     hours = wait_s / 3600
     span = f"{hours:.1f} h" if hours >= 1 else f"{wait_s / 60:.0f} min"
-    return f"The provider says that nothing is left of its limit; the next call may go in about {span}."
+    return (
+        f"The provider says that its rate limit is used up; the next call can be sent in about "
+        f"{span}."
+    )

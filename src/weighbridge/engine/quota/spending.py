@@ -52,15 +52,16 @@ class Money(NamedTuple):
         assert self.narrowest is not None  # noqa: S101 - else it might go
         if math.isinf(usd):
             return (
-                f"The price of {model} is not known, so that no budget can be kept. Set "
-                "WEIGHBRIDGE_PRICES to a table that has it, or remove the budget "
+                f"The price of {model} is not known, so its calls cannot be held within a budget. "
+                "Set WEIGHBRIDGE_PRICES to a price table that has the model, or remove the budget "
                 "(weighbridge budget --help)."
             )
         budget = self.narrowest
         return (
             f"{USED_UP} {_usd(budget.cap_usd)} for {budget.words} is used up: "
-            f"${budget.committed_usd:,.4f} is spent, and the next call may cost ${usd:,.4f}. "
-            "Raise it to go on (weighbridge budget --help)."
+            f"${budget.committed_usd:,.4f} is spent or reserved, and the next call may cost "
+            f"${usd:,.4f}. "
+            "Raise the budget to continue (weighbridge budget --help)."
         )
 
 

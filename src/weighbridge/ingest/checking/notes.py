@@ -168,7 +168,7 @@ class NoteBook:
 
 def _mojibake_reason(text: str) -> str:
     better = ftfy.fix_encoding(text)
-    return f"{quote(text)} looks like text that was decoded in the wrong way (perhaps {quote(better)}); export it again as UTF-8"
+    return f"{quote(text)} looks like text that was wrongly decoded (perhaps {quote(better)}); export it again as UTF-8"
 
 
 def _date_reason(code: str) -> str:

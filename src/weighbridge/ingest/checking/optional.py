@@ -128,7 +128,7 @@ def read_shares(cells: pl.Series, rule: NumberRule, read: Read) -> ReadColumn:
             return None, f"{quote(cell)} can mean {ways}; write it with a percent sign"
         share = amount.value / 100 if amount.mark or rule.is_percent else amount.value
         if not 0 <= share <= 1:
-            return None, f"{quote(cell)} is no share between 0 and 100 %; correct it"
+            return None, f"{quote(cell)} is not a share between 0 and 100 %; correct it"
         return share, None
 
     return by_distinct(cells, one, pl.Float64())
@@ -197,7 +197,7 @@ def read_currencies(cells: pl.Series) -> ReadColumn:
             code,
             None
             if code
-            else f"{quote(cell)} is no currency known here; use its code (ISO 4217), such as EUR",
+            else f"{quote(cell)} is not a known currency; use its code (ISO 4217), such as EUR",
         )
 
     return by_distinct(cells, one, pl.String())

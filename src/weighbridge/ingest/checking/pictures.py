@@ -84,7 +84,7 @@ def _usable(
             else:
                 size_bytes += file.picture.size_bytes
                 if used and size_bytes > MOST_BYTES:
-                    problem = f"{quote(text)}: the pictures have more than {MOST_BYTES // 1_000_000} MB together"
+                    problem = f"{quote(text)}: the pictures of the product have more than {MOST_BYTES // 1_000_000} MB together; use smaller ones"
                 else:
                     files[text] = file
         if problem is None:
@@ -117,7 +117,7 @@ def _address_problem(text: str, limit: int) -> str | None:
     if not _URL.match(text) and (
         _OTHER_ADDRESS.match(text) or re.search(r"[\x00-\x1f\x7f-\x9f\ufffd]", text)
     ):
-        return f"{quote(text)} is no address that can be fetched; use http(s)://…, with %20 for a space, or a path beside the catalogue"
+        return f"{quote(text)} is not an address that can be fetched; use http(s)://…, with %20 for a space, or a path beside the catalogue"
     return None
 
 

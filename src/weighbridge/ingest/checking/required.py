@@ -67,7 +67,7 @@ def _text_checks(name: Field, limit: int) -> list[Check]:
         Check(
             name,
             is_error,
-            lambda text: f"{quote(text)} is an error of a spreadsheet; correct its formula",
+            lambda text: f"{quote(text)} is a spreadsheet error; correct its formula",
         ),
         Check(name, longer(column, limit), length_reason(limit)),
         Check(name, column.str.contains(control), control_reason),

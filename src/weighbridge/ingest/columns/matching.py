@@ -103,7 +103,7 @@ def parse_mapping(entries: Iterable[str]) -> dict[Field, str]:
     for entry in entries:
         name, equals, column = entry.partition("=")
         if not equals:
-            raise InputError(f"--map {quote(entry)} is not understood; write field=column.")
+            raise InputError(f"--map {quote(entry)} has no equals sign in it; write field=column.")
         key = normalise(name)
         found = _ALIASES.get(key) or next((f for f in Field if normalise(f) == key), None)
         if found is None:

@@ -155,7 +155,7 @@ def _without_repeated_headers(
     rows = zip(*(values[name] for name in present), strict=True)
     repeated = {i for i, row in enumerate(rows) if row == header}
     kept = [i for i in range(len(numbers)) if i not in repeated]
-    reason = "the row repeats the header; it is no product"
+    reason = "the row repeats the header and holds no product"
     return (
         [numbers[i] for i in kept],
         {name: [texts[i] for i in kept] for name, texts in values.items()},

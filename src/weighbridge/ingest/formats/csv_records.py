@@ -38,7 +38,7 @@ _REASONS: Final = (
     ),
     (
         "field limit",
-        "a field is longer than 131,072 characters; probably a quotation mark is never closed",
+        "a field is longer than 131,072 characters; probably a quotation mark is never closed: close it",
     ),
 )
 

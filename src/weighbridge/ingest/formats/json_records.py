@@ -76,11 +76,12 @@ def chunks_of_records(records: Iterable[Entry], wanted: Wanted) -> Iterator[RawC
             headers.update(dict.fromkeys(entry[1]))
             chunk.append((entry[0], entry[1]))
         else:
-            reason = "this is no JSON object; each product must be written as {…}"
+            reason = "this is not a JSON object; each product must be written as {…}"
             rejected.append(RejectedRow(entry[0], "row", reason))
         if len(headers) > MAX_KEYS:
             raise UnreadableFile(
-                f"The records have more than {MAX_KEYS:,} different keys; this is no catalogue."
+                f"The records have more than {MAX_KEYS:,} different keys. Give every product the "
+                "same keys, such as code, name and description."
             )
         rows = len(chunk) + len(rejected)
         if rows >= CHUNK_ROWS or (entry is ChunkEnd.HERE and rows):

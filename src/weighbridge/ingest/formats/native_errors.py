@@ -27,7 +27,10 @@ def damaged_means_unreadable(kind: str) -> Iterator[None]:
         yield
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         cause = str(error).strip().split("\n", 1)[0]
-        raise UnreadableFile(f"The {kind} is damaged or not complete: {cause}.") from error
+        raise UnreadableFile(
+            f"The {kind} is damaged or not complete: {cause}. Save it again in the program that "
+            "made it."
+        ) from error
     except BaseException as error:  # a panic of Rust is no Exception
         if type(error).__name__ != "PanicException":
             raise

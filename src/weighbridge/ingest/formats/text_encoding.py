@@ -61,7 +61,7 @@ def find_encoding(path: Path, chosen: str | None = None) -> FoundEncoding:
         return FoundEncoding(
             told,
             _SHOWN.get(told, told.upper()),
-            "certain: the file begins with its mark"
+            "certain: the file begins with its byte order mark"
             if "sig" in told or told == "utf-16"
             else "certain: every second byte is zero",
         )
@@ -83,8 +83,8 @@ def _known_codec(name: str) -> str:
         "".encode(codec.name)
     except (LookupError, ValueError):
         raise InputError(
-            f"There is no encoding {quote(name)}. Usual are utf-8, windows-1252, windows-1250, "
-            "gb18030 and shift_jis."
+            f"There is no encoding {quote(name)}. Common ones are utf-8, windows-1252, "
+            "windows-1250, gb18030 and shift_jis."
         ) from None
     return codec.name
 

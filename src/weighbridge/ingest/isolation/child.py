@@ -104,7 +104,7 @@ class Child:
             limit_cpu(self._limits)
 
 
-_GAVE_UP = "The file is damaged: the compiled reader gave up on it."
+_GAVE_UP = "The file is damaged and cannot be read. Save it again in the program that made it."
 
 
 def _plain(error: InputError) -> InputError:

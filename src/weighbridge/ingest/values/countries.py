@@ -142,7 +142,7 @@ def read_country(text: str) -> CountryReading:
         return CountryReading(problem=placeholder or None)
     if word in _REGIONS or _plain(_MADE_IN.sub("", cell)) in _REGIONS:
         return CountryReading(
-            problem=f"{quote(cell)} is no single country; the origin counts as not known. Write the country where it is made"
+            problem=f"{quote(cell)} is not a single country; the origin counts as unknown. Write the country where it is made"
         )
     found = _taken_apart(cell)
     if found:
@@ -150,10 +150,10 @@ def read_country(text: str) -> CountryReading:
     parts = [part for part in _SEVERAL.split(_plain(cell)) if part]
     if len(parts) > 1 and all(_known(part) or part in _REGIONS for part in parts):
         return CountryReading(
-            problem=f"{quote(cell)} names several countries; the origin counts as not known. Write the one where it is made"
+            problem=f"{quote(cell)} names several countries; the origin counts as unknown. Write the one where it is made"
         )
     return CountryReading(
-        problem=f"{quote(cell)} is no country known here; use its two-letter code (ISO 3166-1), such as DE or CN"
+        problem=f"{quote(cell)} is not a known country; use its two-letter code (ISO 3166-1), such as DE or CN"
     )
 
 

@@ -53,7 +53,7 @@ def placeholder_note(cell: str) -> str | None:
     if word in NOT_KNOWN:
         return ""
     if word in SPREADSHEET_ERRORS:
-        return f"{quote(cell)} is an error of a spreadsheet; correct its formula, or leave the cell empty"
+        return f"{quote(cell)} is a spreadsheet error; correct its formula, or leave the cell empty"
     if word in DUMPED_NULLS or word in _WORDS_OF_PROGRAMS:
         return f"{quote(cell)} stands for no value; write the value, or leave the cell empty"
     return None

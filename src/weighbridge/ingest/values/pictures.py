@@ -121,7 +121,7 @@ def check_picture(data: bytes) -> Picture:
         raise UnreadableFile("the picture is empty; export it again")
     if animated:
         raise UnreadableFile(
-            "the picture is an animation, which no provider takes; use a still picture"
+            "the picture is an animation, which no provider accepts; use a still picture"
         )
     _verify(data, kind)
     sha256 = hashlib.sha256(data).hexdigest()

@@ -119,11 +119,13 @@ def _check_sizes(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:
     unpacked_bytes = sum(member.file_size for member in members)
     for member in members:
         if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            raise zipfile.BadZipFile(f"{member.filename} is packed in an unusual way")
+            raise zipfile.BadZipFile(
+                f"{member.filename} is compressed by a method that Excel does not use"
+            )
     if unpacked_bytes > MAX_UNPACKED_BYTES:
         raise UnreadableFile(
             f"The XLSX file unpacks to more than {MAX_UNPACKED_BYTES >> 20:,} MB. Save the sheet "
-            "as CSV: for that there is no such limit."
+            "as CSV: it is read at any size."
         )
     if unpacked_bytes > max(RATIO_MATTERS_ABOVE_BYTES, MAX_RATIO * packed_bytes):
         raise UnreadableFile(
@@ -171,7 +173,7 @@ def parse(package: Package, member: str, handler: XmlHandler) -> Iterator[None]:
         handler.end(local if space in _SPREADSHEET_NAMESPACES else name)
 
     def doctype(*_: object) -> None:
-        raise _hostile(member, "has a document type, which may hide anything")
+        raise _hostile(member, "declares a document type, as no real workbook does")
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
@@ -183,7 +185,7 @@ def parse(package: Package, member: str, handler: XmlHandler) -> Iterator[None]:
         with damaged_means_unreadable():
             parser.Parse(piece, False)
         if fed - parser.CurrentByteIndex > _MAX_TAG_BYTES or len(names) > _MAX_NAMES:
-            raise _hostile(member, "has tags as no real workbook has")
+            raise _hostile(member, "has longer or more tags than any real workbook")
         yield
     with damaged_means_unreadable():
         parser.Parse(b"", True)
