@@ -346,7 +346,9 @@ async def test_a_model_that_answers_nothing_of_use_is_probed_and_not_paid_for_ag
     async with lane(database_url, tmp_path, config) as running:
         await add(running, 60)
         await running.start()
-        await running.until_true("SELECT paused_reason LIKE '%failed alike%' FROM queue_state")
+        await running.until_true(
+            "SELECT paused_reason LIKE '%failed in the same way%' FROM queue_state"
+        )
         await running.until_true("SELECT EXISTS (SELECT FROM holds WHERE probes > 0)")
         running.simulator.account.change({"faults": ""})
         await running.until(completed=60)

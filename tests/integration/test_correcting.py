@@ -153,7 +153,7 @@ async def test_one_product_that_cannot_be_changed_leaves_all_as_they_were(
         with pytest.raises(NotFound, match=r"There are no products X-0, .*, X-19 and 5 more\."):
             await _correct(running, ["P-001", *unknown], MASS, 0.6)
         await running.add({"code": "NEW"})
-        with pytest.raises(Conflict, match="no answers to correct: NEW"):
+        with pytest.raises(Conflict, match="no stored answers: NEW"):
             await _correct(running, ["P-001", "NEW"], MASS, 0.6)
         assert [await _footprint(running, code) for code in CODES] == before
         assert await running.value("SELECT count(*) FROM corrections") == 0

@@ -341,7 +341,7 @@ async def test_nothing_remaining_for_six_hours_on_every_answer_is_shown_as_the_r
         }
         await running.start()
         await running.until_true(
-            "SELECT paused_reason LIKE '%nothing is left of its limit%' FROM queue_state"
+            "SELECT paused_reason LIKE '%its rate limit is used up%' FROM queue_state"
         )
         counts = await running.counts()
         assert counts[ProcessingStatus.FAILED] == 0

@@ -240,7 +240,7 @@ def refuse_unanswered(rows: Sequence[Record], codes: Sequence[str]) -> None:
     ]
     if without:
         raise Conflict(
-            f"Not processed yet, so there are no answers to correct: {listed(without, _REPORTED)}. "
+            f"Not processed yet, so there are no stored answers: {listed(without, _REPORTED)}. "
             "Process them first; nothing was changed."
         )
 
