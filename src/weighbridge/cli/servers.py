@@ -194,10 +194,7 @@ def simulator(
         float, typer.Option(min=0, help="Median duration of a call in seconds.")
     ] = 0.5,
     burst: Annotated[
-        float,
-        typer.Option(
-            min=0.1, help="Burst size: how many seconds' worth of quota may be used at once."
-        ),
+        float, typer.Option(min=0.1, help="Seconds' worth of quota that may be used at once.")
     ] = 60.0,
     faults: Annotated[
         str,
@@ -213,14 +210,10 @@ def simulator(
     batch_delay: BatchDelayOption = 60.0,
     batch_expire: BatchExpireOption = 0.0,
     key: Annotated[
-        str | None,
-        typer.Option("--key", help="The only API key to accept; without it, any key is accepted."),
+        str | None, typer.Option("--key", help="API key to accept; any key if not set.")
     ] = None,
     seed: Annotated[
-        int,
-        typer.Option(
-            help="Seed of the random faults and latencies: the same seed gives the same ones."
-        ),
+        int, typer.Option(help="The same seed gives the same faults and latencies.")
     ] = 0,
 ) -> None:
     """Run the simulated provider as a server; set OPENAI_BASE_URL to http://HOST:PORT/v1."""

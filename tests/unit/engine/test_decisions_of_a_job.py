@@ -35,7 +35,7 @@ def test_a_product_without_a_usable_answer_is_asked_alone_until_its_attempts_are
     asked_alone, given_up = sort_refusals(group, refusals, TimeSpent(60.0))
     assert asked_alone == {1: (kind.__name__, "odd")}
     assert given_up == {
-        2: (kind.__name__, "No usable answer in 4 attempts. The last one: odd"),
+        2: (kind.__name__, "No usable answer in 4 attempts. The last error: odd"),
     }
 
 
@@ -48,7 +48,7 @@ def test_a_product_that_took_too_long_is_given_up_before_its_attempts_are_used_u
     asked_alone, given_up = sort_refusals(group, refusals, spent)
     assert set(asked_alone) == {2}
     assert "in 62 minutes of calls" in given_up[1][1]
-    assert given_up[1][1].endswith("The last one: odd")
+    assert given_up[1][1].endswith("The last error: odd")
     spent.forget([1])
     assert spent.too_long(1) is None
 

@@ -65,7 +65,7 @@ def test_calls_already_in_flight_do_not_delay_the_probe() -> None:
     for step in range(100):
         watch.failed("timeout", START_S + step * 0.05, 0.5)
     assert watch.permission(START_S + FIRST_PROBE_S) == Probe()
-    assert "105 times" in (watch.paused_reason or "")
+    assert "last 105 calls" in (watch.paused_reason or "")
 
 
 def test_the_first_success_closes_the_breaker() -> None:

@@ -131,7 +131,9 @@ def test_a_call_that_is_stuck_gets_smaller_then_longer_then_ends() -> None:
 def test_unusable_answers_fail_after_three_retries(error: errors.AnswerError) -> None:
     actions = [decide(error, attempt, ALONE, 0.5) for attempt in range(MAX_ATTEMPTS + 1)]
     assert all(isinstance(action, AskAlone) for action in actions[:MAX_ATTEMPTS])
-    assert actions[MAX_ATTEMPTS] == GiveUp("No usable answer in 4 attempts. The last one: cut off")
+    assert actions[MAX_ATTEMPTS] == GiveUp(
+        "No usable answer in 4 attempts. The last error: cut off"
+    )
 
 
 waited_out = st.sampled_from(
@@ -184,7 +186,13 @@ def test_a_product_that_never_fits_fails_late_with_advice() -> None:
     assert isinstance(after(RefusalHistory(LARGE, REFUSALS_OF_ONE - 1, 50, 4_000), ALONE), Wait)
     action = after(RefusalHistory(LARGE, REFUSALS_OF_ONE, 50, 4_000), ALONE)
     assert isinstance(action, GiveUp)
-    for part in ("9,000 tokens", "30 times", "50 others", "4,000", "Raise the account's limits"):
+    for part in (
+        "9,000 tokens",
+        "30 times",
+        "50 smaller calls",
+        "4,000",
+        "Raise the account's limits",
+    ):
         assert part in action.reason
 
 
