@@ -17,7 +17,6 @@ from weighbridge.cli.console import (
     FormatOption,
     JsonOption,
     LaneOption,
-    MapOption,
     OutOption,
     PactVersionOption,
     check_formats,
@@ -29,12 +28,10 @@ from weighbridge.cli.console import (
     run_async,
 )
 from weighbridge.cli.reading import (
-    DecimalOption,
-    EncodingOption,
-    SheetOption,
-    UnitOption,
+    AS_FOUND,
+    HowToRead,
     print_report,
-    read_options,
+    reads_a_catalogue,
     say_questions,
     settle_doubts,
 )
@@ -54,14 +51,11 @@ def register(app: typer.Typer) -> None:
     app.command("estimate")(estimate)
 
 
+@reads_a_catalogue
 def import_catalogue(
     file: FileArgument,
     out_dir: OutOption = Path("out"),
-    mapping: MapOption = None,
-    decimal: DecimalOption = None,
-    unit: UnitOption = None,
-    encoding: EncodingOption = None,
-    sheet: SheetOption = None,
+    reading: HowToRead = AS_FOUND,
     lane: LaneOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -79,14 +73,7 @@ def import_catalogue(
 
     settings = load_settings(data_dir=data_dir)
     telemetry.configure_logging(settings.log_format, settings.log_level)
-    options = read_options(
-        settings.field_limits,
-        mapping=mapping,
-        decimal=decimal,
-        unit=unit,
-        encoding=encoding,
-        sheet=sheet,
-    )
+    options = reading.options(settings.field_limits)
 
     async def act(catalogue: OpenCatalogue) -> Imported:
         async with open_application(settings) as app:
@@ -105,13 +92,10 @@ def import_catalogue(
         say_import(imported.result, file)
 
 
+@reads_a_catalogue
 def inspect(
     file: FileArgument,
-    mapping: MapOption = None,
-    decimal: DecimalOption = None,
-    unit: UnitOption = None,
-    encoding: EncodingOption = None,
-    sheet: SheetOption = None,
+    reading: HowToRead = AS_FOUND,
     as_json: JsonOption = False,
 ) -> None:
     """What a file would be taken for, and what processing it would take.
@@ -124,14 +108,7 @@ def inspect(
     from weighbridge.wiring import estimate_basis
 
     settings = load_settings()
-    options = read_options(
-        settings.field_limits,
-        mapping=mapping,
-        decimal=decimal,
-        unit=unit,
-        encoding=encoding,
-        sheet=sheet,
-    )
+    options = reading.options(settings.field_limits)
     inspection = inspect_file(file, options, Estimator(estimate_basis(settings)))
     if as_json:
         print_json(report_document(inspection.report, inspection.estimate))
@@ -189,13 +166,10 @@ def export(
         out.print(f"Wrote {counted(count, 'product')} to {', '.join(files)}", soft_wrap=True)
 
 
+@reads_a_catalogue
 def estimate(
     file: FileArgument,
-    mapping: MapOption = None,
-    decimal: DecimalOption = None,
-    unit: UnitOption = None,
-    encoding: EncodingOption = None,
-    sheet: SheetOption = None,
+    reading: HowToRead = AS_FOUND,
     steps: Annotated[
         Literal["together", "apart"] | None,
         typer.Option(
@@ -210,14 +184,7 @@ def estimate(
     from weighbridge.wiring import estimate_basis
 
     settings = load_settings()
-    options = read_options(
-        settings.field_limits,
-        mapping=mapping,
-        decimal=decimal,
-        unit=unit,
-        encoding=encoding,
-        sheet=sheet,
-    )
+    options = reading.options(settings.field_limits)
     together = None if steps is None else steps == "together"
     with OpenCatalogue(file, options) as catalogue:
         settle_doubts(catalogue, options.given)

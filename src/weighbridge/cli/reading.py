@@ -4,20 +4,22 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from weighbridge.cli.console import duration, err, money, price_range
+from weighbridge.cli.console import MapOption, duration, err, money, price_range
 from weighbridge.errors import InputError
 from weighbridge.plain_text import counted, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -54,35 +56,65 @@ SheetOption = Annotated[
     str | None,
     typer.Option("--sheet", help="The sheet of a workbook to read.", show_default="all that fit"),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class HowToRead:
+    """What the command line says about reading a file; its fields are the options."""
+
+    mapping: MapOption = None
+    decimal: DecimalOption = None
+    unit: UnitOption = None
+    encoding: EncodingOption = None
+    sheet: SheetOption = None
+
+    def options(self, limits: FieldLimits, *, at_most: int | None = None) -> ReadOptions:
+        """These options, checked.
+
+        Raises:
+            InputError: there is no such field or unit.
+        """
+        from weighbridge.ingest.base import Choices
+        from weighbridge.ingest.catalogue import ReadOptions
+        from weighbridge.ingest.columns.matching import parse_mapping
+
+        return ReadOptions(
+            mapping=parse_mapping(self.mapping or []),
+            choices=Choices(self.encoding, self.sheet),
+            given=_given(self.decimal, self.unit),
+            limits=limits,
+            at_most=at_most,
+        )
+
+
+AS_FOUND: Final = HowToRead()
+
+
+def reads_a_catalogue(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that takes a `HowToRead` the options for it, in the place of that argument."""
+    hints = get_type_hints(HowToRead, include_extras=True)
+    own = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in own.parameters.values():
+        if parameter.annotation is not HowToRead:
+            parameters.append(parameter)
+            continue
+        parameters += [
+            parameter.replace(name=name, annotation=hint, default=None)
+            for name, hint in hints.items()
+        ]
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        told = HowToRead(**{name: given.pop(name) for name in hints})
+        command(**given, reading=told)
+
+    with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+    with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return with_options
+
+
 _SIGNS: Final[dict[str, Literal[".", ","]]] = {"point": ".", "comma": ","}
-
-
-def read_options(
-    limits: FieldLimits,
-    *,
-    mapping: Sequence[str] | None = None,
-    decimal: str | None = None,
-    unit: str | None = None,
-    encoding: str | None = None,
-    sheet: str | None = None,
-    at_most: int | None = None,
-) -> ReadOptions:
-    """The options of the command line, checked.
-
-    Raises:
-        InputError: there is no such field or unit.
-    """
-    from weighbridge.ingest.base import Choices
-    from weighbridge.ingest.catalogue import ReadOptions
-    from weighbridge.ingest.columns.matching import parse_mapping
-
-    return ReadOptions(
-        mapping=parse_mapping(mapping or []),
-        choices=Choices(encoding, sheet),
-        given=_given(decimal, unit),
-        limits=limits,
-        at_most=at_most,
-    )
 
 
 def _given(decimal: str | None, unit: str | None) -> Given:

@@ -20,7 +20,6 @@ from weighbridge.cli.console import (
     FormatOption,
     JsonOption,
     LaneOption,
-    MapOption,
     OutOption,
     SimulateOption,
     StepsOption,
@@ -29,14 +28,7 @@ from weighbridge.cli.console import (
     err,
     run_async,
 )
-from weighbridge.cli.reading import (
-    DecimalOption,
-    EncodingOption,
-    RunOptions,
-    SheetOption,
-    UnitOption,
-    read_options,
-)
+from weighbridge.cli.reading import AS_FOUND, HowToRead, RunOptions, reads_a_catalogue
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
@@ -85,6 +77,7 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
+@reads_a_catalogue
 def run(
     file: FileArgument,
     out_dir: OutOption = Path("out"),
@@ -95,11 +88,7 @@ def run(
     steps: StepsOption = None,
     lane: LaneOption = None,
     limit: LimitOption = None,
-    mapping: MapOption = None,
-    decimal: DecimalOption = None,
-    unit: UnitOption = None,
-    encoding: EncodingOption = None,
-    sheet: SheetOption = None,
+    reading: HowToRead = AS_FOUND,
     yes: YesOption = False,
     answers: AnswersOption = None,
     factors: FactorsOption = None,
@@ -118,15 +107,6 @@ def run(
     settings = load_settings(
         data_dir=data_dir, store_at_provider=store_at_provider, factors=factors
     )
-    reading = read_options(
-        settings.field_limits,
-        mapping=mapping,
-        decimal=decimal,
-        unit=unit,
-        encoding=encoding,
-        sheet=sheet,
-        at_most=limit,
-    )
     options = RunOptions(
         file=file,
         out_dir=out_dir,
@@ -135,7 +115,7 @@ def run(
         csv_bom=csv_bom,
         pacing=pacing,
         steps=steps,
-        reading=reading,
+        reading=reading.options(settings.field_limits, at_most=limit),
         yes=yes,
         redo=redo,
         as_json=as_json,

@@ -182,7 +182,7 @@ def test_the_recording_of_the_sample_catalogue_answers_todays_question() -> None
     examples = Path(__file__).parents[3] / "examples"
     settings = Settings()
     question = load_questions(settings).together
-    read = read_products(examples / "catalogue.csv", mapping={}, limits=settings.field_limits)
+    read = read_products(examples / "catalogue.csv")
     products = read.products
     assert not read.rejected
     recording = load_recording(examples / "catalogue.answers.jsonl")

@@ -14,11 +14,11 @@ from rich.table import Table
 from weighbridge.cli.console import (
     FileArgument,
     JsonOption,
-    MapOption,
     err,
     out,
     print_json,
 )
+from weighbridge.cli.reading import AS_FOUND, HowToRead, reads_a_catalogue
 from weighbridge.errors import InputError
 from weighbridge.settings import load_settings
 
@@ -70,6 +70,7 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate")(evaluate)
 
 
+@reads_a_catalogue
 def evaluate(
     file: FileArgument,
     truth: TruthOption,
@@ -77,7 +78,7 @@ def evaluate(
     simulate: SimulateOption = False,
     out_dir: OutOption = Path("evaluation"),
     own_maker: OwnMakerOption = False,
-    mapping: MapOption = None,
+    reading: HowToRead = AS_FOUND,
     as_json: JsonOption = False,
 ) -> None:
     """Compare footprints with published figures: errors, bias, coverage, by sector and maker.
@@ -85,16 +86,13 @@ def evaluate(
     Answers come from a recording, the simulator or, with neither, from the provider: one call after
     the other, outside of the queue. Nothing is stored.
     """
-    from weighbridge.ingest.columns.matching import parse_mapping
     from weighbridge.service.evaluation import judging, questionnaires
     from weighbridge.service.evaluation.truth import read_truth
     from weighbridge.wiring import load_factors
 
     settings = load_settings()
     published = read_truth(truth)
-    read = questionnaires.read_products(
-        file, mapping=parse_mapping(mapping or []), limits=settings.field_limits
-    )
+    read = questionnaires.read_products(file, reading.options(settings.field_limits))
     products = [product for product in read.products if product.code in published]
     asked = _answers(settings, products, answers, simulate=simulate)
     given, factors = asked.checked.answers, load_factors(settings)

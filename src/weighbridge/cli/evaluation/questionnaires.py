@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from weighbridge.cli.console import FileArgument, JsonOption, MapOption, out, print_json
+from weighbridge.cli.console import FileArgument, JsonOption, out, print_json
+from weighbridge.cli.reading import AS_FOUND, HowToRead, reads_a_catalogue
 from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
 
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command("prompts")(prompts)
 
 
+@reads_a_catalogue
 def prompts(
     file: FileArgument,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("prompts"),
@@ -53,7 +55,7 @@ def prompts(
     by: Annotated[
         str, typer.Option("--by", help="With --record: who answered.")
     ] = "a language model",
-    mapping: MapOption = None,
+    reading: HowToRead = AS_FOUND,
     as_json: JsonOption = False,
 ) -> None:
     """Write what would be asked about this file, or check answers to it.
@@ -62,7 +64,6 @@ def prompts(
     """
     from weighbridge.clock import SystemClock
     from weighbridge.domain.recordings import write_recording
-    from weighbridge.ingest.columns.matching import parse_mapping
     from weighbridge.service.evaluation.questionnaires import (
         check_answers,
         read_replies,
@@ -74,11 +75,7 @@ def prompts(
     settings = load_settings()
     question = load_questions(settings).together
     questionnaire = write_questionnaire(
-        file,
-        question,
-        mapping=parse_mapping(mapping or []),
-        limits=settings.field_limits,
-        model=settings.model,
+        file, question, reading.options(settings.field_limits), model=settings.model
     )
     if answers and recording:
         on = SystemClock().now().date().isoformat()

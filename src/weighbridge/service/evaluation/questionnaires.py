@@ -22,7 +22,7 @@ from weighbridge.domain.recordings import (
     read_recording,
 )
 from weighbridge.errors import UnreadableFile
-from weighbridge.ingest.catalogue import ReadOptions, refuse_doubts
+from weighbridge.ingest.catalogue import USUAL, refuse_doubts
 from weighbridge.ingest.isolation.reading import OpenCatalogue
 from weighbridge.planning.grouping import (
     GROUP_TOKENS,
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from weighbridge.domain.answers import Answer, StepName
-    from weighbridge.domain.products import FieldLimits, Product, RejectedRow
-    from weighbridge.ingest.columns.fields import Field
+    from weighbridge.domain.products import Product, RejectedRow
+    from weighbridge.ingest.catalogue import ReadOptions
     from weighbridge.steps import Question
 
 _NO_ALLOWANCE: Final = 1
@@ -75,18 +75,13 @@ class CheckedAnswers:
 
 
 def write_questionnaire(
-    path: Path,
-    question: Question,
-    *,
-    mapping: Mapping[Field, str],
-    limits: FieldLimits,
-    model: str,
+    path: Path, question: Question, options: ReadOptions = USUAL, *, model: str
 ) -> Questionnaire:
     """Read the catalogue and group it as the queue would, pictures left out.
 
     Raises InputError: the file cannot be used.
     """
-    read = read_products(path, mapping=mapping, limits=limits)
+    read = read_products(path, options)
     products = read.products
     ready = [Ready(n, product_tokens(one, model), False) for n, one in enumerate(products)]
     groups = []
@@ -104,13 +99,14 @@ def write_questionnaire(
     )
 
 
-def read_products(
-    path: Path, *, mapping: Mapping[Field, str], limits: FieldLimits
-) -> ReadCatalogue:
-    """One product for each code. Raises InputError: the file cannot be used."""
+def read_products(path: Path, options: ReadOptions = USUAL) -> ReadCatalogue:
+    """One product for each code.
+
+    Raises InputError: the file cannot be used, or leaves open what only its owner can decide.
+    """
     found: dict[str, Product] = {}
     rejected: list[RejectedRow] = []
-    with OpenCatalogue(path, ReadOptions(mapping=mapping, limits=limits)) as catalogue:
+    with OpenCatalogue(path, options) as catalogue:
         refuse_doubts(catalogue.head)
         for chunk in catalogue.chunks():
             rejected.extend(chunk.rejected)

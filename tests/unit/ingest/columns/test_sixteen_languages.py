@@ -1,4 +1,4 @@
-"""A workbook of 200 products whose sheets have headers in ten languages, as people write them:
+"""A workbook of 320 products whose sheets have headers in sixteen languages, as people write them:
 every column is recognised and every value arrives.
 """
 
@@ -34,6 +34,12 @@ HEADERS = {
     "Português": "Código do artigo|Nome do artigo|Descrição|Peso líquido (g)|Peso bruto (g)|País de origem|Composição|Conteúdo reciclado (%)|Peças por embalagem|Preço unitário (EUR)|Quantidade anual|Pegada de carbono do fornecedor (kg CO2e)|Link da imagem",
     "Svenska": "Artikelnummer|Artikelnamn|Beskrivning|Nettovikt (g)|Bruttovikt (g)|Ursprungsland|Materialsammansättning|Återvunnen andel (%)|Antal per förpackning|Styckpris (EUR)|Årlig kvantitet|Leverantörens koldioxidavtryck (kg CO2e)|Bildlänk",
     "日本語": "商品番号|商品名|商品説明|正味重量(g)|総重量(g)|原産国|素材|リサイクル率(%)|入数|単価(EUR)|年間数量|サプライヤーのカーボンフットプリント(kg CO2e)|画像リンク",
+    "Čeština": "Číslo zboží|Název zboží|Popis zboží|Čistá hmotnost (g)|Hrubá hmotnost (g)|Země původu|Materiálové složení|Podíl recyklátu (%)|Počet kusů v balení|Jednotková cena (EUR)|Roční množství|Uhlíková stopa dodavatele (kg CO2e)|Odkaz na obrázek",
+    "Dansk": "Varenr.|Varenavn|Varebeskrivelse|Nettovægt (g)|Bruttovægt (g)|Oprindelsesland|Materialesammensætning|Genanvendt andel (%)|Antal pr. pakke|Stykpris (EUR)|Årlig mængde|Leverandørens klimaaftryk (kg CO2e)|Link til billede",
+    "Türkçe": "Ürün kodu|Ürün adı|Ürün açıklaması|Net ağırlık (g)|Brüt ağırlık (g)|Menşe ülkesi|Malzeme bileşimi|Geri dönüştürülmüş içerik (%)|Paket içi adet|Birim fiyat (EUR)|Yıllık miktar|Tedarikçi karbon ayak izi (kg CO2e)|Görsel linki",
+    "Русский": "Артикул товара|Наименование товара|Описание товара|Вес нетто, г|Вес брутто, г|Страна происхождения|Состав материала|Доля вторсырья, %|Количество в упаковке|Цена за единицу (EUR)|Годовое количество|Углеродный след поставщика (кг CO2e)|Ссылка на фото",
+    "中文": "产品编号|产品名称|产品描述|净重（克）|毛重（克）|原产国|材质成分|再生料比例(%)|每包数量|单价(EUR)|年采购量|供应商碳足迹(kg CO2e)|图片链接",
+    "한국어": "제품번호|제품명|제품설명|순중량(g)|총중량(g)|원산지|소재 구성|재활용 함량(%)|포장당 수량|단가(EUR)|연간수량|공급업체 탄소발자국(kg CO2e)|이미지 링크",
 }  # fmt: skip
 PER_SHEET = 20
 
@@ -48,7 +54,7 @@ def row_of(number: int) -> list[object]:
 
 @pytest.fixture(scope="module")
 def workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("languages") / "ten.xlsx"
+    path = tmp_path_factory.mktemp("languages") / "sixteen.xlsx"
     with xlsxwriter.Workbook(path) as book:
         for sheet_number, (language, headers) in enumerate(HEADERS.items()):
             sheet = book.add_worksheet(language)
@@ -84,7 +90,7 @@ def test_all_sheets_with_the_same_columns_are_read_whatever_their_language(workb
     assert [sheet.used for sheet in catalogue.head.source.sheets] == [True] * len(HEADERS)
     chunks = [*catalogue.chunks()]
     products = [product for chunk in chunks for product in chunk.iterate_products()]
-    assert len(products) == 200
+    assert len(products) == PER_SHEET * len(HEADERS)
     assert not any(chunk.rejected or chunk.notes.height for chunk in chunks)
     for number, product in enumerate(products):
         check(product, number)
