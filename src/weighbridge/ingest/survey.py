@@ -19,7 +19,7 @@ from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.matching import ColumnMap, own_unit
 from weighbridge.ingest.columns.meanings import MASSES
 from weighbridge.ingest.values.numbers import SignEvidence, evidence_of, plain_number
-from weighbridge.ingest.values.units import KILOGRAM, UNIT_NAMES, MassUnit
+from weighbridge.ingest.values.units import KILOGRAM, UNIT_NAMES, UNITS_OF_SALE, MassUnit
 from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
@@ -332,7 +332,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]*)?|\.[0-9]+")
 
 def with_units(frame: pl.DataFrame, name: Field) -> pl.Series:
     """The cells of a column of numbers; a weight with the unit of the neighbouring column behind
-    it.
+    it, unless that says in what the product is sold.
     """
     cells = frame[name].str.strip_chars()
     cells = frame.select(pl.when(cells != "").then(cells).alias(name)).to_series()
@@ -340,7 +340,8 @@ def with_units(frame: pl.DataFrame, name: Field) -> pl.Series:
     if name not in MASSES or units is None:
         return cells
     unit = pl.col(units).str.strip_chars()
-    needs_unit = (unit != "") & ~pl.col(name).str.contains(r"\p{Alphabetic}")
+    is_mass = ~unit.str.to_lowercase().is_in([*UNITS_OF_SALE])
+    needs_unit = (unit != "") & is_mass & ~pl.col(name).str.contains(r"\p{Alphabetic}")
     joined = (
         pl.when(needs_unit).then(pl.concat_str(name, pl.lit(" "), unit)).otherwise(pl.col(name))
     )

@@ -105,3 +105,22 @@ def test_the_sample_is_taken_from_all_over_a_chunk(tmp_path: Path) -> None:
     with pytest.raises(AmbiguousColumn, match="--unit g"):
         read_text(tmp_path, text_of(light_first))
     assert Survey(None).decide(Given()).doubts == ()
+
+
+@pytest.mark.parametrize("header", ["Unit", "UoM", "Einheit", "Unit of measure"])
+def test_a_column_of_units_behind_the_weight_is_its_unit(tmp_path: Path, header: str) -> None:
+    text = f"code;name;description;net weight;{header}\nA;n;d;5;g\nB;n;d;12,5;kg\nC;n;d;2;lb\n"
+    found = read_text(tmp_path, text).by_code
+    assert [found[code].weight_kg for code in "ABC"] == [0.005, 12.5, pytest.approx(0.90718474)]
+
+
+@pytest.mark.parametrize("unit", ["pcs", "EA", "Stück", "szt", "个", "C62"])
+def test_the_unit_of_sale_says_nothing_about_the_weight(tmp_path: Path, unit: str) -> None:
+    text = f"code;name;description;weight;unit\nA;n;d;5;{unit}\nB;n;d;12,5;{unit}\n"
+    found = read_text(tmp_path, text)
+    assert ([one.weight_kg for one in found.products], found.notes) == ([5.0, 12.5], [])
+
+
+def test_a_unit_behind_something_else_is_not_that_of_the_weight(tmp_path: Path) -> None:
+    text = "code;name;description;weight;price;unit\nA;n;d;5;9,50;g\n"
+    assert read_text(tmp_path, text).by_code["A"].weight_kg == 5.0

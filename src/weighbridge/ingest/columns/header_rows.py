@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import MissingColumn
-from weighbridge.ingest.columns.fields import REQUIRED
-from weighbridge.ingest.columns.headers import read_header
+from weighbridge.ingest.columns.fields import REQUIRED, normalise
+from weighbridge.ingest.columns.headers import TYPES, read_header
 from weighbridge.ingest.columns.matching import (
     ColumnMap,
     Wanted,
@@ -78,15 +78,25 @@ def _continues(row: Sequence[str], columns: ColumnMap) -> bool:
     """Whether a row below the header belongs to it: words, and nothing where a product has code,
     name and description.
     """
+    filled = [cell.strip() for cell in row if cell.strip()]
     if any(
         _at(row, columns.positions[name]).strip() for name in REQUIRED if name in columns.positions
     ):
-        return False
-    filled = [cell.strip() for cell in row if cell.strip()]
+        return len(filled) > 1 and all(map(_says_what_a_column_holds, filled))
     return bool(filled) and all(
         len(cell) <= _LONGEST_WORD and not any(map(str.isdigit, cell.replace("2", "")))
         for cell in filled
     )
+
+
+def _says_what_a_column_holds(cell: str) -> bool:
+    """A type or a unit: (text), required, [g], EUR."""
+    return normalise(cell) in TYPES or _is_unit(cell)
+
+
+def _is_unit(cell: str) -> bool:
+    said = read_header(f"weight ({cell.strip('()[]')})")
+    return said.unit is not None or said.currency is not None
 
 
 def _repeats(row: Sequence[str], columns: ColumnMap) -> bool:
@@ -127,10 +137,8 @@ def _join(above: str, below: str, *, only_above: bool) -> str:
     """
     if not above or not below or above == below:
         return below or (above if only_above else "")
-    qualified = f"{above} ({below.strip('()[]')})"
-    said = read_header(f"weight ({below.strip('()[]')})")
-    if said.unit is not None or said.currency is not None:
-        return qualified
+    if _is_unit(below):
+        return f"{above} ({below.strip('()[]')})"
     if not only_above and read_header(below).keys and count_known([below]):
         return below
     joined = f"{below} {above}"

@@ -119,6 +119,7 @@ _CONNECTORS: Final = frozenset(_WORDS["connectors"])
 _LONG: Final = frozenset(_WORDS["long"])
 _LONG_STEMS: Final = tuple(word for word in _LONG if len(word) > 1)
 _SUBJECTS: Final = tuple(sorted(set(_WORDS["subjects"]), key=lambda word: (-len(word), word)))
+TYPES: Final = frozenset(_WORDS["types"])
 _BESIDE: Final = {
     Field.SUPPLIER_FOOTPRINT: _WORDS["suppliers"],
     Field.IMAGE: _WORDS["links"],

@@ -195,12 +195,21 @@ def _take_units_beside(
             continue
         wanted = (header.keys[0] + word for word in UNIT_WORDS)
         position = next((by_key[key] for key in wanted if key in by_key), None)
+        if position is None and Field.WEIGHT_UNIT not in positions:
+            position = _unit_behind(positions[name], read)
         if position is not None:
             found[name] = position
     if Field.WEIGHT in found and Field.WEIGHT_UNIT not in by_hand:
         positions[Field.WEIGHT_UNIT] = found[Field.WEIGHT]
     gross = found.get(Field.GROSS_WEIGHT)
     return {} if gross is None else {own_unit(Field.GROSS_WEIGHT): gross}
+
+
+def _unit_behind(weight: int, read: Sequence[Header]) -> int | None:
+    """`Net weight`, `UoM`: a column of units next to the weight, whatever it calls itself."""
+    behind = read[weight + 1] if weight + 1 < len(read) else None
+    is_unit = behind is not None and bool(behind.keys) and behind.keys[0] in UNIT_WORDS
+    return weight + 1 if is_unit else None
 
 
 def _drop_idle_units(positions: dict[Field, int], read: Sequence[Header]) -> None:

@@ -68,6 +68,16 @@ UNIT_NAMES: Final[Mapping[str, MassUnit]] = {
 """Names in many languages and UN/ECE codes, in lower case. Left out is what means several things:
 "ton" (1000, 907 or 1016 kg), "Pfund" and "livre" (500 or 454 g), "st" (stones or pieces)."""
 
+_OF_SALE: Final = """
+    pc pcs pce piece pieces ea each unit units item items set sets pair pairs pr box boxes bx case cs carton ctn pack packs
+    pk pkg pallet pal roll rolls bag bags can bottle dozen dz dzn m m2 m² m3 m³ cm mm l lt ltr ml st stk stck stück stuck
+    paar karton packung pkt pièce pièces pce unité paire boîte pieza piezas ud uds unidad par caja pezzo pezzi pz paio
+    scatola peça peças un stuk stuks doos szt sztuka para ks kus pár kpl par adet çift kutu шт пара упак уп 个 件 只 双 套 盒 箱
+    個 本 枚 足 개 켤레 c62 h87 nar pr
+"""
+UNITS_OF_SALE: Final = frozenset(_OF_SALE.split())
+"""What a product is counted or measured in, which says nothing about its weight."""
+
 HEADER_UNITS: Final[Mapping[str, MassUnit]] = {
     name: unit for name, unit in UNIT_NAMES.items() if name not in {"to", "once"}
 }
