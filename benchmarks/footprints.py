@@ -56,7 +56,7 @@ class Answered(NamedTuple):
 def answered() -> list[Answered]:
     """The sample catalogue with its recorded answers."""
     settings = load_settings()
-    read = read_products(EXAMPLES / "catalogue.csv", mapping={}, limits=settings.field_limits)
+    read = read_products(EXAMPLES / "catalogue.csv")
     products = read.products
     recording = load_recording(EXAMPLES / "catalogue.answers.jsonl")
     checked = recorded_answers(recording, load_questions(settings).together, products)
