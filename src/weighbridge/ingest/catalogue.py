@@ -56,6 +56,8 @@ class ReadOptions:
 
 
 USUAL: Final = ReadOptions()
+_MOST_KEPT_BYTES: Final = 48 << 20
+"""Of the rows of a file: the larger part of the time goes into reading, not into checking."""
 
 
 class Catalogue:
@@ -63,7 +65,7 @@ class Catalogue:
     MissingColumn.
 
     Making one reads the file once, telling `on_progress` the last row it saw now and then; `chunks`
-    reads it again.
+    reads it again where it is large.
     """
 
     def __init__(
@@ -78,11 +80,12 @@ class Catalogue:
         name = options.name or path.name
         self._reader = open_reader(path, options)
         self._shop_rows = ShopRows()
+        self._kept: list[RawChunk] | None = None
         with _named(name):
             source = self._reader.source(self._wanted)
             self._survey = Survey(source)
             columns: ColumnMap | None = None
-            for chunk in self._shop_rows.read(self._reader.chunks(self._wanted)):
+            for chunk in self._shop_rows.read(self._first_reading()):
                 if columns is None or chunk.sheet is None:  # records may come with more keys
                     columns = chunk.columns
                 self._survey.look_at(chunk)
@@ -90,6 +93,19 @@ class Catalogue:
                     on_progress(int(chunk.frame[ROW][-1]))
         decisions = self._survey.decide(options.given)
         self.head = Head(name, source, columns or ColumnMap({}), decisions)
+
+    def _first_reading(self) -> Iterator[RawChunk]:
+        """Every chunk; those of a file that is not large are kept, so that it is read once."""
+        kept: list[RawChunk] = []
+        size = 0
+        for chunk in self._reader.chunks(self._wanted):
+            size += int(chunk.frame.estimated_size())
+            if size <= _MOST_KEPT_BYTES:
+                kept.append(chunk)
+            else:
+                kept.clear()
+            yield chunk
+        self._kept = kept if size <= _MOST_KEPT_BYTES else None
 
     def decide(self, given: Given) -> None:
         """Decide anew, by what the user says; nothing is read again."""
@@ -101,7 +117,8 @@ class Catalogue:
         folder = PictureFolder(self._path.resolve().parent) if options.pictures_beside else None
         rules = RowRules(options.limits, self.head.decisions, folder)
         with _named(self.head.name):
-            rows = self._shop_rows.read(self._reader.chunks(self._wanted))
+            raw = self._reader.chunks(self._wanted) if self._kept is None else iter(self._kept)
+            rows = self._shop_rows.read(raw)
             yield from _checked(rows, rules, options.at_most)
 
 

@@ -150,11 +150,21 @@ class XmlHandler:
         """Some of the text inside."""
 
 
+class _LocalNames(dict[str, str]):
+    """The names of elements without namespace, each found out once: there are millions of tags."""
+
+    def __missing__(self, name: str) -> str:
+        space, _, local = name.rpartition(" ")
+        self[name] = local if space in _SPREADSHEET_NAMESPACES else name
+        return self[name]
+
+
 def parse(package: Package, member: str, handler: XmlHandler) -> Iterator[None]:
     """Feeds a member to the handler, and yields after each piece so that the caller can collect
     what was found.
     """
     names: dict[str, str] = {}
+    local = _LocalNames()
     parser = expat.ParserCreate(namespace_separator=" ", intern=names)
     depth = 0
 
@@ -163,14 +173,12 @@ def parse(package: Package, member: str, handler: XmlHandler) -> Iterator[None]:
         depth += 1
         if depth > _MAX_DEPTH:
             raise _hostile(member, "is nested too deeply")
-        space, _, local = name.rpartition(" ")
-        handler.start(local if space in _SPREADSHEET_NAMESPACES else name, attributes)
+        handler.start(local[name], attributes)
 
     def end(name: str) -> None:
         nonlocal depth
         depth -= 1
-        space, _, local = name.rpartition(" ")
-        handler.end(local if space in _SPREADSHEET_NAMESPACES else name)
+        handler.end(local[name])
 
     def doctype(*_: object) -> None:
         raise _hostile(member, "declares a document type, as no real workbook does")

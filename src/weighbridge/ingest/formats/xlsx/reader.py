@@ -247,12 +247,14 @@ class _Chunk:
             if cell is not None:
                 text = cell.exact if name == Field.CODE and cell.exact else cell.text
                 self.characters += len(text or "")
-                remark = cell.remark or _remark(
-                    name, cell, f"{column_letters(position)}{row.number}"
-                )
-                if remark:
-                    self._remarks.append(CellRemark(row.number, name, remark))
+                if cell.kind or cell.remark:
+                    self._add_remark(name, cell, position, row.number)
             self._values[name].append(text)
+
+    def _add_remark(self, name: str, cell: Cell, position: int, row: int) -> None:
+        remark = cell.remark or _remark(name, cell, f"{column_letters(position)}{row}")
+        if remark:
+            self._remarks.append(CellRemark(row, name, remark))
 
     def finish(self) -> RawChunk:
         """A chunk of the rows added so far."""
