@@ -19,7 +19,7 @@ RECORDS = [
 ]
 
 
-def outcome(found: Catalogue) -> list[tuple[object, ...]]:
+def outcome(found: Catalogue) -> list[tuple[list[Any], object, list[Any]]]:
     return [(chunk.products.rows(), chunk.rejected, chunk.notes.rows()) for chunk in found.chunks()]
 
 

@@ -25,7 +25,7 @@ from weighbridge.ingest.base import (
     Source,
     make_chunk,
 )
-from weighbridge.ingest.columns.fields import REQUIRED
+from weighbridge.ingest.columns.fields import REQUIRED, normalise
 from weighbridge.ingest.columns.matching import Wanted, match_columns
 from weighbridge.ingest.formats.native_errors import damaged_means_unreadable
 from weighbridge.ingest.formats.parquet_footer import read_row_groups
@@ -192,5 +192,35 @@ def _text_of_nested(header: str, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.List) and not dtype.inner.is_nested():
         return column.list.eval(pl.element().cast(pl.String)).list.join(" | ", ignore_nulls=True)
     if isinstance(dtype, pl.Struct):
-        return column.struct.json_encode()
+        return pl.when(column.is_not_null()).then(_text_of_struct(column, dtype))
     return pl.when(column.is_not_null()).then(pl.lit("(not a text)"))
+
+
+_VALUES: Final = (
+    "value",
+    "amount",
+    "weight",
+    "code",
+    "country",
+    "src",
+    "url",
+    "link",
+    "href",
+    "name",
+)
+_UNITS: Final = ("unit", "units", "uom", "unitcode", "unitofmeasure", "currency", "currencycode")
+
+
+def _text_of_struct(column: pl.Expr, dtype: pl.Struct) -> pl.Expr:
+    """`{value: 1.5, unit: "kg"}` as 1.5 kg, `{country: "CN"}` as CN; everything else as JSON."""
+    simple = {
+        normalise(name): name for name, inner in dtype.to_schema().items() if not inner.is_nested()
+    }
+    value = next((simple[key] for key in _VALUES if key in simple), None)
+    if value is None:
+        return column.struct.json_encode()
+    unit = next((simple[key] for key in _UNITS if key in simple), None)
+    parts = [column.struct.field(name).cast(pl.String) for name in (value, unit) if name]
+    number = parts[0].str.replace(r"\.0$", "")
+    told = pl.concat_str(number, *parts[1:], separator=" ", ignore_nulls=True)
+    return pl.when(number.is_not_null()).then(told)

@@ -129,3 +129,34 @@ def test_a_chunk_may_have_no_usable_row(path: Path) -> None:
     frame(description=["y" * (MAX_CELL_BYTES + 1)] * 2).write_parquet(path)
     products, rejected = read_all(path)
     assert (products, len(rejected)) == ([], 2)
+
+
+def test_a_struct_of_a_value_and_its_unit_is_read_as_one_cell(tmp_path: Path) -> None:
+    path = tmp_path / "structs.parquet"
+    pl.DataFrame(
+        {
+            "code": ["A", "B", "C"],
+            "name": ["a", "b", "c"],
+            "description": ["x", "y", "z"],
+            "weight": [
+                {"value": 1.5, "unit": "kg"},
+                {"value": 200.0, "unit": "g"},
+                {"value": None, "unit": "g"},
+            ],
+            "price": [{"amount": 9.5, "currency": "EUR"}, None, {"amount": 3, "currency": "USD"}],
+            "origin": [
+                {"country": "CN", "region": "Hebei"},
+                {"country": None, "region": "x"},
+                None,
+            ],
+            "materials": [{"cotton": 0.8, "linen": 0.2}, None, None],
+        },
+        strict=False,
+    ).write_parquet(path)
+    found = read_file(path)
+    assert [one.weight_kg for one in found.products] == [1.5, 0.2, None]
+    assert [one.country_of_origin for one in found.products] == ["CN", None, None]
+    assert [one.facts.price for one in found.products] == [9.5, None, 3.0]
+    assert [one.facts.currency for one in found.products] == ["EUR", None, "USD"]
+    assert found.by_code["A"].facts.materials == '{"cotton":0.8,"linen":0.2}'
+    assert found.notes == []
