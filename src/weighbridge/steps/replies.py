@@ -204,6 +204,11 @@ def _missing(reply: CallReply, parsed: ParsedReply) -> AnswerError:
         )
     if reply.finish_reason is FinishReason.LENGTH:
         return AnswerTruncated("the reply reached its length limit before this product was done.")
+    if not reply.text.strip():  # a reply without any text never comes this far
+        return AnswerMalformed(
+            "the reply is nothing but reasoning: no answer follows it. Set "
+            "WEIGHBRIDGE_REASONING_EFFORT to none, or look at the server's reasoning parser."
+        )
     if not parsed.complete:
         return AnswerMalformed("the reply was not the JSON that was asked for.")
     return WrongProducts("the model left this product out of its reply.")

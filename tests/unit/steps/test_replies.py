@@ -186,6 +186,12 @@ def test_text_in_the_wrong_format_is_malformed_for_all(text: str) -> None:
     assert refused(accepted) == dict.fromkeys(("A-1", "B-2", "C-3"), AnswerMalformed)
 
 
+def test_reasoning_without_an_answer_is_named_for_what_it_is() -> None:
+    accepted = STEP.accept(reply(""), GROUP)
+    assert refused(accepted) == dict.fromkeys(("A-1", "B-2", "C-3"), AnswerMalformed)
+    assert "nothing but reasoning" in str(accepted.refusals[0].error)
+
+
 def test_a_quoted_products_list_is_not_mistaken_for_the_reply() -> None:
     quoted = json.dumps({"note": json.dumps({"products": THREE})})[:-2]
     assert not STEP.accept(reply(quoted), GROUP).answers
