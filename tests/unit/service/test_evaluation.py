@@ -114,6 +114,10 @@ def test_the_baseline_never_looks_at_the_products_own_maker() -> None:
         ("ADEME Base Carbone v22.0", "Acme", False),
         ("HP", "Philips", False),
         ("HP", "", False),
+        ("Levi Strauss", "Levi Strauss & Co.", True),
+        ("Levi Strauss", "Levi Roots", False),
+        ("", "Acme", False),
+        ("Acme", "", False),
     ],
 )
 def test_makers_are_known_by_name_word_or_initials(

@@ -99,12 +99,11 @@ def _of_steps(
 
 
 def is_maker(reference: str, company: str) -> bool:
-    """Whether the maker of a reference is this company: named in full, as a word of it, or by its
+    """Whether the maker of a reference is this company: by the words of its name, or its
     initials.
     """
     words = re.findall(r"\w+", company.casefold())
     initials = "".join(word[0] for word in words[:2])
     wanted = reference.casefold()
-    return bool(words) and (
-        wanted in words or wanted == company.casefold() or (len(words) > 1 and wanted == initials)
-    )
+    named = set(re.findall(r"\w+", wanted))
+    return bool(named) and (named <= set(words) or (len(words) > 1 and wanted == initials))
