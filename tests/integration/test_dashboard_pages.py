@@ -13,7 +13,10 @@ import pytest
 from tests.support.api import ApiClient, api_client
 from tests.support.application import program
 from weighbridge.dashboard.formats import kilograms
+from weighbridge.domain.batches import ENDED, BatchStatus, RemoteBatch
 from weighbridge.service.access.tokens import Role, add_token
+from weighbridge.store import batches
+from weighbridge.store.batches import BatchState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 PAGES = (
-    "/", "/upload", "/products", "/products-found", "/insights", "/failures", "/cost", "/audit", "/settings",
+    "/", "/upload", "/products", "/products-found", "/insights", "/failures", "/cost", "/batches", "/audit", "/settings",
 )  # fmt: skip
 BOTTLE = {
     "code": "A/1 ?#%é",
@@ -339,3 +342,40 @@ async def test_a_ribbon_on_every_page_says_what_no_model_was_asked_for(
         page = (await client.http.get(path)).text
         assert "<strong>Recorded.</strong>" in page, path
         assert "<strong>Simulated.</strong>" not in page, path
+
+
+async def test_batches_show_their_state_progress_and_money(client: ApiClient) -> None:
+    async with client.context.database.transaction() as connection:
+        for number, (status, completed) in enumerate(
+            [(BatchStatus.COMPLETED, 40), (BatchStatus.EXPIRED, 10), (BatchStatus.IN_PROGRESS, 20)]
+        ):
+            key = f"key-{number}"
+            await batches.insert(
+                connection,
+                key,
+                provider="simulator",
+                simulated=True,
+                model="gpt-6-luna",
+                job_ids=[number],
+                tokens=1_000,
+                committed_usd=1.25,
+                spans=[],
+            )
+            await connection.execute("UPDATE batches SET requests = 40 WHERE key = $1", key)
+            stored = await batches.find(connection, key)
+            assert stored is not None
+            remote = RemoteBatch(f"batch_{number}", status, 40, completed, 0)
+            await batches.seen(connection, stored.id, remote)
+            if status in ENDED:
+                await batches.end(connection, stored, BatchState.COLLECTED)
+    page = (await client.http.get("/batches")).text
+    rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)[1:]
+    expected = [("in progress", "20 of 40"), ("expired", "10 of 40"), ("collected", "40 of 40")]
+    assert [
+        state in row and answered in row
+        for (state, answered), row in zip(expected, rows, strict=True)
+    ] == [True, True, True]
+    assert ["$1.25" in row for row in rows] == [True, False, False]
+    older = (await client.http.get("/batches?before=3")).text
+    assert "batch_1" in older
+    assert "batch_2" not in older

@@ -9,6 +9,7 @@ from weighbridge.dashboard.context import Dashboard
 from weighbridge.dashboard.pages import (
     answers,
     audit,
+    batches,
     cost,
     failures,
     found,
@@ -38,6 +39,7 @@ PAGES: Final = (
     insights,
     failures,
     cost,
+    batches,
     audit,
     settings,
 )

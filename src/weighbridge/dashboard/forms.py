@@ -65,3 +65,8 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
         if len(body) > limit_bytes:
             raise InputError(f"The request is larger than {limit_bytes:,} bytes.")
     return bytes(body)
+
+
+def row_id(text: str) -> int | None:
+    """The number of a row, as an address has it; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

@@ -36,6 +36,7 @@ NAVIGATION: Final = (
     ("/insights", "Insights"),
     ("/failures", "Failures"),
     ("/cost", "Cost"),
+    ("/batches", "Batches"),
     ("/audit", "Audit log"),
     ("/settings", "Settings"),
 )

@@ -225,6 +225,40 @@ async def in_flight(connection: Connection) -> BatchesInFlight:
     return in_flight_of_row(row)
 
 
+@dataclass(frozen=True, slots=True)
+class ListedBatch:
+    """A batch as a person looks at it. `spent_usd` is what its replies on record cost."""
+
+    id: int
+    state: BatchState
+    status: str | None
+    batch_id: str | None
+    model: str
+    simulated: bool
+    requests: int
+    completed: int
+    failed: int
+    committed_usd: float
+    spent_usd: float
+    error: str | None
+    prepared_at: datetime
+    ended_at: datetime | None
+
+
+_LISTED: Final = (
+    "SELECT id, state, status, batch_id, model, simulated, requests, completed, failed, "
+    "committed_usd, error, prepared_at, ended_at, (SELECT coalesce(sum(cost_usd), 0) FROM calls c "
+    "WHERE c.batch_id = b.id) AS spent_usd FROM batches b WHERE $1::bigint IS NULL OR id < $1 "
+    "ORDER BY id DESC LIMIT $2"
+)
+
+
+async def newest(connection: Connection, before_id: int | None, limit: int) -> list[ListedBatch]:
+    """The newest batches, or those before one of them, whatever became of them."""
+    rows = await connection.fetch(_LISTED, before_id, limit)
+    return [ListedBatch(**{**row, "state": BatchState(row["state"])}) for row in rows]
+
+
 def _of_row(row: Record) -> StoredBatch:
     values = {name: row[name] for name in _COLUMNS.split(", ")}
     values["state"] = BatchState(row["state"])

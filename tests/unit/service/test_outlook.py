@@ -107,6 +107,17 @@ def test_says_when_it_will_be_done() -> None:
     assert outlook(_look(4_200), products_per_hour=0, live_workers=1).done_at is None
 
 
+def test_a_long_reason_is_a_headline_and_what_to_do() -> None:
+    why = "The provider does not accept the key. Set OPENAI_API_KEY and restart."
+    stopped = outlook(
+        replace(_look(7), state=replace(STOPPED, paused_reason=why)),
+        products_per_hour=0,
+        live_workers=1,
+    )
+    assert stopped.sentence == "Stopped: The provider does not accept the key."
+    assert stopped.remedy.startswith("Set OPENAI_API_KEY and restart. 7 products wait.")
+
+
 def test_a_pause_says_what_ends_it() -> None:
     over_budget = replace(STATE, paused_reason=f"{USED_UP} $5.00 for a day is used up.")
     remedies = {

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from weighbridge.dashboard.context import Pages, Visitor
+from weighbridge.dashboard.forms import row_id
 from weighbridge.dashboard.rendering import page
 from weighbridge.service.access.audit import audit_page
 
@@ -20,8 +21,7 @@ PAGE: Final = 100
 async def audit(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
     """The audit log, newest first."""
     before = request.query_params.get("before", "")
-    before_id = int(before) if before.isdecimal() and len(before) < 19 else None
-    entries = await audit_page(dashboard.server.database, before_id=before_id, limit=PAGE + 1)
+    entries = await audit_page(dashboard.server.database, before_id=row_id(before), limit=PAGE + 1)
     return page(
         request,
         "audit/page.html",

@@ -125,8 +125,8 @@
   }
 
   // A value without neighbours is no line: it is shown as a point.
-  function isSparse(values) {
-    return values.some((value, at) => value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null);
+  function pointSize(values) {
+    return (value, { dataIndex: at }) => ((values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null ? 5 : 0);
   }
 
   function isEmpty(series) {
@@ -144,7 +144,7 @@
       grid: { left: 4, right: 10, top: 14, bottom: 2, containLabel: true },
       xAxis: Charts.axis({ type: "category", data: labels, boundaryGap: false, splitLine: { show: false } }),
       yAxis: Charts.axis({ type: "value", min: 0, max: (seen) => (seen.max > 0 ? null : 3), splitNumber: 3, axisLabel: { show: !isEmpty(series()), color: Charts.colour("muted"), fontSize: 11, formatter: format } }),
-      series: series().map((one) => Object.assign({ type: "line", showSymbol: isSparse(one.data), showAllSymbol: true, symbolSize: 5, lineStyle: { width: 2 } }, one)),
+      series: series().map((one) => Object.assign({ type: "line", showSymbol: true, showAllSymbol: true, symbolSize: pointSize(one.data), lineStyle: { width: 2 } }, one)),
     });
   }
 

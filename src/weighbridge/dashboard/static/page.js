@@ -82,3 +82,10 @@ document.addEventListener("htmx:responseError", (event) => {
 document.addEventListener("htmx:sendError", () => {
   tellTrouble("The server cannot be reached. Nothing was changed; try again.");
 });
+
+// On a phone the pages stand in one line: the present one has to be in sight.
+const here = document.querySelector(".site nav [aria-current]");
+if (here) {
+  const line = here.closest("nav");
+  line.scrollLeft = here.offsetLeft - line.offsetLeft - (line.clientWidth - here.offsetWidth) / 2;
+}

@@ -61,11 +61,9 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
     if not look.state.running:
         return _stopped(left, look.state.paused_reason)
     if look.state.paused_reason:
-        return Outlook(
-            Situation.PAUSED,
-            f"Paused: {look.state.paused_reason}",
-            _while_paused(look.state.paused_reason),
-        )
+        why, _ = _first_sentence(look.state.paused_reason)
+        remedy = _while_paused(look.state.paused_reason)
+        return Outlook(Situation.PAUSED, f"Paused: {why}", remedy)
     if left == 0:
         return Outlook(Situation.FINISHED, _all_done(finished, failed), _retry(failed))
     if live_workers == 0:
@@ -87,16 +85,21 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
 def _while_paused(reason: str) -> str:
     if is_budget_reason(reason):
         return "Raise the cap under Settings. It goes on at once, or when the next period begins."
-    return "Weighbridge tries again by itself. Start skips the wait."
+    _, rest = _first_sentence(reason)
+    return f"{rest} Weighbridge tries again by itself. Start skips the wait.".strip()
+
+
+def _first_sentence(reason: str) -> tuple[str, str]:
+    """What is the matter, for a headline; and the rest of it."""
+    first, _, rest = reason.partition(". ")
+    return (f"{first}." if rest else first), rest
 
 
 def _stopped(left: int, reason: str | None) -> Outlook:
     if reason:
-        return Outlook(
-            Situation.STOPPED,
-            f"Stopped: {reason}",
-            f"{_products(left)} {_verb(left, 'wait')}. Start goes on once that is settled.",
-        )
+        why, rest = _first_sentence(reason)
+        waits = f"{_products(left)} {_verb(left, 'wait')}. Start goes on once that is settled."
+        return Outlook(Situation.STOPPED, f"Stopped: {why}", f"{rest} {waits}".strip())
     if left == 0:
         return Outlook(
             Situation.STOPPED, "Stopped. Nothing waits.", "New uploads wait until Start."
