@@ -11,6 +11,7 @@ from rich.table import Table
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json
 from weighbridge.cli.queue import with_database
 from weighbridge.clock import SystemClock
+from weighbridge.errors import InputError
 
 if TYPE_CHECKING:
     from weighbridge.domain.budgets import Budget
@@ -57,9 +58,11 @@ def budget(
     caps: dict[str, float | None] = {
         period.value: None for period in remove or () if period is not Removable.CATALOGUES
     }
-    caps |= {
-        period: cap for period, cap in (("day", per_day), ("month", per_month)) if cap is not None
-    }
+    given = {"day": per_day, "month": per_month}
+    for period, cap in given.items():
+        if cap is not None and period in caps:
+            raise InputError(f"--per-{period} and --remove {period} contradict each other.")
+    caps |= {period: cap for period, cap in given.items() if cap is not None}
 
     async def act(database: Database) -> list[Budget]:
         if caps:

@@ -118,6 +118,7 @@ def inspect(
 
 
 def export(
+    context: typer.Context,
     formats: FormatOption = DEFAULT_FORMATS,
     csv_bom: CsvBomOption = False,
     pact_version: PactVersionOption = "3",
@@ -138,7 +139,7 @@ def export(
     from weighbridge.service.views.listing import Filter, codes_of
     from weighbridge.wiring import open_application
 
-    chosen = check_formats(formats, pact_version)
+    chosen = check_formats(context, formats, pact_version)
     settings = load_settings(data_dir=data_dir)
     paths = [(name, out_dir / file_name("results", name)) for name in chosen]
     wanted = Filter(unchecked=unchecked, corrected=corrected)

@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from weighbridge import telemetry
 from weighbridge.domain.calls import Lane
+from weighbridge.errors import InputError
 from weighbridge.export import PACT, PACT_2, WRITERS, checked_format
 from weighbridge.plain_text import counted, visible
 
@@ -158,15 +159,36 @@ PactVersionOption = Annotated[
 ]
 
 
-def check_formats(text: str, pact_version: str = "3") -> tuple[str, ...]:
+def check_formats(context: typer.Context, text: str, pact_version: str = "3") -> tuple[str, ...]:
     """The formats of a comma-separated list, each once; pact in this version.
 
     Raises:
         UnsupportedFormat: names the unknown one and lists the known.
+        InputError: an option is for a format that is not among them.
     """
-    checked = (checked_format(name) for name in text.split(","))
+    checked = [checked_format(name) for name in text.split(",")]
+    for name, option in (("csv", "csv_bom"), (PACT, "pact_version")):
+        if name not in checked:
+            refuse_ignored(context, f"Without the format {name}", option)
     wanted = {PACT: PACT_2} if pact_version == "2" else {}
     return tuple(dict.fromkeys(wanted.get(name, name) for name in checked))
+
+
+def refuse_ignored(context: typer.Context, where: str, *parameters: str) -> None:
+    """No option is ignored in silence.
+
+    Raises:
+        InputError: names those of `parameters` that were given on the command line.
+    """
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name in parameters
+        and (source := context.get_parameter_source(option.name)) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise InputError(f"{where}, {' and '.join(given)} would have no effect. Leave it out.")
 
 
 def make_loop() -> asyncio.AbstractEventLoop:

@@ -79,6 +79,7 @@ def register(app: typer.Typer) -> None:
 
 @reads_a_catalogue
 def run(
+    context: typer.Context,
     file: FileArgument,
     out_dir: OutOption = Path("out"),
     simulate: SimulateOption = False,
@@ -107,11 +108,12 @@ def run(
     settings = load_settings(
         data_dir=data_dir, store_at_provider=store_at_provider, factors=factors
     )
+    chosen = check_formats(context, formats)
     options = RunOptions(
         file=file,
         out_dir=out_dir,
         simulate=simulate,
-        formats=check_formats(formats),
+        formats=chosen,
         csv_bom=csv_bom,
         pacing=pacing,
         steps=steps,

@@ -109,8 +109,9 @@ class Simulator:
         account.check_key(header(scope, b"authorization"))
         account.check_outage()
         work = account.chat(body, scope.get(READ_TIMEOUT_KEY))
-        if account.config.keeping is Keeping.ATTENDED and READ_TIMEOUT_KEY not in scope:
-            return await _while_attended(work, receive)
+        comes_by_socket = READ_TIMEOUT_KEY not in scope  # in-process clients cancel the work itself
+        if account.config.keeping is Keeping.ATTENDED and comes_by_socket:
+            return await _until_client_leaves(work, receive)
         return await work
 
     async def _other(self, scope: Scope, receive: Receive) -> Response:
@@ -256,9 +257,11 @@ class _BrokenOnPurpose(logging.Filter):
         return record.msg != _UNFINISHED
 
 
-async def _while_attended(work: Coroutine[Any, Any, Response], receive: Receive) -> Response:
-    """On a socket nothing else tells that the client has gone; in the same process it cancels the
-    work itself.
+async def _until_client_leaves(work: Coroutine[Any, Any, Response], receive: Receive) -> Response:
+    """The response; the work ends when the client closes its connection.
+
+    Raises:
+        ConnectionDropped: the client has gone.
     """
     working = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(receive())

@@ -37,7 +37,7 @@ from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
 from weighbridge.steps.shown import ShownField
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from weighbridge.domain.answers import (
         Answer,
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from weighbridge.steps.replies import Entry
 
 MAX_USES: Final = 30
+WRONG_PLACE: Final = (
+    "only the processes of a whole line can be named here: lines.N, for example lines.2."
+)
 USUAL_USES: Final = 3
 
 TASK: Final = """\
@@ -181,24 +184,30 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     def correct(
         self, subject: Subject, answer: ManufacturingProcesses, path: Path, value: Any
     ) -> ManufacturingProcesses:
-        """All processes of one line, in order."""
+        """The answer with the processes of one line replaced by `value`, a list in their order.
+
+        Raises:
+            AnswerMalformed: there is no such line, or `value` is no list of known processes.
+            ImplausibleAnswer: one cannot be applied to the line's material, because it is not
+                for its family or the material's factor covers shaping already.
+        """
         bill = bill_of(subject)
         number = line_number(path, bill)
         if number is None or len(path) != 2:
-            raise AnswerMalformed('"lines.N" is the list of processes of line N.')
+            raise AnswerMalformed(WRONG_PLACE)
         if not isinstance(value, list):
             raise AnswerMalformed("a list of processes is needed; it may be empty.")
         stated = dict.fromkeys(self._use({"process": one, "line": number}, bill) for one in value)
         for use in stated:
             if self._is_formed(use) or not self._fits(use):
                 raise ImplausibleAnswer(f"{use.process} cannot be applied to {use.material}.")
-        others = [use for use in answer.uses if number not in worked_lines(use, bill)]
+        others = [use for use in _by_line(answer.uses, bill) if use.line != number]
         return replace(answer, uses=(*others, *stated))
 
     @override
     def value_at(self, answer: ManufacturingProcesses, path: Path) -> Any:
         if len(path) != 2 or path[0] != LINES:
-            raise AnswerMalformed('"lines.N" is the list of processes of line N.')
+            raise AnswerMalformed(WRONG_PLACE)
         return [use.process for use in answer.uses if str(use.line) == path[1]]
 
     @override
@@ -278,6 +287,13 @@ def worked_lines(use: ProcessUse, bill: BillOfMaterials) -> list[int]:
     """
     same = [n for n, line in enumerate(bill.lines, start=1) if line.material == use.material]
     return same if use.line is None else [n for n in same if n == use.line]
+
+
+def _by_line(uses: Iterable[ProcessUse], bill: BillOfMaterials) -> Iterator[ProcessUse]:
+    """The uses with a line each: one that names its material alone, once for each line of it."""
+    for use in uses:
+        for number in worked_lines(use, bill):
+            yield use._replace(line=number)
 
 
 def _line(use: Mapping[str, Any]) -> int | None:

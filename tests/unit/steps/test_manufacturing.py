@@ -192,3 +192,12 @@ def test_what_is_accepted_always_fits_the_bill(uses: list[tuple[str, int]]) -> N
             term = vocabulary.materials[use.material]
             assert not term.includes_forming
             assert term.family in vocabulary.processes[use.process].families
+
+
+def test_processes_of_one_line_are_replaced_and_those_of_a_like_line_kept() -> None:
+    two_sheets = with_bill("A", "steel_sheet", "steel_sheet")
+    by_material = ProcessUse("steel_deep_drawing", "steel_sheet")  # answers of earlier versions
+    given = ManufacturingProcesses((by_material,), Confidence.HIGH)
+    step = ManufacturingStep(small_vocabulary())
+    corrected = step.correct(two_sheets, given, ("lines", "2"), [])
+    assert corrected.uses == (ProcessUse("steel_deep_drawing", "steel_sheet", 1),)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.cli.console import (
+    DataDirOption,
+    JsonOption,
+    out,
+    print_json,
+    refuse_ignored,
+    run_async,
+)
 from weighbridge.clock import SystemClock
 from weighbridge.errors import InputError
 from weighbridge.plain_text import counted, listed, significant
@@ -74,6 +81,7 @@ def _table(found: list[PastFootprint]) -> Table:
 
 
 def compare(
+    context: typer.Context,
     before: Annotated[
         Path | None,
         typer.Argument(help="An earlier export (CSV, XLSX, JSONL or Parquet).", show_default=False),
@@ -107,6 +115,7 @@ def compare(
     if start is not None and before is None and after is None:
         moved = run_async(between(start))
     elif start is None and before is not None and after is not None:
+        refuse_ignored(context, "Between two files", "end")
         moved = compare_exports(read_export(before), read_export(after))
     else:
         raise InputError("Give two export files, or --from and --to without files.")

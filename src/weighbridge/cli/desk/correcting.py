@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.cli.console import (
+    DataDirOption,
+    JsonOption,
+    out,
+    print_json,
+    refuse_ignored,
+    run_async,
+)
 from weighbridge.cli.desk import selecting
 from weighbridge.errors import InputError
 from weighbridge.plain_text import counted, listed, significant
@@ -33,6 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def correct(
+    context: typer.Context,
     codes: selecting.CodesArgument = None,
     changes: Annotated[
         list[str] | None,
@@ -73,6 +81,11 @@ def correct(
 
     settings = load_settings(data_dir=data_dir)
     wanted = _changes(changes or [], mass, subcategory)
+    if take_back is not None:
+        made = ("changes", "mass", "subcategory", "reason", "replace")
+        refuse_ignored(context, "With --take-back", *made)
+    elif not wanted:
+        refuse_ignored(context, "Without a correction", "reason", "by", "replace")
     request = Request(wanted, by or command_line_user(), reason, replace)
 
     async def act() -> list[CorrectedFigure] | list[RecordedCorrection]:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
+from weighbridge.cli.console import (
+    DataDirOption,
+    JsonOption,
+    out,
+    print_json,
+    refuse_ignored,
+    run_async,
+)
 from weighbridge.cli.desk.correcting import say_figures
 from weighbridge.errors import InputError
 from weighbridge.plain_text import counted
@@ -23,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def review(
+    context: typer.Context,
     file: Annotated[
         Path | None,
         typer.Argument(help="The edited workbook to read.", show_default=False, dir_okay=False),
@@ -57,6 +65,10 @@ def review(
         raise InputError(
             "Give either --out FILE to write a workbook, or the edited workbook to read."
         )
+    if to is None:
+        refuse_ignored(context, "While a workbook is read", "unchecked")
+    else:
+        refuse_ignored(context, "While a workbook is written", "reason", "by", "replace")
     settings = load_settings(data_dir=data_dir)
     who = by or command_line_user()
 

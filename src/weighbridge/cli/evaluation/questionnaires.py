@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from weighbridge.cli.console import FileArgument, JsonOption, out, print_json
+from weighbridge.cli.console import FileArgument, JsonOption, out, print_json, refuse_ignored
 from weighbridge.cli.reading import AS_FOUND, HowToRead, reads_a_catalogue
 from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
 
 @reads_a_catalogue
 def prompts(
+    context: typer.Context,
     file: FileArgument,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("prompts"),
     answers: AnswersOption = None,
@@ -72,6 +73,12 @@ def prompts(
     )
     from weighbridge.wiring import load_questions
 
+    if answers:
+        refuse_ignored(context, "With --answers", "out_dir")
+    else:
+        refuse_ignored(context, "Without --answers", "recording")
+    if recording is None:
+        refuse_ignored(context, "Without --record", "by")
     settings = load_settings()
     question = load_questions(settings).together
     questionnaire = write_questionnaire(

@@ -22,7 +22,6 @@ from weighbridge.engine.jobs.recorder import Outcome
 from weighbridge.engine.jobs.reports import say_what_happened
 from weighbridge.engine.quota.permits import JobLost, Permit, PreparedCall
 from weighbridge.errors import ProviderError, ProviderOverloaded
-from weighbridge.limits.limiter import Reservation
 from weighbridge.limits.retries import AskAlone, GiveUp, Split, StopQueue, decide
 from weighbridge.planning.cost import most_usd, reply_cost_usd
 from weighbridge.store import batches, jobs, open_calls, products
@@ -45,6 +44,8 @@ if TYPE_CHECKING:
     from weighbridge.store.open_calls import OpenCall
 
 TAKEN_AT_ONCE: Final = 96
+NO_JOB: Final = 0
+"""Stands for the job of a call whose job is gone; no job has this number."""
 """Results whose products are loaded by one query, and which share a transaction."""
 
 
@@ -69,8 +70,8 @@ class Collector:
         """Record every result that is not on record yet; returns how many requests have none.
 
         Raises:
-            ProviderError: the results cannot be fetched now, or what came is no result file; on the
-                last try that counts as no results.
+            ProviderError: the results cannot be fetched now; or, before the last try, the files
+                hold no results. On the last try such files count as no results.
         """
         results = merged([await self._service.results(file) for file in remote.result_files])
         if results.are_garbage and not is_last_try:
@@ -89,17 +90,19 @@ class Collector:
         for first in range(0, len(answered), TAKEN_AT_ONCE):
             await self._take(batch, answered[first : first + TAKEN_AT_ONCE])
         unread_usd = self._most_usd(without, flaws.lost)
-        return await self._end(batch, BatchState.COLLECTED, remote.status.value, unread_usd)
+        return await self._end_and_count(
+            batch, BatchState.COLLECTED, remote.status.value, unread_usd
+        )
 
     async def lose(self, batch: StoredBatch, why: str) -> None:
         """The provider had it and shows it no more: its replies may be billed, and are gone."""
         waiting = await self._context.database_retry(lambda: self._claim(batch))
         unread_usd = self._most_usd(list(waiting.values()), len(waiting))
-        await self._end(batch, BatchState.COLLECTED, why, unread_usd)
+        await self._end_and_count(batch, BatchState.COLLECTED, why, unread_usd)
 
     async def discard(self, batch: StoredBatch, why: str) -> None:
         """Nothing of it was asked."""
-        await self._end(batch, BatchState.DISCARDED, why)
+        await self._end_and_count(batch, BatchState.DISCARDED, why)
 
     def _most_usd(self, calls: Sequence[OpenCall], lost: int) -> float:
         """The most that so many of these calls can cost."""
@@ -110,10 +113,10 @@ class Collector:
         )
         return math.fsum(heapq.nlargest(lost, most))
 
-    async def _end(
+    async def _end_and_count(
         self, batch: StoredBatch, state: BatchState, why: str, unread_usd: float = 0.0
     ) -> int:
-        """It is over; returns how many of its requests have no reply on record."""
+        """End the batch; returns how many of its requests have no reply on record."""
 
         async def write() -> int:
             async with self._context.database.transaction() as connection:
@@ -234,27 +237,26 @@ def in_flight_of(
     group: list[JobProduct],
     context: EngineContext,
 ) -> InFlightCall:
-    """The request as a call that this worker has made."""
+    """A stored request of a batch, as if this worker had just sent it: what judges and records
+    replies takes no other.
+    """
     asked = question.request([product.subject() for product in group], call.output_allowance)
     request = asked._replace(key=call.key)
     cost = Cost(1, call.estimated_tokens)
     prepared = PreparedCall(
         question, request, call.estimated_tokens - call.output_allowance, len(group)
     )
-    permit = Permit(
-        prepared, Reservation(0.0, cost, 0, 0.0), call.output_allowance, 0.0, False, 0.0
-    )
     since = batch.submitted_at or batch.prepared_at
     age_s = max(0.0, (context.clock.now() - since).total_seconds())
     return InFlightCall(
-        job_id=call.job_id or 0,
+        job_id=call.job_id or NO_JOB,
         question=question,
         step_version=call.step_version,
         group=group,
         request=request,
         cost=cost,
         allowance=call.output_allowance,
-        permit=permit,
+        permit=Permit.outside_limits(prepared, call.output_allowance, cost),
         started_at=call.started_at,
         started_s=context.clock.monotonic_s() - age_s,
         lane=Lane.BATCH,

@@ -282,10 +282,11 @@ class Governor:
         self._wake.clear()
 
     async def _flush_feedback(self) -> None:
-        """Nobody waits, so no round follows: without this the other processes would learn nothing
-        new.
+        """Share what the provider's replies told us, and the calls made, with the other processes.
+
+        A round of permits does so by itself; while nobody waits for a permit, there is none.
         """
-        if self._feedback.due_in_s == 0.0:
+        if self._feedback.is_due:
             await self._round()
         try:
             await self._rounds.note_calls()

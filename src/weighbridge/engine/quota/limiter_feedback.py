@@ -128,6 +128,11 @@ class LimiterFeedback:
             due += [charged_s + KEPT_S for charged_s in islice(self._in_flight.values(), 1)]
         return max(min(due) - self._clock.monotonic_s(), 0.0) if due else None
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a round is due now."""
+        return self.due_in_s == 0.0
+
     def take(self) -> list[Feedback]:
         """All records; whoever takes them applies them, or puts them back."""
         self._charge_anew()

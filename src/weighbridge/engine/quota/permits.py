@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.engine.quota.rank_queue import RankQueue
+from weighbridge.limits.limiter import Reservation
 
 if TYPE_CHECKING:
     from weighbridge.domain.calls import CallRequest, Cost, Remaining
     from weighbridge.errors import RequestTooLarge
-    from weighbridge.limits.limiter import Reservation
     from weighbridge.steps import Question
     from weighbridge.store.open_calls import OpenCall
 
@@ -97,6 +97,14 @@ class Permit:
     outcome: Replied | LookedUp | None = None
     committed_usd: float = 0.0  # the most that it can cost, where money is capped
     spans: Spans = ()
+
+    @classmethod
+    def outside_limits(cls, call: PreparedCall, allowance: int, cost: Cost) -> Permit:
+        """For a request that no limit by the minute counts, such as one in a batch: it waited for
+        nothing, and its reservation holds no place in a window.
+        """
+        reservation = Reservation(at_s=0.0, cost=cost, slot=0, counted_s=0.0)
+        return cls(call, reservation, allowance, waited_s=0.0, is_probe=False, began_s=0.0)
 
     @property
     def cost(self) -> Cost:

@@ -119,7 +119,7 @@ def _mass_given_twice(
     if not re.search(r"[0-9]", other):
         if other.casefold() in {"net", "netto", "net weight", "nett"}:
             return first
-        raise _NotAWeight(_USUAL)
+        raise _NotAWeight(_NO_WEIGHT)
     second = _mass(other, None, decimal)
     if abs(first - second) > _SAME_MASS * max(first, second):
         raise _NotAWeight("names two different weights; keep one")
@@ -133,24 +133,24 @@ def _sum_of_parts(text: str, unit: MassUnit | None, decimal: DecimalSign | None)
     while at < len(text):
         match = _PART.match(text, at)
         if match is None or match.end() == at:
-            raise _NotAWeight(_USUAL)
+            raise _NotAWeight(_NO_WEIGHT)
         parts.append((match["number"], match["unit"]))
         at = match.end()
     if not parts:
-        raise _NotAWeight(_USUAL)
+        raise _NotAWeight(_NO_WEIGHT)
     if len(parts) == 1:
         number, name = parts[0]
         return _quantity(number, _named(name) if name else unit, decimal)
     units = [_named(name) if name else None for _, name in parts]
     sizes = [one.to_kg(1.0) if one else 0.0 for one in units]
     if None in units or sizes != sorted(set(sizes), reverse=True):
-        raise _NotAWeight(_USUAL)
+        raise _NotAWeight(_NO_WEIGHT)
     return sum(
         _quantity(number, one, decimal) for (number, _), one in zip(parts, units, strict=True)
     )
 
 
-_USUAL: Final = "is not a weight; write a number in kg, such as 1.5, or leave it empty"
+_NO_WEIGHT: Final = "is not a weight; write a number in kg, such as 1.5, or leave it empty"
 
 
 def _named(name: str) -> MassUnit:
@@ -175,7 +175,7 @@ def _quantity(number: str, unit: MassUnit | None, decimal: DecimalSign | None) -
     try:
         return unit.to_kg(float(plain))
     except ValueError:
-        raise _NotAWeight(_USUAL) from None
+        raise _NotAWeight(_NO_WEIGHT) from None
 
 
 def judge(mass_kg: float, cell: str) -> Reading:

@@ -12,7 +12,7 @@ and shortened.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import xlsxwriter
 
@@ -60,6 +60,13 @@ class Edit:
     column: str
     value: str
     cell: str  # "Lines!C7"
+
+
+class Cell(NamedTuple):
+    """What stands in a cell, and in which column of the sheet, counted from 0."""
+
+    place: int
+    text: str
 
 
 def write_review(
@@ -139,10 +146,8 @@ def read_edits(path: Path) -> list[Edit]:
         book.package.close()
 
 
-def _table(
-    lines: Iterator[SheetRow], name: str
-) -> Iterator[tuple[Key, int, dict[str, tuple[int, str]]]]:
-    """Key, row number and cells (place, text) by column."""
+def _table(lines: Iterator[SheetRow], name: str) -> Iterator[tuple[Key, int, dict[str, Cell]]]:
+    """Key, row number and cells by the name of their column."""
     head = next(lines, None)
     places = {} if head is None else {cell.text or "": at for at, cell in head.cells.items()}
     if missing := [column for column in (*KEYS[name], *EDITABLE[name]) if column not in places]:
@@ -154,32 +159,37 @@ def _table(
             if cell is not None and cell.remark:
                 where = f"{name}!{column_letters(places[column])}{row.number}"
                 raise InputError(f"{where}: {cell.remark}.")
-            cells[column] = (places[column], (cell.text or "").strip() if cell else "")
-        key = tuple(cells[column][1] for column in KEYS[name])
+            cells[column] = Cell(places[column], (cell.text or "").strip() if cell else "")
+        key = tuple(cells[column].text for column in KEYS[name])
         if any(key):
             yield key, row.number, cells
 
 
 def _edits_of(
-    name: str,
+    sheet: str,
     key: Key,
-    number: int,
-    cells: Mapping[str, tuple[int, str]],
-    before: Mapping[Key, Mapping[str, tuple[int, str]]],
+    row: int,
+    cells: Mapping[str, Cell],
+    before: Mapping[Key, Mapping[str, Cell]],
     seen: set[Key],
 ) -> Iterator[Edit]:
-    where = f"{name}!{column_letters(cells[KEYS[name][-1]][0])}{number}"
+    """The editable cells of a row that differ from the exported ones; adds its key to `seen`."""
+
+    def address(cell: Cell) -> str:
+        return f"{sheet}!{column_letters(cell.place)}{row}"
+
+    where = address(cells[KEYS[sheet][-1]])
+    called = " line ".join(key)  # a row of Lines has two parts: code and line
     if key not in before:
-        what = " line ".join(key)
-        raise InputError(f"{where}: {what} was not in the exported workbook. Remove it.")
+        raise InputError(f"{where}: {called} was not in the exported workbook. Remove the row.")
     if key in seen:
-        raise InputError(f"{where}: {' line '.join(key)} appears twice. Remove one of the rows.")
+        raise InputError(f"{where}: {called} appears twice. Remove one of the rows.")
     seen.add(key)
-    for column in EDITABLE[name]:
-        place, text = cells[column]
-        if not _is_same(column, text, before[key][column][1]):
-            cell = f"{name}!{column_letters(place)}{number}"
-            yield Edit(key[0], key[1] if len(key) > 1 else "", column, text, cell)
+    code, line = (*key, "")[:2]
+    for column in EDITABLE[sheet]:
+        cell = cells[column]
+        if not _is_same(column, cell.text, before[key][column].text):
+            yield Edit(code, line, column, cell.text, address(cell))
 
 
 def _is_same(column: str, text: str, before: str) -> bool:

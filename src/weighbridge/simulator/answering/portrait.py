@@ -61,6 +61,8 @@ _INCIDENTAL: Final = frozenset(
     }
 )
 _TRIM_SHARE: Final = 0.06
+# Where named materials go in a product of no known kind, and their invented shares of its mass.
+_PLAIN_PLACES: Final = (("body", 0.75), ("fittings", 0.18), ("finish", 0.07))
 _NORMAL: Final = NormalDist()
 
 _KIND_ENDINGS: Final = frozenset(phrase[-1] for phrase in KINDS)
@@ -77,7 +79,7 @@ _DOUBTFUL_TEXT: Final = (
 _DOUBTFUL: Final = frozenset(_DOUBTFUL_TEXT.split())
 # Materials that are also flavours, colours or scents: believed only of these kinds, or where the
 # kind is unknown.
-_GUARDED: Final = {"food": "food", "ethanol": "chemical", "salt": "chemical", "soda": "chemical",
+_ONLY_IN_CATEGORY: Final = {"food": "food", "ethanol": "chemical", "salt": "chemical", "soda": "chemical",
                    "gold": "jewellery", "silver": "jewellery"}  # fmt: skip
 
 
@@ -202,14 +204,21 @@ def _materials(words: Sequence[str]) -> list[str]:
 
 
 def _is_credible(hint: str, kind: Kind | None) -> bool:
+    """Whether the word names a material of such a product: a wood screw is not made of wood, and
+    only food is made of lemon.
+
+    `hint` is one of `MATERIALS`: words that a material of the offered list is looked up by.
+    """
     if kind is None:
         return True
     if _first_word(hint) == "wood" and "fastener" in kind.category_words:
         return False
-    guard = _GUARDED.get(_first_word(hint))
-    if guard is None:
+    category = _ONLY_IN_CATEGORY.get(_first_word(hint))
+    if category is None:
         return True
-    return guard in kind.category_words or any(part.hint.startswith(guard) for part in kind.parts)
+    return category in kind.category_words or any(
+        part.hint.startswith(category) for part in kind.parts
+    )
 
 
 def _percentages(text: str) -> list[tuple[str, float]]:
@@ -235,16 +244,18 @@ def _parts(
     percentages: Sequence[tuple[str, float]],
     digest: bytes,
 ) -> tuple[Part, ...]:
-    """The kind's recipe with the materials that the text names, or these alone, or a plain
-    default.
+    """The kind's recipe with the materials that the text names; without a kind these alone, in
+    invented shares; without either one of the plain defaults, always the same for the same text.
+
+    `details` are materials that the description names and the name does not.
     """
     if kind is not None:
         parts = _recipe(kind, named, details, percentages)
     elif percentages:
         parts = [Part(hint, share, "body") for hint, share in percentages]
     elif named:
-        places = zip(named, (0.75, 0.18, 0.07), ("body", "fittings", "finish"), strict=False)
-        parts = [Part(hint, share, component) for hint, share, component in places]
+        places = zip(named, _PLAIN_PLACES, strict=False)
+        parts = [Part(hint, share, component) for hint, (component, share) in places]
     else:
         return DEFAULT_PARTS[digest[0] % len(DEFAULT_PARTS)]
     total = math.fsum(part.share for part in parts)
