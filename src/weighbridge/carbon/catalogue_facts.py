@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses
     from weighbridge.domain.facts import ProductFacts
 
-_NUMBER_FIRST: Final = re.compile(r"(\d+(?:[.,]\d+)?)\s*%\s*([^\d%,;/+&|()\n]+)")
-_NAME_FIRST: Final = re.compile(r"([^\d%,;/+&|()\n]+?)[\s:=]*(\d+(?:[.,]\d+)?)\s*%")
+_PERCENTAGE: Final = re.compile(r"(?<!\d)(\d+(?:[.,]\d+)?)\s*%")
+_NAME_BEHIND: Final = re.compile(r"\s*([^\d%,;/+&|()\n]+)")
+_BEFORE_SHARE: Final = " \t\r\n\xa0\u202f:="
+_BETWEEN_NAMES: Final = re.compile(r"[\d%,;/+&|()\n]")
 _WHOLE: Final = (0.95, 1.05)
 _FOLLOWED: Final = 0.02
 """Shares that the model met this closely are left alone."""
@@ -87,11 +89,15 @@ def with_catalogue_facts(
 
 def parts_named(text: str) -> dict[str, float]:
     """The parts of a composition and their shares, 0 to 1: as "80 % cotton" or as "cotton 80 %"."""
-    number_first = text.lstrip()[:1].isdigit()
-    if number_first:
-        found = [(name, share) for share, name in _NUMBER_FIRST.findall(text)]
+    shares = list(_PERCENTAGE.finditer(text))
+    if text.lstrip()[:1].isdigit():
+        behind = ((_NAME_BEHIND.match(text, share.end()), share[1]) for share in shares)
+        found = [(name[1], share) for name, share in behind if name]
     else:
-        found = _NAME_FIRST.findall(text)
+        ends = [0, *(share.end() for share in shares)]
+        before = (text[end : share.start()] for end, share in zip(ends, shares, strict=False))
+        names = (_BETWEEN_NAMES.split(words.rstrip(_BEFORE_SHARE))[-1] for words in before)
+        found = [(name, share[1]) for name, share in zip(names, shares, strict=True) if name]
     parts: dict[str, float] = {}
     for name, share in found:
         word = name.strip(" .:-").casefold()

@@ -29,7 +29,7 @@ _URL: Final = re.compile(HTTP_URL)
 _HTTP_WITH_USER: Final = re.compile(r"(?i:https?)://[^/?#]*@")
 _OTHER_ADDRESS: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+:|//)")
 _SEVERAL: Final = re.compile(
-    r"\s*[|;\n]\s*|\s*,\s*(?=https?://)|\s+(?=https?://)|,\s*(?=[^\s,]+\.(?:jpe?g|png|webp|gif)\b)",
+    r"[|;\n]|,\s*(?=https?://)|\s(?=https?://)|,\s*(?=[^\s,]+\.(?:jpe?g|png|webp|gif)\b)",
     re.IGNORECASE,
 )
 
@@ -49,7 +49,8 @@ def read_pictures(
         placeholder = placeholder_note(cell)
         if placeholder is not None:
             return None, placeholder or None
-        cleaned = (part for part in _SEVERAL.split(cell) if part and placeholder_note(part) is None)
+        parts = (part.strip() for part in _SEVERAL.split(cell))
+        cleaned = (part for part in parts if part and placeholder_note(part) is None)
         named = tuple(dict.fromkeys(cleaned)) or (cell,)
         used, problems = _usable(named, limit, folder, files)
         if len(named) > 1 and len(used) < len(named):

@@ -85,7 +85,7 @@ class RecordCutter:
         it.
         """
         lines = list(io.StringIO(text, newline=""))
-        begin = 0
+        begin = first_whole = 0  # lines before the second were mended already
         while begin < len(lines):
             # A range instead of a slice: a block of broken lines must not be copied once for each
             # of them.
@@ -99,7 +99,9 @@ class RecordCutter:
             except csv.Error as error:
                 last = begin + reader.line_num
                 begin += done
-                if self._mend(lines, begin, last):
+                mended_to = min(last, len(lines), max(begin, first_whole) + _MOST_MENDED_LINES)
+                if self._mend(lines, max(begin, first_whole), mended_to):
+                    first_whole = mended_to  # a line is mended once, whatever it looks like then
                     continue
                 unfinished = "unexpected end of data" in str(error)
                 rest = "".join(lines[begin:]) if unfinished and not at_end else ""
@@ -116,7 +118,7 @@ class RecordCutter:
         backslashes.
         """
         mended = False
-        for index in range(begin, min(end, len(lines), begin + _MOST_MENDED_LINES)):
+        for index in range(begin, end):
             line = _double_escaped_quotes(lines[index], self._delimiter)
             mended = mended or line != lines[index]
             lines[index] = line

@@ -89,8 +89,6 @@ class _Compact:
 
     def structure(self, depth: int = 0) -> dict[int, Any]:
         """The structure that begins here."""
-        if depth > _MAX_DEPTH:
-            raise IndexError("nested too deeply")
         fields: dict[int, Any] = {}
         number = 0
         while kind_byte := self._byte():
@@ -103,6 +101,8 @@ class _Compact:
         self._left -= 1
         if self._left < 0:
             raise IndexError("too many values")
+        if depth > _MAX_DEPTH:
+            raise IndexError("nested too deeply")
         match kind:
             case 1 | 2:  # a boolean in a list
                 return self._byte() == 1
@@ -128,15 +128,15 @@ class _Compact:
         count = head >> 4
         if count == 15:
             count = self._varint()
-        return [self._value(head & 15, depth) for _ in range(count)]
+        return [self._value(head & 15, depth + 1) for _ in range(count)]
 
     def _map(self, depth: int) -> None:
         count = self._varint()
         if count:
             kinds = self._byte()
             for _ in range(count):
-                self._value(kinds >> 4, depth)
-                self._value(kinds & 15, depth)
+                self._value(kinds >> 4, depth + 1)
+                self._value(kinds & 15, depth + 1)
 
     def _byte(self) -> int:
         byte = self._data[self._at]

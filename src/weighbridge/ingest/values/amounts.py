@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.ingest.values.currencies import SEVERAL, currency_of
-from weighbridge.ingest.values.nothing import placeholder_note
+from weighbridge.ingest.values.nothing import no_value_note
 from weighbridge.ingest.values.numbers import plain_number, tidy
 from weighbridge.ingest.values.units import GRAM, KILOGRAM, TONNE
 from weighbridge.ingest.values.wording import quote
@@ -105,7 +105,7 @@ _PIECES: Final = frozenset(
 def _read(
     cell: str, decimal: DecimalSign | None, allowed: Callable[[str], bool], example: str
 ) -> Amount:
-    placeholder = placeholder_note(cell)
+    placeholder = no_value_note(cell)
     if placeholder is not None:
         return Amount(problem=placeholder or None)
     match = _PARTS.fullmatch(tidy(cell))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from babel import Locale
 from babel.core import get_global
 
-from weighbridge.ingest.values.nothing import NOT_KNOWN, placeholder_note
+from weighbridge.ingest.values.nothing import LONGEST_VALUE, NOT_KNOWN, no_value_note
 from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
@@ -133,11 +133,11 @@ class CountryReading:
 def read_country(text: str) -> CountryReading:
     """The country that a cell names."""
     cell = text.strip()
-    word = _plain(cell)
+    word = _plain(cell[: LONGEST_VALUE + 1])
     known = _known(word)
     if known:
         return CountryReading(known)
-    placeholder = placeholder_note(cell) if word != "na" else None
+    placeholder = no_value_note(cell) if word != "na" else None
     if placeholder is not None:
         return CountryReading(problem=placeholder or None)
     if word in _REGIONS or _plain(_MADE_IN.sub("", cell)) in _REGIONS:

@@ -43,6 +43,20 @@ _WORDS_OF_PROGRAMS: Final = frozenset(
 )  # fmt: skip
 
 
+LONGEST_VALUE: Final = 200
+"""Characters. No number, unit or country is longer; a longer cell may be made to keep us busy."""
+
+
+def no_value_note(cell: str) -> str | None:
+    """As `placeholder_note`, and a note for a text that is too long for a number or a name."""
+    if len(cell) > LONGEST_VALUE:
+        return (
+            f"{quote(cell)} has {len(cell):,} characters, more than {LONGEST_VALUE}; write the value "
+            "alone"
+        )
+    return placeholder_note(cell)
+
+
 def placeholder_note(cell: str) -> str | None:
     """The note for a cell that holds a placeholder instead of a value.
 

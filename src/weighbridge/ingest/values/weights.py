@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from weighbridge.ingest.values.nothing import placeholder_note
+from weighbridge.ingest.values.nothing import no_value_note
 from weighbridge.ingest.values.numbers import PLAIN_NUMBER, DecimalSign, plain_number, tidy
 from weighbridge.ingest.values.units import KILOGRAM, UNIT_NAMES, MassUnit
 from weighbridge.ingest.values.wording import quote
@@ -83,7 +83,7 @@ def read_weight(
     `unit` holds where the cell names none; None: such a cell cannot be read.
     """
     cell = text.strip()
-    placeholder = placeholder_note(cell)
+    placeholder = no_value_note(cell)
     if placeholder is not None:
         return Reading(problem=placeholder or None)
     try:

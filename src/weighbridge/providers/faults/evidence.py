@@ -36,7 +36,7 @@ HIDDEN: Final = 599
 """Stands for the status of an error in an answer of status 200 that names none itself."""
 _CODE: Final = re.compile(r"\w+_\w+")
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_TAG: Final = re.compile(r"<[^>]+>")
+_TAG: Final = re.compile(r"<[^<>]+>")
 _LONGEST_PLAIN: Final = 2_000
 _DAYS: Final = re.compile(r"per.?day|\b[rt]pd\b|daily|perday", re.IGNORECASE)
 _NOT_WORDS: Final = frozenset({"error", "null", "none", "failed"})

@@ -26,9 +26,9 @@ _ECHO: Final = 20
 """A message that shares this many characters in a row with the request is taken to repeat it."""
 
 _LOOKS_SECRET: Final = re.compile(
-    r"\b(?:sk|sess|rk|pk)-[\w.*-]{3,}"  # OpenAI's keys and those modelled on them
+    r"(?<![^\s'\"])[^\s'\"*]*(?:\*{1,2}[^\s'\"*]+)*\*{3,}[^\s'\"]*"  # a key that the server masked in part
+    r"|\b(?:sk|sess|rk|pk)-[\w.*-]{3,}"  # OpenAI's keys and those modelled on them
     r"|\bBearer\s+[^\s'\"]+"
-    r"|[^\s'\"]*\*{3,}[^\s'\"]*"  # a key that the server has masked in part
     r"|(?<=://)[^\s/@]+@"  # user:password@ in an address
     r"|(?<=[\w/])\?[\w%.-]+=[^\s'\"]*"  # the query of an address, which may be a signature
     r"|(?<=data:)\w+/[^\s'\"]*",  # a picture

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 from json_repair import repair_json
@@ -30,8 +31,14 @@ _REASONING_BEGINS: Final = re.compile(
 )
 _DECODER: Final = json.JSONDecoder()
 _OPENING: Final = re.compile(r"[{\[]")
+_BRACKET: Final = re.compile(r"[{}\[\]]")
 _BEGUN: Final = re.compile(r'\{\s*"')
-_CLOSED: Final = re.compile(r"[}\]]\s*(?:```)?[\s.`]*$")
+_AFTER_THE_END: Final = " \t\r\n.`"
+_DEEPEST_REPAIRED: Final = 50
+_LONGEST_REPAIRED: Final = 100_000
+"""Levels of brackets and characters. Answers have five and some ten thousand; the repair of much
+more would hold up all other calls for seconds.
+"""
 _MOST_TRIES: Final = 2_000
 """Brackets at which a document is looked for: texts of models hold dozens."""
 
@@ -75,11 +82,19 @@ def find_document(text: str, *, is_cut: bool) -> Found:
         return Found(last)
     if "&quot;" in text or "&#34;" in text:
         return Found(find_document(unescape(text), is_cut=is_cut).document)
-    if not is_cut and _CLOSED.search(text) and _OPENING.search(text):
+    is_closed = text.rstrip(_AFTER_THE_END)[-1:] in ("}", "]")
+    is_usual = len(text) <= _LONGEST_REPAIRED and 0 < _depth(text) <= _DEEPEST_REPAIRED
+    if not is_cut and is_closed and is_usual:
         repaired = repair_json(text, return_objects=True, skip_json_loads=True)
         if isinstance(repaired, dict | list) and repaired:
             return Found(repaired)
     raise NoJson
+
+
+def _depth(text: str) -> int:
+    """The most brackets that are open at once; those within texts count too."""
+    opened = [0, *accumulate(1 if found[0] in "{[" else -1 for found in _BRACKET.finditer(text))]
+    return max(opened) - min(opened)
 
 
 def _last_document(text: str) -> Any | None:

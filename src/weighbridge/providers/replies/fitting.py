@@ -21,7 +21,7 @@ from weighbridge.lenient_json import loads
 Schema = Mapping[str, Any]
 
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
-_KILOGRAMS: Final = re.compile(r"\s*(?:kg|kilograms?)\s*", re.IGNORECASE)
+_KILOGRAMS: Final = re.compile(r"(?:kg|kilograms?)$", re.IGNORECASE)
 _FLAGS: Final = {"true": True, "yes": True, "false": False, "no": False}
 _NOTHING: Final = frozenset({"", "null", "none", "n/a"})
 _DEEPEST_WRAPPING: Final = 3
@@ -204,7 +204,7 @@ def _read_text(value: str, kinds: frozenset[str]) -> Any:
     if "null" in kinds and word in _NOTHING:
         return None
     if kinds & {"number", "integer"}:
-        number = _KILOGRAMS.sub("", value).strip()
+        number = _KILOGRAMS.sub("", value.strip()).strip()
         if _NUMBER.fullmatch(number):
             return float(number) if "number" in kinds else _integer(number, value)
     return value

@@ -89,3 +89,10 @@ def test_footer_of_rubbish_is_refused_or_read(path: Path) -> None:
         path.write_bytes(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
         with contextlib.suppress(UnreadableFile):
             assert all(group.rows >= 0 for group in read_row_groups(path))
+
+
+def test_lists_in_lists_are_refused_like_any_damage(path: Path) -> None:
+    footer = b"\x49" + b"\x19" * 5_000
+    path.write_bytes(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    with pytest.raises(UnreadableFile, match="footer cannot be read"):
+        read_row_groups(path)
