@@ -14,6 +14,8 @@ from weighbridge.clock import SystemClock
 from weighbridge.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from weighbridge.domain.budgets import Budget
     from weighbridge.store.database import Database
 
@@ -55,14 +57,7 @@ def budget(
         set_budgets,
     )
 
-    caps: dict[str, float | None] = {
-        period.value: None for period in remove or () if period is not Removable.CATALOGUES
-    }
-    given = {"day": per_day, "month": per_month}
-    for period, cap in given.items():
-        if cap is not None and period in caps:
-            raise InputError(f"--per-{period} and --remove {period} contradict each other.")
-    caps |= {period: cap for period, cap in given.items() if cap is not None}
+    caps = _caps(remove or (), {"day": per_day, "month": per_month})
 
     async def act(database: Database) -> list[Budget]:
         if caps:
@@ -92,6 +87,21 @@ def budget(
         out.print(_table(found))
     else:
         out.print("No budget is set: only the provider's own limits cap the spending.")
+
+
+def _caps(
+    remove: Sequence[Removable], given: Mapping[str, float | None]
+) -> dict[str, float | None]:
+    """The caps to set, in USD by period; None removes one. Raises InputError for both at once."""
+    caps: dict[str, float | None] = {
+        period.value: None for period in remove if period is not Removable.CATALOGUES
+    }
+    for period, cap in given.items():
+        if cap is not None and period in caps:
+            raise InputError(f"--per-{period} and --remove {period} contradict each other.")
+        if cap is not None:
+            caps[period] = cap
+    return caps
 
 
 def _table(found: list[Budget]) -> Table:
