@@ -81,11 +81,7 @@ def correct(
 
     settings = load_settings(data_dir=data_dir)
     wanted = _changes(changes or [], mass, subcategory)
-    if take_back is not None:
-        made = ("changes", "mass", "subcategory", "reason", "replace")
-        refuse_ignored(context, "With --take-back", *made)
-    elif not wanted:
-        refuse_ignored(context, "Without a correction", "reason", "by", "replace")
+    _refuse_ignored(context, makes_any=bool(wanted), takes_back=take_back is not None)
     request = Request(wanted, by or command_line_user(), reason, replace)
 
     async def act() -> list[CorrectedFigure] | list[RecordedCorrection]:
@@ -100,6 +96,14 @@ def correct(
         say_figures(found)
     else:
         _list(found)
+
+
+def _refuse_ignored(context: typer.Context, *, makes_any: bool, takes_back: bool) -> None:
+    if takes_back:
+        making = ("changes", "mass", "subcategory", "reason", "replace")
+        refuse_ignored(context, "With --take-back", *making)
+    elif not makes_any:
+        refuse_ignored(context, "Without a correction", "reason", "by", "replace")
 
 
 async def _act(

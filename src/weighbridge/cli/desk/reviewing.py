@@ -61,14 +61,7 @@ def review(
     from weighbridge.service.desk import reviewing
     from weighbridge.wiring import open_application
 
-    if (file is None) == (to is None):
-        raise InputError(
-            "Give either --out FILE to write a workbook, or the edited workbook to read."
-        )
-    if to is None:
-        refuse_ignored(context, "While a workbook is read", "unchecked")
-    else:
-        refuse_ignored(context, "While a workbook is written", "reason", "by", "replace")
+    _check_given(context, reads=file is not None, writes=to is not None)
     settings = load_settings(data_dir=data_dir)
     who = by or command_line_user()
 
@@ -94,3 +87,14 @@ def review(
             print_json(figures)
         else:
             say_figures(figures)
+
+
+def _check_given(context: typer.Context, *, reads: bool, writes: bool) -> None:
+    if reads == writes:
+        raise InputError(
+            "Give either --out FILE to write a workbook, or the edited workbook to read."
+        )
+    if reads:
+        refuse_ignored(context, "While a workbook is read", "unchecked")
+    else:
+        refuse_ignored(context, "While a workbook is written", "reason", "by", "replace")

@@ -62,7 +62,7 @@ class Edit:
     cell: str  # "Lines!C7"
 
 
-class Cell(NamedTuple):
+class ReviewCell(NamedTuple):
     """What stands in a cell, and in which column of the sheet, counted from 0."""
 
     place: int
@@ -146,7 +146,9 @@ def read_edits(path: Path) -> list[Edit]:
         book.package.close()
 
 
-def _table(lines: Iterator[SheetRow], name: str) -> Iterator[tuple[Key, int, dict[str, Cell]]]:
+def _table(
+    lines: Iterator[SheetRow], name: str
+) -> Iterator[tuple[Key, int, dict[str, ReviewCell]]]:
     """Key, row number and cells by the name of their column."""
     head = next(lines, None)
     places = {} if head is None else {cell.text or "": at for at, cell in head.cells.items()}
@@ -159,7 +161,7 @@ def _table(lines: Iterator[SheetRow], name: str) -> Iterator[tuple[Key, int, dic
             if cell is not None and cell.remark:
                 where = f"{name}!{column_letters(places[column])}{row.number}"
                 raise InputError(f"{where}: {cell.remark}.")
-            cells[column] = Cell(places[column], (cell.text or "").strip() if cell else "")
+            cells[column] = ReviewCell(places[column], (cell.text or "").strip() if cell else "")
         key = tuple(cells[column].text for column in KEYS[name])
         if any(key):
             yield key, row.number, cells
@@ -169,13 +171,13 @@ def _edits_of(
     sheet: str,
     key: Key,
     row: int,
-    cells: Mapping[str, Cell],
-    before: Mapping[Key, Mapping[str, Cell]],
+    cells: Mapping[str, ReviewCell],
+    before: Mapping[Key, Mapping[str, ReviewCell]],
     seen: set[Key],
 ) -> Iterator[Edit]:
     """The editable cells of a row that differ from the exported ones; adds its key to `seen`."""
 
-    def address(cell: Cell) -> str:
+    def address(cell: ReviewCell) -> str:
         return f"{sheet}!{column_letters(cell.place)}{row}"
 
     where = address(cells[KEYS[sheet][-1]])
