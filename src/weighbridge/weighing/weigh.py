@@ -65,17 +65,16 @@ class Weigher:
         factors, notes = with_product_factors(self._factors, corrections)
         footprint = calculate(product, classification, bill, processes, factors)
         encode = self._steps.encode
+        before = (
+            *_reuse_notes(provenance),
+            *_picture_notes(provenance),
+            *result.notes,
+            *notes,
+        )
+        if before:
+            footprint = replace(footprint, notes=(*before, *footprint.notes))
         detail = StoredDetail(
-            replace(
-                footprint,
-                notes=(
-                    *_reuse_notes(provenance),
-                    *_picture_notes(provenance),
-                    *result.notes,
-                    *notes,
-                    *footprint.notes,
-                ),
-            ),
+            footprint,
             {step: encode(answer) for step, answer in result.answers.items()},
             Provenance(
                 method=METHOD_VERSION,
