@@ -47,18 +47,25 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
-    provider: str = Field(default="openai", min_length=1, description="Who answers.")
+    provider: str = Field(
+        default="openai",
+        min_length=1,
+        description="Name of the provider. Built in is openai, for every server with its API.",
+    )
     factor_source: str = Field(
         default="bundled", min_length=1, description="Where emission factors come from."
     )
-    factors: Path | None = Field(default=None, description="Factors of one's own, as CSV.")
+    factors: Path | None = Field(
+        default=None,
+        description="CSV file with your own emission factors, which override the bundled ones.",
+    )
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
     model: str = Field(default=DEFAULT_MODEL, min_length=1)
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = (
         Field(
             default=None,
-            description="How much the model reasons before it answers; default: not at all, or as little as it can.",
+            description="How much the model reasons before it answers; by default as little as the model allows.",
         )
     )
     service_tier: Literal["default", "flex", "flex-or-default", "priority"] = "default"
@@ -66,16 +73,16 @@ class Settings(BaseSettings):
         default=None,
         ge=1,
         le=86_400,
-        description="How long one call may take; by default by service tier, local or remote provider, and length of the answer.",
+        description="Time limit of one call in seconds; the default depends on the service tier, on whether the provider is local, and on the length of the answer.",
     )
     structured_outputs: Literal["auto", "strict", "schema", "object", "text"] = "auto"
-    prices: Path | None = Field(default=None, description="A table of prices of one's own, as CSV.")
-    company_name: str = Field(default="", description="Who hands PACT footprints on.")
+    prices: Path | None = Field(default=None, description="CSV file with your own prices.")
+    company_name: str = Field(default="", description="Name of the company that sends PACT files.")
     company_domain: str = Field(
         default="",
-        description="The company's domain name, used in the identifiers of its products.",
+        description="Domain name of that company, used in the identifiers of its products.",
     )
-    company_ids: str = Field(default="", description="The company's URNs, comma-separated.")
+    company_ids: str = Field(default="", description="URNs of that company, comma-separated.")
     database_url: SecretStr | None = None
     data_dir: Path = Field(default_factory=lambda: _user_data_dir())
     requests_per_minute: int = Field(default=500, ge=1, le=10_000_000)
@@ -83,10 +90,10 @@ class Settings(BaseSettings):
     requests_per_day: int | None = Field(default=None, ge=1, le=10_000_000_000)
     tokens_per_day: int | None = Field(default=None, ge=1, le=100_000_000_000_000)
     budget_per_day: float | None = Field(
-        default=None, ge=0, le=1e9, description="The most that a day may cost, in USD."
+        default=None, ge=0, le=1e9, description="Most to spend in a day (UTC), in USD."
     )
     budget_per_month: float | None = Field(
-        default=None, ge=0, le=1e9, description="The most that a month may cost, in USD."
+        default=None, ge=0, le=1e9, description="Most to spend in a month (UTC), in USD."
     )
     batch_size: int = Field(default=500, ge=1, le=1000)
     batch_delay_ms: int = Field(default=60_000, ge=30_000, le=86_400_000)
@@ -96,29 +103,29 @@ class Settings(BaseSettings):
     batch_enqueued_tokens: int | None = Field(
         default=None,
         ge=1,
-        description="The most prompt tokens that may wait in batches at the provider.",
+        description="Most prompt tokens that may wait in batches at the provider.",
     )
     batch_tries: int = Field(
         default=2,
         ge=0,
         le=100,
-        description="After so many batches without a reply for a product, it is asked online.",
+        description="Number of batches without a reply about a product after which it is asked about online.",
     )
     variants: bool = Field(
         default=True,
-        description="Products that differ only in size, colour, count or weight are asked about once.",
+        description="Ask only once about products that differ only in size, colour, count or weight.",
     )
     reuse_answers: bool = Field(
         default=True,
-        description="The same text is not asked about again under another code or after a deletion.",
+        description="Reuse stored answers about the same text, also for another code or after a deletion.",
     )
     fetch_images: bool = Field(
         default=False,
-        description="Weighbridge downloads pictures given by address itself, instead of leaving it to the provider.",
+        description="Download pictures given by address here, instead of leaving that to the provider.",
     )
     missing_picture: Literal["ask", "fail"] = Field(
         default="ask",
-        description="What becomes of a product whose picture cannot be fetched: it is processed from its text (ask), or it fails (fail).",
+        description="What to do with a product whose picture cannot be fetched: process it from its text (ask), or fail it (fail).",
     )
     store_at_provider: bool = Field(
         default=False,
@@ -128,22 +135,25 @@ class Settings(BaseSettings):
         default=90,
         ge=0,
         le=36_500,
-        description="How long calls and rejected rows are kept; 0: forever. Totals of calls are always kept.",
+        description="Days that calls, rejected rows and notes are kept; 0: forever. Totals of calls are always kept.",
     )
     webhook_url: SecretStr | None = Field(
-        default=None, description="Who is told when work is finished, paused or out of money."
+        default=None,
+        description="Address to notify when work is finished or paused, or a budget is used up.",
     )
     webhook_secret: SecretStr | None = Field(
-        default=None, validate_default=True, description="What those messages are signed with."
+        default=None,
+        validate_default=True,
+        description="Secret that signs the messages to the webhook.",
     )
     notify_command: str | None = Field(
         default=None,
-        description="A program that gets the same message on standard input; run without a shell.",
+        description="Program that gets the same messages on standard input; run without a shell.",
     )
     api_token: SecretStr | None = None
     trusted_proxies: str = Field(
         default="",
-        description="Addresses or networks of reverse proxies, comma-separated, whose X-Forwarded-For, -Proto and -Host are trusted.",
+        description="Addresses or networks of reverse proxies, comma-separated, whose headers X-Forwarded-For, -Proto and -Host are trusted.",
     )
     cors_origins: str = Field(
         default="", description="Other sites whose pages may use the API, comma-separated."

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _logger: FilteringBoundLogger
 _is_json = False
 _origin: dict[str, str] = {"host": socket.gethostname()}
-"""Which host, and once it is known which worker, a line comes from."""
+"""Host that a line comes from, and its worker once that is known."""
 _LEVEL_NAMES = {"warning": "WARN", "critical": "ERROR"}
 
 

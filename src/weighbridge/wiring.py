@@ -77,9 +77,9 @@ if TYPE_CHECKING:
     from weighbridge.store.products import StoredProduct
 
 SIMULATED_LIMITS: Final = Limits(requests_per_minute=10_000, tokens_per_minute=30_000_000)
-"""The limits of `run --simulate` unless the user sets others: a large account."""
+"""Limits of `run --simulate`, those of a large account, unless the user sets others."""
 COMPARED_TIERS: Final = ("default", "flex", "batch")
-"""Side by side in an estimate: the one that answers at once, and those for whoever can wait."""
+"""Service tiers that an estimate compares: answers at once, and cheaper ones that take longer."""
 SIMULATED_LATENCY_S: Final = 0.5
 SIMULATED_BATCH_S: Final = 5.0
 
@@ -101,12 +101,12 @@ def _openai(settings: Settings) -> Provider:
 PROVIDERS: Final[dict[str, Callable[[Settings], Provider]]] = {
     "openai": _openai,
 }
-"""Who can answer, by the name in WEIGHBRIDGE_PROVIDER."""
+"""Providers by their name in WEIGHBRIDGE_PROVIDER."""
 
 FACTOR_SOURCES: Final[dict[str, Callable[[], FactorSource]]] = {
     "bundled": BundledFactors,
 }
-"""Where emission factors can come from, by the name in WEIGHBRIDGE_FACTOR_SOURCE."""
+"""Sources of emission factors by their name in WEIGHBRIDGE_FACTOR_SOURCE."""
 
 
 @dataclass(slots=True)

@@ -98,7 +98,7 @@ def test_a_browser_logs_in_with_the_right_token_only_and_out_again(page: Page) -
     expect(page).to_have_title("Log in · Weighbridge")
     page.get_by_label("Token").fill("a-token-that-is-wrong")
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("alert")).to_contain_text("not a token of this server")
+    expect(page.get_by_role("alert")).to_contain_text("not a valid token of this server")
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Log in").click()
     expect(page).to_have_title("Cost · Weighbridge")
@@ -202,7 +202,7 @@ def test_the_configuration_is_changed_and_a_wrong_value_is_refused(page: Page) -
     expect(page.get_by_role("alert")).to_contain_text("from 1 to 1,000")
     page.get_by_label("Batch size").fill("200")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("It holds at once")).to_be_visible()
+    expect(page.get_by_text("The change takes effect at once")).to_be_visible()
     expect(page.get_by_label("Batch size")).to_have_value("200")
 
 

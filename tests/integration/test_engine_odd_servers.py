@@ -259,7 +259,7 @@ async def test_a_firewall_costs_the_product_that_it_objects_to(
         await running.start()
         await running.until(completed=12, failed=1)
         error = await running.value("SELECT error FROM products WHERE code = 'W-3'")
-        assert "firewall before the provider blocked it" in error
+        assert "firewall in front of the provider blocked" in error
 
 
 async def test_a_picture_out_of_reach_costs_the_picture(database_url: str, tmp_path: Path) -> None:

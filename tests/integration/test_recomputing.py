@@ -166,7 +166,7 @@ async def test_an_answer_that_cannot_be_read_leaves_its_figure_and_is_named(
         stored = await _stored(running)
         done = await _recompute(running)
         assert [one.after_kg_co2e is None for one in done] == [False, True, False]
-        assert done[1].problem.startswith("P-002: its answers cannot be read any more.")
+        assert done[1].problem.startswith("P-002: its stored answers can no longer be read.")
         assert await _stored(running) == stored
         summary = RecomputeSummary()
         summary.add(done)

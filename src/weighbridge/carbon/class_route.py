@@ -55,11 +55,11 @@ LEAST_SPREAD: Final = 0.5
 BETWEEN_MAKERS: Final = 0.3
 WITHIN_MAKER: Final = 0.5
 EXPONENT_SPREAD: Final = 0.35
-"""How far the exponent of one kind may be from the one of all: from 0.3 to 1.0."""
+"""How far the exponent of one kind may lie from the common one: from 0.3 to 1.0."""
 BETWEEN_KINDS: Final = 0.6
 """How far kinds are apart that are made much alike."""
 UNKNOWN_SIZE: Final = 0.4
-"""What a reference may be off because nobody says how heavy its product is."""
+"""How far a reference may be off because the weight of its product is not published."""
 
 OTHER_SIZE: Final = 30.0
 """How many times lighter or heavier than all references a product is doubted."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 REFERENCE_YEAR: Final = 2026
 """What "now" means for the age of a factor.
 
-Fixed, so that a figure computed again is the same figure.
+Fixed, so that recomputing gives the same figure.
 """
 
 MASS_TOLERANCE: Final = 0.05

@@ -37,11 +37,15 @@ _BY_LABEL: Final = (
 )
 _Z95: Final = 1.96
 _SHOWN_NARROWING: Final = 5
-_MASS_DOUBT: Final = "the weight of one unit: the model estimated it, and the range leaves that out"
-_BILL_DOUBT: Final = "a supplier's own figure, or the bill from the drawing: the method's own error"
-_CLASS_DOUBT: Final = "which published product is most like it: the spread of its kind"
+_MASS_DOUBT: Final = (
+    "the weight of one unit: the model estimated it, and the range does not include that doubt"
+)
+_BILL_DOUBT: Final = "a supplier's own figure, or the bill of materials from the drawing: removes the error of the method"
+_CLASS_DOUBT: Final = (
+    "knowing which published product is most like this one: removes the spread of its kind"
+)
 _LEAST_GAIN: Final = 0.005
-"""Less than this part of the range is not worth anybody's work."""
+"""A gain below this share of the range is not worth anybody's work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ async def read_form(request: Request, limit_bytes: int = LONGEST_FORM_BYTES) -> 
             body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS
         )
     except ValueError as error:
-        raise InputError("The form has too many fields.") from error
+        raise InputError("The form has too many fields. Reload the page and try again.") from error
     return Form(fields)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import ImplausibleAnswer
+from weighbridge.plain_text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,9 @@ def line_number(path: Path, bill: BillOfMaterials) -> int | None:
         return None
     numbers = {str(number): number for number in range(1, len(bill.lines) + 1)}
     if path[1] not in numbers:
-        raise ImplausibleAnswer(f"there is no line {path[1]}; the bill has {len(bill.lines)}.")
+        raise ImplausibleAnswer(
+            f"there is no line {path[1]}; the bill has {counted(len(bill.lines), 'line')}."
+        )
     return numbers[path[1]]
 
 
@@ -49,5 +52,7 @@ def relocated(path: Path, anchor: str | None, bills: Sequence[BillOfMaterials]) 
         return path
     found = [n for n, line in enumerate(bills[0].lines, start=1) if line.material == anchor]
     if len(found) != 1:
-        raise ImplausibleAnswer(f"line {path[1]} was of {anchor}, and is not to be found any more.")
+        raise ImplausibleAnswer(
+            f"line {path[1]} was {anchor}; the bill no longer has a single line of this material."
+        )
     return (path[0], str(found[0]), *path[2:])

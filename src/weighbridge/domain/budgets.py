@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 DAY: Final = "day"
 MONTH: Final = "month"
 CATALOGUE: Final = "catalogue "
-"""Begins the name of a cap on one catalogue; the beginning of the file's SHA-256 follows."""
+"""First part of the name of a cap on one catalogue; the first digits of its SHA-256 follow."""
 PERIODS: Final = (DAY, MONTH)
 USED_UP: Final = "The budget of"
-"""Begins every reason of a queue that has paused because no money is left."""
+"""First words of every pausedReason that says that a budget is used up."""
 
 
 @dataclass(frozen=True, slots=True)

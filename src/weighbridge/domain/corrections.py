@@ -77,7 +77,7 @@ def read_change(target: str, value: Any) -> Change:
     step, *path = target.strip().split(".")
     if not path or not all((step, *path)):
         raise InputError(
-            f"{target!r} is not a valid target. Write it as STEP.VALUE, for example bill_of_materials.lines.2.material."
+            f"{target!r} is not a value that can be corrected. Write it as STEP.VALUE, for example bill_of_materials.lines.2.material."
         )
     if not _is_storable(json.dumps([target, value], ensure_ascii=False)):
         raise InputError(

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.plain_text import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -120,15 +122,18 @@ def message_of(
     said = {status.value: number for status, number in counts.items()}
     match kind:
         case NoticeKind.FINISHED:
-            line = f"Finished: {said['completed']:,} products completed, {said['failed']:,} failed"
+            line = f"Finished: {counted(said['completed'], 'product')} completed, {said['failed']:,} failed"
             line += " (answers of the simulator)." if simulated else "."
-            return line + (" Look at the failed ones: weighbridge status" if said["failed"] else "")
+            remedy = (
+                " The page Failures of the dashboard says why; weighbridge reset-failed retries."
+            )
+            return line + (remedy if said["failed"] else "")
         case NoticeKind.BUDGET_REACHED:
             return f"Budget reached: {reason}"
         case NoticeKind.PAUSED:
             return f"Paused: {reason}"
         case NoticeKind.TEST:
-            return "This is a test of the notices of Weighbridge."
+            return "This is a test notice from Weighbridge."
 
 
 _BACKOFF: Final = tuple(

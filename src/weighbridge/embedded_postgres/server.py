@@ -48,9 +48,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 STARTING_LIMIT_S: Final = 300.0
-"""How long another process may take to start or stop the server. Making one takes seconds."""
+"""Time that another process may take to start or stop the server. Creating one takes seconds."""
 READY_LIMIT_S: Final = 120.0
-"""After a crash it may need longer, and says so to whoever connects."""
+"""Time for a start. Recovery after a crash may take longer; PostgreSQL then says so to clients."""
 STOP_LIMIT_S: Final = 60.0
 ENDING_LIMIT_S: Final = 60.0
 """What outlives a server that was killed, or is being stopped, is given so long before it is killed
@@ -120,7 +120,9 @@ class EmbeddedServer:
             raise failure from error
         self._failure = None
         if was_dead:
-            _logger.warning("The embedded PostgreSQL in %s had died; it runs again", self.data_dir)
+            _logger.warning(
+                "The embedded PostgreSQL in %s had died and was started again", self.data_dir
+            )
 
     def leave(self) -> None:
         """Use it no more; the last one stops it."""

@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from weighbridge.store.queue_state import QueueState
 
 DEQUEUE_SIZE: Final = 100
-"""Jobs taken, and ended, in one statement."""
+"""Most jobs taken from the queue, or marked as ended, by one statement."""
 MOST_JOBS_AT_ONCE: Final = 2_000
 """What one process takes.
 
 A quota with more than this in flight needs more CPU than one process has.
 """
 IDLE_POLL: Final = timedelta(seconds=2)
-"""Notifications wake the worker; this is for lost ones, and for the jobs of dead workers."""
+"""Pause between polls, which find jobs of dead workers and those whose notification was lost."""
 PICTURES_CHECK_S: Final = 2.0
 """While pictures are fetched: for products that began as the queue was stopped."""
 
@@ -80,7 +80,7 @@ class Supervisor:
         self._announced = asyncio.Event()
         self.heartbeat_timeout = HEARTBEAT_TIMEOUT
         self.most_jobs_at_once = MOST_JOBS_AT_ONCE
-        """Change these two before the start only."""
+        """To be changed only before the start, like the next one."""
 
     @property
     def in_flight(self) -> int:

@@ -68,13 +68,13 @@ WRITERS: Final[Mapping[str, Callable[[Path, Fields, Extras], Writer]]] = {
     "jsonl": _jsonl,
     "parquet": _parquet,
 }
-"""Every format that shows all products. The name is also the file's suffix."""
+"""Formats that contain all products. The name is also the file's suffix."""
 
 WORKBOOK: Final = "xlsx"
-"""The format that shows the products that matter most first, and takes totals."""
+"""The format that lists the products with the largest totals first, and contains totals."""
 
 PACT: Final = "pact"
-"""The format of exchange: it shows the products that have a figure, and names the others."""
+"""The format for exchange: it contains the products with a figure, and names the others."""
 
 PACT_2: Final = "pact2"
 """The same in version 2, for receivers that do not read version 3 yet."""

@@ -26,7 +26,7 @@ Cell = str | float | datetime | None
 SIMULATED_WARNING: Final = (
     "SIMULATED: these figures come from the built-in simulator, not from a model"
 )
-RECORDED_WARNING: Final = "RECORDED: these figures come from answers that were given once and replayed; the column model says whose, and when"
+RECORDED_WARNING: Final = "RECORDED: these figures come from replayed answers; the column model says which model gave them, and when"
 _TOP: Final = 3
 _EMISSIONS_DIGITS: Final = 4
 # Twelve digits keep every mass that a person wrote and drop what adding up a bill leaves:
@@ -180,26 +180,26 @@ _FIGURES: Final[tuple[Column, ...]] = (
     ),
     _figure_column(
         "bill_kg_co2e",
-        "By the bill of materials: the first of the two routes.",
+        "Figure by the bill of materials, the first of the two routes.",
         14,
         _route(RouteName.BILL),
     ),
     _figure_column(
         "class_kg_co2e",
-        "By published figures of products of the same kind: the second route.",
+        "Figure by published figures of products of the same kind, the second route.",
         14,
         _route(RouteName.CLASS),
     ),
     Column(
         "primary_data",
         "",
-        "What of the figure is primary data: supplier's figure; empty: it is computed.",
+        "supplier's figure, if that is the figure (primary data); empty if the figure is computed.",
         16,
         lambda row: row.primary_data,
     ),
     _figure_column(
         "estimate_kg_co2e",
-        "What is computed beside a supplier's figure; empty where the computed figure stands.",
+        "The computed estimate, where the supplier's figure is used instead of it; otherwise empty.",
         16,
         lambda row: row.estimate_kg_co2e,
     ),
@@ -258,21 +258,21 @@ _FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "simulated",
         "yes, recorded or no",
-        "yes: the answers came from the built-in simulator, not from a model; recorded: a model gave them once, and they were replayed.",
+        "yes: the built-in simulator invented the answers; recorded: a model's answers were replayed; no: a model answered.",
         11,
         lambda row: "yes" if row.simulated else "recorded" if row.recorded else "no",
     ),
     Column(
         "variant_of",
         "",
-        "Code of the product of the same design that was asked; empty: this product was.",
+        "Code of the variant whose answers this product uses; empty if the model was asked about this product.",
         18,
         lambda row: row.provenance.variant_of if row.provenance else None,
     ),
     Column(
         "cost_usd",
         "USD",
-        "This product's share of the calls behind its answers.",
+        "Cost of the calls about this product: its share of each call.",
         11,
         _cost_usd,
         "0.000000",
@@ -295,7 +295,7 @@ _FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "recycled_share",
         "0 to 1",
-        "Recycled part of the mass, as in the catalogue.",
+        "Share of the mass that is recycled material, as in the catalogue.",
         14,
         lambda row: row.facts.recycled_share,
         "0%",
@@ -303,7 +303,7 @@ _FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "pieces_per_pack",
         "pieces",
-        "Pieces that one code holds, as in the catalogue.",
+        "Number of pieces in one unit of this product code, as in the catalogue.",
         14,
         lambda row: row.facts.pieces_per_pack,
         "#,##0.###",
@@ -319,31 +319,35 @@ _FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "weight_basis",
         "",
-        "net or gross: what the weight of the catalogue includes; empty where it names none.",
+        "net or gross: whether the catalogue's weight includes packaging; empty if there is no weight.",
         12,
         _weight_basis,
     ),
     Column(
         "process_hints",
         "",
-        "How it is made, as in the catalogue.",
+        "How the product is made, as in the catalogue.",
         30,
         lambda row: row.facts.process_hints,
     ),
     Column(
-        "variant", "", "What sets it apart from its siblings.", 20, lambda row: row.facts.variant
+        "variant",
+        "",
+        "What sets this variant apart from the others.",
+        20,
+        lambda row: row.facts.variant,
     ),
     Column(
         "parent_code",
         "",
-        "The product that it is a variant of.",
+        "Code of the product that this one is a variant of.",
         18,
         lambda row: row.facts.parent_code,
     ),
     Column(
         "quantity",
         "pieces per year",
-        "How many are sold or bought, as in the catalogue.",
+        "Number of pieces sold or bought, as in the catalogue.",
         14,
         lambda row: row.facts.quantity,
         "#,##0.###",
@@ -351,7 +355,7 @@ _FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "price",
         "currency",
-        "Price of one, as in the catalogue.",
+        "Price of one unit, as in the catalogue.",
         12,
         lambda row: row.facts.price,
         "#,##0.00",
@@ -360,7 +364,7 @@ _FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "supplier",
         "",
-        "Who sells or makes it, as in the catalogue.",
+        "Who sells or makes the product, as in the catalogue.",
         24,
         lambda row: row.facts.supplier,
     ),
@@ -374,14 +378,14 @@ _FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "supplier_footprint_per",
         "",
-        "piece or kg: what the supplier's figure is for.",
+        "Unit of the supplier's figure: piece or kg.",
         12,
         lambda row: row.facts.supplier_footprint_per,
     ),
     Column(
         "supplier_footprint_boundary",
         "",
-        "What the supplier's figure covers.",
+        "What the supplier's figure covers: cradle-to-gate, cradle-to-grave or gate-to-gate.",
         18,
         lambda row: row.facts.supplier_footprint_boundary,
     ),
@@ -395,7 +399,7 @@ _FIGURES: Final[tuple[Column, ...]] = (
     Column(
         "catalogue_notes",
         "",
-        "What of the product's row was left out or is in doubt.",
+        "Cells of the product's row that were not used or are in doubt.",
         40,
         _catalogue_notes,
     ),

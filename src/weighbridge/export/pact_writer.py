@@ -42,11 +42,11 @@ GWP_SETS: Final = ("AR5", "AR6")
 """The factors' publishers use either; see ATTRIBUTION.md beside the factors."""
 _SCREENING: Final = "Screening estimate from secondary data, not verified."
 _PRIMARY: Final = (
-    "The supplier's own figure as it was handed on, not verified; counted as primary data whole."
+    "The supplier's own figure as given, not verified; all of it counts as primary data."
 )
 _CAVEATS: Final = (
-    "Data quality ratings are on a scale of "
-    "1 to 3 and stretched to 1 to 5. Biogenic CO2 and its uptake count as 0. The fossil carbon "
+    "Data quality ratings are given from "
+    "1 to 3 and converted to a scale of 1 to 5. Biogenic CO2 and its uptake count as 0. The fossil carbon "
     "content is not determined; 0 stands where the format asks for a number."
 )
 
@@ -69,19 +69,19 @@ class Company:
         }
         if missing := [name for name, value in given.items() if not value]:
             raise UnsupportedFormat(
-                f"A PACT file names the company that hands it on. Set {', '.join(missing)}: such "
-                "as Acme Ltd, acme.example and urn:lei:529900T8BM49AURSDO55."
+                f"A PACT file must name the company that sends it. Set {', '.join(missing)}. "
+                "Examples: Acme Ltd, acme.example, urn:lei:529900T8BM49AURSDO55."
             )
         name, domain, listed = given.values()
         ids = tuple(dict.fromkeys(one.strip() for one in listed.split(",") if one.strip()))
         if wrong := [one for one in ids if not _URN.fullmatch(one)]:
             raise UnsupportedFormat(
-                f"WEIGHBRIDGE_COMPANY_IDS: {wrong[0]!r} is no URN, such as "
+                f"WEIGHBRIDGE_COMPANY_IDS: {wrong[0]!r} is not a URN, such as "
                 "urn:lei:529900T8BM49AURSDO55."
             )
         if not _DOMAIN.fullmatch(domain):
             raise UnsupportedFormat(
-                f"WEIGHBRIDGE_COMPANY_DOMAIN: {domain!r} is no domain, such as acme.example."
+                f"WEIGHBRIDGE_COMPANY_DOMAIN: {domain!r} is not a domain name, such as acme.example."
             )
         return cls(name, ids, domain)
 

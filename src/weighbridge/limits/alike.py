@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FIRST_CALLS: Final = 5
-"""So many of the first calls, all bad alike, are enough: nothing has ever worked."""
+"""Number of first calls, all failed alike, that is enough: nothing has ever worked."""
 CALLS_IN_A_ROW: Final = 20
 """At any other time."""
 LEAST_PRODUCTS: Final = 6
-"""More than one group: a handful of hard products is no sign of anything."""
+"""Products that must be concerned, more than one group: a few hard ones prove nothing."""
 
 REFUSALS: Final = ("RequestRefused", "RequestBlocked", "GenerationFailed", "RequestTooLarge")
 """Kinds of error that may be the fault of the products or of the provider."""

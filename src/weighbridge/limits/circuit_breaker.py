@@ -43,7 +43,7 @@ class CircuitBreaker:
         self._jitter = 0.5
         self._next_probe_s = 0.0
         self.paused_reason: str | None = None
-        """Why nothing is sent, in words for the operator; None while all is well."""
+        """Why no call is sent, in words for the operator; None while calls are sent."""
 
     def failed(self, reason: str, now_s: float, jitter: float) -> None:
         """A call got no reply (no connection, timeout, 5xx).

@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 WELL_BELOW: Final = 0.8
-"""Of our own count; tokenizers differ by less for the languages of most catalogues."""
+"""Share of our own count; tokenizers differ by less for the languages of most catalogues."""
 CALLS: Final = 4
-"""So many calls in a row with the same count are no chance."""
+"""Calls in a row with the same count that cannot be a coincidence."""
 CALLS_AT_ROUND_COUNT: Final = 2
-"""Enough where the count is one that contexts have."""
+"""Calls that are enough if the count is a usual size of a context."""
 ROUND: Final = 128
 DIFFERENT: Final = 8
-"""Our own counts of these calls differ by at least so many tokens."""
+"""Tokens by which our own counts of these calls must differ at least."""
 
 
 class Counted(NamedTuple):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from weighbridge.limits.stuck_calls import StuckHistory
 
 MAX_ATTEMPTS: Final = 3
-"""Retries of a product whose answers are unusable; then it is failed."""
+"""Retries of a product whose answers are unusable, before it fails."""
 
 BACKOFF_CAP_S: Final = 60.0
 BACKOFF_FIRST_S: Final = 1.0
@@ -54,16 +54,16 @@ TIMEOUTS_BEFORE_STUCK: Final = 2
 machine is slow rather than away: there the first timeout is a matter of size.
 """
 TIME_FACTOR: Final = 3.0
-"""How much more time a product alone gets."""
+"""Factor by which the time limit is raised for a product alone."""
 PICTURE_TRIES: Final = 2
-"""Before a product is asked without its picture."""
+"""Failures before the model is asked about a product without its picture."""
 
 REFUSALS_OF_A_GROUP: Final = 10
 """In a row (some two minutes), while only smaller calls go through: then the group is halved."""
 REFUSALS_OF_ONE: Final = 30
 """The same for a product alone, some twelve minutes: it fails, so there must be no doubt."""
 REFUSALS_ABOVE_LIMIT: Final = 3
-"""Enough where the refusal itself says that a whole minute's limit is smaller than the call."""
+"""Refusals that are enough if they say that a minute's limit is smaller than the call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 Name = TypeVar("Name")
 
 SLACK: Final = 0.1
-"""A worker may take this much more than its share: not all wake up at the same moment."""
+"""Factor by which a worker may exceed its share: not all workers wake up at the same moment."""
 
 
 def fair_share(unfinished: int, workers: int) -> int:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 TIMES_OF_A_GROUP: Final = 5
-"""Failures in a row before a group is halved, which costs no product anything."""
+"""Failures in a row before a group is halved, which does no product any harm."""
 TIMES_OF_ONE: Final = 15
-"""Of one product alone, some five minutes: it fails, so there must be no doubt."""
+"""Failures in a row of a product alone, some five minutes, after which the product fails."""
 LEAST_PASSED: Final = 4
-"""Other calls that passed after the first failure of this one."""
+"""Other calls that must have succeeded since the first failure of this one."""
 CHANCE: Final = 1e-4
-"""The call is stuck when the others' luck makes its own less likely than this."""
+"""A call is stuck if, given how often others succeed, its failures are less likely than this."""
 
 
 FEW: Final = 2

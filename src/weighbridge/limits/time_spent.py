@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LIMITS: Final = 3.0
-"""So many times the longest time limit of a call: an hour for a server on this machine."""
+"""Multiple of the longest time limit of a call: an hour for a server on this machine."""
 
 
 class TimeSpent:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from typing_extensions import override
 
+from weighbridge.plain_text import counted
 from weighbridge.service.results import export_results
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class WeighedProducts:
     rejected: pl.DataFrame
     """Rows of the catalogue that could not be used: row, field, reason. The first 1,000."""
     stopped_because: str | None = None
-    """Why a run ended before all products were done; None otherwise."""
+    """Why the run ended before all products were done; None if it did not."""
 
     @property
     def contributions(self) -> pl.DataFrame:
@@ -81,7 +82,9 @@ class WeighedProducts:
         if failed := int((self.products["status"] == "failed").sum()):
             remarks.append(f"{failed:,} failed: see the column error.")
         if self.rejected.height:
-            remarks.append(f"{self.rejected.height:,} rows were rejected: see rejected.")
+            remarks.append(
+                f"Rejected {counted(self.rejected.height, 'row')}: see the table rejected."
+            )
         return remarks
 
 

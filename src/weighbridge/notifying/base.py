@@ -14,7 +14,7 @@ class NotDelivered(Exception):
     def __init__(self, message: str, *, for_good: bool = False) -> None:
         super().__init__(message)
         self.for_good = for_good
-        """The receiver wants no more of them."""
+        """Whether the receiver wants no more notices."""
 
 
 class Carrier(Protocol):

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 MOST_REQUESTS: Final = 50_000
 MOST_BYTES: Final = 64 * 2**20
-"""A third of what is taken: each request repeats the whole prompt, and a file is held in memory."""
+"""A third of what providers accept: each request repeats the whole prompt, held in memory."""
 TOKEN_LIMIT_EXCEEDED: Final = "token_limit_exceeded"  # noqa: S105 - an error code
 BELOW_REFUSED: Final = 0.9
 LEAST_PART: Final = 10
-"""Never less than this part of a stated limit."""
+"""Share of a stated limit below which the batch size is never lowered."""
 _LIMIT: Final = re.compile(r"Limit:\s*([\d,]+)\s*enqueued tokens", re.IGNORECASE)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weighbridge.planning.cost import QuestionLoad
 
 LEAST_PRODUCT_TOKENS: Final = 100
-"""A product with a short description; with less room for each, groups are smaller."""
+"""Tokens of a product with a short description; with less room for each, groups are smaller."""
 
 
 def budget_for(loads: Sequence[QuestionLoad], context_tokens: int | None) -> TokenBudget:

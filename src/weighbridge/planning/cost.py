@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MILLION: Final = 1_000_000
 PROMPT_MARGIN: Final = 1.1
-"""By so much the provider's count of a prompt may exceed ours."""
+"""Factor by which the provider's count of a prompt may exceed ours."""
 SHORT_ANSWERS: Final = 0.7
 LONG_ANSWERS: Final = 1.6
 """How far a model's answers may be from the usual length: bills have few lines or many."""

@@ -31,7 +31,7 @@ ENCODING: Final = "o200k_base"
 LONGEST_PIECE: Final = 100_000  # characters; the encoder refuses texts of a million
 
 REMEMBERED_TEXTS: Final = 32_768
-"""More than the products of the whole backlog; a few megabytes."""
+"""Texts whose counts are remembered: more than the products of the backlog; a few megabytes."""
 _CUT: Final = re.compile(r'"(?:code|weight_kg)(?=":)')
 
 MESSAGE_TOKENS: Final = 4
@@ -46,9 +46,9 @@ ENOUGH: Final = 20
 """With fewer observations than this the allowance stays generous."""
 COLD_HEADROOM: Final = 1.25
 FIXED_TOKENS: Final = 32
-"""The frame of an answer, whatever the number of products."""
+"""Tokens of an answer's frame, whatever the number of products."""
 TRUNCATED_FACTOR: Final = 1.5
-"""An answer that was cut off needed more than it got; how much more is unknown."""
+"""Factor for an answer that was cut off: it needed more than it got; how much is unknown."""
 LONGEST_TIMES: Final = 4
 """Retries get up to this multiple of the expected length, or twice what is usual."""
 LONGEST_AT_LEAST: Final = 1_000

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from weighbridge.domain.batches import RemoteBatch, ResultFile, ResultLine
 
 CACHE_SAVING: Final = "cache_saving_usd"
-"""In what was learned: what the prompt cache has saved so far, less what writing it has cost."""
+"""Key in `learned`: what the prompt cache has saved, minus what writing to it has cost."""
 
 
 class BatchService(Protocol):
     """A provider's Batch API. Its methods raise `ProviderError` and nothing else."""
 
     enqueued_tokens: int | None
-    """How many prompt tokens may wait there at once; None while nobody has said."""
+    """Prompt tokens that may wait in batches at once; None while the provider has not said."""
 
     def line(self, key: str, request: CallRequest) -> bytes:
         """One line of a file: the question, under a key of ours."""
@@ -169,8 +169,8 @@ class Provider(Protocol):
 def why_no_batches(provider: Provider) -> str:
     """What to tell somebody who wants them of a provider that has none."""
     return (
-        f"{provider.name} has no Batch API. Import the products again with --lane online, or run "
-        "them with it."
+        f"{provider.name} has no Batch API. Import the products again with --lane online, or use "
+        "run --lane online."
     )
 
 

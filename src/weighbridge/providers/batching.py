@@ -159,8 +159,8 @@ class OpenAIBatches(BatchService):
     def _no_batch_api(self) -> NoBatchApi:
         host = self._asked(None).host
         return NoBatchApi(
-            f"{host} has no Batch API (/v1/batches). Use --lane online, or --lane flex where the "
-            "server has that tier."
+            f"{host} has no Batch API (/v1/batches). Use --lane online, or --lane flex if the "
+            "server has that service tier."
         )
 
 
@@ -198,7 +198,7 @@ def _seen(batch: Batch) -> RemoteBatch:
         status = BatchStatus(batch.status)
     except ValueError:
         raise ProviderOverloaded(
-            f"Batch {batch.id} is in the unknown state {batch.status}"
+            f"Batch {batch.id} has an unknown status: {batch.status}"
         ) from None
     counts = batch.request_counts
     problems = (batch.errors.data or []) if batch.errors else []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.calls import Price, Usage
 
 TRIAL_REPLIES: Final = 50
-"""Replies that read from the cache or wrote to it, before the measurement counts."""
+"""Replies with cache reads or writes that are needed before the measurement counts."""
 
 
 @dataclass(slots=True)

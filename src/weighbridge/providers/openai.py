@@ -256,8 +256,8 @@ class OpenAIProvider(Provider):
             if self._unusable >= UNUSABLE_BEFORE_STOP:
                 return ModelUnknown(
                     f"There is no chat completions API at this address of {self._at.host}: "
-                    f"{self._unusable} answers in a row were something else ({error}), and none "
-                    "was ever of use. Check OPENAI_BASE_URL: it usually ends in /v1."
+                    f"all {self._unusable} answers so far were something else ({error}). Check "
+                    "OPENAI_BASE_URL: it usually ends in /v1."
                 )
         if isinstance(ours, RequestTooLarge) and ours.context_tokens:
             self._facts = replace(self._facts, context_tokens=ours.context_tokens)
@@ -266,7 +266,7 @@ class OpenAIProvider(Provider):
         if isinstance(ours, AuthenticationFailed | ModelUnknown) and self._key_has_worked:
             self._key_doubts += 1
             if self._key_doubts < DOUBTS_OF_A_KEY:
-                return ProviderOverloaded(f"{ours} It worked before, so it is tried again.")
+                return ProviderOverloaded(f"{ours} It worked before, so Weighbridge retries.")
         if isinstance(ours, ModelUnknown) and (shutdown := self._shutdown()) and shutdown.is_over:
             return ModelUnknown(shutdown.text)
         return ours

@@ -112,7 +112,9 @@ def read_prices(path: Path) -> dict[tuple[str, str | None], Price]:
             ) from None
         found[key] = price
     if not found:
-        raise SettingsError(f"WEIGHBRIDGE_PRICES: {path} holds no prices.")
+        raise SettingsError(
+            f"WEIGHBRIDGE_PRICES: {path} holds no prices. Add a line for each model."
+        )
     return found
 
 

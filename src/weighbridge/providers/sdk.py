@@ -60,7 +60,7 @@ class Sdk:
             await self._post(_StandIn(outcome))
         except openai.OpenAIError as error:
             return error
-        raise AssertionError("the SDK took an error for an answer")
+        raise AssertionError("the OpenAI SDK returned an error as an answer")
 
     async def _post(self, network: _StandIn) -> None:
         async with httpx2.AsyncClient(transport=network, trust_env=False) as http_client:

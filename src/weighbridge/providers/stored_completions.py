@@ -28,7 +28,7 @@ _PASSING: Final = frozenset({402, 408, 409, 425, 429, 498, 499})
 no such route, or none for this key. (If the key is no good at all, the next call says so.)"""
 _NOT_BUILT: Final = 501
 _LISTED: Final = 5
-"""One is expected under a key. Two, if something on the way sent the request twice."""
+"""Stored completions fetched for a key: one, or two if a proxy sent the request twice."""
 
 
 class NothingKept(Exception):

@@ -84,7 +84,7 @@ async def capped(database: Database, file: Path, cap_usd: float | None) -> Async
 def _checked(period: str, cap: object) -> float | None:
     if period not in PERIODS:
         raise InvalidBudget(
-            period[:60], f"There is no budget for {period[:60]!r}, only {_PERIODS}."
+            period[:60], f"There is no budget for {period[:60]!r}; choose {_PERIODS}."
         )
     if cap is None:
         return None

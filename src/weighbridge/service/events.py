@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 UPDATE_INTERVAL_S: Final = 0.25
 """At most four updates a second."""
 IDLE_LOOK_S: Final = 2.0
-"""Some changes are not announced, such as quota in use: look at least this often."""
+"""Longest pause between two looks: some changes are not announced, such as quota in use."""
 HEARTBEAT_S: Final = 15.0
 RECONNECT_S: Final = 1.0
 FOLLOWED_S: Final = 300.0

@@ -35,7 +35,7 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
         telemetry.warning(
             "schema_is_newer",
             f"⚠️ A newer Weighbridge has migrated the database (schema {database.newer_schema}). "
-            "This one can go on beside it for now; upgrade this host too",
+            "This version can run beside it for now; upgrade this host too",
             schema=database.newer_schema,
         )
     try:
@@ -67,4 +67,6 @@ async def check_database(database: Database, within_s: float) -> None:
         async with asyncio.timeout(within_s):
             await database.pool.fetchval("SELECT 1")
     except (*DATABASE_ERRORS, TimeoutError) as error:
-        raise DatabaseUnavailable("The database is not responding.") from error
+        raise DatabaseUnavailable(
+            "The database is not responding. Try again in a moment."
+        ) from error

@@ -134,13 +134,13 @@ class Step(ABC, Generic[A]):
         data = self.encode(answer)
         self.value_at(answer, path)
         if len(path) != 1:
-            raise AnswerMalformed("only a value as a whole can be corrected.")
+            raise AnswerMalformed(f"only {path[0]} as a whole can be corrected.")
         try:
             changed = self.decode({**data, path[0]: value})
         except (KeyError, TypeError, ValueError) as error:
-            raise AnswerMalformed(f"it cannot be {value!r}.") from error
+            raise AnswerMalformed(f"{value!r} is not possible here.") from error
         if not self.can_be_true(changed):
-            raise ImplausibleAnswer(f"it cannot be {value!r}: it is not in the list.")
+            raise ImplausibleAnswer(f"{value!r} is not in the list of allowed values.")
         return changed
 
     def value_at(self, answer: A, path: Path) -> Any:

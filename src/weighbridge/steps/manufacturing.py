@@ -31,6 +31,7 @@ from weighbridge.domain.answers import (
 )
 from weighbridge.domain.bill_lines import LINES, line_anchor, line_number, relocated
 from weighbridge.errors import AnswerMalformed, ImplausibleAnswer
+from weighbridge.plain_text import counted
 from weighbridge.steps.base import Step
 from weighbridge.steps.fields import choice, confidence, parts, shown
 from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
@@ -51,8 +52,8 @@ if TYPE_CHECKING:
     from weighbridge.steps.replies import Entry
 
 MAX_USES: Final = 30
-WRONG_PLACE: Final = (
-    "only the processes of a whole line can be named here: lines.N, for example lines.2."
+_NO_SUCH_VALUE: Final = (
+    "there is no such value. Choose lines.N, the processes of line N of the bill, such as lines.2."
 )
 USUAL_USES: Final = 3
 
@@ -135,7 +136,9 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         allowed = [use for use in stated if not self._is_formed(use)]
         kept = tuple(use for use in allowed if self._fits(use))
         if len(kept) > MAX_USES:
-            raise ImplausibleAnswer(f"{len(kept)} processes were given; at most {MAX_USES} can be.")
+            raise ImplausibleAnswer(
+                f"the answer has {len(kept)} processes; at most {MAX_USES} are allowed."
+            )
         sureness = confidence(entry)
         nothing_left = bool(allowed) and not kept
         return ManufacturingProcesses(kept, Confidence.LOW if nothing_left else sureness)
@@ -194,9 +197,9 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         bill = bill_of(subject)
         number = line_number(path, bill)
         if number is None or len(path) != 2:
-            raise AnswerMalformed(WRONG_PLACE)
+            raise AnswerMalformed(_NO_SUCH_VALUE)
         if not isinstance(value, list):
-            raise AnswerMalformed("a list of processes is needed; it may be empty.")
+            raise AnswerMalformed("give a list of processes; it may be empty.")
         stated = dict.fromkeys(self._use({"process": one, "line": number}, bill) for one in value)
         for use in stated:
             if self._is_formed(use) or not self._fits(use):
@@ -207,7 +210,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     @override
     def value_at(self, answer: ManufacturingProcesses, path: Path) -> Any:
         if len(path) != 2 or path[0] != LINES:
-            raise AnswerMalformed(WRONG_PLACE)
+            raise AnswerMalformed(_NO_SUCH_VALUE)
         return [use.process for use in answer.uses if str(use.line) == path[1]]
 
     @override
@@ -262,12 +265,12 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         number = part.get("line")
         if isinstance(number, bool) or not isinstance(number, int):
             raise AnswerMalformed(
-                f'"line" has to be the number of a line of the bill, and is {shown(number)}.'
+                f'"line" is {shown(number)}; it must be the number of a line of the bill.'
             )
         if not 1 <= number <= len(bill.lines):
             raise ImplausibleAnswer(
-                f"{process} was given to line {number}; its bill of materials has "
-                f"{len(bill.lines)}."
+                f"{process} was given to line {number}; the bill of materials has "
+                f"{counted(len(bill.lines), 'line')}."
             )
         return ProcessUse(process, bill.lines[number - 1].material, number)
 

@@ -194,8 +194,8 @@ def _missing(reply: CallReply, parsed: ParsedReply) -> AnswerError:
     """Why the reply has no entry for a product."""
     if reply.finish_reason is FinishReason.REFUSAL:
         return AnswerMalformed(
-            "the model declined to answer. If this stays so when it is asked alone, look for "
-            "words in its name, description or picture that a content filter may object to."
+            "the model declined to answer. If it also declines about this product alone, look for "
+            "words in the name, description or picture that a content filter may object to."
         )
     if reply.full_context_tokens:
         return AnswerTruncated(

@@ -108,7 +108,7 @@ async def replacing(
 
 
 _IN_USE: Final = (
-    "Another process works on this database. Stop `serve`, `run` and every `worker` first; nothing "
+    "Another process is using this database. Stop `serve`, `run` and every `worker` first; nothing "
     "was changed."
 )
 
@@ -136,7 +136,9 @@ async def copy_in(
     """
     known = await columns_of(connection, table)
     if unknown := [name for name in columns if name not in known]:
-        raise InputError(f"The backup has columns that {table} does not have: {unknown[0]!r}.")
+        raise InputError(
+            f"The backup has a column {unknown[0]!r} that this version does not have in {table}. Restore it with the version that wrote it."
+        )
     tag = await connection.copy_to_table(
         table, source=source, columns=list(columns), timeout=LONG_STATEMENT_S
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 OK = "ok"
-"""The outcome of a call whose reply could be read (whatever was then accepted of it)."""
+"""The outcome of a call whose reply could be read, whether or not its answers were accepted."""
 
 
 class CallRecord(NamedTuple):

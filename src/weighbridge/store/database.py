@@ -206,7 +206,7 @@ def _unusable(error: BaseException, address: DatabaseAddress) -> DatabaseUnavail
         )
     if "startup parameter" in said:  # PgBouncer's word
         return DatabaseUnavailable(
-            f"The pooler at WEIGHBRIDGE_DATABASE_URL refuses our connections: {said}. Put this "
+            f"The pooler at WEIGHBRIDGE_DATABASE_URL refuses the connection: {said}. Put this "
             f"into its configuration: ignore_startup_parameters = {', '.join(TCP_SETTINGS)}"
         )
     return DatabaseUnavailable(

@@ -42,11 +42,11 @@ class Broken:
 
 
 _FREED: Final = (
-    "Run `weighbridge start`: it returns them to pending. A running worker does so within seconds."
+    "Run `weighbridge start`, which returns them to pending; a running worker does so by itself."
 )
 _REDO: Final = (
-    "Run `weighbridge run FILE --redo` with a file of these products: they are asked (and paid "
-    "for) again. To upload them as they are changes nothing."
+    "Run `weighbridge run FILE --redo` with a file of these products, which asks (and pays) for "
+    "them again. Uploading them unchanged does not help."
 )
 _NOT_OURS: Final = "Something else has changed the database: Weighbridge never writes this."
 _NO_JOB: Final = (
@@ -107,9 +107,9 @@ def _rules_of_jobs(dead_after_s: float) -> tuple[Rule, ...]:
             "WHERE datname = current_database()) AND (l.classid::bigint << 32 | l.objid::bigint) "
             f"IN ({DISPATCH_LOCK}, {MIGRATION_LOCK}) AND a.state LIKE 'idle%' AND a.state_change "
             f"< {old}",
-            "hold the lock of the dispatcher or of a migration and have long done nothing: a "
-            "process that is frozen or cut off, or a pooler that has kept the session of one "
-            "that ended. Nobody else can dispatch or migrate",
+            "holding the dispatcher's or a migration's lock, and idle for long: the process is "
+            "frozen or cut off, or a pooler has kept the session of a process that ended. No other "
+            "process can dispatch or migrate",
             "End the session: SELECT pg_terminate_backend(NUMBER) in psql, as the same user. "
             "Behind a pooler use session mode.",
         ),
@@ -117,14 +117,14 @@ def _rules_of_jobs(dead_after_s: float) -> tuple[Rule, ...]:
             "processing-without-job",
             "SELECT p.code FROM products p WHERE p.status = 'processing' AND NOT EXISTS"  # noqa: S608
             f" (SELECT FROM {job} j WHERE j.id = p.job_id AND j.status IN ('queued', 'picked'))",
-            "are in processing, and no job has them",
+            "in processing, but without a job",
             _FREED,
         ),
         Rule(
             "job-of-a-dead-worker",
             f"SELECT 'job ' || id FROM {job} WHERE entrypoint = '{ENTRYPOINT}' AND status = 'picked'"  # noqa: S608
             f" AND heartbeat < {old}",
-            "have had no heartbeat, and no worker has taken them over",
+            "without a heartbeat for a while, and not taken over by another worker",
             "Start `weighbridge run`, `serve` or `worker`: it finishes them without asking twice.",
         ),
         Rule(
@@ -132,13 +132,13 @@ def _rules_of_jobs(dead_after_s: float) -> tuple[Rule, ...]:
             f"SELECT 'job ' || j.id FROM {job} j WHERE j.entrypoint = '{ENTRYPOINT}' AND j.status <> 'picked'"  # noqa: S608
             f" AND j.updated < {old} AND NOT EXISTS (SELECT FROM products p WHERE p.job_id = j.id "
             "AND p.status = 'processing')",
-            "are about no product (changed or deleted meanwhile, or failed without a known reason)",
-            "Nothing is needed: the next worker ends them at once, without a call.",
+            "without a product (it was changed or deleted meanwhile, or failed without a known reason)",
+            "No action is needed: the next worker ends them at once, without a call.",
         ),
         Rule(
             "waiting-with-job",
             "SELECT code FROM products WHERE status <> 'processing' AND job_id IS NOT NULL",
-            "have a job although they are not in processing",
+            "with a job, although not in processing",
             _NO_JOB,
         ),
     )
@@ -150,14 +150,14 @@ def _rules_of_results() -> tuple[Rule, ...]:
             "completed-without-footprint",
             "SELECT p.code FROM products p LEFT JOIN footprints f ON f.product_id = p.id"
             " WHERE p.status = 'completed' AND f.product_id IS NULL",
-            "are completed and have no footprint",
+            "completed, but without a footprint",
             _REDO,
         ),
         Rule(
             "completed-with-an-old-footprint",
             "SELECT p.code FROM products p JOIN footprints f ON f.product_id = p.id"
             " WHERE p.status = 'completed' AND f.revision <> p.revision",
-            "are completed with the footprint of an earlier version of the product",
+            "completed, but with the footprint of an earlier version of the product",
             _REDO,
         ),
         Rule(
@@ -168,13 +168,13 @@ def _rules_of_results() -> tuple[Rule, ...]:
             "asked.step OR NOT EXISTS (SELECT FROM answers a WHERE a.product_id = p.id AND "
             "a.step = asked.step AND a.step_version = asked.version AND a.simulated = "
             "f.simulated))",
-            "are completed and an answer behind their footprint is not stored",
+            "completed, but without a stored answer that the footprint rests on",
             _REDO,
         ),
         Rule(
             "footprint-does-not-add-up",
             _NOT_ADDED_UP,
-            "have a footprint that does not follow from its contributions and routes, or lies outside its own range",
+            "with a footprint that does not follow from its contributions and routes, or lies outside its own range",
             _REDO,
         ),
         Rule(
@@ -182,7 +182,7 @@ def _rules_of_results() -> tuple[Rule, ...]:
             "SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id WHERE EXISTS "
             "(SELECT FROM named_contributions(f.detail) AS c WHERE c ? 'rate' AND NOT EXISTS "
             "(SELECT FROM rates r WHERE r.id = (c ->> 'rate')::bigint))",
-            "have a contribution whose factor and source are not on record",
+            "with a contribution whose factor and source are not stored",
             _REDO,
         ),
     )
@@ -193,7 +193,7 @@ def _rules_of_records() -> tuple[Rule, ...]:
         Rule(
             "failed-without-reason",
             "SELECT code FROM products WHERE status = 'failed' AND coalesce(error, '') = ''",
-            "have failed and nothing says why",
+            "failed, but without a stored reason",
             "Run `weighbridge reset-failed`.",
         ),
         Rule(
@@ -201,9 +201,10 @@ def _rules_of_records() -> tuple[Rule, ...]:
             "SELECT p.code FROM answers a JOIN products p ON p.id = a.product_id"
             " WHERE a.call_id > (SELECT trimmed_up_to FROM retention_state)"
             " AND NOT EXISTS (SELECT FROM calls c WHERE c.id = a.call_id)",
-            "have an answer whose call is not on record",
-            f"{_NOT_OURS} The results stand, and what these calls took is missing from the totals."
-            " Put the rows of calls back from a backup, or run `weighbridge run FILE --redo`.",
+            "with an answer whose call is not stored",
+            f"{_NOT_OURS} The results are valid, but the tokens and cost of these calls are missing"
+            " from the totals. Restore the rows of the table calls from a backup, or run"
+            " `weighbridge run FILE --redo`.",
         ),
         Rule(
             "counts-disagree",
@@ -215,7 +216,7 @@ def _rules_of_records() -> tuple[Rule, ...]:
             "sums.processing), ('completed', sums.completed), ('failed', sums.failed)) AS kept "
             "(status, n) LEFT JOIN (SELECT status, count(*) AS n FROM products GROUP BY status) "
             "AS real USING (status) WHERE kept.n <> coalesce(real.n, 0)",
-            "of the numbers shown are not what a count gives",
+            "of the numbers shown as status, which differ from a count of the products",
             "Stop every Weighbridge, DELETE FROM product_count_changes, and INSERT INTO it one "
             "row: the numbers of products that are pending, processing, completed and failed.",
         ),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 LEASE_S: Final = 60.0
-"""A try takes less; a process that died in it holds the notice back for no longer."""
+"""Time that a delivery may take; a process that died during one delays the notice no longer."""
 _TOLD: Final = "busy, last_call, last_result, halt"
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 KEPT: Final = timedelta(days=7)
-"""How long a reply is worth asking for; after that the row is deleted."""
+"""How long the provider is asked for a lost reply; then the row is deleted."""
 
 _COLUMNS: Final = (
     "key, provider, simulated, question, step_version, product_ids, question_fingerprints, "
@@ -41,7 +41,7 @@ class OpenCall:
     estimated_tokens: int = 0
     output_allowance: int = 0
     batch_id: int | None = None
-    """The batch that it travels in, for this job."""
+    """Id of the batch that contains the call, if it is one of a batch."""
     job_id: int | None = None
 
     def begun(self, started_at: datetime, estimated_tokens: int, output_allowance: int) -> OpenCall:

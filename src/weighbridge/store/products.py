@@ -46,7 +46,7 @@ class StoredProduct:
     spent_usd: float
     status: ProcessingStatus
     variant_of: int | None = None
-    """The product that is asked in its stead."""
+    """The product of the same design that the model is asked about instead."""
     lane: Lane = Lane.ONLINE
     unanswered_batches: int = 0
 

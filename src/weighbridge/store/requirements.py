@@ -24,11 +24,10 @@ The test suite runs on the version of the wheel (18).
 ANSWER_LIMIT_S: Final = 5.0
 ROUNDS: Final = 3
 _LOST: Final = (
-    "The database at WEIGHBRIDGE_DATABASE_URL does not keep sessions ({reason}): between this "
-    "program and PostgreSQL "
-    "stands a pooler, such as PgBouncer in transaction mode. Locks and notifications would be "
-    "lost. Use an address that "
-    "leads to PostgreSQL directly, or session mode (PgBouncer: pool_mode = session)."
+    "The database at WEIGHBRIDGE_DATABASE_URL does not keep sessions ({reason}). A pooler between "
+    "this program and PostgreSQL, such as PgBouncer in transaction mode, would lose locks and "
+    "notifications. Use an address that leads to PostgreSQL directly, or a pooler in session mode "
+    "(PgBouncer: pool_mode = session)."
 )
 
 
@@ -59,7 +58,7 @@ async def check_sessions(connection: Connection, other: Connection) -> None:
     except TimeoutError:
         reason = "one connection waits until another has ended its transaction"
     except (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError):
-        reason = "a prepared statement was gone, or was somebody else's"
+        reason = "a prepared statement was lost, or belonged to another session"
     except asyncpg.PostgresConnectionError as error:
         if "pooling mode" not in str(error):
             raise

@@ -146,8 +146,8 @@ async def _patiently(work: Callable[[], Awaitable[None]]) -> None:
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
             await asyncio.sleep(LOCK_PAUSE_S)
     raise DatabaseUnavailable(
-        "The database could not be migrated: for minutes somebody has held a table that must "
-        "change. Look for long transactions in pg_stat_activity, end them, and start again."
+        "The database could not be migrated: another session has locked a table for minutes. Look "
+        "for long transactions in pg_stat_activity, end them, and start again."
     )
 
 

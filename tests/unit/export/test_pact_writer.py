@@ -133,11 +133,11 @@ def test_products_without_a_figure_are_named_with_the_reason(
 
 
 def test_what_is_missing_of_the_company_is_named_before_anything_is_written() -> None:
-    with pytest.raises(UnsupportedFormat, match=r"Set WEIGHBRIDGE_COMPANY_NAME, .*_IDS:"):
+    with pytest.raises(UnsupportedFormat, match=r"Set WEIGHBRIDGE_COMPANY_NAME, .*_IDS\."):
         checked_format("pact")
-    with pytest.raises(UnsupportedFormat, match="'acme' is no URN"):
+    with pytest.raises(UnsupportedFormat, match="'acme' is not a URN"):
         Company.of(load_settings(**{**COMPANY, "company_ids": "acme"}))
-    with pytest.raises(UnsupportedFormat, match="'acme' is no domain"):
+    with pytest.raises(UnsupportedFormat, match="'acme' is not a domain"):
         Company.of(load_settings(**{**COMPANY, "company_domain": "acme"}))
 
 

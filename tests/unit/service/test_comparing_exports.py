@@ -74,7 +74,7 @@ def test_a_file_that_is_no_export_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([("code", "name"), ("A", "Chair")])
-    with pytest.raises(UnreadableFile, match=r"catalogue\.csv is no export"):
+    with pytest.raises(UnreadableFile, match=r"catalogue\.csv is not an export"):
         read_export(path)
     for name, content in (("a.jsonl", "{"), ("b.xlsx", "x"), ("c.parquet", "x"), ("d.txt", "")):
         (tmp_path / name).write_text(content)

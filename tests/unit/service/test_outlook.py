@@ -125,8 +125,11 @@ def test_a_pause_says_what_ends_it() -> None:
         for state in (PAUSED, over_budget)
     }
     assert remedies == {
-        "Weighbridge tries again by itself. Start skips the wait.",
-        "Raise the cap under Settings. It goes on at once, or when the next period begins.",
+        "Weighbridge tries again by itself. Press Start to try at once.",
+        (
+            "Raise the budget under Settings to resume at once; otherwise processing resumes when "
+            "the next day or month begins."
+        ),
     }
 
 

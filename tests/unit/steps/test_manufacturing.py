@@ -96,7 +96,7 @@ def entry_with_line(line: object) -> dict[str, Any]:
 def test_a_line_outside_the_products_own_bill_is_implausible(line: int) -> None:
     error = refusal(entry_with_line(line))
     assert isinstance(error, ImplausibleAnswer)
-    assert "its bill of materials has 5" in str(error)
+    assert "the bill of materials has 5 lines" in str(error)
 
 
 @pytest.mark.parametrize("line", ["1", "pp_resin", None, 1.5, True, [1]])

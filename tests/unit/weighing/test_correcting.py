@@ -131,7 +131,7 @@ def test_a_value_that_cannot_be_is_refused_by_product_and_target(
 
 @pytest.mark.parametrize("target", ["", "mass", ".mass_kg", "bill_of_materials."])
 def test_what_is_no_target_is_refused(target: str) -> None:
-    with pytest.raises(InputError, match="is not a valid target"):
+    with pytest.raises(InputError, match="is not a value that can be corrected"):
         read_change(target, 1)
 
 

@@ -58,7 +58,7 @@ async def take_back(code: str, request: Request, dashboard: Pages, visitor: Visi
     """Take a correction back: the figure is as it was without it."""
     number = (await read_form(request)).text("number")
     if not number.isascii() or not number.isdecimal() or len(number) > 18:
-        raise InputError("Choose the correction to take back.")
+        raise InputError("Choose which correction to take back.")
     server = dashboard.server
     figures = await correcting.take_back(
         server.database, server.factors, server.steps, code, visitor.name, int(number)

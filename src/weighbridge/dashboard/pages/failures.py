@@ -10,23 +10,24 @@ from fastapi.responses import Response
 from weighbridge.dashboard.context import Pages, Visitor, note_action
 from weighbridge.dashboard.forms import read_form
 from weighbridge.dashboard.rendering import page, redirect
+from weighbridge.plain_text import counted
 from weighbridge.service.views.failures import failure_groups
 from weighbridge.service.views.listing import Filter, retry
 
 router = APIRouter(include_in_schema=False)
 
 REMEDIES: Final = {
-    "AnswerTruncated": "The answer did not fit. Another try gets more room; very long descriptions may need shortening.",
-    "AnswerMalformed": "The model did not keep to the form. Another try often helps; a larger model nearly always does.",
+    "AnswerTruncated": "The answer was cut off at its length limit. Another try gets more room; very long descriptions may need shortening.",
+    "AnswerMalformed": "The model's answer did not have the form that was asked for. Another try often helps; a larger model nearly always does.",
     "WrongProducts": "The model mixed up the products of a call. Another try asks about this product alone.",
     "ImplausibleAnswer": "The answer contradicts the product, such as a bill heavier than its weight. Check weight and description.",
     "RequestRefused": "The provider refused the text or picture. Look at the product, change it, and upload it again.",
     "RequestTooLarge": "The product alone is larger than a call may be. Shorten its description.",
     "CalculationError": "A material or process has no factor. This is a fault of the factor table: please report it.",
-    "RateLimited": "Waited out by itself. Many of these: lower the limits in Settings to those of your account.",
-    "ProviderTimeout": "Waited out by itself. Many of these: allow fewer calls at once in Settings.",
-    "ProviderOverloaded": "Waited out by itself.",
-    "ProviderUnreachable": "Waited out by itself. Check the network between this server and the provider.",
+    "RateLimited": "Weighbridge waits and retries by itself. If there are many, lower the limits in Settings to those of your account.",
+    "ProviderTimeout": "Weighbridge waits and retries by itself. If there are many, allow fewer calls at once in Settings.",
+    "ProviderOverloaded": "Weighbridge waits and retries by itself.",
+    "ProviderUnreachable": "Weighbridge waits and retries by itself. Check the network between this server and the provider.",
     "QuotaExhausted": "The account has no credit left. Add some, then press Start.",
     "AuthenticationFailed": "The provider does not accept the key. Set OPENAI_API_KEY, restart, then press Start.",
     "ModelUnknown": "The account has no such model. Set WEIGHBRIDGE_MODEL and restart.",
@@ -55,4 +56,4 @@ async def retry_group(request: Request, dashboard: Pages) -> Response:
     kind = (await read_form(request)).text("kind")
     count = await retry(dashboard.server.database, Filter(error_kind=kind))
     note_action(request, "retried failed products", kind, {"count": count})
-    return redirect("/failures", f"{count:,} products wait for another try.")
+    return redirect("/failures", f"{counted(count, 'product')} put back in the queue.")

@@ -56,7 +56,12 @@ async def login(
     opened = await server.gate.open_session(token)
     if opened is None:
         server.throttle.note_wrong(address)
-        return _form(request, target, "That is not a token of this server.", 401)
+        return _form(
+            request,
+            target,
+            "This is not a valid token of this server. Ask its operator for one.",
+            401,
+        )
     server.throttle.note_right(address)
     principal, session = opened
     await record_action(server.database, principal.name, "logged in")

@@ -11,6 +11,7 @@ from weighbridge.dashboard.forms import read_form
 from weighbridge.dashboard.links import own_page
 from weighbridge.dashboard.live import KEPT_LINES, minutes_document
 from weighbridge.dashboard.rendering import page, redirect
+from weighbridge.plain_text import counted
 from weighbridge.service import queue as service
 from weighbridge.service.budgets import read_budgets
 
@@ -53,7 +54,7 @@ async def press_start(request: Request, dashboard: Pages) -> Response:
     """Let processing go on."""
     note_action(request, "started the queue")
     waiting = await service.start_queue(dashboard.server.database)
-    return await _back(request, f"Started. {waiting:,} products wait.")
+    return await _back(request, f"Started. {counted(waiting, 'product')} waiting.")
 
 
 @router.post("/queue/stop")
@@ -69,7 +70,7 @@ async def press_retry(request: Request, dashboard: Pages) -> Response:
     """Give every failed product another try."""
     note_action(request, "retried failed products")
     count = await service.reset_failed(dashboard.server.database)
-    return await _back(request, f"{count:,} failed products wait for another try.")
+    return await _back(request, f"{counted(count, 'failed product')} put back in the queue.")
 
 
 async def _back(request: Request, message: str) -> Response:

@@ -40,7 +40,7 @@ MEANINGS: Final = {
     ),
     "requestsPerMinute": (
         "Requests a minute",
-        "Your account's limit. It is never exceeded, in any sixty seconds.",
+        "Your account's limit. It is not exceeded in any sixty seconds.",
     ),
     "tokensPerMinute": (
         "Tokens a minute",
@@ -48,7 +48,7 @@ MEANINGS: Final = {
     ),
     "askTogether": (
         "One call for all steps",
-        "A third of the requests and a fifth fewer tokens; answers are judged together.",
+        "One call asks for category, bill and processes: a third of the requests and a fifth fewer tokens.",
     ),
 }
 """What each setting is called, and what it does."""
@@ -133,7 +133,7 @@ async def change_settings(request: Request, dashboard: Pages, visitor: Visitor) 
         "changed the configuration",
         detail={name: [previous[name], new[name]] for name in values},
     )
-    return redirect("/settings", "Saved. It holds at once, for every worker.")
+    return redirect("/settings", "Saved. The change takes effect at once, for every worker.")
 
 
 def _shown(name: str, value: Any) -> Any:
@@ -175,7 +175,9 @@ async def change_budgets(request: Request, dashboard: Pages, visitor: Visitor) -
             given_caps=given,
         )
     note_action(request, "changed the caps on money", detail=caps)
-    return redirect("/settings#budgets", "Saved. The caps bind every process from the next call.")
+    return redirect(
+        "/settings#budgets", "Saved. The caps apply to every process from its next call on."
+    )
 
 
 def _cap(text: str) -> float | str | None:

@@ -102,14 +102,14 @@ class BatchLane:
         self._poll_at_s: dict[int, float] = {}
         self._poll_pause_s: dict[int, float] = {}
         self._troubles: dict[int | None, Trouble] = {}
-        """By batch; that of the next one under None."""
+        """Troubles by batch id; those of the next batch under None."""
         self._busy = asyncio.Lock()
         self._is_draining = False
         self.tick_s = TICK_S
         self.listed_within = LISTED_WITHIN
-        """Change these two before the start only."""
+        """To be changed only before the start, like the next one."""
         self.over_budget: str | None = None
-        """Why no money is left for the next batch, while none is under way."""
+        """Why the budget has no room for the next batch, while no batch is under way."""
 
     async def run(self) -> None:
         """Wait for the lock, then work until cancelled; survives an unavailable database."""

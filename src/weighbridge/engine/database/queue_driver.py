@@ -45,7 +45,7 @@ PgQueuer looks whenever a job ends on any worker, and each look goes through all
 holds.
 """
 NEVER: Final = timedelta(days=365)
-"""What PgQueuer is told as its heartbeat timeout: its own heartbeats would come at half of it."""
+"""Heartbeat timeout given to PgQueuer, which would send its own heartbeats at half of it."""
 
 
 class RetryingDriver(Driver):

@@ -46,14 +46,14 @@ if TYPE_CHECKING:
 
 TICK_S: Final = 0.2
 LEAST_TICK_S: Final = 0.1
-"""Every finished group is announced; the dispatcher looks no more often than this."""
+"""Shortest pause between two looks of the dispatcher, however many groups finish."""
 RETRY_S: Final = 1.0
 STUCK_CHECK_S: Final = 4.0
-"""No product stays in `processing` without a live job for much longer than this."""
+"""How often to look for products in `processing` whose job is gone."""
 LARGEST_INTAKE: Final = 5_000
 """Products taken in one transaction of continuous pacing."""
 REFILL_BELOW: Final = 0.75
-"""Share of the target that is left when more jobs are made."""
+"""Share of the backlog target below which more jobs are made."""
 MOST_IN_GROUP: Final = 5
 """Products of one job."""
 VACUUMED_AFTER: Final = 1_000

@@ -37,7 +37,7 @@ class JobProduct:
     provenance: dict[StepName, AnswerProvenance] = field(default_factory=dict)  # of the answers
     call_ids: dict[StepName, int | None] = field(default_factory=dict)  # the calls that gave them
     borrowed: list[StoredAnswer] = field(default_factory=list)
-    """Answers of a sibling that are to be stored as its own."""
+    """Answers about another variant, to be stored as this product's own."""
     corrections: Sequence[Correction] = ()
     content_key: str | None = None
     """By which its answers are found for the same text; see `reusing.content_key`."""
@@ -45,15 +45,15 @@ class JobProduct:
     attempts: int = 0
     """Unusable answers in a row to the current question."""
     step_by_step: bool = False
-    """All questions at once were too much for the provider, even about this product alone."""
+    """Whether one call with all questions is too large, even about this product alone."""
     time_factor: float = 1.0
-    """How much longer than usual a call about it may take."""
+    """Factor by which a call about this product may take longer than usual."""
     without_picture: str | None = None
-    """Why it is asked from its text alone, though it has a picture."""
+    """Why the model gets the text alone, although the product has a picture."""
     fetched: dict[str, DecodedPicture] = field(default_factory=dict)
-    """Its pictures by address, fetched once for all questions."""
+    """The product's pictures by address, fetched once for all questions."""
     missing_pictures: dict[str, str] = field(default_factory=dict)
-    """Why those at these addresses could not be had, while others could."""
+    """Why some of the pictures could not be fetched, by address."""
 
     @property
     def id(self) -> int:

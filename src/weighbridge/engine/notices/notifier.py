@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S: Final = 2.0
 LAST_S: Final = 5.0
-"""What a process that ends still gives to deliveries; the rest waits for the next process."""
+"""Time that an ending process gives to open deliveries; the rest waits for the next process."""
 KEPT: Final = timedelta(days=90)
 
 

@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 LEAST_DAY_WAIT_S: Final = 60.0
-"""Shorter ones are waited out as any 429."""
+"""Shorter waits are treated like those of any other 429."""
 RESET_UNKNOWN_S: Final = 900.0
-"""How often a provider is asked again that does not say when its day ends."""
+"""Pause between tries of a provider that does not say when its limit of the day resets."""
 CALLS_LOOKED_AT: Final = 5 * CALLS_IN_A_ROW
 """Hard products among the last calls are no evidence: so far back the others are looked for."""
 MOST_PROBES: Final = 5
-"""Within about a minute: then a person has to look."""
+"""Restarts within about a minute after which a person has to look."""
 
 
 class Brake:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 MOST_DOUBTS: Final = FIRST_CALLS
-"""With so many bad calls unjudged nothing goes: they may be the beginning of a hold."""
+"""With this many failed calls not yet judged, none is sent: they may be the start of an outage."""
 
 
 class QueueBreaker:
@@ -40,9 +40,9 @@ class QueueBreaker:
         self._probing = False
         self._limiter_lead_s = 0.0  # the limiter's time less this process's
         self.hold: Hold | None = None
-        """Why no process sends anything to the account, as of the last round."""
+        """Why no process may send calls to the account, as of the last round of permits."""
         self.doubts = 0
-        """Bad calls that are being recorded and judged."""
+        """Failed calls that are being recorded and judged."""
         self.wait_reason: str | None = None
         """Why the quota makes everybody wait for long."""
 

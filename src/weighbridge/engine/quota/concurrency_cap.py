@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection
 
 LOOK_AGAIN_S: Final = 0.2
-"""While others use up the cap, look this often whether their calls have ended."""
+"""While other workers use up the cap, how often to check whether their calls have ended."""
 TURN_S: Final = 60
 """With more workers than calls, the workers take turns of this length."""
 

@@ -51,14 +51,14 @@ if TYPE_CHECKING:
     from weighbridge.store.overrides import Overrides
 
 MAX_ROUND_WAIT_S: Final = 5.0
-"""However long the quota says to wait, look again after this: limits may have been raised."""
+"""Longest sleep before the quota is checked again: limits may have been raised meanwhile."""
 DATABASE_RETRY_S: Final = 1.0
 EXPLAINED_WAIT_S: Final = 90.0
 """Longer than any limit of a minute makes a call wait: this comes from what the provider says of
 its own limit.
 """
 SAID_WAIT_S: Final = 5.0
-"""A limit that holds everybody for this long is worth a line in the log."""
+"""A limit that holds all calls for this long gets a line in the log."""
 ROUNDS_BROKE: Final = 2
 """Rounds a second apart that find the same committed: nobody gives anything back."""
 LEAST_PAUSE_S: Final = 0.025

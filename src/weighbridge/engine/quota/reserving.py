@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from weighbridge.limits.limiter import Limiter, Reservation
 
 LOOK_FOR_MONEY_S: Final = 1.0
-"""Calls that end may give something back, and somebody may raise the cap."""
+"""Pause before a used-up budget is checked again: ending calls return money, caps may be raised."""
 
 
 class Allowances(Protocol):
@@ -76,7 +76,7 @@ class Decision:
     wait_s: float | None = 0.0
     limit: str = ""
     unpaid_usd: float | None = None
-    """What the first call may cost that the budget has no room for."""
+    """Most that the first call may cost for which the budget has no room; None: all had room."""
 
 
 def reserve(

@@ -79,9 +79,9 @@ ROUND_TIMEOUT_S: Final = 15.0
 connection.
 """
 LOOK_AHEAD_S: Final = 1.0
-"""How often to check whether more work follows."""
+"""Pause between two checks whether more work follows."""
 ROUND_FAILURES: Final = (*DATABASE_ERRORS, *TRANSIENT_ERRORS, TimeoutError)
-"""What may end a round and passes by itself; the next round has a new connection."""
+"""Errors that may end a round and pass by themselves; the next round gets a new connection."""
 
 
 @dataclass(frozen=True, slots=True)

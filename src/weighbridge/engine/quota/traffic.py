@@ -22,7 +22,7 @@ class Traffic:
         self.mean_latency_s = 2.0
         """Moving average over finished calls, in seconds."""
         self.mean_tokens = 0.0
-        """Moving average of what calls take from the token limit; 0 before the first."""
+        """Moving average of the tokens that a call takes from the limit; 0 before the first."""
 
     def began(self, cost: Cost) -> None:
         """A call got its permit."""

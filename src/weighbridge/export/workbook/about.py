@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 _Line = tuple[tuple[str, ...], Any]
 _WIDTHS: Final = (30, 30, 92)
 _ADDING_UP: Final = (
-    "SUMIF over the codes of Contributions, of counted_kg_co2e, gives a product's figure. For codes "
+    "The contributions of a product add up to its figure: use SUMIF over the column code of the "
+    "sheet Contributions, summing counted_kg_co2e. For codes "
     "that a spreadsheet takes for numbers or wildcards (00123, 1E5, A*), use "
     "SUMPRODUCT(EXACT(Contributions!A$2:A$99, code) * Contributions!C$2:C$99)."
 )
 _TWO_DIGITS: Final = (
-    "Figures show two significant digits and keep their full value: their ranges are wider than the "
-    "third. From 100 kg on they are shown in t (tonnes), from 100 t in kt."
+    "Cells show two significant digits, because the ranges are wider than a third digit would "
+    "suggest; they hold the full value. Figures from 100 kg are shown in t (tonnes), from 100 t in kt."
 )
 _FIXED: Final = (
     ("Boundary", "cradle-to-gate", "Raw materials to finished product, per unit."),

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from weighbridge.export.columns import Cell
 
 CONTRIBUTIONS: Final[tuple[tuple[SheetColumn, str, str], ...]] = (
-    (SheetColumn("code", 17), "", "Product code; SUMIF over it gives the product's figure."),
+    (SheetColumn("code", 17), "", "Product code. The rows of a code add up to the product's figure in counted_kg_co2e."),
     (SheetColumn("label", 62), "", "What is counted."),
     (
         SheetColumn("counted_kg_co2e", 18, EMISSIONS),
         "kg CO2e per unit of product",
-        "What it adds to the figure: emissions × route_weight × figure / route_kg_co2e; as it is where a route stands alone.",
+        "What this row adds to the figure: emissions_kg_co2e × route_weight × figure / route_kg_co2e (emissions_kg_co2e itself where only one route counts).",
     ),
-    (SheetColumn("share", 8, "0.0%"), "% of the footprint", "The same as a part of the figure."),
+    (SheetColumn("share", 8, "0.0%"), "% of the footprint", "counted_kg_co2e as a share of the figure."),
     (SheetColumn("kind", 19), "", "material, process, component, class reference …"),
-    (SheetColumn("route", 18), "", "The route that it is a term of."),
-    (SheetColumn("route_kg_co2e", 15, EMISSIONS), "kg CO2e per unit of product", "The route's own result: the sum of the emissions of its rows."),
-    (SheetColumn("route_weight", 14, "0.000"), "0 to 1", "What the route counts for: the figure is the product of all route_kg_co2e ^ route_weight."),
-    (SheetColumn("activity", 11, "0.0###"), "activity_unit", "How much of it."),
+    (SheetColumn("route", 18), "", "Route that this row belongs to."),
+    (SheetColumn("route_kg_co2e", 15, EMISSIONS), "kg CO2e per unit of product", "Result of the route alone: the sum of emissions_kg_co2e over its rows."),
+    (SheetColumn("route_weight", 14, "0.000"), "0 to 1", "Weight of the route in the figure, which is the product of route_kg_co2e ^ route_weight over the routes."),
+    (SheetColumn("activity", 11, "0.0###"), "activity_unit", "Amount that the factor is multiplied by."),
     (SheetColumn("activity_unit", 14), "", "kg, kWh …"),
     (SheetColumn("factor", 11, "0.0###"), "kg CO2e per activity_unit", "The emission factor."),
     (SheetColumn("emissions_kg_co2e", 20, EMISSIONS), "kg CO2e", "activity × factor, within its route."),
@@ -40,7 +40,7 @@ CONTRIBUTIONS: Final[tuple[tuple[SheetColumn, str, str], ...]] = (
     (SheetColumn("year", 11), "", "Year of the factor."),
     (SheetColumn("region", 11), "", "Region of the factor."),
     (SheetColumn("licence", 22), "", "Licence of the factor."),
-    (SheetColumn("is_proxy", 10), "yes or no", "yes: the factor stands in for one that nobody publishes."),
+    (SheetColumn("is_proxy", 10), "yes or no", "yes: no factor is published for this, so that of something similar is used."),
 )  # fmt: skip
 """Each column with its unit and meaning."""
 

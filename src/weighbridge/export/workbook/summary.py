@@ -222,7 +222,7 @@ def _write_products(summary: _Summary, totals: CatalogueTotals) -> None:
     )
     summary.new_page()
     summary.table(
-        "Check first: the products whose range times quantity is widest",
+        "Check first: these products make the total most uncertain (range × quantity)",
         ("product", "code", "range", "low", "high", "quantity"),
         [
             (

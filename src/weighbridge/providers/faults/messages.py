@@ -90,14 +90,14 @@ def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) ->
         return ModelUnknown(_why_not_served(evidence, asked, where, said))
     if kind is ProviderOverloaded and not evidence.is_json:
         return ProviderOverloaded(
-            f"{where} answered with something other than JSON ({said}); usually a proxy or an "
-            "outage. Retrying."
+            f"{where} answered with something other than JSON ({said}), usually because of a proxy "
+            "or an outage. Weighbridge retries."
         )
     if kind is RequestTooLarge:
         context = evidence.context_tokens or stated_context(evidence.message)
         full = f"the server's context of {context:,} tokens is full. It said: " if context else ""
         return RequestTooLarge(
-            f"The request is larger than {where} takes in one call of {asked.model}: {full}{said}",
+            f"The request is larger than {where} accepts in one call of {asked.model}: {full}{said}",
             context_tokens=context,
         )
     sentence = _SENTENCES[kind]
@@ -137,17 +137,17 @@ _SENTENCES: Final[Mapping[type[ProviderError], str]] = {
         "{where} refused the key: {said}. Check OPENAI_API_KEY, and that its project and region "
         "may use {model}."
     ),
-    GenerationFailed: "{where} threw away what {model} wrote: {said}",
-    ImageRefused: "{where} did not take the picture: {said}",
+    GenerationFailed: "{where} discarded the answer of {model}: {said}",
+    ImageRefused: "{where} did not accept the picture: {said}",
     RequestBlocked: (
-        "A firewall before the provider blocked it: {where} answered with {said}. Look for HTML, "
-        "script or SQL in the "
-        "product's texts, or have the firewall let these requests through."
+        "A firewall in front of the provider blocked the request: {where} answered with {said}. "
+        "Look for HTML, script or SQL in the product's texts, or have the firewall let these "
+        "requests through."
     ),
     RequestRefused: "{where} refused the request: {said}",
     ProviderOverloaded: "{where} is unavailable: {said}",
     ProviderTimeout: "{where} gave up waiting for the model: {said}",
-    ProviderUnreachable: "{where} could not be used: {said}",
+    ProviderUnreachable: "{where} could not be reached: {said}",
 }
 
 
@@ -164,9 +164,9 @@ def _why_not_served(evidence: Evidence, asked: Asked, where: str, said: str) -> 
     about_address = about_address or bool(_ADDRESS.search(evidence.searchable))
     if SCHEMA_WORDS.search(evidence.searchable) and not about_address:
         return (
-            f"{asked.model} at {where} does not take the form of answer that is needed (structured "
-            f"outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL to a model "
-            "that does, or WEIGHBRIDGE_STRUCTURED_OUTPUTS to object or text."
+            f"{asked.model} at {where} does not support the form of answer that Weighbridge needs "
+            f"(structured outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL "
+            "to a model that does, or WEIGHBRIDGE_STRUCTURED_OUTPUTS to object or text."
         )
     names_model = re.search(r"model|deployment|endpoints? found", evidence.searchable)
     if not about_address and names_model:
@@ -187,7 +187,7 @@ def _without_answer(kind: type[ProviderError], error: Exception, asked: Asked) -
         return ProviderTimeout(f"{asked.host} did not answer in time{because}")
     if kind is RequestRefused:
         return RequestRefused(
-            "The product's text contains characters that cannot be sent (broken Unicode)."
+            "The product's text contains broken Unicode, which cannot be sent. Correct it and upload the product again."
         )
     if kind is ProviderOverloaded:
         return ProviderOverloaded(

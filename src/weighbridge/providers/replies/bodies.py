@@ -43,7 +43,7 @@ _DECODER: Final = json.JSONDecoder()
 _NOT_BLANK: Final = re.compile(r"\S")
 _MOST_DOCUMENTS: Final = 8
 SHOWN: Final = 160
-"""Characters of an answer that nobody understands."""
+"""Characters shown of an answer that could not be understood."""
 
 
 class HiddenError(Exception):
@@ -82,7 +82,9 @@ def read_completion(content: bytes) -> Mapping[str, Any]:
     if any(completion.get(name) for name in _WORDS_OF_ERRORS):
         raise HiddenError(stated_status(completion), completion)
     if "choices" in completion:
-        raise UnusableReply(f"it holds no choice, and no error either: {_shown(content)}")
+        raise UnusableReply(
+            f"its list of choices is empty, and it names no error: {_shown(content)}"
+        )
     raise UnusableReply(f"it holds no choices: {_shown(content)}")
 
 

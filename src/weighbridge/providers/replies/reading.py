@@ -132,8 +132,8 @@ def _from_reasoning(message: Mapping[str, Any], model: str) -> str:
     reasoning = next((text for name in _REASONING if (text := _text(message.get(name)))), "")
     if not reasoning:
         raise ProviderOverloaded(
-            f"{model} sent an empty completion and did not say why. That says nothing of any "
-            "product. Retrying."
+            f"{model} sent an empty completion and did not say why. The products are not at fault; "
+            "Weighbridge retries."
         )
     answer = after_reasoning(reasoning).strip()
     if answer[:1] == "{" and answer[-1:] == "}":

@@ -78,7 +78,7 @@ def checked_key(api_key: str | None) -> str:
     key = (api_key or "").strip() or _NO_KEY
     if not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError(
-            "OPENAI_API_KEY holds a blank or a character that no key has. Copy it again, without "
+            "OPENAI_API_KEY contains a space or a character that no key has. Copy it again, without "
             "quotes."
         )
     return key

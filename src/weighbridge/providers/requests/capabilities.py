@@ -121,8 +121,8 @@ class Capabilities:
             return None
         instead = f"{self.effort} is sent" if self.effort else "nothing is sent"
         return (
-            f"{host} refused the reasoning effort {self.refused_effort}; {instead} instead, and "
-            "hidden tokens may be billed. WEIGHBRIDGE_REASONING_EFFORT sets another."
+            f"{host} refused the reasoning effort {self.refused_effort}; {instead} instead, so "
+            "reasoning tokens may be billed. Set WEIGHBRIDGE_REASONING_EFFORT to another value."
         )
 
     def with_next_form(self) -> Capabilities | None:

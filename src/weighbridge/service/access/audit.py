@@ -25,7 +25,7 @@ __all__ = [
 
 
 NAMED_IN_AUDIT: Final = 50
-"""So many codes of a selection stand in the audit log; of more, their number."""
+"""Codes of a selection that the audit log names; beyond these it gives their number."""
 
 
 async def record_action(

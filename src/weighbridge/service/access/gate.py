@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 KNOWN_FOR_S: Final = 1.0
-"""A revoked token opens nothing after this long, on any server."""
+"""Time after which a revoked token is refused on every server."""
 _OF_SETTINGS: Final = 0
 """The id of the token in WEIGHBRIDGE_API_TOKEN; stored ones begin at 1."""
 
@@ -44,7 +44,7 @@ class _Token:
 
 
 LOCAL: Final = Principal("local", Role.OPERATOR)
-"""Whoever reaches a server that asks for no token: it listens on this machine only."""
+"""The visitor of a server that asks for no token, because it listens on this machine only."""
 
 
 class Gate:

@@ -22,7 +22,7 @@ from weighbridge.ingest.columns.fields import normalise
 from weighbridge.ingest.formats.xlsx.rows import rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
 from weighbridge.ingest.isolation.alone import read_alone
-from weighbridge.plain_text import counted
+from weighbridge.plain_text import counted, significant
 from weighbridge.weighing.near_matches import did_you_mean, find_key
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ _NAMES: Final = {
 }
 _NEEDED: Final = ("code", "material", "mass_kg")
 _NO_COLUMNS: Final = (
-    f"There is no bill of materials in the file: it needs the columns {', '.join(_NEEDED)}, and "
-    "may have process and component; or a row for each product with the columns code, material 1, "
+    f"The file has no bill of materials. It needs the columns {', '.join(_NEEDED)} (process and "
+    "component are optional), or one row for each product with the columns code, material 1, "
     "mass_kg 1, material 2, mass_kg 2 and so on."
 )
 _NUMBERED: Final = re.compile(r"(\D*)(\d{1,3})(\D*)")
@@ -105,7 +105,9 @@ def read_bills(path: Path, factors: FactorTable) -> dict[str, list[OwnLine]]:
         rest = [f"and {counted(more, 'more row')}"] if more > 0 else []
         raise InputError("\n".join([*problems[:_SHOWN_PROBLEMS], *rest]))
     if not found:
-        raise InputError("The file has no rows of a bill of materials.")
+        raise InputError(
+            "The file has a header and no rows. Add a row for each line of a bill of materials."
+        )
     return found
 
 
@@ -140,10 +142,14 @@ def _check_fit(material: str, processes: Sequence[str], factors: FactorTable) ->
     factor = factors.materials[material]
     for process in processes:
         if factor.includes_forming:
-            raise InputError(f"{material} includes its shaping; leave {process} out.")
+            raise InputError(
+                f"the factor of {material} already includes its shaping; leave {process} out."
+            )
         if factor.family not in factors.processes[process].families:
             fitting = ", ".join(sorted(factors.processes[process].families))
-            raise InputError(f"{process} is for {fitting}, and {material} is {factor.family}.")
+            raise InputError(
+                f"{process} does not apply to {material} ({factor.family}), only to: {fitting}."
+            )
 
 
 def _mass_kg(text: str) -> float:
@@ -151,10 +157,13 @@ def _mass_kg(text: str) -> float:
         mass_kg = float(text.strip())
     except ValueError:
         raise InputError(
-            f"the mass {text.strip()!r} is no number of kilograms; write it like 1.25."
+            f"the mass {text.strip()!r} is not a number; write kilograms, like 1.25."
         ) from None
     if not math.isfinite(mass_kg) or not LIGHTEST_KG <= mass_kg <= HEAVIEST_KG:
-        raise InputError(f"a mass of {mass_kg:g} kg cannot be.")
+        raise InputError(
+            f"a mass of {mass_kg:g} kg is not possible; give "
+            f"{significant(LIGHTEST_KG)} to {significant(HEAVIEST_KG)} kg."
+        )
     return mass_kg
 
 
@@ -164,7 +173,7 @@ def read_rows(path: Path) -> list[_Row]:
     for row in _rows(path):
         found.append(row)
         if len(found) > MOST_ROWS:
-            raise UnreadableFile(f"It has more than {MOST_ROWS:,} rows. Split it.")
+            raise UnreadableFile(f"The file has more than {MOST_ROWS:,} rows. Split it.")
     return found
 
 

@@ -125,8 +125,9 @@ class Correcting(StoredWeigher):
         ]
         if earlier and earlier[-1].made_by != request.by and not request.replace:
             raise Conflict(
-                f"{code}: {earlier[-1].made_by} has corrected this already: {earlier[-1].says}. "
-                "Repeat with --replace to replace that correction."
+                f"{code}: {earlier[-1].made_by} has corrected this value already: "
+                f"{earlier[-1].says}. To replace that correction, repeat with --replace "
+                '(in the API: "replace": true).'
             )
 
 

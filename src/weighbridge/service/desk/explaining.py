@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from weighbridge.store.stored_detail import StoredDetail
 
 _WHAT_TO_DO = {
-    ProcessingStatus.PENDING: "It waits to be processed; start the queue.",
-    ProcessingStatus.PROCESSING: "It is being processed; ask again in a moment.",
-    ProcessingStatus.FAILED: "It failed: see its error, mend it and retry.",
+    ProcessingStatus.PENDING: "It is waiting to be processed: start the queue.",
+    ProcessingStatus.PROCESSING: "It is being processed: try again in a moment.",
+    ProcessingStatus.FAILED: "It failed: see its error, fix the cause and retry it.",
 }
 
 
@@ -79,7 +79,10 @@ def explained(product: Product, detail: StoredDetail, steps: Steps) -> Explained
     bill = subject.answer(BillOfMaterials)
     processes = subject.answer(ManufacturingProcesses)
     if classification is None or bill is None or processes is None:
-        raise Conflict(f"The answers of product {product.code} are incomplete. Process it again.")
+        raise Conflict(
+            f"The stored answers of product {product.code} are incomplete. Process it again (run "
+            "with --redo)."
+        )
     footprint = detail.footprint
     return ExplainedProduct(
         code=product.code,

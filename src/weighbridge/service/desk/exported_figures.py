@@ -63,7 +63,9 @@ def read_export(path: Path) -> ExportedFile:
     """
     suffix = path.suffix.lower()
     if suffix not in _READERS:
-        raise UnreadableFile(f"{path.name}: give a CSV, XLSX, JSONL or Parquet file of an export.")
+        raise UnreadableFile(
+            f"{path.name} has no known suffix. Give an export as CSV, XLSX, JSONL or Parquet."
+        )
     try:
         found = list(_READERS[suffix](path))
     except InputError as error:
@@ -75,11 +77,13 @@ def read_export(path: Path) -> ExportedFile:
         code = row.get("code")
         if not code or FIGURE not in row:
             raise UnreadableFile(
-                f"{path.name} is no export: it has no columns code and {FIGURE}. Make one with "
+                f"{path.name} is not an export: it lacks the columns code and {FIGURE}. Make one with "
                 "weighbridge export."
             )
         if str(code) in by_code:
-            raise UnreadableFile(f"{path.name} has the product {code} twice.")
+            raise UnreadableFile(
+                f"{path.name} has the product {code} twice. Remove one of the rows."
+            )
         by_code[str(code)] = row
     return ExportedFile(by_code, is_exact=suffix != ".csv")
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 LARGEST: Final = 20
 _LEAST_CHANGE: Final = 1e-9
-"""Of a figure; less is rounding."""
+"""Share of a figure below which a change is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Movements:
     added: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    """Products of which the figure before is not kept any more."""
+    """Products whose figure at the first moment is no longer stored."""
     before_kg_co2e: float = 0.0
     after_kg_co2e: float = 0.0
     moved: list[Movement] = field(default_factory=list)

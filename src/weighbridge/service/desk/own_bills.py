@@ -50,9 +50,9 @@ class BillsGiven:
     """What became of a file of own bills."""
 
     figures: tuple[CorrectedFigure, ...]
-    """Products that are processed already: computed anew."""
+    """Figures of products that are processed already, recomputed with the bill."""
     waiting: tuple[str, ...]
-    """Products whose bill counts once they are processed."""
+    """Codes of products not processed yet; their bill is used once they are."""
     unchanged: tuple[str, ...]
 
 
@@ -120,7 +120,7 @@ async def _replace(
         if others and not request.replace:
             raise Conflict(
                 f"{row['code']}: {others[-1].made_by} has corrected this already: "
-                f"{others[-1].says}. Repeat with --replace to replace that bill."
+                f"{others[-1].says}. Repeat with --replace (in the API: replace=true) to replace that bill."
             )
         old += [each.id for each in of_bill]
         kept[row["id"]] = [each for each in active.get(row["id"], ()) if each not in of_bill]

@@ -36,7 +36,7 @@ CALCULATION: Final = "the calculation"
 LARGEST: Final = 20
 _PORTION: Final = 200
 _LEAST_CHANGE: Final = 1e-9
-"""Of a figure; less is rounding."""
+"""Share of a figure below which a change is rounding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,11 @@ EDITABLE: Final[dict[str, tuple[str, ...]]] = {
 }
 NUMBERS: Final = frozenset({"mass_kg", "kg_co2e", "line"})
 _HELP: Final = (
-    "Change cells of a blue column and hand the file back: weighbridge review FILE.",
+    "Change cells in the blue columns, then read the file back: weighbridge review FILE.",
     "Only what you change becomes a correction. Rows may be sorted, filtered and deleted.",
-    "subcategory, material and processes are words of the lists that the model chose from.",
+    "subcategory, material and processes must be values of the lists that the model chose from.",
     "processes: in order, separated by semicolons; empty for none.",
-    "mass_kg on Products is the mass of one unit, and its lines keep their shares.",
+    "mass_kg on the sheet Products is the mass of one unit; if it changes, the lines of the bill change in proportion.",
 )
 _WIDTHS: Final = {"name": 34, "code": 18, "subcategory": 28, "material": 30, "processes": 44}
 

@@ -60,6 +60,6 @@ class StoredWeigher:
             given = {step: self.steps.decode(step, answer) for step, answer in stored.items()}
         except AnswerError as error:
             raise InputError(
-                f"{row['code']}: its answers cannot be read any more. Process it again."
+                f"{row['code']}: its stored answers can no longer be read. Process it again (run with --redo)."
             ) from error
         return given, provenance

@@ -18,6 +18,7 @@ from weighbridge.domain.answers import BillOfMaterials, Subject
 from weighbridge.domain.corrections import Change, Correction
 from weighbridge.errors import InputError
 from weighbridge.ingest.values.countries import read_country
+from weighbridge.plain_text import listed
 from weighbridge.service.desk.correcting import refuse_unanswered
 from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections
@@ -152,7 +153,9 @@ class _Supposing:
         self._unused = set(self._materials)
         self._seen: dict[str, None] = {}
         if not (self._materials or self._country or self._recycled_share is not None):
-            raise InputError("Say what is to be otherwise: a material, a country, a share.")
+            raise InputError(
+                "Nothing is supposed. Give a material to replace, a country or a recycled share."
+            )
 
     def weigh_twice(
         self, rows: Sequence[Record], active: Mapping[int, Sequence[Correction]]
@@ -161,10 +164,9 @@ class _Supposing:
 
     def refuse_unused(self) -> None:
         if self._unused:
-            there = ", ".join(list(self._seen)[:20])
             raise InputError(
-                f"No product of these has {', '.join(sorted(self._unused))} in its bill of "
-                f"materials. They have: {there}."
+                f"None of these products has {', '.join(sorted(self._unused))} in its bill of "
+                f"materials. They have: {listed(list(self._seen), 20)}."
             )
 
     def _figure(self, row: Record, active: Sequence[Correction]) -> SupposedFigure:
@@ -211,7 +213,7 @@ def _new_notes(before: Footprint, after: Footprint) -> tuple[str, ...]:
     """What is said of the supposed figure alone, without the suppositions themselves."""
     notes = [n for n in after.notes if n not in before.notes and not n.startswith("corrected: ")]
     if after.supplier is not None:
-        notes.insert(0, "the supplier's own figure counts, whatever is supposed")
+        notes.insert(0, "unchanged: the supplier's own figure is used, not the bill of materials")
     refused = [note for note in notes if note.startswith(NOT_APPLIED)]
     return tuple([*refused, *(note for note in notes if note not in refused)][:_MOST_NOTES])
 
@@ -219,7 +221,7 @@ def _new_notes(before: Footprint, after: Footprint) -> tuple[str, ...]:
 def _known(text: str, names: Mapping[str, str]) -> str:
     found = find_key(text, names)
     if found is None:
-        meant = did_you_mean([text], names) or " Look it up in the bill of materials of a product."
+        meant = did_you_mean([text], names) or " The bills of materials have the known names."
         raise InputError(f"There is no material {text!r}.{meant}")
     return found
 
@@ -227,13 +229,15 @@ def _known(text: str, names: Mapping[str, str]) -> str:
 def _country(text: str) -> str:
     read = read_country(text)
     if read.code is None:
-        raise InputError(f"{text!r} is no country: use its two-letter code, such as DE or CN.")
+        raise InputError(
+            f"{text!r} is not a known country; use its two-letter code, such as DE or CN."
+        )
     return read.code
 
 
 def _share(value: float | None) -> float | None:
     if value is not None and not 0 <= value <= 1:
-        raise InputError(f"A recycled share of {value:g} cannot be; it goes from 0 to 1.")
+        raise InputError(f"The recycled share is {value:g}; it must be from 0 to 1.")
     return value
 
 

@@ -182,7 +182,7 @@ def recorded_answers(
     for product in products:
         entry = recording.answers.get(asked_about(product))
         if entry is None:
-            refused[product.code] = "the recording has no answer about it"
+            refused[product.code] = "the recording has no answer about this product"
             continue
         text = json.dumps({"products": [{"code": product.code, **entry}]})
         accepted = question.accept(recorded_reply(text), [Subject(product)])
@@ -206,7 +206,7 @@ def read_replies(paths: Sequence[Path]) -> dict[str, str]:
                 replies[str(entry["id"])] = reply if isinstance(reply, str) else json.dumps(reply)
             except (ValueError, KeyError, TypeError) as error:
                 raise UnreadableFile(
-                    f'{path.name}, line {number}: not {{"id": …, "reply": …}} as JSON.'
+                    f'{path.name}, line {number} is not JSON of the form {{"id": …, "reply": …}}.'
                 ) from error
     return replies
 

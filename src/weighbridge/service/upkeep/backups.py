@@ -139,19 +139,23 @@ def _checked(archive: zipfile.ZipFile, file: Path) -> Manifest:
     if manifest.schema > newest or serving:
         raise SchemaTooNew(
             f"{file} has schema {manifest.schema} and was written by Weighbridge "
-            f"{manifest.program}; this one restores up to {newest}. Restore it with that version, "
+            f"{manifest.program}; this version restores up to {newest}. Restore it with that version, "
             "then upgrade."
         )
     ours = set(backups.our_tables())
     for table in manifest.tables:
         if table.name not in ours:
-            raise UnreadableFile(f"{file} is no backup of ours: it has a table {table.name!r}.")
+            raise UnreadableFile(
+                f"{file} is not a backup of Weighbridge: it has a table {table.name!r}."
+            )
         digest = hashlib.sha256()
         with archive.open(table.member) as member:
             while data := member.read(CHUNK):
                 digest.update(data)
         if digest.hexdigest() != table.sha256:
-            raise UnreadableFile(f"{file} is damaged: {table.member} is not what was written.")
+            raise UnreadableFile(
+                f"{file} is damaged: {table.member} has changed since it was written. Use another copy."
+            )
     return manifest
 
 
@@ -167,7 +171,7 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
             tables=[BackedUpTable(**table) for table in document["tables"]],
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise UnreadableFile(f"{file} is no backup of Weighbridge: {error}") from error
+        raise UnreadableFile(f"{file} is not a backup of Weighbridge: {error}") from error
 
 
 def _check_format(found: object) -> None:

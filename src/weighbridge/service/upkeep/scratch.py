@@ -71,7 +71,7 @@ def _make(data_dir: Path) -> Path:
     parent = uploads_of(data_dir)
     make_folder(parent, None)
     if not _is_ours(parent):
-        raise PermissionError(errno.EACCES, "The folder belongs to somebody else", str(parent))
+        raise PermissionError(errno.EACCES, "The folder belongs to another user", str(parent))
     return Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
 
 

@@ -63,4 +63,4 @@ def _checked(code: str, given: Mapping[str, str], limits: FieldLimits) -> Produc
             raise InputError("; ".join(f"{row.field}: {row.reason}" for row in chunk.rejected))
         for product in chunk.iterate_products():
             return product
-    raise InputError("Name and description are needed.")
+    raise InputError("Give the product a name and a description.")

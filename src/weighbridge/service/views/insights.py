@@ -34,11 +34,11 @@ TAKEN_APART: Final = 100_000
 """Totals by material take every footprint apart; a page does not, where there are more."""
 FRESH_FOR_S: Final = 10.0
 PATIENCE_S: Final = 0.5
-"""Whoever opens the page waits no longer than this."""
+"""Longest time that opening the page may take."""
 COST_FACTOR: Final = 20.0
 """A look that took t seconds is kept for 20 t."""
 DISAGREE: Final = 2.0
-"""Routes that are this far apart are worth a look."""
+"""Factor between two routes from which they count as disagreeing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ def _advice(looked: Sequence[_Looked]) -> list[Advice]:
         found.append(
             Advice(
                 "Weigh the products whose mass the model inferred",
-                "Mass multiplies everything; a kitchen scale narrows the range at once.",
+                "The mass multiplies everything else; weighing one unit narrows the range at once.",
                 sum(one.total_kg_co2e for one in inferred),
                 len(inferred),
             )
@@ -227,7 +227,7 @@ def _advice(looked: Sequence[_Looked]) -> list[Advice]:
     found += [
         Advice(
             f"Find a factor for {share.name}",
-            "The one in use is a proxy: published for something similar.",
+            "The factor in use is a proxy: it was published for a similar material or process.",
             share.emissions_kg_co2e,
             share.products,
         )
@@ -238,7 +238,7 @@ def _advice(looked: Sequence[_Looked]) -> list[Advice]:
         found.append(
             Advice(
                 "Look at products whose two routes disagree",
-                "Either the bill of materials misses something, or the product is not a usual one of its kind.",
+                "Either something is missing from the bill of materials, or the product is unusual for its kind.",
                 sum(one.total_kg_co2e for one in apart),
                 len(apart),
             )

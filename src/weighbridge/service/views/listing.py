@@ -37,7 +37,7 @@ __all__ = [
 
 PAGE: Final = 50
 SUPPLIERS: Final = 200
-"""So many are offered by name; any other can be written."""
+"""Names offered in a list to choose from; any other name can be typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _place(text: str) -> ListPlace | None:
     try:
         return ListPlace(float(value), int(row_id))
     except ValueError as error:
-        raise InputError("That page does not exist; begin with the first one.") from error
+        raise InputError("That page does not exist. Go back to the first page.") from error
 
 
 async def categories(database: Database) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from weighbridge.service.queue import QueueStatus
 
 NEARLY_USED: Final = 0.97
-"""From this share of a limit on, it is the limit that sets the pace."""
+"""Share of a limit in use from which the limit is said to set the pace."""
 
 
 class Situation(StrEnum):
@@ -56,7 +56,7 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
         return Outlook(
             Situation.EMPTY,
             "No products yet.",
-            "Upload a catalogue, and weighing begins by itself.",
+            "Upload a catalogue: weighing starts by itself.",
         )
     if not look.state.running:
         return _stopped(left, look.state.paused_reason)
@@ -70,7 +70,7 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
         return Outlook(
             Situation.UNATTENDED,
             f"{_products(left)} {_verb(left, 'wait')}, and no worker is running.",
-            "Start one: weighbridge worker.",
+            "Start one with: weighbridge worker",
         )
     waits = look.state.next_batch_at
     if waits is not None and waits > look.as_of and not counts[ProcessingStatus.PROCESSING]:
@@ -84,9 +84,9 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
 
 def _while_paused(reason: str) -> str:
     if is_budget_reason(reason):
-        return "Raise the cap under Settings. It goes on at once, or when the next period begins."
+        return "Raise the budget under Settings to resume at once; otherwise processing resumes when the next day or month begins."
     _, rest = _first_sentence(reason)
-    return f"{rest} Weighbridge tries again by itself. Start skips the wait.".strip()
+    return f"{rest} Weighbridge tries again by itself. Press Start to try at once.".strip()
 
 
 def _first_sentence(reason: str) -> tuple[str, str]:
@@ -98,16 +98,16 @@ def _first_sentence(reason: str) -> tuple[str, str]:
 def _stopped(left: int, reason: str | None) -> Outlook:
     if reason:
         why, rest = _first_sentence(reason)
-        waits = f"{_products(left)} {_verb(left, 'wait')}. Start goes on once that is settled."
+        waits = f"{_products(left)} {_verb(left, 'wait')}. Press Start once that is settled."
         return Outlook(Situation.STOPPED, f"Stopped: {why}", f"{rest} {waits}".strip())
     if left == 0:
         return Outlook(
-            Situation.STOPPED, "Stopped. Nothing waits.", "New uploads wait until Start."
+            Situation.STOPPED, "Stopped. Nothing waits.", "New uploads wait until you press Start."
         )
     return Outlook(
         Situation.STOPPED,
         f"Stopped. {_products(left)} {_verb(left, 'wait')}.",
-        "Start goes on where it was left.",
+        "Press Start to resume.",
     )
 
 
@@ -156,7 +156,7 @@ def _all_done(finished: int, failed: int) -> str:
 
 
 def _retry(failed: int) -> str:
-    return "Failures says why; Retry gives them another try." if failed else ""
+    return "The page Failures says why, and can retry them." if failed else ""
 
 
 def _products(count: int) -> str:

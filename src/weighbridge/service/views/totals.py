@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection, Database
 
 NAMED: Final = 10
-"""Hotspots, products to check first and missing products that are named."""
+"""Most hotspots, products to check first and missing products that are listed."""
 _NO_MATERIAL: Final = {
     ContributionKind.PROCESS_ELECTRICITY: "Electricity in manufacturing",
     ContributionKind.PROCESS_HEAT: "Heat in manufacturing",

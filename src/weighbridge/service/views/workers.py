@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from weighbridge.store.workers import WorkerRow
 
 LIVE_WITHIN: Final = timedelta(seconds=10)
-"""A worker renews its row every two seconds."""
+"""A worker counts as live this long after it renewed its row, which it does every two seconds."""
 
 
 async def live_workers(database: Database) -> list[WorkerRow]:
