@@ -52,7 +52,7 @@ async def test_a_product_without_a_figure_is_not_explained(
     async with program(database_url, tmp_path) as running:
         await running.add_many(1)
         database, steps = running.app.database, running.app.questions.steps
-        with pytest.raises(Conflict, match=r"P-001 has no figure to explain\. It waits"):
+        with pytest.raises(Conflict, match=r"P-001 has no figure to explain\. It is waiting"):
             await explain_product(database, steps, "P-001")
         with pytest.raises(NotFound, match="There is no product X-1"):
             await explain_product(database, steps, "X-1")

@@ -151,7 +151,10 @@ async def test_a_bad_row_is_named_and_nothing_is_changed(database_url: str, tmp_
             ("P-001,pp_resin,,,x", "is not a number"),
             (",pp_resin,1,,x", "the code is missing"),
             ("P-001,pp_resin,0.1,welding wands,x", "there is no process 'welding wands'"),
-            ("P-001,pp_resin,0.1,aluminium_extrusion,x", "aluminium_extrusion is for"),
+            (
+                "P-001,pp_resin,0.1,aluminium_extrusion,x",
+                "aluminium_extrusion does not apply to pp_resin",
+            ),
             ("P-001,pp_resin,90,,x", "the catalogue says 0.3 kg"),
         ):
             with pytest.raises(InputError) as caught:

@@ -199,7 +199,7 @@ async def test_a_selection_is_acted_on_and_noted(client: ApiClient) -> None:
     form = {"code": ["F00001", "F00002"], "action": "retry", "next": "/products?status=failed"}
     answer = await client.http.post("/products/selection", data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, "/products?status=failed")
-    assert "2 failed products put back in the queue" in (await client.http.get("/products")).text
+    assert "2 failed products wait" in (await client.http.get("/products")).text
     entry = (await client.get("/api/audit"))["entries"][0]
     assert (entry["action"], entry["subject"]) == ("retried products", "2 products")
     assert entry["detail"] == {"codes": ["F00001", "F00002"]}

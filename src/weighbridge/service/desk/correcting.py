@@ -125,7 +125,7 @@ class Correcting(StoredWeigher):
         ]
         if earlier and earlier[-1].made_by != request.by and not request.replace:
             raise Conflict(
-                f"{code}: {earlier[-1].made_by} has corrected this value already: "
+                f"{code}: {earlier[-1].made_by} has corrected this already: "
                 f"{earlier[-1].says}. To replace that correction, repeat with --replace "
                 '(in the API: "replace": true).'
             )
