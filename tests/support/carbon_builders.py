@@ -147,10 +147,11 @@ def footprint(
     country: str | None = "DE",
     category: str = "Tools & hardware",
     subcategory: str = "Hand tools",
+    weight_kg: float | None = None,
 ) -> Footprint:
     """The footprint of some tool, unless another category is said."""
     return calculate(
-        Product("P-1", "A product", "For tests.", country_of_origin=country),
+        Product("P-1", "A product", "For tests.", weight_kg, country_of_origin=country),
         Classification(category, subcategory, Confidence.HIGH),
         materials,
         processes or worked(),

@@ -25,7 +25,7 @@ from weighbridge.carbon.combination import (
     footprint_quality,
 )
 from weighbridge.carbon.completeness import completeness
-from weighbridge.carbon.notes import footprint_notes, name_notes
+from weighbridge.carbon.notes import footprint_notes, name_notes, replaced_weight_notes
 from weighbridge.carbon.terms import Place
 from weighbridge.carbon.uncertainty import UncertainTerm, interval
 from weighbridge.domain.quantities import Origin, Quantity
@@ -92,6 +92,7 @@ def calculate(
         notes=footprint_notes(
             classification, bill, place, routes, judged, result, figure.notes if figure else ()
         )
+        + replaced_weight_notes(product.weight_kg, bill)
         + name_notes(product.name, classification.category, bill),
         routes=tuple(routes),
         dominance=dominance(routes),

@@ -128,6 +128,20 @@ def _mass_notes(bill: BillOfMaterials) -> list[str]:
     return notes
 
 
+def replaced_weight_notes(weight_kg: float | None, bill: BillOfMaterials) -> tuple[str, ...]:
+    """What the figure is for, in the place of a stated weight that the model doubts."""
+    if weight_kg is None or not bill.mass_inferred or bill.weight_plausible is not False:
+        return ()
+    times = max(bill.mass_kg, weight_kg) / min(bill.mass_kg, weight_kg)
+    direction = "heavier" if bill.mass_kg > weight_kg else "lighter"
+    note = (
+        f"the catalogue says {significant(weight_kg, 4)} kg, the figure is for "
+        f"{significant(bill.mass_kg, 4)} kg, {significant(times, 2)} times {direction}: "
+        "check the weight, or correct the mass"
+    )
+    return (note,)
+
+
 def name_notes(name: str, category: str, bill: BillOfMaterials) -> tuple[str, ...]:
     """A weight a thousand times off what the name says is a slip of the unit."""
     if bill.mass_inferred or bill.weight_basis in (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT):

@@ -222,6 +222,22 @@ def test_a_rejected_weight_is_not_reported_as_missing() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("weight_kg", "said"),
+    [
+        (0.75, "the figure is for 1.5 kg, 2 times heavier"),
+        (1500.0, "the figure is for 1.5 kg, 1,000 times lighter"),
+    ],
+)
+def test_a_stated_weight_is_never_replaced_without_both_figures(
+    weight_kg: float, said: str
+) -> None:
+    doubted = bill(("resin", 1.5), mass_inferred=True, weight_plausible=False)
+    notes = footprint(FACTORS, doubted, weight_kg=weight_kg).notes
+    (note,) = (note for note in notes if note.startswith("the catalogue says"))
+    assert said in note
+
+
 def test_doubts_about_the_weight_are_noted() -> None:
     result = footprint(FACTORS, bill(("resin", 1.0), stated_mass_kg=1.2, weight_plausible=False))
     assert result.notes == (
