@@ -28,7 +28,12 @@ them.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class WeighbridgeError(Exception):
@@ -217,8 +222,23 @@ class CalculationError(WeighbridgeError):
     """A footprint cannot be computed."""
 
 
+class BadCell(NamedTuple):
+    """A cell that cannot be used. Rows count as in a spreadsheet: the header is row 1."""
+
+    row: int
+    column: str
+    reason: str
+
+
 class FactorTableInvalid(CalculationError):
-    """A factor file has missing or contradictory values; the message names file, row and column."""
+    """A factor file has missing or contradictory values; the message names file, row and column.
+
+    `rows` are the bad cells of a file, one by one.
+    """
+
+    def __init__(self, message: str, rows: Sequence[BadCell] = ()) -> None:
+        super().__init__(message)
+        self.rows = tuple(rows)
 
 
 class StoreError(WeighbridgeError):

@@ -33,7 +33,7 @@ from weighbridge.engine.quota.spending import Spending
 from weighbridge.engine.supervisor import Supervisor
 from weighbridge.errors import SettingsError
 from weighbridge.factor_sources.bundled import BundledFactors, load_taxonomy
-from weighbridge.factor_sources.own_factors import OwnFactors
+from weighbridge.factor_sources.own_factors import OwnFactors, UploadedFile
 from weighbridge.fetching.decoding import PictureDecoder
 from weighbridge.fetching.pictures import PictureFetcher
 from weighbridge.fetching.source import PicturesByAddress
@@ -59,6 +59,7 @@ from weighbridge.simulator.models import KNOWN_MODELS, LUNA, STANDARD, ModelLimi
 from weighbridge.steps import STEPS, Questions, build_questions
 from weighbridge.store import budgets, earlier_answers
 from weighbridge.store.overrides import Overrides
+from weighbridge.weighing.factors_in_use import FactorsInUse, LoadedFactors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -119,6 +120,8 @@ class Application:
     taxonomy: Taxonomy
     factors: FactorTable
     questions: Questions
+    in_use: FactorsInUse
+    """The same factors, for whatever runs long enough to see others uploaded."""
 
 
 @dataclass(slots=True)
@@ -140,21 +143,38 @@ async def open_application(
     Raises:
         DatabaseUnavailable, SchemaTooNew, FactorTableInvalid: as their names say.
     """
-    factors = load_factors(settings)
-    taxonomy = load_taxonomy()
-    questions = build_questions(factors.vocabulary(taxonomy), steps)
+    in_use = factors_in_use(settings, steps)
+    in_use.load(None)  # a bad file stops the program before the database is started
     async with opened_database(settings) as database:
-        yield Application(settings, clock or SystemClock(), database, taxonomy, factors, questions)
+        async with database.pool.acquire() as connection:
+            now = await in_use.refresh(connection)
+        made = clock or SystemClock()
+        taxonomy = load_taxonomy()
+        yield Application(settings, made, database, taxonomy, now.table, now.questions, in_use)
 
 
-def load_factors(settings: Settings) -> FactorTable:
-    """The factors of the chosen source, under the user's own.
+def factors_in_use(settings: Settings, steps: Sequence[type[Step[Any]]] = STEPS) -> FactorsInUse:
+    """The factors of the settings, over those that are uploaded."""
+
+    def load(uploaded: UploadedFile | None) -> LoadedFactors:
+        table = load_factors(settings, uploaded)
+        return LoadedFactors(table, build_questions(table.vocabulary(load_taxonomy()), steps))
+
+    return FactorsInUse(load)
+
+
+def load_factors(settings: Settings, uploaded: UploadedFile | None = None) -> FactorTable:
+    """The factors of the chosen source, under uploaded ones, under those of the settings.
 
     Raises:
         SettingsError, FactorTableInvalid, MissingColumn, UnreadableFile: as their names say.
     """
-    source = _registered(FACTOR_SOURCES, settings.factor_source, "WEIGHBRIDGE_FACTOR_SOURCE")()
-    return (OwnFactors(settings.factors, source) if settings.factors else source).load()
+    source: FactorSource = _registered(
+        FACTOR_SOURCES, settings.factor_source, "WEIGHBRIDGE_FACTOR_SOURCE"
+    )()
+    for file in (uploaded, settings.factors):
+        source = OwnFactors(file, source) if file else source
+    return source.load()
 
 
 def load_questions(settings: Settings) -> Questions:
@@ -314,7 +334,7 @@ async def make_engine(
         reuses_answers=app.settings.reuse_answers and not anew,
         picture_required=app.settings.missing_picture == "fail",
     )
-    worker = Worker(context, app.factors, fetches_replies=app.settings.store_at_provider)
+    worker = Worker(context, app.in_use, fetches_replies=app.settings.store_at_provider)
     dispatcher = Dispatcher(
         database=app.database,
         clock=app.clock,

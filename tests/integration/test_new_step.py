@@ -58,7 +58,7 @@ async def test_a_new_step_is_asked_stored_resumed_exported_and_served(
         for name, shown in (await _exported(running, tmp_path)).items():
             assert shown[0] in KINDS, name
             assert float(shown[1]) >= 0, name
-    async with api_client(database_url, tmp_path, steps=running.app.questions.steps) as client:
+    async with api_client(database_url, tmp_path, steps=steps) as client:
         product = await client.get("/api/products/P-001")
         statistics = await client.get("/api/products/processing-stats")
     assert product["footprint"]["answered"]["packaging"] in KINDS

@@ -15,9 +15,10 @@ from weighbridge.clock import SystemClock
 from weighbridge.dashboard.app import install_dashboard
 from weighbridge.factor_sources.bundled import load_taxonomy
 from weighbridge.settings import load_settings
+from weighbridge.steps import STEPS
 from weighbridge.store import queue_state
 from weighbridge.store.database import open_database
-from weighbridge.wiring import load_factors, load_questions
+from weighbridge.wiring import factors_in_use
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from weighbridge.steps import Steps
+    from weighbridge.steps.base import Step
 
 
 class IdleEngine:
@@ -92,7 +93,7 @@ async def api_client(
     *,
     engine: IdleEngine | None = None,
     hosts: Sequence[str] = (),
-    steps: Steps | None = None,
+    steps: Sequence[type[Step[Any]]] = STEPS,
     **settings: Any,
 ) -> AsyncIterator[ApiClient]:
     """The application, its events running, on the database at `url`."""
@@ -110,13 +111,15 @@ async def api_client(
                 "tokens_per_minute": loaded.tokens_per_minute,
             },
         )
+    in_use = factors_in_use(loaded, steps)
+    async with database.pool.acquire() as connection:
+        await in_use.refresh(connection)
     context = ApiContext(
         settings=loaded,
         clock=SystemClock(),
         database=database,
         taxonomy=load_taxonomy(),
-        factors=load_factors(loaded),
-        steps=steps or load_questions(loaded).steps,
+        in_use=in_use,
         provenance=AnsweringModel("simulator", "gpt-4.1-mini", simulated=True),
         engine=engine,
     )

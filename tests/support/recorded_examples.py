@@ -32,6 +32,11 @@ CATALOGUE = CSV_EXAMPLE + (
     "PROD-003,Garden hose,PVC garden hose 20 m,heavy,EU\n"
     "PROD-004,,A row without a name,1,IT\n"
 )
+FACTORS = {
+    "headers": {"Content-Type": "text/csv"},
+    "content": "key,name,family,value,low,high,unit,source,source_id,year,region,licence\n"
+    "steel_bar,,,1.1,1.0,1.2,kg CO2e/kg,Our mill,EPD 7,2025,DE,ours\n",
+}
 JACKET = {"code": "PROD-005", "name": "Rain jacket", "description": "Polyester, unlined"}
 TOKEN = "a-token-for-the-examples"  # noqa: S105
 _DIGITS = re.compile(r"\d+")
@@ -77,6 +82,7 @@ async def record(url: str, folder: Path) -> Examples:
             await recorder.answer("workers", "GET", "/api/workers")
             await running.stop()
         await _record_results(recorder)
+        await _record_factors(recorder)
         await _record_health(recorder)
         await _record_problems(recorder)
     async with api_client(url, folder, api_token=TOKEN) as client:
@@ -84,6 +90,12 @@ async def record(url: str, folder: Path) -> Examples:
         await guarded.problem("GET", API)
     recorder.examples["problems"] |= guarded.examples["problems"]
     return recorder.examples
+
+
+async def _record_factors(recorder: Recorder) -> None:
+    await recorder.answer("upload_factors", "POST", "/api/factors", **FACTORS)
+    await recorder.answer("show_factors", "GET", "/api/factors")
+    await recorder.answer("take_factors_back", "DELETE", "/api/factors")
 
 
 async def _record_catalogue(recorder: Recorder) -> None:

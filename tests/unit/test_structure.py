@@ -18,7 +18,7 @@ MODULES: Final = sorted(SOURCE.rglob("*.py"))
 FOLDERS: Final = sorted({module.parent for module in MODULES})
 LONGEST_FUNCTION: Final = 60
 MOST_MODULES: Final = 15
-LARGER: Final = {"store": 42}
+LARGER: Final = {"store": 43}
 """The store has one module per table."""
 
 

@@ -58,6 +58,8 @@ NOT_RECORDED: Final = frozenset(
         "correct_answers",
         "take_correction_back",
         "recompute_footprints",
+        "upload_factors",
+        "take_factors_back",
     }
 )
 """Routes for which no entry is written here: they change nothing although they are POST requests,

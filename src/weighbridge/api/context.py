@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from weighbridge.service.opening import Database
     from weighbridge.settings import Settings
     from weighbridge.steps import Steps
+    from weighbridge.weighing.factors_in_use import FactorsInUse
 
 EXPORTS_AT_ONCE = 4
 IMPORTS_AT_ONCE = 2
@@ -82,8 +83,7 @@ class ApiContext:
     clock: Clock
     database: Database
     taxonomy: Taxonomy
-    factors: FactorTable
-    steps: Steps
+    in_use: FactorsInUse
     provenance: AnsweringModel
     engine: EngineControl | None = None
     estimate_basis: EstimateBasis | None = None
@@ -112,6 +112,21 @@ class ApiContext:
         return to_json(status_document(await queue_status(self.database, self.clock)))
 
     @property
+    def factors(self) -> FactorTable:
+        """The factors as they were at the last look."""
+        return self.in_use.now.table
+
+    @property
+    def steps(self) -> Steps:
+        """The steps over the lists of these factors."""
+        return self.in_use.now.questions.steps
+
+    async def follow_factors(self) -> None:
+        """Take the factors that count now: another process may have taken an upload."""
+        async with self.database.pool.acquire() as connection:
+            await self.in_use.refresh(connection)
+
+    @property
     def calls_in_flight(self) -> int:
         """Calls in flight in this process."""
         return self.engine.in_flight if self.engine else 0
@@ -122,6 +137,14 @@ async def _context(request: Request) -> ApiContext:
     context: ApiContext = request.app.state.context
     return context
 
+
+async def _follow_factors(request: Request) -> None:
+    context: ApiContext = request.app.state.context
+    await context.follow_factors()
+
+
+FollowFactors = Depends(_follow_factors)
+"""A dependency of routes that compute: another process may have taken other factors."""
 
 Context = Annotated[ApiContext, Depends(_context)]
 """Annotate a route's parameter with this to get the context."""

@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from weighbridge import errors, telemetry
 from weighbridge.service.queue import InvalidConfig
+from weighbridge.service.upkeep.own_factors import FactorsRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 PROBLEM_JSON: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:weighbridge:problem:"
 RETRY_AFTER_S: Final = 5
+MOST_SHOWN: Final = 1_000
+"""Cells of a refused file that one problem names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     BodyTooLarge: ProblemType(413, "too-large", "The request is too large"),
     MalformedRequest: ProblemType(400, "malformed-request", "The request is malformed"),
     InvalidField: ProblemType(422, "invalid-input", "The request cannot be used"),
+    FactorsRefused: ProblemType(422, "factors-refused", "The factors cannot be used"),
     InvalidConfig: ProblemType(422, "invalid-config", "The configuration was not changed"),
     errors.NotFound: ProblemType(404, "not-found", "Not found"),
     errors.Conflict: ProblemType(409, "conflict", "The request does not fit the current state"),
@@ -153,6 +157,7 @@ _HTTP_PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
 class FieldProblem(BaseModel):
     """One field of the request and what is wrong with it."""
 
+    row: int | None = Field(default=None, description="Of a file; the header is row 1.")
     field: str = Field(examples=["batchSize"])
     detail: str = Field(examples=["batchSize is 0; it must be a whole number from 1 to 1,000."])
 
@@ -206,7 +211,11 @@ def problem_response(
     }
     if fields:
         body["errors"] = [
-            {"field": _encodable(field.field), "detail": _encodable(field.detail)}
+            {
+                **({"row": field.row} if field.row is not None else {}),
+                "field": _encodable(field.field),
+                "detail": _encodable(field.detail),
+            }
             for field in fields
         ]
     sent = dict(headers or {})
@@ -247,6 +256,11 @@ async def _on_our_error(request: Request, error: Exception) -> JSONResponse:
         )
     field = getattr(error, "field", None)
     fields = [FieldProblem(field=field, detail=str(error))] if field else []
+    if isinstance(error, FactorsRefused):
+        fields = [
+            FieldProblem(row=cell.row, field=cell.column, detail=cell.reason)
+            for cell in error.rows[:MOST_SHOWN]
+        ]
     detail = str(error) if row.detail is None else row.detail
     return problem_response(
         request.url.path, row.status, row.name, row.title, detail, fields=fields

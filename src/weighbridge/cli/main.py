@@ -36,7 +36,7 @@ from weighbridge.cli.desk import (
 )
 from weighbridge.cli.evaluation import evaluating, questionnaires
 from weighbridge.cli.terminal.streams import background_streams
-from weighbridge.cli.upkeep import backing_up, notifying
+from weighbridge.cli.upkeep import backing_up, notifying, sharing_factors
 from weighbridge.errors import MissingColumn, WeighbridgeError
 from weighbridge.settings import load_settings, unknown_names
 from weighbridge.signals import unwinding
@@ -99,6 +99,7 @@ supposing.register(app)
 giving_bills.register(app)
 reviewing.register(app)
 totalling.register(app)
+sharing_factors.register(app)
 notifying.register(app)
 backing_up.register(app)
 

@@ -23,7 +23,7 @@ class Dashboard:
     def __init__(self, server: ServerContext) -> None:
         self.server = server
         self.live = LiveBoard(server)
-        self.insights = InsightsReader(server.database, server.factors, server.clock)
+        self.insights = InsightsReader(server.database, lambda: server.factors, server.clock)
         self.marks = MarksReader(server.database, server.clock)
 
 

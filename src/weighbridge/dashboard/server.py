@@ -45,13 +45,25 @@ class ServerContext(Protocol):
     settings: Settings
     clock: Clock
     database: Database
-    factors: FactorTable
     taxonomy: Taxonomy
-    steps: Steps
     events: EventHub
     statistics: StatisticsReader
     gate: Gate
     throttle: LoginThrottle
+
+    @property
+    def factors(self) -> FactorTable:
+        """The factors as they were at the last look."""
+        ...
+
+    @property
+    def steps(self) -> Steps:
+        """The steps over the lists of these factors."""
+        ...
+
+    async def follow_factors(self) -> None:
+        """Take the factors that count now."""
+        ...
 
     @property
     def provenance(self) -> AnsweredBy:

@@ -16,7 +16,7 @@ from weighbridge.engine.database.listener import Listener
 from weighbridge.engine.database.queue_driver import NEVER, make_manager
 from weighbridge.engine.quota.loop_yield import until
 from weighbridge.planning.tokens import load_encoder
-from weighbridge.store import jobs, products, queue_state, workers
+from weighbridge.store import factor_uploads, jobs, products, queue_state, workers
 from weighbridge.store.database import DATABASE_ERRORS
 from weighbridge.store.jobs import ENTRYPOINT
 from weighbridge.store.queue_state import CHANNEL
@@ -64,7 +64,7 @@ class Supervisor:
         self._worker = worker
         self._dispatcher = dispatcher
         self._lane = lane
-        self._listener = Listener(context.database, context.clock, self._look_again)
+        self._listener = Listener(context.database, context.clock, self._look_at_all)
         self._manager = make_manager(
             context.database,
             context.clock,
@@ -78,6 +78,7 @@ class Supervisor:
         self._queue_task: asyncio.Task[None] | None = None
         self._draining = False
         self._announced = asyncio.Event()
+        self._uploaded = asyncio.Event()
         self.heartbeat_timeout = HEARTBEAT_TIMEOUT
         self.most_jobs_at_once = MOST_JOBS_AT_ONCE
         """To be changed only before the start, like the next one."""
@@ -114,6 +115,7 @@ class Supervisor:
         self._manager.entrypoint(ENTRYPOINT, on_failure="hold")(self._run_job)
         self._heartbeat.start(self.heartbeat_timeout)
         self._listener.add(CHANNEL, lambda _: self._look_again())
+        self._listener.add(factor_uploads.CHANNEL, lambda _: self._uploaded.set())
         self._tasks = [
             asyncio.create_task(self._keep_running(run), name=name)
             for name, run in (
@@ -122,6 +124,7 @@ class Supervisor:
                 ("listener", self._listener.run),
                 ("notes", self._notifier.keep_noting),
                 ("deliveries", self._notifier.keep_delivering),
+                ("factors", self._follow_factors),
             )
         ]
         run = self._keep_running(self._watch_pictures)
@@ -152,7 +155,7 @@ class Supervisor:
         if was_leading:  # the calls in flight may have left products to retry
             await self._give_back_queued()
         await self._context.governor.settle()
-        await self._cancel("governor", "listener", "notes", "pictures")
+        await self._cancel("governor", "listener", "notes", "pictures", "factors")
         await self._notifier.finish()
         await self._cancel("deliveries")
         await self._heartbeat.stop()
@@ -190,6 +193,13 @@ class Supervisor:
             state = await self._context.database_retry(self._queue_state)
             if not state.running:
                 source.let_go()
+
+    async def _follow_factors(self) -> None:
+        """An upload counts at once, whichever process took it."""
+        while True:
+            await self._worker.follow_factors()
+            await self._uploaded.wait()
+            self._uploaded.clear()
 
     async def _queue_state(self) -> QueueState:
         async with self._context.database.pool.acquire() as connection:
@@ -245,6 +255,11 @@ class Supervisor:
         self._context.governor.look_again()
         self._dispatcher.look_again()
         self._announced.set()
+
+    def _look_at_all(self) -> None:
+        """Announcements may have been missed."""
+        self._look_again()
+        self._uploaded.set()
 
     async def _cancel(self, *names: str) -> None:
         chosen = {task for task in self._tasks if task.get_name() in names}

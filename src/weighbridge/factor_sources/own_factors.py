@@ -7,8 +7,9 @@ beside the figures and their source stays as it is in the base; any other key ad
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from typing_extensions import override
 
@@ -55,11 +56,22 @@ class _Read:
         return len(self.materials) + len(self.processes) + len(self.references)
 
 
+class UploadedFile(NamedTuple):
+    """A file that is held in memory."""
+
+    name: str
+    content: bytes
+
+    def open(self, encoding: str, newline: str) -> IO[str]:
+        """As a path opens."""
+        return io.TextIOWrapper(io.BytesIO(self.content), encoding=encoding, newline=newline)
+
+
 class OwnFactors(FactorSource):
     """The factors of `base` with the rows of a CSV file put over them."""
 
-    def __init__(self, path: Path, base: FactorSource) -> None:
-        self._path = path
+    def __init__(self, file: Path | UploadedFile, base: FactorSource) -> None:
+        self._file = file
         self._base = base
 
     @override
@@ -68,7 +80,7 @@ class OwnFactors(FactorSource):
         own = self._read(base)
         references = [one for kind in base.references.values() for one in kind]
         table = FactorTable.of(
-            name=f"{base.name} + {self._path.name}",
+            name=f"{base.name} + {self._file.name}",
             materials={**base.materials, **own.materials}.values(),
             processes={**base.processes, **own.processes}.values(),
             electricity=base.electricity.values(),
@@ -83,28 +95,30 @@ class OwnFactors(FactorSource):
     def _read(self, base: FactorTable) -> _Read:
         """All rows, or a FactorTableInvalid that names every bad one."""
         own = _Read({}, {}, {})
-        problems: list[str] = []
+        problems: list[CalculationError] = []
         try:
             # utf-8-sig: spreadsheets put a byte-order mark in front of the header.
-            with self._path.open(encoding="utf-8-sig", newline="") as stream:
+            with self._file.open(encoding="utf-8-sig", newline="") as stream:
                 has_kinds = "kind" in stream.readline()
                 stream.seek(0)
                 needed = ("kind", "key", *_CITED) if has_kinds else MATERIAL_COLUMNS
-                for row in read_rows(stream, self._path.name, needed):
+                for row in read_rows(stream, self._file.name, needed):
                     try:
                         _take(row, own, base)
                     except CalculationError as error:
-                        problems.append(str(error))
+                        problems.append(error)
         except (OSError, UnicodeDecodeError) as error:
             raise UnreadableFile(
-                f"{self._path.name} cannot be read as UTF-8 text: {error}."
+                f"{self._file.name} cannot be read as UTF-8 text: {error}."
             ) from error
         if problems:
             more = len(problems) - _SHOWN_PROBLEMS
             rest = [f"and {counted(more, 'more row')}"] if more > 0 else []
-            raise FactorTableInvalid("\n".join([*problems[:_SHOWN_PROBLEMS], *rest]))
+            shown = [str(error) for error in problems[:_SHOWN_PROBLEMS]]
+            cells = [cell for error in problems for cell in getattr(error, "rows", ())]
+            raise FactorTableInvalid("\n".join([*shown, *rest]), cells)
         if not own:
-            raise FactorTableInvalid(f"{self._path.name} has no factors: only a header.")
+            raise FactorTableInvalid(f"{self._file.name} has no factors: only a header.")
         return own
 
     def _refuse_too_many(self, table: FactorTable) -> None:
@@ -115,7 +129,7 @@ class OwnFactors(FactorSource):
             or sum(map(len, materials)) > MOST_CHARACTERS
         ):
             raise FactorTableInvalid(
-                f"{self._path.name}: with it the model would choose from {len(materials):,} "
+                f"{self._file.name}: with it the model would choose from {len(materials):,} "
                 f"materials and {len(processes):,} processes, and a question takes "
                 f"{MOST_OFFERED:,} with {MOST_CHARACTERS:,} characters. Keep the rows that your "
                 "products need, or mark rows as retired: they count where a correction names them."

@@ -21,7 +21,7 @@ from weighbridge.carbon.factors import (
     ProcessFactor,
     RangedValue,
 )
-from weighbridge.errors import FactorTableInvalid, MissingColumn
+from weighbridge.errors import BadCell, FactorTableInvalid, MissingColumn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -40,7 +40,10 @@ class Row:
 
     def error(self, column: str, complaint: str) -> FactorTableInvalid:
         """The error to raise about one cell."""
-        return FactorTableInvalid(f"{self.file}, row {self.number}, column {column}: {complaint}")
+        return FactorTableInvalid(
+            f"{self.file}, row {self.number}, column {column}: {complaint}",
+            [BadCell(self.number, column, complaint)],
+        )
 
     def text(self, column: str) -> str:
         """The cell, which may not be empty."""

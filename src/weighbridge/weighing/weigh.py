@@ -37,6 +37,10 @@ class Weigher:
         self._factors = factors
         self._steps = steps
 
+    def use(self, factors: FactorTable, steps: Steps) -> None:
+        """From now on compute with this table."""
+        self._factors, self._steps = factors, steps
+
     def weigh(
         self,
         stored: StoredProduct,

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from weighbridge.api.bodies import receive_file
-from weighbridge.api.context import Context
+from weighbridge.api.context import Context, FollowFactors
 from weighbridge.api.downloads import stream_export, stream_rows
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.routes.selecting import ListFilter
@@ -149,7 +149,7 @@ def _download(pieces: AsyncGenerator[bytes, None], name: str) -> StreamingRespon
     )
 
 
-@router.get("/totals", responses=problem_responses())
+@router.get("/totals", dependencies=[FollowFactors], responses=problem_responses())
 async def totals(
     context: Context,
     by: Annotated[
@@ -170,6 +170,7 @@ async def totals(
 
 @router.get(
     "/export",
+    dependencies=[FollowFactors],
     response_class=StreamingResponse,
     responses={
         **problem_responses(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 
-from weighbridge.api.context import Context
+from weighbridge.api.context import Context, FollowFactors
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.routes.products import Code
 from weighbridge.api.routes.selecting import selected_codes
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from weighbridge.service.desk.correcting import CorrectedFigure
 
-router = APIRouter(prefix="/api/products", tags=["corrections"])
+router = APIRouter(prefix="/api/products", tags=["corrections"], dependencies=[FollowFactors])
 
 
 @router.post("/corrections", responses=problem_responses(404, 409))

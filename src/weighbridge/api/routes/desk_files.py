@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from weighbridge.api.bodies import receive_file
-from weighbridge.api.context import Context
+from weighbridge.api.context import Context, FollowFactors
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.routes.corrections import corrections_done, who_asks
 from weighbridge.api.schemas.corrections import CorrectedProduct, CorrectionsDone
@@ -20,7 +20,7 @@ from weighbridge.service.desk.bill_files import read_bills
 from weighbridge.service.desk.correcting import Request as Wanted
 from weighbridge.service.upkeep.scratch import scratch_folder
 
-router = APIRouter(prefix="/api/products", tags=["corrections"])
+router = APIRouter(prefix="/api/products", tags=["corrections"], dependencies=[FollowFactors])
 
 MOST_BYTES: Final = 50 << 20
 _XLSX: Final = MEDIA_TYPES["xlsx"]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from weighbridge.api.context import Context
+from weighbridge.api.context import Context, FollowFactors
 from weighbridge.api.errors import InvalidField, problem_responses
 from weighbridge.api.routes.products import Code
 from weighbridge.api.routes.selecting import selected_codes
@@ -17,7 +17,7 @@ from weighbridge.errors import InputError
 from weighbridge.service.desk import what_if as supposing
 from weighbridge.service.desk.history import compare_moments, history_of, read_moment
 
-router = APIRouter(prefix="/api/products", tags=["corrections"])
+router = APIRouter(prefix="/api/products", tags=["corrections"], dependencies=[FollowFactors])
 
 
 @router.post("/what-if", responses=problem_responses(404, 409))

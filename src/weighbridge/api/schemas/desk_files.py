@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import Field
 
 from weighbridge.api.schemas.base import Schema
@@ -18,3 +20,27 @@ class BillsDone(Schema):
         description="Codes of products not processed yet; their bill is used once they are."
     )
     unchanged: list[str] = Field(description="Codes of products that had this bill already.")
+
+
+class FactorUploadView(Schema):
+    """One upload of own factors."""
+
+    number: int
+    name: str
+    taken_back: bool = Field(description="Whether it took the file of this name back.")
+    made_by: str
+    made_at: datetime
+
+
+class FactorsView(Schema):
+    """The factors that this server computes with."""
+
+    name: str = Field(examples=["weighbridge-2026.11 + ours.csv"])
+    version: str = Field(description="Changes with every number in any of them.")
+    current: FactorUploadView | None = Field(description="The upload that counts.")
+    replaced: list[str] = Field(
+        description="Factors of the server's settings that the upload replaces: kind and key.",
+        examples=[["material steel_bar"]],
+    )
+    added: list[str] = Field(description="Factors that it adds: kind and key.")
+    uploads: list[FactorUploadView] = Field(description="The latest, newest first.")

@@ -36,6 +36,7 @@ async def correct_answers(
 ) -> Response:
     """Change what was changed in the form; all of it or nothing."""
     form = await read_form(request)
+    await dashboard.server.follow_factors()
     given, shown = _filled_in(form)
     reason = form.text("reason")
     try:
@@ -60,6 +61,7 @@ async def take_back(code: str, request: Request, dashboard: Pages, visitor: Visi
     if not number.isascii() or not number.isdecimal() or len(number) > 18:
         raise InputError("Choose which correction to take back.")
     server = dashboard.server
+    await server.follow_factors()
     figures = await correcting.take_back(
         server.database, server.factors, server.steps, code, visitor.name, int(number)
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from weighbridge import telemetry
 from weighbridge.domain.calls import Lane
 from weighbridge.engine.database.batcher import Batcher
 from weighbridge.engine.jobs.asking import Asker
@@ -36,11 +37,11 @@ from weighbridge.weighing.weigh import Weigher
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weighbridge.carbon.factors import FactorTable
     from weighbridge.engine.jobs.context import EngineContext
     from weighbridge.engine.jobs.job_products import JobProduct
     from weighbridge.steps import Question
     from weighbridge.store.products import StoredProduct
+    from weighbridge.weighing.factors_in_use import FactorsInUse, LoadedFactors
 
 LOAD_BATCH: Final = 256
 """Groups loaded by one query."""
@@ -59,10 +60,12 @@ class Worker:
     """Runs jobs. One per process; any number of jobs at a time."""
 
     def __init__(
-        self, context: EngineContext, factors: FactorTable, *, fetches_replies: bool = False
+        self, context: EngineContext, factors: FactorsInUse, *, fetches_replies: bool = False
     ) -> None:
         self._context = context
-        self._weigher = Weigher(factors, context.questions.steps)
+        self._factors = factors
+        self._computes_with = factors.now
+        self._weigher = Weigher(factors.now.table, context.questions.steps)
         self._recorder = Recorder(context.database, context.database_retry, context.manager_id)
         self._load_batched = Batcher(self._load_groups, LOAD_BATCH)
         spent = TimeSpent(LIMITS * context.provider.longest_call_s)
@@ -77,6 +80,24 @@ class Worker:
         """What puts questions and takes replies, for the lane that does so in batches."""
         asker = Asker(self._context, self._judge, self._failures, None)
         return Parts(asker, self._judge, self._recorder, self._failures)
+
+    async def follow_factors(self) -> None:
+        """Compute with what is uploaded now.
+
+        The model keeps choosing from the lists of the start: questions in flight are judged by
+        the lists that they were asked with.
+        """
+
+        async def refresh() -> LoadedFactors:
+            async with self._context.database.pool.acquire() as connection:
+                return await self._factors.refresh(connection)
+
+        now = await self._context.database_retry(refresh)
+        self._weigher.use(now.table, now.questions.steps)
+        before, self._computes_with = self._computes_with, now
+        if now is not before:
+            name = f"{now.table.name} {now.table.version}"
+            telemetry.info("factors_changed", f"Computing with the factors {name}", factors=name)
 
     async def work(self, job_id: int) -> None:
         """Take the group as far as it goes. Raises nothing but a cancellation."""

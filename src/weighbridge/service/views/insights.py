@@ -20,7 +20,7 @@ from weighbridge.store import footprints, totals
 from weighbridge.store.totals import CategoryTraits, Within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.clock import Clock
@@ -109,7 +109,9 @@ class _Looked:
 class InsightsReader:
     """One per server; a look serves everybody for a while."""
 
-    def __init__(self, database: Database, factors: FactorTable, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, factors: Callable[[], FactorTable], clock: Clock
+    ) -> None:
         self._database = database
         self._factors = factors
         self._clock = clock
@@ -151,7 +153,7 @@ class InsightsReader:
             counted = await totals.counts(connection, Within())
             is_small = counted["completed"] <= TAKEN_APART
             by = [one for one in TotalBy if is_small or one is not TotalBy.MATERIAL]
-            added = await totals_within(connection, self._factors, Within(), by, SHOWN)
+            added = await totals_within(connection, self._factors(), Within(), by, SHOWN)
             traits = await totals.category_traits(connection)
             distribution = await totals.distribution(connection)
             rows = await totals.heaviest(connection, HEAVIEST)
