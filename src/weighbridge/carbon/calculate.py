@@ -25,7 +25,12 @@ from weighbridge.carbon.combination import (
     footprint_quality,
 )
 from weighbridge.carbon.completeness import completeness
-from weighbridge.carbon.notes import footprint_notes, name_notes, replaced_weight_notes
+from weighbridge.carbon.notes import (
+    footprint_notes,
+    name_notes,
+    price_notes,
+    replaced_weight_notes,
+)
 from weighbridge.carbon.terms import Place
 from weighbridge.carbon.uncertainty import UncertainTerm, interval
 from weighbridge.domain.quantities import Origin, Quantity
@@ -93,7 +98,8 @@ def calculate(
             classification, bill, place, routes, judged, result, figure.notes if figure else ()
         )
         + replaced_weight_notes(product.weight_kg, bill)
-        + name_notes(product.name, classification.category, bill),
+        + name_notes(product.name, classification.category, bill)
+        + price_notes(product.facts, classification.category, combined.emissions_kg_co2e),
         routes=tuple(routes),
         dominance=dominance(routes),
     )

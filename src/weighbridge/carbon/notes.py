@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from weighbridge.carbon.factors import ComponentFactor, MaterialFactor, ProcessFactor
     from weighbridge.carbon.terms import Place, Term
     from weighbridge.domain.answers import BillOfMaterials, Classification
+    from weighbridge.domain.facts import ProductFacts
     from weighbridge.domain.results import Route
 
 _NOT_IN_BILL: Final = {
@@ -47,6 +48,40 @@ _KG: Final = {"kg": 1.0, "g": 1e-3}
 _KG_OF_LIQUID: Final = {"l": 1.0, "cl": 1e-2, "ml": 1e-3}
 _FILLED: Final = frozenset({"Food & beverages", "Chemicals & personal care"})
 """Where litres say how much there is; elsewhere they say how much something holds."""
+_KG_CO2E_PER_EUR: Final = {
+    "Food & beverages": 1.0,
+    "Chemicals & personal care": 1.6,
+    "Building materials": 1.8,
+    "Glass & ceramics": 1.8,
+    "Paper & packaging": 0.9,
+    "Plastics & rubber products": 0.8,
+    "Wood products": 0.5,
+    "Metal products & components": 0.6,
+    "Tools & hardware": 0.6,
+    "Machinery & equipment": 0.7,
+    "Appliances": 0.7,
+    "Lighting & electrical": 0.7,
+    "Vehicles & parts": 0.7,
+    "Consumer electronics": 0.4,
+    "IT & telecom infrastructure": 0.4,
+    "Electronic components": 0.4,
+    "Apparel": 0.6,
+    "Home textiles": 0.6,
+    "Footwear & leather goods": 0.6,
+    "Furniture": 0.6,
+    "Kitchen & household": 0.6,
+    "Toys, sports & leisure": 0.6,
+}
+"""Monetary ratios of the product families of Base Carbone v22.0 (ADEME, Licence Ouverte; elements
+25010 to 25024, each ±80 %). Jewellery is left out: its price says little of how it is made.
+"""
+_NEAR_A_EURO: Final = frozenset({"EUR", "USD", "GBP", "CHF"})
+"""Worth about a euro: near enough for a check by factors of ten."""
+_ABOVE_THE_PRICE: Final = 10.0
+_BELOW_THE_PRICE: Final = 1 / 100
+"""How far off the ratio a figure is worth a look. The ratios are of producers' prices: what a shop
+adds and what a name costs makes a figure low for its price, never high.
+"""
 _OTHER_REGION_SHARE: Final = 0.5
 _SAME_PART_OF_THE_WORLD: Final = 2
 
@@ -158,6 +193,21 @@ def name_notes(name: str, category: str, bill: BillOfMaterials) -> tuple[str, ..
     text = (
         f"the name says {named[0][0]}, and the weight is {significant(bill.mass_kg, 3)} kg: "
         "check the weight and its unit"
+    )
+    return (text,)
+
+
+def price_notes(facts: ProductFacts, category: str, emissions_kg_co2e: float) -> tuple[str, ...]:
+    """A figure that the price makes unlikely: mostly a slip of a unit, of pieces or the price."""
+    ratio = _KG_CO2E_PER_EUR.get(category)
+    if ratio is None or not facts.price or facts.currency not in _NEAR_A_EURO:
+        return ()
+    per_unit = emissions_kg_co2e / facts.price
+    if _BELOW_THE_PRICE <= per_unit / ratio <= _ABOVE_THE_PRICE:
+        return ()
+    text = (
+        f"{significant(per_unit)} kg CO2e per {facts.currency} is unlikely; such products come to "
+        f"about {significant(ratio)}: check the weight, the pieces and the price"
     )
     return (text,)
 
