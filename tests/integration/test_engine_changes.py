@@ -1,4 +1,4 @@
-"""Products that are changed or deleted while the provider thinks about them."""
+"""Products that are changed or deleted, and a queue that is stopped, while work is under way."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from tests.support.application import program
 from weighbridge.domain.products import FieldLimits
 from weighbridge.service.imports import import_records
 from weighbridge.service.products import delete_product
+from weighbridge.service.queue import start_queue
+from weighbridge.store import stopping
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,4 +136,26 @@ async def test_group_without_products_makes_no_more_calls(
         await running.until_true("SELECT count(*) = 0 FROM pgqueuer")
         assert running.simulator.books.completed == 1
         await running.stop()
+        await running.assert_sound()
+
+
+async def test_products_that_are_being_queued_while_the_queue_is_stopped_go_back(
+    database_url: str, tmp_path: Path
+) -> None:
+    the_dispatcher_waits = (
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE "
+        "'SELECT running FROM queue_state%'"
+    )
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(20)
+        await start_queue(running.app.database)
+        async with running.app.database.transaction() as connection:
+            await stopping.stop(connection)
+            await running.work()
+            await running.until_true(the_dispatcher_waits)
+        await running.until_true("SELECT NOT running FROM queue_state")
+        await running.until_true("SELECT bool_and(status = 'pending') FROM products")
+        assert running.simulator.books.received == 0
+        await running.stop()
+        assert await running.value("SELECT count(*) FROM products WHERE job_id IS NOT NULL") == 0
         await running.assert_sound()

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.batches import BatchesInFlight
-from weighbridge.store import budgets, jobs
+from weighbridge.store import budgets, jobs, queue_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,12 +128,12 @@ async def creating(connection: Connection, batch: int) -> bool:
     """From now on it may exist at the provider; False, and nothing is changed, while the queue is
     stopped.
     """
-    running = await connection.fetchval("SELECT running FROM queue_state FOR SHARE")
-    if running:
+    is_running = await queue_state.is_running(connection)
+    if is_running:
         await connection.execute(
             "UPDATE batches SET state = 'creating', creating_at = now() WHERE id = $1", batch
         )
-    return bool(running)
+    return is_running
 
 
 async def seen(connection: Connection, batch: int, remote: RemoteBatch) -> None:

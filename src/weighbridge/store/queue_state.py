@@ -67,6 +67,11 @@ async def load(connection: Connection) -> QueueState:
     return of_row(row)
 
 
+async def is_running(connection: Connection) -> bool:
+    """Whether it runs, and goes on until this transaction ends: whoever stops it waits."""
+    return bool(await connection.fetchval("SELECT running FROM queue_state FOR SHARE"))
+
+
 async def update(connection: Connection, **values: Any) -> None:
     """Change some columns and notify all processes."""
     assignments = ", ".join(f"{name} = ${i}" for i, name in enumerate(values, start=1))

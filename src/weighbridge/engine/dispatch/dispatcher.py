@@ -76,6 +76,10 @@ class Taken:
     looked_at: int = 0
 
 
+class _StoppedMeanwhile(Exception):
+    """The queue was stopped while products were being grouped."""
+
+
 class Dispatcher:
     """Feeds the workers.
 
@@ -275,35 +279,54 @@ class Dispatcher:
     async def _take_some(
         self, connection: Connection, limit: int, state: QueueState, travels: str
     ) -> Taken:
-        """Group up to `limit` pending products and enqueue them, all in one transaction."""
-        async with connection.transaction():
-            found = await products.take_pending(connection, limit, self._scope, travels)
-            if not found:
-                return Taken()
-            asked, answered = await self._by_need(connection, found)
-            loads = self._loads.together if state.ask_together else self._loads.apart
-            budget = budget_for(loads, self._context_tokens())
-            groups = [
-                group
-                for lane in sorted({stored.lane for stored in asked})
-                for group in group_products(
-                    await self._measured([stored for stored in asked if stored.lane is lane]),
-                    budget,
-                )
-            ]
-            without_call = group_products(await self._measured(answered), budget)
-            job_ids = await jobs.enqueue_jobs(connection, len(groups) + len(without_call))
-            job_of = {
-                product_id: job_id
-                for group, job_id in zip(groups + without_call, job_ids, strict=True)
-                for product_id in group.product_ids
-            }
-            await products.mark_processing(connection, job_of)
-            if travels == IN_BATCHES:
-                await jobs.route(connection, job_ids[: len(groups)])
+        """Group up to `limit` pending products and enqueue them, all in one transaction.
+
+        Nothing is enqueued if the queue was stopped since `state` was read.
+        """
+        try:
+            async with connection.transaction():
+                taken, groups = await self._enqueue(connection, limit, state, travels)
+        except _StoppedMeanwhile:
+            return Taken()
         if groups:
             _log_group_size(groups, self._loads, together=state.ask_together)
-        return Taken(len(asked), len(job_ids), len(found))
+        return taken
+
+    async def _enqueue(
+        self, connection: Connection, limit: int, state: QueueState, travels: str
+    ) -> tuple[Taken, list[Group]]:
+        """What was taken, and the groups that are to be asked.
+
+        Raises:
+            _StoppedMeanwhile: nothing of it may be committed.
+        """
+        found = await products.take_pending(connection, limit, self._scope, travels)
+        if not found:
+            return Taken(), []
+        asked, answered = await self._by_need(connection, found)
+        loads = self._loads.together if state.ask_together else self._loads.apart
+        budget = budget_for(loads, self._context_tokens())
+        groups = [
+            group
+            for lane in sorted({stored.lane for stored in asked})
+            for group in group_products(
+                await self._measured([stored for stored in asked if stored.lane is lane]),
+                budget,
+            )
+        ]
+        without_call = group_products(await self._measured(answered), budget)
+        job_ids = await jobs.enqueue_jobs(connection, len(groups) + len(without_call))
+        job_of = {
+            product_id: job_id
+            for group, job_id in zip(groups + without_call, job_ids, strict=True)
+            for product_id in group.product_ids
+        }
+        await products.mark_processing(connection, job_of)
+        if travels == IN_BATCHES:
+            await jobs.route(connection, job_ids[: len(groups)])
+        if not await queue_state.is_running(connection):
+            raise _StoppedMeanwhile
+        return Taken(len(asked), len(job_ids), len(found)), groups
 
     async def _by_need(
         self, connection: Connection, found: list[StoredProduct]
