@@ -36,6 +36,8 @@ def unwinding() -> Iterator[None]:
 
 
 def _like_ctrl_c(_number: int, _frame: object) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started with & in a script
+        raise KeyboardInterrupt
     signal.raise_signal(signal.SIGINT)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from typing import TYPE_CHECKING
 
 import pytest
 
 from weighbridge.signals import handling, unwinding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 async def _started(entered: list[object]) -> None:
@@ -21,6 +25,15 @@ async def _started(entered: list[object]) -> None:
         entered.append("working")
 
 
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["heard", "ignored"])
+def ctrl_c(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What Ctrl-C does at the start; scripts start programs with `&` and Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_signal_that_was_swallowed_during_the_start_still_ends_the_program() -> None:
     entered: list[object] = []
     with unwinding(), asyncio.Runner() as runner, pytest.raises(KeyboardInterrupt):
@@ -28,6 +41,7 @@ def test_a_signal_that_was_swallowed_during_the_start_still_ends_the_program() -
     assert entered == []
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_without_a_signal_the_program_works_until_one_comes() -> None:
     async def work() -> signal.Signals:
         heard: asyncio.Queue[signal.Signals] = asyncio.Queue()
