@@ -86,6 +86,13 @@ SUMMARY_TYPES = {
 STEPS = {"classification", "bill_of_materials", "manufacturing"}
 
 
+FACTORS = (
+    b"kind,key,name,family,value,low,high,unit,source,source_id,year,region,licence,category,"
+    b"subcategory,maker,kg_co2e\n"
+    b"material,steel_bar,,,1.1,1.0,1.2,kg CO2e/kg,Our mill,EPD 7,2025,DE,ours,,,,\n"
+)
+
+
 class Journey:
     """One visit; each method is a page of the documentation. They build on each other."""
 
@@ -233,6 +240,23 @@ class Journey:
         assert caps == {"day": 1_000, "month": 2_000}
         self.browser.fetch("PUT", budgets, json_body={"day": None, "month": None})
         assert self.get(budgets) == {"budgets": []}
+
+        self.use_own_factors()
+
+    def use_own_factors(self) -> None:
+        """Factors are uploaded, shown, fetched as they came, and taken back."""
+        factors = "/api/factors"
+        bundled = self.get(factors)["name"]
+        wrong = FACTORS.replace(b",kg CO2e/kg,", b",,")
+        self.refused(
+            self.browser.fetch("POST", factors, file=("ours.csv", wrong, "text/csv")), "unit"
+        )
+        done = self.post(factors, file=("ours.csv", FACTORS, "text/csv"))
+        assert done["replaced"] == ["material steel_bar"]
+        assert self.get(factors) == done
+        assert self.browser.fetch("GET", f"{factors}/1").body == FACTORS
+        back = self.browser.fetch("DELETE", factors).json()
+        assert (back["name"], back["replaced"]) == (bundled, [])
 
     def start_and_watch(self) -> None:
         """Every product is told to be finished, though the connection breaks in between."""

@@ -139,7 +139,7 @@ async def test_a_cap_that_is_no_amount_changes_nothing(
     async with program(database_url, tmp_path) as running:
         with pytest.raises(InvalidBudget, match="amount in USD"):
             await set_budgets(running.app.database, {"month": 3, "day": cap})
-        with pytest.raises(InvalidBudget, match="only day and month"):
+        with pytest.raises(InvalidBudget, match="choose day and month"):
             await set_budgets(running.app.database, {"week": 3})
         assert await read_budgets(running.app.database, running.app.clock) == []
 

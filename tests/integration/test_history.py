@@ -106,7 +106,7 @@ async def test_two_moments_are_compared_by_cause(database_url: str, tmp_path: Pa
         assert total.moved_kg_co2e == pytest.approx(change)
         new = await compare_moments(database, long_ago, processed)
         assert (new.added, new.moved, new.products) == (["P-001", "P-002"], [], 0)
-        with pytest.raises(InputError, match="after the first"):
+        with pytest.raises(InputError, match="later than the first"):
             await compare_moments(database, processed, long_ago)
         async with api_client(database_url, tmp_path) as client:
             since = processed.strftime("%Y-%m-%dT%H:%M:%S.%f")

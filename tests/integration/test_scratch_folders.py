@@ -79,6 +79,6 @@ async def test_root_writes_nothing_where_another_user_can_put_a_link(tmp_path: P
 async def test_uploads_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     uploads_of(tmp_path).mkdir()
     os.chown(uploads_of(tmp_path), STRANGER, STRANGER)
-    with pytest.raises(PermissionError, match="belongs to somebody else"):
+    with pytest.raises(PermissionError, match="belongs to another user"):
         async with scratch_folder(tmp_path):
             pass
