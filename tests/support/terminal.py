@@ -78,7 +78,7 @@ class Terminal:
             ready, _, _ = select.select([self._screen], [], [], ends - time.perf_counter())
             assert ready, f"{words!r} was not shown: {shown[-2000:]!r}"
             shown += os.read(self._screen, 65_536)
-        return shown.decode()
+        return shown.decode(errors="ignore")  # the last read may end within a character
 
     def ended(self) -> int:
         """Wait for the end of the program, without reading; returns the exit code."""
