@@ -56,7 +56,7 @@ class ReadOptions:
 
 
 USUAL: Final = ReadOptions()
-_MOST_KEPT_BYTES: Final = 48 << 20
+_MOST_KEPT_BYTES: Final = 16 << 20
 """Of the rows of a file: the larger part of the time goes into reading, not into checking."""
 
 
