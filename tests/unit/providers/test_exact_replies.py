@@ -119,3 +119,13 @@ def test_a_value_that_fitting_may_change_is_not_exact(name: str, value: object) 
 )
 def test_with_a_schema_that_leaves_a_choice_every_reply_is_fitted(schema: dict[str, Any]) -> None:
     assert not is_exact('{"a": "1"}', schema)
+
+
+@pytest.mark.parametrize("text", ["2.5", " 2.5 kg", "2.5kilograms ", "kg 2.5", "2.5 Kilogram"])
+def test_a_number_as_a_text_is_read_with_its_unit_on_either_side(text: str) -> None:
+    assert fit(text, {"type": "number"}) == 2.5
+
+
+@pytest.mark.parametrize("text", ["2 kg 5", "2.5 g", "kg", "about 2.5 kg"])
+def test_a_text_that_is_no_mass_in_kilograms_is_left_as_it_is(text: str) -> None:
+    assert fit(text, {"type": "number"}) == text

@@ -21,7 +21,7 @@ from weighbridge.lenient_json import loads
 Schema = Mapping[str, Any]
 
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
-_KILOGRAMS: Final = re.compile(r"(?:kg|kilograms?)$", re.IGNORECASE)
+_KILOGRAMS: Final = re.compile(r"^(?:kg|kilograms?)|(?:kg|kilograms?)$", re.IGNORECASE)
 _FLAGS: Final = {"true": True, "yes": True, "false": False, "no": False}
 _NOTHING: Final = frozenset({"", "null", "none", "n/a"})
 _DEEPEST_WRAPPING: Final = 3
