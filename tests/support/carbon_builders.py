@@ -15,12 +15,15 @@ from weighbridge.carbon.factors import (
     RangedValue,
 )
 from weighbridge.domain.answers import (
+    Attribute,
+    AttributeBasis,
     BillOfMaterials,
     BomLine,
     Classification,
     Confidence,
     ManufacturingProcesses,
     ProcessUse,
+    WeightBasis,
 )
 from weighbridge.domain.products import Product
 
@@ -132,6 +135,34 @@ def bill(
         weight_plausible,
         Confidence.HIGH,
     )
+
+
+def bill_with_attributes(
+    lines: tuple[BomLine, ...],
+    attributes: Sequence[tuple[str, float]],
+    basis: AttributeBasis,
+    weight_basis: str,
+    stated_mass_kg: float | None = None,
+) -> BillOfMaterials:
+    """A bill with attributes of (name, value), whose stated masses fit unless said otherwise."""
+    total = sum(line.mass_kg for line in lines)
+    return BillOfMaterials(
+        lines,
+        total if stated_mass_kg is None else stated_mass_kg,
+        mass_inferred=False,
+        weight_plausible=True,
+        confidence=Confidence.HIGH,
+        attributes=tuple(Attribute(name, value, basis) for name, value in attributes),
+        weight_basis=WeightBasis(weight_basis),
+    )
+
+
+def worked_lines(
+    lines: Sequence[BomLine], uses: Sequence[tuple[str, int]]
+) -> ManufacturingProcesses:
+    """Processes as (process, number of the line), in order."""
+    made = (ProcessUse(process, lines[number - 1].material, number) for process, number in uses)
+    return ManufacturingProcesses(tuple(made), Confidence.HIGH)
 
 
 def worked(*uses: tuple[str, str]) -> ManufacturingProcesses:

@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.support.carbon_builders import bill_with_attributes, worked_lines
 from weighbridge.carbon.calculate import calculate
-from weighbridge.domain.answers import (
-    Attribute,
-    AttributeBasis,
-    BillOfMaterials,
-    BomLine,
-    Classification,
-    Confidence,
-    ManufacturingProcesses,
-    ProcessUse,
-    WeightBasis,
-)
+from weighbridge.domain.answers import AttributeBasis, BomLine, Classification, Confidence
 from weighbridge.domain.products import Product
 from weighbridge.domain.results import Footprint, RouteName
 from weighbridge.factor_sources.bundled import BundledFactors
@@ -72,25 +63,10 @@ def calculated(product: dict[str, Any]) -> Footprint:
     return calculate(
         Product("P-1", product["name"], "", country_of_origin=product["country"]),
         Classification(product["category"], product["subcategory"], Confidence.HIGH),
-        BillOfMaterials(
-            lines,
-            sum(line.mass_kg for line in lines),
-            mass_inferred=False,
-            weight_plausible=True,
-            confidence=Confidence.HIGH,
-            attributes=tuple(
-                Attribute(name, value, AttributeBasis.STATED)
-                for name, value in product["attributes"]
-            ),
-            weight_basis=WeightBasis(product["weight_basis"]),
+        bill_with_attributes(
+            lines, product["attributes"], AttributeBasis.STATED, product["weight_basis"]
         ),
-        ManufacturingProcesses(
-            tuple(
-                ProcessUse(process, lines[line - 1].material, line)
-                for process, line in product["uses"]
-            ),
-            Confidence.HIGH,
-        ),
+        worked_lines(lines, product["uses"]),
         FACTORS,
     )
 

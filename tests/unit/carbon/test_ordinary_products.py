@@ -12,18 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.carbon_builders import bill_with_attributes, worked_lines
 from weighbridge.carbon.calculate import calculate
-from weighbridge.domain.answers import (
-    Attribute,
-    AttributeBasis,
-    BillOfMaterials,
-    BomLine,
-    Classification,
-    Confidence,
-    ManufacturingProcesses,
-    ProcessUse,
-    WeightBasis,
-)
+from weighbridge.domain.answers import AttributeBasis, BomLine, Classification, Confidence
 from weighbridge.domain.products import Product
 from weighbridge.factor_sources.bundled import BundledFactors
 
@@ -48,25 +39,10 @@ def calculated(product: dict[str, Any]) -> Footprint:
     return calculate(
         Product("P-1", product["name"], "", product["kg"]),
         Classification(category, subcategory, Confidence.HIGH),
-        BillOfMaterials(
-            lines,
-            stated,
-            mass_inferred=False,
-            weight_plausible=True,
-            confidence=Confidence.MEDIUM,
-            attributes=tuple(
-                Attribute(name, value, AttributeBasis.INFERRED)
-                for name, value in product["attributes"]
-            ),
-            weight_basis=WeightBasis(product["basis"]),
+        bill_with_attributes(
+            lines, product["attributes"], AttributeBasis.INFERRED, product["basis"], stated
         ),
-        ManufacturingProcesses(
-            tuple(
-                ProcessUse(process, lines[line - 1].material, line)
-                for process, line in product["uses"]
-            ),
-            Confidence.MEDIUM,
-        ),
+        worked_lines(lines, product["uses"]),
         FACTORS,
     )
 
