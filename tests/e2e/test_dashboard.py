@@ -34,12 +34,15 @@ pytestmark = pytest.mark.e2e
 TOKEN = "correct-horse-battery-staple"  # noqa: S105 - of this test only
 PAGES = (
     "/", "/upload", "/products", "/products/B-1", "/products/nobody", "/products-found", "/insights", "/failures", "/cost", "/batches", "/audit",
-    "/settings",
+    "/settings", "/settings/factors",
 )  # fmt: skip
 CATALOGUE = """sku;Produktname;Erläuterung;Gewicht (g);Herkunft hier
 C-1;Edelstahlflasche;Flasche aus Edelstahl, 500 ml, doppelwandig;350;DE
 C-2;Eichenregal;Wandregal aus massiver Eiche mit zwei Stahlwinkeln;2400;PL
 ;ohne Nummer;Eine Zeile ohne Artikelnummer;1;DE
+"""
+FACTORS = """kind,key,name,family,value,low,high,unit,source,source_id,year,region,licence
+material,our_alloy,Our alloy,stainless,9,8,10,{unit},Our mill,EPD 7,2025,DE,ours
 """
 
 
@@ -128,8 +131,11 @@ def test_a_catalogue_is_mapped_uploaded_and_watched(page: Page, tmp_path: Path) 
     expect(page.get_by_role("heading", name="katalog.csv")).to_be_visible()
     expect(page.get_by_text("Nothing is stored yet.")).to_be_visible()
     page.get_by_label("Take Herkunft hier as").select_option("countryOfOrigin")
+    page.get_by_label("Flex", exact=True).check()
     page.get_by_role("button", name="Look again with these choices").click()
     expect(page.get_by_label("Take Herkunft hier as")).to_have_value("countryOfOrigin")
+    expect(page.get_by_label("Flex", exact=True)).to_be_checked()
+    assert violations(page) == []
     page.get_by_role("button", name="Store and weigh 2 products").click()
     expect(page.get_by_role("heading", name="Stored")).to_be_visible()
     expect(page.get_by_text("All rejected rows as CSV")).to_be_visible()
@@ -204,6 +210,30 @@ def test_the_configuration_is_changed_and_a_wrong_value_is_refused(page: Page) -
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("The change takes effect at once")).to_be_visible()
     expect(page.get_by_label("Batch size")).to_have_value("200")
+
+
+def test_own_factors_are_uploaded_from_the_settings_and_taken_back(
+    page: Page, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "ours.csv", tmp_path / "bad.csv"
+    good.write_text(FACTORS.format(unit="kg CO2e/kg"), encoding="utf-8")
+    bad.write_text(FACTORS.format(unit=""), encoding="utf-8")
+    log_in(page, next_page="/settings")
+    page.get_by_role("link", name="Show or upload your own").click()
+    page.get_by_label("File of factors").set_input_files(bad)
+    page.get_by_role("button", name="Check and upload").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing of the file was taken")
+    expect(page.get_by_role("region", name="Rows to mend")).to_contain_text("unit")
+    assert violations(page) == []
+    page.get_by_label("File of factors").set_input_files(good)
+    page.get_by_role("button", name="Check and upload").click()
+    expect(page.get_by_role("region", name="Own factors")).to_contain_text("Our alloy")
+    assert violations(page) == []
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Take back").click()
+    expect(page.locator(".flash")).to_contain_text("ours.csv is taken back")
+    expect(page.get_by_text("the factors that come with Weighbridge count")).to_be_visible()
+    assert violations(page) == []
 
 
 def test_results_are_exported(page: Page) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.api import ApiClient, api_client
 from tests.support.application import program
-from weighbridge.dashboard.formats import kilograms
+from weighbridge.dashboard.formats import dollars, kilograms
 from weighbridge.domain.batches import ENDED, BatchStatus, RemoteBatch
 from weighbridge.service.access.tokens import Role, add_token
 from weighbridge.store import batches
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.anyio
 
 PAGES = (
     "/", "/upload", "/products", "/products-found", "/insights", "/failures", "/cost", "/batches", "/audit", "/settings",
+    "/settings/factors",
 )  # fmt: skip
 BOTTLE = {
     "code": "A/1 ?#%é",
@@ -244,6 +245,52 @@ async def test_caps_on_money_are_shown_set_and_refused_beside_their_field(
     assert (await client.get("/api/budgets"))["budgets"][0]["capUsd"] == 12.5
     await client.http.post("/settings/budgets", data={"cap.day": "", "cap.month": ""})
     assert (await client.get("/api/budgets"))["budgets"] == []
+
+
+def _costs(usd: float) -> dict[str, float]:
+    return {"costUsd": usd, "lowUsd": usd / 2, "highUsd": usd * 2}
+
+
+async def test_the_report_offers_each_lane_with_its_price_and_the_upload_takes_it(
+    client: ApiClient,
+) -> None:
+    file = {"file": ("one.csv", "code,name,description\nL-1,Cup,A cup of porcelain\n", "text/csv")}
+    inspected = (await client.http.post("/api/products/inspect", files=file)).json()
+    prices = {"online": 8.0, "flex": 4.0, "batch": 3.0}
+    estimate = {"requests": 3, "hours": 0.1, "priceKnown": True, **_costs(prices["online"])}
+    tiers = [{"tier": lane, **_costs(prices[lane])} for lane in ("flex", "batch")]
+    priced = {**inspected, "estimate": {**estimate, "tiers": tiers}}
+    page = (await client.http.post("/upload/report", json=priced)).text
+    for lane, price in prices.items():
+        row = page.partition(f'id="lane-{lane}"')[2].partition("lane-price")[2]
+        assert row.startswith(f'"><strong>{dollars(price)}</strong>'), lane
+    without_tiers = {**inspected, "estimate": {**estimate, "tiers": []}}
+    unpriced = {**inspected, "estimate": {**estimate, "tiers": [], "priceKnown": False}}
+    for document, unknown in ((inspected, 3), (unpriced, 3), (without_tiers, 2)):
+        page = (await client.http.post("/upload/report", json=document)).text
+        assert page.count("No price known</span>") == unknown
+    form = {"lane": "batch"}
+    await client.http.post("/api/products/bulk-upload", files=file, data=form)
+    assert await client.context.database.pool.fetchval("SELECT lane FROM products") == "batch"
+
+
+async def test_factors_that_do_not_fit_are_said_and_can_be_taken_back(client: ApiClient) -> None:
+    await client.http.post("/settings/factors/take-back")
+    assert "no factors are uploaded" in (await client.http.get("/settings/factors")).text
+    await client.execute(
+        "INSERT INTO factor_uploads (name, content, made_by) VALUES ('old.csv', $1, 'ana')",
+        b"kind,key,source,source_id,year,region,licence\nmaterial,gone,,,,,\n",
+    )
+    page = (await client.http.get("/settings/factors")).text
+    assert "do not fit this version" in page
+    assert (await client.http.get("/settings")).status_code == 200
+    done = await client.http.post("/settings/factors/take-back")
+    assert done.status_code == 303
+    page = (await client.http.get("/settings/factors")).text
+    assert "old.csv is taken back" in page
+    assert "do not fit this version" not in page
+    actions = [one["action"] for one in (await client.get("/api/audit"))["entries"]]
+    assert actions.count("took factors back") == 1
 
 
 async def test_a_token_is_made_shown_once_and_revoked(client: ApiClient) -> None:

@@ -60,6 +60,7 @@ NOT_RECORDED: Final = frozenset(
         "recompute_footprints",
         "upload_factors",
         "take_factors_back",
+        "end_factors",
     }
 )
 """Routes for which no entry is written here: they change nothing although they are POST requests,

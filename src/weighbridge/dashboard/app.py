@@ -11,6 +11,7 @@ from weighbridge.dashboard.pages import (
     audit,
     batches,
     cost,
+    factors,
     failures,
     found,
     insights,
@@ -41,6 +42,7 @@ PAGES: Final = (
     cost,
     batches,
     audit,
+    factors,
     settings,
 )
 """In this order: a product's code may contain anything, so its routes come after those of the list.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.service.processing_stats import StatisticsReader
     from weighbridge.settings import Settings
     from weighbridge.steps import Steps
+    from weighbridge.weighing.factors_in_use import FactorsInUse
 
 
 class AnsweredBy(Protocol):
@@ -50,6 +51,7 @@ class ServerContext(Protocol):
     statistics: StatisticsReader
     gate: Gate
     throttle: LoginThrottle
+    in_use: FactorsInUse
 
     @property
     def factors(self) -> FactorTable:

@@ -15,12 +15,29 @@ from pydantic_core import from_json
 from weighbridge.dashboard.context import Pages, Visitor
 from weighbridge.dashboard.forms import read_body
 from weighbridge.dashboard.rendering import page
+from weighbridge.domain.calls import Lane
 from weighbridge.errors import InputError
 from weighbridge.ingest.columns.fields import Field
 
 router = APIRouter(include_in_schema=False)
 
 LONGEST_REPORT_BYTES: Final = 4_000_000
+LANES: Final = {
+    "": (
+        "As before",
+        "Products that are stored already keep their lane; new ones go online.",
+    ),
+    Lane.ONLINE: ("Online", "Answers come at once, as fast as the limits per minute allow."),
+    Lane.FLEX: (
+        "Flex",
+        "Answers come within minutes, in the provider’s cheaper tier, and later while it is full.",
+    ),
+    Lane.BATCH: (
+        "Batch",
+        "Answers come within 24 hours for each batch; it takes three, or one if all is asked in one.",
+    ),
+}
+"""What each lane is called, and when answers come in it."""
 
 
 @router.get("/upload")
@@ -43,6 +60,7 @@ async def show_report(request: Request) -> Response:
         "upload/report.html",
         report=await _document(request),
         fields=[field.value for field in Field],
+        lanes=LANES,
     )
 
 

@@ -37,15 +37,19 @@
     if (!answer.ok) throw new Error(await problemOf(answer));
     const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
     place.replaceChildren(...parsed.body.childNodes);
+    const kept = place.querySelector(`[name=lane][value="${answers.lane || ""}"]`);
+    if (kept) kept.checked = true;
     const title = place.querySelector("h2");
     if (title) { title.focus({ preventScroll: true }); title.scrollIntoView({ block: "nearest" }); }
   }
 
-  // What was chosen by hand so far: answers to open questions, and which column holds a field. The latest word holds.
+  // What was chosen by hand so far: answers to open questions, the lane, and which column holds a field. The latest word holds.
   function choices() {
     for (const element of place.querySelectorAll("[data-answer]")) {
       if (element.value) answers[element.name] = element.value;
     }
+    const lane = place.querySelector("[name=lane]:checked");
+    if (lane) answers.lane = lane.value;
     for (const element of place.querySelectorAll("[data-column]")) {
       if (element.value && element.value !== element.dataset.was) columns[element.value] = element.dataset.column;
     }
@@ -62,7 +66,7 @@
       const answer = await fetch(path, { method: "POST", body: body(choices()) });
       if (answer.ok) {
         byHand.hidden = true;
-        await draw(drawAt, await answer.json());
+        await draw(drawAt, Object.assign(await answer.json(), { lane: answers.lane || "" }));
         say(done);
       } else {
         say(await problemOf(answer), true);
