@@ -202,6 +202,20 @@ def test_broken_xml_inside_is_refused(good: Path, member: str, content: bytes) -
         read_all(good)
 
 
+@pytest.mark.parametrize(
+    "encoding", ["UPF-8", "utf-7", "big5", "rot13", "punycode", "idna", "hex", "cp037", "x" * 5_000]
+)
+@pytest.mark.parametrize("member", ["_rels/.rels", "xl/worksheets/sheet1.xml"])
+def test_an_encoding_that_no_workbook_has_is_refused_by_its_name(
+    good: Path, member: str, encoding: str
+) -> None:
+    with zipfile.ZipFile(good) as package:
+        xml = package.read(member)
+    repack(good, {member: xml.replace(b"UTF-8", encoding.encode(), 1)})
+    with pytest.raises(UnreadableFile, match=f"{member} is written in '{encoding[:40]}"):
+        read_all(good)
+
+
 def test_an_xml_entity_bomb_does_not_expand(good: Path) -> None:
     levels = "".join(f'<!ENTITY l{i + 1} "{f"&l{i};" * 10}">' for i in range(9))
     bomb = f'<?xml version="1.0"?><!DOCTYPE sst [<!ENTITY l0 "lol">{levels}]><sst><si><t>&l9;</t></si></sst>'

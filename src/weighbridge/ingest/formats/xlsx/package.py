@@ -31,6 +31,8 @@ _PIECE_BYTES: Final = 1 << 16
 _MAX_TAG_BYTES: Final = 4 << 20
 _MAX_DEPTH: Final = 64
 _MAX_NAMES: Final = 10_000
+_ENCODINGS: Final = frozenset({"utf-8", "utf-16", "us-ascii", "iso-8859-1", "windows-1252"})
+"""Others reach expat through Python's codecs, which raise what they like."""
 _SPREADSHEET_NAMESPACES: Final = (
     "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
     "http://purl.oclc.org/ooxml/spreadsheetml/main",
@@ -183,6 +185,11 @@ def parse(package: Package, member: str, handler: XmlHandler) -> Iterator[None]:
     def doctype(*_: object) -> None:
         raise _hostile(member, "declares a document type, as no real workbook does")
 
+    def declaration(_version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding is not None and encoding.lower() not in _ENCODINGS:
+            raise _hostile(member, f"is written in {encoding[:40]!r}, as no real workbook is")
+
+    parser.XmlDeclHandler = declaration
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = handler.text
