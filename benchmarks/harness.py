@@ -121,6 +121,12 @@ class Process:
         """Until it ends by itself."""
         return self._child.wait()
 
+    def kill(self) -> None:
+        """End it at once, as kill -9 does."""
+        self._child.kill()
+        self._child.wait()
+        self._log.close()
+
     def stop(self) -> None:
         """Ask it to end; after a while, insist."""
         if self._child.poll() is None:

@@ -70,8 +70,8 @@ _WHAT_CAN_BE_CORRECTED: Final = (
 TASK: Final = """\
 You write bills of materials for carbon footprints: what one unit of a product is made of, with masses. "category" says what the product was found to be."""
 CHAPTER: Final = """\
-What it is made of: "materials", the bill of materials of one unit with masses, and "weight_plausible", "weight_basis" and "attributes"."""
-RULES: Final = f"""\
+What it is made of: "materials", the bill of materials of one unit with masses, "weight_plausible", "weight_basis" and "attributes"."""
+LINE_RULES: Final = f"""\
 Masses
 - All masses are kilograms in one unit as it is sold (5 g is 0.005). Every mass is above 0.
 - If "weight_kg" is a number, the masses add up to it. If it is null, estimate what one such unit weighs and let the masses add up to that.
@@ -87,9 +87,10 @@ Materials
 - A "pcb_assembled" key holds the board with all its chips: no "ic" line beside it. "ic" keys are for loose chips; their mass is that of the package, without a cooler.
 - A plastic part is its resin; shaping is asked elsewhere. A textile is its finished fabric if there is a key for it, otherwise its fibre.
 - Mixtures (food, drinks, detergents, cosmetics, paint) are taken apart into main ingredients, water included.
-- Packaging counts only where the data mentions it, or where the product cannot be sold without it (the bottle of a shampoo), within the weight.
-- A name that is a known model tells more than a generic or wrong word in the description.
-
+- Packaging counts only where the data mentions it, or where the product cannot be sold without it (the bottle of a shampoo), within the weight."""
+KNOWN_MODELS: Final = """\
+- A name that is a known model tells more than a generic or wrong word in the description."""
+ATTRIBUTE_RULES: Final = """\
 Attributes
 - "attributes": facts that decide more than mass. [] for nearly all products. For a device with a display, memory, storage, a rechargeable battery or a processor: what it has of these, each once, usual values where the data is silent (hard_disks and processors count pieces; the part keeps its line in "materials" as well). For packs of identical pieces pieces_per_pack, only if the data says so.
 - "basis": "stated" if the data says so, "inferred" if it is what is usual."""
@@ -127,8 +128,8 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
     )
     needs = (Classification.step,)
     rules_number = 2
-    instructions = f"{TASK}\n\n{RULES}"
-    chapter = f"{CHAPTER}\n{RULES}"
+    instructions = f"{TASK}\n\n{LINE_RULES}\n{KNOWN_MODELS}\n\n{ATTRIBUTE_RULES}"
+    chapter = f"{CHAPTER}\n{LINE_RULES}\n\n{ATTRIBUTE_RULES}"  # step 1 speaks of known models
     about = "materials"
     sees_image = True
     output_tokens_per_product = 400

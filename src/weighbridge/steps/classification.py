@@ -35,7 +35,7 @@ You sort products into a taxonomy that decides how their carbon footprint is cal
 
 Rules"""
 CHAPTER: Final = """\
-What it is: the one "subcategory" of the taxonomy that says so. It decides how the footprint is calculated."""
+What it is: the one "subcategory" of the taxonomy that says so."""
 RULES: Final = """\
 - Choose by what is sold: not by what it is made of, used with, packed in or looks like. A steel water bottle is a bottle, a phone case is an accessory and no phone, a toy car is a toy.
 - A part or spare part belongs to the subcategory for such parts if there is one, otherwise to the product it is part of.

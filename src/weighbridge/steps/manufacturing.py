@@ -2,7 +2,9 @@
 product's own bill.
 
 The model sees the bill with each material's family, and which of them are `"formed"`: their factor
-covers shaping, and nothing may be added. What it adds all the same is judged so:
+covers shaping, and nothing may be added. Asked together with the bill, it goes by what the keys
+name: a list of the formed ones took 120 tokens of every call. What it adds all the same is judged
+so:
 
 - a line that is not in the bill: refused. The answer is about something else.
 - a process on a formed material: dropped, and the rest kept. It is the known trap, the prompt warns
@@ -62,11 +64,11 @@ You list manufacturing processes for carbon footprints: what is done to the mate
 
 Rules"""
 CHAPTER: Final = """\
-How it is made: "uses", what is done to the materials of the bill that you give to turn them into the product."""
+How it is made: "uses", what is done to these materials to turn them into the product."""
 FORMED_IN_DATA: Final = """\
 - A material with "formed": true already includes its shaping. Never add a process to it."""
 FORMED_BY_NAME: Final = """\
-- These materials already include their shaping; never add a process to them: """
+- A key that names a finished part or article (fasteners, tyres, castings, "forged", "average") includes its shaping: give it no process."""
 
 
 def rules(formed: str) -> str:
@@ -104,13 +106,8 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         offered = [term for term in vocabulary.processes.values() if term.offered]
         processes = process_table(offered)
         table = f"Families and their processes\n{processes}"
-        formed = ", ".join(
-            formed_materials(
-                (term for term in vocabulary.materials.values() if term.offered), offered
-            )
-        )
         self.instructions = f"{TASK}\n{rules(FORMED_IN_DATA)}\n\n{table}"
-        self.chapter = f"{CHAPTER}\n{rules(f'{FORMED_BY_NAME}{formed}.')}\n\n{table}"
+        self.chapter = f"{CHAPTER}\n{rules(FORMED_BY_NAME)}\n\n{table}"
         use = {"process": enum_schema(t.key for t in offered), "line": {"type": "integer"}}
         self.properties = {
             "uses": array_schema(object_schema(use)),
@@ -311,16 +308,6 @@ def process_table(processes: Iterable[ProcessTerm]) -> str:
     for process in processes:
         rows.setdefault(", ".join(sorted(process.families)), []).append(process.key)
     return "\n".join(f"- {families}: {', '.join(keys)}" for families, keys in rows.items())
-
-
-def formed_materials(
-    materials: Iterable[MaterialTerm], processes: Iterable[ProcessTerm]
-) -> list[str]:
-    """Formed materials that the instructions must name; other formed ones have no process in the
-    table.
-    """
-    families = {family for process in processes for family in process.families}
-    return [term.key for term in materials if term.includes_forming and term.family in families]
 
 
 def bill_of(subject: Subject) -> BillOfMaterials:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TOGETHER: Final = "together"
 
 TASK: Final = """\
-You collect what the carbon footprint of a product is calculated from. About each product you say, in this order, what follows under the numbers below: every part rests on the ones before it."""
+You collect what the carbon footprint of a product is calculated from. For each product say, in this order, what the numbers below ask: each part rests on those before it."""
 
 
 def ask_together(steps: Sequence[Step[Any]]) -> Question:

@@ -30,6 +30,7 @@ from weighbridge.errors import (
     WrongProducts,
 )
 from weighbridge.steps import build_questions
+from weighbridge.steps.manufacturing import FORMED_BY_NAME
 
 if TYPE_CHECKING:
     from weighbridge.steps.base import Accepted
@@ -98,13 +99,31 @@ def test_prerequisites_come_first_in_the_schema() -> None:
     ]
 
 
-def test_the_combined_question_lists_formed_materials() -> None:
+def test_the_combined_question_says_by_names_what_is_formed() -> None:
     request = TOGETHER.request(GROUP, 100)
-    for formed in ("steel_fasteners", "pp_formed", "copper_wire"):
-        assert formed in request.instructions
+    assert FORMED_BY_NAME in request.instructions
     assert '"formed": true' not in request.instructions
     assert "category" not in json.loads(request.content.splitlines()[1])["products"][0]
     assert '"confidence"' not in request.instructions
+
+
+def test_a_process_on_a_formed_material_is_left_out_of_a_combined_answer() -> None:
+    screws = {"material": "steel_fasteners", "mass_kg": 0.1, "component": "screws"}
+    uses = [
+        {"process": "injection_moulding", "line": 1},
+        {"process": "steel_deep_drawing", "line": 2},
+    ]
+    entry = {**CHAIR, "materials": [CHAIR["materials"][0], screws], "uses": uses}
+    accepted = TOGETHER.accept(products_reply([SHIRT, entry, PHONE]), GROUP)
+    answer = accepted.answers["CHAIR"][ManufacturingProcesses.step]
+    assert isinstance(answer, ManufacturingProcesses)
+    assert [use.line for use in answer.uses] == [1]
+
+
+def test_no_rule_stands_twice_in_the_combined_question() -> None:
+    rules = [rule for rule in TOGETHER.request(GROUP, 100).instructions.splitlines() if rule]
+    assert len(rules) == len(set(rules))
+    assert sum("a known model" in rule for rule in rules) == 1
 
 
 @pytest.mark.parametrize(
