@@ -150,9 +150,10 @@ def bill_usd(books: dict[str, Any]) -> float:
     return call_cost_usd(everything, price) - call_cost_usd(in_batches, price) / 2
 
 
-async def measure(folder: Path, seeds: range, at_once: int) -> tuple[Counter[str], list[float]]:
+async def measure(
+    server: PostgresForTests, folder: Path, seeds: range, at_once: int
+) -> tuple[Counter[str], list[float]]:
     """How the runs ended, and which share of its cap each took. Prints a line for each."""
-    server = PostgresForTests(folder)
     places = asyncio.Semaphore(at_once)
     ends: Counter[str] = Counter()
     shares: list[float] = []
@@ -176,10 +177,7 @@ async def measure(folder: Path, seeds: range, at_once: int) -> tuple[Counter[str
             flush=True,
         )
 
-    try:
-        await asyncio.gather(*map(run, seeds))
-    finally:
-        stop_postgres(folder)
+    await asyncio.gather(*map(run, seeds))
     return ends, shares
 
 
@@ -192,7 +190,11 @@ def main() -> None:
     began_s = time.monotonic()
     seeds = range(chosen.first_seed, chosen.first_seed + chosen.runs)
     with tempfile.TemporaryDirectory() as name:
-        ends, shares = asyncio.run(measure(Path(name), seeds, chosen.at_once))
+        server = PostgresForTests(Path(name))
+        try:
+            ends, shares = asyncio.run(measure(server, Path(name), seeds, chosen.at_once))
+        finally:
+            stop_postgres(Path(name))
     said = {
         "measurement": "budget_processes",
         "simulated": True,
