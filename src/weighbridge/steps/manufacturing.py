@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     from weighbridge.domain.answers import (
         Answer,
-        MaterialTerm,
         ProcessTerm,
         StepName,
         Subject,
