@@ -78,6 +78,7 @@ _SIMILAR_KINDS: Final = "similar kinds"
 _OF_THE_KIND: Final = 2
 _OF_SIMILAR_KINDS: Final = 3
 """Technological ratings."""
+FOOD: Final = "Food & beverages"
 _PACKAGING: Final = ("packaging", "package", "carton", "box")
 """Words in the component of a line that is not the product itself."""
 _PACKAGING_FAMILIES: Final = frozenset(
@@ -132,7 +133,8 @@ def class_figure(
         return None
     makers = _makers(fitting, _exponent(bill))
     pieces, notes = _pack(makers, bill, _SIMILAR_KINDS if borrowed else _THE_KIND)
-    weighed = _food_kg(bill, place.factors) if fitting[0].per_kg else _mass_kg(bill)
+    is_food = classification.category == FOOD and fitting[0].per_kg
+    weighed = _food_kg(bill, place.factors) if is_food else _mass_kg(bill)
     log_mass = math.log(weighed / pieces)
     weights = _weights(makers)
     estimates = [maker.log_mean + maker.exponent * log_mass for maker in makers]

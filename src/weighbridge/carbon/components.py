@@ -58,14 +58,24 @@ def count_components(
             continue
         terms.append(component_term(factor, amount, attribute.basis, place))
         counted.append(factor)
-        replaced.update(
-            place_in_bill
-            for place_in_bill, line in enumerate(bill.lines)
-            if line.material in factor.replaces
-        )
+        replaced.update(_lines_of(factor, bill, factors))
     counted_kg_co2e = math.fsum(term.contribution.emissions_kg_co2e for term in terms)
     terms.extend(_unnamed_chips(bill, factors, place))
     return Components(terms, counted_kg_co2e, counted, frozenset(replaced), notes)
+
+
+def _lines_of(factor: ComponentFactor, bill: BillOfMaterials, factors: FactorTable) -> list[int]:
+    """The lines (from 0) that are this part by mass.
+
+    Chips beside a board whose factor leaves out its chips are those of the board, and no processor.
+    """
+    if factor.attribute.startswith(PROCESSORS) and _has_bare_board(bill, factors):
+        return []
+    return [place for place, line in enumerate(bill.lines) if line.material in factor.replaces]
+
+
+def _has_bare_board(bill: BillOfMaterials, factors: FactorTable) -> bool:
+    return any(factors.material(line.material).chips_share > 0 for line in bill.lines)
 
 
 def amount_of(attribute: Attribute, factor: ComponentFactor) -> float:

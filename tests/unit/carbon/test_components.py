@@ -129,3 +129,23 @@ def test_memory_and_storage_are_known_to_about_a_third_to_three_times() -> None:
     for name in ("memory_gb", "flash_gb"):
         ranged = FACTORS.components[name].kg_co2e_per_unit
         assert ranged.value / 3.1 < ranged.low < ranged.high < ranged.value * 3.1
+
+
+@pytest.mark.parametrize(
+    "name", [key for key in FACTORS.components if key.startswith("processors_")]
+)
+def test_a_processor_counts_by_piece_and_its_line_does_not_count_by_mass(name: str) -> None:
+    result = judged(with_attributes(bill(REST, ("ic_logic", 0.045)), **{name: 1.0}))
+    assert name in keys(result)
+    assert "ic_logic" not in keys(result)
+
+
+def test_chips_beside_a_board_without_chips_are_those_of_the_board() -> None:
+    lines = bill(REST, ("pcb_populated_laptop", 0.1), ("ic_logic", 0.004))
+    result = judged(with_attributes(lines, processors_pc=1.0))
+    assert {"ic_logic", "processors_pc"} <= set(keys(result))
+
+
+def test_memory_chips_stay_beside_a_processor() -> None:
+    lines = bill(REST, ("ic_logic", 0.03), ("ic_memory", 0.002))
+    assert "ic_memory" in keys(judged(with_attributes(lines, processors_pc=1.0)))

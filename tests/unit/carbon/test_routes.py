@@ -26,7 +26,7 @@ from weighbridge.domain.answers import (
     WeightBasis,
 )
 from weighbridge.domain.products import Product
-from weighbridge.domain.results import Footprint, RouteName
+from weighbridge.domain.results import ContributionKind, Footprint, RouteName
 from weighbridge.errors import FactorTableInvalid
 from weighbridge.factor_sources.bundled import BundledFactors
 
@@ -220,6 +220,47 @@ def test_a_reference_cannot_need_what_no_material_is_called() -> None:
     (plain,) = with_references([("Acme", 40.0, 1.0)]).references["Tools & hardware", "Hand tools"]
     with pytest.raises(FactorTableInvalid, match="no material begins with"):
         only(replace(plain, needs=frozenset({"engine"})))
+
+
+@pytest.mark.parametrize(
+    ("category", "kind", "whole", "kilograms"),
+    [
+        ("Paper & packaging", "Corrugated boxes", [("corrugated_board", 1.0)], 1.0),
+        ("Food & beverages", "Juices", [("food_orange", 1.0), ("pet_resin", 0.25)], 1.0),
+    ],
+)
+def test_a_figure_per_kilogram_of_food_leaves_out_its_package_and_no_other_does(
+    category: str, kind: str, whole: list[tuple[str, float]], kilograms: float
+) -> None:
+    result = footprint(BUNDLED, bill(*whole), category=category, subcategory=kind)
+    published = [
+        one for one in result.contributions if one.kind is ContributionKind.CLASS_REFERENCE
+    ]
+    assert sum(one.activity for one in published) == pytest.approx(kilograms)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "others"),
+    [
+        ("Bread & bakery", ["food_wheat_flour", "food_yeast"], ["Cake and pastry", "Viennoiserie"]),
+        ("Cereals, rice & pasta", ["food_rice_basmati"], ["Pasta", "Cereal grain"]),
+        ("Milk & cream", ["food_milk"], ["Cream"]),
+        ("Soft drinks & water", ["water"], ["Soft drink"]),
+        ("Other meat", ["food_turkey"], ["Lamb and mutton, raw"]),
+    ],
+)
+def test_a_food_is_not_compared_with_foods_whose_ingredients_it_lacks(
+    kind: str, lines: list[str], others: list[str]
+) -> None:
+    result = footprint(
+        BUNDLED,
+        bill(*((line, 0.5) for line in lines)),
+        category="Food & beverages",
+        subcategory=kind,
+    )
+    named = " ".join(one.label for one in result.contributions)
+    assert "ADEME AGRIBALYSE" in named
+    assert not any(other in named for other in others)
 
 
 def of_pack(pieces: float, mass_kg: float) -> BillOfMaterials:
