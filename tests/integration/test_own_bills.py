@@ -263,3 +263,80 @@ async def test_a_bill_and_a_factor_of_the_product_survive_a_new_upload_and_new_a
         assert resin.factor == 9.0
         assert any("own bill of materials, bills.csv" in note for note in after.notes)
         await running.assert_sound()
+
+
+KNOWN = """code,material,mass_kg,process,country,Electricity (kWh/kg),Electricity (kg CO2e/kWh),energy source
+P-001,virgin aluminium,0.2,aluminium_extrusion;aluminium_anodising,Sweden;PT,1.5;,0.02,Meter 2025
+P-001,pp_resin,0.1,,Portugal,,,
+"""
+
+
+async def test_what_is_known_of_processes_counts_and_survives_new_answers(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(1, weight_kg=0.3, country_of_origin="DE")
+        await running.start()
+        await running.until(completed=1)
+        given = await _give(running, tmp_path, KNOWN)
+        assert [one.code for one in given.figures] == ["P-001"]
+        after = await _footprint(running)
+        electricity = [one for one in after.contributions if "electricity" in one.kind]
+        (stated,) = [one for one in electricity if one.label.endswith("(stated)")]
+        assert (stated.factor, stated.source.count("Meter 2025")) == (0.02, 2)
+        assert stated.emissions_kg_co2e == pytest.approx(stated.activity * 0.02)
+        assert any("no process is listed for line 2" in note for note in after.notes)
+        assert any("manufacturing.lines.1.country" in note for note in after.notes)
+        again = await _give(running, tmp_path, KNOWN)
+        assert (again.figures, again.unchanged) == ((), ("P-001",))
+        await running.fetch("DELETE FROM answers")
+        await running.fetch(
+            "UPDATE products SET status = 'pending', completed_at = NULL, revision = revision + 1"
+        )
+        await running.until(completed=1)
+        assert (await _footprint(running)).contributions == after.contributions
+        await running.assert_sound(paid_twice=1)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("cotton_spinning_conventional,Atlantis,,", "row 2: 'Atlantis' is not a known country"),
+        ("cotton_spinning_conventional,AQ,,", "row 2: there is no electricity factor for 'AQ'"),
+        (
+            "cotton_spinning_conventional;knitting_circular,TR;PT;DE,,",
+            "country has 3 values for 2 processes",
+        ),
+        (
+            "cotton_spinning_conventional;knitting_circular,,3,",
+            "electricity_kwh_per_kg has 1 value for 2 processes",
+        ),
+        ("cotton_spinning_conventional,,-3,", "-3 kWh per kg is not possible"),
+        ("cotton_spinning_conventional,,much,", "electricity_kwh_per_kg 'much' is not a number"),
+        (
+            "cotton_spinning_conventional,,,400",
+            "400 kg CO2e per kWh is not possible; give a number from 0 to 3",
+        ),
+    ],
+)
+def test_what_cannot_be_known_of_a_process_is_refused_by_row(
+    tmp_path: Path, row: str, words: str
+) -> None:
+    path = tmp_path / "bills.csv"
+    head = (
+        "code,material,mass_kg,process,country,electricity_kwh_per_kg,electricity_kg_co2e_per_kwh"
+    )
+    path.write_text(f"{head}\nP-001,cotton_fibre,0.2,{row}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(words)):
+        read_bills(path, load_factors(load_settings()))
+
+
+def test_numbered_columns_say_what_is_known_of_each_line(tmp_path: Path) -> None:
+    path = tmp_path / "bills.csv"
+    path.write_text(
+        "code,material 1,mass 1,process 1,country 1,material 2,mass 2,process 2,country 2\n"
+        "P-001,cotton_fibre,0.2,cotton_spinning_conventional,Türkiye,pp_resin,0.1,injection_moulding,\n",
+        encoding="utf-8",
+    )
+    found = read_bills(path, load_factors(load_settings()))["P-001"]
+    assert [line.facts for line in found] == [{"country": "TR"}, {}]

@@ -107,6 +107,9 @@ async def test_exactly_the_changed_cells_become_corrections(
         ("Lines", 1, 2, "unobtainium", "Lines!C2: .*has to be from the list"),
         ("Lines", 1, 2, None, "Lines!C2: a value is missing"),
         ("Lines", 1, 5, "magic", "Lines!F2: .*has to be from the list"),
+        ("Lines", 1, 6, "Atlantis", "Lines!G2: 'Atlantis' is not a known country"),
+        ("Lines", 1, 7, "a lot", "Lines!H2: electricity_kwh_per_kg 'a lot' is not a number"),
+        ("Lines", 1, 9, 400, "Lines!J2: .*400 kg CO2e per kWh is not possible|no process"),
     ],
 )
 async def test_a_broken_cell_is_named_and_nothing_changes(
@@ -121,6 +124,61 @@ async def test_a_broken_cell_is_named_and_nothing_changes(
         with pytest.raises(InputError, match=complaint):
             await _import(running, path)
         assert await running.value("SELECT count(*) FROM corrections") == 0
+
+
+async def test_what_is_known_of_processes_goes_out_and_comes_in_by_line(
+    database_url: str, tmp_path: Path
+) -> None:
+    bill = [{"material": "cotton_fibre", "mass_kg": 0.3, "component": "shirt"}]
+    made = ["cotton_spinning_conventional", "knitting_circular"]
+
+    def edit(sheets: Sheets) -> None:
+        header, row = sheets["Lines"][0], sheets["Lines"][1]
+        row[header.index("country")] = "Türkiye; PT"
+        row[header.index("heat_kwh_per_kg")] = "; 2.5"
+
+    def edit_again(sheets: Sheets) -> None:
+        header, row = sheets["Lines"][0], sheets["Lines"][1]
+        assert row[header.index("country")] == "TR; PT"
+        assert row[header.index("heat_kwh_per_kg")] == "; 2.5"
+        row[header.index("country")] = "tr;Portugal"  # the same in other words
+        row[header.index("processes")] = made[0]
+
+    async with program(database_url, tmp_path) as running:
+        path = await _written(running, tmp_path / "review.xlsx")
+        app = running.app
+        tools = (app.database, app.factors, app.questions.steps)
+        changes = (
+            read_change("bill_of_materials.lines", bill),
+            read_change("manufacturing.lines.1", made),
+        )
+        await correct(*tools, ["P-001"], Request(changes, "ana", ""))
+        await write_for_review(app.database, app.questions.steps, path, Filter())
+        assert [one.code for one in await _import(running, _edited(path, edit))] == ["P-001"]
+        known = [
+            {"process": made[0], "country": "TR"},
+            {"process": made[1], "country": "PT", "heat_kwh_per_kg": 2.5},
+        ]
+        latest = (await corrections_of(app.database, "P-001"))[0].correction
+        assert latest.after == known
+        await write_for_review(app.database, app.questions.steps, path, Filter())
+        assert [one.code for one in await _import(running, _edited(path, edit_again))] == ["P-001"]
+        latest = (await corrections_of(app.database, "P-001"))[0].correction
+        assert (latest.before, latest.after) == (known, known[:1])
+        await running.assert_sound()
+
+
+async def test_a_workbook_from_before_processes_had_facts_is_read(
+    database_url: str, tmp_path: Path
+) -> None:
+    def shorten(sheets: Sheets) -> None:
+        for name in ("Lines", "_Lines"):
+            sheets[name] = [row[:6] for row in sheets[name]]
+        sheets["Products"][1][3] = 0.6
+
+    async with program(database_url, tmp_path) as running:
+        path = _edited(await _written(running, tmp_path / "review.xlsx"), shorten)
+        assert [one.code for one in await _import(running, path)] == ["P-001"]
 
 
 async def test_what_somebody_else_corrected_meanwhile_is_not_undone(

@@ -48,14 +48,20 @@ PROCESSES: Final = (
 )
 
 
+COUNTRIES: Final = {"DE": "Germany", "PT": "Portugal", "TR": "Turkey"}
+
+
 def small_vocabulary() -> Vocabulary:
-    """Five categories, sixteen materials, ten processes: the real words, few of them."""
+    """Five categories, sixteen materials, ten processes, three countries: the real words, few of
+    them.
+    """
     return Vocabulary(
         categories=CATEGORIES,
         materials={row[0]: MaterialTerm(*row) for row in MATERIALS},
         processes={
             key: ProcessTerm(key, name, frozenset(families)) for key, name, families in PROCESSES
         },
+        countries=COUNTRIES,
     )
 
 

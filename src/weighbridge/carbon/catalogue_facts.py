@@ -19,7 +19,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from weighbridge.domain.answers import BomLine, ProcessUse
+from weighbridge.domain.answers import BomLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -195,7 +195,7 @@ def _exchanged(part: float, applied: Applied, factors: FactorTable) -> Applied:
     if part == 1.0:
         return _replaced(applied, factors)
     uses = [
-        ProcessUse(use.process, new.material, len(kept) + place)
+        use._replace(material=new.material, line=len(kept) + place)
         for place, (new, number) in enumerate(zip(added, source, strict=True), start=1)
         for use in applied.processes.uses
         if use.line == number

@@ -108,12 +108,17 @@ def geographical_rating(region: str, country: str | None, factors: FactorTable) 
     return 2 if wanted in covered else 3
 
 
+def years_named(text: str) -> list[str]:
+    """The years that a text names, in its order."""
+    return re.findall(r"\b(?:19|20)\d{2}\b", text)
+
+
 @cache
 def temporal_rating(year: str) -> int:
     """Rate the age of a factor by the last year named ("2014", "2000-2012"); unreadable counts as
     old.
     """
-    years = re.findall(r"\b(?:19|20)\d{2}\b", year)
+    years = years_named(year)
     if not years:
         return 3
     age = REFERENCE_YEAR - int(years[-1])

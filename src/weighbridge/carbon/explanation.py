@@ -284,7 +284,7 @@ def _marks(one: Contribution) -> tuple[str, ...]:
         known = PUBLISHED
     elif one.kind is ContributionKind.SUPPLIER_FIGURE:
         known = PRIMARY
-    elif one.kind is ContributionKind.COMPONENT and one.label.endswith(f"({STATED})"):
+    elif one.route is RouteName.BILL and one.label.endswith(f"({STATED})"):
         known = STATED
     else:
         known = INFERRED  # the model divides the mass, and names the processes

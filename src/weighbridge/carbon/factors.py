@@ -360,6 +360,7 @@ class FactorTable:
                 for key, factor in self.processes.items()
             },
             attributes=(*self.components, *OTHER_ATTRIBUTES),
+            countries={grid.country: grid.name for grid in self.electricity.values()},
         )
 
 

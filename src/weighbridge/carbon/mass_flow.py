@@ -12,6 +12,7 @@ import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from weighbridge.domain.facts import NOTHING_KNOWN, ProcessFacts
 from weighbridge.errors import CalculationError
 
 if TYPE_CHECKING:
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
 
 _PAIRS_REMEMBERED: Final = 16_384
 
-_Group = tuple["MaterialFactor", tuple["ProcessFactor", ...]]
+
+class Work(NamedTuple):
+    """A process, and what is known of it where it is done to one material."""
+
+    process: ProcessFactor
+    known: ProcessFacts = NOTHING_KNOWN
+
+
+_Group = tuple["MaterialFactor", tuple[Work, ...]]
 
 
 class Stage(NamedTuple):
@@ -31,6 +40,7 @@ class Stage(NamedTuple):
     process: ProcessFactor
     input_kg: float
     output_kg: float
+    known: ProcessFacts = NOTHING_KNOWN
 
     @property
     def worked_kg(self) -> float:
@@ -47,15 +57,15 @@ class Chain(NamedTuple):
     stages: tuple[Stage, ...]
 
 
-def chain(material: MaterialFactor, mass_kg: float, processes: Sequence[ProcessFactor]) -> Chain:
-    """Follow `mass_kg` of finished material back to its raw material, through `processes` in
-    order.
+def chain(material: MaterialFactor, mass_kg: float, worked: Sequence[Work]) -> Chain:
+    """Follow `mass_kg` of finished material back to its raw material, through what is done to it,
+    in order.
     """
     stages: list[Stage] = []
     flowing_kg = mass_kg
-    for process in reversed(processes):
+    for process, known in reversed(worked):
         input_kg = flowing_kg / process.yield_fraction
-        stages.append(Stage(process, input_kg, flowing_kg))
+        stages.append(Stage(process, input_kg, flowing_kg, known))
         flowing_kg = input_kg
     return Chain(material, mass_kg, flowing_kg, tuple(reversed(stages)))
 
@@ -65,9 +75,10 @@ def chains(
 ) -> tuple[list[Chain], list[Chain], list[str]]:
     """Returns (the chains, the chain of each line of the bill, notes on processes left out).
 
-    Lines of the same material that go through the same processes are one chain, in the bill's
-    order. Raises CalculationError for keys that the factor table does not know, for a process on
-    something that is not in the bill, and for a mass that is not a positive number.
+    Lines of the same material that go through the same processes, in the same places with the same
+    energy, are one chain, in the bill's order. Raises CalculationError for keys that the factor
+    table does not know, for a process on something that is not in the bill, and for a mass that is
+    not a positive number.
     """
     applied, notes = _applied(bill, processes, factors)
     groups: dict[_Group, list[float]] = {}
@@ -90,9 +101,9 @@ def chains(
 
 def _applied(
     bill: BillOfMaterials, processes: ManufacturingProcesses, factors: FactorTable
-) -> tuple[list[list[ProcessFactor]], list[str]]:
-    """The processes of each line, in the order of the answer."""
-    applied: list[list[ProcessFactor]] = [[] for _ in bill.lines]
+) -> tuple[list[list[Work]], list[str]]:
+    """What is done to each line, in the order of the answer."""
+    applied: list[list[Work]] = [[] for _ in bill.lines]
     notes: dict[str, None] = {}
     for use in dict.fromkeys(processes.uses):  # a use said twice is one use
         process = factors.process(use.process)
@@ -105,8 +116,8 @@ def _applied(
         note = _why_left_out(process, factors.material(use.material))
         if note is None:
             for place in worked:
-                if process not in applied[place]:
-                    applied[place].append(process)
+                if all(process is not done.process for done in applied[place]):
+                    applied[place].append(Work(process, use.known))
         else:
             notes[note] = None
     return applied, list(notes)

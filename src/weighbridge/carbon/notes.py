@@ -13,7 +13,6 @@ from weighbridge.carbon.completeness import COMPLETE, ELECTRONIC_CATEGORIES, MAD
 from weighbridge.carbon.data_quality import MASS_TOLERANCE, mass_deviation
 from weighbridge.carbon.factors import WORLD
 from weighbridge.domain.answers import WeightBasis
-from weighbridge.domain.results import ContributionKind
 from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from weighbridge.carbon.bill import BillResult
     from weighbridge.carbon.completeness import Completeness
     from weighbridge.carbon.factors import ComponentFactor, MaterialFactor, ProcessFactor
+    from weighbridge.carbon.mass_flow import Stage
     from weighbridge.carbon.terms import Place, Term
     from weighbridge.domain.answers import BillOfMaterials, Classification
     from weighbridge.domain.facts import ProductFacts
@@ -82,6 +82,10 @@ _BELOW_THE_PRICE: Final = 1 / 100
 """How far off the ratio a figure is worth a look. The ratios are of producers' prices: what a shop
 adds and what a name costs makes a figure low for its price, never high.
 """
+_OTHER_ENERGY: Final = 10.0
+"""How many times more or less energy than usual is doubted: kWh and MJ are 3.6 apart, kWh for a
+kilogram and for a tonne a thousand.
+"""
 _OTHER_REGION_SHARE: Final = 0.5
 _SAME_PART_OF_THE_WORLD: Final = 2
 
@@ -103,6 +107,7 @@ def footprint_notes(
         *bill.notes,
         *result.components.notes,
         *_electricity_notes(place, result.terms),
+        *_energy_notes(result),
         *_region_notes(place, result.terms),
         *_proxy_notes(result),
         *result.skipped,
@@ -213,12 +218,30 @@ def price_notes(facts: ProductFacts, category: str, emissions_kg_co2e: float) ->
 
 
 def _electricity_notes(place: Place, terms: Iterable[Term]) -> list[str]:
-    uses_grid = any(t.contribution.kind is ContributionKind.PROCESS_ELECTRICITY for t in terms)
-    if not (uses_grid and place.grid.is_world):
+    by_world = f"+electricity:{WORLD}"
+    if not any(term.contribution.factor_key.endswith(by_world) for term in terms):
         return []
     if place.country is None:
         return ["no country of origin: world average electricity"]
     return [f"no electricity factor for {place.country}: world average electricity"]
+
+
+def _energy_notes(result: BillResult) -> list[str]:
+    """Energy that somebody states, where it is far from what the factor table has."""
+    notes: dict[str, None] = {}
+    for chain in result.chains:
+        for process, _, _, known in chain.stages:
+            for kind, stated, usual in (
+                ("electricity", known.electricity_kwh_per_kg, process.kwh_electricity_per_kg),
+                ("heat", known.heat_kwh_per_kg, process.kwh_heat_per_kg),
+            ):
+                if stated and usual and not 1 / _OTHER_ENERGY <= stated / usual <= _OTHER_ENERGY:
+                    notes[
+                        f"{significant(stated, 3)} kWh of {kind} per kg are stated for "
+                        f"{process.name} of {chain.material.name}, where {significant(usual, 3)} "
+                        "are usual: check the unit"
+                    ] = None
+    return list(notes)
 
 
 def _region_notes(place: Place, terms: Sequence[Term]) -> list[str]:
@@ -247,10 +270,22 @@ def _proxy_notes(result: BillResult) -> list[str]:
         for number, chain in enumerate(result.line_chains)
         if number not in result.components.replaced_lines
     ]
-    stages = [stage.process for chain in result.chains for stage in chain.stages]
+    stages = [
+        stage.process for chain in result.chains for stage in chain.stages if _rests_on_table(stage)
+    ]
     used: list[MaterialFactor | ProcessFactor | ComponentFactor] = [*counted, *stages]
     used.extend(result.components.factors)
     proxies = {
         factor.name: factor.proxy_reason for factor in used if factor.proxy_reason is not None
     }
     return [f"proxy for {name}: {reason}" for name, reason in proxies.items()]
+
+
+def _rests_on_table(stage: Stage) -> bool:
+    """Whether any figure of the process's own factor counts: not where all are stated."""
+    process, known = stage.process, stage.known
+    return bool(
+        process.kg_co2e_per_kg
+        or (process.kwh_electricity_per_kg and known.electricity_kwh_per_kg is None)
+        or (process.kwh_heat_per_kg and known.heat_kwh_per_kg is None)
+    )

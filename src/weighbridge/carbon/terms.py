@@ -2,8 +2,9 @@
 
 `calculate` adds the terms up. A process gives up to three of them (electricity, heat, direct
 emissions), whose activity comes from the process's inventory and whose factor from the grid or the
-heat supply: both are cited, and both spread. All but the mass is the same for every product from
-one country: a `Rate`, worked out once.
+heat supply: both are cited, and both spread. What is known of the process where it is done (its
+country, its energy and where that comes from) takes the place of either, for this term alone. All
+but the mass is the same for every product from one country: a `Rate`, worked out once.
 """
 
 from __future__ import annotations
@@ -12,8 +13,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from weighbridge.carbon.data_quality import Rating, geographical_rating, temporal_rating
+from weighbridge.carbon.data_quality import (
+    Rating,
+    geographical_rating,
+    temporal_rating,
+    years_named,
+)
 from weighbridge.carbon.factors import (
+    WORLD,
     Citation,
     ElectricityFactor,
     FactorTable,
@@ -21,6 +28,7 @@ from weighbridge.carbon.factors import (
     RangedValue,
 )
 from weighbridge.carbon.uncertainty import Spread, bounds, spread, times
+from weighbridge.domain.answers import AttributeBasis
 from weighbridge.domain.results import Contribution, ContributionKind
 
 if TYPE_CHECKING:
@@ -28,7 +36,8 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import ComponentFactor, MaterialFactor
     from weighbridge.carbon.mass_flow import Chain, Stage
-    from weighbridge.domain.answers import AttributeBasis, BomLine
+    from weighbridge.domain.answers import BomLine
+    from weighbridge.domain.facts import ProcessFacts
 
 _KG: Final = "kg"
 _KWH: Final = "kWh"
@@ -124,7 +133,7 @@ def process_terms(stage: Stage, chain: Chain, place: Place) -> Sequence[Term]:
     """What one process on one material costs: electricity, heat and direct emissions, where it has
     them.
     """
-    rates = _process_rates(stage.process, chain.material, place)
+    rates = _process_rates(stage.process, stage.known, chain.material, place)
     return [_term(rate, rate.label, stage.worked_kg) for rate in rates]
 
 
@@ -175,31 +184,32 @@ def _material_rate(material: MaterialFactor, place: Place) -> Rate:
 
 @lru_cache(_RATES_REMEMBERED)
 def _process_rates(
-    process: ProcessFactor, material: MaterialFactor, place: Place
+    process: ProcessFactor, known: ProcessFacts, material: MaterialFactor, place: Place
 ) -> tuple[Rate, ...]:
     label = f"{process.name}: {material.name}"
+    if known.country is not None:
+        place = Place.of(known.country, place.factors)
     rates = []
-    if process.kwh_electricity_per_kg:
-        grid = place.grid
+    electricity = _energy_use(process.kwh_electricity_per_kg, known.electricity_kwh_per_kg)
+    if electricity.kwh_per_kg:
+        supply = _electricity(known, place)
         rates.append(
             _energy_rate(
                 ContributionKind.PROCESS_ELECTRICITY,
-                f"{label}, electricity ({grid.name})",
-                process,
-                process.kwh_electricity_per_kg,
-                (f"electricity:{grid.country}", grid.kg_co2e_per_kwh, grid.citation),
+                f"{label}, electricity ({supply.name})",
+                (process, electricity, supply),
+                known,
                 place,
             )
         )
-    if process.kwh_heat_per_kg:
-        heat = place.factors.heat
+    heat = _energy_use(process.kwh_heat_per_kg, known.heat_kwh_per_kg)
+    if heat.kwh_per_kg:
         rates.append(
             _energy_rate(
                 ContributionKind.PROCESS_HEAT,
                 f"{label}, heat",
-                process,
-                process.kwh_heat_per_kg,
-                (heat.key, heat.kg_co2e_per_kwh, heat.citation),
+                (process, heat, _heat(known, place)),
+                known,
                 place,
             )
         )
@@ -221,30 +231,86 @@ def _process_rates(
     return tuple(rates)
 
 
+class _EnergyUse(NamedTuple):
+    """`is_stated`: by somebody who knows the process, not by the factor table."""
+
+    kwh_per_kg: float
+    is_stated: bool
+
+
+class _Supply(NamedTuple):
+    """Where electricity or heat comes from."""
+
+    key: str
+    name: str
+    kg_co2e_per_kwh: RangedValue
+    citation: Citation
+
+
+def _energy_use(usual: float, stated: float | None) -> _EnergyUse:
+    return _EnergyUse(usual, False) if stated is None else _EnergyUse(stated, True)
+
+
+def _electricity(known: ProcessFacts, place: Place) -> _Supply:
+    if known.electricity_kg_co2e_per_kwh is not None:
+        return _stated_supply("electricity", known.electricity_kg_co2e_per_kwh, known, place)
+    grid = place.grid
+    return _Supply(f"electricity:{grid.country}", grid.name, grid.kg_co2e_per_kwh, grid.citation)
+
+
+def _heat(known: ProcessFacts, place: Place) -> _Supply:
+    if known.heat_kg_co2e_per_kwh is not None:
+        return _stated_supply("heat", known.heat_kg_co2e_per_kwh, known, place)
+    heat = place.factors.heat
+    return _Supply(heat.key, heat.name, heat.kg_co2e_per_kwh, heat.citation)
+
+
+def _stated_supply(kind: str, value: float, known: ProcessFacts, place: Place) -> _Supply:
+    """Taken as it is given: whoever states it gives no range."""
+    return _Supply(
+        f"{kind}:{AttributeBasis.STATED}",
+        known.energy_source or AttributeBasis.STATED.value,
+        RangedValue(value, value, value),
+        _stated(known, place),
+    )
+
+
+def _stated(known: ProcessFacts, place: Place) -> Citation:
+    source = known.energy_source or "stated for this process"
+    years = years_named(source)
+    return Citation(
+        source,
+        "stated for this process",
+        years[-1] if years else "not stated",
+        place.country or WORLD,
+        "as its owner says",
+    )
+
+
 def _energy_rate(
     kind: ContributionKind,
     label: str,
-    process: ProcessFactor,
-    kwh_per_kg: float,
-    supply: tuple[str, RangedValue, Citation],
+    multiplied: tuple[ProcessFactor, _EnergyUse, _Supply],
+    known: ProcessFacts,
     place: Place,
 ) -> Rate:
-    """`supply`: key, kg CO2e per kWh and source of the grid or of the heat."""
-    key, kg_co2e_per_kwh, citation = supply
+    process, use, supply = multiplied
+    inventory = _stated(known, place) if use.is_stated else process.citation
+    of_supply = spread(supply.key, supply.kg_co2e_per_kwh)
     return Rate(
         kind=kind,
-        label=label,
-        factor_key=f"{process.key}+{key}",
-        activity_per_kg=kwh_per_kg,
+        label=f"{label} ({AttributeBasis.STATED})" if use.is_stated else label,
+        factor_key=f"{process.key}+{supply.key}",
+        activity_per_kg=use.kwh_per_kg,
         activity_unit=_KWH,
-        factor=kg_co2e_per_kwh.value,
-        spreads=(_process_spread(process), spread(key, kg_co2e_per_kwh)),
-        citation=_both(citation, process.citation),
-        is_proxy=process.is_proxy,
+        factor=supply.kg_co2e_per_kwh.value,
+        spreads=(of_supply,) if use.is_stated else (_process_spread(process), of_supply),
+        citation=_both(supply.citation, inventory),
+        is_proxy=process.is_proxy and not use.is_stated,
         ratings=(
-            process.technological_quality,
-            place.geographical(citation.region),
-            _older(citation, process.citation),
+            1 if use.is_stated else process.technological_quality,
+            place.geographical(supply.citation.region),
+            _older(supply.citation, inventory),
         ),
     )
 

@@ -7,11 +7,12 @@ An answer that no other part of the program calculates with lives in the file of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import ClassVar, Final, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
+from weighbridge.domain.facts import NOTHING_KNOWN, ProcessFacts
 from weighbridge.domain.products import Product
 
 StepName = str
@@ -133,6 +134,12 @@ class ProcessUse(NamedTuple):
     process: str  # a key of Vocabulary.processes
     material: str  # a material of the product's bill
     line: int | None = None  # its place in the bill, from 1
+    known: ProcessFacts = NOTHING_KNOWN  # what a person knows of it; a model never says it
+
+    def as_record(self) -> dict[str, Any]:
+        """By name, as it is stored: with what is known of it."""
+        named = {"process": self.process, "material": self.material, "line": self.line}
+        return named | self.known.known()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +201,4 @@ class Vocabulary:
     materials: Mapping[str, MaterialTerm]
     processes: Mapping[str, ProcessTerm]
     attributes: Sequence[str] = OTHER_ATTRIBUTES
+    countries: Mapping[str, str] = field(default_factory=dict)  # whose grid is known → name

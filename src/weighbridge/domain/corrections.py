@@ -64,11 +64,14 @@ class Correction:
 
 
 def _shown(value: Any) -> str:
-    """A value in few words: a bill by its materials and masses."""
+    """A value in few words: a bill by its materials and masses, processes with what is known."""
     if isinstance(value, list):
         return " + ".join(map(_shown, value)) or "none"
     if isinstance(value, dict) and "material" in value:
         return f"{value['material']} {value.get('mass_kg', '')} kg"
+    if isinstance(value, dict) and "process" in value:
+        known = ", ".join(f"{name} {fact}" for name, fact in value.items() if name != "process")
+        return f"{value['process']} ({known})"
     return str(value)
 
 

@@ -1,17 +1,21 @@
-"""What a catalogue tells of a product besides its description: facts that make a better footprint.
+"""What a catalogue tells of a product besides its description: facts that make a better footprint;
+and what somebody knows of a process that is done to one of its materials.
 
-All are optional. `ingest/` recognises and checks them, `store/` keeps them in one jsonb column
-(`products.facts`, the names below, absent where unknown), `steps/` shows the model those that
-describe the product, and exports carry all. Units are fixed here: whatever the file wrote has been
-converted.
+All are optional. Those of a product: `ingest/` recognises and checks them, `store/` keeps them in
+one jsonb column (`products.facts`, the names below, absent where unknown), `steps/` shows the model
+those that describe the product, and exports carry all. Units are fixed here: whatever the file
+wrote has been converted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from weighbridge.errors import AnswerMalformed, ImplausibleAnswer
 
 
 class FootprintBoundary(StrEnum):
@@ -108,3 +112,87 @@ A change of one of these asks again; a change of the others only recounts.
 """
 
 NO_FACTS: Final = ProductFacts()
+
+
+class ProcessFacts(NamedTuple):
+    """Where a process is done to a material, and with how much energy of which kind.
+
+    None: not known. The factor table then says how much, and the product's country of origin which
+    grid.
+    """
+
+    country: str | None = None
+    """ISO 3166 alpha-2. Its grid supplies the electricity."""
+    electricity_kwh_per_kg: float | None = None
+    """Of what the process puts out; of what it takes away, for machining."""
+    heat_kwh_per_kg: float | None = None
+    electricity_kg_co2e_per_kwh: float | None = None
+    """Of the electricity that is bought, whatever the grid has."""
+    heat_kg_co2e_per_kwh: float | None = None
+    energy_source: str | None = None
+    """Where the four figures come from: "meter readings 2025"."""
+
+    def known(self) -> dict[str, Any]:
+        """The facts that are known, by name, as JSON values."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> ProcessFacts:
+        """Reads the facts out of a record that may have other names too."""
+        found = {name: stored[name] for name in cls._fields if stored.get(name) is not None}
+        return cls(**found) if found else NOTHING_KNOWN
+
+
+NOTHING_KNOWN: Final = ProcessFacts()
+
+ENERGY_FIGURES: Final[Mapping[str, float]] = {
+    "electricity_kwh_per_kg": 10_000.0,
+    "heat_kwh_per_kg": 10_000.0,
+    "electricity_kg_co2e_per_kwh": 3.0,
+    "heat_kg_co2e_per_kwh": 3.0,
+}
+"""The numbers among them, and the most that each can be. No grid and no fuel comes to 3 kg CO2e per
+kWh.
+"""
+ENERGY_USED: Final = ("electricity_kwh_per_kg", "heat_kwh_per_kg")
+"""Those that one value for several processes does not say: of which of them, or of all together."""
+_UNITS: Final = {"kwh_per_kg": "kWh per kg", "kg_co2e_per_kwh": "kg CO2e per kWh"}
+_LONGEST_SOURCE: Final = 200
+
+
+def process_fact(name: str, value: Any, countries: Container[str]) -> Any:
+    """The value of one of `ProcessFacts`, checked; `countries` are those with a grid.
+
+    Raises:
+        AnswerMalformed: it is not of the right kind, or there is no such fact.
+        ImplausibleAnswer: no process has that.
+    """
+    if name not in ProcessFacts._fields:
+        raise AnswerMalformed(
+            f"there is no such value. Choose one of: {', '.join(ProcessFacts._fields)}."
+        )
+    if value is None:
+        return None
+    if name in ENERGY_FIGURES:
+        return _energy_figure(name, value)
+    if not isinstance(value, str):
+        raise AnswerMalformed(f"{name} must be text.")
+    if name == "country":
+        if value not in countries:
+            raise ImplausibleAnswer(
+                f"there is no electricity factor for {value[:40]!r}; give a two-letter country code, such as DE."
+            )
+        return value
+    return " ".join(value.split())[:_LONGEST_SOURCE] or None
+
+
+def _energy_figure(name: str, value: Any) -> float:
+    unit = next(words for end, words in _UNITS.items() if name.endswith(end))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise AnswerMalformed(f"{name} must be a number, in {unit}.")
+    most = ENERGY_FIGURES[name]
+    if not (math.isfinite(value) and 0 <= value <= most):
+        raise ImplausibleAnswer(
+            f"{value:g} {unit} is not possible; give a number from 0 to {most:,.0f}."
+        )
+    return float(value)

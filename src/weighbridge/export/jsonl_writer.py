@@ -65,8 +65,12 @@ def answered_json(fields: Iterable[ShownField], answered: Mapping[str, Any]) -> 
 
 def _plain(value: Any, field: ShownField) -> Any:
     if field.is_list:
-        return [{to_camel(name): _finite(part) for name, part in one.items()} for one in value]
+        return [{_camel(name): _finite(part) for name, part in one.items()} for one in value]
     return _finite(value)
+
+
+def _camel(name: str) -> str:
+    return to_camel(name).replace("Co2E", "Co2e")
 
 
 def _finite(value: Any) -> Any:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from weighbridge.steps.shown import ShownField
 
 
+Recorded = tuple[tuple[str, ...], Any]
+"""Path and value of a correction."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A product whose part of the reply cannot be used, and why.
@@ -152,6 +156,10 @@ class Step(ABC, Generic[A]):
         if len(path) != 1 or path[0] not in data:
             raise AnswerMalformed(f"there is no such value. Choose one of: {', '.join(data)}.")
         return data[path[0]]
+
+    def recorded_as(self, answer: A, path: Path, value: Any) -> Recorded:
+        """The path and value under which `correct` is recorded; `answer` is what it returned."""
+        return path, value
 
     def choices(self, path: Path) -> Mapping[str, str]:
         """The closed list that the value at `path` is chosen from, key → name; empty: any value."""

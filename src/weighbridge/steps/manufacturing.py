@@ -32,15 +32,21 @@ from weighbridge.domain.answers import (
     ProcessUse,
 )
 from weighbridge.domain.bill_lines import LINES, line_anchor, line_number, relocated
+from weighbridge.domain.facts import (
+    ENERGY_FIGURES,
+    ENERGY_USED,
+    ProcessFacts,
+    process_fact,
+)
 from weighbridge.errors import AnswerMalformed, ImplausibleAnswer
 from weighbridge.plain_text import counted
 from weighbridge.steps.base import Step
 from weighbridge.steps.fields import choice, confidence, parts, shown
 from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
-from weighbridge.steps.shown import ShownField
+from weighbridge.steps.shown import Plain, ShownField
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from weighbridge.domain.answers import (
         Answer,
@@ -50,12 +56,17 @@ if TYPE_CHECKING:
         Vocabulary,
     )
     from weighbridge.domain.corrections import Path
+    from weighbridge.steps.base import Recorded
     from weighbridge.steps.replies import Entry
 
 MAX_USES: Final = 30
 _NO_SUCH_VALUE: Final = (
-    "there is no such value. Choose lines.N, the processes of line N of the bill, such as lines.2."
+    "there is no such value. Choose lines.N, the processes of line N of the bill, such as lines.2, "
+    f"or lines.N.FACT with one of: {', '.join(ProcessFacts._fields)}."
 )
+_FACT_KINDS: Final[dict[str, Plain]] = {
+    name: float if name in ENERGY_FIGURES else str for name in ProcessFacts._fields
+}
 USUAL_USES: Final = 3
 
 TASK: Final = """\
@@ -88,9 +99,10 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         ShownField(
             "processes",
             "processes",
-            "Each process, with the number (from 1) and material of the bill's line it is applied to.",
-            {"process": str, "material": str, "line": int},
-            lambda answer: [use._asdict() for use in answer.uses],
+            "Each process, with the number (from 1) and material of the bill's line it is applied "
+            "to; where it is done and with which energy, as far as somebody said it.",
+            {"process": str, "material": str, "line": int, **_FACT_KINDS},
+            lambda answer: [use.as_record() | use.known._asdict() for use in answer.uses],
         ),
     )
     needs = (Classification.step, BillOfMaterials.step)
@@ -102,6 +114,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._materials = vocabulary.materials
         self._processes = vocabulary.processes
+        self._countries = vocabulary.countries
         offered = [term for term in vocabulary.processes.values() if term.offered]
         processes = process_table(offered)
         table = f"Families and their processes\n{processes}"
@@ -142,14 +155,16 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     @override
     def encode(self, answer: ManufacturingProcesses) -> dict[str, Any]:
         return {
-            "uses": [use._asdict() for use in answer.uses],
+            "uses": [use.as_record() for use in answer.uses],
             "confidence": answer.confidence.value,
         }
 
     @override
     def decode(self, data: Mapping[str, Any]) -> ManufacturingProcesses:
         uses = (
-            ProcessUse(str(use["process"]), str(use["material"]), _line(use))
+            ProcessUse(
+                str(use["process"]), str(use["material"]), _line(use), ProcessFacts.from_stored(use)
+            )
             for use in data["uses"]
         )
         return ManufacturingProcesses(tuple(uses), Confidence(data["confidence"]))
@@ -183,35 +198,57 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     def correct(
         self, subject: Subject, answer: ManufacturingProcesses, path: Path, value: Any
     ) -> ManufacturingProcesses:
-        """The answer with the processes of one line replaced by `value`, a list in their order.
+        """The answer with the processes of one line replaced by `value`, a list in their order; or
+        with one fact of them, which `value` has for all of them or as a list, for each.
+
+        A process that was done to the line before keeps what is known of it; one that is new is
+        done in the country of the others, where that is one.
 
         Raises:
             AnswerMalformed: there is no such line, or `value` is no list of known processes.
             ImplausibleAnswer: one cannot be applied to the line's material, because it is not
-                for its family or the material's factor covers shaping already.
+                for its family or the material's factor covers shaping already; or nothing is done
+                to the line that a fact could be about.
         """
         bill = bill_of(subject)
         number = line_number(path, bill)
-        if number is None or len(path) != 2:
+        if number is None or len(path) > 3:
             raise AnswerMalformed(_NO_SUCH_VALUE)
+        uses = list(dict.fromkeys(_by_line(answer.uses, bill)))
+        done = [use for use in uses if use.line == number]
+        others = [use for use in uses if use.line != number]
+        if len(path) == 3:
+            return replace(answer, uses=(*others, *self._with_fact(done, number, path[2], value)))
         if not isinstance(value, list):
             raise AnswerMalformed("give a list of processes; it may be empty.")
-        stated = dict.fromkeys(self._use({"process": one, "line": number}, bill) for one in value)
+        stated = dict.fromkeys(self._stated(one, number, bill, done) for one in value)
         for use in stated:
             if self._is_formed(use) or not self._fits(use):
                 raise ImplausibleAnswer(f"{use.process} cannot be applied to {use.material}.")
-        others = [use for use in _by_line(answer.uses, bill) if use.line != number]
         return replace(answer, uses=(*others, *stated))
 
     @override
     def value_at(self, answer: ManufacturingProcesses, path: Path) -> Any:
-        if len(path) != 2 or path[0] != LINES:
+        if len(path) not in (2, 3) or path[0] != LINES:
             raise AnswerMalformed(_NO_SUCH_VALUE)
-        return [use.process for use in answer.uses if str(use.line) == path[1]]
+        done = [use for use in answer.uses if str(use.line) == path[1]]
+        if len(path) == 2:
+            return [_entry_of(use) for use in done]
+        if path[2] not in ProcessFacts._fields:
+            raise AnswerMalformed(_NO_SUCH_VALUE)
+        values = [getattr(use.known, path[2]) for use in done]
+        return values if len(set(values)) > 1 else next(iter(values), None)
 
     @override
     def choices(self, path: Path) -> Mapping[str, str]:
+        if len(path) == 3:
+            return self._countries if path[2] == "country" else {}
         return {term.key: term.name for term in self._processes.values()}
+
+    @override
+    def recorded_as(self, answer: ManufacturingProcesses, path: Path, value: Any) -> Recorded:
+        """With the processes of the line: what is known of them says nothing of others."""
+        return path[:2], self.value_at(answer, path[:2])
 
     @override
     def follow(self, answer: ManufacturingProcesses, subject: Subject) -> ManufacturingProcesses:
@@ -228,7 +265,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
                 numbers = [materials.index(use.material) + 1]
             elif not numbers and use.line is not None and use.line <= len(materials):
                 numbers = [use.line]
-            kept += [ProcessUse(use.process, materials[n - 1], n) for n in numbers]
+            kept += [use._replace(material=materials[n - 1], line=n) for n in numbers]
         return replace(answer, uses=tuple(dict.fromkeys(kept)))
 
     @override
@@ -270,6 +307,45 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
             )
         return ProcessUse(process, bill.lines[number - 1].material, number)
 
+    def _stated(
+        self, entry: Any, number: int, bill: BillOfMaterials, before: Sequence[ProcessUse]
+    ) -> ProcessUse:
+        """A process as a person gives it: its key, or a record with what is known of it."""
+        facts = {**entry} if isinstance(entry, dict) else {"process": entry}
+        process = facts.pop("process", None)
+        use = self._use({"process": process, "line": number}, bill)
+        kept = next((old.known for old in before if old.process == use.process), None)
+        if kept is None:
+            countries = {old.known.country for old in before}
+            kept = ProcessFacts(countries.pop() if len(countries) == 1 else None)
+        checked = {n: process_fact(n, v, self._countries) for n, v in facts.items()}
+        return use._replace(known=kept._replace(**checked))
+
+    def _with_fact(
+        self, done: Sequence[ProcessUse], number: int, name: str, value: Any
+    ) -> list[ProcessUse]:
+        """The processes of a line with one fact: the same of all, or a list with one of each."""
+        if not done:
+            process_fact(name, None, self._countries)
+            raise ImplausibleAnswer(
+                f"no process is listed for line {number}, so there is no energy that could be "
+                f"known. Add its processes first, or give a factor for the material."
+            )
+        values = value if isinstance(value, list) else [value]
+        if len(values) == 1 and (len(done) == 1 or name not in ENERGY_USED):
+            values = values * len(done)
+        if len(values) != len(done):
+            raise ImplausibleAnswer(
+                f"{counted(len(done), 'process', 'processes')} of line {number} "
+                f"({', '.join(use.process for use in done)}) and {counted(len(values), 'value')}: "
+                "give one for each, in their order."
+            )
+        checked = [process_fact(name, one, self._countries) for one in values]
+        return [
+            use._replace(known=use.known._replace(**{name: one}))
+            for use, one in zip(done, checked, strict=True)
+        ]
+
     def _is_formed(self, use: ProcessUse) -> bool:
         term = self._materials.get(use.material)
         return term is not None and term.includes_forming
@@ -293,6 +369,12 @@ def _by_line(uses: Iterable[ProcessUse], bill: BillOfMaterials) -> Iterator[Proc
     for use in uses:
         for number in worked_lines(use, bill):
             yield use._replace(line=number)
+
+
+def _entry_of(use: ProcessUse) -> Any:
+    """As a correction names it: the key, or a record where more is known."""
+    known = use.known.known()
+    return {"process": use.process, **known} if known else use.process
 
 
 def _line(use: Mapping[str, Any]) -> int | None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from weighbridge.domain.answers import Answer, Subject
+from weighbridge.domain.corrections import Change
 from weighbridge.errors import AnswerError, InputError
 from weighbridge.weighing.near_matches import did_you_mean
 from weighbridge.weighing.product_factors import FACTORS, factor_before
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.domain.answers import StepName
-    from weighbridge.domain.corrections import Change, Correction
+    from weighbridge.domain.corrections import Correction
     from weighbridge.domain.products import Product
     from weighbridge.steps.base import Step
     from weighbridge.steps.registered import Steps
@@ -48,13 +49,17 @@ class CorrectedAnswers(NamedTuple):
 def _words(value: Any) -> list[str]:
     """The words of a value that a closed list may be asked for: itself, or those of its entries."""
     entries = value if isinstance(value, list) else [value]
-    words = (entry.get("material") if isinstance(entry, dict) else entry for entry in entries)
+    words = (
+        entry.get("material", entry.get("process")) if isinstance(entry, dict) else entry
+        for entry in entries
+    )
     return [word for word in words if isinstance(word, str)]
 
 
 class Made(NamedTuple):
-    """What a change does to one product."""
+    """What a change does to one product, and as what it is recorded."""
 
+    change: Change
     anchor: str | None
     before: Any
     after: Any
@@ -119,15 +124,18 @@ def make_change(
     change: Change,
     steps: Steps,
     factors: FactorTable,
+    *,
+    as_given: bool = False,
 ) -> Made:
-    """What the change does to the product as it is corrected already.
+    """What the change does to the product as it is corrected already. `as_given`: recorded as it
+    is, and not with all that it is part of.
 
     Raises InputError when it cannot be made; the message names the product and the target.
     """
     if change.step == FACTORS:
         subject = Subject(product, corrected(product, given, corrections, steps).answers)
         before = factor_before(product.code, factors, subject, change, corrections)
-        return Made(None, before, change.value)
+        return Made(change, None, before, change.value)
     step = next((step for step in steps if step.name == change.step), None)
     if step is None or change.step not in given:
         known = ", ".join((*steps.names, FACTORS))
@@ -136,9 +144,13 @@ def make_change(
     answer = subject.answers[change.step]
     try:
         anchor = step.anchor(change.path, subject)
-        before = step.value_at(answer, change.path)
-        after = step.value_at(step.correct(subject, answer, change.path, change.value), change.path)
+        step.value_at(answer, change.path)
+        changed = step.correct(subject, answer, change.path, change.value)
+        path, value = change.path, change.value
+        if not as_given:
+            path, value = step.recorded_as(changed, path, value)
+        before, after = step.value_at(answer, path), step.value_at(changed, path)
     except AnswerError as error:
         meant = did_you_mean(_words(change.value), step.choices(change.path))
         raise InputError(f"{product.code}: {change.target}: {error}{meant}") from error
-    return Made(anchor, before, after)
+    return Made(Change(change.step, path, value), anchor, before, after)

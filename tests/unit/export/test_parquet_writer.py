@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tests.unit.export.result_rows import ANSWERED_AT, FIELDS, batches, completed, failed
+from weighbridge.domain.facts import ProcessFacts
 from weighbridge.export.parquet_writer import ROWS_PER_PART, ParquetWriter, schema_of
 
 SCHEMA = schema_of(FIELDS)
@@ -30,7 +31,10 @@ def test_a_completed_product_comes_back_with_its_nested_records(tmp_path: Path) 
     )
     assert (chair["data_quality"], chair["data_quality_geographical"]) == (1.5, 2.0)
     assert chair["bill"][1] == {"material": "polypropylene", "mass_kg": 1.25, "component": "seat"}
-    assert chair["processes"] == [{"process": "welding", "material": "stainless_steel", "line": 1}]
+    assert chair["processes"] == [
+        {"process": "welding", "material": "stainless_steel", "line": 1}
+        | dict.fromkeys(ProcessFacts._fields)
+    ]
     assert [route["name"] for route in chair["routes"]] == ["bill of materials", "class figure"]
     assert (chair["decided_by"], chair["routes_apart"]) == ("both agree", 1.215)
     assert [one["share"] for one in chair["contributions"]] == [0.62, 0.2, 0.075, 0.075, 0.03]

@@ -96,7 +96,9 @@ async def give_bills(
 ) -> BillsDone:
     """Put own bills of materials in the place of the model's: all of the file, or nothing.
 
-    Columns: code, material, mass_kg and, where wanted, process and component.
+    Columns: code, material, mass_kg and, where wanted, process and component; and what is known of
+    the process: country, electricity_kwh_per_kg, heat_kwh_per_kg, electricity_kg_co2e_per_kwh,
+    heat_kg_co2e_per_kwh and energy_source.
     """
     _refuse_nul(reason)
     limit = min(MOST_BYTES, context.settings.max_upload_bytes)

@@ -1,12 +1,13 @@
 """Own bills of materials in a file: one row a line of a bill, in CSV or a sheet of a workbook.
 
-    code, material, mass_kg, process, component
+    code, material, mass_kg, process, component, country, electricity_kwh_per_kg, ...
 
 Or one row a product, as a catalogue has it, with numbered columns: material 1, mass 1 (kg),
 material 2, mass 2 (kg). Sheets and columns are found by these names, or usual ones for the same;
 other sheets, such as the catalogue itself, are passed over. `process` may name several, separated
-by semicolons; without the column the model's processes stay. All rows are checked before anything
-is done: the message names each bad row.
+by semicolons; without the column the model's processes stay. What is known of them, where they are
+done and with which energy, has columns of its own (`process_cells`). All rows are checked before
+anything is done: the message names each bad row.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.errors import InputError, UnreadableFile
@@ -23,6 +24,7 @@ from weighbridge.ingest.formats.xlsx.rows import rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
 from weighbridge.ingest.isolation.alone import read_alone
 from weighbridge.plain_text import counted, significant
+from weighbridge.service.desk.process_cells import FACT_COLUMNS, read_facts
 from weighbridge.weighing.near_matches import did_you_mean, find_key
 
 if TYPE_CHECKING:
@@ -44,11 +46,12 @@ _NAMES: Final = {
     "mass_kg": ("masskg", "mass", "weightkg", "weight", "kg", "massinkg", "weightinkg"),
     "process": ("process", "processes", "manufacturingprocess", "manufacturing"),
     "component": ("component", "part", "componentname", "partname", "position"),
+    **FACT_COLUMNS,
 }
 _NEEDED: Final = ("code", "material", "mass_kg")
 _NO_COLUMNS: Final = (
-    f"The file has no bill of materials. It needs the columns {', '.join(_NEEDED)} (process and "
-    "component are optional), or one row for each product with the columns code, material 1, "
+    f"The file has no bill of materials. It needs the columns {', '.join(_NEEDED)} (process, "
+    "component and country are optional), or one row for each product with the columns code, material 1, "
     "mass_kg 1, material 2, mass_kg 2 and so on."
 )
 _NUMBERED: Final = re.compile(r"(\D*)(\d{1,3})(\D*)")
@@ -56,12 +59,16 @@ _NUMBERED: Final = re.compile(r"(\D*)(\d{1,3})(\D*)")
 
 @dataclass(frozen=True, slots=True)
 class OwnLine:
-    """One line of an own bill. `processes` None: the file has no such column."""
+    """One line of an own bill. `processes` None: the file has no such column.
+
+    `facts`: what is known of its processes, one value for all or a list with one for each.
+    """
 
     material: str
     mass_kg: float
     component: str
     processes: tuple[str, ...] | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def as_value(self) -> dict[str, Any]:
         """As the correction of a bill has it."""
@@ -122,7 +129,8 @@ def _line(row: _Row, factors: FactorTable) -> OwnLine:
         processes = tuple(_known("process", part, known) for part in named if part)
         _check_fit(material, processes, factors)
     component = " ".join(row.cells.get("component", "").split())[:80]
-    return OwnLine(material, _mass_kg(row.cells["mass_kg"]), component, processes)
+    facts = read_facts(row.cells, processes, factors)
+    return OwnLine(material, _mass_kg(row.cells["mass_kg"]), component, processes, facts)
 
 
 def _names(factors: Iterable[Any]) -> dict[str, str]:

@@ -85,7 +85,10 @@ class Correcting(StoredWeigher):
         *,
         keep_same: bool = False,
     ) -> list[NewCorrection]:
-        """What the request changes about a product; what is so already only with `keep_same`."""
+        """What the request changes about a product.
+
+        With `keep_same` also what is so already, and all as it is given: an own bill.
+        """
         stored = products.stored_product(row)
         given = self.given(row)
         made: list[NewCorrection] = []
@@ -94,7 +97,15 @@ class Correcting(StoredWeigher):
         for change in request.changes:
             self._refuse_to_pass_over(row["code"], change, active, request)
             try:
-                done = make_change(stored.product, given, so_far, change, self.steps, self.factors)
+                done = make_change(
+                    stored.product,
+                    given,
+                    so_far,
+                    change,
+                    self.steps,
+                    self.factors,
+                    as_given=keep_same,
+                )
             except InputError as error:
                 problems.append(str(error))
                 continue
@@ -102,7 +113,7 @@ class Correcting(StoredWeigher):
                 made.append(
                     NewCorrection(
                         stored.id,
-                        change,
+                        done.change,
                         done.anchor,
                         done.before,
                         done.after,

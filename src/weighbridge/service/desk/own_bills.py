@@ -86,7 +86,7 @@ async def give_bills(
             ]
             unchanged += [row["code"] for row in rows if row not in changed]
             new = await _replace(connection, work, changed, active, bills, request)
-            made = causes_of(new)
+            made = causes_of([each for each in new if not _is_fact(each.change)])
             answered = [row for row in changed if _is_answered(row) and row["id"] in made]
             figures += await recompute_figures(connection, work, answered, made)
             unanswered = [row["id"] for row in changed if not _is_answered(row)]
@@ -147,11 +147,14 @@ def _new(
         if not _is_answered(row):
             found += [_unanswered(row["id"], change, lines, request) for change in changes]
             continue
-        whole = Request(changes, request.by, request.reason, replace=True)
+        sure = tuple(change for change in changes if not _is_fact(change))
+        whole = Request(sure, request.by, request.reason, replace=True)
         try:
             found += work.change(row, kept[row["id"]], whole, keep_same=True)
         except InputError as error:
             problems.append(str(error))
+        facts = (change for change in changes if _is_fact(change))
+        found += [_unanswered(row["id"], change, lines, request) for change in facts]
     if problems:
         more = len(problems) - _NAMED
         rest = [f"and {counted(more, 'more product')}"] if more > 0 else []
@@ -160,14 +163,26 @@ def _new(
 
 
 def _changes_of(lines: Sequence[OwnLine]) -> tuple[Change, ...]:
-    """The whole bill, and what is done to each line where the file says it."""
+    """The whole bill, and what is done to each line and known of it where the file says it."""
     bill = Change(BillOfMaterials.step, (_LINES,), [line.as_value() for line in lines])
     worked = (
         Change(ManufacturingProcesses.step, (_LINES, str(number)), list(line.processes))
         for number, line in enumerate(lines, start=1)
         if line.processes is not None
     )
-    return (bill, *worked)
+    known = (
+        Change(ManufacturingProcesses.step, (_LINES, str(number), name), value)
+        for number, line in enumerate(lines, start=1)
+        for name, value in line.facts.items()
+    )
+    return (bill, *worked, *known)
+
+
+def _is_fact(change: Change) -> bool:
+    """Of processes that the file may leave to the model: whether there are any, the footprint
+    says.
+    """
+    return change.step == ManufacturingProcesses.step and len(change.path) > 2
 
 
 def _given_before(active: Sequence[Correction]) -> tuple[Change, ...]:

@@ -1,7 +1,7 @@
 """The review workbook: what the model answered, laid out to be corrected and handed back.
 
     Products   one row a product: subcategory, mass
-    Lines      one row a line of the bill: material, mass, part, processes
+    Lines      one row a line of the bill: material, mass, part, processes, what is known of them
     How to     what may be changed
     _Products, _Lines   hidden: the values as they were exported; what differs from them was changed
 
@@ -21,6 +21,7 @@ from weighbridge.export.cells import writable_text
 from weighbridge.export.files import PendingFile, explaining
 from weighbridge.ingest.formats.xlsx.rows import column_letters, rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
+from weighbridge.service.desk.process_cells import FACT_COLUMNS, fact_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,19 +34,25 @@ PRODUCTS: Final = "Products"
 LINES: Final = "Lines"
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     PRODUCTS: ("code", "name", "subcategory", "mass_kg", "kg_co2e", "notes"),
-    LINES: ("code", "line", "material", "mass_kg", "component", "processes"),
+    LINES: ("code", "line", "material", "mass_kg", "component", "processes", *FACT_COLUMNS),
 }
 KEYS: Final[dict[str, tuple[str, ...]]] = {PRODUCTS: ("code",), LINES: ("code", "line")}
 EDITABLE: Final[dict[str, tuple[str, ...]]] = {
     PRODUCTS: ("subcategory", "mass_kg"),
-    LINES: ("material", "mass_kg", "component", "processes"),
+    LINES: ("material", "mass_kg", "component", "processes", *FACT_COLUMNS),
 }
 NUMBERS: Final = frozenset({"mass_kg", "kg_co2e", "line"})
+_REQUIRED: Final = {
+    name: tuple(one for one in (*KEYS[name], *EDITABLE[name]) if one not in FACT_COLUMNS)
+    for name in COLUMNS
+}
+"""Workbooks of earlier versions have no more."""
 _HELP: Final = (
     "Change cells in the blue columns, then read the file back: weighbridge review FILE.",
     "Only what you change becomes a correction. Rows may be sorted, filtered and deleted.",
     "subcategory, material and processes must be values of the lists that the model chose from.",
     "processes: in order, separated by semicolons; empty for none.",
+    "country, electricity_kwh_per_kg and what follows: of the processes of the line, if you know it. One value for all of them, or one for each, separated by semicolons.",
     "mass_kg on the sheet Products is the mass of one unit; if it changes, the lines of the bill change in proportion.",
 )
 _WIDTHS: Final = {"name": 34, "code": 18, "subcategory": 28, "material": 30, "processes": 44}
@@ -110,8 +117,8 @@ def _write_table(
         sheet.write_string(0, position, column, style)
         sheet.set_column(position, position, _WIDTHS.get(column, 12))
     for number, row in enumerate(table, start=1):
-        for position, (column, value) in enumerate(zip(COLUMNS[name], row, strict=True)):
-            if column in NUMBERS:
+        for position, value in enumerate(row):
+            if isinstance(value, int | float):
                 sheet.write_number(number, position, value)
             elif value:
                 sheet.write_string(number, position, writable_text(value))
@@ -137,9 +144,11 @@ def read_edits(path: Path) -> list[Edit]:
             )
         edits: list[Edit] = []
         for name in COLUMNS:
-            before = {key: cells for key, _, cells in _table(rows(book, sheets[f"_{name}"]), name)}
+            exported = _table(rows(book, sheets[f"_{name}"]), name, _REQUIRED[name])
+            before = {key: cells for key, _, cells in exported}
+            columns = list(next(iter(before.values()), ()))
             seen: set[Key] = set()
-            for key, number, cells in _table(rows(book, sheets[name]), name):
+            for key, number, cells in _table(rows(book, sheets[name]), name, columns):
                 edits += _edits_of(name, key, number, cells, before, seen)
         return edits
     finally:
@@ -147,16 +156,18 @@ def read_edits(path: Path) -> list[Edit]:
 
 
 def _table(
-    lines: Iterator[SheetRow], name: str
+    lines: Iterator[SheetRow], name: str, required: Sequence[str]
 ) -> Iterator[tuple[Key, int, dict[str, ReviewCell]]]:
     """Key, row number and cells by the name of their column."""
     head = next(lines, None)
     places = {} if head is None else {cell.text or "": at for at, cell in head.cells.items()}
-    if missing := [column for column in (*KEYS[name], *EDITABLE[name]) if column not in places]:
+    if missing := [column for column in required if column not in places]:
         raise InputError(f"Sheet {name} has no column {missing[0]!r}. Restore the original header.")
     for row in lines:
         cells = {}
         for column in (*KEYS[name], *EDITABLE[name]):
+            if column not in places:
+                continue
             cell = row.cells.get(places[column])
             if cell is not None and cell.remark:
                 where = f"{name}!{column_letters(places[column])}{row.number}"
@@ -189,6 +200,8 @@ def _edits_of(
     seen.add(key)
     code, line = (*key, "")[:2]
     for column in EDITABLE[sheet]:
+        if column not in before[key]:
+            continue
         cell = cells[column]
         if not _is_same(column, cell.text, before[key][column].text):
             yield Edit(code, line, column, cell.text, address(cell))
@@ -197,9 +210,9 @@ def _edits_of(
 def _is_same(column: str, text: str, before: str) -> bool:
     if text == before:
         return True
-    if column not in NUMBERS:
-        return False
     try:
-        return float(text) == float(before)
-    except ValueError:
+        if column in FACT_COLUMNS:
+            return bool(fact_value(column, text) == fact_value(column, before))
+        return column in NUMBERS and float(text) == float(before)
+    except (InputError, ValueError):
         return False

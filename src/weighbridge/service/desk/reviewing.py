@@ -16,7 +16,9 @@ from weighbridge.domain.products import Product
 from weighbridge.errors import InputError
 from weighbridge.ingest.isolation.alone import read_alone
 from weighbridge.service.desk.correcting import CorrectedFigure, Request, correct_each
+from weighbridge.service.desk.process_cells import FACT_COLUMNS, SEPARATOR, fact_value, written
 from weighbridge.service.desk.review_workbook import Edit, read_edits, write_review
+from weighbridge.steps.manufacturing import worked_lines
 from weighbridge.store.footprints import stream_results
 from weighbridge.store.listing import Filter
 from weighbridge.store.selections import codes_of
@@ -37,6 +39,7 @@ _TARGETS = {
     "material": "bill_of_materials",
     "component": "bill_of_materials",
     "processes": "manufacturing",
+    **dict.fromkeys(FACT_COLUMNS, "manufacturing"),
 }
 
 
@@ -72,9 +75,17 @@ def _add(
     mass_kg = float(f"{bill.mass_kg:.12g}")
     products.append((row["code"], row["name"], kind.subcategory, mass_kg, figure, notes))
     for number, line in enumerate(bill.lines, start=1):
-        processes = "; ".join(use.process for use in made.uses if use.line == number)
+        done = [use for use in made.uses if number in worked_lines(use, bill)]
         lines.append(
-            (row["code"], number, line.material, line.mass_kg, line.component or "", processes)
+            (
+                row["code"],
+                number,
+                line.material,
+                line.mass_kg,
+                line.component or "",
+                f"{SEPARATOR} ".join(use.process for use in done),
+                *(written([getattr(use.known, name) for use in done]) for name in FACT_COLUMNS),
+            )
         )
 
 
@@ -116,6 +127,11 @@ def _change(edit: Edit) -> Change:
         words = [word.strip() for word in edit.value.split(";")]
         return Change(step, ("lines", edit.line), [word for word in words if word])
     path = ("lines", edit.line, edit.column) if edit.line else (edit.column,)
+    if edit.column in FACT_COLUMNS:
+        try:
+            return Change(step, path, fact_value(edit.column, edit.value))
+        except InputError as error:
+            raise InputError(f"{edit.cell}: {error}") from error
     if edit.column == "mass_kg":
         try:
             return Change(step, path, float(edit.value))

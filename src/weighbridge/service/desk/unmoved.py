@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.domain.answers import NO_LONGER_ASKED, PIECES_PER_PACK, Classification
+from weighbridge.domain.facts import ProcessFacts
 from weighbridge.domain.results import RouteName
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ def _reasons(change: Change, figure: Footprint, factors: FactorTable) -> Iterato
                     "Pieces per pack count only beside published figures of whole products, and "
                     "none count here."
                 )
+        case ("lines", number, name) if name in ProcessFacts._fields:
+            yield (
+                f"The processes of line {number} take no such energy, or the bill of materials "
+                "does not count here."
+            )
         case ("lines", _, "component"):
             yield "The name of a part is a label; its material, mass and processes count."
         case ("subcategory",) if change.step == Classification.step and not compares:

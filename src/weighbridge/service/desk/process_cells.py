@@ -1,0 +1,100 @@
+"""What is known of processes, as cells of a file have it: where they are done, and with how much
+energy of which kind.
+
+A cell has one value for all processes of its line, or one for each, separated by semicolons in
+their order; an empty one is not known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from weighbridge.domain.facts import ENERGY_FIGURES, ENERGY_USED, ProcessFacts, process_fact
+from weighbridge.errors import AnswerError, InputError
+from weighbridge.ingest.values.countries import read_country
+from weighbridge.plain_text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from weighbridge.carbon.factors import FactorTable
+
+SEPARATOR: Final = ";"
+COUNTRY: Final = "country"
+FACT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    COUNTRY: ("country", "processcountry", "countryofproduction", "productioncountry", "madein"),
+    "electricity_kwh_per_kg": ("electricitykwhperkg", "electricitykwhkg"),
+    "heat_kwh_per_kg": ("heatkwhperkg", "heatkwhkg"),
+    "electricity_kg_co2e_per_kwh": ("electricitykgco2eperkwh", "electricitykgco2ekwh"),
+    "heat_kg_co2e_per_kwh": ("heatkgco2eperkwh", "heatkgco2ekwh"),
+    "energy_source": ("energysource", "electricitysource"),
+}
+"""Headers, without spaces and signs, by our names for the columns."""
+
+
+def fact_value(name: str, text: str) -> Any:
+    """The value of a cell, unchecked: a list where it has several, None where it is empty.
+
+    Raises:
+        InputError: a part of it is no number, or no country.
+    """
+    if name == "energy_source":
+        return text.strip() or None
+    values = [_value(name, part.strip()) for part in text.split(SEPARATOR)]
+    return values[0] if len(values) == 1 else values
+
+
+def _value(name: str, text: str) -> Any:
+    if not text:
+        return None
+    if name in ENERGY_FIGURES:
+        try:
+            return float(text)
+        except ValueError:
+            raise InputError(f"{name} {text!r} is not a number; write it like 1.25.") from None
+    country = read_country(text).code
+    if country is None:
+        raise InputError(f"{text!r} is not a known country; use its two-letter code, such as DE.")
+    return country
+
+
+def read_facts(
+    cells: Mapping[str, str], processes: Sequence[str] | None, factors: FactorTable
+) -> dict[str, Any]:
+    """The facts that a row of a bill has, each checked against the list of its processes.
+
+    Raises:
+        InputError: says which cannot be, and why.
+    """
+    found = {}
+    for name in ProcessFacts._fields:
+        value = fact_value(name, cells.get(name, ""))
+        values = value if isinstance(value, list) else [value]
+        if all(one is None for one in values):
+            continue
+        try:
+            for one in values:
+                process_fact(name, one, factors.electricity)
+        except AnswerError as error:
+            raise InputError(str(error)) from error
+        is_one_for_each = len(values) == len(processes or values)
+        if not is_one_for_each and (len(values) > 1 or name in ENERGY_USED):
+            raise InputError(
+                f"{name} has {counted(len(values), 'value')} for {counted(len(processes or ()), 'process', 'processes')}; "
+                "give one for each, separated by semicolons."
+            )
+        found[name] = value
+    return found
+
+
+def written(values: Sequence[Any]) -> Any:
+    """A fact of a line's processes as a cell has it: once, where all are the same; None for none.
+
+    One number of several processes is said of each.
+    """
+    if len(values) == 1 or (values and len(set(values)) == 1 and not isinstance(values[0], float)):
+        return values[0]
+    texts = (
+        "" if one is None else f"{one:.12g}" if isinstance(one, float) else one for one in values
+    )
+    return f"{SEPARATOR} ".join(texts) or None
