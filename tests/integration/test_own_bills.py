@@ -295,7 +295,7 @@ async def test_what_is_known_of_processes_counts_and_survives_new_answers(
         )
         await running.until(completed=1)
         assert (await _footprint(running)).contributions == after.contributions
-        await running.assert_sound(paid_twice=1)
+        await running.assert_sound(paid_twice=3)
 
 
 @pytest.mark.parametrize(

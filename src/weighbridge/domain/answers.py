@@ -137,9 +137,9 @@ class ProcessUse(NamedTuple):
     known: ProcessFacts = NOTHING_KNOWN  # what a person knows of it; a model never says it
 
     def as_record(self) -> dict[str, Any]:
-        """By name, as it is stored: with what is known of it."""
+        """By name, with what is known of it and what is not."""
         named = {"process": self.process, "material": self.material, "line": self.line}
-        return named | self.known.known()
+        return named | self.known._asdict()
 
 
 @dataclass(frozen=True, slots=True)

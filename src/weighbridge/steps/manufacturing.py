@@ -102,7 +102,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
             "Each process, with the number (from 1) and material of the bill's line it is applied "
             "to; where it is done and with which energy, as far as somebody said it.",
             {"process": str, "material": str, "line": int, **_FACT_KINDS},
-            lambda answer: [use.as_record() | use.known._asdict() for use in answer.uses],
+            lambda answer: [use.as_record() for use in answer.uses],
         ),
     )
     needs = (Classification.step, BillOfMaterials.step)
@@ -155,7 +155,11 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     @override
     def encode(self, answer: ManufacturingProcesses) -> dict[str, Any]:
         return {
-            "uses": [use.as_record() for use in answer.uses],
+            "uses": [
+                {"process": use.process, "material": use.material, "line": use.line}
+                | use.known.known()
+                for use in answer.uses
+            ],
             "confidence": answer.confidence.value,
         }
 

@@ -20,6 +20,7 @@ from weighbridge.domain.answers import (
     ProcessUse,
     StepName,
 )
+from weighbridge.domain.facts import ENERGY_FIGURES, ProcessFacts
 from weighbridge.errors import AnswerMalformed
 from weighbridge.steps import build_questions
 
@@ -27,7 +28,11 @@ STEPS = build_questions(small_vocabulary()).steps
 
 WORDS = st.text(max_size=20)
 MASSES = st.floats(min_value=0, max_value=1e9, exclude_min=True)
+FACTS = ProcessFacts._fields
 SURENESS = st.sampled_from(Confidence)
+KNOWN = st.builds(
+    ProcessFacts, *(st.none() | (MASSES if n in ENERGY_FIGURES else WORDS) for n in FACTS)
+)
 ANSWERS: st.SearchStrategy[Answer] = st.one_of(
     st.builds(Classification, WORDS, WORDS, SURENESS),
     st.builds(
@@ -40,7 +45,7 @@ ANSWERS: st.SearchStrategy[Answer] = st.one_of(
     ),
     st.builds(
         ManufacturingProcesses,
-        st.lists(st.builds(ProcessUse, WORDS, WORDS), max_size=5).map(tuple),
+        st.lists(st.builds(ProcessUse, WORDS, WORDS, st.none(), KNOWN), max_size=5).map(tuple),
         SURENESS,
     ),
 )

@@ -119,10 +119,17 @@ def _is_same(old: Any, new: Any, exact: bool) -> bool:
 
 
 def _lines(value: Any) -> Any:
-    """Lists of records by their values: formats spell the names in their own ways."""
+    """Lists of records by what they have: formats spell the names in their own ways, and earlier
+    versions have fewer of them.
+    """
     if not isinstance(value, list):
         return value
-    return [tuple(one.values()) if isinstance(one, dict) else one for one in value]
+    return [_known(one) if isinstance(one, dict) else one for one in value]
+
+
+def _known(record: Mapping[str, Any]) -> dict[str, Any]:
+    spelled = ((name.replace("_", "").casefold(), value) for name, value in record.items())
+    return {name: value for name, value in spelled if value is not None}
 
 
 def _corrections(row: Mapping[str, Any]) -> set[str]:
