@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 _LOOKS_EVERY_S: Final = 0.3
 _LONGEST_RUN_S: Final = 300.0
+_QUIET_S: Final = 5.0
+"""What a reply gives back can be spent again: a queue out of money is one that stays so."""
+_IS_BROKE: Final = "SELECT paused_reason LIKE '%budget%' FROM queue_state"
 _QUICKER: Final = (
     4.0  # than the draw's waits, which are made for a clock that runs 20 times as fast
 )
@@ -128,13 +131,18 @@ async def _live(
     dice: random.Random,
 ) -> str:
     deadline_s = time.monotonic() + _LONGEST_RUN_S
+    moved_s, before = time.monotonic(), -1
     while time.monotonic() < deadline_s:
         await asyncio.sleep(_LOOKS_EVERY_S)
-        if deaths and provider.books()["completed"] >= deaths[0]:
+        completed = provider.books()["completed"]
+        if completed != before:
+            moved_s, before = time.monotonic(), completed
+        if deaths and completed >= deaths[0]:
             deaths.pop(0)
             workers.pop(dice.randrange(len(workers))).kill()
             workers.append(here.worker(f"heir-{len(deaths)}"))
-        if await here.connection.fetchval("SELECT paused_reason LIKE '%budget%' FROM queue_state"):
+        is_quiet = time.monotonic() > moved_s + _QUIET_S
+        if is_quiet and await here.connection.fetchval(_IS_BROKE):
             return "broke"
         counts = await here.counts()
         if not counts["pending"] and not counts["processing"]:
