@@ -298,3 +298,14 @@ def test_a_run_stops_at_its_budget_and_goes_on_with_a_higher_one(weighbridge: Co
     done = weighbridge(*command, "1")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["database"]["completed"] == 60
+
+
+def test_only_a_run_that_ends_with_all_answers_says_that_no_call_was_needed(
+    weighbridge: CommandLine,
+) -> None:
+    command = ("run", str(EXAMPLE), "--simulate", "--yes")
+    broke = weighbridge(*command, "--budget", "0.0000001")
+    assert "60 left · 0 calls" in broke.stdout
+    assert "No call was needed" not in broke.stdout
+    weighbridge(*command)
+    assert "No call was needed" in weighbridge(*command).stdout

@@ -434,7 +434,7 @@ class _Run:
             + money(last.totals.cost_usd, last.totals.unpriced_calls)
             + (f" ({kind})" if (kind := _kind_of(self._provider)) else ""),
         )
-        if not calls_made:
+        if not calls_made and last.finished == last.total:
             out.print("No call was needed: all answers were stored already.")
         for row in failed:
             out.print(f"failed: {row.code}: {row.error}", style="red")
