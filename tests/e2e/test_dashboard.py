@@ -7,6 +7,7 @@ answers of 500 and above) fails the test in which it happens.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,12 +21,13 @@ from tests.support.chromium import (
     violations,
 )
 from tests.support.server_process import ServerProcess, server_process
+from weighbridge.service.access.sessions import SESSION_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Dialog, Page
+    from playwright.sync_api import Browser, Dialog, Page, Route
 
     from tests.support.database import PostgresForTests
 
@@ -111,13 +113,79 @@ def test_a_browser_logs_in_with_the_right_token_only_and_out_again(page: Page) -
     expect(page).to_have_title("Log in · Weighbridge")
 
 
-def test_the_queue_is_stopped_and_started_from_the_overview(page: Page) -> None:
+def test_a_session_that_has_ended_leads_to_the_login_and_back(page: Page) -> None:
     log_in(page)
-    headline = page.get_by_role("heading", level=1)
+    expect(page).to_have_title("Overview · Weighbridge")
+
+    def end_session() -> None:
+        page.context.clear_cookies(name=SESSION_COOKIE)
+        page.context.add_cookies([{"name": SESSION_COOKIE, "value": "ended", "url": page.url}])
+
+    end_session()
+    page.evaluate("source => dispatchEvent(new Event(source))", "weighbridge:reconnect")
+    expect(page.get_by_text("Your session has ended.")).to_be_visible()
+    assert violations(page) == []
+    page.goto("/login?next=/products")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_title("Products · Weighbridge")
+    end_session()
+    page.get_by_label("Search").fill("anything")
+    expect(page).to_have_title("Log in · Weighbridge")
+
+
+def test_the_queue_is_stopped_in_one_tab_and_started_in_another(page: Page) -> None:
+    log_in(page)
+    other = page.context.new_page()
+    other.goto("/")
     page.get_by_role("button", name="Stop").click()
-    expect(headline).to_contain_text("Stopped.")
-    page.get_by_role("button", name="Start").click()
-    expect(headline).to_contain_text("weighed.")
+    expect(page.locator(".flash")).to_contain_text("Stopped.")
+    expect(other.get_by_role("heading", level=1)).to_contain_text("Stopped.")
+    other.get_by_role("button", name="Start").click()
+    expect(other.locator(".flash")).to_contain_text("Started.")
+    for tab in (page, other):
+        expect(tab.get_by_role("heading", level=1)).to_contain_text("weighed.")
+    expect(page.locator(".flash")).to_have_count(0)
+
+
+def test_back_goes_through_the_filters_that_were_set(page: Page) -> None:
+    log_in(page, next_page="/products")
+    search = page.get_by_label("Search")
+    for text in ("B-1", "B-12"):
+        search.fill(text)
+        expect(page).to_have_url(re.compile(f"search={text}&"))
+    expect(page.get_by_text("Nothing fits")).to_be_visible()
+    page.go_back()
+    expect(search).to_have_value("B-1")
+    expect(page.get_by_role("link", name="B-1")).to_be_visible()
+    page.go_back()
+    expect(search).to_have_value("")
+    page.go_forward()
+    expect(search).to_have_value("B-1")
+
+
+def test_an_upload_is_sent_once_and_leaving_in_the_middle_asks_first(
+    page: Page, tmp_path: Path
+) -> None:
+    catalogue = tmp_path / "one.csv"
+    catalogue.write_text("code,name,description\nB-1,Bottle,Steel bottle\n", encoding="utf-8")
+    sent: list[Route] = []
+    asked: list[str] = []
+    log_in(page, next_page="/upload")
+    page.route("**/api/products/bulk-upload", lambda route: sent.append(route))  # goes no further
+    page.get_by_label("Choose a file").set_input_files(catalogue)
+    store = page.get_by_role("button", name="Store and weigh 1 product")
+    store.dblclick()
+    expect(page.get_by_text("Storing one.csv")).to_be_visible()
+
+    def accept(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.once("dialog", accept)
+    page.reload()
+    expect(page.get_by_text("Drop a file here")).to_be_visible()
+    assert (len(sent), asked) == (1, ["beforeunload"])
 
 
 def test_a_catalogue_is_mapped_uploaded_and_watched(page: Page, tmp_path: Path) -> None:

@@ -29,11 +29,20 @@ async def login_page(
     """The form; the page itself for whoever is in already."""
     if request.state.principal is not None:
         return redirect(own_page(next))
-    return _form(request, next)
+    return _form(request, next, has_ended=SESSION_COOKIE in request.cookies)
 
 
-def _form(request: Request, target: str, problem: str = "", status: int = 200) -> Response:
-    return page(request, "login/page.html", status=status, target=own_page(target), problem=problem)
+def _form(
+    request: Request, target: str, problem: str = "", status: int = 200, *, has_ended: bool = False
+) -> Response:
+    return page(
+        request,
+        "login/page.html",
+        status=status,
+        target=own_page(target),
+        problem=problem,
+        has_ended=has_ended,
+    )
 
 
 @router.post("/login")

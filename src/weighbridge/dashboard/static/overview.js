@@ -11,6 +11,7 @@
     doneAt: Number(hero.dataset.doneAt) || null,
     waitUntil: Number(hero.dataset.waitUntil) || null,
     situation: hero.dataset.situation,
+    running: hero.dataset.running === "true",
   };
 
   function setText(element, text) {
@@ -43,6 +44,7 @@
     if (board.situation !== shown.situation) {
       setText(document.querySelector("[data-announce]"), `${capital(board.situation)}. ${board.remedy}`);
     }
+    if (board.running !== shown.running) document.querySelector(".flash")?.remove(); // somebody else pressed a button
     shown = board;
     hero.dataset.situation = board.situation;
     hero.dataset.running = board.running;
@@ -179,6 +181,11 @@
     Charts.draw(plot("cost"), option(minutes, () => [filled(whole(minutes.cost), "US dollars")], (value) => `$${number(value)}`));
   }
 
+  async function reconnect() {
+    const answer = await fetch("/api/products/queue-status").catch(() => null);
+    if (answer && answer.status === 401) logInAgain(); else listen();
+  }
+
   function listen() {
     const source = new EventSource("/live");
     const lost = document.querySelector("[data-reconnecting]");
@@ -186,7 +193,7 @@
     source.addEventListener("error", () => {
       lost.hidden = false;
       // A refused reconnection ends an EventSource for good: the server may be starting, or the session over.
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => { source.close(); listen(); }, 3000);
+      if (source.readyState === EventSource.CLOSED) setTimeout(reconnect, 3000);
     });
     source.addEventListener("board", (event) => showBoard(JSON.parse(event.data)));
     source.addEventListener("minutes", (event) => showMinutes(JSON.parse(event.data)));

@@ -74,6 +74,13 @@ function tellTrouble(text) {
   told.textContent = text;
   told.hidden = false;
 }
+// The session is over: the login page leads back here.
+function logInAgain() {
+  location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.xhr.status === 401) logInAgain();
+});
 document.addEventListener("htmx:responseError", (event) => {
   let detail = "";
   try { detail = JSON.parse(event.detail.xhr.responseText).detail; } catch { /* not a document */ }

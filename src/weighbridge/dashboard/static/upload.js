@@ -10,6 +10,7 @@
   let file = null;
   let answers = {};
   let columns = {};
+  let isStoring = false;
 
   function say(text, isBad) {
     state.textContent = text;
@@ -27,6 +28,7 @@
   async function problemOf(answer) {
     const type = answer.headers.get("content-type") || "";
     if (!type.includes("json")) return `The server answered ${answer.status}.`;
+    if (answer.status === 401) return "Your session has ended. Log in again in another tab, then try again here.";
     const document = await answer.json();
     if ((document.type || "").endsWith(":missing-column")) byHand.hidden = false;
     return document.detail || document.title || `The server answered ${answer.status}.`;
@@ -61,9 +63,11 @@
   }
 
   async function send(path, drawAt, doing, done) {
-    say(`${doing} ${file.name} …`);
+    const sent = file;
+    say(`${doing} ${sent.name} …`);
     try {
       const answer = await fetch(path, { method: "POST", body: body(choices()) });
+      if (sent !== file) return; // another one was chosen meanwhile
       if (answer.ok) {
         byHand.hidden = true;
         await draw(drawAt, Object.assign(await answer.json(), { lane: answers.lane || "" }));
@@ -77,7 +81,17 @@
   }
 
   const inspect = () => send("/api/products/inspect", "/upload/report", "Reading", "Nothing is stored yet.");
-  const store = () => send("/api/products/bulk-upload", "/upload/result", "Storing", "");
+
+  // A second click would send the file twice, and another page would not show what became of it.
+  async function store() {
+    if (isStoring) return;
+    isStoring = true;
+    input.disabled = true;
+    await send("/api/products/bulk-upload", "/upload/result", "Storing", "");
+    input.disabled = false;
+    isStoring = false;
+  }
+  addEventListener("beforeunload", (event) => { if (isStoring) event.preventDefault(); });
 
   function take(chosen) {
     if (!chosen || input.disabled) return;
@@ -101,5 +115,5 @@
   form.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files[0]); });
   byHand.addEventListener("submit", (event) => { event.preventDefault(); inspect(); });
   place.addEventListener("submit", (event) => { event.preventDefault(); store(); });
-  place.addEventListener("click", (event) => { if (event.target.closest("[data-again]")) inspect(); });
+  place.addEventListener("click", (event) => { if (event.target.closest("[data-again]") && !isStoring) inspect(); });
 })();
