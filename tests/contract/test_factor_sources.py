@@ -110,7 +110,7 @@ def test_the_bundled_tables_are_complete(bundled: FactorTable) -> None:
     assert len(bundled.processes) == 107
     assert sum(process.is_proxy for process in bundled.processes.values()) == 49
     assert len(bundled.components) == 11
-    assert sum(map(len, bundled.references.values())) == 761
+    assert sum(map(len, bundled.references.values())) == 762
     assert len(bundled.electricity) == 214
 
 

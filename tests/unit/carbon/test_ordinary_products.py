@@ -1,4 +1,4 @@
-"""Nearly two hundred ordinary products against the ranges that people who know them expect.
+"""Some 250 ordinary products against the ranges that people who know them expect.
 
 A look that a change of factors, references or rules repeats by itself: a figure that leaves its
 range is either a fault of the change, or a reason to write down why the range is wrong.
