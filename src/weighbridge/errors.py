@@ -9,6 +9,7 @@
     ├── NotFound · Conflict              the request does not fit the current state
     ├── ProviderError                    no usable reply
     │   ├── ProviderUnreachable · ProviderTimeout · ProviderOverloaded      → retry with backoff
+    │   ├── EmptyReply                   → the same, but for some minutes only: it is paid for
     │   ├── RateLimited(retry_after_s)   → wait, then retry; does not count as a failed attempt
     │   ├── RequestTooLarge              → split the group (a group of one: give up)
     │   ├── RequestRefused               → ask each product alone; alone: give up
@@ -116,6 +117,22 @@ class ProviderOverloaded(ProviderError):
 
     is_out_of_flex = False
     """Whether only the cheap tier has no room."""
+
+
+class EmptyReply(ProviderError):
+    """The provider sent a completion without text, and bills it.
+
+    `reply` is what it said beside the text, a `domain.calls.CallReply`; the type is wide for the
+    same reason as `RateLimited.remaining`, read it with `providers.base.reply_of`.
+    `is_only_reasoning`: the text came as reasoning instead.
+    """
+
+    def __init__(
+        self, message: str, reply: object | None = None, *, is_only_reasoning: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.reply = reply
+        self.is_only_reasoning = is_only_reasoning
 
 
 class RateLimited(ProviderError):

@@ -27,6 +27,7 @@ from tests.support.scripted_provider import (
 from weighbridge.domain.calls import FinishReason
 from weighbridge.errors import (
     AuthenticationFailed,
+    EmptyReply,
     GenerationFailed,
     ImageRefused,
     ModelUnknown,
@@ -40,6 +41,7 @@ from weighbridge.errors import (
     RequestRefused,
     RequestTooLarge,
 )
+from weighbridge.providers.base import reply_of
 from weighbridge.providers.openai import UNUSABLE_BEFORE_STOP
 
 if TYPE_CHECKING:
@@ -184,7 +186,7 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("retry with", answer(449, {"error": "retry with another worker"}), ProviderOverloaded, "another worker"),
     ("the region", answer(451, {"error": {"message": "Unavailable For Legal Reasons"}}), AuthenticationFailed, "Legal Reasons"),
     ("AWS in a 200", answer(200, {"Output": {"__type": "com.amazon.coral#ThrottlingException"}}), ProviderOverloaded, "ThrottlingException"),
-    ("a stream of comments", Answer(200, b": PROCESSING\n\n: PROCESSING\n\n", {"content-type": "text/event-stream"}), ProviderOverloaded, "empty completion"),
+    ("a stream of comments", Answer(200, b": PROCESSING\n\n: PROCESSING\n\n", {"content-type": "text/event-stream"}), EmptyReply, "empty completion"),
     ("no content", Answer(204, b""), ProviderOverloaded, "something other than"),
     ("queued", answer(202, {"status": "queued", "id": "q-1"}), ProviderOverloaded, "queued"),
     # Refused, and whose fault it is can only be found alone.
@@ -572,6 +574,43 @@ async def test_hidden_tokens_cache_writes_tier_and_cost_are_read() -> None:
     reply = await reply_to(completion(usage=usage, service_tier="flex", headers=headers))
     assert (reply.usage.cache_write_tokens, reply.usage.reasoning_tokens) == (1800, 250)
     assert (reply.service_tier, reply.stated_cost_usd) == ("flex", 0.00042)
+
+
+ZERO = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+REASONED = {
+    "prompt_tokens": 4241,
+    "completion_tokens": 700,
+    "completion_tokens_details": {"reasoning_tokens": 700},
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "billed"),
+    [
+        pytest.param(completion(None, usage=ZERO), None, id="Ollama's cloud lost it"),
+        pytest.param(completion(""), 1200, id="OpenRouter's free models"),
+        pytest.param(completion(None, choices=[], usage=REASONED), 4241, id="LiteLLM for Gemini"),
+        pytest.param(completion([], usage=REASONED), 4241, id="no parts"),
+        pytest.param(completion("", usage={"prompt_tokens": None}), None, id="not counted"),
+    ],
+)
+async def test_an_empty_reply_is_billed_as_far_as_the_server_counts(
+    said: Answer, billed: int | None
+) -> None:
+    with pytest.raises(EmptyReply) as caught:
+        await reply_to(said)
+    reply = reply_of(caught.value)
+    assert (reply and reply.usage.input_tokens) == billed
+
+
+async def test_reasoning_without_an_answer_stops_only_a_server_that_has_never_given_one() -> None:
+    only_reasoning = answer(200, {"choices": [{"message": {"content": "", "reasoning": "Hm."}}]})
+    with pytest.raises(ModelUnknown, match="reasoning"):
+        await ScriptedProvider(only_reasoning).provider().call(REQUEST)
+    provider = ScriptedProvider(completion(), only_reasoning).provider()
+    await provider.call(REQUEST)
+    with pytest.raises(EmptyReply, match="reasoning"):
+        await provider.call(REQUEST)
 
 
 async def test_the_simulator_is_known_by_its_body_behind_a_gateway() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,29 @@ async def test_a_cap_on_the_day_pauses_the_queue_which_goes_on_when_it_is_raised
         await running.stop()
         assert await committed(running) == pytest.approx(bill_usd(running), rel=1e-9)
         await running.assert_sound()
+
+
+async def test_empty_replies_are_billed_and_never_cross_the_cap(
+    database_url: str, tmp_path: Path
+) -> None:
+    seen = 0
+
+    def every_second(_: bytes, reply: bytes) -> bytes:
+        nonlocal seen
+        seen += 1
+        body = json.loads(reply)
+        body["choices"][0]["message"]["content"] *= seen % 2
+        return json.dumps(body).encode()
+
+    async with program(
+        database_url, tmp_path, clock=ScaledClock(20), budget_per_day=0.02
+    ) as running:
+        await running.add_many(200)
+        running.wire.twist = every_second
+        await running.start()
+        await until_broke(running)
+        assert await running.value("SELECT count(*) > 3 FROM calls WHERE outcome = 'EmptyReply'")
+        assert 0.01 < bill_usd(running) <= 0.02
 
 
 @pytest.mark.parametrize("seed", [1, 2])

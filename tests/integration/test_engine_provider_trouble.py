@@ -46,7 +46,7 @@ async def test_queue_pauses_probes_and_resumes_around_an_outage(
         running.simulator.account.change({"outage_for_s": 1_000_000})
         await running.start()
         await running.until_true("SELECT paused_reason IS NOT NULL FROM queue_state")
-        assert "got no reply" in await running.value("SELECT paused_reason FROM queue_state")
+        assert "got no usable reply" in await running.value("SELECT paused_reason FROM queue_state")
         received = running.simulator.books.received
         await until(lambda: running.simulator.books.received >= received + 2, "two probes")
         running.simulator.account.change({"outage_for_s": 0})

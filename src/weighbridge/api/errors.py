@@ -105,6 +105,9 @@ PROBLEMS: Final[Mapping[type[errors.WeighbridgeError], ProblemType]] = {
     errors.ProviderOverloaded: ProblemType(
         502, "provider-overloaded", "Provider overloaded", _PROVIDER
     ),
+    errors.EmptyReply: ProblemType(
+        502, "provider-empty-reply", "The provider sent an empty reply", _PROVIDER
+    ),
     errors.RateLimited: ProblemType(503, "rate-limited", "Rate limit exceeded", _PROVIDER),
     errors.RequestTooLarge: ProblemType(
         502, "provider-request-too-large", "Call too large", _PROVIDER

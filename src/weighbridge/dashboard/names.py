@@ -26,6 +26,8 @@ CAUSES: Final = {
     "RateLimited": "The provider’s rate limit was reached",
     "ProviderTimeout": "The provider did not answer in time",
     "ProviderOverloaded": "The provider was overloaded",
+    "EmptyReply": "The provider sent an empty reply",
+    "RequestBlocked": "A firewall blocked the request",
     "ProviderUnreachable": "The provider could not be reached",
     "QuotaExhausted": "The account has no credit left",
     "AuthenticationFailed": "The provider refused the key",

@@ -15,6 +15,8 @@ FAILURES_BEFORE_PAUSE: Final = 5
 FIRST_PROBE_S: Final = 3.0
 LAST_PROBE_S: Final = 15.0
 PROBE_GROWTH: Final = 1.5
+MOST_BILLED_PROBES: Final = 20
+"""Probes in a row, some five minutes, whose replies are empty and billed: no more are paid for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,26 @@ class CircuitBreaker:
         self._interval_s = FIRST_PROBE_S
         self._jitter = 0.5
         self._next_probe_s = 0.0
+        self._billed_probes = 0
+        self.first_failure_s = 0.0
+        """When the present series of failures began."""
         self.paused_reason: str | None = None
         """Why no call is sent, in words for the operator; None while calls are sent."""
 
-    def failed(self, reason: str, now_s: float, jitter: float) -> None:
-        """A call got no reply (no connection, timeout, 5xx).
+    @property
+    def pays_in_vain(self) -> bool:
+        """Whether every probe of some minutes was billed, and brought nothing."""
+        return self._billed_probes >= MOST_BILLED_PROBES
+
+    def failed(self, reason: str, now_s: float, jitter: float, *, is_billed: bool = False) -> None:
+        """A call got no usable reply (no connection, timeout, 5xx, or an empty one: `is_billed`).
 
         `jitter` is a random number in [0, 1).
         """
+        if not self._failures:
+            self.first_failure_s = now_s
+        if not is_billed:
+            self._billed_probes = 0
         self._failures += 1
         self._jitter = jitter
         if self._failures < FAILURES_BEFORE_PAUSE:
@@ -57,14 +71,14 @@ class CircuitBreaker:
         if self.paused_reason is None:
             self._next_probe_s = now_s + self._spread_s()
         self.paused_reason = (
-            f"The last {self._failures} calls got no reply from the provider. The last error: "
+            f"The last {self._failures} calls got no usable reply from the provider. The last error: "
             f"{reason.rstrip('.')}. Weighbridge tries again every {FIRST_PROBE_S:.0f} to "
             f"{LAST_PROBE_S:.0f} s, and resumes processing by itself when the provider answers."
         )
 
     def succeeded(self) -> None:
         """A call got a reply, if only a refusal: the provider is there."""
-        self._failures = 0
+        self._failures = self._billed_probes = 0
         self._interval_s = FIRST_PROBE_S
         self.paused_reason = None
 
@@ -78,6 +92,7 @@ class CircuitBreaker:
 
     def probe_sent(self, now_s: float) -> None:
         """A probe is on its way: the next one comes after a longer interval."""
+        self._billed_probes += 1
         self._interval_s = min(self._interval_s * PROBE_GROWTH, LAST_PROBE_S)
         self._next_probe_s = now_s + self._spread_s()
 

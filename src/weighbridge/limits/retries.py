@@ -16,6 +16,7 @@ from weighbridge.errors import (
     AnswerMalformed,
     AnswerTruncated,
     AuthenticationFailed,
+    EmptyReply,
     GenerationFailed,
     ImageRefused,
     ImplausibleAnswer,
@@ -55,6 +56,9 @@ machine is slow rather than away: there the first timeout is a matter of size.
 """
 TIME_FACTOR: Final = 3.0
 """Factor by which the time limit is raised for a product alone."""
+BLOCKED_TRIES: Final = 3
+"""Calls about one product that a firewall may block before the product fails: some block at random.
+"""
 PICTURE_TRIES: Final = 2
 """Failures before the model is asked about a product without its picture."""
 
@@ -117,6 +121,7 @@ class Policy(Enum):
     WAIT_FOR_BUDGET = auto()  # 429: as WAIT, but shorter, and `retry-after` is heard
     SPLIT = auto()  # too much for one call: halve the group; alone: give up
     ASK_ALONE = auto()  # one product may spoil the call: find out which; alone: give up
+    BLOCKED = auto()  # as ASK_ALONE; alone: a few times more, then give up
     STOP = auto()  # the operator must act
     RETRY_CALL = (
         auto()
@@ -130,10 +135,11 @@ POLICIES: Final[dict[type[WeighbridgeError], Policy]] = {
     ProviderUnreachable: Policy.WAIT,
     ProviderTimeout: Policy.TOO_SLOW,
     ProviderOverloaded: Policy.WAIT,
+    EmptyReply: Policy.WAIT,
     RateLimited: Policy.WAIT_FOR_BUDGET,
     RequestTooLarge: Policy.SPLIT,
     RequestRefused: Policy.ASK_ALONE,
-    RequestBlocked: Policy.ASK_ALONE,
+    RequestBlocked: Policy.BLOCKED,
     ImageRefused: Policy.WITHOUT_PICTURE,
     GenerationFailed: Policy.RETRY_CALL,
     QuotaExhausted: Policy.STOP,
@@ -185,7 +191,9 @@ def decide(
             return _with_less_to_do(error, attempt, had_more_time, in_company=in_company)
         case Policy.WAIT | Policy.TOO_SLOW:
             return Wait(backoff_s(attempt, jitter))
-        case Policy.RETRY_CALL if attempt < MAX_ATTEMPTS:
+        case Policy.RETRY_CALL | Policy.BLOCKED as policy if _is_repeated(
+            policy, attempt, in_company=in_company
+        ):
             return Wait(backoff_s(attempt, jitter))
         case Policy.WITHOUT_PICTURE:
             return Wait(backoff_s(attempt, jitter)) if attempt < PICTURE_TRIES else DropPicture()
@@ -193,7 +201,7 @@ def decide(
             return Wait(_refusal_delay_s(error, attempt, jitter))
         case Policy.SPLIT:
             return Split() if in_company else GiveUp(str(error))
-        case Policy.ASK_ALONE | Policy.RETRY_CALL:
+        case Policy.ASK_ALONE | Policy.BLOCKED | Policy.RETRY_CALL:
             return AskAlone() if in_company else GiveUp(str(error))
         case Policy.STOP:
             return StopQueue(str(error))
@@ -203,6 +211,12 @@ def decide(
             return GiveUp(f"No usable answer in {attempt + 1} attempts. The last error: {error}")
         case _:
             return GiveUp(str(error))
+
+
+def _is_repeated(policy: Policy, attempt: int, *, in_company: bool) -> bool:
+    if policy is Policy.BLOCKED:
+        return not in_company and attempt + 1 < BLOCKED_TRIES
+    return attempt < MAX_ATTEMPTS
 
 
 def _fault_of_its_own(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from weighbridge.domain.calls import CallReply, CallRequest, Price, Remaining
-from weighbridge.errors import ProviderError, RateLimited
+from weighbridge.errors import EmptyReply, ProviderError, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,6 +172,13 @@ def why_no_batches(provider: Provider) -> str:
         f"{provider.name} has no Batch API. Import the products again with --lane online, or use "
         "run --lane online."
     )
+
+
+def reply_of(error: ProviderError) -> CallReply | None:
+    """What was billed with an empty completion, or None when nothing was."""
+    if isinstance(error, EmptyReply) and isinstance(error.reply, CallReply):
+        return error.reply
+    return None
 
 
 def remaining_of(error: ProviderError) -> Remaining | None:

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from weighbridge.domain.batches import BatchStatus, RemoteBatch, ResultFile, ResultLine
 from weighbridge.domain.calls import Lane
-from weighbridge.errors import NoBatchApi, ProviderOverloaded
+from weighbridge.errors import EmptyReply, ModelUnknown, NoBatchApi, ProviderOverloaded
 from weighbridge.providers.base import BatchService
 from weighbridge.providers.faults.evidence import HIDDEN
 from weighbridge.providers.faults.kinds import FAILURES
@@ -143,7 +143,14 @@ class OpenAIBatches(BatchService):
             raise translate(error, self._asked(request)) from error
         self._observe(completion)
         arrival = Arrival(request_id=line.request_id)
-        reply = read_reply(completion, request=request, model=self._model, arrival=arrival).reply
+        try:
+            reply = read_reply(
+                completion, request=request, model=self._model, arrival=arrival
+            ).reply
+        except EmptyReply as empty:
+            if empty.is_only_reasoning:
+                raise ModelUnknown(str(empty)) from empty
+            raise
         return reply._replace(service_tier=Lane.BATCH.value)
 
     async def _completion(self, line: ResultLine) -> Mapping[str, Any]:

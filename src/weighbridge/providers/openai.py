@@ -22,6 +22,7 @@ from typing_extensions import override
 from weighbridge.clock import SystemClock
 from weighbridge.errors import (
     AuthenticationFailed,
+    EmptyReply,
     ModelUnknown,
     ProviderOverloaded,
     ProviderTimeout,
@@ -39,7 +40,7 @@ from weighbridge.providers.faults.rate_limit_headers import read_processing_s, r
 from weighbridge.providers.model_check import ModelFacts, answers, check_model
 from weighbridge.providers.prices import price_of
 from weighbridge.providers.replies.bodies import HiddenError, read_completion
-from weighbridge.providers.replies.reading import Arrival, is_simulated, read_reply
+from weighbridge.providers.replies.reading import Arrival, Read, is_simulated, read_reply
 from weighbridge.providers.requests.address import checked_key, read_address
 from weighbridge.providers.requests.bodies import encoded_body
 from weighbridge.providers.requests.capabilities import AnswerForm, capabilities_of
@@ -238,13 +239,19 @@ class OpenAIProvider(Provider):
             read_processing_s(headers),
             _number(headers.get(_COST_HEADER)),
         )
-        reply, is_in_form = read_reply(
-            completion, request=request, model=self._model, arrival=arrival
-        )
+        reply, is_in_form = self._read(completion, request, arrival)
         self._watch_form(is_in_form=is_in_form)
         self._watch_cache(reply)
         self._pace.observe(self._clock.monotonic_s() - began_s, reply.usage.output_tokens)
         return with_full_context(reply, self._facts.context_tokens)
+
+    def _read(self, completion: Mapping[str, Any], request: CallRequest, arrival: Arrival) -> Read:
+        try:
+            return read_reply(completion, request=request, model=self._model, arrival=arrival)
+        except EmptyReply as empty:
+            if empty.is_only_reasoning and self._good_form is None:
+                raise ModelUnknown(str(empty)) from empty  # the server's way, not a bad moment
+            raise
 
     def _note_simulated(self, completion: Mapping[str, Any]) -> None:
         self._simulated |= is_simulated(completion)

@@ -145,6 +145,17 @@ async def lately(
     )
 
 
+async def has_passed(connection: Connection, provider: str, since: datetime) -> bool:
+    """Whether the provider has given a usable answer to a call that was sent since then."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM calls WHERE provider = $1 AND started_at >= $2 AND "
+        "outcome = 'ok' AND unusable IS NULL)",
+        provider,
+        since,
+    )
+    return found
+
+
 async def easy_jobs(
     connection: Connection,
     provider: str,
@@ -210,8 +221,8 @@ SELECT DISTINCT concerned.job_id FROM (
 async def used_since(connection: Connection, provider: str, since: datetime) -> tuple[int, int]:
     """Requests and tokens of an account since a moment, as far as they are recorded."""
     row = await connection.fetchrow(
-        "SELECT count(*) AS requests, coalesce(sum(CASE WHEN outcome = 'ok' THEN input_tokens + "
-        "output_tokens ELSE 0 END), 0)::bigint AS tokens FROM calls WHERE provider = $1 AND "
+        "SELECT count(*) AS requests, coalesce(sum(input_tokens + output_tokens), 0)::bigint AS "
+        "tokens FROM calls WHERE provider = $1 AND "
         "started_at >= $2",
         provider,
         since,

@@ -178,6 +178,16 @@ async def forgive(connection: Connection, ids: Sequence[int]) -> None:
     )
 
 
+async def add_spent(connection: Connection, wasted_usd: Mapping[int, float]) -> None:
+    """Money was spent on these products in vain, and they stay where they are."""
+    await connection.execute(
+        "UPDATE products p SET spent_usd = spent_usd + w.usd FROM unnest($1::bigint[], "
+        "$2::float8[]) AS w (id, usd) WHERE p.id = w.id",
+        list(wasted_usd.keys()),
+        list(wasted_usd.values()),
+    )
+
+
 async def give_up(
     connection: Connection,
     job_id: int,

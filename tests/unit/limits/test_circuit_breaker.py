@@ -9,6 +9,7 @@ from weighbridge.limits.circuit_breaker import (
     FAILURES_BEFORE_PAUSE,
     FIRST_PROBE_S,
     LAST_PROBE_S,
+    MOST_BILLED_PROBES,
     CircuitBreaker,
     GoAhead,
     PausedUntil,
@@ -46,10 +47,35 @@ def test_the_fifth_failure_in_a_row_opens_the_breaker() -> None:
     watch = paused()
     assert watch.permission(START_S) == PausedUntil(START_S + FIRST_PROBE_S)
     assert watch.paused_reason == (
-        "The last 5 calls got no reply from the provider. The last error: Connection refused. "
+        "The last 5 calls got no usable reply from the provider. The last error: Connection refused. "
         "Weighbridge tries again every 3 to 15 s, and resumes processing by itself when the "
         "provider answers."
     )
+
+
+def probe_in_vain(watch: CircuitBreaker, times: int, *, is_billed: bool) -> None:
+    for _ in range(times):
+        watch.probe_sent(START_S)
+        watch.failed("nothing", START_S, 0.5, is_billed=is_billed)
+
+
+def test_empty_replies_are_paid_for_some_minutes_and_outages_waited_out_for_ever() -> None:
+    down, empty = paused(), paused()
+    probe_in_vain(down, 10 * MOST_BILLED_PROBES, is_billed=False)
+    assert not down.pays_in_vain
+    probe_in_vain(empty, MOST_BILLED_PROBES - 1, is_billed=True)
+    assert not empty.pays_in_vain
+    probe_in_vain(empty, 1, is_billed=True)
+    assert empty.pays_in_vain
+    empty.succeeded()
+    assert not empty.pays_in_vain
+
+
+def test_an_empty_reply_after_an_outage_does_not_count_as_many() -> None:
+    watch = paused()
+    probe_in_vain(watch, 10 * MOST_BILLED_PROBES, is_billed=False)
+    probe_in_vain(watch, 1, is_billed=True)
+    assert not watch.pays_in_vain
 
 
 def test_one_call_at_a_time_may_probe() -> None:

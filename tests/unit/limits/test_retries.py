@@ -57,6 +57,10 @@ TABLE = [
     (errors.RequestTooLarge("big"), ALONE, GiveUp("big")),
     (errors.RequestRefused("no"), GROUP, AskAlone()),
     (errors.RequestRefused("no"), ALONE, GiveUp("no")),
+    (errors.EmptyReply("nothing"), GROUP, Wait(0.5)),
+    (errors.EmptyReply("nothing"), ALONE, Wait(0.5)),
+    (errors.RequestBlocked("a firewall"), GROUP, AskAlone()),
+    (errors.RequestBlocked("a firewall"), ALONE, Wait(0.5)),
     (errors.QuotaExhausted("pay"), GROUP, StopQueue("pay")),
     (errors.AuthenticationFailed("key"), ALONE, StopQueue("key")),
     (errors.ModelUnknown("model"), ALONE, StopQueue("model")),
@@ -99,7 +103,6 @@ def test_without_its_row_an_error_is_treated_differently(
 
 def test_calls_are_not_repeated_after_errors_that_another_try_cannot_cure() -> None:
     assert final_errors() == {
-        "RequestBlocked",
         "RequestRefused",
         "RequestTooLarge",
         "QuotaExhausted",

@@ -27,6 +27,8 @@ REMEDIES: Final = {
     "RateLimited": "Weighbridge waits and retries by itself. If there are many, lower the limits in Settings to those of your account.",
     "ProviderTimeout": "Weighbridge waits and retries by itself. If there are many, allow fewer calls at once in Settings.",
     "ProviderOverloaded": "Weighbridge waits and retries by itself.",
+    "EmptyReply": "The provider answered with nothing, as filters in front of a model do. Look at the product's texts, or use another model.",
+    "RequestBlocked": "A firewall in front of the provider blocked the request. Look for HTML, script or SQL in the product's texts, or have the firewall let it through.",
     "ProviderUnreachable": "Weighbridge waits and retries by itself. Check the network between this server and the provider.",
     "QuotaExhausted": "The account has no credit left. Add some, then press Start.",
     "AuthenticationFailed": "The provider does not accept the key. Set OPENAI_API_KEY, restart, then press Start.",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from weighbridge.domain.calls import Cost, Lane
 from weighbridge.engine.batches.reports import say_flaws
 from weighbridge.engine.batches.results import merged
-from weighbridge.engine.jobs.failures import break_up
+from weighbridge.engine.jobs.failures import break_up, shares
 from weighbridge.engine.jobs.in_flight_call import InFlightCall
 from weighbridge.engine.jobs.job_products import with_answers
 from weighbridge.engine.jobs.recorder import Outcome
@@ -24,6 +24,7 @@ from weighbridge.engine.quota.permits import JobLost, Permit, PreparedCall
 from weighbridge.errors import ProviderError, ProviderOverloaded
 from weighbridge.limits.retries import AskAlone, GiveUp, Split, StopQueue, decide
 from weighbridge.planning.cost import most_usd, reply_cost_usd
+from weighbridge.providers.base import reply_of
 from weighbridge.store import batches, jobs, open_calls, products
 from weighbridge.store.batches import BatchState
 
@@ -194,12 +195,22 @@ class Collector:
         if isinstance(action, StopQueue):
             await self._failures.stop_queue(action.reason)
             return
+        if reply_of(error) is not None:
+            await self._record_empty(in_flight, error)
         if not group or not isinstance(action, Split | AskAlone | GiveUp):
             return
         if isinstance(action, GiveUp) and in_flight.question is self._context.questions.together:
             return  # online it is asked step by step
         with suppress(JobLost):
             await self._disperse(in_flight, error, action)
+
+    async def _record_empty(self, in_flight: InFlightCall, error: ProviderError) -> None:
+        """It was paid for. Without the key: the question is still open."""
+        latency_s = self._context.clock.monotonic_s() - in_flight.started_s
+        call = in_flight.unanswered(self._context.provider, latency_s, error)._replace(key=None)
+        with suppress(JobLost):
+            outcome = Outcome(in_flight.job_id, call=call, wasted_usd=shares(in_flight.group, call))
+            await self._recorder.record(outcome)
 
     async def _disperse(
         self, in_flight: InFlightCall, error: ProviderError, action: Action

@@ -6,6 +6,7 @@ Wait and retry, ask smaller groups, give products up, or stop the queue.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from weighbridge.engine.jobs.recorder import Outcome
@@ -17,10 +18,12 @@ from weighbridge.engine.jobs.reports import (
 )
 from weighbridge.engine.quota.permits import QueueStopped
 from weighbridge.errors import (
+    EmptyReply,
     InputError,
     ProviderError,
     ProviderTimeout,
     RateLimited,
+    RequestBlocked,
     RequestTooLarge,
 )
 from weighbridge.limits.alike import REFUSALS
@@ -41,7 +44,7 @@ from weighbridge.limits.retries import (
 )
 from weighbridge.limits.stuck_calls import StuckCalls
 from weighbridge.providers.base import remaining_of
-from weighbridge.store import stopping
+from weighbridge.store import holds, stopping
 from weighbridge.store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -80,7 +83,7 @@ class Failures:
         if isinstance(error, RateLimited) and error.is_about_day:
             with suppress(*DATABASE_ERRORS):
                 await self._context.brake.day_is_over(error)
-        refused = self._refused(in_flight, error)
+        refused, history = self._refused(in_flight, error), self._history(in_flight, error)
         is_stuck = await self._is_stuck(error, failures)
         if is_stuck:  # else the provider may be away, which is no product's fault
             self._spent.add((product.id for product in in_flight.group), latency_s)
@@ -92,12 +95,9 @@ class Failures:
             refused,
             is_stuck=is_stuck,
             had_more_time=in_flight.request.time_factor > 1,
-            alone=await self._alone(in_flight, error),
+            alone=await self._alone(history, in_flight),
         )
-        if isinstance(action, DropPicture) and self._context.picture_required:
-            action = GiveUp(str(error))
-        if isinstance(action, GiveUp) and self._context.brake.is_on and is_refusal(error):
-            action = AskAlone()  # a probe fails no product, not even for a moment
+        action = await self._reconsidered(action, in_flight, error, history)
         say_failed_call(in_flight.job_id, error, action)
         if isinstance(action, GiveUp) and self.make_smaller(
             in_flight.question,
@@ -105,20 +105,22 @@ class Failures:
             error,
             has_pictures=bool(in_flight.request.image_urls),
         ):
-            await self._recorder.record(Outcome(in_flight.job_id, call=call))
+            await self._record(in_flight, call)
             self.refusals.forget(in_flight.job_id)
             return set()
         match action:
+            case Wait(delay_s) if isinstance(error, RequestBlocked):
+                return await self._wait_if_blocked_alone(in_flight, call, error, delay_s)
             case Wait(delay_s):
-                await self._recorder.record(Outcome(in_flight.job_id, call=call))
+                await self._record(in_flight, call)
                 await self._context.governor.sleep(delay_s)
                 return set()
             case MoreTime() | DropPicture():
-                await self._recorder.record(Outcome(in_flight.job_id, call=call))
+                await self._record(in_flight, call)
                 self._ease(in_flight.group[0], error, action)
                 return set()
             case StopQueue(reason):
-                await self._recorder.record(Outcome(in_flight.job_id, call=call))
+                await self._record(in_flight, call)
                 await self.stop_queue(reason)
                 raise QueueStopped
             case _:
@@ -128,6 +130,63 @@ class Failures:
                     )
                     await self._tell_brake(gone, error)
                 return gone
+
+    async def _reconsidered(
+        self,
+        action: Action,
+        in_flight: InFlightCall,
+        error: ProviderError,
+        history: StuckHistory | None,
+    ) -> Action:
+        """What settings and the state of the queue make of it."""
+        if isinstance(action, DropPicture) and self._context.picture_required:
+            action = GiveUp(str(error))
+        if isinstance(action, GiveUp) and self._context.brake.is_on and is_refusal(error):
+            return AskAlone()  # a probe fails no product, not even for a moment
+        is_suspect = history is not None and history.is_suspect
+        if isinstance(action, Wait) and isinstance(error, EmptyReply) and not is_suspect:
+            reason = await self._paid_in_vain(in_flight, error)
+            return StopQueue(reason) if reason else action
+        return action
+
+    async def _record(self, in_flight: InFlightCall, call: CallRecord) -> None:
+        """The call alone: its products stay. An empty completion was paid for, by all of them."""
+        wasted = shares(in_flight.group, call)
+        for product in in_flight.group if wasted else ():
+            spent_usd = product.stored.spent_usd + wasted[product.id]
+            product.stored = replace(product.stored, spent_usd=spent_usd)
+        await self._recorder.record(Outcome(in_flight.job_id, call=call, wasted_usd=wasted))
+
+    async def _wait_if_blocked_alone(
+        self, in_flight: InFlightCall, call: CallRecord, error: RequestBlocked, delay_s: float
+    ) -> set[int]:
+        """A firewall that blocks everything is no product's fault: the brake sees each call."""
+        product_ids = {product.id for product in in_flight.group}
+        with self._context.brake.in_doubt():
+            await self._record(in_flight, call)
+            await self._tell_brake(product_ids, error)
+        if self._context.brake.is_on:
+            return product_ids  # they are pending again
+        await self._context.governor.sleep(delay_s)
+        return set()
+
+    async def _paid_in_vain(self, in_flight: InFlightCall, error: EmptyReply) -> str | None:
+        """Why the queue has to stop, where every probe is billed and brings nothing."""
+        since = self._context.governor.breaker.pays_in_vain_since
+        if since is None:
+            return None
+        provider = self._context.provider.name
+        with suppress(*DATABASE_ERRORS):
+            async with self._context.database.pool.acquire() as connection:
+                if await holds.has_passed(connection, provider, since):
+                    return None  # it answers other workers
+            asked = ", ".join(product.code for product in in_flight.group)
+            return (
+                f"Every reply of the last minutes was empty, and paid for: {error} The last call "
+                f"was about {asked}. No product has failed for it; they are pending again. Check "
+                "the model and the server, then start the queue again."
+            )
+        return None
 
     def _ease(self, product: JobProduct, error: ProviderError, action: Action) -> None:
         """Make the next call about this product an easier one."""
@@ -194,20 +253,27 @@ class Failures:
         stated_limit = remaining.tokens_limit if remaining else None
         return self.refusals.refused(in_flight.job_id, in_flight.permit.cost.tokens, stated_limit)
 
-    async def _alone(self, in_flight: InFlightCall, error: ProviderError) -> StuckHistory | None:
-        """What is known about a call without a reply, if it may be the only one."""
+    def _history(self, in_flight: InFlightCall, error: ProviderError) -> StuckHistory | None:
+        """What is known about a call without a usable reply."""
         if policy_of(error) is not Policy.WAIT:
             self.stuck_calls.forget(in_flight.job_id)
             return None
-        history = self.stuck_calls.failed(in_flight.job_id)
-        in_company = len(in_flight.group) > 1
-        may_be_stuck = history.is_stuck(in_company=in_company)
-        return history if may_be_stuck and await self._context.provider.is_alive() else None
+        ids = [product.id for product in in_flight.group]
+        is_billed = isinstance(error, EmptyReply)
+        return self.stuck_calls.failed(in_flight.job_id, ids, is_billed=is_billed)
+
+    async def _alone(
+        self, history: StuckHistory | None, in_flight: InFlightCall
+    ) -> StuckHistory | None:
+        """The history, where the server is up and the call may be the only one that fails."""
+        if history is None or not history.is_stuck(in_company=len(in_flight.group) > 1):
+            return None
+        return history if await self._context.provider.is_alive() else None
 
     def passed(self, in_flight: InFlightCall) -> None:
         """The call got a reply."""
         self.refusals.passed(in_flight.job_id, in_flight.permit.cost.tokens)
-        self.stuck_calls.passed(in_flight.job_id)
+        self.stuck_calls.passed(in_flight.job_id, [product.id for product in in_flight.group])
 
     def forget(self, job_id: int) -> None:
         """The job has ended."""
@@ -224,7 +290,8 @@ class Failures:
     ) -> set[int]:
         """Break the group up, so that only the product at fault fails; returns all its products."""
         outcome = break_up(job_id, [product.id for product in group], error, action)
-        await self._recorder.record(outcome._replace(call=call))
+        wasted = shares(group, call)
+        await self._recorder.record(outcome._replace(call=call, wasted_usd=wasted))
         self._spent.forget(outcome.given_up)
         say_what_happened(group, asked_alone=outcome.asked_alone, given_up=outcome.given_up)
         return {product.id for product in group}
@@ -241,6 +308,12 @@ class Failures:
 
         if await self._context.database_retry(write):
             say_stopped(reason)
+
+
+def shares(group: Sequence[JobProduct], call: CallRecord | None) -> dict[int, float]:
+    """What each product has paid for a call that brought nothing."""
+    usd = call.cost_usd / len(group) if call and group else 0.0
+    return {product.id: usd for product in group} if usd else {}
 
 
 def is_refusal(error: ProviderError) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.domain.calls import Cost, Usage
+from weighbridge.planning.cost import reply_cost_usd
+from weighbridge.providers.base import reply_of
 from weighbridge.store.calls import OK, CallRecord
 
 if TYPE_CHECKING:
@@ -93,17 +95,21 @@ class InFlightCall(NamedTuple):
         )
 
     def unanswered(self, provider: Provider, latency_s: float, error: ProviderError) -> CallRecord:
-        """The record of a call that failed without a reply."""
-        return self._record(
+        """The record of a call that failed; an empty completion is billed all the same."""
+        empty = reply_of(error)
+        cost_usd = reply_cost_usd(empty, provider.price) if empty else 0.0
+        record = self._record(
             provider,
             latency_s,
             type(error).__name__,
             str(error),
-            provider.model,
-            None,
-            Usage(0, 0),
-            0.0,
+            empty.model if empty else provider.model,
+            empty.request_id if empty else None,
+            empty.usage if empty else Usage(0, 0),
+            cost_usd or 0.0,
         )
+        tier = empty.service_tier if empty else None
+        return record._replace(service_tier=tier, price_known=cost_usd is not None)
 
     def _record(
         self,

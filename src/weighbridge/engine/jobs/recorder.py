@@ -232,6 +232,9 @@ async def _move(connection: Connection, outcomes: Sequence[Outcome]) -> None:
             await _ask_alone(connection, outcome)
         if outcome.split:
             await _split(connection, outcome)
+        leaving = {*outcome.asked_alone, *outcome.given_up}
+        if rest := {i: usd for i, usd in outcome.wasted_usd.items() if usd and i not in leaving}:
+            await products.add_spent(connection, rest)
     if any(outcome.finished or outcome.given_up for outcome in outcomes):
         await queue_state.announce(connection)
 

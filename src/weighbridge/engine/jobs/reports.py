@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
 from weighbridge.errors import (
+    EmptyReply,
     ProviderError,
     ProviderOverloaded,
     ProviderTimeout,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from weighbridge.store.footprints import StoredFootprint
 
 _HEADLINES: Final = {
+    EmptyReply: "Empty reply",
     RateLimited: "Rate limit exceeded",
     ProviderTimeout: "Request timed out",
     ProviderUnreachable: "Provider unreachable",

@@ -6,6 +6,7 @@ pause begins or ends, the stored state says so and every process is told.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from weighbridge import telemetry
@@ -15,6 +16,7 @@ from weighbridge.store import queue_state
 
 if TYPE_CHECKING:
     import random
+    from datetime import datetime
 
     from weighbridge.clock import Clock
     from weighbridge.store.database import Database
@@ -26,6 +28,9 @@ MOST_DOUBTS: Final = FIRST_CALLS
 """With this many failed calls not yet judged, none is sent: they may be the start of an outage."""
 
 
+_NO_REPLY: Final = "no reply"
+
+
 class QueueBreaker:
     """One per process. At most one of its probes is in flight at a time."""
 
@@ -35,7 +40,7 @@ class QueueBreaker:
         self._random = random_source
         self._breaker = CircuitBreaker()
         self._published_reason: str | None = None
-        self._logged_reason: str | None = None
+        self._logged: str | None = None
         self._says_wait = False
         self._probing = False
         self._limiter_lead_s = 0.0  # the limiter's time less this process's
@@ -50,13 +55,22 @@ class QueueBreaker:
         """A call got a reply, if only a refusal: the provider is there."""
         self._breaker.succeeded()
 
-    async def unreachable(self, reason: str) -> None:
-        """A call got no reply at all.
+    async def unreachable(self, reason: str, *, is_billed: bool = False) -> None:
+        """A call got no usable reply.
 
         After several in a row the queue pauses itself and says why.
         """
-        self._breaker.failed(reason, self._clock.monotonic_s(), self._random.random())
+        now_s, jitter = self._clock.monotonic_s(), self._random.random()
+        self._breaker.failed(reason, now_s, jitter, is_billed=is_billed)
         await self.publish()
+
+    @property
+    def pays_in_vain_since(self) -> datetime | None:
+        """When a series of empty replies began that is too long to pay for more of them."""
+        if not self._breaker.pays_in_vain:
+            return None
+        age_s = self._clock.monotonic_s() - self._breaker.first_failure_s
+        return self._clock.now() - timedelta(seconds=age_s)
 
     def permission(self) -> GoAhead | Probe | PausedUntil | None:
         """May a call go? None: only the end of the probe in flight will tell."""
@@ -101,12 +115,14 @@ class QueueBreaker:
         """
         held = self.hold.reason if self.hold else None
         reason = self._breaker.paused_reason or held or self.wait_reason
+        # Each failed probe changes the number in the reason; the pause is the same.
+        pause = _NO_REPLY if self._breaker.paused_reason else reason
         if reason == self._published_reason:
-            self._logged_reason = reason  # by whoever published it
+            self._logged = pause  # by whoever published it
             return
         before, self._published_reason = self._published_reason, reason
         was_waiting, self._says_wait = self._says_wait, reason == self.wait_reason
-        is_news, self._logged_reason = reason != self._logged_reason, reason
+        is_news, self._logged = pause != self._logged, pause
         if is_news and reason:
             telemetry.warning("queue_paused", f"⏸️ Queue paused: {reason}", reason=reason)
         elif is_news:

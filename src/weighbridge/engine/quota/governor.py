@@ -26,6 +26,7 @@ from weighbridge.engine.quota.permits import (
 from weighbridge.engine.quota.rounds import ROUND_FAILURES, Rounds
 from weighbridge.engine.quota.traffic import Traffic
 from weighbridge.errors import (
+    EmptyReply,
     ProviderOverloaded,
     ProviderTimeout,
     ProviderUnreachable,
@@ -57,6 +58,7 @@ EXPLAINED_WAIT_S: Final = 90.0
 """Longer than any limit of a minute makes a call wait: this comes from what the provider says of
 its own limit.
 """
+_NO_REPLY: Final = (ProviderUnreachable, ProviderTimeout, ProviderOverloaded, EmptyReply)
 SAID_WAIT_S: Final = 5.0
 """A limit that holds all calls for this long gets a line in the log."""
 ROUNDS_BROKE: Final = 2
@@ -143,9 +145,9 @@ class Governor:
             self._feedback.refused(permit, error.retry_after_s)
             if remaining := remaining_of(error):
                 self._feedback.observed(permit, remaining)
-        elif isinstance(error, ProviderUnreachable | ProviderTimeout | ProviderOverloaded):
+        elif isinstance(error, _NO_REPLY):
             with suppress(*DATABASE_ERRORS):
-                await self.breaker.unreachable(str(error))
+                await self.breaker.unreachable(str(error), is_billed=isinstance(error, EmptyReply))
 
     async def sleep(self, delay_s: float) -> None:
         """Back off before the same call is retried; cut short by a drain.

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.domain.budgets import USED_UP
 from weighbridge.errors import GenerationFailed
-from weighbridge.planning.cost import most_usd
+from weighbridge.planning.cost import most_usd, reply_cost_usd
+from weighbridge.providers.base import reply_of
 from weighbridge.store import budgets
 
 if TYPE_CHECKING:
@@ -124,7 +125,9 @@ class Spending:
 
     def failed(self, permit: Permit, error: ProviderError) -> None:
         """No reply. Where it may have been made all the same, it may have to be paid for."""
-        if not (error.may_be_answered or isinstance(error, GenerationFailed)):
+        if (empty := reply_of(error)) is not None:
+            self.replied(permit, reply_cost_usd(empty, self._provider.price))
+        elif not (error.may_be_answered or isinstance(error, GenerationFailed)):
             self._give_back(permit, permit.committed_usd)
 
     def not_sent(self, permit: Permit) -> None:

@@ -81,6 +81,8 @@ def read_completion(content: bytes) -> Mapping[str, Any]:
         return completion
     if any(completion.get(name) for name in _WORDS_OF_ERRORS):
         raise HiddenError(stated_status(completion), completion)
+    if choices == [] and isinstance(completion.get("usage"), dict):
+        return completion  # empty, and billed
     if "choices" in completion:
         raise UnusableReply(
             f"its list of choices is empty, and it names no error: {_shown(content)}"

@@ -21,7 +21,7 @@ from weighbridge.domain.calls import (
     Remaining,
     Usage,
 )
-from weighbridge.errors import ModelUnknown, ProviderOverloaded
+from weighbridge.errors import EmptyReply
 from weighbridge.providers.replies.exact import is_exact
 from weighbridge.providers.replies.extraction import NoJson, after_reasoning, find_document
 from weighbridge.providers.replies.fitting import fit, keeps_to
@@ -44,6 +44,11 @@ _OUTPUT_ABOVE_ALLOWANCE: Final = 10
 """Counts beyond these multiples of what was sent, allowed and written are none."""
 _LONGEST_COUNT: Final = 16
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
+_EMPTY: Final = "{model} sent an empty completion without saying why."
+_ONLY_REASONING: Final = (
+    "The content of {model}'s reply is empty; its text came as reasoning_content, which may be a "
+    "draft. Start the server without that reasoning parser, or set the reasoning effort to none."
+)
 _NOT_THE_ANSWER: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
 SIMULATOR_FINGERPRINT: Final = "simulated"
 """What our simulator signs with: gateways pass it on, where they drop its header."""
@@ -75,9 +80,7 @@ def read_reply(
     """The reply in a chat completion.
 
     Raises:
-        ProviderOverloaded: it is empty, and nothing says why: that tells nothing of any product.
-        ModelUnknown: its text came as reasoning, from a server that takes the whole answer for
-        that.
+        EmptyReply: it has no text, and nothing says why: that tells nothing of any product.
     """
     choices = completion.get("choices")
     choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
@@ -89,8 +92,11 @@ def read_reply(
     refusal = _text(message.get("refusal")) or _refusal_part(message.get("content"))
     if refusal:
         reason, written = FinishReason.REFUSAL, written or refusal
-    if not written.strip() and reason is FinishReason.STOP:
-        written = _from_reasoning(message, model)
+    reasoning = ""
+    if is_empty := not written.strip() and reason is FinishReason.STOP:
+        reasoning = next((text for name in _REASONING if (text := _text(message.get(name)))), "")
+        written = _answer_in(reasoning)
+        is_empty = not written
     text, is_in_form = _in_form(written, request, is_cut=reason is not FinishReason.STOP)
     answered_by = completion.get("model")
     tier = completion.get("service_tier")
@@ -105,6 +111,14 @@ def read_reply(
         service_tier=tier if isinstance(tier, str) else None,
         stated_cost_usd=arrival.cost_usd or _stated_cost(completion),
     )
+    if is_empty:
+        said = _ONLY_REASONING if reasoning else _EMPTY
+        is_billed = _is_counted(_mapping(completion.get("usage")))
+        raise EmptyReply(
+            said.format(model=model),
+            reply if is_billed else None,
+            is_only_reasoning=bool(reasoning),
+        )
     return Read(reply, is_in_form)
 
 
@@ -125,24 +139,12 @@ def _written(message: Mapping[str, Any], choice: Mapping[str, Any]) -> str:
     return _text(message.get("parsed"))
 
 
-def _from_reasoning(message: Mapping[str, Any], model: str) -> str:
+def _answer_in(reasoning: str) -> str:
     """Where the whole answer was taken for reasoning, it is read; drafts inside of reasoning are no
     answer.
     """
-    reasoning = next((text for name in _REASONING if (text := _text(message.get(name)))), "")
-    if not reasoning:
-        raise ProviderOverloaded(
-            f"{model} sent an empty completion and did not say why. The products are not at fault; "
-            "Weighbridge retries."
-        )
     answer = after_reasoning(reasoning).strip()
-    if answer[:1] == "{" and answer[-1:] == "}":
-        return answer
-    raise ModelUnknown(
-        f"The content of {model}'s reply is empty; its text came as reasoning_content, which may "
-        "be a draft. Start the server without that reasoning parser, or set the reasoning effort "
-        "to none."
-    )
+    return answer if answer[:1] == "{" and answer[-1:] == "}" else ""
 
 
 def _in_form(written: str, request: CallRequest, *, is_cut: bool) -> tuple[str, bool]:
@@ -197,6 +199,12 @@ def _usage(counted: Mapping[str, Any], request: CallRequest, text: str) -> Usage
         min(_count(written) or 0, input_tokens - cached_tokens),
         min(_count(of_output.get("reasoning_tokens")) or 0, output_tokens),
     )
+
+
+def _is_counted(usage: Mapping[str, Any]) -> bool:
+    """Whether the server says that tokens were used; Ollama counts none for what it lost."""
+    names = ("prompt_tokens", "input_tokens", "completion_tokens", "output_tokens")
+    return any(_count(usage.get(name)) for name in names)
 
 
 @lru_cache(maxsize=16)
