@@ -109,13 +109,13 @@ async def fill(here: Site, completed: int, waiting: int) -> None:
 
 
 async def refill(here: Site, waiting: int) -> None:
-    """Let so many products wait, at least."""
+    """Let so many products wait, at least: none is a variant of another."""
     missing = waiting - (await here.counts())["pending"]
     if missing > 0:
         await here.connection.execute(
             "INSERT INTO products (code, name, description, status) SELECT 'W-' || last || '-' || "
-            "n, 'Waiting product ' || n, 'A steel bottle of series ' || last || ', ' || n, "
-            "'pending' FROM (SELECT coalesce(max(id), 0) AS last FROM products) known, "
+            "n, 'Product ' || md5(n::text || last), 'A steel bottle named ' || "
+            "md5(last || '-' || n), 'pending' FROM (SELECT coalesce(max(id), 0) AS last FROM products) known, "
             "generate_series(1, $1::int) n",
             missing,
             timeout=3_600,
@@ -260,13 +260,16 @@ def account_of(rate: float) -> Account:
 
 
 async def look(
-    here: Site, browser: Browser, base: str, arguments: argparse.Namespace
-) -> list[dict[str, Any]]:
-    """Every page while the queue works, then the overview for longer."""
+    here: Site, server: Process, browser: Browser, base: str, arguments: argparse.Namespace
+) -> tuple[list[dict[str, Any]], float]:
+    """Every page while the queue works, then the overview for longer; and how many products a
+    second it finished meanwhile.
+    """
     await refill(here, arguments.waiting)
     await until_calls_succeed(here)
     await look_at(browser, base, "/")  # the first page of a process warms it up
     paths = await pages_of(here)
+    (finished, *_), began_s = await _so_far(here, server), time.perf_counter()
     looks = [await look_at(browser, base, path) for _ in range(arguments.looks) for path in paths]
     worst = [
         {
@@ -276,12 +279,13 @@ async def look(
         for path in paths
     ]
     watched = await look_at(browser, base, "/", stay_s=arguments.seconds)
-    return [*worst, {**watched, "page": f"/ for {arguments.seconds:g} s"}]
+    pace = ((await _so_far(here, server))[0] - finished) / (time.perf_counter() - began_s)
+    return [*worst, {**watched, "page": f"/ for {arguments.seconds:g} s"}], pace
 
 
 async def measure(
     folder: Path, arguments: argparse.Namespace
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[list[dict[str, Any]], float, list[dict[str, Any]]]:
     """Pages first, then pairs of runs."""
     account = account_of(arguments.rate)
     limits = {"requests_per_minute": account.requests_per_minute or 0, "tokens_per_minute": 10**9}
@@ -302,7 +306,7 @@ async def measure(
                     browser = await playwright.chromium.launch(
                         executable_path=find_browser(), args=[*OPTIONS, "--no-sandbox"]
                     )
-                    looks = await look(here, browser, base, arguments)
+                    looks, pace = await look(here, server, browser, base, arguments)
                     await browser.close()
                 os.nice(LOWEST_PRIORITY)
                 runs = [
@@ -312,7 +316,7 @@ async def measure(
             finally:
                 server.stop()
                 await here.stop_queue()
-    return looks, runs
+    return looks, pace, runs
 
 
 def judge(looks: list[dict[str, Any]], runs: list[dict[str, Any]], viewers: int) -> list[str]:
@@ -354,11 +358,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.folder or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        looks, runs = uvloop.run(measure(folder, arguments))
+        looks, pace, runs = uvloop.run(measure(folder, arguments))
     if arguments.json:
-        print(json.dumps({"pages": looks, "runs": runs}))
+        print(json.dumps({"pages": looks, "products_per_second": pace, "runs": runs}))
         return
-    print_table(f"Pages over {arguments.products:,} products, the queue working", looks)
+    print_table(f"Pages over {arguments.products:,} products, {pace:,.0f} finished a second", looks)
     print_table("The queue beside viewers (simulated)", runs)
     print("\n".join(judge(looks, runs, arguments.viewers)))
 

@@ -10,6 +10,7 @@ from weighbridge.dashboard.live import LiveBoard
 from weighbridge.service.access.gate import Principal
 from weighbridge.service.views.insights import InsightsReader
 from weighbridge.service.views.marks import MarksReader
+from weighbridge.service.views.patient_look import PatientLook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,8 @@ class Dashboard:
         self.live = LiveBoard(server)
         self.insights = InsightsReader(server.database, lambda: server.factors, server.clock)
         self.marks = MarksReader(server.database, server.clock)
+        self.statistics = PatientLook(server.statistics.processing_stats, server.clock)
+        self.minutes = PatientLook(self.live.activity.last_hour, server.clock)
 
 
 async def _dashboard(request: Request) -> Dashboard:

@@ -14,7 +14,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/cost")
 async def cost(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
     """Money and tokens of the last 24 hours and overall."""
-    stats = await dashboard.server.statistics.processing_stats()
+    stats = await dashboard.statistics()
     return page(
         request,
         "cost/page.html",

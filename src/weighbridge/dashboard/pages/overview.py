@@ -22,8 +22,8 @@ router = APIRouter(include_in_schema=False)
 async def overview(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
     """Everything at a glance; from then on the page follows `/live`."""
     board = await dashboard.live.look()
-    minutes = await dashboard.live.activity.last_hour()
-    stats = await dashboard.server.statistics.processing_stats()
+    minutes = await dashboard.minutes()
+    stats = await dashboard.statistics()
     return page(
         request,
         "overview/page.html",
