@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.application import program
-from tests.support.libreoffice import sheets_as_csv, with_formulas
+from tests.support.libreoffice import saved_as, sheets_as_csv, with_formulas
+from tests.support.review_workbooks import edited
+from weighbridge.domain.corrections import read_change
 from weighbridge.domain.results import RouteName
+from weighbridge.service.desk.correcting import Request, correct
+from weighbridge.service.desk.reviewing import Filter, import_review, write_for_review
 from weighbridge.service.imports import import_file
 from weighbridge.service.results import export_results
 from weighbridge.service.views.totals import catalogue_totals
@@ -21,15 +25,18 @@ from weighbridge.service.views.totals import catalogue_totals
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.review_workbooks import Sheets
+
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
-ORDINARY = ("BOTTLE-1", "LAPTOP-1", "SHIRT-1", "SOFA-1", "PHONE-1", "SHOE-1")
+ORDINARY = ("BOTTLE-1", "LAPTOP-1", "SHIRT-1", "SHIRT-2", "SOFA-1", "PHONE-1", "SHOE-1")
 PUZZLING = ("-7", "=1+1", "00123", "123", "1E5", "100000", "A*", "AB", "TRUE", ">0", "@home")
 """Codes that a spreadsheet would take for something else."""
 CATALOGUE = """code,name,description,weight,country of origin,quantity,supplier pcf,supplier pcf boundary
 BOTTLE-1,Steel bottle,A drinking bottle of stainless steel,0.32,CN,1200,,
 LAPTOP-1,Laptop 14 inch,A laptop computer with 16 GB memory,1.4,TW,35,,
-SHIRT-1,T-shirt,A T-shirt of cotton,0.16,BD,5000,,
+SHIRT-1,T-shirt M,A T-shirt of cotton,0.16,BD,5000,,
+SHIRT-2,T-shirt L,A T-shirt of cotton,0.17,BD,4000,,
 SOFA-1,Sofa,A sofa of wood foam and polyester,58,PL,,,
 PHONE-1,Smartphone,A smartphone with 128 GB,0.17,CN,0,,
 SHOE-1,Running shoe,A pair of running shoes,0.6,VN,2.5,9.5,cradle-to-gate
@@ -50,6 +57,9 @@ async def _workbook(database_url: str, folder: Path) -> tuple[Path, dict[str, fl
         await running.until(completed=len(ORDINARY) + len(PUZZLING))
         await running.add({"code": "LOST-1", "status": "failed", "error": "No answer was usable."})
         app = running.app
+        tools = (app.database, app.factors, app.questions.steps)
+        mass = read_change("bill_of_materials.mass_kg", 0.4)
+        await correct(*tools, ["BOTTLE-1"], Request((mass,), "ana", "weighed"))
         paths = [(name, folder / f"results.{name}") for name in ("xlsx", "jsonl")]
         await export_results(app.database, app.taxonomy, app.factors, app.questions.steps, paths)
         totals = await catalogue_totals(app.database, app.factors)
@@ -101,3 +111,36 @@ async def test_figures_are_the_sums_of_their_contributions_and_the_summary_of_th
     assert summary["Without a quantity"][0] == "1"
     assert any(text.startswith("SIMULATED") for text in summary)
     assert ["LOST-1", "Steel bottle", "failed", "No answer was usable."] in sheets["Notes"]
+
+
+async def test_a_review_workbook_that_libreoffice_saved_changes_what_was_changed(
+    database_url: str, tmp_path: Path
+) -> None:
+    def edit(sheets: Sheets) -> None:
+        sheets["Products"][1][sheets["Products"][0].index("mass_kg")] = 0.5
+        lines = sheets["Lines"]
+        lines[1][lines[0].index("component")] = "the whole body"
+
+    async with program(database_url, tmp_path / "data") as running:
+        await running.add_many(3, weight_kg=0.3, country_of_origin="DE")
+        await running.start()
+        await running.until(completed=3)
+        app = running.app
+        tools = (app.database, app.factors, app.questions.steps)
+        path = tmp_path / "review.xlsx"
+        await write_for_review(app.database, app.questions.steps, path, Filter())
+        folders = [tmp_path / name for name in ("unchanged", "ods", "back", "changed")]
+        for folder in folders:
+            folder.mkdir()
+        unchanged = saved_as(path, folders[0], "xlsx")
+        back = saved_as(saved_as(path, folders[1], "ods"), folders[2], "xlsx")
+        for saved in (unchanged, back):
+            assert await import_review(*tools, saved, "ana", "") == []
+        changed = saved_as(edited(path, edit), folders[3], "xlsx")
+        figures = await import_review(*tools, changed, "ana", "")
+        assert {one.code for one in figures} == {"P-001"}
+        targets = await running.fetch("SELECT step, path FROM corrections ORDER BY step, path")
+        assert [(row["step"], *row["path"]) for row in targets] == [
+            ("bill_of_materials", "lines", "1", "component"),
+            ("bill_of_materials", "mass_kg"),
+        ]

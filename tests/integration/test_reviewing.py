@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pytest
-import xlsxwriter
 
 from tests.support.application import program
+from tests.support.review_workbooks import change_cells, edited, sheets_of
 from weighbridge.domain.corrections import read_change
 from weighbridge.errors import Conflict, InputError
 from weighbridge.service.desk.correcting import Request, correct, corrections_of
+from weighbridge.service.desk.process_cells import FACT_COLUMNS
+from weighbridge.service.desk.review_workbook import COLUMNS
 from weighbridge.service.desk.reviewing import Filter, import_review, write_for_review
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.support.application import RunningProgram
+    from tests.support.review_workbooks import Cell, Sheets
+    from weighbridge.carbon.factors import FactorTable
     from weighbridge.service.desk.correcting import CorrectedFigure
 
 pytestmark = pytest.mark.anyio
-
-Sheets = dict[str, list[list[Any]]]
-SHEETS = ("Products", "Lines", "_Products", "_Lines")
 
 
 async def _written(running: RunningProgram, path: Path) -> Path:
@@ -34,22 +35,6 @@ async def _written(running: RunningProgram, path: Path) -> Path:
     app = running.app
     assert await write_for_review(app.database, app.questions.steps, path, Filter()) == 3
     return path
-
-
-def _edited(path: Path, edit: Callable[[Sheets], None]) -> Path:
-    """As another program saves it: every cell read, changed and written anew."""
-    sheets: Sheets = {}
-    for name in SHEETS:
-        table = pl.read_excel(path, sheet_name=name)
-        sheets[name] = [table.columns, *map(list, table.rows())]
-    edit(sheets)
-    target = path.with_name("edited.xlsx")
-    with xlsxwriter.Workbook(target) as book:
-        for name, rows in sheets.items():
-            sheet = book.add_worksheet(name)
-            for number, row in enumerate(rows):
-                sheet.write_row(number, 0, row)
-    return target
 
 
 async def _import(running: RunningProgram, path: Path, by: str = "ana") -> list[CorrectedFigure]:
@@ -68,7 +53,7 @@ async def test_an_unchanged_workbook_changes_nothing(database_url: str, tmp_path
     async with program(database_url, tmp_path) as running:
         path = await _written(running, tmp_path / "review.xlsx")
         assert await _import(running, path) == []
-        assert await _import(running, _edited(path, lambda _: None)) == []
+        assert await _import(running, edited(path, lambda _: None)) == []
         assert await running.value("SELECT count(*) FROM corrections") == 0
 
 
@@ -84,7 +69,7 @@ async def test_exactly_the_changed_cells_become_corrections(
         del sheets["Products"][3]  # not looked at
 
     async with program(database_url, tmp_path) as running:
-        path = _edited(await _written(running, tmp_path / "review.xlsx"), edit)
+        path = edited(await _written(running, tmp_path / "review.xlsx"), edit)
         calls = await running.value("SELECT count(*) FROM calls")
         assert [one.code for one in await _import(running, path)] == ["P-001", "P-002"]
         assert await _corrections(running, "P-001") == {"bill_of_materials.mass_kg": (0.3, 0.6)}
@@ -120,10 +105,85 @@ async def test_a_broken_cell_is_named_and_nothing_changes(
         sheets[sheet][row][column] = value
 
     async with program(database_url, tmp_path) as running:
-        path = _edited(await _written(running, tmp_path / "review.xlsx"), edit)
+        path = edited(await _written(running, tmp_path / "review.xlsx"), edit)
         with pytest.raises(InputError, match=complaint):
             await _import(running, path)
         assert await running.value("SELECT count(*) FROM corrections") == 0
+
+
+TEXTS = (
+    ("Steel bottle", "A bottle of stainless steel with a lid of polypropylene", 0.3),
+    ("T-shirt", "A T-shirt of cotton", 0.2),
+    ("Chair", "A chair of wood and steel", 6.0),
+    ("Box", "A box of polypropylene", 1.5),
+    ("Shoe", "A running shoe of polyester and rubber", 0.6),
+)
+FOLLOWS = {
+    ("Products", "kg_co2e"),
+    ("Products", "notes"),
+    ("Products", "mass_kg"),
+    ("Lines", "mass_kg"),
+}
+"""What changes with other cells: figures, and masses with those of the product or its lines."""
+
+
+def _with_fifty_changes(path: Path, seed: int, factors: FactorTable) -> tuple[Path, list[Cell]]:
+    changed: list[Cell] = []
+
+    def edit(sheets: Sheets) -> None:
+        changed.extend(change_cells(sheets, 50, Random(seed), factors))
+
+    return edited(path, edit), changed
+
+
+def _assert_same_but_what_follows(asked: Sheets, now: Sheets, changed: Sequence[Cell]) -> None:
+    """What is known of processes goes with them."""
+    for sheet in COLUMNS:
+        header = asked[sheet][0]
+        worked = header.index("processes") if "processes" in header else 0
+        for row, (told, found) in enumerate(zip(asked[sheet], now[sheet], strict=True)):
+            for column, name in enumerate(header):
+                if (sheet, row, column) not in changed and (
+                    (sheet, name) in FOLLOWS
+                    or (name in FACT_COLUMNS and (sheet, row, worked) in changed)
+                ):
+                    continue
+                assert str(found[column]) == str(told[column]), (sheet, row, name)
+
+
+async def test_fifty_cells_of_all_kinds_change_and_nothing_else(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await running.add(
+            *(
+                {
+                    "code": f"P-{5 * n + k:03}",
+                    "name": name,
+                    "description": f"{text}, number {n}",
+                    "weight_kg": weight_kg,
+                    "country_of_origin": "DE",
+                }
+                for n in range(5)
+                for k, (name, text, weight_kg) in enumerate(TEXTS)
+            )
+        )
+        await running.start()
+        await running.until(completed=25)
+        app = running.app
+        calls = await running.value("SELECT count(*) FROM calls")
+        path = tmp_path / "review.xlsx"
+        for seed in range(2):
+            await write_for_review(app.database, app.questions.steps, path, Filter())
+            wanted, changed = _with_fifty_changes(path, seed, app.factors)
+            earlier = await running.value("SELECT count(*) FROM corrections")
+            await _import(running, wanted)
+            assert await running.value("SELECT count(*) FROM corrections") == earlier + 50
+            await write_for_review(app.database, app.questions.steps, path, Filter())
+            _assert_same_but_what_follows(sheets_of(wanted), sheets_of(path), changed)
+            assert await _import(running, wanted) == []
+        assert await running.value("SELECT count(*) FROM calls") == calls
+        await running.assert_sound()
 
 
 async def test_what_is_known_of_processes_goes_out_and_comes_in_by_line(
@@ -154,7 +214,7 @@ async def test_what_is_known_of_processes_goes_out_and_comes_in_by_line(
         )
         await correct(*tools, ["P-001"], Request(changes, "ana", ""))
         await write_for_review(app.database, app.questions.steps, path, Filter())
-        assert [one.code for one in await _import(running, _edited(path, edit))] == ["P-001"]
+        assert [one.code for one in await _import(running, edited(path, edit))] == ["P-001"]
         known = [
             {"process": made[0], "country": "TR"},
             {"process": made[1], "country": "PT", "heat_kwh_per_kg": 2.5},
@@ -162,7 +222,7 @@ async def test_what_is_known_of_processes_goes_out_and_comes_in_by_line(
         latest = (await corrections_of(app.database, "P-001"))[0].correction
         assert latest.after == known
         await write_for_review(app.database, app.questions.steps, path, Filter())
-        assert [one.code for one in await _import(running, _edited(path, edit_again))] == ["P-001"]
+        assert [one.code for one in await _import(running, edited(path, edit_again))] == ["P-001"]
         latest = (await corrections_of(app.database, "P-001"))[0].correction
         assert (latest.before, latest.after) == (known, known[:1])
         await running.assert_sound()
@@ -177,7 +237,7 @@ async def test_a_workbook_from_before_processes_had_facts_is_read(
         sheets["Products"][1][3] = 0.6
 
     async with program(database_url, tmp_path) as running:
-        path = _edited(await _written(running, tmp_path / "review.xlsx"), shorten)
+        path = edited(await _written(running, tmp_path / "review.xlsx"), shorten)
         assert [one.code for one in await _import(running, path)] == ["P-001"]
 
 
@@ -189,11 +249,22 @@ async def test_what_somebody_else_corrected_meanwhile_is_not_undone(
 
     mass = read_change("bill_of_materials.mass_kg", 0.5)
     async with program(database_url, tmp_path) as running:
-        path = _edited(await _written(running, tmp_path / "review.xlsx"), edit)
+        path = edited(await _written(running, tmp_path / "review.xlsx"), edit)
         tools = (running.app.database, running.app.factors, running.app.questions.steps)
         await correct(*tools, ["P-001"], Request((mass,), "ben", ""))
         assert [one.code for one in await _import(running, path)] == ["P-002"]
         assert (await _corrections(running, "P-001")).keys() == {mass.target}
         await correct(*tools, ["P-002"], Request((mass,), "ben", "", replace=True))
         with pytest.raises(Conflict, match="P-002: ben has corrected this already"):
+            await _import(running, path)
+
+
+@pytest.mark.parametrize("name", ["review.csv", "review.ods", "review.xlsx"])
+async def test_a_file_of_another_kind_is_refused_with_what_to_do(
+    database_url: str, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_text("code,mass_kg\nP-001,0.5\n", encoding="utf-8")
+    async with program(database_url, tmp_path) as running:
+        with pytest.raises(InputError, match=f"{name} is not an XLSX workbook. Save .* as .xlsx"):
             await _import(running, path)

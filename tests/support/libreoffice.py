@@ -44,20 +44,34 @@ def find_libreoffice() -> str:
 
 def sheets_as_csv(workbook: Path, folder: Path) -> dict[str, list[list[str]]]:
     """Every sheet as LibreOffice reads and calculates it, by name."""
+    said = _converted(workbook, folder, _CSV)
+    found = {}
+    for path in folder.glob(f"{workbook.stem}-*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            found[path.stem.removeprefix(f"{workbook.stem}-")] = list(csv.reader(file))
+    assert found, f"LibreOffice wrote nothing: {said}"
+    return found
+
+
+def saved_as(file: Path, folder: Path, suffix: str) -> Path:
+    """The file as LibreOffice opens it and saves it in another folder, as "xlsx" or "ods"."""
+    said = _converted(file, folder, suffix)
+    saved = folder / f"{file.stem}.{suffix}"
+    assert saved.exists(), f"LibreOffice wrote nothing: {said}"
+    return saved
+
+
+def _converted(file: Path, folder: Path, target: str) -> str:
+    """What LibreOffice says of it."""
     profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
     told = subprocess.run(
-        [find_libreoffice(), "--headless", profile, "--convert-to", _CSV, "--outdir", folder, workbook],
+        [find_libreoffice(), "--headless", profile, "--convert-to", target, "--outdir", folder, file],
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
         check=False,
     )  # fmt: skip
-    found = {}
-    for path in folder.glob(f"{workbook.stem}-*.csv"):
-        with path.open(encoding="utf-8", newline="") as file:
-            found[path.stem.removeprefix(f"{workbook.stem}-")] = list(csv.reader(file))
-    assert found, f"LibreOffice wrote nothing: {told.stdout} {told.stderr}"
-    return found
+    return f"{told.stdout} {told.stderr}"
 
 
 def with_formulas(workbook: Path, target: Path, name: str, rows: Sequence[Sequence[str]]) -> Path:

@@ -199,6 +199,10 @@ def estimate(
 def _estimate_table(result: CatalogueEstimate, model: str) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_row("products", f"{result.products:,}")
+    if result.rejected:
+        table.add_row(
+            "left out", f"{counted(result.rejected, 'row')}; weighbridge inspect FILE says why"
+        )
     if result.variants:
         table.add_row(
             "of these",

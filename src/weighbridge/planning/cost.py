@@ -76,7 +76,8 @@ class CatalogueEstimate:
     then 0.
 
     `cost_usd` is what the chosen tier costs, `tiers` all that have a published price. `variants`
-    are those of the products that get the answers of another, and take no call.
+    are those of the products that get the answers of another, and take no call. `rejected` are the
+    rows that cannot be used.
     """
 
     products: int
@@ -91,6 +92,7 @@ class CatalogueEstimate:
     low_usd: float = 0.0
     high_usd: float = 0.0
     tiers: tuple[TierCost, ...] = ()
+    rejected: int = 0
 
 
 def call_cost_usd(usage: Usage, price: Price) -> float:

@@ -76,6 +76,7 @@ class Estimator:
         self._products = 0
         self._weighed = 0
         self._variants = 0
+        self._rejected = 0
         self._siblings: dict[str, list[Candidate]] = {}
 
     def watch(self, chunks: Iterable[CheckedChunk]) -> Iterator[CheckedChunk]:
@@ -96,6 +97,7 @@ class Estimator:
         ]
         self._groups += group_products(ready, TokenBudget(GROUP_TOKENS))
         self._products += height
+        self._rejected += len(chunk.rejected)
         self._weighed += len(products)
         self._variants += len(products) - len(asked)
 
@@ -121,7 +123,8 @@ class Estimator:
         loads = question_loads(basis.questions, basis.steps, basis.model)
         pace = Pace(basis.requests_per_minute, basis.tokens_per_minute, LATENCY_S)
         whole = estimate_catalogue(self._groups, loads, basis.price, pace, basis.tiers)
-        return scaled(replace(whole, variants=self._variants), self._products, self._weighed)
+        all_of_them = scaled(replace(whole, variants=self._variants), self._products, self._weighed)
+        return replace(all_of_them, rejected=self._rejected)
 
 
 def _without_texts(product: Product) -> Product:

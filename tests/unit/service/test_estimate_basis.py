@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from weighbridge.ingest.isolation.reading import OpenCatalogue
+from weighbridge.service.estimates import estimate_catalogue_file
 from weighbridge.settings import load_settings
 from weighbridge.wiring import estimate_basis
 
@@ -37,3 +39,11 @@ def test_tiers_are_compared_whichever_is_chosen() -> None:
     assert list(basis.tiers) == ["default", "flex", "batch"]
     assert basis.tiers["flex"] == basis.price
     assert basis.tiers["default"].input_usd == pytest.approx(2 * basis.price.input_usd)
+
+
+def test_rows_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.csv"
+    path.write_text("code,name,description\nA,Cup,A cup\nB,Bowl,\n,Can,A can\n", encoding="utf-8")
+    with OpenCatalogue(path) as catalogue:
+        estimate = estimate_catalogue_file(catalogue, estimate_basis(load_settings()))
+    assert (estimate.products, estimate.rejected) == (1, 2)

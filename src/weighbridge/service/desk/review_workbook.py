@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import xlsxwriter
 
-from weighbridge.errors import InputError
+from weighbridge.errors import InputError, UnsupportedFormat
 from weighbridge.export.cells import writable_text
 from weighbridge.export.files import PendingFile, explaining
+from weighbridge.ingest.base import CatalogueFormat
+from weighbridge.ingest.formats.sniff import detect_format
 from weighbridge.ingest.formats.xlsx.rows import column_letters, rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
 from weighbridge.service.desk.process_cells import FACT_COLUMNS, fact_value
@@ -132,6 +134,7 @@ def read_edits(path: Path) -> list[Edit]:
 
     Raises InputError naming the cell that cannot be read.
     """
+    _refuse_other_files(path)
     book = Workbook(path)
     try:
         sheets = {sheet.name: sheet for sheet in book.sheets}
@@ -153,6 +156,18 @@ def read_edits(path: Path) -> list[Edit]:
         return edits
     finally:
         book.package.close()
+
+
+def _refuse_other_files(path: Path) -> None:
+    try:
+        is_workbook = detect_format(path, path.name, None) is CatalogueFormat.XLSX
+    except UnsupportedFormat:
+        is_workbook = False
+    if not is_workbook:
+        raise InputError(
+            f"{path.name} is not an XLSX workbook. Save the review workbook as .xlsx (Excel 2007 or "
+            "later), with all its sheets."
+        )
 
 
 def _table(
