@@ -15,7 +15,7 @@ import polars as pl
 
 from weighbridge.ingest.checking.required import CONTROL, control_reason, length_reason
 from weighbridge.ingest.survey import with_units
-from weighbridge.ingest.values.countries import country_names, read_country
+from weighbridge.ingest.values.countries import read_country
 from weighbridge.ingest.values.currencies import currency_of
 from weighbridge.ingest.values.nothing import placeholder_note
 from weighbridge.ingest.values.numbers import PLAIN_NUMBER, WHOLE_NUMBER
@@ -65,9 +65,9 @@ def read_masses(frame: pl.DataFrame, name: Field, rule: NumberRule) -> ReadColum
     if unit is None:
         return by_distinct(cells, lambda cell: _mass(cell, rule), pl.Float64())
     numbers = _plain_numbers(cells, rule)
-    # In numpy, because polars divides by multiplying with the reciprocal, which rounds differently.
-    scaled = numbers.to_numpy() * unit.kg_multiplier / unit.kg_divisor
-    mass_kg = pl.Series(scaled, dtype=pl.Float64).fill_nan(None)
+    # By a column: a single divisor polars turns into its reciprocal, which rounds differently.
+    divisors = pl.Series([unit.kg_divisor]).new_from_index(0, numbers.len())
+    mass_kg = numbers * unit.kg_multiplier / divisors
     usable = ((mass_kg > 0) & (mass_kg <= MAX_WEIGHT_KG)).fill_null(value=False)
     return _rest(cells, mass_kg, usable, lambda cell: _mass(cell, rule))
 
@@ -136,28 +136,11 @@ def read_shares(cells: pl.Series, rule: NumberRule, read: Read) -> ReadColumn:
 
 def read_countries(cells: pl.Series) -> ReadColumn:
     """Alpha-2 codes."""
-    lower = cells.str.to_lowercase()
-    names = country_names()
-    fast = lower.replace_strict(names, default=None, return_dtype=pl.String)
-    left = (
-        pl.DataFrame({"cell": cells, "fast": fast})
-        .select(pl.when(pl.col("fast").is_null()).then("cell"))
-        .to_series()
-    )
-    if left.null_count() == left.len():
-        return ReadColumn(fast, pl.Series([None] * left.len(), dtype=pl.String))
-
     def one(cell: str) -> tuple[str | None, str | None]:
         origin = read_country(cell)
         return origin.code, origin.problem
 
-    slow = by_distinct(left, one, pl.String())
-    values = (
-        pl.DataFrame({"fast": fast, "slow": slow.values})
-        .select(pl.coalesce("fast", "slow"))
-        .to_series()
-    )
-    return ReadColumn(values, slow.problems)
+    return by_distinct(cells, one, pl.String())
 
 
 def read_texts(cells: pl.Series, limit: int) -> ReadColumn:

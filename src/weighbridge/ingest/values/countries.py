@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from babel import Locale
+from babel import Locale, localedata
 from babel.core import get_global
 
 from weighbridge.ingest.values.nothing import LONGEST_VALUE, NOT_KNOWN, no_value_note
@@ -194,6 +194,9 @@ def _plain(text: str) -> str:
 
 
 def _known(word: str) -> str | None:
+    code = _country_codes().get(word)
+    if code is not None or not word:
+        return code
     names = country_names()
     spellings = (
         word,
@@ -215,25 +218,39 @@ def _spelled_out(word: str) -> Iterator[str]:
 @lru_cache(maxsize=1)
 def country_names() -> Mapping[str, str]:
     """Every accepted spelling, in lower case, with its alpha-2 code."""
-    english = Locale("en").territories
-    codes = {
-        str(code) for code in english if len(str(code)) == 2 and str(code).isalpha()
-    } - _NO_COUNTRIES
+    codes = _country_codes()
     names: dict[str, str] = {}
     for language in reversed(_LANGUAGES):  # English last: it wins
-        territories = Locale.parse(language).territories
-        for code in codes:
+        territories = _territories(language)
+        for code in codes.values():
             name = territories.get(code)
             if name:
                 names[_plain(name)] = code
                 names[_without_accents(_plain(name))] = code
                 names[_without_accents(_plain(name)).replace("-", " ")] = code
     for alias, targets in get_global("territory_aliases").items():
-        if len(alias) == 3 and len(targets) == 1 and targets[0] in codes:
+        if len(alias) == 3 and len(targets) == 1 and targets[0].lower() in codes:
             names[str(alias).lower()] = str(targets[0])
     names |= {_plain(name): code for name, code in _MORE_NAMES.items()}
-    names |= {code.lower(): code for code in codes}
-    return {name: code for name, code in names.items() if name not in NOT_KNOWN or name == "na"}
+    return {name: code for name, code in names.items() if name not in NOT_KNOWN} | codes
+
+
+@lru_cache(maxsize=1)
+def _country_codes() -> Mapping[str, str]:
+    """Alpha-2 codes by themselves in lower case. Most files have only these: they need no names."""
+    codes = {code for code in _territories("en") if len(code) == 2 and code.isalpha()}
+    return {code.lower(): code for code in codes - _NO_COUNTRIES}
+
+
+def _territories(language: str) -> dict[str, str]:
+    """The names of countries in a language.
+
+    babel keeps all it has ever read of a language: for these 40, 65 MB of which we use 2.
+    """
+    locale = Locale.parse(language)
+    names = {str(code): str(name) for code, name in locale.territories.items()}
+    localedata._cache.pop(str(locale), None)  # noqa: SLF001 - it has no other way to let go
+    return names
 
 
 _NO_COUNTRIES: Final = frozenset(
