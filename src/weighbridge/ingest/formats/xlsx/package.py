@@ -12,13 +12,14 @@ from __future__ import annotations
 import zipfile
 import zlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeVar
 from xml.parsers import expat
 
 from weighbridge.errors import UnreadableFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 MAX_UNPACKED_BYTES: Final = 1 << 30
@@ -137,27 +138,32 @@ def _check_sizes(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:
 
 
 class XmlHandler:
-    """What `parse` calls.
+    """What `parse` calls, by the name of the element; other elements are passed over.
 
     Names come without namespace; elements of foreign namespaces have a space in their name.
     """
 
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins."""
-
-    def end(self, name: str) -> None:
-        """An element ends."""
+    starts: Mapping[str, Callable[[dict[str, str]], None]] = MappingProxyType({})
+    ends: Mapping[str, Callable[[], None]] = MappingProxyType({})
 
     def text(self, text: str) -> None:
         """Some of the text inside."""
 
 
-class _LocalNames(dict[str, str]):
-    """The names of elements without namespace, each found out once: there are millions of tags."""
+Called = TypeVar("Called")
 
-    def __missing__(self, name: str) -> str:
+
+class _ByFullName(dict[str, Called | None]):
+    """What to call for an element, by its name with namespace: there are millions of tags, so each
+    name is taken apart once.
+    """
+
+    def __init__(self, by_name: Mapping[str, Called]) -> None:
+        self._by_name = by_name
+
+    def __missing__(self, name: str) -> Called | None:
         space, _, local = name.rpartition(" ")
-        self[name] = local if space in _SPREADSHEET_NAMESPACES else name
+        self[name] = self._by_name.get(local if space in _SPREADSHEET_NAMESPACES else name)
         return self[name]
 
 
@@ -166,7 +172,7 @@ def parse(package: Package, member: str, handler: XmlHandler) -> Iterator[None]:
     what was found.
     """
     names: dict[str, str] = {}
-    local = _LocalNames()
+    starts, ends = _ByFullName(handler.starts), _ByFullName(handler.ends)
     parser = expat.ParserCreate(namespace_separator=" ", intern=names)
     depth = 0
 
@@ -175,12 +181,16 @@ def parse(package: Package, member: str, handler: XmlHandler) -> Iterator[None]:
         depth += 1
         if depth > _MAX_DEPTH:
             raise _hostile(member, "is nested too deeply")
-        handler.start(local[name], attributes)
+        begin = starts[name]
+        if begin is not None:
+            begin(attributes)
 
     def end(name: str) -> None:
         nonlocal depth
         depth -= 1
-        handler.end(local[name])
+        finish = ends[name]
+        if finish is not None:
+            finish()
 
     def doctype(*_: object) -> None:
         raise _hostile(member, "declares a document type, as no real workbook does")

@@ -121,10 +121,10 @@ def merged_ranges(book: Workbook, sheet: Sheet) -> list[Merged]:
 class _MergedRanges(XmlHandler):
     def __init__(self) -> None:
         self.found: list[Merged] = []
+        self.starts = {"mergeCell": self._add}
 
-    @override
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "mergeCell" and len(self.found) < _MAX_MERGED:
+    def _add(self, attributes: dict[str, str]) -> None:
+        if len(self.found) < _MAX_MERGED:
             ends = [_REFERENCE.fullmatch(end) for end in attributes.get("ref", "").split(":")]
             if len(ends) == 2 and ends[0] and ends[1]:
                 (left, top), (right, bottom) = ends[0].groups(), ends[1].groups()
@@ -151,33 +151,43 @@ class _Rows(XmlHandler):
         self._filled = 0
         self._last = (0, 0)
         self._farthest = (0, 0)
+        self.starts = {
+            "c": self._begin_cell,
+            "v": self._begin_value,
+            "t": self._begin_text,
+            "f": self._begin_formula,
+            "row": self._begin_row,
+            "rPh": self._begin_aid,
+        }
+        self.ends = {
+            "c": self._end_cell,
+            "v": self._end_value,
+            "t": self._end_value,
+            "row": self._end_row,
+            "rPh": self._end_aid,
+        }
 
-    @override
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "c":
-            self._begin_cell(attributes)
-        elif name == "v":
-            self._takes = self._has_value = self._is_kept
-        elif name == "t":
-            self._takes = self._has_value = self._is_kept and not self._is_aid
-        elif name == "f":
-            self._has_formula = True
-        elif name == "row":
-            self._begin_row(attributes)
-        elif name == "rPh":
-            self._is_aid = True
+    def _begin_value(self, _: dict[str, str]) -> None:
+        self._takes = self._has_value = self._is_kept
 
-    @override
-    def end(self, name: str) -> None:
-        if name in ("v", "t"):
-            self._takes = False
-        elif name == "c":
-            self._end_cell()
-        elif name == "row":
-            if self._row.cells:
-                self.done.append(self._row)
-        elif name == "rPh":
-            self._is_aid = False
+    def _begin_text(self, _: dict[str, str]) -> None:
+        self._takes = self._has_value = self._is_kept and not self._is_aid
+
+    def _end_value(self) -> None:
+        self._takes = False
+
+    def _begin_formula(self, _: dict[str, str]) -> None:
+        self._has_formula = True
+
+    def _begin_aid(self, _: dict[str, str]) -> None:
+        self._is_aid = True
+
+    def _end_aid(self) -> None:
+        self._is_aid = False
+
+    def _end_row(self) -> None:
+        if self._row.cells:
+            self.done.append(self._row)
 
     @override
     def text(self, text: str) -> None:
@@ -227,11 +237,11 @@ class _Rows(XmlHandler):
         if not (self._has_value or self._has_formula) and self._is_kept:
             return
         self._filled += 1
-        here = self._row.number, self._column
-        if here[1] >= self._farthest[1]:
-            self._farthest = here
-        if here[0] >= self._last[0]:
-            self._last = here
+        number = self._row.number
+        if self._column >= self._farthest[1]:
+            self._farthest = number, self._column
+        if number >= self._last[0]:
+            self._last = number, self._column
         if not self._is_kept:
             return
         if self._characters > MAX_CELL_CHARACTERS:

@@ -77,10 +77,10 @@ class _Relationships(XmlHandler):
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self.found: dict[str, tuple[str, str]] = {}
+        self.starts = {_RELATED: self._take}
 
-    @override
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == _RELATED and len(self.found) < _MAX_SHEETS * 2:
+    def _take(self, attributes: dict[str, str]) -> None:
+        if len(self.found) < _MAX_SHEETS * 2:
             target = attributes.get("Target", "")
             member = target[1:] if target.startswith("/") else f"{self._folder}/{target}"
             kind = attributes.get("Type", "").rpartition("/")[2]
@@ -91,20 +91,20 @@ class _Book(XmlHandler):
     def __init__(self) -> None:
         self.sheets: list[tuple[str, str, bool]] = []
         self.since_1904 = False
+        self.starts = {"workbookPr": self._note_calendar, "sheet": self._add_sheet}
 
-    @override
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "workbookPr":
-            self.since_1904 = attributes.get("date1904") in {"1", "true"}
-        elif name == "sheet":
-            if len(self.sheets) >= _MAX_SHEETS:
-                raise UnreadableFile(
-                    f"The workbook has more than {_MAX_SHEETS:,} sheets. "
-                    "Save the sheet that you need as a file of its own."
-                )
-            key = next((v for k, v in attributes.items() if k.endswith(" id")), "")
-            visible = attributes.get("state", "visible") == "visible"
-            self.sheets.append((attributes.get("name", ""), key, visible))
+    def _note_calendar(self, attributes: dict[str, str]) -> None:
+        self.since_1904 = attributes.get("date1904") in {"1", "true"}
+
+    def _add_sheet(self, attributes: dict[str, str]) -> None:
+        if len(self.sheets) >= _MAX_SHEETS:
+            raise UnreadableFile(
+                f"The workbook has more than {_MAX_SHEETS:,} sheets. "
+                "Save the sheet that you need as a file of its own."
+            )
+        key = next((v for k, v in attributes.items() if k.endswith(" id")), "")
+        visible = attributes.get("state", "visible") == "visible"
+        self.sheets.append((attributes.get("name", ""), key, visible))
 
 
 class _SharedTexts(XmlHandler):
@@ -116,25 +116,26 @@ class _SharedTexts(XmlHandler):
         self._takes = False
         self._is_aid = False
         self._bytes = 0
+        self.starts = {"t": self._begin_text, "rPh": self._begin_aid}
+        self.ends = {"t": self._end_text, "rPh": self._end_aid, "si": self._add}
 
-    @override
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "t":
-            self._takes = not self._is_aid
-        elif name == "rPh":
-            self._is_aid = True
+    def _begin_text(self, _: dict[str, str]) -> None:
+        self._takes = not self._is_aid
 
-    @override
-    def end(self, name: str) -> None:
-        if name == "t":
-            self._takes = False
-        elif name == "rPh":
-            self._is_aid = False
-        elif name == "si":
-            text = unescape("".join(self._parts))
-            self._parts.clear()
-            self._count(sys.getsizeof(text) + 8 - len(text))
-            self.texts.append(text)
+    def _end_text(self) -> None:
+        self._takes = False
+
+    def _begin_aid(self, _: dict[str, str]) -> None:
+        self._is_aid = True
+
+    def _end_aid(self) -> None:
+        self._is_aid = False
+
+    def _add(self) -> None:
+        text = unescape("".join(self._parts))
+        self._parts.clear()
+        self._count(sys.getsizeof(text) + 8 - len(text))
+        self.texts.append(text)
 
     @override
     def text(self, text: str) -> None:
@@ -157,20 +158,26 @@ class _Styles(XmlHandler):
         self._codes: dict[int, str] = {}
         self._numbers: list[int] = []
         self._in_cells = False
+        self.starts = {
+            "numFmt": self._add_code,
+            "cellXfs": self._begin_cells,
+            "xf": self._add_format,
+        }
+        self.ends = {"cellXfs": self._end_cells}
 
-    @override
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "numFmt" and len(self._codes) < _MAX_FORMATS:
+    def _add_code(self, attributes: dict[str, str]) -> None:
+        if len(self._codes) < _MAX_FORMATS:
             self._codes[_whole(attributes.get("numFmtId"))] = attributes.get("formatCode", "")
-        elif name == "cellXfs":
-            self._in_cells = True
-        elif name == "xf" and self._in_cells and len(self._numbers) < _MAX_FORMATS:
-            self._numbers.append(_whole(attributes.get("numFmtId")))
 
-    @override
-    def end(self, name: str) -> None:
-        if name == "cellXfs":
-            self._in_cells = False
+    def _begin_cells(self, _: dict[str, str]) -> None:
+        self._in_cells = True
+
+    def _end_cells(self) -> None:
+        self._in_cells = False
+
+    def _add_format(self, attributes: dict[str, str]) -> None:
+        if self._in_cells and len(self._numbers) < _MAX_FORMATS:
+            self._numbers.append(_whole(attributes.get("numFmtId")))
 
     def formats(self) -> list[NumberFormat]:
         """The number format of each cell format, in the order by which cells refer to them."""
