@@ -18,16 +18,18 @@ from weighbridge.ingest.checking.rows import check_rows
 from weighbridge.ingest.checking.rules import RowRules
 from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.matching import ColumnMap, Wanted
+from weighbridge.ingest.decisions import Given
 from weighbridge.ingest.formats.csv_reader import CsvReader
 from weighbridge.ingest.formats.json_reader import JsonReader
 from weighbridge.ingest.formats.json_records import chunks_of_records
 from weighbridge.ingest.formats.parquet_reader import ParquetReader
 from weighbridge.ingest.formats.sniff import declared_format, detect_format
 from weighbridge.ingest.formats.xlsx.reader import XlsxReader
+from weighbridge.ingest.kept import KeptRows
 from weighbridge.ingest.repeats import Repeats
 from weighbridge.ingest.report import Head
 from weighbridge.ingest.shops.rows import ShopRows
-from weighbridge.ingest.survey import Given, Survey
+from weighbridge.ingest.survey import Survey
 from weighbridge.ingest.values.pictures import PictureFolder
 from weighbridge.ingest.values.units import KILOGRAM
 from weighbridge.ingest.values.wording import quote
@@ -56,8 +58,6 @@ class ReadOptions:
 
 
 USUAL: Final = ReadOptions()
-_MOST_KEPT_BYTES: Final = 16 << 20
-"""Of the rows of a file: the larger part of the time goes into reading, not into checking."""
 
 
 class Catalogue:
@@ -80,7 +80,7 @@ class Catalogue:
         name = options.name or path.name
         self._reader = open_reader(path, options)
         self._shop_rows = ShopRows()
-        self._kept: list[RawChunk] | None = None
+        self._kept = KeptRows()
         with _named(name):
             source = self._reader.source(self._wanted)
             self._survey = Survey(source)
@@ -95,17 +95,10 @@ class Catalogue:
         self.head = Head(name, source, columns or ColumnMap({}), decisions)
 
     def _first_reading(self) -> Iterator[RawChunk]:
-        """Every chunk; those of a file that is not large are kept, so that it is read once."""
-        kept: list[RawChunk] = []
-        size = 0
+        """Every chunk; those of a file that is not too large are kept."""
         for chunk in self._reader.chunks(self._wanted):
-            size += int(chunk.frame.estimated_size())
-            if size <= _MOST_KEPT_BYTES:
-                kept.append(chunk)
-            else:
-                kept.clear()
+            self._kept.add(chunk)
             yield chunk
-        self._kept = kept if size <= _MOST_KEPT_BYTES else None
 
     def decide(self, given: Given) -> None:
         """Decide anew, by what the user says; nothing is read again."""
@@ -117,8 +110,8 @@ class Catalogue:
         folder = PictureFolder(self._path.resolve().parent) if options.pictures_beside else None
         rules = RowRules(options.limits, self.head.decisions, folder)
         with _named(self.head.name):
-            raw = self._reader.chunks(self._wanted) if self._kept is None else iter(self._kept)
-            rows = self._shop_rows.read(raw)
+            raw = self._reader.chunks(self._wanted) if self._kept.overflowed else self._kept
+            rows = self._shop_rows.read(iter(raw))
             yield from _checked(rows, rules, options.at_most)
 
 

@@ -236,7 +236,7 @@ def country_names() -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _country_codes() -> Mapping[str, str]:
+def _country_codes() -> dict[str, str]:
     """Alpha-2 codes by themselves in lower case. Most files have only these: they need no names."""
     codes = {code for code in _territories("en") if len(code) == 2 and code.isalpha()}
     return {code.lower(): code for code in codes - _NO_COUNTRIES}
@@ -249,7 +249,7 @@ def _territories(language: str) -> dict[str, str]:
     """
     locale = Locale.parse(language)
     names = {str(code): str(name) for code, name in locale.territories.items()}
-    localedata._cache.pop(str(locale), None)  # noqa: SLF001 - it has no other way to let go
+    localedata._cache.pop(str(locale), None)
     return names
 
 
