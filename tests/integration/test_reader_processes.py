@@ -13,10 +13,10 @@ import pytest
 from weighbridge.errors import MissingColumn, UnreadableFile
 from weighbridge.ingest.base import Choices
 from weighbridge.ingest.catalogue import Catalogue, ReadOptions
+from weighbridge.ingest.decisions import Given
 from weighbridge.ingest.isolation.limits import ReaderLimits
 from weighbridge.ingest.isolation.process import ReaderProcess
 from weighbridge.ingest.isolation.reading import OpenCatalogue, check_uploaded_picture
-from weighbridge.ingest.survey import Given
 from weighbridge.ingest.values.units import GRAM
 
 if TYPE_CHECKING:

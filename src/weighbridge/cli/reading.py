@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from weighbridge.domain.calls import Lane
     from weighbridge.domain.products import FieldLimits
     from weighbridge.ingest.catalogue import ReadOptions
+    from weighbridge.ingest.decisions import Doubt, Given
     from weighbridge.ingest.isolation.reading import OpenCatalogue
     from weighbridge.ingest.report import CatalogueReport, ColumnUse, Reason
-    from weighbridge.ingest.survey import Doubt, Given
     from weighbridge.planning.cost import CatalogueEstimate
 
 DecimalOption = Annotated[
@@ -118,7 +118,7 @@ _SIGNS: Final[dict[str, Literal[".", ","]]] = {"point": ".", "comma": ","}
 
 
 def _given(decimal: str | None, unit: str | None) -> Given:
-    from weighbridge.ingest.survey import Given
+    from weighbridge.ingest.decisions import Given
     from weighbridge.ingest.values.units import UNIT_NAMES
 
     known = UNIT_NAMES.get(unit.strip().casefold()) if unit else None
@@ -187,6 +187,9 @@ def print_report(
         console.print(Text(line), soft_wrap=True)
     console.print(_columns_table(report.columns))
     for line in _unused(report):
+        console.print(Text(line, style="yellow"), soft_wrap=True)
+    for assumed in report.assumptions:
+        line = f"{assumed.message} {assumed.remedy}"
         console.print(Text(line, style="yellow"), soft_wrap=True)
     console.print(Text(_counts(report), style="bold"), soft_wrap=True)
     for line in _reasons("rejected", report.rejections):

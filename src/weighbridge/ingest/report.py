@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.products import RejectedRow, RowNote
     from weighbridge.ingest.checking.chunks import CheckedChunk
     from weighbridge.ingest.columns.matching import ColumnMap
-    from weighbridge.ingest.survey import Decisions, Doubt
+    from weighbridge.ingest.decisions import Assumption, Decisions, Doubt
 
 SHOWN: Final = 20
 """Rows and notes that the report shows one by one."""
@@ -81,6 +81,7 @@ class CatalogueReport:
     columns: tuple[ColumnUse, ...]
     unused: tuple[UnusedColumn, ...]
     questions: tuple[Doubt, ...]
+    assumptions: tuple[Assumption, ...]
     rows: int
     products: int
     noted_products: int
@@ -154,6 +155,7 @@ class ReportBuilder:
             columns=_column_uses(head),
             unused=unused_columns(head.columns),
             questions=head.decisions.doubts,
+            assumptions=head.decisions.assumptions,
             rows=self._products + self._rejected + self._passed_over.total(),
             products=self._products,
             noted_products=self._noted,
@@ -203,7 +205,7 @@ def _column_uses(head: Head) -> tuple[ColumnUse, ...]:
                 filled=decisions.filled.get(name, 0),
                 samples=decisions.samples.get(name, ()),
                 unit=rule.unit.name if rule and rule.unit else None,
-                unit_why=rule.unit_why if rule and name in MASSES else None,
+                unit_why=rule.unit_why or None if rule and name in MASSES else None,
                 decimal_sign=rule.decimal if rule else None,
                 decimal_why=rule.decimal_why if rule else None,
             )

@@ -18,13 +18,13 @@ import polars as pl
 from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.matching import ColumnMap, own_unit
 from weighbridge.ingest.columns.meanings import MASSES
+from weighbridge.ingest.decisions import Assumption, Decisions, Doubt, Given, NumberRule
+from weighbridge.ingest.stated_masses import StatedMasses
 from weighbridge.ingest.values.numbers import SignEvidence, evidence_of, plain_number
 from weighbridge.ingest.values.units import KILOGRAM, UNIT_NAMES, UNITS_OF_SALE, MassUnit
 from weighbridge.ingest.values.wording import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from weighbridge.ingest.base import RawChunk, Source
     from weighbridge.ingest.values.numbers import DecimalSign
 
@@ -42,6 +42,11 @@ _BARE_SAMPLE: Final = 200
 _MOST_SAMPLED: Final = 20_000
 _HEAVY_KG: Final = 50.0
 """Half of a column's numbers above this, without a unit anywhere: they may as well be grams."""
+_HEAVY_WHOLE_KG: Final = 5.0
+_FEW: Final = 5
+"""The same for a column of at least so many numbers of which none has decimals: kilograms of small
+goods would have some.
+"""
 _PERCENT: Final = (
     "%", "percent", "prozent", "procent", "pct", "pourcent", "porcent", "процент", "yüzde", "百分",
 )  # fmt: skip
@@ -54,51 +59,7 @@ _ENGLISH: Final = frozenset(
 ) | {"productname", "itemname", "productdescription", "netweight", "grossweight", "itemweight", "productweight", "unitprice", "countryoforigin"}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What the user decided: `--decimal` and `--unit`."""
-
-    decimal: DecimalSign | None = None
-    unit: MassUnit | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NumberRule:
-    """How the numbers of a column are read, and why. `decimal` None: only what can be read in one
-    way alone.
-
-    `unit` holds for masses that name none; None there: such a cell is not read.
-    """
-
-    decimal: DecimalSign | None = "."
-    decimal_why: str = ""
-    unit: MassUnit | None = None
-    unit_why: str = ""
-    is_percent: bool = False
-    shows_percent: bool = False  # a bare number above 1: there, 1 is 1 %, and 0.5 still in doubt
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A question that only the file's owner can answer.
-
-    `options`: answer → what it means; `remedy` names the option.
-    """
-
-    field: Field
-    column: str
-    question: str
-    option: str  # decimal or unit
-    options: Mapping[str, str]
-
-    @property
-    def message(self) -> str:
-        """For where nobody can be asked."""
-        ways = " or ".join(f"--{self.option} {one} ({what})" for one, what in self.options.items())
-        return (
-            f"{self.question} Say which it is: {ways}; in an upload, set the field {self.option}. "
-            "Nothing was stored."
-        )
+_OTHER_UNITS: Final = {"g": "grams", "lb": "pounds", "oz": "ounces"}
 
 
 @dataclass(slots=True)
@@ -106,27 +67,12 @@ class _NumberColumn:
     evidence: SignEvidence = field(default_factory=SignEvidence)
     units: Counter[str] = field(default_factory=Counter)
     bare: int = 0
+    fractions: int = 0  # of the bare ones
+    stated: StatedMasses = field(default_factory=StatedMasses)
     bare_sample: list[str] = field(default_factory=list)
     doubtful: list[str] = field(default_factory=list)
     percents: int = 0
     greatest: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Decisions:
-    """What the survey found: how to read each column of numbers, and what must be asked first."""
-
-    rules: Mapping[Field, NumberRule] = field(default_factory=dict)
-    doubts: tuple[Doubt, ...] = ()
-    samples: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
-    filled: Mapping[Field, int] = field(default_factory=dict)
-
-    def rule(self, name: Field) -> NumberRule:
-        """The rule of a column; the plain one where nothing had to be decided."""
-        return self.rules.get(name, _PLAIN)
-
-
-_PLAIN: Final = NumberRule(unit=KILOGRAM)
 
 
 class Survey:
@@ -149,7 +95,7 @@ class Survey:
                 self._note_samples(name, frame[name])
         for name in NUMBER_FIELDS:
             if name in chunk.columns.positions and name in frame.columns:
-                self._look_at_numbers(name, with_units(frame, name))
+                self._look_at_numbers(name, with_units(frame, name), frame)
 
     def _note_samples(self, name: Field, cells: pl.Series) -> None:
         filled = cells.len() - cells.null_count() - int((cells == "").sum() or 0)
@@ -161,7 +107,7 @@ class Survey:
                 if text and text not in samples and len(samples) < _SAMPLES:
                     samples.append(text[:200])
 
-    def _look_at_numbers(self, name: Field, cells: pl.Series) -> None:
+    def _look_at_numbers(self, name: Field, cells: pl.Series, frame: pl.DataFrame) -> None:
         column = self._columns.setdefault(name, _NumberColumn())
         evidence = evidence_of(cells)
         if evidence.doubtful and len(column.doubtful) < _SAMPLES:
@@ -172,6 +118,8 @@ class Survey:
         plain = filled.str.strip_chars().str.contains(_WITHOUT_UNIT)
         if name in MASSES:
             self._look_at_units(column, filled, plain)
+            is_bare = cells.str.contains(_WITHOUT_UNIT)
+            column.stated.look_at(frame, cells, is_bare)
         elif name is Field.RECYCLED_SHARE:
             column.percents += int(filled.str.contains("%", literal=True).sum() or 0)
             bare = filled.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).max()
@@ -180,6 +128,7 @@ class Survey:
     def _look_at_units(self, column: _NumberColumn, filled: pl.Series, plain: pl.Series) -> None:
         bare = filled.filter(plain).str.strip_chars().str.replace(rf"(?i){_PIECES}", "")
         column.bare += bare.len()
+        column.fractions += int(bare.str.contains(r"[.,]").sum() or 0)
         if len(column.bare_sample) < _MOST_SAMPLED:
             every = max(1, bare.len() // _BARE_SAMPLE)
             column.bare_sample += bare.gather_every(every).str.strip_chars().to_list()
@@ -210,7 +159,12 @@ class Survey:
             shows = column.greatest > 1
             rules[name] = NumberRule(decimal, why, unit, unit_why, is_percent, shows)
         samples = {name: tuple(texts) for name, texts in self._samples.items()}
-        return Decisions(rules, tuple(doubts), samples, dict(self._filled))
+        assumptions = tuple(
+            Assumption(name, self._header(name), "unit", _OTHER_UNITS)
+            for name, rule in rules.items()
+            if rule.unit_why == _ASSUMED
+        )
+        return Decisions(rules, tuple(doubts), samples, dict(self._filled), assumptions)
 
     def _says_percent(self, name: Field) -> bool:
         header = self._header(name).casefold()
@@ -303,28 +257,54 @@ class Survey:
                 if column.bare
                 else (KILOGRAM, "each cell names its own", None)
             )
-        middle = _middle(column.bare_sample, decimal)
-        if middle >= _HEAVY_KG:
-            return KILOGRAM, "in doubt", self._doubt_about_unit(name, middle)
-        return KILOGRAM, "assumed: neither the header nor the cells name one", None
+        if not column.bare:
+            return KILOGRAM, "", None
+        return self._unit_by_content(name, column, decimal)
 
-    def _doubt_about_unit(self, name: Field, middle: float) -> Doubt:
+    def _unit_by_content(
+        self, name: Field, column: _NumberColumn, decimal: DecimalSign | None
+    ) -> tuple[MassUnit | None, str, Doubt | None]:
+        """Where neither header nor cells nor the user name a unit."""
+        stated = column.stated.evidence(decimal)
+        if stated and stated.is_clear:
+            why = f"{stated.count:,} names or descriptions state the same: {stated.example}"
+            return stated.unit, why, None
+        numbers = _numbers(column.bare_sample, decimal)
+        middle = median(numbers) if numbers else 0.0
+        size = f"half of them {middle:,.0f} or more"
+        if stated:
+            signs = f"names or descriptions speak for grams: {stated.example}"
+        elif middle >= _HEAVY_KG:
+            signs = size
+        elif _all_whole(column, numbers) and middle >= _HEAVY_WHOLE_KG:
+            signs = f"none with decimals, {size}"
+        else:
+            return KILOGRAM, _ASSUMED, None
+        return KILOGRAM, "in doubt", self._doubt_about_unit(name, signs)
+
+    def _doubt_about_unit(self, name: Field, signs: str) -> Doubt:
         header = self._header(name)
         return Doubt(
             name,
             header,
-            f"Column {quote(header)} names no unit, and its numbers (half of them {middle:,.0f} or more) "
-            "may be kilograms or grams.",
+            f"Column {quote(header)} names no unit, and its numbers ({signs}) may be kilograms or "
+            "grams.",
             "unit",
             {"g": "grams", "kg": "kilograms"},
         )
 
 
-def _middle(cells: list[str], decimal: DecimalSign | None) -> float:
-    """The median of numbers without a unit; where a number may mean two, of the larger ones."""
+_ASSUMED: Final = "assumed: neither the header nor the cells name one"
+
+
+def _all_whole(column: _NumberColumn, numbers: list[float]) -> bool:
+    return column.bare >= _FEW and not column.fractions and len(set(numbers)) >= 3
+
+
+def _numbers(cells: list[str], decimal: DecimalSign | None) -> list[float]:
+    """Numbers without a unit; where one may mean two, the larger."""
     read = (plain_number(cell, decimal) or plain_number(cell, ",") for cell in cells)
-    numbers = [float(number) for number in read if number and _NUMBER.fullmatch(number)]
-    return median(numbers) if numbers else 0.0
+    return [float(number) for number in read if number and _NUMBER.fullmatch(number)]
 
 
 _NUMBER: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]*)?|\.[0-9]+")

@@ -44,6 +44,16 @@ def report_document(
             }
             for one in report.questions
         ],
+        "assumptions": [
+            {
+                "field": one.field,
+                "column": one.column,
+                "assumption": one.message,
+                "option": one.option,
+                "answers": dict(one.options),
+            }
+            for one in report.assumptions
+        ],
         "rows": report.rows,
         "products": report.products,
         "notedProducts": report.noted_products,

@@ -12,7 +12,8 @@ from tests.support.catalogues import read_text, write_text
 from weighbridge.errors import AmbiguousColumn
 from weighbridge.ingest.catalogue import Catalogue, ReadOptions
 from weighbridge.ingest.columns.fields import Field
-from weighbridge.ingest.survey import Given, Survey
+from weighbridge.ingest.decisions import Given
+from weighbridge.ingest.survey import Survey
 from weighbridge.ingest.values.units import GRAM, KILOGRAM
 
 if TYPE_CHECKING:
@@ -73,6 +74,80 @@ def test_what_is_said_or_light_is_no_question(
     assert read_text(tmp_path, text_of(cells, header)).by_code["P0"].weight_kg == kg
 
 
+JARS = [("Honey 500 g", "500"), ("Honey 250g", "250"), ("Jam (340 g)", "340"), ("Tea", "20")]
+
+
+def named(rows: Sequence[tuple[str, str]]) -> str:
+    lines = "".join(f'P{i};"{name}";d;{cell}\n' for i, (name, cell) in enumerate(rows))
+    return f"code;name;description;weight\n{lines}"
+
+
+@pytest.mark.parametrize(
+    ("rows", "unit", "kg"),
+    [
+        (JARS, "g", 0.5),
+        ([("Dumbbell 12 kg", "12"), ("Disc 20 kg", "20"), ("Bar, 60 kg", "60")], "kg", 12.0),
+        ([("Plate 45 lb", "45"), ("Plate 25 lb", "25"), ("Plate 10 lbs", "10")], "lb", 20.4117),
+        ([("Tee 1,5 oz", "1,5"), ("Tee 2,5 oz", "2,5"), ("Tee 3 oz", "3")], "oz", 0.042524),
+    ],
+)
+def test_numbers_that_the_names_repeat_have_their_unit(
+    tmp_path: Path, rows: list[tuple[str, str]], unit: str, kg: float
+) -> None:
+    text = named(rows)
+    rule = Catalogue(write_text(tmp_path / "a.csv", text)).head.decisions.rule(Field.WEIGHT)
+    assert rule.unit is not None
+    assert rule.unit.name == unit
+    assert "names or descriptions state the same" in rule.unit_why
+    assert read_text(tmp_path, text).by_code["P0"].weight_kg == pytest.approx(kg, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("Ring 5 g", "5"), ("Chain", "1")],
+        [("Honey 30 g", "42"), ("Spoon", "4")],
+        [("Saffron, 2 g", "4"), ("Saffron, 1 g", "2"), ("Rice 5 kg", "5.1")],
+    ],
+)
+def test_one_name_that_speaks_for_grams_makes_a_question(
+    tmp_path: Path, rows: list[tuple[str, str]]
+) -> None:
+    with pytest.raises(AmbiguousColumn, match="speak for grams"):
+        read_text(tmp_path, named(rows))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("Honey 500 g", "0.5"), ("Ring 5 g", "0.005"), ("Tea 20 g", "0.03")],
+        [("Shirt 180 g/m²", "0.2"), ("Drive 16 GB", "1"), ("Camera 5G", "2")],
+        [("Scale up to 5 kg", "1.4"), ("Lead 5-10 kg dog", "0.3")],
+    ],
+)
+def test_names_of_other_things_are_no_evidence(
+    tmp_path: Path, rows: list[tuple[str, str]]
+) -> None:
+    assert read_text(tmp_path, named(rows)).by_code["P0"].weight_kg == float(rows[0][1])
+
+
+def test_whole_numbers_alone_are_a_question_and_decimals_among_them_are_none(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(AmbiguousColumn, match="none with decimals"):
+        read_text(tmp_path, text_of(["5", "12", "8", "3", "45"]))
+    read_text(tmp_path, text_of(["5", "12", "8", "3.5", "45"]))
+
+
+def test_an_assumed_unit_is_said_with_its_remedy(tmp_path: Path) -> None:
+    head = Catalogue(write_text(tmp_path / "a.csv", text_of(["0.5", "1.2"]))).head
+    (assumed,) = head.decisions.assumptions
+    assert assumed.message == 'Column "weight" names no unit; its numbers are taken as kilograms.'
+    assert "--unit g for grams" in assumed.remedy
+    told = Catalogue(write_text(tmp_path / "b.csv", text_of(["0.5"], "weight (kg)"))).head
+    assert told.decisions.assumptions == ()
+
+
 def test_an_answer_never_overrules_a_header(tmp_path: Path) -> None:
     text = "code,name,description,weight_kg,gross weight\nA,n,d,0.15,180\nB,n,d,0.2,230\n"
     with pytest.raises(AmbiguousColumn, match='Column "gross weight"'):
@@ -94,7 +169,7 @@ def test_a_column_is_read_as_kilograms_only_while_half_of_it_is_light(
     head = Catalogue(path).head
     middle = sorted(numbers)[len(numbers) // 2]
     if any(doubt.option == "unit" for doubt in head.decisions.doubts):
-        assert middle >= 49
+        assert middle >= (49 if decimals else 5)
     else:
         assert head.decisions.rule(Field.WEIGHT).unit == KILOGRAM
         assert sorted(numbers)[(len(numbers) - 1) // 2] < 51

@@ -75,6 +75,18 @@ class QuestionView(Schema):
     answers: dict[str, str] = Field(description="Answer → what it means.")
 
 
+class AssumptionView(Schema):
+    """What nothing in the file says. If it is wrong, send an answer as the form field `option`."""
+
+    field: str
+    column: str
+    assumption: str = Field(
+        examples=['Column "weight" names no unit; its numbers are taken as kilograms.']
+    )
+    option: str = Field(examples=["unit"])
+    answers: dict[str, str] = Field(description="Answer → what it means.")
+
+
 class ReasonView(Schema):
     """Rows or cells with the same trouble."""
 
@@ -132,6 +144,7 @@ class ReportView(Schema):
     columns: list[ColumnView]
     unused_columns: list[UnusedColumnView]
     questions: list[QuestionView]
+    assumptions: list[AssumptionView]
     rows: int = Field(ge=0)
     products: int = Field(ge=0)
     noted_products: int = Field(ge=0)

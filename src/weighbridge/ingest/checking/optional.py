@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weighbridge.ingest.columns.fields import Field
-    from weighbridge.ingest.survey import NumberRule
+    from weighbridge.ingest.decisions import NumberRule
     from weighbridge.ingest.values.amounts import Amount, Read
 
 
@@ -136,6 +136,7 @@ def read_shares(cells: pl.Series, rule: NumberRule, read: Read) -> ReadColumn:
 
 def read_countries(cells: pl.Series) -> ReadColumn:
     """Alpha-2 codes."""
+
     def one(cell: str) -> tuple[str | None, str | None]:
         origin = read_country(cell)
         return origin.code, origin.problem

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weighbridge.domain.products import FieldLimits
-from weighbridge.ingest.survey import Decisions
+from weighbridge.ingest.decisions import Decisions
 
 if TYPE_CHECKING:
     from weighbridge.ingest.values.pictures import PictureFolder

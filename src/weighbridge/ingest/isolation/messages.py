@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from weighbridge.errors import InputError
     from weighbridge.ingest.catalogue import ReadOptions
     from weighbridge.ingest.checking.chunks import CheckedChunk
+    from weighbridge.ingest.decisions import Given
     from weighbridge.ingest.isolation.limits import ReaderLimits
     from weighbridge.ingest.report import Head
-    from weighbridge.ingest.survey import Given
 
 _LENGTH: Final = struct.Struct("<Q")
 MAX_MESSAGE_BYTES: Final = 512 << 20

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from weighbridge.domain.products import Picture
     from weighbridge.ingest.catalogue import ReadOptions
     from weighbridge.ingest.checking.chunks import CheckedChunk
+    from weighbridge.ingest.decisions import Given
     from weighbridge.ingest.isolation.limits import ReaderLimits
     from weighbridge.ingest.isolation.messages import Reply, Request
     from weighbridge.ingest.report import Head
-    from weighbridge.ingest.survey import Given
 
 MOST_REQUESTS: Final = 100
 """Served by one child; what a library leaks goes with it."""

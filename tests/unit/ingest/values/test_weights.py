@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from weighbridge.ingest.checking.optional import read_masses
 from weighbridge.ingest.columns.fields import Field
-from weighbridge.ingest.survey import NumberRule
+from weighbridge.ingest.decisions import NumberRule
 from weighbridge.ingest.values.weights import KILOGRAM, UNIT_NAMES, read_weight
 
 if TYPE_CHECKING:
