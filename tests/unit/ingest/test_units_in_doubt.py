@@ -125,9 +125,7 @@ def test_one_name_that_speaks_for_grams_makes_a_question(
         [("Scale up to 5 kg", "1.4"), ("Lead 5-10 kg dog", "0.3")],
     ],
 )
-def test_names_of_other_things_are_no_evidence(
-    tmp_path: Path, rows: list[tuple[str, str]]
-) -> None:
+def test_names_of_other_things_are_no_evidence(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
     assert read_text(tmp_path, named(rows)).by_code["P0"].weight_kg == float(rows[0][1])
 
 

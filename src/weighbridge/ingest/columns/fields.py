@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 import unicodedata
 from enum import StrEnum
+from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,7 @@ class Field(StrEnum):
 REQUIRED: Final = (Field.CODE, Field.NAME, Field.DESCRIPTION)
 
 
+@lru_cache(maxsize=4096)
 def normalise(header: str) -> str:
     """Letters and digits only, lower case, without accents: "Country of origin" →
     "countryoforigin".

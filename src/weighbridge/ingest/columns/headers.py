@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.ingest.columns.fields import SYNONYMS, Field, normalise, read_table
-from weighbridge.ingest.values.currencies import CURRENCY_SIGNS, currencies
+from weighbridge.ingest.values.currencies import CURRENCY_SIGNS, CURRENCY_WORDS, currencies
 from weighbridge.ingest.values.units import HEADER_UNITS, MassUnit
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ _OF_FOOTPRINTS: Final = frozenset(
         "tco2e",
         "gwp100",
         "äq",
+        "éq",
         "äquivalent",
         "equiv",
         "equivalent",
@@ -104,22 +105,28 @@ _REMARK: Final = re.compile(
 """At the end of a header: (required), (max 255), (HS)."""
 _FIRST: Final = re.compile(r"[\W_]*0?1\s*$")
 """`Bild 1`, `picture_01`: the first of several."""
-_SHORT_FOR: Final = {
+SHORT_FOR: Final = {
     "wt": "weight", "wgt": "weight", "wght": "weight", "desc": "description", "descr": "description",
     "descrip": "description", "prod": "product", "qty": "quantity", "ctry": "country",
     "cntry": "country", "orig": "origin", "img": "image", "pic": "picture", "mat": "material",
     "num": "number", "art": "article", "bez": "bezeichnung", "beschr": "beschreibung",
     "gew": "gewicht", "bezeichn": "bezeichnung", "mfg": "manufacture", "mfr": "manufacturer",
+    "pds": "poids", "qté": "quantité", "qte": "quantité", "qtd": "quantidade", "qtde": "quantidade",
+    "nt": "net", "matl": "material", "mtl": "material", "арт": "артикул", "наим": "наименование",
+    "cant": "cantidad", "réf": "référence", "désign": "désignation", "stk": "stück",
 }  # fmt: skip
 _WORDS: Final = {
     kind: tuple(normalise(word) for word in words.split())
     for kind, words in read_table("header_words.toml").items()
 }
-_CONNECTORS: Final = frozenset(_WORDS["connectors"])
+CONNECTORS: Final = frozenset(_WORDS["connectors"])
 _LONG: Final = frozenset(_WORDS["long"])
-_LONG_STEMS: Final = tuple(word for word in _LONG if len(word) > 1)
-_SUBJECTS: Final = tuple(sorted(set(_WORDS["subjects"]), key=lambda word: (-len(word), word)))
+_LONG_STEMS: Final = tuple(word for word in _LONG if len(word) > 3 or not word.isascii())
+SUBJECTS: Final = tuple(sorted(set(_WORDS["subjects"]), key=lambda word: (-len(word), word)))
 TYPES: Final = frozenset(_WORDS["types"])
+SOLD: Final = frozenset(_WORDS["sold"])
+YEARLY: Final = frozenset(_WORDS["yearly"])
+PIECES: Final = frozenset(_WORDS["pieces"])
 _BESIDE: Final = {
     Field.SUPPLIER_FOOTPRINT: _WORDS["suppliers"],
     Field.IMAGE: _WORDS["links"],
@@ -194,7 +201,7 @@ class Header:
 NUMBERS: Final = frozenset(
     LOOSE + "".join(sorted((number, subject)))
     for number in _WORDS["numbers"]
-    for subject in _SUBJECTS
+    for subject in SUBJECTS
 )
 """A number of a product, in any language, is its code. `Produkt-ID` is no Indonesian product."""
 
@@ -212,9 +219,9 @@ def read_header(text: str) -> Header:
     if len(words) == 1 and unit is not None:
         unit = None  # the header is a unit: no name of a field
     currency = _currency(text, words)
-    bare = [word for word in words if not _only_qualifies(word, words[0])]
+    bare = [word for word in words if word == words[0] or not only_qualifies(word)]
     keys = [normalise(text), normalise("".join(bare)), *_without_remark(text)]
-    keys.append(normalise("".join(_SHORT_FOR.get(word, word) for word in bare)))
+    keys.append(normalise("".join(SHORT_FOR.get(word, word) for word in bare)))
     if unit is None:
         key, unit = _unit_at_the_end(keys[0])
         keys.append(key)
@@ -227,8 +234,10 @@ def read_header(text: str) -> Header:
         keys.append(normalise(match["base"]))
     else:
         keys += loose_keys(bare)
-        keys += loose_keys([_SHORT_FOR.get(word, word) for word in bare])
-    is_long = any(normalise(word).startswith(_LONG_STEMS) for word in words)
+        keys += loose_keys([SHORT_FOR.get(word, word) for word in bare])
+    is_long = any(
+        (key := normalise(word)) in _LONG or key.startswith(_LONG_STEMS) for word in words
+    )
     return Header(text, tuple(dict.fromkeys(filter(None, keys))), unit, currency, locale, is_long)
 
 
@@ -243,12 +252,12 @@ def loose_keys(words: Sequence[str]) -> list[str]:
     """What is left of a header's words without connectors, and then without "product" and the like
     in any language: `código del producto`, `Produktcode`, `Product code:`.
     """
-    told = [key for word in words if (key := normalise(word)) and key not in _CONNECTORS]
-    bare = [key for key in told if key not in _SUBJECTS]
+    told = [key for word in words if (key := normalise(word)) and key not in CONNECTORS]
+    bare = [key for key in told if key not in SUBJECTS]
     keys = [LOOSE + "".join(sorted(one)) for one in (told, bare) if one]
     short = [key for key in bare if key not in _LONG] or bare
     if len(short) == 1:  # a compound: Artikelname, 商品説明, Produktbeschreibung lang
-        tails = (short[0].removeprefix(one) for one in _SUBJECTS if short[0].startswith(one))
+        tails = (short[0].removeprefix(one) for one in SUBJECTS if short[0].startswith(one))
         mark = LOOSE if short == bare else LONG
         keys += [mark + tail.removeprefix("の") for tail in tails]
     if short and short != bare:
@@ -272,19 +281,19 @@ def split_words(text: str) -> list[str]:
     """The words of a header, in lower case."""
     plain = unicodedata.normalize("NFKC", text)
     spaced = re.sub(r"(?<=[a-zа-я])(?=[A-ZА-Я])", " ", plain)
+    spaced = re.sub(r"(?<=[\u3040-\u9fff\uac00-\ud7af])(?=[A-Za-z])", " ", spaced)  # 碳足迹kgCO2e
     return re.sub(r"[^\w]|_", " ", spaced.casefold()).split()
 
 
-def _only_qualifies(word: str, first: str) -> bool:
-    """Whether a word after the `first` of a header only adds a unit, currency, year or filler."""
-    if word == first:
-        return False
+def only_qualifies(word: str) -> bool:
+    """Whether a word behind another only adds a unit, currency, year or filler to a header."""
     return (
         word in HEADER_UNITS
         or word in _FILLERS
         or word in _OF_FOOTPRINTS
         or word in {"percent", "prozent", "pct", "porcentaje", "pourcent"}
         or word.upper() in currencies()
+        or word in CURRENCY_WORDS
         or re.fullmatch(r"20[0-9]{2}", word) is not None
     )
 
@@ -321,7 +330,10 @@ def _unit_at_the_end(key: str) -> tuple[str, MassUnit | None]:
 
 
 def _currency(text: str, words: list[str]) -> str | None:
-    for sign, code in CURRENCY_SIGNS.items():
+    for sign, known in CURRENCY_SIGNS.items():
         if sign in text:
-            return code
-    return next((word.upper() for word in words[1:] if word.upper() in currencies()), None)
+            return known
+    behind = words[1:]
+    code = next((word.upper() for word in behind if word.upper() in currencies()), None)
+    spoken = (CURRENCY_WORDS[word] for word in behind if word in CURRENCY_WORDS)
+    return code or next(spoken, None)

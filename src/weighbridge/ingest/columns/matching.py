@@ -121,8 +121,9 @@ def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
     positions, unit, same_as = _columns_by_hand(read, wanted)
     by_hand = frozenset(positions) | frozenset(same_as)
     candidates = _candidates(read, shop)
-    if Field.NAME not in candidates:
-        candidates |= _names_among_descriptions(candidates.get(Field.DESCRIPTION, []), read)
+    if not (Field.NAME in candidates and Field.DESCRIPTION in candidates):
+        either = candidates.get(Field.NAME) or candidates.get(Field.DESCRIPTION, [])
+        candidates |= _long_and_short(either, read)
     taken = set(positions.values())
     fallbacks: dict[Field, tuple[int, ...]] = {}
     for name in Field:
@@ -171,12 +172,10 @@ def _candidates(read: Sequence[Header], shop: Shop | None) -> dict[Field, list[i
     return {name: [position for *_, position in sorted(ranked)] for name, ranked in found.items()}
 
 
-def _names_among_descriptions(
-    descriptions: Sequence[int], read: Sequence[Header]
-) -> dict[Field, list[int]]:
-    """Of a short and a long description, without a name, the short one is the name."""
-    long = [position for position in descriptions if read[position].is_long]
-    short = [position for position in descriptions if not read[position].is_long]
+def _long_and_short(texts: Sequence[int], read: Sequence[Header]) -> dict[Field, list[int]]:
+    """Of a short and a long description, or of two such names, the short one is the name."""
+    long = [position for position in texts if read[position].is_long]
+    short = [position for position in texts if not read[position].is_long]
     return {Field.NAME: short, Field.DESCRIPTION: [*long, *short]} if long and short else {}
 
 

@@ -10,19 +10,18 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.ingest.columns.fields import (
-    NAMES,
-    SHORT_DESCRIPTIONS,
     SYNONYMS,
     Field,
     normalise,
 )
 from weighbridge.ingest.columns.headers import (
     LONGEST_HEADER,
-    NUMBERS,
     Header,
-    loose_names,
+    only_qualifies,
     read_header,
 )
+from weighbridge.ingest.columns.ranks import LOOSE_RANK, RANKS
+from weighbridge.ingest.columns.small_words import fields_beside_small_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,13 +39,15 @@ def meanings(header: Header, shop: Shop | None) -> Iterator[tuple[Field, tuple[i
         yield from ((name, (-1, keys.index(key))) for name, keys in known)
         if known or key in shop.ignored:
             return
-    yield from _usual_meanings(header) or _meaning_of_parts(header)
+    yield from (
+        _usual_meanings(header) or _meaning_of_parts(header) or _meaning_beside_small_words(header)
+    )
 
 
 def _usual_meanings(header: Header) -> list[tuple[Field, tuple[int, int]]]:
     """By the names that everybody uses."""
     for tries, key in enumerate(header.keys):
-        rank = _RANKS.get(key)
+        rank = RANKS.get(key)
         if rank is None:
             continue
         name, place = rank
@@ -69,21 +70,44 @@ def _meaning_of_parts(header: Header) -> list[tuple[Field, tuple[int, int]]]:
 
 
 def _meaning_of_short_words(header: Header) -> list[tuple[Field, tuple[int, int]]]:
-    """`Kraj poch.`, `Prod. beschr.`: words cut off by a point beside a word that is whole."""
-    words = header.text.casefold().split()
-    if not 2 <= len(words) <= _MOST_WORDS or not any(word.endswith(".") for word in words):
+    """`Kraj poch.`, `Urspr.-Land`, `Q.tà annua`, `Nettogew. kg`: words cut off by a point."""
+    words = [
+        (normalise(match[1]), bool(match[2]))
+        for match in _WORD_AND_POINT.finditer(header.text)
+        if match.start() == 0 or not only_qualifies(match[1].casefold())
+    ]
+    words = [(word, is_cut) for word, is_cut in words if word]
+    letters = sum(len(word) for word, _ in words)
+    if len(words) > _MOST_WORDS or letters < _LEAST_LETTERS or not any(cut for _, cut in words):
         return []
-    found = {name for name, full in _NAMES_BY_LENGTH.get(len(words), ()) if _cut(words, full)}
-    return [(found.pop(), (0, _LOOSE_RANK))] if len(found) == 1 else []
+    is_mass = header.unit is not None
+    found = {
+        name
+        for name, one in _NAMES_BY_START.get(words[0][0][:1], ())
+        if (name in MASSES or not is_mass) and _is_cut_from(one, words)
+    }
+    return [(found.pop(), (0, LOOSE_RANK))] if len(found) == 1 else []
 
 
-def _cut(words: Sequence[str], full: Sequence[str]) -> bool:
-    """Whether words are those of a name, some cut off by a point, one of them whole."""
-    pairs = list(zip(words, full, strict=True))
-    return any(normalise(word) == one for word, one in pairs) and all(
-        one.startswith(normalise(word)) if word.endswith(".") else normalise(word) == one
-        for word, one in pairs
-    )
+def _is_cut_from(name: str, words: Sequence[tuple[str, bool]]) -> bool:
+    """Whether a name is made of these words, some of them cut off; connectors may be left out."""
+    first, was_cut = words[0]
+    if not name.startswith(first):
+        return False
+    at = len(first)
+    for word, is_cut in words[1:]:
+        begins = name.find(word, at)
+        if begins < 0 or not (was_cut or name[at:begins] in _CONNECTORS):
+            return False
+        at, was_cut = begins + len(word), is_cut
+    return was_cut or at == len(name)
+
+
+def _meaning_beside_small_words(header: Header) -> list[tuple[Field, tuple[int, int]]]:
+    if len(header.text) > LONGEST_HEADER:
+        return []
+    found = fields_beside_small_words(header.text)
+    return [(found.pop(), (0, LOOSE_RANK))] if len(found) == 1 else []
 
 
 def _locale_rank(locale: str) -> int:
@@ -91,41 +115,29 @@ def _locale_rank(locale: str) -> int:
     return 0 if locale.startswith("en") else 1
 
 
-def _all_ranks() -> dict[str, tuple[Field, int]]:
-    ranks = {key: (name, i) for name, keys in SYNONYMS.items() for i, key in enumerate(keys)}
-    short = {key: (Field.DESCRIPTION, 500 + i) for i, key in enumerate(SHORT_DESCRIPTIONS)}
-    loose = {
-        key: (name, _LOOSE_RANK + i)
-        for name, names in reversed([*NAMES.items()])
-        for i, one in reversed(list(enumerate(names)))
-        for key in loose_names(name, one)
-    }
-    numbers = dict.fromkeys(NUMBERS, (Field.CODE, _LOOSE_RANK))
-    return numbers | loose | short | ranks
-
-
 _BETWEEN_NAMES: Final = re.compile(r"\s*[/|]\s*")
+_WORD_AND_POINT: Final = re.compile(r"([^\W_]+)(\.?)")
 _MOST_WORDS: Final = 5
-_LOOSE_RANK: Final = 800
-"""Behind every name that is written in the table."""
-_RANKS: Final = _all_ranks()
+_LEAST_LETTERS: Final = 5
+_CONNECTORS: Final = frozenset(
+    ["", "d", "de", "di", "do", "da", "del", "des", "du", "of", "van", "von", "der"]
+)
 
 
-def _names_by_length() -> dict[int, list[tuple[Field, list[str]]]]:
-    found: dict[int, list[tuple[Field, list[str]]]] = {}
-    for name, names in NAMES.items():
-        for one in names:
-            words = [normalise(word) for word in one.split()]
-            found.setdefault(len(words), []).append((name, words))
+def _names_by_start() -> dict[str, list[tuple[Field, str]]]:
+    found: dict[str, list[tuple[Field, str]]] = {}
+    for name, keys in SYNONYMS.items():
+        for key in keys:
+            found.setdefault(key[:1], []).append((name, key))
     return found
 
 
-_NAMES_BY_LENGTH: Final = _names_by_length()
+_NAMES_BY_START: Final = _names_by_start()
 
 
 def count_known(headers: Sequence[str]) -> int:
     """How many of the fields these headers name; used to recognise a header and a delimiter."""
     known = {
-        _RANKS[key][0] for header in headers for key in read_header(header).keys if key in _RANKS
+        RANKS[key][0] for header in headers for key in read_header(header).keys if key in RANKS
     }
     return len(known)

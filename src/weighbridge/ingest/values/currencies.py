@@ -17,6 +17,11 @@ _SPOKEN: Final = {
     "euro": "EUR", "euros": "EUR", "sfr": "CHF", "fr": "CHF", "kč": "CZK", "zl": "PLN", "zł": "PLN", "руб": "RUB", "р": "RUB", "元": "CNY",
     "円": "JPY", "원": "KRW", "ft": "HUF", "lei": "RON", "tl": "TRY", "rmb": "CNY",
 }  # fmt: skip
+CURRENCY_WORDS: Final = {
+    word: _SPOKEN[word]
+    for word in ("euro", "euros", "sfr", "kč", "zł", "руб", "元", "円", "원", "rmb")
+}
+"""Those that also say what they mean in a header, where `fr` is French."""
 SEVERAL: Final = frozenset({"$", "¥", "kr", "kr.", "dollar", "dollars"})
 """Signs of more than one currency: taken as part of a price, and say nothing."""
 
