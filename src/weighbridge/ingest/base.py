@@ -137,10 +137,20 @@ def make_chunk(
 ) -> RawChunk:
     """Builds a chunk. Lone surrogates, which no encoder takes, become U+FFFD."""
     series = [pl.Series(ROW, row_numbers, dtype=pl.Int64)]
-    series += [_text_series(name, texts) for name, texts in values.items()]
+    series += [_cells(name, texts) for name, texts in values.items()]
     return RawChunk(
         pl.DataFrame(series), columns, tuple(rejected), sheet, tuple(remarks), hidden=hidden
     )
+
+
+def _cells(name: str, texts: Sequence[str | None] | pl.Series) -> pl.Series:
+    """The cells as text; `="00123"`, by which programs keep spreadsheets from changing a code, as
+    what it shows.
+    """
+    cells = _text_series(name, texts)
+    if not cells.str.starts_with('="').any():
+        return cells
+    return cells.str.replace(r'(?s)^="(.*)"$', "${1}")
 
 
 def _text_series(name: str, texts: Sequence[str | None] | pl.Series) -> pl.Series:

@@ -17,6 +17,7 @@ from weighbridge.ingest.checking.required import CONTROL, control_reason, length
 from weighbridge.ingest.survey import with_units
 from weighbridge.ingest.values.countries import read_country
 from weighbridge.ingest.values.currencies import currency_of
+from weighbridge.ingest.values.lists import listed_texts
 from weighbridge.ingest.values.nothing import placeholder_note
 from weighbridge.ingest.values.numbers import PLAIN_NUMBER, WHOLE_NUMBER
 from weighbridge.ingest.values.weights import MAX_WEIGHT_KG, read_weight
@@ -147,14 +148,18 @@ def read_countries(cells: pl.Series) -> ReadColumn:
 def read_texts(cells: pl.Series, limit: int) -> ReadColumn:
     """Short texts as they are. Placeholders such as NULL or #N/A count as empty; they are short."""
     odd = (
-        cells.str.contains(CONTROL) | (cells.str.len_chars() > limit) | (cells.str.len_bytes() < 16)
+        cells.str.contains(CONTROL)
+        | cells.str.starts_with("[")
+        | (cells.str.len_chars() > limit)
+        | (cells.str.len_bytes() < 16)
     )
 
     def one(cell: str) -> tuple[str | None, str | None]:
         placeholder = placeholder_note(cell)
         if placeholder is not None:
             return None, placeholder or None
-        text = re.sub(r"[\r\n\t]+", " ", cell)
+        listed = listed_texts(cell)
+        text = re.sub(r"[\r\n\t]+", " ", ", ".join(listed) if listed else cell)
         if len(text) > limit:
             return None, length_reason(limit)(text)
         if re.search(r"[\x00-\x1f\x7f-\x9f\ufffd]", text):

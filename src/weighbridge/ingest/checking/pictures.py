@@ -12,6 +12,7 @@ from weighbridge.domain.products import MOST_PICTURES, picture_as_stored
 from weighbridge.errors import InputError
 from weighbridge.ingest.checking.optional import ReadColumn, by_distinct
 from weighbridge.ingest.checking.required import length_reason
+from weighbridge.ingest.values.lists import listed_texts
 from weighbridge.ingest.values.nothing import placeholder_note
 from weighbridge.ingest.values.wording import quote
 
@@ -49,7 +50,7 @@ def read_pictures(
         placeholder = placeholder_note(cell)
         if placeholder is not None:
             return None, placeholder or None
-        parts = (part.strip() for part in _SEVERAL.split(cell))
+        parts = listed_texts(cell) or [part.strip() for part in _SEVERAL.split(cell)]
         cleaned = (part for part in parts if part and placeholder_note(part) is None)
         named = tuple(dict.fromkeys(cleaned)) or (cell,)
         used, problems = _usable(named, limit, folder, files)

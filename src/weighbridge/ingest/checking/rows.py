@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from weighbridge.domain.products import RejectedRow
 from weighbridge.ingest.base import ROW
 from weighbridge.ingest.checking import facts
 from weighbridge.ingest.checking.chunks import PRODUCT_SCHEMA, CheckedChunk
@@ -38,11 +39,12 @@ _OPTIONAL: Final = {
 def check_rows(raw: RawChunk, rules: RowRules) -> CheckedChunk:
     """Products, rejected rows and notes of a chunk."""
     frame, taken_from = _tidy(raw)
+    frame, repeated = _without_repeated_headers(frame, raw)
     remarks = {(one.row, one.column): one.remark for one in raw.remarks}
     found = checks(rules.limits)
     frame = frame.with_columns(problem=_first_problem(found, remarks))
     bad = frame.filter(pl.col("problem").is_not_null())
-    rejected = sorted([*raw.rejected, *explain(bad, found, raw, remarks)], key=lambda row: row.row)
+    rejected = [*raw.rejected, *repeated, *explain(bad, found, raw, remarks)]
     good = frame.filter(pl.col("problem").is_null())
     notes = NoteBook(good, raw, remarks)
     if taken_from:
@@ -53,12 +55,33 @@ def check_rows(raw: RawChunk, rules: RowRules) -> CheckedChunk:
     given = {_OPTIONAL[name] for name in _OPTIONAL if name in raw.columns.positions}
     return CheckedChunk(
         products.hstack([notes.per_row()]).select(PRODUCT_SCHEMA.names()),
-        tuple(rejected),
+        tuple(sorted(rejected, key=lambda row: row.row)),
         frozenset(given | facts.given(raw.columns)),
         tuple({file.picture.sha256: file for file in files.values()}.values()),
         notes.frame(),
         raw.passed_over,
     )
+
+
+def _without_repeated_headers(
+    frame: pl.DataFrame, raw: RawChunk
+) -> tuple[pl.DataFrame, list[RejectedRow]]:
+    """Files put together from several, and lists printed by page, have their header more than
+    once.
+    """
+    headers = {name: raw.columns.header(name) for name in REQUIRED if name in raw.columns.positions}
+    same = [
+        pl.col(name).str.to_lowercase() == " ".join((header or "").split()).lower()
+        for name, header in headers.items()
+    ]
+    if not same or not frame.select(same[0].any()).item():
+        return frame, []
+    is_header = pl.all_horizontal(same).fill_null(value=False)
+    reason = "the row repeats the header and holds no product"
+    rows = frame.filter(is_header)[ROW]
+    return frame.filter(~is_header), [
+        RejectedRow(row, "row", reason, sheet=raw.sheet) for row in rows
+    ]
 
 
 def _first_problem(found: Sequence[Check], remarks: Mapping[tuple[int, str], str]) -> pl.Expr:

@@ -123,7 +123,7 @@ _PACKAGINGS: Final = _TABLE["packagings"]
 _WITH: Final = _TABLE["withPackaging"]
 _NET: Final = frozenset(map(normalise, ("net", "nt", "nett", "netto", "neto", "líquido", "нетто")))
 _AROUND_QUANTITIES: Final = SOLD | YEARLY | PIECES | _COUNTS
-_YEARLY: Final = tuple(word for word in YEARLY if not word.isascii())
+_YEARLY: Final = tuple(sorted((word for word in YEARLY if not word.isascii()), key=len)[::-1])
 
 
 def _quantities(words: Sequence[str]) -> Iterator[Field]:

@@ -26,7 +26,7 @@ from weighbridge.ingest.base import (
     Source,
     make_chunk,
 )
-from weighbridge.ingest.columns.fields import REQUIRED, Field
+from weighbridge.ingest.columns.fields import Field
 from weighbridge.ingest.columns.header_rows import find_head
 from weighbridge.ingest.columns.matching import HEADER_SEARCH_ROWS, ColumnMap, Wanted
 from weighbridge.ingest.columns.meanings import count_known
@@ -111,9 +111,6 @@ class CsvReader(Reader):
             kept = [i for i, record in enumerate(records) if any(map(str.strip, record))]
             numbers = [numbers[i] for i in kept]
             values = {name: [texts[i] for i in kept] for name, texts in values.items()}
-        if columns.header(Field.CODE) in values.get(Field.CODE, ()):
-            numbers, values, repeated = _without_repeated_headers(columns, numbers, values)
-            rejected += repeated
         return make_chunk(columns, numbers, values, rejected)
 
     def _regular(
@@ -142,25 +139,6 @@ class CsvReader(Reader):
                 records.append(record + [""] * (width - len(record)))
                 numbers.append(number)
         return records, numbers, rejected
-
-
-def _without_repeated_headers(
-    columns: ColumnMap, numbers: Sequence[int], values: dict[str, list[str]]
-) -> tuple[Sequence[int], dict[str, list[str]], list[RejectedRow]]:
-    """Files put together from several, and lists printed by page, have their header more than
-    once.
-    """
-    present = [name for name in REQUIRED if name in columns.positions]
-    header = tuple(columns.header(name) for name in present)
-    rows = zip(*(values[name] for name in present), strict=True)
-    repeated = {i for i, row in enumerate(rows) if row == header}
-    kept = [i for i in range(len(numbers)) if i not in repeated]
-    reason = "the row repeats the header and holds no product"
-    return (
-        [numbers[i] for i in kept],
-        {name: [texts[i] for i in kept] for name, texts in values.items()},
-        [RejectedRow(numbers[i], "row", reason) for i in sorted(repeated)],
-    )
 
 
 def _empty_ruled_lines(records: list[list[str]]) -> None:

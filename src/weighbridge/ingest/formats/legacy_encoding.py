@@ -77,6 +77,8 @@ def guess_encoding(path: Path) -> Guess:
         UnreadableFile: none fits, or two fit equally well and say different things.
     """
     sample = _lines_beyond_ascii(path)
+    if (told := _told_by_header(sample)) is not None:
+        return told
     latin = sorted((_fit_of_latin(sample, codec) for codec in _LATIN), key=lambda one: -one.fit)
     if latin[0].fit >= _GOOD:
         # Western Windows files are by far the commonest: what fits as well by chance alone does not
@@ -111,6 +113,21 @@ def _sure(guesses: list[Guess]) -> Guess:
             "file as UTF-8, or say which it is (--encoding)."
         )
     return best
+
+
+def _told_by_header(sample: bytes) -> Guess | None:
+    """The only encoding in which the first line has headers that are known, of all that fit."""
+    found: dict[str, tuple[int, Guess]] = {}
+    for codec in (*_LATIN, *_OTHERS):
+        text = sample.decode(codec, errors="replace")
+        fit = 1 - text.count("\ufffd") / len(text)
+        header = text.split("\n", 1)[0]
+        if fit >= _GOOD and "\ufffd" not in header:
+            found.setdefault(header, (_known_headers(text), Guess(codec, fit, text)))
+    ranked = sorted(found.values(), key=lambda pair: -pair[0])
+    if len(ranked) < 2 or ranked[0][0] < _TELLING or ranked[1][0] > 0:
+        return None
+    return ranked[0][1]
 
 
 def _known_headers(text: str) -> int:
