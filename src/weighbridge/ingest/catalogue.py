@@ -28,6 +28,7 @@ from weighbridge.ingest.formats.xlsx.reader import XlsxReader
 from weighbridge.ingest.kept import KeptRows
 from weighbridge.ingest.repeats import Repeats
 from weighbridge.ingest.report import Head
+from weighbridge.ingest.second_tables import SecondTables
 from weighbridge.ingest.shops.rows import ShopRows
 from weighbridge.ingest.survey import Survey
 from weighbridge.ingest.values.pictures import PictureFolder
@@ -200,8 +201,9 @@ def _checked(
     chunks: Iterator[RawChunk], rules: RowRules, at_most: int | None
 ) -> Iterator[CheckedChunk]:
     left = at_most
-    repeats = Repeats()
-    for raw in chunks:
+    repeats, tables = Repeats(), SecondTables()
+    for whole in chunks:
+        raw = tables.cut(whole)
         chunk = repeats.reject_repeats(
             check_rows(raw, rules), raw.sheet, raw.columns.header(Field.CODE)
         )

@@ -105,3 +105,32 @@ def test_a_header_in_ascii_leaves_the_encoding_to_the_text(tmp_path: Path) -> No
     text = "kod;nazwa;opis\nA;Świeca;Żółta świeca z wosku pszczelego\n"
     path = write_text(tmp_path / "a.csv", text, "cp1250")
     assert Catalogue(path, ReadOptions()).head.source.encoding == "Windows-1250"
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_second_table_is_not_read_by_the_header_of_the_first(tmp_path: Path, kind: str) -> None:
+    name, write = WRITERS[kind]
+    second = [
+        {"code": "Ref", "name": "Menge", "description": "Preis", "weight kg": "Land"},
+        {"code": "X1", "name": "20", "description": "30", "weight kg": "DE"},
+    ]
+    write(tmp_path / name, [CUP, MUG, *second])
+    found = read_file(tmp_path / name)
+    assert [product.code for product in found.products] == ["A", "B"]
+    assert len(found.rejected) == 2
+    assert all(
+        "a second table begins" in row.reason and '"Ref", "Menge", "Preis"' in row.reason
+        for row in found.rejected
+    )
+
+
+def test_a_header_in_other_words_costs_only_its_row(tmp_path: Path) -> None:
+    text = "code,name,description,weight kg\nA,Cup,Of glass,0.3\nSKU,Title,Long description,Weight\nB,Mug,Of stone,0.4\n"
+    found = read_text(tmp_path, text)
+    assert [product.code for product in found.products] == ["A", "B"]
+    assert [(row.row, row.field) for row in found.rejected] == [(3, "row")]
+
+
+def test_a_product_that_is_called_like_a_column_is_a_product(tmp_path: Path) -> None:
+    text = "code,name,description\nA-1,Label,Text\nB-2,Material,Fabric\nTitle,Photo,Of a cat\n"
+    assert len(read_text(tmp_path, text).products) == 3

@@ -1,0 +1,90 @@
+"""A second table below the first one of a file or sheet: its rows would be read by a header that is
+not theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from weighbridge.domain.products import RejectedRow
+from weighbridge.ingest.base import ROW
+from weighbridge.ingest.columns.fields import NAMES, Field
+from weighbridge.ingest.columns.headers import read_header
+from weighbridge.ingest.columns.meanings import meanings
+from weighbridge.ingest.values.wording import quote_all, readable_code
+
+if TYPE_CHECKING:
+    from weighbridge.ingest.base import RawChunk
+
+_TEXTS: Final = (Field.NAME, Field.DESCRIPTION)
+_HEADERS: Final = pl.Series(sorted({name for names in NAMES.values() for name in names}))
+
+
+class SecondTables:
+    """Remembers where a second table has begun."""
+
+    def __init__(self) -> None:
+        self._sheet: str | None = None
+        self._begins: tuple[int, str] | None = None
+
+    def cut(self, raw: RawChunk) -> RawChunk:
+        """The chunk with the rows of a second table rejected, and of a header in other words."""
+        if raw.sheet != self._sheet:
+            self._sheet, self._begins = raw.sheet, None
+        frame, rejected = raw.frame, list(raw.rejected)
+        if self._begins is None:
+            for row, cells, fields in _headers_within(raw):
+                if fields == (Field.CODE, *_TEXTS):
+                    reason = "the row repeats the header in other words and holds no product"
+                    rejected.append(RejectedRow(row, "row", reason, sheet=raw.sheet))
+                    frame = frame.filter(pl.col(ROW) != row)
+                else:
+                    self._begins = row, quote_all(cells)
+                    break
+        if self._begins is not None:
+            first, header = self._begins
+            below = frame.filter(pl.col(ROW) >= first)
+            frame = frame.filter(pl.col(ROW) < first)
+            reason = (
+                f"a second table begins in row {first:,} ({header}), whose columns are others; give "
+                "each table a file or a sheet of its own"
+            )
+            codes = zip(below[ROW], below[Field.CODE], strict=True)
+            rejected += [
+                RejectedRow(row, "row", reason, readable_code(code), raw.sheet)
+                for row, code in codes
+            ]
+        if frame.height == raw.frame.height:
+            return raw
+        return replace(raw, frame=frame, rejected=tuple(sorted(rejected, key=lambda one: one.row)))
+
+
+def _headers_within(
+    raw: RawChunk,
+) -> list[tuple[int, tuple[str, ...], tuple[Field | None, ...]]]:
+    """Rows whose code, name and description are all names of fields: their cells and fields."""
+    names = (Field.CODE, *_TEXTS)
+    columns = raw.columns.positions
+    if any(name not in raw.frame.columns for name in names):
+        return []
+    if columns.get(Field.NAME) == columns.get(Field.DESCRIPTION):
+        return []
+    plain = [pl.col(name).str.strip_chars().str.to_lowercase() for name in _TEXTS]
+    named = [text.is_in(_HEADERS.implode()) for text in plain]
+    found = []
+    for row, *cells in raw.frame.filter(pl.all_horizontal(named)).select(ROW, *names).iter_rows():
+        texts = tuple((cell or "").strip() for cell in cells)
+        own = tuple((raw.columns.header(name) or "").strip() for name in names)
+        fields = tuple(_meaning(text) for text in texts)
+        is_own = [text.lower() for text in texts] == [text.lower() for text in own]
+        if not is_own and None not in fields and fields[1] != fields[2]:
+            found.append((row, texts, fields))
+    return found
+
+
+def _meaning(text: str) -> Field | None:
+    """The field that a cell would name as a header."""
+    return next((name for name, _ in meanings(read_header(text), None)), None)
