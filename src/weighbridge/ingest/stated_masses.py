@@ -38,7 +38,7 @@ _CLEAR: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class UnitEvidence:
     """A unit that the texts speak for, in how many rows, and one of these."""
 
     unit: MassUnit
@@ -73,7 +73,7 @@ class StatedMasses:
         )
         self._rows += found.iter_rows()
 
-    def evidence(self, decimal: DecimalSign | None) -> Evidence | None:
+    def evidence(self, decimal: DecimalSign | None) -> UnitEvidence | None:
         """What the texts say of the column's unit.
 
         Clear are numbers that the texts repeat. Otherwise only grams count: they are the slip that
@@ -95,7 +95,7 @@ class StatedMasses:
                     examples.setdefault(unit, f"{quote(text, 40)} beside {cell}")
         unit, count = max(exact.items(), key=lambda item: item[1], default=(GRAM, 0))
         if count >= _ENOUGH and count >= _CLEAR * exact.total():
-            return Evidence(unit, count, examples[unit], is_clear=True)
+            return UnitEvidence(unit, count, examples[unit], is_clear=True)
         if near[GRAM] and near[GRAM] >= near[KILOGRAM]:
-            return Evidence(GRAM, near[GRAM], examples[GRAM], is_clear=False)
+            return UnitEvidence(GRAM, near[GRAM], examples[GRAM], is_clear=False)
         return None
