@@ -77,6 +77,8 @@ FAILURES: Final[list[tuple[str, Answer, type[ProviderError], str]]] = [
     ("LM Studio, wrong path", answer(200, {"error": "Unexpected endpoint or method. (POST /chat/completions)"}), ModelUnknown, "Unexpected endpoint"),
     ("a key refused in a 200", answer(200, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}), AuthenticationFailed, "Incorrect"),
     ("vLLM's shape in a 200", answer(200, {"object": "error", "message": "overloaded", "code": 503}), ProviderOverloaded, "overloaded"),
+    ("a stream that breaks off", Answer(200, b'data: {"choices": [{"delta": {"content": "{\\"cat"}}]}\n\n'), ProviderOverloaded, "in the middle of an answer"),
+    ("LM Studio, loading", answer(400, {"error": "Model is currently loading. Please wait."}), ProviderOverloaded, "currently loading"),
     ("an error event", Answer(200, b'data: {"error": {"message": "Overloaded", "code": 529}}\n\n'), ProviderOverloaded, "Overloaded"),
     # Limits of a moment.
     ("Scaleway", answer(429, {"status": 429, "error": "INSUFFICIENT QUOTA", "message": "You exceeded your current limit of concurrent requests."}), RateLimited, "concurrent requests"),
@@ -382,6 +384,9 @@ def said(message: dict[str, Any], finish_reason: str = "stop") -> Answer:
     return completion(choices=[choice])
 
 
+STREAMED: Final = b"data: " + json.dumps(
+    {"choices": [{"index": 0, "delta": {"content": TEXT}, "finish_reason": "stop"}]}
+).encode() + b"\n\n"  # fmt: skip
 REPLIES: Final[list[tuple[str, Answer]]] = [
     ("plain", completion(TEXT)),
     ("fenced", completion(f"Here is the JSON:\n```json\n{TEXT}\n```\nLet me know.")),
@@ -415,6 +420,11 @@ REPLIES: Final[list[tuple[str, Answer]]] = [
     ("a value in an object", completion('{"category": {"value": "chairs"}}')),
     ("a value with a number", completion('{"category": "1. Chairs"}')),
     ("a byte order mark", Answer(200, b"\xef\xbb\xbf" + completion(TEXT).body)),
+    ("events with ids and times", Answer(200, b"retry: 3000\nid: 1\nevent: message\n" + STREAMED + b"data: [DONE]\n\n")),
+    ("an event over two lines", Answer(200, STREAMED.replace(b'"choices":', b'"choices":\ndata:'))),
+    ("a stream of one choice among others", Answer(200, b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n' + STREAMED)),
+    ("a whole answer without a mark of its end", Answer(200, STREAMED.replace(b'"stop"', b"null"))),
+    ("comments before an ordinary body", Answer(200, b": keep-alive\n\n: keep-alive\n\n" + completion(TEXT).body)),
     ("an event stream", Answer(200, b"data: " + completion(TEXT).body + b"\n\ndata: [DONE]\n\n")),
     ("an envelope", answer(200, {"data": json.loads(completion(TEXT).body)})),
     ("packed without saying so", Answer(200, gzip.compress(completion(TEXT).body))),
@@ -574,6 +584,21 @@ async def test_hidden_tokens_cache_writes_tier_and_cost_are_read() -> None:
     reply = await reply_to(completion(usage=usage, service_tier="flex", headers=headers))
     assert (reply.usage.cache_write_tokens, reply.usage.reasoning_tokens) == (1800, 250)
     assert (reply.service_tier, reply.stated_cost_usd) == ("flex", 0.00042)
+
+
+@pytest.mark.parametrize("told", ["nan", "inf", "-inf", "-1", "1e9", "None", ""])
+async def test_a_cost_that_can_be_none_is_not_booked(told: str) -> None:
+    by_header = await reply_to(completion(headers={"x-litellm-response-cost": told}))
+    counted = {"prompt_tokens": 1200, "completion_tokens": 15, "cost": told}
+    by_usage = await reply_to(completion(usage=counted))
+    assert by_header.stated_cost_usd is by_usage.stated_cost_usd is None
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e999", b"true", b"[1]"])
+async def test_a_number_that_is_no_cost_is_not_booked(number: bytes) -> None:
+    body = completion(usage={"prompt_tokens": 12, "cost": 7}).body
+    reply = await reply_to(Answer(200, body.replace(b'"cost": 7', b'"cost": ' + number)))
+    assert reply.stated_cost_usd is None
 
 
 ZERO = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}

@@ -40,7 +40,13 @@ from weighbridge.providers.faults.rate_limit_headers import read_processing_s, r
 from weighbridge.providers.model_check import ModelFacts, answers, check_model
 from weighbridge.providers.prices import price_of
 from weighbridge.providers.replies.bodies import HiddenError, read_completion
-from weighbridge.providers.replies.reading import Arrival, Read, is_simulated, read_reply
+from weighbridge.providers.replies.reading import (
+    Arrival,
+    Read,
+    is_simulated,
+    read_reply,
+    stated_usd,
+)
 from weighbridge.providers.requests.address import checked_key, read_address
 from weighbridge.providers.requests.bodies import encoded_body
 from weighbridge.providers.requests.capabilities import AnswerForm, capabilities_of
@@ -237,7 +243,7 @@ class OpenAIProvider(Provider):
             read_remaining(headers),
             headers.get("x-request-id"),
             read_processing_s(headers),
-            _number(headers.get(_COST_HEADER)),
+            stated_usd(headers.get(_COST_HEADER)),
         )
         reply, is_in_form = self._read(completion, request, arrival)
         self._watch_form(is_in_form=is_in_form)
@@ -425,10 +431,3 @@ def _sockets(base_url: str, timeout: httpx2.Timeout) -> tuple[Wire, httpx2.Async
 
     network = Network(base_url, timeout)
     return network, httpx2.AsyncClient(transport=NetworkTransport(network), trust_env=False)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None

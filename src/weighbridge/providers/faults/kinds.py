@@ -256,7 +256,7 @@ _BY_WORDS: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError
     (
         frozenset({400, 409, 424}),
         re.compile(
-            r"overloaded|over capacity|at capacity|try again later|temporarily|server is busy|loading model|server_?error"
+            r"overloaded|over capacity|at capacity|try again later|temporarily|server is busy|loading model|model is (?:currently |still )?(?:loading|being loaded)|server_?error"
             r"|internal_?error|upstream|service unavailable|bad gateway|has crashed|model (?:was )?unloaded|exit code"
         ),
         ProviderOverloaded,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.lenient_json import loads
 from weighbridge.providers.faults.evidence import plain_words, stated_status
+from weighbridge.providers.replies.streams import is_stream, joined
 from weighbridge.providers.wire import LARGEST_REPLY, UnusableReply
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _WORDS_OF_ERRORS: Final = (
     "base_resp",
     "fault",
 )
-_EVENT: Final = b"data:"
 _GZIP: Final = b"\x1f\x8b"
 _SUCCESS: Final = frozenset({"0", "200", "ok", "success", "none", "null"})
 _DECODER: Final = json.JSONDecoder()
@@ -113,8 +113,8 @@ def _shown(content: bytes) -> str:
 
 def _parsed(content: bytes) -> Any:
     body = content.lstrip()
-    if body.startswith((_EVENT, b"event:", b": ")):
-        return _joined_events(body)
+    if is_stream(body):
+        return joined(body)
     try:
         return loads(content)
     except (ValueError, RecursionError) as error:
@@ -152,31 +152,3 @@ def _without_envelope(body: Any) -> Any:
         return body
     inside = [body[n] for n in _ENVELOPES if isinstance(body.get(n), dict) and "choices" in body[n]]
     return inside[0] if len(inside) == 1 else body
-
-
-def _joined_events(body: bytes) -> Any:
-    """A stream that nobody asked for, as the completion it amounts to."""
-    whole: dict[str, Any] = {}
-    text, finish_reason = [], None
-    for line in body.splitlines():
-        data = line.removeprefix(_EVENT).strip()
-        if not line.startswith(_EVENT) or data == b"[DONE]":
-            continue
-        try:
-            event = loads(data)
-        except (ValueError, RecursionError) as error:
-            raise UnusableReply(str(error)) from error
-        if not isinstance(event, dict):
-            continue
-        whole.update({name: value for name, value in event.items() if value is not None})
-        choices = event.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else {}
-        if not isinstance(choice, dict) or "message" in choice:
-            return event
-        delta = choice.get("delta")
-        text.append(str((delta.get("content") if isinstance(delta, dict) else delta) or ""))
-        finish_reason = choice.get("finish_reason") or finish_reason
-    if "error" in whole:
-        return whole
-    message = {"role": "assistant", "content": "".join(text)}
-    return {**whole, "choices": [{"message": message, "finish_reason": finish_reason}]}

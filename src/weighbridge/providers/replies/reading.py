@@ -43,6 +43,7 @@ _PICTURE_TOKENS: Final = 100_000
 _OUTPUT_ABOVE_ALLOWANCE: Final = 10
 """Counts beyond these multiples of what was sent, allowed and written are none."""
 _LONGEST_COUNT: Final = 16
+_DEAREST_CALL_USD: Final = 1_000.0
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
 _EMPTY: Final = "{model} sent an empty completion without saying why."
 _ONLY_REASONING: Final = (
@@ -214,8 +215,20 @@ def _schema_bytes(schema: Identity[Mapping[str, Any]]) -> int:
 
 def _stated_cost(completion: Mapping[str, Any]) -> float | None:
     """OpenRouter says in the usage what a call has cost."""
-    cost = _mapping(completion.get("usage")).get("cost")
-    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
+    return stated_usd(_mapping(completion.get("usage")).get("cost"))
+
+
+def stated_usd(told: object) -> float | None:
+    """A cost that a gateway states; None for what can be none, such as NaN or less than nothing:
+    it would poison every sum, and let calls go beyond their caps.
+    """
+    if isinstance(told, bool) or not isinstance(told, int | float | str):
+        return None
+    try:
+        usd = float(told)
+    except (ValueError, OverflowError):
+        return None
+    return usd if 0 <= usd < _DEAREST_CALL_USD else None
 
 
 def _text(content: object) -> str:
