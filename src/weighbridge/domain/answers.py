@@ -119,11 +119,12 @@ class BillOfMaterials(Answer):
     attributes: tuple[Attribute, ...] = ()
     weight_basis: WeightBasis | None = None
     notes: tuple[str, ...] = ()  # what was dropped from the model's answer, and why
+    mass_kg: float = field(init=False, repr=False, compare=False)
+    """The mass of one unit that the lines add up to: a calculation asks for it seven times."""
 
-    @property
-    def mass_kg(self) -> float:
-        """The mass of one unit that the lines add up to."""
-        return sum(line.mass_kg for line in self.lines)
+    def __post_init__(self) -> None:
+        """Add up the lines."""
+        object.__setattr__(self, "mass_kg", sum(line.mass_kg for line in self.lines))
 
 
 class ProcessUse(NamedTuple):

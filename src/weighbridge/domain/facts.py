@@ -86,8 +86,7 @@ class ProductFacts:
         return self._known(SHOWN_FACTS)
 
     def _known(self, names: Iterable[str]) -> dict[str, Any]:
-        known = ((name, getattr(self, name)) for name in names)
-        return {name: value for name, value in known if value is not None}
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 _NAMES: Final = tuple(one.name for one in fields(ProductFacts))

@@ -40,7 +40,16 @@ async def insert_answers(
     alike: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
     for call_id, a in answers:
         given = a.provenance
-        kind = (a.step, given.step_version, given.simulated, given.provider, given.model)
+        kind = (
+            a.step,
+            given.step_version,
+            given.simulated,
+            given.provider,
+            given.model,
+            given.variant_of,
+            given.without_picture,
+            given.reused,
+        )
         row = (
             call_id,
             a.product_id,
@@ -48,19 +57,16 @@ async def insert_answers(
             a.answer,
             a.cost_usd,
             given.answered_at,
-            given.variant_of,
-            given.without_picture,
-            given.reused,
             a.content_key,
         )
         alike.setdefault(kind, []).append(row)
     for in_common, rows in alike.items():
         await connection.execute(
-            "INSERT INTO answers (step, step_version, simulated, provider, model, call_id, "
-            "product_id, question_fingerprint, answer, cost_usd, answered_at, variant_of, "
-            "without_picture, reused, content_key) SELECT $1, $2, $3, $4, $5, a.* FROM unnest($6::bigint[], "
-            "$7::bigint[], $8::text[], $9::jsonb[], $10::float8[], $11::timestamptz[], "
-            "$12::text[], $13::text[], $14::boolean[], $15::text[]) AS a ON CONFLICT DO NOTHING",
+            "INSERT INTO answers (step, step_version, simulated, provider, model, variant_of, "
+            "without_picture, reused, call_id, product_id, question_fingerprint, answer, cost_usd, "
+            "answered_at, content_key) SELECT $1, $2, $3, $4, $5, $6, $7, $8, a.* FROM "
+            "unnest($9::bigint[], $10::bigint[], $11::text[], $12::jsonb[], $13::float8[], "
+            "$14::timestamptz[], $15::text[]) AS a ON CONFLICT DO NOTHING",
             *in_common,
             *zip(*rows, strict=True),
         )

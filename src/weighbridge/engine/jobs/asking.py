@@ -145,7 +145,7 @@ class Asker:
                 tier=_TIERS.get(group[0].stored.lane),
             ),
             prompt_tokens=request_tokens(request, model, sizes_px),
-            doubt_tokens=picture_doubt_tokens(model) * sizes_px.count(None),
+            doubt_tokens=picture_doubt_tokens(model) * sizes_px.count(None) if pictures else 0,
             group_size=len(group),
             attempts=max(product.attempts for product in group),
             open_call=self._orphaned.open_call(key, question, group)

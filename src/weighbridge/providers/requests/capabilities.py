@@ -10,7 +10,7 @@ plain text with the schema in the prompt.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -133,7 +133,8 @@ class Capabilities:
 
     def dump(self) -> dict[str, Any]:
         """What was learned, as JSON can hold it."""
-        return {**asdict(self), "form": self.form.name.lower()}
+        learned = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**learned, "form": self.form.name.lower()}
 
     def recalled(self, learned: Mapping[str, Any]) -> Capabilities:
         """These, corrected by what an earlier process learned of the same server and model.
