@@ -53,6 +53,7 @@ _own_values: Final = attrgetter(*_OWN_FIELDS)
 _GIVEN_FIELDS: Final = tuple(
     one.name for one in fields(AnswerProvenance) if one.name != "step_version"
 )
+_FOOTPRINT_FIELDS: Final = tuple(one.name for one in fields(Footprint))
 _FOOTPRINT: Final = TypeAdapter(Footprint)
 _ANSWERS: Final = TypeAdapter(dict[str, AnswerProvenance])
 
@@ -76,7 +77,7 @@ def write_detail(detail: StoredDetail, rates: dict[int, Rate]) -> dict[str, Any]
     footprint = computed_alone(detail.footprint)
     return {
         "footprint": {
-            **{one.name: getattr(footprint, one.name) for one in fields(footprint)},
+            **{name: getattr(footprint, name) for name in _FOOTPRINT_FIELDS},
             "contribution_fields": (RATE, *_OWN_FIELDS),
             "contributions": [
                 (number_rate(one, rates), *_own_values(one)) for one in footprint.contributions
