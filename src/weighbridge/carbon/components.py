@@ -11,7 +11,6 @@ import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from weighbridge.carbon.terms import chips_term, component_term
-from weighbridge.domain.answers import AttributeBasis
 from weighbridge.plain_text import significant
 
 if TYPE_CHECKING:
@@ -108,8 +107,3 @@ def _unnamed_chips(bill: BillOfMaterials, factors: FactorTable, place: Place) ->
         for line in bill.lines
         if (share := factors.material(line.material).chips_share) > 0
     ]
-
-
-def is_inferred(bill: BillOfMaterials) -> bool:
-    """Whether an attribute that counts is the model's guess."""
-    return any(a.basis is AttributeBasis.INFERRED and a.value > 0 for a in bill.attributes)

@@ -143,10 +143,10 @@ CsvBomOption = Annotated[
     ),
 ]
 DEFAULT_FORMATS = "csv,xlsx,jsonl"
-GARBAGE_PORTION = 50_000
+GARBAGE_PORTION = 200_000
 SMALL_GARBAGE_PORTION = 2_000
 """Allocations between two collections of garbage; each stops all threads: the large portion for
-about 40 ms, the small one for 2 ms.
+about 100 ms, the small one for 2 ms.
 """
 MapOption = Annotated[
     list[str] | None,
@@ -211,7 +211,8 @@ def collect_garbage_rarely(portion: int = GARBAGE_PORTION) -> None:
 
     Python's defaults suit short programs. What lives for seconds here (answers, rows) is never part
     of a cycle, and is looked at in vain: 0.15 ms a call in portions of 2,000, 0.05 in portions of
-    50,000. Only calls without a reply leave cycles behind, of some hundred objects each.
+    50,000, 0.025 in portions of 200,000. Only calls without a reply leave cycles behind, of some
+    hundred objects each.
     """
     gc.collect()
     gc.freeze()

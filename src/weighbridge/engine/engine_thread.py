@@ -111,6 +111,7 @@ class LoopThread:
                 await self.run(_leave(manager))
 
     def _work(self) -> None:
+        """The thread's whole life: run the event loop, and tell the home loop when it has ended."""
         try:
             with asyncio.Runner(loop_factory=self._make_loop) as runner:
                 runner.run(self._live())

@@ -137,6 +137,7 @@ class Bucket:
         self.at_s = now_s
 
     def _grow(self, growing_s: float) -> None:
+        """Raise the assumed burst, step by step, up to a full minute's quota."""
         if growing_s <= 0:
             return
         burst_s = self.burst / self.rate
@@ -247,6 +248,7 @@ class Bucket:
     def _learn_drain(
         self, correction: float, since_s: float, age_s: float, *, was_full: bool
     ) -> None:
+        """Correct the estimate of what other programs take from the same quota."""
         if was_full or self.level >= self.cap - self._floor:
             # A full bucket says nothing about others. (Nor does one that was full until a late call
             # came: it did not refill in the meantime, and ours did.)

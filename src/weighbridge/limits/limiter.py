@@ -316,6 +316,7 @@ class Limiter:
         return limiter
 
     def _refuse_the_impossible(self, cost: Cost) -> None:
+        """Raises RequestTooLarge for a call that is larger than the quota of a whole minute."""
         if (
             cost.requests > self.limits.requests_per_minute
             or cost.tokens > self.limits.tokens_per_minute

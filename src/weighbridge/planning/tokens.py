@@ -183,6 +183,7 @@ class OutputAllowances:
         return max(LONGEST_AT_LEAST, self._expected[step] * group_size * LONGEST_TIMES)
 
     def _usual(self, step: str, group_size: int) -> int:
+        """Output tokens that nearly every answer about so many products keeps within."""
         sizes = self._seen.get(step, {})
         seen = sizes.get(group_size)
         if seen is not None and len(seen) >= ENOUGH:

@@ -114,6 +114,9 @@ _IN_USE: Final = (
 
 
 async def _refuse_if_used(connection: Connection, *, overwrite: bool) -> None:
+    """Raises Conflict while a worker is running, and for a database with products unless
+    `overwrite`.
+    """
     if await connection.fetchval(
         "SELECT EXISTS (SELECT FROM workers WHERE seen_at > now() - interval '15 seconds')"
     ):

@@ -181,6 +181,7 @@ async def end(
 
 
 async def _count_unanswered(connection: Connection, batch: StoredBatch) -> None:
+    """Count one more batch without a reply for each product that it left unanswered."""
     await connection.execute(
         "WITH left_over AS (SELECT DISTINCT unnest(product_ids) AS id FROM open_calls WHERE "
         "batch_id = $1), changed AS (SELECT p.id, l.id IS NOT NULL AS is_unanswered FROM products "

@@ -28,6 +28,7 @@ async def lock(connection: Connection, now: datetime) -> list[Budget]:
 
 
 async def _in_span(connection: Connection, budget: Budget, now: datetime) -> Budget:
+    """The budget for the span (day, month) that `now` is in, with what was spent in it."""
     span = span_of(budget.name, now)
     if span == budget.span:
         return budget

@@ -177,6 +177,7 @@ async def lock_weighed(connection: Connection, ids: Sequence[int]) -> list[Recor
 
 
 def _correction(row: Mapping[str, Any]) -> Correction:
+    """The correction in a row of the table."""
     return Correction(
         row["id"],
         Change(row["step"], tuple(row["path"]), row["value"]),

@@ -164,6 +164,7 @@ async def _checked_and_migrated(
 
 
 async def _open_pool(address: DatabaseAddress, size: int, statement_timeout_s: float) -> Pool:
+    """Connections as all of Weighbridge uses them."""
     return await asyncpg.create_pool(
         min_size=1,
         max_size=size,
@@ -198,6 +199,7 @@ async def prepare(connection: Connection) -> None:
 
 
 def _unusable(error: BaseException, address: DatabaseAddress) -> DatabaseUnavailable:
+    """Why the database cannot be used, and what to do."""
     said = _without_secret(error, address.url)
     if address.server is not None:
         return DatabaseUnavailable(

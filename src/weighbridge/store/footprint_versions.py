@@ -82,6 +82,7 @@ async def stream_versions(
 
 
 def _version(row: Record | Mapping[str, Any]) -> Version:
+    """The version in a row of the query."""
     made = row["made"]
     return Version(
         calculated_at=row["calculated_at"],

@@ -74,6 +74,7 @@ async def upsert_footprints(connection: Connection, footprints: Sequence[StoredF
 
 
 def _row(stored: StoredFootprint, rates: dict[int, Rate]) -> tuple[Any, ...]:
+    """The values of a new row. The rates that it names are put into `rates`."""
     footprint, provenance = stored.detail.footprint, stored.detail.provenance
     return (
         stored.product_id,

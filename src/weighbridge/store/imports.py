@@ -283,6 +283,7 @@ async def _stage(connection: Connection, chunks: Iterable[ImportChunk]) -> froze
 
 
 def _prepare_next(chunks: Iterator[ImportChunk]) -> _Prepared | None:
+    """The next chunk as it is copied into the database; None at the end."""
     chunk = next(chunks, None)
     if chunk is None:
         return None
@@ -325,6 +326,7 @@ def copy_text(frame: pl.DataFrame) -> bytes:
 
 
 async def _copy(connection: Connection, table: str, data: bytes) -> None:
+    """Copy rows, in the text format of COPY, into a temporary table."""
     if data:
         await connection.copy_to_table(
             table,

@@ -145,6 +145,7 @@ def _rules_of_jobs(dead_after_s: float) -> tuple[Rule, ...]:
 
 
 def _rules_of_results() -> tuple[Rule, ...]:
+    """What must hold between products, answers and footprints."""
     return (
         Rule(
             "completed-without-footprint",
@@ -189,6 +190,7 @@ def _rules_of_results() -> tuple[Rule, ...]:
 
 
 def _rules_of_records() -> tuple[Rule, ...]:
+    """What must hold for failures, calls and counters."""
     return (
         Rule(
             "failed-without-reason",

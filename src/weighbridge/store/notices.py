@@ -145,6 +145,7 @@ async def trim(connection: Connection, age: timedelta) -> int:
 
 
 def _of_row(row: Record) -> Notice:
+    """The notice in a row of the table."""
     return Notice(
         id=str(row["id"]),
         channel=Channel(row["channel"]),

@@ -67,6 +67,7 @@ async def lock_quota(
 
 
 async def _lock(connection: Connection, account: str) -> bytes:
+    """The account's state, locked until the end of the transaction; made when it is missing."""
     while True:
         state = await connection.fetchval(
             "SELECT state FROM quota WHERE account = $1 FOR UPDATE", account

@@ -117,6 +117,7 @@ def _accepted(applied: dict[int, int | None], newest_known: int) -> int | None:
 
 
 async def _apply(connection: asyncpg.Connection[Any], migration: Migration) -> None:
+    """Run one migration and note it, both or neither."""
     async with connection.transaction():
         await connection.execute(migration.sql)
         await connection.execute(

@@ -91,6 +91,7 @@ def write_detail(detail: StoredDetail, rates: dict[int, Rate]) -> dict[str, Any]
 
 
 def _write_provenance(provenance: Provenance) -> dict[str, Any]:
+    """Where the answers came from, as JSON-ready data."""
     # A list, because jsonb does not keep the order of names. The versions stand in `steps` alone.
     answers = [
         {"step": step, **{name: getattr(given, name) for name in _GIVEN_FIELDS}}
@@ -159,6 +160,7 @@ def _read_contribution(one: Mapping[str, Any], rates: Mapping[int, Rate]) -> dic
 
 
 def _read_provenance(stored: Mapping[str, Any]) -> Provenance:
+    """What `_write_provenance` wrote, in this version of the program or an earlier one."""
     # Before schema 9 the footprint said it for all steps together.
     together = {name: stored[name] for name in ("provider", "model", "simulated")}
     unnamed = [{"step": step, **together, "answered_at": None} for step in stored["steps"]]

@@ -111,6 +111,10 @@ def _applied(
     current: Mapping[StepName, Answer],
     each: Correction,
 ) -> Answer:
+    """The step's answer with one more correction.
+
+    Raises AnswerError where it does not fit.
+    """
     subject = Subject(product, current)
     path = step.relocate(each.change.path, each.anchor, subject, Subject(product, given))
     answer: Answer = step.correct(subject, current[step.name], path, each.change.value)

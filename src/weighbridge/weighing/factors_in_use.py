@@ -55,6 +55,7 @@ class FactorsInUse:
         return self._now
 
     def _load(self, file: UploadedFile | None) -> LoadedFactors:
+        """The table with the uploaded file; an error says how to get out of it."""
         try:
             return self.load(file)
         except FactorTableInvalid as error:

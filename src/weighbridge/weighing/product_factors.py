@@ -51,6 +51,7 @@ def with_product_factors(
 
 
 def _factor(table: MaterialFactor, each: Correction) -> MaterialFactor:
+    """The table's factor with the value, range and source that a correction gives."""
     value = each.change.value
     stated = value if isinstance(value, dict) else {"value": value}
     number = float(stated["value"])
@@ -97,6 +98,7 @@ def factor_before(
 
 
 def _check(where: str, value: Any) -> None:
+    """Raises InputError for a value that is no factor."""
     stated = value if isinstance(value, dict) else {"value": value}
     if unknown := stated.keys() - _PARTS:
         raise InputError(

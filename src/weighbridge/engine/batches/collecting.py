@@ -142,6 +142,7 @@ class Collector:
         await asyncio.gather(*(self._take_one(batch, call, line, found) for call, line in answered))
 
     async def _products(self, calls: Sequence[OpenCall]) -> dict[int, JobProduct]:
+        """The products of these calls by id, as they are now, with their answers."""
         ids = [product_id for call in calls for product_id in call.product_ids]
         async with self._context.database.pool.acquire() as connection:
             found = await with_answers(
@@ -159,6 +160,7 @@ class Collector:
         line: ResultLine,
         found: dict[int, JobProduct],
     ) -> None:
+        """Record what one line of the results says: a reply, or why there is none."""
         question = self._question(call)
         group = still_asked(call, question, found)
         in_flight = in_flight_of(batch, call, question, group, self._context)
@@ -215,6 +217,9 @@ class Collector:
     async def _disperse(
         self, in_flight: InFlightCall, error: ProviderError, action: Action
     ) -> None:
+        """Record a call without a reply, and ask its products again in smaller groups or give them
+        up.
+        """
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
         call = in_flight.unanswered(self._context.provider, latency_s, error)
         ids = [product.id for product in in_flight.group]

@@ -129,6 +129,9 @@ class BatchLane:
                 return
 
     async def _compete(self) -> None:
+        """Work on the batches as long as this process holds the lock: one process does so at a
+        time.
+        """
         connection = await self._context.database.connect()
         try:
             lock = "SELECT pg_try_advisory_lock($1)"
@@ -190,6 +193,7 @@ class BatchLane:
     # Batches that are under way -------------------------------------------------------------------
 
     async def _advance(self, batch: StoredBatch, *, is_running: bool) -> None:
+        """Take a batch one step further, by the state in which it was stored."""
         match batch.state:
             case BatchState.PREPARED:  # by a process that is gone; its file went with it
                 await self._discard(batch, "the batch was never submitted")
@@ -231,6 +235,10 @@ class BatchLane:
         say_submitted(batch, remote.id)
 
     async def _poll(self, batch: StoredBatch) -> None:
+        """Look how far the provider is; collect the results of a batch that has ended.
+
+        The pause until the next look grows while nothing happens.
+        """
         now_s = self._context.clock.monotonic_s()
         if now_s < self._poll_at_s.get(batch.id, 0.0):
             return
@@ -315,6 +323,7 @@ class BatchLane:
         return 1
 
     async def _upload(self, batch: StoredBatch, content: bytes) -> None:
+        """Send the file, then create the batch from it."""
         try:
             file_id = await self._service.upload(f"weighbridge-{batch.key}.jsonl", content)
         except ProviderError as error:

@@ -161,6 +161,8 @@ class Preparer:
     async def _groups(
         self, after: tuple[int, int]
     ) -> tuple[list[tuple[int, int]], list[list[JobProduct]]]:
+        """The next jobs that wait, as (negative priority, id), and the products of each."""
+
         async def read() -> tuple[list[tuple[int, int]], list[list[JobProduct]]]:
             simulated, questions = self._context.provider.simulated, self._context.questions
             async with self._context.database.pool.acquire() as connection:
@@ -218,6 +220,9 @@ class Preparer:
     def _item(
         self, job_id: int, call: PreparedCall, group: list[JobProduct], *, is_capped: bool
     ) -> Item:
+        """One request of the batch: its line in the file, and the record of the call while it is
+        open.
+        """
         cost, allowance = price(call, self._allowances)
         key = uuid4().hex
         line = self._service.line(key, call.request._replace(max_output_tokens=allowance))
@@ -288,6 +293,9 @@ class Preparer:
         return Money(narrowest.left_usd, (), provider.price, narrowest).why_not(usd, provider.model)
 
     async def _route(self, for_workers: Sequence[int], online: Sequence[int]) -> None:
+        """Hand jobs to the workers: those that need no call, and those that are asked online after
+        all.
+        """
         if not (for_workers or online):
             return
 

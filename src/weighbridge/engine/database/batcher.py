@@ -48,6 +48,7 @@ class Batcher(Generic[T, R]):
         return await result
 
     async def _process(self) -> None:
+        """Run batch after batch until nothing waits."""
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
@@ -61,6 +62,10 @@ class Batcher(Generic[T, R]):
             self._tasks.discard(asyncio.current_task())
 
     async def _do_batch(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        """Run one batch and hand each caller its result.
+
+        If it fails, each item is run alone: one cannot make the others fail.
+        """
         try:
             results = await self._do([item for item, _ in batch])
         except asyncio.CancelledError:

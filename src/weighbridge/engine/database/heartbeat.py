@@ -100,6 +100,7 @@ class Heartbeat:
             runner.run(self._keep_beating(watched, interval))
 
     async def _keep_beating(self, watched: asyncio.AbstractEventLoop, interval: timedelta) -> None:
+        """Write a heartbeat at each interval, but none while the watched loop is blocked."""
         interval_s = interval.total_seconds()
         try:
             while not self._is_stopping and not watched.is_closed():
@@ -123,6 +124,7 @@ class Heartbeat:
             self._answered_s = self._loop.time()
 
     def _is_loop_blocked(self) -> bool:
+        """Whether the watched loop has not answered for too long; says so in the log once."""
         blocked_s = asyncio.get_running_loop().time() - self._answered_s
         was_blocked, self._is_blocked = self._is_blocked, blocked_s > self.max_blocked_s
         if self._is_blocked and not was_blocked:

@@ -51,6 +51,7 @@ class Listener:
                 await self._clock.sleep(RETRY_S)
 
     async def _listen(self) -> None:
+        """Listen on one connection until it closes; channels that are added meanwhile too."""
         connection = await self._database.connect()
         connection.add_termination_listener(self._wake)
         heard: set[str] = set()

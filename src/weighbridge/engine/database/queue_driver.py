@@ -138,6 +138,7 @@ class FencedQueries(Queries):
         global_concurrency_limit: int | None,
         heartbeat_timeout: timedelta,
     ) -> list[Job]:
+        """Take jobs from the queue, at most this worker's fair share of those that are left."""
         await self._clock.sleep(self._look_at_s - self._clock.monotonic_s())
         heartbeat_timeout = self._heartbeat_timeout()
 

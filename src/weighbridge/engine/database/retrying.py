@@ -55,6 +55,7 @@ class DatabaseRetry:
                 return result
 
     def _log_unavailable(self, error: Exception) -> None:
+        """Say once for each outage that the database is away."""
         if self._is_unavailable or isinstance(error, asyncpg.TransactionRollbackError):
             return
         self._is_unavailable = True

@@ -139,6 +139,7 @@ class Dispatcher:
             await self._clock.sleep(RETRY_S)
 
     async def _compete(self) -> None:
+        """Feed the queue while this process holds the lock: one process does so at a time."""
         connection = await self._database.connect()
         try:
             while not await connection.fetchval(
@@ -153,6 +154,7 @@ class Dispatcher:
             self._retention_task.stop()
 
     async def _feed(self, connection: Connection) -> None:
+        """Look after the queue regularly, and at once when something was announced."""
         self._next_stuck_check_s = 0.0
         while True:
             await self._tick(connection)
@@ -164,6 +166,7 @@ class Dispatcher:
             self._wake.clear()
 
     async def _tick(self, connection: Connection) -> None:
+        """Do what is due: requeue lost products, delete old records, and make new jobs."""
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_stuck_check_s:
             self._next_stuck_check_s = now_s + STUCK_CHECK_S
@@ -194,6 +197,7 @@ class Dispatcher:
             await self._take(connection, LARGEST_INTAKE, state, IN_BATCHES)
 
     async def _requeue_stuck(self, connection: Connection) -> None:
+        """Return products whose job is gone to the queue, and free those that wait for nobody."""
         if set_back := await set_clocks.bring_back(connection):
             telemetry.warning(
                 "clock_set_back",
@@ -226,6 +230,9 @@ class Dispatcher:
             self._jobs_since_vacuum = 0
 
     async def _next_batch(self, connection: Connection, state: QueueState) -> None:
+        """With pacing by batches: take the next batch when the last one is done and the pause is
+        over.
+        """
         if await products.any_processing(connection, travels=AT_ONCE):
             self._batch_open = True
             return
@@ -247,6 +254,7 @@ class Dispatcher:
             )
 
     async def _close_batch(self, connection: Connection, state: QueueState) -> None:
+        """The batch is done: fix when the next one may begin, if products are left."""
         if not await products.any_pending(connection, self._scope, AT_ONCE):
             await queue_state.update(connection, next_batch_at=None)
             return

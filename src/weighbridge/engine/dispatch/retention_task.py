@@ -96,6 +96,7 @@ class RetentionTask:
             await self._clock.sleep(PAUSE_S)
 
     async def _trim_and_log(self) -> None:
+        """Delete old records and say how many; an interruption is only logged."""
         try:
             trimmed = await self.trim()
         except (*DATABASE_ERRORS, TimeoutError) as error:

@@ -51,6 +51,7 @@ class VariantFinder:
     async def _candidates(
         self, connection: Connection, keys: Sequence[str]
     ) -> dict[str, list[Candidate]]:
+        """By design, the products that were asked already, or are being asked."""
         found = await variants.candidates(connection, sorted(set(keys)))
         completed = [
             stored
@@ -70,6 +71,7 @@ class VariantFinder:
 
 
 def _standing(stored: StoredProduct, able: Collection[int]) -> Standing | None:
+    """What a product of a design can do for the others; None: nothing."""
     match stored.status:
         case ProcessingStatus.COMPLETED:
             return Standing.ANSWERED if stored.id in able else None

@@ -122,6 +122,7 @@ class InFlightCall(NamedTuple):
         usage: Usage,
         cost_usd: float,
     ) -> CallRecord:
+        """The record of this call with what came of it."""
         return CallRecord(
             started_at=self.started_at,
             latency_s=latency_s,

@@ -132,6 +132,7 @@ class Judge:
     async def _tell_brake(
         self, in_flight: InFlightCall, accepted: Accepted, unusable: str | None
     ) -> None:
+        """Count the reply as usable or not: too many unusable ones stop the queue."""
         if unusable is None:
             await self._context.brake.passed()
             return

@@ -83,6 +83,7 @@ class OrphanedCalls:
         return await self._read_batched(group) if self._context.provider.keeps_replies else []
 
     async def _read_about(self, groups: Sequence[Sequence[JobProduct]]) -> list[list[OpenCall]]:
+        """For each group, the open calls of workers that are gone about its products."""
         ids = [{product.id for product in group} for group in groups]
 
         async def read() -> list[OpenCall]:

@@ -153,6 +153,10 @@ class Recorder:
     async def _write(
         self, connection: Connection, outcomes: Sequence[Outcome], *, again: bool
     ) -> list[Membership]:
+        """Write all of these outcomes in the present transaction, as far as they still apply.
+
+        `again`: an earlier try may have been committed.
+        """
         memberships = await lock_job_products(
             connection, [(o.job_id, o.product_ids()) for o in outcomes], self._manager_id
         )
@@ -250,6 +254,7 @@ async def _ask_alone(connection: Connection, outcome: Outcome) -> None:
 
 
 async def _split(connection: Connection, outcome: Outcome) -> None:
+    """Give each part of the group a job of its own."""
     new_jobs = await jobs.enqueue_jobs(connection, len(outcome.split), priority=1)
     job_of = {
         product_id: job_id

@@ -115,6 +115,9 @@ class Worker:
             self._failures.forget(job_id)
 
     async def _work(self, job_id: int) -> None:
+        """Load the group, finish the products that need no call, and ask each question about the
+        rest.
+        """
         group = await self._load_batched(job_id)
         if self._orphaned and await self._fetch(self._orphaned, group, job_id):
             group = await self._load_batched(job_id)
@@ -143,6 +146,8 @@ class Worker:
         say_ended(job_id, begun, tokens)
 
     async def _load_groups(self, job_ids: Sequence[int]) -> list[list[JobProduct]]:
+        """The products of each job, with all answers that they have or may take over."""
+
         async def read() -> list[list[JobProduct]]:
             async with self._context.database.pool.acquire() as connection:
                 simulated = self._context.provider.simulated
@@ -198,6 +203,7 @@ class Worker:
         await self._recorder.record(Outcome(job_id, asked_alone=others, given_up=given_up))
 
     async def _finish_without_call(self, group: list[JobProduct], job_id: int) -> None:
+        """Compute and record products whose answers are all known already."""
         if not group:
             return
         finished, failed = weigh_group(self._weigher, group)

@@ -91,6 +91,7 @@ class Notifier:
                         pass
 
     async def _note(self, connection: Connection) -> None:
+        """Compare what is the case with what was told last, and store a notice of each change."""
         look = await notices.look(connection, self._scope, self._over_budget())
         told = await notices.lock_told(connection, look)
         # Once more, under the lock: another process may have told what this look found.
@@ -149,6 +150,7 @@ class Notifier:
         return True
 
     async def _not_delivered(self, notice: Notice, error: NotDelivered) -> None:
+        """Fix the next try, or give the notice up."""
         wait = None if error.for_good else next_try(notice.attempts)
         now = self._clock.now()
         async with self._database.transaction() as connection:

@@ -297,6 +297,10 @@ class Governor:
             self._wake.set()
 
     async def _permit(self, request: PermitRequest) -> Permit:
+        """Wait in line until a round grants the permit.
+
+        Raises QueueStopped when none will be granted.
+        """
         if self._drained.is_set():
             raise QueueStopped
         waiter = Waiter(request, self._clock.monotonic_s())
@@ -314,6 +318,7 @@ class Governor:
         return permit
 
     def _carry_out(self, held: Round) -> list[Permit]:
+        """Tell the waiting tasks what a round has decided; returns the permits that were taken."""
         for permit, reservation in held.moved.items():
             permit.reservation = reservation
         if not held.is_running:
@@ -340,6 +345,7 @@ class Governor:
             self.breaker.probe_sent()
 
     def _ended(self, permit: Permit) -> None:
+        """Learn from how the call ended, and free its place."""
         self.traffic.ended()
         if permit.is_probe:
             self.breaker.probe_ended()

@@ -153,6 +153,7 @@ class LimiterFeedback:
         self._in_flight.pop(permit, None)
 
     def _charge_anew(self) -> None:
+        """Move on the charge of calls in flight whose arrival nobody knows."""
         if self.arrivals_are_known:
             return
         now_s = self._clock.monotonic_s()

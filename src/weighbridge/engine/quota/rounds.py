@@ -160,6 +160,7 @@ class Rounds:
             raise
 
     async def _hold(self, waiters: Waiters, feedback: list[Feedback]) -> Round:
+        """Decide in one transaction which of the first waiting calls may go."""
         size = ROUND_SIZE if self._feedback.arrivals_are_known else CAREFUL_ROUND_SIZE
         if self._breaker.hold is not None:
             size = len(waiters)  # one of them is to be the probe

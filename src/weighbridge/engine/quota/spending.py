@@ -104,6 +104,7 @@ class Spending:
         return self._money(await budgets.lock(connection, now))
 
     def _money(self, caps: Sequence[Budget]) -> Money:
+        """What may still be spent, by the budget that has the least left."""
         price = self._provider.price
         narrowest = min(caps, key=lambda budget: budget.left_usd, default=None)
         return Money(

@@ -148,17 +148,6 @@ def _without_thousands(digits: str, decimal: DecimalSign | None) -> str | None:
     return digits.replace(separator, ".")
 
 
-def typed_number(value: float) -> str:
-    """The text of a number that a file holds as a number, such that no column's decimal sign
-    changes it.
-    """
-    if value != value or value in (float("inf"), float("-inf")):
-        return ""
-    if value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return unambiguous(repr(value))
-
-
 def unambiguous(literal: str) -> str:
     """A number with a decimal point that nobody takes for a sign of thousands: 1.234 → 1.2340."""
     return f"{literal}0" if re.fullmatch(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", literal) else literal
