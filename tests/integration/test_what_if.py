@@ -175,3 +175,23 @@ async def _invoke(*arguments: str) -> str:
     result = await asyncio.to_thread(CliRunner().invoke, command_line, list(arguments))
     assert result.exit_code == 0, result.output
     return result.output
+
+
+async def test_another_country_leaves_processes_whose_country_is_known(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        app = running.app
+        extruded = [{"process": "aluminium_extrusion", "country": "SE"}]
+        changes = (
+            read_change("manufacturing.lines.1", extruded),
+            read_change("manufacturing.lines.2", []),
+        )
+        request = Request(changes, "ana", "plant in Gothenburg")
+        await correct(app.database, app.factors, app.questions.steps, ["P-001"], request)
+        known, unknown = (await _what_if(running, country="PL")).products
+        note = "unchanged: 1 process whose country is known (SE)"
+        assert note in known.notes
+        assert note not in unknown.notes
+        assert known.after_kg_co2e == known.before_kg_co2e

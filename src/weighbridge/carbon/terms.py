@@ -350,6 +350,8 @@ def _older(first: Citation, second: Citation) -> int:
 
 
 def _both(factor: Citation, process: Citation) -> Citation:
+    if factor == process:
+        return factor
     licences = dict.fromkeys([*factor.licence.split(" AND "), *process.licence.split(" AND ")])
     return Citation(
         source=f"{factor.source}; energy use: {process.source}",

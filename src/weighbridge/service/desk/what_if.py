@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from weighbridge.domain.answers import BillOfMaterials, Subject
+from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses, Subject
 from weighbridge.domain.corrections import Change, Correction
 from weighbridge.errors import InputError
 from weighbridge.ingest.values.countries import read_country
-from weighbridge.plain_text import listed
+from weighbridge.plain_text import counted, listed
 from weighbridge.service.desk.correcting import refuse_unanswered
 from weighbridge.service.desk.stored_products import StoredWeigher
 from weighbridge.store import corrections
@@ -178,22 +178,34 @@ class _Supposing:
         other = replace(
             product, facts=facts, country_of_origin=self._country or product.country_of_origin
         )
-        exchanged = (*active, *self._exchanges(row, active, product))
+        subject = self._as_corrected(row, active, product)
+        exchanged = (*active, *self._exchanges(subject))
         after = self._work.weigh(row, exchanged, other).detail.footprint
         return SupposedFigure(
             product.code,
             before.emissions_kg_co2e,
             after.emissions_kg_co2e,
             product.facts.quantity,
-            _new_notes(before, after),
+            (*self._elsewhere(subject), *_new_notes(before, after)),
         )
 
-    def _exchanges(
-        self, row: Record, active: Sequence[Correction], product: Product
-    ) -> Iterator[Correction]:
-        """Each line of such a material, as a correction to the other."""
+    def _as_corrected(self, row: Record, active: Sequence[Correction], product: Product) -> Subject:
         given = self._work.given(row)
-        subject = Subject(product, corrected(product, given, active, self._steps).answers)
+        return Subject(product, corrected(product, given, active, self._steps).answers)
+
+    def _elsewhere(self, subject: Subject) -> Iterator[str]:
+        """What another country of origin does not move."""
+        made = subject.answer(ManufacturingProcesses)
+        known = [use for use in made.uses if use.known.country] if made else []
+        if self._country is not None and known:
+            where = sorted({use.known.country or "" for use in known})
+            yield (
+                f"unchanged: {counted(len(known), 'process', 'processes')} whose country is known "
+                f"({', '.join(where)})"
+            )
+
+    def _exchanges(self, subject: Subject) -> Iterator[Correction]:
+        """Each line of such a material, as a correction to the other."""
         bill = subject.answer(BillOfMaterials)
         for number, line in enumerate(bill.lines if bill else (), start=1):
             self._seen[line.material] = None
