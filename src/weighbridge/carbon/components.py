@@ -24,6 +24,8 @@ _M2_PER_SQUARE_INCH_OF_DIAGONAL: Final = 0.0254**2 * (16 * 9) / (16**2 + 9**2)
 CHIPS: Final = "ic_"
 """What the keys of integrated circuits begin with."""
 PROCESSORS: Final = "processors_"
+HEAVIEST_PROCESSOR_KG: Final = 0.2
+"""In its package, with a lid."""
 _CHIPS_FACTOR: Final = "ic_logic"
 
 
@@ -57,20 +59,27 @@ def count_components(
             continue
         terms.append(component_term(factor, amount, attribute.basis, place))
         counted.append(factor)
-        replaced.update(_lines_of(factor, bill, factors))
+        replaced.update(_lines_of(factor, amount, bill, factors))
     counted_kg_co2e = math.fsum(term.contribution.emissions_kg_co2e for term in terms)
     terms.extend(_unnamed_chips(bill, factors, place))
     return Components(terms, counted_kg_co2e, counted, frozenset(replaced), notes)
 
 
-def _lines_of(factor: ComponentFactor, bill: BillOfMaterials, factors: FactorTable) -> list[int]:
+def _lines_of(
+    factor: ComponentFactor, amount: float, bill: BillOfMaterials, factors: FactorTable
+) -> list[int]:
     """The lines (from 0) that are this part by mass.
 
-    Chips beside a board whose factor leaves out its chips are those of the board, and no processor.
+    Chips beside a board whose factor leaves out its chips are those of the board, and no processor;
+    nor are chips heavier than so many processors.
     """
-    if factor.attribute.startswith(PROCESSORS) and _has_bare_board(bill, factors):
+    lines = [place for place, line in enumerate(bill.lines) if line.material in factor.replaces]
+    if not factor.attribute.startswith(PROCESSORS):
+        return lines
+    chips_kg = math.fsum(bill.lines[place].mass_kg for place in lines)
+    if chips_kg > amount * HEAVIEST_PROCESSOR_KG or _has_bare_board(bill, factors):
         return []
-    return [place for place, line in enumerate(bill.lines) if line.material in factor.replaces]
+    return lines
 
 
 def _has_bare_board(bill: BillOfMaterials, factors: FactorTable) -> bool:

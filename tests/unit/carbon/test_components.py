@@ -149,3 +149,9 @@ def test_chips_beside_a_board_without_chips_are_those_of_the_board() -> None:
 def test_memory_chips_stay_beside_a_processor() -> None:
     lines = bill(REST, ("ic_logic", 0.03), ("ic_memory", 0.002))
     assert "ic_memory" in keys(judged(with_attributes(lines, processors_pc=1.0)))
+
+
+def test_a_tray_of_chips_is_not_taken_for_its_one_processor() -> None:
+    tray = bill(REST, ("ic_logic", 1.0))
+    assert "ic_logic" in keys(judged(with_attributes(tray, processors_pc=1.0)))
+    assert "ic_logic" not in keys(judged(with_attributes(tray, processors_pc=8.0)))
