@@ -28,6 +28,10 @@ _COMMAND: Final = (sys.executable, "-P", "-m", "weighbridge.ingest.isolation.chi
 _TAIL_BYTES: Final = 4_000
 _END_S: Final = 10.0
 _REMEDY: Final = "It is damaged, or made to do harm. Save the table again as CSV."
+_TOO_SLOW: Final = (
+    "It is damaged, or made to do harm, or this computer was too busy. Try again when it is not, "
+    "or save the table again as CSV."
+)
 
 
 class ReaderProcess:
@@ -105,7 +109,9 @@ class ReaderProcess:
         """Why there is no reply."""
         code = self._process.wait()
         if self._timed_out or code == -getattr(signal, "SIGXCPU", 0):
-            return f"Reading it got no further for {limits.silence_s:g} s{self._place()}. {_REMEDY}"
+            return (
+                f"Reading it got no further for {limits.silence_s:g} s{self._place()}. {_TOO_SLOW}"
+            )
         self._said.seek(0)
         said = self._said.read()[-_TAIL_BYTES:]
         if b"memory allocation" in said or b"MemoryError" in said or b"out of memory" in said:
