@@ -43,8 +43,8 @@ def _like_ctrl_c(_number: int, _frame: object) -> None:
 
 @contextlib.contextmanager
 def handling(handle: Callable[[signal.Signals], object]) -> Iterator[None]:
-    """Inside the block, call `handle` at each of them on the running event loop; afterwards all is
-    as it was before.
+    """Inside the block, call `handle` on the running event loop for each signal that asks the
+    program to end; afterwards the earlier handlers are back.
 
     Raises:
         CancelledError: one came before the block and was lost: it cancels this task, and a wait

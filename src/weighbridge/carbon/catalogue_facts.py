@@ -107,6 +107,7 @@ def parts_named(text: str) -> dict[str, float]:
 
 
 def _composed(text: str, applied: Applied, factors: FactorTable) -> Applied:
+    """The bill with the masses that the catalogue's composition tells."""
     parts = parts_named(text)
     bill = applied.bill
     groups = {name: _lines_of(name, bill, factors) for name in parts}
@@ -149,6 +150,7 @@ def _words_of(key: str, factors: FactorTable) -> set[str]:
 
 
 def _recycled(share: float, applied: Applied, factors: FactorTable) -> Applied:
+    """The bill with this share of its mass recycled, as far as there are recycled factors."""
     bill = applied.bill
     named_kg = share * bill.mass_kg
     if named_kg < SMALLEST_KG:

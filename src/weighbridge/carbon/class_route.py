@@ -222,6 +222,7 @@ def _exponent(bill: BillOfMaterials) -> float:
 
 
 def _pack(makers: Sequence[MakerFigure], bill: BillOfMaterials, kind: str) -> _Pack:
+    """How many pieces the product holds, and whether its weight is one of such products."""
     named = (a.value for a in bill.attributes if a.name == PIECES_PER_PACK)
     pieces = max(1.0, next(named, 1.0))
     weighed = [maker for maker in makers if maker.exponent != _PER_KG]
@@ -287,6 +288,7 @@ def _makers(references: tuple[ClassReference, ...], exponent: float) -> tuple[Ma
 
 
 def _maker(published: Sequence[ClassReference], exponent: float) -> MakerFigure:
+    """One maker's references as one figure: their geometric mean at 1 kg."""
     members = [one for one in published if one.per_kg or one.mass_kg is not None]
     if exponent == _PER_UNIT or not members:
         exponent, members = _PER_UNIT, list(published)
@@ -316,6 +318,7 @@ def _maker(published: Sequence[ClassReference], exponent: float) -> MakerFigure:
 
 
 def _citation(members: Sequence[ClassReference]) -> Citation:
+    """All sources of these references as one."""
     cited = [member.citation for member in members]
     ids = list(dict.fromkeys(c.source_id for c in cited))
     more = f" and {len(ids) - _IDS_SHOWN:,} more" if len(ids) > _IDS_SHOWN else ""
@@ -330,6 +333,7 @@ def _citation(members: Sequence[ClassReference]) -> Citation:
 
 
 def _contribution(maker: MakerFigure, share_kg_co2e: float) -> Contribution:
+    """What a maker's published figure contributes, in kg CO2e, with its range."""
     factor = math.exp(maker.log_mean)
     activity = share_kg_co2e / factor
     times = math.exp(_Z95 * math.sqrt(maker.variance))

@@ -116,6 +116,7 @@ def completeness(
 
 
 def _electronics(kind: str, materials: Collection[str], named: Collection[str]) -> Completeness:
+    """How uncertain a bill of electronics is: the more so, the more parts it lacks."""
     missing = []
     sigma = ELECTRONIC
     if not _has_chips(materials, named):

@@ -96,6 +96,7 @@ def amount_of(attribute: Attribute, factor: ComponentFactor) -> float:
 def _out_of_reason(
     attribute: Attribute, amount: float, factor: ComponentFactor, subcategory: str, mass_kg: float
 ) -> str | None:
+    """Why no such product can have that much of the part; None if it can."""
     if not 0 < attribute.value <= factor.largest:
         return f"no product has that (at most {factor.largest:g})"
     largest = dict(factor.largest_by_kind).get(subcategory)
@@ -107,6 +108,7 @@ def _out_of_reason(
 
 
 def _unnamed_chips(bill: BillOfMaterials, factors: FactorTable, place: Place) -> list[Term]:
+    """The chips of circuit boards, where the bill names none and the board's factor has none."""
     if any(line.material.startswith(CHIPS) for line in bill.lines):
         return []
     if any(a.name.startswith(PROCESSORS) and a.value > 0 for a in bill.attributes):

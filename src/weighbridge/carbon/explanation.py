@@ -236,6 +236,7 @@ def _worked_materials(processes: ManufacturingProcesses) -> dict[str, list[str]]
 
 
 def _title_of(one: Contribution, titles: dict[str, str], worked: dict[str, list[str]]) -> str:
+    """The heading under which a term is explained: its line of the bill, where it has one."""
     if one.kind in _BY_LABEL:
         return one.label
     if one.kind is ContributionKind.MATERIAL:
@@ -256,6 +257,7 @@ def _line(title: str, terms: Sequence[ExplainedTerm]) -> ExplainedLine:
 
 
 def _term(one: Contribution, share: float) -> ExplainedTerm:
+    """One contribution as people read it: the multiplication, and its source."""
     return ExplainedTerm(
         label=one.label,
         kind=one.kind,

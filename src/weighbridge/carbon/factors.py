@@ -379,6 +379,7 @@ def _check_values(
     electricity: Mapping[str, ElectricityFactor],
     heat: HeatFactor,
 ) -> None:
+    """Raises FactorTableInvalid for a number that cannot be true."""
     for material in materials.values():
         _check_range(f"material {material.key!r}", material.kg_co2e_per_kg)
     for grid in electricity.values():
@@ -422,6 +423,7 @@ def _check_references(
     processes: Mapping[str, ProcessFactor],
     electricity: Mapping[str, ElectricityFactor],
 ) -> None:
+    """Raises FactorTableInvalid where an entry names another that is not in the table."""
     _require(WORLD in electricity, f"There is no world average electricity ({WORLD!r}).")
     families = {material.family for material in materials.values()}
     for process in processes.values():
@@ -440,6 +442,7 @@ def _check_whole_parts(
     components: Mapping[str, ComponentFactor],
     references: Iterable[ClassReference],
 ) -> None:
+    """Raises FactorTableInvalid where a replacement or a part is not in the table."""
     for material in materials.values():
         _require(
             material.replaced_by is None or material.replaced_by in materials,

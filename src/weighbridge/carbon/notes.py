@@ -117,6 +117,7 @@ def footprint_notes(
 def _route_notes(
     classification: Classification, routes: Sequence[Route], judged: Completeness
 ) -> list[str]:
+    """Whether the two routes disagree, or what is missing where the bill counts alone."""
     notes = []
     bill, *others = routes
     if others and others[0].weight > 0:
@@ -145,6 +146,7 @@ def _alone_notes(classification: Classification, judged: Completeness) -> list[s
 
 
 def _mass_notes(bill: BillOfMaterials) -> list[str]:
+    """What is doubtful about the weight that the figure is for."""
     notes = []
     if bill.weight_plausible is False:
         notes.append("the model doubts that the given weight is that of one unit")

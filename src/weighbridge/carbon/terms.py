@@ -152,6 +152,7 @@ def chips_term(chips: MaterialFactor, mass_kg: float, place: Place) -> Term:
 
 @lru_cache(_RATES_REMEMBERED)
 def _component_rate(factor: ComponentFactor, place: Place) -> Rate:
+    """The rate of a part that counts by area, capacity or piece."""
     return Rate(
         kind=ContributionKind.COMPONENT,
         label=factor.name,
@@ -168,6 +169,7 @@ def _component_rate(factor: ComponentFactor, place: Place) -> Rate:
 
 @lru_cache(_RATES_REMEMBERED)
 def _material_rate(material: MaterialFactor, place: Place) -> Rate:
+    """The rate of a material by the kilogram."""
     return Rate(
         kind=ContributionKind.MATERIAL,
         label=material.name,
@@ -316,6 +318,7 @@ def _energy_rate(
 
 
 def _term(rate: Rate, label: str, mass_kg: float) -> Term:
+    """A rate times a mass: the contribution, with its range and its ratings."""
     activity = mass_kg * rate.activity_per_kg
     emissions = activity * rate.factor
     spreads = rate.spreads
@@ -350,6 +353,7 @@ def _older(first: Citation, second: Citation) -> int:
 
 
 def _both(factor: Citation, process: Citation) -> Citation:
+    """A factor and the energy use that it is multiplied by, cited together."""
     if factor == process:
         return factor
     licences = dict.fromkeys([*factor.licence.split(" AND "), *process.licence.split(" AND ")])

@@ -129,6 +129,7 @@ class Product:
         return _encoded(self._shown())
 
     def _shown(self) -> list[Any]:
+        """What the model is shown of the product but its code."""
         image = self.picture.sha256 if self.picture else self.image_url
         shown: list[Any] = [self.name, self.description, self.weight_kg, image]
         if facts := self.facts.shown():

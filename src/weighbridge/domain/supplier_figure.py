@@ -148,6 +148,7 @@ def _route(supplier: SupplierFigure, value: float, times: float, sigma: float) -
 
 
 def _contribution(supplier: SupplierFigure, value: float, times: float) -> Contribution:
+    """The supplier's figure as the footprint's own contribution."""
     return Contribution(
         kind=ContributionKind.SUPPLIER_FIGURE,
         factor_key="supplier_figure",

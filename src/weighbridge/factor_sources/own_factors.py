@@ -122,6 +122,7 @@ class OwnFactors(FactorSource):
         return own
 
     def _refuse_too_many(self, table: FactorTable) -> None:
+        """Raises FactorTableInvalid for more keys than a strict schema can list."""
         materials = [one.key for one in table.materials.values() if not one.retired]
         processes = [one.key for one in table.processes.values() if not one.retired]
         if (
@@ -147,6 +148,7 @@ def _take(row: Row, own: _Read, base: FactorTable) -> None:
 
 
 def _take_material(row: Row, own: dict[str, MaterialFactor], base: FactorTable) -> None:
+    """Put the material of this row into `own`; what it leaves out is as in `base`."""
     key = row.text("key")
     known = base.materials.get(key)
     if known is not None:
@@ -172,6 +174,7 @@ def _take_material(row: Row, own: dict[str, MaterialFactor], base: FactorTable) 
 
 
 def _take_process(row: Row, own: dict[str, ProcessFactor], base: FactorTable) -> None:
+    """Put the process of this row into `own`; what it leaves out is as in `base`."""
     key = row.text("key")
     known = base.processes.get(key)
     if known is not None:
@@ -195,6 +198,7 @@ def _take_process(row: Row, own: dict[str, ProcessFactor], base: FactorTable) ->
 
 
 def _take_reference(row: Row, own: dict[str, ClassReference]) -> None:
+    """Put the published figure of this row into `own`."""
     categories = load_taxonomy().categories
     category = row.text("category")
     if category not in categories:

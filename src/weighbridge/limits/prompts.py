@@ -36,7 +36,11 @@ class PromptWatch:
         self._said = False
 
     def observe(self, ours: int, theirs: int) -> str | None:
-        """Learn from a reply; returns the warning when this one makes it certain."""
+        """Compare our count of a prompt with the server's, both in tokens.
+
+        Returns what to tell people as soon as it is certain that the server cuts prompts, and None
+        before and afterwards.
+        """
         if self._alike and self._alike[0].theirs != theirs:
             self._alike.clear()
         if theirs <= 0:

@@ -130,6 +130,7 @@ async def import_catalogue(
 
 
 def _bounded(chunks: Iterable[CheckedChunk], max_rows: int | None) -> Iterator[CheckedChunk]:
+    """The same chunks; raises InputError once they have more rows than allowed."""
     rows = 0
     for chunk in chunks:
         rows += chunk.products.height + len(chunk.rejected)

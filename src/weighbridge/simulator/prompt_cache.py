@@ -39,7 +39,7 @@ class PromptCache:
         self._seen: OrderedDict[Hashable, float] = OrderedDict()
 
     def look_up(self, request: ChatRequest, now_s: float) -> Cached:
-        """What this call reads and writes."""
+        """How many tokens of its prompt a call reads from the cache, and how many it writes."""
         if not request.bills_cache_writes:
             return Cached(self.cached_tokens(request.beginning, request.beginning_tokens, now_s))
         read = written = 0

@@ -319,6 +319,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         return relocated(path, anchor, [bill for bill in bills if bill is not None])
 
     def _with_attribute(self, answer: BillOfMaterials, name: str, value: Any) -> BillOfMaterials:
+        """The bill with this attribute; None takes it away."""
         choice({"attribute": name}, "attribute", self._attributes)
         others = tuple(a for a in answer.attributes if a.name != name)
         if value is None:

@@ -281,6 +281,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         return relocated(path, anchor, (bill_of(subject), bill_of(given)))
 
     def _material_rows(self, subject: Subject) -> list[dict[str, Any]]:
+        """The lines of the bill as the model sees them, numbered from 1."""
         rows: list[dict[str, Any]] = []
         for number, line in enumerate(bill_of(subject).lines, start=1):
             row: dict[str, Any] = {
@@ -298,6 +299,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         return rows
 
     def _use(self, part: Entry, bill: BillOfMaterials) -> ProcessUse:
+        """One process of the model's answer. Raises AnswerError if it does not fit the bill."""
         process = choice(part, "process", self._processes)
         number = part.get("line")
         if isinstance(number, bool) or not isinstance(number, int):

@@ -129,6 +129,7 @@ class Question:
         return Accepted(answers, tuple(refusals))
 
     def _reader(self, part: Step[Any]) -> ReadEntry:
+        """How the step reads an entry: in a combined reply it has a confidence of its own."""
         if len(self.parts) == 1:
             read_alone: ReadEntry = part.read
             return read_alone

@@ -52,6 +52,7 @@ def reply_schema(product_properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_enums(schema: Mapping[str, Any]) -> None:
+    """Raises FactorTableInvalid for closed lists longer than strict schemas may hold."""
     enums = list(_enums(schema))
     total = sum(len(values) for values in enums)
     if total > MAX_ENUM_VALUES:

@@ -119,6 +119,7 @@ def read_bills(path: Path, factors: FactorTable) -> dict[str, list[OwnLine]]:
 
 
 def _line(row: _Row, factors: FactorTable) -> OwnLine:
+    """The line of a bill in this row. Raises InputError, which says what is wrong."""
     if not row.cells["code"].strip():
         raise InputError("the code is missing.")
     material = _known("material", row.cells["material"], _names(factors.materials.values()))
@@ -147,6 +148,7 @@ def _known(kind: str, text: str, names: Mapping[str, str]) -> str:
 
 
 def _check_fit(material: str, processes: Sequence[str], factors: FactorTable) -> None:
+    """Raises InputError for a process that cannot work this material."""
     factor = factors.materials[material]
     for process in processes:
         if factor.includes_forming:
@@ -161,6 +163,7 @@ def _check_fit(material: str, processes: Sequence[str], factors: FactorTable) ->
 
 
 def _mass_kg(text: str) -> float:
+    """The mass in a cell, in kg. Raises InputError if it is none."""
     try:
         mass_kg = float(text.strip())
     except ValueError:
@@ -186,6 +189,7 @@ def read_rows(path: Path) -> list[_Row]:
 
 
 def _rows(path: Path) -> Iterator[_Row]:
+    """The rows of a CSV file or a workbook."""
     try:
         with path.open("rb") as file:
             is_workbook = file.read(4) == _ZIP

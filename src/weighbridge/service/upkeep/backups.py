@@ -160,6 +160,7 @@ def _checked(archive: zipfile.ZipFile, file: Path) -> Manifest:
 
 
 def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
+    """What the archive says of itself. Raises an error for a file that is no backup."""
     try:
         with archive.open(MANIFEST) as member:
             document: dict[str, Any] = json.loads(member.read(LARGEST_MANIFEST))

@@ -96,6 +96,7 @@ def _first_sentence(reason: str) -> tuple[str, str]:
 
 
 def _stopped(left: int, reason: str | None) -> Outlook:
+    """What people read while the queue is stopped."""
     if reason:
         why, rest = _first_sentence(reason)
         waits = f"{_products(left)} {_verb(left, 'wait')}. Press Start once that is settled."
@@ -112,6 +113,7 @@ def _stopped(left: int, reason: str | None) -> Outlook:
 
 
 def _working(look: QueueStatus, finished: int, left: int, products_per_hour: float) -> Outlook:
+    """What people read while products are processed."""
     sentence = f"Weighing {finished + 1:,} of {_products(look.total_products)}"
     done_at = None
     if products_per_hour >= 1:
