@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.application import program
 from weighbridge.engine.dispatch.dispatcher import VACUUMED_AFTER
-from weighbridge.store import jobs, products
+from weighbridge.store import footprints, jobs, products
 from weighbridge.store.database import open_database
 from weighbridge.store.workers import keep_alive, look_around
 
@@ -115,6 +115,23 @@ async def test_finding_pending_products_does_not_scan_finished_ones(
     before = await rows_read(connection, "products")
     assert await products.any_pending(connection) == bool(waiting)
     assert await rows_read(connection, "products") - before <= 1
+
+
+@pytest.mark.parametrize("recorded", [0, 1])
+async def test_looking_for_recorded_figures_does_not_read_the_simulated_ones(
+    connection: Connection, recorded: int
+) -> None:
+    await connection.execute(
+        "INSERT INTO footprints (product_id, revision, emissions_kg_co2e, low_kg_co2e, "
+        "high_kg_co2e, mass_kg, data_quality, category, subcategory, provider, model, simulated, "
+        "cost_usd, detail) SELECT id, revision, 1, 1, 1, 1, 1, 'Chairs', '', CASE WHEN id <= "
+        "$1::int THEN 'recorded' ELSE 'simulator' END, 'm', true, 0, '{}' FROM products",
+        recorded,
+    )
+    await connection.execute("ANALYZE footprints")
+    before = await rows_read(connection, "footprints")
+    assert await footprints.not_asked_for(connection) == (True, bool(recorded))
+    assert await rows_read(connection, "footprints") - before <= 2
 
 
 async def test_a_large_batch_of_jobs_is_analyzed(database_url: str, tmp_path: Path) -> None:
