@@ -87,6 +87,7 @@ async def test_a_factor_that_cannot_be_is_refused(database_url: str, tmp_path: P
         for value, says in (
             (-1, "is not possible"),
             (1e9, "is not possible"),
+            (10**400, "is not possible"),
             ("much", "as numbers, in kg CO2e"),
             (True, "as numbers, in kg CO2e"),
             (None, "as numbers, in kg CO2e"),

@@ -9,7 +9,6 @@ wrote has been converted.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -190,8 +189,8 @@ def _energy_figure(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise AnswerMalformed(f"{name} must be a number, in {unit}.")
     most = ENERGY_FIGURES[name]
-    if not (math.isfinite(value) and 0 <= value <= most):
+    if not 0 <= value <= most:  # compared as it is: a whole number may be too long for a float
         raise ImplausibleAnswer(
-            f"{value:g} {unit} is not possible; give a number from 0 to {most:,.0f}."
+            f"{str(value)[:20]} {unit} is not possible; give a number from 0 to {most:,.0f}."
         )
     return float(value)

@@ -6,7 +6,6 @@ value is kg CO2e per kg, or an object with `value`, `low`, `high` and `source`.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -109,9 +108,9 @@ def _check(where: str, value: Any) -> None:
     for number in numbers:
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise InputError(f"{where}: give value, low and high as numbers, in kg CO2e per kg.")
-        if not (math.isfinite(number) and 0 <= number <= LARGEST):
+        if not 0 <= number <= LARGEST:  # as it is: a whole number may be too long for a float
             raise InputError(
-                f"{where}: {number:g} kg CO2e per kg is not possible; "
+                f"{where}: {str(number)[:20]} kg CO2e per kg is not possible; "
                 f"give a number from 0 to {LARGEST:,.0f}."
             )
     if not stated.get("low", numbers[0]) <= numbers[0] <= stated.get("high", numbers[0]):

@@ -148,6 +148,7 @@ def test_stored_answers_name_only_what_is_known_and_read_back() -> None:
         ("1.electricity_kwh_per_kg", ["3", 2], "must be a number, in kWh per kg"),
         ("1.electricity_kwh_per_kg", [True, 2], "must be a number"),
         ("1.heat_kwh_per_kg", [float("nan"), 2], "not possible"),
+        ("1.heat_kwh_per_kg", [10**400, 2], "is not possible; give a number from 0 to 10,000"),
         ("1.electricity_kg_co2e_per_kwh", 400, "give a number from 0 to 3"),
         ("1.colour", "red", "lines.N.FACT with one of: country"),
         ("1.country.code", "TR", "there is no such value"),
