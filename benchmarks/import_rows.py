@@ -30,7 +30,7 @@ import polars as pl
 
 from weighbridge.ingest.isolation.reading import OpenCatalogue
 from weighbridge.service.estimates import Estimator
-from weighbridge.service.imports import import_catalogue
+from weighbridge.service.imports import Inspection, import_catalogue
 from weighbridge.settings import Settings
 from weighbridge.store.database import open_database
 from weighbridge.wiring import estimate_basis
@@ -108,7 +108,16 @@ async def measure(folder: Path, files: dict[str, Path]) -> list[dict[str, Any]]:
             with OpenCatalogue(path) as catalogue:
                 reader = catalogue.pid
                 estimator = Estimator(basis) if title == WITH_ESTIMATE else None
-                imported = await import_catalogue(database, catalogue, estimator=estimator)
+                reader_mb = 0.0
+
+                def all_rows_are_read(_: Inspection, pid: int = reader) -> None:
+                    """The reader has its peak behind it, and is still there to be asked."""
+                    nonlocal reader_mb
+                    reader_mb = reader_peak_mb(pid)
+
+                imported = await import_catalogue(
+                    database, catalogue, estimator=estimator, confirm=all_rows_are_read
+                )
                 result = imported.result
             seconds = time.perf_counter() - started
             total = result.created + result.updated + result.unchanged + result.rejected_count
@@ -121,7 +130,7 @@ async def measure(folder: Path, files: dict[str, Path]) -> list[dict[str, Any]]:
                     "rejected": result.rejected_count,
                     "seconds": round(seconds, 1),
                     "rowsPerSecond": round(total / seconds),
-                    "peakMb": round(peak_mb() + reader_peak_mb(reader)),
+                    "peakMb": round(peak_mb() + reader_mb),
                 }
             )
     finally:
