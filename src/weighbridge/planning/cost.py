@@ -150,12 +150,12 @@ class _Tokens(NamedTuple):
     output: int
 
     def cost(self, tier: str, price: Price) -> TierCost:
-        """At this price; `high_usd` without any help of the cache."""
+        """At this price; `high_usd` where the cache is written to and never read."""
         return TierCost(
             tier,
             self._usd(price, self.output),
             self._usd(price, self.output * SHORT_ANSWERS),
-            self._replace(cached=0, written=0)._usd(price, self.output * LONG_ANSWERS),
+            self._replace(cached=0)._usd(price, self.output * LONG_ANSWERS),
         )
 
     def _usd(self, price: Price, output: float) -> float:

@@ -76,6 +76,19 @@ def test_range_goes_from_short_answers_to_long_ones_without_the_cache() -> None:
     assert estimate.high_usd == pytest.approx((30_480 * 0.40 + 1.6 * 2_000 * 1.60) / 1e6)
 
 
+@given(
+    st.integers(1, 40), st.integers(1, 5), st.integers(0, 9_000), st.floats(0, 900),
+    st.sampled_from([None, 0.40, 0.50]),
+)  # fmt: skip
+def test_the_figure_lies_in_its_range_however_small_the_catalogue(
+    count: int, size: int, prompt: int, output: float, cache_write_usd: float | None
+) -> None:
+    price = replace(PRICE, cache_write_usd=cache_write_usd)
+    steps = [QuestionLoad(prompt, output, 2 * output)]
+    estimate = estimate_catalogue(groups(count, size), steps, price, UNBOUND)
+    assert estimate.low_usd <= estimate.cost_usd <= estimate.high_usd
+
+
 def test_same_calls_are_priced_in_each_tier_with_a_known_price() -> None:
     dear = replace(PRICE, input_usd=0.80, cached_input_usd=0.20, output_usd=3.20)
     tiers = {"cheap": PRICE, "dear": dear, "unpublished": UNKNOWN_PRICE}
