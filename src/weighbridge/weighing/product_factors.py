@@ -110,7 +110,7 @@ def _check(where: str, value: Any) -> None:
             raise InputError(f"{where}: give value, low and high as numbers, in kg CO2e per kg.")
         if not 0 <= number <= LARGEST:  # as it is: a whole number may be too long for a float
             raise InputError(
-                f"{where}: {str(number)[:20]} kg CO2e per kg is not possible; "
+                f"{where}: {str(number)[:20].removesuffix('.0')} kg CO2e per kg is not possible; "
                 f"give a number from 0 to {LARGEST:,.0f}."
             )
     if not stated.get("low", numbers[0]) <= numbers[0] <= stated.get("high", numbers[0]):
