@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
@@ -20,7 +20,7 @@ from tests.support.chromium import (
     open_browser,
     violations,
 )
-from tests.support.server_process import ServerProcess, server_process
+from tests.support.server_process import PATIENCE_S, ServerProcess, server_process
 from weighbridge.service.access.sessions import SESSION_COOKIE
 
 if TYPE_CHECKING:
@@ -63,13 +63,15 @@ def server(
         WEIGHBRIDGE_TOKENS_PER_MINUTE="20000000",
     ) as running:
         bottle = {"code": "B-1", "name": "Bottle", "description": "Steel bottle", "weight": 0.3}
-        running.call(
-            "POST",
-            "/api/products",
-            json.dumps(bottle).encode(),
-            **{"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"},
-        )
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+        running.call("POST", "/api/products", json.dumps(bottle).encode(), **headers)
+        running.until("/api/products/B-1", is_weighed, PATIENCE_S, **headers)
         yield running
+
+
+def is_weighed(product: dict[str, Any]) -> bool:
+    """Whether it has a figure that a test can look at."""
+    return bool(product["aiProcessingStatus"] == "completed")
 
 
 @pytest.fixture(scope="module")

@@ -40,13 +40,17 @@ class ServerProcess:
             return json.loads(response.read())
 
     def until(
-        self, path: str, condition: Callable[[Any], bool], timeout_s: float = PATIENCE_S
+        self,
+        path: str,
+        condition: Callable[[Any], bool],
+        timeout_s: float = PATIENCE_S,
+        **headers: str,
     ) -> Any:
         """Ask until the answer is as wanted."""
         ends = time.perf_counter() + timeout_s
         while True:
             try:
-                answer = self.call("GET", path)
+                answer = self.call("GET", path, None, **headers)
             except OSError:  # not there yet, not ready, or too busy to answer in time
                 answer = None
             if answer is not None and condition(answer):
