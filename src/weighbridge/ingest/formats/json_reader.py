@@ -53,10 +53,29 @@ def _float_text(literal: str) -> str:
     return NumberText(literal.removesuffix(".0"))
 
 
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object; a key that stands twice with different values has all of them, as a list.
+
+    `json` would keep the last, without a word.
+    """
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    values: dict[str, list[object]] = {}
+    for key, value in pairs:
+        same = values.setdefault(key, [])
+        if value not in same:
+            same.append(value)
+    return {key: same[0] if len(same) == 1 else same for key, same in values.items()}
+
+
 # Numbers stay as they were written: 1.50 is not turned into 1.5, and no number is too long to
 # convert.
 _DECODER: Final = json.JSONDecoder(
-    parse_float=_float_text, parse_int=NumberText, parse_constant=str
+    parse_float=_float_text,
+    parse_int=NumberText,
+    parse_constant=str,
+    object_pairs_hook=_object,
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.catalogues import read_all, write_text
+from tests.support.catalogues import read_all, read_file, write_text
 from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.ingest.formats import json_reader, json_records
 
@@ -100,6 +100,19 @@ def test_elements_that_are_no_objects_are_rejected_alone(tmp_path: Path) -> None
         ["A", "C"],
         [2, 3, 4, 5, 7],
     )
+
+
+@pytest.mark.parametrize("wrap", ["[{}, {}]", "{}\n{}"])
+def test_a_key_that_stands_twice_loses_neither_value_without_a_word(
+    tmp_path: Path, wrap: str
+) -> None:
+    record = '{"code":"%s","name":"Chair","description":"oak","weight":"2 kg","weight":"%s"}'
+    text = wrap.format(record % ("same", "2 kg"), record % ("other", "70 kg"))
+    read = read_file(write_text(tmp_path / "a.json", text))
+    assert [product.weight_kg for product in read.products] == [2.0, None]
+    (note,) = read.notes
+    assert (note.code, note.field) == ("other", "weight")
+    assert note.found == "2 kg, 70 kg"
 
 
 def test_a_key_that_first_comes_late_is_not_lost(tmp_path: Path) -> None:
