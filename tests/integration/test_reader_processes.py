@@ -14,7 +14,9 @@ from weighbridge.errors import MissingColumn, UnreadableFile
 from weighbridge.ingest.base import Choices
 from weighbridge.ingest.catalogue import Catalogue, ReadOptions
 from weighbridge.ingest.decisions import Given
+from weighbridge.ingest.isolation.child import reply_to
 from weighbridge.ingest.isolation.limits import ReaderLimits
+from weighbridge.ingest.isolation.messages import Bug, FileRefused, OutOfMemory
 from weighbridge.ingest.isolation.process import ReaderProcess
 from weighbridge.ingest.isolation.reading import OpenCatalogue, check_uploaded_picture
 from weighbridge.ingest.values.units import GRAM
@@ -72,6 +74,21 @@ def test_file_that_eats_memory_is_given_up_by_name(tmp_path: Path) -> None:
         ) as catalogue,
     ):
         list(catalogue.chunks())
+
+
+def told_of(error: BaseException, cause: BaseException | None = None) -> type:
+    """What kind of reply the parent gets."""
+    error.__cause__ = cause
+    return type(reply_to(error))
+
+
+def test_compiled_code_without_memory_is_no_fault_of_file_or_program() -> None:
+    packing = pl.exceptions.ComputeError("zstd error: Allocation error : not enough memory")
+    assert told_of(packing) is OutOfMemory
+    assert told_of(MemoryError()) is OutOfMemory
+    assert told_of(UnreadableFile("The Parquet file is damaged"), packing) is OutOfMemory
+    assert told_of(UnreadableFile('the sheet "not enough memory" is empty')) is FileRefused
+    assert told_of(pl.exceptions.ComputeError("invalid utf-8")) is Bug
 
 
 @pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV, signal.SIGKILL])

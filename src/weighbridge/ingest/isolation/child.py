@@ -11,7 +11,7 @@ import queue
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import polars as pl
 
@@ -43,6 +43,23 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 32 << 20
 
 
+_NO_MEMORY: Final = ("not enough memory", "memory allocation of", "cannot allocate memory")
+"""What compiled code says, in errors of its own, where Python raises MemoryError."""
+
+
+def reply_to(error: BaseException) -> FileRefused | OutOfMemory | Bug:
+    """What the parent is told of an error: that of the file, of the limit on memory, or ours."""
+    native = error.__cause__ if isinstance(error, InputError) else error
+    said = str(native).lower()
+    if isinstance(native, MemoryError) or any(words in said for words in _NO_MEMORY):
+        return OutOfMemory()
+    if isinstance(error, InputError):
+        return FileRefused(_plain(error))
+    if type(error).__name__ == "PanicException":
+        return FileRefused(UnreadableFile(_GAVE_UP))
+    return Bug("".join(traceback.format_exception(error)))
+
+
 class Child:
     """Answers one request after the other."""
 
@@ -55,18 +72,13 @@ class Child:
         """Answer one request, whatever happens."""
         try:
             self._serve(request)
-        except InputError as error:
-            self._send(FileRefused(_plain(error)))
-        except MemoryError:
-            self._catalogue = None
-            self._send(OutOfMemory())
         except BrokenPipeError:
             raise
         except BaseException as error:  # noqa: BLE001 - also what Rust code raises when it panics
-            if type(error).__name__ == "PanicException":
-                self._send(FileRefused(UnreadableFile(_GAVE_UP)))
-            else:
-                self._send(Bug(traceback.format_exc()))
+            reply = reply_to(error)
+            if isinstance(reply, OutOfMemory):
+                self._catalogue = None
+            self._send(reply)
 
     def _serve(self, request: object) -> None:
         match request:
