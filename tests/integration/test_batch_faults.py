@@ -18,12 +18,14 @@ from typing_extensions import override
 
 from tests.integration.test_batches import CONFIG, add, assert_paid_exactly, bill_usd, lane
 from tests.support.application import RunningProgram, until
+from tests.support.crash import bomb
 from tests.support.picture_shop import picture
 from weighbridge.clock import SystemClock
 from weighbridge.fetching.decoding import PictureDecoder
 from weighbridge.fetching.pictures import PictureFetcher
 from weighbridge.fetching.source import PicturesByAddress
 from weighbridge.service.budgets import read_budgets
+from weighbridge.service.queue import start_queue
 from weighbridge.simulator.config import SimulatorConfig
 
 if TYPE_CHECKING:
@@ -145,6 +147,54 @@ async def test_replies_that_are_no_completions_are_asked_again(
         await finish(running)
         await running.stop()
         await running.assert_sound(paid_twice=PRODUCTS)
+
+
+def without_words() -> Callable[[Lines], Lines]:
+    """Empties each reply of the first file, however often it is downloaded; they are billed."""
+    first = set[str]()
+
+    def empty(lines: Lines) -> Lines:
+        rows = [json.loads(line) for line in lines]
+        if not first:
+            first.update(row["custom_id"] for row in rows)
+        for row in rows:
+            if row["custom_id"] in first:
+                row["response"]["body"]["choices"][0]["message"]["content"] = ""
+        return [json.dumps(row).encode() for row in rows]
+
+    return empty
+
+
+@pytest.mark.parametrize("at_commit", range(1, 19))
+async def test_a_crash_at_any_commit_pays_for_an_empty_reply_once(
+    database_url: str, tmp_path: Path, at_commit: int
+) -> None:
+    settings: dict[str, Any] = {"ask_together": True, "budget_per_month": 1}
+    twist = on_result_files(without_words())
+    async with lane(database_url, tmp_path, **settings) as dead:
+        dead.wire.twist = twist
+        await add(dead, PRODUCTS)
+        await start_queue(dead.app.database)
+        async with bomb(database_url) as charge:
+            await charge.arm(at_commit)
+            await dead.work()
+            await until(charge.has_exploded, "the commit was reached")
+            await dead.die()
+            await charge.disarm()
+    async with lane(database_url, tmp_path, simulator=dead.simulator, **settings) as heir:
+        heir.wire.twist = twist
+        await heir.take_for_dead(dead)
+        await heir.start()
+        await finish(heir)
+        assert heir.simulator.books.batch_requests == 5 + 5
+        assert await heir.value("SELECT count(*) FROM calls") == 5 + 5
+        await assert_paid_exactly(heir)
+        assert await committed_usd(heir) == pytest.approx(bill_usd(heir), abs=1e-6)
+        assert await heir.value("SELECT sum(spent_usd) FROM products") == pytest.approx(
+            bill_usd(heir) / 2, rel=0.5
+        )
+        await heir.stop()
+        await heir.assert_sound(paid_twice=PRODUCTS)
 
 
 async def test_a_batch_without_its_output_file_is_asked_again_and_its_money_stays_committed(

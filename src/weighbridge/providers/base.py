@@ -175,9 +175,12 @@ def why_no_batches(provider: Provider) -> str:
 
 
 def reply_of(error: ProviderError) -> CallReply | None:
-    """What was billed with an empty completion, or None when nothing was."""
-    if isinstance(error, EmptyReply) and isinstance(error.reply, CallReply):
-        return error.reply
+    """What was billed with an empty completion, or None when nothing was; also where the error was
+    raised from the empty completion.
+    """
+    empty = error if isinstance(error, EmptyReply) else error.__cause__
+    if isinstance(empty, EmptyReply) and isinstance(empty.reply, CallReply):
+        return empty.reply
     return None
 
 

@@ -142,16 +142,15 @@ class OpenAIBatches(BatchService):
         except (*FAILURES, UnusableReply) as error:
             raise translate(error, self._asked(request)) from error
         self._observe(completion)
-        arrival = Arrival(request_id=line.request_id)
+        arrival = Arrival(request_id=line.request_id, service_tier=Lane.BATCH.value)
         try:
-            reply = read_reply(
+            return read_reply(
                 completion, request=request, model=self._model, arrival=arrival
             ).reply
         except EmptyReply as empty:
             if empty.is_only_reasoning:
                 raise ModelUnknown(str(empty)) from empty
             raise
-        return reply._replace(service_tier=Lane.BATCH.value)
 
     async def _completion(self, line: ResultLine) -> Mapping[str, Any]:
         status = line.status or HIDDEN

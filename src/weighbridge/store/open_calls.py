@@ -110,7 +110,7 @@ async def about(
 async def of_batch(connection: Connection, batch_id: int) -> list[OpenCall]:
     """The requests of a batch whose replies are not on record."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM open_calls WHERE batch_id = $1",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM open_calls WHERE batch_id = $1 AND NOT given_up",  # noqa: S608
         batch_id,
     )
     return [OpenCall(**dict(row)) for row in rows]
@@ -130,6 +130,20 @@ async def close(connection: Connection, keys: Sequence[str]) -> set[str]:
         return set()
     rows = await connection.fetch(
         "DELETE FROM open_calls WHERE key = ANY($1::text[]) RETURNING key", keys
+    )
+    return {row["key"] for row in rows}
+
+
+async def mark_empty(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Give up requests of a batch whose empty replies this transaction records: until the batch
+    ends they count as unanswered, and are not read again. Returns those that were open: each once.
+    """
+    if not keys:
+        return set()
+    rows = await connection.fetch(
+        "UPDATE open_calls SET given_up = true WHERE key = ANY($1::text[]) AND NOT given_up "
+        "RETURNING key",
+        keys,
     )
     return {row["key"] for row in rows}
 

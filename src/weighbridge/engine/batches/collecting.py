@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from weighbridge.store.open_calls import OpenCall
 
 TAKEN_AT_ONCE: Final = 96
+"""Results whose products are loaded by one query, and which share a transaction."""
 NO_JOB: Final = 0
 """Stands for the job of a call whose job is gone; no job has this number."""
-"""Results whose products are loaded by one query, and which share a transaction."""
 
 
 class Collector:
@@ -194,11 +194,11 @@ class Collector:
         """What waiting may cure goes into the next batch, everything else is as online."""
         group = in_flight.group
         action = decide(error, 0, len(group), self._context.random_source.random())
+        if reply_of(error) is not None:
+            await self._record_empty(in_flight, error)
         if isinstance(action, StopQueue):
             await self._failures.stop_queue(action.reason)
             return
-        if reply_of(error) is not None:
-            await self._record_empty(in_flight, error)
         if not group or not isinstance(action, Split | AskAlone | GiveUp):
             return
         if isinstance(action, GiveUp) and in_flight.question is self._context.questions.together:
@@ -207,12 +207,14 @@ class Collector:
             await self._disperse(in_flight, error, action)
 
     async def _record_empty(self, in_flight: InFlightCall, error: ProviderError) -> None:
-        """It was paid for. Without the key: the question is still open."""
+        """It was paid for, and its question waits for the next batch."""
         latency_s = self._context.clock.monotonic_s() - in_flight.started_s
-        call = in_flight.unanswered(self._context.provider, latency_s, error)._replace(key=None)
+        call = in_flight.unanswered(self._context.provider, latency_s, error)
+        wasted = shares(in_flight.group, call)
         with suppress(JobLost):
-            outcome = Outcome(in_flight.job_id, call=call, wasted_usd=shares(in_flight.group, call))
-            await self._recorder.record(outcome)
+            await self._recorder.record(
+                Outcome(in_flight.job_id, call=call, wasted_usd=wasted, is_asked_again=True)
+            )
 
     async def _disperse(
         self, in_flight: InFlightCall, error: ProviderError, action: Action

@@ -73,6 +73,7 @@ class Outcome(NamedTuple):
     split: Sequence[Sequence[int]] = ()
     forgiven: Sequence[int] = ()
     wasted_usd: Mapping[int, float] = _NOTHING  # where no answer carries it
+    is_asked_again: bool = False  # an empty reply of a batch: its question waits for the next
 
     def leaving_ids(self) -> set[int]:
         """Products that leave the job."""
@@ -198,16 +199,20 @@ async def _claimed(connection: Connection, outcomes: list[Outcome]) -> list[Outc
     """Drop calls that are on record already: two workers may have had the same reply, one from its
     connection and one from the provider's store. It was paid for once, and counts once.
     """
-    keys = [outcome.call.key for outcome in outcomes if outcome.call and outcome.call.key]
-    if not keys:
-        return outcomes
-    closed = await open_calls.close(connection, keys)
+    answered, empty = set[str](), set[str]()
+    for outcome in outcomes:
+        if outcome.call and outcome.call.key:
+            (empty if outcome.is_asked_again else answered).add(outcome.call.key)
+    unrecorded = await open_calls.close(connection, sorted(answered))
+    unrecorded |= await open_calls.mark_empty(connection, sorted(empty))
     claimed = []
     for outcome in outcomes:
         key = outcome.call.key if outcome.call else None
-        is_recorded_already = key is not None and key not in closed
-        closed.discard(key or "")
-        claimed.append(outcome._replace(call=None, answers=()) if is_recorded_already else outcome)
+        is_recorded_already = key is not None and key not in unrecorded
+        unrecorded.discard(key or "")
+        if is_recorded_already:
+            outcome = outcome._replace(call=None, answers=(), wasted_usd=_NOTHING)
+        claimed.append(outcome)
     return claimed
 
 

@@ -69,6 +69,7 @@ class Arrival(NamedTuple):
     request_id: str | None = None
     processing_s: float | None = None
     cost_usd: float | None = None
+    service_tier: str | None = None  # where it is known without the completion's word
 
 
 def read_reply(
@@ -100,7 +101,7 @@ def read_reply(
         is_empty = not written
     text, is_in_form = _in_form(written, request, is_cut=reason is not FinishReason.STOP)
     answered_by = completion.get("model")
-    tier = completion.get("service_tier")
+    tier = arrival.service_tier or completion.get("service_tier")
     reply = CallReply(
         text=text,
         finish_reason=reason,
