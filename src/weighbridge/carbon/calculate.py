@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, Classification, ManufacturingProcesses
     from weighbridge.domain.products import Product
 
-METHOD_VERSION: Final = "8"
+METHOD_VERSION: Final = "9"
 """Changes whenever the same answers and factors would give another figure, range or rating."""
 
 
