@@ -144,9 +144,7 @@ class OpenAIBatches(BatchService):
         self._observe(completion)
         arrival = Arrival(request_id=line.request_id, service_tier=Lane.BATCH.value)
         try:
-            return read_reply(
-                completion, request=request, model=self._model, arrival=arrival
-            ).reply
+            return read_reply(completion, request=request, model=self._model, arrival=arrival).reply
         except EmptyReply as empty:
             if empty.is_only_reasoning:
                 raise ModelUnknown(str(empty)) from empty
