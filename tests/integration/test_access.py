@@ -167,6 +167,32 @@ async def test_an_export_of_a_selection_names_it(client: ApiClient) -> None:
     assert entries[1]["detail"] == {"codes": ["P00001", "P00003", "nobody"], "selected": 3}
 
 
+@pytest.mark.parametrize(
+    ("sent_as", "named"),
+    [
+        ("kitchen.csv", "kitchen.csv"),
+        ("C:\\Users\\ana\\Küche 5 €.csv", "Küche 5 €.csv"),
+        ("../../etc/<b>passwd</b>.csv", "b>.csv"),
+        (
+            "nul\x00 and \u202e.csv",
+            "nul\N{REPLACEMENT CHARACTER} and \N{REPLACEMENT CHARACTER}.csv",
+        ),
+    ],
+)
+async def test_an_upload_is_recorded_with_its_file_and_its_rows(
+    client: ApiClient, sent_as: str, named: str
+) -> None:
+    rows = "code,name,description\nK-1,Pot,A steel pot\n,Pan,No code\n"
+    head = f'Content-Disposition: form-data; name="file"; filename="{sent_as}"'
+    body = f"--edge\r\n{head}\r\n\r\n{rows}\r\n--edge--\r\n".encode()
+    kind = {"Content-Type": "multipart/form-data; boundary=edge"}
+    done = await client.http.post(f"{API}/bulk-upload", content=body, headers=kind)
+    assert done.status_code == 201
+    entry = (await client.get("/api/audit"))["entries"][0]
+    assert (entry["action"], entry["subject"]) == ("uploaded a catalogue", named)
+    assert entry["detail"] == {"created": 1, "updated": 0, "unchanged": 0, "rejected": 1}
+
+
 async def test_the_audit_log_is_read_page_by_page(client: ApiClient) -> None:
     for _ in range(5):
         await client.http.post(f"{API}/start-queue")

@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from weighbridge import telemetry
 from weighbridge.api.errors import problem_response
 from weighbridge.api.security import SAFE_METHODS
-from weighbridge.service.access.audit import record_action
+from weighbridge.service.access.audit import UPLOADED, record_action
 from weighbridge.service.access.gate import LOCAL, Gate, Principal
 from weighbridge.service.access.sessions import SESSION_COOKIE
 from weighbridge.service.opening import DATABASE_AWAY
@@ -43,7 +43,7 @@ ACTIONS: Final = {
     "reset_failed": "retried failed products",
     "queue_config": "changed the configuration",
     "set_budgets": "changed the budget",
-    "bulk_upload": "uploaded a catalogue",
+    "bulk_upload": UPLOADED,
     "add_product": "added a product",
     "attach_picture": "added a picture",
     "delete_product": "deleted a product",

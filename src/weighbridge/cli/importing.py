@@ -11,7 +11,7 @@ from pathlib import Path
 from weighbridge.cli.console import err
 from weighbridge.export.rejected_writer import write_notes, write_rejected
 from weighbridge.plain_text import counted
-from weighbridge.service.access.audit import record_command
+from weighbridge.service.access.audit import UPLOADED, record_command
 from weighbridge.service.imports import Imported
 from weighbridge.service.products import rejected_rows, row_notes
 from weighbridge.service.report_document import note_document, report_document, row_document
@@ -79,12 +79,7 @@ async def write_row_files(app: Application, imported: ImportResult, out_dir: Pat
 
 async def record_import(app: Application, imported: ImportResult, file: Path) -> None:
     """Write the import of a file into the audit log, under the name that an upload has there."""
-    counts = {
-        "created": imported.created,
-        "updated": imported.updated,
-        "rejected": imported.rejected_count,
-    }
-    await record_command(app.database, "uploaded a catalogue", file.name, counts)
+    await record_command(app.database, UPLOADED, file.name, imported.counts)
 
 
 async def record_export(app: Application, exported: Exported, files: Sequence[Path]) -> None:

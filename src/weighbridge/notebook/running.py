@@ -9,7 +9,7 @@ from weighbridge.cli.interrupts import drain_or_abandon
 from weighbridge.ingest.catalogue import ReadOptions
 from weighbridge.ingest.isolation.reading import OpenCatalogue
 from weighbridge.notebook.tables import WeighedProducts, read_results
-from weighbridge.service.access.audit import record_command
+from weighbridge.service.access.audit import UPLOADED, record_command
 from weighbridge.service.budgets import capped
 from weighbridge.service.evaluation.questionnaires import load_recording
 from weighbridge.service.imports import import_catalogue
@@ -70,13 +70,7 @@ async def _import(app: Application, file: Path) -> Imported:
     options = ReadOptions(limits=app.settings.field_limits)
     with await asyncio.to_thread(OpenCatalogue, file, options) as catalogue:
         imported = await import_catalogue(app.database, catalogue, scoped=True)
-    done = imported.result
-    counts = {
-        "created": done.created,
-        "updated": done.updated,
-        "rejected": done.rejected_count,
-    }
-    await record_command(app.database, "uploaded a catalogue", file.name, counts)
+    await record_command(app.database, UPLOADED, file.name, imported.result.counts)
     return imported
 
 

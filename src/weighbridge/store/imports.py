@@ -112,6 +112,16 @@ class ImportResult:
     noted_count: int = 0
     notes: tuple[RowNote, ...] = ()
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows became what, as the audit log has it."""
+        return {
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "rejected": self.rejected_count,
+        }
+
 
 async def import_products(
     connection: Connection,

@@ -67,6 +67,7 @@ async def bulk_upload(request: Request, response: Response, context: Context) ->
             max_rows=settings.max_import_rows,
             lane=read_lane(upload),
         )
+    request.state.audit = {"subject": upload.name, "detail": imported.result.counts}
     response.status_code = 201 if imported.result.created else 200
     return import_answer(imported.result, imported.report)
 

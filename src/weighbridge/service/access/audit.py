@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NAMED_IN_AUDIT",
+    "UPLOADED",
     "AuditEntry",
     "audit_of",
     "audit_page",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 
+UPLOADED: Final = "uploaded a catalogue"
 NAMED_IN_AUDIT: Final = 50
 """Codes of a selection that the audit log names; beyond these it gives their number."""
 
