@@ -273,6 +273,29 @@ def test_a_process_is_corrected_by_its_name_and_an_attribute_says_why_nothing_mo
     expect(page.locator(".flash")).to_contain_text("Taken back. The figure is the same")
 
 
+def test_country_and_energy_of_a_process_are_corrected_on_the_page(page: Page) -> None:
+    log_in(page, next_page="/products/B-1")
+    figure = page.locator("#figure .headline strong")
+    before = figure.inner_text()
+    page.get_by_text("Country and energy of the processes of part 1").click()
+    electricity = page.get_by_label("Electricity for part 1 (kWh per kg)")
+    electricity.fill("much")
+    page.get_by_role("button", name="Correct", exact=True).click()
+    expect(electricity).to_have_accessible_description(re.compile("must be a number"))
+    electricity.fill("900")
+    page.get_by_label("Country where part 1 is worked").fill("Poland")
+    page.get_by_role("button", name="Correct", exact=True).click()
+    expect(page.locator(".flash")).to_contain_text("Corrected. The figure moved")
+    expect(page.get_by_label("Country where part 1 is worked")).to_have_value("PL")
+    assert violations(page) == []
+    take_back = page.get_by_role("button", name="Take back")
+    for left in range(take_back.count(), 0, -1):
+        expect(take_back).to_have_count(left)
+        take_back.first.click()
+    expect(take_back).to_have_count(0)
+    expect(figure).to_have_text(before)
+
+
 def test_the_configuration_is_changed_and_a_wrong_value_is_refused(page: Page) -> None:
     log_in(page, next_page="/settings")
     page.get_by_label("Batch size").fill("5000")

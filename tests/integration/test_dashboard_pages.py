@@ -41,6 +41,8 @@ BOTTLE_PAGE = "/products/A%2F1%20%3F%23%25%C3%A9"
 BOTTLE_API = f"/api{BOTTLE_PAGE}"
 MASS = "bill_of_materials.mass_kg"
 MATERIAL = "bill_of_materials.lines.1.material"
+PROCESSES = "manufacturing.lines.1"
+PROCESS, OTHER_PROCESS = "aluminium_extrusion", "aluminium_anodising"
 
 
 @pytest.fixture
@@ -195,6 +197,41 @@ async def test_every_answer_that_cannot_be_is_refused_beside_its_field(
     assert strange.status_code == 422
     number = await client.http.post(f"{BOTTLE_PAGE}/take-back", data={"number": "one"})
     assert number.status_code == 422
+
+
+async def test_country_and_energy_of_a_process_are_corrected_in_place(
+    client: ApiClient, database_url: str, tmp_path: Path
+) -> None:
+    await client.http.post("/api/products", json=BOTTLE)
+    await _weigh(client, database_url, tmp_path)
+    facts = {
+        "country": "Poland",
+        "electricity_kwh_per_kg": "1.25",
+        "electricity_kg_co2e_per_kwh": "0.05",
+        "energy_source": "meter readings 2025",
+    }
+    wrong = {"country": "Atlantis", "electricity_kwh_per_kg": "1,25 kWh", "heat_kwh_per_kg": "-1"}
+    refused = await _edit(client, {f"{PROCESSES}.{name}": text for name, text in wrong.items()})
+    assert (refused.status_code, refused.text.count('class="error"')) == (422, 3)
+    assert 'value="Atlantis"' in refused.text
+    both = {MATERIAL: "recycled aluminium", PROCESSES: PROCESS}
+    both |= {f"{PROCESSES}.{name}": text for name, text in facts.items()}
+    assert (await _edit(client, both, reason="visited")).status_code == 303
+    page = (await client.http.get(BOTTLE_PAGE)).text
+    for name, text in {**facts, "country": "PL"}.items():
+        assert f'name="to.{PROCESSES}.{name}" value="{text}"' in page, name
+    two = f"{PROCESS}; {OTHER_PROCESS}"
+    each = {PROCESSES: two, f"{PROCESSES}.electricity_kwh_per_kg": "1.25; 0.5"}
+    assert (await _edit(client, each)).status_code == 303
+    page = (await client.http.get(BOTTLE_PAGE)).text
+    assert f'name="to.{PROCESSES}.electricity_kwh_per_kg" value="1.25; 0.5"' in page
+    assert f'name="to.{PROCESSES}.country" value="PL"' in page
+    emptied = {f"{PROCESSES}.electricity_kwh_per_kg": "", f"{PROCESSES}.country": ""}
+    assert (await _edit(client, emptied)).status_code == 303
+    page = (await client.http.get(BOTTLE_PAGE)).text
+    for name in ("electricity_kwh_per_kg", "country"):
+        assert f'name="to.{PROCESSES}.{name}" value=""' in page
+    assert "meter readings 2025" in page
 
 
 async def test_a_second_person_sees_the_earlier_correction_before_replacing_it(

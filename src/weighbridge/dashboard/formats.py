@@ -144,6 +144,13 @@ def answer(value: Any, names: Mapping[str, str] = MappingProxyType({})) -> str:
         return f"{value:.6g}"
     if isinstance(value, list):
         return ", ".join(answer(each, names) for each in value) or "nothing"
+    if isinstance(value, dict) and "process" in value:
+        known = (
+            f"{name.replace('_', ' ')} {answer(each)}"
+            for name, each in value.items()
+            if name != "process"
+        )
+        return f"{answer(value['process'], names)} ({'; '.join(known)})"
     if isinstance(value, dict):
         return " ".join(answer(each, names) for each in value.values())
     return names.get(str(value), str(value)) or "nothing"

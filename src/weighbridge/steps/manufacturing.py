@@ -338,7 +338,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
                 f"known. Add its processes first, or give a factor for the material."
             )
         values = value if isinstance(value, list) else [value]
-        if len(values) == 1 and (len(done) == 1 or name not in ENERGY_USED):
+        if values == [None] or (len(values) == 1 and name not in ENERGY_USED):
             values = values * len(done)
         if len(values) != len(done):
             raise ImplausibleAnswer(

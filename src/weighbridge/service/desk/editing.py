@@ -16,14 +16,16 @@ from weighbridge.domain.answers import (
 )
 from weighbridge.domain.corrections import read_change
 from weighbridge.domain.products import ProcessingStatus, Product
+from weighbridge.service.desk.process_cells import FACT_COLUMNS, lenient_fact_value, written
 from weighbridge.steps.manufacturing import worked_lines
 from weighbridge.store import corrections, footprints, products
 from weighbridge.weighing.near_matches import find_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from weighbridge.domain.corrections import Change, Correction
+    from weighbridge.domain.facts import ProcessFacts
     from weighbridge.steps import Steps
     from weighbridge.store.database import Database
 
@@ -33,6 +35,15 @@ ATTRIBUTES: Final = f"{BillOfMaterials.step}.attributes."
 _BILL_LINES: Final = f"{BillOfMaterials.step}.lines."
 _PROCESSES: Final = f"{ManufacturingProcesses.step}.lines."
 _SEPARATOR: Final = "; "
+_FACTS: Final[Mapping[str, str]] = {
+    "country": "Country where part {} is worked",
+    "electricity_kwh_per_kg": "Electricity for part {} (kWh per kg)",
+    "heat_kwh_per_kg": "Heat for part {} (kWh per kg)",
+    "electricity_kg_co2e_per_kwh": "Electricity for part {} (kg CO2e per kWh)",
+    "heat_kg_co2e_per_kwh": "Heat for part {} (kg CO2e per kWh)",
+    "energy_source": "Source of the energy figures of part {}",
+}
+"""What a form calls each of `ProcessFacts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +58,11 @@ class EditableValue:
 
 @dataclass(frozen=True, slots=True)
 class EditableLine:
-    """A line of the bill with what is done to it."""
+    """A line of the bill with what is done to it, and where and with which energy that is done."""
 
     number: int
     values: tuple[EditableValue, ...]  # component, material, mass, processes
+    facts: tuple[EditableValue, ...]  # of the processes: `ProcessFacts`, in its order
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +146,7 @@ class _Editing:
         names = self._choices[ManufacturingProcesses.step](("lines", "1"))
         for number, line in enumerate(bill.lines, start=1):
             at = f"{_BILL_LINES}{number}."
-            done = [use.process for use in processes.uses if number in worked_lines(use, bill)]
+            done = [use for use in processes.uses if number in worked_lines(use, bill)]
             worked = f"{_PROCESSES}{number}"
             yield EditableLine(
                 number,
@@ -151,10 +163,20 @@ class _Editing:
                     self._value(
                         worked,
                         f"Processes of part {number}",
-                        _SEPARATOR.join(_shown(one, names) for one in done),
+                        _SEPARATOR.join(_shown(use.process, names) for use in done),
                     ),
                 ),
+                tuple(self._facts(number, worked, [use.known for use in done])),
             )
+
+    def _facts(
+        self, number: int, worked: str, known: Sequence[ProcessFacts]
+    ) -> Iterator[EditableValue]:
+        """What is known of the processes of a line."""
+        for name, label in _FACTS.items():
+            cell = written([getattr(each, name) for each in known])
+            shown = f"{cell:.12g}" if isinstance(cell, float) else cell or ""
+            yield self._value(f"{worked}.{name}", label.format(number), shown)
 
     def _value(self, target: str, label: str, shown: str) -> EditableValue:
         return EditableValue(target, label, shown, self._earlier.get(target))
@@ -189,6 +211,9 @@ def _value_of(target: str, text: str, names: Mapping[str, str]) -> Any:
     may be meant for.
     """
     if target.startswith(_PROCESSES):
+        _, _, fact = target.removeprefix(_PROCESSES).partition(".")
+        if fact in FACT_COLUMNS:
+            return lenient_fact_value(fact, text)
         words = (word.strip() for word in text.split(_SEPARATOR.strip()))
         return [find_key(word, names) or word for word in words if word]
     if target.startswith(ATTRIBUTES) and not text:

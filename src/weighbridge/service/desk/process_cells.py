@@ -44,6 +44,21 @@ def fact_value(name: str, text: str) -> Any:
     return values[0] if len(values) == 1 else values
 
 
+def lenient_fact_value(name: str, text: str) -> Any:
+    """The same, with each part that means nothing as it is written: whoever checks it says why."""
+    if name == "energy_source":
+        return fact_value(name, text)
+    values = [_value_or_text(name, part.strip()) for part in text.split(SEPARATOR)]
+    return values[0] if len(values) == 1 else values
+
+
+def _value_or_text(name: str, text: str) -> Any:
+    try:
+        return _value(name, text)
+    except InputError:
+        return text
+
+
 def _value(name: str, text: str) -> Any:
     if not text:
         return None
