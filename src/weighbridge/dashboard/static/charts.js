@@ -46,6 +46,20 @@ const Charts = (() => {
 
   const idle = window.requestIdleCallback || ((act) => setTimeout(act, 16));
   const waiting = new Set(); // elements whose newest option is not drawn yet
+  const library = document.currentScript.dataset.library;
+  let isLoading = false;
+
+  // ECharts is by far the largest file of a page: it comes when the first chart is in view and the page is painted.
+  function loadLibrary() {
+    if (isLoading) return;
+    isLoading = true;
+    const script = document.createElement("script");
+    script.src = library;
+    script.addEventListener("load", () => idle(drawNext, { timeout: 500 }));
+    // The next look at a chart tries again.
+    script.addEventListener("error", () => { isLoading = false; waiting.clear(); script.remove(); });
+    document.head.append(script);
+  }
 
   // Charts are made when they come into view, and drawn one at a time: together they would hold up the page.
   const inView = new IntersectionObserver((changes) => {
@@ -61,6 +75,10 @@ const Charts = (() => {
   }
 
   function drawNext() {
+    if (!window.echarts) {
+      loadLibrary();
+      return;
+    }
     const [element] = waiting;
     waiting.delete(element);
     if (waiting.size > 0) idle(drawNext, { timeout: 500 });
@@ -75,7 +93,6 @@ const Charts = (() => {
   }
 
   function draw(element, makeOption) {
-    if (!window.echarts) return;
     const isNew = !drawn.has(element);
     const entry = drawn.get(element) || { chart: null, isVisible: false };
     Object.assign(entry, { makeOption, isStale: true });
