@@ -190,6 +190,8 @@ def test_an_upload_is_sent_once_and_leaving_in_the_middle_asks_first(
     page.reload()
     expect(page.get_by_text("Drop a file here")).to_be_visible()
     assert (len(sent), asked) == (1, ["beforeunload"])
+    expect(page.get_by_role("heading", name="Recent uploads")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="one.csv")).to_have_count(0)  # it was not stored
 
 
 def test_a_catalogue_is_mapped_uploaded_and_watched(page: Page, tmp_path: Path) -> None:
@@ -211,6 +213,9 @@ def test_a_catalogue_is_mapped_uploaded_and_watched(page: Page, tmp_path: Path) 
     page.get_by_role("button", name="Store and weigh 2 products").click()
     expect(page.get_by_role("heading", name="Stored")).to_be_visible()
     expect(page.get_by_text("All rejected rows as CSV")).to_be_visible()
+    listed = page.get_by_role("row").filter(has_text="katalog.csv")
+    expect(listed).to_contain_text("stored")  # without a reload
+    assert violations(page) == []
     page.get_by_role("link", name="Watch them being weighed").click()
     expect(page.locator('[data-text="completed"]')).to_have_text("3")  # without a reload
     expect(page.locator("[data-log]")).to_contain_text("Successfully batch processed product C-2")
@@ -294,6 +299,33 @@ def test_country_and_energy_of_a_process_are_corrected_on_the_page(page: Page) -
         take_back.first.click()
     expect(take_back).to_have_count(0)
     expect(figure).to_have_text(before)
+
+
+def test_charts_are_drawn_once_the_page_is_painted(page: Page) -> None:
+    log_in(page)
+    for path, charts, library in (
+        ("/", 5, "echarts-common-"),
+        ("/insights", 2, "echarts-"),
+        ("/products/B-1", 1, "echarts-"),
+    ):
+        page.goto(path)
+        plots = page.locator("[data-chart], [data-tree], [data-distribution]")
+        expect(plots).to_have_count(charts)
+        for plot in plots.all():
+            plot.scroll_into_view_if_needed()
+            expect(plot.locator("canvas")).to_be_visible()
+        libraries = page.locator('script[src*="echarts"]')
+        expect(libraries).to_have_count(1)
+        assert f"/vendor/{library}6" in (libraries.get_attribute("src") or "")
+
+
+def test_charts_come_back_after_their_library_could_not_be_had(page: Page) -> None:
+    log_in(page, next_page="/cost")
+    page.route("**/vendor/echarts*", lambda route: route.abort(), times=1)
+    with page.expect_event("requestfailed", lambda request: "echarts" in request.url):
+        page.goto("/")
+    page.evaluate("document.dispatchEvent(new Event('weighbridge:theme'))")
+    expect(page.locator("[data-chart] canvas").first).to_be_visible()
 
 
 def test_the_configuration_is_changed_and_a_wrong_value_is_refused(page: Page) -> None:

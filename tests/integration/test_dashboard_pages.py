@@ -4,6 +4,7 @@ change.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html import unescape
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from weighbridge.domain.batches import ENDED, BatchStatus, RemoteBatch
 from weighbridge.service.access.tokens import Role, add_token
 from weighbridge.store import batches
 from weighbridge.store.batches import BatchState
+from weighbridge.store.imports import IMPORT_LOCK
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,6 +41,7 @@ BOTTLE = {
 }
 BOTTLE_PAGE = "/products/A%2F1%20%3F%23%25%C3%A9"
 BOTTLE_API = f"/api{BOTTLE_PAGE}"
+PATIENCE_S = 60
 MASS = "bill_of_materials.mass_kg"
 MATERIAL = "bill_of_materials.lines.1.material"
 PROCESSES = "manufacturing.lines.1"
@@ -309,6 +312,40 @@ async def test_the_report_offers_each_lane_with_its_price_and_the_upload_takes_i
     form = {"lane": "batch"}
     await client.http.post("/api/products/bulk-upload", files=file, data=form)
     assert await client.context.database.pool.fetchval("SELECT lane FROM products") == "batch"
+
+
+async def _upload_page_with(client: ApiClient, text: str) -> str:
+    """The upload page as soon as it says that."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            page = (await client.http.get("/upload")).text
+            if text in page:
+                return page
+            await asyncio.sleep(0.05)
+
+
+async def test_the_upload_page_says_what_became_of_a_file(client: ApiClient) -> None:
+    assert "Nothing has been uploaded lately" in (await client.http.get("/upload")).text
+    rows = "code,name,description\nL-1,Cup,A cup of porcelain\n,Jug,No code\n"
+    file = {"file": ("<cups>.csv", rows, "text/csv")}
+    pool = client.context.database.pool
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("SELECT pg_advisory_xact_lock($1)", IMPORT_LOCK)
+        upload = asyncio.create_task(client.http.post("/api/products/bulk-upload", files=file))
+        page = await _upload_page_with(client, "being stored")
+        assert "&lt;cups&gt;.csv" in page
+        assert 'hx-get="/upload/recent?again=1"' in page
+        assert ">stored<" not in page
+    assert (await upload).status_code == 201
+    page = (await client.http.get("/upload/recent?again=1")).text
+    assert "being stored" not in page
+    row = page.partition("&lt;cups&gt;.csv")[2].partition("</tr>")[0]
+    assert ">stored<" in row
+    assert [int(count) for count in re.findall(r'data-label="\w+">(\d+)<', row)] == [1, 0, 0, 1]
+    refused = {"file": ("nothing.csv", "a,b\n1,2\n", "text/csv")}
+    answer = await client.http.post("/api/products/bulk-upload", files=refused)
+    assert answer.status_code == 422
+    assert "nothing.csv" not in (await client.http.get("/upload")).text
 
 
 async def test_factors_that_do_not_fit_are_said_and_can_be_taken_back(client: ApiClient) -> None:

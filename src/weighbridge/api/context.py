@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from pydantic_core import to_json
 
 from weighbridge.service.access.gate import Gate
+from weighbridge.service.access.storing import StoringUploads
 from weighbridge.service.access.throttle import LoginThrottle
 from weighbridge.service.events import EventHub
 from weighbridge.service.processing_stats import StatisticsReader
@@ -96,6 +97,7 @@ class ApiContext:
     statistics: StatisticsReader = field(init=False)
     exports: asyncio.Semaphore = field(init=False)
     imports: asyncio.Semaphore = field(init=False)
+    storing: StoringUploads = field(init=False, default_factory=StoringUploads)
     gate: Gate = field(init=False)
     throttle: LoginThrottle = field(init=False)
 

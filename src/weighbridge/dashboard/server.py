@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from weighbridge.carbon.taxonomy import Taxonomy
     from weighbridge.clock import Clock
     from weighbridge.service.access.gate import Gate
+    from weighbridge.service.access.storing import StoringUploads
     from weighbridge.service.access.throttle import LoginThrottle
     from weighbridge.service.events import EventHub
     from weighbridge.service.opening import Database
@@ -52,6 +53,7 @@ class ServerContext(Protocol):
     gate: Gate
     throttle: LoginThrottle
     in_use: FactorsInUse
+    storing: StoringUploads
 
     @property
     def factors(self) -> FactorTable:

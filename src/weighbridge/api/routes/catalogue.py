@@ -31,6 +31,8 @@ from weighbridge.export import MEDIA_TYPES, Extras, checked_format, file_name
 from weighbridge.export.rejected_writer import HEADER, NOTES_HEADER, note_cells, rejected_cells
 from weighbridge.service import products as service
 from weighbridge.service.access.audit import NAMED_IN_AUDIT
+from weighbridge.service.access.gate import Principal
+from weighbridge.service.access.storing import StoringUpload
 from weighbridge.service.estimates import Estimator
 from weighbridge.service.imports import import_file, inspect_file
 from weighbridge.service.views.listing import codes_of
@@ -56,17 +58,18 @@ async def bulk_upload(request: Request, response: Response, context: Context) ->
     queue is stopped.
     """
     settings = context.settings
-    async with (
-        receive_file(request, settings.data_dir, settings.max_upload_bytes) as upload,
-        context.imports,
-    ):
-        imported = await import_file(
-            context.database,
-            upload.path,
-            read_options(upload, settings),
-            max_rows=settings.max_import_rows,
-            lane=read_lane(upload),
-        )
+    async with receive_file(request, settings.data_dir, settings.max_upload_bytes) as upload:
+        sender: Principal = request.state.principal
+        arrived = StoringUpload(context.clock.now(), sender.name, upload.name)
+        with context.storing.note(arrived):
+            async with context.imports:
+                imported = await import_file(
+                    context.database,
+                    upload.path,
+                    read_options(upload, settings),
+                    max_rows=settings.max_import_rows,
+                    lane=read_lane(upload),
+                )
     request.state.audit = {"subject": upload.name, "detail": imported.result.counts}
     response.status_code = 201 if imported.result.created else 200
     return import_answer(imported.result, imported.report)

@@ -12,12 +12,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic_core import from_json
 
-from weighbridge.dashboard.context import Pages, Visitor
+from weighbridge.dashboard.context import Dashboard, Pages, Visitor
 from weighbridge.dashboard.forms import read_body
 from weighbridge.dashboard.rendering import page
 from weighbridge.domain.calls import Lane
 from weighbridge.errors import InputError
 from weighbridge.ingest.columns.fields import Field
+from weighbridge.service.access.audit import latest_uploads
 
 router = APIRouter(include_in_schema=False)
 
@@ -49,7 +50,22 @@ async def upload(request: Request, dashboard: Pages, visitor: Visitor) -> Respon
         principal=visitor,
         marks=await dashboard.marks(),
         is_running=(await dashboard.live.status()).state.running,
+        **await _recent(dashboard),
     )
+
+
+@router.get("/upload/recent")
+async def recent_uploads(request: Request, dashboard: Pages) -> Response:
+    """What was stored lately, and what is being stored, for a page that waits for it."""
+    # What was being stored at the last look is told of once its entry is written: look once more.
+    again = request.query_params.get("again") == "1"
+    return page(request, "upload/recent.html", **await _recent(dashboard, look_again=again))
+
+
+async def _recent(dashboard: Dashboard, *, look_again: bool = False) -> dict[str, Any]:
+    storing = dashboard.server.storing.now  # first: what is stored meanwhile is in the other list
+    uploads = await latest_uploads(dashboard.server.database)
+    return {"storing": storing, "uploads": uploads, "look_again": look_again}
 
 
 @router.post("/upload/report")

@@ -88,6 +88,7 @@
     isStoring = true;
     input.disabled = true;
     await send("/api/products/bulk-upload", "/upload/result", "Storing", "");
+    document.dispatchEvent(new Event("weighbridge:stored"));
     input.disabled = false;
     isStoring = false;
   }

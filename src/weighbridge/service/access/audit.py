@@ -20,11 +20,14 @@ __all__ = [
     "AuditEntry",
     "audit_of",
     "audit_page",
+    "latest_uploads",
     "record_action",
     "record_command",
 ]
 
 
+_SHOWN_UPLOADS: Final = 10
+_LATEST_ACTIONS: Final = 2_000
 UPLOADED: Final = "uploaded a catalogue"
 NAMED_IN_AUDIT: Final = 50
 """Codes of a selection that the audit log names; beyond these it gives their number."""
@@ -48,6 +51,14 @@ async def audit_page(
     """The newest entries, or those before an id, newest first."""
     async with database.pool.acquire() as connection:
         return await audit_log.page(connection, before_id=before_id, limit=limit)
+
+
+async def latest_uploads(database: Database) -> list[AuditEntry]:
+    """The catalogues that were stored last, newest first: those among the latest actions."""
+    async with database.pool.acquire() as connection:
+        return await audit_log.latest(
+            connection, UPLOADED, limit=_SHOWN_UPLOADS, among=_LATEST_ACTIONS
+        )
 
 
 async def audit_of(database: Database, subject: str, limit: int) -> list[AuditEntry]:
