@@ -10,7 +10,7 @@ import pytest
 from tests.support.application import program
 from tests.support.review_workbooks import change_cells, edited, sheets_of
 from weighbridge.domain.corrections import read_change
-from weighbridge.errors import Conflict, InputError
+from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.service.desk.correcting import Request, correct, corrections_of
 from weighbridge.service.desk.process_cells import FACT_COLUMNS
 from weighbridge.service.desk.review_workbook import COLUMNS
@@ -255,8 +255,35 @@ async def test_what_somebody_else_corrected_meanwhile_is_not_undone(
         assert [one.code for one in await _import(running, path)] == ["P-002"]
         assert (await _corrections(running, "P-001")).keys() == {mass.target}
         await correct(*tools, ["P-002"], Request((mass,), "ben", "", replace=True))
-        with pytest.raises(Conflict, match="P-002: ben has corrected this already"):
+        with pytest.raises(
+            Conflict, match=r"^Products!D3: ben has corrected this already: .* \(P-002\)$"
+        ):
             await _import(running, path)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "complaint"),
+    [
+        ("SET code = 'X-1'", r"no product P-002 \(Products!D3, Lines!E\d+\)"),
+        (
+            "SET status = 'failed', error = 'refused'",
+            r"Not processed yet.*: P-002 \(Products!D3, Lines!E\d+\)",
+        ),
+    ],
+)
+async def test_cells_of_a_product_that_is_gone_or_has_no_answers_are_named(
+    database_url: str, tmp_path: Path, meanwhile: str, complaint: str
+) -> None:
+    def edit(sheets: Sheets) -> None:
+        sheets["Products"][2][3] = 0.6
+        next(row for row in sheets["Lines"] if row[0] == "P-002")[4] = "the body"
+
+    async with program(database_url, tmp_path) as running:
+        path = edited(await _written(running, tmp_path / "review.xlsx"), edit)
+        await running.app.database.pool.execute(f"UPDATE products {meanwhile} WHERE code = 'P-002'")
+        with pytest.raises((Conflict, NotFound), match=complaint):
+            await _import(running, path)
+        assert await running.value("SELECT count(*) FROM corrections") == 0
 
 
 @pytest.mark.parametrize("name", ["review.csv", "review.ods", "review.xlsx"])

@@ -140,6 +140,8 @@ def answer(value: Any, names: Mapping[str, str] = MappingProxyType({})) -> str:
     """A value of an answer, before or after a correction; `names` of keys that it may have."""
     if value is None:
         return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):
@@ -150,9 +152,10 @@ def answer(value: Any, names: Mapping[str, str] = MappingProxyType({})) -> str:
             for name, each in value.items()
             if name != "process"
         )
-        return f"{answer(value['process'], names)} ({'; '.join(known)})"
+        named, facts = answer(value["process"], names), "; ".join(known)
+        return f"{named} ({facts})" if facts else named
     if isinstance(value, dict):
-        return " ".join(answer(each, names) for each in value.values())
+        return " ".join(answer(each, names) for each in value.values()) or "nothing"
     return names.get(str(value), str(value)) or "nothing"
 
 

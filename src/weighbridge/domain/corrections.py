@@ -65,13 +65,24 @@ class Correction:
 
 def _shown(value: Any) -> str:
     """A value in few words: a bill by its materials and masses, processes with what is known."""
+    if value is None or value == "":
+        return "not given"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
         return " + ".join(map(_shown, value)) or "none"
     if isinstance(value, dict) and "material" in value:
-        return f"{value['material']} {value.get('mass_kg', '')} kg"
+        mass_kg = value.get("mass_kg")
+        named = _shown(value["material"])
+        return named if mass_kg is None else f"{named} {_shown(mass_kg)} kg"
     if isinstance(value, dict) and "process" in value:
-        known = ", ".join(f"{name} {fact}" for name, fact in value.items() if name != "process")
-        return f"{value['process']} ({known})"
+        known = ", ".join(
+            f"{name} {_shown(fact)}" for name, fact in value.items() if name != "process"
+        )
+        named = _shown(value["process"])
+        return f"{named} ({known})" if known else named
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(fact)}" for name, fact in value.items()) or "none"
     return str(value)
 
 

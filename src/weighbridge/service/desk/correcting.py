@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.domain.history import Cause, CauseKind
@@ -48,16 +49,21 @@ CORRECTED_ANSWERS: Final = "corrected answers"
 TAKEN_BACK: Final = "took corrections back"
 _PORTION: Final = 500
 _REPORTED: Final = 20
+_NO_CELLS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody wants changed. `replace`: also what somebody else has corrected."""
+    """What somebody wants changed. `replace`: also what somebody else has corrected.
+
+    `cells`: where a file says so, for messages.
+    """
 
     changes: tuple[Change, ...]
     by: str
     reason: str
     replace: bool = False
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,7 @@ class Correcting(StoredWeigher):
         ]
         if earlier and earlier[-1].made_by != request.by and not request.replace:
             raise Conflict(
-                f"{code}: {earlier[-1].made_by} has corrected this already: "
+                f"{code}: {change.target}: {earlier[-1].made_by} has corrected this already: "
                 f"{earlier[-1].says}. To replace that correction, repeat with --replace "
                 '(in the API: "replace": true).'
             )
@@ -171,7 +177,7 @@ async def correct_each(
     figures: list[CorrectedFigure] = []
     async with database.transaction() as connection:
         for portion in portions_of(list(requests)):
-            rows = await _locked(connection, portion)
+            rows = await _locked(connection, portion, _cells_of(requests, portion))
             active = await corrections.active(connection, [row["id"] for row in rows])
             new = await asyncio.to_thread(_changes, work, rows, active, requests)
             if new:
@@ -236,17 +242,28 @@ def portions_of(codes: Sequence[str]) -> Iterator[list[str]]:
         yield portion
 
 
-async def _locked(connection: Connection, codes: Sequence[str]) -> list[Record]:
+def _cells_of(requests: Mapping[str, Request], codes: Sequence[str]) -> dict[str, str]:
+    return {code: ", ".join(cells) for code in codes if (cells := requests[code].cells)}
+
+
+async def _locked(
+    connection: Connection, codes: Sequence[str], cells: Mapping[str, str] = _NO_CELLS
+) -> list[Record]:
     rows = await corrections.lock_completed(connection, codes)
-    refuse_unanswered(rows, codes)
+    refuse_unanswered(rows, codes, cells)
     return rows
 
 
-def refuse_unanswered(rows: Sequence[Record], codes: Sequence[str]) -> None:
-    """Raise NotFound or Conflict for codes without a product, or without answers."""
-    refuse_unknown(rows, codes)
+def refuse_unanswered(
+    rows: Sequence[Record], codes: Sequence[str], cells: Mapping[str, str] = _NO_CELLS
+) -> None:
+    """Raise NotFound or Conflict for codes without a product, or without answers.
+
+    `cells`: where a file names the codes.
+    """
+    refuse_unknown(rows, codes, cells)
     without = [
-        row["code"]
+        _placed(row["code"], cells)
         for row in rows
         if row["status"] != ProcessingStatus.COMPLETED or row["detail"] is None
     ]
@@ -257,10 +274,16 @@ def refuse_unanswered(rows: Sequence[Record], codes: Sequence[str]) -> None:
         )
 
 
-def refuse_unknown(rows: Sequence[Record], codes: Sequence[str]) -> None:
+def _placed(code: str, cells: Mapping[str, str]) -> str:
+    return f"{code} ({cells[code]})" if code in cells else code
+
+
+def refuse_unknown(
+    rows: Sequence[Record], codes: Sequence[str], cells: Mapping[str, str] = _NO_CELLS
+) -> None:
     """Raise NotFound for codes without a product."""
     known = {row["code"] for row in rows}
-    if missing := [code for code in codes if code not in known]:
+    if missing := [_placed(code, cells) for code in codes if code not in known]:
         are = "is no product" if len(missing) == 1 else "are no products"
         raise NotFound(f"There {are} {listed(missing, _REPORTED)}.")
 

@@ -13,7 +13,7 @@ from weighbridge.domain.answers import (
 )
 from weighbridge.domain.corrections import Change
 from weighbridge.domain.products import Product
-from weighbridge.errors import InputError
+from weighbridge.errors import Conflict, InputError
 from weighbridge.ingest.isolation.alone import read_alone
 from weighbridge.service.desk.correcting import CorrectedFigure, Request, correct_each
 from weighbridge.service.desk.process_cells import FACT_COLUMNS, SEPARATOR, fact_value, written
@@ -103,22 +103,27 @@ async def import_review(
 
     Raises:
         InputError: names the cell and what is wrong with it.
-        Conflict: somebody else has corrected the same, or a product has no answers now.
+        Conflict: somebody else has corrected the same, or a product has no answers now; names the
+            cell.
+        NotFound: a product was deleted since; names its cells.
     """
     edits = await asyncio.to_thread(read_alone, read_edits, path)
     changes: dict[str, list[Change]] = {}
     cell_of: dict[str, str] = {}
+    cells: dict[str, list[str]] = {}
     for edit in sorted(edits, key=lambda one: bool(one.line)):  # the product before its lines
         change = _change(edit)
         changes.setdefault(edit.code, []).append(change)
         cell_of[f"{edit.code}: {change.target}: "] = edit.cell
+        cells.setdefault(edit.code, []).append(edit.cell)
     requests = {
-        code: Request(tuple(wanted), by, reason, replace) for code, wanted in changes.items()
+        code: Request(tuple(wanted), by, reason, replace, tuple(cells[code]))
+        for code, wanted in changes.items()
     }
     try:
         return await correct_each(database, factors, steps, requests)
-    except InputError as error:
-        raise InputError(_by_cell(str(error), cell_of)) from error
+    except (InputError, Conflict) as error:
+        raise type(error)(_by_cell(str(error), cell_of)) from error
 
 
 def _change(edit: Edit) -> Change:

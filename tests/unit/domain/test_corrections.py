@@ -1,0 +1,58 @@
+"""Corrections as people read them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.dashboard.formats import answer
+from weighbridge.domain.corrections import Correction, read_change
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.just("") | st.just("SE") | st.integers(0, 99),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["country", "process", "material", "mass_kg"]), inner, max_size=4
+        )
+    ),
+    max_leaves=8,
+)
+NO_ENGLISH = re.compile(r"None|True|False|null|[\[\]{}']|  ")
+
+
+def _says(before: Any, after: Any) -> str:
+    change = read_change("manufacturing.lines.1.country", after)
+    made_at = datetime(2026, 5, 4, tzinfo=UTC)
+    return Correction(1, change, None, before, after, "ana", "asked", made_at).says
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (None, "SE", "from not given to SE by ana"),
+        ("SE", None, "from SE to not given by ana"),
+        ("", "lid", "from not given to lid by ana"),
+        (False, True, "from no to yes by ana"),
+        ([], ["knitting", "dyeing"], "from none to knitting + dyeing by ana"),
+        (
+            {"process": "knitting", "country": None},
+            {"process": "knitting"},
+            "from knitting (country not given) to knitting by ana",
+        ),
+        ({"value": 3.5, "unit": None}, {}, "from value 3.5, unit not given to none by ana"),
+    ],
+)
+def test_a_correction_says_its_values_in_words(before: Any, after: Any, words: str) -> None:
+    assert words in _says(before, after)
+
+
+@given(VALUES, VALUES)
+def test_no_value_is_shown_as_python_or_json(before: Any, after: Any) -> None:
+    assert not NO_ENGLISH.search(_says(before, after))
+    assert not NO_ENGLISH.search(answer(before))
