@@ -252,7 +252,9 @@ async def _on_our_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.WeighbridgeError)  # noqa: S101 - registered for these
     row = find_problem(error)
     if row.status >= 500:
-        telemetry.error(
+        # A client that is referred to the log finds the traceback there.
+        log = telemetry.crashed if row.detail == _INTERNAL else telemetry.error
+        log(
             "request_failed",
             f"❌ {request.method} {request.url.path}: {type(error).__name__}",
             error=type(error).__name__,

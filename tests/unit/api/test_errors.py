@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import httpx2
 import pytest
+from fastapi import FastAPI
 
 from weighbridge import errors
-from weighbridge.api.errors import PROBLEMS, find_problem, problem_response
+from weighbridge.api.errors import (
+    PROBLEMS,
+    find_problem,
+    install_error_handlers,
+    problem_response,
+)
 
 
 def _all_errors() -> list[type[errors.WeighbridgeError]]:
@@ -45,3 +52,24 @@ def test_an_error_without_a_row_uses_its_parents() -> None:
 def test_an_unpaired_surrogate_does_not_break_the_response() -> None:
     response = problem_response("/x", 422, "invalid-input", "Wrong", "field \ud800 is wrong")
     assert b"field ? is wrong" in bytes(response.body)
+
+
+@pytest.mark.anyio
+async def test_who_is_referred_to_the_log_finds_the_traceback_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app = FastAPI()
+    install_error_handlers(app)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise errors.InternalError("Reading the file failed:\nNotImplementedError: version 13.9")
+
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.get("/broken")
+    assert answer.status_code == 500
+    assert "13.9" not in answer.text
+    logged = capsys.readouterr().err
+    assert "NotImplementedError: version 13.9" in logged
+    assert "test_errors.py" in logged

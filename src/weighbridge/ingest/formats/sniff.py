@@ -15,6 +15,7 @@ from weighbridge.ingest.base import CatalogueFormat
 from weighbridge.ingest.formats.text_encoding import told_encoding
 from weighbridge.ingest.formats.xlsx.package import check_directory
 from weighbridge.ingest.values.wording import quote
+from weighbridge.zip_archives import ZIP_DAMAGE
 
 _HEAD_BYTES: Final = 4096
 _SUPPORTED: Final = "Weighbridge reads CSV, XLSX, JSON, JSONL and Parquet."
@@ -111,7 +112,7 @@ def _kind_of_zip(path: Path, name: str) -> CatalogueFormat:
     try:
         with zipfile.ZipFile(path) as package:
             members = set(package.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except ZIP_DAMAGE as error:
         raise UnreadableFile(
             f"{quote(name)} begins like an XLSX file or ZIP archive but is damaged or not "
             f"complete ({error})."

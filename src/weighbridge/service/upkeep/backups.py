@@ -18,6 +18,7 @@ from weighbridge import __version__
 from weighbridge.errors import Conflict, SchemaTooNew, UnreadableFile
 from weighbridge.store import backups, products
 from weighbridge.store.schema import migrations
+from weighbridge.zip_archives import ZIP_DAMAGE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -124,7 +125,7 @@ async def restore_backup(database: Database, file: Path, *, overwrite: bool = Fa
                     await backups.copy_in(
                         connection, table.name, table.columns, _chunks(archive, table.member)
                     )
-    except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except ZIP_DAMAGE as error:
         raise UnreadableFile(f"{file} cannot be read: {error}") from error
     async with database.transaction() as connection:
         await products.release_stuck(connection)

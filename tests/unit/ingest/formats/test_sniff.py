@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,20 @@ def put_zip(folder: Path, name: str, *members: str) -> Path:
         for member in members:
             package.writestr(member, "x")
     return folder / name
+
+
+@pytest.mark.parametrize("byte", [0x00, 0x01, 0x8B, 0xFF])
+def test_any_byte_of_a_workbooks_directory_may_be_wrong(tmp_path: Path, byte: int) -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as package:
+        for member in ("[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/blätter.xml"):
+            package.writestr(member, "x")
+    data = whole.getvalue()
+    directory = data.index(b"PK\x01\x02")
+    for place in (*range(4, 60), *range(directory, len(data))):
+        path = put(tmp_path, "a.xlsx", data[:place] + bytes([byte]) + data[place + 1 :])
+        with contextlib.suppress(InputError):
+            open_reader(path)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.CSV", "a.tsv", "a.txt", "a", "a.dat"])

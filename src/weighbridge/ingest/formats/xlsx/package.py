@@ -10,13 +10,13 @@ of new names.
 from __future__ import annotations
 
 import zipfile
-import zlib
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 from xml.parsers import expat
 
 from weighbridge.errors import UnreadableFile
+from weighbridge.zip_archives import ZIP_DAMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,9 +38,7 @@ _SPREADSHEET_NAMESPACES: Final = (
     "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
     "http://purl.oclc.org/ooxml/spreadsheetml/main",
 )
-_DAMAGE: Final = (
-    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, expat.ExpatError, OSError,
-)  # fmt: skip
+_DAMAGE: Final = (*ZIP_DAMAGE, expat.ExpatError)
 
 
 class Package:
