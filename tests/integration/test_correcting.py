@@ -16,7 +16,14 @@ from weighbridge.cli.main import app as command_line
 from weighbridge.domain.corrections import read_change
 from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.service.access.audit import audit_page
-from weighbridge.service.desk.correcting import Request, correct, corrections_of, take_back
+from weighbridge.service.desk import correcting
+from weighbridge.service.desk.correcting import (
+    Request,
+    correct,
+    correct_each,
+    corrections_of,
+    take_back,
+)
 from weighbridge.service.product_views import show_product
 from weighbridge.service.views.listing import Filter, Order, approve, list_page
 
@@ -157,6 +164,43 @@ async def test_one_product_that_cannot_be_changed_leaves_all_as_they_were(
             await _correct(running, ["P-001", "NEW"], MASS, 0.6)
         assert [await _footprint(running, code) for code in CODES] == before
         assert await running.value("SELECT count(*) FROM corrections") == 0
+
+
+async def _stored(running: RunningProgram) -> dict[str, Any]:
+    """All that is stored of each figure but what made it."""
+    rows = await running.fetch(
+        "SELECT p.code, f.detail - 'cause' AS detail FROM footprints f "
+        "JOIN products p ON p.id = f.product_id"
+    )
+    return {row["code"]: row["detail"] for row in rows}
+
+
+async def test_a_selection_of_several_portions_stores_what_each_product_alone_would(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(correcting, "_PORTION", 2)
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(7, weight_kg=0.3, country_of_origin="DE")
+        await running.start()
+        await running.until(completed=7)
+        codes = [f"P-{number:03}" for number in range(1, 8)]
+        as_answered = await _stored(running)
+        done = await _correct(running, codes, MASS, 0.6)
+        assert [one.code for one in done] == codes
+        together = await _stored(running)
+        for code in codes:
+            await _take_back(running, code)
+        assert await _stored(running) == as_answered
+        for code in codes:
+            await _correct(running, [code], MASS, 0.6)
+        assert await _stored(running) == together
+        app = running.app
+        good = Request((read_change(MASS, 0.9),), "ana", "weighed")
+        bad = Request((read_change("bill_of_materials.lines.99.mass_kg", 0.1),), "ana", "weighed")
+        each = {**dict.fromkeys(codes, good), "P-006": bad}
+        with pytest.raises(InputError, match=r"P-006: .*there is no line 99"):
+            await correct_each(app.database, app.factors, app.questions.steps, each)
+        assert await _stored(running) == together
 
 
 async def test_variants_of_a_corrected_product_keep_their_answers_and_are_named(

@@ -12,7 +12,7 @@ import asyncio
 from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from weighbridge.domain.history import Cause, CauseKind
 from weighbridge.domain.products import ProcessingStatus
@@ -174,8 +174,8 @@ async def correct_each(
 ) -> list[CorrectedFigure]:
     """The same with changes of its own for each product: all are made, or none."""
     work = Correcting(factors, steps)
-    figures: list[CorrectedFigure] = []
     async with database.transaction() as connection:
+        recomputation = Recomputation(connection, work)
         for portion in portions_of(list(requests)):
             rows = await _locked(connection, portion, _cells_of(requests, portion))
             active = await corrections.active(connection, [row["id"] for row in rows])
@@ -183,9 +183,8 @@ async def correct_each(
             if new:
                 await corrections.insert(connection, new)
             made = causes_of(new)
-            figures += await recompute_figures(
-                connection, work, [row for row in rows if row["id"] in made], made
-            )
+            await recomputation.add([row for row in rows if row["id"] in made], made)
+        figures = await recomputation.end()
         await queue_state.announce(connection)
     if figures:
         await _audit(database, figures, requests)
@@ -217,7 +216,9 @@ async def take_back(
         await corrections.withdraw(connection, ids, by)
         targets = tuple(each.change.target for each in active if each.id in ids)
         cause = Cause(CauseKind.TAKEN_BACK, by, targets=targets)
-        figures = await recompute_figures(connection, work, rows, {rows[0]["id"]: cause})
+        recomputation = Recomputation(connection, work)
+        await recomputation.add(rows, {rows[0]["id"]: cause})
+        figures = await recomputation.end()
         await queue_state.announce(connection)
     await record_action(database, by, TAKEN_BACK, code, {"corrections": ids})
     return figures
@@ -320,40 +321,78 @@ def causes_of(new: Sequence[NewCorrection]) -> dict[int, Cause]:
     return made
 
 
-async def recompute_figures(
-    connection: Connection,
-    work: Correcting,
-    rows: Sequence[Record],
-    made: Mapping[int, Cause],
-) -> list[CorrectedFigure]:
-    """`made`: what makes the figures others, by product. What is corrected has to be in the new
-    figure.
+class Recomputation:
+    """New figures of locked products, a portion at a time: one is weighed in a thread while
+    PostgreSQL writes the one before. Half the time of a large selection is PostgreSQL's.
     """
-    if not rows:
-        return []
-    ids = [row["id"] for row in rows]
-    active = await corrections.active(connection, ids)
-    variants = await corrections.sharing_answers(connection, ids)
 
-    def weigh() -> list[StoredFootprint]:
-        return [work.weigh(row, active.get(row["id"], [])).made_by(made[row["id"]]) for row in rows]
+    def __init__(self, connection: Connection, work: Correcting) -> None:
+        self._connection = connection
+        self._work = work
+        self._waiting: _Portion | None = None
+        self._figures: list[CorrectedFigure] = []
 
-    weighed = await asyncio.to_thread(weigh)
-    for row, new in zip(rows, weighed, strict=True):
-        cause = made[row["id"]]
-        if cause.kind is CauseKind.CORRECTED:
-            _refuse_left_out(row["code"], new, cause.targets)
-    await footprints.upsert_footprints(connection, weighed)
-    await selections.uncheck(connection, ids)
-    return [
-        CorrectedFigure(
-            row["code"],
-            row["detail"]["footprint"]["emissions_kg_co2e"],
-            new.detail.footprint.emissions_kg_co2e,
-            tuple(variants.get(row["id"], ())),
-        )
-        for row, new in zip(rows, weighed, strict=True)
-    ]
+    async def add(self, rows: Sequence[Record], made: Mapping[int, Cause]) -> None:
+        """Weigh these. `made`: what makes the figures others, by product; what is corrected has to
+        be in the new figure.
+
+        Raises InputError for a product of this portion or of one before.
+        """
+        if not rows:
+            return
+        ids = [row["id"] for row in rows]
+        active = await corrections.active(self._connection, ids)
+        variants = await corrections.sharing_answers(self._connection, ids)
+
+        def weigh() -> list[StoredFootprint]:
+            weigh_one = self._work.weigh
+            return [
+                weigh_one(row, active.get(row["id"], [])).made_by(made[row["id"]]) for row in rows
+            ]
+
+        weighing = asyncio.ensure_future(asyncio.to_thread(weigh))
+        weighing.add_done_callback(_look)
+        before, self._waiting = self._waiting, _Portion(rows, made, variants, weighing)
+        if before:
+            await self._write(before)
+
+    async def end(self) -> list[CorrectedFigure]:
+        """Write what is not written yet; returns all figures."""
+        if self._waiting:
+            await self._write(self._waiting)
+            self._waiting = None
+        return self._figures
+
+    async def _write(self, portion: _Portion) -> None:
+        weighed = await portion.weighing
+        for row, new in zip(portion.rows, weighed, strict=True):
+            cause = portion.made[row["id"]]
+            if cause.kind is CauseKind.CORRECTED:
+                _refuse_left_out(row["code"], new, cause.targets)
+        await footprints.upsert_footprints(self._connection, weighed)
+        await selections.uncheck(self._connection, [row["id"] for row in portion.rows])
+        self._figures += [
+            CorrectedFigure(
+                row["code"],
+                row["detail"]["footprint"]["emissions_kg_co2e"],
+                new.detail.footprint.emissions_kg_co2e,
+                tuple(portion.variants.get(row["id"], ())),
+            )
+            for row, new in zip(portion.rows, weighed, strict=True)
+        ]
+
+
+class _Portion(NamedTuple):
+    rows: Sequence[Record]
+    made: Mapping[int, Cause]
+    variants: Mapping[int, Sequence[str]]
+    weighing: asyncio.Future[list[StoredFootprint]]
+
+
+def _look(weighing: asyncio.Future[list[StoredFootprint]]) -> None:
+    """Where something else has failed, nobody asks for this portion's error any more."""
+    if not weighing.cancelled():
+        weighing.exception()
 
 
 def _refuse_left_out(code: str, new: StoredFootprint, targets: Collection[str]) -> None:

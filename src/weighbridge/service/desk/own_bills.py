@@ -20,10 +20,10 @@ from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.correcting import (
     CorrectedFigure,
     Correcting,
+    Recomputation,
     Request,
     causes_of,
     portions_of,
-    recompute_figures,
     refuse_unknown,
 )
 from weighbridge.store import corrections, products, queue_state
@@ -71,10 +71,10 @@ async def give_bills(
         InputError: names the products whose bill cannot be, and why.
     """
     work = Correcting(factors, steps)
-    figures: list[CorrectedFigure] = []
     waiting: list[str] = []
     unchanged: list[str] = []
     async with database.transaction() as connection:
+        recomputation = Recomputation(connection, work)
         for portion in portions_of(list(bills)):
             rows = await corrections.lock_completed(connection, portion)
             refuse_unknown(rows, portion)
@@ -88,10 +88,11 @@ async def give_bills(
             new = await _replace(connection, work, changed, active, bills, request)
             made = causes_of([each for each in new if not _is_fact(each.change)])
             answered = [row for row in changed if _is_answered(row) and row["id"] in made]
-            figures += await recompute_figures(connection, work, answered, made)
+            await recomputation.add(answered, made)
             unanswered = [row["id"] for row in changed if not _is_answered(row)]
             await products.begin_anew(connection, unanswered)
             waiting += [row["code"] for row in changed if not _is_answered(row)]
+        figures = await recomputation.end()
         await queue_state.announce(connection)
     if figures or waiting:
         detail = {
