@@ -44,6 +44,8 @@ _QUANTITY: Final = re.compile(
     re.IGNORECASE,
 )
 """An amount in a name: "500 g", "2,5 kg", "6 x 33 cl"; not "160 g/m²" or "160 gsm"."""
+_GIGA: Final = "G"
+"""In names of electronics gigabytes ("16G") or a generation of networks ("4G"), never grams."""
 _KG: Final = {"kg": 1.0, "g": 1e-3}
 _KG_OF_LIQUID: Final = {"l": 1.0, "cl": 1e-2, "ml": 1e-3}
 _FILLED: Final = frozenset({"Food & beverages", "Chemicals & personal care"})
@@ -189,10 +191,11 @@ def name_notes(name: str, category: str, bill: BillOfMaterials) -> tuple[str, ..
     if bill.mass_inferred or bill.weight_basis in (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT):
         return ()
     units = _KG | _KG_OF_LIQUID if category in _FILLED else _KG
+    is_electronic = category in ELECTRONIC_CATEGORIES
     named = [
         (found.group(), int(found[1] or 1) * float(found[2].replace(",", ".")) * units[unit])
         for found in _QUANTITY.finditer(name)
-        if (unit := found[3].lower()) in units
+        if (unit := found[3].lower()) in units and not (is_electronic and found[3] == _GIGA)
     ]
     named = [(text, kg) for text, kg in named if kg > 0]
     if not named or any(1 / _SLIP_OF_UNITS < bill.mass_kg / kg < _SLIP_OF_UNITS for _, kg in named):

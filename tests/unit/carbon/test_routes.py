@@ -400,6 +400,14 @@ def test_a_weight_a_thousand_times_off_the_name_is_noted(
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["Notebook 4G", "Router 5G/4G", "Server 8G RAM", "Notebook 16G 512G"]
+)
+def test_a_capital_g_in_the_name_of_electronics_is_no_gram(name: str) -> None:
+    assert name_notes(name, "Consumer electronics", bill(("resin", 25.0))) == ()
+    assert name_notes("Earbud 5 g", "Consumer electronics", bill(("resin", 25.0))) != ()
+
+
 def test_litres_in_the_name_of_a_drink_are_a_weight() -> None:
     heavy = bill(("resin", 1030.0))
     assert name_notes("Whole milk 1 l", "Food & beverages", heavy) == (
