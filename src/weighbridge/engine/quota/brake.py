@@ -129,6 +129,7 @@ class Brake:
                 return None  # it answers again: these calls were the last of a bad time
             until_s = self._breaker.limiter_now_s() + FIRST_PROBE_S
             hold = Hold(HoldKind.ALIKE, _reason(run, words), until_s)
+            self._breaker.about_to_hold(hold.reason)
             await holds.put(connection, account, hold)
             return hold
 
@@ -141,6 +142,7 @@ class Brake:
             f"{error} The queue waits {_span(wait_s)} for the limit to reset, then tries again."
         )
         hold = Hold(HoldKind.DAY, reason, self._breaker.limiter_now_s() + wait_s)
+        self._breaker.about_to_hold(hold.reason)
         async with self._database.transaction() as connection:
             await holds.put(connection, self._provider.name, hold)
         self._breaker.hold = self._breaker.hold or hold

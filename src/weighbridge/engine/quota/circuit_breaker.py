@@ -41,6 +41,7 @@ class QueueBreaker:
         self._breaker = CircuitBreaker()
         self._published_reason: str | None = None
         self._logged: str | None = None
+        self._holding: str | None = None
         self._says_wait = False
         self._probing = False
         self._limiter_lead_s = 0.0  # the limiter's time less this process's
@@ -107,6 +108,12 @@ class QueueBreaker:
         if state.running:
             self._published_reason = state.paused_reason
 
+    def about_to_hold(self, reason: str) -> None:
+        """This process is the one that says it, also where it reads its own hold from the database
+        before it has had the time to.
+        """
+        self._holding = reason
+
     async def publish(self) -> None:
         """Tell everybody when a pause has begun or ended.
 
@@ -117,9 +124,12 @@ class QueueBreaker:
         reason = self._breaker.paused_reason or held or self.wait_reason
         # Each failed probe changes the number in the reason; the pause is the same.
         pause = _NO_REPLY if self._breaker.paused_reason else reason
-        if reason == self._published_reason:
+        is_ours = reason is not None and reason == self._holding
+        if reason == self._published_reason and not is_ours:
             self._logged = pause  # by whoever published it
             return
+        if is_ours:
+            self._holding = None
         before, self._published_reason = self._published_reason, reason
         was_waiting, self._says_wait = self._says_wait, reason == self.wait_reason
         is_news, self._logged = pause != self._logged, pause
