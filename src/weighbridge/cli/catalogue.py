@@ -197,6 +197,7 @@ def estimate(
 
 
 def _estimate_table(result: CatalogueEstimate, model: str) -> Table:
+    """Label and value. Rejected rows, variants and other tiers have a row only if any exist."""
     table = Table.grid(padding=(0, 2))
     table.add_row("products", f"{result.products:,}")
     if result.rejected:

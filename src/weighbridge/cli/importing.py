@@ -21,7 +21,7 @@ from weighbridge.wiring import Application
 
 
 def import_document(imported: Imported) -> dict[str, object]:
-    """As the HTTP API answers an upload."""
+    """The JSON document that the HTTP API sends in answer to an upload."""
     result = imported.result
     return {
         "created": result.created,

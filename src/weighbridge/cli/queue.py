@@ -63,6 +63,7 @@ def status(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
 
 
 def _status_table(look: QueueStatus) -> Table:
+    """Label and value. The rows on batches and on the provider appear only once there are any."""
     table = Table.grid(padding=(0, 2))
     state = look.state
     table.add_row("queue", "running" if state.running else "stopped")
@@ -189,6 +190,11 @@ def _recorded(
 
 
 def _assignment(text: str) -> tuple[str, Any]:
+    """NAME=VALUE as a pair, the value as a bool or int where it reads as one (never for `pacing`).
+
+    Raises:
+        InputError: there is no "=".
+    """
     name, equals, value = text.partition("=")
     if not equals:
         raise InputError(f"{text} is not NAME=VALUE, for example batchSize=200.")

@@ -139,6 +139,7 @@ def settle_doubts(catalogue: OpenCatalogue, given: Given) -> None:
 
 
 def _answer(doubt: Doubt, given: Given) -> Given:
+    """Ask on stderr until one of the options is typed; returns `given` with that answer added."""
     err.print(doubt.question, style="yellow", markup=False, highlight=False, soft_wrap=True)
     for answer, meaning in doubt.options.items():
         err.print(f"  {answer}: {meaning}", markup=False, highlight=False)
@@ -207,6 +208,7 @@ def say_questions(report: CatalogueReport) -> None:
 
 
 def _facts(report: CatalogueReport) -> Iterator[str]:
+    """One line on the file (format, encoding, delimiter, header row), then one for each sheet."""
     parts = [report.format.upper()]
     if report.shop:
         parts.append(f"an export of {report.shop}")
@@ -232,6 +234,7 @@ def _columns_table(columns: Sequence[ColumnUse]) -> Table:
 
 
 def _taken_as(column: ColumnUse) -> str:
+    """The field, then unit and decimal sign with the reason for each where one was decided."""
     parts = [column.field.value]
     if column.unit_why:
         parts.append(f"in {column.unit or '?'} ({column.unit_why})")
@@ -277,6 +280,7 @@ def _reasons(what: str, reasons: Sequence[Reason]) -> Iterator[str]:
 
 
 def _estimate(estimate: CatalogueEstimate, model: str) -> str:
+    """One sentence: calls, tokens (input and output together), price range and duration."""
     price = price_range(estimate) if estimate.price_known else "no published price"
     tiers = ", ".join(f"{money(one.cost_usd)} in tier {one.tier}" for one in estimate.tiers)
     return (

@@ -114,6 +114,15 @@ async def execute(settings: Settings, options: RunOptions) -> int:
 async def _import_and_process(
     app: Application, provider: Provider, options: RunOptions, overrides: Overrides
 ) -> int:
+    """Returns the exit code; `EXIT_STOPPED` if the user declines, with nothing stored or sent.
+
+    Results that could not be written, or would not fit on the disk, are found out before the
+    import.
+
+    Raises:
+        InputError: the file, the options or the output folder cannot be used.
+        StoreError: the output cannot be written, or the disk lacks room.
+    """
     check_results_can_be_written(options.out_dir, options.formats, app.questions.steps.fields)
     embedded = () if app.database.server is None else (app.settings.data_dir,)
     check_room(options.file, options.out_dir, *embedded)
@@ -260,6 +269,7 @@ class _Run:
         return self._exit_code(last)
 
     async def _look(self) -> Progress:
+        """Progress as of now. Also tallies pauses between batches, which the pace leaves out."""
         now_s = self._app.clock.monotonic_s()
         look = await progress(
             self._app.database,
@@ -301,6 +311,7 @@ class _Run:
         return look
 
     async def _process(self) -> None:
+        """Run the engine until the work is done or stopped; any error abandons its calls."""
         await start_queue(self._app.database)
         engine = await make_engine(
             self._app,
@@ -348,6 +359,7 @@ class _Run:
                 await self._pause()
 
     async def _watch_plain(self, supervisor: Supervisor) -> None:
+        """Print a line to stderr every `LINE_EVERY_S` seconds until the run is over."""
         last_line_s = float("-inf")
 
         def say(look: Progress) -> None:
@@ -379,6 +391,7 @@ class _Run:
     # The end ------------------------------------------------------------------------------------
 
     async def _export(self) -> tuple[list[Path], Exported]:
+        """Write every format and an entry in the audit log; returns the paths and the counts."""
         paths = [
             (file_format, self._options.out_dir / file_name("results", file_format))
             for file_format in self._options.formats
@@ -399,6 +412,7 @@ class _Run:
     async def _report(
         self, last: Progress, files: list[Path], exported: Exported, calls_made: int
     ) -> None:
+        """Print results, figures and paths; with --json one JSON document instead."""
         counts = last.status.counts
         rejected = self._options.out_dir / "rejected.csv"
         if self._options.as_json:
@@ -462,6 +476,7 @@ class _Run:
         return shown, failed
 
     def _exit_code(self, last: Progress) -> int:
+        """The exit code; where the run ended early, stderr says why and how to go on."""
         if self._interrupts:
             if flight := batch_words(last.status.batches, last.status.as_of):
                 err.print(

@@ -103,6 +103,7 @@ async def _engine(
 async def _serve(
     settings: Settings, host: str, port: int, simulate: bool, steps: str | None
 ) -> int:
+    """Serve until a signal; returns the exit code. The engine has a thread of its own."""
     from weighbridge.api.context import AnsweringModel, ApiContext
     from weighbridge.api.server import run_server
     from weighbridge.dashboard.app import install_dashboard
@@ -148,6 +149,7 @@ def worker(
 
 
 async def _work(settings: Settings, simulate: bool, steps: str | None) -> int:
+    """Work until Ctrl-C, then finish the calls in flight; a second Ctrl-C abandons them."""
     async with _engine(settings, simulate, steps) as (app, engine):
         interrupted: asyncio.Queue[None] = asyncio.Queue()
         with handling(lambda _: interrupted.put_nowait(None)):

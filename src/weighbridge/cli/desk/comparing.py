@@ -61,6 +61,7 @@ def history(
 
 
 def _table(found: list[PastFootprint]) -> Table:
+    """One row per version; `change` is relative to the version before it."""
     table = Table("since (UTC)", "kg CO2e", "95 % range", "change", "why")
     for one in found:
         version = one.version
@@ -126,6 +127,7 @@ def compare(
 
 
 def _say(moved: Movements) -> None:
+    """Print counts, total, causes and the largest moves; the counts alone if no figure moved."""
     out.print(
         f"{counted(moved.products, 'product')} with a figure before and after; {len(moved.moved):,} "
         f"of these figures moved. {_count(moved.added, 'is new', 'are new')}"

@@ -127,6 +127,7 @@ async def _act(
 def _changes(
     texts: Sequence[str], mass: float | None, subcategory: str | None
 ) -> tuple[Change, ...]:
+    """The changes to make: `texts` (TARGET=VALUE) first, then a mass in kg, then a subcategory."""
     from weighbridge.domain.corrections import Change
 
     found = [_change(text) for text in texts]

@@ -49,6 +49,7 @@ def explain(
 
 
 def _tree(found: ExplainedProduct) -> Tree:
+    """The figure at the root, then arithmetic, routes, what would narrow the range, and notes."""
     figure = found.explanation
     tree = Tree(
         Text(
@@ -82,6 +83,7 @@ def _tree(found: ExplainedProduct) -> Tree:
 
 
 def _add_route(tree: Tree, route: ExplainedRoute) -> None:
+    """A branch for the route, a leaf for each of its lines, and the terms of a line below that."""
     branch = tree.add(
         Text(
             f"{route.name}: {significant(route.emissions_kg_co2e, 4)} kg CO2e ({significant(route.low_kg_co2e)} to "

@@ -114,6 +114,7 @@ def _in_process(settings: Settings, ids: Sequence[int], dry_run: bool) -> list[R
 async def _recompute_share(
     settings: Settings, ids: Sequence[int], *, dry_run: bool
 ) -> list[RecomputedProduct]:
+    """Weigh these products over a connection of its own. Results are stored unless `dry_run`."""
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.desk.recomputing import recompute as recompute_products
     from weighbridge.wiring import open_application
@@ -136,6 +137,7 @@ def _write(path: Path, done: Sequence[RecomputedProduct]) -> None:
 
 
 def _say(summary: RecomputeSummary, *, dry_run: bool) -> None:
+    """Print the causes, the total, the largest moves, and products that kept their old figure."""
     would = "would move" if dry_run else "moved"
     out.print(
         f"Recomputed {counted(summary.products, 'product')} without a call: "

@@ -83,6 +83,7 @@ def _exchanges(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _say(found: Supposed) -> None:
+    """Print the table and the totals. The table is cut at `_SHOWN` products; the totals are not."""
     table = Table("product", "now, kg CO2e", "then, kg CO2e", "difference", "change")
     for one in found.products[:_SHOWN]:
         table.add_row(

@@ -79,6 +79,7 @@ def _headline(found: CatalogueTotals) -> str:
 
 
 def _groups(found: CatalogueTotals, by: TotalBy, limit: int) -> Table:
+    """One row for each of the first `limit` groups; the caption says how many are left out."""
     table = Table(by.value, title=f"By {by.value}", title_justify="left")
     for name in ("products", "total", "range", "share"):
         table.add_column(name, justify="right")
@@ -98,6 +99,7 @@ def _groups(found: CatalogueTotals, by: TotalBy, limit: int) -> Table:
 
 
 def _products(title: str, ranked: Sequence[RankedProduct]) -> Table:
+    """One row per product. `quantity` stays blank where unknown; the total then counts one unit."""
     table = Table("code", "name", title=title, title_justify="left")
     for name in ("per unit", "quantity", "total", "range × quantity", "share"):
         table.add_column(name, justify="right")
@@ -115,6 +117,7 @@ def _products(title: str, ranked: Sequence[RankedProduct]) -> Table:
 
 
 def _say_missing(found: CatalogueTotals) -> None:
+    """Warn on stderr about failed, waiting, simulated and recorded products; silent without any."""
     if found.failed:
         named = ", ".join(visible(one.code) for one in found.missing)
         more = found.failed - len(found.missing)

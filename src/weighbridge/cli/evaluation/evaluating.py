@@ -136,6 +136,11 @@ def _answers(
 
 
 async def _asked(settings: Settings, products: list[Product], *, simulate: bool) -> AskedAnswers:
+    """Answers of the configured provider, or of the simulator; the queue is not involved.
+
+    Raises:
+        ProviderError: the provider fails its check; nothing was asked.
+    """
     from weighbridge.clock import SystemClock
     from weighbridge.service.evaluation.asking import ask
     from weighbridge.wiring import (
@@ -152,6 +157,7 @@ async def _asked(settings: Settings, products: list[Product], *, simulate: bool)
 
 
 def _all_scores(found: Evaluation) -> list[Scores]:
+    """By sector, by maker with more than two products, then all rows and distinct products."""
     from weighbridge.service.evaluation.scores import by_group, distinct, scores
 
     judged = found.judged
@@ -164,6 +170,7 @@ def _all_scores(found: Evaluation) -> list[Scores]:
 
 
 def _write(found: Evaluation, folder: Path, title: str) -> None:
+    """Write evaluation.svg and evaluation.csv, over any that are there. Figures are kg CO2e."""
     from weighbridge.service.evaluation.plot import scatter
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -198,6 +205,7 @@ def _write(found: Evaluation, folder: Path, title: str) -> None:
 
 
 def _say(found: Evaluation, folder: Path, asked: AskedAnswers) -> None:
+    """Print scores, intervals, baseline and cost; nothing if no product could be judged."""
     if not found.judged:
         return
     from weighbridge.service.evaluation.scores import baseline, bootstrap, median_error, within_2

@@ -93,10 +93,10 @@ def prompts(
             _say_rejected(questionnaire.rejected)
         _say_checked(check_answers(questionnaire, question, read_replies(answers)), as_json)
         return
-    _say_written(questionnaire, out_dir, as_json)
+    _write_and_say(questionnaire, out_dir, as_json)
 
 
-def _say_written(questionnaire: Questionnaire, folder: Path, as_json: bool) -> None:
+def _write_and_say(questionnaire: Questionnaire, folder: Path, as_json: bool) -> None:
     written = _write(questionnaire, folder)
     if as_json:
         print_json(
@@ -120,6 +120,7 @@ def _say_written(questionnaire: Questionnaire, folder: Path, as_json: bool) -> N
 
 
 def _say_rejected(rejected: Sequence[RejectedRow]) -> None:
+    """Print the first few rejected rows with their reasons, and how many more there are."""
     if rejected:
         said = counted(len(rejected), "row")
         out.print(f"{said} rejected: no question is written for them", highlight=False)
@@ -133,6 +134,10 @@ def _say_rejected(rejected: Sequence[RejectedRow]) -> None:
 
 
 def _write(questionnaire: Questionnaire, folder: Path) -> list[Path]:
+    """Write instructions.txt, schema.json and questions.jsonl (one question a line).
+
+    Existing files are overwritten. Returns the paths.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
         json.dumps(
@@ -153,6 +158,11 @@ def _write(questionnaire: Questionnaire, folder: Path) -> list[Path]:
 
 
 def _say_checked(checked: CheckedAnswers, as_json: bool) -> None:
+    """Print how many answers were accepted, and the first few refusals.
+
+    Raises:
+        typer.Exit: code 1, when any answer was refused.
+    """
     if as_json:
         print_json({"accepted": sorted(checked.answers), "refused": dict(checked.refused)})
     else:

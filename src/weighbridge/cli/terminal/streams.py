@@ -82,6 +82,14 @@ class BackgroundStream(io.TextIOBase):
 
     @override
     def write(self, text: str, /) -> int:
+        """Queue the text and return its length, without waiting.
+
+        With `may_drop`, text is dropped while too much is queued, and a later line counts the lines
+        lost. Once a write has failed, everything is dropped.
+
+        Raises:
+            TypeError: bytes were given.
+        """
         if not isinstance(text, str):  # click finds out in this way that it is no binary stream
             raise TypeError(f"write() takes str, not {type(text).__name__}")
         with self._changed:
@@ -142,6 +150,7 @@ class BackgroundStream(io.TextIOBase):
             self._append(f"… {said} left out: the terminal was too slow to show everything\n")
 
     def _work(self) -> None:
+        """Write what is queued, in order; after a failed write, empty the queue and end."""
         while True:
             with self._changed:
                 while not self._waiting:
@@ -158,6 +167,7 @@ class BackgroundStream(io.TextIOBase):
                 self._waiting_characters -= len(text)
 
     def _write(self, data: bytes) -> None:
+        """Write all of it, waiting while the descriptor is not ready."""
         for first in range(0, len(data), PIECE_BYTES):
             piece = memoryview(data)[first : first + PIECE_BYTES]
             while piece:

@@ -67,6 +67,12 @@ def _table(found: list[Sent]) -> Table:
 
 
 def _test(data_dir: DataDirOption, as_json: bool) -> None:
+    """Send a test notice over every channel, and print what came of each.
+
+    Raises:
+        SettingsError: no receiver is configured.
+        typer.Exit: code 1, when a channel did not deliver.
+    """
     from weighbridge.service.upkeep.notices import send_test
     from weighbridge.wiring import carriers_of
 

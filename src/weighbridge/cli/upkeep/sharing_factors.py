@@ -62,6 +62,7 @@ async def _take_back(database: Database) -> FactorUpload:
 
 
 def _act(file: Path | None, data_dir: Path | None) -> FactorsState:
+    """The factors in use; with a file, those after its upload."""
     from weighbridge.service.access.audit import command_line_user
     from weighbridge.service.upkeep.own_factors import factors_state, upload_factors
     from weighbridge.wiring import factors_in_use
