@@ -75,6 +75,13 @@ class Catalogue:
         options: ReadOptions = USUAL,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """Open the file and read it once through, to decide how its columns are read.
+
+        `on_progress` gets the number of the last row looked at, chunk by chunk.
+
+        Raises:
+            InputError: the file as a whole cannot be used; the message names it.
+        """
         self._path = path
         self._options = options
         self._wanted = Wanted(options.mapping)
@@ -200,6 +207,7 @@ def _without_units(chunks: list[RawChunk]) -> bool:
 def _checked(
     chunks: Iterator[RawChunk], rules: RowRules, at_most: int | None
 ) -> Iterator[CheckedChunk]:
+    """The chunks judged, without repeated codes and second tables; at most `at_most` products."""
     left = at_most
     repeats, tables = Repeats(), SecondTables()
     for whole in chunks:
@@ -215,6 +223,7 @@ def _checked(
 
 
 def _first_rows(chunk: CheckedChunk, count: int) -> CheckedChunk:
+    """The first `count` products, with the notes and rejected rows up to the last of them."""
     products = chunk.products.head(count)
     last = int(str(products["row_number"].max())) if count else 0
     return CheckedChunk(

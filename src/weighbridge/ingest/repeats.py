@@ -48,6 +48,7 @@ class Repeats:
     def _without(
         self, chunk: CheckedChunk, hashed: pl.DataFrame, sheet: str | None, column: str | None
     ) -> CheckedChunk:
+        """The chunk with repeated rows rejected, each naming the row that had its code first."""
         firsts = hashed.select("hash").join(
             self._seen, on="hash", how="left", maintain_order="left"
         )["first"]

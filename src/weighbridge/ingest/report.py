@@ -193,6 +193,7 @@ def _reasons(tallies: Mapping[tuple[str, str], _ReasonTally]) -> tuple[Reason, .
 
 
 def _column_uses(head: Head) -> tuple[ColumnUse, ...]:
+    """The columns that became fields, from left to right."""
     columns, decisions = head.columns, head.decisions
     uses = []
     for name, position in sorted(columns.positions.items(), key=lambda item: item[1]):

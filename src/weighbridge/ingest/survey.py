@@ -108,6 +108,7 @@ class Survey:
                     samples.append(text[:200])
 
     def _look_at_numbers(self, name: Field, cells: pl.Series, frame: pl.DataFrame) -> None:
+        """Add some cells of a column to the evidence on its decimal sign, unit and percentages."""
         column = self._columns.setdefault(name, _NumberColumn())
         evidence = evidence_of(cells)
         if evidence.doubtful and len(column.doubtful) < _SAMPLES:
@@ -126,6 +127,7 @@ class Survey:
             column.greatest = max(column.greatest, float(str(bare)) if bare is not None else 0.0)
 
     def _look_at_units(self, column: _NumberColumn, filled: pl.Series, plain: pl.Series) -> None:
+        """Count the units that cells name, and sample the numbers without one."""
         bare = filled.filter(plain).str.strip_chars().str.replace(rf"(?i){_PIECES}", "")
         column.bare += bare.len()
         column.fractions += int(bare.str.contains(r"[.,]").sum() or 0)
@@ -176,6 +178,11 @@ class Survey:
     def _decimal(
         self, name: Field, column: _NumberColumn
     ) -> tuple[DecimalSign | None, str, Doubt | None]:
+        """(decimal sign, why, question) of a column.
+
+        Without a sign, only cells that can be read in one way are used. The question is None unless
+        the user has to decide.
+        """
         evidence = column.evidence
         if self._given.decimal:
             return self._given.decimal, "as you said", None
@@ -219,6 +226,7 @@ class Survey:
         ) and all(header.isascii() for header in named)
 
     def _doubt_about_decimal(self, name: Field, column: _NumberColumn) -> Doubt:
+        """Asks whether the sign is decimal; the example is one of the column's own numbers."""
         header = self._header(name)
         shown = column.doubtful[0].strip() if column.doubtful else "1.500"
         sign = "." if column.evidence.doubtful_points else ","
@@ -236,6 +244,11 @@ class Survey:
     def _unit(
         self, name: Field, column: _NumberColumn, decimal: DecimalSign | None
     ) -> tuple[MassUnit | None, str, Doubt | None]:
+        """(unit of bare numbers, why, question) of a mass column.
+
+        Without a unit, cells that name none are left out. The question is None unless the user
+        has to decide.
+        """
         said = self._map.units.get(name) if self._map else None
         if said:
             return (

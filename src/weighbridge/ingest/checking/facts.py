@@ -208,6 +208,7 @@ def _footprint_unit(cell: str) -> tuple[str | None, str | None]:
 
 
 def _boundary(cell: str) -> tuple[str | None, str | None]:
+    """(system boundary, what is wrong with the cell); (None, None) for a cell that says nothing."""
     placeholder = placeholder_note(cell)
     if placeholder is not None:
         return None, placeholder or None

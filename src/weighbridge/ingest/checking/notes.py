@@ -61,6 +61,10 @@ class NoteBook:
     def _add(
         self, name: Field, problems: pl.Series, found: pl.Series, header: str | None = None
     ) -> None:
+        """Note each row where `problems` has a text, with what was `found`.
+
+        The cell is shown shortened, without control characters or a password in an address.
+        """
         rows = self._good.select(ROW, Field.CODE).with_columns(reason=problems, found=found)
         noted = rows.filter(pl.col("reason").is_not_null())
         if noted.is_empty():

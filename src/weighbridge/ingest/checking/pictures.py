@@ -112,6 +112,7 @@ def further_as_json(values: pl.Series, files: Mapping[str, PictureFile]) -> pl.S
 
 
 def _address_problem(text: str, limit: int) -> str | None:
+    """Why the address cannot be used; None if it can, or if it is a path beside the catalogue."""
     if len(text) > limit:
         return length_reason(limit)(text)
     if _HTTP_WITH_USER.match(text):

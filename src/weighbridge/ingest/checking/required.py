@@ -59,6 +59,7 @@ def checks(limits: FieldLimits) -> list[Check]:
 
 
 def _text_checks(name: Field, limit: int) -> list[Check]:
+    """Checks that every text field needs: not empty, no formula error, not too long, printable."""
     column = pl.col(name)
     control = CONTROL_BUT_LAYOUT if name is Field.DESCRIPTION else CONTROL
     is_error = column.str.starts_with("#") & column.str.to_lowercase().is_in([*SPREADSHEET_ERRORS])

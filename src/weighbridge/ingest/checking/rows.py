@@ -146,6 +146,11 @@ def _tidy(raw: RawChunk) -> tuple[pl.DataFrame, tuple[Field, ...]]:
 def _products(
     good: pl.DataFrame, raw: RawChunk, rules: RowRules, notes: NoteBook
 ) -> tuple[pl.DataFrame, dict[str, PictureFile]]:
+    """The good rows as columns for the store, and their picture files by path.
+
+    `weight_kg` is the net weight; the gross weight stands in where the net one is missing. A
+    picture that lies beside the catalogue has a `picture_sha256` instead of an `image_url`.
+    """
     decisions, given = rules.decisions, raw.columns.positions
     gross = None
     masses: list[pl.Series] = []

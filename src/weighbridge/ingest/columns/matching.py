@@ -235,6 +235,7 @@ def _units(
     unit: MassUnit | None,
     shop: Shop | None,
 ) -> dict[Field, MassUnit]:
+    """The unit of each mass column: the user's, else the shop's, else the header's, if any."""
     found: dict[Field, MassUnit] = {}
     for name in MASSES:
         if name in positions:

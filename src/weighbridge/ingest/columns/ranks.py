@@ -9,6 +9,7 @@ from weighbridge.ingest.columns.headers import NUMBERS, loose_names
 
 
 def _all_ranks() -> dict[str, tuple[Field, int]]:
+    """Field and rank of each key (lower is better): exact names, then short, then loose ones."""
     ranks = {key: (name, i) for name, keys in SYNONYMS.items() for i, key in enumerate(keys)}
     short = {key: (Field.DESCRIPTION, 500 + i) for i, key in enumerate(SHORT_DESCRIPTIONS)}
     loose = {

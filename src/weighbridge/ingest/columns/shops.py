@@ -71,6 +71,7 @@ def _keys(names: str) -> tuple[str, ...]:
 
 
 def _shop(entry: Mapping[str, Any]) -> Shop:
+    """One entry of `shops.toml`. Raises KeyError where it lacks its name, signs or fields."""
     return Shop(
         entry["name"],
         signs=tuple(_keys(group) for group in entry["signs"]),

@@ -91,6 +91,7 @@ def _without_subject(word: str) -> Iterator[str]:
 
 
 def _parts(field: Field, word: str) -> Iterator[str]:
+    """What is left of a compound word without each word that may stand beside the field's name."""
     if not word.isascii():
         yield word
     for one in _BESIDE[field]:

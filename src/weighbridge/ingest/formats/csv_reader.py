@@ -159,6 +159,11 @@ def sniff_delimiter(sample: str) -> str:
 
 
 def _sense(sample: str, delimiter: str) -> tuple[int, float, int]:
+    """How well the text splits at this delimiter; larger is better.
+
+    Returns (header names known, share of rows as wide as the header, its width). The header is
+    the row with the most known names, then the widest.
+    """
     rows: list[list[str]] = []
     try:
         for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter):

@@ -100,6 +100,11 @@ class JsonReader(Reader):
             yield from chunks_of_records(records, wanted)
 
     def _records(self, file: TextIO) -> Iterator[Entry]:
+        """The entries, read as an array, JSONL or one object, whichever the first line shows.
+
+        Raises:
+            UnreadableFile: the file is empty.
+        """
         first_line = ""
         while not first_line.strip():
             first_line = file.readline(MAX_RECORD_CHARACTERS)
@@ -203,6 +208,7 @@ def _decode(text: str) -> object:
 
 
 def _lines(file: TextIO) -> Iterator[Entry]:
+    """One entry a line, counted from 1. Blank lines are skipped, unreadable ones rejected."""
     row = characters = 0
     while line := file.readline(MAX_RECORD_CHARACTERS):
         row += 1

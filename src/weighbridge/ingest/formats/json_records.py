@@ -101,6 +101,7 @@ def _chunk(
     headers: list[str],
     wanted: Wanted,
 ) -> RawChunk:
+    """A chunk of the records; one with an unreadable nested value is added to `rejected`."""
     columns = match_columns(headers, wanted)
     keys = {name: headers[i] for name, i in columns.columns().items()}
     values: dict[str, list[str | None]] = {name: [] for name in keys}
@@ -123,6 +124,11 @@ class _Nested(Exception):
 
 
 def _text(value: object, name: str) -> str | None:
+    """The cell's text, None for null. 3.0 becomes "3"; number fields get "1.2340" for 1.234.
+
+    Raises:
+        _Nested: a list or object that cannot be read as one value.
+    """
     match value:
         case NumberText():
             return unambiguous(value) if name in _NUMBERS else value

@@ -36,6 +36,7 @@ def one_for_each_variant(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def _variants(value: object) -> Iterator[dict[str, object]]:
+    """A record for each variant, with what its product says; none for any other kind of object."""
     if not isinstance(value, dict) or "title" not in value:
         return
     variants = value.get("variants")

@@ -92,6 +92,12 @@ def guess_encoding(path: Path) -> Guess:
 
 
 def _sure(guesses: list[Guess]) -> Guess:
+    """The best guess (`guesses` come best first), if nothing else fits nearly as well.
+
+    Raises:
+        UnreadableFile: there is no guess, or rivals read the text differently and no known header
+            decides between them.
+    """
     if not guesses:
         raise UnreadableFile(
             "The text is in no encoding that is known here. Save the file as UTF-8, or say how it "

@@ -98,6 +98,11 @@ class _Compact:
         return fields
 
     def _value(self, kind: int, depth: int) -> Any:
+        """One value of this type (Thrift's number).
+
+        Raises:
+            IndexError: the value is cut off, of an unknown type, nested too deeply or one too many.
+        """
         self._left -= 1
         if self._left < 0:
             raise IndexError("too many values")
@@ -151,6 +156,7 @@ class _Compact:
         return data
 
     def _varint(self) -> int:
+        """The next unsigned number: seven bits a byte, lowest first."""
         number = shift = 0
         while True:
             byte = self._byte()

@@ -95,6 +95,7 @@ def detect_format(path: Path, name: str, declared: CatalogueFormat | None) -> Ca
 def _by_content(
     path: Path, name: str, head: bytes, declared: CatalogueFormat | None
 ) -> CatalogueFormat:
+    """The format by the first bytes. Raises UnsupportedFormat for anything that is no catalogue."""
     if head.startswith(b"PK\x03\x04"):
         return _kind_of_zip(path, name)
     if head.startswith(b"PAR1"):
@@ -108,6 +109,12 @@ def _by_content(
 
 
 def _kind_of_zip(path: Path, name: str) -> CatalogueFormat:
+    """XLSX, if a workbook is inside.
+
+    Raises:
+        UnsupportedFormat: it is an .xlsb, an .ods or some other archive.
+        UnreadableFile: the archive is damaged.
+    """
     check_directory(path)
     try:
         with zipfile.ZipFile(path) as package:
@@ -145,6 +152,11 @@ def _explain_ole(path: Path, name: str) -> str:
 
 
 def _kind_of_text(head: bytes, name: str, declared: CatalogueFormat | None) -> CatalogueFormat:
+    """JSON or CSV; JSONL counts as JSON here.
+
+    Raises:
+        UnsupportedFormat: it is HTML, XML or binary.
+    """
     start = head.decode(told_encoding(head) or "utf-8", errors="replace")
     unprintable = sum(c < " " and c not in "\t\n\r\f" for c in start)
     if unprintable > len(start) // 20:

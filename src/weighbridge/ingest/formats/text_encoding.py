@@ -78,6 +78,7 @@ def find_encoding(path: Path, chosen: str | None = None) -> FoundEncoding:
 
 
 def _known_codec(name: str) -> str:
+    """Python's name for the encoding. Raises InputError if it does not encode text."""
     try:
         codec = codecs.lookup(name.strip())
         "".encode(codec.name)

@@ -81,6 +81,12 @@ class Child:
             self._send(reply)
 
     def _serve(self, request: object) -> None:
+        """Answer a request; messages about progress, or rows, may come before the last reply.
+
+        Raises:
+            ValueError: it is unknown, or no file is open for it.
+            InputError: the file or picture cannot be used.
+        """
         match request:
             case OpenFile():
                 self._within(request.limits)

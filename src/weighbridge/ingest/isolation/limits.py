@@ -62,6 +62,7 @@ def limit_cpu(limits: ReaderLimits) -> None:
 
 
 def _lower(kind: int, value: int) -> None:
+    """Set a soft limit, at most the hard one; without effect where the system refuses it."""
     import resource
 
     _, hard = resource.getrlimit(kind)

@@ -72,6 +72,7 @@ class ShopRows:
         self._is_first_reading = False
 
     def _apply(self, raw: RawChunk) -> RawChunk:
+        """One row per product, by the way this shop arranges its rows; else unchanged."""
         names = raw.frame.columns
         match raw.columns.shop.rows if raw.columns.shop else "":
             case "grouped":

@@ -105,6 +105,11 @@ _PIECES: Final = frozenset(
 def _read(
     cell: str, decimal: DecimalSign | None, allowed: Callable[[str], bool], example: str
 ) -> Amount:
+    """The number of a cell, and the `mark` before or behind it if `allowed` takes that.
+
+    `problem` says why there is none; it is None too for a cell that says nothing. `example` names
+    what was expected.
+    """
     placeholder = no_value_note(cell)
     if placeholder is not None:
         return Amount(problem=placeholder or None)

@@ -194,6 +194,7 @@ def _plain(text: str) -> str:
 
 
 def _known(word: str) -> str | None:
+    """The alpha-2 code of a code or name in lower case, in a few spellings; None if unknown."""
     code = _country_codes().get(word)
     if code is not None or not word:
         return code

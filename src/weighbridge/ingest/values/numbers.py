@@ -129,6 +129,10 @@ def plain_number(text: str, decimal: DecimalSign | None) -> str | None:
 
 
 def _without_thousands(digits: str, decimal: DecimalSign | None) -> str | None:
+    """The digits with a decimal point and no thousands separators; None if ambiguous or malformed.
+
+    One separator before three digits (`1.234`) is ambiguous unless `decimal` is given.
+    """
     points, commas = digits.count("."), digits.count(",")
     if not points and not commas:
         return digits

@@ -72,6 +72,11 @@ class PictureFolder:
         return known
 
     def _inside(self, relative: str) -> Path:
+        """The file at a relative path, links resolved.
+
+        Raises:
+            UnreadableFile: it is no file, is missing, or lies outside the folder.
+        """
         # PureWindowsPath understands both slashes, drive letters and \\server\share on every
         # system.
         pure = PureWindowsPath(relative)

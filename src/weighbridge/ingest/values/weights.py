@@ -98,6 +98,7 @@ class _NotAWeight(Exception):
 
 
 def _mass(text: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
+    """The mass in kg of a text without a placeholder. Raises _NotAWeight with the reason."""
     if match := _IN_BRACKETS.fullmatch(text):
         text = match["inner"].strip()
     text = _PER_PIECE.sub("", _ABOUT_BEHIND.sub("", _ABOUT.sub("", text)))
@@ -161,6 +162,7 @@ def _named(name: str) -> MassUnit:
 
 
 def _quantity(number: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
+    """One number in kg. Raises _NotAWeight if it is ambiguous, impossible or has no unit."""
     plain = plain_number(number.strip().rstrip(",") if decimal is None else number.strip(), decimal)
     if plain is None:
         raise _NotAWeight(

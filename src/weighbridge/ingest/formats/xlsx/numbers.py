@@ -103,6 +103,7 @@ def _fill(tokens: tuple[str, ...], digits: str) -> str:
 
 
 def _fraction(tokens: tuple[str, ...], digits: str) -> str:
+    """Point and decimals as the pattern has them: "0" keeps a trailing zero, "#" drops it."""
     if not tokens:
         return ""
     shown, left = ["."], list(digits)

@@ -117,6 +117,12 @@ def damaged_means_unreadable() -> Iterator[None]:
 
 
 def _check_sizes(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:
+    """Refuse a workbook that unpacks to too much, before anything is unpacked.
+
+    Raises:
+        UnreadableFile: its stated sizes are too large, in bytes or as a multiple of the file.
+        zipfile.BadZipFile: a member is compressed in a way that Excel never writes.
+    """
     unpacked_bytes = sum(member.file_size for member in members)
     for member in members:
         if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:

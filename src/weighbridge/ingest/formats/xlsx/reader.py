@@ -151,6 +151,11 @@ class XlsxReader(Reader):
         return tables, uses
 
     def _candidates(self) -> tuple[Sheet, ...]:
+        """The sheet that was asked for, or all.
+
+        Raises:
+            UnreadableFile: there is no such sheet; names those there are.
+        """
         sheets = self._book.sheets
         if self._sheet is None:
             return sheets
@@ -164,6 +169,11 @@ class XlsxReader(Reader):
         return found
 
     def _table(self, sheet: Sheet, wanted: Wanted) -> _Table | None:
+        """The table of a sheet by its first rows, None for an empty sheet.
+
+        Raises:
+            MissingColumn: no row has the required columns.
+        """
         top: list[SheetRow] = []
         for row in rows(self._book, sheet):
             top.append(row)

@@ -207,6 +207,11 @@ class _Rows(XmlHandler):
         self._column = -1
 
     def _begin_cell(self, attributes: dict[str, str]) -> None:
+        """Start a cell where it says, or beside the last one.
+
+        Raises:
+            UnreadableFile: it lies beyond MAX_COLUMNS.
+        """
         said = attributes.get("r")
         self._column = self._column + 1 if said is None else self._place(said)
         if self._column >= MAX_COLUMNS:
@@ -234,6 +239,7 @@ class _Rows(XmlHandler):
         return found
 
     def _end_cell(self) -> None:
+        """Add a wanted, filled cell to the row. Unwanted cells only count towards the span."""
         if not (self._has_value or self._has_formula) and self._is_kept:
             return
         self._filled += 1
@@ -316,6 +322,7 @@ class _Cells:
         return self._number(stored.strip(), attributes.get("s"))
 
     def _number(self, stored: str, style: str | None) -> Cell:
+        """A date, or a number with the zeros or the unit that its format adds."""
         number = _number(style) if style else 0
         shape = self._formats[number] if number < len(self._formats) else PLAIN
         if shape.is_date:

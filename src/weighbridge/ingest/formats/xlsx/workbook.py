@@ -40,6 +40,11 @@ class Workbook:
     """An opened workbook."""
 
     def __init__(self, path: Path) -> None:
+        """Open the workbook and read what its sheets share; `package` stays open for the sheets.
+
+        Raises:
+            UnreadableFile: it is damaged, or larger than allowed.
+        """
         self.package = Package(path)
         root = _related(self.package, "_rels/.rels", "")
         member = next(
