@@ -136,6 +136,7 @@ def session_cookie(headers: Headers) -> str | None:
 
 
 def _ask_to_log_in(scope: Scope) -> Response:
+    """A redirect to /login for a page in a browser, which then returns to it; else a 401."""
     if scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", ""):
         query = scope["query_string"]
         wanted = scope["raw_path"] + (b"?" + query if query else b"")
@@ -159,6 +160,7 @@ def _read_only(scope: Scope, principal: Principal) -> Response:
 
 
 def _wait(scope: Scope, wait_s: float) -> Response:
+    """A 429 whose Retry-After is `wait_s`, rounded up to whole seconds."""
     return problem_response(
         scope["path"],
         429,
@@ -199,6 +201,11 @@ class RecordActions:
         await self.app(scope, receive, send_and_record if scope["type"] == "http" else send)
 
     async def _record(self, scope: Scope, headers: MutableHeaders) -> None:
+        """Log the action and store it in the audit log.
+
+        Of requests that only read, only downloads are recorded. A database that is away costs the
+        entry, not the answer: the log says so.
+        """
         principal: Principal | None = scope.get("state", {}).get("principal")
         name = getattr(scope.get("route"), "name", "")
         if principal is None or name in NOT_RECORDED:
@@ -259,6 +266,7 @@ class BehindProxy:
         return any(parsed in network for network in self._networks)
 
     def _without_proxy(self, scope: Scope) -> Scope:
+        """The scope as the browser's own request would have it: client, scheme and host."""
         changed = dict(scope)
         headers = MutableHeaders(raw=list(scope["headers"]))
         # Each proxy appends whom it heard; the last one that is not ours is the browser.

@@ -106,6 +106,12 @@ def _media_type(request: Request) -> tuple[str, dict[bytes, bytes]]:
 
 
 async def _limited(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
+    """The body piece by piece.
+
+    Raises:
+        BodyTooLarge: it states more than the limit, or exceeds it on the way.
+        UnsupportedFormat: it is compressed.
+    """
     encoding = request.headers.get("content-encoding") or "identity"
     if encoding.lower() != "identity":
         raise UnsupportedFormat(
@@ -183,6 +189,13 @@ async def _gathered(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 async def _receive_multipart(
     request: Request, path: Path, boundary: bytes, limit_bytes: int
 ) -> ReceivedFile:
+    """Write the form's file to `path`, and return it with the form's other fields.
+
+    Raises:
+        MalformedRequest: the body is malformed or cut off.
+        InvalidField: there is no file, or more than one.
+        BodyTooLarge, UnsupportedFormat: as `_limited`.
+    """
     with path.open("wb") as file:
         form = _Form(file)
         parser = MultipartParser(boundary, form.callbacks())
@@ -246,6 +259,7 @@ class _Form:
         self._header = [bytearray(), bytearray()]
 
     def _on_headers_finished(self) -> None:
+        """Choose where the part goes: the file, a field, or nowhere. A second file is a problem."""
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         if b"filename" in options:
             if self.file_name is None:

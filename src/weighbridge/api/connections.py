@@ -238,6 +238,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        """Count bytes; refuse too large a head with 431, and too slow a body with 408."""
         if self._is_answered():
             self._drop(len(data))
         if self.is_refused:
@@ -262,6 +263,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @override
     def on_headers_complete(self) -> None:
+        """Refuse too large a head (431), and without a place all but health checks (503)."""
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MOST_HEADER_BYTES or len(self.headers) > MOST_HEADERS:
             self._refuse(431)

@@ -49,6 +49,7 @@ def _replace_error_schemas(document: dict[str, Any]) -> None:
 
 
 def _add_examples(document: dict[str, Any], examples: dict[str, Any]) -> None:
+    """Put a recorded example beside every answer that has one, by operation and status."""
     for methods in document["paths"].values():
         for operation in methods.values():
             answers = examples["answers"].get(operation["operationId"], {})

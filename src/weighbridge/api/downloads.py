@@ -64,6 +64,7 @@ async def _lines(
     codes: Sequence[str] | None,
     extras: Extras,
 ) -> AsyncGenerator[bytes, None]:
+    """The file in pieces, one for each batch of products; only the first has the header."""
     header = await run_sync(_as_file, format_name, folder, context.steps.fields, [], extras)
     if header:
         yield header
@@ -81,6 +82,7 @@ def _as_file(
     rows: Sequence[ResultRow],
     extras: Extras,
 ) -> bytes:
+    """What the writer makes of these rows, header included, by way of a file in `folder`."""
     path = folder / f"piece.{format_name}"
     with open_writer(format_name, path, fields, extras) as writer:
         writer.write(rows)
@@ -90,6 +92,7 @@ def _as_file(
 async def _whole_file(
     context: ApiContext, format_name: str, folder: Path, codes: Sequence[str] | None
 ) -> AsyncGenerator[bytes, None]:
+    """The file in pieces, once it is complete on disk."""
     path = folder / f"results.{format_name}"
     await export_results(
         context.database,

@@ -249,6 +249,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def _on_our_error(request: Request, error: Exception) -> JSONResponse:
+    """The answer by `PROBLEMS`. A status of 500 and above is logged, and its details stay there."""
     assert isinstance(error, errors.WeighbridgeError)  # noqa: S101 - registered for these
     row = find_problem(error)
     if row.status >= 500:
@@ -273,6 +274,7 @@ async def _on_our_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    """A problem that lists every invalid field, with the status of `InvalidField`."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
     fields = [
         FieldProblem(field=_field_name(problem["loc"]), detail=str(problem["msg"]))
@@ -292,6 +294,7 @@ def _field_name(location: Sequence[object]) -> str:
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    """The framework's errors (404, 405 …) as problems; a 405 names the methods allowed."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
     name, title = _HTTP_PROBLEMS.get(error.status_code, ("http", "HTTP error"))
     detail = str(error.detail)
@@ -326,6 +329,7 @@ def _allowed_methods(request: Request) -> str:
 
 
 async def _on_database_error(request: Request, error: Exception) -> JSONResponse:
+    """503 for a database that is away; trouble with the disk is answered as such."""
     if isinstance(error, OSError) and (error.filename or error.errno in _DISK_ERRORS):
         return _on_disk_error(request, error)
     telemetry.error(
@@ -338,6 +342,7 @@ async def _on_database_error(request: Request, error: Exception) -> JSONResponse
 
 
 def _on_disk_error(request: Request, error: OSError) -> JSONResponse:
+    """503 that says what is wrong with the data folder, without its path."""
     telemetry.error(
         "request_failed",
         f"❌ {request.method} {request.url.path}: {error}",

@@ -52,6 +52,7 @@ class _Look(Collector):
 
     @override
     def collect(self) -> Iterator[Metric]:
+        """All metrics of one look at the database; latencies are of calls that got a reply."""
         yield from self._queue()
         yield from self._calls()
         yield _histogram(
@@ -72,6 +73,7 @@ class _Look(Collector):
         )
 
     def _queue(self) -> Iterator[Metric]:
+        """States of products, quota used and allowed, and whether the queue runs or is paused."""
         states = GaugeMetricFamily("weighbridge_products", "Products by state.", labels=["state"])
         for product_state, count in self._status.counts.items():
             states.add_metric([product_state.value], count)
@@ -104,6 +106,7 @@ class _Look(Collector):
         )
 
     def _calls(self) -> Iterator[Metric]:
+        """Calls, tokens and cost (USD), each summed over the labels it has."""
         yield _counter(
             "weighbridge_calls",
             "Calls to the provider.",
@@ -141,6 +144,7 @@ def _counter(
     sums: Iterable[CallSum],
     value: Callable[[CallSum], float],
 ) -> CounterMetricFamily:
+    """A counter with one sample for each combination of labels, `value` summed over its rows."""
     totals: dict[tuple[str, ...], float] = defaultdict(float)
     for row in sums:
         totals[tuple(label(row) for label in labels.values())] += value(row)

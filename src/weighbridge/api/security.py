@@ -61,6 +61,7 @@ class RefuseOtherSites:
         await (refusal or self.app)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
+        """400 for an unknown host name, 403 for a change asked for by another site; else None."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._hosts and _without_port(host) not in self._hosts:

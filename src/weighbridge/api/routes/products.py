@@ -262,6 +262,7 @@ async def show_product(code: Code, context: Context) -> ProductDetail:
 
 
 def _footprint(shown: ShownFootprint | None, steps: Steps) -> dict[str, Any] | None:
+    """The footprint under the schema's names; None while there is none."""
     if shown is None:
         return None
     footprint = shown.footprint

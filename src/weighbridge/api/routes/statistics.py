@@ -39,6 +39,7 @@ async def processing_stats(context: Context) -> ProcessingStatsDocument:
 
 
 def _period(period: PeriodStats) -> dict[str, Any]:
+    """The figures of a period under the schema's names, by step and by model too."""
     return {
         **_calls(period.total),
         "completed": period.completed,
@@ -66,6 +67,7 @@ def _period(period: PeriodStats) -> dict[str, Any]:
 
 
 def _calls(figures: CallFigures) -> dict[str, Any]:
+    """Figures of calls under the schema's names: seconds, USD, and tokens estimated and counted."""
     return {
         "calls": figures.calls,
         "failed_calls": figures.failed_calls,
