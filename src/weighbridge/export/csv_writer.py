@@ -1,6 +1,6 @@
 """CSV: one line per product, for spreadsheets and scripts. UTF-8, commas, quotes where needed.
 
-`write_csv_line` is the one way by which a cell gets into a CSV of ours: text that a spreadsheet
+`write_csv_line` writes every cell of results, rejected rows and notes: text that a spreadsheet
 would run is neutralised there.
 """
 
@@ -47,6 +47,7 @@ def write_csv_line(lines: LineWriter, cells: Iterable[Cell]) -> None:
 
 
 def _as_text(cell: Cell) -> str:
+    """None becomes "", times are in UTC, and text is neutralised against formulas."""
     match cell:
         case None:
             return ""

@@ -98,6 +98,11 @@ class FileWriter(Writer, ABC):
     """What all formats share; a format defines how to start, write and finish."""
 
     def __init__(self, path: Path, fields: Sequence[ShownField]) -> None:
+        """Open a temporary file beside `path`, which is not touched before `close`.
+
+        Raises:
+            StoreError: the file cannot be made; says why, and what to do.
+        """
         self.path = path
         self._open = False
         self._fields = fields
@@ -163,6 +168,7 @@ class FileWriter(Writer, ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Put the file in place; after an error, discard it and leave the old one."""
         if error is None:
             self.close()
         else:

@@ -78,6 +78,7 @@ def _finite(value: Any) -> Any:
 
 
 def _footprint(row: ResultRow) -> dict[str, Any] | None:
+    """The figure and what it consists of; null where the product has none."""
     if row.emissions_kg_co2e is None:
         return None
     quality = row.data_quality
@@ -144,6 +145,7 @@ def _contribution(one: Contribution, share: float) -> dict[str, Any]:
 
 
 def _provenance(provenance: Provenance | None) -> dict[str, Any]:
+    """Who answered, by what method and factors; every key is there, null where unknown."""
     answers = provenance.answers if provenance else {}
     return {
         "provider": provenance and provenance.provider,

@@ -59,6 +59,10 @@ def as_footprint_2(row: ResultRow, company: Company, completed_at: datetime) -> 
 
 
 def _carbon_footprint(row: ResultRow, moment: datetime) -> dict[str, Any]:
+    """The PCF of one kilogram; a piece of unknown mass counts as 1 kg.
+
+    The reference period is the calendar year of `moment`, in UTC.
+    """
     mass_kg = row.mass_kg or 1.0
     figure = decimal_of((row.emissions_kg_co2e or 0.0) / mass_kg)
     year = moment.astimezone(UTC).year

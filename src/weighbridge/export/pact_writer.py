@@ -111,6 +111,7 @@ def as_footprint(row: ResultRow, company: Company, completed_at: datetime) -> di
 
 
 def _carbon_footprint(row: ResultRow, moment: datetime) -> dict[str, Any]:
+    """The PCF of one piece. The reference period is the calendar year of `moment`, in UTC."""
     figure = decimal_of(row.emissions_kg_co2e or 0.0)
     year = moment.astimezone(UTC).year
     pcf: dict[str, Any] = {

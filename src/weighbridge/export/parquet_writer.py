@@ -190,6 +190,7 @@ def _contributions(row: ResultRow) -> list[dict[str, Any]]:
 
 
 def _steps(row: ResultRow) -> list[dict[str, Any]]:
+    """One entry for each answered step: by whom, which version, and when."""
     answers = row.provenance.answers if row.provenance else {}
     return [
         {

@@ -44,6 +44,7 @@ def write_notes(path: Path, notes: Iterable[RowNote]) -> int:
 
 
 def _write(path: Path, header: Sequence[str], lines_of_cells: Iterable[tuple[Cell, ...]]) -> int:
+    """Write the lines and return how many; on an error the old file stays as it was."""
     count = 0
     with explaining(path):
         pending = PendingFile(path)

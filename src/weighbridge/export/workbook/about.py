@@ -80,6 +80,7 @@ def write_about(sheet: Any, styles: Styles, seen: Seen, products: Sequence[Colum
 
 
 def _lines(styles: Styles, seen: Seen, products: Sequence[Column]) -> Iterator[_Line]:
+    """The lines of the sheet from top to bottom, each with its style; warnings come first."""
     yield ("Weighbridge results",), styles.style(bold=True, font_size=14)
     for warning in seen.warnings:
         yield (warning,), styles.style(bold=True, font_size=12, font_color="#B00020")

@@ -138,6 +138,7 @@ class TableSheet:
         printed: int | None = None,
         rows_per_sheet: int = ROWS_PER_SHEET,
     ) -> None:
+        """Add the first sheet; `frozen` columns stay in view, the first `printed` are printed."""
         self._book = book
         self._styles = styles
         self._name = name
@@ -180,6 +181,7 @@ class TableSheet:
         self._sheet.print_area(0, 0, last, self._printed - 1)
 
     def _new_sheet(self, name: str) -> Any:
+        """A sheet with its header row, frozen and repeated on every printed page."""
         sheet = self._book.add_worksheet(name)
         set_page(sheet, "Weighbridge")
         sheet.freeze_panes(1, self._frozen)

@@ -161,6 +161,7 @@ def write_summary(book: Any, sheet: Any, styles: Styles, totals: CatalogueTotals
 
 
 def _facts(totals: CatalogueTotals) -> Iterator[tuple[str, float, str, str]]:
+    """(label, value, meaning, number format) of the lines at the top; masses are kg CO2e."""
     pieces = (
         "a year where a quantity is known" if totals.without_quantity < totals.completed else ""
     )
@@ -181,6 +182,7 @@ def _facts(totals: CatalogueTotals) -> Iterator[tuple[str, float, str, str]]:
 
 
 def _write_groups(summary: _Summary, totals: CatalogueTotals, all_by: Sequence[TotalBy]) -> None:
+    """A table for each grouping, those beyond `SHOWN_GROUPS` as one line; some with a chart."""
     for by in all_by:
         groups = totals.groups.get(by, ())
         if not groups or (len(groups) == 1 and by in (TotalBy.SUPPLIER, TotalBy.COUNTRY)):
@@ -212,6 +214,7 @@ def _rest_share(rest: Sequence[GroupTotal]) -> float | None:
 
 
 def _write_products(summary: _Summary, totals: CatalogueTotals) -> None:
+    """The tables of products that matter most, and of those to check first."""
     summary.table(
         "Products that matter most",
         ("product", "code", "total", "per unit", "quantity", "share"),

@@ -73,6 +73,7 @@ class WorkbookWriter(FileWriter):
 
     @override
     def _start(self, path: Path) -> None:
+        """Add all sheets in their order; Summary and Materials only if there are totals."""
         self._book = xlsxwriter.Workbook(
             path, {"constant_memory": True, "tmpdir": str(path.parent), "use_zip64": True}
         )
@@ -114,6 +115,11 @@ class WorkbookWriter(FileWriter):
 
     @override
     def _finish(self) -> None:
+        """Write what is known only now (totals, versions, sources), and save.
+
+        Raises:
+            OSError: as the system reported it, without xlsxwriter's wrapping.
+        """
         if self._totals is not None and self._materials is not None:
             write_summary(self._book, self._summary, self._styles, self._totals)
             write_materials(self._materials, self._totals)
