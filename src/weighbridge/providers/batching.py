@@ -83,6 +83,7 @@ class OpenAIBatches(BatchService):
 
     @override
     async def upload(self, name: str, content: bytes) -> str:
+        """Returns the provider's id of the file. Raises NoBatchApi where there is no such route."""
         try:
             file = await self._sdk.client.files.create(
                 file=(name, content, "application/jsonl"), purpose="batch", timeout=FILE_TIMEOUT_S
@@ -198,6 +199,7 @@ def read_line(line: bytes) -> ResultLine | None:
 
 
 def _seen(batch: Batch) -> RemoteBatch:
+    """The batch as we keep it. Raises ProviderOverloaded for a status that we do not know."""
     try:
         status = BatchStatus(batch.status)
     except ValueError:

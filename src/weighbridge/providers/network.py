@@ -98,6 +98,7 @@ class Network(Wire):
         return aiohttp.ClientTimeout(total=None, connect=self._connect_s, sock_read=read_s)
 
     def _open(self) -> aiohttp.ClientSession:
+        """A session without a limit on connections and without cookies; `close` ends it."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=self._tls),
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -227,6 +227,11 @@ class OpenAIProvider(Provider):
             return await self._call(request, None)
 
     async def _call(self, request: CallRequest, tier: str | None) -> CallReply:
+        """One exchange, and what it teaches: form, cache, pace, whether the key works.
+
+        Raises:
+            ProviderError: as `_judged` makes of whatever went wrong.
+        """
         began_s = self._clock.monotonic_s()
         self._in_flight += 1
         try:
@@ -263,6 +268,12 @@ class OpenAIProvider(Provider):
         self._simulated |= is_simulated(completion)
 
     def _judged(self, error: Exception, request: CallRequest) -> ProviderError:
+        """Our error for it, in the light of earlier answers.
+
+        A key or model that has worked is doubted only after several refusals; a server that never
+        gave a usable answer has no API there. Learns the context size, and slows down for local
+        servers.
+        """
         ours = translate(error, self._asked(request))
         if isinstance(error, UnusableReply) and not self._key_has_worked:
             self._unusable += 1
@@ -326,6 +337,7 @@ class OpenAIProvider(Provider):
 
     @override
     async def find(self, request: CallRequest) -> CallReply | None:
+        """The stored reply to this question's key; None if there is none, or nothing is stored."""
         if request.key is None:
             return None
         try:
@@ -343,6 +355,7 @@ class OpenAIProvider(Provider):
 
     @override
     async def check(self) -> None:
+        """Also learns the model's context size, and whether a simulator is behind the address."""
         today = self._clock.now().date()
         facts = await check_model(
             self._sdk.client, self._asked(), today=today, is_local=self._is_local

@@ -59,6 +59,7 @@ def price_of(
 
 @lru_cache(maxsize=64)
 def _published(model: str, provider_name: str) -> Price:
+    """USD per million tokens from genai-prices; `UNKNOWN` where it has no price per token."""
     from genai_prices import Usage, calc_price
 
     def per_million(usage: Usage) -> Decimal:
@@ -119,6 +120,14 @@ def read_prices(path: Path) -> dict[tuple[str, str | None], Price]:
 
 
 def _own_price(row: Mapping[str, str | None]) -> tuple[tuple[str, str | None], Price]:
+    """((model, provider or None for any), price) of a row.
+
+    Without a price of its own, the cache costs what input costs.
+
+    Raises:
+        ValueError: the model or a needed price is missing, a price is no number, or the price of
+            input, cached input or output is below zero.
+    """
     cells = {name: (row.get(name) or "").strip() for name in OWN_COLUMNS}
     read = float(cells["input_usd"])
     price = Price(

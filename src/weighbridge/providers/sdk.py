@@ -35,6 +35,7 @@ class Sdk:
     def __init__(
         self, key: str, at: BaseAddress, timeout: httpx2.Timeout, http_client: httpx2.AsyncClient
     ) -> None:
+        """The SDK's client over `http_client`; it never retries by itself."""
         self.client = AsyncOpenAI(
             api_key=key,
             base_url=at.url,

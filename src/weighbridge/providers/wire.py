@@ -96,6 +96,7 @@ class OverClient(Wire):
 
     @override
     async def post(self, address: Address, body: bytes, timeout_s: float) -> Received:
+        """Also raises UnusableReply for a reply above `LARGEST_REPLY`, once it was read."""
         request = httpx2.Request(
             "POST",
             address.url,

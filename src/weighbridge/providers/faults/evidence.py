@@ -71,7 +71,7 @@ def evidence_of(error: openai.APIStatusError) -> Evidence:
 def read_evidence(
     status: int, body: Any, content: bytes, headers: Mapping[str, str] | None = None
 ) -> Evidence:
-    """The same from the parts of an answer; `body` is None where it is no JSON."""
+    """Like `evidence_of`, from the parts of an answer; `body` is None where it is no JSON."""
     levels = list(_levels(body))
     words = list(dict.fromkeys(word for level in levels for word in _words(level)))
     is_json = isinstance(body, dict | list | str) or not content
@@ -138,6 +138,7 @@ def _levels(body: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
 
 
 def _words(level: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences at this level that explain the failure, the likeliest first; never nested JSON."""
     for name in ("error", *_WORDS):
         value = level.get(name)
         if isinstance(value, str) and value.strip() and not _holds_json(value):

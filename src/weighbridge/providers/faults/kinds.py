@@ -280,6 +280,10 @@ def kind_of(error: Exception, *, key_has_worked: bool = False) -> type[ProviderE
 def _kind_of_answer(
     evidence: Evidence, raised: type[Exception], *, key_has_worked: bool
 ) -> type[ProviderError]:
+    """The kind by the first evidence that tells: code, firewall, words, status, exception.
+
+    A key that has worked is not doubted because of a firewall's page.
+    """
     for code in evidence.codes:
         if code in BY_CODE:
             return BY_CODE[code]

@@ -77,6 +77,7 @@ def translate(error: Exception, asked: Asked) -> ProviderError:
 
 
 def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) -> ProviderError:
+    """The error with the server's own words, masked, and what it says of limits and waiting."""
     said = asked.masker.quote(evidence.message) or "no explanation was given"
     where = asked.provider + _label(evidence, asked.masker)
     if kind is RateLimited:
@@ -181,6 +182,7 @@ def _why_not_served(evidence: Evidence, asked: Asked, where: str, said: str) -> 
 
 
 def _without_answer(kind: type[ProviderError], error: Exception, asked: Asked) -> ProviderError:
+    """The error where no usable answer came: a timeout, no connection, broken text or no JSON."""
     reason = asked.masker.quote(_deepest_reason(error))
     because = f": {reason}" if reason else ""
     if kind is ProviderTimeout:

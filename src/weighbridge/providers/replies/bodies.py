@@ -112,6 +112,11 @@ def _shown(content: bytes) -> str:
 
 
 def _parsed(content: bytes) -> Any:
+    """The JSON of a body, of a stream's events, or inside other text.
+
+    Raises:
+        UnusableReply: there is none; says so of a web page.
+    """
     body = content.lstrip()
     if is_stream(body):
         return joined(body)

@@ -69,6 +69,7 @@ _SCALARS: Mapping[str, CoreSchema] = {
 
 
 def _object_rule(properties: Mapping[str, Schema], required: list[str]) -> CoreSchema | None:
+    """The rule for an object with all properties required; None where it cannot be judged so."""
     rules = {name: _rule(part) for name, part in properties.items()}
     if not rules or set(required) != rules.keys():
         return None

@@ -61,6 +61,7 @@ def _kinds(schema: Schema) -> frozenset[str]:
 
 
 def _fit_object(value: Any, schema: Schema) -> Any:
+    """The object with names and values fitted; `value` itself if nothing had to change."""
     found = _unwrapped(value, schema, _DEEPEST_WRAPPING)
     if not isinstance(found, dict):
         return value
@@ -157,6 +158,7 @@ def _with_names(found: dict[str, Any], properties: Mapping[str, Schema]) -> dict
 
 
 def _fit_list(value: Any, schema: Schema) -> Any:
+    """The list with its entries fitted, also of one bare entry; `value` itself if unchanged."""
     items: Schema = schema.get("items", {})
     found = _decoded(value) if isinstance(value, str) else value
     if isinstance(found, dict) and "object" in _kinds(items):
@@ -198,6 +200,7 @@ def _fit_scalar(value: Any, kinds: frozenset[str]) -> Any:
 
 
 def _read_text(value: str, kinds: frozenset[str]) -> Any:
+    """The flag, null or number that the text spells, where the schema asks for one."""
     word = value.strip().casefold()
     if "boolean" in kinds and word in _FLAGS:
         return _FLAGS[word]

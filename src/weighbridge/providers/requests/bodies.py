@@ -55,6 +55,7 @@ def request_body(request: CallRequest, model: str, capabilities: Capabilities) -
 
 
 def _messages(request: CallRequest, capabilities: Capabilities) -> list[dict[str, object]]:
+    """One message, or two where the server has a system role; instructions always come first."""
     instructions = _instructions(request, capabilities)
     content = _content(request, capabilities)
     if capabilities.has_system_role:
