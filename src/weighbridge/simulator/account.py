@@ -232,6 +232,11 @@ class Account:
         }
 
     async def _wait(self, fault: Fault | None, dice: Throw, read_timeout_s: float | None) -> None:
+        """Wait for the latency, or for what the fault makes of it.
+
+        Raises:
+            AnswerOverdue: the client's read timeout comes first; that long was waited.
+        """
         config = self.config
         delay_s = latency_s(config.latency_s, config.latency_sigma, dice)
         if fault is Fault.SLOW:
@@ -248,6 +253,11 @@ class Account:
     def _respond(
         self, request: ChatRequest, fault: Fault | None, dice: Throw, limit_headers: list[Header]
     ) -> Response:
+        """The response, damaged by the fault; nothing is billed for a timeout, a 500 or a web page.
+
+        Raises:
+            ConnectionDropped: the fault is a timeout.
+        """
         match fault:
             case Fault.TIMEOUT:
                 self._count(fault)
@@ -269,6 +279,7 @@ class Account:
     def _answer(
         self, request: ChatRequest, fault: Fault | None, dice: Throw, limit_headers: list[Header]
     ) -> Response:
+        """A billed answer, entered in the books; a dropped one is billed but not answered."""
         books = self.books
         completion = complete(request, self.config, fault, dice)
         self._count(

@@ -103,6 +103,11 @@ class Simulator:
             )
 
     async def _chat(self, scope: Scope, receive: Receive) -> Response:
+        """Answer a call. From a socket, it is given up when the client leaves, if so configured.
+
+        Raises:
+            ApiFault: the key, the outage or the request forbids it.
+        """
         account = self.account
         account.books.received += 1
         body = await read_body(receive, MAX_CHAT_BYTES)
@@ -163,6 +168,7 @@ class Simulator:
             raise ApiFault(400, str(error)) from error
 
     async def _files(self, scope: Scope, receive: Receive, rest: list[str]) -> Response:
+        """Answer /v1/files: upload, list, show, download, delete; ApiFault for other routes."""
         desk = self._batches
         match scope["method"], rest:
             case "POST", []:
@@ -183,6 +189,12 @@ class Simulator:
         raise _no_such_route(scope)
 
     async def _upload(self, scope: Scope, receive: Receive) -> Any:
+        """Store an uploaded file.
+
+        Raises:
+            ApiFault: a part of the form is missing.
+            RequestBodyTooLarge: it is above MAX_FILE_BYTES.
+        """
         async with Request(scope, receive).form(max_part_size=MAX_FILE_BYTES) as form:
             upload, purpose = form.get("file"), form.get("purpose")
             if not isinstance(upload, UploadFile) or not isinstance(purpose, str):
@@ -195,6 +207,7 @@ class Simulator:
             return self._batches.add_file(upload.filename or "upload", purpose, content)
 
     async def _batch(self, scope: Scope, receive: Receive, rest: list[str]) -> Response:
+        """Answer /v1/batches: create, list, show, cancel; ApiFault for other routes."""
         desk = self._batches
         match scope["method"], rest:
             case "POST", []:

@@ -192,6 +192,10 @@ class BatchDesk:
             books.batches_repeated += 1
 
     async def _run(self, batch: Batch, file: StoredFile) -> None:
+        """Take a batch from validation to its end, with one file of answers and one of errors.
+
+        Lines without an answer when it expires or is cancelled are in the file of errors.
+        """
         lines, batch.errors = _read_lines(file.content)
         if not batch.errors:
             batch.tokens = self._tokens_of(lines)
@@ -258,6 +262,7 @@ class BatchDesk:
         return tokens
 
     def _too_many_tokens(self, batch: Batch) -> list[dict[str, Any]]:
+        """The error of a batch for which no room is left among the enqueued tokens; else empty."""
         limit = self._account.config.enqueued_tokens
         waiting = sum(b.tokens for b in self._batches.values() if b.status not in _ENDED)
         if limit is None or waiting <= limit:
@@ -276,6 +281,7 @@ class BatchDesk:
         outputs: list[bytes],
         failures: list[bytes],
     ) -> None:
+        """Append the line's result to `outputs`, or to `failures` unless its status is 200."""
         try:
             status, body = 200, self._completion(batch, number, line["body"])
         except ApiFault as refused:
@@ -294,6 +300,7 @@ class BatchDesk:
         batch.counts["completed" if status == 200 else "failed"] += 1
 
     def _completion(self, batch: Batch, number: int, content: Any) -> dict[str, Any]:
+        """The billed completion of a line. Raises ApiFault where a live call would have failed."""
         account, books = self._account, self._account.books
         request = check_chat_request(content, account.config, account.shelf)
         books.batch_requests += 1
@@ -374,6 +381,7 @@ def _parsed(content: bytes) -> Iterator[tuple[int, Any]]:
 
 
 def _line_fault(line: Any, seen: set[str]) -> tuple[str, str] | None:
+    """(code, message) of what is wrong with a line, as OpenAI puts it; adds its id to `seen`."""
     if not isinstance(line, dict):
         return "invalid_json_line", "This line is not parseable as valid JSON."
     custom_id = line.get("custom_id")

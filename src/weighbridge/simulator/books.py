@@ -220,6 +220,7 @@ class Books:
         }
 
     def _allowed_until(self, now_s: float | None) -> _Allowance:
+        """The requests and tokens allowed so far, by the limits in force, up to this moment."""
         past = self._allowance
         if past.since_s is None or now_s is None:
             return past

@@ -162,6 +162,7 @@ def _poison(text: str, marker: str) -> str | None:
 def _poison_rows(
     rows: list[dict[str, Any]], products: list[dict[str, Any]], keys: list[bytes], marker: str
 ) -> None:
+    """Spoil the rows of products whose text contains `marker`, in place, and blank their keys."""
     if not marker or len(rows) != len(products):
         return
     for position, (row, product) in enumerate(zip(rows, products, strict=True)):

@@ -90,6 +90,7 @@ class SimulatorConfig:
     flex_busy: float = 0.0  # the share of flex calls for which there is no room
 
     def __post_init__(self) -> None:
+        """Raises InputError naming the limit or span that is out of range."""
         for name in ("requests_per_minute", "tokens_per_minute"):
             limit = getattr(self, name)
             if limit is not None and limit < 1:

@@ -60,7 +60,7 @@ async def read_body(receive: Receive, most_bytes: int) -> bytes:
 
 
 async def send_response(response: Response, send: Send, request_id: str) -> None:
-    """Send it, marked as simulated. Of a broken one, half the body and no end."""
+    """Send it, marked as simulated; a broken one stops after half its body."""
     headers = [
         (b"content-type", response.media_type),
         (b"content-length", b"%d" % len(response.body)),

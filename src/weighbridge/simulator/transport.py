@@ -41,6 +41,7 @@ class SimulatorTransport(httpx2.AsyncBaseTransport):
 
     @override
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """One request through the app. Errors of transport carry the request, as a socket's do."""
         body = await request.aread()
         url = request.url
         scope: dict[str, Any] = {

@@ -100,6 +100,13 @@ class Analyst:
         return self._write(Scene(products, seed))
 
     def _compile(self, node: Mapping[str, Any], name: str, open_refs: tuple[str, ...]) -> Writer:
+        """A function that writes values for this part of the schema.
+
+        `open_refs` are the references that led here.
+
+        Raises:
+            EndlessSchema: the part contains itself.
+        """
         if "$ref" in node:
             reference = str(node["$ref"])
             if reference in open_refs or reference == "#":
@@ -134,6 +141,11 @@ class Analyst:
     def _compile_any_of(
         self, branches: Sequence[Any], name: str, open_refs: tuple[str, ...]
     ) -> Writer:
+        """The writer of the first branch that ends; null only if no other branch does.
+
+        Raises:
+            EndlessSchema: no branch ends.
+        """
         nullable = any(branch.get("type") == "null" for branch in branches)
         for branch in branches:
             if branch.get("type") == "null":
@@ -149,6 +161,7 @@ class Analyst:
         raise EndlessSchema
 
     def _compile_object(self, node: Mapping[str, Any], open_refs: tuple[str, ...]) -> Writer:
+        """Writes every property in order; a list sees what stands before it in the same object."""
         writers = [
             (name, self._compile(child, name, open_refs))
             for name, child in node.get("properties", {}).items()
@@ -351,6 +364,7 @@ def _process_hints(material: str) -> tuple[str, ...] | None:
 
 
 def _enum_writer(name: str, index: EnumIndex) -> Writer:
+    """Chooses by the line of the bill, else by certainty, else by the product's words."""
     label, levels = name.lower(), {value.lower(): value for value in index.members}
     is_level = "high" in levels and "low" in levels
     is_process, is_material = "process" in label, "material" in label
@@ -377,6 +391,7 @@ def _enum_writer(name: str, index: EnumIndex) -> Writer:
 
 
 def _number_writer(name: str, node: Mapping[str, Any], *, whole: bool) -> Writer:
+    """Writes the amount that the name suggests, within the schema's bounds."""
     least, most = float(node.get("minimum", "-inf")), float(node.get("maximum", "inf"))
     amount = _amount_of(name.lower())
     if not whole and node.keys().isdisjoint(("minimum", "maximum")):
@@ -417,6 +432,7 @@ def _mass_kg(scene: Scene) -> float:
 
 
 def _boolean_writer(name: str, *, nullable: bool) -> Writer:
+    """Answers by the name: whether the mass is plausible, or whether it was inferred; else true."""
     label = name.lower()
     about_mass = "plausible" in label or "realistic" in label
 
@@ -436,6 +452,7 @@ def _boolean_writer(name: str, *, nullable: bool) -> Writer:
 
 
 def _text_writer(name: str) -> Writer:
+    """Writes what the name asks for (code, name, material, process, component), else a sentence."""
     label = name.lower()
     is_code, is_name = name in CODE_FIELDS, "name" in label
     is_material, is_process = "material" in label, "process" in label

@@ -87,6 +87,7 @@ class EnumIndex:
         return self._hints[hint]
 
     def _find(self, hint: str) -> int | None:
+        """Index of the value that fits the first alternative with a match; else None."""
         for alternative in hint.split("/"):
             head, *tail = words_of(alternative)
             best: tuple[float, int] | None = None

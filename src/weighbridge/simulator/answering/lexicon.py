@@ -486,6 +486,7 @@ def _phrases(text: str) -> list[tuple[str, ...]]:
 
 
 def _read_parts(text: str) -> tuple[Part, ...]:
+    """The parts of a recipe written as "hint share component; …"; "*" marks a replaceable part."""
     parts = []
     for piece in text.split(";"):
         words = piece.split()

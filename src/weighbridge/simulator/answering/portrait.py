@@ -265,6 +265,7 @@ def _parts(
 def _recipe(
     kind: Kind, named: Sequence[str], details: Set[str], percentages: Sequence[tuple[str, float]]
 ) -> list[Part]:
+    """The kind's parts with the materials that the text names; what fits no part is a trim."""
     known = {_first_word(part.hint) for part in kind.parts}
     others = [hint for hint in named if _first_word(hint) not in known]
     parts: list[Part] = []

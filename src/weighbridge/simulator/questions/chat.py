@@ -155,7 +155,7 @@ def read_chat_request(body: bytes, config: SimulatorConfig, shelf: SchemaShelf) 
 
 
 def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf) -> ChatRequest:
-    """The same for a body that is already parsed, such as a line of a batch file."""
+    """Like `read_chat_request`, for a parsed body such as a line of a batch file."""
     if not isinstance(request, dict):
         raise ApiFault(400, "The body of your request must be a JSON object.")
     if unknown := sorted(request.keys() - _ARGUMENTS):
@@ -221,6 +221,7 @@ def _messages(request: Mapping[str, Any]) -> list[Any]:
 
 
 def _check_context(prompt_tokens: int, charged_output: int, limits: ModelLimits) -> None:
+    """Raises ApiFault if prompt and allowed output exceed the model's context."""
     if prompt_tokens + charged_output > limits.context_tokens:
         raise ApiFault(
             400,
@@ -275,6 +276,11 @@ def _model(model: Any, config: SimulatorConfig) -> tuple[str, ModelLimits]:
 def _schema(
     response_format: Any, messages: list[Any], shelf: SchemaShelf
 ) -> tuple[str, AcceptedSchema | None]:
+    """(name, schema) that the answer must follow; without a strict one, the prompt's own, if any.
+
+    Raises:
+        ApiFault: the format, its name or its schema is invalid.
+    """
     if response_format is None:
         return "", _schema_in_prompt(messages, shelf)
     kind = response_format.get("type") if isinstance(response_format, dict) else None
@@ -337,6 +343,7 @@ def _message(message: Any, number: int, model: str, config: SimulatorConfig) -> 
 
 
 def _image(image: Any, place: str, model: str, config: SimulatorConfig) -> int:
+    """The tokens of an image at `place`. Raises ApiFault if it is not accepted or not usable."""
     param = f"{place}.content.image_url"
     if not config.accepts_images:
         raise ApiFault(400, "This model does not support image inputs.", param=param)

@@ -66,6 +66,11 @@ def image_tokens(url: str, model: str, detail: str) -> int:
 
 
 def _size(url: str) -> tuple[int, int]:
+    """(width, height) in pixels; a fixed size for a picture on the web.
+
+    Raises:
+        ImageUnusable: it cannot be downloaded or decoded, or is of another type.
+    """
     if url.startswith(("https://", "http://")):
         if (
             ".invalid/" in url

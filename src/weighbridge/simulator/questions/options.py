@@ -56,6 +56,7 @@ def is_marked(message: Any) -> bool:
 
 
 def _effort(request: Mapping[str, Any], model: str, limits: ModelLimits) -> str:
+    """The effort asked for, else the model's own. Raises ApiFault for one it does not have."""
     asked = request.get("reasoning_effort")
     if asked is None:
         return limits.default_effort
@@ -73,6 +74,11 @@ def _effort(request: Mapping[str, Any], model: str, limits: ModelLimits) -> str:
 
 
 def _tier(request: Mapping[str, Any], model: str, limits: ModelLimits) -> str:
+    """The tier asked for, "default" without one; "fast" means "priority".
+
+    Raises:
+        ApiFault: the model has no such tier.
+    """
     asked = request.get("service_tier") or "auto"
     if asked in _USUAL_TIERS:
         return "default"

@@ -82,6 +82,7 @@ def _nodes(
 
 
 def _node_fault(path: tuple[str, ...], node: Any, depth: int, tally: _Tally) -> str | None:
+    """The first rule that this node breaks, in OpenAI's words; None if it breaks none."""
     place = f"In context=({', '.join(repr(part) for part in path)}), "
     if not isinstance(node, Mapping):
         return f"{place}schema must be an object"
@@ -105,6 +106,7 @@ def _node_fault(path: tuple[str, ...], node: Any, depth: int, tally: _Tally) -> 
 
 
 def _object_fault(place: str, node: Mapping[str, Any], tally: _Tally) -> str | None:
+    """The first rule that an object breaks; its properties are added to `tally`."""
     if node.get("additionalProperties") is not False:
         return f"{place}'additionalProperties' is required to be supplied and to be false"
     properties = node.get("properties", {})
@@ -121,6 +123,7 @@ def _object_fault(place: str, node: Mapping[str, Any], tally: _Tally) -> str | N
 
 
 def _enum_fault(place: str, node: Mapping[str, Any], tally: _Tally) -> str | None:
+    """The first rule that an enum breaks; its values are added to `tally`."""
     if isinstance(node.get("const"), str):
         tally.characters += len(node["const"])
     if "enum" not in node:
