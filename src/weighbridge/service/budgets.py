@@ -82,6 +82,11 @@ async def capped(database: Database, file: Path, cap_usd: float | None) -> Async
 
 
 def _checked(period: str, cap: object) -> float | None:
+    """The cap in USD, None for none.
+
+    Raises:
+        InvalidBudget: there is no such period, or the cap is no amount in range.
+    """
     if period not in PERIODS:
         raise InvalidBudget(
             period[:60], f"There is no budget for {period[:60]!r}; choose {_PERIODS}."

@@ -260,6 +260,7 @@ class EventHub:
                 await self._publish_progress()
 
     async def _publish_progress(self) -> None:
+        """Publish what has changed: first the state of the queue, then the progress."""
         document = status_document(await queue_status(self._database, self._clock))
         state = _state_of(document)
         if self._state and state != self._state:

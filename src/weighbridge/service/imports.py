@@ -110,7 +110,7 @@ async def import_catalogue(
     estimator: Estimator | None = None,
     confirm: Callable[[Inspection], None] = lambda _: None,
 ) -> Imported:
-    """The same for an open one. `scoped` remembers which products the file names.
+    """Like `import_file`, for an open file. `scoped` remembers which products the file names.
 
     `lane` is how their questions travel from now on; None: as they did, new ones online.
 
@@ -157,6 +157,7 @@ async def _import(
     before_merge: Callable[[], None] = lambda: None,
     lane: Lane | None = None,
 ) -> ImportResult:
+    """Merge the chunks in one transaction, then announce that there is work."""
     async with database.pool.acquire() as connection:
         result = await import_products(
             connection, chunks, scoped=scoped, before_merge=before_merge, lane=lane

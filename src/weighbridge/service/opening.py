@@ -58,7 +58,7 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 async def check_database(database: Database, within_s: float) -> None:
-    """Ask for as little as can be.
+    """Run the cheapest query there is.
 
     Raises:
         DatabaseUnavailable: no answer in this time.

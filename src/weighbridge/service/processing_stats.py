@@ -154,6 +154,11 @@ class StatisticsReader:
             return await self._call_sums_now(connection)
 
     async def _call_sums_now(self, connection: Connection) -> list[CallSum]:
+        """Sums over all calls ever; only those not yet settled are read from the table.
+
+        A call is settled `SETTLED_AFTER_S` after its id was first seen: by then no slower
+        transaction can add one with a smaller id.
+        """
         now_s = self._clock.monotonic_s()
         if await retention.trimmed_up_to(connection) > self._settled_id:
             # Trimmed before they were settled here: nobody has looked for days. Once more from the
@@ -176,6 +181,7 @@ class StatisticsReader:
         return list(_merge([*self._settled.values(), *recent]).values())
 
     async def _read(self, connection: Connection) -> ProcessingStats:
+        """Both periods as of now. Each figure is a query of its own: they may be a moment apart."""
         now = self._clock.now()
         since = now - DAY
         counts = await products.counts(connection)
@@ -227,6 +233,7 @@ def _period(
     sums: Sequence[CallSum],
     errors: list[ErrorGroup],
 ) -> PeriodStats:
+    """The figures of a period of `hours`; a rate of 0 where that is 0."""
     return PeriodStats(
         completed=completed,
         failed=failed,
@@ -312,6 +319,7 @@ def _merge(sums: Iterable[CallSum]) -> dict[tuple[object, ...], CallSum]:
 
 
 def _add(one: CallSum, other: CallSum) -> CallSum:
+    """Both sums together, under the labels of `one`."""
     return replace(
         one,
         calls=one.calls + other.calls,

@@ -93,6 +93,7 @@ def note_document(note: RowNote) -> dict[str, Any]:
 
 
 def _column(column: ColumnUse) -> dict[str, Any]:
+    """What a column was taken for, under the contract's names."""
     return {
         "column": column.column,
         "field": column.field,

@@ -56,6 +56,7 @@ def status_document(look: QueueStatus) -> dict[str, Any]:
 
 
 def _provider_document(provider: ProviderFacts) -> dict[str, Any]:
+    """The provider under the contract's names; null for what is not learned yet."""
     return {
         "name": provider.name,
         "model": provider.model,

@@ -216,6 +216,11 @@ def _rows(path: Path) -> Iterator[_Row]:
 
 
 def _sheet_rows(path: Path) -> Iterator[_Row]:
+    """The rows of every sheet with the columns of a bill.
+
+    Raises:
+        UnreadableFile: no sheet has them.
+    """
     book = Workbook(path)
     is_found = False
     try:

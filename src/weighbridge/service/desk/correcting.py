@@ -93,7 +93,7 @@ class Correcting(StoredWeigher):
     ) -> list[NewCorrection]:
         """What the request changes about a product.
 
-        With `keep_same` also what is so already, and all as it is given: an own bill.
+        With `keep_same`, also values that are so already, exactly as given (for own bills).
         """
         stored = products.stored_product(row)
         given = self.given(row)
@@ -135,6 +135,7 @@ class Correcting(StoredWeigher):
     def _refuse_to_pass_over(
         self, code: str, change: Change, active: Sequence[Correction], request: Request
     ) -> None:
+        """Raises Conflict if somebody else corrected the same last, unless `request.replace`."""
         earlier = [
             each
             for each in active
@@ -155,7 +156,7 @@ async def correct(
     codes: Sequence[str],
     request: Request,
 ) -> list[CorrectedFigure]:
-    """Make these changes to all these products; returns those whose answers are other ones now.
+    """Make these changes to all these products; returns those whose answers changed.
 
     Raises:
         NotFound: there is no such product.
@@ -172,7 +173,7 @@ async def correct_each(
     steps: Steps,
     requests: Mapping[str, Request],
 ) -> list[CorrectedFigure]:
-    """The same with changes of its own for each product: all are made, or none."""
+    """Like `correct`, with different changes for each product: all are made, or none."""
     work = Correcting(factors, steps)
     async with database.transaction() as connection:
         recomputation = Recomputation(connection, work)
@@ -225,7 +226,7 @@ async def take_back(
 
 
 async def corrections_of(database: Database, code: str) -> list[RecordedCorrection]:
-    """Every correction of a product, those that were taken back among them, newest first.
+    """Every correction of a product, newest first, including those taken back.
 
     Raises:
         NotFound: there is no such product.
@@ -333,8 +334,8 @@ class Recomputation:
         self._figures: list[CorrectedFigure] = []
 
     async def add(self, rows: Sequence[Record], made: Mapping[int, Cause]) -> None:
-        """Weigh these. `made`: what makes the figures others, by product; what is corrected has to
-        be in the new figure.
+        """Weigh these. `made` has the cause of each product's new figure; a corrected value must
+        show in that figure.
 
         Raises InputError for a product of this portion or of one before.
         """
@@ -364,6 +365,11 @@ class Recomputation:
         return self._figures
 
     async def _write(self, portion: _Portion) -> None:
+        """Store the portion's figures. What was checked before is unchecked.
+
+        Raises:
+            InputError: a corrected value is left out of the new figure.
+        """
         weighed = await portion.weighing
         for row, new in zip(portion.rows, weighed, strict=True):
             cause = portion.made[row["id"]]
@@ -406,6 +412,7 @@ def _refuse_left_out(code: str, new: StoredFootprint, targets: Collection[str]) 
 async def _audit(
     database: Database, figures: Sequence[CorrectedFigure], requests: Mapping[str, Request]
 ) -> None:
+    """One audit entry for all of them; it names the product only if there is just one."""
     only = figures[0].code if len(figures) == 1 else None
     first = requests[figures[0].code]
     detail = {

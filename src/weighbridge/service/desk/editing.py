@@ -142,6 +142,7 @@ class _Editing:
     def _lines(
         self, bill: BillOfMaterials, processes: ManufacturingProcesses
     ) -> Iterator[EditableLine]:
+        """The lines of the bill with what may be corrected, numbered from 1 as in the targets."""
         materials = self._choices[BillOfMaterials.step](("lines",))
         names = self._choices[ManufacturingProcesses.step](("lines", "1"))
         for number, line in enumerate(bill.lines, start=1):

@@ -100,6 +100,10 @@ def compare_exports(before: ExportedFile, after: ExportedFile) -> Movements:
 
 
 def _causes(old: Mapping[str, Any], new: Mapping[str, Any], exact: bool) -> tuple[str, ...]:
+    """What differs between two exports of a product that can move its figure; never empty.
+
+    `exact`: numbers may differ by 1e-9 of themselves, else by what a table rounds away.
+    """
     found = []
     if _corrections(old) != _corrections(new):
         found.append("a correction")
@@ -156,6 +160,7 @@ def _csv(path: Path) -> Iterable[dict[str, Any]]:
 
 
 def _xlsx(path: Path) -> Iterable[dict[str, Any]]:
+    """The rows of every sheet that has the columns of products, as texts by column."""
     book = Workbook(path)
     try:
         for sheet in book.sheets:

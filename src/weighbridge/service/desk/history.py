@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PastFootprint:
-    """A version of a footprint, and what made it another one than the version before.
+    """A version of a footprint, and what changed it from the version before.
 
     `change` 0.25: a quarter more than before; None for the first that is kept.
     """

@@ -140,6 +140,13 @@ def _new(
     bills: Mapping[str, Sequence[OwnLine]],
     request: Request,
 ) -> list[NewCorrection]:
+    """The corrections that put these bills in place.
+
+    Bills of products without answers are not checked here; they apply once there are answers.
+
+    Raises:
+        InputError: names the products whose bill cannot be used, up to `_NAMED` of them.
+    """
     found: list[NewCorrection] = []
     problems = []
     for row in rows:

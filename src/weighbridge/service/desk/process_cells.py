@@ -60,6 +60,11 @@ def _value_or_text(name: str, text: str) -> Any:
 
 
 def _value(name: str, text: str) -> Any:
+    """A number or a country code, None for an empty text.
+
+    Raises:
+        InputError: it is neither.
+    """
     if not text:
         return None
     if name in ENERGY_FIGURES:

@@ -114,6 +114,7 @@ class _HeaderStyles:
 def _write_table(
     sheet: Any, name: str, table: Sequence[Sequence[Any]], styles: _HeaderStyles
 ) -> None:
+    """Write a table under its header, which marks the columns that may be edited."""
     for position, column in enumerate(COLUMNS[name]):
         style = styles.editable if column in EDITABLE[name] else styles.header
         sheet.write_string(0, position, column, style)
@@ -159,6 +160,7 @@ def read_edits(path: Path) -> list[Edit]:
 
 
 def _refuse_other_files(path: Path) -> None:
+    """Raises InputError for a file that is no XLSX workbook, whatever its name."""
     try:
         is_workbook = detect_format(path, path.name, None) is CatalogueFormat.XLSX
     except UnsupportedFormat:

@@ -63,6 +63,7 @@ def _add(
     products: list[tuple[Any, ...]],
     lines: list[tuple[Any, ...]],
 ) -> None:
+    """Append a product's row and those of its lines; nothing if an answer is missing."""
     detail = row["detail"]
     answers = {step: steps.decode(step, stored) for step, stored in detail.answers.items()}
     subject = Subject(Product(row["code"], row["name"], row["description"]), answers)
@@ -127,6 +128,11 @@ async def import_review(
 
 
 def _change(edit: Edit) -> Change:
+    """The correction that an edited cell asks for.
+
+    Raises:
+        InputError: names the cell that has no value, or one that cannot be read.
+    """
     step = _TARGETS[edit.column]
     if edit.column == "processes":
         words = [word.strip() for word in edit.value.split(";")]

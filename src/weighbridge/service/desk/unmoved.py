@@ -29,6 +29,7 @@ def why_unmoved(changes: Iterable[Change], figure: Footprint, factors: FactorTab
 
 
 def _reasons(change: Change, figure: Footprint, factors: FactorTable) -> Iterator[str]:
+    """Why this change left the figure as it was; nothing where no reason is known."""
     compares = any(one.name is RouteName.CLASS and one.weight > 0 for one in figure.routes)
     match change.path:
         case ("attributes", name) if name in NO_LONGER_ASKED:

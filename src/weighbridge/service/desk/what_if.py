@@ -139,6 +139,11 @@ class _Supposing:
     """A supposition whose words are understood, and where its materials were found."""
 
     def __init__(self, factors: FactorTable, steps: Steps, supposed: Supposition) -> None:
+        """Check the supposition against the factors.
+
+        Raises:
+            InputError: it is empty, its material or country is unknown, or its share impossible.
+        """
         self._work = StoredWeigher(factors, steps)
         self._steps = steps
         self._factors = factors
@@ -170,6 +175,7 @@ class _Supposing:
             )
 
     def _figure(self, row: Record, active: Sequence[Correction]) -> SupposedFigure:
+        """The product weighed as it is and as supposed, with the notes that are new by that."""
         product = stored_product(row).product
         before = self._work.weigh(row, active).detail.footprint
         facts = product.facts

@@ -71,6 +71,7 @@ def _judge(
     answers: Mapping[str, Mapping[StepName, Answer]],
     factors: FactorTable,
 ) -> ComparedFigure:
+    """The computed figure (kg CO2e, with its 95 % range) beside the published one."""
     classification, bill, processes = _of_steps(answers[product.code].values())
     footprint = calculate(product, classification, bill, processes, factors)
     return ComparedFigure(

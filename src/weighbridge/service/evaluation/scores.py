@@ -60,7 +60,7 @@ class Scores:
 
 
 def scores(name: str, judged: Sequence[ComparedFigure]) -> Scores:
-    """Of at least one product."""
+    """The scores of a group that is not empty."""
     ratios = [one.ratio for one in judged]
     return Scores(
         name,
@@ -105,6 +105,7 @@ def distinct(judged: Sequence[ComparedFigure]) -> list[ComparedFigure]:
 
 
 def _middle(rows: Sequence[ComparedFigure]) -> ComparedFigure:
+    """The middle one of sorted rows; of an even number, the geometric mean of the middle two."""
     half = len(rows) // 2
     if len(rows) % 2:
         return rows[half]

@@ -68,6 +68,7 @@ def read_truth(path: Path) -> dict[str, Truth]:
 
 
 def _truth(row: Mapping[str, str], names: tuple[str, str]) -> Truth | None:
+    """The published figure of a row; None unless it is a number above 0, or a range of such."""
     try:
         low, high = (float(row[name]) for name in names)
     except ValueError:

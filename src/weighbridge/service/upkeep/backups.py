@@ -87,6 +87,7 @@ async def write_backup(
 
 
 async def _write(database: Database, archive: zipfile.ZipFile, clock: Clock) -> Manifest:
+    """Write each table as of one moment, then the manifest with rows and SHA-256 of each."""
     tables: list[BackedUpTable] = []
     async with backups.snapshot(database) as connection:
         schema = await backups.schema_number(connection)

@@ -64,6 +64,11 @@ def clear_left_behind(data_dir: Path, now: datetime) -> None:
 
 
 def _make(data_dir: Path) -> Path:
+    """A new folder under the data directory, or a temporary one if that is another user's.
+
+    Raises:
+        OSError: it cannot be made, or the folder for uploads belongs to somebody else.
+    """
     data_dir = absolute_data_dir(data_dir)
     make_data_folder(data_dir)
     if owner_of(data_dir) is not None:

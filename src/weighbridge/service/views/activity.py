@@ -63,6 +63,7 @@ class ActivityReader:
             return [self._known.get(at, _quiet(at)) for at in shown]
 
     async def _read(self, first: datetime, this_minute: datetime) -> None:
+        """Read the minutes that may still change, and forget those before `first`."""
         since = first if not self._known else max(first, this_minute - UNSETTLED)
         async with self._database.pool.acquire() as connection:
             calls = await activity.calls_by_minute(connection, since)

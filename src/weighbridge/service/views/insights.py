@@ -146,6 +146,7 @@ class InsightsReader:
         return self._known
 
     async def _read(self) -> Insights:
+        """Look at the whole catalogue at one moment, and take the heaviest products apart."""
         async with (
             self._database.pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -215,6 +216,7 @@ def _disagreements(looked: Iterable[_Looked]) -> list[Disagreement]:
 
 
 def _advice(looked: Sequence[_Looked]) -> list[Advice]:
+    """What would help most, those with the most kg CO2e first."""
     found = []
     inferred = [one for one in looked if one.footprint.mass.origin is Origin.INFERRED]
     if inferred:
