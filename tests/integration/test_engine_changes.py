@@ -159,3 +159,39 @@ async def test_products_that_are_being_queued_while_the_queue_is_stopped_go_back
         await running.stop()
         assert await running.value("SELECT count(*) FROM products WHERE job_id IS NOT NULL") == 0
         await running.assert_sound()
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_suppliers_figure_for_a_processed_product_counts_without_a_call(
+    database_url: str, tmp_path: Path, together: bool
+) -> None:
+    async with program(database_url, tmp_path, ask_together=together) as running:
+        await running.add_many(3)
+        await running.start()
+        await running.until(completed=3)
+        calls = await running.value("SELECT count(*) FROM calls")
+        stated = {
+            "code": "P-002",
+            "name": "Steel bottle",
+            "description": "A stainless steel bottle, edition 2",
+            "supplierFootprint": "2.5",
+            "supplierFootprintBoundary": "cradle-to-gate",
+        }
+        for kg_co2e in (2.5, 1.5):
+            stated |= {"supplierFootprint": str(kg_co2e), "price": "4 EUR"}
+            done = await import_records(running.app.database, [stated], limits=FieldLimits())
+            assert done.updated == 1
+            await running.until_true(
+                "SELECT f.emissions_kg_co2e = $1 AND p.status = 'completed' FROM products p "
+                "JOIN footprints f ON f.product_id = p.id WHERE p.code = 'P-002'",
+                kg_co2e,
+            )
+        done = await import_records(
+            running.app.database, [{**stated, "price": "5 EUR"}], limits=FieldLimits()
+        )
+        assert done.updated == 1
+        await running.until(completed=3)  # a price weighs nothing again
+        assert await running.value("SELECT max(revision) FROM products") == 3
+        assert await running.value("SELECT count(*) FROM calls") == calls
+        await running.stop()
+        await running.assert_sound()

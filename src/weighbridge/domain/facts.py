@@ -104,9 +104,16 @@ SHOWN_FACTS: Final = (
     "process_hints",
     "variant",
 )
-"""What the model is shown.
+"""What the model is shown: a change of one of these asks again."""
 
-A change of one of these asks again; a change of the others only recounts.
+WEIGHED_FACTS: Final = (
+    *SHOWN_FACTS,
+    "supplier_footprint_kg_co2e",
+    "supplier_footprint_per",
+    "supplier_footprint_boundary",
+)
+"""What a figure depends on: a change of one of these weighs the product again, without a call where
+the question is the same. A change of the others only recounts totals.
 """
 
 NO_FACTS: Final = ProductFacts()

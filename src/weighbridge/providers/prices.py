@@ -9,6 +9,7 @@ here. The list is imported at the first question, because loading it takes a fif
 from __future__ import annotations
 
 import csv
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -125,8 +126,8 @@ def _own_price(row: Mapping[str, str | None]) -> tuple[tuple[str, str | None], P
     Without a price of its own, the cache costs what input costs.
 
     Raises:
-        ValueError: the model or a needed price is missing, a price is no number, or the price of
-            input, cached input or output is below zero.
+        ValueError: the model or a needed price is missing, or a price is no finite number of at
+            least 0.
     """
     cells = {name: (row.get(name) or "").strip() for name in OWN_COLUMNS}
     read = float(cells["input_usd"])
@@ -137,7 +138,7 @@ def _own_price(row: Mapping[str, str | None]) -> tuple[tuple[str, str | None], P
         cache_write_usd=float(cells["cache_write_usd"] or read),
         tiers=_tiers(cells["model"]),
     )
-    lowest = min(price.input_usd, price.cached_input_usd, price.output_usd)
-    if not cells["model"] or not lowest >= 0:
+    prices = (price.input_usd, price.cached_input_usd, price.output_usd, price.cache_write_usd)
+    if not cells["model"] or not all(usd is not None and 0 <= usd < math.inf for usd in prices):
         raise ValueError(cells["model"])
     return (cells["model"], cells["provider"] or None), price

@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import polars as pl
 
-from weighbridge.domain.facts import SHOWN_FACTS
+from weighbridge.domain.facts import WEIGHED_FACTS
 from weighbridge.domain.products import Picture, ProductEvent, RejectedRow, RowNote
 from weighbridge.store.database import LONG_STATEMENT_S
 from weighbridge.store.transitions import may_happen, set_status
@@ -135,8 +135,9 @@ async def import_products(
     to the caller.
 
     New codes are inserted in file order. A known code is updated only if something changed; it is
-    pending again if that was its name, description, weight, image, country or a fact that the model
-    is shown. Columns that the file does not have, and pictures where the image cell is empty, stay
+    pending again if that was its name, description, weight, image, country or a fact that its
+    figure depends on, and where its question is the same it is weighed again without a call.
+    Columns that the file does not have, and pictures where the image cell is empty, stay
     as they are stored. A code that comes again in the file is rejected. `scoped` also records which
     products the file names (table scopes), for processing these only. `before_merge` is called when
     all rows are read; if it raises, nothing was changed. `lane` is how their questions travel from
@@ -428,7 +429,7 @@ async def _merge(
     total = await connection.fetchval("SELECT count(*) FROM pg_temp.import_rows")
     updated = _count(await connection.execute(_update(given), timeout=LONG_STATEMENT_S))
     updated += _count(
-        await connection.execute(_update_unasked_facts(given), timeout=LONG_STATEMENT_S)
+        await connection.execute(_update_other_facts(given), timeout=LONG_STATEMENT_S)
     )
     await connection.execute(_NEW_NOTES, timeout=LONG_STATEMENT_S)
     created = _count(await connection.execute(_INSERT_NEW, timeout=LONG_STATEMENT_S))
@@ -501,8 +502,8 @@ def _update(given: frozenset[str]) -> str:
     facts = _new_facts(given)
     stored, wanted = [f"p.{column}" for column in new], [*new.values()]
     if facts != "p.facts":
-        stored.append(_shown("p.facts"))
-        wanted.append(_shown(facts))
+        stored.append(_weighed("p.facts"))
+        wanted.append(_weighed(facts))
     assignments = ", ".join(f"{column} = {value}" for column, value in new.items())
     return f"""
         WITH changed AS MATERIALIZED (
@@ -530,17 +531,17 @@ def _new_facts(given: frozenset[str]) -> str:
     return f"(p.facts - '{{{','.join(names)}}}'::text[] || coalesce(s.facts, '{{}}'))"
 
 
-def _shown(facts: str) -> str:
-    """What the model is shown of them."""
-    quiet = "', '".join(SHOWN_FACTS)
+def _weighed(facts: str) -> str:
+    """What the figure depends on of them."""
+    names = "', '".join(WEIGHED_FACTS)
     return (
-        f"(SELECT jsonb_object_agg(key, value) FROM jsonb_each({facts}) WHERE key IN ('{quiet}'))"  # noqa: S608
+        f"(SELECT jsonb_object_agg(key, value) FROM jsonb_each({facts}) WHERE key IN ('{names}'))"  # noqa: S608
     )
 
 
-def _update_unasked_facts(given: frozenset[str]) -> str:
-    """SQL that updates the facts no answer depends on (prices, quantities): nothing is asked
-    again.
+def _update_other_facts(given: frozenset[str]) -> str:
+    """SQL that updates the facts that no figure depends on (prices, quantities): nothing is asked
+    or weighed again.
     """
     facts = _new_facts(given)
     if facts == "p.facts":  # the file has no such column: a statement that changes nothing

@@ -74,7 +74,12 @@ WITH sums AS (
 )
 SELECT p.code FROM footprints f JOIN products p ON p.id = f.product_id
 LEFT JOIN combined ON combined.product_id = f.product_id
-WHERE NOT coalesce(abs(combined.kg - f.emissions_kg_co2e) <= 1e-6 * greatest(1, abs(f.emissions_kg_co2e)), false)
+CROSS JOIN LATERAL (
+    SELECT (s ->> 'estimate_kg_co2e')::float8 AS estimate, (s ->> 'stated_kg_co2e')::float8 * (s ->> 'units')::float8 AS kg
+    FROM (SELECT f.detail #> '{footprint,supplier}') AS stored (s)
+) AS supplier
+WHERE NOT coalesce(abs(combined.kg - coalesce(supplier.estimate, f.emissions_kg_co2e)) <= 1e-6 * greatest(1, abs(combined.kg)), false)
+    OR NOT coalesce(abs(supplier.kg - f.emissions_kg_co2e) <= 1e-6 * greatest(1, abs(supplier.kg)), supplier.kg IS NULL)
     OR NOT f.low_kg_co2e <= f.emissions_kg_co2e OR NOT f.emissions_kg_co2e <= f.high_kg_co2e
     OR NOT f.mass_kg > 0
     OR EXISTS (
@@ -82,7 +87,7 @@ WHERE NOT coalesce(abs(combined.kg - f.emissions_kg_co2e) <= 1e-6 * greatest(1, 
         AND NOT coalesce(abs(sums.kg - stated.kg) <= 1e-6 * greatest(1, abs(stated.kg)), false)
         AND NOT EXISTS (SELECT FROM sums AS s WHERE s.product_id = f.product_id AND s.is_unknown))"""
 """Each route is the sum of its contributions, and the footprint the weighted geometric mean of the
-routes.
+routes; where a supplier's figure is the footprint, they give the estimate beside it.
 
 To which route a contribution belongs is in its rate: without it another rule complains.
 """

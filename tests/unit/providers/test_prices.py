@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import genai_prices
 import pytest
 
-from weighbridge.providers.prices import UNKNOWN, price_of
+from weighbridge.errors import SettingsError
+from weighbridge.providers.prices import UNKNOWN, price_of, read_prices
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_known_model_has_three_prices_in_falling_order() -> None:
@@ -46,3 +52,26 @@ def test_another_server_is_found_by_its_host() -> None:
 )
 def test_an_unpublished_price_is_unknown(model: str, provider: str) -> None:
     assert price_of(model, provider) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "column", ["input_usd", "cached_input_usd", "output_usd", "cache_write_usd"]
+)
+@pytest.mark.parametrize("cell", ["nan", "inf", "-inf", "-5", "free"])
+def test_a_price_of_ones_own_is_a_finite_number_of_at_least_zero(
+    tmp_path: Path, column: str, cell: str
+) -> None:
+    row = {
+        "model": "mine",
+        "input_usd": "0.1",
+        "cached_input_usd": "0.01",
+        "output_usd": "0.5",
+        "cache_write_usd": "0.125",
+    }
+    path = tmp_path / "prices.csv"
+    path.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n", encoding="utf-8")
+    assert read_prices(path)["mine", None].input_usd == 0.1
+    row[column] = cell
+    path.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"line 2 .* 0 or more"):
+        read_prices(path)

@@ -53,6 +53,14 @@ def test_what_moved_is_found_whatever_the_formats(tmp_path: Path, first: str, se
     assert document["causes"][0]["movedKgCo2e"] == pytest.approx(one.moved_kg_co2e)
 
 
+@pytest.mark.parametrize("kg_co2e", [2e-5, 0.04, 3.0, 210.0, 45_600.0, 2.5e6])
+def test_figures_of_any_size_are_read_from_a_workbook(tmp_path: Path, kg_co2e: float) -> None:
+    before = replace(A, emissions_kg_co2e=kg_co2e)
+    (one,) = _compare(tmp_path, [before], [_half(before)], "xlsx", "jsonl").moved
+    assert one.before_kg_co2e == pytest.approx(kg_co2e)
+    assert one.change == pytest.approx(-0.5)
+
+
 def test_the_files_name_method_factors_model_and_country(tmp_path: Path) -> None:
     assert A.provenance is not None
     newer = replace(A.provenance, method="9", factors="mine 2")

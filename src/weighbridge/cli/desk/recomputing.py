@@ -127,13 +127,16 @@ async def _recompute_share(
 
 
 def _write(path: Path, done: Sequence[RecomputedProduct]) -> None:
+    from weighbridge.export.cells import neutral_text
+
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_HEADER)
         for one in done:
             if one.has_moved or one.problem:
                 figures = (one.before_kg_co2e, one.after_kg_co2e, one.change)
-                writer.writerow((one.code, *figures, "; ".join(one.causes), one.problem))
+                texts = map(neutral_text, ("; ".join(one.causes), one.problem))
+                writer.writerow((neutral_text(one.code), *figures, *texts))
 
 
 def _say(summary: RecomputeSummary, *, dry_run: bool) -> None:

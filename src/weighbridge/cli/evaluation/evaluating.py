@@ -171,6 +171,7 @@ def _all_scores(found: Evaluation) -> list[Scores]:
 
 def _write(found: Evaluation, folder: Path, title: str) -> None:
     """Write evaluation.svg and evaluation.csv, over any that are there. Figures are kg CO2e."""
+    from weighbridge.export.cells import neutral_text
     from weighbridge.service.evaluation.plot import scatter
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -193,7 +194,7 @@ def _write(found: Evaluation, folder: Path, title: str) -> None:
             published = one.truth.low_kg_co2e, one.truth.high_kg_co2e
             writer.writerow(
                 [
-                    one.truth.code,
+                    neutral_text(one.truth.code),
                     one.emissions_kg_co2e,
                     one.low_kg_co2e,
                     one.high_kg_co2e,

@@ -170,7 +170,7 @@ def _xlsx(path: Path) -> Iterable[dict[str, Any]]:
             if set(names.values()) >= _OF_PRODUCTS:
                 yield from _table(
                     {
-                        str(name): row.cells[at].text if at in row.cells else None
+                        str(name): cell.number or cell.text if (cell := row.cells.get(at)) else None
                         for at, name in names.items()
                     }
                     for row in lines

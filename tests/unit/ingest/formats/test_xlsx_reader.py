@@ -361,6 +361,28 @@ def test_a_second_header_row_gives_the_unit(workbook: xlsxwriter.Workbook, path:
     assert [(p.code, p.weight_kg) for p in found.products] == [("A", 0.25)]
 
 
+@pytest.mark.parametrize(
+    ("stored", "pattern", "weight_kg"),
+    [
+        (250.0, '0.00," t"', 250.0),
+        (250.0, '0.00" t"', 250_000.0),
+        (1250.0, '0.0" kg"', 1250.0),
+        (1250.0, '#,##0" g"', 1.25),
+        (1250.0, '#,##0.0," kg"', 1.25),
+        (2_500_000.0, '0.0,," t"', 2500.0),
+    ],
+)
+def test_a_weight_is_what_its_format_shows(
+    workbook: xlsxwriter.Workbook, path: Path, stored: float, pattern: str, weight_kg: float
+) -> None:
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, HEADER)
+    sheet.write_row(1, 0, ["A", "b", "c"])
+    sheet.write_number(1, 3, stored, workbook.add_format({"num_format": pattern}))
+    workbook.close()
+    assert [p.weight_kg for p in read_file(path).products] == [pytest.approx(weight_kg)]
+
+
 def test_a_value_merged_over_rows_holds_for_each(workbook: xlsxwriter.Workbook, path: Path) -> None:
     sheet = workbook.add_worksheet()
     sheet.write_row(0, 0, HEADER)

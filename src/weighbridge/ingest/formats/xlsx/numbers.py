@@ -21,6 +21,7 @@ _UNSAID: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGN
 _WRITTEN: Final = re.compile(r'"([^"]*)"|\\(.)')
 _DATE_LETTERS: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
 _TOKEN: Final = re.compile(r'"([^"]*)"|\\(.)|(_.|\*.|\[[^\]]*\])|([0#?])|(\.)|([-+(): $!&~^{}<>=])')
+_SCALED: Final = re.compile(r"[0#?](,+)(?:[^0#?,]|$)")
 MAX_WHOLE_DIGITS: Final = 15
 """Excel keeps 15 digits of a number
 (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3).
@@ -34,6 +35,7 @@ class NumberFormat:
     is_date: bool = False
     pattern: str | None = None
     unit: str | None = None  # of mass, that the format writes behind the number: 0.0" kg"
+    thousands: int = 0  # how often the format divides by a thousand: 0.0," t" shows 250 as 0.3 t
 
 
 PLAIN: Final = NumberFormat()
@@ -48,7 +50,8 @@ def number_format(number: int, code: str | None) -> NumberFormat:
         return NumberFormat(is_date=True)
     written = "".join(quoted or escaped for quoted, escaped in _WRITTEN.findall(first)).strip()
     unit = written if written.casefold() in UNIT_NAMES else None
-    return NumberFormat(pattern=first, unit=unit)
+    scaled = _SCALED.search(_UNSAID.sub("", first))
+    return NumberFormat(pattern=first, unit=unit, thousands=len(scaled[1]) if scaled else 0)
 
 
 def plain_number(stored: str) -> str:
@@ -60,6 +63,14 @@ def plain_number(stored: str) -> str:
     if number.is_integer() and abs(number) < 1e21:
         return str(int(Decimal(stored))) if stored.isascii() else stored
     return repr(number)
+
+
+def in_thousands(stored: str, thousands: int) -> str:
+    """A stored number divided by so many thousands, digit by digit."""
+    try:
+        return plain_number(str(Decimal(stored).scaleb(-3 * thousands)))
+    except InvalidOperation:
+        return stored
 
 
 def shown_number(stored: str, pattern: str) -> str | None:

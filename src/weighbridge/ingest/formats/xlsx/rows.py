@@ -17,6 +17,7 @@ from weighbridge.errors import UnreadableFile
 from weighbridge.ingest.formats.xlsx.numbers import (
     MAX_WHOLE_DIGITS,
     PLAIN,
+    in_thousands,
     plain_number,
     shown_date,
     shown_number,
@@ -45,13 +46,15 @@ _REFERENCE: Final = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 class Cell:
     """A cell as Excel shows it. `exact` is what a code is: with the zeros of its format.
 
-    `remark`: what is wrong with it.
+    `remark`: what is wrong with it. `number`: what is stored, where that is a number, without the
+    unit that its format adds.
     """
 
     text: str | None
     exact: str | None = None
     kind: str = ""
     remark: str | None = None
+    number: str | None = None
 
 
 @dataclass(slots=True)
@@ -333,4 +336,6 @@ class _Cells:
         if text.isdigit() and len(text) > MAX_WHOLE_DIGITS:
             return Cell(text, kind="long number")
         shown = shown_number(stored, shape.pattern) if shape.pattern else None
-        return Cell(f"{text} {shape.unit}" if shape.unit else text, shown)
+        if shape.unit:
+            return Cell(f"{in_thousands(stored, shape.thousands)} {shape.unit}", shown, number=text)
+        return Cell(text, shown, number=text)
