@@ -173,10 +173,17 @@ def _mass_notes(bill: BillOfMaterials) -> list[str]:
 
 
 def replaced_weight_notes(weight_kg: float | None, bill: BillOfMaterials) -> tuple[str, ...]:
-    """What the figure is for, in the place of a stated weight that the model doubts."""
-    if weight_kg is None or not bill.mass_inferred or bill.weight_plausible is not False:
+    """What the figure is for, in the place of a stated weight that the model doubts, or that a
+    correction has put far from it.
+    """
+    if weight_kg is None or weight_kg <= 0:
         return ()
     times = max(bill.mass_kg, weight_kg) / min(bill.mass_kg, weight_kg)
+    is_doubted = bill.mass_inferred and bill.weight_plausible is False
+    is_of_one = bill.weight_basis in (None, WeightBasis.UNIT)
+    is_slip = not bill.mass_inferred and is_of_one and times > _SLIP_OF_UNITS
+    if not (is_doubted or is_slip):
+        return ()
     direction = "heavier" if bill.mass_kg > weight_kg else "lighter"
     note = (
         f"the catalogue says {significant(weight_kg, 4)} kg, the figure is for "

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.carbon_builders import bill, cited, footprint, material, table
 from weighbridge.carbon.calculate import calculate
 from weighbridge.carbon.factors import AlikeKind, ClassReference, FactorTable
-from weighbridge.carbon.notes import name_notes
+from weighbridge.carbon.notes import name_notes, replaced_weight_notes
 from weighbridge.domain.answers import (
     PIECES_PER_PACK,
     Attribute,
@@ -406,6 +406,15 @@ def test_a_weight_a_thousand_times_off_the_name_is_noted(
 def test_a_capital_g_in_the_name_of_electronics_is_no_gram(name: str) -> None:
     assert name_notes(name, "Consumer electronics", bill(("resin", 25.0))) == ()
     assert name_notes("Earbud 5 g", "Consumer electronics", bill(("resin", 25.0))) != ()
+
+
+def test_a_corrected_mass_a_thousand_times_off_the_catalogue_is_noted() -> None:
+    heavy = bill(("resin", 2500.0))
+    (note,) = replaced_weight_notes(2.35, heavy)
+    assert note.startswith("the catalogue says 2.35 kg, the figure is for 2,500 kg, 1,100 times")
+    assert replaced_weight_notes(2.35, bill(("resin", 4.0))) == ()
+    assert replaced_weight_notes(None, heavy) == ()
+    assert replaced_weight_notes(2.35, replace(heavy, weight_basis=WeightBasis.PALLET)) == ()
 
 
 def test_litres_in_the_name_of_a_drink_are_a_weight() -> None:
