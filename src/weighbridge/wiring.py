@@ -318,7 +318,7 @@ async def make_engine(
         scope=scope,
         calls_at_once=lambda: provider.calls_at_once,
     )
-    database_retry = DatabaseRetry(app.clock)
+    database_retry = DatabaseRetry(app.clock, app.database.pool)
     context = EngineContext(
         manager_id=manager_id,
         database=app.database,

@@ -9,9 +9,12 @@ import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from tests.support.application import PATIENCE_S, RunningProgram, program
+from weighbridge.clock import SystemClock
+from weighbridge.engine.database.retrying import DatabaseRetry
 from weighbridge.engine.engine_thread import EngineThread, LoopThread
 from weighbridge.service.queue import start_queue
 
@@ -76,6 +79,40 @@ async def test_engine_thread_works_and_drains(database_url: str, tmp_path: Path)
         assert there.engine.in_flight == 0
         answered = there.running.value("SELECT count(*) FROM answers")
         assert await there.thread.run(answered) == 5  # one step of the three, and no call after it
+
+
+async def test_a_cancelled_drain_ends_at_once_and_leaves_calls_to_whoever_abandons_them(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Cancelled once, PgQueuer waits for its calls, which may take minutes."""
+    async with program(database_url, tmp_path) as running:
+        await running.add_many(5)
+        await start_queue(running.app.database)
+        running.wire.hold()
+        supervisor = running.engine.supervisor
+        await supervisor.start()
+        await running.wire.until_held(1)
+        drain = asyncio.create_task(supervisor.drain())
+        shut_down = supervisor._manager.shutdown
+        await asyncio.wait_for(shut_down.wait(), PATIENCE_S)
+        await asyncio.sleep(0)
+        drain.cancel()
+        await asyncio.wait({drain}, timeout=PATIENCE_S)
+        assert drain.cancelled()
+        assert running.wire.held == 1  # the call is still in flight
+        await asyncio.wait_for(supervisor.abandon(), PATIENCE_S)
+        assert running.wire.held == 0
+
+
+async def test_no_statement_waits_for_a_pool_that_is_closed(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with program(database_url, tmp_path) as running:
+        pool = running.app.database.pool
+        retry = DatabaseRetry(SystemClock(), pool)
+        await pool.close()
+        with pytest.raises(asyncpg.InterfaceError, match="closed"):
+            await asyncio.wait_for(retry(lambda: pool.fetchval("SELECT 1")), PATIENCE_S)
 
 
 async def test_a_second_signal_aborts_the_drain(database_url: str, tmp_path: Path) -> None:

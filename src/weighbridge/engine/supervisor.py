@@ -135,8 +135,9 @@ class Supervisor:
         self._queue_task = asyncio.create_task(self._keep_running(self._run_queue), name="queue")
 
     async def drain(self) -> None:
-        """Begin no new call, wait for those in flight and store them, return the rest, then
-        stop.
+        """Begin no new call, wait for those in flight and store them, return the rest, then stop.
+
+        Cancelled, it ends at once and leaves the calls in flight to `abandon`.
         """
         self._draining = True
         self._heartbeat.leave()
@@ -151,7 +152,8 @@ class Supervisor:
         await self._close_pictures()  # a slow shop keeps nobody waiting
         self._manager.shutdown.set()
         if self._queue_task is not None:
-            await self._queue_task
+            # Awaited itself, it would be cancelled with this drain, and then wait for its jobs.
+            await asyncio.wait({self._queue_task})
         if was_leading:  # the calls in flight may have left products to retry
             await self._give_back_queued()
         await self._context.governor.settle()

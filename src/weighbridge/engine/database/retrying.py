@@ -1,7 +1,8 @@
 """Retries statements while the database is unavailable, so that nothing that was paid for is lost.
 
 PostgreSQL may restart, fail over, or run out of connections or disk, for a second or for hours.
-What the engine has to read or write is retried until it works; only abandoning the engine ends it.
+What the engine has to read or write is retried until it works; only abandoning the engine ends it,
+or closing the pool, which nothing opens again.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from weighbridge.clock import Clock
+    from weighbridge.store.database import Pool
 
 T = TypeVar("T")
 
 TRANSIENT_ERRORS: Final = (
     OSError,  # refused, reset, no socket file, timed out
-    asyncpg.InterfaceError,  # the connection or the pool was closed under us
+    asyncpg.InterfaceError,  # the connection was closed under us
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated by an administrator
     asyncpg.InsufficientResourcesError,  # disk full, too many connections
@@ -36,17 +38,23 @@ RETRY_S: Final = 0.5
 class DatabaseRetry:
     """One per process; logs once that the database is unavailable, and once that it is back."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, pool: Pool) -> None:
         self._clock = clock
+        self._pool = pool
         self._is_unavailable = False
 
     async def __call__(self, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of `work`, which is repeated for as long as the database is unavailable."""
+        """The result of `work`, which is repeated for as long as the database is unavailable.
+
+        Raises:
+            InterfaceError: of asyncpg, because the pool is closed.
+        """
         while True:
             try:
                 result = await work()
             except TRANSIENT_ERRORS as error:
-                if isinstance(error, ValueError):  # of asyncpg, for an argument of the wrong type
+                # A ValueError of asyncpg is for an argument of the wrong type.
+                if isinstance(error, ValueError) or self._pool.is_closing():
                     raise
                 self._log_unavailable(error)
                 await self._clock.sleep(RETRY_S)
