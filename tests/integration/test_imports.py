@@ -14,9 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.catalogues import picture_bytes, write_text
+from tests.support.catalogues import (
+    picture_bytes,
+    write_csv,
+    write_json,
+    write_jsonl,
+    write_parquet,
+    write_text,
+)
 from weighbridge.domain.products import RejectedRow
-from weighbridge.errors import UnreadableFile
+from weighbridge.errors import MissingColumn, UnreadableFile
 from weighbridge.ingest.catalogue import check_records, read_catalogue
 from weighbridge.store.imports import (
     ImportResult,
@@ -27,7 +34,7 @@ from weighbridge.store.imports import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from weighbridge.ingest.checking.chunks import CheckedChunk
@@ -365,3 +372,41 @@ async def test_rejected_rows_contain_only_storable_text(connection: Connection) 
     result = await put(connection, CHAIR | {"code": "A\0"}, CHAIR | {"name": "\ud800"})
     assert result.rejected == tuple(await first_rejected(connection, result.import_id))
     assert [type(row) for row in result.rejected] == [RejectedRow, RejectedRow]
+
+
+UNPRINTABLE = ("\x00", "\x1b", "\x85", "\u202e", "\u2028", "\ufffe")
+"""A character that PostgreSQL refuses, and some that displays obey."""
+
+
+@pytest.mark.parametrize("hostile", UNPRINTABLE, ids=ascii)
+@pytest.mark.parametrize("write", [write_csv, write_json, write_jsonl, write_parquet])
+async def test_an_unprintable_character_anywhere_costs_no_more_than_its_row(
+    connection: Connection,
+    tmp_path: Path,
+    write: Callable[[Path, Sequence[Mapping[str, str | None]]], None],
+    hostile: str,
+) -> None:
+    """In every header in turn, and in every cell of the second row."""
+    names = ("code", "name", "description", "weight", "image", "supplier", "materials", "price")
+    good = {name: f"{name} of A" for name in names} | {"code": "A"}
+    for spoilt in range(len(names)):
+        rows = [
+            {
+                name + hostile * (place == spoilt): text + hostile * (row == 1)
+                for place, (name, text) in enumerate(good.items())
+            }
+            for row in range(2)
+        ]
+        path = tmp_path / f"{spoilt}.{write.__name__.removeprefix('write_')}"
+        write(path, rows)
+        try:
+            result = await import_products(connection, read_catalogue(path))
+        except MissingColumn:
+            continue  # a header that is no longer known is named before anything is read
+        stored = [row async for row in stream_rejected(connection, result.import_id)]
+        columns = [row.column for row in stored if row.column]
+        notes = await connection.fetchval(
+            "SELECT string_agg(notes::text, '') FROM products WHERE code = 'A'"
+        )
+        assert all(column.isprintable() for column in columns)
+        assert hostile not in (notes or "")

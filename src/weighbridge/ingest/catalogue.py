@@ -213,7 +213,7 @@ def _checked(
     for whole in chunks:
         raw = tables.cut(whole)
         chunk = repeats.reject_repeats(
-            check_rows(raw, rules), raw.sheet, raw.columns.header(Field.CODE)
+            check_rows(raw, rules), raw.sheet, raw.columns.shown_header(Field.CODE)
         )
         if left is not None and chunk.products.height >= left:
             yield _first_rows(chunk, left)

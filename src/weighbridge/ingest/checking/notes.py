@@ -11,7 +11,7 @@ from ftfy.badness import is_bad
 from weighbridge.ingest.base import ROW
 from weighbridge.ingest.checking.chunks import NOTE_SCHEMA
 from weighbridge.ingest.columns.fields import Field
-from weighbridge.ingest.values.wording import SHOWN_CHARACTERS, quote
+from weighbridge.ingest.values.wording import SHOWN_CHARACTERS, quote, safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,6 +75,7 @@ class NoteBook:
             .str.replace_all(r"//[^/@\s]*@", "//…@")
             .str.replace_all(r"\p{Cc}", " ")
         )
+        column_name = safe(header) if header else self._raw.columns.shown_header(name)
         self._parts.append(
             noted.select(
                 ROW,
@@ -82,9 +83,7 @@ class NoteBook:
                 "reason",
                 pl.col(Field.CODE).alias("code"),
                 pl.lit(self._raw.sheet, dtype=pl.String).alias("sheet"),
-                pl.lit(header or self._raw.columns.header(name), dtype=pl.String).alias(
-                    "column_name"
-                ),
+                pl.lit(column_name, dtype=pl.String).alias("column_name"),
                 shown.alias("found"),
             )
         )

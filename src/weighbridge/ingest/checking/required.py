@@ -123,5 +123,5 @@ def explain(
             reason,
             readable_code(record[Field.CODE]),
             raw.sheet,
-            raw.columns.header(check.field),
+            raw.columns.shown_header(check.field),
         )

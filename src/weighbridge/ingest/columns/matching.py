@@ -17,7 +17,7 @@ from weighbridge.ingest.columns.headers import Header, read_header
 from weighbridge.ingest.columns.meanings import MASSES, count_known, meanings
 from weighbridge.ingest.columns.shops import Shop, recognise_shop
 from weighbridge.ingest.values.units import UNIT_NAMES, MassUnit
-from weighbridge.ingest.values.wording import quote, quote_all
+from weighbridge.ingest.values.wording import quote, quote_all, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -58,6 +58,11 @@ class ColumnMap:
         """What the file calls the column of a field."""
         position = self.positions.get(name)
         return None if position is None or not self.headers else self.headers[position]
+
+    def shown_header(self, name: Field) -> str | None:
+        """The same for people and for the database, which takes no character of code 0."""
+        header = self.header(name)
+        return None if header is None else safe(header)
 
     def columns(self) -> dict[str, int]:
         """Every column that a chunk holds, by its name there."""

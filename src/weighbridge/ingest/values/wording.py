@@ -19,11 +19,15 @@ SHOWN_CODE_CHARACTERS: Final = 200
 
 def quote(text: str, limit: int = SHOWN_CHARACTERS) -> str:
     """The text in double quotes, cut after `limit` characters, unprintable characters escaped."""
+    return f'"{safe(text, limit)}"'
+
+
+def safe(text: str, limit: int = SHOWN_CODE_CHARACTERS) -> str:
+    """The same without quotes: the names of columns and sheets, say, which may be anything."""
     shortened = text if len(text) <= limit else text[: limit - 1] + "…"
     # Backslashes stay single: people look for what they typed. `isprintable` is false for controls,
     # line separators, surrogates and formatting characters that would turn the message around.
-    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shortened)
-    return f'"{safe}"'
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shortened)
 
 
 def quote_all(texts: Iterable[str]) -> str:
