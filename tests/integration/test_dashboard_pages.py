@@ -325,7 +325,7 @@ async def _upload_page_with(client: ApiClient, text: str) -> str:
 
 
 async def test_the_upload_page_says_what_became_of_a_file(client: ApiClient) -> None:
-    assert "Nothing has been uploaded lately" in (await client.http.get("/upload")).text
+    assert "Nothing has been uploaded yet" in (await client.http.get("/upload")).text
     rows = "code,name,description\nL-1,Cup,A cup of porcelain\n,Jug,No code\n"
     file = {"file": ("<cups>.csv", rows, "text/csv")}
     pool = client.context.database.pool
@@ -346,6 +346,11 @@ async def test_the_upload_page_says_what_became_of_a_file(client: ApiClient) -> 
     answer = await client.http.post("/api/products/bulk-upload", files=refused)
     assert answer.status_code == 422
     assert "nothing.csv" not in (await client.http.get("/upload")).text
+    await client.execute(
+        "INSERT INTO audit_log (actor, action, detail) SELECT 'ana', 'corrected', '{}'"
+        " FROM generate_series(1, 5000)"
+    )
+    assert "&lt;cups&gt;.csv" in (await client.http.get("/upload")).text
 
 
 async def test_factors_that_do_not_fit_are_said_and_can_be_taken_back(client: ApiClient) -> None:

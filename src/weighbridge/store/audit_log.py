@@ -52,16 +52,13 @@ async def page(connection: Connection, *, before_id: int | None, limit: int) -> 
     return [AuditEntry(**dict(row)) for row in rows]
 
 
-async def latest(
-    connection: Connection, action: str, *, limit: int, among: int
-) -> list[AuditEntry]:
-    """The newest entries about one action, newest first; no more than `among` are looked at."""
+async def latest(connection: Connection, action: str, *, limit: int) -> list[AuditEntry]:
+    """The newest entries about one action, newest first."""
     rows = await connection.fetch(
-        "SELECT * FROM (SELECT id, at, actor, action, subject, detail FROM audit_log"
-        " ORDER BY id DESC LIMIT $3) AS newest WHERE action = $1 ORDER BY id DESC LIMIT $2",
+        "SELECT id, at, actor, action, subject, detail FROM audit_log WHERE action = $1"
+        " ORDER BY id DESC LIMIT $2",
         action,
         limit,
-        among,
     )
     return [AuditEntry(**dict(row)) for row in rows]
 

@@ -27,7 +27,6 @@ __all__ = [
 
 
 _SHOWN_UPLOADS: Final = 10
-_LATEST_ACTIONS: Final = 2_000
 UPLOADED: Final = "uploaded a catalogue"
 NAMED_IN_AUDIT: Final = 50
 """Codes of a selection that the audit log names; beyond these it gives their number."""
@@ -54,11 +53,9 @@ async def audit_page(
 
 
 async def latest_uploads(database: Database) -> list[AuditEntry]:
-    """The catalogues that were stored last, newest first: those among the latest actions."""
+    """The catalogues that were stored last, newest first."""
     async with database.pool.acquire() as connection:
-        return await audit_log.latest(
-            connection, UPLOADED, limit=_SHOWN_UPLOADS, among=_LATEST_ACTIONS
-        )
+        return await audit_log.latest(connection, UPLOADED, limit=_SHOWN_UPLOADS)
 
 
 async def audit_of(database: Database, subject: str, limit: int) -> list[AuditEntry]:
