@@ -48,6 +48,7 @@ const Charts = (() => {
   const waiting = new Set(); // elements whose newest option is not drawn yet
   const library = document.currentScript.dataset.library;
   let isLoading = false;
+  let isCompiled = false;
 
   // ECharts is by far the largest file of a page: it comes when the first chart is in view and the page is painted.
   function loadLibrary() {
@@ -84,12 +85,26 @@ const Charts = (() => {
     if (waiting.size > 0) idle(drawNext, { timeout: 500 });
     const entry = drawn.get(element);
     if (!entry.isStale || !entry.isVisible) return;
-    entry.isStale = false;
-    if (!entry.chart) {
-      entry.chart = echarts.init(element, null, { renderer: "canvas" });
-      new ResizeObserver(() => entry.chart.resize()).observe(element);
+    if (!entry.chart) entry.chart = makeChart(element);
+    const option = Object.assign(base(), entry.makeOption());
+    // Most of ECharts is compiled when the first chart is drawn: its axes come first, and then its series.
+    const isFirst = !isCompiled;
+    isCompiled = true;
+    if (isFirst) {
+      delete option.series;
+      drawSoon(element);
     }
-    entry.chart.setOption(Object.assign(base(), entry.makeOption()), { replaceMerge: ["series"], lazyUpdate: true });
+    entry.isStale = isFirst;
+    entry.chart.setOption(option, { replaceMerge: ["series"], lazyUpdate: true });
+  }
+
+  function makeChart(element) {
+    const chart = echarts.init(element, null, { renderer: "canvas" });
+    // An observer reports once when it begins: drawing the chart a second time would be for nothing.
+    new ResizeObserver(() => {
+      if (chart.getWidth() !== element.clientWidth || chart.getHeight() !== element.clientHeight) chart.resize();
+    }).observe(element);
+    return chart;
   }
 
   function draw(element, makeOption) {

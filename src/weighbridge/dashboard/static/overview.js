@@ -6,6 +6,9 @@
   const charts = document.querySelector("[data-minutes]");
   const log = document.querySelector("[data-log]");
   const LINES = 60;
+  // toLocaleTimeString makes a format for each call, which takes longer than the rest of an update.
+  const toMinute = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
+  const toSecond = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
   let shown = {
     sentence: hero.querySelector("[data-sentence]").dataset.template,
     doneAt: Number(hero.dataset.doneAt) || null,
@@ -25,7 +28,7 @@
 
   function time(epoch) {
     const at = new Date(epoch * 1000);
-    const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const clock = toMinute.format(at);
     if (at.toDateString() === new Date().toDateString()) return clock;
     return `${clock} on ${at.toLocaleDateString([], { day: "numeric", month: "short" })}`;
   }
@@ -112,7 +115,7 @@
       item.dataset.level = line.level;
       const at = document.createElement("time");
       at.dateTime = line.at;
-      at.textContent = new Date(line.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+      at.textContent = toSecond.format(new Date(line.at));
       const said = document.createElement("span");
       said.textContent = line.message;
       item.append(at, said);
@@ -135,15 +138,13 @@
     return series.every((one) => one.data.every((value) => !value));
   }
 
-  function option(minutes, series, format) {
-    const labels = whole(minutes.at).map((at) =>
-      new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  function option(labels, series, format) {
     return () => ({
       title: {
         show: isEmpty(series()), text: "Nothing in the last hour", left: "center", top: "middle",
         textStyle: { color: Charts.colour("muted"), fontSize: 13, fontWeight: 400 },
       },
-      grid: { left: 4, right: 10, top: 14, bottom: 2, containLabel: true },
+      grid: { left: 4, right: 28, top: 14, bottom: 2, containLabel: true },
       xAxis: Charts.axis({ type: "category", data: labels, boundaryGap: false, splitLine: { show: false } }),
       yAxis: Charts.axis({ type: "value", min: 0, max: (seen) => (seen.max > 0 ? null : 3), splitNumber: 3, axisLabel: { show: !isEmpty(series()), color: Charts.colour("muted"), fontSize: 11, formatter: format } }),
       series: series().map((one) => Object.assign({ type: "line", showSymbol: true, showAllSymbol: true, symbolSize: pointSize(one.data), lineStyle: { width: 2 } }, one)),
@@ -171,14 +172,15 @@
       const near = Math.max(...values) > limit / 4;
       return () => [Object.assign(filled(values, label), near ? { markLine: limitLine(limit) } : {})];
     };
+    const labels = whole(minutes.at).map((at) => toMinute.format(new Date(at * 1000)));
     const perHour = whole(minutes.products).map((count) => count * 60);
-    Charts.draw(plot("products"), option(minutes, () => [filled(perHour, "Products an hour")], number));
-    Charts.draw(plot("requests"), option(minutes, withLimit("requests", whole(minutes.requests), "Requests"), number));
-    Charts.draw(plot("tokens"), option(minutes, withLimit("tokens", whole(minutes.tokens), "Tokens"), number));
-    Charts.draw(plot("latency"), option(minutes, () => [
+    Charts.draw(plot("products"), option(labels, () => [filled(perHour, "Products an hour")], number));
+    Charts.draw(plot("requests"), option(labels, withLimit("requests", whole(minutes.requests), "Requests"), number));
+    Charts.draw(plot("tokens"), option(labels, withLimit("tokens", whole(minutes.tokens), "Tokens"), number));
+    Charts.draw(plot("latency"), option(labels, () => [
       { name: "Median", data: whole(minutes.p50) }, { name: "95th percentile", data: whole(minutes.p95), lineStyle: { type: "dashed", width: 2 } },
     ], (value) => `${value} s`));
-    Charts.draw(plot("cost"), option(minutes, () => [filled(whole(minutes.cost), "US dollars")], (value) => `$${number(value)}`));
+    Charts.draw(plot("cost"), option(labels, () => [filled(whole(minutes.cost), "US dollars")], (value) => `$${number(value)}`));
   }
 
   async function reconnect() {

@@ -18,16 +18,17 @@ document.addEventListener("click", (event) => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
   document.dispatchEvent(new Event("weighbridge:theme")));
 
-const sameDay = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
-const otherDay = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
+const sameDay = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const otherDay = new Intl.DateTimeFormat([], { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+const inFull = new Intl.DateTimeFormat([], { dateStyle: "short", timeStyle: "medium" });
 
 function writeTimes(within) {
   for (const element of within.querySelectorAll("time[datetime]")) {
     const at = new Date(element.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    const today = at.toDateString() === new Date().toDateString();
-    element.textContent = today ? at.toLocaleTimeString([], sameDay) : at.toLocaleString([], otherDay);
-    element.title = at.toLocaleString();
+    const isToday = at.toDateString() === new Date().toDateString();
+    element.textContent = (isToday ? sameDay : otherDay).format(at);
+    element.title = inFull.format(at);
   }
 }
 writeTimes(document);
