@@ -291,3 +291,62 @@ async def test_corrections_over_http(database_url: str, tmp_path: Path) -> None:
         own = f"/api/products/P-001/corrections/{record['number']}"
         assert (await client.http.delete(own)).status_code == 200
         assert (await client.http.delete(own)).status_code == 404
+
+
+async def test_what_cannot_count_is_refused_at_once_and_what_does_not_is_said(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    display = "bill_of_materials.attributes.display_lcd_inch"
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        app = running.app
+        with pytest.raises(InputError, match=r"display_lcd_inch: .* no product has that.*at most"):
+            await _correct(running, ["P-001"], display, 270)
+        too_heavy = "would weigh more than the 0.3 kg.*or correct the mass too"
+        with pytest.raises(InputError, match=too_heavy):
+            await _correct(running, ["P-001"], display, 100)
+        both = (read_change(display, 100), read_change(MASS, 4.0))  # in any order
+        tools = (app.database, app.factors, app.questions.steps)
+        (done,) = await correct(*tools, ["P-001"], Request(both, "ana", ""))
+        assert done.notes == ()
+        (lighter,) = await _correct(running, ["P-001"], MASS, 0.2)
+        assert any("Display, LCD of 100, because it would weigh more" in n for n in lighter.notes)
+        (label,) = await _correct(running, ["P-002"], "bill_of_materials.lines.1.component", "rim")
+        assert label.before_kg_co2e == label.after_kg_co2e
+        assert any("is a label" in note for note in label.notes)
+
+    monkeypatch.setenv("WEIGHBRIDGE_DATABASE_URL", database_url)
+    refused = await _command("correct", "P-003", "--set", f"{display}=270")
+    assert refused.exit_code != 0
+    assert "no product has that" in str(refused.exception)
+    said = await _command("correct", "P-003", "--set", "bill_of_materials.lines.1.component=lid")
+    assert "is a label" in " ".join(said.output.split())
+    async with api_client(database_url, tmp_path) as client:
+        changes = [{"target": display, "value": 270}]
+        path = "/api/products/corrections"
+        answer = await client.http.post(path, json={"codes": ["P-003"], "changes": changes})
+        assert answer.status_code == 422
+        assert "no product has that" in answer.text
+
+
+async def test_a_name_is_taken_for_its_key_and_said_and_an_unclear_one_is_refused(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    material = "bill_of_materials.lines.1.material"
+    async with program(database_url, tmp_path) as running:
+        await _completed(running)
+        done = await _correct(running, CODES[:2], material, "Acrylic glass")
+        assert [one.notes[0] for one in done] == ['"Acrylic glass" was taken as pmma_resin.'] * 2
+        record = (await corrections_of(running.app.database, "P-001"))[0]
+        assert record.correction.after == "pmma_resin"
+        with pytest.raises(InputError, match=r"Did you mean steel_"):
+            await _correct(running, CODES, material, "steel")
+        with pytest.raises(InputError, match=r"Did you mean display_lcd_inch"):
+            await _correct(running, CODES, "bill_of_materials.attributes.display_lcd", 20)
+    monkeypatch.setenv("WEIGHBRIDGE_DATABASE_URL", database_url)
+    said = await _command("correct", "P-003", "--set", f"{material}=paint")
+    assert '"paint" was taken as paint_waterbased.' in said.output
+
+
+async def _command(*arguments: str) -> Any:
+    return await asyncio.to_thread(CliRunner().invoke, command_line, list(arguments))

@@ -12,7 +12,7 @@ import xlsxwriter
 from tests.support.application import program
 from weighbridge.domain.corrections import read_change
 from weighbridge.errors import Conflict, InputError, NotFound
-from weighbridge.service.desk.bill_files import read_bills
+from weighbridge.service.desk.bill_files import read_own_bills
 from weighbridge.service.desk.correcting import Request, correct, corrections_of, take_back
 from weighbridge.service.desk.own_bills import BillsGiven, give_bills
 from weighbridge.service.imports import import_file
@@ -42,7 +42,7 @@ async def _give(
     path.write_text(text, encoding="utf-8")
     app = running.app
     request = Request((), by, "own bill of materials, bills.csv", **options)
-    bills = await asyncio.to_thread(read_bills, path, app.factors)
+    bills = await asyncio.to_thread(read_own_bills, path, app.factors)
     return await give_bills(app.database, app.factors, app.questions.steps, bills, request)
 
 
@@ -147,7 +147,7 @@ async def test_a_bad_row_is_named_and_nothing_is_changed(database_url: str, tmp_
             ("P-001,pp_resin,-1,,x", "row 4: a mass of -1 kg is not possible"),
             ("P-001,pp_resin,1e9,,x", "is not possible"),
             ("P-001,pp_resin,nan,,x", "is not possible"),
-            ('P-001,pp_resin,"1,5",,x', "'1,5' is not a number"),
+            ('P-001,pp_resin,"1,5x",,x', "'1,5x' is not a number"),
             ("P-001,pp_resin,,,x", "is not a number"),
             (",pp_resin,1,,x", "the code is missing"),
             ("P-001,pp_resin,0.1,welding wands,x", "there is no process 'welding wands'"),
@@ -176,8 +176,8 @@ async def test_a_second_sheet_of_the_catalogue_is_found(database_url: str, tmp_p
         bills.write_row(0, 0, ["Code", "Material", "Mass (kg)"])
         bills.write_row(1, 0, ["P-001", "recycled aluminium", 1.25])
         book.close()
-        bills = await asyncio.to_thread(read_bills, path, running.app.factors)
-        (line,) = bills["P-001"]
+        bills = await asyncio.to_thread(read_own_bills, path, running.app.factors)
+        (line,) = bills.bills["P-001"]
         assert (line.material, line.mass_kg, line.processes) == ("aluminium_recycled", 1.25, None)
 
 
@@ -206,15 +206,15 @@ def test_numbered_columns_of_a_catalogue_are_lines_of_a_bill(tmp_path: Path) -> 
             sheet.write_row(number, 0, row.split(","))
 
     factors = load_factors(load_settings())
-    found = read_bills(wide, factors)
+    found = read_own_bills(wide, factors).bills
     assert list(found) == ["P-001"]
     lines = [(one.material, one.mass_kg, one.processes) for one in found["P-001"]]
     assert lines == [
         ("aluminium_primary", 0.2, ("aluminium_extrusion",)),
         ("pp_resin", 0.1, None),
     ]
-    assert read_bills(book, factors) == found
-    assert [one.material for one in read_bills(narrow, factors)["P-001"]] == [
+    assert read_own_bills(book, factors).bills == found
+    assert [one.material for one in read_own_bills(narrow, factors).bills["P-001"]] == [
         "aluminium_primary",
         "pp_resin",
     ]
@@ -237,7 +237,7 @@ def test_numbered_columns_that_say_half_are_refused_by_name(
     path = tmp_path / "bills.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=re.escape(words)):
-        read_bills(path, load_factors(load_settings()))
+        read_own_bills(path, load_factors(load_settings()))
 
 
 async def test_a_bill_and_a_factor_of_the_product_survive_a_new_upload_and_new_answers(
@@ -328,7 +328,7 @@ def test_what_cannot_be_known_of_a_process_is_refused_by_row(
     )
     path.write_text(f"{head}\nP-001,cotton_fibre,0.2,{row}\n", encoding="utf-8")
     with pytest.raises(InputError, match=re.escape(words)):
-        read_bills(path, load_factors(load_settings()))
+        read_own_bills(path, load_factors(load_settings()))
 
 
 def test_numbered_columns_say_what_is_known_of_each_line(tmp_path: Path) -> None:
@@ -338,5 +338,60 @@ def test_numbered_columns_say_what_is_known_of_each_line(tmp_path: Path) -> None
         "P-001,cotton_fibre,0.2,cotton_spinning_conventional,Türkiye,pp_resin,0.1,injection_moulding,\n",
         encoding="utf-8",
     )
-    found = read_bills(path, load_factors(load_settings()))["P-001"]
+    found = read_own_bills(path, load_factors(load_settings())).bills["P-001"]
     assert [line.facts for line in found] == [{"country": "TR"}, {}]
+
+
+@pytest.mark.parametrize(
+    ("masses", "meant"),
+    [
+        (["0,25", "1.234,5", "1,500"], [0.25, 1234.5, 1.5]),
+        (["0.25", "1,234.5", "1,500"], [0.25, 1234.5, 1500.0]),
+        (["0,25", "250 g", "½"], [0.25, 0.25, 0.5]),
+        (["1'234.5", "2", ".5"], [1234.5, 2.0, 0.5]),
+    ],
+)
+def test_masses_are_read_by_the_decimal_sign_of_their_column(
+    tmp_path: Path, masses: list[str], meant: list[float]
+) -> None:
+    path = tmp_path / "bills.csv"
+    rows = "".join(f"P-{n};mdf;{mass};0,5\n" for n, mass in enumerate(masses))
+    path.write_text(f"code;material;mass_kg;electricity_kwh_per_kg\n{rows}", encoding="utf-8")
+    bills = read_own_bills(path, load_factors(load_settings())).bills
+    lines = [line for lines in bills.values() for line in lines]
+    assert [line.mass_kg for line in lines] == pytest.approx(meant)
+    assert [line.facts for line in lines] == [{"electricity_kwh_per_kg": 0.5}] * len(lines)
+
+
+def test_a_mass_that_may_be_two_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    path = tmp_path / "bills.csv"
+    path.write_text("code;material;mass_kg\nP-1;mdf;1,250\nP-2;mdf;2\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"row 2: the mass '1,250' can be read.*Write 1,2500 if"):
+        read_own_bills(path, load_factors(load_settings()))
+    path.write_text("code;material;mass_kg\nP-1;mdf;1,2500\n", encoding="utf-8")
+    (line,) = read_own_bills(path, load_factors(load_settings())).bills["P-1"]
+    assert line.mass_kg == 1.25
+
+
+def test_numbers_of_a_workbook_are_what_they_are_beside_texts(tmp_path: Path) -> None:
+    path = tmp_path / "bills.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet("Bill")
+    table = [("code", "material", "mass_kg"), ("P-1", "mdf", 1.234), ("P-2", "mdf", "0,5")]
+    for number, row in enumerate(table):
+        sheet.write_row(number, 0, row)
+    book.close()
+    bills = read_own_bills(path, load_factors(load_settings())).bills
+    assert [lines[0].mass_kg for lines in bills.values()] == [1.234, 0.5]
+
+
+def test_a_name_is_taken_for_its_key_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "bills.csv"
+    path.write_text("code,material,mass_kg\nP-1,Paint,1\nP-2,steel,1\n", encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"row 3: there is no material 'steel'\. Did you mean steel"
+    ):
+        read_own_bills(path, load_factors(load_settings()))
+    path.write_text("code,material,mass_kg\nP-1,Paint,1\n", encoding="utf-8")
+    read = read_own_bills(path, load_factors(load_settings()))
+    assert read.notes == ('"Paint" was taken as paint_waterbased.',)

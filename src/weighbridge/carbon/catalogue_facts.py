@@ -39,7 +39,7 @@ _WORTH_A_NOTE: Final = 0.05
 SMALLEST_KG: Final = 1e-12
 """A share of the mass below a nanogram is none."""
 
-_IN_ENGLISH: Final = {
+IN_ENGLISH: Final = {
     "baumwolle": "cotton", "coton": "cotton", "algodón": "cotton", "algodon": "cotton",
     "cotone": "cotton", "katoen": "cotton", "bawełna": "cotton", "pamuk": "cotton",
     "poliéster": "polyester", "poliester": "polyester", "poliestere": "polyester",
@@ -139,7 +139,7 @@ def _composed(text: str, applied: Applied, factors: FactorTable) -> Applied:
 
 
 def _lines_of(part: str, bill: BillOfMaterials, factors: FactorTable) -> list[int]:
-    words = {_IN_ENGLISH.get(word, word) for word in re.findall(r"[^\W\d_]+", part)}
+    words = {IN_ENGLISH.get(word, word) for word in re.findall(r"[^\W\d_]+", part)}
     return [
         place for place, line in enumerate(bill.lines) if words & _words_of(line.material, factors)
     ]

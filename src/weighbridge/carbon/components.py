@@ -107,6 +107,47 @@ def _out_of_reason(
     return None
 
 
+def why_not_counted(
+    attribute: Attribute, subcategory: str, bill: BillOfMaterials, factors: FactorTable
+) -> str | None:
+    """Why the calculation would leave out an attribute that a person gives, and what it would
+    count; None if it counts.
+    """
+    factor = factors.components.get(attribute.name)
+    if factor is None or attribute.value == 0:
+        return None
+    amount = amount_of(attribute, factor)
+    reason = _out_of_reason(attribute, amount, factor, subcategory, bill.mass_kg)
+    if reason is None:
+        return None
+    by_kind = dict(factor.largest_by_kind).get(subcategory, factor.largest)
+    by_mass = _largest_of_mass(factor, bill.mass_kg)
+    most = _rounded_down(min(by_kind, factor.largest, by_mass))
+    also = " or correct the mass too," if by_mass < min(by_kind, factor.largest) else ""
+    return (
+        f"{factor.name} of {attribute.value:g} would not be counted, because {reason}. "
+        f"Give more than 0 and at most {most},{also} or null to take the value away."
+    )
+
+
+def _rounded_down(value: float) -> str:
+    """Four significant digits, never more than the value: what is said to count has to count."""
+    text = f"{value:.4g}"
+    if float(text) > value:
+        text = f"{value * (1 - 1e-3):.4g}"
+    return f"{float(text):.10g}"
+
+
+def _largest_of_mass(factor: ComponentFactor, mass_kg: float) -> float:
+    """How much of the part weighs as much as the whole product, as an attribute says it."""
+    if not factor.lightest_kg_per_unit:
+        return math.inf
+    amount = mass_kg / factor.lightest_kg_per_unit * (1 - 1e-9)  # what division rounds up
+    if factor.unit == "m2":
+        return math.sqrt(amount / _M2_PER_SQUARE_INCH_OF_DIAGONAL)
+    return amount * 1000 if factor.unit == "kWh" else amount
+
+
 def _unnamed_chips(bill: BillOfMaterials, factors: FactorTable, place: Place) -> list[Term]:
     """The chips of circuit boards, where the bill names none and the board's factor has none."""
     if any(line.material.startswith(CHIPS) for line in bill.lines):

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from weighbridge.domain.answers import Answer, Subject
+from weighbridge.carbon.components import why_not_counted
+from weighbridge.domain.answers import Answer, BillOfMaterials, Classification, Subject
 from weighbridge.domain.corrections import Change
 from weighbridge.errors import AnswerError, InputError
 from weighbridge.weighing.near_matches import did_you_mean
 from weighbridge.weighing.product_factors import FACTORS, factor_before
+from weighbridge.weighing.understanding import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,16 +46,6 @@ class CorrectedAnswers(NamedTuple):
     def overridden(self, given: Mapping[StepName, Answer]) -> dict[StepName, Answer]:
         """The model's own answers to the steps that are corrected."""
         return {name: given[name] for name, answer in self.answers.items() if answer != given[name]}
-
-
-def _words(value: Any) -> list[str]:
-    """The words of a value that a closed list may be asked for: itself, or those of its entries."""
-    entries = value if isinstance(value, list) else [value]
-    words = (
-        entry.get("material", entry.get("process")) if isinstance(entry, dict) else entry
-        for entry in entries
-    )
-    return [word for word in words if isinstance(word, str)]
 
 
 class Made(NamedTuple):
@@ -155,6 +147,45 @@ def make_change(
             path, value = step.recorded_as(changed, path, value)
         before, after = step.value_at(answer, path), step.value_at(changed, path)
     except AnswerError as error:
-        meant = did_you_mean(_words(change.value), step.choices(change.path))
+        meant = _meant(step, change)
         raise InputError(f"{product.code}: {change.target}: {error}{meant}") from error
     return Made(Change(change.step, path, value), anchor, before, after)
+
+
+def _meant(step: Step[Any], change: Change) -> str:
+    """What the words of a refused change may be meant for: its value, or the name of its target."""
+    if _is_attribute(change):
+        return did_you_mean(change.path[1:], step.choices(change.path[:1]))
+    return did_you_mean(words_of(change.value), step.choices(change.path))
+
+
+def not_counted(
+    product: Product,
+    given: Mapping[StepName, Answer],
+    corrections: Sequence[Correction],
+    changes: Sequence[Change],
+    steps: Steps,
+    factors: FactorTable,
+) -> list[str]:
+    """What is wrong with attributes that somebody gives and the calculation would leave out, with
+    all that is changed at once; `corrections` has the changes among them.
+    """
+    named = {change.path[1] for change in changes if _is_attribute(change)}
+    if not named:
+        return []
+    answers = corrected(product, given, corrections, steps).answers
+    bill = Subject(product, answers).answer(BillOfMaterials)
+    kind = Subject(product, answers).answer(Classification)
+    if bill is None or kind is None:
+        return []
+    return [
+        f"{product.code}: {BillOfMaterials.step}.attributes.{attribute.name}: {reason}"
+        for attribute in bill.attributes
+        if attribute.name in named
+        and (reason := why_not_counted(attribute, kind.subcategory, bill, factors))
+    ]
+
+
+def _is_attribute(change: Change) -> bool:
+    is_one = len(change.path) == 2 and change.path[0] == "attributes"
+    return is_one and change.step == BillOfMaterials.step

@@ -1,57 +1,109 @@
 """A word of a closed list, found by what a person calls it, or the words that it may be meant for.
 
 Pure. Only for what people write: a model chooses from the list itself.
+
+A word is taken (`find_key`) where it can mean one entry only: its key, its name, the words of
+either in any order, or what its name is called before the first comma ("paint" for "Paint,
+water-based") or in brackets ("acrylic glass" for "PMMA (acrylic glass)"). Everything else is
+refused with the likeliest entries. Among these a word that few entries have tells more than one
+that many have ("recycled", "average"), a whole word more than the beginning of one, and that more
+than a slip of the pen.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
 import re
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from weighbridge.carbon.catalogue_facts import IN_ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SHOWN: Final = 3
 _LIKELY: Final = 0.6
-_SLIP: Final = 0.8
+"""How alike two texts are as a whole, where no word of one is in the other."""
+_SLIP: Final = 0.82
 """How alike two words are that differ by a slip of the pen."""
+_LEAST_FOR_SLIP: Final = 4
+_LEAST_FOR_COMPOUND: Final = 8
+"""Letters of a word that may be put together from others: "Kupferdraht"."""
+_LEAST_FOR_BRACKETS: Final = 3
+_BEGINNING: Final = 0.8
+_SLIPPED: Final = 0.6
+_CLOSE: Final = 0.6
+"""Entries that score less than this part of the best one are not named beside it."""
+_LEAST_SCORE: Final = 0.15
 _SAME: Final = {
     "virgin": "primary",
     "new": "primary",
     "secondary": "recycled",
-    "aluminum": "aluminium",
-    "alu": "aluminium",
-}
+    **IN_ENGLISH,
+    "acrylglas": "pmma", "plexiglas": "pmma", "plexiglass": "pmma", "perspex": "pmma",
+    "blei": "lead", "plomb": "lead", "zink": "zinc", "zinn": "tin", "gusseisen": "iron",
+    "farbe": "paint", "peinture": "paint", "lack": "lacquer", "klebstoff": "adhesive",
+    "glue": "adhesive", "karton": "cardboard", "pappe": "cardboard", "carton": "cardboard",
+    "kunststoff": "plastic", "plastik": "plastic", "plastique": "plastic",
+    "porzellan": "porcelain", "beton": "concrete", "ziegel": "brick", "kork": "cork",
+    "chipboard": "particleboard", "spanplatte": "particleboard", "styrofoam": "eps",
+    "molding": "moulding", "fiber": "fibre",
+}  # fmt: skip
+"""Words that mean the same here; those of other languages by the one that the lists use."""
+_SMALL: Final = frozenset({"and", "for", "from", "in", "of", "or", "the", "with"})
+_BRACKETS: Final = re.compile(r"\(([^()]*)\)")
+
+
+class _Entry(NamedTuple):
+    """What one entry of a list is called."""
+
+    words: frozenset[str]  # of its key and its name
+    of_key: frozenset[str]
+    of_name: frozenset[str]
+    called: frozenset[str]  # the beginning of the name, and what stands in its brackets
 
 
 def find_key(text: str, names: Mapping[str, str]) -> str | None:
-    """The key that a text means without doubt: the key itself, its name, or exactly its words in
-    another order ("recycled aluminium" for aluminium_recycled).
-    """
+    """The key that a text means without doubt; None where it may mean several, or none."""
     if text in names:
         return text
-    wanted = text.strip().casefold()
+    wanted = " ".join(text.casefold().split())
+    if not wanted:
+        return None
     by_name = [key for key, name in names.items() if wanted in (key.casefold(), name.casefold())]
+    if len(by_name) == 1:
+        return by_name[0]
     words = _words(text)
-    same_words = [key for key in names if _words(key) == words] if words else []
-    for found in (by_name, same_words):
-        if len(found) == 1:
-            return found[0]
-    return None
+    entries = {key: _entry(key, name) for key, name in names.items()}
+    same = [key for key, e in entries.items() if words and words in (e.of_key, e.of_name)]
+    if len(same) == 1:
+        return same[0]
+    called = [key for key, entry in entries.items() if wanted in entry.called]
+    return called[0] if len(called) == 1 and not same else None
 
 
 def near_matches(text: str, names: Mapping[str, str]) -> list[str]:
     """The keys that a text may be meant for, the likeliest first."""
-    wanted, words = text.strip().casefold(), _words(text)
-    scored = []
-    for key, name in names.items():
-        of_key, of_name = _words(key), _words(name)
-        shared = max(_overlap(words, of_key), _overlap(words, of_name))
-        spelled = max(_likeness(wanted, key.casefold()), _likeness(wanted, name.casefold()))
-        scored.append((max(shared, spelled), key))
-    likely = sorted((score, key) for score, key in scored if score >= _LIKELY)
-    return [key for _, key in sorted(likely, key=lambda one: (-one[0], one[1]))[:SHOWN]]
+    entries = {key: _entry(key, name) for key, name in names.items()}
+    held_by = Counter(word for entry in entries.values() for word in entry.words)
+    lower = text.strip().casefold()
+    wanted = _with_parts(_words(text))
+    scores = {key: _score(wanted, entry, held_by, len(names)) for key, entry in entries.items()}
+    best = max(scores.values(), default=0.0)
+    if best < _LEAST_SCORE:
+        scores = {
+            key: max(_likeness(lower, key.casefold()), _likeness(lower, name.casefold()))
+            for key, name in names.items()
+        }
+        best = max(scores.values(), default=0.0)
+        if best < _LIKELY:
+            return []
+    likely = [key for key, score in scores.items() if score >= _CLOSE * best]
+    spelled = {key: -_likeness(lower, key.casefold()) for key in likely}
+    return sorted(likely, key=lambda key: (-round(scores[key], 3), spelled[key], key))[:SHOWN]
 
 
 def did_you_mean(texts: Iterable[str], names: Mapping[str, str]) -> str:
@@ -63,18 +115,67 @@ def did_you_mean(texts: Iterable[str], names: Mapping[str, str]) -> str:
     return f" Did you mean {' or '.join(list(found)[:SHOWN])}?" if found else ""
 
 
+@lru_cache(4096)
+def _entry(key: str, name: str) -> _Entry:
+    of_key, of_name = _words(key), _words(name)
+    lower = " ".join(name.casefold().split())
+    brackets = [part for found in _BRACKETS.findall(lower) for part in (found, *found.split("/"))]
+    called = {re.split(r"[,(:]", lower)[0].strip()}
+    called |= {part.strip() for part in brackets if len(part.strip()) >= _LEAST_FOR_BRACKETS}
+    return _Entry(of_key | of_name, of_key, of_name, frozenset(called))
+
+
 def _words(text: str) -> frozenset[str]:
-    return frozenset(_SAME.get(word, word) for word in re.findall(r"[^\W_]+", text.casefold()))
+    found = set(re.findall(r"[^\W_]+", text.casefold())) - _SMALL
+    return frozenset(_SAME.get(word, word) for word in found)
 
 
-def _overlap(wanted: frozenset[str], there: frozenset[str]) -> float:
-    """What part of the words is there, and a little for having few others."""
-    if not wanted or not there:
+def _with_parts(words: frozenset[str]) -> frozenset[str]:
+    """With the known words that a long one is put together from: copper for "Kupferdraht"."""
+    parts = {
+        english
+        for word in words
+        if len(word) >= _LEAST_FOR_COMPOUND
+        for other, english in IN_ENGLISH.items()
+        if len(other) >= _LEAST_FOR_SLIP and word.startswith(other)
+    }
+    return words | parts
+
+
+def _score(
+    wanted: frozenset[str], entry: _Entry, held_by: Mapping[str, int], entries: int
+) -> float:
+    """How much of what the text says the entry says too, and a little for saying little else."""
+    told = shared = 0.0
+    for word in wanted:
+        closeness, other = max(
+            ((_closeness(word, one), one) for one in entry.words), default=(0, "")
+        )
+        weight = math.log(1 + entries / held_by[other]) if closeness else 1.0
+        told += weight
+        shared += closeness * weight
+    if not shared:
         return 0.0
-    shared = sum(
-        word in there or any(_likeness(word, other) >= _SLIP for other in there) for word in wanted
-    )
-    return 0.9 * shared / len(wanted) + 0.1 * min(shared / len(there), 1.0)
+    alike = max(_overlap(wanted, entry.of_key), _overlap(wanted, entry.of_name))
+    return 0.9 * shared / told + 0.1 * alike
+
+
+def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / len(one | other)
+
+
+@lru_cache(65_536)
+def _closeness(word: str, other: str) -> float:
+    """1: the same word; less for one that begins like it, or differs by a slip of the pen."""
+    if word == other:
+        return 1.0
+    if min(len(word), len(other)) < _LEAST_FOR_SLIP:
+        return 0.0
+    if word.startswith(other) or other.startswith(word):
+        return _BEGINNING
+    if word[0] != other[0] or _likeness(word, other) < _SLIP:
+        return 0.0
+    return _SLIPPED
 
 
 def _likeness(one: str, other: str) -> float:

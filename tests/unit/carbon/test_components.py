@@ -4,14 +4,23 @@ about them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.carbon_builders import bill, footprint, worked
+from weighbridge.carbon.components import count_components, why_not_counted
+from weighbridge.carbon.terms import Place
 from weighbridge.domain.answers import Attribute, AttributeBasis, BillOfMaterials
 from weighbridge.domain.results import ContributionKind, Footprint
 from weighbridge.factor_sources.bundled import BundledFactors
+
+if TYPE_CHECKING:
+    from weighbridge.carbon.factors import ComponentFactor
 
 FACTORS = BundledFactors().load()
 DISPLAY = ("display_module_lcd", 0.3)
@@ -155,3 +164,27 @@ def test_a_tray_of_chips_is_not_taken_for_its_one_processor() -> None:
     tray = bill(REST, ("ic_logic", 1.0))
     assert "ic_logic" in keys(judged(with_attributes(tray, processors_pc=1.0)))
     assert "ic_logic" not in keys(judged(with_attributes(tray, processors_pc=8.0)))
+
+
+@given(
+    factor=st.sampled_from(list(FACTORS.components.values())),
+    value=st.floats(1e-3, 1e9),
+    mass_kg=st.floats(1e-3, 1e3),
+    kind=st.sampled_from(["Laptops", "Smartphones", "Monitors", "Kitchen tools & utensils"]),
+)
+def test_what_is_not_counted_is_refused_and_what_is_said_to_count_does(
+    factor: ComponentFactor, value: float, mass_kg: float, kind: str
+) -> None:
+    lines = with_attributes(bill(("abs_resin", mass_kg)), **{factor.attribute: value})
+    place = Place.of(None, FACTORS)
+    dropped = count_components(kind, lines, FACTORS, place).notes
+    reason = why_not_counted(lines.attributes[0], kind, lines, FACTORS)
+    assert bool(dropped) == bool(reason)
+    if reason is None:
+        return
+    said = re.search(r"at most ([\d.e+-]+),", reason.partition("Give ")[2])
+    assert said, reason
+    if (most := float(said[1])) > 0:
+        fitting = with_attributes(lines, **{factor.attribute: most})
+        assert why_not_counted(fitting.attributes[0], kind, fitting, FACTORS) is None
+        assert not count_components(kind, fitting, FACTORS, place).notes

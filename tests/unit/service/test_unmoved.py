@@ -10,7 +10,7 @@ from tests.support.carbon_builders import bill, footprint, worked
 from weighbridge.domain.answers import Attribute, AttributeBasis
 from weighbridge.domain.corrections import read_change
 from weighbridge.factor_sources.bundled import BundledFactors
-from weighbridge.service.desk.unmoved import why_unmoved
+from weighbridge.service.desk.unmoved import reasons_unmoved
 
 FACTORS = BundledFactors().load()
 BOTTLE = bill(("pp_resin", 0.3))
@@ -26,7 +26,7 @@ def told(target: str, value: object, **attributes: float) -> str:
         subcategory="Kitchen tools & utensils",
     )
     assert all(route.weight in {0.0, 1.0} for route in figure.routes)
-    return why_unmoved([read_change(target, value)], figure, FACTORS)
+    return " ".join(reasons_unmoved([read_change(target, value)], figure, FACTORS))
 
 
 @pytest.mark.parametrize(

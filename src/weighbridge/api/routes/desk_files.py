@@ -16,7 +16,7 @@ from weighbridge.api.schemas.desk_files import BillsDone
 from weighbridge.api.uploads import desk_file_body
 from weighbridge.export import MEDIA_TYPES
 from weighbridge.service.desk import own_bills, reviewing
-from weighbridge.service.desk.bill_files import read_bills
+from weighbridge.service.desk.bill_files import read_own_bills
 from weighbridge.service.desk.correcting import Request as Wanted
 from weighbridge.service.upkeep.scratch import scratch_folder
 
@@ -103,7 +103,7 @@ async def give_bills(
     _refuse_nul(reason)
     limit = min(MOST_BYTES, context.settings.max_upload_bytes)
     async with receive_file(request, context.settings.data_dir, limit) as upload:
-        bills = await asyncio.to_thread(read_bills, upload.path, context.factors)
+        bills = await asyncio.to_thread(read_own_bills, upload.path, context.factors)
     wanted = Wanted((), who_asks(request), reason or "own bill of materials", replace)
     done = await own_bills.give_bills(
         context.database, context.factors, context.steps, bills, wanted
@@ -114,6 +114,7 @@ async def give_bills(
         ],
         waiting=list(done.waiting),
         unchanged=list(done.unchanged),
+        notes=list(done.notes),
     )
 
 

@@ -46,6 +46,10 @@ class CorrectedProduct(Schema):
     variants: list[str] = Field(
         description="Variants that use this product's answers. A correction of this product does not change them."
     )
+    notes: list[str] = Field(
+        description="What to know of the correction: what of it is kept and not counted, why a figure "
+        "did not move, and which names were taken for which keys."
+    )
 
 
 class CorrectionsDone(Schema):

@@ -20,6 +20,7 @@ class BillsDone(Schema):
         description="Codes of products not processed yet; their bill is used once they are."
     )
     unchanged: list[str] = Field(description="Codes of products that had this bill already.")
+    notes: list[str] = Field(description="Which names of the file were taken for which keys.")
 
 
 class FactorUploadView(Schema):

@@ -47,3 +47,6 @@ class WhatIfDone(Schema):
     difference_kg_co2e: float = Field(alias="differenceKgCo2e")
     products_with_quantity: int
     yearly_difference_kg_co2e: float | None = Field(alias="yearlyDifferenceKgCo2e")
+    notes: list[str] = Field(
+        description="On the supposition itself: which names were taken for which keys."
+    )

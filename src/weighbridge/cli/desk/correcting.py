@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from weighbridge.service.desk.correcting import CorrectedFigure, RecordedCorrection, Request
     from weighbridge.wiring import Application
 
+_MOST_NOTES = 20
+
 CodesArgument = Annotated[
     list[str], typer.Argument(help="The codes of the products.", show_default=False)
 ]
@@ -169,6 +171,7 @@ def say_figures(figures: Sequence[Any]) -> None:
     if len(figures) > 20:
         out.print(f"and {counted(len(figures) - 20, 'more product')}: --json lists them all")
     out.print(f"Recomputed {counted(len(figures), 'product')}; no call was made.")
+    _say_notes(figures)
     corrected = {figure.code for figure in figures}
     for figure in figures:
         if others := [code for code in figure.variants if code not in corrected]:
@@ -176,6 +179,18 @@ def say_figures(figures: Sequence[Any]) -> None:
                 f"Variants that use the answers of {figure.code} were not corrected with it: "
                 f"{listed(others, 10)}. Name them too to correct them."
             )
+
+
+def _say_notes(figures: Sequence[Any]) -> None:
+    """What to know of the corrections, each note once with the products that it is about."""
+    codes_of: dict[str, list[str]] = {}
+    for figure in figures:
+        for note in figure.notes:
+            codes_of.setdefault(note, []).append(figure.code)
+    for note, codes in list(codes_of.items())[:_MOST_NOTES]:
+        out.print(f"{listed(codes, 5)}: {note}", soft_wrap=True)
+    if (more := len(codes_of) - _MOST_NOTES) > 0:
+        out.print(f"and {counted(more, 'more note')}: --json lists them all")
 
 
 def _list(found: Sequence[Any]) -> None:

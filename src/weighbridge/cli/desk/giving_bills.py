@@ -16,6 +16,8 @@ from weighbridge.settings import load_settings
 if TYPE_CHECKING:
     from weighbridge.service.desk.own_bills import BillsGiven
 
+_MOST_NOTES = 20
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -45,7 +47,7 @@ def bills(
 ) -> None:
     """Replace the model's bills of materials by your own: all of the file, or nothing."""
     from weighbridge.service.access.audit import command_line_user
-    from weighbridge.service.desk.bill_files import read_bills
+    from weighbridge.service.desk.bill_files import read_own_bills
     from weighbridge.service.desk.correcting import Request
     from weighbridge.service.desk.own_bills import give_bills
     from weighbridge.wiring import open_application
@@ -56,13 +58,17 @@ def bills(
 
     async def act() -> BillsGiven:
         async with open_application(settings) as app:
-            given = await asyncio.to_thread(read_bills, file, app.factors)
+            given = await asyncio.to_thread(read_own_bills, file, app.factors)
             return await give_bills(app.database, app.factors, app.questions.steps, given, request)
 
     done = run_async(act())
     if as_json:
         print_json(done)
         return
+    for note in done.notes[:_MOST_NOTES]:
+        out.print(note, soft_wrap=True)
+    if (more := len(done.notes) - _MOST_NOTES) > 0:
+        out.print(f"and {counted(more, 'more name')} taken so: --json lists them all")
     if done.figures or not done.waiting:
         say_figures(done.figures)
     if done.waiting:

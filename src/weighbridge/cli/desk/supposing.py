@@ -109,6 +109,8 @@ def _say(found: Supposed) -> None:
             f"In a year, for the {counted(found.with_quantity, 'product')} with a known quantity: "
             f"{significant(yearly, 3, signed=True)} kg CO2e."
         )
+    for note in found.notes:
+        out.print(note, soft_wrap=True)
     for one in found.products[:_SHOWN]:
         for note in one.notes:
             out.print(f"{one.code}: {note}", soft_wrap=True)

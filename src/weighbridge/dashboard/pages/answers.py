@@ -18,8 +18,6 @@ from weighbridge.dashboard.rendering import redirect
 from weighbridge.errors import Conflict, InputError
 from weighbridge.service.desk import correcting
 from weighbridge.service.desk.editing import ATTRIBUTES, read_edits
-from weighbridge.service.desk.unmoved import why_unmoved
-from weighbridge.service.product_views import show_product
 
 if TYPE_CHECKING:
     from weighbridge.domain.corrections import Change
@@ -48,9 +46,7 @@ async def correct_answers(
         problems, general = _by_target(code, str(error), given)
         refused = RefusedEdits(given, shown, reason, problems, general)
     else:
-        return redirect(
-            product_url(code) + "#answers", await _said(code, dashboard, figures, changes)
-        )
+        return redirect(product_url(code) + "#answers", _said(figures))
     return await product_page(code, request, dashboard, visitor, status=422, refused=refused)
 
 
@@ -65,9 +61,7 @@ async def take_back(code: str, request: Request, dashboard: Pages, visitor: Visi
     figures = await correcting.take_back(
         server.database, server.factors, server.steps, code, visitor.name, int(number)
     )
-    return redirect(
-        product_url(code) + "#answers", await _said(code, dashboard, figures, done="Taken back.")
-    )
+    return redirect(product_url(code) + "#answers", _said(figures, done="Taken back."))
 
 
 async def _correct(
@@ -105,22 +99,12 @@ def _by_target(code: str, message: str, given: dict[str, str]) -> tuple[dict[str
     return found, " ".join(rest)
 
 
-async def _said(
-    code: str,
-    dashboard: Dashboard,
-    figures: list[CorrectedFigure],
-    changes: tuple[Change, ...] = (),
-    done: str = "Corrected.",
-) -> str:
+def _said(figures: list[CorrectedFigure], done: str = "Corrected.") -> str:
     """What became of the figure; and why nothing did."""
     if not figures:
         return "Nothing was changed."
     before, after = figures[0].before_kg_co2e, figures[0].after_kg_co2e
     if before != after:
-        return f"{done} The figure moved {moved(before, after)}."
+        return " ".join((f"{done} The figure moved {moved(before, after)}.", *figures[0].notes))
     same = f"{done} The figure is the same: {kilograms(after)} CO2e."
-    server = dashboard.server
-    record = await show_product(server.database, server.steps, code)
-    if not changes or record.footprint is None:
-        return same
-    return f"{same} {why_unmoved(changes, record.footprint.footprint, server.factors)}"
+    return " ".join((same, *figures[0].notes))

@@ -16,22 +16,30 @@ import csv
 import math
 import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+import polars as pl
+
+from weighbridge.domain.facts import ENERGY_FIGURES
 from weighbridge.errors import InputError, UnreadableFile
 from weighbridge.ingest.columns.fields import normalise
 from weighbridge.ingest.formats.xlsx.rows import rows
 from weighbridge.ingest.formats.xlsx.workbook import Workbook
 from weighbridge.ingest.isolation.alone import read_alone
+from weighbridge.ingest.values.numbers import evidence_of, plain_number, tidy, unambiguous
+from weighbridge.ingest.values.weights import KILOGRAM, read_weight
 from weighbridge.plain_text import counted, significant
 from weighbridge.service.desk.process_cells import FACT_COLUMNS, read_facts
 from weighbridge.weighing.near_matches import did_you_mean, find_key
+from weighbridge.weighing.understanding import said_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from weighbridge.carbon.factors import FactorTable
+    from weighbridge.ingest.values.numbers import DecimalSign
 
 MOST_LINES: Final = 25
 MOST_ROWS: Final = 500_000
@@ -48,6 +56,9 @@ _NAMES: Final = {
     "component": ("component", "part", "componentname", "partname", "position"),
     **FACT_COLUMNS,
 }
+_CALLED: Final = {"mass_kg": "mass"}
+_NUMBERS: Final = ("mass_kg", *ENERGY_FIGURES)
+_NO_NUMBERS: Final[Mapping[int, str]] = MappingProxyType({})
 _NEEDED: Final = ("code", "material", "mass_kg")
 _NO_COLUMNS: Final = (
     f"The file has no bill of materials. It needs the columns {', '.join(_NEEDED)} (process, "
@@ -76,18 +87,28 @@ class OwnLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnBills:
+    """The bill of each product that a file names; in `notes` the names that were taken for keys."""
+
+    bills: Mapping[str, Sequence[OwnLine]]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Row:
     """Cells by our names of the columns, and where they stand."""
 
     place: str
     cells: Mapping[str, str]
+    are_numbers: frozenset[str] = frozenset()
+    """Columns whose cell is a number of a workbook, which has no decimal sign."""
 
 
 _Layout = dict[int | None, dict[str, int]]
 """Columns by our names for them: by number where a row has several lines, else under None."""
 
 
-def read_bills(path: Path, factors: FactorTable) -> dict[str, list[OwnLine]]:
+def read_own_bills(path: Path, factors: FactorTable) -> OwnBills:
     """The bill of each product that the file names; it is read in a process of its own.
 
     Raises:
@@ -95,9 +116,11 @@ def read_bills(path: Path, factors: FactorTable) -> dict[str, list[OwnLine]]:
     """
     found: dict[str, list[OwnLine]] = {}
     problems: list[str] = []
-    for row in read_alone(read_rows, path):
+    read = read_alone(read_rows, path)
+    reader = _LineReader(factors, {name: _decimal_sign(name, read) for name in _NUMBERS})
+    for row in read:
         try:
-            line = _line(row, factors)
+            line = reader.line(row)
         except InputError as error:
             problems.append(f"{row.place}: {error}")
         else:
@@ -115,36 +138,83 @@ def read_bills(path: Path, factors: FactorTable) -> dict[str, list[OwnLine]]:
         raise InputError(
             "The file has a header and no rows. Add a row for each line of a bill of materials."
         )
-    return found
+    return OwnBills(found, said_of(reader.taken))
 
 
-def _line(row: _Row, factors: FactorTable) -> OwnLine:
-    """The line of a bill in this row. Raises InputError, which says what is wrong."""
-    if not row.cells["code"].strip():
-        raise InputError("the code is missing.")
-    material = _known("material", row.cells["material"], _names(factors.materials.values()))
-    processes = None
-    if "process" in row.cells:
-        named = (part.strip() for part in row.cells["process"].split(_SEVERAL))
-        known = _names(factors.processes.values())
-        processes = tuple(_known("process", part, known) for part in named if part)
-        _check_fit(material, processes, factors)
-    component = " ".join(row.cells.get("component", "").split())[:80]
-    facts = read_facts(row.cells, processes, factors)
-    return OwnLine(material, _mass_kg(row.cells["mass_kg"]), component, processes, facts)
+def _decimal_sign(name: str, read: Sequence[_Row]) -> DecimalSign | None:
+    """What the cells of a column show to be its decimal sign; None where none shows it."""
+    texts = [
+        text for row in read if name not in row.are_numbers and (text := row.cells.get(name, ""))
+    ]
+    return evidence_of(pl.Series(texts, dtype=pl.String)).sign
+
+
+class _LineReader:
+    """Rows to lines; keeps which names it `taken` for which keys."""
+
+    def __init__(self, factors: FactorTable, signs: Mapping[str, DecimalSign | None]) -> None:
+        self._factors = factors
+        self._signs = signs
+        self._materials = _names(factors.materials.values())
+        self._processes = _names(factors.processes.values())
+        self.taken: dict[str, str] = {}
+
+    def line(self, row: _Row) -> OwnLine:
+        """The line of a bill in this row. Raises InputError, which says what is wrong."""
+        if not row.cells["code"].strip():
+            raise InputError("the code is missing.")
+        material = self._known("material", row.cells["material"], self._materials)
+        processes = None
+        if "process" in row.cells:
+            named = (part.strip() for part in row.cells["process"].split(_SEVERAL))
+            processes = tuple(self._known("process", p, self._processes) for p in named if p)
+            _check_fit(material, processes, self._factors)
+        component = " ".join(row.cells.get("component", "").split())[:80]
+        cells = {
+            name: self._plain(name, text) if name in _NUMBERS[1:] else text
+            for name, text in row.cells.items()
+        }
+        facts = read_facts(cells, processes, self._factors)
+        mass_kg = _mass_kg(row.cells["mass_kg"], self._signs["mass_kg"])
+        return OwnLine(material, mass_kg, component, processes, facts)
+
+    def _known(self, kind: str, text: str, names: Mapping[str, str]) -> str:
+        written = text.strip()
+        if not written:
+            raise InputError(f"the {kind} is missing.")
+        found = find_key(written, names)
+        if found is None:
+            raise InputError(f"there is no {kind} {written!r}.{did_you_mean([written], names)}")
+        if found != written:
+            self.taken[written] = found
+        return found
+
+    def _plain(self, name: str, text: str) -> str:
+        """A cell of figures, each with a decimal point. Raises InputError for one that can mean
+        two.
+        """
+        parts = (part.strip() for part in text.split(_SEVERAL))
+        return _SEVERAL.join(_plain(name, part, self._signs[name]) for part in parts)
+
+
+def _plain(name: str, text: str, decimal: DecimalSign | None) -> str:
+    """A number as Python reads it; a text that is none as it stands.
+
+    Raises InputError if it can mean two numbers.
+    """
+    written = tidy(text)
+    plain = plain_number(written, decimal)
+    if plain is None and plain_number(written, ".") is not None:
+        raise InputError(
+            f"the {_CALLED.get(name, name)} {text!r} can be read in two ways, and no other cell of the "
+            f"column shows which sign is decimal. Write {written}0 if it is, and the number without a "
+            "sign of thousands if it is not."
+        )
+    return text if plain is None else plain
 
 
 def _names(factors: Iterable[Any]) -> dict[str, str]:
     return {one.key: one.name for one in factors}
-
-
-def _known(kind: str, text: str, names: Mapping[str, str]) -> str:
-    if not text.strip():
-        raise InputError(f"the {kind} is missing.")
-    found = find_key(text.strip(), names)
-    if found is None:
-        raise InputError(f"there is no {kind} {text.strip()!r}.{did_you_mean([text], names)}")
-    return found
 
 
 def _check_fit(material: str, processes: Sequence[str], factors: FactorTable) -> None:
@@ -162,14 +232,18 @@ def _check_fit(material: str, processes: Sequence[str], factors: FactorTable) ->
             )
 
 
-def _mass_kg(text: str) -> float:
+def _mass_kg(text: str, decimal: DecimalSign | None) -> float:
     """The mass in a cell, in kg. Raises InputError if it is none."""
+    plain = _plain("mass_kg", text.strip(), decimal)
     try:
-        mass_kg = float(text.strip())
+        mass_kg = float(plain)
     except ValueError:
-        raise InputError(
-            f"the mass {text.strip()!r} is not a number; write kilograms, like 1.25."
-        ) from None
+        named = read_weight(text, KILOGRAM, decimal).mass_kg  # "250 g"
+        if named is None:
+            raise InputError(
+                f"the mass {text.strip()!r} is not a number; write kilograms, like 1.25."
+            ) from None
+        mass_kg = named
     if not math.isfinite(mass_kg) or not LIGHTEST_KG <= mass_kg <= HEAVIEST_KG:
         raise InputError(
             f"a mass of {mass_kg:g} kg is not possible; give "
@@ -240,20 +314,31 @@ def _sheet_rows(path: Path) -> Iterator[_Row]:
             }
             for row in lines:
                 texts = {at: cell.text or "" for at, cell in row.cells.items()}
-                yield from _lines_of(f"{sheet.name} row {row.number}", texts, layout)
+                numbers = {at: cell.number for at, cell in row.cells.items() if cell.number}
+                yield from _lines_of(f"{sheet.name} row {row.number}", texts, layout, numbers)
     finally:
         book.package.close()
     if not is_found:
         raise UnreadableFile(_NO_COLUMNS)
 
 
-def _lines_of(place: str, texts: Mapping[int, str], layout: _Layout) -> Iterator[_Row]:
-    """One line, or those of the numbered columns that are not empty."""
+def _lines_of(
+    place: str,
+    texts: Mapping[int, str],
+    layout: _Layout,
+    numbers: Mapping[int, str] = _NO_NUMBERS,
+) -> Iterator[_Row]:
+    """One line, or those of the numbered columns that are not empty. `numbers`: cells of a workbook
+    that are numbers, whatever they look like.
+    """
     for number, places in layout.items():
         cells = {name: texts.get(at, "") for name, at in places.items()}
         written = cells if number is None else {n: c for n, c in cells.items() if n != "code"}
         if any(text.strip() for text in written.values()):
-            yield _Row(place if number is None else f"{place}, material {number}", cells)
+            where = place if number is None else f"{place}, material {number}"
+            stored = {n: numbers[at] for n, at in places.items() if n in _NUMBERS and at in numbers}
+            plain = {name: unambiguous(number) for name, number in stored.items()}
+            yield _Row(where, cells | plain, frozenset(plain))
 
 
 def _layout(header: Sequence[str]) -> _Layout:

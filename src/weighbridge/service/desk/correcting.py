@@ -9,7 +9,7 @@ told of the earlier correction.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,9 +20,11 @@ from weighbridge.errors import Conflict, InputError, NotFound
 from weighbridge.plain_text import counted, listed
 from weighbridge.service.access.audit import record_action
 from weighbridge.service.desk.stored_products import StoredWeigher
+from weighbridge.service.desk.unmoved import remarks
 from weighbridge.store import corrections, footprints, products, queue_state, selections
 from weighbridge.store.corrections import NewCorrection, RecordedCorrection
-from weighbridge.weighing.correcting import NOT_APPLIED, make_change
+from weighbridge.weighing.correcting import NOT_APPLIED, make_change, not_counted
+from weighbridge.weighing.understanding import in_keys
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -71,13 +73,15 @@ class CorrectedFigure:
     """The figure of one product before and after.
 
     `variants` have the answers of this product, and keep them as the model gave them: a correction
-    is of the products that it names.
+    is of the products that it names. `notes` say what of the correction does not count, why a
+    figure did not move, and which names were taken for which keys.
     """
 
     code: str
     before_kg_co2e: float
     after_kg_co2e: float
     variants: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Correcting(StoredWeigher):
@@ -128,6 +132,9 @@ class Correcting(StoredWeigher):
                     )
                 )
                 so_far.append(made[-1].provisional)
+        if not problems:
+            wanted = (stored.product, given, so_far, request.changes)
+            problems = not_counted(*wanted, self.steps, self.factors)
         if problems:
             raise InputError("\n".join(problems))
         return made
@@ -175,6 +182,7 @@ async def correct_each(
 ) -> list[CorrectedFigure]:
     """Like `correct`, with different changes for each product: all are made, or none."""
     work = Correcting(factors, steps)
+    requests, taken = _understood(requests, steps)
     async with database.transaction() as connection:
         recomputation = Recomputation(connection, work)
         for portion in portions_of(list(requests)):
@@ -189,7 +197,29 @@ async def correct_each(
         await queue_state.announce(connection)
     if figures:
         await _audit(database, figures, requests)
-    return figures
+    return [with_notes(figure, taken.get(figure.code, ())) for figure in figures]
+
+
+def with_notes(figure: CorrectedFigure, notes: Sequence[str]) -> CorrectedFigure:
+    """The figure with these notes before its own."""
+    return replace(figure, notes=(*notes, *figure.notes)) if notes else figure
+
+
+def _understood(
+    requests: Mapping[str, Request], steps: Steps
+) -> tuple[dict[str, Request], dict[str, tuple[str, ...]]]:
+    """The requests with keys in the place of names, and what to say of that, by code.
+
+    Many products share a request: it is looked at once.
+    """
+    seen: dict[int, tuple[Request, tuple[str, ...]]] = {}
+    for request in requests.values():
+        if id(request) not in seen:
+            changes, said = in_keys(request.changes, steps)
+            seen[id(request)] = replace(request, changes=changes), said
+    made = {code: seen[id(request)][0] for code, request in requests.items()}
+    said_of = {code: said for code, request in requests.items() if (said := seen[id(request)][1])}
+    return made, said_of
 
 
 async def take_back(
@@ -378,14 +408,20 @@ class Recomputation:
         await footprints.upsert_footprints(self._connection, weighed)
         await selections.uncheck(self._connection, [row["id"] for row in portion.rows])
         self._figures += [
-            CorrectedFigure(
-                row["code"],
-                row["detail"]["footprint"]["emissions_kg_co2e"],
-                new.detail.footprint.emissions_kg_co2e,
-                tuple(portion.variants.get(row["id"], ())),
-            )
-            for row, new in zip(portion.rows, weighed, strict=True)
+            self._figure(row, new, portion) for row, new in zip(portion.rows, weighed, strict=True)
         ]
+
+    def _figure(self, row: Record, new: StoredFootprint, portion: _Portion) -> CorrectedFigure:
+        old, footprint = row["detail"]["footprint"], new.detail.footprint
+        before, after = old["emissions_kg_co2e"], footprint.emissions_kg_co2e
+        cause = portion.made[row["id"]]
+        notes: tuple[str, ...] = ()
+        if cause.kind is CauseKind.CORRECTED:
+            factors = self._work.factors
+            notes = remarks(cause.targets, before != after, old["notes"], footprint, factors)
+        return CorrectedFigure(
+            row["code"], before, after, tuple(portion.variants.get(row["id"], ())), notes
+        )
 
 
 class _Portion(NamedTuple):

@@ -16,6 +16,7 @@ from weighbridge.domain.answers import (
 )
 from weighbridge.domain.corrections import read_change
 from weighbridge.domain.products import ProcessingStatus, Product
+from weighbridge.ingest.values.numbers import plain_number, tidy
 from weighbridge.service.desk.process_cells import FACT_COLUMNS, lenient_fact_value, written
 from weighbridge.steps.manufacturing import worked_lines
 from weighbridge.store import corrections, footprints, products
@@ -216,16 +217,26 @@ def _value_of(target: str, text: str, names: Mapping[str, str]) -> Any:
         if fact in FACT_COLUMNS:
             return lenient_fact_value(fact, text)
         words = (word.strip() for word in text.split(_SEPARATOR.strip()))
-        return [find_key(word, names) or word for word in words if word]
+        return [_key_of(word, names) for word in words if word]
     if target.startswith(ATTRIBUTES) and not text:
         return None
     if target == MASS or target.endswith(".mass_kg") or target.startswith(ATTRIBUTES):
         return _number(text)
-    return find_key(text, names) or text
+    return _key_of(text, names)
+
+
+def _key_of(name: str, names: Mapping[str, str]) -> str:
+    """The key of a name as the form offers it. Whatever else is written is understood, and said,
+    where the correction is made.
+    """
+    keys = [key for key, other in names.items() if other == name]
+    return keys[0] if len(keys) == 1 and name not in names else name
 
 
 def _number(text: str) -> float | str:
+    """A number as people write it; the text where it is none, or may be two."""
+    plain = plain_number(tidy(text), None)
     try:
-        return float(text)
+        return float(text if plain is None else plain)
     except ValueError:
         return text

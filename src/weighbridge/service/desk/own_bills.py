@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from weighbridge.carbon.factors import FactorTable
     from weighbridge.domain.corrections import Correction
-    from weighbridge.service.desk.bill_files import OwnLine
+    from weighbridge.service.desk.bill_files import OwnBills, OwnLine
     from weighbridge.steps import Steps
     from weighbridge.store.database import Connection, Database
 
@@ -54,13 +54,15 @@ class BillsGiven:
     waiting: tuple[str, ...]
     """Codes of products not processed yet; their bill is used once they are."""
     unchanged: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """Which names of the file were taken for which keys."""
 
 
 async def give_bills(
     database: Database,
     factors: FactorTable,
     steps: Steps,
-    bills: Mapping[str, Sequence[OwnLine]],
+    given: OwnBills,
     request: Request,
 ) -> BillsGiven:
     """Put these bills in the place of the model's, and of own ones given before: all, or none.
@@ -71,6 +73,7 @@ async def give_bills(
         InputError: names the products whose bill cannot be, and why.
     """
     work = Correcting(factors, steps)
+    bills = given.bills
     waiting: list[str] = []
     unchanged: list[str] = []
     async with database.transaction() as connection:
@@ -101,7 +104,7 @@ async def give_bills(
             "reason": request.reason,
         }
         await record_action(database, request.by, OWN_BILLS, None, detail)
-    return BillsGiven(tuple(figures), tuple(waiting), tuple(unchanged))
+    return BillsGiven(tuple(figures), tuple(waiting), tuple(unchanged), given.notes)
 
 
 async def _replace(

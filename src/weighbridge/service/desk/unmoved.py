@@ -1,31 +1,66 @@
-"""Why a correction left the figure as it was. Pure: read from the figure's own notes and routes."""
+"""What to say of a correction at once: why it left the figure as it was, and what the new figure
+leaves out. Pure: read from the figure's own notes and routes.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from weighbridge.domain.answers import NO_LONGER_ASKED, PIECES_PER_PACK, Classification
+from weighbridge.domain.corrections import Change
 from weighbridge.domain.facts import ProcessFacts
 from weighbridge.domain.results import RouteName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from weighbridge.carbon.factors import FactorTable
-    from weighbridge.domain.corrections import Change
     from weighbridge.domain.results import Footprint
 
 _NOT_COUNTED = ("dropped: ", "left out: ")
 
 
-def why_unmoved(changes: Iterable[Change], figure: Footprint, factors: FactorTable) -> str:
+def remarks(
+    targets: Iterable[str],
+    moved: bool,
+    notes_before: Sequence[str],
+    figure: Footprint,
+    factors: FactorTable,
+) -> tuple[str, ...]:
+    """What is kept of a correction and not counted, and why a figure did not move; `figure` is the
+    one after the correction.
+    """
+    changes = [Change(step, tuple(path), None) for step, *path in (t.split(".") for t in targets)]
+    found = dict.fromkeys(_sentence(n) for n in figure.notes if _is_new(n, notes_before))
+    for change in changes:
+        if change.path[:1] == ("attributes",):
+            found |= dict.fromkeys(_not_counted(_name_of(change.path[-1], factors), figure))
+    if not moved:
+        found |= dict.fromkeys(reasons_unmoved(changes, figure, factors))
+    return tuple(found)
+
+
+def _is_new(note: str, before: Sequence[str]) -> bool:
+    return note.startswith(_NOT_COUNTED) and note not in before
+
+
+def _sentence(note: str) -> str:
+    """A note on what the sum leaves out, as people are told it."""
+    for prefix in _NOT_COUNTED:
+        note = note.removeprefix(prefix)
+    return f"Not counted: {note}."
+
+
+def reasons_unmoved(
+    changes: Iterable[Change], figure: Footprint, factors: FactorTable
+) -> list[str]:
     """In sentences, each once; `figure` is the one after the correction."""
     if figure.supplier is not None:
-        return "It is the supplier's own figure, which no answer changes."
+        return ["The figure is the supplier's own, which no answer changes."]
     reasons = [
         reason for change in changes for reason in _reasons(change, figure, factors) if reason
     ]
-    return " ".join(dict.fromkeys(reasons)) or "What was changed is not part of the sum."
+    return list(dict.fromkeys(reasons)) or ["What was changed is not part of the sum."]
 
 
 def _reasons(change: Change, figure: Footprint, factors: FactorTable) -> Iterator[str]:
@@ -69,7 +104,7 @@ def _not_counted(name: str, figure: Footprint) -> Iterator[str]:
         for prefix in _NOT_COUNTED:
             said = note.removeprefix(prefix)
             if said != note and name in said:
-                yield f"Not counted: {said}."
+                yield _sentence(note)
 
 
 def _words(name: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.domain.answers import BillOfMaterials, ManufacturingProcesses, Subject
 from weighbridge.domain.corrections import Change, Correction
+from weighbridge.domain.results import RouteName
 from weighbridge.errors import InputError
 from weighbridge.ingest.values.countries import read_country
 from weighbridge.plain_text import counted, listed
@@ -25,6 +26,7 @@ from weighbridge.store import corrections
 from weighbridge.store.products import stored_product
 from weighbridge.weighing.correcting import NOT_APPLIED, corrected
 from weighbridge.weighing.near_matches import did_you_mean, find_key
+from weighbridge.weighing.understanding import said_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -76,9 +78,13 @@ class SupposedFigure:
 
 @dataclass(frozen=True, slots=True)
 class Supposed:
-    """All of them: for one unit of each, and for the quantities of a year where they are known."""
+    """All of them: for one unit of each, and for the quantities of a year where they are known.
+
+    `notes` are those on the supposition itself.
+    """
 
     products: tuple[SupposedFigure, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def before_kg_co2e(self) -> float:
@@ -126,7 +132,7 @@ async def what_if(
             active = await corrections.active(connection, [row["id"] for row in rows])
             found += await asyncio.to_thread(work.weigh_twice, rows, active)
     work.refuse_unused()
-    return Supposed(tuple(found))
+    return Supposed(tuple(found), work.notes)
 
 
 def _portions(codes: Sequence[str]) -> Iterator[list[str]]:
@@ -151,10 +157,13 @@ class _Supposing:
         self._recycled_share = _share(supposed.recycled_share)
         names = {key: factor.name for key, factor in factors.materials.items()}
         families = {factor.family: factor.family for factor in factors.materials.values()}
-        self._materials = {
-            _known(old, names | families): _known(new, names)
-            for old, new in supposed.materials.items()
-        }
+        self._materials: dict[str, str] = {}
+        taken: dict[str, str] = {}
+        for old, new in supposed.materials.items():
+            before, after = _known(old, names | families), _known(new, names)
+            self._materials[before] = after
+            taken |= {text: key for text, key in ((old, before), (new, after)) if text != key}
+        self.notes = said_of(taken)
         self._unused = set(self._materials)
         self._seen: dict[str, None] = {}
         if not (self._materials or self._country or self._recycled_share is not None):
@@ -187,28 +196,50 @@ class _Supposing:
         subject = self._as_corrected(row, active, product)
         exchanged = (*active, *self._exchanges(subject))
         after = self._work.weigh(row, exchanged, other).detail.footprint
+        notes = (*self._elsewhere(subject, after), *self._as_supposed(_new_notes(before, after)))
         return SupposedFigure(
             product.code,
             before.emissions_kg_co2e,
             after.emissions_kg_co2e,
             product.facts.quantity,
-            (*self._elsewhere(subject), *_new_notes(before, after)),
+            notes,
         )
 
     def _as_corrected(self, row: Record, active: Sequence[Correction], product: Product) -> Subject:
         given = self._work.given(row)
         return Subject(product, corrected(product, given, active, self._steps).answers)
 
-    def _elsewhere(self, subject: Subject) -> Iterator[str]:
+    def _elsewhere(self, subject: Subject, after: Footprint) -> Iterator[str]:
         """What another country of origin does not move."""
+        if self._country is None or after.supplier is not None:
+            return
+        published = next((r for r in after.routes if r.name is RouteName.CLASS), None)
+        if published is not None and published.weight > 0:
+            yield (
+                f"unchanged: published figures of such products ({published.weight:.0%} of the figure), "
+                "which are the same wherever it is made; the country moves the bill of materials alone"
+            )
         made = subject.answer(ManufacturingProcesses)
         known = [use for use in made.uses if use.known.country] if made else []
-        if self._country is not None and known:
+        if known:
             where = sorted({use.known.country or "" for use in known})
             yield (
                 f"unchanged: {counted(len(known), 'process', 'processes')} whose country is known "
                 f"({', '.join(where)})"
             )
+        elif made and not made.uses:
+            yield "unchanged: nothing is done to its materials that takes energy of a country"
+
+    def _as_supposed(self, notes: Sequence[str]) -> list[str]:
+        """Notes speak of the catalogue where the supposition has taken its place."""
+        if self._recycled_share is None:
+            return list(notes)
+        return [
+            note.replace(" in the catalogue: ", " supposed: ")
+            if note.startswith("recycled share")
+            else note
+            for note in notes
+        ]
 
     def _exchanges(self, subject: Subject) -> Iterator[Correction]:
         """Each line of such a material, as a correction to the other."""
@@ -278,4 +309,5 @@ def as_document(found: Supposed) -> dict[str, Any]:
         "differenceKgCo2e": found.after_kg_co2e - found.before_kg_co2e,
         "productsWithQuantity": found.with_quantity,
         "yearlyDifferenceKgCo2e": found.yearly_difference_kg_co2e,
+        "notes": list(found.notes),
     }
