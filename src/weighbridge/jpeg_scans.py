@@ -1,4 +1,5 @@
-"""How many scans a JPEG has, each of which costs a pass over all pixels, however few its bytes.
+"""How many scans a JPEG has, each of which costs a pass over all pixels, however few its bytes; and
+the errors by which a picture shows to be damaged.
 
 Imported by processes that decode pictures of strangers: the standard library alone.
 """
@@ -6,12 +7,18 @@ Imported by processes that decode pictures of strangers: the standard library al
 from __future__ import annotations
 
 import re
+import struct
 from typing import Final
 
 MAX_JPEG_SCANS: Final = 64
 """Progressive JPEGs have about 10. Each takes 34 ms at 50 million pixels: a file of 224 kB with
 hundreds of them took 17 s.
 """
+DAMAGE_ERRORS: Final = (
+    *(OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError),
+    *(ArithmeticError, LookupError, struct.error),
+)
+"""What Pillow's readers raise on a damaged picture, as each comes upon it."""
 _MARKER: Final = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
 _SCAN: Final = 0xDA
 _END: Final = 0xD9

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from weighbridge.jpeg_scans import MAX_JPEG_SCANS, has_too_many_scans
+from weighbridge.jpeg_scans import DAMAGE_ERRORS, MAX_JPEG_SCANS, has_too_many_scans
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -70,7 +70,7 @@ def re_encode(data: bytes, bounds: Bounds) -> tuple[int, int, bytes]:
         raise NoPicture(_too_large()) from None
     except MemoryError:
         raise NoPicture("decoding the picture takes too much memory") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+    except DAMAGE_ERRORS as error:
         raise NoPicture(f"the picture is damaged ({error})") from None
     return *small.size, out.getvalue()
 

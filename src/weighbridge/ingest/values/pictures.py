@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from weighbridge.domain.products import Picture
 from weighbridge.errors import UnreadableFile
 from weighbridge.ingest.values.wording import quote
-from weighbridge.jpeg_scans import MAX_JPEG_SCANS, has_too_many_scans
+from weighbridge.jpeg_scans import DAMAGE_ERRORS, MAX_JPEG_SCANS, has_too_many_scans
 
 MAX_PICTURE_BYTES: Final = 20_000_000
 MAX_PIXELS: Final = 50_000_000
@@ -118,7 +118,7 @@ def check_picture(data: bytes) -> Picture:
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnreadableFile(_too_many_pixels()) from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except DAMAGE_ERRORS as error:
         raise UnreadableFile(f"the picture is damaged ({error}); export it again") from error
     if max(width_px, height_px) > MAX_SIDE_PX or width_px * height_px > MAX_PIXELS:
         raise UnreadableFile(_too_many_pixels())
@@ -150,7 +150,7 @@ def _verify(data: bytes, kind: str) -> None:
                 image.load()
             else:
                 image.verify()
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except DAMAGE_ERRORS as error:
         raise UnreadableFile(
             f"the picture is damaged or not complete ({error}); export it again"
         ) from error

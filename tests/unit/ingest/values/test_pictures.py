@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import struct
@@ -14,6 +15,7 @@ from PIL import Image
 from tests.support.catalogues import picture_bytes, read_text
 from weighbridge.domain.products import Picture
 from weighbridge.errors import UnreadableFile
+from weighbridge.fetching.picture_process import Bounds, NoPicture, re_encode
 from weighbridge.ingest.catalogue import ReadOptions, read_catalogue
 from weighbridge.ingest.values.pictures import MAX_PICTURE_BYTES, PictureFolder, check_picture
 
@@ -182,3 +184,18 @@ def test_jpeg_with_hundreds_of_scans_is_refused() -> None:
     last_scan = data[data.rindex(b"\xff\xda") : -2]
     with pytest.raises(UnreadableFile, match="more than 64 scans"):
         check_picture(data[:-2] + last_scan * 300 + data[-2:])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_no_damage_is_a_bug(kind: str) -> None:
+    """Cut after each byte, and each byte doubled, left out or changed: a picture or a reason."""
+    whole = picture_bytes(kind, (12, 9))
+    for at in range(len(whole)):
+        head, tail = whole[:at], whole[at + 1 :]
+        byte = whole[at : at + 1]
+        spoilt = [head, head + tail, head + byte + byte + tail]
+        spoilt += [head + bytes([value]) + tail for value in (0, 3, 0x2C, 0x3B, 0xFF)]
+        for data in spoilt:
+            for check in (check_picture, lambda data: re_encode(data, Bounds(0, 0, 0))):
+                with contextlib.suppress(UnreadableFile, NoPicture):
+                    check(data)
