@@ -89,7 +89,8 @@ async def test_own_bills_come_in_as_csv_and_are_refused_by_row(
         done = (await _send(client, BILLS, BILL.encode(), "text/csv")).json()
         assert [one["code"] for one in done["corrected"]] == ["P-001"]
         again = (await _send(client, BILLS, BILL.encode(), "text/csv")).json()
-        assert again == {"corrected": [], "waiting": [], "unchanged": ["P-001"]}
+        taken = ['"recycled aluminium" was taken as aluminium_recycled.']
+        assert again == {"corrected": [], "waiting": [], "unchanged": ["P-001"], "notes": taken}
         entry = (await client.get("/api/audit?limit=1"))["entries"][0]
         assert entry["action"] == "gave own bills of materials"
         shown = await client.get("/api/products/P-001")
