@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from weighbridge.service.desk.correcting import CorrectedFigure, RecordedCorrection, Request
     from weighbridge.wiring import Application
 
-_MOST_NOTES = 20
+MOST_NOTES = 20
 
 CodesArgument = Annotated[
     list[str], typer.Argument(help="The codes of the products.", show_default=False)
@@ -187,9 +187,9 @@ def _say_notes(figures: Sequence[Any]) -> None:
     for figure in figures:
         for note in figure.notes:
             codes_of.setdefault(note, []).append(figure.code)
-    for note, codes in list(codes_of.items())[:_MOST_NOTES]:
+    for note, codes in list(codes_of.items())[:MOST_NOTES]:
         out.print(f"{listed(codes, 5)}: {note}", soft_wrap=True)
-    if (more := len(codes_of) - _MOST_NOTES) > 0:
+    if (more := len(codes_of) - MOST_NOTES) > 0:
         out.print(f"and {counted(more, 'more note')}: --json lists them all")
 
 

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from weighbridge.cli.console import DataDirOption, JsonOption, out, print_json, run_async
-from weighbridge.cli.desk.correcting import say_figures
+from weighbridge.cli.desk.correcting import MOST_NOTES, say_figures
 from weighbridge.plain_text import counted
 from weighbridge.settings import load_settings
 
 if TYPE_CHECKING:
     from weighbridge.service.desk.own_bills import BillsGiven
-
-_MOST_NOTES = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -65,9 +63,9 @@ def bills(
     if as_json:
         print_json(done)
         return
-    for note in done.notes[:_MOST_NOTES]:
+    for note in done.notes[:MOST_NOTES]:
         out.print(note, soft_wrap=True)
-    if (more := len(done.notes) - _MOST_NOTES) > 0:
+    if (more := len(done.notes) - MOST_NOTES) > 0:
         out.print(f"and {counted(more, 'more name')} taken so: --json lists them all")
     if done.figures or not done.waiting:
         say_figures(done.figures)
