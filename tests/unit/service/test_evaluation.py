@@ -159,17 +159,43 @@ def test_no_product_is_judged_by_its_own_makers_figures() -> None:
     assert found.left_out == {"B": "no answer", "D": "not in the catalogue"}
 
 
-def test_truth_is_read_as_figures_or_ranges_and_rows_without_one_are_passed_over(
-    tmp_path: Path,
-) -> None:
+def test_published_figures_are_read_as_figures_or_ranges(tmp_path: Path) -> None:
     figures = tmp_path / "figures.csv"
-    figures.write_text("code,cradle_to_gate_kg_co2e,company\nA,5,Acme\nB,,Acme\nC,-1,Acme\n")
+    figures.write_text("code,cradle_to_gate_kg_co2e,company\nA,5,Acme\n")
     ranges = tmp_path / "ranges.csv"
-    ranges.write_text("code,low_kg_co2e,high_kg_co2e\nA,5,9\nB,9,5\n")
-    assert list(read_truth(figures)) == ["A"]
-    assert read_truth(figures)["A"].maker == "Acme"
-    assert read_truth(ranges)["A"].middle_kg_co2e == pytest.approx(45**0.5)
-    assert list(read_truth(ranges)) == ["A"]
+    ranges.write_text("code,low_kg_co2e,high_kg_co2e\nA,5,9\n")
+    assert read_truth(figures).truths["A"].maker == "Acme"
+    assert read_truth(ranges).truths["A"].middle_kg_co2e == pytest.approx(45**0.5)
+    assert not read_truth(figures).left_out
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("B,", "low_kg_co2e must be a number above 0, not ''"),
+        ("B", "low_kg_co2e must be a number above 0, not ''"),
+        ("B,5", "high_kg_co2e must be a number above 0, not ''"),
+        ("B,-1,4", "not '-1'"),
+        ("B,0,4", "not '0'"),
+        ("B,nan,4", "not 'nan'"),
+        ("B,5,inf", "not 'inf'"),
+        ("B,five,9", "not 'five'"),
+        ("B,9,5", "low_kg_co2e is above high_kg_co2e"),
+        (",5,9", "a figure needs the code"),
+        ("A,6,9", "the code stands twice; the first figure counts"),
+        ("B,nan,9,surplus", "not 'nan'"),
+    ],
+)
+def test_a_row_without_a_usable_figure_is_left_out_with_the_reason(
+    tmp_path: Path, row: str, reason: str
+) -> None:
+    path = tmp_path / "ranges.csv"
+    path.write_text(f"code,low_kg_co2e,high_kg_co2e\nA,5,9\n{row}\nC,2,3\n")
+    read = read_truth(path)
+    assert {code: truth.low_kg_co2e for code, truth in read.truths.items()} == {"A": 5, "C": 2}
+    [(place, said)] = read.left_out.items()
+    assert "row 3 of ranges.csv" in place
+    assert reason in said
 
 
 def test_a_truth_that_cannot_be_read_says_what_it_needs(tmp_path: Path) -> None:

@@ -92,12 +92,13 @@ def evaluate(
 
     settings = load_settings()
     published = read_truth(truth)
+    truths = published.truths
     read = questionnaires.read_products(file, reading.options(settings.field_limits))
-    products = [product for product in read.products if product.code in published]
+    products = [product for product in read.products if product.code in truths]
     asked = _answers(settings, products, answers, simulate=simulate)
     given, factors = asked.checked.answers, load_factors(settings)
-    found = judging.evaluate(products, published, given, factors, keep_own_maker=own_maker)
-    left_out = {**found.left_out, **asked.checked.refused}
+    found = judging.evaluate(products, truths, given, factors, keep_own_maker=own_maker)
+    left_out = {**published.left_out, **found.left_out, **asked.checked.refused}
     left_out |= {
         row.code: row.reason for row in read.rejected if row.code and row.code in found.left_out
     }

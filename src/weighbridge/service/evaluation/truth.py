@@ -5,13 +5,14 @@ published figures span.
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.errors import MissingColumn, UnreadableFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 FIGURE_COLUMNS: Final = ("cradle_to_gate_kg_co2e", "kg_co2e")
@@ -43,17 +44,26 @@ class Truth:
         return float((self.low_kg_co2e * self.high_kg_co2e) ** 0.5)
 
 
-def read_truth(path: Path) -> dict[str, Truth]:
-    """By code; rows without a figure above 0 are passed over.
+@dataclass(frozen=True, slots=True)
+class PublishedFigures:
+    """What a file of published figures gave, by code; and for its other rows why not."""
+
+    truths: Mapping[str, Truth]
+    left_out: Mapping[str, str]
+
+
+def read_truth(path: Path) -> PublishedFigures:
+    """Every row of the file: its figure, or the reason why it has none.
 
     Raises UnreadableFile or MissingColumn naming what is wrong.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream, restval="")
+            rows = list(reader)
+            columns = reader.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UnreadableFile(f"{path.name} cannot be read as CSV: {error}.") from error
-    columns = rows[0].keys() if rows else ()
     figure = next((name for name in FIGURE_COLUMNS if name in columns), None)
     if "code" not in columns or (
         figure is None and not all(name in columns for name in RANGE_COLUMNS)
@@ -62,24 +72,48 @@ def read_truth(path: Path) -> dict[str, Truth]:
             f"{path.name} needs the column code, and {' or '.join(FIGURE_COLUMNS)} or both of "
             f"{', '.join(RANGE_COLUMNS)}."
         )
-    names = (figure, figure) if figure else RANGE_COLUMNS
-    truths = (_truth(row, names) for row in rows)
-    return {truth.code: truth for truth in truths if truth is not None}
+    names = (figure,) if figure else RANGE_COLUMNS
+    truths: dict[str, Truth] = {}
+    left_out: dict[str, str] = {}
+    for number, row in enumerate(rows, 2):
+        code = row["code"].strip()
+        place = f"{code or 'no code'} (row {number} of {path.name})"
+        try:
+            truth = _truth(code, row, names)
+        except ValueError as error:
+            left_out[place] = str(error)
+        else:
+            if not code:
+                left_out[place] = "a figure needs the code of its product"
+            elif truths.setdefault(code, truth) is not truth:
+                left_out[place] = "the code stands twice; the first figure counts"
+    return PublishedFigures(truths, left_out)
 
 
-def _truth(row: Mapping[str, str], names: tuple[str, str]) -> Truth | None:
-    """The published figure of a row; None unless it is a number above 0, or a range of such."""
-    try:
-        low, high = (float(row[name]) for name in names)
-    except ValueError:
-        return None
-    if not 0 < low <= high:
-        return None
+def _truth(code: str, row: Mapping[str, str], names: Sequence[str]) -> Truth:
+    """The published figure of a row. Raises ValueError unless it is a number above 0, or a range
+    of such.
+    """
+    figures = [_kg(name, row[name]) for name in names]
+    low, high = figures[0], figures[-1]
+    if low > high:
+        raise ValueError(f"{names[0]} is above {names[-1]}")
     return Truth(
-        code=row["code"],
+        code=code,
         low_kg_co2e=low,
         high_kg_co2e=high,
         sector=row.get("sector") or "",
         maker=row.get("maker") or row.get("company") or "",
         country=row.get("country") or "",
     )
+
+
+def _kg(name: str, cell: str) -> float:
+    """The cell as kg CO2e. Raises ValueError that names the column and what stands there."""
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be a number above 0, not {cell.strip()[:40]!r}")
+    return value

@@ -162,9 +162,9 @@ class Analyst:
 
     def _compile_object(self, node: Mapping[str, Any], open_refs: tuple[str, ...]) -> Writer:
         """Writes every property in order; a list sees what stands before it in the same object."""
+        properties = node.get("properties", {})
         writers = [
-            (name, self._compile(child, name, open_refs))
-            for name, child in node.get("properties", {}).items()
+            (name, self._compile(child, name, open_refs)) for name, child in properties.items()
         ]
 
         def write_object(scene: Scene) -> Json:
@@ -177,7 +177,7 @@ class Analyst:
             return row
 
         has_lists = any(
-            self._resolve(child).get("type") == "array" for child in node["properties"].values()
+            self._resolve(child).get("type") == "array" for child in properties.values()
         )
         return (
             write_object

@@ -47,6 +47,11 @@ _DEFAULT_TILE_COST: Final = (85, 170)  # base, per tile
 _REFUSED_ABOVE: Final = 30_000
 """Patches of one picture after it was made smaller."""
 _REMOTE_SIZE: Final = (1024, 1024)
+_UNREADABLE: Final = (
+    binascii.Error, UnidentifiedImageError, OSError, ValueError, SyntaxError,
+    Image.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow and base64 raise about a picture; the last for one that states too many pixels."""
 _MIME_TYPES: Final = ("image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif")
 
 
@@ -89,7 +94,7 @@ def _size(url: str) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(base64.b64decode(payload, validate=True))) as picture:
             return picture.size
-    except (binascii.Error, UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except _UNREADABLE as error:
         raise ImageUnusable(
             "You uploaded an unsupported image. Please make sure your image is valid."
         ) from error

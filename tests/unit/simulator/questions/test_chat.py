@@ -100,6 +100,11 @@ def test_any_value_in_any_field_is_accepted_or_refused(field: str, value: Any) -
 
 @given(node=JSON, content=JSON)
 def test_any_schema_and_content_is_answered_or_refused(node: Any, content: Any) -> None:
+    check_answered_or_refused(node, content)
+
+
+def check_answered_or_refused(node: Any, content: Any) -> None:
+    """A question of this schema about a product of this content ends in one of the two ways."""
     product = {"name": content, "code": content, "weight_kg": content, "materials": content}
     schema = {
         "type": "object",
@@ -114,6 +119,21 @@ def test_any_schema_and_content_is_answered_or_refused(node: Any, content: Any) 
         assert complete(request, CONFIG, None, throw(0, request.digest, 0)).finish_reason == "stop"
     else:
         assert refused.status == 400
+
+
+OBJECTS = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["object", ["object", "null"]]),
+        "additionalProperties": st.just(False),
+    },
+    optional={"properties": st.just({}), "required": st.just([]), "description": st.just("x")},
+)
+"""Objects of no properties, written in each way that strict mode accepts."""
+
+
+@given(node=st.recursive(OBJECTS, lambda inner: inner.map(lambda i: {"type": "array", "items": i})))
+def test_a_schema_of_nothing_but_objects_is_answered(node: Any) -> None:
+    check_answered_or_refused(node, "x")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"model": 3}'])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
+import zlib
 
 import pytest
 from PIL import Image
@@ -66,3 +68,13 @@ def test_a_picture_of_more_than_30_000_patches_is_refused_unless_it_is_made_smal
 def test_unreadable_images_are_refused(url: str) -> None:
     with pytest.raises(ImageUnusable):
         image_tokens(url, "gpt-4.1-mini", "auto")
+
+
+def test_a_picture_that_states_more_pixels_than_it_can_have_is_refused() -> None:
+    whole = io.BytesIO()
+    Image.new("L", (1, 1)).save(whole, "png")
+    png = bytearray(whole.getvalue())
+    png[16:24] = struct.pack(">II", 60_000, 60_000)
+    png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
+    with pytest.raises(ImageUnusable):
+        image_tokens(f"data:image/png;base64,{base64.b64encode(png).decode()}", "gpt-4o", "high")
