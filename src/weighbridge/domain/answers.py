@@ -16,9 +16,8 @@ from weighbridge.domain.facts import NOTHING_KNOWN, ProcessFacts
 from weighbridge.domain.products import Product
 
 StepName = str
-"""Names a step in the database, in files and in the API.
-
-`weighbridge.steps.STEPS` has the steps.
+"""The name of a step in the database, in files and in the API. `weighbridge.steps.STEPS` has the
+steps.
 """
 
 
@@ -29,9 +28,8 @@ class Answer:
 
     __slots__ = ()
     step: ClassVar[StepName]
-    """The step that it answers.
-
-    Other steps and the calculation find it by this class or this name.
+    """The step that this is an answer to. Other steps and the calculation look an answer up by its
+    class or by this name.
     """
 
 
@@ -65,20 +63,22 @@ class AttributeBasis(StrEnum):
 
 
 class Attribute(NamedTuple):
-    """A fact about the product that decides more than its mass: 16 GB of memory, 12 pieces per
-    pack.
+    """A property of the product that its mass does not tell and that changes the footprint: 16 GB
+    of memory, 12 pieces per pack.
     """
 
-    name: str  # of a component factor, or one of OTHER_ATTRIBUTES
+    name: str  # what a component factor is looked up by, or one of OTHER_ATTRIBUTES
     value: float
     basis: AttributeBasis
 
 
 PIECES_PER_PACK: Final = "pieces_per_pack"
 OTHER_ATTRIBUTES: Final = (PIECES_PER_PACK,)
-"""Attributes that no component factor goes by."""
+"""Attributes that are asked for although no component factor is looked up by them."""
 NO_LONGER_ASKED: Final = ("fabric_g_per_m2",)
-"""Attributes that older answers have: kept with them, and nothing is calculated from them."""
+"""Attributes that only answers from older versions have: they stay stored, and nothing is
+calculated from them.
+"""
 
 
 class WeightBasis(StrEnum):
@@ -88,7 +88,9 @@ class WeightBasis(StrEnum):
     GROSS = "gross"  # with the packaging that it is shipped in
     PACK = "pack"  # several pieces
     PALLET = "pallet"
-    DECLARED_UNIT = "declared unit"  # a kilogram, a tonne, a cup: what the figure is asked for
+    DECLARED_UNIT = (
+        "declared unit"  # what the footprint is to be given for: a kilogram, a tonne, a cup
+    )
 
 
 class BomLine(NamedTuple):
@@ -120,7 +122,9 @@ class BillOfMaterials(Answer):
     weight_basis: WeightBasis | None = None
     notes: tuple[str, ...] = ()  # what was dropped from the model's answer, and why
     mass_kg: float = field(init=False, repr=False, compare=False)
-    """The mass of one unit that the lines add up to: a calculation asks for it seven times."""
+    """The mass of one unit: the sum of its lines. Added up once, because a calculation reads it
+    seven times.
+    """
 
     def __post_init__(self) -> None:
         """Add up the lines."""
@@ -138,7 +142,7 @@ class ProcessUse(NamedTuple):
     known: ProcessFacts = NOTHING_KNOWN  # what a person knows of it; a model never says it
 
     def as_record(self) -> dict[str, Any]:
-        """By name, with what is known of it and what is not."""
+        """All of it by name, with the fields of `known` beside the others; None: not known."""
         named = {"process": self.process, "material": self.material, "line": self.line}
         return named | self.known._asdict()
 
@@ -159,8 +163,8 @@ class ManufacturingProcesses(Answer):
 class Subject(NamedTuple):
     """A product together with the answers it already has.
 
-    `doubted_unit` is the unit in which the model gives masses at present, where that is not the
-    kilogram.
+    `doubted_unit` names the unit in which the model has given masses lately, where that is not the
+    kilogram ("grams"). None: nothing speaks against kilograms.
     """
 
     product: Product
@@ -181,7 +185,7 @@ class MaterialTerm:
     name: str
     family: str
     includes_forming: bool  # the factor covers shaping: no shaping process may be added
-    offered: bool = True  # False: known to old answers only
+    offered: bool = True  # False: only in answers from older versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,4 +206,6 @@ class Vocabulary:
     materials: Mapping[str, MaterialTerm]
     processes: Mapping[str, ProcessTerm]
     attributes: Sequence[str] = OTHER_ATTRIBUTES
-    countries: Mapping[str, str] = field(default_factory=dict)  # whose grid is known → name
+    countries: Mapping[str, str] = field(
+        default_factory=dict
+    )  # code of each country with an electricity factor → name

@@ -29,7 +29,11 @@ ENDED = frozenset(
 
 
 class RemoteBatch(NamedTuple):
-    """A batch as the provider shows it. `problems` are (code, message) of a refused file."""
+    """A batch as the provider shows it.
+
+    `total`, `completed` and `failed` count its requests. `problems` are the (code, message) pairs
+    that say why a file was refused.
+    """
 
     id: str
     status: BatchStatus
@@ -50,18 +54,20 @@ class ResultLine(NamedTuple):
 
     @property
     def is_answered(self) -> bool:
-        """Whether the model was asked at all."""
+        """Whether the request was sent on to the model: there is a reply or an error."""
         return self.status is not None
 
     @property
     def is_reply(self) -> bool:
-        """Whether it is billed: the model wrote something."""
+        """Whether the model wrote something, which is billed."""
         return self.status is not None and 200 <= self.status < 300
 
 
 class ResultFile(NamedTuple):
-    """What can be read of an output or error file. `unreadable` lines are no results;
-    `is_missing`: the provider no longer has the file.
+    """What can be read of an output or error file.
+
+    `unreadable` counts the lines that are no results. `is_missing`: the provider no longer has the
+    file.
     """
 
     lines: tuple[ResultLine, ...] = ()
@@ -70,16 +76,16 @@ class ResultFile(NamedTuple):
 
 
 class BatchesInFlight(NamedTuple):
-    """All batches that the provider works on, together."""
+    """The batches that the provider has not finished, counted together with their requests."""
 
     batches: int
     requests: int
     answered: int
-    oldest_at: datetime | None
+    oldest_at: datetime | None  # when the oldest of them was submitted
 
     @property
     def share(self) -> float:
-        """How much of them is answered, from 0 to 1."""
+        """The share of the requests that is answered, from 0 to 1."""
         return self.answered / self.requests if self.requests else 0.0
 
 

@@ -1,5 +1,5 @@
-"""A line of the bill, named by its number from 1: where it is, also after the bill was asked for
-again.
+"""Finds the line of a bill that a correction names by its number from 1, also when the model has
+been asked for the bill again.
 """
 
 from __future__ import annotations
@@ -34,14 +34,19 @@ def line_number(path: Path, bill: BillOfMaterials) -> int | None:
 
 
 def line_anchor(path: Path, bill: BillOfMaterials) -> str | None:
-    """The material of the line that a path leads to."""
+    """The material of the line that a path leads to; None if it leads to no single line.
+
+    Raises ImplausibleAnswer when the bill has no such line.
+    """
     number = line_number(path, bill)
     return None if number is None else bill.lines[number - 1].material
 
 
 def relocated(path: Path, anchor: str | None, bills: Sequence[BillOfMaterials]) -> Path:
-    """The path to the line of this material, in the bill as it is; `bills` are that and the model's
-    own.
+    """The path with the number that the line of material `anchor` has in the present bill.
+
+    `bills` are the present bill and the one that the model gave; where either has the material at
+    the number of the path, the path stays as it is.
 
     Raises ImplausibleAnswer when no line, or more than one, can be meant.
     """

@@ -19,7 +19,8 @@ USED_UP: Final = "The budget of"
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """One cap. `committed_usd` is what was spent within `span`, or is reserved for calls in flight.
+    """One cap. `committed_usd` is what was spent within `span` (see `span_of`), or is reserved for
+    calls in flight.
 
     A call whose reply never arrived stays reserved: it may have been paid for.
     """
@@ -37,12 +38,14 @@ class Budget:
 
     @property
     def words(self) -> str:
-        """What it is a cap on."""
+        """What it is a cap for: "a day", "a month" or "this catalogue"."""
         return f"a {self.name}" if self.name in PERIODS else "this catalogue"
 
 
 def span_of(name: str, now: datetime) -> str:
-    """The day or month that `now` (UTC) lies in; a catalogue's cap has no end."""
+    """The day or month that `now` (UTC) lies in, as text; "" for a catalogue, whose cap has
+    no end.
+    """
     match name:
         case "day":
             return f"{now:%Y-%m-%d}"
@@ -53,11 +56,11 @@ def span_of(name: str, now: datetime) -> str:
 
 
 def begin_of(name: str, now: datetime) -> datetime:
-    """When that day or month began."""
+    """When the day or month that `now` (UTC) lies in began."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight.replace(day=1) if name == MONTH else midnight
 
 
 def is_budget_reason(reason: str) -> bool:
-    """Whether a pause has this reason because a cap is reached."""
+    """Whether the queue is paused for this reason because a budget is used up."""
     return reason.startswith(USED_UP)

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Lane(StrEnum):
-    """How the calls about a product travel, from the fastest to the most patient."""
+    """How the calls about a product are sent, from the fastest to the slowest."""
 
     ONLINE = "online"  # at once, in the service tier that is set
     FLEX = "flex"  # at once, in the provider's cheaper service tier
@@ -30,8 +30,8 @@ class CallRequest(NamedTuple):
     `instructions` is the same for every group, so that the provider's prompt cache can hold it;
     `content` is the products as data; `image_urls` are http(s) or data: URLs. With a `key` the
     provider is asked to store its reply under it, so that `Provider.find` can fetch it.
-    `time_factor` lengthens the time limit of a call. `tier` takes the place of the service tier
-    that is set.
+    The time limit of the call is multiplied by `time_factor`. `tier` takes the place of the service
+    tier that is set.
     """
 
     instructions: str
@@ -46,8 +46,8 @@ class CallRequest(NamedTuple):
 
 
 class Identity(Generic[T]):
-    """Lets a schema, or a list in it, be a key of a cache: equal only to itself, which the cache
-    keeps alive.
+    """Wraps a schema, or a list in it, as the key of a cache: equal only where it is the same
+    object, which the cache keeps alive.
 
     Schemas are built once per step and never changed; comparing their thousands of values for every
     call would take longer than what the cache saves.
@@ -118,7 +118,7 @@ class CallReply(NamedTuple):
     service_tier: str | None = None  # by which the provider says that it served the call
     stated_cost_usd: float | None = None  # what a gateway says that the call has cost
     provider: str | None = None  # who answered, where that is not whoever was asked
-    simulated: bool | None = None  # the same: None where it was whoever was asked
+    simulated: bool | None = None  # of that provider; None where it is whoever was asked
     full_context_tokens: int | None = None  # the context that was full before the answer was done
 
 
@@ -143,9 +143,8 @@ class Price:
     tiers: Mapping[str, float] = field(default_factory=dict)
 
     def in_tier(self, tier: str | None) -> Price:
-        """The price of a service tier.
-
-        One whose factor nobody has published makes the price unknown.
+        """The price in a service tier; `known` is False where no factor is published for the
+        tier.
         """
         if tier is None or tier in STANDARD_TIERS or not self.known:
             return self

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import StepName
 
 Path = tuple[str, ...]
-"""Which value of an answer: ("lines", "2", "material")."""
+"""Where a value is in an answer: ("lines", "2", "material")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Change:
 class Correction:
     """A change that was made: who, when, why, from what to what.
 
-    `anchor` tells a numbered line by its material, so that a new answer in another order does not
-    mislead it.
+    `anchor` is the material of the line that the path numbers: with it the line is found again when
+    a new answer has the lines in another order.
     """
 
     id: int
@@ -54,40 +54,43 @@ class Correction:
 
     @property
     def says(self) -> str:
-        """The record in a sentence."""
+        """The correction in words: which value, from what to what, by whom, when and why."""
         why = f" ({self.reason})" if self.reason else ""
         return (
-            f"{self.change.target} from {_shown(self.before)} to {_shown(self.after)} by "
+            f"{self.change.target} from {_in_words(self.before)} to {_in_words(self.after)} by "
             f"{self.made_by} on "
             f"{self.made_at:%Y-%m-%d}{why}"
         )
 
 
-def _shown(value: Any) -> str:
-    """A value in few words: a bill by its materials and masses, processes with what is known."""
+def _in_words(value: Any) -> str:
+    """A value as people read it: a bill by its materials and masses, a process with its facts."""
     if value is None or value == "":
         return "not given"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return " + ".join(map(_shown, value)) or "none"
+        return " + ".join(map(_in_words, value)) or "none"
     if isinstance(value, dict) and "material" in value:
         mass_kg = value.get("mass_kg")
-        named = _shown(value["material"])
-        return named if mass_kg is None else f"{named} {_shown(mass_kg)} kg"
+        named = _in_words(value["material"])
+        return named if mass_kg is None else f"{named} {_in_words(mass_kg)} kg"
     if isinstance(value, dict) and "process" in value:
         known = ", ".join(
-            f"{name} {_shown(fact)}" for name, fact in value.items() if name != "process"
+            f"{name} {_in_words(fact)}" for name, fact in value.items() if name != "process"
         )
-        named = _shown(value["process"])
+        named = _in_words(value["process"])
         return f"{named} ({known})" if known else named
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(fact)}" for name, fact in value.items()) or "none"
+        return ", ".join(f"{name} {_in_words(fact)}" for name, fact in value.items()) or "none"
     return str(value)
 
 
 def read_change(target: str, value: Any) -> Change:
-    """The change of a target as it is written. Raises InputError for anything else."""
+    """The change of the value that `target` names (STEP.VALUE) into `value`.
+
+    Raises InputError where the target is not of that form, or the value cannot be stored.
+    """
     step, *path = target.strip().split(".")
     if not path or not all((step, *path)):
         raise InputError(
@@ -102,6 +105,6 @@ def read_change(target: str, value: Any) -> Change:
 
 
 def _is_storable(text: str) -> bool:
-    """PostgreSQL holds no NUL and no half of a surrogate pair."""
-    has_halves = any("\ud800" <= char <= "\udfff" for char in text)
-    return not has_halves and "\\u0000" not in text
+    """Whether PostgreSQL can hold this JSON: no NUL and no half of a surrogate pair."""
+    has_surrogates = any("\ud800" <= char <= "\udfff" for char in text)
+    return not has_surrogates and "\\u0000" not in text

@@ -41,7 +41,7 @@ class ProductFacts:
     recycled_share: float | None = None
     """Part of the mass that is recycled material, 0 to 1."""
     pieces_per_pack: float | None = None
-    """How many pieces one product code holds."""
+    """How many pieces are sold under one product code."""
     gross_weight_kg: float | None = None
     """With packaging."""
     weight_is_gross: bool | None = None
@@ -49,7 +49,7 @@ class ProductFacts:
     process_hints: str | None = None
     """How it is made, in its owner's words: "injection moulded, powder coated"."""
     variant: str | None = None
-    """What sets it apart from its siblings: "Size: 50 cm, Colour: red"."""
+    """How it differs from the other variants of its product: "Size: 50 cm, Colour: red"."""
     parent_code: str | None = None
     """The product that it is a variant of, as the catalogue names it."""
     quantity: float | None = None
@@ -78,13 +78,16 @@ class ProductFacts:
 
     def as_stored(self) -> dict[str, Any]:
         """The facts that are known, by name, as JSON values."""
-        return self._known(_NAMES)
+        return self._known_among(_NAMES)
 
     def shown(self) -> dict[str, Any]:
-        """The facts that tell what the product is made of and how: these go to the model."""
-        return self._known(SHOWN_FACTS)
+        """The known facts that tell what the product is made of and how, by name: these go to the
+        model.
+        """
+        return self._known_among(SHOWN_FACTS)
 
-    def _known(self, names: Iterable[str]) -> dict[str, Any]:
+    def _known_among(self, names: Iterable[str]) -> dict[str, Any]:
+        """Those of the named facts that are known, by name."""
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
@@ -104,7 +107,7 @@ SHOWN_FACTS: Final = (
     "process_hints",
     "variant",
 )
-"""What the model is shown: a change of one of these asks again."""
+"""The facts that the model is shown: when one of these changes, it is asked again."""
 
 WEIGHED_FACTS: Final = (
     *SHOWN_FACTS,
@@ -112,8 +115,8 @@ WEIGHED_FACTS: Final = (
     "supplier_footprint_per",
     "supplier_footprint_boundary",
 )
-"""What a figure depends on: a change of one of these weighs the product again, without a call where
-the question is the same. A change of the others only recounts totals.
+"""The facts that a footprint depends on: when one of these changes, the footprint is computed
+again, without a call where the question is the same. The others change the totals at highest.
 """
 
 NO_FACTS: Final = ProductFacts()
@@ -129,11 +132,13 @@ class ProcessFacts(NamedTuple):
     country: str | None = None
     """ISO 3166 alpha-2. Its grid supplies the electricity."""
     electricity_kwh_per_kg: float | None = None
-    """Of what the process puts out; of what it takes away, for machining."""
+    """Per kg of what the process puts out; for machining, per kg of what it takes away."""
     heat_kwh_per_kg: float | None = None
+    """Per kg of the same."""
     electricity_kg_co2e_per_kwh: float | None = None
-    """Of the electricity that is bought, whatever the grid has."""
+    """Of the electricity that the process uses; used instead of the factor of the grid."""
     heat_kg_co2e_per_kwh: float | None = None
+    """Of the heat that the process uses; used instead of the factor of the table."""
     energy_source: str | None = None
     """Where the four figures come from: "meter readings 2025"."""
 
@@ -143,7 +148,7 @@ class ProcessFacts(NamedTuple):
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> ProcessFacts:
-        """Reads the facts out of a record that may have other names too."""
+        """The facts in a record that may have other names beside them."""
         found = {name: stored[name] for name in cls._fields if stored.get(name) is not None}
         return cls(**found) if found else NOTHING_KNOWN
 
@@ -156,20 +161,25 @@ ENERGY_FIGURES: Final[Mapping[str, float]] = {
     "electricity_kg_co2e_per_kwh": 3.0,
     "heat_kg_co2e_per_kwh": 3.0,
 }
-"""The numbers among them, and the most that each can be. No grid and no fuel comes to 3 kg CO2e per
-kWh.
+"""The facts of a process that are numbers, each with the highest value that is accepted. No grid
+and no fuel comes to 3 kg CO2e per kWh.
 """
 ENERGY_USED: Final = ("electricity_kwh_per_kg", "heat_kwh_per_kg")
-"""Those that one value for several processes does not say: of which of them, or of all together."""
+"""Facts that cannot be given as one value for several processes: it would not say whether each of
+them uses that much, or all together.
+"""
 _UNITS: Final = {"kwh_per_kg": "kWh per kg", "kg_co2e_per_kwh": "kg CO2e per kWh"}
+"""End of the name of a fact → its unit as messages write it."""
 _LONGEST_SOURCE: Final = 200
+"""In characters."""
 
 
 def process_fact(name: str, value: Any, countries: Container[str]) -> Any:
-    """The value of one of `ProcessFacts`, checked; `countries` are those with a grid.
+    """What to store as the fact `name` of `ProcessFacts`; `countries` are those with an electricity
+    factor.
 
     Raises:
-        AnswerMalformed: it is not of the right kind, or there is no such fact.
+        AnswerMalformed: the value is not of the right kind, or there is no such fact.
         ImplausibleAnswer: no process has that.
     """
     if name not in ProcessFacts._fields:
@@ -179,7 +189,7 @@ def process_fact(name: str, value: Any, countries: Container[str]) -> Any:
     if value is None:
         return None
     if name in ENERGY_FIGURES:
-        return _energy_figure(name, value)
+        return _checked_energy_figure(name, value)
     if not isinstance(value, str):
         raise AnswerMalformed(f"{name} must be text.")
     if name == "country":
@@ -191,13 +201,19 @@ def process_fact(name: str, value: Any, countries: Container[str]) -> Any:
     return " ".join(value.split())[:_LONGEST_SOURCE] or None
 
 
-def _energy_figure(name: str, value: Any) -> float:
+def _checked_energy_figure(name: str, value: Any) -> float:
+    """The number as a float.
+
+    Raises:
+        AnswerMalformed: it is no number.
+        ImplausibleAnswer: it is below 0 or above what `ENERGY_FIGURES` accepts.
+    """
     unit = next(words for end, words in _UNITS.items() if name.endswith(end))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise AnswerMalformed(f"{name} must be a number, in {unit}.")
-    most = ENERGY_FIGURES[name]
-    if not 0 <= value <= most:  # compared as it is: a whole number may be too long for a float
+    highest = ENERGY_FIGURES[name]
+    if not 0 <= value <= highest:  # compared as it is: a whole number may be too long for a float
         raise ImplausibleAnswer(
-            f"{str(value)[:20].removesuffix('.0')} {unit} is not possible; give a number from 0 to {most:,.0f}."
+            f"{str(value)[:20].removesuffix('.0')} {unit} is not possible; give a number from 0 to {highest:,.0f}."
         )
     return float(value)

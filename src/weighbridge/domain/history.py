@@ -1,4 +1,4 @@
-"""What a product's footprint was before, and what made it another one."""
+"""The earlier footprints of a product, and why each was replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ class CauseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What made a version of a footprint; kept with it."""
+    """Why a version of a footprint was computed; stored with the version.
+
+    `targets` are the values that were corrected, as `Change.target` writes them.
+    """
 
     kind: CauseKind
     by: str = ""
@@ -30,7 +33,7 @@ class Cause:
     targets: tuple[str, ...] = ()
 
     def as_stored(self) -> dict[str, Any]:
-        """As JSON."""
+        """The cause as a JSON object."""
         return {
             "kind": self.kind.value,
             "by": self.by,
@@ -40,7 +43,7 @@ class Cause:
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any] | None) -> Cause:
-        """What `as_stored` wrote. Footprints of the queue have none."""
+        """Reads what `as_stored` wrote. None is stored where the queue computed the footprint."""
         if stored is None:
             return PROCESSED
         return cls(
@@ -68,13 +71,15 @@ class Version:
     simulated: bool
     method: str
     factors: str
-    answered_at: str
+    answered_at: str  # ISO 8601, of its latest answer; "" where that is not known
     primary_data: bool
     cause: Cause
 
 
 def causes_between(before: Version | None, after: Version) -> tuple[str, ...]:
-    """What made `after` another figure than the version before it, in words."""
+    """Why `after` may have another figure than the version before it, in words, one string a
+    reason.
+    """
     if before is None:
         return (f"first computed, answers by {after.model}",)
     found = []

@@ -1,7 +1,7 @@
 """What an operator wants to be told about: the work is finished, the queue has paused, a budget is
 used up.
 
-`compare` is pure: two looks at the database give the happenings between them.
+`compare` decides from two looks at the database what has happened between them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.products import ProcessingStatus
 
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands for "never" where a time is compared."""
 
 
 class Channel(StrEnum):
@@ -49,8 +50,10 @@ class Halt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at the database finds. `idle`: nothing waits and nothing is in progress, within
-    the products that this process works on.
+    """What is found in the database at one moment.
+
+    `idle`: nothing waits and nothing is in progress among the products that this process works on.
+    `last_call` is the id of the newest call, `last_result` the time of the newest result.
     """
 
     idle: bool
@@ -62,7 +65,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What had been told of at the last look: shared by all processes, one row."""
+    """What notices have been made for so far: one row of the database, shared by all processes. Its
+    fields are those of the last `Look`; `busy` is the opposite of `idle`.
+    """
 
     busy: bool
     last_call: int
@@ -83,7 +88,7 @@ class Notice:
 
 
 def compare(told: Told, look: Look) -> tuple[list[NoticeKind], Told]:
-    """The happenings since, and what has been told with them."""
+    """The kinds of notice that are due now, and the `Told` to store with them."""
     has_worked = look.last_call > told.last_call or look.last_result > told.last_result
     happened = [NoticeKind.FINISHED] if look.idle and (told.busy or has_worked) else []
     if look.halt not in (Halt.NONE, told.halt):
@@ -104,7 +109,7 @@ def body_of(
     halt: Halt = Halt.NONE,
     simulated: bool = False,
 ) -> str:
-    """The payload, in the form of Standard Webhooks: type, timestamp and data."""
+    """The JSON of a notice, in the form of Standard Webhooks: type, timestamp and data."""
     data: dict[str, object] = {"message": message_of(kind, counts, reason, simulated=simulated)}
     data["products"] = {status.value: number for status, number in counts.items()}
     data["simulated"] = simulated
@@ -118,7 +123,7 @@ def body_of(
 def message_of(
     kind: NoticeKind, counts: Mapping[ProcessingStatus, int], reason: str, *, simulated: bool
 ) -> str:
-    """One line for people."""
+    """What has happened, in one line for people."""
     said = {status.value: number for status, number in counts.items()}
     match kind:
         case NoticeKind.FINISHED:
@@ -140,7 +145,7 @@ _BACKOFF: Final = tuple(
     timedelta(seconds=s)
     for s in (5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 21_600, 21_600, 14_400)
 )
-"""Between one try and the next: twelve tries within a day."""
+"""The waits between tries: twelve tries within a day."""
 
 
 def next_try(attempts: int) -> timedelta | None:

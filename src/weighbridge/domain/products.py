@@ -57,7 +57,8 @@ TRANSITIONS: Final[dict[tuple[ProcessingStatus, ProductEvent], ProcessingStatus]
     (_COMPLETED, ProductEvent.REOPENED): _PENDING,
 }
 """The whole state machine. What is not in this table cannot happen: `store/transitions.py` writes
-the SQL of every change of state from it."""
+the SQL of every change of state from it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,13 @@ class Picture:
 
 
 MOST_PICTURES: Final = 4
-"""Of one product, in one call."""
+"""The most pictures of one product, and in one call."""
 
 
 def picture_as_stored(picture: Picture | str) -> dict[str, Any]:
-    """For `products.more_pictures`: an address, or what is known of a picture that we hold."""
+    """A picture as the column `products.more_pictures` has it: {"url": its address}, or the fields
+    of a `Picture` that we hold.
+    """
     return {"url": picture} if isinstance(picture, str) else asdict(picture)
 
 
@@ -125,7 +128,9 @@ class Product:
         return hashlib.sha256(_encoded([self.code, *self._shown()]).encode()).hexdigest()[:32]
 
     def content(self) -> str:
-        """Everything that the model is shown but the code: products with the same are the same."""
+        """Everything that the model is shown of the product but its code, as JSON: two products
+        with the same content get the same answer.
+        """
         return _encoded(self._shown())
 
     def _shown(self) -> list[Any]:
@@ -141,7 +146,7 @@ class Product:
 
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-"""Made once: `json.dumps` makes one for every call that is not of the usual form."""
+"""Made once: `json.dumps` makes a new encoder for every call with these options."""
 
 
 def _encoded(shown: list[Any]) -> str:
@@ -180,7 +185,7 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class RowNote:
-    """A cell that was left out or taken with doubt; its product was kept.
+    """A remark on a cell that was left out, or whose meaning is doubtful; its product was kept.
 
     Numbered like a RejectedRow. `reason` says what was found and what to do.
     """
@@ -194,7 +199,9 @@ class RowNote:
     found: str | None = None  # the cell, shortened
 
     def as_stored(self) -> dict[str, Any]:
-        """For `products.notes`: what is known, without the code, which the product has."""
+        """The fields that are known, for `products.notes`; without the code, which the
+        product has.
+        """
         known = {
             "row": self.row,
             "sheet": self.sheet,

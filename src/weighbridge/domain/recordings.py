@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.products import Product
 
 RECORDED: Final = "recorded"
-"""The provider of recorded answers, by name."""
+"""Name of the provider that replays recorded answers."""
 
 AskedAbout = tuple[str, str, str, float | None]
 """Code, name, description and weight of a product: what an answer is an answer to."""
@@ -45,12 +45,12 @@ class Recording:
 
 
 def asked_about(product: Product) -> AskedAbout:
-    """What an answer to a question about this product is an answer to."""
+    """The key in a `Recording` of the answer for this product."""
     return product.code, product.name, product.description, product.weight_kg
 
 
 def asked_about_row(row: Mapping[str, Any]) -> AskedAbout:
-    """The same of a product as a question shows it."""
+    """The same key, from the JSON object that shows the product in a question."""
     weight_kg = row["weight_kg"]
     return (
         str(row["code"]),
@@ -61,7 +61,7 @@ def asked_about_row(row: Mapping[str, Any]) -> AskedAbout:
 
 
 def write_recording(recording: Recording) -> str:
-    """The recording as text."""
+    """The recording as text, in the form that the top of this module shows."""
     head = {"by": recording.by, "on": recording.on, "question": recording.question}
     lines: list[dict[str, Any]] = [{"recording": head}]
     for (code, name, description, weight_kg), answer in recording.answers.items():
@@ -73,7 +73,10 @@ def write_recording(recording: Recording) -> str:
 
 
 def read_recording(lines: Iterable[str]) -> Recording:
-    """The recording in these lines. ValueError: names the line that is no part of one."""
+    """The recording in these lines.
+
+    Raises ValueError, which names the line that cannot be read, or says that there are no lines.
+    """
     head: Mapping[str, Any] | None = None
     answers: dict[AskedAbout, Mapping[str, Any]] = {}
     for number, line in enumerate(lines, start=1):

@@ -43,8 +43,8 @@ class Contribution(NamedTuple):
     """activity × factor: one term of a footprint, with its source.
 
     `activity` is in `activity_unit` (kg or kWh), `factor` in kg CO2e per that unit, and
-    `emissions_kg_co2e` is their product. `low` and `high` are the factor's own 95 % range, carried
-    through. All before the label is the same for every product from one country.
+    `emissions_kg_co2e` is their product. `low` and `high` are the factor's own 95 % range, times
+    the activity. The fields before `label` are the same for every product from one country.
     """
 
     kind: ContributionKind
@@ -90,10 +90,13 @@ class DataQuality:
 
 
 _IN_PART: Final = "answered with "
+"""First words of that reason."""
 
 
-def shown_in_part(pictures: int, missing: Sequence[str]) -> str:
-    """For `AnswerProvenance.without_picture`: some of several were shown."""
+def shown_in_part_reason(pictures: int, missing: Sequence[str]) -> str:
+    """What `AnswerProvenance.without_picture` says where only some of several pictures were shown;
+    `missing` has the reason for each of the others.
+    """
     reasons = "; ".join(dict.fromkeys(missing))
     return f"{_IN_PART}{pictures - len(missing)} of {pictures} pictures: {reasons}"
 
@@ -171,6 +174,7 @@ class Provenance:
 
 
 def _one_or_each(by_step: Mapping[StepName, str]) -> str:
+    """The one name that all steps have, or else "step: name" for each step."""
     if len(set(by_step.values())) == 1:
         return next(iter(by_step.values()))
     return "; ".join(f"{step}: {name}" for step, name in by_step.items())
@@ -199,20 +203,20 @@ class Route:
 class SupplierFigure:
     """A supplier's own figure that is the footprint: primary data.
 
-    The estimate is what the routes that are computed give beside it, each with its weight there.
+    `estimate_…` is what the computed routes give together, kept for comparison.
     """
 
     stated_kg_co2e: float  # per `per`
     per: FootprintUnit
-    units: float  # of these in one unit of the product: 1 piece, or its mass in kg
+    units: float  # how many `per` one unit of the product is: 1 piece, or its mass in kg
     estimate_kg_co2e: float
     estimate_low_kg_co2e: float
     estimate_high_kg_co2e: float
-    estimate_weights: tuple[float, ...]  # of the computed routes, in their order
+    estimate_weights: tuple[float, ...]  # of the computed routes in the estimate, in their order
 
     @property
     def emissions_kg_co2e(self) -> float:
-        """Of one unit of the product."""
+        """The figure for one unit of the product."""
         return self.stated_kg_co2e * self.units
 
 
@@ -243,12 +247,14 @@ class Footprint:
 
     @property
     def primary_data(self) -> str | None:
-        """What of the figure is primary data, in words; None where nothing is."""
+        """The part of the figure that is primary data, in words; None where nothing is."""
         return None if self.supplier is None else RouteName.SUPPLIER.value
 
     @property
     def estimate_kg_co2e(self) -> float | None:
-        """What is computed beside a supplier's figure; None where the computed figure stands."""
+        """The computed figure that a supplier's figure has replaced; None where there is no
+        supplier's figure.
+        """
         return None if self.supplier is None else self.supplier.estimate_kg_co2e
 
     @property
@@ -258,11 +264,13 @@ class Footprint:
         With a supplier's figure: the same for that figure and the estimate.
         """
         if self.supplier is not None:
-            return _times_apart(self.supplier.emissions_kg_co2e, self.supplier.estimate_kg_co2e)
+            return _highest_by_lowest(
+                self.supplier.emissions_kg_co2e, self.supplier.estimate_kg_co2e
+            )
         figures = [route.emissions_kg_co2e for route in self.routes if route.weight > 0]
         if len(figures) < 2:
             return None
-        return _times_apart(*figures)
+        return _highest_by_lowest(*figures)
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -287,10 +295,11 @@ class Footprint:
 
     @property
     def counted_kg_co2e(self) -> tuple[float, ...]:
-        """What each contribution adds to the figure, in their order. They add up to it.
+        """How many kg CO2e of the figure come from each contribution, in their order. They add up
+        to the figure.
 
-        A route's own emissions add up to the route. What they count for is their part of it, times
-        the route's weight, times the figure; a route that stands alone counts as it is.
+        A contribution's part of its route, times the weight of the route, times the figure. Where
+        one route alone has all the weight: its contributions as they are.
         """
         per_kg = {
             route.name: _counted_per_kg(route, self.emissions_kg_co2e) for route in self.routes
@@ -302,15 +311,20 @@ class Footprint:
 
 
 def _counted_per_kg(route: Route, figure_kg_co2e: float) -> float:
+    """How many kg of the figure one kg of this route's emissions stands for."""
     if route.weight >= 1:
         return 1.0
     return _share_per_kg(route.emissions_kg_co2e, route.weight) * figure_kg_co2e
 
 
-def _times_apart(*figures: float) -> float | None:
+def _highest_by_lowest(*figures: float) -> float | None:
+    """The highest figure divided by the lowest; None where one is not above 0."""
     return max(figures) / min(figures) if min(figures) > 0 else None
 
 
 def _share_per_kg(emissions_kg_co2e: float, weight: float) -> float:
+    """The share of the figure that one kg of a route decides; 0 where the route has no usable
+    total.
+    """
     usable = emissions_kg_co2e > 0 and math.isfinite(emissions_kg_co2e)
     return weight / emissions_kg_co2e if usable else 0.0

@@ -33,17 +33,23 @@ if TYPE_CHECKING:
     from weighbridge.domain.results import Footprint
 
 BEYOND_BELIEF: Final = 100.0
+"""How many times above or below the estimate a supplier's figure is no longer believed."""
 RANGE_GSD: Final = 1.2
-"""Assumed: a 95 % range of the figure divided and multiplied by 1.43."""
+"""Assumed geometric standard deviation of a supplier's figure: its 95 % range is the figure divided
+and multiplied by 1.43.
+"""
 _QUALITY: Final = DataQuality(technological=1.0, geographical=1.0, temporal=3.0)
-"""Of this very product and its place; no column states the year."""
+"""The figure is of this very product and place; no column states its year."""
 _Z95: Final = 1.96
-_WORTH_A_WORD: Final = 1.5
+_AGREES_WITHIN: Final = 1.5
+"""The figure and the estimate agree when the higher is at most this many times the lower."""
 _BESIDE: Final = "the estimate beside it: "
 
 
 def with_supplier_figure(footprint: Footprint, facts: ProductFacts) -> Footprint:
-    """The footprint with the supplier's figure in its place, or with a note why not."""
+    """The footprint with the supplier's figure in its place, or with a note why that does not
+    count; unchanged where the supplier states none.
+    """
     stated = facts.supplier_footprint_kg_co2e
     if stated is None:
         return footprint
@@ -62,10 +68,10 @@ def with_supplier_figure(footprint: Footprint, facts: ProductFacts) -> Footprint
     said = f"the supplier's figure of {significant(stated)} kg CO2e per {per.value}"
     if reason := _reason_against(figure, boundary):
         return replace(footprint, notes=(f"{said} does not count: {reason}", *footprint.notes))
-    notes = [f"primary data: {said}{_apart(figure)}"]
+    notes = [f"primary data: {said}{_compared_with_estimate(figure)}"]
     if boundary is None:
         notes.append("its boundary is not stated: taken as cradle-to-gate")
-    return counted(
+    return with_supplier_route(
         replace(
             footprint,
             data_quality=_QUALITY,
@@ -78,54 +84,61 @@ def with_supplier_figure(footprint: Footprint, facts: ProductFacts) -> Footprint
 
 def _reason_against(figure: SupplierFigure, boundary: FootprintBoundary | None) -> str:
     """Why the figure cannot be the footprint; "" where it can."""
-    value, estimate = figure.emissions_kg_co2e, figure.estimate_kg_co2e
+    figure_kg_co2e, estimate_kg_co2e = figure.emissions_kg_co2e, figure.estimate_kg_co2e
     if boundary not in (None, FootprintBoundary.CRADLE_TO_GATE):
         return f"it is {boundary.value}, and footprints here are cradle-to-gate"
-    if not (math.isfinite(value) and value > 0):
+    if not (math.isfinite(figure_kg_co2e) and figure_kg_co2e > 0):
         return "it is no amount above 0"
-    if estimate > 0:
-        apart = max(value, estimate) / min(value, estimate)
+    if estimate_kg_co2e > 0:
+        apart = max(figure_kg_co2e, estimate_kg_co2e) / min(figure_kg_co2e, estimate_kg_co2e)
         if apart > BEYOND_BELIEF:
-            side = "above" if value > estimate else "below"
+            side = "above" if figure_kg_co2e > estimate_kg_co2e else "below"
             return (
-                f"it is ×{significant(apart)} {side} the estimate of {significant(estimate)} kg CO2e. "
+                f"it is ×{significant(apart)} {side} the estimate of {significant(estimate_kg_co2e)} kg CO2e. "
                 "Check its unit, and that it is of one piece"
             )
     return ""
 
 
-def _apart(figure: SupplierFigure) -> str:
-    value, estimate = figure.emissions_kg_co2e, figure.estimate_kg_co2e
-    if estimate <= 0:
-        return f"; the estimate is {significant(estimate)} kg CO2e"
-    apart = max(value, estimate) / min(value, estimate)
-    if apart <= _WORTH_A_WORD:
-        return f"; the estimate of {significant(estimate)} kg CO2e agrees"
-    return f", ×{significant(apart)} from the estimate of {significant(estimate)} kg CO2e"
+def _compared_with_estimate(figure: SupplierFigure) -> str:
+    """The end of a note: whether the figure agrees with the estimate, or how far it is off."""
+    figure_kg_co2e, estimate_kg_co2e = figure.emissions_kg_co2e, figure.estimate_kg_co2e
+    if estimate_kg_co2e <= 0:
+        return f"; the estimate is {significant(estimate_kg_co2e)} kg CO2e"
+    apart = max(figure_kg_co2e, estimate_kg_co2e) / min(figure_kg_co2e, estimate_kg_co2e)
+    if apart <= _AGREES_WITHIN:
+        return f"; the estimate of {significant(estimate_kg_co2e)} kg CO2e agrees"
+    return f", ×{significant(apart)} from the estimate of {significant(estimate_kg_co2e)} kg CO2e"
 
 
-def counted(footprint: Footprint) -> Footprint:
-    """The footprint with figure, route and contribution of its supplier; the computed routes have
-    no weight.
+def with_supplier_route(footprint: Footprint) -> Footprint:
+    """The footprint with the supplier's figure as its figure, and as a further route and
+    contribution; the computed routes get the weight 0. Unchanged where there is no supplier's
+    figure.
     """
     supplier = footprint.supplier
     if supplier is None:
         return footprint
-    value, sigma = supplier.emissions_kg_co2e, math.log(RANGE_GSD)
-    times = math.exp(_Z95 * sigma)
+    figure_kg_co2e, log_sigma = supplier.emissions_kg_co2e, math.log(RANGE_GSD)
+    range_factor = math.exp(_Z95 * log_sigma)
     computed = (replace(route, weight=0.0) for route in footprint.routes)
     return replace(
         footprint,
-        emissions_kg_co2e=value,
-        low_kg_co2e=value / times,
-        high_kg_co2e=value * times,
-        routes=(*computed, _route(supplier, value, times, sigma)),
-        contributions=(*footprint.contributions, _contribution(supplier, value, times)),
+        emissions_kg_co2e=figure_kg_co2e,
+        low_kg_co2e=figure_kg_co2e / range_factor,
+        high_kg_co2e=figure_kg_co2e * range_factor,
+        routes=(*computed, _route(supplier, figure_kg_co2e, range_factor, log_sigma)),
+        contributions=(
+            *footprint.contributions,
+            _contribution(supplier, figure_kg_co2e, range_factor),
+        ),
     )
 
 
-def computed_alone(footprint: Footprint) -> Footprint:
-    """What `counted` took: the computed routes with their weights, and their contributions."""
+def without_supplier_route(footprint: Footprint) -> Footprint:
+    """Undoes what `with_supplier_route` did to routes and contributions: the computed ones alone,
+    with the weights that they have in the estimate. The totals stay.
+    """
     supplier = footprint.supplier
     if supplier is None:
         return footprint
@@ -142,12 +155,28 @@ def computed_alone(footprint: Footprint) -> Footprint:
     )
 
 
-def _route(supplier: SupplierFigure, value: float, times: float, sigma: float) -> Route:
+def _route(
+    supplier: SupplierFigure, figure_kg_co2e: float, range_factor: float, log_sigma: float
+) -> Route:
+    """The route that all the weight goes to; its range is the figure divided and multiplied by
+    `range_factor`.
+    """
     stated = f"{significant(supplier.stated_kg_co2e)} kg CO2e per {supplier.per.value}"
-    return Route(RouteName.SUPPLIER, value, value / times, value * times, sigma, sigma, 1.0, stated)
+    return Route(
+        RouteName.SUPPLIER,
+        figure_kg_co2e,
+        figure_kg_co2e / range_factor,
+        figure_kg_co2e * range_factor,
+        log_sigma,
+        log_sigma,
+        1.0,
+        stated,
+    )
 
 
-def _contribution(supplier: SupplierFigure, value: float, times: float) -> Contribution:
+def _contribution(
+    supplier: SupplierFigure, figure_kg_co2e: float, range_factor: float
+) -> Contribution:
     """The supplier's figure as the footprint's own contribution."""
     return Contribution(
         kind=ContributionKind.SUPPLIER_FIGURE,
@@ -162,7 +191,7 @@ def _contribution(supplier: SupplierFigure, value: float, times: float) -> Contr
         is_proxy=False,
         label="Supplier's figure",
         activity=supplier.units,
-        emissions_kg_co2e=value,
-        low_kg_co2e=value / times,
-        high_kg_co2e=value * times,
+        emissions_kg_co2e=figure_kg_co2e,
+        low_kg_co2e=figure_kg_co2e / range_factor,
+        high_kg_co2e=figure_kg_co2e * range_factor,
     )

@@ -29,18 +29,20 @@ class TotalBy(StrEnum):
 class GroupTotal:
     """One category, material, supplier or country.
 
-    Groups by material take each product apart: their emissions are what the material's lines decide
-    of the figures, and what is no material (electricity, heat, parts, published figures) has groups
-    of its own.
+    Grouped by material, the emissions of one product go to several groups: each material gets what
+    its lines decide of the figure, and what is no material (electricity, heat, parts, published
+    figures) has groups of its own.
     """
 
     name: str
-    products: int  # that count towards it
+    products: int  # how many count towards it
     total_kg_co2e: float
     low_kg_co2e: float | None = None  # None by material: a range belongs to a whole figure
     high_kg_co2e: float | None = None
-    share: float | None = None  # of the total; None where that is not above 0
-    mass_kg: float | None = None  # by material alone: what goes into the products
+    share: float | None = None  # of the total, 0 to 1; None where the total is not above 0
+    mass_kg: float | None = (
+        None  # of this material in the products; None unless grouped by material
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class RankedProduct:
     quantity: float | None  # pieces a year; None: not known, counted as one
     total_kg_co2e: float
     range_kg_co2e: float  # high less low, times the quantity
-    share: float | None
+    share: float | None  # of the total, 0 to 1; None where the total is not above 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ class CatalogueTotals:
     waiting: int  # pending or processing: missing too
     without_quantity: int  # of the completed: counted as one piece
     mass_inferred: int  # of the completed: no usable weight was given
-    simulated: int
-    recorded: int
+    simulated: int  # of the completed: with an answer of the simulator
+    recorded: int  # of the completed: with an answer replayed from a recording
     total_kg_co2e: float
     low_kg_co2e: float
     high_kg_co2e: float

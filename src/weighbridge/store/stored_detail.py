@@ -29,7 +29,7 @@ from pydantic import TypeAdapter
 
 from weighbridge.domain.history import PROCESSED, Cause
 from weighbridge.domain.results import AnswerProvenance, Contribution, Footprint, Provenance
-from weighbridge.domain.supplier_figure import computed_alone, counted
+from weighbridge.domain.supplier_figure import with_supplier_route, without_supplier_route
 from weighbridge.store.rates import RATE_FIELDS, Rate, number_rate
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class StoredDetail:
 def write_detail(detail: StoredDetail, rates: dict[int, Rate]) -> dict[str, Any]:
     """As JSON-ready data. The rates that it names must be stored too, and are put into `rates`."""
     # Earlier programs know no supplier's route: it is made anew from `supplier`.
-    footprint = computed_alone(detail.footprint)
+    footprint = without_supplier_route(detail.footprint)
     return {
         "footprint": {
             **{name: getattr(footprint, name) for name in _FOOTPRINT_FIELDS},
@@ -117,7 +117,7 @@ def read_detail(stored: Mapping[str, Any], rates: Mapping[int, Rate]) -> StoredD
     footprint = stored["footprint"]
     contributions = [_read_contribution(one, rates) for one in named_contributions(stored)]
     return StoredDetail(
-        footprint=counted(
+        footprint=with_supplier_route(
             _FOOTPRINT.validate_python({**footprint, "contributions": contributions})
         ),
         answers=stored["answers"],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weighbridge.domain.answers import Answer, StepName, Subject
-from weighbridge.domain.results import shown_in_part
+from weighbridge.domain.results import shown_in_part_reason
 from weighbridge.errors import AnswerMalformed, CalculationError
 from weighbridge.store import corrections
 from weighbridge.store.answers import load_answers
@@ -75,7 +75,7 @@ class JobProduct:
         if self.without_picture is not None or not self.missing_pictures:
             return self.without_picture
         several = len(self.stored.product.pictures)
-        return shown_in_part(several, [*self.missing_pictures.values()])
+        return shown_in_part_reason(several, [*self.missing_pictures.values()])
 
     def subject(self, doubted_unit: str | None = None) -> Subject:
         """As a step sees it."""
