@@ -27,7 +27,7 @@ from typing import Any, Final
 from benchmarks.harness import CATALOGUE, running, wait_for
 from tests.support.ports import free_port
 from weighbridge.limits.retries import TIME_FACTOR
-from weighbridge.limits.time_spent import LIMITS
+from weighbridge.limits.time_spent import MAX_TIME_LIMITS
 from weighbridge.providers.requests.wishes import CONNECT_TIMEOUT_S, Wishes
 
 PRODUCTS: Final = 3
@@ -92,7 +92,7 @@ def most_s(limit_s: float) -> float:
     For each product: the calls in vain, the last one with its longer retry, and one good answer for
     each step. A minute on top for the start of the program.
     """
-    in_vain_s = LIMITS * (CONNECT_TIMEOUT_S + limit_s)
+    in_vain_s = MAX_TIME_LIMITS * (CONNECT_TIMEOUT_S + limit_s)
     last_s = (1 + TIME_FACTOR) * (CONNECT_TIMEOUT_S + limit_s)
     good_s = STEPS * TIME_FACTOR * limit_s
     return PRODUCTS * (in_vain_s + last_s + good_s) + 60

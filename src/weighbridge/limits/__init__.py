@@ -1,1 +1,1 @@
-"""Pure: when the next call may go, and what to do when one fails."""
+"""Decides when the next call may be sent, and what to do when one fails. Without I/O."""

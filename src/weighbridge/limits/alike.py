@@ -1,9 +1,9 @@
-"""Tells a provider that answers everything wrongly from products that are hard: by the last calls
-of all processes.
+"""Decides, from the last calls of all processes, whether the provider answers everything wrongly or
+only some products are hard.
 
-Asked by `engine/quota/brake.py` after each bad call. Pure. A call is bad when it was refused, or
-when nothing in its reply could be accepted; 429s, timeouts and outages are no evidence here, they
-are waited out anyway.
+Used by `engine/quota/brake.py` after each bad call. Pure. A call is bad when it was refused, or
+when nothing in its reply could be accepted. 429s, timeouts and outages are not counted here: the
+queue waits for them to end anyway.
 """
 
 from __future__ import annotations
@@ -15,29 +15,33 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FIRST_CALLS: Final = 5
-"""Number of first calls, all failed alike, that is enough: nothing has ever worked."""
+"""Number of calls, bad in the same way, that is enough evidence if no others have been made."""
 CALLS_IN_A_ROW: Final = 20
-"""At any other time."""
+"""Number of calls in a row, bad in the same way, that is enough evidence at any later time."""
 LEAST_PRODUCTS: Final = 6
-"""Products that must be concerned, more than one group: a few hard ones prove nothing."""
+"""Number of products that these calls must be about (more than one group): a few hard products
+prove nothing.
+"""
 
 REFUSALS: Final = ("RequestRefused", "RequestBlocked", "GenerationFailed", "RequestTooLarge")
-"""Kinds of error that may be the fault of the products or of the provider."""
+"""Names of the errors that may be the fault of the products or of the provider."""
 FIRST_PROBE_S: Final = 5.0
+"""Time from the start of a pause to its first probe."""
 PROBE_GROWTH: Final = 1.5
+"""Factor by which the time to the next probe grows with each probe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One call: what was wrong with it (None: nothing), and whom it was about."""
+    """A finished call: what was wrong with it (None: nothing), and which products it was about."""
 
     bad: str | None
     product_ids: tuple[int, ...]
 
 
 def alike_in_a_row(calls: Sequence[Judged]) -> int:
-    """How many of the newest calls (they come first) are bad in the same way; 0 when that is no
-    evidence yet.
+    """How many of the latest calls in a row are bad in the same way; 0 when these are too few to be
+    evidence. `calls` are the latest first.
     """
     if not calls or calls[0].bad is None:
         return 0
@@ -54,5 +58,5 @@ def alike_in_a_row(calls: Sequence[Judged]) -> int:
 
 
 def next_probe_s(probes: int) -> float:
-    """How long after a probe the next one may go."""
+    """Seconds from a probe to the next one; `probes` were sent before it."""
     return float(FIRST_PROBE_S * PROBE_GROWTH ** (probes + 1))

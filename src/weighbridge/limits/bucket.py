@@ -5,20 +5,18 @@ up to a capacity (https://platform.openai.com/docs/guides/rate-limits describes 
 the limit behaves like a bucket was observed). Ours follows the provider's:
 
 - **Headers** tell limit, remaining and time until full, as they were when the call was *admitted*
-(a
-  provider that computed them at the end of a call would show a full budget on every slow one).
+  (a provider that computed them at the end of a call would show a full budget on every slow one).
   Calls reserved later are still to be subtracted; calls reserved within `JITTER_S` of it may or may
   not be in the figure. So a header gives a range, and the level moves only as far as the range
   demands.
 - **Drain**: the difference between how fast the level should have risen and how fast it did is what
   other programs with the same key take. It is learned as a rate.
 - **Refusals** (429) say that the level was too low for a call: the burst capacity that we assumed
-above
-  that level was not there.
+  above that level was not there.
 - **No refusal** after a burst lets the assumed capacity grow. A first burst starts at
-`FIRST_BURST_S` of
-  quota and grows ever faster while calls leave and none is refused (a refusal arrives within a
-  tenth of a second), up to a full minute's worth after 0.8 s. After a refusal it recovers slowly.
+  `FIRST_BURST_S` of quota and grows ever faster while calls leave and none is refused (a refusal
+  arrives within a tenth of a second), up to a full minute's quota after 0.8 s. After a refusal it
+  recovers slowly.
 - Without headers, refusals in a row slow the assumed refill.
 """
 
@@ -32,66 +30,80 @@ if TYPE_CHECKING:
     from weighbridge.limits.headers import HeaderBudget
 
 FIRST_BURST_S: Final = 4.0
-"""The first burst to a provider of which nothing is known, in seconds of its quota."""
+"""The first burst to a provider of which nothing is known yet, as the time in which its quota
+refills by that amount.
+"""
 
 FULL_BURST_S: Final = 60.0
+"""The largest burst that is assumed without headers, as the time in which the quota refills by that
+amount.
+"""
 
 GROWTH: Final = 0.9
-"""A tested burst of G seconds' quota grows by GROWTH × G√G a second: slowly at 5 s, where small
-accounts
-refuse (until a refusal arrives, six calls of 500 a minute are refused), and faster the less likely
-that is.
+"""A burst of G seconds' quota that is being tested grows by GROWTH × G√G a second. At 5 s, where
+small accounts refuse, growth is slow: of 500 calls a minute, six are refused before the first
+refusal arrives. Larger bursts, where a refusal is less likely, grow faster.
 """
 
 ECHO_S: Final = 0.5
-"""Within this time after a call has left, its refusal would have arrived, and the burst grows for
-as long. It does not grow for calls that are only reserved: a process that has just started takes
-half a second until its first call is on its way, and until then nothing can have been refused."""
+"""A refusal arrives within this time after its call has left; so long after each departure the
+assumed burst grows. It does not grow for calls that are only reserved: a process that has just
+started takes half a second to send its first call, and until then nothing can be refused.
+"""
 
 JITTER_S: Final = 0.25
-"""How far apart two calls that we reserved at once may reach the provider. That much quota is left
-untouched: it costs nothing in a steady flow."""
+"""Two calls that were reserved at the same moment may reach the provider this far apart. The quota
+that refills in this time is left unused, which costs nothing in a steady flow.
+"""
 
 RECOVERY_S: Final = 90.0
-"""What a refusal took away comes back with the square of the time: 1 % after 9 s, all after 90 s.
+"""Time in which the burst that a refusal made smaller is restored. The restored share grows with
+the square of the time: 1 % after 9 s, all after 90 s.
 """
 
 DRAIN_MEMORY_S: Final = 15.0
+"""Time over which the estimate of the drain is averaged."""
 LEAST_NET: Final = 0.05
-"""At least this share of the refill counts as ours."""
+"""Least share of the refill that is counted as ours, however much others seem to take."""
 
 STORM_S: Final = 1.0
 """Refusals within this time are one event: the calls were sent before the first refusal arrived."""
 
 ROW_S: Final = 5.0
+"""Refusals that follow each other within this time are refusals in a row."""
 SLOWDOWN: Final = 0.15
-"""Without headers, a refusal within ROW_S of another takes this share off the assumed refill."""
+"""Share by which each refusal in a row lowers the assumed refill, where there are no headers."""
 
 TRUSTED: Final = 0.8
-"""Where refusals showed a burst below this share of what the headers say, headers do not raise the
-level.
+"""Headers raise the level only while the assumed burst is at least this share of the capacity that
+they state; refusals may have shown it to be smaller.
 """
 
 AGE_MAX_S: Final = 50.0
-"""A header older than this says nothing about now: our own record does not go back far enough."""
+"""Headers of calls admitted longer ago than this are ignored: our own record does not go back far
+enough.
+"""
 
 
 @dataclass(slots=True)
 class Bucket:
-    """Level, capacity and refill of one budget; times are those of the one clock, in seconds."""
+    """Level, capacity and refill of one budget, in requests or in tokens.
+
+    All times are in seconds of the clock that the limiter is given.
+    """
 
     rate: float  # refill a second
-    level: float
+    level: float  # what may be taken now; may be negative
     burst: float  # the most to take at once, as found out or tried
-    at_s: float
+    at_s: float  # the time up to which the level is computed
     capacity: float = 0.0  # from headers; 0 before the first
     ramping: float = 1.0  # 1 until the burst is known (stored as a double, like every field)
     growing_until_s: float = 0.0
     drain: float = 0.0  # what others use, a second (from headers)
     slowdown: float = 0.0  # how much less is refilled than assumed (refusals without headers)
     refused_at_s: float = 0.0  # 0: never
-    burst_then: float = 0.0
-    slowdown_then: float = 0.0
+    burst_then: float = 0.0  # the burst just after the last refusal
+    slowdown_then: float = 0.0  # the slowdown just after the last refusal
     seen_s: float = 0.0  # when the provider admitted the call whose header we used last
 
     @classmethod
@@ -103,16 +115,17 @@ class Bucket:
 
     @property
     def net_rate(self) -> float:
-        """What is refilled for us, a second."""
+        """The part of the refill that is ours, per second."""
         return max(self.rate - self.drain - self.slowdown, LEAST_NET * self.rate)
 
     @property
     def cap(self) -> float:
-        """The most the level can be."""
+        """The highest that the level can be."""
         return min(self.burst, self.capacity) if self.capacity else self.burst
 
     @property
     def _full_burst(self) -> float:
+        """The highest burst to assume: the stated capacity, else a minute's quota."""
         return self.capacity or self.rate * FULL_BURST_S
 
     @property
@@ -121,7 +134,9 @@ class Bucket:
         return min(self.rate * JITTER_S, self.cap / 4)
 
     def advance(self, now_s: float) -> None:
-        """Refill up to `now_s`; let the burst grow where nothing is refused."""
+        """Bring level and burst up to `now_s`: the level refills, and the assumed burst grows while
+        calls are not refused.
+        """
         elapsed_s = now_s - self.at_s
         if elapsed_s <= 0:
             return
@@ -137,7 +152,7 @@ class Bucket:
         self.at_s = now_s
 
     def _grow(self, growing_s: float) -> None:
-        """Raise the assumed burst, step by step, up to a full minute's quota."""
+        """Raise the assumed burst by what `growing_s` of growth give, at most to a minute's quota."""
         if growing_s <= 0:
             return
         burst_s = self.burst / self.rate
@@ -151,15 +166,16 @@ class Bucket:
         self.burst = grown_s * self.rate
 
     def _recover(self, now_s: float) -> None:
+        """Restore a part of the burst and refill that the last refusal took away."""
         regained = ((now_s - self.refused_at_s) / RECOVERY_S) ** 2
         full = max(self._full_burst, self.burst)
         self.burst = min(full, self.burst_then + full * regained)
         self.slowdown = max(0.0, self.slowdown_then - self.rate * regained)
 
     def wait_s(self, cost: float) -> float:
-        """How long until `cost` may be taken; 0 when it may be now.
+        """Seconds until `cost` may be taken; 0 when it may be taken now.
 
-        A cost beyond the burst waits for a full bucket instead of waiting for ever.
+        A cost larger than the burst may be taken as soon as the bucket is full.
         """
         wanted = cost + self._floor
         missing = min(wanted, self.cap) - self.level
@@ -175,29 +191,31 @@ class Bucket:
         return wait_s
 
     def take(self, cost: float) -> None:
-        """Take `cost`.
+        """Subtract `cost` from the level.
 
-        The level may become negative; the next call then waits until it has recovered.
+        The level may become negative; the next call then waits until it has refilled.
         """
         self.level -= cost
 
     @property
     def explores(self) -> bool:
-        """Whether calls that leave now test a burst that has not been refused yet: most of it is
-        used.
+        """Whether calls that leave now find out if the assumed burst is accepted: its true size is
+        not known yet, and more than half of it is used.
         """
         return bool(self.ramping) and self.level < self.burst / 2
 
     def departed(self) -> None:
-        """Reserved calls are on their way now."""
+        """Note that reserved calls have left: if they test the burst, it grows while no refusal
+        comes.
+        """
         if self.explores:
             self.growing_until_s = self.at_s + ECHO_S
 
     def give_back(self, amount: float) -> None:
-        """A call cost `amount` less than was taken (negative: more).
+        """Correct the level by `amount`, by which a call cost less than was taken (negative: more).
 
-        With headers the level comes from them, and they include it already; only extra cost is
-        taken at once.
+        Where the provider sends headers, a positive amount changes nothing: the next headers
+        include it.
         """
         if amount < 0 or not self.capacity:
             self.level = min(self.level + amount, max(self.cap, self.level))
@@ -210,10 +228,11 @@ class Bucket:
         own: float = 0.0,
         latest_s: float = 0.0,
     ) -> None:
-        """Use the header of a call that cost `own` and that the provider admitted at `counted_s`,
-        or up to `latest_s` where that is later.
+        """Correct level, capacity and drain by `seen`, the headers of one call.
 
-        `unseen` is the least and the most that was reserved and is not in the header's figure.
+        The call cost `own`; the provider admitted it at `counted_s`, or at some time from then to
+        `latest_s`. `unseen` is the least and the most that we reserved and these headers do not
+        include yet.
         """
         age_s = self.at_s - counted_s
         if counted_s < self.seen_s or age_s > AGE_MAX_S:
@@ -230,13 +249,14 @@ class Bucket:
         if first:
             self.level += correction
             return
-        correction = min(correction, self.rate)  # never up by more than a second's worth at once
+        correction = min(correction, self.rate)  # never up by more than one second's refill
         if correction < 0 or self.burst >= TRUSTED * self.capacity:
             self.level += correction
         was_full = seen.remaining + own >= self.cap - self._floor
         self._learn_drain(correction, since_s, age_s, was_full=was_full)
 
     def _resize(self, seen: HeaderBudget) -> None:
+        """Take over the refill and capacity that the headers state, instead of assumed ones."""
         self.rate = seen.rate or self.rate
         self.capacity = seen.capacity or self.capacity or self._full_burst
         self.ramping = 0.0
@@ -248,7 +268,12 @@ class Bucket:
     def _learn_drain(
         self, correction: float, since_s: float, age_s: float, *, was_full: bool
     ) -> None:
-        """Correct the estimate of what other programs take from the same quota."""
+        """Correct the estimate of what other programs take from the same quota each second.
+
+        `correction` is by how much the level just had to be corrected, `since_s` the time between
+        the last two headers, `age_s` the time since the later was computed, and `was_full` whether
+        the provider's bucket was full then.
+        """
         if was_full or self.level >= self.cap - self._floor:
             # A full bucket says nothing about others. (Nor does one that was full until a late call
             # came: it did not refill in the meantime, and ours did.)
@@ -263,10 +288,10 @@ class Bucket:
         self.drain = drain
 
     def refused(self, cost: float, now_s: float) -> None:
-        """The provider refused a call that took `cost` from here (0 when unknown).
+        """Lower level and burst because the provider refused a call that took `cost` (0: unknown).
 
-        The cost stays subtracted from our level: if that was too high by as much as was refused,
-        both levels agree afterwards.
+        The cost is not given back: our level was too high by about as much as was refused, so
+        afterwards it agrees with the provider's.
         """
         was_ramping = bool(self.ramping)
         # With headers a refusal more likely means that others were quicker than that bursts must be
@@ -284,7 +309,7 @@ class Bucket:
         self.slowdown_then = self.slowdown
 
     def relimit(self, per_minute: float) -> None:
-        """The configured limit changed: it matters until the provider has stated its own."""
+        """Take a changed configured limit; it has no effect once the provider has stated its own."""
         rate = per_minute / 60
         if self.capacity or rate == self.rate:
             return
@@ -297,14 +322,14 @@ class Bucket:
         self.slowdown_then *= share
 
     def shift(self, delta_s: float) -> None:
-        """Move everything in time, after the clock was set."""
+        """Move all times by `delta_s`, after the clock was set."""
         self.at_s += delta_s
         self.growing_until_s += delta_s
         self.refused_at_s = self.refused_at_s and self.refused_at_s + delta_s
         self.seen_s = self.seen_s and self.seen_s + delta_s
 
     def dump(self) -> bytes:
-        """All fields as doubles."""
+        """All fields as bytes, eight for each."""
         return _STATE.pack(*[getattr(self, name) for name in _NAMES])
 
     @classmethod

@@ -1,9 +1,8 @@
-"""The circuit breaker: notices that the provider is gone, pauses the queue, and probes until it is
-back.
+"""The circuit breaker: notices that the provider gives no replies, pauses the queue, and probes
+until replies come again.
 
-The governor reports what became of each call and asks before each. Pure: times and jitter are
-arguments. A pause costs nothing that is not lost anyway, and keeps thousands of calls from failing
-one by one.
+The governor asks before each call and reports its outcome. Pure: times and jitter are arguments.
+No call would succeed during the pause anyway, and it keeps thousands from failing one by one.
 """
 
 from __future__ import annotations
@@ -12,26 +11,32 @@ from dataclasses import dataclass
 from typing import Final
 
 FAILURES_BEFORE_PAUSE: Final = 5
+"""Number of failures in a row at which the queue pauses."""
 FIRST_PROBE_S: Final = 3.0
+"""Time from the start of a pause to its first probe."""
 LAST_PROBE_S: Final = 15.0
+"""The longest time between two probes."""
 PROBE_GROWTH: Final = 1.5
+"""Factor by which the time between probes grows with each probe."""
 MOST_BILLED_PROBES: Final = 20
-"""Probes in a row, some five minutes, whose replies are empty and billed: no more are paid for."""
+"""Number of probes in a row, each with an empty but billed reply, after which no more are sent;
+they take about five minutes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class GoAhead:
-    """The provider answers, as far as is known."""
+    """Calls may be sent: the provider answers, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One call may go, to see whether the provider is back."""
+    """One call may be sent, to see whether the provider answers again."""
 
 
 @dataclass(frozen=True, slots=True)
 class PausedUntil:
-    """No call before `at_s`, unless one that is in flight succeeds."""
+    """No call may be sent before `at_s`, unless one that is in flight succeeds until then."""
 
     at_s: float
 
@@ -52,13 +57,15 @@ class CircuitBreaker:
 
     @property
     def pays_in_vain(self) -> bool:
-        """Whether every probe of some minutes was billed, and brought nothing."""
+        """Whether the last `MOST_BILLED_PROBES` probes were all billed for empty replies."""
         return self._billed_probes >= MOST_BILLED_PROBES
 
     def failed(self, reason: str, now_s: float, jitter: float, *, is_billed: bool = False) -> None:
-        """A call got no usable reply (no connection, timeout, 5xx, or an empty one: `is_billed`).
+        """Count a call without a usable reply (no connection, timeout, 5xx, empty reply); pause at
+        the fifth in a row.
 
-        `jitter` is a random number in [0, 1).
+        `reason` is the error for the operator, `is_billed` says that the reply was empty but
+        billed, `jitter` is a random number in [0, 1).
         """
         if not self._failures:
             self.first_failure_s = now_s
@@ -77,13 +84,13 @@ class CircuitBreaker:
         )
 
     def succeeded(self) -> None:
-        """A call got a reply, if only a refusal: the provider is there."""
+        """A call got a reply, even if it is a refusal: end the pause."""
         self._failures = self._billed_probes = 0
         self._interval_s = FIRST_PROBE_S
         self.paused_reason = None
 
     def permission(self, now_s: float) -> GoAhead | Probe | PausedUntil:
-        """May a call go? Tell `probe_sent` when a `Probe` was used."""
+        """Whether a call may be sent now. Call `probe_sent` after a `Probe` was sent."""
         if self.paused_reason is None:
             return GoAhead()
         if now_s < self._next_probe_s:
@@ -91,7 +98,7 @@ class CircuitBreaker:
         return Probe()
 
     def probe_sent(self, now_s: float) -> None:
-        """A probe is on its way: the next one comes after a longer interval."""
+        """Set the time of the next probe, after a longer interval than before."""
         self._billed_probes += 1
         self._interval_s = min(self._interval_s * PROBE_GROWTH, LAST_PROBE_S)
         self._next_probe_s = now_s + self._spread_s()

@@ -1,6 +1,6 @@
-"""What a set of rate-limit headers says about one budget: refill, capacity, level.
+"""Computes refill, capacity and level of one budget from the rate-limit headers of a reply.
 
-Used by `limiter.py`, between the headers as `domain.calls.Remaining` carries them and `bucket.py`.
+`limiter.py` passes the values from `domain.calls.Remaining`, and the result to `bucket.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ ROUNDING_S: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class HeaderBudget:
-    """Level after the call was admitted; refill a second and capacity, 0 where unknown."""
+    """The level (`remaining`) after the call was admitted, the refill per second (`rate`) and the
+    capacity. Rate and capacity are 0 where unknown.
+    """
 
     remaining: float
     rate: float
@@ -24,12 +26,13 @@ class HeaderBudget:
 def read_budget(
     limit: int | None, remaining: int | None, reset_s: float | None
 ) -> HeaderBudget | None:
-    """What one limit/remaining/reset triple says; None when it says nothing about the level.
+    """The budget that the headers limit, remaining and reset (time until full) describe; None when
+    they do not give the level.
 
     The limit is usually a rate per minute (https://platform.openai.com/docs/guides/rate-limits).
-    The time until full shows the exceptions: a limit per day, which OpenAI states on small
-    accounts, refills more slowly, and a bucket that is full sooner than limit − remaining would
-    take is smaller than a minute's worth.
+    There are two exceptions, which the time until full shows. A limit per day, which OpenAI states
+    on small accounts, takes longer to refill. A bucket that holds less than the quota of a minute
+    is full sooner.
     """
     if remaining is None or remaining < 0:
         return None

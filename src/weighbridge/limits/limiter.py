@@ -15,11 +15,12 @@ Theory of operation. A call costs one request and some tokens, and must fit two 
            Reservation, or NotBefore the later of the two
 
 1. What is reserved is what providers charge when they admit a call: the prompt plus the output
-allowance
-   that is sent, however short the answer (https://platform.openai.com/docs/guides/rate-limits).
-2. `sent` moves a reservation to the moment at which the call reached the provider: its minute
-begins then, and so must ours. Where only the reply shows that it has (a gateway may have kept the
-call for seconds), `arrived_by` keeps it charged until a minute after that.
+   allowance that is sent, however short the answer
+   (https://platform.openai.com/docs/guides/rate-limits).
+2. `sent` moves a reservation to the moment at which the call reached the provider: the provider
+   counts it for a minute from then, and so must we. Where only the reply shows that it arrived (a
+   gateway may have kept the call for seconds), `arrived_by` keeps it charged until a minute after
+   the reply.
 3. `settle` corrects the charge to what the provider counted, `observe` takes over what its
    `x-ratelimit-*` headers say, and `refused` handles a 429: a small correction, never a long stop.
 4. Calls are granted in the order of asking. The caller stops at the first that has to wait, so that
@@ -44,11 +45,14 @@ from weighbridge.limits.headers import read_budget
 from weighbridge.limits.window import WINDOW_MS, Window
 
 HOLD_MAX_S: Final = 3.0
-"""After a 429 nothing is reserved for as long as it asks, but no longer than this: the level, not
-the pause, keeps us within the provider's limit, and a long pause loses quota for good."""
+"""The longest pause after a 429, whatever its `retry-after` asks for. The bucket's level already
+keeps us within the provider's limit, and a longer pause would leave quota unused.
+"""
 
 HOLD_DEFAULT_S: Final = 0.25
+"""The pause after a 429 without `retry-after`."""
 CLOCK_SET_BACK_S: Final = 1.0
+"""A clock that runs back by more than this has been set, and our record moves with it."""
 TICK_S: Final = 0.001  # against rounding: `NotBefore` is this much later than computed
 
 _VERSION: Final = 1
@@ -87,7 +91,7 @@ class Reservation(NamedTuple):
 class NotBefore:
     """The call may not go; ask again at `at_s`. If nothing else happens, it may go then.
 
-    `limit` says for people why.
+    `limit` names the limit that causes the wait, in words for people.
     """
 
     at_s: float
@@ -110,11 +114,10 @@ class Limiter:
     def reserve(self, cost: Cost, now_s: float) -> Reservation | NotBefore:
         """Take `cost` from the budget now, or say when to ask again.
 
-        Raises RequestTooLarge for a cost that no minute can hold. Grants in the order of asking:
-        the caller stops at the first one that has to wait, so that small calls do not starve a
-        large one.
+        Raises RequestTooLarge for a cost above the limits of a whole minute. When a call has to
+        wait, the caller must not ask for the calls behind it: small ones would starve a large one.
         """
-        self._refuse_the_impossible(cost)
+        self._raise_if_above_limits(cost)
         now_s = self._advance(now_s)
         ready_at_s = max(
             self._held_until_s,
@@ -129,7 +132,7 @@ class Limiter:
         return Reservation(now_s, cost, self._window.charge(cost, now_s), now_s)
 
     def _scarcest(self, cost: Cost, now_s: float, ready_at_s: float) -> str:
-        """The name of what has to be waited for the longest."""
+        """The limit, in words for people, that the call has to wait for the longest."""
         if self._held_until_s >= ready_at_s:
             return "pause after a refused call"
         if self._window_ready_at_s(cost, now_s) >= ready_at_s:
@@ -141,8 +144,8 @@ class Limiter:
 
     @property
     def in_force(self) -> Limits:
-        """What holds at present: the configured limits, or the provider's own where they are known
-        to be lower.
+        """The limits that apply now: for requests and for tokens the configured one, or the
+        provider's own where that is known to be lower.
         """
         stated = (
             (self._requests, self.limits.requests_per_minute),
@@ -156,31 +159,34 @@ class Limiter:
         )
 
     def sent(self, reservation: Reservation, at_s: float, now_s: float) -> Reservation:
-        """The call left later than it was reserved: the provider's minute begins then, and so does
-        ours.
+        """Charge a call from `at_s`, when it left, instead of from its reservation; returns the
+        changed reservation.
         """
         slot = self._move(reservation, at_s, now_s)
         return Reservation(reservation.at_s, reservation.cost, slot, at_s)
 
     def arrived_by(self, reservation: Reservation, at_s: float, now_s: float) -> Reservation:
-        """The call reached the provider at some moment up to `at_s`: until a minute after that it
-        may be in the provider's count, and stays in ours.
+        """Charge a call that reached the provider at an unknown moment up to `at_s` until a minute
+        after `at_s`; returns the changed reservation.
         """
         slot = self._move(reservation, at_s, now_s)
         return reservation._replace(slot=slot, latest_s=at_s)
 
     def _move(self, reservation: Reservation, at_s: float, now_s: float) -> int:
+        """Charge the reserved cost at `at_s` instead; returns the slot of the window it is in."""
         self._advance(now_s)
         self._window.correct(reservation.slot, -reservation.cost.requests, -reservation.cost.tokens)
         return self._window.charge_at(reservation.cost, at_s)
 
     @property
     def explores(self) -> bool:
-        """Whether the largest burst is still being explored: then `departed` has to be told."""
+        """Whether the largest accepted burst is still being found out; `departed` must be called
+        while it is.
+        """
         return self._requests.explores or self._tokens.explores
 
     def departed(self, now_s: float) -> None:
-        """Reserved calls are on their way: if the provider does not refuse them, larger bursts may
+        """Note that reserved calls have left: unless the provider refuses them, larger bursts may
         follow.
         """
         self._advance(now_s)
@@ -199,9 +205,10 @@ class Limiter:
     def observe(
         self, remaining: Remaining, now_s: float, reservation: Reservation | None = None
     ) -> None:
-        """Take over the headers of a reply. `reservation` tells how old their figures are.
+        """Correct both buckets by the headers of a reply.
 
-        Without it they count as figures of this moment.
+        `reservation` is that of the call, and tells how old the figures are; without it they count
+        as figures of `now_s`.
         """
         now_s = self._advance(now_s)
         counted_s = min(reservation.counted_s, now_s) if reservation else now_s
@@ -228,9 +235,9 @@ class Limiter:
     def refused(
         self, retry_after_s: float | None, now_s: float, reservation: Reservation | None = None
     ) -> None:
-        """The provider answered 429. Nothing is reserved for a moment, and bursts become smaller.
+        """After a 429: reserve nothing for a moment, and allow only smaller bursts.
 
-        What was refused is not charged: no `settle` is needed.
+        The refused call's charge is taken back here: it needs no `settle`.
         """
         now_s = self._advance(now_s)
         cost = reservation.cost if reservation else Cost(0, 0)
@@ -245,14 +252,16 @@ class Limiter:
         self._held_until_s = max(self._held_until_s, now_s + hold_s)
 
     def _scarce(self, cost: Cost) -> list[tuple[Bucket, int]]:
-        """Which budget refused? A 429 does not say; the one (or both) nearest to empty."""
+        """The buckets that probably caused a 429, with the refused call's cost in each: the one
+        nearest to empty, or both when they are about equally so. (The 429 itself does not say.)
+        """
         both = [(self._requests, cost.requests), (self._tokens, cost.tokens)]
         shares = [bucket.level / bucket.cap for bucket, _ in both]
         least = min(shares)
         return [pair for pair, share in zip(both, shares, strict=True) if share <= least + 0.1]
 
     def reconfigure(self, limits: Limits, now_s: float) -> None:
-        """New limits from now on; what was reserved still counts."""
+        """Use these configured limits from now on; what was reserved still counts."""
         self._advance(now_s)
         self.limits = limits
         self._requests.relimit(limits.requests_per_minute)
@@ -264,11 +273,10 @@ class Limiter:
         return Cost(*self._window.charged_since(now_s - WINDOW_MS / 1000))
 
     def dump(self, *, with_limits: bool = False) -> bytes:
-        """Everything that is known, in at most 3.9 KB; the limits where they are not the stored
-        ones.
+        """The whole state as at most 3.9 KB of bytes; with the configured limits if `with_limits`.
 
-        The versions before and after this one read it too: new fields go behind the rest, where an
-        older program skips them (and loses them when it writes). Their absence must do no harm.
+        Older and newer versions of Weighbridge read these bytes too. So a new field must go to the
+        end, where an older program skips it (and drops it when it writes), and must not be needed.
         """
         return b"".join(
             (
@@ -284,7 +292,7 @@ class Limiter:
 
     @staticmethod
     def dumped_limits(state: bytes) -> Limits | None:
-        """The limits under which it was dumped, where they are not the stored ones."""
+        """The limits in bytes that `dump` wrote; None where it wrote none."""
         first = _HEADER.size + 2 * BUCKET_BYTES
         rest = memoryview(state)[first:]
         size = Window.dumped_bytes(rest)
@@ -294,7 +302,7 @@ class Limiter:
 
     @classmethod
     def load(cls, state: bytes, limits: Limits) -> Limiter:
-        """The limiter that `dump` wrote, under these limits; no bytes make a new one."""
+        """The limiter that `dump` wrote, with these configured limits; a new one for no bytes."""
         if not state:
             return cls(limits)
         if state[0] != _VERSION:
@@ -315,7 +323,7 @@ class Limiter:
         limiter._tokens.relimit(limits.tokens_per_minute)
         return limiter
 
-    def _refuse_the_impossible(self, cost: Cost) -> None:
+    def _raise_if_above_limits(self, cost: Cost) -> None:
         """Raises RequestTooLarge for a call that is larger than the quota of a whole minute."""
         if (
             cost.requests > self.limits.requests_per_minute
@@ -329,6 +337,7 @@ class Limiter:
             raise RequestTooLarge(msg)
 
     def _window_ready_at_s(self, cost: Cost, now_s: float) -> float:
+        """When the configured limits have room for `cost`; `now_s` if they have it already."""
         requests_left = self.limits.requests_per_minute - cost.requests
         tokens_left = self.limits.tokens_per_minute - cost.tokens
         if self._window.requests <= requests_left and self._window.tokens <= tokens_left:
@@ -336,10 +345,10 @@ class Limiter:
         return self._window.room_at_s(requests_left, tokens_left)
 
     def _advance(self, now_s: float) -> float:
-        """Bring everything to `now_s`. A clock that runs back a little counts as standing still.
+        """Bring window and buckets up to `now_s`; returns the time to reckon with.
 
-        If it was set back by more, the whole record moves along: waiting for it to catch up could
-        take hours.
+        A clock that runs back a little counts as standing still. If it was set back by more, all
+        recorded times are set back too: waiting until it caught up could take hours.
         """
         behind_s = self._at_s - now_s
         if behind_s > CLOCK_SET_BACK_S:

@@ -1,9 +1,9 @@
-"""Tells a server that cuts prompts: it counts the same tokens for every call, fewer than the calls
-hold.
+"""Detects a server that cuts prompts: it reports the same number of tokens for every call, fewer
+than the calls have.
 
-Ollama and others shorten a prompt to their context without a word, and the model answers from what
-is left. Our own count is OpenAI's and may be off by a third for other models; that it stays the
-same whatever is sent is the evidence. Pure.
+Ollama and others shorten a prompt to their context without an error, and the model answers from
+the rest. Our own count is OpenAI's and may be off by a third for other models, so a lower count
+alone proves nothing; the evidence is that the server's count is the same whatever is sent. Pure.
 """
 
 from __future__ import annotations
@@ -11,25 +11,28 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 WELL_BELOW: Final = 0.8
-"""Share of our own count; tokenizers differ by less for the languages of most catalogues."""
+"""A server's count below this share of ours suggests a cut prompt: tokenizers differ by less for
+the languages of most catalogues.
+"""
 CALLS: Final = 4
-"""Calls in a row with the same count that cannot be a coincidence."""
+"""Number of calls in a row with the same count that is enough evidence."""
 CALLS_AT_ROUND_COUNT: Final = 2
-"""Calls that are enough if the count is a usual size of a context."""
+"""Number of such calls that is enough if the count is a usual context size."""
 ROUND: Final = 128
+"""Usual context sizes are multiples of this."""
 DIFFERENT: Final = 8
 """Tokens by which our own counts of these calls must differ at least."""
 
 
 class Counted(NamedTuple):
-    """The prompt of one call, in tokens."""
+    """The length of one call's prompt in tokens, by our count and by the server's."""
 
     ours: int
     theirs: int
 
 
 class PromptWatch:
-    """Watches the replies of one server. Says once what it found."""
+    """Watches the replies of one server, and reports once if it cuts prompts."""
 
     def __init__(self) -> None:
         self._alike: list[Counted] = []

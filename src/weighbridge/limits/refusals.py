@@ -1,8 +1,8 @@
-"""Tells a call that has to wait from one that is too large for the provider ever to accept.
+"""Collects, for calls answered with 429, what shows whether they have to wait or are too large for
+the provider ever to accept.
 
-Both are answered with 429. The worker reports what became of each call; `retries.decide` judges by
-what is collected here. Pure, and without a clock: what counts is which calls went through, and how
-large they were.
+The worker reports the outcome of each call; `retries.decide` judges by what is collected here.
+Pure, and without a clock: what counts is which calls succeeded, and how large they were.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from typing import Final
 
 PASSED_BEFORE: Final = 10
-"""This many calls that went through just before the first refusal count as evidence too: at the end
-of a run nothing else is sent."""
+"""Number of calls that succeeded just before the first refusal and count as evidence too: at the
+end of a run no later ones may be sent.
+"""
 MOST_REMEMBERED: Final = 1_000
+"""Number of accepted calls whose sizes are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalHistory:
-    """A call that was refused `times` in a row, and the calls that went through since, or just
-    before.
+    """A call of `tokens` that was refused `times` in a row, and how many other calls `passed` since
+    the first refusal, or just before it.
     """
 
     tokens: int
@@ -32,8 +34,10 @@ class RefusalHistory:
 
 @dataclass(slots=True)
 class _Struggle:
+    """A series of refusals of one call."""
+
     times: int
-    since: int  # how many calls had gone through, less those that count as evidence
+    since: int  # accepted calls are numbered; those after this number are evidence
 
 
 class RefusalWatch:
@@ -42,12 +46,12 @@ class RefusalWatch:
     def __init__(self) -> None:
         self._struggles: dict[int, _Struggle] = {}
         self._passed = 0
-        # (number, tokens), each smaller than the one before: the first after a mark is the largest
-        # since then.
+        # (number, tokens) of accepted calls, each smaller than the one before: the first after a
+        # number is the largest since then.
         self._largest: deque[tuple[int, int]] = deque(maxlen=MOST_REMEMBERED)
 
     def refused(self, job_id: int, tokens: int, stated_limit_tokens: int | None) -> RefusalHistory:
-        """The provider answered 429 to this job's call; returns what is known about it."""
+        """Count a 429 to this job's call; returns its history since its first 429 in a row."""
         mark = max(self._passed - PASSED_BEFORE, 0)
         struggle = self._struggles.setdefault(job_id, _Struggle(0, mark))
         struggle.times += 1
@@ -57,7 +61,7 @@ class RefusalWatch:
         )
 
     def passed(self, job_id: int, tokens: int) -> None:
-        """The provider accepted this job's call."""
+        """Note that the provider accepted this job's call, of `tokens`."""
         self.forget(job_id)
         self._passed += 1
         while self._largest and self._largest[-1][1] <= tokens:
@@ -65,5 +69,5 @@ class RefusalWatch:
         self._largest.append((self._passed, tokens))
 
     def forget(self, job_id: int) -> None:
-        """The series of refusals has ended, in whatever way."""
+        """Forget the refusals of this job's call."""
         self._struggles.pop(job_id, None)

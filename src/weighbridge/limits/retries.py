@@ -1,9 +1,9 @@
-"""What to do when a call or its answer failed: one table over the error tree.
+"""Decides what to do when a call or its answer failed: one table from kinds of error to rules.
 
-The engine asks here whenever `providers/` or `steps/` said no, and when a job of ours crashed.
-Pure: the random number is an argument, the worker does the waiting. What is nobody's fault (429,
-timeouts, 5xx, no connection) is waited out for as long as it takes and never counts against a
-product; `circuit_breaker.py` decides when the whole queue should pause.
+The engine asks here after each error of `providers/` or `steps/`, and when a job of ours crashed.
+Pure: the random number is an argument, and the worker does the waiting. After 429s, timeouts, 5xx
+and failed connections the same call is tried again for as long as it takes, without counting
+against a product; `circuit_breaker.py` decides when the whole queue should pause.
 """
 
 from __future__ import annotations
@@ -41,33 +41,43 @@ if TYPE_CHECKING:
     from weighbridge.limits.stuck_calls import StuckHistory
 
 MAX_ATTEMPTS: Final = 3
-"""Retries of a product whose answers are unusable, before it fails."""
+"""Number of retries of a product whose answers are unusable, before it fails."""
 
 BACKOFF_CAP_S: Final = 60.0
+"""The longest wait before a retry."""
 BACKOFF_FIRST_S: Final = 1.0
+"""The longest wait before the first retry; it doubles with each failure."""
 REFUSAL_FIRST_S: Final = 0.5
+"""As `BACKOFF_FIRST_S`, after a 429."""
 RETRY_AFTER_MAX_S: Final = 5.0
-"""How much of a `retry-after` one call honours: the limiter knows better when there is quota again.
+"""The longest `retry-after` of a 429 that a call obeys: the limiter knows better when there is quota
+again.
 """
 
 TIMEOUTS_BEFORE_STUCK: Final = 2
-"""In a row, of one call, before it is looked whether the server answers others. A server on this
-machine is slow rather than away: there the first timeout is a matter of size.
+"""Number of timeouts of one call in a row before the worker checks if the server answers other
+requests. (A server on this machine is slow rather than down: there the first timeout is enough.)
 """
 TIME_FACTOR: Final = 3.0
-"""Factor by which the time limit is raised for a product alone."""
+"""Factor by which the time limit of a call is raised for a product that is asked alone."""
 BLOCKED_TRIES: Final = 3
-"""Calls about one product that a firewall may block before the product fails: some block at random.
+"""Number of calls about one product that a firewall may block before the product fails: some
+firewalls block at random.
 """
 PICTURE_TRIES: Final = 2
-"""Failures before the model is asked about a product without its picture."""
+"""Number of retries with the picture, before the product is asked without it."""
 
 REFUSALS_OF_A_GROUP: Final = 10
-"""In a row (some two minutes), while only smaller calls go through: then the group is halved."""
+"""Number of 429s in a row (about two minutes), while only smaller calls succeed, after which a
+group is halved.
+"""
 REFUSALS_OF_ONE: Final = 30
-"""The same for a product alone, some twelve minutes: it fails, so there must be no doubt."""
+"""The same for a call about one product (about twelve minutes): after them the product fails, so
+there must be no doubt.
+"""
 REFUSALS_ABOVE_LIMIT: Final = 3
-"""Refusals that are enough if they say that a minute's limit is smaller than the call."""
+"""Number of 429s that is enough if their headers state a limit per minute below the call's tokens.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +94,17 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class AskAlone:
-    """Ask each product in a call of its own; it counts as an attempt."""
+    """Ask about each product in a call of its own; it counts as an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class MoreTime:
-    """Ask the same product again, with a longer time limit."""
+    """Ask about the same product again, with a longer time limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class DropPicture:
-    """Ask the same product again, from its text alone."""
+    """Ask about the same product again, without its picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +125,16 @@ Action = Wait | Split | AskAlone | MoreTime | DropPicture | GiveUp | StopQueue
 
 
 class Policy(Enum):
-    """The rules that an error can fall under."""
+    """The rules that an error can fall under. "Alone" means a call about one product."""
 
     WAIT = auto()  # nobody's fault: backoff, for ever, unless only this call fails
-    WAIT_FOR_BUDGET = auto()  # 429: as WAIT, but shorter, and `retry-after` is heard
+    WAIT_FOR_BUDGET = auto()  # 429: as WAIT, but shorter, and `retry-after` is obeyed
     SPLIT = auto()  # too much for one call: halve the group; alone: give up
     ASK_ALONE = auto()  # one product may spoil the call: find out which; alone: give up
     BLOCKED = auto()  # as ASK_ALONE; alone: a few times more, then give up
     STOP = auto()  # the operator must act
-    RETRY_CALL = (
-        auto()
-    )  # this try failed: the same call again, MAX_ATTEMPTS times, then as ASK_ALONE
-    TOO_SLOW = auto()  # no reply in time: as WAIT, but a fault of its size once `is_stuck`
+    RETRY_CALL = auto()  # the same call again, MAX_ATTEMPTS times, then as ASK_ALONE
+    TOO_SLOW = auto()  # no reply in time: as WAIT; once `is_stuck`, fewer products or more time
     WITHOUT_PICTURE = auto()  # the same call again, then without the picture
     RETRY_ALONE = auto()  # unusable answer: ask alone, with a larger allowance, MAX_ATTEMPTS times
 
@@ -152,13 +160,15 @@ POLICIES: Final[dict[type[WeighbridgeError], Policy]] = {
     ImplausibleAnswer: Policy.RETRY_ALONE,
     InternalError: Policy.RETRY_ALONE,
 }
-"""The whole table. An error of a kind that is not here gives up, with its message as the reason."""
+"""The rule for each kind of error. For any other kind the products fail, with the error's message as
+the reason.
+"""
 
 _CALL_IS_NOT_REPEATED: Final = frozenset({Policy.SPLIT, Policy.ASK_ALONE, Policy.STOP})
 
 
 def final_errors() -> frozenset[str]:
-    """The kinds of error, by name, after which the same call is not made again."""
+    """The class names of the errors after which the same call is never made again."""
     return frozenset(
         kind.__name__ for kind, policy in POLICIES.items() if policy in _CALL_IS_NOT_REPEATED
     )
@@ -173,25 +183,25 @@ def decide(
     *,
     is_stuck: bool = False,
     had_more_time: bool = False,
-    alone: StuckHistory | None = None,
+    unanswered: StuckHistory | None = None,
 ) -> Action:
     """What to do about `error`.
 
-    `attempt` counts the failures of this kind before this one (of the call, or of the product whose
-    answer is unusable), `jitter` is a random number in [0, 1). `refused` is what is known about a
-    call that was answered with 429. `is_stuck`: the server answers other requests, and this call
-    times out again and again; `had_more_time`: it had a longer limit. `alone` is what is known
-    about a call that never gets a reply.
+    `attempt` is the number of failures of this kind before this one (of the call, or of the product
+    whose answer is unusable); `jitter` is a random number in [0, 1). `refused` is the history of a
+    call that was answered with 429, `unanswered` that of a call without a usable reply. `is_stuck`:
+    the server answers other requests, and this call times out again and again. `had_more_time`: it
+    had the longer time limit.
     """
     in_company = group_size > 1
-    if reason := _fault_of_its_own(error, refused, alone, in_company=in_company):
+    if reason := _why_never_accepted(error, refused, unanswered, in_company=in_company):
         return Split() if in_company else GiveUp(reason)
     match policy_of(error):
         case Policy.TOO_SLOW if is_stuck:
-            return _with_less_to_do(error, attempt, had_more_time, in_company=in_company)
+            return _after_timeouts(error, attempt, had_more_time, in_company=in_company)
         case Policy.WAIT | Policy.TOO_SLOW:
             return Wait(backoff_s(attempt, jitter))
-        case Policy.RETRY_CALL | Policy.BLOCKED as policy if _is_repeated(
+        case Policy.RETRY_CALL | Policy.BLOCKED as policy if _may_repeat_call(
             policy, attempt, in_company=in_company
         ):
             return Wait(backoff_s(attempt, jitter))
@@ -213,34 +223,38 @@ def decide(
             return GiveUp(str(error))
 
 
-def _is_repeated(policy: Policy, attempt: int, *, in_company: bool) -> bool:
+def _may_repeat_call(policy: Policy, attempt: int, *, in_company: bool) -> bool:
+    """Whether the same call is tried again under `RETRY_CALL` or `BLOCKED`."""
     if policy is Policy.BLOCKED:
         return not in_company and attempt + 1 < BLOCKED_TRIES
     return attempt < MAX_ATTEMPTS
 
 
-def _fault_of_its_own(
+def _why_never_accepted(
     error: WeighbridgeError,
     refused: RefusalHistory | None,
-    alone: StuckHistory | None,
+    unanswered: StuckHistory | None,
     *,
     in_company: bool,
 ) -> str | None:
-    """Why this call can never succeed, where others do; None while it may."""
+    """Why this call can never succeed while others do, for the operator; None while it may."""
     if refused:
-        return _never_fits(refused, in_company=in_company)
-    if alone is None or not alone.is_stuck(in_company=in_company):
+        return _why_too_large(refused, in_company=in_company)
+    if unanswered is None or not unanswered.is_stuck(in_company=in_company):
         return None
+    others = counted(unanswered.passed or unanswered.passed_ever, "other call")
     return (
-        f"{error} This happened {alone.times} times in a row for this product alone, while "
-        f"{counted(alone.passed or alone.passed_ever, 'other call')} succeeded. Look at the product's texts and picture, or at the server's log."
+        f"{error} This happened {unanswered.times} times in a row for this product alone, while "
+        f"{others} succeeded. Look at the product's texts and picture, or at the server's log."
     )
 
 
-def _with_less_to_do(
+def _after_timeouts(
     error: WeighbridgeError, attempt: int, had_more_time: bool, *, in_company: bool
 ) -> Action:
-    """For a call that cannot be answered in time: fewer products, then more time, then no more."""
+    """What to do with a call that cannot be answered in time: halve the group; then give a single
+    product more time; then give up.
+    """
     if in_company:
         return Split()
     if not had_more_time:
@@ -253,11 +267,11 @@ def _with_less_to_do(
     )
 
 
-def _never_fits(refused: RefusalHistory, *, in_company: bool) -> str | None:
-    """Why the provider will never accept this call, in words for the operator; None while it may.
+def _why_too_large(refused: RefusalHistory, *, in_company: bool) -> str | None:
+    """Why the provider will never accept a call of this size, for the operator; None while it may.
 
-    A 429 alone says only "not now". A call is too large when everything that goes through is
-    smaller; if one as large went through, this one only has to wait its turn.
+    A 429 alone says only "not now". A call is too large when all calls that succeed are smaller; if
+    one as large succeeded, this one only has to wait.
     """
     limit = refused.stated_limit_tokens
     if limit is not None and limit < refused.tokens and refused.times >= REFUSALS_ABOVE_LIMIT:
@@ -282,7 +296,8 @@ def _never_fits(refused: RefusalHistory, *, in_company: bool) -> str | None:
 
 
 def policy_of(error: WeighbridgeError) -> Policy | None:
-    """The rule for this error or the nearest kind above it."""
+    """The rule for this error's class, or the nearest of its base classes; None where there is none.
+    """
     for kind in type(error).__mro__:
         if kind in POLICIES:
             return POLICIES[kind]
@@ -290,11 +305,14 @@ def policy_of(error: WeighbridgeError) -> Policy | None:
 
 
 def backoff_s(attempt: int, jitter: float, first_s: float = BACKOFF_FIRST_S) -> float:
-    """Full jitter: anything between nothing and a bound that doubles with every attempt."""
+    """Seconds to wait before a retry: `jitter` (0 to 1) times a bound that doubles with every
+    attempt ("full jitter").
+    """
     return min(BACKOFF_CAP_S, first_s * 2.0 ** min(attempt, 30)) * jitter
 
 
 def _refusal_delay_s(error: WeighbridgeError, attempt: int, jitter: float) -> float:
+    """Seconds to wait after a 429: by `retry-after` or by backoff, whichever is longer."""
     retry_after_s = (error.retry_after_s or 0.0) if isinstance(error, RateLimited) else 0.0
-    heard_s = min(max(retry_after_s, 0.0), RETRY_AFTER_MAX_S) * jitter
-    return max(heard_s, backoff_s(attempt, jitter, REFUSAL_FIRST_S))
+    obeyed_s = min(max(retry_after_s, 0.0), RETRY_AFTER_MAX_S) * jitter
+    return max(obeyed_s, backoff_s(attempt, jitter, REFUSAL_FIRST_S))

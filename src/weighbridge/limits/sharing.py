@@ -11,32 +11,34 @@ if TYPE_CHECKING:
 Name = TypeVar("Name")
 
 SLACK: Final = 0.1
-"""Factor by which a worker may exceed its share: not all workers wake up at the same moment."""
+"""Fraction by which a worker may exceed its share: not all workers look for jobs at the same
+moment.
+"""
 
 
 def fair_share(unfinished: int, workers: int) -> int:
     """How many of `unfinished` jobs one of `workers` may hold; a single worker may hold all.
 
-    The shares add up to at least all jobs, so that none is left. What a dead or slow worker does
-    not take, the others take as their own jobs end: the share of what is left is never less than
-    one.
+    The shares add up to at least all jobs, so that none is left over. The jobs that a dead or slow
+    worker does not take go to the others as they finish theirs: while any job is left, a share is
+    at least one.
     """
     return min(unfinished, ceil(unfinished / workers * (1 + SLACK)))
 
 
-def deal(most: int, wanted: Mapping[Name, int], turn: int = 0) -> dict[Name, int]:
-    """Deal `most` out one by one, to each who wants more, until there are none or nobody wants
-    more.
+def deal(total: int, wanted: Mapping[Name, int], turn: int = 0) -> dict[Name, int]:
+    """How many of `total` concurrent calls each name gets: dealt out one by one, and nobody gets
+    more than `wanted`.
 
-    Where they do not come out even, `turn` says who is first: by the next one everybody has moved
-    up.
+    Where not all can get the same, the first get one more; each next `turn` begins with the next
+    name, so that everybody is first in time.
     """
     names = list(wanted)
     first = turn % len(names) if names else 0
     in_turn = names[first:] + names[:first]
     dealt = dict.fromkeys(names, 0)
-    while most > 0 and (hungry := [name for name in in_turn if dealt[name] < wanted[name]]):
-        for name in hungry[:most]:
+    while total > 0 and (unsatisfied := [name for name in in_turn if dealt[name] < wanted[name]]):
+        for name in unsatisfied[:total]:
             dealt[name] += 1
-        most -= len(hungry)
+        total -= len(unsatisfied)
     return dealt

@@ -1,9 +1,9 @@
-"""Tells a provider that is away from a call that it never answers.
+"""Decides whether a call that gets no reply is at fault itself, or the provider has an outage.
 
-Both look alike: 5xx, empty completions, broken connections. An outage hits all calls and is waited
-out; a call that fails again and again while others pass has something in it that the server cannot
-take. The worker reports what became of each call; `retries.decide` judges by what is collected
-here. Pure, and without a clock.
+The errors are the same: 5xx, empty completions, broken connections. An outage affects all calls,
+and is waited out. A call that fails again and again while others succeed contains something that
+the server cannot process; it is called stuck. The worker reports the outcome of each call;
+`retries.decide` judges by what is collected here. Pure, and without a clock.
 """
 
 from __future__ import annotations
@@ -15,33 +15,40 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TIMES_OF_A_GROUP: Final = 5
-"""Failures in a row before a group is halved, which does no product any harm."""
+"""Failures in a row after which a group is halved, which harms no product."""
 TIMES_OF_ONE: Final = 15
-"""Failures in a row of a product alone, some five minutes, after which the product fails."""
+"""Failures in a row of a call about one product after which that product fails; they take about
+five minutes.
+"""
 LEAST_PASSED: Final = 4
-"""Other calls that must have succeeded since the first failure of this one."""
+"""Number of other calls that must have succeeded since the first failure of this one."""
 CHANCE: Final = 1e-4
-"""A call is stuck if, given how often others succeed, its failures are less likely than this."""
+"""A call is stuck if the probability of its failures, given how often others fail, is below this.
+"""
 
 
 FEW: Final = 2
-"""At the end of a run nothing else is sent. So many calls that fail are no outage, if calls passed
-before them, they fail twice as often as above, and the server is up.
+"""At the end of a run no other calls are sent that could succeed. Then up to this many calls are
+stuck, and not hit by an outage, if they fail twice as often as above and calls succeeded earlier.
 """
 
 
 BILLED_TIMES_OF_A_GROUP: Final = 3
+"""As `TIMES_OF_A_GROUP`, for empty replies that are billed: each one costs money."""
 BILLED_TIMES_OF_ONE: Final = 5
-"""The same for replies that are empty: each of them is paid for."""
+"""As `TIMES_OF_ONE`, for empty replies that are billed."""
 BILLED_TIMES_AT_MOST: Final = 8
-"""A product that so many empty replies would convict is suspect: they are worth their price."""
+"""If this many billed empty replies in a row would show that a call is stuck, it is suspect, and it
+is worth paying for the rest of them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class StuckHistory:
-    """A call that failed `times` in a row, and what became of the others since it first failed.
+    """A call that failed `times` in a row; how many other calls `passed` and `failed` since its
+    first failure, and `passed_ever`.
 
-    `is_billed`: it was answered, with nothing.
+    `is_billed`: it got a reply, which was empty but has to be paid for.
     """
 
     times: int
@@ -50,12 +57,15 @@ class StuckHistory:
     passed_ever: int = 0
     struggling: int = 1  # calls that failed and have not passed since, this one among them
     is_billed: bool = False
-    passed_beside: int = 0  # since its products first failed, if in another group
+    passed_beside: int = 0  # calls passed since its products first failed, also in other groups
 
     def is_stuck(self, *, in_company: bool) -> bool:
-        """Whether the call itself is at fault, and not the provider."""
+        """Whether the call itself is at fault, and not the provider.
+
+        `in_company`: it is about more than one product.
+        """
         if self.is_billed:
-            return self._is_paid_in_vain(in_company=in_company)
+            return self._is_stuck_and_billed(in_company=in_company)
         least = TIMES_OF_A_GROUP if in_company else TIMES_OF_ONE
         if self.passed >= LEAST_PASSED:
             failing = self.failed / (self.passed + self.failed)
@@ -63,23 +73,26 @@ class StuckHistory:
         is_last = self.struggling <= FEW and self.passed_ever >= LEAST_PASSED
         return is_last and self.times >= 2 * least
 
-    def _is_paid_in_vain(self, *, in_company: bool) -> bool:
-        """With fewer tries. Each other call counts once, however often it failed: several products
-        that are answered with nothing would else vouch for each other, and be paid for without end.
+    def _is_stuck_and_billed(self, *, in_company: bool) -> bool:
+        """`is_stuck` for empty replies that are billed, which needs fewer failures.
+
+        Each other call counts once, however often it failed: otherwise the failures of several such
+        products would look like an outage, and be paid for without end.
         """
         if in_company:
             return self.times >= BILLED_TIMES_OF_A_GROUP and self.passed_ever >= LEAST_PASSED
-        if self.times >= BILLED_TIMES_OF_ONE and self._is_convicted_by(self.times):
+        if self.times >= BILLED_TIMES_OF_ONE and self._is_shown_by(self.times):
             return True
         is_last = self.struggling <= FEW and self.passed_ever >= LEAST_PASSED
         return is_last and self.times >= 2 * BILLED_TIMES_OF_ONE
 
     @property
     def is_suspect(self) -> bool:
-        """Whether a few more empty replies will show that the products are at fault."""
-        return self.is_billed and self._is_convicted_by(BILLED_TIMES_AT_MOST)
+        """Whether `BILLED_TIMES_AT_MOST` empty replies will show that the products are at fault."""
+        return self.is_billed and self._is_shown_by(BILLED_TIMES_AT_MOST)
 
-    def _is_convicted_by(self, times: int) -> bool:
+    def _is_shown_by(self, times: int) -> bool:
+        """Whether so many failures in a row are too unlikely to be an outage."""
         others = self.struggling - 1
         if self.passed_beside < LEAST_PASSED:
             return False
@@ -88,9 +101,11 @@ class StuckHistory:
 
 @dataclass(slots=True)
 class _Series:
+    """A series of failures of one call."""
+
     times: int
     passed: int  # how many calls had passed before it
-    failed: int
+    failed: int  # how many calls had failed before it
 
 
 class StuckCalls:
@@ -105,7 +120,9 @@ class StuckCalls:
     def failed(
         self, job_id: int, product_ids: Sequence[int] = (), *, is_billed: bool = False
     ) -> StuckHistory:
-        """This job's call got no reply; returns what is known about it."""
+        """Count that this job's call got no usable reply; returns its history since its first
+        failure in a row.
+        """
         struggle = self._struggles.setdefault(job_id, _Series(0, self._passed, self._failed))
         struggle.times += 1
         self._failed += 1
@@ -121,12 +138,12 @@ class StuckCalls:
         )
 
     def passed(self, job_id: int, product_ids: Sequence[int] = ()) -> None:
-        """This job's call got a reply."""
+        """Note that this job's call got a reply."""
         self.forget(job_id)
         self._passed += 1
         for product_id in product_ids if self._since else ():
             self._since.pop(product_id, None)
 
     def forget(self, job_id: int) -> None:
-        """The series has ended, in whatever way."""
+        """Forget the failures of this job's call."""
         self._struggles.pop(job_id, None)

@@ -1,8 +1,9 @@
-"""How long products have been asked in vain: no product is asked for ever.
+"""Adds up how long the calls about each product took without a usable answer, so that no product is
+asked for ever.
 
-Unusable answers are counted, and timeouts lead to smaller groups, a longer limit and an end. But a
-slow model can mix them, step after step, for half a day. So the time of the calls that brought a
-product nothing is added up, here and for this process. Pure.
+Unusable answers alone are limited by `MAX_ATTEMPTS`, and timeouts alone by smaller groups and one
+longer time limit. But a slow model can alternate between the two, step after step, for half a day.
+So the time is limited too, within one process. Pure.
 """
 
 from __future__ import annotations
@@ -13,24 +14,26 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LIMITS: Final = 3.0
-"""Multiple of the longest time limit of a call: an hour for a server on this machine."""
+MAX_TIME_LIMITS: Final = 3.0
+"""The most time that calls may take without a usable answer about a product, as a multiple of the
+longest time limit of one call: an hour for a server on this machine.
+"""
 
 
 class TimeSpent:
-    """One per process, for products by number. `most_s` is how long is too long."""
+    """The time spent per product id; one per process. A product fails after `most_s`."""
 
     def __init__(self, most_s: float) -> None:
         self._most_s = most_s
         self._spent_s: defaultdict[int, float] = defaultdict(float)
 
     def add(self, product_ids: Iterable[int], seconds: float) -> None:
-        """A call about them took so long and brought them nothing."""
+        """Add the time of a call that brought these products no usable answer."""
         for product_id in product_ids:
             self._spent_s[product_id] += seconds
 
-    def too_long(self, product_id: int) -> str | None:
-        """Why the product is not asked again; None while it may be."""
+    def reason_to_give_up(self, product_id: int) -> str | None:
+        """Why the product must not be asked again, for the operator; None while it may be."""
         spent_s = self._spent_s.get(product_id, 0.0)
         if spent_s < self._most_s:
             return None
@@ -40,6 +43,8 @@ class TimeSpent:
         )
 
     def forget(self, product_ids: Iterable[int]) -> None:
-        """They are completed or failed: whoever starts them again has a reason."""
+        """Forget the time of these products, which are completed or failed: if they are asked again
+        later, they have the whole time again.
+        """
         for product_id in product_ids:
             self._spent_s.pop(product_id, None)

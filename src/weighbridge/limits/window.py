@@ -1,10 +1,12 @@
-"""What was reserved in the last minute: keeps the configured limit, whatever the provider says.
+"""Records what was reserved in the last minute, to keep the configured limit whatever the provider
+says.
 
 Used by `limiter.py`. The rule is that of a strict provider: in any sliding 60 s, counted by the
 arrival of the calls, never more than the configured requests and tokens.
 
-Charges within the same slot of the clock are one entry, which leaves the window when the *last* of
-them is 60 s and a margin old. So a burst costs no precision, and a steady flow loses half a slot.
+Charges within the same 200 ms slot are one entry, which leaves the window when the *last* of them
+is 60 s and a margin old. So a burst costs no precision, and in a steady flow a charge stays half a
+slot too long on average.
 """
 
 from __future__ import annotations
@@ -24,11 +26,11 @@ SLOT_MS: Final = 200
 """Width of a slot. 300 of them are a minute: the memory of the window stays under 3.7 KB."""
 
 MARGIN_MS: Final = 200
-"""A charge is kept this much longer than a minute.
+"""A charge is kept for a minute and this much longer.
 
 The provider counts arrivals, we count departures. Two calls may arrive closer together than they
 left, when the first took longer to get there (a new connection, a busy process). 0.2 s covers such
-differences; slot and margin together cost at most 0.4 of 60 s, 0.67 % of the quota.
+differences. A charge is kept at most 0.4 s too long (slot and margin): 0.67 % of the quota.
 """
 
 _HEADER: Final = struct.Struct("<Hq")
@@ -54,7 +56,7 @@ class Window:
         self.tokens = 0
 
     def forget(self, now_s: float) -> None:
-        """Drop what has left the window by `now_s`."""
+        """Drop the charges that are no longer within the last minute at `now_s`."""
         cutoff_ms = math.floor(now_s * 1000) - WINDOW_MS - MARGIN_MS
         gone = bisect_left(self._last, cutoff_ms - self._base_ms)
         if gone:
@@ -63,7 +65,10 @@ class Window:
             del self._last[:gone], self._requests[:gone], self._tokens[:gone]
 
     def charge(self, cost: Cost, now_s: float) -> int:
-        """Book `cost` at `now_s`, or with the last charge if that was later. Returns the slot."""
+        """Charge `cost` at `now_s`, or at the time of the last charge if that is later.
+
+        Returns the number of the slot, for `correct`.
+        """
         now_ms = math.ceil(now_s * 1000)
         if not self._last:
             self._base_ms = now_ms
@@ -82,7 +87,10 @@ class Window:
         return slot
 
     def charge_at(self, cost: Cost, at_s: float) -> int:
-        """Book `cost` at a moment that may lie before the last charge. Returns the slot."""
+        """Charge `cost` at a time that may be before the last charge.
+
+        Returns the number of the slot, for `correct`.
+        """
         at_ms = math.ceil(at_s * 1000)
         if not self._last or at_ms - self._base_ms > self._last[-1]:
             return self.charge(cost, at_s)
@@ -99,12 +107,14 @@ class Window:
         return slot
 
     def correct(self, slot: int, requests: int, tokens: int) -> None:
-        """Add to (or take from) what was charged in `slot`; nothing if that has left the window."""
+        """Add to the charges of `slot` (negative: subtract); no effect once it has left the window.
+        """
         index = bisect_left(self._last, slot * SLOT_MS - self._base_ms)
         if index < len(self._last) and (self._base_ms + self._last[index]) // SLOT_MS == slot:
             self._add(index, requests, tokens)
 
     def _add(self, index: int, requests: int, tokens: int) -> None:
+        """Change the entry at `index` and the sums; no entry gets below 0."""
         requests_then, tokens_then = self._requests[index], self._tokens[index]
         self._requests[index] = min(max(requests_then + requests, 0), _COUNT_MAX)
         self._tokens[index] = min(max(tokens_then + tokens, 0), _COUNT_MAX)
@@ -112,15 +122,14 @@ class Window:
         self.tokens += self._tokens[index] - tokens_then
 
     def _rebase(self) -> None:
+        """Count the offsets from the oldest entry, so that they fit 32 bits."""
         first = self._last[0]
         self._base_ms += first
         self._last = array("I", [offset - first for offset in self._last])
 
     def room_at_s(self, requests: int, tokens: int) -> float:
-        """When no more than `requests` and `tokens` will be left in the window, if nothing is
-        added.
-
-        There must be more now.
+        """The time at which no more than `requests` and `tokens` are left in the window, if nothing
+        is added. The window must hold more than that now.
         """
         requests_over = self.requests - requests
         tokens_over = self.tokens - tokens
@@ -137,11 +146,13 @@ class Window:
         return sum(self._requests[first:]), sum(self._tokens[first:])
 
     def shift(self, delta_s: float) -> None:
-        """Move everything in time, after the clock was set."""
+        """Move all times by `delta_s`, after the clock was set."""
         self._base_ms += math.ceil(delta_s * 1000 / SLOT_MS) * SLOT_MS
 
     def dump(self) -> bytes:
-        """12 bytes an entry: milliseconds after the base, requests, tokens."""
+        """The window as bytes: a header, then 12 bytes an entry (milliseconds after the base,
+        requests, tokens).
+        """
         return b"".join(
             (
                 _HEADER.pack(len(self._last), self._base_ms),
@@ -153,7 +164,7 @@ class Window:
 
     @staticmethod
     def dumped_bytes(state: memoryview) -> int:
-        """How long the window at the beginning of `state` is."""
+        """How many bytes the dumped window at the beginning of `state` takes."""
         count, _ = _HEADER.unpack_from(state)
         return int(_HEADER.size + 12 * count)
 

@@ -50,7 +50,7 @@ def test_a_product_that_took_too_long_is_given_up_before_its_attempts_are_used_u
     assert "in 62 minutes of calls" in given_up[1][1]
     assert given_up[1][1].endswith("The last error: odd")
     spent.forget([1])
-    assert spent.too_long(1) is None
+    assert spent.reason_to_give_up(1) is None
 
 
 def test_judging_reads_the_retry_table(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ def test_a_product_that_always_fails_while_others_pass_is_failed_with_the_server
     actions = []
     for _ in range(TIMES_OF_ONE):
         history = calls.failed(1)
-        actions.append(decide(DOWN, history.times - 1, 1, 0.5, alone=history))
+        actions.append(decide(DOWN, history.times - 1, 1, 0.5, unanswered=history))
         calls.passed(2)
     assert all(isinstance(action, Wait) for action in actions[:-1])
     assert isinstance(actions[-1], GiveUp)
@@ -33,7 +33,7 @@ def test_a_product_that_always_fails_while_others_pass_is_failed_with_the_server
 
 def test_a_group_is_halved_long_before() -> None:
     history = StuckHistory(TIMES_OF_A_GROUP, LEAST_PASSED, 0)
-    assert isinstance(decide(DOWN, 4, 8, 0.5, alone=history), Split)
+    assert isinstance(decide(DOWN, 4, 8, 0.5, unanswered=history), Split)
 
 
 def test_the_last_call_of_a_run_is_given_up_though_nothing_else_is_sent() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from weighbridge.errors import AnswerMalformed, ProviderTimeout
 from weighbridge.limits.retries import MAX_ATTEMPTS, TIME_FACTOR, GiveUp, MoreTime, decide
-from weighbridge.limits.time_spent import LIMITS, TimeSpent
+from weighbridge.limits.time_spent import MAX_TIME_LIMITS, TimeSpent
 
 LIMIT_S = 600.0
 LONGEST_S = 2 * LIMIT_S
@@ -18,7 +18,7 @@ STEPS = 3
 def test_a_product_alone_ends_within_a_known_time_whatever_the_server_does(
     replies: list[str],
 ) -> None:
-    spent = TimeSpent(LIMITS * LONGEST_S)
+    spent = TimeSpent(MAX_TIME_LIMITS * LONGEST_S)
     in_vain_s, attempts, done, had_more_time = 0.0, 0, 0, False
     for reply in replies:
         limit_s = LIMIT_S * (TIME_FACTOR if had_more_time else 1.0)
@@ -36,21 +36,21 @@ def test_a_product_alone_ends_within_a_known_time_whatever_the_server_does(
         else:
             action = decide(AnswerMalformed("odd"), attempts, 1, 0.5)
             attempts, had_more_time = attempts + 1, False
-            if spent.too_long(1):
+            if spent.reason_to_give_up(1):
                 break
         if isinstance(action, GiveUp):
             break
     else:
         raise AssertionError("it would have been asked for ever")
     assert attempts <= MAX_ATTEMPTS + 1
-    assert in_vain_s <= LIMITS * LONGEST_S + (1 + TIME_FACTOR) * LIMIT_S
+    assert in_vain_s <= MAX_TIME_LIMITS * LONGEST_S + (1 + TIME_FACTOR) * LIMIT_S
 
 
 def test_the_time_of_one_product_is_not_that_of_another() -> None:
     spent = TimeSpent(60.0)
     spent.add([1, 2], 40.0)
     spent.add([2], 40.0)
-    assert spent.too_long(1) is None
-    assert "WEIGHBRIDGE_CALL_TIMEOUT_S" in (spent.too_long(2) or "")
+    assert spent.reason_to_give_up(1) is None
+    assert "WEIGHBRIDGE_CALL_TIMEOUT_S" in (spent.reason_to_give_up(2) or "")
     spent.forget([2])
-    assert spent.too_long(2) is None
+    assert spent.reason_to_give_up(2) is None

@@ -95,7 +95,7 @@ class Failures:
             refused,
             is_stuck=is_stuck,
             had_more_time=in_flight.request.time_factor > 1,
-            alone=await self._alone(history, in_flight),
+            unanswered=await self._alone(history, in_flight),
         )
         action = await self._reconsidered(action, in_flight, error, history)
         say_failed_call(in_flight.job_id, error, action)

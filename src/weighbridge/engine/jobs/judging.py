@@ -203,7 +203,7 @@ def sort_refusals(
         match decide(refusal.error, product.attempts, len(group), jitter=0.0):
             case GiveUp(reason):
                 given_up[product.id] = (kind, reason)
-            case _ if too_long := spent.too_long(product.id):
+            case _ if too_long := spent.reason_to_give_up(product.id):
                 given_up[product.id] = (kind, f"{too_long} The last error: {refusal.error}")
             case _:
                 asked_alone[product.id] = (kind, str(refusal.error))

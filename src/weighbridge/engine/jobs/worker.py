@@ -30,7 +30,7 @@ from weighbridge.engine.jobs.reusing import content_key, reuse_answers
 from weighbridge.engine.quota.permits import JobLost, QueueStopped
 from weighbridge.errors import InternalError, ProviderError
 from weighbridge.limits.retries import GiveUp, StopQueue, decide
-from weighbridge.limits.time_spent import LIMITS, TimeSpent
+from weighbridge.limits.time_spent import MAX_TIME_LIMITS, TimeSpent
 from weighbridge.store import products
 from weighbridge.weighing.weigh import Weigher
 
@@ -68,7 +68,7 @@ class Worker:
         self._weigher = Weigher(factors.now.table, context.questions.steps)
         self._recorder = Recorder(context.database, context.database_retry, context.manager_id)
         self._load_batched = Batcher(self._load_groups, LOAD_BATCH)
-        spent = TimeSpent(LIMITS * context.provider.longest_call_s)
+        spent = TimeSpent(MAX_TIME_LIMITS * context.provider.longest_call_s)
         self._failures = Failures(context, self._recorder, spent)
         stop_queue = self._failures.stop_queue
         self._judge = Judge(context, self._weigher, self._recorder, stop_queue, spent)
