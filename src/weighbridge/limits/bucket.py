@@ -152,7 +152,9 @@ class Bucket:
         self.at_s = now_s
 
     def _grow(self, growing_s: float) -> None:
-        """Raise the assumed burst by what `growing_s` of growth give, at most to a minute's quota."""
+        """Raise the assumed burst by what `growing_s` of growth give, at most to a minute's
+        quota.
+        """
         if growing_s <= 0:
             return
         burst_s = self.burst / self.rate
@@ -309,7 +311,9 @@ class Bucket:
         self.slowdown_then = self.slowdown
 
     def relimit(self, per_minute: float) -> None:
-        """Take a changed configured limit; it has no effect once the provider has stated its own."""
+        """Take a changed configured limit; it has no effect once the provider has stated
+        its own.
+        """
         rate = per_minute / 60
         if self.capacity or rate == self.rate:
             return

@@ -50,8 +50,8 @@ BACKOFF_FIRST_S: Final = 1.0
 REFUSAL_FIRST_S: Final = 0.5
 """As `BACKOFF_FIRST_S`, after a 429."""
 RETRY_AFTER_MAX_S: Final = 5.0
-"""The longest `retry-after` of a 429 that a call obeys: the limiter knows better when there is quota
-again.
+"""The longest `retry-after` of a 429 that a call obeys: the limiter knows better when there is
+quota again.
 """
 
 TIMEOUTS_BEFORE_STUCK: Final = 2
@@ -160,8 +160,8 @@ POLICIES: Final[dict[type[WeighbridgeError], Policy]] = {
     ImplausibleAnswer: Policy.RETRY_ALONE,
     InternalError: Policy.RETRY_ALONE,
 }
-"""The rule for each kind of error. For any other kind the products fail, with the error's message as
-the reason.
+"""The rule for each kind of error. For any other kind the products fail, with the error's message
+as the reason.
 """
 
 _CALL_IS_NOT_REPEATED: Final = frozenset({Policy.SPLIT, Policy.ASK_ALONE, Policy.STOP})
@@ -296,8 +296,7 @@ def _why_too_large(refused: RefusalHistory, *, in_company: bool) -> str | None:
 
 
 def policy_of(error: WeighbridgeError) -> Policy | None:
-    """The rule for this error's class, or the nearest of its base classes; None where there is none.
-    """
+    """The rule for this error's class, or for the nearest base class; None where there is none."""
     for kind in type(error).__mro__:
         if kind in POLICIES:
             return POLICIES[kind]

@@ -107,8 +107,7 @@ class Window:
         return slot
 
     def correct(self, slot: int, requests: int, tokens: int) -> None:
-        """Add to the charges of `slot` (negative: subtract); no effect once it has left the window.
-        """
+        """Add to (negative: subtract from) the charges of `slot`, if it is still in the window."""
         index = bisect_left(self._last, slot * SLOT_MS - self._base_ms)
         if index < len(self._last) and (self._base_ms + self._last[index]) // SLOT_MS == slot:
             self._add(index, requests, tokens)

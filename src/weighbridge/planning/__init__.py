@@ -1,1 +1,1 @@
-"""Pure: which products share a call, and what a call will take."""
+"""Decides which products share a call, and estimates what a call will use. Without I/O."""

@@ -1,4 +1,4 @@
-"""Which requests go into the next batch file, and what a refusal says of the limit. Pure.
+"""Decides which requests go into the next batch file, and learns the limit from refusals. Pure.
 
 A file may hold 50,000 requests and 200 MB, and the prompt tokens of all batches that wait at the
 provider are limited by model and account:
@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 
 MOST_REQUESTS: Final = 50_000
 MOST_BYTES: Final = 64 * 2**20
-"""A third of what providers accept: each request repeats the whole prompt, held in memory."""
+"""The largest batch file. Providers accept three times as much, but each request repeats the whole
+prompt, and the file is held in memory.
+"""
 TOKEN_LIMIT_EXCEEDED: Final = "token_limit_exceeded"  # noqa: S105 - an error code
 BELOW_REFUSED: Final = 0.9
+"""Factor by which the tokens that may wait are lowered after a refusal."""
 LEAST_PART: Final = 10
-"""Share of a stated limit below which the batch size is never lowered."""
+"""They are never lowered below a stated limit divided by this."""
 _LIMIT: Final = re.compile(r"Limit:\s*([\d,]+)\s*enqueued tokens", re.IGNORECASE)
 
 
 class BatchLimits(NamedTuple):
-    """What the user has set: prompt tokens that may wait at once (None: as the provider says), and
-    how many batches may come back without a reply about a product before it is asked at once.
+    """The user's settings: how many prompt tokens may wait at the provider (None: as many as it
+    accepts), and after how many batches without a reply a product is asked with an ordinary call.
     """
 
     enqueued_tokens: int | None = None
@@ -34,7 +37,7 @@ class BatchLimits(NamedTuple):
 
 
 class FileRoom(NamedTuple):
-    """What one more batch may take."""
+    """The most that the next batch file may hold."""
 
     requests: int
     size_bytes: int
@@ -43,7 +46,7 @@ class FileRoom(NamedTuple):
 
 
 class RequestLoad(NamedTuple):
-    """What one request takes of it."""
+    """How much of a batch file one request takes."""
 
     size_bytes: int
     tokens: int
@@ -52,7 +55,7 @@ class RequestLoad(NamedTuple):
 
 @dataclass(slots=True)
 class Packing:
-    """A file that is being filled."""
+    """A batch file that is being filled, with what it holds so far."""
 
     room: FileRoom
     requests: int = 0
@@ -61,7 +64,7 @@ class Packing:
     usd: float = 0.0
 
     def take(self, load: RequestLoad) -> bool:
-        """Add a request; False, and nothing is changed, where there is no room for it."""
+        """Add a request if there is room for it; False, with nothing changed, if there is not."""
         size_bytes = self.size_bytes + load.size_bytes + 1  # and the end of the line
         tokens, usd = self.tokens + load.tokens, self.usd + load.usd
         is_full = self.requests >= self.room.requests or size_bytes > self.room.size_bytes
@@ -73,17 +76,18 @@ class Packing:
 
 
 def exceeds_tokens(batch: RemoteBatch) -> bool:
-    """Whether the provider refused it because too many tokens wait already."""
+    """Whether the provider refused the batch because too many tokens are waiting already."""
     return any(code == TOKEN_LIMIT_EXCEEDED for code, _ in batch.problems)
 
 
-def learned_limit(batch: RemoteBatch, enqueued: int) -> int:
-    """How many tokens to let wait after this refusal, which came at `enqueued` of ours.
+def learned_limit(batch: RemoteBatch, enqueued_tokens: int) -> int:
+    """How many tokens may wait from now on, after this batch was refused while `enqueued_tokens` of
+    ours were waiting.
 
-    The provider may count more than we do, and others may share the account: so it is less than was
-    refused, whatever limit the refusal states.
+    The result is less than was refused, whatever limit the refusal states: the provider may count
+    more than we do, and others may share the account.
     """
-    less = int(enqueued * BELOW_REFUSED)
+    less = int(enqueued_tokens * BELOW_REFUSED)
     stated = next(
         (
             int(found[1].replace(",", ""))
@@ -98,6 +102,6 @@ def learned_limit(batch: RemoteBatch, enqueued: int) -> int:
 
 
 def why_refused(batch: RemoteBatch) -> str:
-    """The provider's own words about a file that it did not take."""
+    """The provider's own words about a batch file that it refused."""
     said = "; ".join(message or code for code, message in batch.problems)
     return said or "no explanation was given"

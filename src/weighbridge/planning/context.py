@@ -1,4 +1,4 @@
-"""Groups that fit the context of the model. Pure."""
+"""Limits groups so that they fit the model's context. Pure."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ if TYPE_CHECKING:
     from weighbridge.planning.cost import QuestionLoad
 
 LEAST_PRODUCT_TOKENS: Final = 100
-"""Tokens of a product with a short description; with less room for each, groups are smaller."""
+"""Tokens of a product with a short description. A group has only as many products as have at least
+this room each.
+"""
 
 
 def budget_for(loads: Sequence[QuestionLoad], context_tokens: int | None) -> TokenBudget:
-    """What a group may hold so that each of these questions, with its answer, fits the context.
+    """The largest group for which each of these questions, with its answer, fits the context.
 
-    A context that is too small for two products gets groups of one, which the server may still
-    refuse.
+    `context_tokens` is None where the context is unknown. If it is too small for two products,
+    groups have one, which the server may still refuse.
     """
     if context_tokens is None:
         return TokenBudget(GROUP_TOKENS)
     for size in range(MAX_GROUP_SIZE, 1, -1):
-        left = min(_left_for_data(load, size, context_tokens) for load in loads)
+        left = min(_tokens_left_for_data(load, size, context_tokens) for load in loads)
         if left >= size * LEAST_PRODUCT_TOKENS:
             return TokenBudget(min(GROUP_TOKENS, left), size, min(size, MIN_GROUP_SIZE))
     return TokenBudget(GROUP_TOKENS, 1, 1)
 
 
-def _left_for_data(load: QuestionLoad, size: int, context_tokens: int) -> int:
+def _tokens_left_for_data(load: QuestionLoad, size: int, context_tokens: int) -> int:
     per_product = load.data_tokens_per_product + load.allowance_per_product
     return int(context_tokens - load.prompt_tokens - size * per_product)

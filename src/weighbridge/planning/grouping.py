@@ -1,4 +1,5 @@
-"""Which products share a call: three to five without an image, by tokens; one with an image.
+"""Decides which products share a call: three to five without an image, depending on their tokens; a
+product with an image has a call of its own.
 
 The dispatcher asks here when it takes pending products, and makes one job of each group. Pure and
 deterministic: the same products give the same groups, in whichever order they come.
@@ -21,22 +22,24 @@ if TYPE_CHECKING:
     from weighbridge.domain.products import Product
 
 GROUP_TOKENS: Final = 6_000
-"""Data tokens that share a call.
+"""The most tokens of product data in one call.
 
-Longer groups make answers worse before they make calls cheaper.
+Calls with more data give worse answers and are hardly cheaper.
 """
 
 MAX_GROUP_SIZE: Final = 5
 MIN_GROUP_SIZE: Final = 3
 
 OPEN_GROUPS: Final = 4
-"""Groups open at a time: a long description does not break up its neighbours, and the products of a
-group stay close together in the catalogue, where they tend to be alike."""
+"""Number of groups that are filled at the same time. With several, one long description does not
+separate the products around it; with few, the products of a group are close together in the
+catalogue, where they tend to be alike.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A product that waits for its group. `alone` when it must not share a call (again)."""
+    """A product that waits to be grouped. `alone`: it must not share a call with others."""
 
     product_id: int
     tokens: int
@@ -46,7 +49,9 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class TokenBudget:
-    """What a group may hold: tokens of product data, and products."""
+    """The most tokens of product data and the most products that a group may have, and how many
+    products it should have at least.
+    """
 
     max_tokens_per_group: int
     max_group_size: int = MAX_GROUP_SIZE
@@ -63,7 +68,7 @@ class Group:
 
 def product_tokens(product: Product, model: str) -> int:
     """Estimated prompt tokens of one product's data."""
-    # Written as in the first question, which then finds these very pieces counted.
+    # Written as in the first question: `content_tokens` then has these texts counted already.
     row = {
         "code": product.code,
         "name": product.name,
@@ -83,8 +88,8 @@ def product_tokens(product: Product, model: str) -> int:
 def group_products(ready: Iterable[Ready], budget: TokenBudget) -> list[Group]:
     """Put each product into exactly one group; ids must be unique.
 
-    No group is above the size or the tokens of the budget, except that a product which alone is
-    above the tokens goes alone. Groups come in the order of their first ids.
+    No group exceeds the budget, except that a product which has too many tokens itself becomes a
+    group of one. Groups are in the order of their first ids.
     """
     in_order = sorted(ready, key=lambda product: product.product_id)
     single = [
@@ -117,7 +122,9 @@ def _fits(product: Ready, members: list[Ready], budget: TokenBudget) -> bool:
 
 
 def _fill(products: list[Ready], budget: TokenBudget) -> list[list[Ready]]:
-    """Each product goes to the first open group that has room for it."""
+    """Groups of these products: each goes to the first open group that has room for it, else to a
+    new one.
+    """
     groups: list[list[Ready]] = []
     still_open: list[list[Ready]] = []
     for product in products:
@@ -134,7 +141,9 @@ def _fill(products: list[Ready], budget: TokenBudget) -> list[list[Ready]]:
 
 
 def _top_up(groups: list[list[Ready]], budget: TokenBudget) -> None:
-    """Small groups get members of neighbours that can spare them: 6 = 3 + 3, not 5 + 1."""
+    """Move products from large groups to small ones nearby, until these have `min_group_size`: six
+    products become 3 + 3, not 5 + 1.
+    """
     for index, small in enumerate(groups):
         if len(small) >= budget.min_group_size:
             continue

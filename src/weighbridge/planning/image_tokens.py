@@ -1,4 +1,4 @@
-"""What a picture takes from the token budget, by OpenAI's published formulas:
+"""Estimates how many tokens a picture takes, by OpenAI's published formulas:
 https://developers.openai.com/api/docs/guides/images-vision
 
 Used by `tokens.py`. Two families of models count differently: patches of 32 × 32 pixels with a
@@ -20,16 +20,16 @@ TILES_SQUARE_PX: Final = 2048
 TILES_SHORT_SIDE_PX: Final = 768
 
 UNKNOWN_IMAGE_PX: Final = (1200, 1200)
-"""The size of a picture that only the provider will see: usual for shops. What it may take beyond
-is counted as doubt.
+"""The assumed width and height, usual for shops, of a picture that only the provider will load.
+`picture_doubt_tokens` gives by how much that may be too low.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class PictureBounds:
-    """What a model uses of a picture, in pixels; 0: no bound.
+    """The largest picture that a model uses, in pixels; 0: no bound.
 
-    More costs nothing and shows nothing.
+    The provider shrinks a larger one, which costs no more and shows no more.
     """
 
     most_pixels: int = 0
@@ -38,7 +38,7 @@ class PictureBounds:
 
 
 def useful_size(model: str) -> PictureBounds:
-    """The provider shrinks larger pictures to this before its model sees them."""
+    """The size to which the provider shrinks larger pictures before this model gets them."""
     counted = profile_of(model).images
     if isinstance(counted, Tiles):
         return PictureBounds(long_px=TILES_SQUARE_PX, short_px=TILES_SHORT_SIDE_PX)
@@ -46,7 +46,7 @@ def useful_size(model: str) -> PictureBounds:
 
 
 def image_tokens(width_px: int, height_px: int, model: str) -> int:
-    """Tokens of a picture at detail "high"; the provider's own rounding may differ by one."""
+    """Tokens of a picture at detail "high". The provider's count may differ by one, by rounding."""
     counted = profile_of(model).images
     if isinstance(counted, Tiles):
         return counted.base + counted.per_tile * _tiles(width_px, height_px)
@@ -62,7 +62,7 @@ def most_image_tokens(model: str) -> int:
 
 
 def _patches(width_px: int, height_px: int, counted: Patches) -> int:
-    """The guide's steps A to C, with whole pixels after each."""
+    """Number of patches of a picture, by the guide's steps A to C with whole pixels after each."""
     fit = min(1.0, counted.long_px / max(width_px, height_px))
     wide, high = max(1, round(width_px * fit)), max(1, round(height_px * fit))
     patches = ceil(wide / PATCH_PX) * ceil(high / PATCH_PX)
@@ -78,6 +78,7 @@ def _patches(width_px: int, height_px: int, counted: Patches) -> int:
 
 
 def _tiles(width_px: int, height_px: int) -> int:
+    """Number of tiles of a picture after it was shrunk to the model's largest size."""
     shrink = min(1.0, TILES_SQUARE_PX / max(width_px, height_px))
     shrink = min(shrink, TILES_SHORT_SIDE_PX / min(width_px, height_px))
     wide, high = (max(1, floor(round(side * shrink, 6))) for side in (width_px, height_px))

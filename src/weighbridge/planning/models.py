@@ -1,9 +1,9 @@
-"""What each family of models takes and how it counts: the one table, read by everything that
-depends on the model.
+"""Which parameters each family of models accepts and how it counts pictures: the one table, read by
+everything that depends on the model.
 
 `providers/requests` builds bodies by it, `image_tokens.py` counts pictures, `service` warns of
-shutdown dates. A model that is not in the table gets `UNKNOWN`, which sends little and lets the
-server's refusals teach the rest.
+shutdown dates. A model that is not in the table gets `UNKNOWN`: few optional parameters are sent,
+and the server's refusals show the rest.
 
 Sources (docs/decisions/0025 says when they were seen):
 https://developers.openai.com/api/docs/models/gpt-6-luna · …/docs/deprecations ·
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BATCH_FACTOR: Final = 0.5
-"""What a request of the Batch API costs of the standard price, whatever the model:
+"""Factor on the standard price for a request of the Batch API, whatever the model:
 https://help.openai.com/en/articles/9197833-batch-api-faq
 """
 NONE: Final = "none"
-"""The reasoning effort at which a model writes no hidden tokens."""
+"""The reasoning effort at which a model writes no hidden reasoning tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patches:
-    """Counts 32 px patches of a picture that was shrunk to `long_px` on its longer side, and then
-    to at most `most` patches.
+    """A picture takes `factor` tokens for each 32 px patch, after it was shrunk to `long_px` on its
+    longer side and then to at most `most` patches.
     """
 
     factor: float
@@ -43,7 +43,7 @@ class Patches:
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """Counts 512 px tiles, on top of a base."""
+    """A picture takes `base` tokens, and `per_tile` tokens for each 512 px tile."""
 
     base: int
     per_tile: int
@@ -59,12 +59,12 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True)
 class ModelProfile:
-    """One family.
+    """One family of models.
 
-    `efforts` are the values of `reasoning_effort` that it takes; empty: the parameter is not sent.
-    `effort` is what is sent when nobody chose one. `reasons_unasked`: left alone, it writes hidden
-    tokens. `tiers` holds, for the service tiers whose price is published, the factor on the
-    standard price.
+    `efforts` are the values of `reasoning_effort` that it accepts; empty: the parameter is not
+    sent. `effort` is the value that is sent when the user has set none. `reasons_unasked`: without
+    the parameter it writes hidden reasoning tokens. `tiers` holds, for the service tiers whose
+    price is published, the factor on the standard price.
     """
 
     images: Patches | Tiles
@@ -75,20 +75,18 @@ class ModelProfile:
     reasons_unasked: bool = False
     takes_temperature: bool = True
     takes_verbosity: bool = False
-    marks_cached_prefix: bool = (
-        False  # caches exactly up to a marked block, and bills what it writes
-    )
-    caches_in_batches: bool = False  # its batches read the prompt cache: no model before GPT-5
+    marks_cached_prefix: bool = False  # caches up to a marked block, and bills what it writes
+    caches_in_batches: bool = False  # its batches read the prompt cache; false before GPT-5
     tiers: Mapping[str, float] = field(default_factory=dict)
     image_detail: str | None = None
     shutdown: Shutdown | None = None
 
     def effort_for(self, wanted: str | None) -> str | None:
-        """The effort to send: the one that was set, else this family's own choice."""
+        """The reasoning effort to send: the user's, else this family's `effort`."""
         return wanted or self.effort
 
-    def temperature_at(self, effort: str | None) -> bool:
-        """Whether a temperature may be sent: with reasoning it is refused."""
+    def accepts_temperature(self, effort: str | None) -> bool:
+        """Whether a temperature may be sent with this effort: with reasoning it is refused."""
         return self.takes_temperature and effort in {None, NONE}
 
 
@@ -99,7 +97,9 @@ _JANUARY: Final = Shutdown(date(2027, 1, 14), "gpt-6-luna")
 
 
 def _at_effort_none(images: Patches | Tiles) -> ModelProfile:
-    """GPT-5.6 and GPT-6: reasons at medium unless told not to; caches up to marked blocks."""
+    """The profile of GPT-5.6 and GPT-6: they reason at "medium" unless `none` is sent, and cache up
+    to marked blocks.
+    """
     return ModelProfile(
         images,
         context_tokens=1_050_000,
@@ -122,7 +122,9 @@ def _always_reasoning(
     *,
     detail: str | None = None,
 ) -> ModelProfile:
-    """Models that cannot be told not to reason: the lowest effort, and never a temperature."""
+    """The profile of models whose reasoning cannot be turned off: they get the `lowest` effort, and
+    never a temperature.
+    """
     efforts = (lowest, "medium", "high") if lowest == "low" else (lowest, "low", "medium", "high")
     return ModelProfile(
         images,
@@ -140,7 +142,7 @@ def _always_reasoning(
 
 
 def _reasoning_if_asked(images: Patches | Tiles, *, detail: str | None = None) -> ModelProfile:
-    """GPT-5.1 to GPT-5.4: reason only when told to."""
+    """The profile of GPT-5.1 to GPT-5.4: they reason only if an effort is sent."""
     return ModelProfile(
         images,
         context_tokens=400_000,
@@ -205,11 +207,14 @@ PROFILES: Final[dict[str, ModelProfile]] = {
     ),
     "computer-use-preview": ModelProfile(Tiles(65, 129)),
 }
-"""By the beginning of the model's name; the longest one that fits counts."""
+"""Profiles by the beginning of the model's name; of several that match, the longest counts."""
 
 
 def profile_of(model: str) -> ModelProfile:
-    """The family's profile. Knows fine-tuned (`ft:…`), dated and prefixed (`openai/…`) names."""
+    """The profile of a model's family, or `UNKNOWN`.
+
+    Fine-tuned (`ft:…`), dated and prefixed (`openai/…`) names are recognised.
+    """
     name = model.removeprefix("ft:").rpartition("/")[2]
     known = [prefix for prefix in PROFILES if name.startswith(prefix)]
     return PROFILES[max(known, key=len)] if known else UNKNOWN

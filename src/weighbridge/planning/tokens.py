@@ -1,10 +1,10 @@
-"""How many tokens a call will take: its prompt is counted, its output predicted from earlier
-answers.
+"""Estimates how many tokens a call will take: the prompt is counted, the output is predicted from
+earlier answers.
 
-`grouping.py` fills groups with these figures, and the governor reserves them from the quota. The
-provider charges prompt plus output allowance to its limit when it admits a call, and gives nothing
-back (https://platform.openai.com/docs/guides/rate-limits): an allowance twice as large as needed
-wastes quota, and one that is too small cuts the answer off.
+`grouping.py` fills groups by these figures, and the governor reserves them from the quota. When the
+provider admits a call, it charges the prompt plus the output allowance to the limit, and gives
+nothing back (https://platform.openai.com/docs/guides/rate-limits). So an allowance that is too
+large wastes quota, and one that is too small cuts the answer off.
 """
 
 from __future__ import annotations
@@ -31,37 +31,50 @@ ENCODING: Final = "o200k_base"
 LONGEST_PIECE: Final = 100_000  # characters; the encoder refuses texts of a million
 
 REMEMBERED_TEXTS: Final = 32_768
-"""Texts whose counts are remembered: more than the products of the backlog; a few megabytes."""
+"""Number of texts whose token counts are remembered: more than the backlog has products. Takes a
+few megabytes.
+"""
 _CUT: Final = re.compile(r'"(?:code|weight_kg)(?=":)')
 
 MESSAGE_TOKENS: Final = 4
+"""Tokens that the provider adds for each message of a prompt."""
 MESSAGES: Final = 2
 REPLY_START_TOKENS: Final = 3
 SCHEMA_FRAME_TOKENS: Final = 16
 
 REMEMBERED: Final = 200
+"""Number of answers, per question and group size, whose lengths are remembered."""
 QUANTILE: Final = 0.98
+"""Share of the remembered answers that the allowance must be enough for."""
 HEADROOM: Final = 1.15
+"""Factor on the length that this share kept within."""
 ENOUGH: Final = 20
-"""With fewer observations than this the allowance stays generous."""
+"""Number of answers of a group size from which its allowance is learned; before, it is estimated.
+"""
 COLD_HEADROOM: Final = 1.25
+"""Factor on the expected length, before enough answers of any group size are known."""
 FIXED_TOKENS: Final = 32
 """Tokens of an answer's frame, whatever the number of products."""
 TRUNCATED_FACTOR: Final = 1.5
-"""Factor for an answer that was cut off: it needed more than it got; how much is unknown."""
+"""An answer that was cut off counts as this many times as long as it is: how much longer it would
+have been is unknown.
+"""
 LONGEST_TIMES: Final = 4
-"""Retries get up to this multiple of the expected length, or twice what is usual."""
+"""Retries get at most this multiple of the expected length, or twice the usual length if that is
+more.
+"""
 LONGEST_AT_LEAST: Final = 1_000
+"""That most is never less than this, in tokens."""
 REASONING_TOKENS: Final = 4_000
-"""Some models reason in plain text before they answer. So much more is learned from answers that
-were cut, beyond twice that multiple.
+"""Some models write their reasoning before the answer. An answer that was cut off counts at most as
+twice the longest allowance of a retry plus this.
 """
 
 
 @lru_cache(maxsize=1)
 def _encode() -> Callable[[str], list[int]]:
-    """The encoder, loaded on first use: that takes half a second, and most commands need no
-    tokens.
+    """The function that encodes a text into tokens. It is loaded on first use: that takes half a
+    second, and most commands do not need it.
     """
     with warnings.catch_warnings():
         # bpe-openai 0.1.4 reads its vocabulary through a function that Python 3.11 deprecates.
@@ -86,19 +99,19 @@ def count_tokens(text: str) -> int:
 
 
 def content_tokens(content: str) -> int:
-    """The same count for the products of a question: their texts, which every question repeats, are
-    encoded once.
+    """`count_tokens` for the products of a question, as JSON. Each product's texts are encoded only
+    once, although every question repeats them.
 
-    No token spans the end of a key and the quotation mark after it, so the parts add up to the
-    whole.
+    The text is cut after certain keys, where no token can span the cut, so the counts of the parts
+    add up to that of the whole.
     """
     cuts = [0, *(key.end() for key in _CUT.finditer(content)), len(content)]
     return sum(_texts.tokens(content[start:end]) for start, end in pairwise(cuts))
 
 
 class Remembered:
-    """Token counts of at least the last `most` texts, by hash: the texts themselves would take much
-    more memory.
+    """Remembers the token counts of at least the last `most` texts, by their hashes: the texts
+    themselves would take much more memory.
 
     Python salts its string hashes in each process, so nobody can craft two texts with the same one.
     """
@@ -112,7 +125,7 @@ class Remembered:
         return len(self._newer) + len(self._older)
 
     def tokens(self, text: str) -> int:
-        """As `count_tokens`, which is called for unknown texts."""
+        """As `count_tokens`, but a text that was counted lately is not counted again."""
         key = hash(text)
         tokens = self._newer.get(key)
         if tokens is None:
@@ -145,25 +158,25 @@ def request_tokens(
 
 
 def picture_doubt_tokens(model: str) -> int:
-    """By how much a picture that only the provider will see may exceed what `request_tokens` takes
-    it for.
+    """How many more tokens a picture of unknown size may take than `request_tokens` counts
+    for it.
     """
     return most_image_tokens(model) - image_tokens(*UNKNOWN_IMAGE_PX, model)
 
 
 @lru_cache(maxsize=64)
 def _repeated_tokens(instructions: str, schema: Identity[Mapping[str, Any]]) -> int:
-    """The part of a prompt that is the same in every call of a step."""
+    """Tokens of the part of a prompt that is the same in every call of a step."""
     text = json.dumps(schema.value, ensure_ascii=False, separators=(",", ":"))
     return count_tokens(instructions) + count_tokens(text) + SCHEMA_FRAME_TOKENS
 
 
 class OutputAllowances:
-    """Learns how long the answers of each question are, by group size, and derives the output
-    allowance.
+    """Learns how long the answers to each question are, by group size, and derives the output
+    allowance of a call.
 
-    `expected` gives the tokens per product to start with, by question. Remembers the last 200
-    answers of each kind.
+    `expected` gives, by question, the tokens per product that are assumed at the start. The last
+    200 answers per question and group size are remembered.
     """
 
     def __init__(self, expected: Mapping[str, int]) -> None:
@@ -173,17 +186,18 @@ class OutputAllowances:
     def allowance(self, step: str, group_size: int, attempts: int = 0) -> int:
         """Output tokens to allow for an answer about `group_size` products.
 
-        It doubles with every attempt that has failed: one product may need more than all others.
-        A model that writes without end does not get more than a bound, or twice what is usual.
+        The allowance doubles with every failed attempt: one product may need more than all others.
+        It has a bound (see `LONGEST_TIMES`), for models that would write without end.
         """
         usual = self._usual(step, group_size)
         return min(usual << attempts, max(usual * 2, self._longest(step, group_size)))
 
     def _longest(self, step: str, group_size: int) -> int:
+        """The largest allowance of a retry, unless twice the usual length is more."""
         return max(LONGEST_AT_LEAST, self._expected[step] * group_size * LONGEST_TIMES)
 
     def _usual(self, step: str, group_size: int) -> int:
-        """Output tokens that nearly every answer about so many products keeps within."""
+        """Output tokens that are enough for nearly every answer about so many products."""
         sizes = self._seen.get(step, {})
         seen = sizes.get(group_size)
         if seen is not None and len(seen) >= ENOUGH:
@@ -203,9 +217,9 @@ class OutputAllowances:
     def observe(
         self, step: str, group_size: int, output_tokens: int, truncated: bool, attempts: int = 0
     ) -> None:
-        """Learn from an answer of this length; `truncated` when it ended at its allowance.
+        """Learn from the length of an answer; `truncated`: it was cut off at its allowance.
 
-        A retry that was cut as well says nothing of what is usual: its allowance was a multiple.
+        A retry that was cut off too is not used: its allowance was larger than usual.
         """
         if truncated and attempts:
             return
@@ -231,6 +245,7 @@ class OutputAllowances:
                     self._lengths(step, int(size)).extend(lengths)
 
     def _lengths(self, step: str, group_size: int) -> deque[int]:
+        """The remembered lengths for this question and group size, created if there are none."""
         sizes = self._seen.setdefault(str(step), {})
         return sizes.setdefault(group_size, deque(maxlen=REMEMBERED))
 

@@ -1,9 +1,9 @@
-"""Words that say a product differs from its sibling in colour, size or count, and words that forbid
-that reading.
+"""The words by which `variants` recognises that products differ only in colour, size or count, and
+the words beside which these must not be taken so.
 
-Data for `variants`. A colour is given by its stem; in the languages that inflect, any of `ENDINGS`
-may follow it. Colours that also name a substance (gold, oak, olive, cream, orange) are left out on
-purpose: a doubtful pair is asked, never merged.
+A colour is given by its stem; in the languages that inflect, any of `ENDINGS` may follow it.
+Colours that also name a substance (gold, oak, olive, cream, orange) are left out on purpose: of a
+doubtful pair both products are asked.
 """
 
 from __future__ import annotations
@@ -88,17 +88,19 @@ COLOUR_IS_THE_KIND: Final = _words(
     "bronze copper iron spirit oak walnut wood holz bois madera legno hout marble granite sand jade amber corundum carbon clay lead phosphorus",
     "pigment mud glass glas verre vidrio vetro",
 )
-"""In a text with one of these a colour tells what the product is, not which of its siblings."""
+"""In a text with one of these words a colour is part of what the product is (red wine), and does
+not mark a variant.
+"""
 
 BEFORE_A_KIND: Final = _words("or")
-"""French gold, and an English conjunction: the colour after it is left alone."""
+"""A colour after this word (French for gold) does not mark a variant."""
 
 SIZES: Final = _words("xxs xs xl xxl xxxl xxxxl")
 SHORT_SIZES: Final = _words(
     "s m l small medium large klein mittel groß petit moyen pequeño pequeña mediano mediana "
     "piccolo piccola",
 )
-"""Sizes only where they end a phrase: each is also an ordinary word or letter."""
+"""Words that are sizes only at the end of a phrase: each is also an ordinary word or letter."""
 SIZE_LABELS: Final = _words(
     "size sizes größe groesse gr taille talla taglia maat tamanho rozmiar storlek størrelse "
     "velikost размер beden koko",
@@ -138,11 +140,11 @@ MEASURES: Final = _words(
 )
 """Units of content, mass and length.
 
-Watts, volts, gigabytes and the like are not among them: they make another product.
+Watts, volts, gigabytes and the like are left out: another value of these makes another product.
 """
 MASSES: Final = _words("g gr kg gram grams gramm grammes gramos lb lbs oz г кг")
-"""A name with one of these is of something sold by mass, where a colour is often the kind: tea,
-beans, pepper, whatever the language.
+"""A product with one of these in its name is sold by mass, like tea, beans or pepper; its colour
+often is part of what it is.
 """
 LENGTHS: Final = _words("cm mm m ft см мм м")
 SCREENS: Final = _words(
@@ -151,11 +153,13 @@ SCREENS: Final = _words(
     "fernseher bildschirm téléviseur écran televisor pantalla televisore schermo televisie beeldscherm telewizor",
     "smartphone phone led oled lcd qled projector",
 )
-"""A length beside one of these is the size of a display: its parts do not scale with the mass."""
+"""In a text with one of these words a length is the size of a display, which does not mark a
+variant: the parts of a display do not scale with the mass.
+"""
 
 RADIOS: Final = _words(
     "phone smartphone router modem tablet laptop notebook hotspot repeater lte telefon handy "
     "téléphone teléfono telefono",
     "telefoon watch smartwatch uhr antenna antenne sim",
 )
-"""In a text with one of these "5 g" is a radio network, not a mass."""
+"""In a text with one of these words "5 g" is a radio network, not a mass."""

@@ -11,12 +11,12 @@ from weighbridge.planning.models import PROFILES, UNKNOWN, profile_of
 def test_the_default_model_is_asked_not_to_reason_and_may_have_a_temperature(name: str) -> None:
     profile = profile_of(name)
     assert profile.effort_for(None) == "none"
-    assert profile.temperature_at("none")
+    assert profile.accepts_temperature("none")
     assert profile.marks_cached_prefix
 
 
 def test_with_reasoning_no_temperature_is_sent() -> None:
-    assert not profile_of("gpt-6-luna").temperature_at("low")
+    assert not profile_of("gpt-6-luna").accepts_temperature("low")
 
 
 def test_a_model_that_reasons_unasked_is_always_told_how_much() -> None:

@@ -179,7 +179,7 @@ def capabilities_of(
     profile = profile_of(model)
     sent_effort = profile.effort_for(effort)
     return Capabilities(
-        sends_temperature=profile.temperature_at(sent_effort),
+        sends_temperature=profile.accepts_temperature(sent_effort),
         effort=sent_effort,
         tier=tier if tier not in {None, "default"} else None,
         names_cache=is_openai,
