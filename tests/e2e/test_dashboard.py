@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Dialog, Page
+    from playwright.sync_api import Browser, Dialog, Page, Route
 
     from tests.support.database import PostgresForTests
 
@@ -192,6 +192,55 @@ def test_an_upload_is_sent_once_and_leaving_in_the_middle_asks_first(
     assert (len(sent), asked) == (1, ["beforeunload"])
     expect(page.get_by_role("heading", name="Recent uploads")).to_be_visible()
     expect(page.get_by_role("rowheader", name="one.csv")).to_have_count(0)  # it was not stored
+
+
+LATE_SCRIPTS = re.compile(r"/static/(?!first\.js|weighbridge\.css|icon\.svg)")
+
+
+def held_back(page: Page) -> list[Route]:
+    """The scripts that do not arrive until the test lets them, as on a slow line."""
+    held: list[Route] = []
+    page.route(LATE_SCRIPTS, lambda route: held.append(route))
+    return held
+
+
+def let_go(page: Page, held: list[Route]) -> None:
+    """The scripts arrive."""
+    assert held
+    for route in held:
+        route.continue_()
+    page.unroute(LATE_SCRIPTS)
+
+
+def test_a_file_chosen_before_the_scripts_are_there_is_read(page: Page, tmp_path: Path) -> None:
+    catalogue = tmp_path / "early.csv"
+    catalogue.write_text("code,name,description\nE-1,Bottle,Steel bottle\n", encoding="utf-8")
+    log_in(page)
+    expect(page).to_have_title("Overview · Weighbridge")
+    held = held_back(page)
+    page.goto("/upload", wait_until="commit")
+    page.get_by_label("Choose a file").set_input_files(catalogue)
+    let_go(page, held)
+    expect(page.get_by_role("button", name="Store and weigh 1 product")).to_be_visible()
+
+
+def test_what_cannot_be_taken_back_asks_before_the_other_scripts_are_there(page: Page) -> None:
+    asked: list[str] = []
+    log_in(page)
+    expect(page).to_have_title("Overview · Weighbridge")
+    held = held_back(page)
+    page.goto("/products-found?search=B-1", wait_until="commit")
+
+    def refuse(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.once("dialog", refuse)
+    page.get_by_role("button", name="Delete").click()
+    assert len(asked) == 1
+    let_go(page, held)
+    page.goto("/products/B-1")
+    expect(page.get_by_role("heading", name="Bottle")).to_be_visible()
 
 
 def test_a_catalogue_is_mapped_uploaded_and_watched(page: Page, tmp_path: Path) -> None:

@@ -35,6 +35,8 @@
     return answer.json();
   }
 
+  const button = form.querySelector("button");
+
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const [file] = input.files;
@@ -53,4 +55,5 @@
       say(`The server cannot be reached: ${error.message}`, true);
     }
   });
+  button.disabled = false; // before, the browser itself would send the file and show the bare answer
 })();

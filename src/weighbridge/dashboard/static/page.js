@@ -1,4 +1,4 @@
-// On every page: the theme, times in the reader's own zone, and what needs a second click.
+// On every page: the theme, times in the reader's own zone, and what is selected.
 "use strict";
 
 const root = document.documentElement;
@@ -59,11 +59,6 @@ document.addEventListener("change", (event) => {
 });
 for (const form of document.querySelectorAll("form[data-selection]")) noteSelection(form);
 
-// What cannot be taken back asks first.
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-confirm]");
-  if (button && !confirm(button.dataset.confirm)) event.preventDefault();
-});
 document.addEventListener("htmx:afterSettle", () => {
   for (const form of document.querySelectorAll("form[data-selection]")) noteSelection(form);
 });
