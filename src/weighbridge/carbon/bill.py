@@ -1,4 +1,6 @@
-"""The bill's route: lines, processes and components of one product as terms."""
+"""The bill route: the lines, processes and parts of one product as terms that add up to its
+emissions.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class BillResult(NamedTuple):
-    """The bill's route before it is weighed against the other."""
+    """What the bill comes to: its terms, with what the notes and the other modules need of them."""
 
     terms: list[Term]
     chains: list[Chain]
-    line_chains: list[Chain]
+    line_chains: list[Chain]  # the chain of each line, in their order
     components: Components
-    skipped: list[str]
+    skipped: list[str]  # notes on processes that were left out
 
 
 def bill_result(
@@ -33,7 +35,7 @@ def bill_result(
     factors: FactorTable,
     place: Place,
 ) -> BillResult:
-    """Everything that the bill comes to. Raises CalculationError as `chains` does."""
+    """The terms of everything in the bill. Raises CalculationError as `chains` does."""
     all_chains, line_chains, skipped = chains(bill, processes, factors)
     components = count_components(subcategory, bill, factors, place)
     terms = [

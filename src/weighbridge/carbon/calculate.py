@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.products import Product
 
 METHOD_VERSION: Final = "9"
-"""Changes whenever the same answers and factors would give another figure, range or rating."""
+"""Goes up whenever the same answers and factors would give another figure, range or rating."""
 
 
 def calculate(
@@ -71,13 +71,13 @@ def calculate(
     figure = class_figure(classification, bill, place)
     if figure is not None:
         figure = with_greater_parts(figure, result.components.counted_kg_co2e)
-    value = math.fsum(term.contribution.emissions_kg_co2e for term in terms)
+    bill_kg_co2e = math.fsum(term.contribution.emissions_kg_co2e for term in terms)
     low, high = interval(
         [UncertainTerm(t.contribution.emissions_kg_co2e, t.spreads) for t in terms]
     )
-    weight = class_weight(judged, figure, value)
+    weight = class_weight(judged, figure, bill_kg_co2e)
     basis = _basis(bill, judged.missing)
-    routes = [bill_route(value, low, high, judged, 1.0 - weight, basis)]
+    routes = [bill_route(bill_kg_co2e, low, high, judged, 1.0 - weight, basis)]
     if figure is not None:
         routes.append(class_route(figure, weight))
     combined = combine(routes)
@@ -107,5 +107,6 @@ def calculate(
 
 
 def _basis(bill: BillOfMaterials, missing: tuple[str, ...]) -> str:
+    """What the bill route rests on, in words: "12 lines, without display"."""
     lines = "1 line" if len(bill.lines) == 1 else f"{len(bill.lines)} lines"
     return f"{lines}, without {', '.join(missing)}" if missing else lines

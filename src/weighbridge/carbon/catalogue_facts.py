@@ -1,11 +1,11 @@
 """What the catalogue says of a product's materials, put into the bill: composition and recycled
 share.
 
-The model is shown both, and mostly follows them; here they count whatever it did. **Composition**
-("80 % cotton, 20 % polyester"): the lines that it names share their mass as it says. It counts
-where every part named has lines of its own, and the parts make a whole; otherwise a note says what
-the bill lacks. **Recycled share** R of the mass: of every line whose material has a recycled
-counterpart, the same part x becomes that,
+The model is shown both, and mostly follows them; here they count whatever the model did with them.
+**Composition** ("80 % cotton, 20 % polyester"): the lines that it names share their mass as it
+says. It counts where every part named has lines of its own, and the parts make a whole; otherwise a
+note says what the bill lacks. **Recycled share** R of the mass: of every line whose material has a
+recycled counterpart, the same part x becomes that,
 
     x = (R · mass - recycled already) / (what could be recycled and is not)
 
@@ -33,11 +33,13 @@ _NAME_BEHIND: Final = re.compile(r"\s*([^\d%,;/+&|()\n]+)")
 _BEFORE_SHARE: Final = " \t\r\n\xa0\u202f:="
 _BETWEEN_NAMES: Final = re.compile(r"[\d%,;/+&|()\n]")
 _WHOLE: Final = (0.95, 1.05)
+"""Shares between these two sums make a whole."""
 _FOLLOWED: Final = 0.02
-"""Shares that the model met this closely are left alone."""
+"""Where the masses of the bill are as close as this to the shares, they stay as they are."""
 _WORTH_A_NOTE: Final = 0.05
+"""Parts and recycled shares that lack less than this get no note."""
 SMALLEST_KG: Final = 1e-12
-"""A share of the mass below a nanogram is none."""
+"""A recycled share that comes to less than a nanogram counts as none."""
 
 IN_ENGLISH: Final = {
     "baumwolle": "cotton", "coton": "cotton", "algodón": "cotton", "algodon": "cotton",
@@ -62,11 +64,13 @@ IN_ENGLISH: Final = {
     "gummi": "rubber", "caoutchouc": "rubber", "goma": "rubber", "gomma": "rubber",
     "silicone": "silicone", "silikon": "silicone", "daunen": "down", "duvet": "down",
 }  # fmt: skip
-"""The word that material keys use, for words of other languages and other names."""
+"""Words for materials in other languages, and other names → the word that the keys of materials
+use.
+"""
 
 
 class Applied(NamedTuple):
-    """The answers as they are calculated with. The bill's notes say what was changed."""
+    """The answers that are calculated with. The notes of the bill say what was changed in them."""
 
     bill: BillOfMaterials
     processes: ManufacturingProcesses
@@ -78,17 +82,21 @@ def with_catalogue_facts(
     processes: ManufacturingProcesses,
     factors: FactorTable,
 ) -> Applied:
-    """The bill with the catalogue's composition and recycled share; unchanged where it has none."""
+    """The answers with the catalogue's composition and recycled share in the bill; unchanged where
+    the catalogue has neither.
+    """
     applied = Applied(bill, processes)
     if facts.materials is not None:
-        applied = _composed(facts.materials, applied, factors)
+        applied = _with_composition(facts.materials, applied, factors)
     if facts.recycled_share:
-        applied = _recycled(facts.recycled_share, applied, factors)
+        applied = _with_recycled_share(facts.recycled_share, applied, factors)
     return applied
 
 
 def parts_named(text: str) -> dict[str, float]:
-    """The parts of a composition and their shares, 0 to 1: as "80 % cotton" or as "cotton 80 %"."""
+    """The parts that a composition names → their shares, 0 to 1. Reads "80 % cotton" as well as
+    "cotton 80 %".
+    """
     shares = list(_PERCENTAGE.finditer(text))
     if text.lstrip()[:1].isdigit():
         behind = ((_NAME_BEHIND.match(text, share.end()), share[1]) for share in shares)
@@ -106,8 +114,10 @@ def parts_named(text: str) -> dict[str, float]:
     return parts
 
 
-def _composed(text: str, applied: Applied, factors: FactorTable) -> Applied:
-    """The bill with the masses that the catalogue's composition tells."""
+def _with_composition(text: str, applied: Applied, factors: FactorTable) -> Applied:
+    """The bill with its masses as the catalogue's composition divides them; with a note alone where
+    the composition names what the bill lacks, or more than a whole.
+    """
     parts = parts_named(text)
     bill = applied.bill
     groups = {name: _lines_of(name, bill, factors) for name in parts}
@@ -117,11 +127,11 @@ def _composed(text: str, applied: Applied, factors: FactorTable) -> Applied:
         return applied
     if lacking:
         named = ", ".join(f"{parts[name]:.0%} {name}" for name in lacking)
-        return _noted(applied, f"the catalogue's composition names {named}: not in the bill")
+        return _with_note(applied, f"the catalogue's composition names {named}: not in the bill")
     whole = math.fsum(parts.values())
     if whole > _WHOLE[1]:
         said = f"adds up to {whole:.0%}, more than a whole"
-        return _noted(applied, f"the catalogue's composition {said}: not counted")
+        return _with_note(applied, f"the catalogue's composition {said}: not counted")
     if len(known) > len(set(known)) or whole < _WHOLE[0]:
         return applied
     masses = {name: math.fsum(bill.lines[n].mass_kg for n in groups[name]) for name in parts}
@@ -135,10 +145,11 @@ def _composed(text: str, applied: Applied, factors: FactorTable) -> Applied:
     )
     said = ", ".join(f"{share:.0%} {name}" for name, share in parts.items())
     changed = Applied(replace(bill, lines=lines), applied.processes)
-    return _noted(changed, f"the masses follow the catalogue's composition: {said}")
+    return _with_note(changed, f"the masses follow the catalogue's composition: {said}")
 
 
 def _lines_of(part: str, bill: BillOfMaterials, factors: FactorTable) -> list[int]:
+    """The lines (from 0) whose material the name of a part may mean."""
     words = {IN_ENGLISH.get(word, word) for word in re.findall(r"[^\W\d_]+", part)}
     return [
         place for place, line in enumerate(bill.lines) if words & _words_of(line.material, factors)
@@ -146,42 +157,51 @@ def _lines_of(part: str, bill: BillOfMaterials, factors: FactorTable) -> list[in
 
 
 def _words_of(key: str, factors: FactorTable) -> set[str]:
+    """The words that name a material: those of its key, and its family."""
     return {*key.split("_"), factors.material(key).family}
 
 
-def _recycled(share: float, applied: Applied, factors: FactorTable) -> Applied:
+def _with_recycled_share(share: float, applied: Applied, factors: FactorTable) -> Applied:
     """The bill with this share of its mass recycled, as far as there are recycled factors."""
     bill = applied.bill
     named_kg = share * bill.mass_kg
     if named_kg < SMALLEST_KG:
         return applied
-    wanted_kg = named_kg - math.fsum(_already_kg(bill.lines, factors))
-    able_kg = math.fsum(_able_kg(bill.lines, factors))
-    part = min(max(wanted_kg / able_kg, 0.0), 1.0) if able_kg > 0 else 0.0
+    wanted_kg = named_kg - math.fsum(_recycled_kg_by_line(bill.lines, factors))
+    exchangeable_kg = math.fsum(_exchangeable_kg_by_line(bill.lines, factors))
+    part = min(max(wanted_kg / exchangeable_kg, 0.0), 1.0) if exchangeable_kg > 0 else 0.0
     if part > 0:
-        applied = _exchanged(part, applied, factors)
-    counted = 1 - max(wanted_kg - part * able_kg, 0.0) / named_kg
+        applied = _exchanged_in_part(part, applied, factors)
+    counted = 1 - max(wanted_kg - part * exchangeable_kg, 0.0) / named_kg
     if counted < 1 - _WORTH_A_NOTE:
         said = f"recycled share of {share:.0%} in the catalogue: {share * counted:.0%} counted"
-        return _noted(applied, f"{said}, there are no recycled factors for the rest of the bill")
+        return _with_note(
+            applied, f"{said}, there are no recycled factors for the rest of the bill"
+        )
     return applied
 
 
-def _already_kg(lines: Sequence[BomLine], factors: FactorTable) -> Iterator[float]:
+def _recycled_kg_by_line(lines: Sequence[BomLine], factors: FactorTable) -> Iterator[float]:
+    """How much of each line is recycled material already, in kg."""
     for line in lines:
         material = factors.material(line.material)
         yield line.mass_kg * (1.0 if material.recycled else material.recycled_content)
 
 
-def _able_kg(lines: Sequence[BomLine], factors: FactorTable) -> Iterator[float]:
+def _exchangeable_kg_by_line(lines: Sequence[BomLine], factors: FactorTable) -> Iterator[float]:
+    """How much of each line could be recycled material and is not, in kg; lines without a recycled
+    counterpart are left out.
+    """
     for line in lines:
         material = factors.material(line.material)
         if material.recycled_as is not None:
             yield line.mass_kg * (1 - material.recycled_content)
 
 
-def _exchanged(part: float, applied: Applied, factors: FactorTable) -> Applied:
-    """The same part of every such line as a line of its recycled counterpart, worked likewise."""
+def _exchanged_in_part(part: float, applied: Applied, factors: FactorTable) -> Applied:
+    """The bill with `part` (0 to 1) of every line that has a recycled counterpart moved to a line
+    of that counterpart, with the same processes.
+    """
     bill = applied.bill
     kept: list[BomLine] = []
     added: list[BomLine] = []
@@ -195,7 +215,7 @@ def _exchanged(part: float, applied: Applied, factors: FactorTable) -> Applied:
         added.append(BomLine(counterpart, line.mass_kg * part, line.component))
         source.append(number)
     if part == 1.0:
-        return _replaced(applied, factors)
+        return _exchanged_entirely(applied, factors)
     uses = [
         use._replace(material=new.material, line=len(kept) + place)
         for place, (new, number) in enumerate(zip(added, source, strict=True), start=1)
@@ -207,8 +227,8 @@ def _exchanged(part: float, applied: Applied, factors: FactorTable) -> Applied:
     return Applied(replace(bill, lines=(*kept, *added)), processes)
 
 
-def _replaced(applied: Applied, factors: FactorTable) -> Applied:
-    """Every such line entirely."""
+def _exchanged_entirely(applied: Applied, factors: FactorTable) -> Applied:
+    """The bill with every line that has a recycled counterpart made of that counterpart."""
     lines = tuple(
         line._replace(material=factors.material(line.material).recycled_as or line.material)
         for line in applied.bill.lines
@@ -222,6 +242,6 @@ def _replaced(applied: Applied, factors: FactorTable) -> Applied:
     return Applied(replace(applied.bill, lines=lines), processes)
 
 
-def _noted(applied: Applied, note: str) -> Applied:
+def _with_note(applied: Applied, note: str) -> Applied:
     bill = applied.bill
     return applied._replace(bill=replace(bill, notes=(*bill.notes, note)))

@@ -50,63 +50,73 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, Classification
 
 SCALING_EXPONENT: Final = 0.65
+"""The power of the mass by which a published figure is scaled to the product's mass."""
 LEAST_SPREAD: Final = 0.5
-"""The logarithmic spread of a class that has one reference, or several that happen to agree."""
+"""The least logarithmic spread of a class: of one reference, or of several that happen to agree."""
 BETWEEN_MAKERS: Final = 0.3
+"""Standard deviation between makers, of the logarithm (τ in the docstring of the module)."""
 WITHIN_MAKER: Final = 0.5
+"""Standard deviation between the products of one maker, of the logarithm (s there)."""
 EXPONENT_SPREAD: Final = 0.35
 """How far the exponent of one kind may lie from the common one: from 0.3 to 1.0."""
 BETWEEN_KINDS: Final = 0.6
-"""How far kinds are apart that are made much alike."""
+"""How far apart (in logarithms) the figures of two kinds are that are made much alike."""
 UNKNOWN_SIZE: Final = 0.4
-"""How far a reference may be off because the weight of its product is not published."""
+"""How far off (in logarithms) a reference may be because the weight of its product is not
+published.
+"""
 
 OTHER_SIZE: Final = 30.0
-"""How many times lighter or heavier than all references a product is doubted."""
+"""A product this many times lighter or heavier than all references is doubted."""
 
 _WORTH_A_NOTE: Final = 1.5
+"""How many times the class figure the parts alone must come to before a note says so."""
 _Z95: Final = 1.96
 _KINDS_REMEMBERED: Final = 2048
 _PER_UNIT: Final = 0.0
 _PER_KG: Final = 1.0
 _ACTIVITY_UNITS: Final = {_PER_UNIT: "unit", SCALING_EXPONENT: "kg^0.65", _PER_KG: "kg"}
+"""Exponent of the mass → unit of what is multiplied by the published figure."""
 _LINEAR: Final = (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT)
-"""Weights that say nothing of the size of one product."""
+"""What a weight may be the weight of that does not tell the size of one product: figures are scaled
+by the mass itself.
+"""
 _IDS_SHOWN: Final = 3
+"""How many source ids a citation lists."""
 _THE_KIND: Final = "the kind"
 _SIMILAR_KINDS: Final = "similar kinds"
-_OF_THE_KIND: Final = 2
-_OF_SIMILAR_KINDS: Final = 3
-"""Technological ratings."""
+_RATING_OF_THE_KIND: Final = 2
+_RATING_OF_SIMILAR_KINDS: Final = 3
+"""Technological ratings of figures of the very kind, and of similar kinds."""
 FOOD: Final = "Food & beverages"
 _PACKAGING: Final = ("packaging", "package", "carton", "box")
-"""Words in the component of a line that is not the product itself."""
+"""A line whose component has one of these words is packaging, not the product itself."""
 _PACKAGING_FAMILIES: Final = frozenset(
     {"aluminium", "foam", "glass", "paper", "plastic", "stainless", "steel", "wood"}
 )
-"""What foods are packed in, and do not consist of."""
+"""Families of materials that food is packed in and never consists of."""
 
 
 class MakerFigure(NamedTuple):
     """What one maker (or study) published for a kind of product, as one figure."""
 
     log_mean: float  # of kg CO2e / mass^exponent
-    variance: float
-    exponent: float
-    products: int
+    variance: float  # of the logarithm
+    exponent: float  # of the mass
+    products: int  # how many it published
     maker: str
     name: str
     citation: Citation
     log_mass: float | None = None  # of the products' masses in kg, where they are known
-    lightest_kg: float | None = None
+    lightest_kg: float | None = None  # of those masses
     heaviest_kg: float | None = None
 
 
 class ClassFigure(NamedTuple):
-    """The result of the route."""
+    """The figure of the class route, for one unit of the product."""
 
     emissions_kg_co2e: float
-    log_spread: float
+    log_spread: float  # standard deviation of the logarithm
     contributions: tuple[Contribution, ...]
     ratings: tuple[Rating, ...]
     basis: str
@@ -114,7 +124,7 @@ class ClassFigure(NamedTuple):
 
 
 class _Pack(NamedTuple):
-    """How many pieces count, and what to say of them and of the weight."""
+    """How many pieces the product counts as, and the notes on them and on the weight."""
 
     pieces: float
     notes: tuple[str, ...]
@@ -123,19 +133,21 @@ class _Pack(NamedTuple):
 def class_figure(
     classification: Classification, bill: BillOfMaterials, place: Place
 ) -> ClassFigure | None:
-    """The figure of the product's kind at the product's mass; None where nobody published one."""
+    """The class figure for a product of this kind and mass; None where nobody published one, not
+    even of a similar kind.
+    """
     kind = classification.category, classification.subcategory
-    fitting = _fitting(place.factors.references.get(kind, ()), bill)
-    borrowed = not fitting
+    references = _applicable(place.factors.references.get(kind, ()), bill)
+    borrowed = not references
     if borrowed:
-        fitting = _fitting(place.factors.references_like(kind), bill)
-    if not fitting:
+        references = _applicable(place.factors.references_like(kind), bill)
+    if not references:
         return None
-    makers = _makers(fitting, _exponent(bill))
+    makers = _maker_figures(references, _exponent(bill))
     pieces, notes = _pack(makers, bill, _SIMILAR_KINDS if borrowed else _THE_KIND)
-    is_food = classification.category == FOOD and fitting[0].per_kg
-    weighed = _food_kg(bill, place.factors) if is_food else _mass_kg(bill)
-    log_mass = math.log(weighed / pieces)
+    is_food = classification.category == FOOD and references[0].per_kg
+    net_kg = _food_kg(bill, place.factors) if is_food else _net_kg(bill)
+    log_mass = math.log(net_kg / pieces)
     weights = _weights(makers)
     estimates = [maker.log_mean + maker.exponent * log_mass for maker in makers]
     mean = math.fsum(map(mul, weights, estimates))
@@ -143,12 +155,12 @@ def class_figure(
         maker.variance + (estimate - mean) ** 2 + _size_gap(maker, log_mass) ** 2
         for maker, estimate in zip(makers, estimates, strict=True)
     ]
-    value = pieces * math.exp(mean)
+    emissions_kg_co2e = pieces * math.exp(mean)
     spread = max(LEAST_SPREAD, math.sqrt(math.fsum(map(mul, weights, variances))))
-    shares = [value * weight for weight in weights]
-    technological = _OF_SIMILAR_KINDS if borrowed else _OF_THE_KIND
+    shares = [emissions_kg_co2e * weight for weight in weights]
+    technological = _RATING_OF_SIMILAR_KINDS if borrowed else _RATING_OF_THE_KIND
     return ClassFigure(
-        value,
+        emissions_kg_co2e,
         math.hypot(spread, BETWEEN_KINDS) if borrowed else spread,
         tuple(map(_contribution, makers, shares)),
         tuple(
@@ -156,27 +168,34 @@ def class_figure(
             for maker, share in zip(makers, shares, strict=True)
         ),
         _basis(makers),
-        (*_borrowed_note(kind, fitting, borrowed=borrowed), *notes),
+        (*_borrowed_note(kind, references, borrowed=borrowed), *notes),
     )
 
 
 def with_greater_parts(figure: ClassFigure, parts_kg_co2e: float) -> ClassFigure:
-    """Doubted as far as the product's counted parts alone come to more than it."""
-    times = parts_kg_co2e / figure.emissions_kg_co2e
-    if times <= 1:
+    """The class figure with a wider spread where the product's own parts alone come to more;
+    `parts_kg_co2e` is what they come to.
+    """
+    parts_by_figure = parts_kg_co2e / figure.emissions_kg_co2e
+    if parts_by_figure <= 1:
         return figure
     text = (
         "its display, memory, drives, battery and processors alone come to "
         f"{significant(parts_kg_co2e)} kg CO2e, more than published figures of such products "
         f"({significant(figure.emissions_kg_co2e)}): those count less"
     )
-    notes = (*figure.notes, text) if times >= _WORTH_A_NOTE else figure.notes
-    return figure._replace(log_spread=math.hypot(figure.log_spread, math.log(times)), notes=notes)
+    notes = (*figure.notes, text) if parts_by_figure >= _WORTH_A_NOTE else figure.notes
+    return figure._replace(
+        log_spread=math.hypot(figure.log_spread, math.log(parts_by_figure)), notes=notes
+    )
 
 
 def _borrowed_note(
     kind: Kind, references: Sequence[ClassReference], *, borrowed: bool
 ) -> tuple[str, ...]:
+    """The note that names the similar kinds whose figures are used; no note where they are of the
+    kind itself.
+    """
     if not borrowed:
         return ()
     likes = " and ".join(dict.fromkeys(reference.subcategory for reference in references))
@@ -185,14 +204,16 @@ def _borrowed_note(
 
 @lru_cache(_KINDS_REMEMBERED)
 def _weights(makers: tuple[MakerFigure, ...]) -> tuple[float, ...]:
-    """By how well each maker's figure is known; they add up to 1."""
+    """Each maker's weight in the mean, by how precisely its figure is known; they add up to 1."""
     precisions = [1 / (BETWEEN_MAKERS**2 + WITHIN_MAKER**2 / m.products) for m in makers]
     total = math.fsum(precisions)
     return tuple(precision / total for precision in precisions)
 
 
 def _size_gap(maker: MakerFigure, log_mass: float) -> float:
-    """How far off a maker's figure may be because its products are of another size."""
+    """How far (in logarithms) a maker's figure may be off because its products are of another
+    size.
+    """
     if maker.exponent == _PER_KG:
         return 0.0
     if maker.log_mass is None:
@@ -201,10 +222,12 @@ def _size_gap(maker: MakerFigure, log_mass: float) -> float:
     return exponent * (log_mass - maker.log_mass)
 
 
-def _fitting(
+def _applicable(
     references: tuple[ClassReference, ...], bill: BillOfMaterials
 ) -> tuple[ClassReference, ...]:
-    """Without those that are figures for a product with a part that this one does not have."""
+    """The references without those that are for products with a part that this one does not
+    have.
+    """
     if not any(reference.needs for reference in references):
         return references
     return tuple(
@@ -216,13 +239,18 @@ def _fitting(
 
 
 def _exponent(bill: BillOfMaterials) -> float:
+    """The power of the mass by which references are scaled: 0 where nobody knows the weight, 1
+    where the weight is that of a pallet or a declared unit.
+    """
     if bill.mass_inferred and bill.weight_plausible is None:
         return _PER_UNIT
     return _PER_KG if bill.weight_basis in _LINEAR else SCALING_EXPONENT
 
 
 def _pack(makers: Sequence[MakerFigure], bill: BillOfMaterials, kind: str) -> _Pack:
-    """How many pieces the product holds, and whether its weight is one of such products."""
+    """How many pieces the product counts as, with notes where pieces or weight do not fit the
+    published products; `kind` is how the notes call those.
+    """
     named = (a.value for a in bill.attributes if a.name == PIECES_PER_PACK)
     pieces = max(1.0, next(named, 1.0))
     weighed = [maker for maker in makers if maker.exponent != _PER_KG]
@@ -250,8 +278,8 @@ def _pack(makers: Sequence[MakerFigure], bill: BillOfMaterials, kind: str) -> _P
     return _Pack(pieces, tuple(notes))
 
 
-def _mass_kg(bill: BillOfMaterials) -> float:
-    """Without the carton, where the weight is gross: references weigh what is in it."""
+def _net_kg(bill: BillOfMaterials) -> float:
+    """The mass without packaging where the weight is gross: references are for what is inside."""
     if bill.weight_basis is not WeightBasis.GROSS:
         return bill.mass_kg
     net = math.fsum(
@@ -263,8 +291,8 @@ def _mass_kg(bill: BillOfMaterials) -> float:
 
 
 def _food_kg(bill: BillOfMaterials, factors: FactorTable) -> float:
-    """Without jars, cans and cartons: figures per kilogram of food are per kilogram of what is in
-    them.
+    """The mass without jars, cans and cartons: figures per kilogram of food are for what is
+    inside.
     """
     food = math.fsum(
         line.mass_kg
@@ -275,19 +303,22 @@ def _food_kg(bill: BillOfMaterials, factors: FactorTable) -> float:
 
 
 @lru_cache(_KINDS_REMEMBERED)
-def _makers(references: tuple[ClassReference, ...], exponent: float) -> tuple[MakerFigure, ...]:
-    """One figure for each maker. References without a mass count, per unit, where their maker has
-    no others.
+def _maker_figures(
+    references: tuple[ClassReference, ...], exponent: float
+) -> tuple[MakerFigure, ...]:
+    """One figure for each maker. A maker whose references all lack a mass gets a figure per
+    unit.
     """
     groups: dict[tuple[str, bool], list[ClassReference]] = {}
     for reference in references:
         groups.setdefault((reference.maker, reference.per_kg), []).append(reference)
     return tuple(
-        _maker(members, _PER_KG if per_kg else exponent) for (_, per_kg), members in groups.items()
+        _maker_figure(members, _PER_KG if per_kg else exponent)
+        for (_, per_kg), members in groups.items()
     )
 
 
-def _maker(published: Sequence[ClassReference], exponent: float) -> MakerFigure:
+def _maker_figure(published: Sequence[ClassReference], exponent: float) -> MakerFigure:
     """One maker's references as one figure: their geometric mean at 1 kg."""
     members = [one for one in published if one.per_kg or one.mass_kg is not None]
     if exponent == _PER_UNIT or not members:
@@ -333,10 +364,12 @@ def _citation(members: Sequence[ClassReference]) -> Citation:
 
 
 def _contribution(maker: MakerFigure, share_kg_co2e: float) -> Contribution:
-    """What a maker's published figure contributes, in kg CO2e, with its range."""
+    """The contribution of a maker, with its range; `share_kg_co2e` is its share of the class
+    figure.
+    """
     factor = math.exp(maker.log_mean)
     activity = share_kg_co2e / factor
-    times = math.exp(_Z95 * math.sqrt(maker.variance))
+    range_factor = math.exp(_Z95 * math.sqrt(maker.variance))
     cited = maker.citation
     products = "1 product" if maker.products == 1 else f"{maker.products} products"
     return Contribution(
@@ -353,12 +386,13 @@ def _contribution(maker: MakerFigure, share_kg_co2e: float) -> Contribution:
         f"{maker.name}, {products} of {maker.maker}",
         activity,
         activity * factor,
-        activity * factor / times,
-        activity * factor * times,
+        activity * factor / range_factor,
+        activity * factor * range_factor,
     )
 
 
 def _rating(maker: MakerFigure, share_kg_co2e: float, technological: int, place: Place) -> Rating:
+    """The data quality of that contribution."""
     cited = maker.citation
     return Rating(
         share_kg_co2e, technological, place.geographical(cited.region), temporal_rating(cited.year)
@@ -366,6 +400,7 @@ def _rating(maker: MakerFigure, share_kg_co2e: float, technological: int, place:
 
 
 def _basis(makers: Sequence[MakerFigure]) -> str:
+    """What the class route rests on, in words: "7 published products of 3 makers"."""
     products = sum(maker.products for maker in makers)
     published = "1 published product" if products == 1 else f"{products} published products"
     return f"{published} of {makers[0].maker if len(makers) == 1 else f'{len(makers)} makers'}"

@@ -4,11 +4,11 @@
                                            ├──► A^(1-w) x B^w,   w = σA² / (σA² + σB²)
     products of the same kind ────► B, σB ─┘
 
-A is everything that can be taken apart, and what cannot is missing from it: σA says how much
-(completeness.py). B is what others found for whole products, and no product is the average of its
-kind: σB is the spread of the references, at least 0.5. Each counts by its precision. A bill of
-complete articles is a class figure already and is not mixed with another; without references the
-bill stands alone.
+A is the sum of everything that the bill names, and what the bill cannot name is missing from it: σA
+says how much (completeness.py). B is what others found for whole products, and no product is the
+average of its kind: σB is the spread of the references, at least 0.5. Each counts by its precision.
+A bill of complete articles is a class figure already and is not mixed with another; without
+references the bill stands alone.
 
 The range takes both routes' ranges as wrong together (one model error), weighted as the figures
 are, and adds what their disagreement tells: with weights w and 1 - w, two figures ln(B / A) apart
@@ -34,11 +34,14 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials
 
 AGREE_WITHIN: Final = 1.5
+"""Routes agree when the higher is at most this many times the lower."""
 DISAGREE_BEYOND: Final = 3.0
+"""Routes disagree when the higher is more than this many times the lower."""
 _DOMINANT: Final = 2 / 3
+"""A route with at least this weight is said to decide."""
 _DISAGREEMENT_COUNTED: Final = 0.25
 _CLASS_ERROR: Final = 0.3
-"""What makers of one kind have in common and may all have wrong."""
+"""Logarithmic spread for what all makers of a kind may have wrong alike."""
 _RATING_FOR_MISSING_PART: Final = 0.25
 _RATING_FOR_DISAGREEMENT: Final = 0.5
 _Z95: Final = 1.96
@@ -60,7 +63,7 @@ def bill_route(
     weight: float,
     basis: str,
 ) -> Route:
-    """The bill's own result. Its range includes the model error."""
+    """The route of the bill, from its sum and range, which includes the model error."""
     sigma = math.log(high / low) / (2 * _Z95) if 0 < low < high else math.log(MODEL_ERROR_GSD)
     return Route(
         RouteName.BILL, emissions_kg_co2e, low, high, judged.log_sigma, sigma, weight, basis
@@ -68,17 +71,17 @@ def bill_route(
 
 
 def class_route(figure: ClassFigure, weight: float) -> Route:
-    """The class's own result: the spread of its references is how far one product may be from
-    it.
+    """The route of the class. The spread of its references is taken as how far one product may be
+    from their mean.
     """
     sigma = math.hypot(figure.log_spread, _CLASS_ERROR)
-    value = math.fsum(one.emissions_kg_co2e for one in figure.contributions)
-    times = math.exp(_Z95 * sigma)
+    emissions_kg_co2e = math.fsum(one.emissions_kg_co2e for one in figure.contributions)
+    range_factor = math.exp(_Z95 * sigma)
     return Route(
         RouteName.CLASS,
-        value,
-        value / times,
-        value * times,
+        emissions_kg_co2e,
+        emissions_kg_co2e / range_factor,
+        emissions_kg_co2e * range_factor,
         figure.log_spread,
         sigma,
         weight,
@@ -87,7 +90,9 @@ def class_route(figure: ClassFigure, weight: float) -> Route:
 
 
 def class_weight(judged: Completeness, figure: ClassFigure | None, bill_kg_co2e: float) -> float:
-    """w of the module's docstring."""
+    """The weight of the class route, 0 to 1 (w in the module's docstring); the bill route has the
+    rest.
+    """
     if figure is None or judged.complete_articles:
         return 0.0
     if bill_kg_co2e <= 0:  # a credit has no logarithm
@@ -102,17 +107,19 @@ def combine(routes: Sequence[Route]) -> Combined:
         (only,) = counted
         return Combined(only.emissions_kg_co2e, only.low_kg_co2e, only.high_kg_co2e)
     logs = [math.log(route.emissions_kg_co2e) for route in counted]
-    value = math.exp(
+    emissions_kg_co2e = math.exp(
         math.fsum(route.weight * log for route, log in zip(counted, logs, strict=True))
     )
     shared = math.fsum(route.weight * route.range_log_sigma for route in counted)
     apart = math.prod(route.weight for route in counted) * (logs[1] - logs[0]) ** 2
-    times = math.exp(_Z95 * math.sqrt(shared**2 + _DISAGREEMENT_COUNTED * apart))
-    return Combined(value, value / times, value * times)
+    range_factor = math.exp(_Z95 * math.sqrt(shared**2 + _DISAGREEMENT_COUNTED * apart))
+    return Combined(
+        emissions_kg_co2e, emissions_kg_co2e / range_factor, emissions_kg_co2e * range_factor
+    )
 
 
 def dominance(routes: Sequence[Route]) -> str:
-    """Which route decides, in the words that are shown."""
+    """Which route decides the figure, in the words that are shown."""
     counted = [route for route in routes if route.weight > 0]
     if len(counted) < 2:
         return f"{counted[0].name} alone"
@@ -133,8 +140,8 @@ def footprint_quality(
     bill: BillOfMaterials,
     judged: Completeness,
 ) -> DataQuality:
-    """Both routes' ratings by their weights, worsened by what the bill lacks and by routes that
-    disagree.
+    """The mean of the routes' ratings, by their weights. Parts that the bill lacks, and routes that
+    disagree, worsen the technological rating.
     """
     quality = overall_quality(terms, bill)
     weight = routes[1].weight if figure is not None else 0.0

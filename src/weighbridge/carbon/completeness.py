@@ -1,11 +1,11 @@
-"""How much of a product its bill of materials can be expected to hold, and what that means for its
-weight.
+"""How much of a product its bill of materials can be expected to name, and how uncertain the bill's
+figure is therefore: a σ (of the logarithm) that decides the weight of the bill route.
 
 A bill of metal, plastic, glass, paper or food is nearly the whole footprint: σ = 0.5 (95 % within a
 factor of 2.7). Sewing, finishing, workshops and overheads are most of what a garment or a chair
-needs beyond its materials: σ = 0.7. Of electronics, even a full bill holds a third to two thirds of
-what makers publish: what is between the parts (yields, clean rooms, assembly) is in no bill. Bills
-of 100 devices of 14 makers were off by 1.05 (root mean square of the logarithm; 0.98 to 1.13
+needs beyond its materials: σ = 0.7. Even a full bill of electronics comes to a third to two thirds
+of what makers publish: what is between the parts (yields, clean rooms, assembly) is in no bill.
+Bills of 100 devices of 14 makers were off by 1.05 (root mean square of the logarithm; 0.98 to 1.13
 whichever maker is left out): σ = 1.0, and each part that is missing adds to it, up to 1.2.
 """
 
@@ -23,12 +23,19 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import BillOfMaterials, Classification
 
 COMPLETE: Final = 0.5
+"""σ of a bill that names nearly everything."""
 MADE_UP: Final = 0.7
+"""σ where making up (sewing, upholstering, finishing) is much of the footprint."""
 ELECTRONIC: Final = 1.0
+"""σ of a bill of electronics with all its parts."""
 MISSING_CHIPS: Final = 0.3
+"""Added to σ where the bill has no chips."""
 MISSING_DISPLAY: Final = 0.15
+"""Added to σ where the bill lacks the display of its kind."""
 MISSING_STORAGE: Final = 0.15
+"""Added to σ where the bill lacks the memory and storage of its kind."""
 LEAST_KNOWN: Final = 1.2
+"""The highest σ."""
 
 MADE_UP_CATEGORIES: Final = frozenset(
     {"Apparel", "Home textiles", "Footwear & leather goods", "Furniture"}
@@ -48,6 +55,7 @@ WITH_DISPLAY: Final = frozenset(
         "Navigation & in-car devices",
     }
 )
+"""Kinds whose products all have a display."""
 WITH_STORAGE: Final = frozenset(
     {
         "Smartphones",
@@ -62,21 +70,25 @@ WITH_STORAGE: Final = frozenset(
         "Memory cards & USB sticks",
     }
 )
+"""Kinds whose products all have memory or storage."""
 
 MAY_BE_PASSIVE: Final = frozenset({"Computer accessories & peripherals", "Chargers & cables"})
-"""Kinds of electronics that also hold what has no electronics in it: a case, a cable."""
+"""Kinds of electronics that also have products without electronics: a case, a cable."""
 
-_DISPLAYS: Final = "display_"
-_STORES: Final = frozenset({"memory_gb", "flash_gb", "hard_disks"})
-_STORE_MATERIALS: Final = frozenset(
+_DISPLAY: Final = "display_"
+_STORAGE_ATTRIBUTES: Final = frozenset({"memory_gb", "flash_gb", "hard_disks"})
+_STORAGE_MATERIALS: Final = frozenset(
     {"solid_state_drive", "memory_module", "hard_disk_drive", "ic_memory"}
 )
 _BOARD_WITH_CHIPS: Final = "pcb_assembled"
 _ELECTRONIC_PARTS: Final = ("pcb_", "power_supply", "ic_", "battery_")
+"""What the keys of materials with electronics begin with."""
 
 
 class Completeness(NamedTuple):
-    """The bill's stated uncertainty (of the logarithm), and the parts that it lacks."""
+    """How uncertain the bill's figure is (σ of the logarithm), and the parts that the bill
+    lacks.
+    """
 
     log_sigma: float
     missing: tuple[str, ...]
@@ -116,22 +128,25 @@ def completeness(
 
 
 def _electronics(kind: str, materials: Collection[str], named: Collection[str]) -> Completeness:
-    """How uncertain a bill of electronics is: the more so, the more parts it lacks."""
+    """A bill of electronics is the more uncertain, the more parts of its kind it lacks."""
     missing = []
     sigma = ELECTRONIC
     if not _has_chips(materials, named):
         missing.append("chips")
         sigma += MISSING_CHIPS
-    if kind in WITH_DISPLAY and not any(key.startswith(_DISPLAYS) for key in (*materials, *named)):
+    if kind in WITH_DISPLAY and not any(key.startswith(_DISPLAY) for key in (*materials, *named)):
         missing.append("display")
         sigma += MISSING_DISPLAY
-    if kind in WITH_STORAGE and not (_STORES & set(named) or _STORE_MATERIALS & set(materials)):
+    if kind in WITH_STORAGE and not (
+        _STORAGE_ATTRIBUTES & set(named) or _STORAGE_MATERIALS & set(materials)
+    ):
         missing.append("memory and storage")
         sigma += MISSING_STORAGE
     return Completeness(min(sigma, LEAST_KNOWN), tuple(missing), False)
 
 
 def _has_chips(materials: Collection[str], named: Collection[str]) -> bool:
+    """Whether a material or an attribute stands for integrated circuits."""
     return any(
         key.startswith((CHIPS, _BOARD_WITH_CHIPS, PROCESSORS)) for key in (*materials, *named)
     )

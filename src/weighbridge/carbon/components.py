@@ -19,19 +19,23 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import Attribute, BillOfMaterials
 
 _M2_PER_SQUARE_INCH_OF_DIAGONAL: Final = 0.0254**2 * (16 * 9) / (16**2 + 9**2)
-"""A display of 16 : 9, by its diagonal squared."""
+"""The area of a display of 16 : 9 is this times the square of its diagonal."""
 
 CHIPS: Final = "ic_"
 """What the keys of integrated circuits begin with."""
 PROCESSORS: Final = "processors_"
+"""What the names of attributes that count processors begin with."""
 HEAVIEST_PROCESSOR_KG: Final = 0.2
-"""In its package, with a lid."""
+"""One processor in its package, with a lid."""
 _CHIPS_FACTOR: Final = "ic_logic"
+"""Key of the material that chips count as where the bill does not name them."""
 
 
 class Components(NamedTuple):
-    """What the parts come to, by which factors, the lines (from 0) that they stand for, and what
-    was dropped. `counted_kg_co2e` leaves out the chips that boards carry unnamed.
+    """The terms of all parts, the factors that were used, the lines (from 0) that the parts
+    replace, and notes on parts that were dropped.
+
+    `counted_kg_co2e` is the sum of the terms without the chips that boards carry and nobody named.
     """
 
     terms: list[Term]
@@ -44,7 +48,9 @@ class Components(NamedTuple):
 def count_components(
     subcategory: str, bill: BillOfMaterials, factors: FactorTable, place: Place
 ) -> Components:
-    """Terms of all parts that the attributes tell of, and of chips that boards carry unnamed."""
+    """The terms of all parts that the attributes name, and of the chips that boards carry and
+    nobody named.
+    """
     terms: list[Term] = []
     counted: list[ComponentFactor] = []
     notes: list[str] = []
@@ -54,24 +60,24 @@ def count_components(
         if factor is None or attribute.value == 0:
             continue
         amount = amount_of(attribute, factor)
-        if reason := _out_of_reason(attribute, amount, factor, subcategory, bill.mass_kg):
+        if reason := _why_impossible(attribute, amount, factor, subcategory, bill.mass_kg):
             notes.append(f"dropped: {factor.name} of {attribute.value:g}, because {reason}")
             continue
         terms.append(component_term(factor, amount, attribute.basis, place))
         counted.append(factor)
-        replaced.update(_lines_of(factor, amount, bill, factors))
+        replaced.update(_lines_replaced_by(factor, amount, bill, factors))
     counted_kg_co2e = math.fsum(term.contribution.emissions_kg_co2e for term in terms)
     terms.extend(_unnamed_chips(bill, factors, place))
     return Components(terms, counted_kg_co2e, counted, frozenset(replaced), notes)
 
 
-def _lines_of(
+def _lines_replaced_by(
     factor: ComponentFactor, amount: float, bill: BillOfMaterials, factors: FactorTable
 ) -> list[int]:
-    """The lines (from 0) that are this part by mass.
+    """The lines (from 0) that count by mass what the part counts by its own measure.
 
-    Chips beside a board whose factor leaves out its chips are those of the board, and no processor;
-    nor are chips heavier than so many processors.
+    Chips beside a board whose factor leaves out its chips belong to the board and are no processor;
+    nor are chips that weigh more than `amount` processors can.
     """
     lines = [place for place, line in enumerate(bill.lines) if line.material in factor.replaces]
     if not factor.attribute.startswith(PROCESSORS):
@@ -83,17 +89,20 @@ def _lines_of(
 
 
 def _has_bare_board(bill: BillOfMaterials, factors: FactorTable) -> bool:
+    """Whether the bill has a circuit board whose factor leaves out its chips."""
     return any(factors.material(line.material).chips_share > 0 for line in bill.lines)
 
 
 def amount_of(attribute: Attribute, factor: ComponentFactor) -> float:
-    """In the factor's unit: square metres for a diagonal, kilowatt-hours for watt-hours."""
+    """The amount of the part in the unit of its factor: square metres for a diagonal in inches,
+    kilowatt-hours for watt-hours.
+    """
     if factor.unit == "m2":
         return attribute.value**2 * _M2_PER_SQUARE_INCH_OF_DIAGONAL
     return attribute.value / 1000 if factor.unit == "kWh" else attribute.value
 
 
-def _out_of_reason(
+def _why_impossible(
     attribute: Attribute, amount: float, factor: ComponentFactor, subcategory: str, mass_kg: float
 ) -> str | None:
     """Why no such product can have that much of the part; None if it can."""
@@ -110,14 +119,14 @@ def _out_of_reason(
 def why_not_counted(
     attribute: Attribute, subcategory: str, bill: BillOfMaterials, factors: FactorTable
 ) -> str | None:
-    """Why the calculation would leave out an attribute that a person gives, and what it would
-    count; None if it counts.
+    """Why the calculation would leave out an attribute that a person gives, and which values it
+    would count; None if it counts.
     """
     factor = factors.components.get(attribute.name)
     if factor is None or attribute.value == 0:
         return None
     amount = amount_of(attribute, factor)
-    reason = _out_of_reason(attribute, amount, factor, subcategory, bill.mass_kg)
+    reason = _why_impossible(attribute, amount, factor, subcategory, bill.mass_kg)
     if reason is None:
         return None
     by_kind = dict(factor.largest_by_kind).get(subcategory, factor.largest)
@@ -130,16 +139,20 @@ def why_not_counted(
     )
 
 
-def _rounded_down(value: float) -> str:
-    """Four significant digits, never more than the value: what is said to count has to count."""
-    text = f"{value:.4g}"
-    if float(text) > value:
-        text = f"{value * (1 - 1e-3):.4g}"
+def _rounded_down(number: float) -> str:
+    """Four significant digits, never more than the number: a value that is said to count must
+    count.
+    """
+    text = f"{number:.4g}"
+    if float(text) > number:
+        text = f"{number * (1 - 1e-3):.4g}"
     return f"{float(text):.10g}"
 
 
 def _largest_of_mass(factor: ComponentFactor, mass_kg: float) -> float:
-    """How much of the part weighs as much as the whole product, as an attribute says it."""
+    """The value of the attribute at which the part weighs as much as the whole product; infinity
+    where the weight of the part is not known.
+    """
     if not factor.lightest_kg_per_unit:
         return math.inf
     amount = mass_kg / factor.lightest_kg_per_unit * (1 - 1e-9)  # what division rounds up
@@ -149,7 +162,9 @@ def _largest_of_mass(factor: ComponentFactor, mass_kg: float) -> float:
 
 
 def _unnamed_chips(bill: BillOfMaterials, factors: FactorTable, place: Place) -> list[Term]:
-    """The chips of circuit boards, where the bill names none and the board's factor has none."""
+    """The chips of circuit boards whose factor leaves them out; none where the bill or an attribute
+    names chips.
+    """
     if any(line.material.startswith(CHIPS) for line in bill.lines):
         return []
     if any(a.name.startswith(PROCESSORS) and a.value > 0 for a in bill.attributes):

@@ -4,8 +4,7 @@ Every contribution is rated, and the ratings are averaged, weighted by emissions
 contributions above 5 % of the footprint:
 
 - technological: 1 the very technology, 2 a similar one, 3 another or unknown. Published averages
-are 2,
-  proxies have the rating that they were given; a user's own factor may say 1.
+  are 2, proxies have the rating that they were given; a user's own factor may say 1.
 - geographical: 1 the country of origin, 2 its part of the world, 3 elsewhere, world or unknown.
 - temporal: 1 at most one year older than the reference year, 2 at most five years, 3 older.
 
@@ -39,11 +38,12 @@ Fixed, so that recomputing gives the same figure.
 """
 
 MASS_TOLERANCE: Final = 0.05
-"""How far the masses may miss the product's weight, as a share of it, before that is held against
-them.
+"""How far the model's masses may miss the product's weight, as a share of it, before that worsens a
+rating.
 """
 
 _MATERIAL_SHARE: Final = 0.05
+"""Contributions above this share of the footprint are averaged."""
 _BEST: Final = 1.0
 WORST: Final = 3.0
 _EUROPE: Final = "Europe"
@@ -71,20 +71,20 @@ def overall_quality(ratings: Sequence[Rating], bill: BillOfMaterials) -> DataQua
         weights = [1.0] * len(counted)
     total = math.fsum(weights)
 
-    def mean(figures: Iterable[int]) -> float:
+    def weighted_mean(ratings_of_counted: Iterable[int]) -> float:
         # The division may end a hair outside the scale.
-        return min(max(math.fsum(map(mul, figures, weights)) / total, _BEST), WORST)
+        return min(max(math.fsum(map(mul, ratings_of_counted, weights)) / total, _BEST), WORST)
 
-    technological = mean([r.technological for r in counted]) + doubt(bill)
+    technological = weighted_mean([r.technological for r in counted]) + doubt(bill)
     return DataQuality(
         technological=min(technological, WORST),
-        geographical=mean([r.geographical for r in counted]),
-        temporal=mean([r.temporal for r in counted]),
+        geographical=weighted_mean([r.geographical for r in counted]),
+        temporal=weighted_mean([r.temporal for r in counted]),
     )
 
 
 def doubt(bill: BillOfMaterials) -> float:
-    """What the bill's own weaknesses add to the technological rating."""
+    """What is added to the technological rating for doubts about the bill."""
     off_weight = 0.5 if mass_deviation(bill) > MASS_TOLERANCE else 0.0
     inferred = 0.5 if bill.mass_inferred else 0.0
     implausible = 1.0 if bill.weight_plausible is False else 0.0
@@ -109,7 +109,7 @@ def geographical_rating(region: str, country: str | None, factors: FactorTable) 
 
 
 def years_named(text: str) -> list[str]:
-    """The years that a text names, in its order."""
+    """The years that a text names, in the order of the text."""
     return re.findall(r"\b(?:19|20)\d{2}\b", text)
 
 

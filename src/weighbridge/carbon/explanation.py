@@ -35,8 +35,10 @@ _BY_LABEL: Final = (
     ContributionKind.CLASS_REFERENCE,
     ContributionKind.SUPPLIER_FIGURE,
 )
+"""Kinds of contributions that are shown under a heading of their own, their label."""
 _Z95: Final = 1.96
 _SHOWN_NARROWING: Final = 5
+"""How many ways to narrow the range are shown."""
 _MASS_DOUBT: Final = (
     "the weight of one unit: the model estimated it, and the range does not include that doubt"
 )
@@ -45,7 +47,7 @@ _CLASS_DOUBT: Final = (
     "knowing which published product is most like this one: removes the spread of its kind"
 )
 _LEAST_GAIN: Final = 0.005
-"""A gain below this share of the range is not worth anybody's work."""
+"""What narrows the range (its logarithm) by less than this share is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class ExplainedTerm:
     emissions_kg_co2e: float
     low_kg_co2e: float
     high_kg_co2e: float
-    share: float  # of the figure that it decides
+    share: float  # what part of the figure it decides, 0 to 1
     marks: tuple[str, ...]
     activity: float
     activity_unit: str
@@ -76,8 +78,8 @@ class ExplainedTerm:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedLine:
-    """A line of the bill with what is done to it, a part that is counted by its own measure, or a
-    maker's figures.
+    """A heading with its terms: a material with the lines that are made of it and what is done to
+    them, a part that counts by its own measure, or the figures of one maker.
     """
 
     title: str
@@ -88,7 +90,7 @@ class ExplainedLine:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedRoute:
-    """One of the ways to the figure."""
+    """One route to the figure, with its weight and its lines."""
 
     name: RouteName
     emissions_kg_co2e: float
@@ -101,18 +103,20 @@ class ExplainedRoute:
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """A source of doubt: what to find out, and the range without it.
+    """A source of doubt: what to find out, and how wide the range would be then.
 
-    Factors are "divided and multiplied by".
+    The range is the figure divided and multiplied by `range_factor`.
     """
 
     what: str
-    range_factor: float | None  # None: the range does not include it
+    range_factor: float | None  # None: the range does not include this doubt
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The tree. `range_factor`: the figure divided and multiplied by it gives the 95 % range."""
+    """The tree. The 95 % range is the figure divided and multiplied by `range_factor`; None where
+    the range reaches 0.
+    """
 
     emissions_kg_co2e: float
     low_kg_co2e: float
@@ -137,7 +141,7 @@ def explain(
         low_kg_co2e=footprint.low_kg_co2e,
         high_kg_co2e=footprint.high_kg_co2e,
         range_factor=_range_factor(footprint.low_kg_co2e, footprint.high_kg_co2e),
-        arithmetic=_combination(routes, footprint.emissions_kg_co2e),
+        arithmetic=_combination_in_words(routes, footprint.emissions_kg_co2e),
         mass=f"{significant(footprint.mass.value, 4)} kg, {origin.get(footprint.mass.origin, footprint.mass.origin.value)}",
         routes=tuple(
             ExplainedRoute(
@@ -156,7 +160,7 @@ def explain(
 
 
 def _only_route(footprint: Footprint) -> Route:
-    """Footprints of method 2 and before have the bill alone."""
+    """The bill route of a footprint of method 2 or before, which has no list of routes."""
     low, high = footprint.low_kg_co2e, footprint.high_kg_co2e
     sigma = math.log(high / low) / (2 * _Z95) if 0 < low < high else math.log(MODEL_ERROR_GSD)
     return Route(
@@ -164,14 +168,14 @@ def _only_route(footprint: Footprint) -> Route:
     )
 
 
-def _combination(routes: Sequence[Route], figure: float) -> str:
+def _combination_in_words(routes: Sequence[Route], figure_kg_co2e: float) -> str:
     """How the routes make the figure, as it would be typed into a calculator."""
     counted = [route for route in routes if route.weight > 0]
     if len(counted) == 1:
-        return f"{_number(figure)} kg CO2e: {counted[0].name} alone"
-    product = " × ".join(f"{_number(r.emissions_kg_co2e)}^{r.weight:.3f}" for r in counted)
+        return f"{_four_digits(figure_kg_co2e)} kg CO2e: {counted[0].name} alone"
+    product = " × ".join(f"{_four_digits(r.emissions_kg_co2e)}^{r.weight:.3f}" for r in counted)
     names = " × ".join(f"{r.name}^weight" for r in counted)
-    return f"{product} = {_number(figure)} kg CO2e ({names})"
+    return f"{product} = {_four_digits(figure_kg_co2e)} kg CO2e ({names})"
 
 
 def _lines(
@@ -180,8 +184,8 @@ def _lines(
     bill: BillOfMaterials,
     processes: ManufacturingProcesses,
 ) -> dict[RouteName, tuple[ExplainedLine, ...]]:
-    """Materials with their processes, then parts that are counted by another measure; makers for
-    the class.
+    """The lines of each route: of the bill, materials with their processes, then the parts that
+    count by another measure; of the class, its makers.
     """
     titles = _line_titles(footprint, bill)
     grouped: defaultdict[RouteName, dict[str, list[ExplainedTerm]]] = defaultdict(dict)
@@ -190,18 +194,18 @@ def _lines(
     worked = _worked_materials(processes)
     for one, share in zip(footprint.contributions, shares, strict=True):
         title = _title_of(one, titles, worked)
-        grouped[one.route].setdefault(title, []).append(_term(one, share))
+        grouped[one.route].setdefault(title, []).append(_explained_term(one, share))
     return defaultdict(
         tuple,
         {
-            route: tuple(_line(title, terms) for title, terms in lines.items() if terms)
+            route: tuple(_explained_line(title, terms) for title, terms in lines.items() if terms)
             for route, lines in grouped.items()
         },
     )
 
 
 def _line_titles(footprint: Footprint, bill: BillOfMaterials) -> dict[str, str]:
-    """material key → "Polypropylene resin: seat shell 1.2 kg, legs 0.3 kg"."""
+    """Key of a material → its heading: "Polypropylene resin: seat shell 1.2 kg, legs 0.3 kg"."""
     parts: dict[str, list[str]] = {}
     for line in bill.lines:
         parts.setdefault(line.material, []).append(
@@ -216,9 +220,7 @@ def _line_titles(footprint: Footprint, bill: BillOfMaterials) -> dict[str, str]:
 
 
 def _bare_label(one: Contribution, bill: BillOfMaterials) -> str:
-    """The material's own name: the label of a contribution ends in what the line is in the
-    product.
-    """
+    """The name of the material without the component, in which the contribution's label ends."""
     for line in bill.lines:
         if line.material == one.factor_key and line.component:
             bare = one.label.removesuffix(f" ({line.component})")
@@ -228,7 +230,7 @@ def _bare_label(one: Contribution, bill: BillOfMaterials) -> str:
 
 
 def _worked_materials(processes: ManufacturingProcesses) -> dict[str, list[str]]:
-    """process → the materials that it is applied to."""
+    """Process → the materials that it is applied to."""
     worked: dict[str, list[str]] = {}
     for use in processes.uses:
         worked.setdefault(use.process, []).append(use.material)
@@ -247,7 +249,8 @@ def _title_of(one: Contribution, titles: dict[str, str], worked: dict[str, list[
     return max(named or fitting, key=len, default=one.label)
 
 
-def _line(title: str, terms: Sequence[ExplainedTerm]) -> ExplainedLine:
+def _explained_line(title: str, terms: Sequence[ExplainedTerm]) -> ExplainedLine:
+    """The line with this heading; its emissions and share are the sums of those of its terms."""
     return ExplainedLine(
         title,
         math.fsum(term.emissions_kg_co2e for term in terms),
@@ -256,13 +259,13 @@ def _line(title: str, terms: Sequence[ExplainedTerm]) -> ExplainedLine:
     )
 
 
-def _term(one: Contribution, share: float) -> ExplainedTerm:
+def _explained_term(one: Contribution, share: float) -> ExplainedTerm:
     """One contribution as people read it: the multiplication, and its source."""
     return ExplainedTerm(
         label=one.label,
         kind=one.kind,
-        arithmetic=f"{_number(one.activity)} {one.activity_unit} × {_number(one.factor)} kg CO2e/{one.activity_unit}"
-        f" = {_number(one.emissions_kg_co2e)} kg CO2e",
+        arithmetic=f"{_four_digits(one.activity)} {one.activity_unit} × {_four_digits(one.factor)} kg CO2e/{one.activity_unit}"
+        f" = {_four_digits(one.emissions_kg_co2e)} kg CO2e",
         emissions_kg_co2e=one.emissions_kg_co2e,
         low_kg_co2e=one.low_kg_co2e,
         high_kg_co2e=one.high_kg_co2e,
@@ -281,7 +284,7 @@ def _term(one: Contribution, share: float) -> ExplainedTerm:
 
 
 def _marks(one: Contribution) -> tuple[str, ...]:
-    """How its activity is known, and whether its factor stands in for one that nobody publishes."""
+    """The marks of a term: how its activity is known, and whether its factor is a proxy."""
     if one.kind is ContributionKind.CLASS_REFERENCE:
         known = PUBLISHED
     elif one.kind is ContributionKind.SUPPLIER_FIGURE:
@@ -298,14 +301,14 @@ def _narrowing(footprint: Footprint, routes: Sequence[Route]) -> tuple[Narrowing
     found: list[Narrowing] = []
     if footprint.mass.origin is Origin.INFERRED:
         found.append(Narrowing(_MASS_DOUBT, None))
-    now = _range_of(routes)
-    if now is None:
+    present_factor = _combined_range_factor(routes)
+    if present_factor is None:
         return tuple(found)
-    most = math.exp(math.log(now) * (1 - _LEAST_GAIN))
+    largest_shown = math.exp(math.log(present_factor) * (1 - _LEAST_GAIN))
     narrower = sorted(
         (factor, what)
         for what, changed in _without_each(footprint, routes)
-        if (factor := _range_of(changed)) is not None and factor < most
+        if (factor := _combined_range_factor(changed)) is not None and factor < largest_shown
     )
     found += [Narrowing(what, factor) for factor, what in narrower]
     return tuple(found[:_SHOWN_NARROWING])
@@ -314,7 +317,7 @@ def _narrowing(footprint: Footprint, routes: Sequence[Route]) -> tuple[Narrowing
 def _without_each(
     footprint: Footprint, routes: Sequence[Route]
 ) -> Iterator[tuple[str, list[Route]]]:
-    """(what is found out, the routes once it is)."""
+    """For each doubt: what would have to be found out, and the routes as they would be then."""
     for route in routes:
         others = [other for other in routes if other is not route]
         if route.weight == 0 or route.name is RouteName.SUPPLIER:
@@ -328,7 +331,9 @@ def _without_each(
 
 
 def _variances(footprint: Footprint, bill: Route) -> dict[str, float]:
-    """label → variance of the logarithm of the bill that this term's own factors give it."""
+    """Label of each term of the bill → the variance that its own factors give the logarithm of the
+    bill's figure.
+    """
     found: dict[str, float] = {}
     if bill.emissions_kg_co2e <= 0:  # a credit has no logarithm
         return found
@@ -341,24 +346,32 @@ def _variances(footprint: Footprint, bill: Route) -> dict[str, float]:
 
 
 def _narrowed(route: Route, variance: float) -> Route:
-    """The route without so much variance of its logarithm."""
+    """The route with its variance (of the logarithm) less by `variance`, and the narrower range."""
     sigma = math.sqrt(max(route.range_log_sigma**2 - variance, 0.0))
-    times = math.exp(_Z95 * sigma)
-    value = route.emissions_kg_co2e
+    range_factor = math.exp(_Z95 * sigma)
+    emissions_kg_co2e = route.emissions_kg_co2e
     return replace(
-        route, range_log_sigma=sigma, low_kg_co2e=value / times, high_kg_co2e=value * times
+        route,
+        range_log_sigma=sigma,
+        low_kg_co2e=emissions_kg_co2e / range_factor,
+        high_kg_co2e=emissions_kg_co2e * range_factor,
     )
 
 
-def _range_of(routes: Sequence[Route]) -> float | None:
+def _combined_range_factor(routes: Sequence[Route]) -> float | None:
+    """What the figure that these routes give is divided and multiplied by for its 95 % range; None
+    where that reaches 0.
+    """
     combined = combine(routes)
     return _range_factor(combined.low_kg_co2e, combined.high_kg_co2e)
 
 
 def _range_factor(low: float, high: float) -> float | None:
-    """What the figure is divided and multiplied by; None for a range that reaches 0."""
+    """What the middle of the range is divided and multiplied by to reach its ends; None where the
+    range reaches 0.
+    """
     return math.sqrt(high / low) if 0 < low <= high else None
 
 
-def _number(value: float) -> str:
-    return significant(value, 4)
+def _four_digits(number: float) -> str:
+    return significant(number, 4)

@@ -1,7 +1,7 @@
-"""Emission factors: what one kilogram or one kilowatt-hour costs the climate, and who says so.
+"""Emission factors: kg CO2e per kilogram, kilowatt-hour or part, each with its source.
 
 `factor_sources/` reads them, `calculate` multiplies by them. A FactorTable is checked when it is
-made, so that nothing downstream has to ask whether a factor makes sense. GWP100, fossil CO2e;
+made, so that no calculation has to ask whether a factor makes sense. GWP100, fossil CO2e;
 biogenic CO2 and its uptake count as 0.
 """
 
@@ -66,12 +66,12 @@ class MaterialFactor:
     included_processes: frozenset[str] = frozenset()  # already in the factor, never added again
     technological_quality: int = 2  # PACT: 1 same technology, 2 similar, 3 different or unknown
     proxy_reason: str | None = None  # set when the value stands in for one nobody publishes openly
-    retired: bool = False  # known to old answers, no longer offered to new ones
-    replaced_by: str | None = None  # the key that a retired one is calculated with
+    retired: bool = False  # older answers have it; it is no longer offered
+    replaced_by: str | None = None  # the key whose factor a retired one is calculated with
     chips_share: float = (
-        0.0  # integrated circuits that such a board carries and the factor leaves out
+        0.0  # mass of the chips that such a board carries and the factor leaves out, per kg
     )
-    recycled_content: float = 0.0  # part of it that is recycled, where the row is an ordinary mix
+    recycled_content: float = 0.0  # share that is recycled where the factor is for the usual mix
     recycled_as: str | None = None  # the key of the same material, recycled
     choice: str | None = None  # why this value, where open sources differ
 
@@ -139,8 +139,8 @@ class HeatFactor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComponentFactor:
-    """kg CO2e of a complete part by what decides it: the area of a display, the gigabytes of a
-    memory.
+    """kg CO2e of a complete part per unit of what decides it: the area of a display, the gigabytes
+    of a memory.
 
     `attribute` is the name under which the bill's attributes give the amount; a mass line of one of
     the materials in `replaces` is the same part and is then not counted by mass.
@@ -158,7 +158,7 @@ class ComponentFactor:
     citation: Citation
     proxy_reason: str | None = None
     largest_by_kind: tuple[tuple[str, float], ...] = ()
-    """Subcategories that have far less of it than `largest`, and what is most there."""
+    """Subcategory → the largest value there, where that is far below `largest`."""
 
     @property
     def is_proxy(self) -> bool:
@@ -170,10 +170,10 @@ class ComponentFactor:
 class ClassReference:
     """What somebody published for a whole product of a kind, cradle-to-gate.
 
-    For one unit of `mass_kg`, or (`per_kg`) for a kilogram. `range_log_sigma` is its own spread
-    where the row stands for several products. With `needs` it is a figure only for products that
-    have such a part: a motor makes an electric bicycle something else than a bicycle. They are
-    beginnings of material keys, of which one is enough.
+    `kg_co2e` is for one unit of `mass_kg`, or (`per_kg`) for a kilogram. `count` is the number of
+    products that the row stands for, `range_log_sigma` the spread between them. `needs` are
+    beginnings of material keys: the figure is only for products whose bill has one of these (a
+    motor makes an electric bicycle something else than a bicycle).
     """
 
     key: str
@@ -196,7 +196,9 @@ Kind = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AlikeKind:
-    """A kind of product that nobody published, and one that is made much like it."""
+    """A kind of product for which nobody published a figure, and a kind that is made much
+    like it.
+    """
 
     kind: Kind
     like: Kind
@@ -226,7 +228,7 @@ class FactorTable:
     components: Mapping[str, ComponentFactor]
     references: Mapping[Kind, tuple[ClassReference, ...]]
     alike: Mapping[Kind, tuple[Kind, ...]]
-    """Kinds whose references stand in for a kind without its own."""
+    """A kind without references of its own → the kinds whose references stand in for them."""
 
     @classmethod
     def of(
@@ -240,8 +242,9 @@ class FactorTable:
         references: Iterable[ClassReference] = (),
         alike: Iterable[AlikeKind] = (),
     ) -> FactorTable:
-        """Check the factors against each other; raises FactorTableInvalid naming the first bad
-        one.
+        """The table of these factors, checked against each other.
+
+        Raises FactorTableInvalid, which names the first bad one.
         """
         by_material = _keyed("material", ((m.key, m) for m in materials))
         by_process = _keyed("process", ((p.key, p) for p in processes))
@@ -343,7 +346,7 @@ class FactorTable:
         return known.world_region if known else None
 
     def vocabulary(self, taxonomy: Taxonomy) -> Vocabulary:
-        """The closed lists for the three questions."""
+        """The closed lists that the answers to the three questions choose from."""
         return Vocabulary(
             categories={
                 name: tuple(category.subcategories)
@@ -365,6 +368,7 @@ class FactorTable:
 
 
 def _keyed(kind: str, rows: Iterable[tuple[str, _T]]) -> dict[str, _T]:
+    """The rows by key. Raises FactorTableInvalid where a key comes twice."""
     found: dict[str, _T] = {}
     for key, row in rows:
         if key in found:
@@ -401,6 +405,7 @@ def _check_values(
 
 
 def _check_range(where: str, ranged: RangedValue) -> None:
+    """Raises FactorTableInvalid unless the three are finite and in order."""
     figures = (ranged.low, ranged.value, ranged.high)
     _require(all(map(math.isfinite, figures)), f"{where}: value, low and high must be finite.")
     _require(
@@ -410,8 +415,9 @@ def _check_range(where: str, ranged: RangedValue) -> None:
 
 
 def _check_energy_range(where: str, ranged: RangedValue) -> None:
-    # A grid of 0 throughout is possible (all hydropower, as published); one that may be negative is
-    # not.
+    """Raises FactorTableInvalid unless the range is in order and above 0, or 0 throughout (a grid
+    of hydropower alone, as published).
+    """
     _check_range(where, ranged)
     _require(
         ranged.low > 0 or ranged.high == 0, f"{where}: low must be above 0, or all three be 0."
@@ -473,15 +479,16 @@ def _check_whole_parts(
             reference.mass_kg is None or reference.mass_kg > 0,
             f"{where}: the mass must be above 0.",
         )
-        unknown = [need for need in reference.needs if not _begins_one(need, materials)]
+        unknown = [need for need in reference.needs if not _is_prefix_of_any(need, materials)]
         _require(not unknown, f"{where}: no material begins with {unknown}.")
 
 
-def _begins_one(need: str, materials: Iterable[str]) -> bool:
-    return any(key.startswith(need) for key in materials)
+def _is_prefix_of_any(beginning: str, materials: Iterable[str]) -> bool:
+    return any(key.startswith(beginning) for key in materials)
 
 
 def _grouped(pairs: Iterable[tuple[Kind, _T]]) -> dict[Kind, tuple[_T, ...]]:
+    """Kind → everything that the pairs have for it, in their order."""
     kinds: dict[Kind, list[_T]] = {}
     for kind, member in pairs:
         kinds.setdefault(kind, []).append(member)
@@ -494,5 +501,6 @@ def _require(condition: bool, message: str) -> None:
 
 
 def _content_hash(rows: Iterable[_Factor]) -> str:
+    """A hash that is the same for the same factors in any order."""
     lines = sorted(json.dumps(asdict(row), default=sorted, sort_keys=True) for row in rows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]

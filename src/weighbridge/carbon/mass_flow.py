@@ -25,7 +25,7 @@ _PAIRS_REMEMBERED: Final = 16_384
 
 
 class Work(NamedTuple):
-    """A process, and what is known of it where it is done to one material."""
+    """A process, and what a person knows of it where it is done to one material."""
 
     process: ProcessFactor
     known: ProcessFacts = NOTHING_KNOWN
@@ -44,7 +44,9 @@ class Stage(NamedTuple):
 
     @property
     def worked_kg(self) -> float:
-        """The mass that the process's figures are per: its output, or what it takes away."""
+        """The mass that the process's energy and emissions are per kg of: its output, or what it
+        takes away.
+        """
         return self.input_kg - self.output_kg if self.process.is_per_kg_removed else self.output_kg
 
 
@@ -58,8 +60,8 @@ class Chain(NamedTuple):
 
 
 def chain(material: MaterialFactor, mass_kg: float, worked: Sequence[Work]) -> Chain:
-    """Follow `mass_kg` of finished material back to its raw material, through what is done to it,
-    in order.
+    """The stages by which raw material becomes `mass_kg` of finished material; `worked` are the
+    processes, first to last.
     """
     stages: list[Stage] = []
     flowing_kg = mass_kg
@@ -73,14 +75,14 @@ def chain(material: MaterialFactor, mass_kg: float, worked: Sequence[Work]) -> C
 def chains(
     bill: BillOfMaterials, processes: ManufacturingProcesses, factors: FactorTable
 ) -> tuple[list[Chain], list[Chain], list[str]]:
-    """Returns (the chains, the chain of each line of the bill, notes on processes left out).
+    """The chains; then the chain of each line of the bill; then notes on processes left out.
 
     Lines of the same material that go through the same processes, in the same places with the same
     energy, are one chain, in the bill's order. Raises CalculationError for keys that the factor
     table does not know, for a process on something that is not in the bill, and for a mass that is
     not a positive number.
     """
-    applied, notes = _applied(bill, processes, factors)
+    applied, notes = _work_by_line(bill, processes, factors)
     groups: dict[_Group, list[float]] = {}
     members: list[_Group] = []
     for line, steps in zip(bill.lines, applied, strict=True):
@@ -99,10 +101,12 @@ def chains(
     return list(made.values()), [made[group] for group in members], notes
 
 
-def _applied(
+def _work_by_line(
     bill: BillOfMaterials, processes: ManufacturingProcesses, factors: FactorTable
 ) -> tuple[list[list[Work]], list[str]]:
-    """What is done to each line, in the order of the answer."""
+    """The work done to each line of the bill, in the order of the answer; then notes on processes
+    left out.
+    """
     applied: list[list[Work]] = [[] for _ in bill.lines]
     notes: dict[str, None] = {}
     for use in dict.fromkeys(processes.uses):  # a use said twice is one use
@@ -113,7 +117,7 @@ def _applied(
                 f"The process {use.process!r} is applied to {use.material!r}, which is not in the "
                 "product's bill of materials. Rerun with --redo."
             )
-        note = _why_left_out(process, factors.material(use.material))
+        note = _left_out_note(process, factors.material(use.material))
         if note is None:
             for place in worked:
                 if all(process is not done.process for done in applied[place]):
@@ -124,6 +128,7 @@ def _applied(
 
 
 def _worked_lines(use: ProcessUse, bill: BillOfMaterials) -> list[int]:
+    """The lines (from 0) that a process is applied to; none where the bill has no such line."""
     if use.line is not None:
         fits = 0 < use.line <= len(bill.lines) and bill.lines[use.line - 1].material == use.material
         return [use.line - 1] if fits else []
@@ -131,12 +136,14 @@ def _worked_lines(use: ProcessUse, bill: BillOfMaterials) -> list[int]:
 
 
 @lru_cache(_PAIRS_REMEMBERED)
-def _why_left_out(process: ProcessFactor, material: MaterialFactor) -> str | None:
-    reason = _reason_to_skip(process, material)
+def _left_out_note(process: ProcessFactor, material: MaterialFactor) -> str | None:
+    """The note that a process of this material is left out, and why; None where it counts."""
+    reason = _why_left_out(process, material)
     return reason and f"left out: {process.name} of {material.name}, because {reason}"
 
 
-def _reason_to_skip(process: ProcessFactor, material: MaterialFactor) -> str | None:
+def _why_left_out(process: ProcessFactor, material: MaterialFactor) -> str | None:
+    """Why the process must not be added to this material; None where it may."""
     if material.includes_forming:
         return "the material's factor includes its forming"
     if process.key in material.included_processes:

@@ -34,11 +34,14 @@ _NOT_IN_BILL: Final = {
     "Footwear & leather goods": "stitching, gluing and factory overheads",
     "Furniture": "workshop energy, finishing and overheads",
 }
+"""Category → what its products need beyond the materials and processes of a bill."""
 LIGHTEST_KG: Final = 1e-6
 HEAVIEST_KG: Final = 1e7
-"""A bare chip weighs milligrams, a ship thousands of tonnes."""
+"""Bounds of a believable mass: a bare chip weighs milligrams, a ship thousands of tonnes."""
 _SLIP_OF_UNITS: Final = 300.0
-"""How many times off a weight is taken for a slip of kilograms and grams: 1,000 and some slack."""
+"""Weights this many times apart are taken for a confusion of kilograms and grams (1,000 times, with
+some slack).
+"""
 _QUANTITY: Final = re.compile(
     r"(?<![\w.,/])(?:(\d{1,4}) ?[x×] ?)?(\d{1,6}(?:[.,]\d{1,2})?) ?(kg|g|ml|cl|l)(?![\w²/])",
     re.IGNORECASE,
@@ -49,7 +52,9 @@ _GIGA: Final = "G"
 _KG: Final = {"kg": 1.0, "g": 1e-3}
 _KG_OF_LIQUID: Final = {"l": 1.0, "cl": 1e-2, "ml": 1e-3}
 _FILLED: Final = frozenset({"Food & beverages", "Chemicals & personal care"})
-"""Where litres say how much there is; elsewhere they say how much something holds."""
+"""Categories in whose names litres say how much there is; in others they say how much a thing
+holds.
+"""
 _KG_CO2E_PER_EUR: Final = {
     "Food & beverages": 1.0,
     "Chemicals & personal care": 1.6,
@@ -78,18 +83,21 @@ _KG_CO2E_PER_EUR: Final = {
 25010 to 25024, each ±80 %). Jewellery is left out: its price says little of how it is made.
 """
 _NEAR_A_EURO: Final = frozenset({"EUR", "USD", "GBP", "CHF"})
-"""Worth about a euro: near enough for a check by factors of ten."""
+"""Currencies worth about a euro: near enough for a check by factors of ten."""
 _ABOVE_THE_PRICE: Final = 10.0
 _BELOW_THE_PRICE: Final = 1 / 100
-"""How far off the ratio a figure is worth a look. The ratios are of producers' prices: what a shop
-adds and what a name costs makes a figure low for its price, never high.
+"""A figure above the one or below the other times the ratio is doubted. The ratios are of
+producers' prices: what a shop adds and what a name costs makes a figure low for its price, never
+high.
 """
 _OTHER_ENERGY: Final = 10.0
-"""How many times more or less energy than usual is doubted: kWh and MJ are 3.6 apart, kWh for a
-kilogram and for a tonne a thousand.
+"""Stated energy this many times more or less than the usual is doubted: kWh and MJ are 3.6 times
+apart, kWh for a kilogram and for a tonne a thousand times.
 """
 _OTHER_REGION_SHARE: Final = 0.5
+"""From this share of the bill on, factors of other parts of the world get a note."""
 _SAME_PART_OF_THE_WORLD: Final = 2
+"""The geographical rating of factors of the same part of the world."""
 
 
 def footprint_notes(
@@ -132,12 +140,12 @@ def _route_notes(
                 "products"
             )
     elif not judged.complete_articles:
-        notes.extend(_alone_notes(classification, judged))
+        notes.extend(_bill_alone_notes(classification, judged))
     return notes
 
 
-def _alone_notes(classification: Classification, judged: Completeness) -> list[str]:
-    """Only the bill counts: what is not in it is missing from the figure."""
+def _bill_alone_notes(classification: Classification, judged: Completeness) -> list[str]:
+    """Where only the bill counts: what is not in it and therefore missing from the figure."""
     if judged.missing:
         return [f"likely too low: the bill of materials has no {' and no '.join(judged.missing)}"]
     overheads = MADE_UP_CATEGORIES | ELECTRONIC_CATEGORIES
@@ -173,28 +181,30 @@ def _mass_notes(bill: BillOfMaterials) -> list[str]:
 
 
 def replaced_weight_notes(weight_kg: float | None, bill: BillOfMaterials) -> tuple[str, ...]:
-    """What the figure is for, in the place of a stated weight that the model doubts, or that a
-    correction has put far from it.
+    """The mass that the figure is for, where the model doubts the catalogue's weight, or where a
+    correction is far from it.
     """
     if weight_kg is None or weight_kg <= 0:
         return ()
-    times = max(bill.mass_kg, weight_kg) / min(bill.mass_kg, weight_kg)
+    mass_ratio = max(bill.mass_kg, weight_kg) / min(bill.mass_kg, weight_kg)
     is_doubted = bill.mass_inferred and bill.weight_plausible is False
     is_of_one = bill.weight_basis in (None, WeightBasis.UNIT)
-    is_slip = not bill.mass_inferred and is_of_one and times > _SLIP_OF_UNITS
+    is_slip = not bill.mass_inferred and is_of_one and mass_ratio > _SLIP_OF_UNITS
     if not (is_doubted or is_slip):
         return ()
     direction = "heavier" if bill.mass_kg > weight_kg else "lighter"
     note = (
         f"the catalogue says {significant(weight_kg, 4)} kg, the figure is for "
-        f"{significant(bill.mass_kg, 4)} kg, {significant(times, 2)} times {direction}: "
+        f"{significant(bill.mass_kg, 4)} kg, {significant(mass_ratio, 2)} times {direction}: "
         "check the weight, or correct the mass"
     )
     return (note,)
 
 
 def name_notes(name: str, category: str, bill: BillOfMaterials) -> tuple[str, ...]:
-    """A weight a thousand times off what the name says is a slip of the unit."""
+    """A note where the weight is hundreds of times off the amount in the name, which is a slip of
+    the unit.
+    """
     if bill.mass_inferred or bill.weight_basis in (WeightBasis.PALLET, WeightBasis.DECLARED_UNIT):
         return ()
     units = _KG | _KG_OF_LIQUID if category in _FILLED else _KG
@@ -215,7 +225,9 @@ def name_notes(name: str, category: str, bill: BillOfMaterials) -> tuple[str, ..
 
 
 def price_notes(facts: ProductFacts, category: str, emissions_kg_co2e: float) -> tuple[str, ...]:
-    """A figure that the price makes unlikely: mostly a slip of a unit, of pieces or the price."""
+    """A note where the figure is unlikely for the price: mostly a slip of a unit, of the pieces or
+    of the price.
+    """
     ratio = _KG_CO2E_PER_EUR.get(category)
     if ratio is None or not facts.price or facts.currency not in _NEAR_A_EURO:
         return ()
@@ -230,6 +242,7 @@ def price_notes(facts: ProductFacts, category: str, emissions_kg_co2e: float) ->
 
 
 def _electricity_notes(place: Place, terms: Iterable[Term]) -> list[str]:
+    """A note where the average grid of the world stands in for that of the country."""
     by_world = f"+electricity:{WORLD}"
     if not any(term.contribution.factor_key.endswith(by_world) for term in terms):
         return []
@@ -239,7 +252,7 @@ def _electricity_notes(place: Place, terms: Iterable[Term]) -> list[str]:
 
 
 def _energy_notes(result: BillResult) -> list[str]:
-    """Energy that somebody states, where it is far from what the factor table has."""
+    """Notes on stated energy that is far from what the factor table has for the process."""
     notes: dict[str, None] = {}
     for chain in result.chains:
         for process, _, _, known in chain.stages:
@@ -257,8 +270,8 @@ def _energy_notes(result: BillResult) -> list[str]:
 
 
 def _region_notes(place: Place, terms: Sequence[Term]) -> list[str]:
-    """How much of the bill rests on factors of another part of the world than the product comes
-    from.
+    """A note where much of the bill rests on factors of another part of the world than the product
+    comes from.
     """
     if place.country is None or place.grid.is_world:
         return []
@@ -276,7 +289,9 @@ def _region_notes(place: Place, terms: Sequence[Term]) -> list[str]:
 
 
 def _proxy_notes(result: BillResult) -> list[str]:
-    """Of the factors that count: not of a line whose part counts by its area or capacity."""
+    """Notes on the proxies among the factors that count; a line that a part replaces does not
+    count.
+    """
     counted = [
         chain.material
         for number, chain in enumerate(result.line_chains)
@@ -294,7 +309,9 @@ def _proxy_notes(result: BillResult) -> list[str]:
 
 
 def _rests_on_table(stage: Stage) -> bool:
-    """Whether any figure of the process's own factor counts: not where all are stated."""
+    """Whether any figure of the process comes from the factor table; not where all of them are
+    stated.
+    """
     process, known = stage.process, stage.known
     return bool(
         process.kg_co2e_per_kg

@@ -27,7 +27,7 @@ class Subcategory:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A group of subcategories, as a person would name the aisle."""
+    """A group of subcategories."""
 
     name: str
     subcategories: Mapping[str, Subcategory]

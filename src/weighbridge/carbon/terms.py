@@ -2,9 +2,9 @@
 
 `calculate` adds the terms up. A process gives up to three of them (electricity, heat, direct
 emissions), whose activity comes from the process's inventory and whose factor from the grid or the
-heat supply: both are cited, and both spread. What is known of the process where it is done (its
-country, its energy and where that comes from) takes the place of either, for this term alone. All
-but the mass is the same for every product from one country: a `Rate`, worked out once.
+heat supply: both are cited, and both spread. What a person knows of a process (its country, its
+energy and where that comes from) replaces either, for this term alone. All but the mass is the same
+for every product from one country: a `Rate`, worked out once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from weighbridge.carbon.factors import (
     ProcessFactor,
     RangedValue,
 )
-from weighbridge.carbon.uncertainty import Spread, bounds, spread, times
+from weighbridge.carbon.uncertainty import Spread, bounds, range_factor, spread
 from weighbridge.domain.answers import AttributeBasis
 from weighbridge.domain.results import Contribution, ContributionKind
 
@@ -46,7 +46,9 @@ _LABEL: Final = Contribution._fields.index("label")
 
 
 class Term(NamedTuple):
-    """A contribution, and what the range and the data quality need to know of it."""
+    """A contribution with its spreads, which the range needs, and its rating, which the data
+    quality needs.
+    """
 
     contribution: Contribution
     spreads: tuple[Spread, ...]
@@ -55,11 +57,11 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rate:
-    """A term per kilogram that is bought or worked: `activity_per_kg` in `activity_unit`, times
-    `factor`.
+    """A term without its mass: for each kilogram that is bought or worked (for a part: for each
+    unit of it) `activity_per_kg` in `activity_unit`, times `factor`.
 
-    `spreads` are those of one unit of activity; `times` is what they come to, None where it takes
-    the activity.
+    `spreads` are those of one unit of activity. The 95 % range of a term is its emissions divided
+    and multiplied by `range_factor`; that is None where the range depends on the activity.
     """
 
     kind: ContributionKind
@@ -72,13 +74,13 @@ class Rate:
     citation: Citation
     is_proxy: bool
     ratings: tuple[int, int, int]
-    times: float | None = field(init=False)
+    range_factor: float | None = field(init=False)
     in_common: tuple[Any, ...] = field(init=False)
     """The fields of its contributions that are the same for every product: all before the label."""
 
     def __post_init__(self) -> None:
-        """The same for every product: worked out here, once."""
-        object.__setattr__(self, "times", times(self.spreads))
+        """Work out what is the same for every product."""
+        object.__setattr__(self, "range_factor", range_factor(self.spreads))
         cited = self.citation
         in_common = Contribution(
             kind=self.kind,
@@ -114,7 +116,7 @@ class Place:
     @staticmethod
     @lru_cache(1024)
     def of(country: str | None, factors: FactorTable) -> Place:
-        """The country's own grid, or the world's when the country is not known."""
+        """The place with the grid of the country, or of the world where that grid is not known."""
         return Place(country, factors.electricity_for(country), factors)
 
     def geographical(self, region: str) -> int:
@@ -123,15 +125,17 @@ class Place:
 
 
 def material_term(line: BomLine, chain: Chain, place: Place) -> Term:
-    """What the raw material for one line of the bill costs, losses in the processes included."""
+    """The emissions of the raw material for one line of the bill, what is lost in the processes
+    included.
+    """
     rate = _material_rate(chain.material, place)
     label = f"{rate.label} ({line.component})" if line.component else rate.label
     return _term(rate, label, line.mass_kg * (chain.input_kg / chain.mass_kg))
 
 
 def process_terms(stage: Stage, chain: Chain, place: Place) -> Sequence[Term]:
-    """What one process on one material costs: electricity, heat and direct emissions, where it has
-    them.
+    """The emissions of one process on one material: electricity, heat and direct emissions, where
+    it has them.
     """
     rates = _process_rates(stage.process, stage.known, chain.material, place)
     return [_term(rate, rate.label, stage.worked_kg) for rate in rates]
@@ -140,12 +144,14 @@ def process_terms(stage: Stage, chain: Chain, place: Place) -> Sequence[Term]:
 def component_term(
     factor: ComponentFactor, amount: float, basis: AttributeBasis, place: Place
 ) -> Term:
-    """What a part costs that counts by area, capacity or piece."""
+    """The emissions of a part that counts by area, capacity or piece; `amount` is in the unit of
+    the factor.
+    """
     return _term(_component_rate(factor, place), f"{factor.name} ({basis.value})", amount)
 
 
 def chips_term(chips: MaterialFactor, mass_kg: float, place: Place) -> Term:
-    """What the chips of a board cost that the bill does not name."""
+    """The emissions of the chips on a board that the bill does not name."""
     rate = _material_rate(chips, place)
     return _term(rate, f"{rate.label} (on the board, not in the bill)", mass_kg)
 
@@ -188,13 +194,16 @@ def _material_rate(material: MaterialFactor, place: Place) -> Rate:
 def _process_rates(
     process: ProcessFactor, known: ProcessFacts, material: MaterialFactor, place: Place
 ) -> tuple[Rate, ...]:
+    """The rates of a process on a material: electricity, heat and direct emissions, where it has
+    them.
+    """
     label = f"{process.name}: {material.name}"
     if known.country is not None:
         place = Place.of(known.country, place.factors)
     rates = []
     electricity = _energy_use(process.kwh_electricity_per_kg, known.electricity_kwh_per_kg)
     if electricity.kwh_per_kg:
-        supply = _electricity(known, place)
+        supply = _electricity_supply(known, place)
         rates.append(
             _energy_rate(
                 ContributionKind.PROCESS_ELECTRICITY,
@@ -210,7 +219,7 @@ def _process_rates(
             _energy_rate(
                 ContributionKind.PROCESS_HEAT,
                 f"{label}, heat",
-                (process, heat, _heat(known, place)),
+                (process, heat, _heat_supply(known, place)),
                 known,
                 place,
             )
@@ -234,14 +243,16 @@ def _process_rates(
 
 
 class _EnergyUse(NamedTuple):
-    """`is_stated`: by somebody who knows the process, not by the factor table."""
+    """How much energy a process takes; `is_stated` by somebody who knows it, not by the factor
+    table.
+    """
 
     kwh_per_kg: float
     is_stated: bool
 
 
 class _Supply(NamedTuple):
-    """Where electricity or heat comes from."""
+    """Where the electricity or heat of a process comes from."""
 
     key: str
     name: str
@@ -249,35 +260,39 @@ class _Supply(NamedTuple):
     citation: Citation
 
 
-def _energy_use(usual: float, stated: float | None) -> _EnergyUse:
-    return _EnergyUse(usual, False) if stated is None else _EnergyUse(stated, True)
+def _energy_use(usual_kwh_per_kg: float, stated_kwh_per_kg: float | None) -> _EnergyUse:
+    """The stated energy use where there is one, otherwise the usual one; both in kWh per kg."""
+    if stated_kwh_per_kg is None:
+        return _EnergyUse(usual_kwh_per_kg, False)
+    return _EnergyUse(stated_kwh_per_kg, True)
 
 
-def _electricity(known: ProcessFacts, place: Place) -> _Supply:
+def _electricity_supply(known: ProcessFacts, place: Place) -> _Supply:
     if known.electricity_kg_co2e_per_kwh is not None:
         return _stated_supply("electricity", known.electricity_kg_co2e_per_kwh, known, place)
     grid = place.grid
     return _Supply(f"electricity:{grid.country}", grid.name, grid.kg_co2e_per_kwh, grid.citation)
 
 
-def _heat(known: ProcessFacts, place: Place) -> _Supply:
+def _heat_supply(known: ProcessFacts, place: Place) -> _Supply:
     if known.heat_kg_co2e_per_kwh is not None:
         return _stated_supply("heat", known.heat_kg_co2e_per_kwh, known, place)
     heat = place.factors.heat
     return _Supply(heat.key, heat.name, heat.kg_co2e_per_kwh, heat.citation)
 
 
-def _stated_supply(kind: str, value: float, known: ProcessFacts, place: Place) -> _Supply:
-    """Taken as it is given: whoever states it gives no range."""
+def _stated_supply(kind: str, kg_co2e_per_kwh: float, known: ProcessFacts, place: Place) -> _Supply:
+    """A supply with the factor that somebody states; without a range, because they give none."""
     return _Supply(
         f"{kind}:{AttributeBasis.STATED}",
         known.energy_source or AttributeBasis.STATED.value,
-        RangedValue(value, value, value),
-        _stated(known, place),
+        RangedValue(kg_co2e_per_kwh, kg_co2e_per_kwh, kg_co2e_per_kwh),
+        _stated_citation(known, place),
     )
 
 
-def _stated(known: ProcessFacts, place: Place) -> Citation:
+def _stated_citation(known: ProcessFacts, place: Place) -> Citation:
+    """The source of figures that somebody states for a process."""
     source = known.energy_source or "stated for this process"
     years = years_named(source)
     return Citation(
@@ -296,8 +311,11 @@ def _energy_rate(
     known: ProcessFacts,
     place: Place,
 ) -> Rate:
+    """The rate of the electricity or heat of a process; `multiplied` is what it is the
+    product of.
+    """
     process, use, supply = multiplied
-    inventory = _stated(known, place) if use.is_stated else process.citation
+    inventory = _stated_citation(known, place) if use.is_stated else process.citation
     of_supply = spread(supply.key, supply.kg_co2e_per_kwh)
     return Rate(
         kind=kind,
@@ -307,12 +325,12 @@ def _energy_rate(
         activity_unit=_KWH,
         factor=supply.kg_co2e_per_kwh.value,
         spreads=(of_supply,) if use.is_stated else (_process_spread(process), of_supply),
-        citation=_both(supply.citation, inventory),
+        citation=_cited_together(supply.citation, inventory),
         is_proxy=process.is_proxy and not use.is_stated,
         ratings=(
             1 if use.is_stated else process.technological_quality,
             place.geographical(supply.citation.region),
-            _older(supply.citation, inventory),
+            _older_rating(supply.citation, inventory),
         ),
     )
 
@@ -322,13 +340,13 @@ def _term(rate: Rate, label: str, mass_kg: float) -> Term:
     activity = mass_kg * rate.activity_per_kg
     emissions = activity * rate.factor
     spreads = rate.spreads
-    if rate.times is None:
+    if rate.range_factor is None:
         spreads = tuple(
             each._replace(sigma_kg_co2e=each.sigma_kg_co2e * activity) for each in spreads
         )
         low, high = bounds(spreads, emissions)
     else:
-        low, high = emissions / rate.times, emissions * rate.times
+        low, high = emissions / rate.range_factor, emissions * rate.range_factor
     # Fields by name took half as long again, a dozen times a product.
     own = (label, activity, emissions, low, high)
     contribution = Contribution._make((*rate.in_common, *own))
@@ -336,11 +354,14 @@ def _term(rate: Rate, label: str, mass_kg: float) -> Term:
 
 
 def _process_spread(process: ProcessFactor) -> Spread:
-    # Electricity, heat and direct emissions come from one inventory: one draw for all three.
+    """The spread of a process: the same for its electricity, heat and direct emissions, which come
+    from one inventory.
+    """
     return spread(process.key, RangedValue(1.0, process.range_low, process.range_high))
 
 
 def _ratings(technological: int, citation: Citation, place: Place) -> tuple[int, int, int]:
+    """The technological, geographical and temporal rating."""
     return (
         technological,
         place.geographical(citation.region),
@@ -348,11 +369,12 @@ def _ratings(technological: int, citation: Citation, place: Place) -> tuple[int,
     )
 
 
-def _older(first: Citation, second: Citation) -> int:
+def _older_rating(first: Citation, second: Citation) -> int:
+    """The temporal rating of the older of two sources."""
     return max(temporal_rating(first.year), temporal_rating(second.year))
 
 
-def _both(factor: Citation, process: Citation) -> Citation:
+def _cited_together(factor: Citation, process: Citation) -> Citation:
     """A factor and the energy use that it is multiplied by, cited together."""
     if factor == process:
         return factor

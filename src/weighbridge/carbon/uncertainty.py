@@ -44,7 +44,8 @@ _BOUNDS: Final = (0.025, 0.975)
 
 
 class Spread(NamedTuple):
-    """How far one factor may put a term off. Terms that name the same `factor` are off together.
+    """How far one factor may put a term off. Terms that name the same `factor` are off in the same
+    direction.
 
     `log_sigma` is the standard deviation of the factor's logarithm. A range that reaches 0 or below
     has no logarithm (a credit for stored carbon, say): the factor is then normal, and
@@ -86,9 +87,9 @@ def spread(factor: str, ranged: RangedValue, activity: float = 1.0) -> Spread:
     return Spread(factor, 0.0, activity * widest / _Z95)
 
 
-def times(spreads: Sequence[Spread]) -> float | None:
-    """What a term of such factors may be multiplied or divided by within its 95 % range; None if
-    normal.
+def range_factor(spreads: Sequence[Spread]) -> float | None:
+    """What a term with these spreads is divided and multiplied by for its 95 % range; None where
+    one of the factors is normal.
     """
     if any(each.sigma_kg_co2e for each in spreads):
         return None
@@ -97,7 +98,7 @@ def times(spreads: Sequence[Spread]) -> float | None:
 
 def bounds(spreads: Sequence[Spread], emissions_kg_co2e: float) -> tuple[float, float]:
     """The 95 % range of one term on its own, without model error, in kg CO2e."""
-    factor = times(spreads)
+    factor = range_factor(spreads)
     if factor is not None:
         return emissions_kg_co2e / factor, emissions_kg_co2e * factor
     absolute = math.hypot(*(s.sigma_kg_co2e for s in spreads)) * _Z95
@@ -122,22 +123,23 @@ def interval(terms: Sequence[UncertainTerm]) -> tuple[float, float]:
 
 
 def _likely_tails(totals: NDArray[np.float64]) -> tuple[float, float]:
-    """Where the lowest and the highest 5 % of the totals begin once they are multiplied by the
-    model error, if they are about lognormal."""
+    """Between which two values about 90 % of the totals lie once they are multiplied by the model
+    error, if they are about lognormal; (nan, nan) where nobody can say.
+    """
     mean = float(np.add.reduce(totals)) / DRAWS
     if not 0 < mean < math.inf:
         return math.nan, math.nan
     mean_square = float(totals.dot(totals)) / DRAWS
     variance = math.log(max(mean_square / mean / mean, 1.0))
     median = mean * math.exp(-variance / 2)
-    times = math.exp(_Z90 * math.sqrt(variance + math.log(MODEL_ERROR_GSD) ** 2))
-    return median / times, median * times
+    tail_factor = math.exp(_Z90 * math.sqrt(variance + math.log(MODEL_ERROR_GSD) ** 2))
+    return median / tail_factor, median * tail_factor
 
 
 def _bounds_of(results: NDArray[np.float64], tails: tuple[float, float]) -> tuple[float, float]:
-    """`np.quantile` of `_BOUNDS`, to the last digit, in a fraction of its time.
+    """The same as `np.quantile(results, _BOUNDS)`, to the last digit, in a fraction of its time.
 
-    Only the two ends are looked at where those beyond `tails` are enough of them.
+    Where enough of the results lie beyond `tails`, only those are sorted.
     """
     results = results.ravel()
     low_place, high_place = (share * (len(results) - 1) for share in _BOUNDS)
@@ -151,7 +153,7 @@ def _bounds_of(results: NDArray[np.float64], tails: tuple[float, float]) -> tupl
 
 
 def _between(results: NDArray[np.float64], place: float) -> float:
-    """The value at `place` were they in order; between two of them in proportion.
+    """The value at `place` (from 0, a fraction lies between two values) once they are sorted.
 
     Reorders `results`.
     """
@@ -163,7 +165,7 @@ def _between(results: NDArray[np.float64], place: float) -> float:
 
 @lru_cache(_PAIRS_REMEMBERED)
 def _multiples(spreads: tuple[Spread, ...]) -> NDArray[np.float64]:
-    """By how much these factors together are off, draw by draw."""
+    """What these factors multiply a term by, draw by draw."""
     product: NDArray[np.float64] | None = None
     for each in spreads:
         if each.log_sigma:
@@ -174,22 +176,25 @@ def _multiples(spreads: tuple[Spread, ...]) -> NDArray[np.float64]:
 
 @lru_cache(_FACTORS_REMEMBERED)
 def _multiple(factor: str, log_sigma: float) -> NDArray[np.float64]:
+    """What one factor multiplies a term by, draw by draw."""
     return np.exp(_normals(factor) * log_sigma)
 
 
 @lru_cache(_FACTORS_REMEMBERED)
 def _normals(factor: str) -> NDArray[np.float64]:
-    """Standard normal draws of its own for each name."""
+    """Draws from the standard normal distribution, in an order of its own for each factor."""
     return _generator(factor).permutation(_quantiles(DRAWS))
 
 
 def _generator(name: str) -> np.random.Generator:
+    """A random generator whose seed is made of the name: the same in every process."""
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
     return np.random.default_rng(seed)
 
 
 @cache
 def _quantiles(count: int) -> NDArray[np.float64]:
+    """So many quantiles of the standard normal distribution, evenly spaced in probability."""
     normal = NormalDist()
     return np.array([normal.inv_cdf((place + 0.5) / count) for place in range(count)])
 
@@ -201,7 +206,9 @@ def _ones() -> NDArray[np.float64]:
 
 @cache
 def _model_errors() -> NDArray[np.float64]:
-    """A row for each quarter of the distribution, shuffled for itself."""
+    """What the model error multiplies each draw by: a row of draws for each quarter of its
+    distribution.
+    """
     quantiles = _quantiles(DRAWS * MODEL_ERRORS_A_DRAW)
     quarters = quantiles.reshape(MODEL_ERRORS_A_DRAW, DRAWS)
     shuffled = _generator(_MODEL_ERROR).permuted(quarters, axis=1)
