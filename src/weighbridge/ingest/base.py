@@ -24,14 +24,17 @@ ROW: Final = "row_number"
 """Name of the column with row numbers; it cannot collide with a Field."""
 
 CHUNK_ROWS: Final = 10_000
-"""Rows handed on at once.
+"""The most rows in one chunk.
 
 Larger chunks are no faster and cost memory (the CSV benchmark shows both).
 """
 
 
 class CatalogueFormat(StrEnum):
-    """The kinds of file that we read. JSON and JSONL are told apart by content alone."""
+    """The kinds of file that we read.
+
+    Whether a file is JSON or JSONL is decided by its content, whatever its name says.
+    """
 
     CSV = "csv"
     XLSX = "xlsx"
@@ -42,7 +45,7 @@ class CatalogueFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SheetUse:
-    """A sheet of a workbook and what is done with it."""
+    """A sheet of a workbook, and whether and why its rows are read."""
 
     name: str
     used: bool
@@ -54,7 +57,7 @@ class SheetUse:
 class Source:
     """What a reader found out about the file before its first row.
 
-    None: the format has no such thing.
+    A field is None where the format has no such thing: a Parquet file has no delimiter.
     """
 
     format: CatalogueFormat
@@ -78,10 +81,10 @@ NO_CHOICES: Final = Choices()
 
 @dataclass(frozen=True, slots=True)
 class CellRemark:
-    """What a reader knows of a cell that its text does not show: a date in disguise, a formula
-    without a result.
+    """What a reader knows of a cell and its text does not show: that the cell holds a date, say, or
+    a formula without a stored result.
 
-    `column` is the chunk's name of the column. The remark follows the cell's text in messages.
+    `column` is the column's name in the chunk. Messages give the remark as the reason.
     """
 
     row: int
@@ -91,11 +94,11 @@ class CellRemark:
 
 @dataclass(frozen=True, slots=True)
 class RawChunk:
-    """Some rows of a file, unjudged.
+    """Some rows of a file, before their cells are checked.
 
     `frame` has the column `ROW` (Int64) and one String column for each of `columns.columns()`.
-    `rejected` are the rows between them that have no fields to judge; `remarks` belong to rows of
-    the frame.
+    `rejected` are rows that could not be split into fields and so are not in the frame; `remarks`
+    are about rows of the frame.
     """
 
     frame: pl.DataFrame
@@ -104,9 +107,9 @@ class RawChunk:
     sheet: str | None = None
     remarks: tuple[CellRemark, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
-    """Rows that hold no product and are not faulty either, counted by kind."""
+    """How many rows hold no product and are not faulty either, by their kind."""
     hidden: frozenset[int] = frozenset()
-    """Rows that are hidden in the program that the file comes from."""
+    """Numbers of the rows that are hidden in the program that the file comes from."""
 
 
 class Reader(Protocol):
@@ -135,7 +138,10 @@ def make_chunk(
     remarks: Sequence[CellRemark] = (),
     hidden: frozenset[int] = frozenset(),
 ) -> RawChunk:
-    """Builds a chunk. Lone surrogates, which no encoder takes, become U+FFFD."""
+    """Builds a chunk; `values` has the cells of each column, by the column's name in the chunk.
+
+    Lone surrogates, which no encoder takes, become U+FFFD.
+    """
     series = [pl.Series(ROW, row_numbers, dtype=pl.Int64)]
     series += [_cells(name, texts) for name, texts in values.items()]
     return RawChunk(
@@ -144,8 +150,9 @@ def make_chunk(
 
 
 def _cells(name: str, texts: Sequence[str | None] | pl.Series) -> pl.Series:
-    """The cells as text; `="00123"`, by which programs keep spreadsheets from changing a code, as
-    what it shows.
+    """The cells as text, with `="00123"` replaced by what a spreadsheet shows for it, 00123.
+
+    Programs write codes as such formulas to keep spreadsheets from changing them.
     """
     cells = _text_series(name, texts)
     if not cells.str.starts_with('="').any():
@@ -154,6 +161,7 @@ def _cells(name: str, texts: Sequence[str | None] | pl.Series) -> pl.Series:
 
 
 def _text_series(name: str, texts: Sequence[str | None] | pl.Series) -> pl.Series:
+    """The texts as a polars series of this name, with lone surrogates replaced by U+FFFD."""
     if isinstance(texts, pl.Series):
         return texts.alias(name)
     try:

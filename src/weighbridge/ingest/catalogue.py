@@ -44,8 +44,10 @@ if TYPE_CHECKING:
 class ReadOptions:
     """How a catalogue is to be read; all that a user can say.
 
-    `name` is what the user calls the file where its path is a temporary copy. `pictures_beside`
-    False (uploads) refuses relative image paths. `at_most` ends after so many good rows.
+    `format_name` is the format by the user's word, `name` what the user calls the file where its
+    path is a temporary copy. `mapping` gives headers to fields by hand. `pictures_beside` False
+    (uploads) refuses relative image paths. Reading ends after `at_most` products; None: at the end
+    of the file.
     """
 
     format_name: str | None = None
@@ -59,14 +61,14 @@ class ReadOptions:
 
 
 USUAL: Final = ReadOptions()
+"""The options of a user who says nothing."""
 
 
 class Catalogue:
-    """One file, opened and looked through. Raises UnsupportedFormat, UnreadableFile or
-    MissingColumn.
+    """One file, of which every row has been looked at, so that it is known how to read its columns.
 
-    Making one reads the file once, telling `on_progress` the last row it saw now and then; `chunks`
-    reads it again where it is large.
+    The constructor reads the file once; `chunks` reads a large file a second time. `head` says what
+    was found out. Raises UnsupportedFormat, UnreadableFile or MissingColumn.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class Catalogue:
         self._reader = open_reader(path, options)
         self._shop_rows = ShopRows()
         self._kept = KeptRows()
-        with _named(name):
+        with _file_named_in_errors(name):
             source = self._reader.source(self._wanted)
             self._survey = Survey(source)
             columns: ColumnMap | None = None
@@ -103,13 +105,13 @@ class Catalogue:
         self.head = Head(name, source, columns or ColumnMap({}), decisions)
 
     def _first_reading(self) -> Iterator[RawChunk]:
-        """Every chunk; those of a file that is not too large are kept."""
+        """Every chunk of the file; each is also kept in memory, unless the file is too large."""
         for chunk in self._reader.chunks(self._wanted):
             self._kept.add(chunk)
             yield chunk
 
     def decide(self, given: Given) -> None:
-        """Decide anew, by what the user says; nothing is read again."""
+        """Decide again how to read the columns, now by what the user said; the file is not read."""
         self.head = replace(self.head, decisions=self._survey.decide(given))
 
     def chunks(self) -> Iterator[CheckedChunk]:
@@ -117,17 +119,17 @@ class Catalogue:
         options = self._options
         folder = PictureFolder(self._path.resolve().parent) if options.pictures_beside else None
         rules = RowRules(options.limits, self.head.decisions, folder)
-        with _named(self.head.name):
+        with _file_named_in_errors(self.head.name):
             raw = self._reader.chunks(self._wanted) if self._kept.overflowed else self._kept
             rows = self._shop_rows.read(iter(raw))
-            yield from _checked(rows, rules, options.at_most)
+            yield from _check_chunks(rows, rules, options.at_most)
 
 
 def read_catalogue(path: Path, options: ReadOptions = USUAL) -> Iterator[CheckedChunk]:
-    """Every row of a file.
+    """Every row of a file, checked, chunk by chunk; the file is read in this process.
 
-    In this process. Raises AmbiguousColumn for what only its owner can decide, before the first
-    chunk.
+    Raises AmbiguousColumn before the first chunk if only the file's owner can say how to read one
+    of its columns.
     """
     catalogue = Catalogue(path, options)
     refuse_doubts(catalogue.head)
@@ -135,14 +137,17 @@ def read_catalogue(path: Path, options: ReadOptions = USUAL) -> Iterator[Checked
 
 
 def refuse_doubts(head: Head) -> None:
-    """Raises AmbiguousColumn when a question is left."""
+    """Raises AmbiguousColumn if only the file's owner can say how to read one of its columns."""
     if head.decisions.doubts:
         messages = " ".join(doubt.message for doubt in head.decisions.doubts)
         raise AmbiguousColumn(f"{quote(head.name)}: {messages}")
 
 
-class _named:  # noqa: N801 - used like a function
-    """Puts the file's name before whatever is wrong with it."""
+class _file_named_in_errors:  # noqa: N801 - used like a function
+    """Context manager that puts the file's name before the message of an InputError.
+
+    An OSError becomes an UnreadableFile with the name.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -165,7 +170,7 @@ def open_reader(path: Path, options: ReadOptions = USUAL) -> Reader:
     if path.is_dir():
         raise UnreadableFile(f"{quote(shown)} is a folder; name the file in it.")
     kind = detect_format(path, shown, declared_format(shown, options.format_name))
-    with _named(shown):
+    with _file_named_in_errors(shown):
         match kind:
             case CatalogueFormat.CSV:
                 return CsvReader(path, options.choices)
@@ -184,10 +189,11 @@ def check_records(
     mapping: Mapping[Field, str] | None = None,
     limits: FieldLimits | None = None,
 ) -> Iterator[CheckedChunk]:
-    """The same checks for decoded JSON (a request body). The first record is row 1.
+    """Decoded JSON (a request body) as checked chunks, by the same checks as files.
 
-    A required field that no record has is reported for each row instead of stopping everything. The
-    weight of the API is in kg; a number that can be read in two ways costs its cell.
+    The first record is row 1. A required field that no record has rejects each row instead of
+    stopping everything. Weights without a unit are in kg; a number that can be read in two ways is
+    left out, with a note.
     """
     wanted = Wanted(mapping or {}, all_required=False)
     numbered = enumerate(records, start=1)
@@ -195,19 +201,22 @@ def check_records(
     survey = Survey(None)
     for chunk in chunks:
         survey.look_at(chunk)
-    given = Given(unit=KILOGRAM) if _without_units(chunks) else Given()
+    given = Given(unit=KILOGRAM) if _no_header_names_a_unit(chunks) else Given()
     rules = RowRules(limits or FieldLimits(), survey.decide(given), None)
-    yield from _checked(iter(chunks), rules, None)
+    yield from _check_chunks(iter(chunks), rules, None)
 
 
-def _without_units(chunks: list[RawChunk]) -> bool:
+def _no_header_names_a_unit(chunks: list[RawChunk]) -> bool:
     return not any(chunk.columns.units for chunk in chunks)
 
 
-def _checked(
+def _check_chunks(
     chunks: Iterator[RawChunk], rules: RowRules, at_most: int | None
 ) -> Iterator[CheckedChunk]:
-    """The chunks judged, without repeated codes and second tables; at most `at_most` products."""
+    """The chunks checked; rows with repeated codes and of second tables are rejected.
+
+    Ends after `at_most` products; None: no limit.
+    """
     left = at_most
     repeats, tables = Repeats(), SecondTables()
     for whole in chunks:

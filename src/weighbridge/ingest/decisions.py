@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the user decided: `--decimal` and `--unit`."""
+    """What the user decided: `--decimal` and `--unit`. None: the user did not say."""
 
     decimal: DecimalSign | None = None
     unit: MassUnit | None = None
@@ -27,10 +27,10 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class NumberRule:
-    """How the numbers of a column are read, and why. `decimal` None: only what can be read in one
-    way alone.
+    """How the numbers of a column are read, and why.
 
-    `unit` holds for masses that name none; None there: such a cell is not read.
+    `decimal` None: cells that could be read in two ways are left out. `unit` is that of masses
+    whose cell names none; None: such cells are left out.
     """
 
     decimal: DecimalSign | None = "."
@@ -38,14 +38,15 @@ class NumberRule:
     unit: MassUnit | None = None
     unit_why: str = ""
     is_percent: bool = False
-    shows_percent: bool = False  # a bare number above 1: there, 1 is 1 %, and 0.5 still in doubt
+    shows_percent: bool = False  # some number is above 1: a bare 1 means 1 %, 0.5 is in doubt
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """A question that only the file's owner can answer.
 
-    `options`: answer → what it means; `remedy` names the option.
+    `option` is the command-line option that takes the answer; `options` has the possible answers,
+    each with what it means.
     """
 
     field: Field
@@ -56,7 +57,7 @@ class Doubt:
 
     @property
     def message(self) -> str:
-        """For where nobody can be asked."""
+        """The question and the options that answer it, for an error message."""
         ways = " or ".join(f"--{self.option} {one} ({what})" for one, what in self.options.items())
         return (
             f"{self.question} Say which it is: {ways}; in an upload, set the field {self.option}. "
@@ -66,7 +67,10 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """What was taken for granted of a column of weights, and the option that says otherwise."""
+    """What was assumed of a column of weights, and the option by which the user says otherwise.
+
+    `options` has the option's other values, each with what it means.
+    """
 
     field: Field
     column: str
@@ -75,12 +79,12 @@ class Assumption:
 
     @property
     def message(self) -> str:
-        """The assumption alone."""
+        """What was assumed, in a sentence."""
         return f"Column {quote(self.column)} names no unit; its numbers are taken as kilograms."
 
     @property
     def remedy(self) -> str:
-        """What to do where it is wrong."""
+        """What to do if the assumption is wrong."""
         ways = " or ".join(
             f"--{self.option} {one} for {what}" for one, what in self.options.items()
         )
@@ -89,7 +93,10 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What the survey found: how to read each column of numbers, and what must be asked first."""
+    """What the survey found: how to read each column of numbers, and what must be asked first.
+
+    `samples` are a few cells of each column, `filled` how many of its cells are not empty.
+    """
 
     rules: Mapping[Field, NumberRule] = field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
@@ -98,7 +105,7 @@ class Decisions:
     assumptions: tuple[Assumption, ...] = ()
 
     def rule(self, name: Field) -> NumberRule:
-        """The rule of a column; the plain one where nothing had to be decided."""
+        """The rule of a column; point and kilogram where nothing had to be decided."""
         return self.rules.get(name, _PLAIN)
 
 

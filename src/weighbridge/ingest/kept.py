@@ -1,7 +1,7 @@
-"""The rows of a file between the look at all of them and their checks, so that it is read once.
+"""Keeps a file's rows in memory between the survey and the checks, so that it is read only once.
 
-Reading a row takes longer than checking it, by far in a workbook. The rows are packed: real texts
-repeat themselves, and take a third to a fifth of their size.
+Reading a row takes longer than checking it, by far in a workbook. The rows are compressed: the
+texts of real files repeat, and shrink to a third or a fifth of their size.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 MOST_KEPT_BYTES: Final = 32 << 20
 _RECORD_BYTES: Final = 500
-"""What a rejected row or a remark takes, about."""
+"""About how much memory a rejected row or a remark takes."""
 
 
 class KeptRows:
-    """Chunks in their order; `overflowed` once they are too large to be kept."""
+    """The chunks of a file in their order, until they are too large to be kept; then none."""
 
     def __init__(self) -> None:
         self._chunks: list[tuple[RawChunk, bytes]] = []
@@ -31,11 +31,11 @@ class KeptRows:
 
     @property
     def overflowed(self) -> bool:
-        """Whether the file must be read again."""
+        """Whether the chunks were too large and were dropped: the file must be read again."""
         return self._size > MOST_KEPT_BYTES
 
     def add(self, chunk: RawChunk) -> None:
-        """Keep a chunk, or let go of all."""
+        """Keep a chunk; if all of them are now too large together, drop them all."""
         if self.overflowed:
             return
         packed = io.BytesIO()

@@ -1,5 +1,5 @@
-"""A code that comes again in a file: its first row counts, later ones are rejected with the row of
-the first.
+"""Codes that a file has in several rows: the first row counts, the later ones are rejected, each
+with the number of the first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ class Repeats:
     def reject_repeats(
         self, chunk: CheckedChunk, sheet: str | None = None, column: str | None = None
     ) -> CheckedChunk:
-        """The chunk with its repeated rows rejected."""
+        """The chunk, with every row rejected whose code an earlier row of the file has.
+
+        `sheet` and `column` (the header of the codes) are for the rejected rows.
+        """
         products = chunk.products
         hashed = products.select(
             pl.col("code").hash(_SEED).alias("hash"), pl.col(ROW).alias("first")
@@ -43,19 +46,24 @@ class Repeats:
             self._seen = self._seen.vstack(fresh)
             return chunk
         self._seen = self._seen.vstack(fresh.join(known, on="hash", how="anti")).rechunk()
-        return self._without(chunk, hashed, sheet, column)
+        return self._reject_later_rows(chunk, hashed, sheet, column)
 
-    def _without(
+    def _reject_later_rows(
         self, chunk: CheckedChunk, hashed: pl.DataFrame, sheet: str | None, column: str | None
     ) -> CheckedChunk:
-        """The chunk with repeated rows rejected, each naming the row that had its code first."""
+        """The chunk with repeated rows rejected, each naming the row that had its code first.
+
+        `hashed` has the hash of each product's code.
+        """
         firsts = hashed.select("hash").join(
             self._seen, on="hash", how="left", maintain_order="left"
         )["first"]
         is_first = chunk.products[ROW] == firsts
         repeated = chunk.products.select(ROW, "code").with_columns(first=firsts).filter(~is_first)
         rejected = [
-            RejectedRow(row, "code", _reason(code, first), readable_code(code), sheet, column)
+            RejectedRow(
+                row, "code", _repeat_reason(code, first), readable_code(code), sheet, column
+            )
             for row, code, first in repeated.iter_rows()
         ]
         gone = repeated[ROW].implode()
@@ -67,5 +75,5 @@ class Repeats:
         )
 
 
-def _reason(code: str, first: int) -> str:
+def _repeat_reason(code: str, first: int) -> str:
     return f"row {first} has the code {quote(code)} too and was taken instead; give each product a code of its own"

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from weighbridge.ingest.decisions import Assumption, Decisions, Doubt
 
 SHOWN: Final = 20
-"""Rows and notes that the report shows one by one."""
+"""How many rejected rows, and how many notes, the report shows one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """All that is known of a file before its rows are read for good."""
+    """All that is known of a file before its rows are checked."""
 
     name: str
     source: Source
@@ -40,7 +40,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class ColumnUse:
-    """A column and what it is taken for."""
+    """A column of the file, the field it is used for, and why.
+
+    `filled` is how many of its cells are not empty.
+    """
 
     column: str
     field: Field
@@ -55,7 +58,7 @@ class ColumnUse:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Rows or cells with the same trouble. The cell itself is shown as "…"."""
+    """How many rows or cells have the same problem, which has "…" where it quoted the cell."""
 
     field: str
     reason: str
@@ -67,7 +70,7 @@ class Reason:
 class CatalogueReport:
     """The whole report.
 
-    `rows` are all that hold data: products, rejected rows and those passed over.
+    `rows` counts all rows that hold data: products, rejected rows and those passed over.
     """
 
     file: str
@@ -95,13 +98,18 @@ class CatalogueReport:
 
 @dataclass(slots=True)
 class _ReasonTally:
+    """How many rows or cells have one problem, and the first row with it."""
+
     count: int
     first_row: int
 
 
 @dataclass(slots=True)
 class ReportBuilder:
-    """Counts what goes by. `watch` is the way through; `report` says how it was, also half-way."""
+    """Counts the products, rejected rows and notes of checked chunks.
+
+    `report` gives the report on the chunks counted so far.
+    """
 
     head: Head
     _products: int = 0
@@ -114,34 +122,35 @@ class ReportBuilder:
     _first_notes: list[RowNote] = field(default_factory=list)
 
     def watch(self, chunks: Iterable[CheckedChunk]) -> Iterator[CheckedChunk]:
-        """Hands the chunks on, counted."""
+        """Count each chunk, and yield it unchanged."""
         for chunk in chunks:
             self.count(chunk)
             yield chunk
 
     def count(self, chunk: CheckedChunk) -> None:
-        """Take one chunk into account."""
+        """Count the rows and notes of one chunk."""
         self._products += chunk.products.height
         self._rejected += len(chunk.rejected)
         self._passed_over.update(chunk.passed_over)
         for row in chunk.rejected:
-            _add(self._rejections, (row.field, without_cells(row.reason)), 1, row.row)
+            _add_to_tally(self._rejections, (row.field, without_cells(row.reason)), 1, row.row)
         self._first_rejected += chunk.rejected[: SHOWN - len(self._first_rejected)]
         if chunk.notes.height:
             self._count_notes(chunk)
 
     def _count_notes(self, chunk: CheckedChunk) -> None:
+        """Count the chunk's notes by field and reason, and keep the first ones as they are."""
         self._noted += chunk.notes[ROW].n_unique()
         grouped = chunk.notes.group_by(
             "field", pl.col("reason").str.replace_all(_CELL, "…"), maintain_order=True
         ).agg(pl.len(), pl.col(ROW).min().alias("first"))
         for name, reason, count, first in grouped.iter_rows():
-            _add(self._notes, (name, reason), count, first)
+            _add_to_tally(self._notes, (name, reason), count, first)
         if len(self._first_notes) < SHOWN:
             self._first_notes += list(chunk.iterate_notes())[: SHOWN - len(self._first_notes)]
 
     def report(self) -> CatalogueReport:
-        """The report on all that went by."""
+        """The report on all chunks counted so far."""
         head, source = self.head, self.head.source
         return CatalogueReport(
             file=head.name,
@@ -161,24 +170,28 @@ class ReportBuilder:
             noted_products=self._noted,
             rejected_rows=self._rejected,
             passed_over=dict(self._passed_over),
-            rejections=_reasons(self._rejections),
-            notes=_reasons(self._notes),
+            rejections=_most_frequent_first(self._rejections),
+            notes=_most_frequent_first(self._notes),
             first_rejected=tuple(self._first_rejected),
             first_notes=tuple(self._first_notes),
         )
 
 
 _CELL: Final = r'"(?:[^"]|"[^ .,;)])*"'
+"""A quoted cell within a reason."""
 
 
 def without_cells(reason: str) -> str:
-    """A reason without the cell that it quotes: rows with the same trouble have the same."""
+    """The reason with "…" for each cell that it quotes, so that the same problem reads the same in
+    every row.
+    """
     return str(pl.Series([reason]).str.replace_all(_CELL, "…")[0])
 
 
-def _add(
+def _add_to_tally(
     tallies: dict[tuple[str, str], _ReasonTally], key: tuple[str, str], count: int, row: int
 ) -> None:
+    """Add `count` to the tally under this key (field, reason); `row` may be its first row."""
     tally = tallies.get(key)
     if tally is None:
         tallies[key] = _ReasonTally(count, row)
@@ -187,13 +200,14 @@ def _add(
         tally.first_row = min(tally.first_row, row)
 
 
-def _reasons(tallies: Mapping[tuple[str, str], _ReasonTally]) -> tuple[Reason, ...]:
+def _most_frequent_first(tallies: Mapping[tuple[str, str], _ReasonTally]) -> tuple[Reason, ...]:
+    """The reasons, the most frequent first."""
     found = [Reason(name, reason, t.count, t.first_row) for (name, reason), t in tallies.items()]
     return tuple(sorted(found, key=lambda one: (-one.count, one.first_row)))
 
 
 def _column_uses(head: Head) -> tuple[ColumnUse, ...]:
-    """The columns that became fields, from left to right."""
+    """The columns that are used for fields, from left to right."""
     columns, decisions = head.columns, head.decisions
     uses = []
     for name, position in sorted(columns.positions.items(), key=lambda item: item[1]):
@@ -202,7 +216,7 @@ def _column_uses(head: Head) -> tuple[ColumnUse, ...]:
             ColumnUse(
                 column=columns.headers[position],
                 field=name,
-                why=_why(columns, name),
+                why=_why_chosen(columns, name),
                 filled=decisions.filled.get(name, 0),
                 samples=decisions.samples.get(name, ()),
                 unit=rule.unit.name if rule and rule.unit else None,
@@ -214,7 +228,8 @@ def _column_uses(head: Head) -> tuple[ColumnUse, ...]:
     return tuple(uses)
 
 
-def _why(columns: ColumnMap, name: Field) -> str:
+def _why_chosen(columns: ColumnMap, name: Field) -> str:
+    """Why this column was taken for the field, in words for the report."""
     if name in columns.by_hand:
         return "as you said"
     position = columns.positions[name]

@@ -24,14 +24,17 @@ _HEADERS: Final = pl.Series(sorted({name for names in NAMES.values() for name in
 
 
 class SecondTables:
-    """Remembers where a second table has begun."""
+    """Rejects the rows of second tables; remembers from chunk to chunk where one has begun."""
 
     def __init__(self) -> None:
         self._sheet: str | None = None
         self._begins: tuple[int, str] | None = None
+        """Row number and header of the second table in this sheet."""
 
     def cut(self, raw: RawChunk) -> RawChunk:
-        """The chunk with the rows of a second table rejected, and of a header in other words."""
+        """The chunk, with the rows of a second table rejected, and rows that repeat the header in
+        other words.
+        """
         if raw.sheet != self._sheet:
             self._sheet, self._begins = raw.sheet, None
         frame, rejected = raw.frame, list(raw.rejected)
@@ -65,7 +68,10 @@ class SecondTables:
 def _headers_within(
     raw: RawChunk,
 ) -> list[tuple[int, tuple[str, ...], tuple[Field | None, ...]]]:
-    """Rows whose code, name and description are all names of fields: their cells and fields."""
+    """Rows whose code, name and description are all names of fields, but not the header itself.
+
+    Each as (row number, these three cells, the fields that they name).
+    """
     names = (Field.CODE, *_TEXTS)
     columns = raw.columns.positions
     if any(name not in raw.frame.columns for name in names):
@@ -78,13 +84,13 @@ def _headers_within(
     for row, *cells in raw.frame.filter(pl.all_horizontal(named)).select(ROW, *names).iter_rows():
         texts = tuple((cell or "").strip() for cell in cells)
         own = tuple((raw.columns.header(name) or "").strip() for name in names)
-        fields = tuple(_meaning(text) for text in texts)
+        fields = tuple(_field_named_by(text) for text in texts)
         is_own = [text.lower() for text in texts] == [text.lower() for text in own]
         if not is_own and None not in fields and fields[1] != fields[2]:
             found.append((row, texts, fields))
     return found
 
 
-def _meaning(text: str) -> Field | None:
-    """The field that a cell would name as a header."""
+def _field_named_by(text: str) -> Field | None:
+    """The field that a cell would name if it were a header; None if it would name none."""
     return next((name for name, _ in meanings(read_header(text), None)), None)

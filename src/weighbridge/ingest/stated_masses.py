@@ -20,26 +20,32 @@ if TYPE_CHECKING:
     from weighbridge.ingest.values.numbers import DecimalSign
 
 _CANDIDATES: Final = (KILOGRAM, GRAM, POUND, OUNCE)
-_MOST: Final = 2_000
+_MOST_ROWS: Final = 2_000
+"""How many rows with a stated mass are kept for a file."""
 _ROWS_OF_A_CHUNK: Final = 500
+"""About how many rows of one chunk are looked at."""
 _WORDS: Final = "|".join(
     sorted((re.escape(name) for name in UNIT_NAMES if name not in {"t", "to", "st"}), key=len)[::-1]
 )
 _STATED: Final = (
     rf"(?i)(?:^|[\s(,;:/-])([0-9]{{1,6}}(?:[.,][0-9]{{1,3}})?)\s*({_WORDS})(?:[\s),;.!]|$)"
 )
-"""Not 16 GB, 180 g/m² or 5–10 kg."""
+"""A mass in a text; 16 GB, 180 g/m² and 5–10 kg do not match."""
 _EXACT: Final = 0.02
+"""How far two masses may differ, as a share of the stated one, to count as the same."""
 _LEAST_RATIO: Final = 0.6
 _GREATEST_RATIO: Final = 5.0
-"""A jar of 500 g weighs 0.78 kg; what weighs a thousandth of what its name says, does not."""
+"""Bounds of weight ÷ stated mass if the unit is right: honey of 500 g weighs 0.78 kg with its jar.
+"""
 _ENOUGH: Final = 3
+"""How many rows must state the cell's own number before its unit counts as clear."""
 _CLEAR: Final = 0.8
+"""The share of such rows that must agree on the unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitEvidence:
-    """A unit that the texts speak for, in how many rows, and one of these."""
+    """A unit that the texts suggest: the number of rows that do, and one of them as an example."""
 
     unit: MassUnit
     count: int
@@ -49,14 +55,19 @@ class UnitEvidence:
 
 @dataclass(slots=True)
 class StatedMasses:
-    """Bare numbers of a column beside what the texts of their rows state."""
+    """Collects the numbers without a unit of a column of weights, each with the mass that the name
+    or description of its row states.
+    """
 
     _rows: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def look_at(self, frame: pl.DataFrame, cells: pl.Series, is_bare: pl.Series) -> None:
-        """Take in rows from all over a chunk."""
+        """Look at rows spread evenly over a chunk, and keep those whose texts state a mass.
+
+        `cells` is the column of weights; `is_bare` is true where a cell is a number without a unit.
+        """
         texts = [name for name in (Field.NAME, Field.DESCRIPTION) if name in frame.columns]
-        if len(self._rows) >= _MOST or not texts:
+        if len(self._rows) >= _MOST_ROWS or not texts:
             return
         rows = frame.select(texts).with_columns(cell=cells, is_bare=is_bare)
         rows = rows.filter(pl.col("is_bare").fill_null(value=False))
@@ -74,10 +85,10 @@ class StatedMasses:
         self._rows += found.iter_rows()
 
     def evidence(self, decimal: DecimalSign | None) -> UnitEvidence | None:
-        """What the texts say of the column's unit.
+        """The unit of the column's numbers by what the texts state; None if they do not tell.
 
-        Clear are numbers that the texts repeat. Otherwise only grams count: they are the slip that
-        makes a product a thousand times too heavy.
+        It is clear where the texts repeat the column's numbers. Otherwise only grams are looked
+        for: taken for kilograms, they make a product a thousand times too heavy.
         """
         exact: Counter[MassUnit] = Counter()
         near: Counter[MassUnit] = Counter()

@@ -38,15 +38,17 @@ NUMBER_FIELDS: Final = (
     Field.SUPPLIER_FOOTPRINT,
 )
 _SAMPLES: Final = 3
+"""How many cells of a column the report shows."""
 _BARE_SAMPLE: Final = 200
+"""About how many numbers without a unit are sampled from each chunk."""
 _MOST_SAMPLED: Final = 20_000
+"""About how many of them are kept for a column."""
 _HEAVY_KG: Final = 50.0
-"""Half of a column's numbers above this, without a unit anywhere: they may as well be grams."""
+"""If half of the numbers of a column without units are above this, they may be grams."""
 _HEAVY_WHOLE_KG: Final = 5.0
+"""The same bound for a column of whole numbers: kilograms of small goods would have decimals."""
 _FEW: Final = 5
-"""The same for a column of at least so many numbers of which none has decimals: kilograms of small
-goods would have some.
-"""
+"""A column with fewer numbers is not called one of whole numbers."""
 _PERCENT: Final = (
     "%", "percent", "prozent", "procent", "pct", "pourcent", "porcent", "процент", "yüzde", "百分",
 )  # fmt: skip
@@ -60,10 +62,17 @@ _ENGLISH: Final = frozenset(
 
 
 _OTHER_UNITS: Final = {"g": "grams", "lb": "pounds", "oz": "ounces"}
+"""What a user can say where kilograms were assumed."""
 
 
 @dataclass(slots=True)
 class _NumberColumn:
+    """What was counted and sampled in a column of numbers.
+
+    `bare` counts the numbers without a unit, `units` the units that cells name; `percents` counts
+    the cells with a percent sign.
+    """
+
     evidence: SignEvidence = field(default_factory=SignEvidence)
     units: Counter[str] = field(default_factory=Counter)
     bare: int = 0
@@ -76,7 +85,9 @@ class _NumberColumn:
 
 
 class Survey:
-    """Collects what the chunks of a file show; `decide` comes last."""
+    """Collects evidence from the chunks of a file (`look_at`), then decides how to read it
+    (`decide`).
+    """
 
     def __init__(self, source: Source | None) -> None:
         self._source = source
@@ -87,7 +98,7 @@ class Survey:
         self._map: ColumnMap | None = None
 
     def look_at(self, chunk: RawChunk) -> None:
-        """Take in some rows."""
+        """Add the rows of a chunk to the samples and the evidence."""
         self._map = chunk.columns if self._map is None else self._map
         frame = chunk.frame
         for name in chunk.columns.positions:
@@ -98,6 +109,7 @@ class Survey:
                 self._look_at_numbers(name, with_units(frame, name), frame)
 
     def _note_samples(self, name: Field, cells: pl.Series) -> None:
+        """Count the filled cells of a column, and keep its first few different ones."""
         filled = cells.len() - cells.null_count() - int((cells == "").sum() or 0)
         self._filled[name] += filled
         samples = self._samples.setdefault(name, [])
@@ -127,7 +139,10 @@ class Survey:
             column.greatest = max(column.greatest, float(str(bare)) if bare is not None else 0.0)
 
     def _look_at_units(self, column: _NumberColumn, filled: pl.Series, plain: pl.Series) -> None:
-        """Count the units that cells name, and sample the numbers without one."""
+        """Count the units that cells name, and sample the numbers without one.
+
+        `filled` are the cells that are not null; `plain` is true where one names no unit.
+        """
         bare = filled.filter(plain).str.strip_chars().str.replace(rf"(?i){_PIECES}", "")
         column.bare += bare.len()
         column.fractions += int(bare.str.contains(r"[.,]").sum() or 0)
@@ -143,21 +158,23 @@ class Survey:
     # Deciding ------------------------------------------------------------------------------------
 
     def decide(self, given: Given) -> Decisions:
-        """The rules for every column of numbers, and the questions that are left.
+        """The rules for every column of numbers, and the questions that only the owner can answer.
 
-        `given` is what the user said; with another answer it may be called again.
+        `given` is what the user said; it may be called again with another answer.
         """
         self._given = given
         rules: dict[Field, NumberRule] = {}
         doubts: list[Doubt] = []
         for name, column in self._columns.items():
-            decimal, why, doubt = self._decimal(name, column)
+            decimal, why, doubt = self._decide_decimal_sign(name, column)
             doubts += [doubt] if doubt else []
             unit, unit_why = (None, "")
             if name in MASSES:
-                unit, unit_why, doubt = self._unit(name, column, decimal)
+                unit, unit_why, doubt = self._decide_unit(name, column, decimal)
                 doubts += [doubt] if doubt else []
-            is_percent = column.percents > 0 or column.greatest > 1 or self._says_percent(name)
+            is_percent = (
+                column.percents > 0 or column.greatest > 1 or self._header_says_percent(name)
+            )
             shows = column.greatest > 1
             rules[name] = NumberRule(decimal, why, unit, unit_why, is_percent, shows)
         samples = {name: tuple(texts) for name, texts in self._samples.items()}
@@ -168,14 +185,14 @@ class Survey:
         )
         return Decisions(rules, tuple(doubts), samples, dict(self._filled), assumptions)
 
-    def _says_percent(self, name: Field) -> bool:
+    def _header_says_percent(self, name: Field) -> bool:
         header = self._header(name).casefold()
         return any(word in header for word in _PERCENT)
 
     def _header(self, name: Field) -> str:
         return (self._map.header(name) if self._map else None) or name.value
 
-    def _decimal(
+    def _decide_decimal_sign(
         self, name: Field, column: _NumberColumn
     ) -> tuple[DecimalSign | None, str, Doubt | None]:
         """(decimal sign, why, question) of a column.
@@ -197,15 +214,15 @@ class Survey:
         others = sum((one.evidence for one in self._columns.values()), SignEvidence())
         if others.sign:
             return others.sign, "as in the file's other columns", None
-        by_form = self._by_form(evidence)
+        by_form = self._sign_by_file_form(evidence)
         if by_form:
             return *by_form, None
         if evidence.doubtful < 2 or evidence.doubtful < 0.05 * evidence.filled:
             return None, "in doubt for a few cells, which are left out", None
         return None, "in doubt", self._doubt_about_decimal(name, column)
 
-    def _by_form(self, evidence: SignEvidence) -> tuple[DecimalSign, str] | None:
-        """What the form of the file says where no number does."""
+    def _sign_by_file_form(self, evidence: SignEvidence) -> tuple[DecimalSign, str] | None:
+        """(decimal sign, why) by the delimiter and the language of the headers; None if unclear."""
         semicolons = self._source is not None and self._source.delimiter == "semicolon"
         if semicolons and evidence.doubtful_commas and not evidence.doubtful_points:
             return ",", "semicolons separate the columns because the comma is the decimal sign"
@@ -218,6 +235,7 @@ class Survey:
         )
 
     def _is_english(self) -> bool:
+        """Whether the headers in use are ASCII and one is English; true for records without any."""
         if self._map is None or not self._map.headers:
             return True
         named = [self._map.header(name) or "" for name in self._map.positions]
@@ -226,7 +244,7 @@ class Survey:
         ) and all(header.isascii() for header in named)
 
     def _doubt_about_decimal(self, name: Field, column: _NumberColumn) -> Doubt:
-        """Asks whether the sign is decimal; the example is one of the column's own numbers."""
+        """The question which sign is decimal, with one of the column's own numbers as example."""
         header = self._header(name)
         shown = column.doubtful[0].strip() if column.doubtful else "1.500"
         sign = "." if column.evidence.doubtful_points else ","
@@ -241,7 +259,7 @@ class Survey:
             {"point": "the point is the decimal sign", "comma": "the comma is the decimal sign"},
         )
 
-    def _unit(
+    def _decide_unit(
         self, name: Field, column: _NumberColumn, decimal: DecimalSign | None
     ) -> tuple[MassUnit | None, str, Doubt | None]:
         """(unit of bare numbers, why, question) of a mass column.
@@ -277,25 +295,31 @@ class Survey:
     def _unit_by_content(
         self, name: Field, column: _NumberColumn, decimal: DecimalSign | None
     ) -> tuple[MassUnit | None, str, Doubt | None]:
-        """Where neither header nor cells nor the user name a unit."""
+        """(unit, why, question) where neither header nor cells nor the user name a unit.
+
+        Judged by masses that the texts state, then by how large the numbers are.
+        """
         stated = column.stated.evidence(decimal)
         if stated and stated.is_clear:
             why = f"{stated.count:,} names or descriptions state the same: {stated.example}"
             return stated.unit, why, None
-        numbers = _numbers(column.bare_sample, decimal)
+        numbers = _bare_values(column.bare_sample, decimal)
         middle = median(numbers) if numbers else 0.0
         size = f"half of them {middle:,.0f} or more"
         if stated:
             signs = f"names or descriptions speak for grams: {stated.example}"
         elif middle >= _HEAVY_KG:
             signs = size
-        elif _all_whole(column, numbers) and middle >= _HEAVY_WHOLE_KG:
+        elif _is_all_whole(column, numbers) and middle >= _HEAVY_WHOLE_KG:
             signs = f"none with decimals, {size}"
         else:
             return KILOGRAM, _ASSUMED, None
         return KILOGRAM, "in doubt", self._doubt_about_unit(name, signs)
 
     def _doubt_about_unit(self, name: Field, signs: str) -> Doubt:
+        """The question whether a column is in kilograms or grams; `signs` says what hints at
+        grams.
+        """
         header = self._header(name)
         return Doubt(
             name,
@@ -310,12 +334,12 @@ class Survey:
 _ASSUMED: Final = "assumed: neither the header nor the cells name one"
 
 
-def _all_whole(column: _NumberColumn, numbers: list[float]) -> bool:
+def _is_all_whole(column: _NumberColumn, numbers: list[float]) -> bool:
     return column.bare >= _FEW and not column.fractions and len(set(numbers)) >= 3
 
 
-def _numbers(cells: list[str], decimal: DecimalSign | None) -> list[float]:
-    """Numbers without a unit; where one may mean two, the larger."""
+def _bare_values(cells: list[str], decimal: DecimalSign | None) -> list[float]:
+    """The values of cells without a unit; of a cell that can be read in two ways, the larger."""
     read = (plain_number(cell, decimal) or plain_number(cell, ",") for cell in cells)
     return [float(number) for number in read if number and _NUMBER.fullmatch(number)]
 
@@ -324,8 +348,10 @@ _NUMBER: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]*)?|\.[0-9]+")
 
 
 def with_units(frame: pl.DataFrame, name: Field) -> pl.Series:
-    """The cells of a column of numbers; a weight with the unit of the neighbouring column behind
-    it, unless that says in what the product is sold.
+    """The cells of a column of numbers, empty ones as null.
+
+    Weights get the unit that the column of units has for them ("1.5" and "kg" become "1.5 kg"),
+    unless it is a unit of sale, such as "pcs".
     """
     cells = frame[name].str.strip_chars()
     cells = frame.select(pl.when(cells != "").then(cells).alias(name)).to_series()

@@ -43,7 +43,7 @@ NOTE_SCHEMA: Final = pl.Schema(
         "found": pl.String(),
     }
 )
-"""In the order of RowNote."""
+"""The columns of notes, in the order of RowNote's fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,10 @@ class CheckedChunk:
     """Rows that can become products, and those that cannot.
 
     `products` has the columns of PRODUCT_SCHEMA, `notes` those of NOTE_SCHEMA in file order.
-    `given` names those optional product columns and facts that the file has at all: what is not
-    given leaves stored values as they are. `pictures` are the ones that `picture_sha256` and
-    `more_pictures` name, each once per chunk.
+    `given` names the optional product columns and facts that the file has columns for: an import
+    leaves the stored values of all others as they are. `pictures` are the files that
+    `picture_sha256` and `more_pictures` name, each once per chunk. `passed_over` counts the rows
+    that hold no product and are not faulty, by their kind.
     """
 
     products: pl.DataFrame
@@ -64,7 +65,7 @@ class CheckedChunk:
     passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def iterate_products(self) -> Iterator[Product]:
-        """The products as records, for estimates and tests; the import itself stays in columns."""
+        """The products as records, for estimates and tests; imports use the columns themselves."""
         pictures = {file.picture.sha256: file.picture for file in self.pictures}
         for (
             _,
@@ -85,7 +86,10 @@ class CheckedChunk:
             yield Product(code, name, description, weight_kg, url, picture, country, told, further)
 
     def pieces(self, size_bytes: int) -> Iterator[CheckedChunk]:
-        """The chunk in parts of about this size, so that nobody has to hold a huge one."""
+        """The chunk cut into smaller ones of about `size_bytes` each.
+
+        The first one has all rejected rows.
+        """
         height = self.products.height
         size = int(self.products.estimated_size() + self.notes.estimated_size())
         rows = max(1, height * size_bytes // max(size, 1))
@@ -106,7 +110,7 @@ class CheckedChunk:
             )
 
     def pictures_of(self, products: pl.DataFrame) -> tuple[PictureFile, ...]:
-        """The files that these of the chunk's products name."""
+        """The chunk's picture files that these of its products name."""
         if not self.pictures:
             return ()
         used = set(products["picture_sha256"].drop_nulls())

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from weighbridge.ingest.values.amounts import Read
 
 MAX_CHARACTERS: Final = 5_000
-"""Of a text among the facts."""
+"""The most characters of a text among the facts."""
 
 _TEXTS: Final = {
     Field.MATERIALS: "materials",
@@ -42,6 +42,7 @@ _TEXTS: Final = {
     Field.SUPPLIER: "supplier",
 }
 _NUMBERS: Final[dict[Field, tuple[str, Read, float]]] = {
+    # field → (fact, how a cell is read, the least value that is accepted)
     Field.PIECES_PER_PACK: ("pieces_per_pack", amounts.read_pieces, 1e-9),
     Field.QUANTITY: ("quantity", amounts.read_quantity, 0.0),
     Field.PRICE: ("price", amounts.read_price, 0.0),
@@ -57,11 +58,12 @@ _GIVEN: Final = {
     Field.SUPPLIER_BOUNDARY: ("supplier_footprint_boundary",),
 }
 _OTHER_UNIT: Final = "other"
+"""Stands for a unit that is not known, so that the supplier's figure is left out."""
 _PER_KILOGRAM: Final = re.compile(
     r"(?:/|[\W_](?:per|je|pro|par|por|na|za)[\W_])\s*1?\s*(?:kg|kilo|kilogramm?e?)(?:[\W_]|$)",
     re.IGNORECASE,
 )
-"""In a header: `kg CO2e/kg`. In `CO2e (kg)` the kilograms are those of the footprint."""
+"""Found in a header such as `kg CO2e/kg`; not in `CO2e (kg)`, where kg is the footprint's unit."""
 _FOOTPRINT_UNITS: Final = {
     **dict.fromkeys(
         ("piece", "pieces", "pc", "pcs", "unit", "units", "item", "each", "ea", "product", "stück", "stuck", "stk", "pièce", "pieza", "pezzo", "pce", "h87", "c62"),
@@ -92,27 +94,35 @@ def given(columns: ColumnMap) -> set[str]:
 def as_json(
     good: pl.DataFrame, raw: RawChunk, rules: RowRules, notes: NoteBook, weights: pl.DataFrame
 ) -> pl.Series:
-    """One JSON object a row with what is known; null where nothing is."""
+    """The facts of each good row as a JSON object; null for a row without facts.
+
+    `good` are the rows of `raw` that become products. `weights` has their columns "net" and "gross"
+    in kg. What is wrong with a cell is added to `notes`.
+    """
     columns = raw.columns
     found: dict[str, pl.Series] = {}
     for name, fact in _TEXTS.items():
         if name in columns.positions:
-            found[fact] = _noted(notes, name, read_texts(good[name], MAX_CHARACTERS))
+            found[fact] = _values_noting_problems(
+                notes, name, read_texts(good[name], MAX_CHARACTERS)
+            )
     for name, (fact, read, least) in _NUMBERS.items():
         if name in columns.positions:
             read_all = read_amounts(good[name], rules.decisions.rule(name), read, least)
-            found[fact] = _noted(notes, name, read_all)
+            found[fact] = _values_noting_problems(notes, name, read_all)
     if Field.RECYCLED_SHARE in columns.positions:
         rule = rules.decisions.rule(Field.RECYCLED_SHARE)
         shares = read_shares(good[Field.RECYCLED_SHARE], rule, amounts.read_share)
-        found["recycled_share"] = _noted(notes, Field.RECYCLED_SHARE, shares)
+        found["recycled_share"] = _values_noting_problems(notes, Field.RECYCLED_SHARE, shares)
     if Field.PRICE in columns.positions:
         found["currency"] = _currencies(good, columns, notes, found["price"])
     if Field.SUPPLIER_FOOTPRINT in columns.positions:
         found |= _supplier_figures(good, columns, notes, found["supplier_footprint_kg_co2e"])
     if Field.SUPPLIER_BOUNDARY in columns.positions:
         boundaries = by_distinct(good[Field.SUPPLIER_BOUNDARY], _boundary, pl.String())
-        found["supplier_footprint_boundary"] = _noted(notes, Field.SUPPLIER_BOUNDARY, boundaries)
+        found["supplier_footprint_boundary"] = _values_noting_problems(
+            notes, Field.SUPPLIER_BOUNDARY, boundaries
+        )
     if Field.GROSS_WEIGHT in columns.positions:
         found["gross_weight_kg"] = weights["gross"]
         only_gross = weights["net"].is_null() & weights["gross"].is_not_null()
@@ -121,16 +131,19 @@ def as_json(
         ).to_series()
     if not found:
         return pl.Series([None] * good.height, dtype=pl.String)
-    return _encode(pl.DataFrame([series.alias(fact) for fact, series in found.items()]))
+    return _facts_as_json(pl.DataFrame([series.alias(fact) for fact, series in found.items()]))
 
 
-def _noted(notes: NoteBook, name: Field, column: ReadColumn) -> pl.Series:
+def _values_noting_problems(notes: NoteBook, name: Field, column: ReadColumn) -> pl.Series:
+    """Add the problems of a column to `notes`; returns its values."""
     notes.add(name, column)
     return column.values
 
 
-def _encode(facts: pl.DataFrame) -> pl.Series:
-    """Only what is known is written, so that a fact nobody gave takes no room."""
+def _facts_as_json(facts: pl.DataFrame) -> pl.Series:
+    """Each row of a table of facts as a JSON object without its nulls; null if it has only
+    nulls.
+    """
     parts = [
         pl.when(pl.col(name).is_not_null()).then(
             pl.format('"{}":{}', pl.lit(name), _json_value(name, dtype))
@@ -144,6 +157,7 @@ def _encode(facts: pl.DataFrame) -> pl.Series:
 
 
 def _json_value(name: str, dtype: pl.DataType) -> pl.Expr:
+    """The values of a column, each written as JSON."""
     column = pl.col(name)
     if dtype == pl.String:
         # A struct of one field is the way by which polars writes a text as JSON.
@@ -155,7 +169,10 @@ def _json_value(name: str, dtype: pl.DataType) -> pl.Expr:
 def _currencies(
     good: pl.DataFrame, columns: ColumnMap, notes: NoteBook, price: pl.Series
 ) -> pl.Series:
-    """What the cell says, else the column beside it, else the header."""
+    """The currency of each price: as its cell says, else the column of currencies, else the header.
+
+    Null where there is no price or nothing says its currency.
+    """
     marks = by_distinct(
         good[Field.PRICE],
         lambda cell: (currency_of(amounts.read_price(cell, None).mark), None),
@@ -163,7 +180,9 @@ def _currencies(
     )
     beside = pl.Series([None] * good.height, dtype=pl.String)
     if Field.CURRENCY in columns.positions:
-        beside = _noted(notes, Field.CURRENCY, read_currencies(good[Field.CURRENCY]))
+        beside = _values_noting_problems(
+            notes, Field.CURRENCY, read_currencies(good[Field.CURRENCY])
+        )
     both = pl.DataFrame({"price": price, "mark": marks.values, "beside": beside})
     said = pl.coalesce("mark", "beside", pl.lit(columns.currency, dtype=pl.String))
     return both.select(pl.when(pl.col("price").is_not_null()).then(said)).to_series()
@@ -172,20 +191,22 @@ def _currencies(
 def _supplier_figures(
     good: pl.DataFrame, columns: ColumnMap, notes: NoteBook, figures: pl.Series
 ) -> dict[str, pl.Series]:
-    """Figures and what each is for: per kilogram where cell, the column beside it or the header say
-    so, else per piece. A figure for something else is left out, with a note.
+    """The suppliers' footprints in kg CO2e and what each is for, as two columns by their facts.
+
+    A figure is per kilogram where its cell, the column of units or the header says so, else per
+    piece. A figure for anything else is left out, with a note.
     """
     header = columns.header(Field.SUPPLIER_FOOTPRINT) or ""
     usual = FootprintUnit.KG if _PER_KILOGRAM.search(header) else FootprintUnit.PIECE
 
-    def one(cell: str) -> tuple[str | None, str | None]:
+    def unit_in_cell(cell: str) -> tuple[str | None, str | None]:
         return amounts.read_footprint(cell, None).mark or None, None
 
-    marks = by_distinct(good[Field.SUPPLIER_FOOTPRINT], one, pl.String())
+    marks = by_distinct(good[Field.SUPPLIER_FOOTPRINT], unit_in_cell, pl.String())
     beside = pl.Series([None] * good.height, dtype=pl.String)
     if Field.SUPPLIER_UNIT in columns.positions:
         read = by_distinct(good[Field.SUPPLIER_UNIT], _footprint_unit, pl.String())
-        beside = _noted(notes, Field.SUPPLIER_UNIT, read)
+        beside = _values_noting_problems(notes, Field.SUPPLIER_UNIT, read)
     both = pl.DataFrame({"figure": figures, "mark": marks.values, "beside": beside})
     said = pl.coalesce("mark", "beside", pl.lit(usual.value))
     usable = pl.col("figure").is_not_null() & (said != _OTHER_UNIT)
@@ -197,6 +218,10 @@ def _supplier_figures(
 
 
 def _footprint_unit(cell: str) -> tuple[str | None, str | None]:
+    """(what a supplier's figure is for, what is wrong with the cell).
+
+    (None, None) for a cell that says nothing; `_OTHER_UNIT` for a unit that is not known.
+    """
     placeholder = placeholder_note(cell)
     if placeholder is not None:
         return None, placeholder or None

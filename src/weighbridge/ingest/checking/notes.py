@@ -20,17 +20,21 @@ if TYPE_CHECKING:
     from weighbridge.ingest.checking.optional import ReadColumn
 
 _MOJIBAKE: Final = r"[ÂÃÄÅâãЂЃР°С€вЂ�][^\x00-\x7f]|[ÃÂ][ -/:-@]"
-"""What badly decoded UTF-8 has in it; a cheap sieve before ftfy looks closely."""
+"""Characters that wrongly decoded UTF-8 contains; only texts with one are given to ftfy."""
 _LIKE_A_DATE: Final = (
     r"^(?:[0-9]{1,2}[-. ](?i:jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]{0,6}\.?(?:[- ][0-9]{2,4})?"
     r"|(?i:jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[-. ][0-9]{2,4}"
     r"|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?: [0-9:]{5,8})?|[0-3]?[0-9][./][01]?[0-9][./](?:19|20)[0-9]{2})$"
 )
 _MANY: Final = 0.5
+"""If a larger share of the codes look like dates, they are meant to."""
 
 
 class NoteBook:
-    """Collects notes about the good rows of one chunk."""
+    """Collects notes about the good rows of one chunk.
+
+    `remarks` are the reader's, by row number and name of the column.
+    """
 
     def __init__(
         self, good: pl.DataFrame, raw: RawChunk, remarks: Mapping[tuple[int, str], str]
@@ -41,7 +45,9 @@ class NoteBook:
         self._parts: list[pl.DataFrame] = []
 
     def add(self, name: Field, column: ReadColumn) -> None:
-        """The problems of a column; what the reader remarked of a cell says more than its text."""
+        """Note the problems of a column; a reader's remark on a cell replaces the cell's
+        problem.
+        """
         problems = column.problems
         remarked = (
             [self._remarks.get((row, name)) for row in self._good[ROW]]
@@ -53,17 +59,18 @@ class NoteBook:
                 {"remark": pl.Series(remarked, dtype=pl.String), "problem": problems}
             )
             problems = said.select(pl.coalesce("remark", "problem")).to_series()
-        self._add(name, problems, self._good[name])
+        self._note_rows(name, problems, self._good[name])
 
     def _has_remarks(self, name: Field) -> bool:
         return any(column == name for _, column in self._remarks)
 
-    def _add(
+    def _note_rows(
         self, name: Field, problems: pl.Series, found: pl.Series, header: str | None = None
     ) -> None:
-        """Note each row where `problems` has a text, with what was `found`.
+        """Note each row where `problems` has a text, with the cell in `found`.
 
         The cell is shown shortened, without control characters or a password in an address.
+        `header` is the column's where it is not that of the field `name`.
         """
         rows = self._good.select(ROW, Field.CODE).with_columns(reason=problems, found=found)
         noted = rows.filter(pl.col("reason").is_not_null())
@@ -89,9 +96,7 @@ class NoteBook:
         )
 
     def add_fallbacks(self, names: Sequence[Field]) -> None:
-        """Codes, names and descriptions that were taken from another column because their own was
-        empty.
-        """
+        """Note each row where one of these fields was empty and was taken from another column."""
         columns = self._raw.columns
         for name in names:
             reasons = {
@@ -101,12 +106,10 @@ class NoteBook:
             problems = self._good[f"{name}_from"].replace_strict(
                 reasons, default=None, return_dtype=pl.String
             )
-            self._add(name, problems, pl.Series([None] * self._good.height, dtype=pl.String))
+            self._note_rows(name, problems, pl.Series([None] * self._good.height, dtype=pl.String))
 
     def add_hidden(self) -> None:
-        """Rows that a filter or a person has hidden: their owner may not know that they are
-        read.
-        """
+        """Note each row that is hidden in the sheet: its owner may not know that it was read."""
         if self._raw.hidden:
             is_hidden = self._good[ROW].is_in([*self._raw.hidden])
             reason = pl.DataFrame({"hidden": is_hidden}).select(
@@ -114,25 +117,25 @@ class NoteBook:
                     pl.lit("the row is hidden in the sheet; it was read all the same")
                 )
             )
-            self._add(Field.CODE, reason.to_series(), self._good[Field.CODE])
+            self._note_rows(Field.CODE, reason.to_series(), self._good[Field.CODE])
 
     def add_doubtful_texts(self) -> None:
-        """Texts that were decoded in the wrong way before we got them, and codes that a spreadsheet
-        took for dates.
+        """Note texts that were wrongly decoded before we got them, and codes that look like dates,
+        because a spreadsheet may have turned them into some.
         """
         for name in (Field.NAME, Field.DESCRIPTION, Field.MATERIALS):
             cells = self._good[name]
             odd = cells.filter(cells.str.contains(_MOJIBAKE)).unique()
             reasons = {cell: _mojibake_reason(cell) for cell in odd if is_bad(cell)}
             if reasons:
-                self._add(
+                self._note_rows(
                     name, cells.replace_strict(reasons, default=None, return_dtype=pl.String), cells
                 )
         codes = self._good[Field.CODE]
         dates = codes.str.contains(_LIKE_A_DATE)
         if dates.any() and (dates.sum() or 0) <= max(1, _MANY * codes.len()):
             reasons = {code: _date_reason(code) for code in codes.filter(dates)}
-            self._add(
+            self._note_rows(
                 Field.CODE,
                 codes.replace_strict(reasons, default=None, return_dtype=pl.String),
                 codes,
@@ -145,7 +148,9 @@ class NoteBook:
         return pl.concat(self._parts).select(NOTE_SCHEMA.names()).sort(ROW, maintain_order=True)
 
     def per_row(self) -> pl.Series:
-        """The notes of each row as a JSON list, or null; named `notes`."""
+        """The notes of each row as a JSON list, null for a row without notes; the column
+        `notes`.
+        """
         notes = self.frame()
         if notes.is_empty():
             return pl.Series("notes", [None] * self._good.height, dtype=pl.String)

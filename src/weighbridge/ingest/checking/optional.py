@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReadColumn:
-    """The values of a column, and the problem of each cell that has one.
+    """The value of each cell of a column, and what is wrong with it; null where nothing is.
 
-    Both as long as the chunk.
+    Both series have one entry for each row of the chunk.
     """
 
     values: pl.Series
@@ -45,7 +45,10 @@ class ReadColumn:
 def by_distinct(
     cells: pl.Series, read: Callable[[str], tuple[object, str | None]], dtype: pl.DataType
 ) -> ReadColumn:
-    """Reads each distinct text once."""
+    """A column read by `read`, which gives (value, what is wrong) for a text.
+
+    Each distinct text is read only once; `dtype` is that of the values.
+    """
     rest = cells.drop_nulls().unique()
     readings = [read(cell) for cell in rest]
     table = pl.DataFrame(
@@ -60,38 +63,42 @@ def by_distinct(
 
 
 def read_masses(frame: pl.DataFrame, name: Field, rule: NumberRule) -> ReadColumn:
-    """kg. Plain numbers are converted as a column; what is left is read once per distinct text."""
+    """A column of weights in kg, read by the rule for the column.
+
+    Plain numbers are converted as a column; every other distinct text is read once.
+    """
     cells = with_units(frame, name)
     unit = rule.unit
     if unit is None:
-        return by_distinct(cells, lambda cell: _mass(cell, rule), pl.Float64())
+        return by_distinct(cells, lambda cell: _mass_and_problem(cell, rule), pl.Float64())
     numbers = _plain_numbers(cells, rule)
     # By a column: a single divisor polars turns into its reciprocal, which rounds differently.
     divisors = pl.Series([unit.kg_divisor]).new_from_index(0, numbers.len())
     mass_kg = numbers * unit.kg_multiplier / divisors
     usable = ((mass_kg > 0) & (mass_kg <= MAX_WEIGHT_KG)).fill_null(value=False)
-    return _rest(cells, mass_kg, usable, lambda cell: _mass(cell, rule))
+    return _with_others_read(cells, mass_kg, usable, lambda cell: _mass_and_problem(cell, rule))
 
 
-def _mass(cell: str, rule: NumberRule) -> tuple[float | None, str | None]:
+def _mass_and_problem(cell: str, rule: NumberRule) -> tuple[float | None, str | None]:
     reading = read_weight(cell, rule.unit, rule.decimal)
     return reading.mass_kg, reading.problem
 
 
 def _plain_numbers(cells: pl.Series, rule: NumberRule) -> pl.Series:
+    """The numbers of cells that can be read in one way without thought; null for all others."""
     pattern = PLAIN_NUMBER if rule.decimal == "." else WHOLE_NUMBER
     plain = cells.str.contains(pattern)
     frame = pl.DataFrame({"cell": cells, "plain": plain})
     return frame.select(pl.when("plain").then("cell")).to_series().cast(pl.Float64)
 
 
-def _rest(
+def _with_others_read(
     cells: pl.Series,
     values: pl.Series,
     usable: pl.Series,
     read: Callable[[str], tuple[object, str | None]],
 ) -> ReadColumn:
-    """`values` where they are usable; the other cells read one by one."""
+    """The column with `values` where they are usable, and the other cells read by `read`."""
     frame = pl.DataFrame({"cell": cells, "usable": usable})
     left = frame.select(pl.when(~pl.col("usable")).then("cell")).to_series()
     if left.null_count() == left.len():
@@ -103,21 +110,27 @@ def _rest(
 
 
 def read_amounts(cells: pl.Series, rule: NumberRule, read: Read, least: float) -> ReadColumn:
-    """Numbers without a unit of mass: prices, quantities, shares, footprints."""
+    """A column of numbers without a unit of mass, such as prices.
+
+    Plain numbers of at least `least` are taken as they are; `read` judges every other cell.
+    """
     numbers = _plain_numbers(cells, rule)
     usable = ((numbers >= least) & (numbers < 1e12)).fill_null(value=False)
 
-    def one(cell: str) -> tuple[float | None, str | None]:
+    def value_and_problem(cell: str) -> tuple[float | None, str | None]:
         amount: Amount = read(cell, rule.decimal)
         return amount.value, amount.problem
 
-    return _rest(cells, numbers, usable, one)
+    return _with_others_read(cells, numbers, usable, value_and_problem)
 
 
 def read_shares(cells: pl.Series, rule: NumberRule, read: Read) -> ReadColumn:
-    """Parts of the whole, 0 to 1: percentages where the column is of these."""
+    """A column of shares, as numbers from 0 to 1.
 
-    def one(cell: str) -> tuple[float | None, str | None]:
+    Bare numbers are taken as percentages if the rule says that the column has percentages.
+    """
+
+    def share_and_problem(cell: str) -> tuple[float | None, str | None]:
         amount = read(cell, rule.decimal)
         if amount.value is None:
             return None, amount.problem
@@ -132,21 +145,24 @@ def read_shares(cells: pl.Series, rule: NumberRule, read: Read) -> ReadColumn:
             return None, f"{quote(cell)} is not a share between 0 and 100 %; correct it"
         return share, None
 
-    return by_distinct(cells, one, pl.Float64())
+    return by_distinct(cells, share_and_problem, pl.Float64())
 
 
 def read_countries(cells: pl.Series) -> ReadColumn:
-    """Alpha-2 codes."""
+    """A column of countries, as ISO 3166-1 alpha-2 codes."""
 
-    def one(cell: str) -> tuple[str | None, str | None]:
+    def code_and_problem(cell: str) -> tuple[str | None, str | None]:
         origin = read_country(cell)
         return origin.code, origin.problem
 
-    return by_distinct(cells, one, pl.String())
+    return by_distinct(cells, code_and_problem, pl.String())
 
 
 def read_texts(cells: pl.Series, limit: int) -> ReadColumn:
-    """Short texts as they are. Placeholders such as NULL or #N/A count as empty; they are short."""
+    """A column of texts of at most `limit` characters, as they are.
+
+    Placeholders such as NULL or #N/A count as empty; lists are joined by commas.
+    """
     odd = (
         cells.str.contains(CONTROL)
         | cells.str.starts_with("[")
@@ -154,7 +170,7 @@ def read_texts(cells: pl.Series, limit: int) -> ReadColumn:
         | (cells.str.len_bytes() < 16)
     )
 
-    def one(cell: str) -> tuple[str | None, str | None]:
+    def text_and_problem(cell: str) -> tuple[str | None, str | None]:
         placeholder = placeholder_note(cell)
         if placeholder is not None:
             return None, placeholder or None
@@ -167,7 +183,8 @@ def read_texts(cells: pl.Series, limit: int) -> ReadColumn:
         return text, None
 
     frame = pl.DataFrame({"cell": cells, "odd": odd})
-    slow = by_distinct(frame.select(pl.when("odd").then("cell")).to_series(), one, pl.String())
+    odd_cells = frame.select(pl.when("odd").then("cell")).to_series()
+    slow = by_distinct(odd_cells, text_and_problem, pl.String())
     both = frame.with_columns(slow=slow.values)
     return ReadColumn(
         both.select(pl.when("odd").then("slow").otherwise("cell")).to_series(), slow.problems
@@ -175,9 +192,9 @@ def read_texts(cells: pl.Series, limit: int) -> ReadColumn:
 
 
 def read_currencies(cells: pl.Series) -> ReadColumn:
-    """ISO 4217 codes of a column of currencies."""
+    """A column of currencies, as ISO 4217 codes."""
 
-    def one(cell: str) -> tuple[str | None, str | None]:
+    def code_and_problem(cell: str) -> tuple[str | None, str | None]:
         placeholder = placeholder_note(cell)
         if placeholder is not None:
             return None, placeholder or None
@@ -189,4 +206,4 @@ def read_currencies(cells: pl.Series) -> ReadColumn:
             else f"{quote(cell)} is not a known currency; use its code (ISO 4217), such as EUR",
         )
 
-    return by_distinct(cells, one, pl.String())
+    return by_distinct(cells, code_and_problem, pl.String())

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from weighbridge.ingest.values.pictures import PictureFile, PictureFolder
 
 BETWEEN_PICTURES: Final = "\n"
-"""In a cell that was put together of several; no address has it."""
+"""Separates the pictures of one product in a cell; no address contains it."""
 MOST_BYTES: Final = 30_000_000
-"""Of the files of one product: a provider takes 50 MB in a request, and they grow by a third."""
+"""The most bytes that the picture files of one product may have together.
+
+A provider takes 50 MB in a request, in which a file's bytes grow by a third.
+"""
 HTTP_URL: Final = r"^(?i:https?)://(?:[^\s/?#@:\\\[\]\"<>]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?#][^\s\"<>\\]*)?$"
 _URL: Final = re.compile(HTTP_URL)
 _HTTP_WITH_USER: Final = re.compile(r"(?i:https?)://[^/?#]*@")
@@ -38,7 +41,11 @@ _SEVERAL: Final = re.compile(
 def read_pictures(
     cells: pl.Series, limit: int, folder: PictureFolder | None
 ) -> tuple[ReadColumn, dict[str, PictureFile]]:
-    """Addresses, or paths of files that were found, several a text; the files by their path."""
+    """(the pictures of each row, the files among them by the path that the cell gives).
+
+    The pictures of a row are addresses or paths, separated by BETWEEN_PICTURES. `folder` is where
+    relative paths lead; None refuses them.
+    """
     plain = (
         cells.str.contains(HTTP_URL)
         & (cells.str.len_bytes() <= limit)
@@ -46,31 +53,33 @@ def read_pictures(
     )
     files: dict[str, PictureFile] = {}
 
-    def one(cell: str) -> tuple[str | None, str | None]:
+    def usable_and_problems(cell: str) -> tuple[str | None, str | None]:
         placeholder = placeholder_note(cell)
         if placeholder is not None:
             return None, placeholder or None
         parts = listed_texts(cell) or [part.strip() for part in _SEVERAL.split(cell)]
         cleaned = (part for part in parts if part and placeholder_note(part) is None)
         named = tuple(dict.fromkeys(cleaned)) or (cell,)
-        used, problems = _usable(named, limit, folder, files)
+        used, problems = _usable_pictures(named, limit, folder, files)
         if len(named) > 1 and len(used) < len(named):
             problems = [f"{len(used)} of {len(named)} pictures used", *problems]
         return BETWEEN_PICTURES.join(used) or None, "; ".join(problems) or None
 
     frame = pl.DataFrame({"cell": cells, "plain": plain})
-    slow = by_distinct(
-        frame.select(pl.when(~pl.col("plain")).then("cell")).to_series(), one, pl.String()
-    )
+    others = frame.select(pl.when(~pl.col("plain")).then("cell")).to_series()
+    slow = by_distinct(others, usable_and_problems, pl.String())
     both = frame.with_columns(slow=slow.values)
     values = both.select(pl.when("plain").then("cell").otherwise("slow")).to_series()
     return ReadColumn(values, slow.problems), files
 
 
-def _usable(
+def _usable_pictures(
     named: tuple[str, ...], limit: int, folder: PictureFolder | None, files: dict[str, PictureFile]
 ) -> tuple[list[str], list[str]]:
-    """Those of the pictures that can be used, at most four, and what is wrong with others."""
+    """(the pictures that can be used, at most MOST_PICTURES; what is wrong with the others).
+
+    Files that are used are added to `files`.
+    """
     used: list[str] = []
     problems: list[str] = []
     size_bytes = 0
@@ -97,18 +106,19 @@ def _usable(
 
 
 def further_as_json(values: pl.Series, files: Mapping[str, PictureFile]) -> pl.Series:
-    """What stands behind the first picture of each row, as `products.more_pictures`."""
+    """All pictures of each row but the first, as JSON for `products.more_pictures`; null if
+    none.
+    """
 
-    def one(text: str) -> tuple[str, None]:
-        further = text.split(BETWEEN_PICTURES)[1:]
-        pictures = (files[name].picture if name in files else name for name in further)
+    def further(text: str) -> tuple[str, None]:
+        names = text.split(BETWEEN_PICTURES)[1:]
+        pictures = (files[name].picture if name in files else name for name in names)
         return json.dumps([picture_as_stored(picture) for picture in pictures]), None
 
     several = values.str.contains(BETWEEN_PICTURES, literal=True)
     frame = pl.DataFrame({"text": values, "several": several})
-    return by_distinct(
-        frame.select(pl.when("several").then("text")).to_series(), one, pl.String()
-    ).values
+    with_several = frame.select(pl.when("several").then("text")).to_series()
+    return by_distinct(with_several, further, pl.String()).values
 
 
 def _address_problem(text: str, limit: int) -> str | None:
@@ -125,6 +135,7 @@ def _address_problem(text: str, limit: int) -> str | None:
 
 
 def _find_picture(path: str, folder: PictureFolder | None) -> PictureFile:
+    """The file at a path in the folder; raises InputError if it cannot be used, or in uploads."""
     if folder is None:
         raise InputError(
             "paths of files are not followed in uploads; use an http(s) address, or upload the "

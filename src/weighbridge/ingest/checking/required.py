@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A column of booleans that is true where the field is bad, and the words for it."""
+    """One thing that can be wrong with a required field.
+
+    `fails` is true for the rows where it is wrong; `reason` makes the message from the cell.
+    """
 
     field: Field
     fails: pl.Expr
@@ -40,19 +43,17 @@ _SCIENTIFIC: Final = r"^[0-9][.,][0-9]+[eE]\+[0-9]{1,3}$"
 
 
 def checks(limits: FieldLimits) -> list[Check]:
-    """Everything that can be wrong with the required fields, in the order in which it is
-    reported.
-    """
+    """Every check of the required fields; a row is rejected by the first that it fails."""
     lengths = {
         Field.CODE: limits.code,
         Field.NAME: limits.name,
         Field.DESCRIPTION: limits.description,
     }
-    found: list[Check] = []
+    all_checks: list[Check] = []
     for name in REQUIRED:
-        found += _text_checks(name, lengths[name])
+        all_checks += _text_checks(name, lengths[name])
     return [
-        *found,
+        *all_checks,
         # A spreadsheet has turned a long number into 4.00638E+12: its last digits are lost.
         Check(Field.CODE, pl.col(Field.CODE).str.contains(_SCIENTIFIC), _rounded_reason),
     ]
@@ -76,21 +77,21 @@ def _text_checks(name: Field, limit: int) -> list[Check]:
 
 
 def longer(column: pl.Expr, limit: int) -> pl.Expr:
-    """Whether a text has more characters than allowed."""
+    """A polars expression: whether a text has more characters than `limit`."""
     # Counting bytes is free, counting characters is not: only texts that might be too long are
     # counted.
     return (column.str.len_bytes() > limit) & (column.str.len_chars() > limit)
 
 
 def length_reason(limit: int) -> Callable[[str], str]:
-    """The words for a text that is too long."""
+    """A function that makes the message for a text of more than `limit` characters."""
     return lambda text: (
         f"{quote(text)} has {len(text):,} characters, more than {limit:,}; shorten it"
     )
 
 
 def control_reason(text: str) -> str:
-    """The words for characters that nobody can read."""
+    """The message for a text with characters that cannot be printed or could not be decoded."""
     if "\ufffd" in text:
         return f"{quote(text)} contains a character that could not be decoded; save the file as UTF-8, or say how it is encoded (--encoding)"
     return f"{quote(text)} contains an unprintable control character; remove it"
@@ -101,20 +102,25 @@ def _rounded_reason(text: str) -> str:
 
 
 def null_expression(name: str) -> pl.Expr:
-    """The column with what databases write for nothing taken for nothing."""
+    """The column with null for the words that databases write for no value, such as `(null)`."""
     column = pl.col(name)
     short = column.str.len_bytes() < 12
     return pl.when(~(short & column.str.to_lowercase().is_in([*DUMPED_NULLS]))).then(column)
 
 
 def explain(
-    frame: pl.DataFrame, found: list[Check], raw: RawChunk, remarks: Mapping[tuple[int, str], str]
+    frame: pl.DataFrame,
+    all_checks: list[Check],
+    raw: RawChunk,
+    remarks: Mapping[tuple[int, str], str],
 ) -> Iterator[RejectedRow]:
-    """The rejected rows of a frame whose column `problem` has the number of the check that
-    failed.
+    """Each row of a frame as a rejected row with its reason.
+
+    The frame's column `problem` has the index, in `all_checks`, of the check that the row failed. A
+    reader's remark on the cell replaces the check's own reason.
     """
     for record in frame.iter_rows(named=True):
-        check = found[record["problem"]]
+        check = all_checks[record["problem"]]
         row = record[ROW]
         reason = remarks.get((row, check.field)) or check.reason(record[check.field] or "")
         yield RejectedRow(

@@ -1,6 +1,6 @@
-"""Judges every row of a chunk.
+"""Checks every row of a chunk.
 
-The hot path of an import: whole columns at once, single cells only where they are odd.
+The hot path of an import: whole columns are checked at once, single cells only where they are odd.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _OPTIONAL: Final = {
 
 
 def check_rows(raw: RawChunk, rules: RowRules) -> CheckedChunk:
-    """Products, rejected rows and notes of a chunk."""
+    """The products, rejected rows and notes of a chunk."""
     frame, taken_from = _tidy(raw)
     frame, repeated = _without_repeated_headers(frame, raw)
     remarks = {(one.row, one.column): one.remark for one in raw.remarks}
@@ -66,8 +66,9 @@ def check_rows(raw: RawChunk, rules: RowRules) -> CheckedChunk:
 def _without_repeated_headers(
     frame: pl.DataFrame, raw: RawChunk
 ) -> tuple[pl.DataFrame, list[RejectedRow]]:
-    """Files put together from several, and lists printed by page, have their header more than
-    once.
+    """The frame without rows that repeat the header, and these as rejected rows.
+
+    Files put together from several, and lists printed by page, have their header more than once.
     """
     headers = {name: raw.columns.header(name) for name in REQUIRED if name in raw.columns.positions}
     same = [
@@ -85,9 +86,9 @@ def _without_repeated_headers(
 
 
 def _first_problem(found: Sequence[Check], remarks: Mapping[tuple[int, str], str]) -> pl.Expr:
-    """The number of the first check that a row fails.
+    """A polars expression: the index of the first check that a row fails; null if it fails none.
 
-    What a reader remarked of a required field comes first.
+    A row with a reader's remark on a required field fails the first check of that field.
     """
     numbered = [
         pl.when(check.fails).then(pl.lit(i, dtype=pl.Int8)) for i, check in enumerate(found)
@@ -102,11 +103,11 @@ def _first_problem(found: Sequence[Check], remarks: Mapping[tuple[int, str], str
 
 
 def _tidy(raw: RawChunk) -> tuple[pl.DataFrame, tuple[Field, ...]]:
-    """Every field as a column: outer white space removed, nothing left is null, one kind of line
-    break.
+    """(the chunk with every field as a tidy column, the fields that have further columns).
 
-    Where name or description is empty, the next column that may hold it is taken; the fields for
-    which that happened have a column `…_from` with the number of the column taken.
+    Outer white space is removed, empty cells are null, and line breaks are of one kind. Where a
+    field that has further columns is empty, the first of these that is filled is taken, and its
+    number stands in the column `…_from`; further columns of pictures are joined to the first.
     """
     frame = raw.frame
     texts = [name for name in frame.columns if name != ROW]
@@ -130,7 +131,8 @@ def _tidy(raw: RawChunk) -> tuple[pl.DataFrame, tuple[Field, ...]]:
     for name in used:
         columns = [name, *(fallback(name, i + 1) for i in range(len(raw.columns.fallbacks[name])))]
         which = [
-            pl.when(pl.col(one).is_not_null()).then(pl.lit(i)) for i, one in enumerate(columns)
+            pl.when(pl.col(column).is_not_null()).then(pl.lit(i))
+            for i, column in enumerate(columns)
         ]
         frame = frame.with_columns(
             pl.coalesce(columns).alias(name), pl.coalesce(which).alias(f"{name}_from")

@@ -1,4 +1,4 @@
-"""What the rows of a file are judged by."""
+"""The rules by which the rows of a file are checked."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RowRules:
-    """What rows are judged by.
+    """The rules by which rows are checked: limits of lengths, and how the columns are read.
 
-    `folder` is where relative image paths lead; None where there is none.
+    `folder` is where relative image paths lead; None if they are refused.
     """
 
     limits: FieldLimits = field(default_factory=FieldLimits)

@@ -44,8 +44,9 @@ REQUIRED: Final = (Field.CODE, Field.NAME, Field.DESCRIPTION)
 
 @lru_cache(maxsize=4096)
 def normalise(header: str) -> str:
-    """Letters and digits only, lower case, without accents: "Country of origin" →
-    "countryoforigin".
+    """The header's letters and digits alone, in lower case and without accents.
+
+    "Country of origin" → "countryoforigin".
     """
     decomposed = (
         unicodedata.normalize("NFKD", header).casefold().replace("ı", "i")
@@ -54,7 +55,7 @@ def normalise(header: str) -> str:
 
 
 def read_table(name: str) -> dict[str, Any]:
-    """A table beside this module."""
+    """The content of a TOML file beside this module."""
     text = resources.files("weighbridge.ingest.columns").joinpath(name).read_text("utf-8")
     return tomllib.loads(text)
 
@@ -73,4 +74,4 @@ SYNONYMS: Final[Mapping[Field, tuple[str, ...]]] = {
 """Normalised header names in order of preference: the first one present in the file is taken."""
 
 SHORT_DESCRIPTIONS: Final = tuple(dict.fromkeys(map(normalise, _ALL_NAMES["shortDescription"])))
-"""Taken as the description of a row that has no longer one, or where there is no other column."""
+"""Names of short descriptions, used where there is no long description in the row or the file."""

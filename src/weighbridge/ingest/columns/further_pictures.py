@@ -32,9 +32,10 @@ _MORE: Final = re.compile(
 
 
 def further_pictures(headers: Sequence[str], first: int, taken: Iterable[int]) -> tuple[int, ...]:
-    """The positions of the columns that go on where the column `first` begins, in their order.
+    """The positions of the columns with further pictures, in order; `first` has the first picture.
 
-    Where files and addresses stand side by side, those of the kind of the first are taken.
+    `taken` are columns of other fields. Of several numbered series ("Image 2", "Image URL 2"), the
+    one named like the first column is used.
     """
     used = {first, *taken}
     numbered: list[tuple[str, int, int]] = []

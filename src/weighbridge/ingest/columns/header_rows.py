@@ -25,8 +25,8 @@ _SURELY_HEADERS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class HeaderRows:
-    """Where a table begins: the index of its header's row, that of its first row of data, and its
-    columns.
+    """Where a table begins: `header` and `data` are the indexes of its header and its first row of
+    data.
     """
 
     header: int
@@ -39,14 +39,14 @@ def find_head(rows: Sequence[Sequence[str]], wanted: Wanted) -> HeaderRows:
     index, columns = find_header(rows, wanted)
     head = HeaderRows(index, index + 1, columns)
     below = rows[index + 1] if index + 1 < len(rows) else []
-    if _repeats(below, columns):
+    if _is_second_header(below, columns):
         return _second_header(HeaderRows(index, index + 2, columns), below, wanted)
-    if below and _continues(below, columns):
-        joined = _joined(rows[index], below)
+    if below and _continues_header(below, columns):
+        joined = _join_rows(rows[index], below)
         return _choose_headers(head, HeaderRows(index, index + 2, columns), joined, wanted)
     if index:
         return _choose_headers(
-            head, head, _joined(rows[index - 1], rows[index], only_above=False), wanted
+            head, head, _join_rows(rows[index - 1], rows[index], only_above=False), wanted
         )
     return head
 
@@ -54,33 +54,36 @@ def find_head(rows: Sequence[Sequence[str]], wanted: Wanted) -> HeaderRows:
 def _choose_headers(
     plain: HeaderRows, head: HeaderRows, headers: list[str], wanted: Wanted
 ) -> HeaderRows:
-    """Which of two readings of the header holds: its first row alone (`plain`), or rows joined
-    (`head`, with these `headers`).
+    """The better of two readings of the header: one row alone (`plain`), or the joined texts of two
+    rows (`headers`, at the rows in `head`).
 
     Joined headers are used where they name more columns. Otherwise the plain columns stay, and the
     joined rows still count as header, not as products. Where joined headers lack a required column,
-    the first row alone is the header.
+    `plain` is returned.
     """
     try:
         columns = match_columns(headers, wanted)
     except MissingColumn:
         return plain
-    if _recognised_columns(columns) > _recognised_columns(plain.columns):
+    if _count_recognised(columns) > _count_recognised(plain.columns):
         return HeaderRows(head.header, head.data, columns)
     return HeaderRows(head.header, head.data, plain.columns)
 
 
-def _recognised_columns(columns: ColumnMap) -> int:
+def _count_recognised(columns: ColumnMap) -> int:
+    """How many fields and units the columns name."""
     return len(columns.positions) + len(columns.units)
 
 
-def _continues(row: Sequence[str], columns: ColumnMap) -> bool:
+def _continues_header(row: Sequence[str], columns: ColumnMap) -> bool:
     """Whether a row below the header belongs to it: words, and nothing where a product has code,
     name and description.
     """
     filled = [cell.strip() for cell in row if cell.strip()]
     if any(
-        _at(row, columns.positions[name]).strip() for name in REQUIRED if name in columns.positions
+        _cell_at(row, columns.positions[name]).strip()
+        for name in REQUIRED
+        if name in columns.positions
     ):
         return len(filled) > 1 and all(map(_says_what_a_column_holds, filled))
     return bool(filled) and all(
@@ -95,21 +98,28 @@ def _says_what_a_column_holds(cell: str) -> bool:
 
 
 def _is_unit(cell: str) -> bool:
+    """Whether a cell is a unit of mass or a currency."""
     said = read_header(f"weight ({cell.strip('()[]')})")
     return said.unit is not None or said.currency is not None
 
 
-def _repeats(row: Sequence[str], columns: ColumnMap) -> bool:
+def _is_second_header(row: Sequence[str], columns: ColumnMap) -> bool:
     """Whether a row below the header is one itself, in the words of a program: `item_sku` below
     "Seller SKU".
     """
-    required = [_at(row, columns.positions[name]) for name in REQUIRED if name in columns.positions]
-    filled = [_at(row, position) for position in columns.positions.values()]
+    required = [
+        _cell_at(row, columns.positions[name]) for name in REQUIRED if name in columns.positions
+    ]
+    filled = [_cell_at(row, position) for position in columns.positions.values()]
     return all(required) and count_known(required) >= 2 and count_known(filled) >= _SURELY_HEADERS
 
 
 def _second_header(head: HeaderRows, row: Sequence[str], wanted: Wanted) -> HeaderRows:
-    """The row that a program is known by, or else that names more; both count as header."""
+    """`head` with the columns of whichever of its two header rows is better; `row` is the second.
+
+    A row by which a shop's program is recognised is better than one without; else the row that
+    names more columns.
+    """
     try:
         columns = match_columns(row, wanted)
     except MissingColumn:
@@ -117,23 +127,25 @@ def _second_header(head: HeaderRows, row: Sequence[str], wanted: Wanted) -> Head
     plain = head.columns
     is_better = bool(columns.shop) > bool(plain.shop) or (
         bool(columns.shop) == bool(plain.shop)
-        and _recognised_columns(columns) > _recognised_columns(plain)
+        and _count_recognised(columns) > _count_recognised(plain)
     )
     return HeaderRows(head.header, head.data, columns) if is_better else head
 
 
-def _joined(above: Sequence[str], below: Sequence[str], *, only_above: bool = True) -> list[str]:
+def _join_rows(above: Sequence[str], below: Sequence[str], *, only_above: bool = True) -> list[str]:
+    """One row of headers made of two; `only_above` as in `_join_cells`."""
     width = max(len(above), len(below))
     return [
-        _join(_at(above, i).strip(), _at(below, i).strip(), only_above=only_above)
+        _join_cells(_cell_at(above, i).strip(), _cell_at(below, i).strip(), only_above=only_above)
         for i in range(width)
     ]
 
 
-def _join(above: str, below: str, *, only_above: bool) -> str:
-    """One header of two.
+def _join_cells(above: str, below: str, *, only_above: bool) -> str:
+    """One header made of two cells, one above the other.
 
-    A unit goes behind the name; a word below a title before it: "net" + "weight".
+    A unit goes behind the name above it; any other word goes before it: "net" below "weight" gives
+    "net weight". If `only_above`, a header may also stand in the upper row alone.
     """
     if not above or not below or above == below:
         return below or (above if only_above else "")
@@ -145,5 +157,5 @@ def _join(above: str, below: str, *, only_above: bool) -> str:
     return above if count_known([above]) and not count_known([joined]) else joined
 
 
-def _at(row: Sequence[str], position: int) -> str:
+def _cell_at(row: Sequence[str], position: int) -> str:
     return row[position] if position < len(row) else ""

@@ -102,9 +102,9 @@ _LOCALE: Final = re.compile(
 _REMARK: Final = re.compile(
     r"\s*[(\[](?:(?i:required|mandatory|optional|html|text|iso|max|[0-9])[^)\]]*|(?P<code>[A-Z]{2,5}))[)\]]\s*$"
 )
-"""At the end of a header: (required), (max 255), (HS)."""
+"""A remark at the end of a header: (required), (max 255), (HS)."""
 _FIRST: Final = re.compile(r"[\W_]*0?1\s*$")
-"""`Bild 1`, `picture_01`: the first of several."""
+"""The number in `Bild 1` or `picture_01`, the first of several columns."""
 SHORT_FOR: Final = {
     "wt": "weight", "wgt": "weight", "wght": "weight", "desc": "description", "descr": "description",
     "descrip": "description", "prod": "product", "qty": "quantity", "ctry": "country",
@@ -132,9 +132,11 @@ _BESIDE: Final = {
     Field.IMAGE: _WORDS["links"],
 }
 LONG: Final = "~~"
-"""Before a loose key without words for "long", which only names and descriptions have."""
+"""Begins a loose key from which words for "long" were left out; only names and descriptions have
+such keys.
+"""
 LOOSE: Final = "~"
-"""Before a key that leaves the order of words, and words that say little, out of account."""
+"""Begins a loose key: one that ignores the order of words, and words that say little."""
 _KNOWN: Final = frozenset(key for keys in SYNONYMS.values() for key in keys)
 _MASS_NAMES: Final = frozenset((*SYNONYMS[Field.WEIGHT], *SYNONYMS[Field.GROSS_WEIGHT]))
 LANGUAGES: Final = frozenset(
@@ -183,12 +185,16 @@ LANGUAGES: Final = frozenset(
 )
 
 LONGEST_HEADER: Final = 500
-"""Characters; with remarks and units in it."""
+"""The most characters of a header, with its remarks and units."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """One header. `keys` are tried in order: as it stands, then without what only qualifies it."""
+    """What one header says.
+
+    `keys` are what it is looked up by, in this order: all its words, then without words that only
+    qualify them.
+    """
 
     text: str
     keys: tuple[str, ...]
@@ -203,14 +209,16 @@ NUMBERS: Final = frozenset(
     for number in _WORDS["numbers"]
     for subject in SUBJECTS
 )
-"""A number of a product, in any language, is its code. `Produkt-ID` is no Indonesian product."""
+"""Keys such as "product number" in every language: they name the code, and the "ID" in `Produkt-ID`
+is not Indonesian.
+"""
 
 
 @lru_cache(maxsize=4096)
 def read_header(text: str) -> Header:
-    """Take a header apart.
+    """The keys by which a header is looked up, and its unit, currency and language.
 
-    A text longer than any header (`LONGEST_HEADER`) names no field: it may be made to keep us busy.
+    A text longer than LONGEST_HEADER names no field: it may be meant to slow us down.
     """
     if len(text) > LONGEST_HEADER:
         return Header(text, (), None, None, None)
@@ -242,15 +250,19 @@ def read_header(text: str) -> Header:
 
 
 def _names_a_language(match: re.Match[str]) -> bool:
-    """`name-id` is Indonesian; `Bild-ID` is a number."""
+    """Whether the letters at the end of a header are a language: `name-id` is Indonesian, but
+    `Bild-ID` ends in a number.
+    """
     language, is_alone = match["language"], match["territory"] is None
     is_number = is_alone and language.isupper() and language.lower() in _WORDS["numbers"]
     return language.lower() in LANGUAGES and not is_number
 
 
 def loose_keys(words: Sequence[str]) -> list[str]:
-    """What is left of a header's words without connectors, and then without "product" and the like
-    in any language: `código del producto`, `Produktcode`, `Product code:`.
+    """Keys that ignore the order of a header's words and leave out some of them.
+
+    First connectors are left out, then also words for "product", then also words for "long":
+    `código del producto`, `Produktcode` and `Product code:` share a key.
     """
     told = [key for word in words if (key := normalise(word)) and key not in CONNECTORS]
     bare = [key for key in told if key not in SUBJECTS]
@@ -266,7 +278,7 @@ def loose_keys(words: Sequence[str]) -> list[str]:
 
 
 def loose_names(field: Field, name: str) -> Iterator[str]:
-    """The loose keys of a name in the table."""
+    """The loose keys of a field's name in `field_names.toml`."""
     words = split_words(name)
     yield loose_keys(words)[0]
     if field in (Field.NAME, Field.DESCRIPTION):
@@ -299,7 +311,10 @@ def only_qualifies(word: str) -> bool:
 
 
 def _without_remark(text: str) -> list[str]:
-    """`Country of Origin (HS)`: not of masses, where GW and the like say another mass."""
+    """The key of a header without a remark at its end, `Country of Origin (HS)`; [] if it has none.
+
+    Also [] where the remark may say which mass or unit is meant: `Weight (GW)`.
+    """
     match = _REMARK.search(text)
     if match is None:
         return []
@@ -311,9 +326,9 @@ def _without_remark(text: str) -> list[str]:
 
 
 def _unit_at_the_end(key: str) -> tuple[str, MassUnit | None]:
-    """Scripts without spaces, and headers written in one: 重量克, weightkg.
+    """(key of a weight without the unit at its end, the unit), as in 重量克 or weightkg.
 
-    "Weight" by itself does not end in tonnes.
+    (`key`, None) for any other key; the t of "weight" is no unit.
     """
     if key in _KNOWN:
         return key, None
@@ -330,6 +345,7 @@ def _unit_at_the_end(key: str) -> tuple[str, MassUnit | None]:
 
 
 def _currency(text: str, words: list[str]) -> str | None:
+    """The code of the currency that a header names behind its first word, or by a sign anywhere."""
     for sign, known in CURRENCY_SIGNS.items():
         if sign in text:
             return known

@@ -25,22 +25,20 @@ _STEMS: Final = {
     Field.DESCRIPTION: r"descri|beschreib|bezeichn|omschrijv|beskriv|описан|描述|説明|설명",
     Field.NAME: r"\bname|\btitle|\btitel|\bnom\b|nombre|\bnome\b|назван|наименов|名称|品名|이름",
 }  # fmt: skip
+"""What headers contain that may be meant for a field, as regular expressions."""
 _PATTERNS: Final = {field: re.compile(stem, re.IGNORECASE) for field, stem in _STEMS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class UnusedColumn:
-    """A column that is not used.
-
-    `looks_like`: the field that its header reminds of, if that is still free.
-    """
+    """A column that is not used; `looks_like` is the field that its header may be meant for."""
 
     column: str
     looks_like: Field | None = None
 
     @property
     def remedy(self) -> str | None:
-        """How to use it after all."""
+        """The option that would use the column for the field it looks like."""
         return f'--map "{self.looks_like}={self.column}"' if self.looks_like else None
 
 
@@ -55,6 +53,7 @@ def unused_columns(columns: ColumnMap) -> tuple[UnusedColumn, ...]:
 
 
 def _reminds_of(header: str, columns: ColumnMap) -> Field | None:
+    """The first field without a column that the header may be meant for."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\-./]", " ", header)
     for name, pattern in _PATTERNS.items():
         if pattern.search(spaced):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 HEADER_SEARCH_ROWS: Final = 20
-"""How far down the header may be: many spreadsheets begin with a title and a date."""
+"""The header must be among so many first rows; many spreadsheets begin with a title and a date."""
 _ALIASES: Final[Mapping[str, Field]] = {
     "image": Field.IMAGE,
     "picture": Field.IMAGE,
@@ -37,12 +37,12 @@ _ALIASES: Final[Mapping[str, Field]] = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnMap:
-    """Where the fields are, by position in the header.
+    """Which column each field has, as its position in the header.
 
     `fallbacks` are further columns for a field, tried in order where a row's cell is empty; those
-    of pictures add to the first. `units`
-    and `currency` are what headers say about cells that do not say their own. `helpers` are columns
-    that a shop's export needs.
+    of pictures add to the first. `units` and `currency` are those that headers name, for cells that
+    name none. `by_hand` are the fields whose column the user named. `helpers` are columns that are
+    no field but are needed to read a shop's export.
     """
 
     positions: Mapping[Field, int]
@@ -55,17 +55,20 @@ class ColumnMap:
     helpers: Mapping[str, int] = field(default_factory=dict)
 
     def header(self, name: Field) -> str | None:
-        """What the file calls the column of a field."""
+        """The header of a field's column; None if the field has no column."""
         position = self.positions.get(name)
         return None if position is None or not self.headers else self.headers[position]
 
     def shown_header(self, name: Field) -> str | None:
-        """The same for people and for the database, which takes no character of code 0."""
+        """The header of a field's column, shortened and without characters that cannot be printed.
+
+        For messages and the database, which takes no character of code 0.
+        """
         header = self.header(name)
         return None if header is None else safe(header)
 
     def columns(self) -> dict[str, int]:
-        """Every column that a chunk holds, by its name there."""
+        """The position of every column that is read, by the column's name in the chunk."""
         found: dict[str, int] = dict(self.positions.items())
         for name, more in self.fallbacks.items():
             found |= {fallback(name, i): position for i, position in enumerate(more, start=1)}
@@ -76,16 +79,16 @@ UNIT_WORDS: Final = (
     "unit", "units", "uom", "unitofmeasure", "unitofmeasurement", "unitofmeasurelabel", "uomname",
     "uomid", "unitcode", "einheit", "unite", "unidad", "unita", "eenheid", "jednostka",
 )  # fmt: skip
-"""Behind a weight's own header, in another: the column of its units."""
+"""What follows a weight's header in the header of its column of units: "weight unit"."""
 
 
 def own_unit(name: Field) -> str:
-    """The chunk's name for the units of a weight, where they are not those of every weight."""
+    """The name, in a chunk, of the column of units that belongs to this field of weights alone."""
     return f"{name}+unit"
 
 
 def fallback(name: Field, number: int) -> str:
-    """The chunk's name for the n-th further column of a field."""
+    """The name, in a chunk, of the n-th further column of a field."""
     return f"{name}+{number}"
 
 
@@ -148,7 +151,7 @@ def match_columns(headers: Sequence[str], wanted: Wanted) -> ColumnMap:
     gross_unit = _take_units_beside(positions, read, by_hand)
     _drop_idle_units(positions, read)
     if shop is not None and Field.NAME in positions:
-        _describe_by_name(positions, fallbacks)
+        _take_names_as_descriptions(positions, fallbacks)
     if Field.IMAGE in positions:
         more = further_pictures(headers, positions[Field.IMAGE], positions.values())
         fallbacks |= {Field.IMAGE: more} if more else {}
@@ -178,7 +181,10 @@ def _candidates(read: Sequence[Header], shop: Shop | None) -> dict[Field, list[i
 
 
 def _long_and_short(texts: Sequence[int], read: Sequence[Header]) -> dict[Field, list[int]]:
-    """Of a short and a long description, or of two such names, the short one is the name."""
+    """Columns for name and description where the file has only one of the two, in several columns.
+
+    The short texts are taken for names, the long ones for descriptions; {} if not both exist.
+    """
     long = [position for position in texts if read[position].is_long]
     short = [position for position in texts if not read[position].is_long]
     return {Field.NAME: short, Field.DESCRIPTION: [*long, *short]} if long and short else {}
@@ -187,9 +193,10 @@ def _long_and_short(texts: Sequence[int], read: Sequence[Header]) -> dict[Field,
 def _take_units_beside(
     positions: dict[Field, int], read: Sequence[Header], by_hand: frozenset[Field]
 ) -> dict[str, int]:
-    """A column named after a weight's own, `package_weight_unit_of_measure`, has its units.
+    """Find the columns of units that belong to one weight, by their header or as its neighbour.
 
-    Those of the gross weight are returned under the chunk's name for them.
+    That of the net weight is set in `positions`; that of the gross weight is returned under its
+    name in the chunk ({} if there is none).
     """
     by_key = {header.keys[0]: i for i, header in enumerate(read) if header.keys}
     found: dict[Field, int] = {}
@@ -210,14 +217,17 @@ def _take_units_beside(
 
 
 def _unit_behind(weight: int, read: Sequence[Header]) -> int | None:
-    """`Net weight`, `UoM`: a column of units next to the weight, whatever it calls itself."""
+    """The position of a column of units right behind the weight (`Net weight`, `UoM`), or None."""
     behind = read[weight + 1] if weight + 1 < len(read) else None
     is_unit = behind is not None and bool(behind.keys) and behind.keys[0] in UNIT_WORDS
     return weight + 1 if is_unit else None
 
 
 def _drop_idle_units(positions: dict[Field, int], read: Sequence[Header]) -> None:
-    """A column of units counts only where there is a weight whose own header names none."""
+    """Remove columns of units and currencies that nothing needs from `positions`.
+
+    Units are needed by a weight whose header names none, currencies by a price.
+    """
     weighed = positions.get(Field.WEIGHT, positions.get(Field.GROSS_WEIGHT))
     if weighed is None or read[weighed].unit is not None:
         positions.pop(Field.WEIGHT_UNIT, None)
@@ -225,8 +235,10 @@ def _drop_idle_units(positions: dict[Field, int], read: Sequence[Header]) -> Non
         positions.pop(Field.CURRENCY, None)
 
 
-def _describe_by_name(positions: dict[Field, int], fallbacks: dict[Field, tuple[int, ...]]) -> None:
-    """Where a shop's product has no description, its title has to do."""
+def _take_names_as_descriptions(
+    positions: dict[Field, int], fallbacks: dict[Field, tuple[int, ...]]
+) -> None:
+    """Take a shop's titles as descriptions too, where there is no other description."""
     name = positions[Field.NAME]
     if Field.DESCRIPTION not in positions:
         positions[Field.DESCRIPTION] = name
@@ -302,6 +314,7 @@ def _columns_by_hand(
 
 
 def _field_named(key: str) -> Field | None:
+    """The field whose own name, normalised, is `key`."""
     return next((name for name in Field if normalise(name) == key), None)
 
 
@@ -309,12 +322,15 @@ def _missing_message(missing: Sequence[Field], headers: Sequence[str]) -> str:
     columns = "column" if len(missing) == 1 else "columns"
     return (
         f"Required {columns} not found: {', '.join(missing)}. The file has: {quote_all(headers)}. "
-        f"Rename the {columns}{_nearest(missing[0], headers)}."
+        f"Rename the {columns}{_mapping_hint(missing[0], headers)}."
     )
 
 
-def _nearest(name: Field, headers: Sequence[str]) -> str:
-    """Where a name or a description is missing: the mapping that a person would choose."""
+def _mapping_hint(name: Field, headers: Sequence[str]) -> str:
+    """For the message that name or description is missing: the `--map` that is probably meant.
+
+    Empty for other fields, and if no column may hold one of these.
+    """
     near = (
         header
         for header in headers

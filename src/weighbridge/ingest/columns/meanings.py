@@ -32,7 +32,11 @@ MASSES: Final = (Field.WEIGHT, Field.GROSS_WEIGHT)
 
 
 def meanings(header: Header, shop: Shop | None) -> Iterator[tuple[Field, tuple[int, int]]]:
-    """The fields that a header may stand for, each with how good a name it is (lower is better)."""
+    """The fields that a header may stand for, each with its rank: how good a name it is.
+
+    The rank is (-1 in a shop's own export, 1 for a column of one language, else 0; place in the
+    list of names). Lower is better.
+    """
     if shop is not None and header.keys:
         key = header.keys[0]
         known = [(name, keys) for name, keys in shop.fields.items() if key in keys]
@@ -45,7 +49,7 @@ def meanings(header: Header, shop: Shop | None) -> Iterator[tuple[Field, tuple[i
 
 
 def _usual_meanings(header: Header) -> list[tuple[Field, tuple[int, int]]]:
-    """By the names that everybody uses."""
+    """The field that the table of names gives for the header, with its rank; [] if none."""
     for tries, key in enumerate(header.keys):
         rank = RANKS.get(key)
         if rank is None:
@@ -60,7 +64,10 @@ def _usual_meanings(header: Header) -> list[tuple[Field, tuple[int, int]]]:
 
 
 def _meaning_of_parts(header: Header) -> list[tuple[Field, tuple[int, int]]]:
-    """`Material/Zusammensetzung`, `Name | Title`: two names of one field. Of two fields: none."""
+    """The field of a header that names it twice, `Material/Zusammensetzung`, with its rank.
+
+    [] where the parts name two fields. A header without parts may have words cut short.
+    """
     if len(header.text) > LONGEST_HEADER or not _BETWEEN_NAMES.search(header.text):
         return _meaning_of_short_words(header)
     parts = [_usual_meanings(read_header(part)) for part in _BETWEEN_NAMES.split(header.text)]
@@ -70,7 +77,10 @@ def _meaning_of_parts(header: Header) -> list[tuple[Field, tuple[int, int]]]:
 
 
 def _meaning_of_short_words(header: Header) -> list[tuple[Field, tuple[int, int]]]:
-    """`Kraj poch.`, `Urspr.-Land`, `Q.tà annua`, `Nettogew. kg`: words cut off by a point."""
+    """The field of a header with abbreviated words, with its rank; [] unless it is the only one.
+
+    `Kraj poch.`, `Urspr.-Land`, `Q.tà annua`, `Nettogew. kg`.
+    """
     words = [
         (normalise(match[1]), bool(match[2]))
         for match in _WORD_AND_POINT.finditer(header.text)
@@ -90,7 +100,10 @@ def _meaning_of_short_words(header: Header) -> list[tuple[Field, tuple[int, int]
 
 
 def _is_cut_from(name: str, words: Sequence[tuple[str, bool]]) -> bool:
-    """Whether a name is made of these words, some of them cut off; connectors may be left out."""
+    """Whether a name consists of these words in order; a word marked as cut may lack its end.
+
+    Connectors may be left out between words.
+    """
     first, was_cut = words[0]
     if not name.startswith(first):
         return False
@@ -104,6 +117,7 @@ def _is_cut_from(name: str, words: Sequence[tuple[str, bool]]) -> bool:
 
 
 def _meaning_beside_small_words(header: Header) -> list[tuple[Field, tuple[int, int]]]:
+    """The field that the header names once small words are left out, with its rank; [] if none."""
     if len(header.text) > LONGEST_HEADER:
         return []
     found = fields_beside_small_words(header.text)
@@ -111,7 +125,7 @@ def _meaning_beside_small_words(header: Header) -> list[tuple[Field, tuple[int, 
 
 
 def _locale_rank(locale: str) -> int:
-    """English first, then as the languages stand in the file."""
+    """0 for English, 1 for every other language: lower is better."""
     return 0 if locale.startswith("en") else 1
 
 
@@ -125,6 +139,7 @@ _CONNECTORS: Final = frozenset(
 
 
 def _names_by_start() -> dict[str, list[tuple[Field, str]]]:
+    """Every (field, normalised name), by the name's first letter."""
     found: dict[str, list[tuple[Field, str]]] = {}
     for name, keys in SYNONYMS.items():
         for key in keys:
@@ -136,7 +151,7 @@ _NAMES_BY_START: Final = _names_by_start()
 
 
 def count_known(headers: Sequence[str]) -> int:
-    """How many of the fields these headers name; used to recognise a header and a delimiter."""
+    """How many different fields these headers name; used to recognise a header and a delimiter."""
     known = {
         RANKS[key][0] for header in headers for key in read_header(header).keys if key in RANKS
     }

@@ -9,7 +9,10 @@ from weighbridge.ingest.columns.headers import NUMBERS, loose_names
 
 
 def _all_ranks() -> dict[str, tuple[Field, int]]:
-    """Field and rank of each key (lower is better): exact names, then short, then loose ones."""
+    """(field, rank) of each key; lower is better.
+
+    First come exact names, then names of short descriptions, then loose keys.
+    """
     ranks = {key: (name, i) for name, keys in SYNONYMS.items() for i, key in enumerate(keys)}
     short = {key: (Field.DESCRIPTION, 500 + i) for i, key in enumerate(SHORT_DESCRIPTIONS)}
     loose = {
@@ -23,5 +26,5 @@ def _all_ranks() -> dict[str, tuple[Field, int]]:
 
 
 LOOSE_RANK: Final = 800
-"""Behind every name that is written in the table."""
+"""The best rank of a loose key: behind every name that is written in the table."""
 RANKS: Final = _all_ranks()

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """One kind of export, all its headers normalised; `shops.toml` says what each part means.
+    """One program's kind of export; all headers in it are normalised.
 
-    Where a product has no description, its title has to do; where the program has no title, the
-    description is one.
+    `shops.toml` says what each part means.
     """
 
     name: str
@@ -35,17 +34,18 @@ class Shop:
     grams: frozenset[str] = frozenset()
 
     def unit_of(self, header: Header) -> MassUnit | None:
-        """The unit of a weight by this program's rules, which win over what the header seems to
-        say.
+        """The unit of a column of weights if this program always writes it in grams, else None.
+
+        It counts more than the unit that the header seems to name.
         """
         return GRAM if header.keys and header.keys[0] in self.grams else None
 
     def has(self, name: Field, header: Header) -> bool:
-        """Whether a header means this field to the program."""
+        """Whether this program uses the header for the field."""
         return bool(header.keys) and header.keys[0] in self.fields.get(name, ())
 
     def find_helpers(self, headers: Sequence[Header]) -> dict[str, int]:
-        """Where the further columns are; absent ones are left out."""
+        """The positions of the columns that reading the export needs; absent ones are left out."""
         first = {
             header.keys[0]: i for i, header in reversed(list(enumerate(headers))) if header.keys
         }
@@ -60,8 +60,8 @@ class Shop:
 _LANGUAGES: Final = ("en", *sorted(LANGUAGES - {"en"}))
 
 
-def _keys(names: str) -> tuple[str, ...]:
-    """Normalised headers of a list; one for each language where a name leaves that open."""
+def _normalised_headers(names: str) -> tuple[str, ...]:
+    """The headers of a comma-separated list, normalised; `{language}` gives one per language."""
     parts = (
         name.replace("{language}", language)
         for name in names.split(",")
@@ -70,20 +70,22 @@ def _keys(names: str) -> tuple[str, ...]:
     return tuple(filter(None, map(normalise, parts)))
 
 
-def _shop(entry: Mapping[str, Any]) -> Shop:
+def _shop_from_entry(entry: Mapping[str, Any]) -> Shop:
     """One entry of `shops.toml`. Raises KeyError where it lacks its name, signs or fields."""
     return Shop(
         entry["name"],
-        signs=tuple(_keys(group) for group in entry["signs"]),
+        signs=tuple(_normalised_headers(group) for group in entry["signs"]),
         rows=entry.get("rows", ""),
-        fields={Field(name): _keys(keys) for name, keys in entry["fields"].items()},
-        ignored=frozenset(_keys(entry.get("ignored", ""))),
-        helpers={name: _keys(keys) for name, keys in entry.get("helpers", {}).items()},
-        grams=frozenset(_keys(entry.get("grams", ""))),
+        fields={Field(name): _normalised_headers(keys) for name, keys in entry["fields"].items()},
+        ignored=frozenset(_normalised_headers(entry.get("ignored", ""))),
+        helpers={
+            name: _normalised_headers(keys) for name, keys in entry.get("helpers", {}).items()
+        },
+        grams=frozenset(_normalised_headers(entry.get("grams", ""))),
     )
 
 
-SHOPS: Final = tuple(_shop(entry) for entry in read_table("shops.toml").values())
+SHOPS: Final = tuple(_shop_from_entry(entry) for entry in read_table("shops.toml").values())
 
 
 def recognise_shop(headers: Sequence[str]) -> Shop | None:

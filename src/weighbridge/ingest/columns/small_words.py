@@ -38,59 +38,70 @@ _MOST_WORDS: Final = 7
 
 
 def fields_beside_small_words(text: str) -> set[Field]:
-    """The fields that a header may mean so; of several, none is meant."""
+    """The fields that a header may name once small words are left out.
+
+    The header is ambiguous if there are several.
+    """
     words = [SHORT_FOR.get(word, word) for word in split_words(text)]
     told = [
         key
         for i, word in enumerate(words)
-        if (key := normalise(word)) and not key.isdecimal() and (i == 0 or not _is_unit(word))
+        if (key := normalise(word))
+        and not key.isdecimal()
+        and (i == 0 or not _is_unit_or_filler(word))
     ]
     if not told or len(words) > _MOST_WORDS:
         return set()
     found: set[Field] = {field for field in _BESIDE if field not in _MASSES and _means(field, told)}
-    found |= set(_quantities(words)) | set(_mass(told))
+    found |= set(_quantity_field(words)) | set(_mass_field(told))
     return found
 
 
 _MASSES: Final = (Field.WEIGHT, Field.GROSS_WEIGHT)
 
 
-def _is_unit(word: str) -> bool:
-    """What only qualifies, but for words that this module reads: `unit`, `stk`, `je`."""
+def _is_unit_or_filler(word: str) -> bool:
+    """Whether a word only qualifies another; false for words for pieces (`unit`, `stk`, `je`)."""
     return only_qualifies(word) and normalise(word) not in _COUNTS
 
 
 def _means(field: Field, words: Sequence[str]) -> bool:
+    """Whether these words are a name of the field with small words beside it or joined to it."""
     beside = _BESIDE[field]
     bare = [word for word in words if word not in beside]
     return (len(bare) < len(words) and _is_name(field, bare)) or _is_compound(field, bare or words)
 
 
 def _is_name(field: Field, words: Sequence[str]) -> bool:
+    """Whether these words are a name of the field, in any order."""
     bare = [word for word in words if word not in CONNECTORS and word not in SUBJECTS]
     keys = ("".join(words), *loose_keys(words), "".join(bare), *loose_keys(bare))
     return any(key in RANKS and RANKS[key][0] is field for key in keys if key)
 
 
 def _is_compound(field: Field, words: Sequence[str]) -> bool:
-    """`Hauptwerkstoff`, `Beschreibungstext`, 主要材质: a name with such a word joined to it."""
+    """Whether this is one word, a name of the field with a small word joined to it.
+
+    `Hauptwerkstoff`, `Beschreibungstext`, 主要材质.
+    """
     if len(words) != 1:
         return False
     return any(
         part in SYNONYMS[field]
         for word in _without_subject(words[0])
-        for part in _parts(field, word)
+        for part in _without_small_word(field, word)
     )
 
 
 def _without_subject(word: str) -> Iterator[str]:
+    """The word as it is, then without each word for "product" that it begins with."""
     yield word
     for subject in SUBJECTS:
         if word.startswith(subject) and word != subject:
             yield word.removeprefix(subject)
 
 
-def _parts(field: Field, word: str) -> Iterator[str]:
+def _without_small_word(field: Field, word: str) -> Iterator[str]:
     """What is left of a compound word without each word that may stand beside the field's name."""
     if not word.isascii():
         yield word
@@ -103,8 +114,8 @@ def _parts(field: Field, word: str) -> Iterator[str]:
                 yield word.removesuffix(one).removesuffix("s")
 
 
-def _mass(words: Sequence[str]) -> Iterator[Field]:
-    """The name of a weight, and words that say which: the net or the gross one."""
+def _mass_field(words: Sequence[str]) -> Iterator[Field]:
+    """The field of weight that these words mean, net or gross; none if they mean no weight."""
     gross, net = _BESIDE[Field.GROSS_WEIGHT], _BESIDE[Field.WEIGHT]
     is_packed = any(word in _PACKAGINGS for word in words)
     is_with = is_packed and any(word in _WITH for word in words)
@@ -127,8 +138,11 @@ _AROUND_QUANTITIES: Final = SOLD | YEARLY | PIECES | _COUNTS
 _YEARLY: Final = tuple(sorted((word for word in YEARLY if not word.isascii()), key=len)[::-1])
 
 
-def _quantities(words: Sequence[str]) -> Iterator[Field]:
-    """Pieces in a pack; pieces sold, or of a year."""
+def _quantity_field(words: Sequence[str]) -> Iterator[Field]:
+    """The field of quantity that these words mean; none if they mean no quantity.
+
+    It is the pieces in a pack, or the pieces that are sold or belong to a year.
+    """
     told = [key for word in words if (key := normalise(word)) and not key.isdecimal()]
     told = [word for word in told if word not in CONNECTORS or word in _COUNTS]
     counted = [word for word in told if word in _COUNTS or word in PIECES]

@@ -65,7 +65,7 @@ class CsvReader(Reader):
             sample = file.read(_SAMPLE_CHARACTERS)
         if not sample.strip():
             raise UnreadableFile("The file is empty.")
-        self._delimiter = _told_delimiter(sample) or sniff_delimiter(sample)
+        self._delimiter = _declared_delimiter(sample) or sniff_delimiter(sample)
 
     def _open(self) -> io.TextIOWrapper:
         return self._path.open(encoding=self._encoding, errors="replace", newline="")
@@ -94,8 +94,9 @@ class CsvReader(Reader):
                 yield self._chunk(block, head.columns, width, head.data if number == 0 else 0)
 
     def _chunk(self, block: Block, columns: ColumnMap, width: int, skip: int) -> RawChunk:
-        """Takes the wanted cells of each record; most blocks are regular and need no loop in
-        Python.
+        """The wanted cells of a block's records from index `skip` on, as a chunk.
+
+        `width` is the number of fields that a record must have.
         """
         if self._delimiter == "|":
             _empty_ruled_lines(block.records)
@@ -103,7 +104,7 @@ class CsvReader(Reader):
         numbers: Sequence[int] = range(block.first + skip, block.first + len(block.records))
         rejected: list[RejectedRow] = []
         if set(map(len, records)) != {width}:
-            records, numbers, rejected = self._regular(block, columns, width, skip)
+            records, numbers, rejected = self._to_width(block, columns, width, skip)
         values = {name: list(map(itemgetter(i), records)) for name, i in columns.columns().items()}
         if "" in values.get(
             Field.CODE, [""]
@@ -113,13 +114,14 @@ class CsvReader(Reader):
             values = {name: [texts[i] for i in kept] for name, texts in values.items()}
         return make_chunk(columns, numbers, values, rejected)
 
-    def _regular(
+    def _to_width(
         self, block: Block, columns: ColumnMap, width: int, skip: int
     ) -> tuple[list[list[str]], list[int], list[RejectedRow]]:
-        """Fills up short rows (programs leave out empty fields at the end) and rejects long ones.
+        """(records of exactly `width` fields, their row numbers, rejected rows) of a block.
 
-        A row with too many fields has a separator inside a text: every field behind it would be the
-        wrong one.
+        Short rows are filled up: programs leave out empty fields at the end. A row with too many
+        fields is rejected: it has a separator inside a text, so every field behind it is the wrong
+        one.
         """
         records: list[list[str]] = []
         numbers: list[int] = []
@@ -142,23 +144,25 @@ class CsvReader(Reader):
 
 
 def _empty_ruled_lines(records: list[list[str]]) -> None:
-    """Lists printed by SAP, and tables in Markdown, draw lines of dashes between rows."""
+    """Empty the records that are lines of dashes, as lists printed by SAP and Markdown have
+    them.
+    """
     for index, record in enumerate(records):
         if record and _RULED.fullmatch("".join(record)):
             records[index] = []
 
 
 def sniff_delimiter(sample: str) -> str:
-    """The separator under which the first rows make most sense.
+    """The separator that splits the first rows best.
 
-    What counts first is how many known fields a header has, then how many rows have as many cells
-    as the widest header candidate; a separator that splits nothing loses to one that does.
+    What counts first is how many known fields the header has, then how many rows have as many cells
+    as the header, then the number of these cells.
     """
     end = sample.rfind("\n") + 1 or len(sample)
-    return max(DELIMITERS, key=lambda delimiter: _sense(sample[:end], delimiter))
+    return max(DELIMITERS, key=lambda delimiter: _split_quality(sample[:end], delimiter))
 
 
-def _sense(sample: str, delimiter: str) -> tuple[int, float, int]:
+def _split_quality(sample: str, delimiter: str) -> tuple[int, float, int]:
     """How well the text splits at this delimiter; larger is better.
 
     Returns (header names known, share of rows as wide as the header, its width). The header is
@@ -181,8 +185,8 @@ def _sense(sample: str, delimiter: str) -> tuple[int, float, int]:
     return known, sum(len(row) == width for row in rows) / len(rows), width
 
 
-def _told_delimiter(sample: str) -> str | None:
-    """Excel's own hint: a first line `sep=;`."""
+def _declared_delimiter(sample: str) -> str | None:
+    """The separator named by a first line such as `sep=;`, which Excel writes; None without one."""
     line = sample.split("\n", 1)[0].rstrip("\r").strip('"')
     return (
         line[4] if line[:4].lower() == "sep=" and len(line) == 5 and line[4] in DELIMITERS else None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BLOCK_CHARACTERS: Final = 1 << 20
 MAX_LINE_CHARACTERS: Final = 1 << 20
-"""A longer line is no product; it is skipped unread, so that it cannot fill the memory."""
+"""The most characters of a line; a longer one is skipped, so that it cannot fill the memory."""
 
 _MOST_MENDED_LINES: Final = 100
 _LINE_END: Final = re.compile(r"\r\n?|\n")
@@ -45,10 +45,10 @@ _REASONS: Final = (
 
 @dataclass(slots=True)
 class Block:
-    """Records as lists of cells, in file order; `first` is the record number of the first (from 1).
+    """Some records of the file, in its order; `first` is the number of the first, counted from 1.
 
-    `broken` maps a position in `records` to why nothing could be read there (the record is empty
-    then).
+    `broken` has the reasons of records that could not be read, by their index in `records`, where
+    they are empty lists.
     """
 
     first: int
@@ -73,7 +73,7 @@ class RecordCutter:
             end = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
             carry = self._parse(text[:end], at_end=False) + text[end:]
             if len(carry) > MAX_LINE_CHARACTERS:
-                carry = self._give_up_line(carry)
+                carry = self._skip_line(carry)
             if self._records:
                 yield self._take_block()
         self._parse(carry, at_end=True)
@@ -81,8 +81,9 @@ class RecordCutter:
             yield self._take_block()
 
     def _parse(self, text: str, *, at_end: bool) -> str:
-        """Appends the records of the text; returns what belongs to a record that goes on behind
-        it.
+        """Appends the records of the text; returns the beginning of a record that is not complete.
+
+        At the end of the file an incomplete record is broken, and "" is returned.
         """
         lines = list(io.StringIO(text, newline=""))
         begin = first_whole = 0  # lines before the second were mended already
@@ -100,22 +101,22 @@ class RecordCutter:
                 last = begin + reader.line_num
                 begin += done
                 mended_to = min(last, len(lines), max(begin, first_whole) + _MOST_MENDED_LINES)
-                if self._mend(lines, max(begin, first_whole), mended_to):
+                if self._double_quotes_of_lines(lines, max(begin, first_whole), mended_to):
                     first_whole = mended_to  # a line is mended once, whatever it looks like then
                     continue
                 unfinished = "unexpected end of data" in str(error)
                 rest = "".join(lines[begin:]) if unfinished and not at_end else ""
                 if rest and len(rest) <= MAX_LINE_CHARACTERS:
                     return rest
-                self._give_up(_reason(error))
+                self._add_broken(_reason(error))
                 begin += 1
             else:
                 break
         return ""
 
-    def _mend(self, lines: list[str], begin: int, end: int) -> bool:
-        """Write the quotes of a broken record as CSV does, if they were escaped with
-        backslashes.
+    def _double_quotes_of_lines(self, lines: list[str], begin: int, end: int) -> bool:
+        """Double the quotes in lines[begin:end] that are escaped with backslashes; whether
+        any was.
         """
         mended = False
         for index in range(begin, end):
@@ -124,13 +125,14 @@ class RecordCutter:
             lines[index] = line
         return mended
 
-    def _give_up(self, reason: str) -> None:
+    def _add_broken(self, reason: str) -> None:
+        """Append a record that could not be read, with the reason."""
         self._broken[len(self._records)] = reason
         self._records.append([])
 
-    def _give_up_line(self, line: str) -> str:
-        """Skips to the end of the line without keeping it; returns what was read behind it."""
-        self._give_up(_TOO_LONG)
+    def _skip_line(self, line: str) -> str:
+        """Reads to the end of a line that is too long, and drops it; returns what follows it."""
+        self._add_broken(_TOO_LONG)
         while line:
             end = _LINE_END.search(line)
             if end is not None:
@@ -139,6 +141,7 @@ class RecordCutter:
         return ""
 
     def _take_block(self) -> Block:
+        """The records read so far; the next block begins empty."""
         block = Block(self._next_record, self._records, self._broken)
         self._next_record += len(self._records)
         self._records, self._broken = [], {}
@@ -146,6 +149,7 @@ class RecordCutter:
 
 
 def _reason(error: csv.Error) -> str:
+    """Why a record cannot be read and what to do, in our words for the csv module's error."""
     found = str(error)
     return next(
         (reason for mark, reason in _REASONS if mark in found), f"the row cannot be read ({found})"
@@ -153,8 +157,9 @@ def _reason(error: csv.Error) -> str:
 
 
 def _double_escaped_quotes(line: str, delimiter: str) -> str:
-    """\\" becomes "", as MySQL and PHP write quotes within texts, unless the quote ends its
-    field.
+    """The line with \\" written as "", except where the quote ends its field.
+
+    MySQL and PHP write quotes within texts with a backslash.
     """
     if '\\"' not in line:
         return line

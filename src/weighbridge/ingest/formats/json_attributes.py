@@ -1,4 +1,4 @@
-"""Products whose attributes stand in lists by language and channel, as Akeneo's API gives them.
+"""Flattens products whose attributes stand in lists by language and channel, as in Akeneo's API.
 
 The form of https://api.akeneo.com/concepts/products.html#focus-on-the-product-values. The records
 get the headers of the same program's CSV export (`name-en_US-ecommerce`).
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def without_scopes(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Gives each value of an attribute a key of its own; other records stay as they are."""
+    """The entries, with each product's attributes as keys of its own; others stay as they are."""
     for entry in entries:
         if isinstance(entry, ChunkEnd | RejectedRow):
             yield entry
@@ -28,7 +28,7 @@ def without_scopes(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def flatten(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A product's attributes beside its other keys."""
+    """The product with its attributes as keys of its own; any other record as it is."""
     attributes = record.get("values")
     if not isinstance(attributes, dict) or not all(map(_are_values, attributes.values())):
         return record
@@ -41,6 +41,7 @@ def flatten(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _are_values(values: object) -> TypeGuard[list[Mapping[str, object]]]:
+    """Whether this is a list of objects that each have the key "data"."""
     return isinstance(values, list) and all(
         isinstance(value, dict) and "data" in value for value in values
     )

@@ -44,19 +44,20 @@ _DEEPEST_LIST: Final = 4
 _FIELD_KEYS: Final = [frozenset(SYNONYMS[name]) for name in REQUIRED]
 
 CHUNK_CHARACTERS: Final = 4 << 20
-"""A chunk ends here, however few its records."""
+"""A chunk ends after so many characters, however few its records."""
 _BLOCK_CHARACTERS: Final = 1 << 20
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 
 def _float_text(literal: str) -> str:
+    """A number as it is written, without a needless ".0"."""
     return NumberText(literal.removesuffix(".0"))
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object; a key that stands twice with different values has all of them, as a list.
+    """A JSON object as a dictionary; a key that has several different values gets a list of them.
 
-    `json` would keep the last, without a word.
+    The json module would keep the last one without telling.
     """
     found = dict(pairs)
     if len(found) == len(pairs):
@@ -123,7 +124,9 @@ class JsonReader(Reader):
         return self._object(file)
 
     def _object(self, file: TextIO) -> Iterator[Entry]:
-        """One object with the list of products in it, or one product by itself."""
+        """The entries of a file that is one object: those of the list in it, or the object
+        itself.
+        """
         if self._path.stat().st_size > MAX_OBJECT_FILE_BYTES:
             raise UnreadableFile(
                 f"A JSON file of more than {MAX_OBJECT_FILE_BYTES >> 20} MB must be an array of "
@@ -149,8 +152,9 @@ class JsonReader(Reader):
 
 
 def _lists_in(value: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """The lists of objects in an object that is no product itself, by their place; the uppermost
-    ones.
+    """The lists of objects within an object, by their path (`data.items`).
+
+    Only those of the uppermost level that has any; {} if the object is a product itself.
     """
     keys = {key for name in flatten(value) for key in read_header(name).keys}
     if sum(not names.isdisjoint(keys) for names in _FIELD_KEYS) >= 2:
@@ -183,6 +187,7 @@ def _records_in(whole: Mapping[str, Any]) -> list[Any]:
 
 
 def _unwrapped(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries, each record without an object around it."""
     for entry in entries:
         if isinstance(entry, ChunkEnd | RejectedRow):
             yield entry
@@ -191,7 +196,10 @@ def _unwrapped(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def _without_wrapper(record: Any) -> Any:
-    """{"node": {…}} of GraphQL, {"product": {…}}."""
+    """The object inside a record such as {"product": {…}} or GraphQL's {"node": {…}}.
+
+    Any other record as it is.
+    """
     if isinstance(record, dict) and len(record) <= 2:
         inner = [part for part in record.values() if isinstance(part, dict)]
         if len(inner) == 1 and (len(record) == 1 or "node" in record):
@@ -255,7 +263,7 @@ def _array(file: TextIO) -> Iterator[Entry]:
 
 
 class _Window:
-    """The part of a text file that is being decoded."""
+    """Decodes the JSON values of a text file one after the other, reading it block by block."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -312,6 +320,7 @@ class _Window:
                     return value
 
     def _read(self) -> bool:
+        """Read the next block and drop what was decoded; False at the end of the file."""
         block = self._file.read(_BLOCK_CHARACTERS) if self._more else ""
         self._more = bool(block)
         self._blocks += 1

@@ -1,9 +1,9 @@
-"""Records given as JSON objects become columns of text.
+"""Turns records given as JSON objects into columns of text.
 
 Used by the JSON reader and for products that arrive over HTTP. Records need not have the same keys;
-a field counts as present in the file as soon as one record has it. A list or object is taken apart
-where it can only mean one thing (the pictures of a list, a value with its unit); elsewhere
-it costs the cell, or the row if the field is required.
+a field counts as present in the file as soon as one record has it. A list or object in a record is
+read where it can only mean one thing (a list of pictures, a value with its unit). Elsewhere the
+cell cannot be used; if its field is required, the row is rejected.
 """
 
 from __future__ import annotations
@@ -45,18 +45,19 @@ _LANGUAGES: Final = ("en", "en_US", "en-US", "en_GB", "en-GB", "de", "fr", "es",
 
 
 class NumberText(str):
-    """A number as its literal: in JSON its sign of decimals is beyond doubt."""
+    """A JSON number as it is written; its point can only be the decimal sign."""
 
     __slots__ = ()
 
 
 class ChunkEnd(Enum):
-    """Among records: the chunk ends here, because its records are large."""
+    """Stands between records where the chunk has to end, because its records are large."""
 
     HERE = "here"
 
 
 Entry = tuple[int, object] | RejectedRow | ChunkEnd
+"""(row number, record), a row that could not be read, or the end of a chunk."""
 
 
 def chunks_of_records(records: Iterable[Entry], wanted: Wanted) -> Iterator[RawChunk]:
@@ -109,7 +110,7 @@ def _chunk(
     for row, record in records:
         try:
             texts = {name: _text(record.get(key), name) for name, key in keys.items()}
-        except _Nested as nested:
+        except _NestedValue as nested:
             rejected.append(_reject_nested(row, record, nested.field, columns, headers))
             continue
         numbers.append(row)
@@ -118,7 +119,9 @@ def _chunk(
     return make_chunk(columns, numbers, values, rejected)
 
 
-class _Nested(Exception):
+class _NestedValue(Exception):
+    """A required field holds a list or an object that cannot be read as one value."""
+
     def __init__(self, name: str) -> None:
         self.field = name
 
@@ -127,7 +130,7 @@ def _text(value: object, name: str) -> str | None:
     """The cell's text, None for null. 3.0 becomes "3"; number fields get "1.2340" for 1.234.
 
     Raises:
-        _Nested: a list or object that cannot be read as one value.
+        _NestedValue: a list or object that cannot be read as one value.
     """
     match value:
         case NumberText():
@@ -146,8 +149,10 @@ def _text(value: object, name: str) -> str | None:
 
 
 def _text_of_nested(value: object, name: str) -> str | None:
-    """What a list or an object says about a field, where it says one thing; else its JSON, or no
-    row.
+    """The cell's text for a list or an object, where it can only mean one thing; else its JSON.
+
+    Raises:
+        _NestedValue: the field is required and the value means no single text.
     """
     field = name.partition("+")[0]
     if field == Field.IMAGE:
@@ -157,14 +162,14 @@ def _text_of_nested(value: object, name: str) -> str | None:
     elif field in REQUIRED:
         found = _in_one_language(value) if field != Field.CODE else None
         if found is None:
-            raise _Nested(field)
+            raise _NestedValue(field)
         return found
     elif isinstance(value, dict) and field == Field.COUNTRY:
         found = next((one for key in _COUNTRY_KEYS if isinstance(one := value.get(key), str)), None)
         if found is not None:
             return found
     elif isinstance(value, dict) and field in _NUMBERS:
-        found = _with_unit(value)
+        found = _number_and_unit(value)
         if found is not None:
             return found
     elif isinstance(value, list) and all(isinstance(one, str) for one in value):
@@ -173,7 +178,7 @@ def _text_of_nested(value: object, name: str) -> str | None:
 
 
 def _pictures(value: object) -> str | None:
-    """Every address in it, one a line."""
+    """The addresses of pictures in a text, list or object, one a line; None if there is none."""
     match value:
         case list():
             found = [one for one in map(_pictures, value) if one]
@@ -188,7 +193,8 @@ def _pictures(value: object) -> str | None:
             return None
 
 
-def _with_unit(value: dict[str, Any]) -> str | None:
+def _number_and_unit(value: dict[str, Any]) -> str | None:
+    """{"value": 1.5, "unit": "kg"} as "1.5 kg"; None for an object without a number."""
     number = next(
         (value[key] for key in _VALUE_KEYS if isinstance(value.get(key), str | int | float)), None
     )
@@ -200,7 +206,10 @@ def _with_unit(value: dict[str, Any]) -> str | None:
 
 
 def _in_one_language(value: object) -> str | None:
-    """{"en": "Chair", "de": "Stuhl"}: English, or else the first that is a text."""
+    """One text of {"en": "Chair", "de": "Stuhl"}: the first of _LANGUAGES, or of the object.
+
+    None for anything that is not an object of texts by language.
+    """
     if not isinstance(value, dict) or not value:
         return None
     if not all(isinstance(one, str) and len(key) in (2, 5) for key, one in value.items()):
@@ -212,6 +221,7 @@ def _in_one_language(value: object) -> str | None:
 def _reject_nested(
     row: int, record: Mapping[str, object], name: str, columns: ColumnMap, headers: list[str]
 ) -> RejectedRow:
+    """The rejected row for a record whose required field `name` is a list or an object."""
     position = columns.positions.get(Field.CODE)
     code = record.get(headers[position]) if position is not None else None
     reason = "the value is a list or an object; give one text or number"

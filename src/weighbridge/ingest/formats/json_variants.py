@@ -1,4 +1,5 @@
-"""Products with their variants inside, as a shop's `products.json` has them: one record each.
+"""Turns products with their variants inside, as in a shop's `products.json`, into one record for
+each variant.
 
 The form of https://shopify.dev/docs/api/admin-rest/latest/resources/product. The records get the
 headers of the same shop's CSV export, so that `ingest/shops/` treats both alike.
@@ -22,7 +23,10 @@ _OPTIONS: Final = 3
 
 
 def one_for_each_variant(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Takes products with variants apart; each variant then counts as a row."""
+    """The entries, with a product that has variants replaced by a record for each of them.
+
+    Each variant counts as a row; the rows behind it are renumbered.
+    """
     more = 0
     for entry in entries:
         if isinstance(entry, ChunkEnd | RejectedRow):
@@ -62,6 +66,7 @@ def _variants(value: object) -> Iterator[dict[str, object]]:
 
 
 def _picture_of(variant: Mapping[str, Any], pictures: list[dict[str, Any]]) -> object:
+    """The address of a variant's own picture; None if it has none."""
     wanted = variant.get("image_id")
     own = (one.get("src") for one in pictures if wanted and one.get("id") == wanted)
     featured = variant.get("featured_image")
@@ -69,4 +74,5 @@ def _picture_of(variant: Mapping[str, Any], pictures: list[dict[str, Any]]) -> o
 
 
 def _list_of_objects(value: object) -> list[dict[str, Any]]:
+    """The objects in a list; [] for anything that is no list."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 SAMPLE_BYTES: Final = 1 << 17
 _GOOD: Final = 0.9
+"""The least fit at which an encoding is believed."""
 _MARGIN: Final = 0.04
+"""Encodings whose fit differs by less fit equally well."""
 _MOST_CHAOS: Final = 0.2
 _TELLING: Final = 2
+"""So many known headers show that an encoding is the right one."""
 _WESTERN: Final = (
     "äöüß", "àâæçéèêëîïôœùûÿ", "áéíóúñü", "àèéìíòóùú", "áâãàçéêíóôõúü", "åäöé", "æøåéè", "éëïóöüè", "áéíóúýðþæö", "äöüõšž",
 )  # fmt: skip
@@ -63,7 +66,7 @@ _LETTER_MARKS: Final = frozenset("’‘“”„«»–—€°²³µ·•…®
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A codec and how well it fits, 0 to 1."""
+    """A codec, how well it fits (0 to 1), and the sample decoded with it."""
 
     codec: str
     fit: float
@@ -77,21 +80,21 @@ def guess_encoding(path: Path) -> Guess:
         UnreadableFile: none fits, or two fit equally well and say different things.
     """
     sample = _lines_beyond_ascii(path)
-    if (told := _told_by_header(sample)) is not None:
+    if (told := _only_one_with_known_headers(sample)) is not None:
         return told
     latin = sorted((_fit_of_latin(sample, codec) for codec in _LATIN), key=lambda one: -one.fit)
     if latin[0].fit >= _GOOD:
         # Western Windows files are by far the commonest: what fits as well by chance alone does not
         # raise a doubt.
-        return latin[0] if latin[0].codec == "cp1252" else _sure(latin)
+        return latin[0] if latin[0].codec == "cp1252" else _best_without_rival(latin)
     others = [
         Guess(match.encoding, 1.0 - match.chaos, str(match))
         for match in from_bytes(sample, threshold=_MOST_CHAOS, cp_isolation=list(_OTHERS))
     ]
-    return _sure(sorted(others, key=lambda one: -one.fit))
+    return _best_without_rival(sorted(others, key=lambda one: -one.fit))
 
 
-def _sure(guesses: list[Guess]) -> Guess:
+def _best_without_rival(guesses: list[Guess]) -> Guess:
     """The best guess (`guesses` come best first), if nothing else fits nearly as well.
 
     Raises:
@@ -106,7 +109,8 @@ def _sure(guesses: list[Guess]) -> Guess:
     best = guesses[0]
     rivals = [one for one in guesses[1:] if one.text != best.text and best.fit - one.fit < _MARGIN]
     known = sorted(
-        [(_known_headers(one.text), one) for one in (best, *rivals)], key=lambda pair: -pair[0]
+        [(_count_known_headers(one.text), one) for one in (best, *rivals)],
+        key=lambda pair: -pair[0],
     )
     if rivals and known[0][0] >= _TELLING and known[1][0] == 0:
         return known[0][1]  # Only in this encoding does the file have headers that are known.
@@ -121,27 +125,31 @@ def _sure(guesses: list[Guess]) -> Guess:
     return best
 
 
-def _told_by_header(sample: bytes) -> Guess | None:
-    """The only encoding in which the first line has headers that are known, of all that fit."""
+def _only_one_with_known_headers(sample: bytes) -> Guess | None:
+    """The only encoding in which the first line has known headers; None if none or several do."""
     found: dict[str, tuple[int, Guess]] = {}
     for codec in (*_LATIN, *_OTHERS):
         text = sample.decode(codec, errors="replace")
         fit = 1 - text.count("\ufffd") / len(text)
         header = text.split("\n", 1)[0]
         if fit >= _GOOD and "\ufffd" not in header:
-            found.setdefault(header, (_known_headers(text), Guess(codec, fit, text)))
+            found.setdefault(header, (_count_known_headers(text), Guess(codec, fit, text)))
     ranked = sorted(found.values(), key=lambda pair: -pair[0])
     if len(ranked) < 2 or ranked[0][0] < _TELLING or ranked[1][0] > 0:
         return None
     return ranked[0][1]
 
 
-def _known_headers(text: str) -> int:
+def _count_known_headers(text: str) -> int:
+    """How many known fields the first line names, split at any separator."""
     return count_known(re.split(r"[,;\t|^]", text.split("\n", 1)[0]))
 
 
 def _lines_beyond_ascii(path: Path) -> bytes:
-    """Lines that have more than ASCII, up to a limit: the others say nothing about the encoding."""
+    """The first lines of a file that are not all ASCII, about SAMPLE_BYTES of them.
+
+    The others say nothing about the encoding.
+    """
     found = bytearray()
     with path.open("rb") as file:
         while len(found) < SAMPLE_BYTES and (line := file.readline(SAMPLE_BYTES)):
@@ -158,8 +166,10 @@ _SIGN_IN_A_WORD: Final = re.compile(
 
 
 def _fit_of_latin(sample: bytes, codec: str) -> Guess:
-    """How many of the characters beyond ASCII make sense: letters of the page's languages, in words
-    of one case.
+    """The sample decoded with a codec, and the share of characters beyond ASCII that make sense.
+
+    They do if they are letters of one of the code page's languages; odd words and signs inside
+    words count against it.
     """
     try:
         text = sample.decode(codec)
@@ -177,8 +187,9 @@ def _fit_of_latin(sample: bytes, codec: str) -> Guess:
 
 
 def _is_odd(word: str) -> bool:
-    """A capital within a small word, or four letters with accents in a row: no Latin script has
-    them, but for three there are words (żółty, šíře).
+    """Whether a word has a capital after small letters, or four accented letters in a row.
+
+    No language in Latin script has such words, but there are some with three (żółty, šíře).
     """
     tail = word[1:]
     mixed = any(c.isupper() for c in tail) and any(c.islower() for c in word)

@@ -1,6 +1,6 @@
 """Turns what the compiled reader (polars) raises on damaged files into UnreadableFile.
 
-A corrupt file can also make their Rust code panic; that arrives as a BaseException and must not end
+A corrupt file can also make its Rust code panic; that arrives as a BaseException and must not end
 the program.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def damaged_means_unreadable(kind: str) -> Iterator[None]:
-    """Turns the errors of a compiled reader into UnreadableFile; wraps every call into one.
+    """Context manager that turns a compiled reader's errors into UnreadableFile.
 
     `kind` names the file in the message: "Parquet file".
     """

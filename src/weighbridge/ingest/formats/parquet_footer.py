@@ -1,5 +1,5 @@
-"""The footer of a Parquet file: how large each column of each row group is, before anything is
-unpacked.
+"""Reads the footer of a Parquet file, which says how large each column of each row group is, before
+anything is unpacked.
 
 Read by ourselves because the library does not show it. Thrift's compact protocol:
 https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md. The structures:
@@ -29,7 +29,7 @@ _PATH, _UNCOMPRESSED = 3, 6  # of ColumnMetaData
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Its rows, and for each top-level column the bytes that it unpacks to."""
+    """The number of rows of a row group, and the bytes that each top-level column unpacks to."""
 
     rows: int
     unpacked_bytes: dict[str, int]
@@ -58,15 +58,17 @@ def read_row_groups(path: Path) -> list[RowGroup]:
 
 
 def _row_group(group: dict[int, Any]) -> RowGroup:
+    """A row group from its decoded structure."""
     unpacked: dict[str, int] = {}
     for column in group[_COLUMNS]:
         about = column[_META_DATA]
         name = about[_PATH][0].decode()
-        unpacked[name] = unpacked.get(name, 0) + _size(about[_UNCOMPRESSED])
-    return RowGroup(_size(group[_NUM_ROWS]), unpacked)
+        unpacked[name] = unpacked.get(name, 0) + _checked_size(about[_UNCOMPRESSED])
+    return RowGroup(_checked_size(group[_NUM_ROWS]), unpacked)
 
 
-def _size(number: int) -> int:
+def _checked_size(number: int) -> int:
+    """The number; raises UnreadableFile if it cannot be a size."""
     if not 0 <= number < 1 << 62:
         raise _damaged("its footer states an impossible size")
     return number
@@ -122,7 +124,7 @@ class _Compact:
             case 9 | 10:
                 return self._list(depth)
             case 11:
-                return self._map(depth)
+                return self._skip_map(depth)
             case 12:
                 return self.structure(depth)
             case _:
@@ -135,7 +137,8 @@ class _Compact:
             count = self._varint()
         return [self._value(head & 15, depth + 1) for _ in range(count)]
 
-    def _map(self, depth: int) -> None:
+    def _skip_map(self, depth: int) -> None:
+        """Skip the map that begins here; we need none."""
         count = self._varint()
         if count:
             kinds = self._byte()
@@ -168,5 +171,6 @@ class _Compact:
                 raise IndexError("number too long")
 
     def _zigzag(self) -> int:
+        """The next signed number, zigzag-encoded."""
         number = self._varint()
         return number >> 1 ^ -(number & 1)

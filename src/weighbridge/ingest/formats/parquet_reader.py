@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
 MAX_CELL_BYTES: Final = 1 << 20
 MAX_UNPACKED_BYTES: Final = 256 << 20
-"""Of one column in one row group, as the footer states it."""
+"""The most bytes of one column in one row group, as the footer states them."""
 MAX_TEXT_BYTES: Final = 1 << 30
-"""The same with every cell written out."""
+"""The most bytes of one column in one row group with the text of every cell written out."""
 _PART_BYTES: Final = 8 << 20
 _SLICE_BYTES: Final = 32 << 20
 _GROWTH: Final = 4
@@ -97,8 +97,8 @@ class ParquetReader(Reader):
                 )
 
     def _first_rows(self, used: set[str]) -> int:
-        """So few that they fit into memory even if each cell holds all that its column unpacks
-        to.
+        """How many rows to read first: so few that they fit into memory even if each cell holds
+        all that its column unpacks to.
         """
         sizes = [
             size
@@ -109,13 +109,17 @@ class ParquetReader(Reader):
         return max(1, min(CHUNK_ROWS, _SLICE_BYTES // max(sizes, default=1)))
 
     def _check_footer(self, used: set[str]) -> None:
+        """Raises UnreadableFile if a used column unpacks to more than MAX_UNPACKED_BYTES."""
         for number, group in enumerate(self._groups, start=1):
             for header, size in group.unpacked_bytes.items():
                 if header in used and size > MAX_UNPACKED_BYTES:
                     raise _too_large(header, number, MAX_UNPACKED_BYTES)
 
     def _as_text(self, name: str, header: str) -> pl.Expr:
-        """The column as text: whole numbers without ".0"; bytes and nested values are refused."""
+        """A polars expression: the column as text, whole numbers without ".0".
+
+        Raises UnreadableFile if a required field holds bytes or nested values.
+        """
         dtype = self._schema[header]
         if name not in REQUIRED and (dtype.is_nested() or dtype in (pl.Binary, pl.Object)):
             return _text_of_nested(header, dtype).alias(name)
@@ -131,7 +135,7 @@ class ParquetReader(Reader):
 
 
 class _TextSizes:
-    """Adds up the text of each column by row group."""
+    """Adds up the bytes of text of each column within each row group."""
 
     def __init__(self, groups: Sequence[RowGroup], headers: Mapping[str, str]) -> None:
         ends = accumulate(group.rows for group in groups)
@@ -162,7 +166,9 @@ class _TextSizes:
 
 
 def _next_rows(rows: int, lengths: pl.DataFrame) -> int:
-    """More rows at once as long as cells of the lengths seen fit into memory."""
+    """How many rows to read next: at most _GROWTH times as many as before, and so few that cells as
+    long as the longest seen fit into memory.
+    """
     longest = max((int(size or 0) for size in lengths.max().row(0)), default=0)
     return max(1, min(CHUNK_ROWS, _GROWTH * rows, _SLICE_BYTES // max(longest, 1)))
 
@@ -176,7 +182,10 @@ def _too_large(header: str, group: int, limit: int) -> UnreadableFile:
 
 
 def _parts(lengths: pl.DataFrame) -> Iterator[tuple[int, int]]:
-    """(first row, number of rows) of parts that hold a bounded amount of text."""
+    """Cuts rows into parts that hold a bounded amount of text: (index of first row, rows) of each.
+
+    `lengths` are the bytes of each cell.
+    """
     whole = lengths.select(pl.sum_horizontal(pl.all().cast(pl.Int64)).cum_sum() // _PART_BYTES)
     first = 0
     for count in whole.to_series().rle().struct.field("len"):
@@ -185,8 +194,9 @@ def _parts(lengths: pl.DataFrame) -> Iterator[tuple[int, int]]:
 
 
 def _text_of_nested(header: str, dtype: pl.DataType) -> pl.Expr:
-    """Lists of texts as one text; what else is nested as JSON, and bytes as words that no check
-    takes for a value.
+    """A polars expression: lists joined by " | ", structs by `_text_of_struct`.
+
+    Anything else becomes "(not a text)", which no check takes for a value.
     """
     column = pl.col(header)
     if isinstance(dtype, pl.List) and not dtype.inner.is_nested():
@@ -212,7 +222,9 @@ _UNITS: Final = ("unit", "units", "uom", "unitcode", "unitofmeasure", "currency"
 
 
 def _text_of_struct(column: pl.Expr, dtype: pl.Struct) -> pl.Expr:
-    """`{value: 1.5, unit: "kg"}` as 1.5 kg, `{country: "CN"}` as CN; everything else as JSON."""
+    """A polars expression: `{value: 1.5, unit: "kg"}` as 1.5 kg, `{country: "CN"}` as CN, and every
+    other struct as JSON.
+    """
     simple = {
         normalise(name): name for name, inner in dtype.to_schema().items() if not inner.is_nested()
     }

@@ -1,7 +1,7 @@
-"""What kind of file this really is, by its first bytes; the name is only checked against it.
+"""Finds out the format of a file by its content, and refuses it if its name says another.
 
-First thing that happens to a catalogue. Everything that is not one of our formats is named in the
-message, with what to do.
+This happens to a catalogue first of all. For a file in none of our formats, the message says what
+it is and what to do.
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ def _kind_of_zip(path: Path, name: str) -> CatalogueFormat:
 
 
 def _explain_ole(path: Path, name: str) -> str:
-    """Two things come in Microsoft's old container: workbooks before 2007, and encrypted ones of
-    any year.
+    """The message for a file in Microsoft's old container: an encrypted workbook, or one of before
+    2007.
     """
     marker = "EncryptedPackage".encode("utf-16-le")
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Finds out how the bytes of a text file spell characters, by looking at the whole file once.
+"""Finds out the character encoding of a text file, by looking at the whole file once.
 
 Used by the CSV and JSON readers. Undecodable bytes become U+FFFD when the file is read, and the
 rows that contain one are rejected on their own.
@@ -34,7 +34,10 @@ _MARKS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FoundEncoding:
-    """`codec` is Python's name, `name` what people call it, `certainty` how we know."""
+    """An encoding: `codec` is Python's name for it, `name` the usual one.
+
+    `certainty` says in words how sure it is and why.
+    """
 
     codec: str
     name: str
@@ -42,11 +45,11 @@ class FoundEncoding:
 
 
 def find_encoding(path: Path, chosen: str | None = None) -> FoundEncoding:
-    """How the bytes of a file spell characters.
+    """The character encoding of a file; `chosen` is the user's word for it.
 
-    UTF-8 unless more characters fail to decode than succeed: one damaged byte does not turn a UTF-8
-    file into Windows-1252. Otherwise `legacy_encoding.py` judges; in doubt the file is refused with
-    the remedy.
+    It is UTF-8 unless more characters beyond ASCII fail to decode than succeed: one damaged byte
+    does not turn a UTF-8 file into Windows-1252. Otherwise `legacy_encoding.py` decides; if it
+    cannot, the file is refused, and the message says what to do.
 
     Raises:
         UnreadableFile: no encoding fits well, or several do and give different texts.
@@ -65,7 +68,7 @@ def find_encoding(path: Path, chosen: str | None = None) -> FoundEncoding:
             if "sig" in told or told == "utf-16"
             else "certain: every second byte is zero",
         )
-    bad, good = _undecodable(path)
+    bad, good = _count_undecodable_and_decodable(path)
     if bad <= good:
         how = "certain: every byte fits" if not bad else f"{bad:,} characters do not fit"
         return FoundEncoding("utf-8", "UTF-8", how)
@@ -91,7 +94,9 @@ def _known_codec(name: str) -> str:
 
 
 def told_encoding(sample: bytes) -> str | None:
-    """What the first bytes alone tell: a byte order mark, or the zeros of UTF-16."""
+    """The encoding that the first bytes show by a byte order mark or the zeros of UTF-16, or
+    None.
+    """
     for mark, encoding in _MARKS:
         if sample.startswith(mark):
             return encoding
@@ -99,7 +104,7 @@ def told_encoding(sample: bytes) -> str | None:
 
 
 def _utf16_without_mark(sample: bytes) -> str | None:
-    """ASCII text in UTF-16 has a zero in every second byte; nothing else that is text has."""
+    """Which UTF-16 it is if every second byte is zero, as in ASCII text; else None."""
     pairs = len(sample) // 2
     if pairs == 0:
         return None
@@ -111,10 +116,10 @@ def _utf16_without_mark(sample: bytes) -> str | None:
     return None
 
 
-def _undecodable(path: Path) -> tuple[int, int]:
-    """How many characters beyond ASCII are no UTF-8, and how many are.
+def _count_undecodable_and_decodable(path: Path) -> tuple[int, int]:
+    """(how many characters beyond ASCII do not decode as UTF-8, how many do).
 
-    A U+FFFD that somebody's program has written into the file is a character like others.
+    A U+FFFD that is written in the file counts as one that does.
     """
     replacing = codecs.getincrementaldecoder("utf-8")(errors="replace")
     dropping = codecs.getincrementaldecoder("utf-8")(errors="ignore")

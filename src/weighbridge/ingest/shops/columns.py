@@ -1,4 +1,4 @@
-"""Columns of a chunk: empty cells, added columns, rows passed over."""
+"""What the shops' rules share: cells as null, added columns, rows that are passed over."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def or_null(name: str) -> pl.Expr:
 
 
 def pass_over(raw: RawChunk, rows: pl.Expr, what: str) -> RawChunk:
-    """The chunk without some rows, counted under the words that the report shows."""
+    """The chunk without the rows where `rows` is true; they are counted under `what`, for the
+    report.
+    """
     marked = raw.frame.select(rows.fill_null(value=False).alias("rows")).to_series()
     if marked.len() != raw.frame.height:  # a literal
         marked = marked.new_from_index(0, raw.frame.height)
@@ -30,9 +32,10 @@ def pass_over(raw: RawChunk, rows: pl.Expr, what: str) -> RawChunk:
 
 
 def with_column(raw: RawChunk, name: Field, cells: pl.Expr, taken_from: str) -> RawChunk:
-    """A field that no column has as such, found in the helper column `taken_from`.
+    """The chunk with `cells` as the column of a field that the file has no column for.
 
-    A column of the file wins.
+    The cells come from the helper column `taken_from`. If the file has a column for the field, the
+    chunk is returned as it is.
     """
     if name in raw.columns.positions:
         return raw

@@ -1,4 +1,6 @@
-"""Parents that variants name, wherever in the file they are."""
+"""Fills the empty cells of variants from their parents, the products they are variants of, wherever
+in the file these are.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +31,14 @@ _LEARNED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Parent:
+    """A product with variants: its code, and the cells that its variants may take over."""
+
     code: str
     cells: Mapping[str, str | None]
 
 
 class Parents:
-    """Every product seen that has variants, by the names that variants use for it."""
+    """Remembers every product that has variants, by the names that variants use for it."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, _Parent] = {}
@@ -42,9 +46,9 @@ class Parents:
         self._wanted: set[str] = set()
 
     def learn_named(self, frame: pl.DataFrame) -> None:
-        """Rows that variants name, in this chunk or in one before.
+        """Remember the rows that variants of this or an earlier chunk name as their parent.
 
-        A parent that stands before all its variants is learnt when the file is read again.
+        A parent in a chunk before all its variants is learnt when the file is read again.
         """
         names = frame.select(or_null(Field.PARENT_CODE)).to_series().drop_nulls()
         self._wanted |= set(names.str.strip_chars())
@@ -60,28 +64,34 @@ class Parents:
         for record in named.filter(
             pl.col("own").is_in(wanted) | pl.col("told").cast(pl.String).is_in(wanted)
         ).iter_rows(named=True):
-            code, number_told = _cell(record, "own"), _cell(record, "told")
-            parent = _Parent(code or number_told, _own(record))
+            code, number_told = _stripped(record, "own"), _stripped(record, "told")
+            parent = _Parent(code or number_told, _cells_for_variants(record))
             self._by_name |= {name: parent for name in (code, number_told) if name}
 
     def fill(self, raw: RawChunk, names: Sequence[str]) -> RawChunk:
-        """Empty cells of variants take what the parent says; the parent is named by its code."""
+        """The chunk with empty cells of variants filled from their parent, for the columns `names`.
+
+        A variant's parent code becomes the parent's own code where it was a number.
+        """
         told = [raw.frame[Field.PARENT_CODE].str.strip_chars()]
         if not told[0].is_in([*self._by_name]).any():
             return raw
         records = raw.frame.to_dicts()
         for record in records:
-            parent = self._by_name.get(_cell(record, Field.PARENT_CODE))
+            parent = self._by_name.get(_stripped(record, Field.PARENT_CODE))
             if parent is not None:
                 _inherit(record, parent, names)
                 record[Field.PARENT_CODE] = parent.code
         return replace(raw, frame=pl.DataFrame(records, schema=raw.frame.schema))
 
     def learn_magento(self, frame: pl.DataFrame) -> None:
-        """`configurable_variations`: "sku=A-S,size=S|sku=A-M,size=M"."""
+        """Remember the parents in a Magento export, and the variants that each of them lists.
+
+        They stand in `configurable_variations`: "sku=A-S,size=S|sku=A-M,size=M".
+        """
         for record in frame.filter(or_null("variations").is_not_null()).iter_rows(named=True):
-            code = _cell(record, Field.CODE)
-            self._by_name[code] = _Parent(code, _own(record))
+            code = _stripped(record, Field.CODE)
+            self._by_name[code] = _Parent(code, _cells_for_variants(record))
             for variation in str(record["variations"]).split("|"):
                 pairs = [pair.partition("=") for pair in variation.split(",")]
                 sku = next((value.strip() for key, _, value in pairs if key.strip() == "sku"), "")
@@ -89,7 +99,10 @@ class Parents:
                 self._variants[sku] = (code, apart)
 
     def fill_magento(self, raw: RawChunk, names: Sequence[str]) -> RawChunk:
-        """Simple products that a configurable one lists."""
+        """The chunk with parent, variant and empty cells filled in for the variants of a parent.
+
+        `names` are the columns that variants take over.
+        """
         codes = raw.frame[Field.CODE].str.strip_chars()
         nothing = pl.lit(None, dtype=pl.String)
         raw = with_column(raw, Field.PARENT_CODE, nothing, "variations")
@@ -98,23 +111,26 @@ class Parents:
             return raw
         records = raw.frame.to_dicts()
         for record in records:
-            code, apart = self._variants.get(_cell(record, Field.CODE), ("", ""))
+            code, apart = self._variants.get(_stripped(record, Field.CODE), ("", ""))
             if code:
                 _inherit(record, self._by_name[code], names)
-                record[Field.PARENT_CODE] = _cell(record, Field.PARENT_CODE) or code
-                record[Field.VARIANT] = _cell(record, Field.VARIANT) or apart
+                record[Field.PARENT_CODE] = _stripped(record, Field.PARENT_CODE) or code
+                record[Field.VARIANT] = _stripped(record, Field.VARIANT) or apart
         return replace(raw, frame=pl.DataFrame(records, schema=raw.frame.schema))
 
 
-def _cell(record: Mapping[str, str | None], name: str) -> str:
+def _stripped(record: Mapping[str, str | None], name: str) -> str:
+    """The cell without outer white space; "" where it is missing or null."""
     return (record.get(name) or "").strip()
 
 
-def _own(record: Mapping[str, str | None]) -> dict[str, str | None]:
+def _cells_for_variants(record: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The cells of a row that its variants may take over."""
     return {key: cell for key, cell in record.items() if key.partition("+")[0] in _LEARNED}
 
 
 def _inherit(record: dict[str, str | None], parent: _Parent, names: Sequence[str]) -> None:
+    """Fill the empty cells of a variant's row, in the columns `names`, from its parent."""
     for key, cell in parent.cells.items():
-        if key.partition("+")[0] in names and key in record and not _cell(record, key):
+        if key.partition("+")[0] in names and key in record and not _stripped(record, key):
             record[key] = cell

@@ -1,8 +1,8 @@
-"""Rows of shop exports, one product each.
+"""Turns the rows of shop exports into rows of one product each.
 
-A variant takes what its row leaves empty from the product it belongs to. Rows that are no products
-(further pictures, other languages) are counted and passed over. Parents may follow their variants:
-the first reading of a file (the survey) learns them, the second one finds them all.
+A variant takes what its row leaves empty from its parent, the product it is a variant of. Rows that
+are no products (further pictures, other languages) are counted and passed over. Parents may follow
+their variants: the first reading of a file (the survey) learns them, the second one finds them all.
 """
 
 from __future__ import annotations
@@ -50,41 +50,47 @@ _FILLED: Final = (
 
 
 class ShopRows:
-    """Makes the rows of one file products. What is no shop's export is handed on as it is."""
+    """Turns the rows of one file into one row per product; only exports of shops are changed."""
 
     def __init__(self) -> None:
         self._parents = Parents()
         self._over_chunks: dict[str, str] = {}
-        """Of each product that a chunk ends in: its pictures, also those in the next one."""
+        """All pictures of each product whose rows lie in two chunks, by what its rows share."""
         self._is_first_reading = True
         self._start()
 
     def _start(self) -> None:
+        """Forget the rows seen, to read the file from its beginning."""
         self._last: pl.DataFrame | None = None
         self._products = 0
         self._codes = pl.Series("codes", [], dtype=pl.UInt64)
 
     def read(self, chunks: Iterator[RawChunk]) -> Iterator[RawChunk]:
-        """The chunks of a file in order; may be called again to read the file again."""
+        """The chunks of a file with one row per product, in order.
+
+        May be called again to read the file again.
+        """
         self._start()
         for chunk in chunks:
             yield self._apply(chunk)
         self._is_first_reading = False
 
     def _apply(self, raw: RawChunk) -> RawChunk:
-        """One row per product, by the way this shop arranges its rows; else unchanged."""
+        """The chunk with one row per product, by the way its shop arranges rows; unchanged if it is
+        no shop's export.
+        """
         names = raw.frame.columns
         match raw.columns.shop.rows if raw.columns.shop else "":
             case "grouped":
-                return self._grouped(raw)
+                return self._by_handle(raw)
             case "views":
-                return self._views(raw)
+                return self._by_store_view(raw)
             case "named" if Field.PARENT_CODE in names:
-                return self._named(raw)
+                return self._by_parent_code(raw)
             case "typed" if "kind" in names:
-                return self._typed(raw)
+                return self._by_kind(raw)
             case "continued":
-                return self._continued(raw)
+                return self._by_missing_title(raw)
             case "lists":
                 # Exports of lists (suppliers, attribute values) go on below the product.
                 empty = [or_null(name).is_null() for name in REQUIRED if name in names]
@@ -94,16 +100,18 @@ class ShopRows:
             case _:
                 return raw
 
-    def _grouped(self, raw: RawChunk) -> RawChunk:
-        """Shopify: the rows of a product share a handle, and the first has what all have."""
+    def _by_handle(self, raw: RawChunk) -> RawChunk:
+        """Shopify: the rows of a product share a handle; only the first has what they have in
+        common.
+        """
         if Field.PARENT_CODE in raw.frame.columns:
             raw = self._fill_down(raw, pl.col(Field.PARENT_CODE).str.strip_chars())
         sold = [or_null(name) for name in ("price", "option1_value") if name in raw.frame.columns]
         nothing = pl.coalesce(or_null(Field.CODE), *sold).is_null()
         return with_variants(pass_over(raw, nothing, _PICTURES))
 
-    def _typed(self, raw: RawChunk) -> RawChunk:
-        """BigCommerce: each row says what it is; those of variants follow their product's."""
+    def _by_kind(self, raw: RawChunk) -> RawChunk:
+        """BigCommerce: each row says its kind; a product's variants follow it."""
         kind = pl.col("kind").str.strip_chars().str.to_lowercase()
         raw = pass_over(raw, kind.is_in(["image", "video", "rule"]), _RULES)
         marked = or_null(Field.NAME).str.contains(VARIANT_MARKS)
@@ -114,21 +122,28 @@ class ShopRows:
         raw = with_column(raw, Field.VARIANT, in_name, "kind")
         unmarked = pl.when(~marked.fill_null(value=False)).then(Field.NAME).alias(Field.NAME)
         raw = _with_frame(raw, raw.frame.with_columns(unmarked))
-        return self._below(raw, kind == "product", kind.is_in(["sku", "variant"]), "kind")
+        return self._with_parent_above(
+            raw, kind == "product", kind.is_in(["sku", "variant"]), "kind"
+        )
 
-    def _continued(self, raw: RawChunk) -> RawChunk:
+    def _by_missing_title(self, raw: RawChunk) -> RawChunk:
         """eBay: rows without a title are variations of the one above."""
         raw = with_parcel_weight(raw)
         starts = or_null(Field.NAME).is_not_null()
         if not {"options", "label"} <= set(raw.frame.columns):
             return raw
         raw = with_column(raw, Field.VARIANT, pl.when(~starts).then(or_null("options")), "options")
-        return self._below(raw, starts, ~starts, "label")
+        return self._with_parent_above(raw, starts, ~starts, "label")
 
-    def _below(
+    def _with_parent_above(
         self, raw: RawChunk, starts: pl.Expr, is_child: pl.Expr, taken_from: str
     ) -> RawChunk:
-        """Rows that belong to the last one before them that starts a product."""
+        """Exports in which variants follow their product: each takes over what its row lacks.
+
+        `starts` is true for rows that start a product, `is_child` for those of variants; the
+        variants' parent code comes from the helper column `taken_from`. Products without a code
+        that are sold only as variants are passed over.
+        """
         numbers = raw.frame.select(starts.fill_null(value=False).cum_sum()).to_series()
         numbers += self._products
         self._products = int(numbers[-1]) if numbers.len() else self._products
@@ -148,7 +163,11 @@ class ShopRows:
         return _with_frame(raw, raw.frame.drop("only", "is child"))
 
     def _fill_down(self, raw: RawChunk, key: pl.Expr, more: tuple[str, ...] = ()) -> RawChunk:
-        """Empty cells take what the product's first row says, also from the chunk before."""
+        """The chunk with empty cells filled from the rows above of the same product.
+
+        Rows with the same `key` are one product, also across chunks. `more` are columns to fill
+        besides the usual ones.
+        """
         wanted = (*_FILLED, *more)
         names = [name for name in raw.frame.columns if name.partition("+")[0] in wanted]
         frame = raw.frame.with_columns(key.alias(_KEY), *(or_null(name) for name in names))
@@ -156,11 +175,11 @@ class ShopRows:
         if self._last is not None and self._last.columns == frame.columns:
             frame, skipped = pl.concat([self._last, frame], how="vertical"), 1
         pictures = "image_src" if "image_src" in frame.columns else Field.IMAGE
-        images = _pictures(frame, pictures)
+        images = _pictures_of_product(frame, pictures)
         if skipped and self._is_first_reading and pictures in frame.columns:
             product, told = frame.select(_KEY, images.alias(pictures)).row(0)
             self._over_chunks |= {product: told} if product and told else {}
-        images = self._whole(images)
+        images = self._with_later_chunks(images)
         positions = raw.columns.positions
         # A shop with a single column of pictures shows the product in it, never one variant.
         shared = positions.get(Field.IMAGE, -1) == raw.columns.helpers.get("image_src")
@@ -183,8 +202,11 @@ class ShopRows:
         self._last = last.tail(1).select(frame.columns)
         return _with_frame(raw, filled.slice(skipped).drop(_KEY))
 
-    def _whole(self, images: pl.Expr) -> pl.Expr:
-        """The pictures of each product, also those in a chunk still to come."""
+    def _with_later_chunks(self, images: pl.Expr) -> pl.Expr:
+        """The pictures of each product, with those of a product whose rows lie in two chunks.
+
+        On the first reading of the file these are not known: `images` as they are.
+        """
         if self._is_first_reading or not self._over_chunks:
             return images
         known = pl.col(_KEY).replace_strict(
@@ -195,8 +217,8 @@ class ShopRows:
         )
         return pl.coalesce(known, images)
 
-    def _named(self, raw: RawChunk) -> RawChunk:
-        """A variant names its parent, by its code or by the number that the program gave it."""
+    def _by_parent_code(self, raw: RawChunk) -> RawChunk:
+        """Exports in which a variant names its parent, by code or by the program's own number."""
         itself = pl.col(Field.PARENT_CODE) == pl.col(Field.CODE)
         parent = pl.when(~itself.fill_null(value=False)).then(Field.PARENT_CODE)
         raw = _with_frame(raw, raw.frame.with_columns(parent.alias(Field.PARENT_CODE)))
@@ -209,8 +231,8 @@ class ShopRows:
         only = kind.str.contains("variable|grouped") & or_null(Field.CODE).is_null()
         return pass_over(raw, only, _ONLY_PARENTS)
 
-    def _views(self, raw: RawChunk) -> RawChunk:
-        """Magento: a row of its own for each store view, and for each simple product."""
+    def _by_store_view(self, raw: RawChunk) -> RawChunk:
+        """Magento: one row for each store view of a product, and for each simple product."""
         code, name = or_null(Field.CODE), or_null(Field.NAME)
         view = or_null("view") if "view" in raw.frame.columns else pl.lit(None, dtype=pl.String)
         raw = pass_over(raw, code.is_null() & (name.is_null() | view.is_not_null()), _VIEWS)
@@ -221,15 +243,22 @@ class ShopRows:
         return with_magento_attributes(raw)
 
     def _without_repeats(self, raw: RawChunk, rows: pl.Expr, what: str) -> RawChunk:
-        """The first row of a code is the product; the later ones among `rows` are passed over."""
+        """The chunk without rows whose code came before, of those where `rows` is true.
+
+        They are counted under `what`, for the report.
+        """
         codes = raw.frame.select(pl.col(Field.CODE).str.strip_chars().hash(seed=1)).to_series()
         again = ~codes.is_first_distinct() | codes.is_in(self._codes.implode())
         self._codes = self._codes.append(codes.unique()).unique()
         return pass_over(raw, rows & or_null(Field.CODE).is_not_null() & pl.lit(again), what)
 
 
-def _pictures(frame: pl.DataFrame, pictures: str) -> pl.Expr:
-    """The pictures of each product, one a line: by their positions, or as the rows stand."""
+def _pictures_of_product(frame: pl.DataFrame, pictures: str) -> pl.Expr:
+    """A polars expression: all pictures of each row's product, one a line.
+
+    `pictures` is the column that has them. They are ordered by the column of positions, else as the
+    rows stand.
+    """
     cells = or_null(pictures)
     if "image_position" in frame.columns:
         place = pl.when(cells.is_not_null()).then(

@@ -22,9 +22,12 @@ _MATERIAL_PAIR: Final = (
 
 
 def with_variants(raw: RawChunk, rows: pl.Expr | None = None) -> RawChunk:
-    """Pairs of option name and value, for `rows` alone where given."""
+    """The chunk with its columns of option names and values joined as the variant: "Size: M".
+
+    Only the rows where `rows` is true get one; None: all rows.
+    """
     parts, taken_from = [], ""
-    for name, value in _pairs(raw):
+    for name, value in _option_columns(raw):
         told = or_null(value).is_not_null() & (pl.col(value) != "Default Title")
         if rows is not None:
             told &= rows
@@ -55,7 +58,9 @@ def readable_options(variant: pl.Expr) -> pl.Expr:
 
 
 def with_parcel_weight(raw: RawChunk) -> RawChunk:
-    """eBay's weight of a parcel in two columns, pounds and ounces or kilograms and grams."""
+    """The chunk with eBay's two columns of a parcel's weight (pounds and ounces, or kilograms and
+    grams) joined as the gross weight.
+    """
     if not {"major", "minor", "unit"} <= set(raw.frame.columns):
         return raw
     metric = pl.col("unit").str.contains(r"(?i)^\s*(?:kg|kilo|metric)")
@@ -74,9 +79,9 @@ def with_parcel_weight(raw: RawChunk) -> RawChunk:
 
 
 def with_materials(raw: RawChunk) -> RawChunk:
-    """An attribute named like a material's column gives the materials."""
+    """The chunk with the value of an option named like a column of materials as its materials."""
     found, taken_from = [], ""
-    for name, value in _pairs(raw):
+    for name, value in _option_columns(raw):
         key = pl.col(name).str.to_lowercase().str.replace_all(r"[^\p{Alphabetic}0-9]", "")
         found.append(pl.when(key.is_in([*SYNONYMS[Field.MATERIALS]])).then(or_null(value)))
         taken_from = taken_from or value
@@ -84,13 +89,17 @@ def with_materials(raw: RawChunk) -> RawChunk:
 
 
 def with_magento_attributes(raw: RawChunk) -> RawChunk:
-    """`additional_attributes`: "color=Red,material=Cotton"."""
+    """The chunk with the materials that Magento's `additional_attributes` name.
+
+    "color=Red,material=Cotton".
+    """
     if "attributes" not in raw.frame.columns:
         return raw
     found = pl.col("attributes").str.extract(_MATERIAL_PAIR, 1)
     return with_column(raw, Field.MATERIALS, found, "attributes")
 
 
-def _pairs(raw: RawChunk) -> list[tuple[str, str]]:
+def _option_columns(raw: RawChunk) -> list[tuple[str, str]]:
+    """The columns of options that the chunk has, as (column of names, column of values)."""
     pairs = [(f"option{number}_name", f"option{number}_value") for number in (1, 2, 3)]
     return [pair for pair in pairs if set(pair) <= set(raw.frame.columns)]

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     Read = Callable[[str, DecimalSign | None], "Amount"]
 
 MOST: Final = 1e12
+"""The largest number that is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A number, nothing, or why the cell cannot be used.
+    """The number of a cell, nothing, or why the cell cannot be used.
 
-    `mark` is what stood beside it: a currency, a percent sign.
+    `mark` is what stands beside the number: a currency, say, or a percent sign.
     """
 
     value: float | None = None
@@ -102,13 +103,13 @@ _PIECES: Final = frozenset(
 )
 
 
-def _read(
+def _read_number(
     cell: str, decimal: DecimalSign | None, allowed: Callable[[str], bool], example: str
 ) -> Amount:
-    """The number of a cell, and the `mark` before or behind it if `allowed` takes that.
+    """The number of a cell, with the mark before or behind it.
 
-    `problem` says why there is none; it is None too for a cell that says nothing. `example` names
-    what was expected.
+    `allowed` tells whether a mark may stand there; `example` says what was expected, for the
+    message. Value and problem are both None for a cell that says nothing.
     """
     placeholder = no_value_note(cell)
     if placeholder is not None:
@@ -132,7 +133,7 @@ def _read(
 
 def read_price(cell: str, decimal: DecimalSign | None) -> Amount:
     """A price of one product, not negative."""
-    read = _read(
+    read = _read_number(
         cell,
         decimal,
         lambda mark: not mark or mark.casefold() in SEVERAL or currency_of(mark) is not None,
@@ -142,28 +143,29 @@ def read_price(cell: str, decimal: DecimalSign | None) -> Amount:
 
 
 def read_quantity(cell: str, decimal: DecimalSign | None) -> Amount:
-    """How many; not negative."""
-    read = _read(cell, decimal, _is_piece, "a quantity; write a number such as 1200")
+    """The number of products in a cell, not negative."""
+    read = _read_number(cell, decimal, _is_piece, "a quantity; write a number such as 1200")
     return _not_below(read, cell, 0.0, or_equal=True)
 
 
 def read_pieces(cell: str, decimal: DecimalSign | None) -> Amount:
-    """Pieces in a pack; more than none. "6er-Pack" and "pack of 6" too."""
+    """The number of pieces in a pack, more than 0; "6er-Pack" and "pack of 6" are understood."""
     text = re.sub(r"^(?:pack|set|box|case) of ", "", cell.strip(), flags=re.IGNORECASE)
-    read = _read(text, decimal, _is_piece, "a number of pieces; write a number such as 6")
+    read = _read_number(text, decimal, _is_piece, "a number of pieces; write a number such as 6")
     return _not_below(read, cell, 0.0, or_equal=False)
 
 
 def _is_piece(mark: str) -> bool:
+    """Whether the words beside a number mean pieces, or there are none."""
     return mark.casefold().strip(" .-") in _PIECES or not mark
 
 
 def read_share(cell: str, decimal: DecimalSign | None) -> Amount:
-    """A share as written; `mark` tells a percentage.
+    """A share as written; `mark` is the percent sign, or empty for a bare number.
 
-    Whether bare numbers are percentages is decided for the column.
+    Whether bare numbers are percentages is decided for the whole column.
     """
-    return _read(
+    return _read_number(
         cell,
         decimal,
         lambda mark: mark.casefold() in {"", "%", "percent", "prozent", "pct", "٪"},
@@ -179,10 +181,11 @@ _KG_PER: Final = {"kg": KILOGRAM, "g": GRAM, "t": TONNE}
 
 
 def read_footprint(cell: str, decimal: DecimalSign | None) -> Amount:
-    """kg CO2e; `mark` is "kg" where the cell says that it is for a kilogram, "piece" where for a
-    piece.
+    """A footprint in kg CO2e, more than 0.
+
+    `mark` is "kg" or "piece" where the cell says that the footprint is for one of these, else "".
     """
-    read = _read(
+    read = _read_number(
         cell,
         decimal,
         lambda mark: _FOOTPRINT.fullmatch(mark) is not None,
@@ -198,6 +201,9 @@ def read_footprint(cell: str, decimal: DecimalSign | None) -> Amount:
 
 
 def _not_below(read: Amount, cell: str, least: float, *, or_equal: bool) -> Amount:
+    """The amount as it is, or the problem that it is below `least` (or equal, if not
+    `or_equal`).
+    """
     if read.value is None or read.value > least or (or_equal and read.value == least):
         return read
     words = "below" if or_equal else "not above"

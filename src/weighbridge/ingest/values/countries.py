@@ -1,7 +1,7 @@
-"""Countries of origin as people write them, as ISO 3166-1 alpha-2 codes.
+"""Reads countries of origin as people write them into ISO 3166-1 alpha-2 codes.
 
-Names in some 30 languages, alpha-3 and numeric codes come from CLDR (babel). What names several
-countries or none (EU, World, DE/PL) is not known, with the reason.
+Names in some 40 languages, alpha-3 and numeric codes come from CLDR (babel). For a cell that names
+several countries or none (EU, World, DE/PL), the reason is given instead of a code.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ _SHORT: Final = {
     "is": ("islands",),
 }  # fmt: skip
 _MADE: Final = re.compile(r"(?:制造|製造|制|製|产|産|산|제|製品)$|^\s*100\s*%\s*|\s*100\s*%\s*$")
-"""中國製, 중국산, 100% China."""
+"""What is taken off 中國製, 중국산 and 100% China."""
 _FLAG: Final = re.compile("([\U0001f1e6-\U0001f1ff])([\U0001f1e6-\U0001f1ff])")
 _SUBDIVISION: Final = re.compile(r"(?P<country>[A-Z]{2})-[A-Z0-9]{1,3}")
 _SEVERAL: Final = re.compile(
@@ -124,17 +124,17 @@ _SEVERAL: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CountryReading:
-    """A country, nothing, or why the cell names none and what to do."""
+    """The country's code, nothing, or why the cell names no country and what to do."""
 
     code: str | None = None
     problem: str | None = None
 
 
 def read_country(text: str) -> CountryReading:
-    """The country that a cell names."""
+    """The country that a cell names, or what is wrong with the cell."""
     cell = text.strip()
     word = _plain(cell[: LONGEST_VALUE + 1])
-    known = _known(word)
+    known = _code_of(word)
     if known:
         return CountryReading(known)
     placeholder = no_value_note(cell) if word != "na" else None
@@ -144,11 +144,11 @@ def read_country(text: str) -> CountryReading:
         return CountryReading(
             problem=f"{quote(cell)} is not a single country; the origin counts as unknown. Write the country where it is made"
         )
-    found = _taken_apart(cell)
+    found = _code_among_other_words(cell)
     if found:
         return CountryReading(found)
     parts = [part for part in _SEVERAL.split(_plain(cell)) if part]
-    if len(parts) > 1 and all(_known(part) or part in _REGIONS for part in parts):
+    if len(parts) > 1 and all(_code_of(part) or part in _REGIONS for part in parts):
         return CountryReading(
             problem=f"{quote(cell)} names several countries; the origin counts as unknown. Write the one where it is made"
         )
@@ -157,32 +157,36 @@ def read_country(text: str) -> CountryReading:
     )
 
 
-def _taken_apart(cell: str) -> str | None:
-    """Made in China; CN - China; China (CN); GB-ENG; CN;"""
+def _code_among_other_words(cell: str) -> str | None:
+    """The code of a country that is named with words around it; None if there is no single one.
+
+    `Made in China`, `CN - China`, `China (CN)`, `GB-ENG`, `Shenzhen, China`, a flag.
+    """
     bare = _MADE_IN.sub("", cell).strip(" .,;:").replace("_", "-")
     for one in (_plain(bare), _MADE.sub("", _plain(bare)), *_spelled_out(_plain(bare))):
-        if found := _known(one):
+        if found := _code_of(one):
             return found
     if flag := _FLAG.search(bare):
         said = "".join(chr(ord(letter) - 0x1F1E6 + ord("a")) for letter in flag.groups())
         rest = _FLAG.sub("", bare).strip()
-        told = _known(_plain(rest)) if rest else said
-        return _known(said) if told in (said, said.upper()) else None
+        told = _code_of(_plain(rest)) if rest else said
+        return _code_of(said) if told in (said, said.upper()) else None
     if match := _SUBDIVISION.fullmatch(bare):
-        return _known(match["country"].lower())
+        return _code_of(match["country"].lower())
     if match := _CODE_AND_NAME.fullmatch(bare):
         parts = [match["first"], match["second"] or match["inner"]]
-        codes = {_known(_plain(part)) for part in parts}
+        codes = {_code_of(_plain(part)) for part in parts}
         # "CN - China" says one thing twice; "Shenzhen (China)" names a place in it.
         if len(codes - {None}) == 1 and (None not in codes or match["inner"]):
             return next(iter(codes - {None}))
     head, comma, tail = bare.rpartition(",")
-    places = [_known(_plain(head)), _known(_plain(tail))] if comma else []
+    places = [_code_of(_plain(head)), _code_of(_plain(tail))] if comma else []
     # "Shenzhen, China" and "China, Shenzhen"; not "China, Germany".
     return next(filter(None, places), None) if None in places else None
 
 
 def _plain(text: str) -> str:
+    """The text in lower case with one kind of apostrophe and single spaces, to be looked up."""
     spaced = (
         "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
         .casefold()
@@ -193,7 +197,7 @@ def _plain(text: str) -> str:
     return " ".join(spaced.strip(" .,;:'\"").split())
 
 
-def _known(word: str) -> str | None:
+def _code_of(word: str) -> str | None:
     """The alpha-2 code of a code or name in lower case, in a few spellings; None if unknown."""
     code = _country_codes().get(word)
     if code is not None or not word:
@@ -210,7 +214,9 @@ def _known(word: str) -> str | None:
 
 
 def _spelled_out(word: str) -> Iterator[str]:
-    """`dominican rep.` → dominican republic; every language's word for it is tried."""
+    """The texts that an abbreviated name may stand for: `dominican rep.` → dominican republic, and
+    so on in every language; none if nothing in it is abbreviated.
+    """
     parts = [_SHORT.get(part.rstrip("."), (part,)) for part in word.split()]
     if any(len(part) > 1 or part[0] not in word for part in parts):
         yield from map(" ".join, itertools.product(*parts))
@@ -238,15 +244,19 @@ def country_names() -> Mapping[str, str]:
 
 @lru_cache(maxsize=1)
 def _country_codes() -> dict[str, str]:
-    """Alpha-2 codes by themselves in lower case. Most files have only these: they need no names."""
+    """Every alpha-2 code, by itself in lower case.
+
+    Most files have only codes, and then the names are never loaded.
+    """
     codes = {code for code in _territories("en") if len(code) == 2 and code.isalpha()}
     return {code.lower(): code for code in codes - _NO_COUNTRIES}
 
 
 def _territories(language: str) -> dict[str, str]:
-    """The names of countries in a language.
+    """The names of countries in a language, by their code.
 
-    babel keeps all it has ever read of a language: for these 40, 65 MB of which we use 2.
+    babel's cache is emptied each time: it keeps all that it reads of a language, 65 MB for these 40
+    of which we use 2.
     """
     locale = Locale.parse(language)
     names = {str(code): str(name) for code, name in locale.territories.items()}

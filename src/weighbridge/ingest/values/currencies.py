@@ -21,9 +21,9 @@ CURRENCY_WORDS: Final = {
     word: _SPOKEN[word]
     for word in ("euro", "euros", "sfr", "kč", "zł", "руб", "元", "円", "원", "rmb")
 }
-"""Those that also say what they mean in a header, where `fr` is French."""
+"""Words that name a currency in a header too; `fr`, say, means French there."""
 SEVERAL: Final = frozenset({"$", "¥", "kr", "kr.", "dollar", "dollars"})
-"""Signs of more than one currency: taken as part of a price, and say nothing."""
+"""Signs of more than one currency: accepted beside a price, but they do not name its currency."""
 
 
 @lru_cache(maxsize=1)
@@ -33,7 +33,7 @@ def currencies() -> frozenset[str]:
 
 
 def currency_of(mark: str) -> str | None:
-    """The code of a sign, code or word beside a price; None for what names none."""
+    """The ISO 4217 code of a sign, code or word beside a price; None if it names no currency."""
     sign = mark.strip().strip(".,-– ")
     if sign in CURRENCY_SIGNS:
         return CURRENCY_SIGNS[sign]

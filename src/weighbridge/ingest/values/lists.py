@@ -1,4 +1,6 @@
-"""Cells in which a program has written a list, as JSON or Python do: `["a", "b"]`, `['a']`."""
+"""Reads cells in which a program has written a list, as JSON or Python do: `["a", "b"]`,
+`['a']`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ _BETWEEN: Final = re.compile(r"'\s*,\s*'")
 
 
 def listed_texts(cell: str) -> list[str] | None:
-    """The texts of such a list; None for any other cell."""
+    """The texts of a list in a cell; None for an empty list and for any other cell."""
     text = cell.strip()
     if not (text.startswith("[") and text.endswith("]")):
         return None

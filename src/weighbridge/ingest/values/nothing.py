@@ -19,7 +19,7 @@ NOT_KNOWN: Final = frozenset(
         "未知", "无", "無", "なし", "없음", "not available", "not applicable",
     }
 )  # fmt: skip
-"""In lower case. For countries "na" is Namibia."""
+"""What people write for no value, in lower case. In a column of countries "na" is Namibia."""
 
 SPREADSHEET_ERRORS: Final = frozenset(
     {
@@ -31,12 +31,12 @@ SPREADSHEET_ERRORS: Final = frozenset(
         "#nazwa?", "#liczba!", "#n/d", "#nd",
     }
 )  # fmt: skip
-"""In the languages of Excel and LibreOffice, in lower case."""
+"""Error values in the languages of Excel and LibreOffice, in lower case."""
 
 DUMPED_NULLS: Final = frozenset(
     {"\\n", "(null)", "<na>", "<null>", "[null]", "{null}", "(none)", "(empty)", "(blank)"}
 )
-"""How databases and data frames write nothing; no word of any language."""
+"""What databases and data frames write for no value, where it is no word of any language."""
 
 _WORDS_OF_PROGRAMS: Final = frozenset(
     {"null", "nil", "none", "nan", "nat", "undefined", "[]", "{}", "tbd", "tba", "tbc", "todo", "x", "xx", "xxx", "0000-00-00"}
@@ -44,11 +44,14 @@ _WORDS_OF_PROGRAMS: Final = frozenset(
 
 
 LONGEST_VALUE: Final = 200
-"""Characters. No number, unit or country is longer; a longer cell may be made to keep us busy."""
+"""The most characters of a number, unit or country; a longer cell may be meant to slow us down."""
 
 
 def no_value_note(cell: str) -> str | None:
-    """As `placeholder_note`, and a note for a text that is too long for a number or a name."""
+    """The note for a cell that holds no number, unit or name: too long a text, or a placeholder.
+
+    None if the cell may hold a value; "" if it is empty or says that nothing is known.
+    """
     if len(cell) > LONGEST_VALUE:
         return (
             f"{quote(cell)} has {len(cell):,} characters, more than {LONGEST_VALUE}; write the value "

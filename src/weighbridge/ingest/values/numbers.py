@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 DecimalSign = Literal[".", ","]
 
 PLAIN_NUMBER: Final = r"^[0-9]{1,12}(?:\.[0-9]{1,12})?$"
-"""What needs no thought where the point is the decimal sign.
+"""A number that can be read in one way where the point is the decimal sign.
 
-ASCII digits only; the same pattern is run by polars.
+ASCII digits only; polars runs the same pattern.
 """
 WHOLE_NUMBER: Final = r"^[0-9]{1,12}$"
+"""A number that can be read in one way whatever the decimal sign."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignEvidence:
-    """How many cells of a column show each decimal sign beyond doubt, and how many could mean two
-    things.
+    """How many cells of a column show which decimal sign is meant, and how many do not.
+
+    `points` and `commas` count the cells that can be read with this decimal sign only. The doubtful
+    ones have this sign, which may separate decimals or thousands. `filled` counts all cells that
+    are not null.
     """
 
     points: int = 0
@@ -48,14 +52,12 @@ class SignEvidence:
 
     @property
     def doubtful(self) -> int:
-        """Cells that need a decision."""
+        """How many cells can be read in two ways."""
         return self.doubtful_points + self.doubtful_commas
 
     @property
     def sign(self) -> DecimalSign | None:
-        """The sign that nine of ten clear cells show; None where there is none, or no such
-        majority.
-        """
+        """The decimal sign of at least nine in ten clear cells; None if neither has so many."""
         clear = self.points + self.commas
         if not clear:
             return None
@@ -68,20 +70,23 @@ _MAJORITY: Final = 0.9
 _START, _END = r"(?:^|[^0-9.,])", r"(?:[^0-9.,]|[.,]?$|[.,]\s)"
 
 
-def _shows(sign: str, other: str) -> str:
-    """Cells in which `sign` can only be the decimal sign."""
+def _decimal_sign_pattern(decimal_sign: str, thousands_sign: str) -> str:
+    """A pattern for cells in which `decimal_sign` can only be the decimal sign.
+
+    Both arguments are regular expressions for one sign.
+    """
     return (
-        rf"{other}[0-9]{{3}}{sign}[0-9]"  # both signs, this one last
+        rf"{thousands_sign}[0-9]{{3}}{decimal_sign}[0-9]"  # both signs, this one last
         # the other one more than once, in threes
-        rf"|{_START}[0-9]{{1,3}}(?:{other}[0-9]{{3}}){{2,}}{_END}"
-        rf"|{_START}0?{sign}[0-9]"  # 0.250, .5
-        rf"|{_START}[0-9]+{sign}(?:[0-9]{{1,2}}|[0-9]{{4,}}){_END}"  # not three digits behind it
-        rf"|{_START}[0-9]{{4,}}{sign}[0-9]+{_END}"  # no thousands sign before it
+        rf"|{_START}[0-9]{{1,3}}(?:{thousands_sign}[0-9]{{3}}){{2,}}{_END}"
+        rf"|{_START}0?{decimal_sign}[0-9]"  # 0.250, .5
+        rf"|{_START}[0-9]+{decimal_sign}(?:[0-9]{{1,2}}|[0-9]{{4,}}){_END}"  # not three digits behind it
+        rf"|{_START}[0-9]{{4,}}{decimal_sign}[0-9]+{_END}"  # no thousands sign before it
     )
 
 
-_POINT_SHOWN: Final = _shows(r"\.", ",")
-_COMMA_SHOWN: Final = _shows(",", r"\.")
+_POINT_SHOWN: Final = _decimal_sign_pattern(r"\.", ",")
+_COMMA_SHOWN: Final = _decimal_sign_pattern(",", r"\.")
 _POINT_DOUBTFUL: Final = rf"{_START}[1-9][0-9]{{0,2}}\.[0-9]{{3}}{_END}"
 _COMMA_DOUBTFUL: Final = rf"{_START}[1-9][0-9]{{0,2}},[0-9]{{3}}{_END}"
 
@@ -111,8 +116,10 @@ _DECIMALS_AFTER: Final = {
 
 
 def plain_number(text: str, decimal: DecimalSign | None) -> str | None:
-    """The number in the form that Python reads, or None when it could mean two things, or
-    nothing.
+    """The number in the form that Python's `float` reads (1,234.5 → 1234.5).
+
+    None when it could be read in two ways or in none. `decimal` is the column's decimal sign; None:
+    not known.
     """
     mantissa, exponent_sign, exponent = text.casefold().partition("e")
     sign = mantissa[0] if mantissa[:1] in ("+", "-") else ""
@@ -153,7 +160,10 @@ def _without_thousands(digits: str, decimal: DecimalSign | None) -> str | None:
 
 
 def unambiguous(literal: str) -> str:
-    """A number with a decimal point that nobody takes for a sign of thousands: 1.234 → 1.2340."""
+    """The number written so that its point cannot be taken for a thousands separator.
+
+    1.234 → 1.2340; other numbers stay as they are.
+    """
     return f"{literal}0" if re.fullmatch(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", literal) else literal
 
 
@@ -162,8 +172,8 @@ _VULGAR: Final = re.compile(r"(?<=[0-9])(?=[¼½¾⅐-⅞])")
 
 
 def tidy(text: str) -> str:
-    """Full-width digits and letters become plain, "1½" and "1 1/2" become 1.5, one kind of white
-    space.
+    """The text with plain digits, letters and spaces instead of full-width ones, and with fractions
+    as decimals: "1½" and "1 1/2" become 1.5.
     """
     if text.isascii() and "/" not in text:
         return text.strip()
@@ -173,6 +183,7 @@ def tidy(text: str) -> str:
 
 
 def _as_decimal(match: re.Match[str]) -> str:
+    """A fraction as a decimal number; as it stands if it is no proper fraction."""
     whole, part, of = match.groups()
     if int(of) == 0 or int(part) >= int(of):
         return match[0]

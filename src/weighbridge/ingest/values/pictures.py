@@ -1,7 +1,7 @@
 """Pictures beside the catalogue, and uploaded ones: checked to be what they claim before anything
 is stored or sent.
 
-`check_picture` is the only door by which image bytes come in. `PictureFolder` resolves the relative
+All image bytes that come in pass `check_picture`. `PictureFolder` resolves the relative
 paths of a catalogue and never leaves the folder that the catalogue lies in.
 """
 
@@ -35,15 +35,18 @@ _MEDIA_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
-    """A checked picture whose bytes are still on disk: a catalogue may name more of them than fit
-    into memory.
+    """A picture file that was checked and whose bytes stay on disk until they are needed.
+
+    The pictures of a catalogue may be more than fit into memory.
     """
 
     picture: Picture
     path: Path
 
     def read(self) -> bytes:
-        """The bytes, which must still be the checked ones."""
+        """The bytes of the file; raises UnreadableFile if they are not the checked ones any
+        more.
+        """
         data = _read_bounded(self.path)
         if hashlib.sha256(data).hexdigest() != self.picture.sha256:
             raise UnreadableFile(
@@ -64,14 +67,14 @@ class PictureFolder:
 
     def find(self, relative: str) -> PictureFile:
         """The picture at this path. Raises UnreadableFile with what is wrong and the remedy."""
-        path = self._inside(relative)
+        path = self._resolve(relative)
         known = self._checked.get(path)
         if known is None:
             known = PictureFile(check_picture(_read_bounded(path)), path)
             self._checked[path] = known
         return known
 
-    def _inside(self, relative: str) -> Path:
+    def _resolve(self, relative: str) -> Path:
         """The file at a relative path, links resolved.
 
         Raises:
@@ -101,8 +104,9 @@ class PictureFolder:
 
 
 def check_picture(data: bytes) -> Picture:
-    """Reads kind and size from the bytes; raises UnreadableFile for what is no sound JPEG, PNG,
-    WebP or GIF.
+    """The picture's hash, kind and size, read from its bytes.
+
+    Raises UnreadableFile unless it is an undamaged still JPEG, PNG, WebP or GIF within the limits.
     """
     if len(data) >= MAX_PICTURE_BYTES:
         raise UnreadableFile(
@@ -128,14 +132,16 @@ def check_picture(data: bytes) -> Picture:
         raise UnreadableFile(
             "the picture is an animation, which no provider accepts; use a still picture"
         )
-    _verify(data, kind)
+    _refuse_damage(data, kind)
     sha256 = hashlib.sha256(data).hexdigest()
     return Picture(sha256, _MEDIA_TYPES[kind], width_px, height_px, len(data))
 
 
-def _verify(data: bytes, kind: str) -> None:
-    """Finds damage without decoding all pixels: checksums for PNG, an eighth of the resolution for
-    JPEG.
+def _refuse_damage(data: bytes, kind: str) -> None:
+    """Raises UnreadableFile for a damaged picture, without decoding every pixel.
+
+    A JPEG is decoded at an eighth of its resolution; of the other kinds Pillow checks what it can
+    without decoding, such as the checksums of a PNG.
     """
     if kind in ("JPEG", "MPO") and has_too_many_scans(data):
         raise UnreadableFile(
@@ -161,7 +167,7 @@ def _too_many_pixels() -> str:
 
 
 def _read_bounded(path: Path) -> bytes:
-    """At most one byte more than allowed, so that an endless file does no harm."""
+    """The bytes of a file, at most one more than allowed, so that an endless file does no harm."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_PICTURE_BYTES + 1)

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MassUnit:
-    """A unit of mass.
+    """A unit of mass: a value in it times `kg_multiplier`, divided by `kg_divisor`, is in kg.
 
-    Metric units are powers of ten: dividing by 1000 rounds correctly, times 0.001 does not.
+    Metric units below the kilogram have a divisor because dividing by 1000 rounds correctly;
+    multiplying by 0.001 does not.
     """
 
     name: str
@@ -81,4 +82,4 @@ UNITS_OF_SALE: Final = frozenset(_OF_SALE.split())
 HEADER_UNITS: Final[Mapping[str, MassUnit]] = {
     name: unit for name, unit in UNIT_NAMES.items() if name not in {"to", "once"}
 }
-"""Those that also say what they mean in a header: "weight to ship" is no tonne."""
+"""Names that mean their unit in a header too; "to", in "weight to ship", is not the tonne."""

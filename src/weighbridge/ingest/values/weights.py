@@ -1,9 +1,9 @@
 """What a weight cell says, in kilograms: one quantity, or several that belong together, with or
 without a unit.
 
-Pure. `cells.py` sends plain numbers (`1.5`) through polars and only the rest through `read_weight`;
-both ways give the same result. The decimal sign and the unit of bare numbers are decided for the
-column (`survey.py`).
+Pure. `checking/optional.py` converts plain numbers (`1.5`) with polars and only the rest with
+`read_weight`; both ways give the same result. The decimal sign and the unit of numbers without one
+are decided for the column (`survey.py`).
 
     1 lb 3 oz          parts of one mass, each in a smaller unit than the one before
     6 x 330 g          a number of equal pieces
@@ -27,7 +27,7 @@ __all__ = ["KILOGRAM", "PLAIN_NUMBER", "UNIT_NAMES", "MassUnit", "Reading", "rea
 
 MAX_WEIGHT_KG: Final = 1e6
 _SAME_MASS: Final = 0.06
-"""How far two statements of one mass may be apart: they are rounded."""
+"""How far two statements of one mass may differ, as a share of the larger: they are rounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ _ABOUT_BEHIND: Final = re.compile(
     re.IGNORECASE,
 )
 _IN_BRACKETS: Final = re.compile(r"[(\[](?P<inner>[^()\[\]]*[^\W\d_][^()\[\]]*)[)\]]")
-"""With a unit inside: a bare number in brackets is a negative one to an accountant."""
+"""A mass in brackets with its unit; a number alone in brackets means a negative one to accountants.
+"""
 _LABEL: Final = re.compile(
     r"^(?:net(?:to)?|weight|net weight|gewicht|nettogewicht|poids|peso|вес)\b\s*[:=]?\s*",
     re.IGNORECASE,
@@ -78,16 +79,17 @@ _TWICE: Final = re.compile(r"(?P<first>[^(/=]+?)\s*(?:\((?P<inner>[^()]*)\)|[/=]
 def read_weight(
     text: str, unit: MassUnit | None = KILOGRAM, decimal: DecimalSign | None = None
 ) -> Reading:
-    """The mass in a cell.
+    """The mass in a cell, or what is wrong with the cell.
 
-    `unit` holds where the cell names none; None: such a cell cannot be read.
+    `unit` is that of a cell that names none; None: such a cell cannot be read. `decimal` is the
+    column's decimal sign; None: not known.
     """
     cell = text.strip()
     placeholder = no_value_note(cell)
     if placeholder is not None:
         return Reading(problem=placeholder or None)
     try:
-        mass_kg = _mass(_LABEL.sub("", tidy(cell)), unit, decimal)
+        mass_kg = _mass_of_text(_LABEL.sub("", tidy(cell)), unit, decimal)
     except _NotAWeight as error:
         return Reading(problem=f"{quote(cell)} {error}")
     return judge(mass_kg, cell)
@@ -97,7 +99,7 @@ class _NotAWeight(Exception):
     """Why a cell cannot be read; follows the cell in the message."""
 
 
-def _mass(text: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
+def _mass_of_text(text: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
     """The mass in kg of a text without a placeholder. Raises _NotAWeight with the reason."""
     if match := _IN_BRACKETS.fullmatch(text):
         text = match["inner"].strip()
@@ -105,30 +107,36 @@ def _mass(text: str, unit: MassUnit | None, decimal: DecimalSign | None) -> floa
     if match := _TWICE.fullmatch(text):
         return _mass_given_twice(match, unit, decimal)
     if match := _PIECES.fullmatch(text) or _PIECES_LAST.fullmatch(text):
-        return int(match["count"]) * _mass(match["rest"].strip(), unit, decimal)
+        return int(match["count"]) * _mass_of_text(match["rest"].strip(), unit, decimal)
     if (match := _UNIT_FIRST.fullmatch(text)) and match["unit"].casefold() in UNIT_NAMES:
-        return _quantity(match["number"], _named(match["unit"]), decimal)
+        return _mass_of_quantity(match["number"], _unit_named(match["unit"]), decimal)
     return _sum_of_parts(text, unit, decimal)
 
 
 def _mass_given_twice(
     match: re.Match[str], unit: MassUnit | None, decimal: DecimalSign | None
 ) -> float:
-    """1.2 kg (2.6 lb): both must be masses, and nearly the same."""
-    first = _mass(match["first"].strip(), unit, decimal)
+    """The first of the two masses in a text such as `1.2 kg (2.6 lb)`, in kg.
+
+    Raises _NotAWeight unless both are masses and nearly the same.
+    """
+    first = _mass_of_text(match["first"].strip(), unit, decimal)
     other = (match["inner"] or match["second"] or "").strip()
     if not re.search(r"[0-9]", other):
         if other.casefold() in {"net", "netto", "net weight", "nett"}:
             return first
         raise _NotAWeight(_NO_WEIGHT)
-    second = _mass(other, None, decimal)
+    second = _mass_of_text(other, None, decimal)
     if abs(first - second) > _SAME_MASS * max(first, second):
         raise _NotAWeight("names two different weights; keep one")
     return first
 
 
 def _sum_of_parts(text: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
-    """One quantity, or several of which each names a smaller unit than the one before."""
+    """The mass in kg of one quantity, or of several (`1 lb 3 oz`).
+
+    Raises _NotAWeight unless each of several names a smaller unit than the one before.
+    """
     parts: list[tuple[str, str | None]] = []
     at = 0
     while at < len(text):
@@ -141,27 +149,29 @@ def _sum_of_parts(text: str, unit: MassUnit | None, decimal: DecimalSign | None)
         raise _NotAWeight(_NO_WEIGHT)
     if len(parts) == 1:
         number, name = parts[0]
-        return _quantity(number, _named(name) if name else unit, decimal)
-    units = [_named(name) if name else None for _, name in parts]
+        return _mass_of_quantity(number, _unit_named(name) if name else unit, decimal)
+    units = [_unit_named(name) if name else None for _, name in parts]
     sizes = [one.to_kg(1.0) if one else 0.0 for one in units]
     if None in units or sizes != sorted(set(sizes), reverse=True):
         raise _NotAWeight(_NO_WEIGHT)
     return sum(
-        _quantity(number, one, decimal) for (number, _), one in zip(parts, units, strict=True)
+        _mass_of_quantity(number, one, decimal)
+        for (number, _), one in zip(parts, units, strict=True)
     )
 
 
 _NO_WEIGHT: Final = "is not a weight; write a number in kg, such as 1.5, or leave it empty"
 
 
-def _named(name: str) -> MassUnit:
+def _unit_named(name: str) -> MassUnit:
+    """The unit of this name; raises _NotAWeight if it is not known."""
     unit = UNIT_NAMES.get(name.casefold())
     if unit is None:
         raise _NotAWeight("has an unknown unit; use kg, g, mg, t, lb or oz")
     return unit
 
 
-def _quantity(number: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
+def _mass_of_quantity(number: str, unit: MassUnit | None, decimal: DecimalSign | None) -> float:
     """One number in kg. Raises _NotAWeight if it is ambiguous, impossible or has no unit."""
     plain = plain_number(number.strip().rstrip(",") if decimal is None else number.strip(), decimal)
     if plain is None:
@@ -181,7 +191,9 @@ def _quantity(number: str, unit: MassUnit | None, decimal: DecimalSign | None) -
 
 
 def judge(mass_kg: float, cell: str) -> Reading:
-    """Whether a number can be a product's mass."""
+    """The mass, or why it cannot be a product's: it is not above 0, or is more than
+    MAX_WEIGHT_KG.
+    """
     if not math.isfinite(mass_kg) or mass_kg > MAX_WEIGHT_KG:
         return Reading(
             problem=f"{quote(cell)} is more than {MAX_WEIGHT_KG:,.0f} kg; check the number and its unit"

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SHOWN_CHARACTERS: Final = 60
+"""How many characters of a cell a message shows."""
 SHOWN_COLUMNS: Final = 20
+"""How many names of columns a message lists."""
 SHOWN_CODE_CHARACTERS: Final = 200
+"""How many characters of a product code or a name of a column are shown."""
 
 
 def quote(text: str, limit: int = SHOWN_CHARACTERS) -> str:
@@ -23,7 +26,7 @@ def quote(text: str, limit: int = SHOWN_CHARACTERS) -> str:
 
 
 def safe(text: str, limit: int = SHOWN_CODE_CHARACTERS) -> str:
-    """The same without quotes: the names of columns and sheets, say, which may be anything."""
+    """The text cut after `limit` characters, with unprintable characters escaped; not in quotes."""
     shortened = text if len(text) <= limit else text[: limit - 1] + "…"
     # Backslashes stay single: people look for what they typed. `isprintable` is false for controls,
     # line separators, surrogates and formatting characters that would turn the message around.
@@ -31,7 +34,9 @@ def safe(text: str, limit: int = SHOWN_CODE_CHARACTERS) -> str:
 
 
 def quote_all(texts: Iterable[str]) -> str:
-    """A list of column names for a message; the rest of a long list is only counted."""
+    """The names, each in double quotes, joined by commas; of a long list the rest is only
+    counted.
+    """
     names = [text for text in texts if text.strip()]
     shown = ", ".join(quote(name, 40) for name in names[:SHOWN_COLUMNS])
     left = len(names) - SHOWN_COLUMNS
@@ -39,8 +44,8 @@ def quote_all(texts: Iterable[str]) -> str:
 
 
 def readable_code(text: str | None) -> str | None:
-    """A product code as far as it helps to find a rejected row: shortened, or None if it is no text
-    to show.
+    """A product code as a rejected row shows it: shortened; None if it is empty or not
+    printable.
     """
     code = (text or "").strip()
     return code[:SHOWN_CODE_CHARACTERS] if code and code.isprintable() else None

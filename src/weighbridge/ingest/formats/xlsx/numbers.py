@@ -1,5 +1,5 @@
-"""What Excel shows for a stored number: dates, times, and numbers whose format adds zeros or
-letters.
+"""Turns a stored number into what Excel shows for it: dates, times, and numbers whose format adds
+zeros or letters.
 
 Pure. Formats: ECMA-376 part 1, 18.8.30 (numFmt).
 """
@@ -35,14 +35,14 @@ class NumberFormat:
     is_date: bool = False
     pattern: str | None = None
     unit: str | None = None  # of mass, that the format writes behind the number: 0.0" kg"
-    thousands: int = 0  # how often the format divides by a thousand: 0.0," t" shows 250 as 0.3 t
+    thousands: int = 0  # how many times it divides by a thousand: 0.0," t" shows 250 as 0.3 t
 
 
 PLAIN: Final = NumberFormat()
 
 
 def number_format(number: int, code: str | None) -> NumberFormat:
-    """The format with this number; `code` is what the workbook says about it, if anything."""
+    """The number format of this id; `code` is its format code, None for a built-in one."""
     if code is None:
         return NumberFormat(number in _BUILT_IN_DATES, _BUILT_IN.get(number))
     first = code.partition(";")[0]
@@ -66,7 +66,7 @@ def plain_number(stored: str) -> str:
 
 
 def in_thousands(stored: str, thousands: int) -> str:
-    """A stored number divided by so many thousands, digit by digit."""
+    """A stored number divided by 1000 as many times as `thousands` says, without rounding."""
     try:
         return plain_number(str(Decimal(stored).scaleb(-3 * thousands)))
     except InvalidOperation:
@@ -74,8 +74,9 @@ def in_thousands(stored: str, thousands: int) -> str:
 
 
 def shown_number(stored: str, pattern: str) -> str | None:
-    """A number as its pattern shows it (00000 → 00123), or None where the pattern is of another
-    kind.
+    """A number as its pattern shows it (123 by 00000 is 00123).
+
+    None where the pattern has no digits, or the number is negative or too long.
     """
     tokens = _tokens(pattern)
     if tokens is None:
@@ -89,12 +90,12 @@ def shown_number(stored: str, pattern: str) -> str | None:
         return None
     rounded = number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
     digits, _, fraction = f"{rounded:f}".partition(".")
-    return _fill(whole, "" if digits == "0" else digits) + _fraction(decimals, fraction)
+    return _whole_part(whole, "" if digits == "0" else digits) + _decimal_part(decimals, fraction)
 
 
-def _fill(tokens: tuple[str, ...], digits: str) -> str:
-    """Puts digits into placeholders from the right; the first placeholder takes all that are
-    left.
+def _whole_part(tokens: tuple[str, ...], digits: str) -> str:
+    """The part of a number before its point: `digits` put into the pattern's placeholders from the
+    right; the first placeholder takes all that are left.
     """
     first = next((i for i, token in enumerate(tokens) if token[0] == "\0"), None)
     if first is None:
@@ -113,8 +114,10 @@ def _fill(tokens: tuple[str, ...], digits: str) -> str:
     return "".join(reversed(shown))
 
 
-def _fraction(tokens: tuple[str, ...], digits: str) -> str:
-    """Point and decimals as the pattern has them: "0" keeps a trailing zero, "#" drops it."""
+def _decimal_part(tokens: tuple[str, ...], digits: str) -> str:
+    """The part of a number from its point on: "0" in the pattern keeps a trailing zero, "#" drops
+    it.
+    """
     if not tokens:
         return ""
     shown, left = ["."], list(digits)
@@ -133,9 +136,10 @@ def _fraction(tokens: tuple[str, ...], digits: str) -> str:
 
 @lru_cache(maxsize=256)
 def _tokens(pattern: str) -> tuple[tuple[str, ...], int, tuple[str, ...]] | None:
-    """(before the point, number of decimals, after the point).
+    """A pattern as (tokens before the point, number of decimals, tokens after the point).
 
-    A placeholder has a NUL before it.
+    A token that stands for a digit begins with a NUL. None for a pattern that is not understood or
+    has no digits.
     """
     before: list[str] = []
     after: list[str] = []

@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 
 MAX_UNPACKED_BYTES: Final = 1 << 30
 MAX_RATIO: Final = 200
-"""Real workbooks unpack to 5 to 60 times their size."""
+"""The most that a workbook may unpack to, as a multiple of its size; real ones: 5 to 60 times."""
 RATIO_MATTERS_ABOVE_BYTES: Final = 64 << 20
+"""A workbook that unpacks to less may have any ratio."""
 MAX_DIRECTORY_BYTES: Final = 8 << 20
-"""Of the list of parts; a workbook of a thousand sheets has about 100 kB."""
+"""The most bytes of the list of parts; that of a workbook of a thousand sheets has about 100 kB."""
 _PIECE_BYTES: Final = 1 << 16
 _MAX_TAG_BYTES: Final = 4 << 20
 _MAX_DEPTH: Final = 64
 _MAX_NAMES: Final = 10_000
 _ENCODINGS: Final = frozenset({"utf-8", "utf-16", "us-ascii", "iso-8859-1", "windows-1252"})
-"""Others reach expat through Python's codecs, which raise what they like."""
+"""The encodings that are accepted; Python's codecs for others may raise any error."""
 _SPREADSHEET_NAMESPACES: Final = (
     "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
     "http://purl.oclc.org/ooxml/spreadsheetml/main",
@@ -77,9 +78,9 @@ class Package:
 
 
 def check_directory(path: Path) -> None:
-    """Refuses a ZIP whose list of parts is longer than any workbook's, before it is read.
+    """Raises UnreadableFile for a ZIP whose list of parts is longer than any workbook's.
 
-    By the end records of 4.3.14 and 4.3.16 in
+    Only the end records are read, as in 4.3.14 and 4.3.16 of
     https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT.
     """
     with path.open("rb") as file:
@@ -100,13 +101,14 @@ def check_directory(path: Path) -> None:
 
 
 _END_BYTES: Final = 66_000
-"""The end record, its zip64 companions and the longest comment."""
+"""The most bytes that the end record, its zip64 companions and the longest comment take."""
 _SEE_ZIP64: Final = 0xFFFF_FFFF
+"""Stands in the end record for a number that is in the zip64 one."""
 
 
 @contextmanager
 def damaged_means_unreadable() -> Iterator[None]:
-    """Turns what zipfile and expat raise into UnreadableFile."""
+    """Context manager that turns the errors of zipfile and expat into UnreadableFile."""
     try:
         yield
     except _DAMAGE as error:
@@ -142,24 +144,26 @@ def _check_sizes(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:
 
 
 class XmlHandler:
-    """What `parse` calls, by the name of the element; other elements are passed over.
+    """The functions that `parse` calls at the start and end of elements, by the element's name.
 
-    Names come without namespace; elements of foreign namespaces have a space in their name.
+    Other elements are passed over. Names are without namespace; elements of foreign namespaces have
+    a space in their name.
     """
 
     starts: Mapping[str, Callable[[dict[str, str]], None]] = MappingProxyType({})
     ends: Mapping[str, Callable[[], None]] = MappingProxyType({})
 
     def text(self, text: str) -> None:
-        """Some of the text inside."""
+        """Called with a piece of the text inside an element."""
 
 
 Called = TypeVar("Called")
 
 
 class _ByFullName(dict[str, Called | None]):
-    """What to call for an element, by its name with namespace: there are millions of tags, so each
-    name is taken apart once.
+    """The function to call for an element, or None, by the element's name with its namespace.
+
+    There are millions of tags, so each name is split only once.
     """
 
     def __init__(self, by_name: Mapping[str, Called]) -> None:
@@ -172,8 +176,10 @@ class _ByFullName(dict[str, Called | None]):
 
 
 def parse(package: Package, member: str, handler: XmlHandler) -> Iterator[None]:
-    """Feeds a member to the handler, and yields after each piece so that the caller can collect
-    what was found.
+    """Parses the XML of a member, calling the handler; yields None after each piece, so that the
+    caller can collect what was found.
+
+    Raises UnreadableFile for XML that is damaged or made to exhaust the parser.
     """
     names: dict[str, str] = {}
     starts, ends = _ByFullName(handler.starts), _ByFullName(handler.ends)
@@ -222,12 +228,13 @@ def parse(package: Package, member: str, handler: XmlHandler) -> Iterator[None]:
 
 
 def parse_whole(package: Package, member: str, handler: XmlHandler) -> None:
-    """Feeds a whole member to the handler."""
+    """Parses the XML of a whole member, calling the handler."""
     for _ in parse(package, member, handler):
         pass
 
 
 def _hostile(member: str, what: str) -> UnreadableFile:
+    """The error for a member that no real workbook has; `what` completes the sentence."""
     return UnreadableFile(
         f"The XLSX file is damaged: {member} {what}. Save it again in the program that made it."
     )

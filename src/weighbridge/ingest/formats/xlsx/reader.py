@@ -1,5 +1,7 @@
-"""Reads XLSX workbooks as a stream: every visible sheet with the header of the first that fits, or
-the one asked for.
+"""Reads XLSX workbooks as a stream.
+
+Read are the first visible sheet that has the required columns and every other whose columns mean
+the same, or only the sheet that the user asked for.
 """
 
 from __future__ import annotations
@@ -41,8 +43,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_CHUNK_CHARACTERS: Final = 8 << 20
-"""Cells share texts, a chunk copies them: a chunk ends here, however few its rows."""
+"""A chunk ends after so many characters, however few its rows: cells share texts in the file, but
+each has a copy in the chunk.
+"""
 MAX_CHARACTERS: Final = 1 << 30
+"""The most characters of all cells that are read."""
 _NUMBERS: Final = frozenset(
     [
         Field.WEIGHT,
@@ -58,7 +63,9 @@ _NUMBERS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A sheet that is read: where its data begin."""
+    """A sheet that can be read: the Excel rows of its header and its first data, and its
+    columns.
+    """
 
     sheet: Sheet
     header_row: int
@@ -68,7 +75,7 @@ class _Table:
 
     @property
     def meaning(self) -> object:
-        """What its columns are, to compare sheets by; their headers may be in other languages."""
+        """Something that is equal for sheets whose columns mean the same, in whatever language."""
         columns = self.columns
         units = {name: unit.name for name, unit in columns.units.items()}
         named = sum(bool(header.strip()) for header in columns.headers)
@@ -87,18 +94,20 @@ class XlsxReader(Reader):
 
     @override
     def source(self, wanted: Wanted) -> Source:
-        tables, uses = self._look(wanted)
+        tables, uses = self._tables_and_uses(wanted)
         return Source(CatalogueFormat.XLSX, header_row=tables[0].header_row, sheets=tuple(uses))
 
     @override
     def chunks(self, wanted: Wanted) -> Iterator[RawChunk]:
-        tables, _ = self._look(wanted)
+        tables, _ = self._tables_and_uses(wanted)
         characters = 0
         for table in tables:
             columns = table.columns.columns()
             positions = frozenset(columns.values())
             chunk = _Chunk(table)
-            for row in _filled_down(rows(self._book, table.sheet, positions), table, positions):
+            for row in _with_merged_cells(
+                rows(self._book, table.sheet, positions), table, positions
+            ):
                 if row.number < table.data_row:
                     continue
                 chunk.add(row)
@@ -114,8 +123,13 @@ class XlsxReader(Reader):
                     chunk = _Chunk(table)
             yield chunk.finish()
 
-    def _look(self, wanted: Wanted) -> tuple[list[_Table], list[SheetUse]]:
-        """The sheets to read, and what is done with each."""
+    def _tables_and_uses(self, wanted: Wanted) -> tuple[list[_Table], list[SheetUse]]:
+        """(the tables of the sheets to read; for every sheet, whether and why it is read).
+
+        Raises:
+            MissingColumn: no sheet has the required columns.
+            UnreadableFile: no sheet has a filled cell, or the one asked for does not exist.
+        """
         tables: list[_Table] = []
         uses: list[SheetUse] = []
         missing: MissingColumn | None = None
@@ -182,21 +196,22 @@ class XlsxReader(Reader):
         if not top:
             return None
         merged = merged_ranges(self._book, sheet)
-        _spread(top, merged)
+        _spread_merged_headers(top, merged)
         head = find_head([_texts(row) for row in top], wanted)
         data_row = top[head.data - 1].number + 1
         return _Table(sheet, top[head.header].number, data_row, head.columns, tuple(merged))
 
 
 def _texts(row: SheetRow) -> list[str]:
+    """The texts of a row from the first column on; "" for empty cells."""
     texts = [""] * (max(row.cells) + 1)
     for position, cell in row.cells.items():
         texts[position] = cell.text or ""
     return texts
 
 
-def _spread(top: list[SheetRow], merged: list[Merged]) -> None:
-    """Headers: what a merged range says holds for each of its columns."""
+def _spread_merged_headers(top: list[SheetRow], merged: list[Merged]) -> None:
+    """Give a cell merged over several columns to each of them, in the rows `top`."""
     by_number = {row.number: row for row in top}
     for one in merged:
         row = by_number.get(one.first_row)
@@ -206,10 +221,12 @@ def _spread(top: list[SheetRow], merged: list[Merged]) -> None:
                 row.cells.setdefault(position, cell)
 
 
-def _filled_down(
+def _with_merged_cells(
     found: Iterator[SheetRow], table: _Table, positions: frozenset[int]
 ) -> Iterator[SheetRow]:
-    """Rows with the value of a cell merged over several rows in each of them."""
+    """The rows, with a cell merged over several of them given to each, in the columns
+    `positions`.
+    """
     if not table.merged:
         yield from found
         return
@@ -231,7 +248,7 @@ def _filled_down(
 
 
 class _Chunk:
-    """Collects rows until there are enough."""
+    """Collects rows until they are enough for a chunk."""
 
     def __init__(self, table: _Table) -> None:
         self._table = table
@@ -247,7 +264,7 @@ class _Chunk:
         return len(self._numbers) >= CHUNK_ROWS or self.characters >= MAX_CHUNK_CHARACTERS
 
     def add(self, row: SheetRow) -> None:
-        """Add a row. Rows with nothing in the wanted columns are filtered out before."""
+        """Add a row, which must have a filled cell in the wanted columns."""
         self._numbers.append(row.number)
         if row.is_hidden:
             self._hidden.append(row.number)
@@ -262,6 +279,7 @@ class _Chunk:
             self._values[name].append(text)
 
     def _add_remark(self, name: str, cell: Cell, position: int, row: int) -> None:
+        """Keep what is wrong with a cell of the column `name`, if anything is."""
         remark = cell.remark or _remark(name, cell, f"{column_letters(position)}{row}")
         if remark:
             self._remarks.append(CellRemark(row, name, remark))
@@ -279,7 +297,7 @@ class _Chunk:
 
 
 def _remark(name: str, cell: Cell, place: str) -> str | None:
-    """What is wrong with a cell whose text alone would not show it."""
+    """What is wrong with a cell by its kind, which its text does not show; None if nothing is."""
     if not cell.kind or cell.kind == "error":
         return None
     if cell.kind == "formula":

@@ -37,17 +37,20 @@ MAX_CELL_CHARACTERS: Final = 32_767
 """Excel's own limits (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3).
 """
 MAX_SPAN: Final = 50_000_000
+"""The most cells between the first and the farthest cell of a sheet that is mostly empty."""
 _SPARSE: Final = 1_000
+"""A sheet is mostly empty if only one cell in so many is filled."""
 _MAX_MERGED: Final = 200_000
 _REFERENCE: Final = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 
 @dataclass(slots=True)
 class Cell:
-    """A cell as Excel shows it. `exact` is what a code is: with the zeros of its format.
+    """A cell as Excel shows it.
 
-    `remark`: what is wrong with it. `number`: what is stored, where that is a number, without the
-    unit that its format adds.
+    `exact` is a number with the zeros that its format adds, as a product code needs them. `kind`
+    says what the cell holds if that is not a plain text or number. `remark` says what is wrong with
+    it. `number` is a stored number without the unit that its format adds.
     """
 
     text: str | None
@@ -77,7 +80,7 @@ class Merged:
 
 
 def column_letters(position: int) -> str:
-    """A, B, …, XFD."""
+    """The letters of a column by its position from 0: A, B, …, XFD."""
     letters, number = "", position + 1
     while number:
         number, rest = divmod(number - 1, 26)
@@ -86,6 +89,7 @@ def column_letters(position: int) -> str:
 
 
 def _column_number(letters: str) -> int:
+    """The position of a column, from 0, by its letters."""
     number = 0
     for letter in letters.upper():
         number = number * 26 + ord(letter) - 64
@@ -105,9 +109,9 @@ def rows(book: Workbook, sheet: Sheet, wanted: frozenset[int] | None = None) -> 
 
 
 def merged_ranges(book: Workbook, sheet: Sheet) -> list[Merged]:
-    """The merged ranges.
+    """The merged ranges of a sheet.
 
-    They stand behind the rows, so the sheet is looked through first, as bytes.
+    They stand behind the rows, so the bytes are searched first: parsing takes longer.
     """
     tail, seen = b"", False
     for piece in book.package.pieces(sheet.member):
@@ -137,6 +141,8 @@ class _MergedRanges(XmlHandler):
 
 
 class _Rows(XmlHandler):
+    """Collects the rows of a sheet in `done`, as far as they are parsed."""
+
     def __init__(self, book: Workbook, sheet: str, wanted: frozenset[int] | None) -> None:
         self.done: list[SheetRow] = []
         self._cells = _Cells(book)
@@ -201,7 +207,7 @@ class _Rows(XmlHandler):
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
         said = attributes.get("r")
-        number = self._row.number + 1 if said is None else _number(said)
+        number = self._row.number + 1 if said is None else _digits_as_int(said)
         if not 1 <= number <= MAX_ROWS:
             raise UnreadableFile(
                 f"Sheet {quote(self._sheet)} has an impossible row number, {quote(str(said))}: the file is damaged. Save it again in the program that made it."
@@ -242,7 +248,7 @@ class _Rows(XmlHandler):
         return found
 
     def _end_cell(self) -> None:
-        """Add a wanted, filled cell to the row. Unwanted cells only count towards the span."""
+        """Add the cell to its row if it is filled and in a wanted column; count it if filled."""
         if not (self._has_value or self._has_formula) and self._is_kept:
             return
         self._filled += 1
@@ -269,8 +275,9 @@ class _Rows(XmlHandler):
             self._row.cells[self._column] = cell
 
     def check_span(self) -> None:
-        """A cell far from everything else is a slip (or an attack on readers that keep room for all
-        between).
+        """Raises UnreadableFile if a cell lies far from all others.
+
+        It is a slip, or an attack on readers that keep room for all cells in between.
         """
         span = self._last[0] * (self._farthest[1] + 1)
         if span <= MAX_SPAN or span <= self._filled * _SPARSE:
@@ -283,12 +290,13 @@ class _Rows(XmlHandler):
         )
 
 
-def _number(text: str) -> int:
+def _digits_as_int(text: str) -> int:
+    """The value of up to seven digits; 0 for any other text."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
 
 
 class _Cells:
-    """Makes cells of what the XML says, by the workbook's texts and formats."""
+    """Makes cells from their XML, with the workbook's shared texts and formats."""
 
     def __init__(self, book: Workbook) -> None:
         self._texts = book.texts
@@ -298,10 +306,10 @@ class _Cells:
     def make(
         self, attributes: dict[str, str], stored: str, *, has_formula: bool, has_value: bool
     ) -> Cell | None:
-        """The cell, or None for an empty one."""
+        """The cell from its element's attributes and stored text; None for an empty one."""
         kind = attributes.get("t", "n")
         if kind == "s":
-            number = _number(stored.strip())
+            number = _digits_as_int(stored.strip())
             text = self._texts[number] if stored and number < len(self._texts) else None
             if text is not None and len(text) > MAX_CELL_CHARACTERS:
                 return Cell(
@@ -322,11 +330,14 @@ class _Cells:
             return Cell(stored, kind="error")
         if kind == "d":
             return Cell(stored, kind="date")
-        return self._number(stored.strip(), attributes.get("s"))
+        return self._cell_of_number(stored.strip(), attributes.get("s"))
 
-    def _number(self, stored: str, style: str | None) -> Cell:
-        """A date, or a number with the zeros or the unit that its format adds."""
-        number = _number(style) if style else 0
+    def _cell_of_number(self, stored: str, style: str | None) -> Cell:
+        """The cell of a stored number: a date, or a number with the zeros or unit of its format.
+
+        `style` is the index of its format.
+        """
+        number = _digits_as_int(style) if style else 0
         shape = self._formats[number] if number < len(self._formats) else PLAIN
         if shape.is_date:
             found = shown_date(stored, since_1904=self._since_1904)

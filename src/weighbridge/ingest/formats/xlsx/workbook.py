@@ -29,7 +29,7 @@ _ESCAPED: Final = re.compile("_x([0-9A-Fa-f]{4})_")
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet: its name and where it is in the package."""
+    """A sheet: its name, and the member of the package that holds it."""
 
     name: str
     member: str
@@ -37,7 +37,7 @@ class Sheet:
 
 
 class Workbook:
-    """An opened workbook."""
+    """An opened workbook: its sheets, the texts that cells share, and the formats of numbers."""
 
     def __init__(self, path: Path) -> None:
         """Open the workbook and read what its sheets share; `package` stays open for the sheets.
@@ -71,7 +71,10 @@ class Workbook:
 
 
 def _related(package: Package, member: str, folder: str) -> dict[str, tuple[str, str]]:
-    """Relationship id → (kind, member)."""
+    """The parts that a part refers to: relationship id → (kind, member of the package).
+
+    `folder` is where relative targets begin; {} if there is no member with relationships.
+    """
     handler = _Relationships(folder)
     if member in package:
         parse_whole(package, member, handler)
@@ -93,6 +96,8 @@ class _Relationships(XmlHandler):
 
 
 class _Book(XmlHandler):
+    """Collects the sheets as (name, relationship id, is visible), and the calendar of dates."""
+
     def __init__(self) -> None:
         self.sheets: list[tuple[str, str, bool]] = []
         self.since_1904 = False
@@ -113,7 +118,9 @@ class _Book(XmlHandler):
 
 
 class _SharedTexts(XmlHandler):
-    """The texts by number. The reading aids of East Asian texts (rPh) are no part of them."""
+    """Collects the texts that cells refer to by index, without reading aids for East Asian
+    texts.
+    """
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -149,6 +156,7 @@ class _SharedTexts(XmlHandler):
             self._parts.append(text)
 
     def _count(self, size: int) -> None:
+        """Add to the memory taken, in bytes; raises UnreadableFile above MAX_SHARED_BYTES."""
         self._bytes += size
         if self._bytes > MAX_SHARED_BYTES:
             raise UnreadableFile(
@@ -159,6 +167,8 @@ class _SharedTexts(XmlHandler):
 
 
 class _Styles(XmlHandler):
+    """Collects format codes, and the number of the format that each cell style uses."""
+
     def __init__(self) -> None:
         self._codes: dict[int, str] = {}
         self._numbers: list[int] = []
@@ -172,7 +182,9 @@ class _Styles(XmlHandler):
 
     def _add_code(self, attributes: dict[str, str]) -> None:
         if len(self._codes) < _MAX_FORMATS:
-            self._codes[_whole(attributes.get("numFmtId"))] = attributes.get("formatCode", "")
+            self._codes[_digits_as_int(attributes.get("numFmtId"))] = attributes.get(
+                "formatCode", ""
+            )
 
     def _begin_cells(self, _: dict[str, str]) -> None:
         self._in_cells = True
@@ -182,17 +194,20 @@ class _Styles(XmlHandler):
 
     def _add_format(self, attributes: dict[str, str]) -> None:
         if self._in_cells and len(self._numbers) < _MAX_FORMATS:
-            self._numbers.append(_whole(attributes.get("numFmtId")))
+            self._numbers.append(_digits_as_int(attributes.get("numFmtId")))
 
     def formats(self) -> list[NumberFormat]:
         """The number format of each cell format, in the order by which cells refer to them."""
         return [number_format(number, self._codes.get(number)) for number in self._numbers]
 
 
-def _whole(text: str | None) -> int:
+def _digits_as_int(text: str | None) -> int:
+    """The value of up to nine digits; 0 for any other text."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def unescape(text: str) -> str:
-    """_x000D_ and the like, by which XLSX writes characters that XML cannot hold."""
+    """The text with _x000D_ and the like, which XLSX writes for characters that XML cannot hold,
+    replaced by these characters.
+    """
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
