@@ -18,7 +18,7 @@ import pytest
 
 from weighbridge.embedded_postgres import processes, programs
 from weighbridge.embedded_postgres.account import OsAccount, is_root
-from weighbridge.embedded_postgres.address import answers
+from weighbridge.embedded_postgres.address import is_listening
 from weighbridge.embedded_postgres.server import EmbeddedServer
 from weighbridge.errors import DatabaseUnavailable
 
@@ -113,7 +113,7 @@ def test_another_user_reaches_neither_socket_nor_files(
         for path in (server.pgdata / "weighbridge.secret", data_dir / ".users.lock"):
             with pytest.raises(PermissionError):
                 path.read_bytes()
-        assert not answers(server.pgdata, server.pgdata)
+        assert not is_listening(server.pgdata, server.pgdata)
 
 
 def test_a_data_directory_that_everybody_may_enter_is_closed_further_down(home: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from weighbridge.embedded_postgres import processes
 from weighbridge.embedded_postgres.server import EmbeddedServer
-from weighbridge.embedded_postgres.waiting import comes_true
+from weighbridge.embedded_postgres.waiting import wait_until
 from weighbridge.errors import DatabaseUnavailable
 from weighbridge.store.database import open_database
 
@@ -70,7 +70,7 @@ def kill_the_server(data_dir: Path) -> None:
     postmaster = processes.postmaster_of(data_dir / "postgres")
     assert postmaster is not None
     postmaster.kill()
-    assert comes_true(lambda: not processes.is_alive(postmaster), 30)
+    assert wait_until(lambda: not processes.is_alive(postmaster), 30)
 
 
 def nothing_runs(data_dir: Path) -> bool:
@@ -308,7 +308,7 @@ def test_a_directory_that_is_still_being_made_by_what_a_kill_left_is_waited_for(
 ) -> None:
     killed = subprocess.Popen([sys.executable, "-c", _JOIN_AND_WAIT, str(tmp_path / "data")])
     draft = tmp_path / "data" / "postgres.new"
-    assert comes_true(lambda: (draft / "PG_VERSION").exists() or draft.with_suffix("").exists(), 60)
+    assert wait_until(lambda: (draft / "PG_VERSION").exists() or draft.with_suffix("").exists(), 60)
     killed.kill()
     killed.wait()
     assert use_once(tmp_path / "data", 1) == [1]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from weighbridge.embedded_postgres import processes
-from weighbridge.embedded_postgres.cluster import last_words
+from weighbridge.embedded_postgres.cluster import failure_reasons
 from weighbridge.embedded_postgres.server import EmbeddedServer
 from weighbridge.errors import DatabaseUnavailable
 from weighbridge.settings import load_settings
@@ -140,7 +140,7 @@ def test_odd_environment_does_not_keep_the_server_down(
 
 
 def test_full_disk_is_named_although_postgresql_says_more_after_it() -> None:
-    said = last_words(
+    said = failure_reasons(
         "creating template1\n2026-11-27 16:12:20.123 UTC [99] FATAL:  could not extend file "
         '"base/1/2": No space left on device\nSTATEMENT:  CREATE DATABASE template0;\n'
         "child process exited with exit code 1\ninitdb: removing contents of data directory\n"

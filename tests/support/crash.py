@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from weighbridge.embedded_postgres import processes
 from weighbridge.embedded_postgres.server import EmbeddedServer
-from weighbridge.embedded_postgres.waiting import comes_true
+from weighbridge.embedded_postgres.waiting import wait_until
 from weighbridge.store.database import Database
 
 if TYPE_CHECKING:
@@ -170,4 +170,4 @@ def end_postgres(folder: Path, kind: signal.Signals) -> None:
     postmaster = processes.postmaster_of(folder / "postgres")
     if postmaster is not None:
         processes.send(postmaster, kind)
-        assert comes_true(lambda: not processes.is_alive(postmaster), limit_s=60), "it still runs"
+        assert wait_until(lambda: not processes.is_alive(postmaster), limit_s=60), "it still runs"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from weighbridge.embedded_postgres import processes
 from weighbridge.embedded_postgres.cluster import draft_of
-from weighbridge.embedded_postgres.waiting import comes_true
+from weighbridge.embedded_postgres.waiting import wait_until
 
 if TYPE_CHECKING:
     import random
@@ -69,7 +69,7 @@ class KilledHost:
 
     def _kill_postgres(self) -> None:
         """Again until nothing is there: one that is being made starts further processes."""
-        assert comes_true(self._nothing_is_left, 60), "it outlived kill -9"
+        assert wait_until(self._nothing_is_left, 60), "it outlived kill -9"
 
     def _nothing_is_left(self) -> bool:
         pgdata = self.place / "postgres"

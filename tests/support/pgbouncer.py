@@ -14,7 +14,7 @@ from tests.support.ports import free_port
 from weighbridge.embedded_postgres.account import is_root
 from weighbridge.embedded_postgres.cluster import DATABASE, ROLE, secret_of
 from weighbridge.embedded_postgres.server_user import server_account
-from weighbridge.embedded_postgres.waiting import comes_true
+from weighbridge.embedded_postgres.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ def pgbouncer(program: str, server: EmbeddedServer, *options: str) -> Iterator[s
             stderr=subprocess.DEVNULL,
         )
         try:
-            assert comes_true(lambda: "listening on" in _log(folder), 60), _log(folder)
+            assert wait_until(lambda: "listening on" in _log(folder), 60), _log(folder)
             yield f"postgresql://{ROLE}@127.0.0.1:{port}/{DATABASE}?sslmode=disable"
         finally:
             process.kill()

@@ -1,4 +1,4 @@
-"""Users of this host, by number, and to whom a folder belongs."""
+"""The users of this host by number, and who owns a folder."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OsAccount:
-    """A user of this host, by number."""
+    """A user of this host and the user's group, by their numbers."""
 
     uid: int
     gid: int
 
 
 def is_root() -> bool:
-    """Whether this process may become anybody."""
+    """Whether this process runs as root."""
     return sys.platform != "win32" and os.geteuid() == 0
 
 
 def owner_of(path: Path) -> OsAccount | None:
-    """To whom what is made here must belong; None: to whoever makes it."""
+    """The user to whom this process must give the files that it makes in this folder.
+
+    None where nothing has to be given away: this process is not root, or the folder is root's.
+    """
     if not is_root():
         return None
     status = path.stat()

@@ -1,8 +1,8 @@
-"""Where the server of a directory is reached: through a socket inside the directory, which only its
-owner may enter.
+"""The address of the server of a directory: a socket inside the directory, which only its owner may
+enter.
 
-PostgreSQL makes the socket by a relative name, which is always short enough. A client needs a short
-name too.
+The system limits the length of a socket's path. PostgreSQL makes the socket by a relative path,
+which is short enough; clients need a short path too.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from weighbridge.errors import DatabaseUnavailable
 PORT: Final = 5432
 SOCKET: Final = f".s.PGSQL.{PORT}"
 _LONGEST: Final = 103
-"""Bytes in the address of a socket: 107 on Linux, 103 on macOS."""
+"""The most bytes in the path of a socket: 107 on Linux, 103 on macOS."""
 
 
 class ShortName:
-    """A name of the directory that fits into the address of a socket, until it is closed."""
+    """A path of the directory that is short enough for a socket's address; valid until `close`."""
 
     def __init__(self, pgdata: Path) -> None:
         self._descriptor: int | None = None
@@ -43,7 +43,7 @@ class ShortName:
             self.path.symlink_to(pgdata)
 
     def close(self) -> None:
-        """The name is not needed any more."""
+        """Remove the short path."""
         if self._descriptor is not None:
             os.close(self._descriptor)
         if self._folder is not None:
@@ -51,15 +51,18 @@ class ShortName:
 
 
 def fits(pgdata: Path) -> bool:
-    """Whether the path itself will do. A comma would separate two hosts."""
+    """Whether the path itself can be used: it is short enough and has no comma, which would
+    separate two hosts.
+    """
     return len(os.fsencode(pgdata / SOCKET)) <= _LONGEST and "," not in str(pgdata)
 
 
 def url_of(pgdata: Path, name: Path) -> str:
-    """The address of our database, with our password; valid as long as `name` is.
+    """The URL of our database, with our password. `name` is the `ShortName` of `pgdata`; the URL is
+    valid until that is closed.
 
     Raises:
-        DatabaseUnavailable: the password is not there.
+        DatabaseUnavailable: the file with the password is missing.
     """
     secret = secret_of(pgdata)
     if secret is None:
@@ -71,11 +74,8 @@ def url_of(pgdata: Path, name: Path) -> str:
     return f"postgresql://{ROLE}:{secret}@/{DATABASE}?host={quote(str(name))}&port={PORT}"
 
 
-def answers(pgdata: Path, name: Path) -> bool:
-    """Whether a server listens at the socket of this directory.
-
-    A copy of the socket leads nowhere.
-    """
+def is_listening(pgdata: Path, name: Path) -> bool:
+    """Whether a server listens at the socket of this directory; at a copied socket none does."""
     if sys.platform == "win32":
         family, address = socket.AF_INET, ("127.0.0.1", _tcp_port(pgdata))
     else:
@@ -90,6 +90,6 @@ def answers(pgdata: Path, name: Path) -> bool:
 
 
 def _tcp_port(pgdata: Path) -> int:
-    """As the server wrote it down."""
+    """The port that the server has written to its file, or the default port."""
     lines = read_text(pgdata / "postmaster.pid").splitlines()
     return int(lines[3]) if len(lines) > 3 and lines[3].strip().isdigit() else PORT

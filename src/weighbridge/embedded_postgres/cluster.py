@@ -1,8 +1,8 @@
-"""A data directory of PostgreSQL: made, or brought to the rules of this version.
+"""Creates a data directory of PostgreSQL, or prepares an existing one for this version.
 
-Two roles: `weighbridge` owns the database, is no superuser, and is let in with a random password
-that lies in the directory. The superuser `postgres` is let in by nobody; what needs it is done by a
-PostgreSQL without connections (single-user mode) while the server is down.
+There are two roles. `weighbridge` owns the database, is no superuser, and logs in with a random
+password that is stored in the directory. The superuser `postgres` cannot log in: its work is done
+in PostgreSQL's single-user mode, which takes no connections, while the server is down.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROLE: Final = "weighbridge"
 DATABASE: Final = "postgres"
 SECRET_FILE: Final = "weighbridge.secret"  # noqa: S105 - its name
-_WAYS_IN: Final = (
+_PG_HBA: Final = (
     "# Written by Weighbridge at every start. One role, one way in; everybody else is turned "
     "away.\n"
     + (
@@ -40,7 +40,7 @@ _INITDB: Final = (
     *("--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale=C"),
     *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
 )
-_SAYS_WHY: Final = re.compile(r'FATAL:|PANIC:|could not |parameter "|in file "')
+_STATES_REASON: Final = re.compile(r'FATAL:|PANIC:|could not |parameter "|in file "')
 LAST_LINES: Final = 12
 # The password is 256 random bits: there is nothing to guess, and thousands of rounds would only
 # delay connections.
@@ -56,7 +56,7 @@ ALTER ROLE postgres NOLOGIN;
 ALTER DATABASE {database} OWNER TO {role};
 
 """
-# Earlier versions worked as the superuser, to whom everything belonged.
+# In earlier versions of Weighbridge the superuser owned everything.
 _HAND_OVER: Final = """
 DO $$ DECLARE statement text; BEGIN
     FOR statement IN
@@ -76,38 +76,43 @@ END $$;
 """
 
 
-def prepare(pgdata: Path, account: OsAccount | None, alive: int | None = None) -> None:
-    """Make the directory usable by this version. Nobody else may work in it meanwhile: what is run
-    holds `alive`.
+def prepare(pgdata: Path, account: OsAccount | None, server_lock: int | None = None) -> None:
+    """Create the data directory if there is none, and prepare it for this version.
+
+    Programs are run as `account` and inherit `server_lock`, the descriptor of a lock that must keep
+    everybody else out.
 
     Raises:
         DatabaseUnavailable: no space, no permission, or another version of PostgreSQL made it.
     """
     if not pgdata.exists():
-        _make(pgdata, account, alive)
+        _create(pgdata, account, server_lock)
     _check_version(pgdata)
     if secret_of(pgdata) is None:
-        _set_roles(pgdata, account, alive)
-    if read_text(pgdata / "pg_hba.conf") != _WAYS_IN:
-        write_private(pgdata / "pg_hba.conf", _WAYS_IN, account)
+        _set_roles(pgdata, account, server_lock)
+    if read_text(pgdata / "pg_hba.conf") != _PG_HBA:
+        write_private(pgdata / "pg_hba.conf", _PG_HBA, account)
 
 
 def secret_of(pgdata: Path) -> str | None:
-    """The password of the role, if the directory is ready."""
+    """The password of the role `weighbridge`; None until the directory is ready for use."""
     text = read_text(pgdata / SECRET_FILE).strip()
     return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
 
 
 def draft_of(pgdata: Path) -> Path:
-    """Where a new directory is made, before it is moved to its place."""
+    """The folder in which a new data directory is made before it is renamed to `pgdata`."""
     return pgdata.with_name(f"{pgdata.name}.new")
 
 
 def as_superuser(
-    pgdata: Path, account: OsAccount | None, sql: str, alive: int | None = None
+    pgdata: Path, account: OsAccount | None, sql: str, server_lock: int | None = None
 ) -> None:
-    """Run statements, each followed by an empty line, while the server is down; one that fails
-    stops them.
+    """Run SQL statements as the superuser while the server is down, up to the first that fails.
+    Each must be followed by an empty line.
+
+    Raises:
+        DatabaseUnavailable: a statement failed.
     """
     done = run_in(
         pgdata,
@@ -116,39 +121,41 @@ def as_superuser(
         *("-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", "-j", DATABASE),
         mode=("--single",),
         sql=sql,
-        alive=alive,
+        server_lock=server_lock,
     )
     if done.returncode != 0:
         raise DatabaseUnavailable(
-            f"The database in {pgdata} cannot be prepared: {last_words(done.stdout)}. Read the log beside it, or choose another folder with WEIGHBRIDGE_DATA_DIR."
+            f"The database in {pgdata} cannot be prepared: {failure_reasons(done.stdout)}. Read the log beside it, or choose another folder with WEIGHBRIDGE_DATA_DIR."
         )
 
 
-def last_words(log: str) -> str:
-    """The lines with which PostgreSQL gave up, without times: those that say why, if any do."""
+def failure_reasons(log: str) -> str:
+    """PostgreSQL's reasons for a failure, for an error message: up to three of the last lines of
+    its log, without times, and only those that state a reason if there are any.
+    """
     lines = [re.sub(r"^\d{4}-\S+ \S+ \S+ \[\d+\] ", "", line.strip()) for line in log.splitlines()]
     last = [line for line in lines if line][-LAST_LINES:]
-    reasons = [line for line in last if _SAYS_WHY.search(line)]
+    reasons = [line for line in last if _STATES_REASON.search(line)]
     return "; ".join((reasons or last)[-3:]) or "it gave no reason"
 
 
-def _make(pgdata: Path, account: OsAccount | None, alive: int | None) -> None:
-    """Beside its place, and moved there when it is whole: what a kill leaves half-made is thrown
-    away here.
+def _create(pgdata: Path, account: OsAccount | None, server_lock: int | None) -> None:
+    """Create a data directory in `draft_of(pgdata)` and rename it when it is complete. A draft that
+    an interrupted process left is deleted first.
     """
     refuse_unnamed(account)
     draft = draft_of(pgdata)
     if draft.exists():
         shutil.rmtree(draft)
     make_folder(draft, account)
-    done = run_in(draft, account, "initdb", *_INITDB, alive=alive)
+    done = run_in(draft, account, "initdb", *_INITDB, server_lock=server_lock)
     if done.returncode != 0:
         shutil.rmtree(draft, ignore_errors=True)
         raise DatabaseUnavailable(
-            f"No database can be created in {pgdata.parent}: {last_words(done.stdout)}. Check free "
+            f"No database can be created in {pgdata.parent}: {failure_reasons(done.stdout)}. Check free "
             "disk space and permissions, or choose another folder with WEIGHBRIDGE_DATA_DIR."
         )
-    _set_roles(draft, account, alive)
+    _set_roles(draft, account, server_lock)
     draft.rename(pgdata)
 
 
@@ -162,10 +169,12 @@ def _check_version(pgdata: Path) -> None:
         )
 
 
-def _set_roles(pgdata: Path, account: OsAccount | None, alive: int | None) -> None:
-    """The file with the password comes last: without it all of this is done again."""
+def _set_roles(pgdata: Path, account: OsAccount | None, server_lock: int | None) -> None:
+    """Create the roles with a new password. Its file is written last, so that an interrupted call
+    is repeated at the next start.
+    """
     secret = secrets.token_hex(32)
     sql = (_ROLES + _HAND_OVER).replace("{role}", ROLE).replace("{database}", DATABASE)
-    as_superuser(pgdata, account, sql.replace("{secret}", secret), alive)
-    write_private(pgdata / "pg_hba.conf", _WAYS_IN, account)
+    as_superuser(pgdata, account, sql.replace("{secret}", secret), server_lock)
+    write_private(pgdata / "pg_hba.conf", _PG_HBA, account)
     write_private(pgdata / SECRET_FILE, f"{secret}\n", account)

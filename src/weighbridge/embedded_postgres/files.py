@@ -1,5 +1,5 @@
-"""Files that Weighbridge makes in the data directory: private, and never through somebody else's
-link.
+"""Makes and reads files in the data directory that only their owner may read; links are never
+followed.
 
 Root may work in a folder of another user. What it makes there is given to that user by descriptor,
 and only if root has just made it: a link that was put in its place is not followed.
@@ -24,10 +24,11 @@ _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def open_private(path: Path, owner: OsAccount | None) -> int:
-    """A descriptor of the file, which is made if need be: for its owner only.
+    """Open a file for reading and writing, and return its descriptor. A file that is made here
+    belongs to `owner` (None: the current user), and nobody else may read it.
 
     Raises:
-        OSError: something else is there, or somebody else's file.
+        OSError: there is something else than a file, or a file of another user.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY, 0o600)
@@ -38,6 +39,7 @@ def open_private(path: Path, owner: OsAccount | None) -> int:
 
 
 def _open_existing(path: Path, owner: OsAccount | None) -> int:
+    """Open a regular file of ours or of `owner`, and return its descriptor; else raise OSError."""
     descriptor = os.open(path, os.O_RDWR | _NO_LINK | _BINARY)
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
@@ -51,7 +53,9 @@ def _open_existing(path: Path, owner: OsAccount | None) -> int:
 
 
 def write_private(path: Path, text: str, owner: OsAccount | None) -> None:
-    """The file with this text: all of it or, after a power cut, what was there before."""
+    """Replace the file by one with this text; after a power cut the file has either the whole text
+    or its earlier content.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = open_private(draft, owner)
     try:
@@ -66,7 +70,7 @@ def write_private(path: Path, text: str, owner: OsAccount | None) -> None:
 
 
 def read_text(path: Path) -> str:
-    """What the file says; nothing, if there is no such file."""
+    """The first 10,000 bytes of a file as text; empty if there is no such file."""
     try:
         with _opened(path) as file:
             return file.read(10_000).decode("utf-8", errors="replace")
@@ -75,7 +79,7 @@ def read_text(path: Path) -> str:
 
 
 def read_end(path: Path) -> str:
-    """The last lines of a file that may be long."""
+    """The last 4,000 bytes of a file as text; empty if it cannot be read."""
     with contextlib.suppress(OSError), _opened(path) as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - 4_000))
         return file.read(4_000).decode("utf-8", errors="replace")
@@ -83,7 +87,9 @@ def read_end(path: Path) -> str:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """To read; nothing but a regular file, since a pipe might wait for ever."""
+    """Open a regular file for reading. Anything else raises OSError: reading a pipe might never
+    end.
+    """
     descriptor = os.open(path, os.O_RDONLY | _NO_LINK | _BINARY)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return os.fdopen(descriptor, "rb")
@@ -92,7 +98,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def make_folder(path: Path, owner: OsAccount | None) -> None:
-    """A folder that only its owner may enter, unless there is one already."""
+    """Make a folder that only `owner` may enter (None: the current user), unless there is one."""
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:
@@ -108,10 +114,11 @@ def make_folder(path: Path, owner: OsAccount | None) -> None:
 if sys.platform != "win32":
 
     def _may_own(owner: OsAccount | None) -> set[int]:
-        """Who may have made a file that we use: we, or, if we are root, the owner of the folder."""
+        """The numbers of the users whose files may be used: ours and that of `owner`."""
         return {os.geteuid()} if owner is None else {os.geteuid(), owner.uid}
 
 
 def _give(descriptor: int, owner: OsAccount | None) -> None:
+    """Give the open file to `owner`, if it is ours."""
     if owner is not None and os.fstat(descriptor).st_uid == os.geteuid():
         os.fchown(descriptor, owner.uid, owner.gid)

@@ -1,6 +1,5 @@
-"""Advisory locks on files.
-
-They end with the process that holds them, however it ends: nothing is left behind.
+"""Advisory locks on files. The operating system releases them when their process ends, however it
+ends.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.embedded_postgres.files import open_private
-from weighbridge.embedded_postgres.waiting import comes_true
+from weighbridge.embedded_postgres.waiting import wait_until
 from weighbridge.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -25,9 +24,9 @@ _TAKEN: Final = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 
 
 class FileLock:
-    """One lock on one file: shared by many or held by one.
+    """A lock on a file, which many objects can share or one can hold alone.
 
-    A new object competes with every other one.
+    Two objects exclude each other even within one process.
     """
 
     def __init__(self, path: Path, owner: OsAccount | None) -> None:
@@ -35,26 +34,31 @@ class FileLock:
         self.descriptor = open_private(path, owner)
 
     def try_to_share(self) -> bool:
-        """Hold it together with others; False: somebody has it alone."""
+        """Share the lock with others; False if another holds it alone."""
         return self._try(exclusively=False)
 
     def try_to_hold(self) -> bool:
-        """Hold it alone; False: somebody else holds or shares it.
+        """Hold the lock alone; False if another holds or shares it.
 
-        What was shared before may be lost then.
+        If this object shared the lock before, it may have lost that then.
         """
         return self._try(exclusively=True)
 
     def release(self) -> None:
-        """Let go, also for child processes that were forked meanwhile."""
+        """Release the lock and close the file, also for child processes that inherited it."""
         _unlock(self.descriptor)
         os.close(self.descriptor)
 
     def leave_to_children(self) -> None:
-        """Let go, unless a child process has inherited the descriptor: then the lock is its own."""
+        """Close the file: child processes that inherited the descriptor keep the lock; without any
+        it is released.
+        """
         os.close(self.descriptor)
 
     def _try(self, *, exclusively: bool) -> bool:
+        """Whether the lock was acquired; raises DatabaseUnavailable if the file system has no
+        locks.
+        """
         try:
             _lock(self.descriptor, exclusively)
         except OSError as error:
@@ -70,14 +74,14 @@ class FileLock:
 
 @contextmanager
 def held(path: Path, owner: OsAccount | None, limit_s: float) -> Iterator[None]:
-    """Alone, in this process and on this host.
+    """Hold the lock on this file alone, in this process and on this host, while the block runs.
 
     Raises:
-        DatabaseUnavailable: somebody else has held it all the time.
+        DatabaseUnavailable: another process held it for `limit_s` seconds.
     """
     lock = FileLock(path, owner)
     try:
-        if not comes_true(lock.try_to_hold, limit_s):
+        if not wait_until(lock.try_to_hold, limit_s):
             raise DatabaseUnavailable(
                 "Another Weighbridge has been starting or stopping the PostgreSQL in "
                 f"{path.parent} for {limit_s:.0f} s. Look whether it is stopped (Ctrl-Z) or hangs, "
@@ -93,8 +97,8 @@ if sys.platform == "win32":
     import random
 
     _BYTES: Final = 1 << 30
-    """Windows locks ranges of bytes, each for one: who shares locks one byte of many, who holds
-    locks all.
+    """Windows locks ranges of bytes, each for one process: to share is to lock one random byte of
+    so many, to hold alone is to lock all.
     """
 
     def _lock(descriptor: int, exclusively: bool) -> None:
@@ -102,7 +106,7 @@ if sys.platform == "win32":
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, _BYTES if exclusively else 1)
 
     def _unlock(_descriptor: int) -> None:
-        """Closing it does."""
+        """Do nothing: Windows releases the lock when the file is closed."""
 
 else:
     import fcntl

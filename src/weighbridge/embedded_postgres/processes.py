@@ -1,9 +1,9 @@
-"""Which processes are the PostgreSQL of a directory. Nothing is signalled that has not been proven
-to be.
+"""Finds the processes of the PostgreSQL of a data directory. Only processes that have been verified
+in this way are ever signalled.
 
-A process number proves nothing: it may be left over, copied, or given to somebody else meanwhile.
-What counts is what the kernel says of the process: its user, its program, and that it works in this
-very directory (device and inode).
+The process number in a file proves nothing: it may be left over, copied, or belong to another
+process by now. Verified is what the kernel says of the process: its user, its program, and that its
+working directory is this directory (same device and inode).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from weighbridge.embedded_postgres.files import read_text
 
 _PROGRAMS: Final = frozenset({"postgres", "initdb", "pg_ctl"})
 _LONGEST_NUMBER: Final = 20
-"""Most digits of a process id in a file; Python refuses to read thousands of digits."""
+"""The most digits of a process number that is read from a file."""
 FAST = signal.SIGINT
 """Fast shutdown: ends all sessions, writes everything to disk, and stops."""
 IMMEDIATE = signal.SIGTERM if sys.platform == "win32" else signal.SIGQUIT
@@ -30,53 +30,57 @@ IMMEDIATE = signal.SIGTERM if sys.platform == "win32" else signal.SIGQUIT
 
 
 def postmaster_of(pgdata: Path) -> psutil.Process | None:
-    """The server that works in this directory, or None."""
-    named = _named_in(pgdata)
+    """The main process of the server that runs in this directory, or None."""
+    named = _process_in_pid_file(pgdata)
     if named is not None and _works_in(named, pgdata):
         return named
     return next((process for process in processes_of(pgdata) if _is_postmaster(process)), None)
 
 
 def processes_of(pgdata: Path) -> list[psutil.Process]:
-    """The server and its children, also those that have outlived it."""
+    """The server of this directory and its children, also those that still run after it has
+    ended.
+    """
     return [process for process in psutil.process_iter() if _works_in(process, pgdata)]
 
 
 def original_of(pgdata: Path) -> psutil.Process | None:
-    """The living server of another directory, of which this one is a copy, made while it ran."""
-    named = _named_in(pgdata)
+    """The running server of another directory, if `pgdata` is a copy of that directory which was
+    made while the server ran; else None.
+    """
+    named = _process_in_pid_file(pgdata)
     if named is None or _works_in(named, pgdata):
         return None
     with contextlib.suppress(psutil.Error, ValueError):
-        # The command line carries a name that each start draws anew.
+        # The command line contains a random name that is new at each start.
         if _is_postgres(named) and named.cmdline()[1:] == shlex.split(_options(pgdata))[1:]:
             return named
     return None
 
 
 def send(process: psutil.Process, kind: signal.Signals) -> None:
-    """Signal it; psutil makes sure that the number has not been given to another process
-    meanwhile.
+    """Send a signal, unless the process has ended; psutil makes sure that its number has not been
+    given to another process.
     """
     with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(kind)
 
 
 def kill(process: psutil.Process) -> None:
-    """The same, without asking."""
+    """Kill the process, unless it has ended."""
     with contextlib.suppress(psutil.NoSuchProcess):
         process.kill()
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it still runs: what nobody has collected yet does not."""
+    """Whether the process still runs; a zombie does not."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
 def has_sessions(pgdata: Path) -> bool:
-    """Whether somebody is connected to the server of this directory."""
+    """Whether any client is connected to the server of this directory."""
     for process in processes_of(pgdata):
         with contextlib.suppress(psutil.Error):
             if any("[local]" in word for word in process.cmdline()):
@@ -84,8 +88,8 @@ def has_sessions(pgdata: Path) -> bool:
     return False
 
 
-def _named_in(pgdata: Path) -> psutil.Process | None:
-    """What postmaster.pid names, whatever that is."""
+def _process_in_pid_file(pgdata: Path) -> psutil.Process | None:
+    """The process with the number in `postmaster.pid`, whatever it is; None if there is none."""
     first = read_text(pgdata / "postmaster.pid").partition("\n")[0].strip()
     if not (first.isascii() and first.isdigit() and len(first) <= _LONGEST_NUMBER):
         return None
@@ -95,10 +99,12 @@ def _named_in(pgdata: Path) -> psutil.Process | None:
 
 
 def _options(pgdata: Path) -> str:
+    """The command line with which the server of this directory was last started."""
     return read_text(pgdata / "postmaster.opts")
 
 
 def _works_in(process: psutil.Process, pgdata: Path) -> bool:
+    """Whether this is verified to be a process of the PostgreSQL of this directory."""
     try:
         return (
             _is_postgres(process)
@@ -114,7 +120,7 @@ def _is_postgres(process: psutil.Process) -> bool:
 
 
 def _is_postmaster(process: psutil.Process) -> bool:
-    """Whether this is the server itself: PostgreSQL's other processes are its children."""
+    """Whether this is the server's main process; its other processes are children of it."""
     try:
         parent = process.parent()
         return process.name().startswith("postgres") and (
@@ -138,7 +144,7 @@ else:
 if sys.platform == "linux":
 
     def _directory_of(process: psutil.Process) -> os.stat_result:
-        return Path(f"/proc/{process.pid}/cwd").stat()  # itself, whatever it is called by now
+        return Path(f"/proc/{process.pid}/cwd").stat()  # right even if it was renamed
 
 else:
 

