@@ -1,7 +1,7 @@
 """Weighbridge in Python and notebooks: what `import weighbridge` gives.
 
-The functions call the same services as the command line, on the same database. They may be called
-where an event loop runs already, as in Jupyter, because each call works on a thread of its own.
+The functions use the same services and the same database as the command line. They may be called
+where an event loop is already running, as in Jupyter: each call runs on a thread of its own.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def run(
     factors: str | Path | None = None,
     data_dir: str | Path | None = None,
 ) -> WeighedProducts:
-    """Weigh a catalogue and return the results of its products; run again, it resumes.
+    """Process a catalogue and return the results of its products; called again, it resumes.
 
-    Without `answers` or `simulate` the configured provider is asked, which costs money: there is no
-    question before it.
+    Without `answers` or `simulate` the configured provider is asked, which costs money; there is no
+    prompt for confirmation.
 
     Args:
         products: a file (CSV, XLSX, JSON, JSONL, Parquet), a polars or pandas DataFrame, or a list
             of dictionaries. Columns are recognised by name, as in files.
-        answers: a recording to replay. Products that it does not have go to the simulator.
+        answers: a recording to replay. The simulator answers about products that are not in it.
         simulate: ask the built-in simulator, which invents its answers.
         budget_usd: the most that this catalogue may cost over all its runs.
         factors: a CSV file of emission factors of your own.
@@ -69,15 +69,15 @@ def results(
     """Read the stored results of all products, or of those with `codes`."""
     settings = _settings(data_dir)
 
-    async def act() -> WeighedProducts:
+    async def read_stored() -> WeighedProducts:
         async with open_application(settings) as app:
             return await read_results(app, codes=codes)
 
-    return on_own_thread(act)
+    return on_own_thread(read_stored)
 
 
 def explain(code: str, *, data_dir: str | Path | None = None) -> dict[str, Any]:
-    """Explain a product's figure, as `weighbridge explain CODE --json` does.
+    """The explanation of a product's figure, as `weighbridge explain CODE --json` prints it.
 
     Raises:
         NotFound: there is no such product.
@@ -87,15 +87,16 @@ def explain(code: str, *, data_dir: str | Path | None = None) -> dict[str, Any]:
 
     settings = _settings(data_dir)
 
-    async def act() -> dict[str, Any]:
+    async def explanation() -> dict[str, Any]:
         async with open_application(settings) as app:
             found = await explain_product(app.database, app.questions.steps, code)
         view = ProductExplanation.model_validate(found, from_attributes=True)
         return view.model_dump(mode="json")
 
-    return on_own_thread(act)
+    return on_own_thread(explanation)
 
 
 def _settings(data_dir: str | Path | None, factors: str | Path | None = None) -> Settings:
+    """The settings, with these two replaced where given; also limits logging to errors."""
     log_errors_only()
     return load_settings(data_dir=data_dir, factors=factors)

@@ -1,4 +1,4 @@
-"""What a notebook has in its hands becomes a file that the readers of catalogues take."""
+"""Turns what a notebook passes (a path, a table, a list) into a file that can be imported."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from weighbridge.errors import InputError
 
 
 def as_file(products: object, folder: Path) -> Path:
-    """The file itself, or one in `folder` with the rows of a table.
+    """The path that was passed, or that of a new file in `folder` with the rows of the table or
+    list.
 
     Raises:
-        InputError: there is no such file, or this is no table.
+        InputError: there is no such file, or `products` is of another type.
     """
     if isinstance(products, str | Path):
         path = Path(products)

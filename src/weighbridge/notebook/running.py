@@ -1,4 +1,4 @@
-"""One run without a terminal: import, process, read the results."""
+"""Runs a catalogue without a terminal: imports it, processes it, and reads the results."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from weighbridge.wiring import Application
 
 LOOK_EVERY_S: Final = 0.25
+"""Time between two looks at the progress."""
 
 
 async def weigh(
@@ -45,7 +46,11 @@ async def weigh(
     simulate: bool,
     budget_usd: float | None,
 ) -> WeighedProducts:
-    """Import the file, process its products and read their results."""
+    """Import the file, process its products and read their results.
+
+    `answers` is a recording to replay; `simulate` asks the simulator; `budget_usd` is the most that
+    this catalogue may cost.
+    """
     recording = load_recording(answers) if answers is not None else None
     simulate = simulate or recording is not None
     limits = SIMULATED_LIMITS if simulate and not settings.limits_are_explicit else None
@@ -67,6 +72,7 @@ async def weigh(
 
 
 async def _import(app: Application, file: Path) -> Imported:
+    """Import the file and record that in the audit log."""
     options = ReadOptions(limits=app.settings.field_limits)
     with await asyncio.to_thread(OpenCatalogue, file, options) as catalogue:
         imported = await import_catalogue(app.database, catalogue, scoped=True)
@@ -77,20 +83,22 @@ async def _import(app: Application, file: Path) -> Imported:
 async def _process(
     app: Application, supervisor: Supervisor, scope: UUID, overrides: Overrides
 ) -> str | None:
-    """Work until nothing of the import is left; why it ended before that, if it did.
+    """Process all products of the import `scope`. Returns why the run ended early; None if all are
+    done.
 
-    Cancelled, it finishes the calls in flight: their answers are paid for.
+    If it is cancelled, it finishes the calls in flight first, whose answers are billed anyway.
     """
     await supervisor.start()
     try:
-        return await _until_over(app, supervisor, scope, overrides)
+        return await _wait_until_over(app, supervisor, scope, overrides)
     finally:
         await drain_or_abandon(supervisor, asyncio.Event().wait(), app.database)
 
 
-async def _until_over(
+async def _wait_until_over(
     app: Application, supervisor: Supervisor, scope: UUID, overrides: Overrides
 ) -> str | None:
+    """Wait until all products of the import are done (None), or return why the run ended early."""
     since = app.clock.now()
     while True:
         look = await progress(

@@ -1,4 +1,4 @@
-"""Results as polars tables, with what they rest on."""
+"""Reads results as polars tables, with a note on simulated and recorded answers."""
 
 from __future__ import annotations
 
@@ -28,13 +28,15 @@ _ROWS: Final = {"row": pl.Int64, "field": pl.String, "reason": pl.String}
 
 @dataclass(frozen=True, slots=True)
 class WeighedProducts:
-    """Products with their footprints; names and types are those of Parquet exports."""
+    """Products with their footprints. Names and types of the columns are those of Parquet
+    exports.
+    """
 
     products: pl.DataFrame
     rejected: pl.DataFrame
-    """Rows of the catalogue that could not be used: row, field, reason. The first 1,000."""
+    """The first 1,000 rows of the catalogue that could not be used: row, field, reason."""
     stopped_because: str | None = None
-    """Why the run ended before all products were done; None if it did not."""
+    """Why the run ended before all products were done; None if they are."""
 
     @property
     def contributions(self) -> pl.DataFrame:
@@ -48,17 +50,19 @@ class WeighedProducts:
 
     @property
     def simulated(self) -> bool:
-        """Whether a figure rests on the simulator's answers."""
+        """Whether any figure was computed from the simulator's answers."""
         return bool(self.products["simulated"].any())
 
     @property
     def recorded(self) -> bool:
-        """Whether a figure rests on recorded answers."""
+        """Whether any figure was computed from recorded answers."""
         return bool(self.products["recorded"].any())
 
     @property
     def label(self) -> str:
-        """How figures that no model was asked for are to be marked; "" for those of a model."""
+        """The notes that must be shown with figures from simulated or recorded answers; "" if there
+        are none.
+        """
         notes = [
             note
             for note, holds in ((SIMULATED_NOTE, self.simulated), (RECORDED_NOTE, self.recorded))
@@ -68,7 +72,7 @@ class WeighedProducts:
 
     @override
     def __str__(self) -> str:
-        """The table, with its label and what is missing, in words."""
+        """The table of products below the label and remarks on what is missing."""
         return "\n".join([*self._remarks(), str(self.products)])
 
     def _repr_html_(self) -> str:
@@ -76,6 +80,7 @@ class WeighedProducts:
         return remarks + self.products._repr_html_()
 
     def _remarks(self) -> list[str]:
+        """The label, and a line each on an early end, failed products and rejected rows."""
         remarks = [self.label] if self.label else []
         if self.stopped_because:
             remarks.append(f"Stopped before the end: {self.stopped_because}")
@@ -100,7 +105,10 @@ async def read_results(
     imported: ImportResult | None = None,
     stopped_because: str | None = None,
 ) -> WeighedProducts:
-    """All products, those of an import, or those with `codes`, as a Parquet export has them."""
+    """The results of all products, of those of the import `scope`, or of those with `codes`.
+
+    `imported` gives the rejected rows, `stopped_because` is passed on.
+    """
     with TemporaryDirectory(prefix="weighbridge-") as folder:
         path = Path(folder) / "results.parquet"
         await export_results(

@@ -1,4 +1,6 @@
-"""Runs a coroutine on a thread and an event loop of its own: notebooks have a loop that runs."""
+"""Runs a coroutine on a thread with an event loop of its own: a notebook's loop is already
+running.
+"""
 
 from __future__ import annotations
 
@@ -13,34 +15,34 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def on_own_thread(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run what `make` returns and wait for it.
+def on_own_thread(make_coroutine: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run the coroutine on a thread of its own and return its result.
 
-    An interrupt (Ctrl-C, "Interrupt kernel") cancels it, waits until it has cleaned up, and is
-    raised here.
+    An interrupt (Ctrl-C, "Interrupt kernel") cancels the coroutine, waits until it has cleaned up,
+    and is raised here.
     """
     done: Future[T] = Future()
     cancel: list[Callable[[], object]] = []
 
-    async def main() -> T:
+    async def run_cancellable() -> T:
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
         if task is not None:
             cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
-        return await make()
+        return await make_coroutine()
 
-    def work() -> None:
+    def run_loop() -> None:
         try:
-            done.set_result(asyncio.run(main()))
-        except BaseException as error:  # noqa: BLE001 - raised by whoever waits
+            done.set_result(asyncio.run(run_cancellable()))
+        except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
             done.set_exception(error)
 
-    thread = threading.Thread(target=work, name="weighbridge")
+    thread = threading.Thread(target=run_loop, name="weighbridge")
     thread.start()
     try:
         return done.result()
     except KeyboardInterrupt:
-        for ask in cancel:
-            ask()
+        for cancel_task in cancel:
+            cancel_task()
         thread.join()
         raise

@@ -1,1 +1,1 @@
-"""Carries notices out of the program: by webhook, or to a program such as a mail program."""
+"""Delivers notices: to a webhook, or to a program such as a mail program."""

@@ -1,4 +1,4 @@
-"""What carries a notice out."""
+"""The interface of everything that delivers notices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class NotDelivered(Exception):
-    """It did not arrive; the message says why, without addresses and secrets."""
+    """A notice did not arrive; the message says why, without addresses and secrets."""
 
     def __init__(self, message: str, *, for_good: bool = False) -> None:
         super().__init__(message)
@@ -18,17 +18,19 @@ class NotDelivered(Exception):
 
 
 class Carrier(Protocol):
-    """One way out. It takes less than `TIMEOUT_S`, whatever the other side does."""
+    """Delivers the notices of one channel. A delivery ends within a time limit, whatever the
+    receiver does.
+    """
 
     @property
     def channel(self) -> Channel:
-        """Which notices are its own."""
+        """The channel whose notices it delivers."""
         ...
 
     async def deliver(self, notice: Notice) -> None:
-        """Try once.
+        """Try once to deliver the notice.
 
         Raises:
-            NotDelivered: as its name says.
+            NotDelivered: it did not arrive.
         """
         ...

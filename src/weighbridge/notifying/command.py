@@ -1,8 +1,8 @@
-"""A program of the operator's, such as `mail`: run without a shell, the message on its standard
-input.
+"""Delivers notices to a program of the operator, such as `mail`.
 
-Nothing of the message is part of the command line, so that no product, reason or server can add
-an argument. It sees neither our keys nor our tokens.
+The program is run without a shell and gets the message on its standard input. No part of the
+message is in the command line, so that no product name, reason or server can add an argument. The
+program does not get our keys and tokens.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from weighbridge.domain.notices import Notice
 
 TIMEOUT_S: Final = 30.0
+"""Time that the program may run before it is killed."""
 
 
 class CommandCarrier:
-    """One per process."""
+    """Runs the operator's program for each notice. One per process."""
 
     channel = Channel.COMMAND
 
@@ -40,7 +41,7 @@ class CommandCarrier:
         self._timeout_s = timeout_s
 
     async def deliver(self, notice: Notice) -> None:
-        """Run it once; exit code 0 is an arrival."""
+        """Run the program once; with exit code 0 the notice counts as delivered."""
         name = self._command[0]
         try:
             process = await asyncio.create_subprocess_exec(
@@ -67,7 +68,9 @@ class CommandCarrier:
 
 
 def text_of(notice: Notice) -> str:
-    """What a mail program gets: the message, the moment, and how the products stand."""
+    """The text that the program gets: the message, its type and time, and the number of products in
+    each status.
+    """
     document = json.loads(notice.body)
     data = document["data"]
     lines = [one_line(data["message"]), "", f"{document['type']}, {document['timestamp']}"]

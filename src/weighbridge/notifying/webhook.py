@@ -1,9 +1,8 @@
-"""A signed POST, by the convention of https://www.standardwebhooks.com: webhook-id,
-webhook-timestamp and webhook-signature.
+"""Delivers notices as signed POST requests, by the convention of https://www.standardwebhooks.com:
+with the headers webhook-id, webhook-timestamp and webhook-signature.
 
-The operator sets the address, so it may be a private one. Redirects are not followed, of the
-response nothing but the status is read, and the address, which may hold a token, is in no message
-beyond its host.
+The operator sets the address, so it may be a private one. Redirects are not followed, and only the
+status of the response is read. Messages name the host alone: the address may contain a token.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ if TYPE_CHECKING:
     from weighbridge.domain.notices import Notice
 
 TIMEOUT_S: Final = 15.0
-"""For everything: name, connection, certificate, request and the head of the response."""
+"""Time limit of a delivery, from looking up the host to the headers of the response."""
 GONE: Final = 410
 
 
 class WebhookCarrier:
-    """One per process."""
+    """Posts each notice to the webhook. One per process."""
 
     channel = Channel.WEBHOOK
 
@@ -39,7 +38,7 @@ class WebhookCarrier:
         self._timeout_s = timeout_s
 
     async def deliver(self, notice: Notice) -> None:
-        """POST it; any status of 200 to 299 is an arrival."""
+        """POST the notice; with a status from 200 to 299 it counts as delivered."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 status = await self._post(notice)
@@ -59,6 +58,7 @@ class WebhookCarrier:
             raise NotDelivered(f"{self._host} answers {status}")
 
     async def _post(self, notice: Notice) -> int:
+        """Sign and send the notice; returns the status of the response."""
         now = self._clock.now()
         headers = {
             "content-type": "application/json",
