@@ -1,7 +1,7 @@
 """Weighbridge: an AI processing queue that puts a traceable kg CO2e on every product.
 
-In Python and notebooks: `run` weighs a catalogue, `results` reads what is stored, `explain` says
-what a figure consists of.
+In Python and notebooks: `run` computes the footprints of a catalogue, `results` reads the stored
+ones, `explain` shows what a figure is composed of.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["WeighedProducts", "__version__", "explain", "results", "run"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load the functions for notebooks when one is used: commands start without them."""
+    """Import the functions for notebooks when one is first used, so that commands start faster."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from weighbridge import notebook

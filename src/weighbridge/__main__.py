@@ -1,4 +1,4 @@
-"""`python -m weighbridge` is `weighbridge`."""
+"""Makes `python -m weighbridge` the same as the command `weighbridge`."""
 
 from weighbridge.cli.main import main
 

@@ -14,10 +14,10 @@ from typing_extensions import override
 
 
 class Clock(Protocol):
-    """Time as the program needs it."""
+    """A source of the time, and a way to wait by it."""
 
     def now(self) -> datetime:
-        """The wall clock, aware, UTC."""
+        """The current time in UTC, timezone-aware."""
         ...
 
     def monotonic_s(self) -> float:
@@ -25,8 +25,8 @@ class Clock(Protocol):
         ...
 
     def of_database(self, epoch_s: float) -> float:
-        """The database's time (epoch seconds) in this clock's seconds, the same for every
-        process.
+        """Convert a time of the database (epoch seconds) into seconds of this clock; the result is
+        the same in every process.
         """
         ...
 
@@ -35,7 +35,7 @@ class Clock(Protocol):
         ...
 
     def timeout(self, delay_s: float) -> asyncio.Timeout:
-        """Give up after `delay_s` seconds of this clock, as `asyncio.timeout` does."""
+        """As `asyncio.timeout`, in seconds of this clock."""
         ...
 
 
@@ -64,8 +64,8 @@ class SystemClock(Clock):
 
 
 class ScaledClock(Clock):
-    """Runs `factor` times as fast as the machine: a provider's minute in a second, for
-    simulations.
+    """A clock for simulations that runs `factor` times as fast as the machine's: with 60, a minute
+    of a provider's limit passes in a second.
     """
 
     def __init__(self, factor: float) -> None:

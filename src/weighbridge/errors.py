@@ -9,15 +9,15 @@
     ├── NotFound · Conflict              the request does not fit the current state
     ├── ProviderError                    no usable reply
     │   ├── ProviderUnreachable · ProviderTimeout · ProviderOverloaded      → retry with backoff
-    │   ├── EmptyReply                   → the same, but for some minutes only: it is paid for
+    │   ├── EmptyReply                   → the same, for a few minutes only: each one is billed
     │   ├── RateLimited(retry_after_s)   → wait, then retry; does not count as a failed attempt
     │   ├── RequestTooLarge              → split the group (a group of one: give up)
     │   ├── RequestRefused               → ask each product alone; alone: give up
     │   │   ├── RequestBlocked           a firewall, not the provider
     │   │   └── ImageRefused             → retry, then ask without the picture
     │   ├── GenerationFailed             → try again, a few times
-    │   └── QuotaExhausted · AuthenticationFailed · ModelUnknown · NoBatchApi → stop the queue, tell
-    the operator
+    │   └── QuotaExhausted · AuthenticationFailed · ModelUnknown · NoBatchApi
+    │                                    → stop the queue, tell the operator
     ├── AnswerError                      a reply, but not an answer
     │   └── AnswerTruncated · AnswerMalformed · WrongProducts · ImplausibleAnswer → ask again, alone
     ├── CalculationError                 FactorTableInvalid
@@ -54,7 +54,7 @@ class UnsupportedFormat(InputError):
 
 
 class UnreadableFile(InputError):
-    """The file is missing, empty, damaged, too large, or not what its name says."""
+    """The file is missing, empty, damaged, too large, or of another format than its name says."""
 
 
 class MissingColumn(InputError):
@@ -68,13 +68,15 @@ class AmbiguousColumn(InputError):
 
 
 class PictureRefused(InputError):
-    """A picture's address will never be followed, or what it leads to is too large or no
-    picture.
+    """A picture cannot be used: its address must not be fetched, or there is no picture at it, or a
+    too large one.
     """
 
 
 class PictureUnreachable(InputError):
-    """A picture's address gave nothing usable. `is_final`: another try would not help."""
+    """A picture could not be downloaded from its address. `is_final`: another try would not
+    help.
+    """
 
     def __init__(self, message: str, *, is_final: bool) -> None:
         super().__init__(message)
@@ -116,15 +118,15 @@ class ProviderOverloaded(ProviderError):
     """
 
     is_out_of_flex = False
-    """Whether only the cheap tier has no room."""
+    """Whether only the flex tier has no capacity, so that the default tier may answer."""
 
 
 class EmptyReply(ProviderError):
     """The provider sent a completion without text, and bills it.
 
-    `reply` is what it said beside the text, a `domain.calls.CallReply`; the type is wide for the
-    same reason as `RateLimited.remaining`, read it with `providers.base.reply_of`.
-    `is_only_reasoning`: the text came as reasoning instead.
+    `reply` is the rest of the reply (usage and so on), a `domain.calls.CallReply`. Its type here is
+    `object` for the same reason as that of `RateLimited.remaining`; read it with
+    `providers.base.reply_of`. `is_only_reasoning`: there was text, but marked as reasoning.
     """
 
     def __init__(
@@ -136,11 +138,12 @@ class EmptyReply(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """The provider answered 429: too many requests or tokens in its window.
+    """The provider answered 429: too many requests or tokens in a minute or a day.
 
-    `remaining` is what the answer's rate-limit headers said, a `domain.calls.Remaining`. This
-    module lies below the records, hence the wide type; read it with `providers.base.remaining_of`.
-    `is_about_day` says that the limit is one of the day: waiting a minute does not help.
+    `remaining` are the rate-limit headers of the response, a `domain.calls.Remaining`. Its type
+    here is `object` because this module may not import `domain`; read it with
+    `providers.base.remaining_of`. `is_about_day`: the limit is one per day, so waiting a minute
+    does not help.
     """
 
     def __init__(
@@ -158,9 +161,9 @@ class RateLimited(ProviderError):
 
 
 class RequestTooLarge(ProviderError):
-    """The request exceeds what the model or the account takes in one call.
+    """The request exceeds what the model or the account accepts in one call.
 
-    `context_tokens` is the model's context, where the refusal names it.
+    `context_tokens` is the size of the model's context, where the response states it.
     """
 
     def __init__(self, message: str, context_tokens: int | None = None) -> None:
@@ -177,11 +180,11 @@ class RequestBlocked(RequestRefused):
 
 
 class ImageRefused(RequestRefused):
-    """The provider could not fetch the picture, or does not take it."""
+    """The provider could not fetch the picture, or does not accept it."""
 
 
 class GenerationFailed(ProviderError):
-    """The provider checked what its model wrote and threw it away; another try may do better."""
+    """The provider rejected its own model's output; another try may succeed."""
 
 
 class QuotaExhausted(ProviderError):
@@ -197,19 +200,19 @@ class ModelUnknown(ProviderError):
 
 
 class NoBatchApi(ProviderError):
-    """The server takes no batches, or refuses every one of ours."""
+    """The server has no Batch API, or refuses every batch of ours."""
 
 
 class AnswerError(WeighbridgeError):
-    """The provider replied, but not with an answer."""
+    """The provider replied, but the reply is no usable answer."""
 
     def about(self, code: str) -> AnswerError:
-        """The same, with the product that it is about."""
+        """A copy of this error whose message begins with the product's code."""
         return type(self)(f"{code}: {self}")
 
 
 class AnswerTruncated(AnswerError):
-    """The reply ended at the output allowance."""
+    """The reply was cut off at the output allowance."""
 
 
 class AnswerMalformed(AnswerError):
@@ -223,7 +226,8 @@ class WrongProducts(AnswerError):
 class ImplausibleAnswer(AnswerError):
     """The reply is well-formed but implausible.
 
-    `stated_kg` is what the masses of a bill add up to, where they are not the product's weight.
+    `stated_kg` is the sum of a bill's masses, if the answer was refused because that is not the
+    product's weight.
     """
 
     def __init__(self, message: str, stated_kg: float | None = None) -> None:
@@ -240,7 +244,9 @@ class CalculationError(WeighbridgeError):
 
 
 class BadCell(NamedTuple):
-    """A cell that cannot be used. Rows count as in a spreadsheet: the header is row 1."""
+    """A cell that cannot be used, and why. Rows are counted as in a spreadsheet: the header is row
+    1.
+    """
 
     row: int
     column: str
@@ -250,7 +256,7 @@ class BadCell(NamedTuple):
 class FactorTableInvalid(CalculationError):
     """A factor file has missing or contradictory values; the message names file, row and column.
 
-    `rows` are the bad cells of a file, one by one.
+    `rows` are the bad cells of the file, each with its reason.
     """
 
     def __init__(self, message: str, rows: Sequence[BadCell] = ()) -> None:

@@ -1,4 +1,4 @@
-"""JSON as models and gateways write it."""
+"""Reads the JSON that models and gateways write, which is not always quite valid."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pydantic_core import from_json
 
 
 def loads(data: str | bytes) -> Any:
-    """What `json.loads` gives, in a third of the time; bytes that are no UTF-8 are replaced.
+    """As `json.loads`, in a third of the time; bytes that are no UTF-8 are replaced.
 
-    What the quicker parser refuses (half of a surrogate pair, deep nesting) goes to the other.
+    `json.loads` itself is tried only if the faster parser fails, as it does at half of a surrogate
+    pair and at deep nesting.
 
-    Raises ValueError or RecursionError for what is no JSON to either.
+    Raises ValueError or RecursionError if both parsers fail.
     """
     try:
         return from_json(data)

@@ -1,8 +1,8 @@
-"""Text for people: numbers and counts as one writes them, and text of strangers made harmless.
+"""Writes text for people: numbers and counts, and untrusted text without harmful characters.
 
-A terminal obeys escape sequences, and every display turns text around at bidirectional controls, so
-that a name can hide what follows it or pose as another. `visible` writes such characters as escapes
-that a reader can see. Used by the terminal, the log and the files that people open.
+A terminal obeys escape sequences, and every display reverses text at bidirectional controls. So a
+name could hide the text after it or look like another name. `visible` writes such characters as
+escapes that a reader can see. Used by the terminal, the log and the files that people open.
 """
 
 from __future__ import annotations
@@ -27,30 +27,32 @@ _HARMFUL: Final = re.compile(
 
 
 def visible(text: str) -> str:
-    """`text` with every control character as an escape as JSON writes it (`\\u001b`, `\\u202e`);
-    tabs and line feeds stay.
+    """The text with each harmful character replaced by its JSON escape (`\\u001b`, `\\u202e`). Tabs
+    and line feeds stay.
     """
     return _HARMFUL.sub(_escaped, text)
 
 
 def one_line(text: str) -> str:
-    """The same on a single line: tabs and line feeds become spaces."""
+    """As `visible`, on a single line: tabs and line feeds become spaces."""
     return visible(" ".join(text.split()) if not text.isprintable() else text)
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """ "1 row", "1,234 rows"."""
+    """A count with its noun: "1 row", "1,234 rows"."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def listed(names: Sequence[str], most: int) -> str:
-    """ "A, B and 47 more": what is cut from a list is counted."""
+    """The first `most` names, and the number of the others: "A, B and 47 more"."""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def significant(value: float, digits: int = 2, *, signed: bool = False) -> str:
-    """So many significant digits, without an exponent from 1e-9 to 1e9: "4,000", "0.077"."""
+    """A number rounded to so many significant digits: "4,000", "0.077". It has an exponent only
+    below 1e-9 and above 1e9.
+    """
     rounded = float(f"{value:.{digits}g}")
     sign = "+" if signed else ""
     if rounded and not 1e-9 < abs(rounded) < 1e9:

@@ -1,6 +1,7 @@
-"""The only reader of the environment (and of `.env`).
+"""Reads all settings from the environment and from `.env`; no other module does.
 
-Settings seed the stored queue configuration once.
+The settings of the queue are stored in the database when it is created; after that the stored ones
+apply.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from weighbridge.errors import SettingsError
 
 _LIMITS: Final = FieldLimits()
 SHORTEST_TOKEN: Final = 16
-"""Characters: whoever guesses must not have a chance."""
+"""The fewest characters of an API token: enough that it cannot be guessed."""
 SHORTEST_SECRET: Final = 24
 LONGEST_SECRET: Final = 64
-"""Bytes of a signing secret, by the specification of Standard Webhooks."""
+"""The most bytes of a signing secret, as `SHORTEST_SECRET` are the fewest, by the specification of
+Standard Webhooks.
+"""
 DEFAULT_MODEL = "gpt-6-luna"
 PREFIX: Final = "WEIGHBRIDGE_"
 KEY: Final = "OPENAI_API_KEY"
@@ -169,16 +172,18 @@ class Settings(BaseSettings):
 
     @field_validator("log_level", mode="before")
     @classmethod
-    def _as_logging_names_it(cls, value: object) -> object:
-        """Accept `info` and `WARN` as well."""
+    def _normalise_log_level(cls, value: object) -> object:
+        """The level in the spelling of `logging`; `info` and `WARN` are accepted too."""
         name = str(value).upper()
         known = {name: name for name in ("DEBUG", "INFO", "WARNING", "ERROR")} | {"WARN": "WARNING"}
         return known.get(name, value)
 
     @field_validator("api_token")
     @classmethod
-    def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
-        """Refuse a token that no client could send."""
+    def _check_api_token(cls, token: SecretStr | None) -> SecretStr | None:
+        """The token without spaces around it; refuses one that a header cannot hold, or that is too
+        short.
+        """
         text = token.get_secret_value().strip() if token else ""
         if token is not None and not (
             text and text.isascii() and text.isprintable() and " " not in text
@@ -193,14 +198,14 @@ class Settings(BaseSettings):
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _are_networks(cls, text: str) -> str:
+    def _check_networks(cls, text: str) -> str:
         for part in filter(None, (part.strip() for part in text.split(","))):
             ipaddress.ip_network(part, strict=False)
         return text
 
     @field_validator("webhook_url")
     @classmethod
-    def _is_a_web_address(cls, url: SecretStr | None) -> SecretStr | None:
+    def _check_webhook_url(cls, url: SecretStr | None) -> SecretStr | None:
         parts = urlsplit(url.get_secret_value().strip()) if url else None
         if parts is not None and (parts.scheme not in ("http", "https") or not parts.hostname):
             raise ValueError("it must be an address that begins with https:// or http://")
@@ -208,10 +213,12 @@ class Settings(BaseSettings):
 
     @field_validator("webhook_secret")
     @classmethod
-    def _is_a_signing_secret(
+    def _check_webhook_secret(
         cls, secret: SecretStr | None, info: ValidationInfo
     ) -> SecretStr | None:
-        """As Standard Webhooks has them: whsec_ and 24 to 64 random bytes in base64."""
+        """The secret; refuses one that is not `whsec_` and 24 to 64 bytes in base64, as Standard
+        Webhooks requires. None is refused if there is a webhook URL.
+        """
         if secret is None and not info.data.get("webhook_url"):
             return None
         text = secret.get_secret_value().strip() if secret else ""
@@ -229,26 +236,26 @@ class Settings(BaseSettings):
 
     @field_validator("notify_command")
     @classmethod
-    def _is_a_command(cls, command: str | None) -> str | None:
-        if command is not None and not shlex.split(command):  # its own ValueError says what is odd
+    def _check_notify_command(cls, command: str | None) -> str | None:
+        if command is not None and not shlex.split(command):  # which raises ValueError itself, too
             raise ValueError("it names no program")
         return command
 
     @property
     def budgets(self) -> dict[str, float]:
-        """USD that may be spent, by period; in force from every start of a process that sends."""
+        """The configured caps on spending in USD, by period (day or month)."""
         caps = {DAY: self.budget_per_day, MONTH: self.budget_per_month}
         return {period: cap for period, cap in caps.items() if cap is not None}
 
     @property
     def proxy_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-        """Whose forwarded headers are believed."""
+        """The networks of the reverse proxies whose forwarded headers are trusted."""
         parts = (part.strip() for part in self.trusted_proxies.split(","))
         return [ipaddress.ip_network(part, strict=False) for part in parts if part]
 
     @property
     def field_limits(self) -> FieldLimits:
-        """How long the text fields of a product may be."""
+        """The greatest lengths of a product's text fields."""
         return FieldLimits(
             code=self.max_code_characters,
             name=self.max_name_characters,
@@ -258,7 +265,7 @@ class Settings(BaseSettings):
 
     @property
     def limits_are_explicit(self) -> bool:
-        """Whether the user set the limits instead of leaving the default."""
+        """Whether the user has set requests or tokens per minute."""
         return bool({"requests_per_minute", "tokens_per_minute"} & self.model_fields_set)
 
 
@@ -272,21 +279,24 @@ _SECRETS: Final = frozenset(
         "webhook_secret",
     }
 )
-"""Values of these are not shown in messages."""
+"""Names of the settings whose values are not shown in messages."""
 
 
 def _user_data_dir() -> Path:
+    """The default data directory, in the home directory of the user."""
     try:
         return platformdirs.user_data_path("weighbridge", appauthor=False)
-    except RuntimeError:  # no HOME, and a user without a name: whoever needs the folder says so
+    except RuntimeError:  # no HOME, and a user without a name: reported when the folder is needed
         return Path("~/weighbridge")
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the environment; `overrides` (from command-line options) win.
+    """Read the settings from the environment and `.env`. `overrides` (from command-line options)
+    replace them, except where they are None.
 
     Raises:
-        SettingsError: names the variable, what was found and what is allowed.
+        SettingsError: a value is invalid; the message names the variable, its value and what is
+            allowed.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
@@ -294,12 +304,14 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(problem) for problem in error.errors())) from None
     if "notify_command" not in given:
-        _check_command(settings)
+        _refuse_command_of_env_file(settings)
     return settings
 
 
-def _check_command(settings: Settings) -> None:
-    """A `.env` in the current folder may be anybody's: it names no program that we run."""
+def _refuse_command_of_env_file(settings: Settings) -> None:
+    """Raise SettingsError if only `.env` sets the notify command: anybody may have written that
+    file, and the command is run.
+    """
     name = f"{PREFIX}NOTIFY_COMMAND"
     if settings.notify_command and not any(os.environ.get(n) for n in (name, name.lower())):
         raise SettingsError(
@@ -309,29 +321,28 @@ def _check_command(settings: Settings) -> None:
 
 
 def environment_for_programs() -> dict[str, str]:
-    """The environment without our keys, tokens and addresses: for programs that we start."""
+    """The environment for programs that we start: without our keys, tokens and addresses."""
     ours = (PREFIX, "OPENAI_")
     return {n: value for n, value in os.environ.items() if not n.upper().startswith(ours)}
 
 
 def unknown_names() -> list[str]:
-    """Names that begin as ours do and are none of ours, in the environment and in `.env`: slips of
-    the pen, mostly.
+    """Variables in the environment and in `.env` that begin with WEIGHBRIDGE_ but are no settings:
+    mostly misspelt ones.
     """
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    found = {name.upper() for name in (*os.environ, *_of_folder())}
+    found = {name.upper() for name in (*os.environ, *_env_file())}
     return sorted(name for name in found if name.startswith(PREFIX) and name not in known)
 
 
 def check_key_and_address() -> None:
-    """A `.env` in the current folder may be anybody's: it gets no key from the environment for an
-    address of its own.
+    """Check that a key from the environment is not sent to an address that only `.env` sets:
+    anybody may have written that file.
 
     Raises:
         SettingsError: the address comes from `.env`, the key from the environment.
     """
-    of_folder = _of_folder()
-    names_address = bool(of_folder.get(ADDRESS)) and not os.environ.get(ADDRESS)
+    names_address = bool(_env_file().get(ADDRESS)) and not os.environ.get(ADDRESS)
     if names_address and os.environ.get(KEY):
         raise SettingsError(
             f"{ADDRESS} is set in the .env of this folder, and {KEY} in the environment. A key is "
@@ -340,11 +351,15 @@ def check_key_and_address() -> None:
         )
 
 
-def _of_folder() -> dict[str, str | None]:
+def _env_file() -> dict[str, str | None]:
+    """The variables in the `.env` of the current folder; empty if there is none."""
     return dict(dotenv_values(".env")) if Path(".env").is_file() else {}
 
 
 def _explain(problem: Any) -> str:
+    """A problem that Pydantic found, in words: the variable, its value unless secret, and what is
+    wrong with it.
+    """
     name = str(problem["loc"][0])
     variable = name if name.startswith("OPENAI") else f"{PREFIX}{name.upper()}"
     said = str(problem["msg"]).removeprefix("Value error, ")

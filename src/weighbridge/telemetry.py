@@ -1,7 +1,7 @@
-"""Logging: lines for people to grep and machines to parse.
+"""Logging, as JSON for machines or as lines for people.
 
-Every event has a name and fields (JSON format) and a sentence (console format). Console lines go to
-stderr, so that stdout stays clean for data.
+Every event has a name and fields (JSON format) and a sentence (console format). Both go to stderr,
+so that stdout has nothing but data.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _logger: FilteringBoundLogger
 _is_json = False
 _origin: dict[str, str] = {"host": socket.gethostname()}
-"""Host that a line comes from, and its worker once that is known."""
+"""The host that log lines come from, and the worker once it is known."""
 _LEVEL_NAMES = {"warning": "WARN", "critical": "ERROR"}
 
 
@@ -37,36 +37,39 @@ def configure_logging(log_format: Literal["console", "json"], level: str) -> Non
     numeric = max(getattr(logging, level), logging.WARNING)
     logging.basicConfig(level=numeric, handlers=[_Libraries()], force=True)
     logging.getLogger("pgqueuer").setLevel(logging.ERROR)
-    # It tells of each attempt to reach a database that is away; we say once that it is.
+    # It logs each attempt to reach a database that is down; we log once that it is.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
-    # Its warnings are about requests that are malformed; whoever sent one is told.
+    # Its warnings are about malformed requests; the response tells the client.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 def log_errors_only() -> None:
-    """For a program that we are a library of: its own logging stays as it is."""
+    """Log our errors only. For programs that use Weighbridge as a library: the logging of the
+    program itself is not changed.
+    """
     _configure_events("console", "ERROR")
 
 
 def is_json() -> bool:
-    """Whether machines read stderr: then nothing but JSON goes there."""
+    """Whether the log format is JSON: then nothing else may be written to stderr."""
     return _is_json
 
 
 def identify(worker: str) -> None:
-    """From now on lines say which worker they come from."""
+    """Name this worker in all further log lines."""
     _origin["worker"] = worker
 
 
 def _add_origin(
     _logger: object, _name: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
+    """Processor of structlog that adds host and worker to an event, and returns it."""
     event.update(_origin)
     return event
 
 
 class _Libraries(logging.Handler):
-    """Formats log lines of libraries like ours."""
+    """Handler that writes the log lines of libraries in the format of ours."""
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
@@ -80,6 +83,7 @@ class _Libraries(logging.Handler):
 
 
 def _configure_events(log_format: Literal["console", "json"], level: str) -> None:
+    """Set format and level of our own events."""
     # Tracebacks are plain: the pretty ones show local variables, and keys and tokens among them.
     last = structlog.processors.JSONRenderer(serializer=_json) if log_format == "json" else _console
     structlog.configure(
@@ -100,12 +104,16 @@ def _configure_events(log_format: Literal["console", "json"], level: str) -> Non
 
 
 def _json(event: object, **options: Any) -> str:
-    """One line. JSON escapes control characters by itself, but not those that turn text around."""
+    """An event as one line of JSON, with bidirectional controls escaped too, which `json.dumps`
+    leaves as they are.
+    """
     return visible(json.dumps(event, ensure_ascii=False, **options))
 
 
 class _Stderr:
-    """Writes to the current sys.stderr, which a live display replaces while it is shown."""
+    """A logger for structlog that writes each line to the current `sys.stderr`, which a live
+    display replaces while it is shown.
+    """
 
     def msg(self, line: str) -> None:
         sys.stderr.write(f"{line}\n")  # in one piece: two threads may log at once
@@ -114,6 +122,7 @@ class _Stderr:
 
 
 def _console(_logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
+    """An event as a console line: time, level and sentence, with the traceback below if any."""
     level = str(event.get("level", "info"))
     said = one_line(str(event.get("message", event["event"])))
     line = f"{event['timestamp'][:19]}Z {_LEVEL_NAMES.get(level, level.upper()):5} {said}"
@@ -121,25 +130,26 @@ def _console(_logger: object, _name: str, event: MutableMapping[str, Any]) -> st
 
 
 Watcher = Callable[[str, str, str, Mapping[str, Any]], None]
-"""Receives level, event, message and fields of every line from INFO up, in the thread that logs it.
-Must be quick and never raise."""
+"""A function that gets level, event name, message and fields of every log line from INFO up, in the
+thread that logs it. It must be quick and must not raise.
+"""
 
 _watchers: tuple[Watcher, ...] = ()
 
 
 def watch(watcher: Watcher) -> None:
-    """Pass every log line to `watcher` from now on, for example to a browser's live view."""
+    """Pass every log line to `watcher` from now on, for example to the dashboard's live view."""
     global _watchers  # replaced, never changed: another thread may be going through it
     _watchers = (*_watchers, watcher)
 
 
 def unwatch(watcher: Watcher) -> None:
-    """Stop passing log lines to it."""
+    """Stop passing log lines to `watcher`."""
     global _watchers
-    _watchers = tuple(one for one in _watchers if one != watcher)
+    _watchers = tuple(known for known in _watchers if known != watcher)
 
 
-def _tell(level: str, event: str, message: str, fields: Mapping[str, Any]) -> None:
+def _tell_watchers(level: str, event: str, message: str, fields: Mapping[str, Any]) -> None:
     for watcher in _watchers:
         watcher(level, event, message, fields)
 
@@ -152,25 +162,25 @@ def debug(event: str, message: str, **fields: Any) -> None:
 def info(event: str, message: str, **fields: Any) -> None:
     """Log an expected event."""
     _logger.info(event, message=message, **fields)
-    _tell("INFO", event, message, fields)
+    _tell_watchers("INFO", event, message, fields)
 
 
 def warning(event: str, message: str, **fields: Any) -> None:
     """Log a problem that the program handles."""
     _logger.warning(event, message=message, **fields)
-    _tell("WARN", event, message, fields)
+    _tell_watchers("WARN", event, message, fields)
 
 
 def error(event: str, message: str, **fields: Any) -> None:
     """Log a problem that needs attention."""
     _logger.error(event, message=message, **fields)
-    _tell("ERROR", event, message, fields)
+    _tell_watchers("ERROR", event, message, fields)
 
 
 def crashed(event: str, message: str, **fields: Any) -> None:
     """Log an unexpected error with its traceback; call in an except block."""
     _logger.error(event, message=message, exc_info=True, **fields)  # noqa: LOG014
-    _tell("ERROR", event, message, fields)
+    _tell_watchers("ERROR", event, message, fields)
 
 
 # Also for programs that never call `configure_logging`: the library's own default shows local

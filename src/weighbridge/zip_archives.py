@@ -1,8 +1,8 @@
-"""What Python's `zipfile` raises where an archive is damaged, or made to do damage.
+"""Lists the errors that Python's `zipfile` raises for a damaged or malicious archive.
 
-Its documentation names `BadZipFile`. A version or a compression that it does not know, an extra
-field that ends too early, a name that is not UTF-8, a password, an offset below 0: each raises
-another, some when the archive is opened and some when a member is read.
+Its documentation names `BadZipFile` only. An unknown version or compression, a truncated extra
+field, a name that is not UTF-8, a password, an offset below 0: each raises a different error, some
+when the archive is opened and some when a member is read.
 """
 
 from __future__ import annotations
@@ -23,3 +23,4 @@ ZIP_DAMAGE: Final = (
     RuntimeError,
     ValueError,
 )
+"""All errors that opening such an archive or reading a member of it may raise."""
