@@ -29,15 +29,15 @@ class BatchService(Protocol):
     """Prompt tokens that may wait in batches at once; None while the provider has not said."""
 
     def line(self, key: str, request: CallRequest) -> bytes:
-        """One line of a file: the question, under a key of ours."""
+        """One line of an input file: the request, labelled with our key for it."""
         ...
 
     async def check(self) -> None:
-        """Raises NoBatchApi where there is none."""
+        """Pass if the server has a Batch API; raises NoBatchApi if it has none."""
         ...
 
     async def upload(self, name: str, content: bytes) -> str:
-        """Hand over a file of lines; returns the provider's name for it."""
+        """Upload an input file; returns the id that the provider gave it."""
         ...
 
     async def create(self, file_id: str, key: str) -> RemoteBatch:
@@ -49,23 +49,25 @@ class BatchService(Protocol):
         ...
 
     async def look(self, batch_id: str) -> RemoteBatch | None:
-        """How it stands; None when the provider does not know it."""
+        """The batch as it stands now; None when the provider does not know it."""
         ...
 
     async def results(self, file_id: str) -> ResultFile:
-        """What can be read of one of its files."""
+        """The results in an output or error file of a batch."""
         ...
 
     async def reply(self, line: ResultLine, request: CallRequest) -> CallReply:
-        """The reply in an answered line; what a call would have raised is raised here."""
+        """The reply in a line of results. Raises the `ProviderError` that a call would have
+        raised.
+        """
         ...
 
 
 class Provider(Protocol):
     """Somebody who answers a `CallRequest`. Its methods raise `ProviderError` and nothing else.
 
-    What has a body here need not be said by a provider that derives from this class: it has no
-    tiers, no memory, nothing to check and nothing to close.
+    A provider that derives from this class needs to define only the methods without a body. The
+    defaults stand for a provider without tiers, without memory, with nothing to check or close.
     """
 
     @property
@@ -95,27 +97,27 @@ class Provider(Protocol):
 
     @property
     def context_tokens(self) -> int | None:
-        """How much prompt and answer together may take; None while nobody has said."""
+        """Tokens that prompt and answer together may take; None while that is unknown."""
         return None
 
     @property
     def calls_at_once(self) -> int | None:
-        """How many calls the server works on at a time; None while it has not said."""
+        """How many calls the server works on at a time; None while that is unknown."""
         return None
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a server on this machine: one that is slow, and not shared."""
+        """Whether the server runs on this machine, where it is slow but used by nobody else."""
         return False
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the operator should know of the model, such as the day of its shutdown."""
+        """Sentences for the operator about the model, such as the day of its shutdown."""
         return ()
 
     def learned(self) -> Mapping[str, Any]:
-        """What the server's answers have taught about it, as JSON can hold it: for the next
-        process.
+        """What the server's answers have shown about it, as plain JSON values to be stored for the
+        next process.
         """
         return {}
 
@@ -137,14 +139,14 @@ class Provider(Protocol):
 
     @property
     def keeps_replies(self) -> bool:
-        """False once the server has shown that replies cannot be stored there, or not be found
-        again.
+        """Whether `find` may return earlier replies; False once the server has shown that it does
+        not store or list them.
         """
         return False
 
     @property
     def longest_call_s(self) -> float:
-        """After how long a call is given up here."""
+        """Seconds after which the provider gives up a call."""
         ...
 
     async def find(self, request: CallRequest) -> CallReply | None:
@@ -154,7 +156,7 @@ class Provider(Protocol):
         return None
 
     async def check(self) -> None:
-        """Make sure that key, address and model are right, before anything is spent."""
+        """Make sure that key, address and model are right, before any money is spent."""
         return
 
     async def is_alive(self) -> bool:
@@ -167,7 +169,7 @@ class Provider(Protocol):
 
 
 def why_no_batches(provider: Provider) -> str:
-    """What to tell somebody who wants them of a provider that has none."""
+    """The message for a user who chose the batch lane with a provider that has no Batch API."""
     return (
         f"{provider.name} has no Batch API. Import the products again with --lane online, or use "
         "run --lane online."
@@ -175,8 +177,8 @@ def why_no_batches(provider: Provider) -> str:
 
 
 def reply_of(error: ProviderError) -> CallReply | None:
-    """What was billed with an empty completion, or None when nothing was; also where the error was
-    raised from the empty completion.
+    """The billed reply behind an `EmptyReply`, be that the error itself or its cause; None when
+    nothing was billed.
     """
     empty = error if isinstance(error, EmptyReply) else error.__cause__
     if isinstance(empty, EmptyReply) and isinstance(empty.reply, CallReply):

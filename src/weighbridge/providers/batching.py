@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from openai.types import Batch
 
     from weighbridge.domain.calls import CallReply, CallRequest
-    from weighbridge.providers.faults.messages import Asked
+    from weighbridge.providers.faults.messages import CallTarget
     from weighbridge.providers.requests.capabilities import Capabilities
     from weighbridge.providers.sdk import Sdk
 
@@ -46,19 +46,23 @@ _NOT_FOUND: Final = 404
 
 
 class OpenAIBatches(BatchService):
-    """One per provider. `capabilities` says which parameters the server takes by now."""
+    """The Batch API of one `OpenAIProvider`.
+
+    `target` gives what error messages need about a request, `capabilities` the parameters that the
+    server is known to take now. `observe` is called with each chat completion that is read.
+    """
 
     def __init__(
         self,
         sdk: Sdk,
         model: str,
-        asked: Callable[[CallRequest | None], Asked],
+        target: Callable[[CallRequest | None], CallTarget],
         capabilities: Callable[[], Capabilities],
         observe: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._sdk = sdk
         self._model = model
-        self._asked = asked
+        self._target = target
         self._capabilities = capabilities
         self._observe = observe
         self.enqueued_tokens: int | None = None
@@ -77,9 +81,9 @@ class OpenAIBatches(BatchService):
         except openai.APIStatusError as error:
             if error.status_code in _NO_SUCH_ENDPOINT:
                 raise self._no_batch_api() from error
-            raise translate(error, self._asked(None)) from error
+            raise translate(error, self._target(None)) from error
         except FAILURES as error:
-            raise translate(error, self._asked(None)) from error
+            raise translate(error, self._target(None)) from error
 
     @override
     async def upload(self, name: str, content: bytes) -> str:
@@ -91,7 +95,7 @@ class OpenAIBatches(BatchService):
         except openai.NotFoundError as error:
             raise self._no_batch_api() from error
         except FAILURES as error:
-            raise translate(error, self._asked(None)) from error
+            raise translate(error, self._target(None)) from error
         return file.id
 
     @override
@@ -104,27 +108,27 @@ class OpenAIBatches(BatchService):
                 metadata={KEY_NAME: key},
             )
         except FAILURES as error:
-            raise translate(error, self._asked(None)) from error
-        return _seen(batch)
+            raise translate(error, self._target(None)) from error
+        return _as_remote_batch(batch)
 
     @override
     async def find(self, file_id: str, key: str) -> RemoteBatch | None:
         try:
             async for batch in self._sdk.client.batches.list(limit=100):
                 if batch.input_file_id == file_id or (batch.metadata or {}).get(KEY_NAME) == key:
-                    return _seen(batch)
+                    return _as_remote_batch(batch)
         except FAILURES as error:
-            raise translate(error, self._asked(None)) from error
+            raise translate(error, self._target(None)) from error
         return None
 
     @override
     async def look(self, batch_id: str) -> RemoteBatch | None:
         try:
-            return _seen(await self._sdk.client.batches.retrieve(batch_id))
+            return _as_remote_batch(await self._sdk.client.batches.retrieve(batch_id))
         except openai.NotFoundError:
             return None
         except FAILURES as error:
-            raise translate(error, self._asked(None)) from error
+            raise translate(error, self._target(None)) from error
 
     @override
     async def results(self, file_id: str) -> ResultFile:
@@ -133,7 +137,7 @@ class OpenAIBatches(BatchService):
         except openai.NotFoundError:
             return ResultFile(is_missing=True)
         except FAILURES as error:
-            raise translate(error, self._asked(None)) from error
+            raise translate(error, self._target(None)) from error
         return read_file(response.content)
 
     @override
@@ -141,7 +145,7 @@ class OpenAIBatches(BatchService):
         try:
             completion = await self._completion(line)
         except (*FAILURES, UnusableReply) as error:
-            raise translate(error, self._asked(request)) from error
+            raise translate(error, self._target(request)) from error
         self._observe(completion)
         arrival = Arrival(request_id=line.request_id, service_tier=Lane.BATCH.value)
         try:
@@ -152,6 +156,7 @@ class OpenAIBatches(BatchService):
             raise
 
     async def _completion(self, line: ResultLine) -> Mapping[str, Any]:
+        """The chat completion in a line. Raises what the SDK raises for a line with an error."""
         status = line.status or HIDDEN
         if 200 <= status < 300:
             try:
@@ -162,7 +167,7 @@ class OpenAIBatches(BatchService):
         raise await self._sdk.error_for(Received(status, headers, line.body))
 
     def _no_batch_api(self) -> NoBatchApi:
-        host = self._asked(None).host
+        host = self._target(None).host
         return NoBatchApi(
             f"{host} has no Batch API (/v1/batches). Use --lane online, or --lane flex if the "
             "server has that service tier."
@@ -170,14 +175,14 @@ class OpenAIBatches(BatchService):
 
 
 def read_file(content: bytes) -> ResultFile:
-    """The results in an output or error file, and how many of its lines are none."""
+    """The results in an output or error file, and the number of lines that cannot be read."""
     written = [line for line in content.splitlines() if line.strip()]
     lines = tuple(found for line in written if (found := read_line(line)) is not None)
     return ResultFile(lines, unreadable=len(written) - len(lines))
 
 
 def read_line(line: bytes) -> ResultLine | None:
-    """One line of an output or error file; None for what is no result."""
+    """One line of an output or error file; None for a line that is not a result."""
     if not line.strip():
         return None
     try:
@@ -198,8 +203,8 @@ def read_line(line: bytes) -> ResultLine | None:
     )
 
 
-def _seen(batch: Batch) -> RemoteBatch:
-    """The batch as we keep it. Raises ProviderOverloaded for a status that we do not know."""
+def _as_remote_batch(batch: Batch) -> RemoteBatch:
+    """The SDK's batch as our record. Raises ProviderOverloaded for a status that we do not know."""
     try:
         status = BatchStatus(batch.status)
     except ValueError:

@@ -21,18 +21,21 @@ TRIAL_REPLIES: Final = 50
 
 @dataclass(slots=True)
 class CacheWatch:
-    """One server and model. `saving_usd` is negative where caching has cost money."""
+    """What caching has saved with one server and model; negative `saving_usd` is money lost.
+
+    `replies` counts the replies with cache reads or writes.
+    """
 
     replies: int = 0
     saving_usd: float = 0.0
 
     def observe(self, usage: Usage, price: Price) -> None:
-        """Learn from what a reply says of the cache."""
+        """Add the saving or cost of one reply's cache reads and writes."""
         if usage.cached_input_tokens or usage.cache_write_tokens:
             self.replies += 1
             self.saving_usd += cache_saving_usd(usage, price)
 
     @property
     def does_not_pay(self) -> bool:
-        """Whether enough was seen to say so."""
+        """Whether caching has lost money over at least `TRIAL_REPLIES` replies."""
         return self.replies >= TRIAL_REPLIES and self.saving_usd < 0

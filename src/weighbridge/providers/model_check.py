@@ -2,7 +2,7 @@
 how long?
 
 `OpenAIProvider.check` runs it at start. OpenAI answers `GET /models/{model}`; other servers may
-have only the list, or neither, which proves nothing against them: the first call will tell.
+have only the list of models, or neither. Those pass, and the first call shows what is wrong.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from openai import AsyncOpenAI
 
 from weighbridge.errors import ModelUnknown, ProviderError
 from weighbridge.providers.faults.kinds import FAILURES, refusal_text
-from weighbridge.providers.faults.messages import Asked, translate
+from weighbridge.providers.faults.messages import CallTarget, translate
 from weighbridge.providers.shutdown import shutdown_notice
 
 if TYPE_CHECKING:
@@ -32,14 +32,16 @@ ALIVE_WITHIN_S: Final = 10.0
 _CONTEXT_FIELDS: Final = (
     "loaded_context_length", "max_model_len", "context_length", "context_window", "max_context_length", "n_ctx",
 )  # fmt: skip
-"""What LM Studio, vLLM, OpenRouter, Groq, Mistral and llama.cpp call the context of a model."""
+"""The fields in which LM Studio, vLLM, OpenRouter, Groq, Mistral and llama.cpp state the context
+length of a model, in tokens.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What the server says of the model.
 
-    `key_was_taken`: it answered as API, so the key was not refused.
+    `key_was_taken`: the server answered like an API, so it did not refuse the key.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -49,37 +51,35 @@ class ModelFacts:
     shutdown: object = None  # `shutdown_date`, as it was stated
 
     def beside(self, known: ModelFacts) -> ModelFacts:
-        """These, with what was known before where they say nothing."""
+        """These facts; context and slots that they do not state are taken from `known`."""
         context, slots = self.context_tokens or known.context_tokens, self.slots or known.slots
         return replace(self, context_tokens=context, slots=slots)
 
 
 async def check_model(
-    client: AsyncOpenAI, asked: Asked, *, today: date, is_local: bool = False
+    client: AsyncOpenAI, target: CallTarget, *, today: date, is_local: bool = False
 ) -> ModelFacts:
-    """Pass, or say what is wrong.
+    """What the server says of the model, if the model can be called.
 
     Raises:
-        ProviderError: the kind that a call would meet, with the names of similar models if it is
-        the model. ModelUnknown: also for a model that was shut down, with its successor.
+        ProviderError: the kind of error that a call would get. For an unknown model its message
+        names similar ones; for a model that was shut down, its successor.
     """
-    headers, entry = await _look_up(client, asked)
-    context = next((n for name in _CONTEXT_FIELDS if (n := _positive(entry.get(name)))), None)
+    headers, entry = await _look_up_model(client, target)
+    context = next((n for name in _CONTEXT_FIELDS if (n := _positive_int(entry.get(name)))), None)
     slots = None
     if is_local:
         of_slot, slots = await _llama_properties(client)
         context = of_slot or context
     shutdown = entry.get("shutdown_date")
-    notice = shutdown_notice(asked.model, shutdown, today, provider=asked.provider)
+    notice = shutdown_notice(target.model, shutdown, today, provider=target.provider)
     if notice and notice.is_over:
         raise ModelUnknown(notice.text)
     return ModelFacts(headers, True, context, slots, shutdown)
 
 
-async def answers(client: AsyncOpenAI) -> bool:
-    """Whether the server answers anything within a few seconds, if only that it has no list of
-    models.
-    """
+async def is_answering(client: AsyncOpenAI) -> bool:
+    """Whether the server answers within `ALIVE_WITHIN_S`; a status below 500 counts, even 404."""
     try:
         await client.get("/models", cast_to=httpx2.Response, options={"timeout": ALIVE_WITHIN_S})
     except openai.APIStatusError as error:
@@ -89,53 +89,57 @@ async def answers(client: AsyncOpenAI) -> bool:
     return True
 
 
-async def _look_up(
-    client: AsyncOpenAI, asked: Asked
+async def _look_up_model(
+    client: AsyncOpenAI, target: CallTarget
 ) -> tuple[Mapping[str, str], Mapping[str, Any]]:
-    """The headers of the answer that decided, and what it says of the model."""
+    """(headers, the entry that describes the model) of the server's answer; the entry may be
+    empty.
+    """
     try:
-        response = await _get(client, f"/models/{quote(asked.model, safe='')}")
-        entry = _read(response)
+        response = await _get(client, f"/models/{quote(target.model, safe='')}")
+        entry = _json_of(response)
         if isinstance(entry, dict):
-            return response.headers, _entry_of(entry, asked.model)
+            return response.headers, _entry_of(entry, target.model)
     except openai.APIStatusError as error:
-        if _may_ask_but_not_list(error):
+        if _may_call_but_not_list(error):
             return error.response.headers, {}
         if error.status_code not in _NO_SUCH_ENDPOINT:
-            raise translate(error, asked) from error
-        if error.status_code == 404 and _names_model(error):
-            raise await _unknown(client, asked, translate(error, asked)) from error
+            raise translate(error, target) from error
+        if error.status_code == 404 and _says_model_is_missing(error):
+            raise await _error_with_similar_models(
+                client, target, translate(error, target)
+            ) from error
     except FAILURES as error:
-        raise translate(error, asked) from error
-    return await _look_up_in_list(client, asked)
+        raise translate(error, target) from error
+    return await _look_up_in_list(client, target)
 
 
 async def _look_up_in_list(
-    client: AsyncOpenAI, asked: Asked
+    client: AsyncOpenAI, target: CallTarget
 ) -> tuple[Mapping[str, str], Mapping[str, Any]]:
-    """For servers that do not show single models.
+    """As `_look_up_model`, from the list of models, for servers that do not show single ones.
 
-    The list need not be complete: names may have short forms.
+    A model that is not in the list passes with an empty entry, because names may have short forms.
     """
     try:
         response = await _get(client, "/models")
     except openai.APIStatusError as error:
-        if error.status_code not in _NO_SUCH_ENDPOINT and not _may_ask_but_not_list(error):
-            raise translate(error, asked) from error
+        if error.status_code not in _NO_SUCH_ENDPOINT and not _may_call_but_not_list(error):
+            raise translate(error, target) from error
         return error.response.headers, {}
     except FAILURES as error:
-        raise translate(error, asked) from error
-    listed = _read(response)
+        raise translate(error, target) from error
+    listed = _json_of(response)
     if listed is None:
         raise ModelUnknown(
-            f"{asked.host} returns web pages, not an API. Check OPENAI_BASE_URL: it usually ends "
+            f"{target.host} returns web pages, not an API. Check OPENAI_BASE_URL: it usually ends "
             "in /v1."
         )
-    return response.headers, _entry_of(listed, asked.model)
+    return response.headers, _entry_of(listed, target.model)
 
 
 def _entry_of(said: Any, model: str) -> Mapping[str, Any]:
-    """What is said of the model, in an entry or in a list of entries."""
+    """The model's entry, from a body that is the entry itself or a list; empty if there is none."""
     entries = said.get("data") if isinstance(said, dict) else said
     if not isinstance(entries, list):
         return said if isinstance(said, dict) else {}
@@ -143,36 +147,40 @@ def _entry_of(said: Any, model: str) -> Mapping[str, Any]:
 
 
 async def _llama_properties(client: AsyncOpenAI) -> tuple[int | None, int | None]:
-    """llama.cpp tells beside its API the context of one slot, and how many slots there are."""
+    """(context tokens of one slot, number of slots) of a llama.cpp server; None for what is not
+    stated. A slot works on one call at a time.
+    """
     root = str(client.base_url).rstrip("/").removesuffix("/v1")
     try:
-        said = _read(await client.get(f"{root}/props", cast_to=httpx2.Response))
+        said = _json_of(await client.get(f"{root}/props", cast_to=httpx2.Response))
     except (*FAILURES, ValueError):
         return None, None
     if not isinstance(said, dict):
         return None, None
     settings = said.get("default_generation_settings")
     context = settings.get("n_ctx") if isinstance(settings, dict) else None
-    return _positive(context), _positive(said.get("total_slots"))
+    return _positive_int(context), _positive_int(said.get("total_slots"))
 
 
-def _positive(value: object) -> int | None:
+def _positive_int(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
-async def _unknown(client: AsyncOpenAI, asked: Asked, plain: ProviderError) -> ProviderError:
-    """The error with names that the user may have meant, if the provider gives its list."""
+async def _error_with_similar_models(
+    client: AsyncOpenAI, target: CallTarget, plain: ProviderError
+) -> ProviderError:
+    """The error with the names of similar models, or `plain` if there are none to name."""
     try:
-        listed = _read(await _get(client, "/models"))
+        listed = _json_of(await _get(client, "/models"))
     except FAILURES:
         return plain
     entries = listed.get("data") if isinstance(listed, dict) else None
     names = [str(e["id"]) for e in entries or () if isinstance(e, dict) and "id" in e]
-    similar = difflib.get_close_matches(asked.model, names, n=_SUGGESTIONS, cutoff=0.4)
+    similar = difflib.get_close_matches(target.model, names, n=_SUGGESTIONS, cutoff=0.4)
     if not similar:
         return plain
     return ModelUnknown(
-        f"{asked.provider} does not know the model {asked.model}, or the key may not use it. "
+        f"{target.provider} does not know the model {target.model}, or the key may not use it. "
         f"Similar models: {', '.join(similar)}. Set WEIGHBRIDGE_MODEL to one of them."
     )
 
@@ -181,19 +189,19 @@ async def _get(client: AsyncOpenAI, path: str) -> httpx2.Response:
     return await client.get(path, cast_to=httpx2.Response)
 
 
-def _read(response: httpx2.Response) -> Any:
-    """What the server says; None when that is not JSON."""
+def _json_of(response: httpx2.Response) -> Any:
+    """The body as JSON; None when it is not JSON."""
     try:
         return json.loads(response.content)
     except ValueError:
         return None
 
 
-def _may_ask_but_not_list(error: openai.APIStatusError) -> bool:
-    """Restricted keys may lack the right to see models and yet be fit for calls."""
+def _may_call_but_not_list(error: openai.APIStatusError) -> bool:
+    """Whether only the right to list models is missing: restricted keys may still make calls."""
     return error.status_code in {401, 403} and "model.read" in refusal_text(error)
 
 
-def _names_model(error: openai.APIStatusError) -> bool:
+def _says_model_is_missing(error: openai.APIStatusError) -> bool:
     text = refusal_text(error).lower()
     return "model_not_found" in text or ("model" in text and "not" in text)

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     import ssl
 
 KEEP_ALIVE_S: Final = 30.0
-"""Long enough for the pace of a small quota (a call every few seconds), shorter than servers keep
-theirs.
+"""How long an idle connection stays open: longer than the gap between two calls of a small quota (a
+few seconds), shorter than servers keep theirs.
 """
 
 CAUGHT: Final = (aiohttp.ClientError, OSError, UnicodeError)
-"""All that aiohttp raises while it sends and receives; a host name that cannot be written is a
-UnicodeError.
+"""All that aiohttp raises while it sends and receives. UnicodeError: a host name that cannot be
+encoded.
 """
 
 _LONGEST_HEADER: Final = 64 * 2**10
@@ -67,7 +67,7 @@ class Network(Wire):
     async def send(
         self, method: str, address: Address, body: bytes, timeout_s: float | None = None
     ) -> Received:
-        """Any request. Raises as `Wire.post` does."""
+        """Send a request of any method; returns the whole answer. Raises as `Wire.post` does."""
         session = self._session or self._open()
         try:
             async with session.request(
@@ -83,7 +83,7 @@ class Network(Wire):
                     response.status, response.headers, await _content(response, largest)
                 )
         except CAUGHT as error:
-            failure = _retold(error)
+            failure = _as_httpx_error(error)
         # Not from within the handler: aiohttp's exceptions hold the request's headers, and the key
         # among them.
         raise failure
@@ -128,8 +128,8 @@ class NetworkTransport(httpx2.AsyncBaseTransport):
 
 
 def _tls() -> ssl.SSLContext:
-    """The certificates that the SDK's own client trusts, SSL_CERT_FILE and SSL_CERT_DIR
-    included.
+    """TLS settings that trust the same certificates as the SDK's own client, those of
+    SSL_CERT_FILE and SSL_CERT_DIR included.
     """
     context = httpx2.create_ssl_context()
     context.set_alpn_protocols(["http/1.1"])
@@ -137,6 +137,7 @@ def _tls() -> ssl.SSLContext:
 
 
 async def _content(response: aiohttp.ClientResponse, largest: int) -> bytes:
+    """The body. Raises UnusableReply above `largest` bytes."""
     chunks, size = [], 0
     async for chunk in response.content.iter_any():
         chunks.append(chunk)
@@ -146,8 +147,8 @@ async def _content(response: aiohttp.ClientResponse, largest: int) -> bytes:
     return b"".join(chunks)
 
 
-def _retold(error: Exception) -> httpx2.TransportError:
-    """The exception of httpx2 for one of aiohttp's, with its reason but without what it holds."""
+def _as_httpx_error(error: Exception) -> httpx2.TransportError:
+    """httpx2's exception for one of aiohttp's: with its reason, without the request it holds."""
     match error:
         case aiohttp.ConnectionTimeoutError():
             return httpx2.ConnectTimeout("connecting timed out")

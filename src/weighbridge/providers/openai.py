@@ -3,9 +3,9 @@ it.
 
 The engine calls `OpenAIProvider.call` once it holds the budget for it. Good answers do not pass
 through the SDK, which takes six times the CPU time of everything else in a call: it says beforehand
-how requests look, and afterwards what failures mean (`sdk.py`). Nothing is sent twice but what the
-server refused for a parameter that it does not know: each try costs quota that the governor must
-have granted.
+how requests look, and afterwards what failures mean (`sdk.py`). A request is sent again only where
+the server refused one of its parameters, because each try costs quota that the governor must have
+granted.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from weighbridge.providers.cache_watch import CacheWatch
 from weighbridge.providers.faults.evidence import HIDDEN, evidence_of
 from weighbridge.providers.faults.kinds import FAILURES
 from weighbridge.providers.faults.masking import Masker
-from weighbridge.providers.faults.messages import Asked, translate
+from weighbridge.providers.faults.messages import CallTarget, translate
 from weighbridge.providers.faults.rate_limit_headers import read_processing_s, read_remaining
-from weighbridge.providers.model_check import ModelFacts, answers, check_model
+from weighbridge.providers.model_check import ModelFacts, check_model, is_answering
 from weighbridge.providers.prices import price_of
 from weighbridge.providers.replies.bodies import HiddenError, read_completion
 from weighbridge.providers.replies.reading import (
@@ -47,10 +47,10 @@ from weighbridge.providers.replies.reading import (
     read_reply,
     stated_usd,
 )
-from weighbridge.providers.requests.address import checked_key, read_address
+from weighbridge.providers.requests.address import clean_key, read_address
 from weighbridge.providers.requests.bodies import encoded_body
 from weighbridge.providers.requests.capabilities import AnswerForm, capabilities_of
-from weighbridge.providers.requests.room import shortened, with_full_context
+from weighbridge.providers.requests.room import with_full_context, with_smaller_allowance
 from weighbridge.providers.requests.wishes import (
     CONNECT_TIMEOUT_S,
     FLEX_OR_DEFAULT,
@@ -71,19 +71,21 @@ if TYPE_CHECKING:
     from weighbridge.providers.shutdown import ShutdownNotice
 
 SIMULATOR: Final = "simulator"
-"""The name of the built-in one, at whatever address it is."""
+"""The provider's name when the built-in simulator answers, at whatever address."""
 _SIMULATED_HEADER: Final = "x-weighbridge-simulated"
 _ENQUEUED: Final = "enqueued_tokens"
 _COST_HEADER: Final = "x-litellm-response-cost"
 OUT_OF_FORM_BEFORE_STEP: Final = 3
-"""Whole replies in a row that are not the JSON object asked for: then the server ignores the
-schema.
+"""After so many whole replies in a row that are not the JSON object asked for, the server is taken
+to ignore the schema, and the next form of `AnswerForm` is tried.
 """
 UNUSABLE_BEFORE_STOP: Final = 10
-"""So many answers that are no chat completions, before any was: a web page, or another API."""
+"""After so many answers that are not chat completions, and none that is, the address is taken to be
+wrong: a web page, or another API.
+"""
 DOUBTS_OF_A_KEY: Final = 3
-"""So often in a row a key that has worked must be refused before it counts as revoked, and an
-address or a model that was there be missing: proxies that are being replaced say so for a moment.
+"""Refusals in a row after which a key that has worked counts as revoked, and a model or address
+that has worked as gone: a proxy that is being replaced refuses everything for a moment.
 """
 
 
@@ -91,7 +93,7 @@ class OpenAIProvider(Provider):
     """Asks a model over HTTP. Safe to use from any number of tasks of one event loop.
 
     `http_client` replaces the network, for the simulator and for tests; `aclose` closes it too.
-    `simulated` marks every answer as made up, and prices it as OpenAI would.
+    `simulated` marks every answer as made up, and prices it like the same call to OpenAI.
     """
 
     def __init__(
@@ -110,7 +112,7 @@ class OpenAIProvider(Provider):
         self._model = model
         self._simulated = simulated
         self._wishes = wishes if timeout_s is None else replace(wishes, timeout_s=timeout_s)
-        self._key = checked_key(api_key)
+        self._key = clean_key(api_key)
         self._at = read_address(base_url)
         self._name = SIMULATOR if simulated else self._at.name
         self._is_local = self._at.is_loopback and not simulated
@@ -135,7 +137,7 @@ class OpenAIProvider(Provider):
         longest_s = self._wishes.longest_s(is_local=self._is_local)
         timeout = httpx2.Timeout(longest_s, connect=CONNECT_TIMEOUT_S, pool=None)
         self._wire, client = (
-            _sockets(self._at.url, timeout)
+            _network_and_client(self._at.url, timeout)
             if http_client is None
             else (OverClient(http_client, timeout), http_client)
         )
@@ -143,7 +145,7 @@ class OpenAIProvider(Provider):
         self._address: Address | None = None
         self._rehearsing = asyncio.Lock()
         self._batches = OpenAIBatches(
-            self._sdk, model, self._asked, lambda: self._capabilities, self._note_simulated
+            self._sdk, model, self._target, lambda: self._capabilities, self._note_simulated
         )
 
     @property
@@ -190,12 +192,12 @@ class OpenAIProvider(Provider):
     @property
     @override
     def notices(self) -> tuple[str, ...]:
-        shutdown = self._shutdown()
+        shutdown = self._shutdown_notice()
         refused = self._capabilities.effort_notice(self._at.host)
         said = (shutdown.text if shutdown else None, refused)
         return tuple(notice for notice in said if notice is not None)
 
-    def _shutdown(self) -> ShutdownNotice | None:
+    def _shutdown_notice(self) -> ShutdownNotice | None:
         today = self._clock.now().date()
         return shutdown_notice(self._model, self._facts.shutdown, today, provider=self.name)
 
@@ -219,6 +221,9 @@ class OpenAIProvider(Provider):
 
     @override
     async def call(self, request: CallRequest) -> CallReply:
+        """One question; asked again in the standard tier where flex is full and the user allows
+        that.
+        """
         try:
             return await self._call(request, request.tier or self._capabilities.tier)
         except ProviderOverloaded as error:
@@ -227,17 +232,17 @@ class OpenAIProvider(Provider):
             return await self._call(request, None)
 
     async def _call(self, request: CallRequest, tier: str | None) -> CallReply:
-        """One exchange, and what it teaches: form, cache, pace, whether the key works.
+        """Send one question; remember what the answer shows about form, cache, pace and key.
 
         Raises:
-            ProviderError: as `_judged` makes of whatever went wrong.
+            ProviderError: the one that `_provider_error` makes of the failure.
         """
         began_s = self._clock.monotonic_s()
         self._in_flight += 1
         try:
             received, completion = await self._ask(request, tier)
         except (*FAILURES, UnusableReply) as error:
-            raise self._judged(error, request) from error
+            raise self._provider_error(error, request) from error
         finally:
             self._in_flight -= 1
         headers = received.headers
@@ -257,6 +262,9 @@ class OpenAIProvider(Provider):
         return with_full_context(reply, self._facts.context_tokens)
 
     def _read(self, completion: Mapping[str, Any], request: CallRequest, arrival: Arrival) -> Read:
+        """As `read_reply`. Raises ModelUnknown for a server that puts all text into the
+        reasoning.
+        """
         try:
             return read_reply(completion, request=request, model=self._model, arrival=arrival)
         except EmptyReply as empty:
@@ -267,14 +275,14 @@ class OpenAIProvider(Provider):
     def _note_simulated(self, completion: Mapping[str, Any]) -> None:
         self._simulated |= is_simulated(completion)
 
-    def _judged(self, error: Exception, request: CallRequest) -> ProviderError:
-        """Our error for it, in the light of earlier answers.
+    def _provider_error(self, error: Exception, request: CallRequest) -> ProviderError:
+        """Our error for a failed call, in view of earlier answers.
 
-        A key or model that has worked is doubted only after several refusals; a server that never
-        gave a usable answer has no API there. Learns the context size, and slows down for local
-        servers.
+        A key or model that has worked counts as wrong only after several refusals; a server that
+        never gave a usable answer counts as a wrong address. Also remembers a stated context size,
+        and lowers the number of calls at once after a timeout of a local server.
         """
-        ours = translate(error, self._asked(request))
+        ours = translate(error, self._target(request))
         if isinstance(error, UnusableReply) and not self._key_has_worked:
             self._unusable += 1
             if self._unusable >= UNUSABLE_BEFORE_STOP:
@@ -291,20 +299,27 @@ class OpenAIProvider(Provider):
             self._key_doubts += 1
             if self._key_doubts < DOUBTS_OF_A_KEY:
                 return ProviderOverloaded(f"{ours} It worked before, so Weighbridge retries.")
-        if isinstance(ours, ModelUnknown) and (shutdown := self._shutdown()) and shutdown.is_over:
+        if (
+            isinstance(ours, ModelUnknown)
+            and (shutdown := self._shutdown_notice())
+            and shutdown.is_over
+        ):
             return ModelUnknown(shutdown.text)
         return ours
 
     def _send_fewer_at_once(self) -> None:
-        """Calls beyond what a small server works on wait in it, and their time runs out there."""
+        """Halve the calls at once: those that a small server does not work on wait there, and time
+        out.
+        """
         slots = max(1, self._in_flight // 2)
         self._facts = replace(self._facts, slots=min(slots, self._facts.slots or slots))
 
     def _watch_form(self, *, is_in_form: bool) -> None:
-        """A server that ignores the schema is told it in the prompt.
+        """Move to the next form of answer after several replies out of form, down to the schema in
+        the prompt.
 
-        Not where the present form has brought a good reply: then the model has a bad day. And it
-        is remembered only once it has helped.
+        Not where the present form has given a good reply: then the model failed, not the server.
+        A new form is kept for the next process only once it has given a good reply.
         """
         form = self._capabilities.form
         self._out_of_form = 0 if is_in_form else self._out_of_form + 1
@@ -315,7 +330,7 @@ class OpenAIProvider(Provider):
             self._out_of_form = 0
 
     def _watch_cache(self, reply: CallReply) -> None:
-        """Write nothing more into a cache that costs more than it saves."""
+        """Stop marking text for the prompt cache once caching costs more than it saves."""
         self._cache.observe(reply.usage, self.price.in_tier(reply.service_tier))
         if self._cache.does_not_pay and self._capabilities.marks_prefix:
             self._capabilities = replace(self._capabilities, writes_cache=False)
@@ -337,7 +352,7 @@ class OpenAIProvider(Provider):
 
     @override
     async def find(self, request: CallRequest) -> CallReply | None:
-        """The stored reply to this question's key; None if there is none, or nothing is stored."""
+        """The stored reply to the call with this request's key; None if the server shows none."""
         if request.key is None:
             return None
         try:
@@ -346,7 +361,7 @@ class OpenAIProvider(Provider):
             self._lists_replies = False
             return None
         except FAILURES as error:
-            raise translate(error, self._asked(request)) from error
+            raise translate(error, self._target(request)) from error
         if completion is None:
             return None
         request_id = completion.get("request_id")
@@ -358,17 +373,17 @@ class OpenAIProvider(Provider):
         """Also learns the model's context size, and whether a simulator is behind the address."""
         today = self._clock.now().date()
         facts = await check_model(
-            self._sdk.client, self._asked(), today=today, is_local=self._is_local
+            self._sdk.client, self._target(), today=today, is_local=self._is_local
         )
         if _SIMULATED_HEADER in facts.headers:
-            # Only here: quota, holds and calls go by the name, and must not change theirs.
+            # The name changes only here: quota, holds and calls are stored under it.
             self._simulated, self._name = True, SIMULATOR
         self._key_has_worked |= facts.key_was_taken
         self._facts = facts.beside(self._facts)
 
     @override
     async def is_alive(self) -> bool:
-        return await answers(self._sdk.client)
+        return await is_answering(self._sdk.client)
 
     @override
     async def aclose(self) -> None:
@@ -377,12 +392,12 @@ class OpenAIProvider(Provider):
     async def _ask(
         self, request: CallRequest, tier: str | None
     ) -> tuple[Received, Mapping[str, Any]]:
-        """Send the question; again only when the server does not know one of its parameters, or
-        has too little room for the answer.
+        """(the answer as received, its chat completion). Sends the question again only when the
+        server refuses one of its parameters, or has too little room for the output.
 
-        What it does not know is remembered, so this happens a few times in the life of a provider
-        (and once for each call that is then in flight). The governor has granted one request for
-        it.
+        A refused parameter is not sent again, so this happens a few times in the life of a
+        provider (and once for each call that is then in flight). All tries go on the one request
+        that the governor has granted.
         """
         while True:
             capabilities = self._capabilities
@@ -392,10 +407,10 @@ class OpenAIProvider(Provider):
                 timeout_s = self._wishes.timeout_s_for(
                     request, is_local=self._is_local, pace_s=self._pace.seconds_per_token
                 )
-                return await self._exchange(body, timeout_s)
+                return await self._post_question(body, timeout_s)
             except openai.APIStatusError as error:
                 evidence = evidence_of(error)
-                if shorter := shortened(request, evidence):
+                if shorter := with_smaller_allowance(request, evidence):
                     request = shorter
                     continue
                 adapted = capabilities.adapted_to(evidence)
@@ -405,9 +420,13 @@ class OpenAIProvider(Provider):
                     self._capabilities = adapted
                     self._proven_form = adapted.form
 
-    async def _exchange(self, body: bytes, timeout_s: float) -> tuple[Received, Mapping[str, Any]]:
-        """A chat completion and what it came in; or what the SDK raises in its place."""
-        address = self._address or await self._rehearsed()
+    async def _post_question(
+        self, body: bytes, timeout_s: float
+    ) -> tuple[Received, Mapping[str, Any]]:
+        """(the answer as received, its chat completion). Raises what the SDK raises for a
+        failure.
+        """
+        address = self._address or await self._question_address()
         try:
             # The read timeout starts anew with each byte; this one bounds the whole call.
             async with asyncio.timeout(CONNECT_TIMEOUT_S + timeout_s):
@@ -422,23 +441,24 @@ class OpenAIProvider(Provider):
             said = replace(received, status=hidden.status or HIDDEN, content=to_json(hidden.body))
         raise await self._sdk.error_for(said)
 
-    async def _rehearsed(self) -> Address:
-        """Once, however many calls are the first: a hundred rehearsals would hold them up for a
-        quarter of a second.
+    async def _question_address(self) -> Address:
+        """The address and headers of questions, learned from the SDK once, even when many calls
+        start together: a hundred rehearsals take a quarter of a second.
         """
         async with self._rehearsing:
             if self._address is None:
                 self._address = await self._sdk.rehearse()
             return self._address
 
-    def _asked(self, request: CallRequest | None = None) -> Asked:
+    def _target(self, request: CallRequest | None = None) -> CallTarget:
+        """What error messages need; the texts of `request` are kept out of them."""
         texts = (request.instructions, request.content) if request else ()
         masker = Masker(self._key, texts)
-        return Asked(self.name, self._at.host, self._model, masker, self._key_has_worked)
+        return CallTarget(self.name, self._at.host, self._model, masker, self._key_has_worked)
 
 
-def _sockets(base_url: str, timeout: httpx2.Timeout) -> tuple[Wire, httpx2.AsyncClient]:
-    """The connection pool for questions, and an SDK client that shares it."""
+def _network_and_client(base_url: str, timeout: httpx2.Timeout) -> tuple[Wire, httpx2.AsyncClient]:
+    """(connection pool for questions, HTTP client for the SDK that shares the pool)."""
     # Imported here: it takes a tenth of a second, which a run against the simulator need not pay.
     from weighbridge.providers.network import Network, NetworkTransport
 

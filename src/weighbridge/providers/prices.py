@@ -1,9 +1,9 @@
-"""What a model costs: by a table of one's own (`WEIGHBRIDGE_PRICES`), else by the list that genai-
-prices carries.
+"""What a model costs: by the user's own table (`WEIGHBRIDGE_PRICES`), else by the list in the
+package genai-prices.
 
-No network: the library fetches newer prices only when `UpdatePrices` is started, which nobody does
-here. The list is imported at the first question, because loading it takes a fifth of a second and
-1.6 MB of code.
+No network: the library fetches newer prices only when `UpdatePrices` is started, which nothing here
+does. The list is imported when a price is first asked for, because loading it takes a fifth of a
+second and 1.6 MB of code.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ OWN_COLUMNS: Final = (
     "cache_write_usd",
     "provider",
 )
-"""Of a table of one's own, in USD per million tokens; the last three may be left out or empty."""
+"""The columns of the user's own table, in USD per million tokens; the last three may be left out or
+empty.
+"""
 
 _SAMPLE_TOKENS: Final = 1000
-"""Prices that rise with the length of the prompt start above 100,000 tokens: a thousand shows the
-base.
+"""Prices are computed for so many tokens: some rise with the length of the prompt, but only above
+100,000 tokens.
 """
 
 
@@ -46,10 +48,10 @@ def price_of(
     own: Mapping[tuple[str, str | None], Price] | None = None,
 ) -> Price:
     """USD per million tokens of `model` at `provider_name` ("openai", or the host of another
-    server).
+    server). Prices in the user's `own` table go first.
 
-    `UNKNOWN` for models without a published price, and for servers of one's own. A fine-tuned model
-    ("ft:base:…") has a price of its own that is not in the list, so it is unknown too.
+    `UNKNOWN` for models without a published price, and for the user's own servers. A fine-tuned
+    model ("ft:base:…") has a price that is not in the list, so it is unknown too.
     """
     if own:
         found = own.get((model, provider_name)) or own.get((model, None))
@@ -87,12 +89,13 @@ def _published(model: str, provider_name: str) -> Price:
 
 
 def _tiers(model: str) -> dict[str, float]:
-    """The factors of everything that is cheaper or dearer than the standard tier."""
+    """The factor on the standard price for each other service tier, batches included."""
     return {**profile_of(model).tiers, Lane.BATCH: BATCH_FACTOR}
 
 
 def read_prices(path: Path) -> dict[tuple[str, str | None], Price]:
-    """A table of one's own: CSV with the columns of `OWN_COLUMNS`.
+    """The user's own prices by (model, provider or None for any), from a CSV file with the columns
+    of `OWN_COLUMNS`.
 
     Raises:
         SettingsError: names the file and the line.
@@ -123,7 +126,7 @@ def read_prices(path: Path) -> dict[tuple[str, str | None], Price]:
 def _own_price(row: Mapping[str, str | None]) -> tuple[tuple[str, str | None], Price]:
     """((model, provider or None for any), price) of a row.
 
-    Without a price of its own, the cache costs what input costs.
+    Reading or writing the cache costs what input costs, unless the row has a price for it.
 
     Raises:
         ValueError: the model or a needed price is missing, or a price is no finite number of at

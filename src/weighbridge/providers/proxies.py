@@ -1,8 +1,8 @@
 """Which proxy the environment names for an address: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and
 NO_PROXY.
 
-The rules are those of the SDK's own HTTP client, which aiohttp does not share (it knows no
-ALL_PROXY and no networks, and would read `.netrc`). Used by `network.py`, once for each provider.
+The rules are those of the SDK's own HTTP client. aiohttp's differ: it knows no ALL_PROXY and no
+networks, and would read `.netrc`. Used by `network.py`, once for each provider.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def proxy_for(url: str, named: Mapping[str, str] | None = None) -> str | None:
-    """The proxy's address, or None. `named` is what the environment (or the system) says, for
-    tests.
+    """The URL of the proxy for requests to `url`; None: no proxy. `named` replaces the proxies of
+    the environment in tests.
 
     Raises:
-        SettingsError: it is a kind of proxy that cannot be used.
+        SettingsError: the proxy is neither http:// nor https://.
     """
     named = getproxies() if named is None else named
     address = urlsplit(url)
     exempt = [entry.strip().lower() for entry in named.get("no", "").split(",") if entry.strip()]
     proxy = named.get(address.scheme) or named.get("all")
-    if not proxy or any(_covers(entry, address) for entry in exempt):
+    if not proxy or any(_exempts(entry, address) for entry in exempt):
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if urlsplit(proxy).scheme not in _DEFAULT_PORTS:
@@ -44,8 +44,8 @@ def proxy_for(url: str, named: Mapping[str, str] | None = None) -> str | None:
     return proxy
 
 
-def _covers(entry: str, address: SplitResult) -> bool:
-    """Whether an entry of NO_PROXY is about this address."""
+def _exempts(entry: str, address: SplitResult) -> bool:
+    """Whether an entry of NO_PROXY exempts this address."""
     if entry == "*":
         return True
     scheme, _, place = entry.rpartition("://")

@@ -1,9 +1,9 @@
 """Gives recorded answers in the place of a model; products that are not in the recording go to
 another provider.
 
-That other one is the simulator: every question is put to it, so that limits, waiting and faults are
-those of a real run, and the recorded answers take the place of what it says. What it says itself
-stays labelled as simulated.
+The other provider is the simulator. It gets every question, so that limits, waiting and faults are
+those of a real run; recorded answers then replace its own. Answers of the simulator stay labelled
+as simulated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CONFIDENCE = "confidence"
 
 
 class RecordedProvider(Provider):
-    """Replays `recording`; `other` answers for the products that it does not have."""
+    """Replays `recording`; `other` answers for the products that are not in it."""
 
     def __init__(self, recording: Recording, other: Provider) -> None:
         self._recording = recording
@@ -54,8 +54,8 @@ class RecordedProvider(Provider):
 
     @override
     async def call(self, request: CallRequest) -> CallReply:
-        """A recorded reply where any product is in the recording: those that are not are then asked
-        alone.
+        """The recorded answers for the products that have one, or the other provider's reply if
+        none has. Products that are missing in a reply are asked about again, alone.
         """
         reply = await self._other.call(request)
         rows = json.loads(request.content.split("\n")[1])["products"]
@@ -133,10 +133,10 @@ class RecordedProvider(Provider):
 
 
 def _entry(answer: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What a recorded answer to all steps says about the properties that are asked for now.
+    """The part of a recorded answer that the schema asks for now.
 
-    Asked alone, a step has one confidence; asked together, each has its own, called after what it
-    is about.
+    A recorded answer is to all steps at once and has a confidence for each, such as
+    "category_confidence"; the schema of a single step asks for "confidence".
     """
     properties = schema["properties"]["products"]["items"]["properties"]
     entry = {name: answer[name] for name in properties if name in answer}

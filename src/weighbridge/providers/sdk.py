@@ -1,9 +1,9 @@
-"""What is kept of the official SDK, though good answers do not pass through it.
+"""What the official SDK is used for, though good answers do not pass through it.
 
-It says how a request looks (`rehearse`: address, authentication, every header), and what an answer
-or a broken connection means (`error_for`: its own exceptions). Both by its public methods, with a
-stand-in for the network. Its client also asks for everything that is not a question, such as the
-list of models. Used by `openai.py`.
+`rehearse` learns from it how a request looks (address, authentication, every header), `error_for`
+which exception it raises for an answer or a broken connection. Both call its public methods with a
+stand-in for the network. Its client also sends every request that is not a question, such as the
+one for the list of models. Used by `openai.py`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from weighbridge.providers.requests.address import BaseAddress
 
 QUESTIONS: Final = "/chat/completions"
+"""The path to which questions are posted, after the base URL."""
 
 _ABOUT_THE_BYTES: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-"""Headers that are no longer true of a body that was unpacked."""
+"""Headers that are no longer true once the body was unpacked."""
 
 
 class Sdk:
     """The SDK's client, closed with `client.close()`.
 
-    Retries are off: each costs quota that nobody granted.
+    Its retries are off: each would cost quota that the governor has not granted.
     """
 
     def __init__(
@@ -64,13 +65,14 @@ class Sdk:
         raise AssertionError("the OpenAI SDK returned an error as an answer")
 
     async def _post(self, network: _StandIn) -> None:
+        """Have the SDK post an empty question to the stand-in."""
         async with httpx2.AsyncClient(transport=network, trust_env=False) as http_client:
             client = self.client.with_options(http_client=http_client)
             await client.post(QUESTIONS, cast_to=httpx2.Response, content=b"{}")
 
 
 class _StandIn(httpx2.AsyncBaseTransport):
-    """A network of one outcome, which remembers what was asked."""
+    """A network that gives every request the same outcome; `address` is that of the last one."""
 
     def __init__(self, outcome: Received | httpx2.HTTPError) -> None:
         self._outcome = outcome
@@ -85,7 +87,7 @@ class _StandIn(httpx2.AsyncBaseTransport):
 
 
 def as_response(received: Received, request: httpx2.Request) -> httpx2.Response:
-    """An answer in the form that the SDK reads."""
+    """The answer as an httpx2 response, which the SDK reads."""
     headers = [
         (name.encode(), value.encode("utf-8", "surrogateescape"))
         for name, value in received.headers.items()

@@ -1,4 +1,4 @@
-"""Warns of the day on which a model is shut down, and refuses it from then on.
+"""Warns of the day on which a model is shut down, and refuses the model from then on.
 
 The day comes from the provider (`shutdown_date` of GET /v1/models/{model}), else from the table of
 models: https://developers.openai.com/api/docs/deprecations. Pure.
@@ -17,7 +17,9 @@ WARNED_BEFORE_DAYS: Final = 90
 
 @dataclass(frozen=True, slots=True)
 class ShutdownNotice:
-    """`is_over`: the day has come, and the model answers no more."""
+    """A message about a model's shutdown. `is_over`: the day has come, the model no longer
+    answers.
+    """
 
     text: str
     is_over: bool = False
@@ -26,7 +28,10 @@ class ShutdownNotice:
 def shutdown_notice(
     model: str, stated: object, today: date, *, provider: str
 ) -> ShutdownNotice | None:
-    """What to tell about this model's end; None while it is far off, or not known."""
+    """The notice of this model's shutdown; None if none is known, or before the last 90 days.
+
+    `stated` is what the provider gives as `shutdown_date`.
+    """
     known = profile_of(model).shutdown
     on = _date_of(stated) or (known.on if known and provider == "openai" else None)
     if on is None or (on - today).days > WARNED_BEFORE_DAYS:
@@ -43,6 +48,7 @@ def shutdown_notice(
 
 
 def _date_of(stated: object) -> date | None:
+    """The date at the start of a text in ISO form; None for anything else."""
     try:
         return date.fromisoformat(stated[:10]) if isinstance(stated, str) else None
     except ValueError:

@@ -1,8 +1,8 @@
-"""Fetches the reply to a call whose caller has died: a stored chat completion, found by the key
-that was sent along.
+"""Fetches the reply to a call whose process has died: a stored chat completion, found by the key
+that was sent with the request.
 
-`OpenAIProvider.find` comes here. A server may have no such list, may not let our key see it, or may
-ignore `store` or the filter; none of that is an error: the reply is then not to be had, and the
+Used by `OpenAIProvider.find`. A server may have no such list, may not let our key see it, or may
+ignore `store` or the filter. None of that is an error: there is then no stored reply, and the
 question is asked again.
 """
 
@@ -24,8 +24,8 @@ KEY_NAME: Final = "weighbridge_call"
 
 LOOKUP_TIMEOUT_S: Final = 30.0
 _PASSING: Final = frozenset({402, 408, 409, 425, 429, 498, 499})
-"""Of the statuses below 500 those that a call waits out, or stops for. The others say that there is
-no such route, or none for this key. (If the key is no good at all, the next call says so.)"""
+"""Statuses below 500 after which the look-up may succeed later. All others mean that the server has
+no list of stored completions, or none for this key. (A wrong key shows in the next call.)"""
 _NOT_BUILT: Final = 501
 _LISTED: Final = 5
 """Stored completions fetched for a key: one, or two if a proxy sent the request twice."""
@@ -42,8 +42,8 @@ async def find_stored(client: AsyncOpenAI, key: str) -> Mapping[str, Any] | None
     questions.
 
     Raises:
-        NothingKept: see there.
-        openai.OpenAIError, httpx2.HTTPError: it could not be looked up this time.
+        NothingKept: the server has no list of stored completions for us.
+        openai.OpenAIError, httpx2.HTTPError: the look-up failed this time.
     """
     try:
         response = await client.get(
@@ -70,6 +70,7 @@ async def find_stored(client: AsyncOpenAI, key: str) -> Mapping[str, Any] | None
 
 
 def _is_reply_to(entry: object, key: str) -> bool:
+    """Whether a listed entry is a completion with choices that carries this key."""
     if not isinstance(entry, dict) or not entry.get("choices"):
         return False
     metadata = entry.get("metadata")

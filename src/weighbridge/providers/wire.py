@@ -2,8 +2,8 @@
 come back.
 
 Two implementations: `network.py` (sockets), and `OverClient` (an HTTP client whose transport is the
-simulator, or a test, in the same process). What goes where was learned from the SDK (`sdk.py`),
-which also judges every answer that is not a good one.
+simulator, or a test, in the same process). The address and headers come from the SDK (`sdk.py`),
+which also says what an answer with an error means.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LARGEST_REPLY: Final = 16 * 2**20
-"""Bytes, unpacked. The longest answers of today's models take a fiftieth of it."""
+"""The most bytes that an answer may have, unpacked; the longest ones of today's models have a
+fiftieth of that.
+"""
 LARGEST_FILE: Final = 512 * 2**20
-"""Bytes of what is fetched: the results of a batch are in one file."""
+"""The most bytes that a fetched file may have: the results of a batch are in one file."""
 
 _ACCEPT_ENCODING: Final = "gzip, deflate"
-"""What can be unpacked everywhere; the SDK's own client asks for more where further libraries are
-installed.
+"""Compressions that can be unpacked on every machine; the SDK's own client adds others where their
+libraries are installed.
 """
 
 _SET_FOR_EACH_REQUEST: Final = frozenset(
@@ -33,11 +35,11 @@ _SET_FOR_EACH_REQUEST: Final = frozenset(
 
 
 class UnusableReply(ValueError):
-    """Something came, but it is no chat completion."""
+    """The answer is not a chat completion."""
 
 
 def too_large(largest: int = LARGEST_REPLY) -> UnusableReply:
-    """For a server that sends without end, and for a small body that unpacks to a huge one."""
+    """The error to raise for a body above `largest` bytes, as received or unpacked."""
     return UnusableReply(f"the reply is larger than {largest // 2**20} MB")
 
 
@@ -45,7 +47,7 @@ def too_large(largest: int = LARGEST_REPLY) -> UnusableReply:
 class Address:
     """Where requests go and the headers that all of them carry.
 
-    Has no representation: the key is in it.
+    Its `repr` shows no fields, because the headers hold the key.
     """
 
     url: str
@@ -53,7 +55,7 @@ class Address:
 
 
 def address_of(request: httpx2.Request) -> Address:
-    """Where a request of the SDK's client goes, without what belongs to this one request."""
+    """The URL and headers of a request, without the headers that differ from request to request."""
     headers = {
         name: value for name, value in request.headers.items() if name not in _SET_FOR_EACH_REQUEST
     }
@@ -78,17 +80,18 @@ class Wire(Protocol):
     """
 
     async def post(self, address: Address, body: bytes, timeout_s: float) -> Received:
-        """One exchange. `timeout_s` is how long nothing may come.
+        """Post the body; the answer of any status. `timeout_s`: the longest wait for the next
+        bytes.
 
         Raises:
-            httpx2.TransportError: no answer, or only a part of one.
-            UnusableReply: an endless one.
+            httpx2.TransportError: no answer came, or only a part of one.
+            UnusableReply: the answer is above `LARGEST_REPLY`.
         """
         ...
 
 
 class OverClient(Wire):
-    """Through an httpx2 client, which its maker closes."""
+    """Sends through an httpx2 client, which whoever made it has to close."""
 
     def __init__(self, client: httpx2.AsyncClient, timeout: httpx2.Timeout) -> None:
         self._client = client

@@ -33,7 +33,8 @@ _INSIDE: Final = (
 )  # fmt: skip
 _DEEPEST: Final = 5
 HIDDEN: Final = 599
-"""Stands for the status of an error in an answer of status 200 that names none itself."""
+"""Replaces the status of an answer of status 200 that holds an error without a status of its own.
+"""
 _CODE: Final = re.compile(r"\w+_\w+")
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TAG: Final = re.compile(r"<[^<>]+>")
@@ -44,7 +45,7 @@ _NOT_WORDS: Final = frozenset({"error", "null", "none", "failed"})
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an answer with an error says. `message` holds all of its words, joined."""
+    """What an answer with an error says. `message` holds all of its sentences, joined by ": "."""
 
     status: int
     codes: tuple[str, ...]
@@ -71,7 +72,7 @@ def evidence_of(error: openai.APIStatusError) -> Evidence:
 def read_evidence(
     status: int, body: Any, content: bytes, headers: Mapping[str, str] | None = None
 ) -> Evidence:
-    """Like `evidence_of`, from the parts of an answer; `body` is None where it is no JSON."""
+    """As `evidence_of`, from the parts of an answer; `body` is None where it is not JSON."""
     levels = list(_levels(body))
     words = list(dict.fromkeys(word for level in levels for word in _words(level)))
     is_json = isinstance(body, dict | list | str) or not content
@@ -84,13 +85,13 @@ def read_evidence(
         message=": ".join(word for word in words if word),
         is_json=is_json,
         headers=headers or {},
-        context_tokens=next((n for level in levels if (n := _context(level))), None),
+        context_tokens=next((n for level in levels if (n := _context_tokens(level))), None),
         is_about_day=bool(_DAYS.search(content[:20_000].decode("utf-8", "replace"))),
     )
 
 
 def stated_status(body: Any) -> int | None:
-    """The HTTP status that an error inside a body of status 200 claims to be."""
+    """The HTTP error status that a body of status 200 states; None if it states none."""
     for level in _levels(body):
         for name in ("code", "status", "status_code", "statusCode"):
             value = level.get(name)
@@ -109,6 +110,7 @@ def plain_words(content: bytes) -> str:
 
 
 def _parsed(content: bytes) -> Any:
+    """The content as JSON; None when it is not JSON."""
     try:
         return loads(content)
     except (ValueError, RecursionError):
@@ -116,7 +118,9 @@ def _parsed(content: bytes) -> Any:
 
 
 def _levels(body: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """Every object in which an error may be described, the outer ones first."""
+    """Every object of a body that may describe the error, the outer ones first; a text counts as an
+    object with that message.
+    """
     if isinstance(body, str):
         if depth:
             inner = _parsed(body.encode("utf-8", "replace")) if body.lstrip()[:1] in "[{" else None
@@ -138,7 +142,7 @@ def _levels(body: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
 
 
 def _words(level: Mapping[str, Any]) -> Iterator[str]:
-    """Sentences at this level that explain the failure, the likeliest first; never nested JSON."""
+    """The sentences of one object that explain the failure, the likeliest first; no nested JSON."""
     for name in ("error", *_WORDS):
         value = level.get(name)
         if isinstance(value, str) and value.strip() and not _holds_json(value):
@@ -152,11 +156,12 @@ def _words(level: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _holds_json(text: str) -> bool:
-    """Whether it is read as a level of its own."""
+    """Whether the text is a JSON object or list, which `_levels` reads by itself."""
     return text.lstrip()[:1] in "[{" and _parsed(text.encode("utf-8", "replace")) is not None
 
 
 def _codes(level: Mapping[str, Any]) -> Iterator[str]:
+    """The error codes and types that one object states."""
     for name in _CODES:
         value = level.get(name)
         if isinstance(value, str) and value and len(value) <= 80:
@@ -167,12 +172,15 @@ def _codes(level: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _parameter(level: Mapping[str, Any]) -> str:
+    """The request parameter that one object blames, such as "temperature" or "body.model"; else
+    empty.
+    """
     if isinstance(level.get("param"), str):
         return str(level["param"])
     place = level.get("loc")
     return ".".join(map(str, place)) if isinstance(place, list) else ""
 
 
-def _context(level: Mapping[str, Any]) -> int | None:
+def _context_tokens(level: Mapping[str, Any]) -> int | None:
     value = level.get("n_ctx")  # llama.cpp
     return value if isinstance(value, int) and value > 0 else None

@@ -1,8 +1,8 @@
-"""The table from what the SDK raises to what it means for us.
+"""The tables that map what the SDK raises to our kinds of error.
 
 The kind of our error decides what the engine does (`limits/retries.py`), so the order of evidence
 matters: the provider's error code first, then its words where no code exists, then the HTTP status,
-then the class of the SDK's exception. `messages.py` puts the words to it.
+then the class of the SDK's exception. `messages.py` writes the message.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ FAILURES: Final = (
     OSError,  # TimeoutError and ssl.SSLError are among these
     PydanticSerializationError,
 )
-"""What sending a request may raise. Anything else is a mistake of ours and must be seen."""
+"""What sending a request may raise. Anything else is a programming error, and is not caught."""
 
 OTHER_PARTS_OF_THE_SDK: Final = frozenset(
     {
@@ -137,7 +137,7 @@ SCHEMA_WORDS: Final = re.compile(
     r"response_?(?:format|schema)|json_?schema|json_?object|structured.?output|guided|grammar"
     r"|\bschema\b|additionalproperties"
 )
-"""What a refusal speaks of that is about the form of the answer."""
+"""Words of a refusal that is about the form of the answer."""
 
 # Where an error may come from. A status of 200 was replaced by the one that the body states, or by
 # HIDDEN.
@@ -271,7 +271,7 @@ _FIREWALL: Final = re.compile(
 
 
 def kind_of(error: Exception, *, key_has_worked: bool = False) -> type[ProviderError]:
-    """Which of our errors this is; complete for everything that the SDK and its transport raise."""
+    """The class of our error for anything that the SDK or its transport raises."""
     if isinstance(error, openai.APIStatusError):
         return _kind_of_answer(evidence_of(error), type(error), key_has_worked=key_has_worked)
     return _by_exception(type(error))
@@ -280,9 +280,10 @@ def kind_of(error: Exception, *, key_has_worked: bool = False) -> type[ProviderE
 def _kind_of_answer(
     evidence: Evidence, raised: type[Exception], *, key_has_worked: bool
 ) -> type[ProviderError]:
-    """The kind by the first evidence that tells: code, firewall, words, status, exception.
+    """The kind by the first of these that decides: code, firewall page, words, status, exception.
 
-    A key that has worked is not doubted because of a firewall's page.
+    A firewall's page is a `RequestBlocked` only if the key has worked; before that it may mean that
+    the key is refused.
     """
     for code in evidence.codes:
         if code in BY_CODE:
@@ -301,14 +302,13 @@ def _kind_of_answer(
 
 
 def _by_exception(raised: type[Exception]) -> type[ProviderError]:
+    """The kind in `BY_EXCEPTION` for the class or its nearest listed base."""
     return next(
         (BY_EXCEPTION[base] for base in raised.__mro__ if base in BY_EXCEPTION), ProviderUnreachable
     )
 
 
 def refusal_text(error: openai.APIStatusError) -> str:
-    """Parameter, code and message of a refusal in one text, for a reader that looks for names in
-    it.
-    """
+    """Parameter, codes and message of a refusal in one text, for finding names in it."""
     evidence = evidence_of(error)
     return f"{evidence.parameter} {' '.join(evidence.codes)} {evidence.message}"

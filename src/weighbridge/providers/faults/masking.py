@@ -1,7 +1,7 @@
 """Keeps keys and prompts out of every text that leaves `providers/`: messages, logs, tracebacks.
 
-Servers repeat what they were sent: OpenAI a part of the key, others the whole prompt with their
-validation errors. So a provider's own words are quoted only after they went through here.
+Servers repeat what they were sent: OpenAI a part of the key, others the whole prompt in their
+validation errors. So a provider's own words are quoted only after a `Masker` has cleaned them.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LONGEST_QUOTE: Final = 240
-"""Characters of a provider's message that are worth showing; what helps stands at the beginning."""
+"""The most characters shown of a provider's message; what helps stands at its beginning."""
 
 _SHORTEST_SECRET: Final = 6
-"""Servers without keys are given "none" or "x": masking such words would only garble messages."""
+"""The fewest characters of a key that is masked: shorter ones are placeholders such as "none" or
+"x", which occur in ordinary words.
+"""
 
 _ECHO: Final = 20
 """A message that shares this many characters in a row with the request is taken to repeat it."""
@@ -45,12 +47,12 @@ class Masker:
 
     @override
     def __repr__(self) -> str:
-        """Nothing of it, in case it turns up in a traceback that shows variables."""
+        """Without the key and the texts, for tracebacks that show variables."""
         return "<Masker>"
 
     def quote(self, words: object) -> str:
-        """A short line of the provider's own words, fit for a message; empty when nothing may be
-        shown.
+        """The provider's own words as one short, masked line; empty when they repeat the request,
+        or are no text.
         """
         if not isinstance(words, str):
             return ""
@@ -70,8 +72,8 @@ class Masker:
     def scrub(self, error: BaseException) -> None:
         """Mask the texts of an exception and of everything that led to it, in place.
 
-        They stay visible below our own error as its cause; `body`, where the SDK keeps the whole
-        answer, is dropped.
+        These exceptions stay visible as the cause of our own error. `body`, where the SDK keeps the
+        whole answer, is dropped.
         """
         seen: set[int] = set()
         link: BaseException | None = error
@@ -86,6 +88,7 @@ class Masker:
             link = link.__cause__ or link.__context__
 
     def _repeats_request(self, line: str) -> bool:
+        """Whether `_ECHO` characters in a row of the line are also in the request's texts."""
         # Every shared run of _ECHO characters holds one of these pieces: a storm of refusals must
         # not cost a full comparison each.
         pieces = _windows(line, _ECHO // 2, step=_ECHO // 2)
@@ -94,4 +97,5 @@ class Masker:
 
 
 def _windows(line: str, length: int, step: int) -> list[str]:
+    """The pieces of this length that begin at every `step`-th character."""
     return [line[at : at + length] for at in range(0, len(line) - length + 1, step)]

@@ -1,6 +1,6 @@
-"""What the SDK raises becomes our error, with a message for people: what happened, what to do next.
+"""Turns what the SDK raises into our error, with a message for people: what happened, what to do.
 
-`openai.py` hands every failure of a call to `translate`. The kind comes from `kinds.py`; keys and
+`openai.py` calls `translate` for every failure of a call. The kind comes from `kinds.py`; keys and
 prompts are kept out by `masking.py`.
 """
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Whom we asked for what: what an error message needs to be of use."""
+class CallTarget:
+    """Which provider and model a request went to: what an error message about it needs."""
 
     provider: str
     host: str
@@ -61,25 +61,27 @@ _NO_CONNECTION: Final = (
 )
 
 
-def translate(error: Exception, asked: Asked) -> ProviderError:
-    """Our error for it, with a message for people.
+def translate(error: Exception, target: CallTarget) -> ProviderError:
+    """Our error for what the SDK raised, with a message for people.
 
-    `error` loses what must not be shown (see masking).
+    Keys and prompts are masked in `error` itself too.
     """
-    kind = kind_of(error, key_has_worked=asked.key_has_worked)
+    kind = kind_of(error, key_has_worked=target.key_has_worked)
     if isinstance(error, openai.APIStatusError):
-        ours = _from_answer(kind, evidence_of(error), asked)
+        ours = _from_answer(kind, evidence_of(error), target)
     else:
-        ours = _without_answer(kind, error, asked)
+        ours = _without_answer(kind, error, target)
         ours.may_be_answered = kind in _BROKEN_OFF and not _never_left(error)
-    asked.masker.scrub(error)
+    target.masker.scrub(error)
     return ours
 
 
-def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) -> ProviderError:
-    """The error with the server's own words, masked, and what it says of limits and waiting."""
-    said = asked.masker.quote(evidence.message) or "no explanation was given"
-    where = asked.provider + _label(evidence, asked.masker)
+def _from_answer(
+    kind: type[ProviderError], evidence: Evidence, target: CallTarget
+) -> ProviderError:
+    """The error for an answer: with the server's own words, masked, and its limits and wait."""
+    said = target.masker.quote(evidence.message) or "no explanation was given"
+    where = target.provider + _label(evidence, target.masker)
     if kind is RateLimited:
         return RateLimited(
             f"Rate limit exceeded at {where}: {said}",
@@ -88,7 +90,7 @@ def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) ->
             is_about_day=evidence.is_about_day,
         )
     if kind is ModelUnknown:
-        return ModelUnknown(_why_not_served(evidence, asked, where, said))
+        return ModelUnknown(_model_unknown_message(evidence, target, where, said))
     if kind is ProviderOverloaded and not evidence.is_json:
         return ProviderOverloaded(
             f"{where} answered with something other than JSON ({said}), usually because of a proxy "
@@ -98,7 +100,7 @@ def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) ->
         context = evidence.context_tokens or stated_context(evidence.message)
         full = f"the server's context of {context:,} tokens is full. It said: " if context else ""
         return RequestTooLarge(
-            f"The request is larger than {where} accepts in one call of {asked.model}: {full}{said}",
+            f"The request is larger than {where} accepts in one call of {target.model}: {full}{said}",
             context_tokens=context,
         )
     sentence = _SENTENCES[kind]
@@ -106,7 +108,7 @@ def _from_answer(kind: type[ProviderError], evidence: Evidence, asked: Asked) ->
         sentence = _NO_ANSWER_OF_AN_API
     if "{said}. " in sentence:
         said = said.rstrip(".")
-    ours = kind(sentence.format(where=where, said=said, model=asked.model))
+    ours = kind(sentence.format(where=where, said=said, model=target.model))
     if isinstance(ours, ProviderOverloaded):
         ours.is_out_of_flex = evidence.status == 429
     return ours
@@ -120,7 +122,7 @@ _CONTEXT: Final = re.compile(
 
 
 def stated_context(message: str) -> int | None:
-    """The context of the model in tokens, where a refusal names it."""
+    """The model's context length in tokens, where a refusal states it; else None."""
     found = _CONTEXT.search(message.lower())
     return int((found[1] or found[2]).replace(",", "")) if found else None
 
@@ -158,22 +160,24 @@ _ADDRESS: Final = re.compile(
 )
 
 
-def _why_not_served(evidence: Evidence, asked: Asked, where: str, said: str) -> str:
-    """Three mistakes stop the queue alike: the model, what it cannot do, and the address."""
+def _model_unknown_message(evidence: Evidence, target: CallTarget, where: str, said: str) -> str:
+    """The message for `ModelUnknown`: the model lacks schemas, is not known, or the address is
+    wrong.
+    """
     said = said.rstrip(".")
     about_address = evidence.status < 400 or evidence.status in {405, 501}
     about_address = about_address or bool(_ADDRESS.search(evidence.searchable))
     if SCHEMA_WORDS.search(evidence.searchable) and not about_address:
         return (
-            f"{asked.model} at {where} does not support the form of answer that Weighbridge needs "
+            f"{target.model} at {where} does not support the form of answer that Weighbridge needs "
             f"(structured outputs by JSON schema, or JSON at all): {said}. Set WEIGHBRIDGE_MODEL "
             "to a model that does, or WEIGHBRIDGE_STRUCTURED_OUTPUTS to object or text."
         )
     names_model = re.search(r"model|deployment|endpoints? found", evidence.searchable)
     if not about_address and names_model:
-        return f"{where} does not know the model {asked.model}, or the key may not use it: {said}. Check WEIGHBRIDGE_MODEL."
+        return f"{where} does not know the model {target.model}, or the key may not use it: {said}. Check WEIGHBRIDGE_MODEL."
     moved_to = evidence.headers.get("location")
-    hint = f" It points to {asked.masker.mask(moved_to)}." if moved_to else ""
+    hint = f" It points to {target.masker.mask(moved_to)}." if moved_to else ""
     words = f" It said: {said}." if evidence.message else ""
     return (
         f"There is no chat completions API at this address of {where}.{hint}{words} "
@@ -181,28 +185,30 @@ def _why_not_served(evidence: Evidence, asked: Asked, where: str, said: str) -> 
     )
 
 
-def _without_answer(kind: type[ProviderError], error: Exception, asked: Asked) -> ProviderError:
-    """The error where no usable answer came: a timeout, no connection, broken text or no JSON."""
-    reason = asked.masker.quote(_deepest_reason(error))
+def _without_answer(
+    kind: type[ProviderError], error: Exception, target: CallTarget
+) -> ProviderError:
+    """The error where no usable answer came: a timeout, no connection, broken Unicode, no JSON."""
+    reason = target.masker.quote(_deepest_reason(error))
     because = f": {reason}" if reason else ""
     if kind is ProviderTimeout:
-        return ProviderTimeout(f"{asked.host} did not answer in time{because}")
+        return ProviderTimeout(f"{target.host} did not answer in time{because}")
     if kind is RequestRefused:
         return RequestRefused(
             "The product's text contains broken Unicode, which cannot be sent. Correct it and upload the product again."
         )
     if kind is ProviderOverloaded:
         return ProviderOverloaded(
-            f"{asked.provider} answered with something other than its API's JSON{because}. "
+            f"{target.provider} answered with something other than its API's JSON{because}. "
             "If it keeps happening, check OPENAI_BASE_URL."
         )
     return ProviderUnreachable(
-        f"No connection to {asked.host}{because}. Check the network and OPENAI_BASE_URL."
+        f"No connection to {target.host}{because}. Check the network and OPENAI_BASE_URL."
     )
 
 
 def _never_left(error: BaseException) -> bool:
-    """Whether there was no connection over which the request could go."""
+    """Whether the request was never sent, because no connection was made."""
     link: BaseException | None = error
     while link is not None:
         if isinstance(link, _NO_CONNECTION):
@@ -212,7 +218,7 @@ def _never_left(error: BaseException) -> bool:
 
 
 def _deepest_reason(error: BaseException) -> str:
-    """The SDK says "Connection error."; what happened is said by the exception that caused it."""
+    """The text of the innermost cause that has one: the SDK's own says only "Connection error."."""
     text = ""
     link: BaseException | None = error
     while link is not None:

@@ -1,9 +1,7 @@
-"""Reads the `x-ratelimit-*` and `retry-after` headers of a reply into numbers the governor
-believes.
+"""Reads the `x-ratelimit-*` and `retry-after` headers of a reply into numbers for the governor.
 
-Headers are advice: what is missing or unreadable is None, and never an error. All functions are
-pure; an HTTP date is compared with the reply's own `date` header, so that a wrong clock does not
-matter.
+A header that is missing or unreadable gives None, never an error. All functions are pure; an HTTP
+date is compared with the reply's own `date` header, so that a wrong clock does not matter.
 """
 
 from __future__ import annotations
@@ -19,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST_SPAN_S: Final = 7 * 86_400.0
-"""Longer spans are no spans (some servers send a point in time instead); they count as unreadable.
-"""
+"""A longer span counts as unreadable: some servers send a point in time instead of a span."""
 
 _COUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]*)?")
 _SECONDS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]*)?|\.[0-9]+")
@@ -36,7 +33,7 @@ _WRITTEN_OUT: Final = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 
 def read_remaining(headers: Mapping[str, str]) -> Remaining:
-    """What the headers say of both budgets. `headers` looks names up without regard to case."""
+    """What the headers say of requests and tokens that are left. `headers` must ignore case."""
     return Remaining(
         requests_limit=_count(headers.get("x-ratelimit-limit-requests")),
         requests_remaining=_count(headers.get("x-ratelimit-remaining-requests")),
@@ -48,14 +45,15 @@ def read_remaining(headers: Mapping[str, str]) -> Remaining:
 
 
 def read_retry_after_s(headers: Mapping[str, str], message: str = "") -> float | None:
-    """How long the provider asks us to wait: the most exact header, else the words of its message.
+    """Seconds that the provider asks us to wait: by the most exact header, else by its message;
+    None if neither says so.
 
     OpenAI writes "Please try again in 1.2s" into the message, and not always a header:
     https://platform.openai.com/docs/guides/rate-limits
     """
     in_ms = headers.get("retry-after-ms")
     if in_ms is not None and _SECONDS.fullmatch(in_ms.strip()):
-        return _if_a_span(float(in_ms) / 1000)
+        return _plausible_s(float(in_ms) / 1000)
     stated = headers.get("retry-after")
     if stated is not None:
         delay_s = span_s(stated)
@@ -65,46 +63,47 @@ def read_retry_after_s(headers: Mapping[str, str], message: str = "") -> float |
         return None
     span = span_s(found[1])
     unit_s = _WRITTEN_OUT[found[2].rstrip("s")] if found[2] else 1.0
-    return None if span is None else _if_a_span(span * unit_s)
+    return None if span is None else _plausible_s(span * unit_s)
 
 
 def read_processing_s(headers: Mapping[str, str]) -> float | None:
-    """How long the provider worked on the call. OpenAI says so, in milliseconds."""
+    """Seconds that the provider worked on the call; None if it does not say. OpenAI does."""
     text = headers.get("openai-processing-ms")
     if text is None or not _SECONDS.fullmatch(text.strip()):
         return None
-    return _if_a_span(float(text) / 1000)
+    return _plausible_s(float(text) / 1000)
 
 
 def span_s(text: str | None) -> float | None:
-    """Seconds of "12ms", "1s", "6m0s", "1h2m3.5s", or of a bare number.
-
-    None when it is none of these.
+    """Seconds in "12ms", "1s", "6m0s", "1h2m3.5s" or a bare number (of seconds); None for other
+    text.
     """
     stripped = (text or "").strip()
     if _SECONDS.fullmatch(stripped):
-        return _if_a_span(float(stripped))
+        return _plausible_s(float(stripped))
     parts = _PART.findall(stripped)
     if not parts or "".join(number + unit for number, unit in parts) != stripped:
         return None
-    return _if_a_span(sum(float(number) * _UNIT_S[unit] for number, unit in parts))
+    return _plausible_s(sum(float(number) * _UNIT_S[unit] for number, unit in parts))
 
 
 def _count(text: str | None) -> int | None:
+    """The whole number in a header's text; None for anything else."""
     stripped = (text or "").strip()
     return int(float(stripped)) if _COUNT.fullmatch(stripped) else None
 
 
-def _if_a_span(seconds: float) -> float | None:
+def _plausible_s(seconds: float) -> float | None:
+    """The seconds; None above `LONGEST_SPAN_S`."""
     return seconds if seconds <= LONGEST_SPAN_S else None
 
 
 def _until_s(then: str, now: str | None) -> float | None:
-    """Seconds between two HTTP dates; 0 when the first is already past."""
+    """Seconds from the HTTP date `now` to `then`, at least 0; None if either cannot be read."""
     moment, reference = _http_date(then), _http_date(now)
     if moment is None or reference is None:
         return None
-    return _if_a_span(max(0.0, (moment - reference).total_seconds()))
+    return _plausible_s(max(0.0, (moment - reference).total_seconds()))
 
 
 def _http_date(text: str | None) -> datetime | None:

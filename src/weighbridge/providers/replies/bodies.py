@@ -1,4 +1,4 @@
-"""From the bytes of an answer to a chat completion, or to the error that hides in it.
+"""Reads the bytes of an answer as a chat completion, or as the error that hides in it.
 
 Gateways put errors into answers of status 200: beside `choices: null`, inside a choice, as
 `finish_reason: error`, as an empty completion, as an event of a stream. All of them are the
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.lenient_json import loads
 from weighbridge.providers.faults.evidence import plain_words, stated_status
-from weighbridge.providers.replies.streams import is_stream, joined
+from weighbridge.providers.replies.streams import is_stream, join_events
 from weighbridge.providers.wire import LARGEST_REPLY, UnusableReply
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BROKEN_OFF: Final = re.compile(
     "error|abort|cancel|fail|timeout|insufficient_system_resource|malformed", re.IGNORECASE
 )
-"""In finish reasons that tell of a fault: OpenRouter, vLLM, Zhipu, DeepSeek, Gemini."""
+"""Words in a finish reason that mean a fault: OpenRouter, vLLM, Zhipu, DeepSeek, Gemini."""
 _ENVELOPES: Final = ("data", "response", "result", "completion", "output")
 _WORDS_OF_ERRORS: Final = (
     "error",
@@ -43,14 +43,14 @@ _DECODER: Final = json.JSONDecoder()
 _NOT_BLANK: Final = re.compile(r"\S")
 _MOST_DOCUMENTS: Final = 8
 SHOWN: Final = 160
-"""Characters shown of an answer that could not be understood."""
+"""The most characters shown of an answer that could not be understood."""
 
 
 class HiddenError(Exception):
     """An answer of status 200 that is an error.
 
-    `status` is what it would have had to be, None where nothing says so. `body` is the answer as
-    one JSON document, whatever it came in.
+    `status` is the status that the error itself states, or None. `body` is the whole answer as one
+    JSON document.
     """
 
     def __init__(self, status: int | None, body: Any) -> None:
@@ -63,17 +63,17 @@ def read_completion(content: bytes) -> Mapping[str, Any]:
     """The chat completion in a body of status 200.
 
     Raises:
-        HiddenError: the body tells of a failure.
-        UnusableReply: it is no JSON, or neither completion nor error.
+        HiddenError: the body is an error.
+        UnusableReply: it is not JSON, or neither completion nor error.
     """
     completion = _without_envelope(_parsed(content))
     if not isinstance(completion, dict):
         raise UnusableReply("it is not a JSON object")
-    completion = _with_list(completion)
+    completion = _with_choices_as_list(completion)
     choices = completion.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     told = completion.get("error") or (isinstance(choice, dict) and choice.get("error"))
-    if told and not (isinstance(choice, dict) and _tells_of_success(told)):
+    if told and not (isinstance(choice, dict) and _means_success(told)):
         raise HiddenError(stated_status(told if isinstance(told, dict) else completion), completion)
     if isinstance(choice, dict):
         if _BROKEN_OFF.search(str(choice.get("finish_reason"))):
@@ -85,28 +85,28 @@ def read_completion(content: bytes) -> Mapping[str, Any]:
         return completion  # empty, and billed
     if "choices" in completion:
         raise UnusableReply(
-            f"its list of choices is empty, and it names no error: {_shown(content)}"
+            f"its list of choices is empty, and it names no error: {_excerpt(content)}"
         )
-    raise UnusableReply(f"it holds no choices: {_shown(content)}")
+    raise UnusableReply(f"it holds no choices: {_excerpt(content)}")
 
 
-def _with_list(completion: dict[str, Any]) -> dict[str, Any]:
-    """With its choices in a list, also where they came by number: `{"0": {…}}`."""
+def _with_choices_as_list(completion: dict[str, Any]) -> dict[str, Any]:
+    """The completion with its choices in a list, also where they came by number: `{"0": {…}}`."""
     choices = completion.get("choices")
     if isinstance(choices, dict) and "0" in choices:
         return {**completion, "choices": list(choices.values())}
     return completion
 
 
-def _tells_of_success(told: object) -> bool:
-    """An error of code 0 is none: some gateways always send one."""
+def _means_success(told: object) -> bool:
+    """Whether an `error` object says "no error", such as code 0: some gateways always send one."""
     if not isinstance(told, dict):
         return False
     return all(not value or str(value).lower() in _SUCCESS for value in told.values())
 
 
-def _shown(content: bytes) -> str:
-    """The beginning of an answer that nobody understands."""
+def _excerpt(content: bytes) -> str:
+    """The beginning of an answer that is neither completion nor error, as text."""
     text = plain_words(content)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
@@ -115,11 +115,11 @@ def _parsed(content: bytes) -> Any:
     """The JSON of a body, of a stream's events, or inside other text.
 
     Raises:
-        UnusableReply: there is none; says so of a web page.
+        UnusableReply: there is none. The message says if it is a web page.
     """
     body = content.lstrip()
     if is_stream(body):
-        return joined(body)
+        return join_events(body)
     try:
         return loads(content)
     except (ValueError, RecursionError) as error:
@@ -130,8 +130,8 @@ def _parsed(content: bytes) -> Any:
 
 
 def _hidden_document(content: bytes) -> Any:
-    """What came packed or in UTF-16 without saying so, or with something after its end; None where
-    more than one thing may be meant.
+    """The JSON document of a body that is gzip or UTF-16 without a header that says so, or that
+    goes on after the document's end; None where there is none, or several that differ.
     """
     if content.startswith(_GZIP):
         try:
@@ -145,12 +145,13 @@ def _hidden_document(content: bytes) -> Any:
         while (begin := _NOT_BLANK.search(text, position)) and len(documents) < _MOST_DOCUMENTS:
             document, position = _DECODER.raw_decode(text, begin.start())
             documents.append(document)
-    found = [one for one in documents if isinstance(one, dict) and "choices" in one]
-    return found[0] if found and all(one == found[0] for one in found) else None
+    completions = [each for each in documents if isinstance(each, dict) and "choices" in each]
+    same = all(each == completions[0] for each in completions)
+    return completions[0] if completions and same else None
 
 
 def _without_envelope(body: Any) -> Any:
-    """Some gateways wrap the completion, or send a list of one."""
+    """The completion inside what some gateways wrap around it: an object, or a list of one."""
     if isinstance(body, list) and len(body) == 1:
         body = body[0]
     if not isinstance(body, dict) or "choices" in body:

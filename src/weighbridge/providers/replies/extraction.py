@@ -1,9 +1,9 @@
-"""Finds the answer in what a model wrote: past its reasoning, its fences and its chatter.
+"""Finds the answer in what a model wrote: without its reasoning, Markdown fences and other text.
 
 With strict structured outputs the text is the answer, and comes back as it is. Other servers send
-`<think>` drafts, Markdown, HTML escapes, JSON in a string, or two documents. The rule: what stands
-before the end of the reasoning does not count, and of several complete documents the last one does.
-A document that was cut off is left for the steps, which keep the entries that are whole. Nothing is
+`<think>` drafts, Markdown, HTML escapes, JSON in a string, or two documents. The rule: text before
+the end of the reasoning is ignored, and of several complete documents the last one is taken. A
+document that was cut off is left for the steps, which keep the entries that are whole. Nothing is
 completed by guessing.
 """
 
@@ -35,20 +35,21 @@ _BRACKET: Final = re.compile(r"[{}\[\]]")
 _BEGUN: Final = re.compile(r'\{\s*"')
 _AFTER_THE_END: Final = " \t\r\n.`"
 _DEEPEST_REPAIRED: Final = 50
+"""The most levels of open brackets in a text that is repaired; answers have five."""
 _LONGEST_REPAIRED: Final = 100_000
-"""Levels of brackets and characters. Answers have five and some ten thousand; the repair of much
+"""The most characters of a text that is repaired. Answers have some ten thousand; repairing much
 more would hold up all other calls for seconds.
 """
 _MOST_TRIES: Final = 2_000
-"""Brackets at which a document is looked for: texts of models hold dozens."""
+"""The most brackets at which a document may begin that are tried; a model's text has dozens."""
 
 
 class NoJson(ValueError):
-    """There is no document in the text, not even the beginning of one."""
+    """The text holds no whole JSON document; it may hold the beginning of one."""
 
 
 def after_reasoning(text: str) -> str:
-    """What follows the model's reasoning.
+    """The text after the model's reasoning; all of it if there is none.
 
     Empty when the reasoning has no end: then there is no answer yet.
     """
@@ -59,7 +60,7 @@ def after_reasoning(text: str) -> str:
 
 
 class Found(NamedTuple):
-    """A document, and whether the text is nothing else."""
+    """A JSON document; `is_all`: the text holds nothing else."""
 
     document: Any
     is_all: bool = False
@@ -71,7 +72,7 @@ def find_document(text: str, *, is_cut: bool) -> Found:
     `is_cut`: the model reached its length limit, so that nothing may be repaired.
 
     Raises:
-        NoJson: there is none that is whole; the text may hold the beginning of one.
+        NoJson: no document is whole; the text may hold the beginning of one.
     """
     try:
         return Found(loads(text), is_all=True)
@@ -92,14 +93,14 @@ def find_document(text: str, *, is_cut: bool) -> Found:
 
 
 def _depth(text: str) -> int:
-    """The most brackets that are open at once; those within texts count too."""
+    """An upper bound for the brackets that are open at once; those inside strings count too."""
     opened = [0, *accumulate(1 if found[0] in "{[" else -1 for found in _BRACKET.finditer(text))]
     return max(opened) - min(opened)
 
 
 def _last_document(text: str) -> Any | None:
-    """The last complete object or list of objects, unless the beginning of another one follows
-    it.
+    """The last complete object or list of objects; None if there is none, or if another one begins
+    after it.
     """
     found: Any | None = None
     position = 0
@@ -112,7 +113,7 @@ def _last_document(text: str) -> Any | None:
         except RecursionError:
             return found
         except json.JSONDecodeError as error:
-            if _BEGUN.match(text, opening.start()) and _ran_out(error, text):
+            if _BEGUN.match(text, opening.start()) and _is_cut_off(error, text):
                 return None  # it was cut off: what stood before it was a draft
             position = opening.end()
         else:
@@ -121,6 +122,6 @@ def _last_document(text: str) -> Any | None:
     return found
 
 
-def _ran_out(error: json.JSONDecodeError, text: str) -> bool:
+def _is_cut_off(error: json.JSONDecodeError, text: str) -> bool:
     """Whether the document only lacks its end."""
     return error.msg.startswith("Unterminated string") or error.pos >= len(text.rstrip())

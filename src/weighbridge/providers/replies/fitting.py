@@ -1,8 +1,9 @@
-"""Fits a document to the schema that was asked for, where only one reading is possible.
+"""Changes a document so that it fits the schema that was asked for, where only one reading is
+possible.
 
 For servers that do not keep to schemas: numbers in quotation marks, other case of an enum's value,
-`&amp;`, a bare list, an object too many around the answer. What can be read in two ways is left as
-it is, and the steps refuse it. Pure.
+`&amp;`, a bare list, one more object around the answer. What can be read in two ways is left as it
+is, and the steps refuse it. Pure.
 """
 
 from __future__ import annotations
@@ -34,34 +35,36 @@ def fit(value: Any, schema: Schema) -> Any:
 
     Returns the same object where nothing had to change.
     """
-    kinds = _kinds(schema)
-    if value is None and "null" in kinds:
+    types = _types(schema)
+    if value is None and "null" in types:
         return value
-    if "object" in kinds:
+    if "object" in types:
         return _fit_object(value, schema)
-    if "array" in kinds:
+    if "array" in types:
         return _fit_list(value, schema)
-    single = _single(value)
+    single = _unwrapped_scalar(value)
     if isinstance(schema.get("enum"), list):
         fitted = _fit_enum(single, schema["enum"])
         return fitted if fitted in schema["enum"] else value
-    return _fit_scalar(single, kinds)
+    return _fit_scalar(single, types)
 
 
 def keeps_to(value: Any, schema: Schema) -> bool:
-    """Whether the outer form is the one that was asked for: all that is required of the object is
-    there.
+    """Whether the value is an object with all properties that the schema requires at its top
+    level.
     """
     return isinstance(value, dict) and all(name in value for name in schema.get("required", ()))
 
 
-def _kinds(schema: Schema) -> frozenset[str]:
+def _types(schema: Schema) -> frozenset[str]:
     kind = schema.get("type", ())
     return frozenset((kind,) if isinstance(kind, str) else kind)
 
 
 def _fit_object(value: Any, schema: Schema) -> Any:
-    """The object with names and values fitted; `value` itself if nothing had to change."""
+    """The object with names and values fitted; `value` itself if unchanged, or if it is no
+    object.
+    """
     found = _unwrapped(value, schema, _DEEPEST_WRAPPING)
     if not isinstance(found, dict):
         return value
@@ -77,15 +80,15 @@ def _fit_object(value: Any, schema: Schema) -> Any:
 
 
 def _unwrapped(value: Any, schema: Schema, depth: int) -> Any:
-    """Find the object that the schema asks for inside whatever the model wrapped it in.
+    """The object that the schema asks for, found inside what the model wrapped around it.
 
-    None unless exactly one candidate is found.
+    `depth` is how many more wrappings may be opened. None unless exactly one object is found.
     """
     required = schema.get("required", ())
     if isinstance(value, str):
         value = _decoded(value)
     if isinstance(value, list):
-        return _around_list(value, schema, depth)
+        return _object_from_list(value, schema, depth)
     if not isinstance(value, dict):
         return None
     if any(name in value for name in required) or not required:
@@ -105,10 +108,11 @@ def _unwrapped(value: Any, schema: Schema, depth: int) -> Any:
     ]
     if len(inside) == 1:
         return inside[0]
-    return _keyed(value, schema)
+    return _object_from_entries_by_code(value, schema)
 
 
-def _around_list(value: list[Any], schema: Schema, depth: int) -> Any:
+def _object_from_list(value: list[Any], schema: Schema, depth: int) -> Any:
+    """The object for a bare list of its entries, or the one inside a list of one; else None."""
     inner = _only_list(schema)
     if inner and value and all(_looks_like_entry(element, inner[1]) for element in value):
         return {inner[0]: value}
@@ -117,8 +121,10 @@ def _around_list(value: list[Any], schema: Schema, depth: int) -> Any:
     return None
 
 
-def _keyed(value: Mapping[str, Any], schema: Schema) -> Any:
-    """Entries by their code, `{"A-1": {…}, "A-2": {…}}`, as a list of entries."""
+def _object_from_entries_by_code(value: Mapping[str, Any], schema: Schema) -> Any:
+    """The object for entries by their code, `{"A-1": {…}, "A-2": {…}}`; None if that is not what
+    the value holds.
+    """
     inner = _only_list(schema)
     if inner is None or not value or "code" not in inner[1].get("properties", {}):
         return None
@@ -128,17 +134,20 @@ def _keyed(value: Mapping[str, Any], schema: Schema) -> Any:
 
 
 def _only_list(schema: Schema) -> tuple[str, Schema] | None:
-    """Name and schema of the entries, of an object that holds nothing but one list of objects."""
+    """(property name, schema of an entry) of an object whose only property is a list of objects;
+    None for any other schema.
+    """
     properties: Mapping[str, Schema] = schema.get("properties", {})
     if len(properties) != 1:
         return None
     name, part = next(iter(properties.items()))
     items = part.get("items")
-    is_list = "array" in _kinds(part) and isinstance(items, Mapping) and "object" in _kinds(items)
+    is_list = "array" in _types(part) and isinstance(items, Mapping) and "object" in _types(items)
     return (name, items) if is_list and isinstance(items, Mapping) else None
 
 
 def _looks_like_entry(value: Any, schema: Schema) -> bool:
+    """Whether the value is an object with at least two of the required properties (or all)."""
     required = schema.get("required", ())
     return isinstance(value, dict) and sum(name in value for name in required) >= min(
         2, len(required)
@@ -146,7 +155,10 @@ def _looks_like_entry(value: Any, schema: Schema) -> bool:
 
 
 def _with_names(found: dict[str, Any], properties: Mapping[str, Schema]) -> dict[str, Any]:
-    """Names in another case or with blanks around them, where that is the only difference."""
+    """The object with its names as in the schema, where only case and blanks around them differ.
+
+    `found` itself if nothing had to change.
+    """
     missing = {name.casefold(): name for name in properties if name not in found}
     if not missing:
         return found
@@ -158,10 +170,12 @@ def _with_names(found: dict[str, Any], properties: Mapping[str, Schema]) -> dict
 
 
 def _fit_list(value: Any, schema: Schema) -> Any:
-    """The list with its entries fitted, also of one bare entry; `value` itself if unchanged."""
+    """The list with its entries fitted, a bare entry as a list of one; `value` itself if unchanged,
+    or if it is no list.
+    """
     items: Schema = schema.get("items", {})
     found = _decoded(value) if isinstance(value, str) else value
-    if isinstance(found, dict) and "object" in _kinds(items):
+    if isinstance(found, dict) and "object" in _types(items):
         found = [found] if _looks_like_entry(found, items) else found
     if not isinstance(found, list):
         return value
@@ -170,8 +184,10 @@ def _fit_list(value: Any, schema: Schema) -> Any:
     return value if same else fitted
 
 
-def _single(value: Any) -> Any:
-    """The scalar that a list or an object holds as its only part: `["Chairs"]`, `{"value": 2}`."""
+def _unwrapped_scalar(value: Any) -> Any:
+    """The only part of a list or an object, such as `["Chairs"]` or `{"value": 2}`, if that is a
+    scalar; else the value itself.
+    """
     if isinstance(value, list) and len(value) == 1:
         (inner,) = value
     elif isinstance(value, dict) and len(value) == 1 and _WRAPPERS.issuperset(value):
@@ -182,16 +198,22 @@ def _single(value: Any) -> Any:
 
 
 def _fit_enum(value: Any, allowed: Sequence[Any]) -> Any:
+    """The one allowed value that differs from a text only in spelling; else the value itself."""
     if not isinstance(value, str) or value in allowed:
         return value
-    meant = _meant(Identity(allowed))
-    return meant.get(_loose(value)) or meant.get(_loose(_NUMBERING.sub("", value)), value)
+    meant = _value_by_spelling(Identity(allowed))
+    return meant.get(_spelling_key(value)) or meant.get(
+        _spelling_key(_NUMBERING.sub("", value)), value
+    )
 
 
-def _fit_scalar(value: Any, kinds: frozenset[str]) -> Any:
+def _fit_scalar(value: Any, types: frozenset[str]) -> Any:
+    """The scalar as one of the schema's types, if it clearly stands for one; else the value
+    itself.
+    """
     if isinstance(value, str):
-        return value if "string" in kinds else _read_text(value, kinds)
-    if "string" in kinds and not isinstance(value, bool):
+        return value if "string" in types else _read_text(value, types)
+    if "string" in types and not isinstance(value, bool):
         if isinstance(value, int):
             return str(value)
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -199,26 +221,28 @@ def _fit_scalar(value: Any, kinds: frozenset[str]) -> Any:
     return value
 
 
-def _read_text(value: str, kinds: frozenset[str]) -> Any:
-    """The flag, null or number that the text spells, where the schema asks for one."""
+def _read_text(value: str, types: frozenset[str]) -> Any:
+    """The flag, null or number that the text spells, where the schema asks for one; else the
+    text.
+    """
     word = value.strip().casefold()
-    if "boolean" in kinds and word in _FLAGS:
+    if "boolean" in types and word in _FLAGS:
         return _FLAGS[word]
-    if "null" in kinds and word in _NOTHING:
+    if "null" in types and word in _NOTHING:
         return None
-    if kinds & {"number", "integer"}:
+    if types & {"number", "integer"}:
         number = _KILOGRAMS.sub("", value.strip()).strip()
         if _NUMBER.fullmatch(number):
-            return float(number) if "number" in kinds else _integer(number, value)
+            return float(number) if "number" in types else _integer_or(number, value)
     return value
 
 
-def _integer(number: str, otherwise: str) -> Any:
+def _integer_or(number: str, otherwise: str) -> Any:
     return int(float(number)) if float(number).is_integer() else otherwise
 
 
 def _decoded(text: str) -> Any:
-    """What a string holds that is JSON itself; None for any other."""
+    """The JSON document that a string holds; None if it holds none."""
     if text.lstrip()[:1] not in {"{", "[", '"'}:
         return None
     try:
@@ -229,14 +253,14 @@ def _decoded(text: str) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _meant(allowed: Identity[Sequence[Any]]) -> Mapping[str, str]:
-    """The value for each loose spelling that only one value has."""
+def _value_by_spelling(allowed: Identity[Sequence[Any]]) -> Mapping[str, str]:
+    """The allowed value for each `_spelling_key` that only one of them has."""
     words = [word for word in allowed.value if isinstance(word, str)]
-    counts = Counter(map(_loose, words))
-    return {_loose(word): word for word in words if counts[_loose(word)] == 1}
+    counts = Counter(map(_spelling_key, words))
+    return {_spelling_key(word): word for word in words if counts[_spelling_key(word)] == 1}
 
 
-def _loose(word: str) -> str:
-    """Letters and digits alone, in lower case."""
+def _spelling_key(word: str) -> str:
+    """Only the letters and digits of a word, in lower case."""
     folded = unicodedata.normalize("NFKC", unescape(unescape(word))).casefold()
     return "".join(char for char in folded if char.isalnum())

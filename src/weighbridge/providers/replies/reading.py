@@ -1,8 +1,8 @@
-"""A chat completion becomes a `CallReply`: its text in the form that was asked for, its finish, its
-usage.
+"""Turns a chat completion into a `CallReply`: its text in the form that was asked for, its finish
+reason and its usage.
 
-Used by `openai.py` on the way back. Pure, and lenient: many servers speak this API with small
-differences, and an answer that has arrived is paid for, whatever it looks like.
+Used by `openai.py`. Pure, and lenient: many servers speak this API with small differences, and an
+answer that has arrived is paid for, whatever it looks like.
 """
 
 from __future__ import annotations
@@ -30,19 +30,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BYTES_PER_TOKEN: Final = 4
-"""English prose and JSON lie a little above. Only for servers that do not count."""
+"""For estimates where a server does not count; English prose and JSON have a little more."""
 
 _FINISH_REASONS: Final = (
     (re.compile(r"length|max_\w*tokens|context_window|trunc"), FinishReason.LENGTH),
     (re.compile(r"filter|safety|refus|sensitive|recitation|prohibited|blocklist|spii|policy"), FinishReason.REFUSAL),
 )  # fmt: skip
-"""By a word in it: the same reason has many names, "content_filter: PROHIBITED_CONTENT" among them.
+"""The pattern of a finish reason and what it means: servers have many names for the same reason,
+such as "content_filter: PROHIBITED_CONTENT".
 """
 _INPUT_TOKENS_PER_BYTE: Final = 4
 _PICTURE_TOKENS: Final = 100_000
+"""A count of input tokens is not believed above so many for each byte sent, plus so many for the
+pictures.
+"""
 _OUTPUT_ABOVE_ALLOWANCE: Final = 10
-"""Counts beyond these multiples of what was sent, allowed and written are none."""
+"""A count of output tokens is not believed above this multiple of the allowance plus the bytes of
+the text.
+"""
 _LONGEST_COUNT: Final = 16
+"""A count that comes as a text is read only if it has fewer digits than this."""
 _DEAREST_CALL_USD: Final = 1_000.0
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
 _EMPTY: Final = "{model} sent an empty completion without saying why."
@@ -52,18 +59,18 @@ _ONLY_REASONING: Final = (
 )
 _NOT_THE_ANSWER: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
 SIMULATOR_FINGERPRINT: Final = "simulated"
-"""What our simulator signs with: gateways pass it on, where they drop its header."""
+"""The `system_fingerprint` of our simulator's answers: gateways pass it on, but drop its header."""
 
 
 class Read(NamedTuple):
-    """A reply, and whether its text has the outer form that was asked for."""
+    """A reply; `is_in_form`: its text is an object with all properties that were asked for."""
 
     reply: CallReply
     is_in_form: bool
 
 
 class Arrival(NamedTuple):
-    """What came beside the completion itself."""
+    """What is known about an answer from outside its completion, mostly from its headers."""
 
     remaining: Remaining = Remaining()
     request_id: str | None = None
@@ -82,7 +89,7 @@ def read_reply(
     """The reply in a chat completion.
 
     Raises:
-        EmptyReply: it has no text, and nothing says why: that tells nothing of any product.
+        EmptyReply: it has no text and no reason for that, so it is no answer about any product.
     """
     choices = completion.get("choices")
     choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
@@ -125,12 +132,12 @@ def read_reply(
 
 
 def is_simulated(completion: Mapping[str, Any]) -> bool:
-    """Whether our simulator has made this, however many gateways lie between."""
+    """Whether the completion comes from our simulator, also through gateways."""
     return completion.get("system_fingerprint") == SIMULATOR_FINGERPRINT
 
 
 def _written(message: Mapping[str, Any], choice: Mapping[str, Any]) -> str:
-    """What the model wrote, wherever the server has put it."""
+    """The text of the model, whichever field it is in; empty if there is none."""
     text = _text(message.get("content")) or _text(choice.get("text"))
     if text:
         return text
@@ -142,16 +149,18 @@ def _written(message: Mapping[str, Any], choice: Mapping[str, Any]) -> str:
 
 
 def _answer_in(reasoning: str) -> str:
-    """Where the whole answer was taken for reasoning, it is read; drafts inside of reasoning are no
-    answer.
+    """The answer in a reasoning text that holds nothing else (after its end mark); else empty.
+
+    Some servers send the whole answer as reasoning. JSON in the middle of reasoning is a draft.
     """
     answer = after_reasoning(reasoning).strip()
     return answer if answer[:1] == "{" and answer[-1:] == "}" else ""
 
 
 def _in_form(written: str, request: CallRequest, *, is_cut: bool) -> tuple[str, bool]:
-    """The text as the steps read it: the very same where it is plain JSON that keeps to the
-    schema.
+    """(text that the steps can read, whether it has the form asked for).
+
+    The text is unchanged where it is plain JSON that keeps to the schema.
     """
     answer = after_reasoning(written)
     if is_exact(answer, request.schema):
@@ -215,13 +224,13 @@ def _schema_bytes(schema: Identity[Mapping[str, Any]]) -> int:
 
 
 def _stated_cost(completion: Mapping[str, Any]) -> float | None:
-    """OpenRouter says in the usage what a call has cost."""
+    """The cost in USD that OpenRouter states in the usage; None if there is none."""
     return stated_usd(_mapping(completion.get("usage")).get("cost"))
 
 
 def stated_usd(told: object) -> float | None:
-    """A cost that a gateway states; None for what can be none, such as NaN or less than nothing:
-    it would poison every sum, and let calls go beyond their caps.
+    """The cost in USD that a gateway states; None for values that cannot be true, such as NaN or
+    negative ones: in a sum they would let calls exceed their spending cap.
     """
     if isinstance(told, bool) or not isinstance(told, int | float | str):
         return None
@@ -233,8 +242,8 @@ def stated_usd(told: object) -> float | None:
 
 
 def _text(content: object) -> str:
-    """The text of a message: a string, the text parts of a list, or an object that was decoded
-    already.
+    """The text of a message's content: a string, the text parts of a list, or the JSON of an
+    object.
     """
     if isinstance(content, list):
         parts = ({"text": part} if isinstance(part, str) else _mapping(part) for part in content)
@@ -252,16 +261,18 @@ def _text(content: object) -> str:
 
 
 def _refusal_part(content: object) -> str:
+    """The refusals among the parts of a message's content, joined."""
     parts = map(_mapping, content) if isinstance(content, list) else ()
     return "".join(_text(part.get("refusal")) for part in parts)
 
 
 def _at_most(most: int, tokens: int | None) -> int | None:
-    """None for a count that cannot be true: it would empty the budgets of the account."""
+    """The count; None above `most`, which cannot be true and would use up the account's budgets."""
     return tokens if tokens is None or tokens <= most else None
 
 
 def _count(value: object) -> int | None:
+    """The value as a count of tokens; None for anything but a plausible number."""
     if isinstance(value, str) and value.strip().isdecimal() and len(value) < _LONGEST_COUNT:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):

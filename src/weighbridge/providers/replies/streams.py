@@ -1,4 +1,4 @@
-"""A stream of server-sent events that nobody asked for, as the completion that it amounts to.
+"""Turns a stream of server-sent events, which was not asked for, into a chat completion.
 
 Gateways stream although `stream` was not set, and send comments to keep a connection open, also
 before an ordinary body: https://html.spec.whatwg.org/multipage/server-sent-events.html. Pure.
@@ -20,15 +20,15 @@ _DONE: Final = b"[DONE]"
 
 
 def is_stream(body: bytes) -> bool:
-    """Whether it begins as no JSON does."""
+    """Whether the body begins like a stream of events, as no JSON does."""
     return body.startswith(_FIELDS)
 
 
-def joined(body: bytes) -> Any:
-    """The events put together, or the document that follows the comments.
+def join_events(body: bytes) -> Any:
+    """The chat completion (or error) that the events make up, or the JSON document after comments.
 
     Raises:
-        UnusableReply: an event is no JSON, or the stream ended in the middle of an answer.
+        UnusableReply: an event is not JSON, or the stream ended in the middle of an answer.
     """
     whole: dict[str, Any] = {}
     text, finish_reason, is_over = [], None, False
@@ -55,7 +55,7 @@ def joined(body: bytes) -> Any:
 
 
 def _documents(body: bytes) -> Iterator[Any]:
-    """The JSON of each event; `_DONE` for the mark of the end."""
+    """The JSON document of each event; `_DONE` for the event that ends the stream."""
     lines = body.splitlines(keepends=True)
     event = b""
     for n, line in enumerate(lines):
@@ -79,6 +79,7 @@ def _documents(body: bytes) -> Iterator[Any]:
 
 
 def _parsed(data: bytes) -> Any:
+    """The data as JSON. Raises UnusableReply if it is not JSON."""
     try:
         return loads(data)
     except (ValueError, RecursionError) as error:
@@ -86,7 +87,7 @@ def _parsed(data: bytes) -> Any:
 
 
 def _is_whole(content: str) -> bool:
-    """Of what breaks off without a mark of its end, only a whole document counts."""
+    """Whether a text without a mark of its end is nevertheless complete: JSON, or empty."""
     try:
         loads(content)
     except (ValueError, RecursionError):

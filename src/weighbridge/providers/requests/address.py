@@ -11,13 +11,15 @@ from weighbridge.errors import SettingsError
 
 OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
 _NO_KEY: Final = "none"
-"""Servers of one's own often want no key, and an empty one makes an invalid header."""
+"""Sent in place of a missing key: the user's own server may need none, but an empty key makes an
+invalid header.
+"""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class BaseAddress:
-    """Where the API is. `query` goes behind every request (Azure's `api-version`)."""
+    """Where the API is. `query` is added to every request (Azure's `api-version`)."""
 
     url: str
     query: dict[str, str]
@@ -31,7 +33,7 @@ class BaseAddress:
 
     @property
     def name(self) -> str:
-        """Who answers: "openai", or host and port. Two servers under one desk are two providers."""
+        """Who answers: "openai", or host and port, so that two servers on one machine differ."""
         if self.is_openai:
             return "openai"
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -54,7 +56,7 @@ def is_loopback(host: str) -> bool:
 
 
 def read_address(base_url: str | None) -> BaseAddress:
-    """Raises SettingsError for what is no address."""
+    """The address that the user gave, or OpenAI's own. Raises SettingsError for no valid URL."""
     url = (base_url or OPENAI_BASE_URL).strip()
     try:
         parts = urlsplit(url)
@@ -73,8 +75,12 @@ def read_address(base_url: str | None) -> BaseAddress:
     return BaseAddress(bare, query, parts.hostname or "", port)
 
 
-def checked_key(api_key: str | None) -> str:
-    """The key as it is sent. Raises SettingsError, which does not show it."""
+def clean_key(api_key: str | None) -> str:
+    """The key without blanks around it, "none" for a missing one.
+
+    Raises:
+        SettingsError: it has a character that no key has. The message does not show the key.
+    """
     key = (api_key or "").strip() or _NO_KEY
     if not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError(

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 def request_body(request: CallRequest, model: str, capabilities: Capabilities) -> dict[str, object]:
     """The body of POST /chat/completions.
 
-    The instructions come first and alone, so that the provider's prompt cache finds them again;
-    newer families cache exactly up to a marked block, and bill what they write, so only that block
-    is marked. Without a key `store` is not sent: chat completions are not kept unless one asks for
-    it. Temperature 0 makes a repeated question give the same answer as far as the model allows.
+    The instructions come first and alone, so that the provider's prompt cache finds them again.
+    Newer families cache exactly up to a marked block and bill what they write, so only the
+    instructions are marked. `store` is sent only with a key: without it the provider keeps no chat
+    completion. Temperature 0 makes a repeated question give the same answer as far as the model
+    allows.
     """
     body: dict[str, object] = {
         "model": model,
@@ -69,19 +70,25 @@ def _messages(request: CallRequest, capabilities: Capabilities) -> list[dict[str
 
 
 def _parts(content: object) -> list[object]:
+    """The content as a list of parts; a text becomes one part."""
     return content if isinstance(content, list) else [{"type": "text", "text": content}]
 
 
 def _instructions(request: CallRequest, capabilities: Capabilities) -> object:
+    """The instructions as a text, or as a list of one part that is marked for the prompt cache.
+
+    With the schema at the end where the server takes no schema.
+    """
     text = request.instructions
     if capabilities.form in {AnswerForm.OBJECT, AnswerForm.TEXT}:
-        text += _schema_in_words(Identity(request.schema))
+        text += _schema_for_prompt(Identity(request.schema))
     if not capabilities.marks_prefix or not capabilities.writes_cache:
         return text
     return [{"type": "text", "text": text, "prompt_cache_breakpoint": {"mode": "explicit"}}]
 
 
 def _content(request: CallRequest, capabilities: Capabilities) -> object:
+    """The question as a text, or as a list of parts where pictures go with it."""
     if not request.image_urls:
         return request.content
     detail = {} if capabilities.image_detail is None else {"detail": capabilities.image_detail}
@@ -92,10 +99,10 @@ def _content(request: CallRequest, capabilities: Capabilities) -> object:
 
 
 def encoded_body(request: CallRequest, model: str, capabilities: Capabilities) -> bytes:
-    """`request_body` as JSON. Schemas are encoded once: they are most of it, and always the same.
+    """`request_body` as JSON. The schema is encoded once and reused: it is most of the body.
 
-    Encoding the whole body took 0.2 ms a call. Raises PydanticSerializationError for text that is
-    no Unicode.
+    Encoding the whole body took 0.2 ms a call. Raises PydanticSerializationError for text with
+    broken Unicode.
     """
     body = request_body(request, model, capabilities)
     if body.pop("response_format", None) is None:
@@ -110,21 +117,22 @@ def _encoded_format(name: str, schema: Identity[Mapping[str, Any]], form: Answer
 
 
 @lru_cache(maxsize=16)
-def _schema_in_words(schema: Identity[Mapping[str, Any]]) -> str:
+def _schema_for_prompt(schema: Identity[Mapping[str, Any]]) -> str:
     text = to_json(schema.value).decode()
     return f"\n\nAnswer with one JSON object that follows this JSON schema, and with nothing else:\n{text}"
 
 
 @lru_cache(maxsize=16)
 def _cache_key(instructions: str, schema: Identity[Mapping[str, Any]]) -> str:
-    """One key for each version of a question: requests that share it are routed to where their
-    beginning is cached.
+    """The `prompt_cache_key`: the same for all requests with these instructions and this schema, so
+    that the provider routes them to the machine that has their beginning in its cache.
     """
     digest = hashlib.sha256(instructions.encode("utf-8", "replace") + to_json(schema.value))
     return f"weighbridge-{digest.hexdigest()[:16]}"
 
 
 def _response_format(name: str, schema: Mapping[str, Any], form: AnswerForm) -> dict[str, object]:
+    """The `response_format` of a body, for every form but TEXT."""
     if form is AnswerForm.OBJECT:
         return {"type": "json_object"}
     described: dict[str, object] = {"name": name, "schema": schema}

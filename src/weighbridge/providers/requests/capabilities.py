@@ -1,10 +1,10 @@
-"""Which parameters a server and its model take: begun with the model's profile, corrected by what
-the server refuses.
+"""Which parameters a server and its model take: at first those of the model's profile, later
+without those that the server refuses.
 
-OpenAI's own models are in the table (`planning/models.py`). Of all others a refusal names the
-parameter that is not known: the call is sent again without it, and that is remembered. The form of
-the answer is a ladder: a strict schema, a schema, any JSON object with the schema in the prompt,
-plain text with the schema in the prompt.
+OpenAI's own models are in the table (`planning/models.py`). Other servers name the parameter that
+they refuse: the call is sent again without it, and so are all later ones. The form of the answer
+has four steps: a strict schema, a schema, any JSON object with the schema in the prompt, plain text
+with the schema in the prompt.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class AnswerForm(IntEnum):
-    """How the server is told the form of the answer, from the safest rung of the ladder down."""
+    """How the server is told the form of the answer, the most reliable way first."""
 
     STRICT = 0  # json_schema, strict
     SCHEMA = 1  # json_schema
@@ -44,16 +44,23 @@ _NO_SYSTEM_ROLE: Final = re.compile(
     r"system (?:role|message|prompt|instruction)s?[^.]{0,30}not (?:supported|allowed|enabled)|only user(?:,| and) (?:assistant|model)"
     r"|roles must alternate|developer instruction is not enabled"
 )
-"""Templates of chats such as Gemma's and Mistral's, and Google's own API for Gemma."""
+"""How chat templates such as Gemma's and Mistral's, and Google's own API for Gemma, refuse a system
+message.
+"""
 _ABOUT_SIZE: Final = re.compile(r"context.?(?:length|window|size)|too (?:long|large)")
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""What `reasoning_effort` may be anywhere, the cheapest first. Each family takes some of them."""
+"""All values of `reasoning_effort`, the cheapest first. Each model family takes some of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What is sent, of all that may be left out."""
+    """Which optional parameters are sent with a request, and with which values.
+
+    `effort`, `tier` and `image_detail` are values to send; None leaves the parameter out.
+    `refused_effort` is the reasoning effort that was set and that the server refused.
+    `form_is_fixed`: the user has set the form of the answer, so it never changes.
+    """
 
     allowance_name: str = "max_completion_tokens"
     sends_temperature: bool = True
@@ -70,7 +77,7 @@ class Capabilities:
     form_is_fixed: bool = False
 
     def adapted_to(self, evidence: Evidence) -> Capabilities | None:
-        """How to ask again after this refusal; None when it is about something else."""
+        """The capabilities to try again with after this refusal; None if it has another cause."""
         if evidence.status not in _REFUSING or not evidence.is_json:
             return None
         text = evidence.searchable
@@ -81,7 +88,9 @@ class Capabilities:
         return self._without_named(text) or self._with_easier_form(text)
 
     def _without_named(self, text: str) -> Capabilities | None:
-        """Leave out the parameter that the text names."""
+        """These without (or with another value of) the parameter that a refusal names; None if it
+        names none.
+        """
         if not _REFUSES_PARAMETER.search(text):
             return None
         if self.allowance_name == "max_completion_tokens" and self.allowance_name in text:
@@ -104,7 +113,7 @@ class Capabilities:
         return self.with_next_form() if SCHEMA_WORDS.search(text) else None
 
     def _with_other_effort(self, text: str) -> Capabilities:
-        """The lowest effort that the refusal offers; without the parameter where it offers none."""
+        """These with the lowest effort that the refusal offers, or with none if it offers none."""
         offered = [effort for effort in EFFORTS if f"'{effort}'" in text or f'"{effort}"' in text]
         others = [effort for effort in offered if effort != self.effort]
         effort = others[0] if others else None
@@ -116,7 +125,7 @@ class Capabilities:
         )
 
     def effort_notice(self, host: str) -> str | None:
-        """What the operator should know where the reasoning effort was refused."""
+        """A sentence for the operator if the reasoning effort was refused, else None."""
         if self.refused_effort is None:
             return None
         instead = f"{self.effort} is sent" if self.effort else "nothing is sent"
@@ -126,20 +135,22 @@ class Capabilities:
         )
 
     def with_next_form(self) -> Capabilities | None:
-        """One rung down the ladder; None at its foot, and where the form was set by the user."""
+        """These with the next form of `AnswerForm`; None after the last one, and where the user has
+        set the form.
+        """
         if self.form_is_fixed or self.form is AnswerForm.TEXT:
             return None
         return replace(self, form=AnswerForm(self.form + 1))
 
     def dump(self) -> dict[str, Any]:
-        """What was learned, as JSON can hold it."""
-        learned = {one.name: getattr(self, one.name) for one in fields(self)}
+        """All fields as plain JSON values, for `recalled`."""
+        learned = {field.name: getattr(self, field.name) for field in fields(self)}
         return {**learned, "form": self.form.name.lower()}
 
     def recalled(self, learned: Mapping[str, Any]) -> Capabilities:
-        """These, corrected by what an earlier process learned of the same server and model.
+        """These, corrected by the `dump` of an earlier process for the same server and model.
 
-        What was set stays.
+        What the user has set stays.
         """
         was_refused = self.effort is not None and learned.get("refused_effort") == self.effort
         return replace(
@@ -160,7 +171,7 @@ class Capabilities:
 
 
 def form_named(name: object) -> AnswerForm | None:
-    """The rung of this name, in lower case."""
+    """The form with this name in lower case, such as "strict"; None for any other value."""
     return next((form for form in AnswerForm if form.name.lower() == name), None)
 
 
@@ -172,9 +183,10 @@ def capabilities_of(
     tier: str | None = None,
     form: str | None = None,
 ) -> Capabilities:
-    """What is known beforehand. `effort`, `tier` and `form` are what the user set.
+    """The capabilities to begin with, before the server has answered.
 
-    Only OpenAI itself is sent what only OpenAI has: keys and marks of the prompt cache.
+    `effort`, `tier` and `form` are what the user set. Keys and marks of the prompt cache are sent
+    to OpenAI only.
     """
     profile = profile_of(model)
     sent_effort = profile.effort_for(effort)

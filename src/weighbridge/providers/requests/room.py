@@ -1,4 +1,4 @@
-"""What a small context leaves for the answer. Pure.
+"""How many tokens a small context leaves for the answer. Pure.
 
 Servers differ in what they do when prompt and output allowance exceed the context together: vLLM,
 SGLang and TGI refuse the call and say how long the prompt is; llama.cpp and Ollama answer until the
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
     from weighbridge.providers.faults.evidence import Evidence
 
 NEARLY: Final = 16
-"""Tokens that a context may lack and still count as full: servers keep some for themselves."""
+"""A context counts as full when this many tokens or fewer are free: servers keep some back."""
 LEAST_SHARE: Final = 2
-"""With less than half of what the answer may need the products are better asked in smaller groups.
+"""The allowance is reduced to no less than one part in so many (a half): with less, it is better to
+ask for the products in smaller groups.
 """
 _PROMPT: Final = re.compile(
     r"([\d,]{1,12})(?: tokens?)? (?:in the (?:messages|prompt)|input tokens|from the input|`inputs`)"
 )
 
 
-def shortened(request: CallRequest, refused: Evidence) -> CallRequest | None:
-    """The same question with an allowance that fits, where the refusal says what is left.
+def with_smaller_allowance(request: CallRequest, refused: Evidence) -> CallRequest | None:
+    """The same request with an output allowance that fits into the context that is left.
 
-    None where it says nothing of it, or where too little is left.
+    None where the refusal does not say how much is left, or where too little is.
     """
     context = refused.context_tokens or stated_context(refused.message)
     prompt = _PROMPT.search(refused.message.lower())
@@ -44,7 +45,7 @@ def shortened(request: CallRequest, refused: Evidence) -> CallRequest | None:
 
 
 def with_full_context(reply: CallReply, context_tokens: int | None) -> CallReply:
-    """The reply, with the context noted that was full before the answer was done."""
+    """The reply; `full_context_tokens` is set if a full context cut the answer off."""
     if context_tokens is None or reply.finish_reason is not FinishReason.LENGTH:
         return reply
     used = reply.usage.input_tokens + reply.usage.output_tokens

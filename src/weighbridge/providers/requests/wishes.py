@@ -1,4 +1,6 @@
-"""What the user has set about calls, and what follows from it where nothing is set."""
+"""What the user has set about calls (effort, tier, form, timeout, prices), and the timeouts that
+follow.
+"""
 
 from __future__ import annotations
 
@@ -17,29 +19,35 @@ FLEX_TIMEOUT_S: Final = 900.0
 processing
 """
 LOCAL_TIMEOUT_S: Final = 600.0
-"""For a server on this machine: a processor writes some 5 to 50 tokens a second."""
+"""For a server on this machine: on a CPU it writes some 5 to 50 tokens a second."""
 SECONDS_PER_TOKEN: Final = 1 / 50
-"""On top, for each token that the answer may have; no hosted model is slower for long."""
+"""Added to the time limit for each token of the output allowance; no hosted model is slower than
+that for long.
+"""
 PACE_FACTOR: Final = 2.0
-"""A server is given twice the time that it has needed for each token so far."""
+"""The time limit for each token is this multiple of the time a token has taken so far."""
 LEAST_TOKENS: Final = 20
-"""Shorter replies tell the speed of reading, not of writing."""
+"""Replies with fewer tokens are not measured: their time is mostly that of reading the prompt."""
 PACE_MEMORY: Final = 0.7
-"""The weight of what was known, against the last reply."""
+"""The weight of the earlier average against the last reply, from 0 to 1."""
 MOST_TIMES: Final = 2.0
-"""The allowance at most doubles the limit."""
+"""The output allowance lengthens the time limit to at most this multiple of the base limit."""
 
 FLEX_OR_DEFAULT: Final = "flex-or-default"
 
 
 class WritingPace:
-    """How long the server needs for each token of an answer, with all that comes before it."""
+    """Average seconds that the server takes for each output token, waiting and reading the prompt
+    included; 0 before the first reply.
+    """
 
     def __init__(self) -> None:
         self.seconds_per_token = 0.0
 
     def observe(self, seconds: float, output_tokens: int) -> None:
-        """Learn from a reply."""
+        """Count in a reply that took `seconds`. A slower reply counts at once, a faster one in
+        part.
+        """
         if output_tokens < LEAST_TOKENS:
             return
         now = seconds / output_tokens
@@ -49,7 +57,7 @@ class WritingPace:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """None: nobody chose. `prices` are the user's own, by model and provider."""
+    """What the user has set; None where nothing is set. `prices` are by (model, provider)."""
 
     effort: str | None = None
     tier: str | None = None
@@ -59,11 +67,11 @@ class Wishes:
 
     @property
     def sent_tier(self) -> str | None:
-        """The value of `service_tier`."""
+        """The value of `service_tier` in a request; None: the parameter is not sent."""
         return "flex" if self.tier == FLEX_OR_DEFAULT else self.tier
 
     def base_timeout_s(self, *, is_local: bool) -> float:
-        """How long a call with a short answer may take."""
+        """Seconds that a call with a short answer may take."""
         if self.timeout_s is not None:
             return self.timeout_s
         if is_local:
@@ -71,9 +79,10 @@ class Wishes:
         return FLEX_TIMEOUT_S if self.sent_tier == "flex" else STANDARD_TIMEOUT_S
 
     def timeout_s_for(self, request: CallRequest, *, is_local: bool, pace_s: float = 0.0) -> float:
-        """How long this call may take. What the user set holds for each call, whatever its size.
+        """Seconds that this call may take. A timeout that the user set holds for every size.
 
-        `pace_s`: what a token has taken so far; it lengthens the limit, up to a bound.
+        `pace_s`: seconds that an output token has taken so far; may lengthen the limit, up to
+        `MOST_TIMES`.
         """
         base_s = self.base_timeout_s(is_local=is_local)
         if self.timeout_s is None:
@@ -84,6 +93,6 @@ class Wishes:
         return base_s * request.time_factor
 
     def longest_s(self, *, is_local: bool) -> float:
-        """How long any call may take before it is tried with more time."""
+        """Seconds that the largest call may take in its first try."""
         base_s = self.base_timeout_s(is_local=is_local)
         return base_s if self.timeout_s is not None else base_s * MOST_TIMES

@@ -7,7 +7,7 @@ import pytest
 from tests.support.scripted_provider import REQUEST
 from weighbridge.domain.calls import CallReply, FinishReason, Remaining, Usage
 from weighbridge.providers.faults.evidence import read_evidence
-from weighbridge.providers.requests.room import shortened, with_full_context
+from weighbridge.providers.requests.room import with_full_context, with_smaller_allowance
 
 LONG = REQUEST._replace(max_output_tokens=2_000)
 
@@ -31,7 +31,7 @@ def test_the_allowance_shrinks_to_what_the_refusal_says_is_left(
     said: str, left: int | None
 ) -> None:
     refused = read_evidence(400, {"error": {"message": said}}, b"{}")
-    request = shortened(LONG, refused)
+    request = with_smaller_allowance(LONG, refused)
     assert (request and request.max_output_tokens) == left
 
 
