@@ -1,1 +1,1 @@
-"""The counterparty: imitates a provider over HTTP, by its own books."""
+"""The simulated provider: answers over HTTP like OpenAI, and counts every call in its own books."""

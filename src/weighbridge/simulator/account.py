@@ -1,8 +1,8 @@
-"""One simulated account with a provider: takes a call through key, limits, chance, latency and
-answer.
+"""One simulated account with a provider: checks a call's key and limits, chooses its fault and
+latency, and answers it.
 
-The middle of the simulator: `app.py` hands it bodies, and it hands back responses. All waiting is
-done on the clock that it was given.
+`app.py` passes the bodies of requests in and gets responses. All waiting is done on the clock that
+it was given.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from weighbridge.errors import InputError
 from weighbridge.simulator.books import Books
-from weighbridge.simulator.chance import Throw, fault_for, latency_s, throw
+from weighbridge.simulator.chance import Throw, fault_for, latency_s, throw_dice
 from weighbridge.simulator.completions import complete, completion_body
 from weighbridge.simulator.config import (
     Fault,
@@ -47,7 +47,7 @@ _GATEWAY_PAGE: Final = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"
     b"<hr><center>simulated</center>\r\n</body>\r\n</html>\r\n"
 )
-_OUT_OF_THIN_AIR: Final = Refused("requests", 0, 0, 1, 1.0)  # the key is shared with others, say
+_WITHOUT_CAUSE: Final = Refused("requests", 0, 0, 1, 1.0)  # as if others used the same key
 _CHANGEABLE_NAMES: Final = (
     "requests_per_minute tokens_per_minute burst_s latency_s latency_sigma hang_s batch_delay_s "
     "api_key accepts_images faults outage_for_s flex_busy batch_expire enqueued_tokens has_batches"
@@ -72,7 +72,7 @@ class Account:
         )
 
     def check_key(self, authorization: bytes) -> None:
-        """Raise the 401 for a missing or wrong key."""
+        """Raises the 401 (ApiFault) for a missing or wrong key."""
         scheme, _, key = authorization.decode("latin-1").partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise ApiFault(401, "You didn't provide an API key.")
@@ -82,13 +82,13 @@ class Account:
             )
 
     def check_shutdown(self, model: str) -> None:
-        """Raise the 404 for a model that has been taken away."""
+        """Raises the 404 (ApiFault) for a model that has been shut down."""
         limits = self.config.models[model]
         if limits.shutdown is not None and self.clock.now().date() >= limits.shutdown:
             raise model_unknown(model)
 
     def check_outage(self) -> None:
-        """Raise the 503 while nothing works."""
+        """Raises the 503 (ApiFault) during the configured outage."""
         outage_s = self.config.faults.outage_s
         if outage_s is None:
             return
@@ -102,7 +102,7 @@ class Account:
             )
 
     def cached(self, request: ChatRequest) -> Cached:
-        """What this call reads from the prompt cache, and writes to it."""
+        """The tokens that this call reads from the prompt cache and writes to it."""
         return self._prompt_cache.look_up(request, self.clock.monotonic_s())
 
     async def chat(self, body: bytes, read_timeout_s: float | None) -> Response:
@@ -115,7 +115,7 @@ class Account:
         if refused is not None:
             books.refused[refused.kind] += 1
             return _too_many(request.model, refused, self._quota.headers())
-        dice = throw(config.seed, request.digest, books.prompts.ask(request.digest))
+        dice = throw_dice(config.seed, request.digest, books.prompts.ask(request.digest))
         if request.tier == "flex" and dice.place < config.flex_busy:
             self._quota.give_back(request.charged_tokens)
             books.faults["flex_busy"] += 1
@@ -130,15 +130,17 @@ class Account:
         if fault is Fault.RATE:
             self._quota.give_back(request.charged_tokens)
             books.faults[fault.value] += 1
-            return _too_many(request.model, _OUT_OF_THIN_AIR, self._quota.headers())
+            return _too_many(request.model, _WITHOUT_CAUSE, self._quota.headers())
         books.admit(now_s, request.charged_tokens, request.schema_name)
         limit_headers = self._quota.headers()
         try:
             if request.metadata is not None and config.keeping is Keeping.FINISHED:
-                work = self._work(request, fault, dice, limit_headers, None)
-                response = await self._attend(asyncio.create_task(work), read_timeout_s)
+                work = self._wait_and_respond(request, fault, dice, limit_headers, None)
+                response = await self._finish_unattended(asyncio.create_task(work), read_timeout_s)
             else:
-                response = await self._work(request, fault, dice, limit_headers, read_timeout_s)
+                response = await self._wait_and_respond(
+                    request, fault, dice, limit_headers, read_timeout_s
+                )
         except ConnectionDropped:
             raise
         except BaseException:  # the client gave up, by its timeout or by cancelling the call
@@ -148,7 +150,7 @@ class Account:
         response.headers.append((b"openai-processing-ms", b"%d" % (took_s * 1000)))
         return response
 
-    async def _work(
+    async def _wait_and_respond(
         self,
         request: ChatRequest,
         fault: Fault | None,
@@ -156,14 +158,21 @@ class Account:
         limit_headers: list[Header],
         read_timeout_s: float | None,
     ) -> Response:
+        """The response of an admitted call, after its latency."""
         try:
             await self._wait(fault, dice, read_timeout_s)
             return self._respond(request, fault, dice, limit_headers)
         finally:
             self.books.leave()
 
-    async def _attend(self, work: asyncio.Task[Response], read_timeout_s: float | None) -> Response:
-        """The result of work that goes on when its client has gone."""
+    async def _finish_unattended(
+        self, work: asyncio.Task[Response], read_timeout_s: float | None
+    ) -> Response:
+        """The response of work that goes on when its client has gone.
+
+        Raises:
+            AnswerOverdue: the client's read timeout came first.
+        """
         self._unattended.add(work)
         work.add_done_callback(self._unattended.discard)
         work.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -179,7 +188,7 @@ class Account:
         return work.result()
 
     def stored(self, query_string: bytes) -> Response:
-        """Answer GET /v1/chat/completions."""
+        """Answer GET /v1/chat/completions, the list of stored calls."""
         if self.config.lookups_count:
             refused = self._quota.admit(0, self.clock.monotonic_s())
             if refused is not None:
@@ -188,9 +197,9 @@ class Account:
         return json_response(self._stored.page(query_string))
 
     def change(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """Obey POST /simulator/config.
+        """Change the configuration as POST /simulator/config asks; returns the new `settings`.
 
-        Raises InputError and changes nothing when something is wrong.
+        Raises InputError and changes nothing when a name or value is wrong.
         """
         if unknown := sorted(changes.keys() - _CHANGEABLE):
             raise InputError(
@@ -232,10 +241,10 @@ class Account:
         }
 
     async def _wait(self, fault: Fault | None, dice: Throw, read_timeout_s: float | None) -> None:
-        """Wait for the latency, or for what the fault makes of it.
+        """Wait for the latency, which the faults "slow" and "timeout" lengthen.
 
         Raises:
-            AnswerOverdue: the client's read timeout comes first; that long was waited.
+            AnswerOverdue: after the client's read timeout, if that is shorter.
         """
         config = self.config
         delay_s = latency_s(config.latency_s, config.latency_sigma, dice)
@@ -279,7 +288,9 @@ class Account:
     def _answer(
         self, request: ChatRequest, fault: Fault | None, dice: Throw, limit_headers: list[Header]
     ) -> Response:
-        """A billed answer, entered in the books; a dropped one is billed but not answered."""
+        """The billed answer, entered in the books. One that is then dropped counts as billed, but
+        not as answered.
+        """
         books = self.books
         completion = complete(request, self.config, fault, dice)
         self._count(
@@ -310,7 +321,7 @@ class Account:
 
 
 def _too_many(subject: str, refused: Refused, limit_headers: list[Header]) -> Response:
-    """The 429, in OpenAI's words."""
+    """The 429 in OpenAI's words; `subject` is the model, or what else was asked for."""
     unit = "RPM" if refused.kind == "requests" else "TPM"
     subject = f"{subject} in organization org-simulated on {refused.kind} per min ({unit})"
     if refused.too_large:

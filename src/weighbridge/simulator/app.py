@@ -1,7 +1,7 @@
-"""The face of the simulator: an ASGI app that speaks OpenAI's HTTP, and a server for it.
+"""The simulator as an ASGI app that speaks OpenAI's HTTP, and a server for it.
 
-Under the real SDK in the same process (`transport.py`), or on a port (`serve`). The one hot path,
-POST /v1/chat/completions, is looked at first and passes through no framework.
+It runs under the real SDK in the same process (`transport.py`), or on a port (`serve`). The one
+frequent request, POST /v1/chat/completions, is handled first and passes through no framework.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Simulator:
 
     @property
     def books(self) -> Books:
-        """What was admitted, refused, answered and paid for."""
+        """The counts of what was admitted, refused, answered and billed."""
         return self.account.books
 
     @property
@@ -69,13 +69,13 @@ class Simulator:
         return self.account.config.keeping is not Keeping.UNKNOWN
 
     def transport(self) -> SimulatorTransport:
-        """What an httpx2 client takes to reach the simulator in this process."""
+        """A transport with which an httpx2 client reaches the simulator in this process."""
         return SimulatorTransport(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Breaks the connection where a fault says so."""
+        """Answer one request. Raises ConnectionDropped where a fault breaks the connection."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _answer_lifespan(receive, send)
             return
         if scope["type"] != "http":
             return
@@ -103,10 +103,11 @@ class Simulator:
             )
 
     async def _chat(self, scope: Scope, receive: Receive) -> Response:
-        """Answer a call. From a socket, it is given up when the client leaves, if so configured.
+        """Answer a chat completion. With `Keeping.ATTENDED`, a call over a socket is given up when
+        the client closes its connection.
 
         Raises:
-            ApiFault: the key, the outage or the request forbids it.
+            ApiFault: the key or the request is wrong, or there is an outage.
         """
         account = self.account
         account.books.received += 1
@@ -120,7 +121,7 @@ class Simulator:
         return await work
 
     async def _other(self, scope: Scope, receive: Receive) -> Response:
-        """Everything that is not a chat completion, by method and path."""
+        """Answer any request but a chat completion, by method and path."""
         parts = scope["path"].strip("/").split("/")
         route = f"{scope['method']} {'/'.join(parts[:2])}"
         if parts[0] == "v1":
@@ -161,6 +162,7 @@ class Simulator:
         raise _no_such_route(scope)
 
     async def _change(self, receive: Receive) -> Response:
+        """Answer POST /simulator/config. Raises ApiFault for a wrong setting."""
         changes = _json_body(await read_body(receive, MAX_CHAT_BYTES))
         try:
             return json_response(self.account.change(changes))
@@ -193,7 +195,7 @@ class Simulator:
 
         Raises:
             ApiFault: a part of the form is missing.
-            RequestBodyTooLarge: it is above MAX_FILE_BYTES.
+            RequestBodyTooLarge: the file is above MAX_FILE_BYTES.
         """
         async with Request(scope, receive).form(max_part_size=MAX_FILE_BYTES) as form:
             upload, purpose = form.get("file"), form.get("purpose")
@@ -234,7 +236,7 @@ def serve(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 8001) ->
     """Run the simulated provider on a port until it is interrupted."""
     # Connections that a fault breaks off are no errors of the server.
     logging.getLogger("uvicorn.error").addFilter(_BrokenOnPurpose())
-    app = _Served(create_app(config, SystemClock()))
+    app = _UvicornApp(create_app(config, SystemClock()))
     uvicorn.run(
         app,
         host=host,
@@ -247,9 +249,9 @@ def serve(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 8001) ->
     )
 
 
-class _Served:
-    """Lets a broken response end without an exception: uvicorn then closes the connection, as is
-    wanted.
+class _UvicornApp:
+    """The app for uvicorn: a broken response ends without an exception, so that uvicorn closes the
+    connection.
     """
 
     def __init__(self, app: Simulator) -> None:
@@ -263,7 +265,7 @@ class _Served:
 
 
 class _BrokenOnPurpose(logging.Filter):
-    """Keeps uvicorn from reporting the connections that were broken on purpose."""
+    """Removes uvicorn's log lines about connections that were broken on purpose."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
@@ -271,7 +273,7 @@ class _BrokenOnPurpose(logging.Filter):
 
 
 async def _until_client_leaves(work: Coroutine[Any, Any, Response], receive: Receive) -> Response:
-    """The response; the work ends when the client closes its connection.
+    """The response of the work, which is cancelled when the client closes its connection.
 
     Raises:
         ConnectionDropped: the client has gone.
@@ -288,8 +290,8 @@ async def _until_client_leaves(work: Coroutine[Any, Any, Response], receive: Rec
         working.cancel()
 
 
-async def _live(receive: Receive, send: Send) -> None:
-    """The lifespan protocol, with nothing to do at either end."""
+async def _answer_lifespan(receive: Receive, send: Send) -> None:
+    """Answer ASGI's lifespan messages; there is nothing to start or stop."""
     while True:
         kind = (await receive())["type"]
         await send({"type": f"{kind}.complete"})
@@ -298,6 +300,7 @@ async def _live(receive: Receive, send: Send) -> None:
 
 
 def _json_body(body: bytes) -> Any:
+    """The JSON object in a body. Raises ApiFault for anything else."""
     try:
         content = from_json(body)
     except ValueError:
@@ -308,6 +311,7 @@ def _json_body(body: bytes) -> Any:
 
 
 def _model(name: str, limits: ModelLimits) -> dict[str, Any]:
+    """The model object in OpenAI's form."""
     return {
         "id": name,
         "object": "model",
@@ -318,7 +322,11 @@ def _model(name: str, limits: ModelLimits) -> dict[str, Any]:
 
 
 def _page(scope: Scope, data: list[dict[str, Any]]) -> dict[str, Any]:
-    """`limit` entries (20 where nothing is said), those after the one with the id `after`."""
+    """One page of a list: `limit` entries (20 by default) after the one with the id `after`.
+
+    Raises:
+        ApiFault: the limit is not within 1 and 100.
+    """
     query = parse_qs(scope["query_string"].decode())
     after, limit = query.get("after", [""])[0], query.get("limit", ["20"])[0]
     if not limit.isdecimal() or not 1 <= int(limit) <= 100:
@@ -330,6 +338,7 @@ def _page(scope: Scope, data: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _listing(data: list[dict[str, Any]]) -> dict[str, Any]:
+    """A whole list in OpenAI's form."""
     ids = [entry["id"] for entry in data]
     return {
         "object": "list",

@@ -1,8 +1,8 @@
 """The simulated Batch API: upload a file of requests, wait, download the answers.
 
-Files live in memory. A batch answers its lines within `batch_delay_s`, a part at a time; some
-expire with a part of their answers, and one that exceeds the limit of enqueued tokens is refused
-after its creation. As the provider's own does: https://developers.openai.com/api/docs/guides/batch
+Files are kept in memory. A batch answers its lines within `batch_delay_s`, a part at a time; some
+expire with a part of their answers. As at OpenAI, a batch that exceeds the limit of enqueued tokens
+fails after its creation: https://developers.openai.com/api/docs/guides/batch
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json, to_json
 
-from weighbridge.simulator.chance import fault_for, throw
+from weighbridge.simulator.chance import fault_for, throw_dice
 from weighbridge.simulator.completions import complete, completion_body
 from weighbridge.simulator.config import Fault
 from weighbridge.simulator.prompt_cache import Cached
@@ -61,7 +61,7 @@ class StoredFile:
 
 @dataclass(slots=True)
 class Batch:
-    """One batch, with the moments at which it changed its status."""
+    """One batch; `moments` holds the Unix time of each change of its status."""
 
     id: str
     input_file_id: str
@@ -117,7 +117,7 @@ class BatchDesk:
         self._file_number = 0
 
     def add_file(self, filename: str, purpose: str, content: bytes) -> StoredFile:
-        """Keep a file."""
+        """Store a file; returns it with its new id."""
         self._file_number += 1
         file = StoredFile(
             f"file-sim{self._file_number:06d}", filename, purpose, content, self._now()
@@ -130,13 +130,13 @@ class BatchDesk:
         return list(reversed(self._files.values()))
 
     def file(self, file_id: str) -> StoredFile:
-        """One file. Raises the API's 404."""
+        """The file with this id. Raises the API's 404."""
         if file_id not in self._files:
             raise ApiFault(404, f"No such File object: {file_id}", param="id")
         return self._files[file_id]
 
     def delete_file(self, file_id: str) -> None:
-        """Forget a file. Raises the API's 404."""
+        """Delete a file. Raises the API's 404."""
         del self._files[self.file(file_id).id]
 
     def batches(self) -> list[Batch]:
@@ -144,15 +144,15 @@ class BatchDesk:
         return list(reversed(self._batches.values()))
 
     def batch(self, batch_id: str) -> Batch:
-        """One batch. Raises the API's 404."""
+        """The batch with this id. Raises the API's 404."""
         if batch_id not in self._batches:
             raise ApiFault(404, f"No batch found with id '{batch_id}'.")
         return self._batches[batch_id]
 
     def create(self, request: Any) -> Batch:
-        """Start a batch; it goes on by itself.
+        """Start a batch in a task of its own; returns it with its new id.
 
-        Raises ApiFault for a request that makes no sense.
+        Raises ApiFault for a wrong endpoint, completion window or file.
         """
         if not isinstance(request, dict) or request.get("endpoint") != ENDPOINT:
             raise ApiFault(
@@ -164,7 +164,7 @@ class BatchDesk:
             )
         file = self.file(str(request.get("input_file_id")))
         number = len(self._batches) + 1
-        self._note(file.id, request.get("metadata"))
+        self._count_batch(file.id, request.get("metadata"))
         batch = Batch(
             f"batch_sim{number:06d}", file.id, "24h", request.get("metadata"), "validating"
         )
@@ -176,15 +176,19 @@ class BatchDesk:
         return batch
 
     def cancel(self, batch_id: str) -> Batch:
-        """Ask a batch to end early; what is answered stays."""
+        """Have a batch end early; lines that are answered stay so.
+
+        Raises:
+            ApiFault: the batch is unknown or has ended.
+        """
         batch = self.batch(batch_id)
         if batch.status not in ("validating", "in_progress"):
             raise ApiFault(400, f"Cannot cancel a batch with status '{batch.status}'.")
-        self._move(batch, "cancelling")
+        self._set_status(batch, "cancelling")
         return batch
 
-    def _note(self, file_id: str, metadata: dict[str, str] | None) -> None:
-        """Count it, and whether the same file or the same metadata came before."""
+    def _count_batch(self, file_id: str, metadata: dict[str, str] | None) -> None:
+        """Count a new batch in the books, and whether an earlier one had its file or metadata."""
         books = self._account.books
         books.batches += 1
         before = self._batches.values()
@@ -192,24 +196,24 @@ class BatchDesk:
             books.batches_repeated += 1
 
     async def _run(self, batch: Batch, file: StoredFile) -> None:
-        """Take a batch from validation to its end, with one file of answers and one of errors.
+        """Validate a batch, answer its lines, and store its output and error file.
 
-        Lines without an answer when it expires or is cancelled are in the file of errors.
+        Lines that have no answer when the batch expires or is cancelled go to the error file.
         """
         lines, batch.errors = _read_lines(file.content)
         if not batch.errors:
             batch.tokens = self._tokens_of(lines)
             batch.errors = self._too_many_tokens(batch)
         if batch.errors:
-            self._move(batch, "failed")
+            self._set_status(batch, "failed")
             return
         batch.counts["total"] = len(lines)
         if batch.status == "validating":
-            self._move(batch, "in_progress")
+            self._set_status(batch, "in_progress")
         outputs: list[bytes] = []
         failures: list[bytes] = []
-        in_time, expires = self._in_time(batch, len(lines))
-        await self._work(batch, lines[:in_time], outputs, failures)
+        in_time, expires = self._lines_in_time(batch, len(lines))
+        await self._answer_lines(batch, lines[:in_time], outputs, failures)
         is_cancelled = batch.status == "cancelling"
         done = len(outputs) + len(failures)
         code = "batch_cancelled" if is_cancelled else "batch_expired"
@@ -217,22 +221,24 @@ class BatchDesk:
             _unanswered(batch, number, line, code) for number, line in enumerate(lines[done:], done)
         ]
         if not is_cancelled:
-            self._move(batch, "finalizing")
+            self._set_status(batch, "finalizing")
         if outputs:
-            batch.output_file_id = self._produce(batch, "output", outputs)
+            batch.output_file_id = self._store_results(batch, "output", outputs)
         if failures:
-            batch.error_file_id = self._produce(batch, "error", failures)
+            batch.error_file_id = self._store_results(batch, "error", failures)
         ended = "expired" if expires else "completed"
-        self._move(batch, "cancelled" if is_cancelled else ended)
+        self._set_status(batch, "cancelled" if is_cancelled else ended)
 
-    async def _work(
+    async def _answer_lines(
         self,
         batch: Batch,
         lines: list[dict[str, Any]],
         outputs: list[bytes],
         failures: list[bytes],
     ) -> None:
-        """Answer the lines, a part at a time, until it is cancelled."""
+        """Answer the lines, a part at a time, until the batch is cancelled; results are appended to
+        `outputs` and `failures`.
+        """
         part = max(1, -(-len(lines) // _PARTS))
         for first in range(0, max(1, len(lines)), part):
             await self._account.clock.sleep(self._account.config.batch_delay_s / _PARTS)
@@ -243,15 +249,15 @@ class BatchDesk:
                 if number % _LINES_AT_ONCE == 0:
                     await asyncio.sleep(0)
 
-    def _in_time(self, batch: Batch, lines: int) -> tuple[int, bool]:
-        """How many lines are answered in time, and whether it expires."""
+    def _lines_in_time(self, batch: Batch, lines: int) -> tuple[int, bool]:
+        """(number of lines that are answered in time, whether the batch expires), by chance."""
         config = self._account.config
-        dice = throw(config.seed, batch.id.encode(), 0)
+        dice = throw_dice(config.seed, batch.id.encode(), 0)
         expires = dice.fault < config.batch_expire
         return (int(lines * dice.place) if expires else lines), expires
 
     def _tokens_of(self, lines: list[dict[str, Any]]) -> int:
-        """Prompt tokens of the lines that can be read."""
+        """Prompt tokens of all lines that are valid requests."""
         tokens = 0
         for line in lines:
             with suppress(ApiFault):
@@ -262,7 +268,9 @@ class BatchDesk:
         return tokens
 
     def _too_many_tokens(self, batch: Batch) -> list[dict[str, Any]]:
-        """The error of a batch for which no room is left among the enqueued tokens; else empty."""
+        """A list with the error of a batch that exceeds the limit of enqueued tokens; else
+        empty.
+        """
         limit = self._account.config.enqueued_tokens
         waiting = sum(b.tokens for b in self._batches.values() if b.status not in _ENDED)
         if limit is None or waiting <= limit:
@@ -304,7 +312,7 @@ class BatchDesk:
         account, books = self._account, self._account.books
         request = check_chat_request(content, account.config, account.shelf)
         books.batch_requests += 1
-        dice = throw(account.config.seed, request.digest, books.prompts.ask(request.digest))
+        dice = throw_dice(account.config.seed, request.digest, books.prompts.ask(request.digest))
         fault = fault_for(account.config.faults, dice)
         if fault in _CONNECTION_FAULTS:
             message = "The server had an error while processing your request."
@@ -322,11 +330,12 @@ class BatchDesk:
             request, completion, f"chatcmpl-{batch.id}-{number}", self._now(), cached
         )
 
-    def _produce(self, batch: Batch, kind: str, rows: list[bytes]) -> str:
+    def _store_results(self, batch: Batch, kind: str, rows: list[bytes]) -> str:
+        """Store the rows as a file; returns its id."""
         content = b"\n".join(rows) + b"\n"
         return self.add_file(f"{batch.id}_{kind}.jsonl", "batch_output", content).id
 
-    def _move(self, batch: Batch, status: str) -> None:
+    def _set_status(self, batch: Batch, status: str) -> None:
         batch.status = status
         batch.moments[status] = self._now()
 
@@ -335,7 +344,7 @@ class BatchDesk:
 
 
 def _unanswered(batch: Batch, number: int, line: dict[str, Any], code: str) -> bytes:
-    """What the error file says of a request that nobody came to."""
+    """The line of the error file for a request that was not executed."""
     message = {
         "batch_expired": "This request could not be executed before the completion window expired.",
         "batch_cancelled": "This request was cancelled before it was executed.",
@@ -351,7 +360,7 @@ def _unanswered(batch: Batch, number: int, line: dict[str, Any], code: str) -> b
 
 
 def _read_lines(content: bytes) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The lines of a batch file, or what is wrong with it."""
+    """(valid lines of a batch file, what is wrong with it: at most ten bad lines)."""
     lines: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     seen: set[str] = set()
@@ -372,6 +381,7 @@ def _read_lines(content: bytes) -> tuple[list[dict[str, Any]], list[dict[str, An
 
 
 def _parsed(content: bytes) -> Iterator[tuple[int, Any]]:
+    """(line number from 1, its JSON or None) of each line that is not blank."""
     for number, text in enumerate(content.splitlines(), start=1):
         if text.strip():
             try:
@@ -381,7 +391,10 @@ def _parsed(content: bytes) -> Iterator[tuple[int, Any]]:
 
 
 def _line_fault(line: Any, seen: set[str]) -> tuple[str, str] | None:
-    """(code, message) of what is wrong with a line, as OpenAI puts it; adds its id to `seen`."""
+    """(code, message) of what is wrong with a line, in OpenAI's words; None if nothing is.
+
+    Adds the line's `custom_id` to `seen`.
+    """
     if not isinstance(line, dict):
         return "invalid_json_line", "This line is not parseable as valid JSON."
     custom_id = line.get("custom_id")

@@ -1,4 +1,4 @@
-"""The simulated provider's own account of what it admitted, refused, answered and was paid for.
+"""The simulated provider's own counts of what it admitted, refused, answered and billed.
 
 `app.py` writes here; tests and benchmarks read it (or `GET /simulator/books`) to check that no
 limit was crossed and nothing was bought twice. Work per call is constant; memory is bounded.
@@ -19,7 +19,7 @@ _REMEMBERED_PROMPTS: Final = 1_000_000
 
 
 class SlidingMinute:
-    """What was admitted in the last 60 s, and the most that any 60 s ever held."""
+    """Requests and tokens admitted in the last 60 s, and the most admitted in any 60 s so far."""
 
     def __init__(self) -> None:
         self._admissions: deque[tuple[float, int]] = deque()
@@ -28,9 +28,9 @@ class SlidingMinute:
         self.max_tokens = 0
 
     def record(self, now_s: float, tokens: int) -> None:
-        """One admission.
+        """Count one admitted request with its tokens.
 
-        A window reaches back to, but does not include, what is exactly 60 s old.
+        An admission that is exactly 60 s old is no longer in the window.
         """
         self._forget(now_s)
         self._admissions.append((now_s, tokens))
@@ -39,7 +39,7 @@ class SlidingMinute:
         self.max_tokens = max(self.max_tokens, self._tokens)
 
     def current(self, now_s: float) -> tuple[int, int]:
-        """Requests and tokens of the last 60 s."""
+        """(requests, tokens) of the last 60 s."""
         self._forget(now_s)
         return len(self._admissions), self._tokens
 
@@ -50,9 +50,9 @@ class SlidingMinute:
 
 
 class Memory:
-    """Which prompts came how often, and which were soundly answered.
+    """How many times each question was asked, and which were soundly answered, by their keys.
 
-    Forgets the oldest beyond its size.
+    Holds at most `size` of each; then the oldest go.
     """
 
     def __init__(self, size: int = _REMEMBERED_PROMPTS) -> None:
@@ -62,7 +62,7 @@ class Memory:
         self.answered_twice = 0
 
     def ask(self, key: bytes) -> int:
-        """How often this prompt was admitted before."""
+        """Count a question; returns how many times it was asked before."""
         before = self._asked.get(key, 0)
         self._asked[key] = before + 1
         if len(self._asked) > self._size:
@@ -70,7 +70,9 @@ class Memory:
         return before
 
     def answer(self, key: bytes) -> None:
-        """A sound, complete answer went out: asking again is paying again."""
+        """Note a sound, complete answer; a second one to the same question raises
+        `answered_twice`, because it is paid for again.
+        """
         if key in self._answered:
             self.answered_twice += 1
             return
@@ -81,7 +83,7 @@ class Memory:
 
 @dataclass(slots=True)
 class _Allowance:
-    """What the limits allowed so far, across changes of the limits."""
+    """How many requests and tokens the limits have allowed up to `since_s`."""
 
     requests: float = 0.0
     tokens: float = 0.0
@@ -89,7 +91,11 @@ class _Allowance:
 
 
 class Books:
-    """Everything the provider counts. Times are seconds of the clock's monotonic time."""
+    """Everything the provider counts. Times are seconds of the clock's monotonic time.
+
+    `as_json` gives most counts under the same names. `abandoned` are calls that the client gave
+    up, `lookups` and `fetched` requests for stored calls and the calls found by them.
+    """
 
     def __init__(self, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
         self.requests_per_minute = requests_per_minute
@@ -129,7 +135,7 @@ class Books:
         self._allowance = _Allowance()
 
     def admit(self, now_s: float, tokens: int, schema_name: str) -> None:
-        """A call passed the limits: it is charged and in flight until `leave`."""
+        """Count a call that the limits have admitted; it is in flight until `leave`."""
         self.minute.record(now_s, tokens)
         self.admitted += 1
         self.admitted_tokens += tokens
@@ -142,13 +148,13 @@ class Books:
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
     def leave(self) -> None:
-        """An admitted call ended, in whatever way."""
+        """Count an admitted call as no longer in flight, however it ended."""
         self.in_flight -= 1
 
     def bill(
         self, prompt_tokens: int, cached: Cached, output_tokens: int, *, in_batch: bool = False
     ) -> None:
-        """An answer went out and is paid for, sound or not; in a batch at half the price."""
+        """Count an answer and its tokens, sound or not; those `in_batch` also by themselves."""
         if in_batch:
             self.batch_prompt_tokens += prompt_tokens
             self.batch_output_tokens += output_tokens
@@ -163,13 +169,13 @@ class Books:
     def change_limits(
         self, requests_per_minute: int | None, tokens_per_minute: int | None, now_s: float
     ) -> None:
-        """Remember what the old limits allowed until now; utilisation counts both."""
+        """Set new limits; utilisation goes on counting what the old ones allowed until now."""
         self._allowance = self._allowed_until(now_s)
         self.requests_per_minute = requests_per_minute
         self.tokens_per_minute = tokens_per_minute
 
     def as_json(self, now_s: float) -> dict[str, Any]:
-        """The page behind `GET /simulator/books`."""
+        """All counts, as `GET /simulator/books` shows them."""
         requests_now, tokens_now = self.minute.current(now_s)
         first_s, last_s = self.first_admitted_at_s, self.last_admitted_at_s
         span_s = 0.0 if first_s is None or last_s is None else last_s - first_s
@@ -220,7 +226,7 @@ class Books:
         }
 
     def _allowed_until(self, now_s: float | None) -> _Allowance:
-        """The requests and tokens allowed so far, by the limits in force, up to this moment."""
+        """The requests and tokens that the limits have allowed up to this moment."""
         past = self._allowance
         if past.since_s is None or now_s is None:
             return past
@@ -233,8 +239,5 @@ class Books:
 
 
 def _share(used: int, allowed: float, limit: int | None) -> float | None:
-    """Used ÷ allowed.
-
-    None without a limit, and for spans so short that the quotient says nothing.
-    """
+    """Used ÷ allowed; None without a limit, and before anything was allowed."""
     return None if limit is None or allowed <= 0 else used / allowed

@@ -1,5 +1,5 @@
-"""From an accepted request to the body of its answer: ask the analyst, damage on purpose, count,
-wrap.
+"""Makes the body of the answer to an accepted request: the analyst writes the text, a fault may
+damage it, tokens are counted.
 
 Used for live calls by `app.py` and for batch lines by `batches.py`. No I/O.
 """
@@ -37,7 +37,8 @@ REFUSAL: Final = "I'm sorry, but I can't assist with that request."
 class Completion:
     """What the simulated model said.
 
-    `sound` are the keys of the products that were answered as they should be.
+    `is_sound`: neither fault nor poison has damaged it. `sound` are the keys (see `_keys`) of the
+    products whose answers are undamaged.
     """
 
     text: str | None
@@ -46,16 +47,18 @@ class Completion:
     refusal: str | None = None
     is_sound: bool = True
     sound: tuple[bytes, ...] = ()
-    fault: Fault | None = None  # the fault that did strike
+    fault: Fault | None = None  # the fault, if it changed the answer
     reasoning_tokens: int = 0  # hidden; part of the output
 
 
 def complete(
     request: ChatRequest, config: SimulatorConfig, fault: Fault | None, dice: Throw
 ) -> Completion:
-    """Answer a request. Deterministic for the same request, seed and dice."""
+    """The model's answer to a request, damaged by the fault; the same for the same seed and
+    dice.
+    """
     products = find_products(request.text)
-    poison = _poison(request.text, config.poison_marker)
+    poison = _poison_mode(request.text, config.poison_marker)
     if fault is Fault.REFUSE or poison == "REFUSE":
         struck = Fault.REFUSE if fault is Fault.REFUSE else None
         return Completion(
@@ -150,9 +153,9 @@ def completion_body(
     }
 
 
-def _poison(text: str, marker: str) -> str | None:
-    """The mode of the poison in a prompt: "" for one bad product, or TRUNCATE or REFUSE for the
-    whole call.
+def _poison_mode(text: str, marker: str) -> str | None:
+    """What a poison marker in a prompt asks for: "" to spoil the products that carry it, or
+    TRUNCATE or REFUSE for the whole call; None without a marker.
     """
     if not marker or marker not in text:
         return None
@@ -173,8 +176,8 @@ def _poison_rows(
 
 
 def _keys(schema_name: str, products: list[dict[str, Any]], seed: int) -> list[bytes]:
-    """What identifies a question about one product: schema name, and the product as it was
-    shown.
+    """For each product what identifies the question about it: the schema's name, and a digest of
+    the product as it stands in the prompt.
     """
     prefix = schema_name.encode()
     return [prefix + b"\0" + portray(product, seed).digest for product in products]

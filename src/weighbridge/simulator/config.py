@@ -1,7 +1,7 @@
-"""What the simulated provider is told before it starts: limits, latency, models and faults.
+"""The settings of the simulated provider: limits, latency, models and faults.
 
-First stop of the simulator: the command line and the tests build a `SimulatorConfig`, `app.py`
-obeys it. Faults come from a specification such as `rate=0.02,drop=0.01,outage=120-180`.
+The command line and the tests build a `SimulatorConfig`, and `app.py` works by it. Faults come from
+a specification such as `rate=0.02,drop=0.01,outage=120-180`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Fault(StrEnum):
     """What can go wrong with one call, in the words of the specification."""
 
-    RATE = "rate"  # a 429 although the books have room
+    RATE = "rate"  # a 429 although the limits have room
     ERROR500 = "error500"  # the provider's own failure
     TIMEOUT = "timeout"  # no answer for `hang_s`
     DROP = "drop"  # the connection breaks in the middle of the answer
@@ -36,7 +36,7 @@ class Fault(StrEnum):
     MISSING = "missing"  # one product is left out
     FOREIGN = "foreign"  # one product is answered under a code that nobody asked about
     DOUBLED = "doubled"  # one product is answered twice
-    IMPLAUSIBLE = "implausible"  # the form is right and the content cannot be
+    IMPLAUSIBLE = "implausible"  # the form is right, but the numbers are 1,000 times too large
 
 
 class Keeping(StrEnum):
@@ -50,7 +50,7 @@ class Keeping(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """The share of calls that each fault hits, and the seconds during which nothing works."""
+    """The share of calls that each fault hits, and a span in which every call gets a 503."""
 
     rates: Mapping[Fault, float] = field(default_factory=dict)
     outage_s: tuple[float, float] | None = None  # from … to, in seconds after the start
@@ -63,9 +63,11 @@ NO_FAULTS: Final = FaultPlan()
 class SimulatorConfig:
     """One simulated account with a provider.
 
-    A limit of None means no limit. `burst_s` is how many seconds' worth of the quota may come at
-    once: the bucket holds that much and refills all the time. A median latency of 0 answers at
-    once.
+    A limit of None means no limit. After a pause, as many requests and tokens are admitted at once
+    as the limits allow in `burst_s` seconds. `latency_s` is the median latency (0: no delay),
+    `latency_sigma` its spread on the logarithmic scale. After `hang_s` seconds a call with the
+    fault "timeout" is broken off. A batch is answered within `batch_delay_s`. A stored call is
+    listed after `list_delay_s`.
     """
 
     requests_per_minute: int | None = None
@@ -82,12 +84,12 @@ class SimulatorConfig:
     accepts_images: bool = True
     keeping: Keeping = Keeping.FINISHED
     list_delay_s: float = 0.0
-    lookups_count: bool = False  # against the limit of requests
+    lookups_count: bool = False  # whether look-ups of stored calls use up the limit of requests
     poison_marker: str = "POISON"
     batch_expire: float = 0.0  # the share of batches that expire with a part of their requests
     enqueued_tokens: int | None = None  # prompt tokens that may wait in batches; None: no limit
     has_batches: bool = True
-    flex_busy: float = 0.0  # the share of flex calls for which there is no room
+    flex_busy: float = 0.0  # the share of flex calls that are refused for want of capacity
 
     def __post_init__(self) -> None:
         """Raises InputError naming the limit or span that is out of range."""
@@ -106,9 +108,9 @@ class SimulatorConfig:
 
 
 def parse_faults(specification: str) -> FaultPlan:
-    """Read `name=share,…,outage=from-to`. An empty specification means no faults.
+    """The plan in `name=share,…,outage=from-to`. An empty specification means no faults.
 
-    Raises InputError that names the part it could not read and what is allowed.
+    Raises InputError that names the part that cannot be read and what is allowed.
     """
     rates: dict[Fault, float] = {}
     outage_s: tuple[float, float] | None = None
@@ -144,7 +146,7 @@ def describe_faults(plan: FaultPlan) -> str:
 
 
 def with_outage(plan: FaultPlan, from_s: float, to_s: float) -> FaultPlan:
-    """The same plan with its outage moved: seconds after the simulator's start."""
+    """The same plan with this outage; both times are seconds after the simulator's start."""
     return replace(plan, outage_s=(from_s, to_s))
 
 
@@ -157,6 +159,7 @@ def _parse_name(name: str) -> Fault:
 
 
 def _parse_share(name: str, text: str) -> float:
+    """The share of calls from 0 to 1. Raises InputError that names the fault."""
     try:
         share = float(text)
     except ValueError:
@@ -167,6 +170,7 @@ def _parse_share(name: str, text: str) -> float:
 
 
 def _parse_outage(text: str) -> tuple[float, float]:
+    """(from, to) in seconds after the start, of a text such as "120-180". Raises InputError."""
     start, _, end = text.partition("-")
     try:
         from_s, to_s = float(start), float(end)

@@ -33,7 +33,7 @@ class Response:
 
 
 class RequestBodyTooLarge(Exception):
-    """More bytes came than are taken."""
+    """The body of a request has more bytes than are accepted."""
 
 
 def json_response(content: Any, status: int = 200, headers: list[Header] | None = None) -> Response:
@@ -42,7 +42,7 @@ def json_response(content: Any, status: int = 200, headers: list[Header] | None 
 
 
 async def read_body(receive: Receive, most_bytes: int) -> bytes:
-    """The whole body of a request. Raises RequestBodyTooLarge."""
+    """The whole body of a request. Raises RequestBodyTooLarge above `most_bytes`."""
     message = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 class ModelLimits:
     """What one model takes in and gives out, in tokens, and how it behaves.
 
-    `efforts` are the values of `reasoning_effort` that it takes, `default_effort` is what it does
-    unasked. With `bills_cache_writes` it caches exactly up to breakpoints, and what it writes is
-    counted.
+    `efforts` are the values of `reasoning_effort` that it takes (none: it cannot reason), and
+    `default_effort` is the one for a request without. With `bills_cache_writes` it caches exactly
+    up to breakpoints, and the tokens that it writes to the cache are counted. From the day
+    `shutdown` on it is unknown.
     """
 
     context_tokens: int
@@ -35,7 +36,7 @@ class ModelLimits:
 
     @property
     def reasons(self) -> bool:
-        """Whether it belongs to the models that can reason: these refuse `max_tokens`."""
+        """Whether the model can reason; such models refuse `max_tokens`."""
         return bool(self.efforts)
 
 
@@ -56,7 +57,7 @@ GPT_5: Final = ModelLimits(
 )
 
 STANDARD: Final = ModelLimits(400_000, 128_000)
-"""For models that nothing is known of but their price."""
+"""For models of which nothing but the price is known."""
 
 KNOWN_MODELS: Final[Mapping[str, ModelLimits]] = {
     "gpt-6-luna": LUNA,
@@ -74,14 +75,14 @@ KNOWN_MODELS: Final[Mapping[str, ModelLimits]] = {
 _HIDDEN_TOKENS: Final[Mapping[str, int]] = {
     "none": 0, "minimal": 60, "low": 250, "medium": 900, "high": 3_000, "xhigh": 8_000, "max": 20_000,
 }  # fmt: skip
-"""Invented: the documentation says "a few hundred to tens of thousands", and names no figure for an
-effort.
+"""Usual reasoning tokens of a call by effort. Invented: the documentation says "a few hundred to
+tens of thousands" and gives no figure for each effort.
 """
 
 
 def hidden_tokens(effort: str, digest: bytes) -> int:
-    """Reasoning tokens of one call: the same for the same request, between half and one and a half
-    of the usual.
+    """Reasoning tokens of one call: between half and one and a half times the usual number, by the
+    request's digest.
     """
     usual = _HIDDEN_TOKENS[effort]
     return usual * (128 + digest[0]) // 256

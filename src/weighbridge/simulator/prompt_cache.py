@@ -46,22 +46,24 @@ class PromptCache:
         for key, tokens in request.cached_prefixes:
             if tokens < _CACHE_LEAST_TOKENS:
                 continue
-            if self._is_held(key, _BREAKPOINT_LIFE_S, now_s):
+            if self._was_held(key, _BREAKPOINT_LIFE_S, now_s):
                 read = max(read, tokens)
             else:
                 written = max(written, tokens)
         return Cached(read, max(0, written - read))
 
     def cached_tokens(self, beginning: Hashable, tokens: int, now_s: float) -> int:
-        """How many of these `tokens` are cached: all but a remainder below 128, if 1,024 or more
-        and seen lately.
+        """How many of the `tokens` of a prompt's beginning are read from the cache.
+
+        All but a remainder below 128, if there are at least 1,024 and the beginning was last used
+        within ten minutes; else 0.
         """
-        if tokens < _CACHE_LEAST_TOKENS or not self._is_held(beginning, _CACHE_LIFE_S, now_s):
+        if tokens < _CACHE_LEAST_TOKENS or not self._was_held(beginning, _CACHE_LIFE_S, now_s):
             return 0
         return tokens - tokens % _CACHE_STEP_TOKENS
 
-    def _is_held(self, beginning: Hashable, life_s: float, now_s: float) -> bool:
-        """Whether it was there; it is from now on."""
+    def _was_held(self, beginning: Hashable, life_s: float, now_s: float) -> bool:
+        """Whether the beginning was used within `life_s`; also puts it into the cache."""
         seen_at_s = self._seen.pop(beginning, None)
         self._seen[beginning] = now_s
         if len(self._seen) > _CACHE_ENTRIES:

@@ -1,7 +1,7 @@
-"""The simulated account's rate limit: two refilling buckets, and the headers that speak of them.
+"""The simulated account's rate limit: two token buckets, and the headers that report them.
 
-Sits at admission in `app.py`. Written without a look at Weighbridge's own limiter, so that a
-mistake there is not repeated here. Takes `now_s` as an argument; does no I/O.
+`account.py` asks it to admit each call. Written independently of Weighbridge's own limiter, so that
+a mistake there is not repeated here. Takes `now_s` as an argument; does no I/O.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 MINUTE_S: Final = 60.0
-_EPSILON: Final = 1e-6  # forgives what floating-point refilling loses
+_EPSILON: Final = 1e-6  # tolerance for rounding errors of refilling
 
 
 class TokenBucket:
@@ -25,7 +25,7 @@ class TokenBucket:
         self._refilled_at_s = now_s
 
     def refill(self, now_s: float) -> None:
-        """Bring the level up to what it is at `now_s`."""
+        """Add what has refilled up to `now_s`."""
         if now_s > self._refilled_at_s:
             grown = self.level + (now_s - self._refilled_at_s) * self.rate_per_s
             self.level = min(self.capacity, grown)
@@ -34,8 +34,8 @@ class TokenBucket:
     def wait_s(self, cost: float) -> float:
         """Seconds until `cost` would be admitted; 0 when it would be admitted now.
 
-        What is dearer than a full bucket goes when the bucket is full, and leaves it in debt:
-        otherwise a short burst would shut out every long prompt for ever.
+        A cost above the capacity is admitted when the bucket is full, and makes the level negative:
+        otherwise a small burst would exclude every long prompt for ever.
         """
         missing = min(cost, self.capacity) - self.level
         return 0.0 if missing <= _EPSILON else missing / self.rate_per_s
@@ -46,7 +46,7 @@ class TokenBucket:
 
     @property
     def remaining(self) -> int:
-        """What may still come at once."""
+        """How much may still be taken at once, in whole requests or tokens."""
         return max(0, math.floor(self.level + _EPSILON))
 
     @property
@@ -57,7 +57,10 @@ class TokenBucket:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a call was not admitted, as the 429 will say it."""
+    """Why a call was not admitted, in the figures that the 429 names.
+
+    `limit` is per minute; `used` is what the bucket has given out, `requested` what the call costs.
+    """
 
     kind: str  # "requests" or "tokens"
     limit: int
@@ -81,7 +84,9 @@ class Quota:
         self.tokens = _bucket(tokens_per_minute, burst_s, now_s)
 
     def admit(self, tokens: int, now_s: float) -> Refused | None:
-        """Charge one request and `tokens`, or say why not. A refused call costs nothing."""
+        """Charge one request and `tokens`; None if admitted, else why not. Refusals cost
+        nothing.
+        """
         if self.requests:
             self.requests.refill(now_s)
             if refused := _refusal("requests", self.requests, 1):
@@ -96,7 +101,7 @@ class Quota:
         return None
 
     def give_back(self, tokens: int) -> None:
-        """Undo an admission that came to nothing."""
+        """Undo an admission of one request with so many tokens."""
         for bucket, cost in ((self.requests, 1), (self.tokens, tokens)):
             if bucket:
                 bucket.level = min(bucket.capacity, bucket.level + cost)
@@ -108,7 +113,7 @@ class Quota:
         burst_s: float,
         now_s: float,
     ) -> None:
-        """New limits in mid-run. A bucket that was half full stays half full."""
+        """Set new limits. A bucket that was half full stays half full."""
         before = (self.requests, self.tokens)
         self.requests = _bucket(requests_per_minute, burst_s, now_s)
         self.tokens = _bucket(tokens_per_minute, burst_s, now_s)
@@ -130,9 +135,8 @@ class Quota:
 
 
 def format_duration(span_s: float) -> str:
-    """A span as OpenAI writes it: `12ms`, `1s`, `1.2s`, `6m0s`, `1h0m0s`.
-
-    Rounded up, never 0 for more than 0.
+    """A span as OpenAI writes it: `12ms`, `1s`, `1.2s`, `6m0s`, `1h0m0s`, rounded up to a
+    millisecond.
     """
     thousandths = math.ceil(round(span_s * 1000, 6))
     if thousandths < 1000:
@@ -150,6 +154,7 @@ def _bucket(per_minute: int | None, burst_s: float, now_s: float) -> TokenBucket
 
 
 def _refusal(kind: str, bucket: TokenBucket, cost: int) -> Refused | None:
+    """Why the bucket cannot pay `cost` now; None if it can."""
     if cost > max(bucket.per_minute, bucket.capacity):
         return Refused(kind, bucket.per_minute, 0, cost, 0.0, too_large=True)
     wait_s = bucket.wait_s(cost)

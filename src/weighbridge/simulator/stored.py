@@ -1,7 +1,8 @@
 """Chat completions that the simulated provider stores when asked to, and shows in a list.
 
-`account.py` puts them in, `app.py` shows them. What OpenAI does with a call whose client has gone
-is not documented, so `SimulatorConfig.keeping` chooses; so do `list_delay_s` and `lookups_count`.
+`account.py` adds them, `app.py` shows them. OpenAI does not document what happens to a call whose
+client has gone, when a stored call is listed, or whether look-ups count against the limits, so
+`keeping`, `list_delay_s` and `lookups_count` of `SimulatorConfig` choose.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class _Stored:
 
 
 class StoredCompletions:
-    """Forgets the oldest beyond its size; the real thing keeps them for 30 days."""
+    """The stored calls, at most `REMEMBERED`; then the oldest go. OpenAI keeps them for 30 days."""
 
     def __init__(self, clock: Clock, books: Books) -> None:
         self._clock = clock
@@ -42,7 +43,7 @@ class StoredCompletions:
     def add(
         self, completion: dict[str, Any], metadata: dict[str, str], config: SimulatorConfig
     ) -> None:
-        """Keep a completion, unless the account keeps none."""
+        """Store a completion, unless `config.keeping` says that none are stored."""
         if config.keeping not in (Keeping.FINISHED, Keeping.ATTENDED):
             return
         self._books.stored += 1
@@ -53,7 +54,11 @@ class StoredCompletions:
             self._stored.popitem(last=False)
 
     def page(self, query_string: bytes) -> dict[str, Any]:
-        """What GET /v1/chat/completions shows: filtered, in order, in pages."""
+        """One page of GET /v1/chat/completions, filtered and ordered as the query asks.
+
+        Raises:
+            ApiFault: the limit is not within 1 and 100.
+        """
         query = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
         limit = _limit(query.get("limit"))
         wanted = {
@@ -85,6 +90,7 @@ class StoredCompletions:
         }
 
     def _count(self, shown: list[_Stored]) -> None:
+        """Count one look-up in the books, and each completion that was never shown before."""
         self._books.lookups += 1
         for stored in shown:
             self._books.fetched += not stored.was_fetched
@@ -92,6 +98,7 @@ class StoredCompletions:
 
 
 def _limit(text: str | None) -> int:
+    """Entries of a page, 20 by default. Raises ApiFault."""
     if text is None:
         return _PAGE
     if not text.isdecimal() or not 1 <= int(text) <= _LONGEST_PAGE:

@@ -1,7 +1,7 @@
 """Counts tokens as the provider does.
 
-Used by `questions/chat.py` and `completions.py`. What repeats in every call, instructions and
-schema, is counted once.
+Used by `questions/chat.py` and `completions.py`. Texts that repeat in every call (instructions and
+schema) are counted once.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _ENCODING: Final = "o200k_base"
 _PIECE: Final = re.compile(rb'"?[^"]*(?:(?:(?<![^\W_])"|"(?!,))[^"]*)*')
-"""Up to a quotation mark that stands between a letter or digit and a comma: where a string of JSON
-ends.
+"""A piece of a text that ends before a quotation mark between a letter or digit and a comma: where
+a JSON string ends.
 """
 _SAME_DIGIT: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONGEST_PIECE: Final = 256
@@ -27,12 +27,12 @@ _PIECES_KEPT: Final = 100_000
 
 @lru_cache(maxsize=1)
 def _encoding() -> bpe_openai.Encoding:
-    """Loaded on first use: it takes half a second and a hundred megabytes."""
+    """The tokenizer, loaded on first use: that takes half a second and a hundred megabytes."""
     return cast("bpe_openai.Encoding", import_module("bpe_openai").get_encoding(_ENCODING))
 
 
 class _Pieces(dict[bytes, int]):
-    """Tokens of the pieces that texts are made of, each counted when it is first asked for."""
+    """The number of tokens by piece of text, each counted when it is first asked for."""
 
     def __missing__(self, piece: bytes) -> int:
         count = len(_encoding().encode_ordinary(piece.decode("utf-8", "surrogatepass")))
@@ -47,7 +47,7 @@ _pieces: Final = _Pieces()
 
 
 def count_tokens(text: str) -> int:
-    """Tokens of a text, exactly.
+    """The exact number of tokens in a text.
 
     Prompts and answers are JSON: the same names and values over and over, between other numbers.
     The vocabulary's own rules allow two short cuts, with which counting takes a fifth of its time:
@@ -63,9 +63,7 @@ def count_tokens(text: str) -> int:
 
 
 def first_tokens(text: str, count: int) -> str:
-    """The text cut after `count` tokens; where the cut splits a character, that character is left
-    out.
-    """
+    """The first `count` tokens of a text; a character that the cut splits is left out."""
     encoding = _encoding()
     head: bytes = encoding.decode_bytes(encoding.encode_ordinary(text)[:count])
     return head.decode("utf-8", "ignore")
@@ -73,7 +71,7 @@ def first_tokens(text: str, count: int) -> str:
 
 @lru_cache(maxsize=512)
 def repeated_text(text: str) -> tuple[int, bytes]:
-    """Tokens and digest of a text that comes again and again."""
+    """(number of tokens, digest) of a text that repeats in many calls."""
     return count_tokens(text), hashlib.blake2b(
         text.encode("utf-8", "replace"), digest_size=8
     ).digest()

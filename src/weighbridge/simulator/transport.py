@@ -1,8 +1,8 @@
 """Carries requests of an httpx2 client to the simulator in the same process.
 
-Used under the real SDK for `--simulate` and in tests. Like httpx2's own ASGITransport, which also
-works, but the client's read timeout holds (in the simulator's clock), and a dropped connection
-looks as it does on a socket.
+Used under the real SDK for `--simulate` and in tests. Unlike with httpx2's own ASGITransport, the
+client's read timeout is kept (by the simulator's clock), and a dropped connection raises what it
+raises on a socket.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ READ_TIMEOUT_KEY: Final = "weighbridge.read_timeout_s"
 
 
 class ConnectionDropped(httpx2.RemoteProtocolError):
-    """The simulated connection broke. A client sees what it would see of a real one."""
+    """The simulated connection broke; an httpx2 error as for a real one."""
 
 
 class AnswerOverdue(httpx2.ReadTimeout):
@@ -41,7 +41,7 @@ class SimulatorTransport(httpx2.AsyncBaseTransport):
 
     @override
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """One request through the app. Errors of transport carry the request, as a socket's do."""
+        """The app's response to a request. Transport errors carry the request, as a socket's do."""
         body = await request.aread()
         url = request.url
         scope: dict[str, Any] = {

@@ -7,15 +7,19 @@ from statistics import median
 
 import pytest
 
-from weighbridge.simulator.chance import fault_for, latency_s, throw
+from weighbridge.simulator.chance import fault_for, latency_s, throw_dice
 from weighbridge.simulator.config import Fault, parse_faults
 
-THROWS = [throw(7, b"prompt %d" % number, 0) for number in range(4000)]
+THROWS = [throw_dice(7, b"prompt %d" % number, 0) for number in range(4000)]
 
 
 def test_same_seed_prompt_and_turn_give_same_chance() -> None:
-    assert throw(7, b"prompt 0", 0) == THROWS[0]
-    others = {throw(8, b"prompt 0", 0), throw(7, b"prompt 0", 1), throw(7, b"prompt 1", 0)}
+    assert throw_dice(7, b"prompt 0", 0) == THROWS[0]
+    others = {
+        throw_dice(8, b"prompt 0", 0),
+        throw_dice(7, b"prompt 0", 1),
+        throw_dice(7, b"prompt 1", 0),
+    }
     assert THROWS[0] not in others
     assert len(others) == 3
 

@@ -1,8 +1,9 @@
 """The simulated model: answers any strict JSON schema about the products in a prompt.
 
-Walks the schema, and at every enum chooses what fits the product's words best. It knows nothing of
-Weighbridge's steps: numbers, texts and lists are understood by the names of their properties alone.
-Used by `completions.py`, once compiled per schema. Pure: no I/O, no clock, same answer every time.
+A schema is compiled once into functions that write its values; for an enum they choose the value
+that fits the product's words best. It knows nothing of Weighbridge's steps: what a number, text or
+list is about is told by the name of its property alone. Used by `completions.py`. Pure: no I/O, no
+clock, same answer every time.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ class Line:
 
 @dataclass(slots=True)
 class Scene:
-    """Whom a part of the answer is about. No portrait: about the call as a whole."""
+    """What a part of the answer is about: a product and perhaps a line of its bill.
+
+    `product` and `portrait` are None for parts about all products of the call.
+    """
 
     products: Sequence[Mapping[str, Any]]
     seed: int
@@ -52,24 +56,18 @@ class Scene:
     portrait: Portrait | None = None
     line: Line | None = None
     written: Mapping[str, Any] | None = None
-    """What this very answer says of the product already: later parts of it may rest on that."""
+    """The properties already written into the same object; later ones may depend on them."""
 
 
 Writer = Callable[[Scene], Json]
 
 
 class EndlessSchema(Exception):
-    """A definition contains itself.
-
-    Left out where the schema allows that; without an answer where it does not.
-    """
+    """A definition contains itself, so that a value for it would never end."""
 
 
 def find_products(text: str) -> list[dict[str, Any]]:
-    """The products of a prompt: the `products` list of the JSON object in it.
-
-    Empty when there is none.
-    """
+    """The `products` list of the JSON object in a prompt; empty when there is none."""
     mark = text.find('"products"')
     end = text.rfind("}") + 1
     start = text.find("{")
@@ -86,7 +84,7 @@ def find_products(text: str) -> list[dict[str, Any]]:
 
 
 class Analyst:
-    """One strict schema, ready to be answered any number of times."""
+    """Writes answers to one strict schema, which is compiled once."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._definitions: Mapping[str, Any] = {
@@ -161,7 +159,7 @@ class Analyst:
         raise EndlessSchema
 
     def _compile_object(self, node: Mapping[str, Any], open_refs: tuple[str, ...]) -> Writer:
-        """Writes every property in order; a list sees what stands before it in the same object."""
+        """The writer of an object: properties in order; a list is given those written before it."""
         properties = node.get("properties", {})
         writers = [
             (name, self._compile(child, name, open_refs)) for name, child in properties.items()
@@ -188,8 +186,8 @@ class Analyst:
     def _compile_array(
         self, node: Mapping[str, Any], name: str, open_refs: tuple[str, ...]
     ) -> Writer:
-        """Writes an entry for each product at the top of the schema, and below it for each line of
-        one product's bill.
+        """The writer of a list: one entry for each product at the top of the schema, and inside a
+        product's entry one for each line of its bill.
         """
         item = self._resolve(node["items"])
         least, most = int(node.get("minItems", 0)), int(node.get("maxItems", _MOST_LINES))
@@ -224,7 +222,10 @@ class Analyst:
     def _lines(
         self, item: Mapping[str, Any], name: str
     ) -> Callable[[Scene, int], list[Line]] | None:
-        """What the rows of a list are about, by the names in it; None when nothing can be said."""
+        """A function that gives the lines for a list in a product's entry, at most so many.
+
+        By the names of its properties they are processes or materials; None if it has no enum.
+        """
         enums = {
             key: EnumIndex(child["enum"])
             for key, child in (
@@ -246,6 +247,7 @@ class Analyst:
         return lambda scene, most: _composition(scene, largest, most)
 
     def _resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The schema that a `$ref` leads to, or the node itself."""
         seen = 0
         while "$ref" in node and seen < len(self._definitions) + 1:
             node = self._definitions[str(node["$ref"]).rsplit("/", 1)[-1]]
@@ -254,8 +256,9 @@ class Analyst:
 
 
 def _composition(scene: Scene, index: EnumIndex, most: int) -> list[Line]:
-    """A bill: the portrait's parts as values of the enum, largest first, masses adding up to the
-    product's.
+    """A bill of at most `most` lines: the portrait's parts as values of the enum, largest first.
+
+    Shares and masses add up to the whole product.
     """
     portrait = scene.portrait
     if portrait is None:
@@ -288,10 +291,10 @@ def _composition(scene: Scene, index: EnumIndex, most: int) -> list[Line]:
     return [first, *(line for line in rest if line.mass_kg > 0)]
 
 
-def own_materials(product: Mapping[str, Any]) -> dict[str, str]:
-    """The materials that a prompt says a product has, each with its family where that is told.
+def _listed_materials(product: Mapping[str, Any]) -> dict[str, str]:
+    """The materials that the prompt lists for a product, each with its family ("" if not stated).
 
-    Those marked as formed are left out: their figure covers shaping.
+    Materials marked as formed are left out: their emission factor covers shaping.
     """
     for key, entries in product.items():
         if not isinstance(entries, list) or not _lists_materials(key):
@@ -309,8 +312,8 @@ def own_materials(product: Mapping[str, Any]) -> dict[str, str]:
     return {}
 
 
-def _places(product: Mapping[str, Any]) -> dict[str, int]:
-    """The number of the first line of each material, from 1."""
+def _line_numbers(product: Mapping[str, Any]) -> dict[str, int]:
+    """The number of each material's first line in the product's list of materials, from 1."""
     for key, entries in product.items():
         if isinstance(entries, list) and _lists_materials(key):
             return {
@@ -327,13 +330,13 @@ def _lists_materials(key: str) -> bool:
 
 
 def _process_lines(scene: Scene, processes: EnumIndex, materials: EnumIndex | None) -> list[Line]:
-    """Processes that fit the product's own materials: those of the prompt, or of the bill just
-    written.
+    """A line for each process that fits a material of the product, by the prompt's list or else the
+    bill just written.
 
-    None for a material that comes ready made.
+    A material that comes ready made has no line.
     """
-    own = own_materials(scene.product or {}) or own_materials(scene.written or {})
-    places = _places(scene.product or {}) or _places(scene.written or {})
+    own = _listed_materials(scene.product or {}) or _listed_materials(scene.written or {})
+    places = _line_numbers(scene.product or {}) or _line_numbers(scene.written or {})
     return [
         Line(
             material=material,
@@ -347,8 +350,8 @@ def _process_lines(scene: Scene, processes: EnumIndex, materials: EnumIndex | No
 
 
 def _processes_of(material: str, family: str, index: EnumIndex) -> list[int]:
-    """The key of a material says more than its family, which is asked when no word of the key is
-    known.
+    """Indexes of the processes for a material, by the words of its key, or by its family if no word
+    of the key is known.
     """
     for hints in (_process_hints(material), _process_hints(family)):
         if hints is not None:
@@ -359,12 +362,15 @@ def _processes_of(material: str, family: str, index: EnumIndex) -> list[int]:
 
 @lru_cache(maxsize=4_096)
 def _process_hints(material: str) -> tuple[str, ...] | None:
+    """The lexicon's hints to processes for a material's words; None if it knows none of them."""
     words = frozenset(words_of(material))
     return next((hints for triggers, hints in PROCESSES if triggers & words), None)
 
 
 def _enum_writer(name: str, index: EnumIndex) -> Writer:
-    """Chooses by the line of the bill, else by certainty, else by the product's words."""
+    """The writer of an enum: the value for the line of the bill, else (for levels such as "low" and
+    "high") the certainty, else the value that fits the product's words best.
+    """
     label, levels = name.lower(), {value.lower(): value for value in index.members}
     is_level = "high" in levels and "low" in levels
     is_process, is_material = "process" in label, "material" in label
@@ -391,9 +397,9 @@ def _enum_writer(name: str, index: EnumIndex) -> Writer:
 
 
 def _number_writer(name: str, node: Mapping[str, Any], *, whole: bool) -> Writer:
-    """Writes the amount that the name suggests, within the schema's bounds."""
+    """The writer of a number: the amount that the name suggests, within the schema's bounds."""
     least, most = float(node.get("minimum", "-inf")), float(node.get("maximum", "inf"))
-    amount = _amount_of(name.lower())
+    amount = _amount_for(name.lower())
     if not whole and node.keys().isdisjoint(("minimum", "maximum")):
         return amount
 
@@ -404,8 +410,8 @@ def _number_writer(name: str, node: Mapping[str, Any], *, whole: bool) -> Writer
     return write
 
 
-def _amount_of(label: str) -> Callable[[Scene], float]:
-    """What a number is about, by its name."""
+def _amount_for(label: str) -> Callable[[Scene], float]:
+    """The function that computes a number, by the words in its name: a share, a mass, a line…"""
     if any(word in label for word in ("share", "fraction", "proportion", "ratio")):
         return _share
     if "percent" in label or "pct" in label:
@@ -432,7 +438,9 @@ def _mass_kg(scene: Scene) -> float:
 
 
 def _boolean_writer(name: str, *, nullable: bool) -> Writer:
-    """Answers by the name: whether the mass is plausible, or whether it was inferred; else true."""
+    """The writer of a boolean: by its name whether the mass is plausible, or whether it was
+    inferred; else true.
+    """
     label = name.lower()
     about_mass = "plausible" in label or "realistic" in label
 
@@ -452,7 +460,9 @@ def _boolean_writer(name: str, *, nullable: bool) -> Writer:
 
 
 def _text_writer(name: str) -> Writer:
-    """Writes what the name asks for (code, name, material, process, component), else a sentence."""
+    """The writer of a text: by its name the code, name, material, process or component, else a
+    sentence.
+    """
     label = name.lower()
     is_code, is_name = name in CODE_FIELDS, "name" in label
     is_material, is_process = "material" in label, "process" in label

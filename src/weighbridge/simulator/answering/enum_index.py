@@ -42,8 +42,8 @@ class EnumIndex:
                 self._postings.setdefault(word, []).append((number, weight / norm))
 
     def _weights(self, value: str, counts: Mapping[str, int]) -> dict[str, float]:
-        """Each word by its rarity; the last part of `Category > Subcategory` says more than the
-        first.
+        """The weight of each word of a value: rare words count more, and those of the last part of
+        `Category > Subcategory` twice as much as the others.
         """
         *general, specific = _SEPARATOR.split(value)
         weights = {word: 0.5 for part in general for word in words_of(part)}
@@ -54,15 +54,15 @@ class EnumIndex:
         }
 
     def ranking(self, bag: Mapping[str, float], count: int) -> list[tuple[float, int]]:
-        """The best values for weighted words as (score, index), best first; without those that
-        score 0.
+        """(score, index) of the `count` values that fit the weighted words of `bag` best, best
+        first; only scores above 0.
         """
         scores = self._scores(bag)
         best = heapq.nlargest(count, ((score, -number) for number, score in scores.items()))
         return [(score, -number) for score, number in best]
 
     def best(self, bag: Mapping[str, float]) -> int | None:
-        """The first of `ranking`, without ranking the others."""
+        """Index of the value that fits the weighted words best; None if no value shares a word."""
         scores = self._scores(bag)
         if not scores:
             return None
@@ -70,6 +70,7 @@ class EnumIndex:
         return min(number for number, score in scores.items() if score == highest)
 
     def _scores(self, bag: Mapping[str, float]) -> dict[int, float]:
+        """The score by index of each value that shares a word with the bag."""
         scores: dict[int, float] = {}
         score_of, postings_of = scores.get, self._postings.get
         for word, weight in bag.items():  # in the order of the words: sums of floats depend on it
@@ -79,15 +80,17 @@ class EnumIndex:
         return scores
 
     def find(self, hint: str) -> int | None:
-        """The value that a hint means: of its `/` alternatives, the first whose first word is
-        found.
+        """Index of the value that a hint of the lexicon stands for, or None.
+
+        Of the hint's alternatives, separated by "/", the first one counts whose first word is in a
+        value.
         """
         if hint not in self._hints:
             self._hints[hint] = self._find(hint)
         return self._hints[hint]
 
     def _find(self, hint: str) -> int | None:
-        """Index of the value that fits the first alternative with a match; else None."""
+        """As `find`, without its cache."""
         for alternative in hint.split("/"):
             head, *tail = words_of(alternative)
             best: tuple[float, int] | None = None

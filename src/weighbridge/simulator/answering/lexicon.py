@@ -1,5 +1,5 @@
-"""What the simulated analyst knows of the world: kinds of products, materials and how they are
-worked.
+"""The tables of the simulated analyst: kinds of products, materials, and the processes that shape
+them.
 
 Plain tables, read by `analyst.py`. Hints are words to look for among the values of an enum:
 alternatives are separated by `/` and the first word of each must be there; `*` marks the part of a
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One line of a recipe: what to look for, its share of the mass, what it is in the product."""
+    """One part of a recipe: a hint to its material, its share of the mass, its name in the product.
+
+    `replaceable`: a material named in the product's text takes the place of the usual one.
+    """
 
     hint: str
     share: float
@@ -30,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of product: typical mass, recipe, and words by which its category is found."""
+    """A kind of product: typical mass of one unit, parts, and words to find its category by."""
 
     name: str
     mass_kg: float
@@ -340,7 +343,7 @@ diesel, petrol, gasoline, fuel; 1; fuel; liquid fuels
 wood pellet, pellet; 15; pellets; biomass pellets
 """
 
-# A material named in a product's text, and the hint that takes the place of a recipe's `*` part.
+# Words for a material in a product's text, and the hint that then replaces a recipe's `*` part.
 _MATERIALS = """
 stainless, inox, 18/8: stainless 304 cold rolled/stainless/steel
 galvanised, galvanized: steel galvanised/steel
@@ -448,8 +451,8 @@ salt: salt
 soda: soda ash/soda
 """
 
-# How a material is worked: words of its key, and the processes to look for. The first line that
-# fits counts.
+# Words of a material's key, and the processes that shape it ("-": none). The first line with one of
+# the words counts.
 _PROCESSES = """
 formed, average, tyre, battery, pcb, ic, capacitor, resistor, motor, equipment, food, dyed, clothing, screwcap, fastener, can, pipe, adhesive, paint, varnish, lacquer, urea, phenolic, melamine: -
 forged: steel machining/steel forging
@@ -482,6 +485,7 @@ cfrp, smc, composite: compression moulding/open moulding
 
 
 def _phrases(text: str) -> list[tuple[str, ...]]:
+    """The phrases of a text with commas between them, each as its words."""
     return [tuple(words_of(phrase)) for phrase in text.split(",")]
 
 
@@ -501,6 +505,7 @@ def _read_parts(text: str) -> tuple[Part, ...]:
 
 
 def _rows(table: str, separator: str) -> list[list[str]]:
+    """The cells of each line of a table."""
     return [[cell.strip() for cell in line.split(separator)] for line in table.strip().splitlines()]
 
 
@@ -511,6 +516,7 @@ _PARTS: Final = {
 
 
 def _read_kinds() -> dict[tuple[str, ...], Kind]:
+    """Each kind by the words of every phrase that names it; the first line for a phrase counts."""
     kinds: dict[tuple[str, ...], Kind] = {}
     for names, mass_kg, recipe, category in _rows(_KINDS, ";"):
         for phrase in _phrases(names):

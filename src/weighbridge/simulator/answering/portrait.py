@@ -1,7 +1,7 @@
-"""What the simulated analyst makes of one product: its kind, its mass, what it consists of.
+"""Guesses a product's kind, mass and materials from the words of its name and description.
 
-Read once per product from the words of its name and description, then used for every question about
-it. Pure, and the same for the same product and seed, whatever shares its call.
+Done once per product, then used for every question about it. Pure, and the same for the same
+product and seed, whichever products are in the same call.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ _PERCENTAGE: Final = re.compile(
 )
 _MASS_FIELDS: Final = ("weight_kg", "mass_kg", "weight", "mass")
 _DESCRIPTION_CHARACTERS: Final = 1_500
-_LIGHTEST: Final = 1 / 50  # of the typical mass: what is still believed
-_HEAVIEST: Final = 300  # a pack of many pieces is sold as one unit
-# Parts that are what the product is: a paint stays paint, whatever its can is made of.
+# A stated mass is believed between these multiples of the kind's typical mass. The upper one is
+# large because a pack of many pieces is sold as one unit.
+_LIGHTEST: Final = 1 / 50
+_HEAVIEST: Final = 300
+# First words of materials that no other replaces: a paint stays paint, whatever its can is made of.
 _ESSENTIAL: Final = frozenset(
     {
         "food",
@@ -44,7 +46,8 @@ _ESSENTIAL: Final = frozenset(
         "battery",
     }
 )
-# Often named for a detail or the packaging; from a description they count as such.
+# First words of materials that are often named for a detail or the packaging: a part's material is
+# not replaced by one of these if only the description names it.
 _INCIDENTAL: Final = frozenset(
     {
         "glass",
@@ -61,7 +64,8 @@ _INCIDENTAL: Final = frozenset(
     }
 )
 _TRIM_SHARE: Final = 0.06
-# Where named materials go in a product of no known kind, and their invented shares of its mass.
+# (part, invented share of the mass) of the first, second and third named material in a product of
+# no known kind.
 _PLAIN_PLACES: Final = (("body", 0.75), ("fittings", 0.18), ("finish", 0.07))
 _NORMAL: Final = NormalDist()
 
@@ -69,7 +73,8 @@ _KIND_ENDINGS: Final = frozenset(phrase[-1] for phrase in KINDS)
 _MATERIAL_STARTS: Final = frozenset(phrase[0] for phrase in MATERIALS)
 _MATERIAL_WORDS: Final = frozenset(phrase[0] for phrase in MATERIALS if len(phrase) == 1)
 
-# Verbs, adjectives and colours as often as things: believed in a name, not in running text.
+# Words that are often verbs, adjectives or colours: they tell the kind in a name, but not in a
+# description.
 _DOUBTFUL_TEXT: Final = (
     "can iron press loader gear spring tie ring game network display memory weight seat structure "
     "equipment machine handle box packaging water case short light control cover tool drink set "
@@ -77,15 +82,19 @@ _DOUBTFUL_TEXT: Final = (
     "paper book bench"
 )
 _DOUBTFUL: Final = frozenset(_DOUBTFUL_TEXT.split())
-# Materials that are also flavours, colours or scents: believed only of these kinds, or where the
-# kind is unknown.
+# Materials that are also flavours, colours or scents, each with the only kind of product in which
+# the word counts as a material (or where the kind is unknown).
 _ONLY_IN_CATEGORY: Final = {"food": "food", "ethanol": "chemical", "salt": "chemical", "soda": "chemical",
                    "gold": "jewellery", "silver": "jewellery"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """One product as the analyst sees it. `parts` have shares that add up to 1."""
+    """What the analyst takes a product to be. The shares of its `parts` add up to 1.
+
+    `bag` are the product's words with their weights. `mass_kg` is the given mass, or a guess where
+    that is missing or implausible.
+    """
 
     code: str
     name: str
@@ -99,12 +108,12 @@ class Portrait:
 
     @property
     def mass_is_plausible(self) -> bool:
-        """Whether the given mass can be that of one unit. Where it cannot, `mass_kg` is a guess."""
+        """Whether the given mass can be that of one unit; True also where none is given."""
         return self.given_mass_kg in (None, self.mass_kg)
 
 
 def portray(product: Mapping[str, Any], seed: int) -> Portrait:
-    """Read a product as it stands in the prompt. Missing fields are taken as empty."""
+    """The portrait of a product as it stands in the prompt. Missing fields are taken as empty."""
     given = None
     for field in _MASS_FIELDS:
         given = product.get(field)
@@ -147,16 +156,17 @@ def _portray(code: str, name: str, description: str, mass_kg: float | None, seed
         else _guess_mass_kg(kind, digest),
         kind=kind,
         parts=_parts(kind, named, details, _percentages(f"{name}. {description}"), digest),
-        bag=_bag(head, name_words, text_words, kind),
+        bag=_weighted_words(head, name_words, text_words, kind),
         certainty=(kind is not None) + bool(named),
         digest=digest,
     )
 
 
 def _kind(head: Sequence[str], name: Sequence[str], text: Sequence[str]) -> Kind | None:
-    """The head noun of a name stands last: a laptop bag is a bag.
+    """The product's kind: by the last known noun of its name (a laptop bag is a bag), else by the
+    first one in its description; None if no word is known.
 
-    Failing that, what the text mentions first.
+    `head` is the part of the name before "for", "with" and the like.
     """
     if "toy" in name:
         return KINDS[("toy",)]
@@ -173,6 +183,7 @@ def _kind(head: Sequence[str], name: Sequence[str], text: Sequence[str]) -> Kind
 
 
 def _kind_ending_at(words: Sequence[str], end: int) -> Kind | None:
+    """The kind named by the three, two or one words before `end`, the longest first; else None."""
     if words[end - 1] not in _KIND_ENDINGS:
         return None
     for length in (3, 2, 1):
@@ -184,8 +195,8 @@ def _kind_ending_at(words: Sequence[str], end: int) -> Kind | None:
 
 
 def _materials(words: Sequence[str]) -> list[str]:
-    """Hints for up to three materials that the words name, in their order; longer names win over
-    shorter.
+    """The hints of up to three materials that the words name, in their order; two-word names go
+    before one-word names.
     """
     hints: list[str] = []
     skip = False
@@ -204,10 +215,9 @@ def _materials(words: Sequence[str]) -> list[str]:
 
 
 def _is_credible(hint: str, kind: Kind | None) -> bool:
-    """Whether the word names a material of such a product: a wood screw is not made of wood, and
-    only food is made of lemon.
+    """Whether a product of this kind can be made of the material with this hint (see `MATERIALS`).
 
-    `hint` is one of `MATERIALS`: words that a material of the offered list is looked up by.
+    A wood screw is not made of wood, and only food is made of lemon.
     """
     if kind is None:
         return True
@@ -222,7 +232,10 @@ def _is_credible(hint: str, kind: Kind | None) -> bool:
 
 
 def _percentages(text: str) -> list[tuple[str, float]]:
-    """`60% cotton, 40% polyester` as hints with shares; empty unless they explain at least half."""
+    """(hint, share) of each material in a text such as `60% cotton, 40% polyester`, scaled to 1.
+
+    Empty if they make up less than half.
+    """
     found: dict[str, float] = {}
     for number, phrase in _PERCENTAGE.findall(text):
         hints = _materials(words_of(phrase))
@@ -244,8 +257,9 @@ def _parts(
     percentages: Sequence[tuple[str, float]],
     digest: bytes,
 ) -> tuple[Part, ...]:
-    """The kind's recipe with the materials that the text names; without a kind these alone, in
-    invented shares; without either one of the plain defaults, always the same for the same text.
+    """The parts of a product, with shares that add up to 1: the kind's recipe with the materials
+    that the text names; without a kind these materials alone, in invented shares; without either a
+    default recipe, chosen by the digest.
 
     `details` are materials that the description names and the name does not.
     """
@@ -265,7 +279,9 @@ def _parts(
 def _recipe(
     kind: Kind, named: Sequence[str], details: Set[str], percentages: Sequence[tuple[str, float]]
 ) -> list[Part]:
-    """The kind's parts with the materials that the text names; what fits no part is a trim."""
+    """The kind's parts with the materials that the text names; those that replace no part are added
+    as trim.
+    """
     known = {_first_word(part.hint) for part in kind.parts}
     others = [hint for hint in named if _first_word(hint) not in known]
     parts: list[Part] = []
@@ -295,10 +311,10 @@ def _recipe(
 def _replacement(
     part: Part, named: Sequence[str], others: Sequence[str], details: Set[str]
 ) -> str | None:
-    """The material named in the product's text that replaces this part's usual one; None keeps it.
+    """The hint of the named material that replaces this part's usual one; None: it is kept.
 
-    One of the same kind replaces it only when it says more: recycled, or which food. A part that
-    the product cannot do without keeps its kind of material.
+    A material with the same first word replaces it only if it is recycled or a food. A part in
+    `_ESSENTIAL` is replaced by no other material.
     """
     own = _first_word(part.hint)
     same = next((hint for hint in named if _first_word(hint) == own), None)
@@ -313,25 +329,26 @@ def _replacement(
 
 
 def _is_plausible(mass_kg: float, kind: Kind | None) -> bool:
-    """Whether one unit can weigh this, by the typical mass of its kind."""
+    """Whether one unit can have this mass, by the typical mass of its kind; True without a kind."""
     return kind is None or _LIGHTEST <= mass_kg / kind.mass_kg <= _HEAVIEST
 
 
 def _guess_mass_kg(kind: Kind | None, digest: bytes) -> float:
-    """A mass for a product without one: typical of its kind, spread by the digest, three
-    significant digits.
+    """A mass for a product without one: the typical mass of its kind, varied by the digest, to
+    three significant digits.
     """
     spread = _NORMAL.inv_cdf((int.from_bytes(digest[:4], "big") + 0.5) / 2**32)
     typical_kg, sigma = (kind.mass_kg, 0.25) if kind else (0.6, 0.9)
     return float(f"{typical_kg * math.exp(sigma * spread):.3g}")
 
 
-def _bag(
+def _weighted_words(
     head: Sequence[str], name: Sequence[str], text: Sequence[str], kind: Kind | None
 ) -> dict[str, float]:
-    """The words with their weights, for a choice by overlap.
+    """The product's words with their weights, by which `EnumIndex` chooses a value.
 
-    Materials say little about what a thing is.
+    Words of the name weigh more than those of the description. Words for materials weigh less,
+    because they say little about what a thing is.
     """
     bag: dict[str, float] = {}
     for words, weight in ((text[:50], 1.0), (name, 2.0), (head, 3.0), (head[-1:], 4.0)):

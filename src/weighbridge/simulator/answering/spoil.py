@@ -1,6 +1,6 @@
-"""Damages good answers on purpose: the faults that come with status 200.
+"""Damages good answers on purpose: the faults of an answer with status 200.
 
-Used by `completions.py` between the analyst and the wire. Pure.
+Used by `completions.py` after the analyst has written the answer. Pure.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ Answer = dict[str, Any]
 
 
 def product_rows(answer: Any) -> list[Answer]:
-    """The list in an answer that has one object per product; the very list, so that it may be
-    changed.
+    """The list in an answer that has one object per product, not copied, so that it can be changed
+    in place; empty if there is none.
     """
     if isinstance(answer, dict):
         for value in answer.values():
@@ -32,7 +32,10 @@ def product_rows(answer: Any) -> list[Answer]:
 
 
 def spoil_rows(rows: list[Answer], fault: Fault | None, place: float) -> int | None:
-    """Damage one product's row in place. Returns its position, or None when nothing was damaged."""
+    """Damage one row in place, as the fault says. Returns its position; None if nothing changed.
+
+    `place` (0 to 1) chooses the row.
+    """
     if not rows:
         return None
     position = int(place * len(rows))
@@ -45,7 +48,7 @@ def spoil_rows(rows: list[Answer], fault: Fault | None, place: float) -> int | N
         case Fault.DOUBLED:
             rows.append(dict(row))
         case Fault.IMPLAUSIBLE:
-            if not _inflate(row):
+            if not _multiply_numbers(row):
                 return None
         case _:
             return None
@@ -53,9 +56,7 @@ def spoil_rows(rows: list[Answer], fault: Fault | None, place: float) -> int | N
 
 
 def poison_row(row: Answer) -> None:
-    """Leave of a product's row only its code: strict mode forbids that, and so must whoever reads
-    it.
-    """
+    """Remove everything but the code from a product's row, which breaks the strict schema."""
     field = _code_field(row)
     for name in list(row):
         if name != field:
@@ -63,12 +64,12 @@ def poison_row(row: Answer) -> None:
 
 
 def cut_text(text: str, place: float) -> str:
-    """The text ended somewhere in its middle half."""
+    """The text cut off in its middle half; `place` (0 to 1) says where."""
     return text[: int(len(text) * (0.25 + place / 2))]
 
 
 def garble(text: str, place: float) -> str:
-    """Text that is no longer JSON: cut, with a remark of the kind that models add."""
+    """The text cut off and followed by a remark as models add it, so that it is no longer JSON."""
     return cut_text(text, place) + "\n… and so on for the others."
 
 
@@ -76,8 +77,8 @@ def _code_field(row: Answer) -> str | None:
     return next((field for field in CODE_FIELDS if field in row), None)
 
 
-def _inflate(node: Any) -> bool:
-    """Multiply every number by 1,000. Says whether there was one."""
+def _multiply_numbers(node: Any) -> bool:
+    """Multiply every number by `IMPLAUSIBLE_FACTOR`, in place. Returns whether there was one."""
     entries = (
         node.items()
         if isinstance(node, dict)
@@ -90,6 +91,6 @@ def _inflate(node: Any) -> bool:
         if isinstance(value, int | float) and not isinstance(value, bool):
             node[key] = value * IMPLAUSIBLE_FACTOR
             changed = True
-        elif _inflate(value):
+        elif _multiply_numbers(value):
             changed = True
     return changed

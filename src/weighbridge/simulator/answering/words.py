@@ -1,6 +1,6 @@
 """Words of a text in a form that can be compared: lower case, one spelling, no plural.
 
-Used by the analyst for product texts and for the values of enums alike, so both sides meet. Pure.
+Used for product texts and for the values of enums, so that the same word is found in both. Pure.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ IGNORED: Final = frozenset(_IGNORED_TEXT.split())
 
 
 def stem(word: str) -> str:
-    """One word in the singular and in one spelling."""
+    """The word in the singular, in the spelling that `_SPELLINGS` prefers."""
     word = _SPELLINGS.get(word, word)
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
         if word.endswith("ies"):
@@ -60,12 +60,12 @@ def stem(word: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def _stem_cached(word: str) -> str:
-    """The stem; empty for a word that says nothing."""
+    """The stem; empty for a word in `IGNORED`."""
     return "" if word in IGNORED else stem(word)
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text in their order, without those that say nothing."""
+    """The stems of a text's words in their order, without those in `IGNORED`."""
     lowered = text.lower()
     for old, new in _JOINED:
         if old in lowered:

@@ -1,3 +1,3 @@
-"""A request for a chat completion: read and checked as the provider does it, before any limit is
-looked at.
+"""Reads and checks a request for a chat completion as OpenAI does, before the limits are
+checked.
 """

@@ -1,7 +1,7 @@
-"""Reads and checks a chat completion request as OpenAI would, before any limit is looked at.
+"""Reads and checks a chat completion request as OpenAI would, before the limits are checked.
 
-Second stop of a call, after the key. Returns a `ChatRequest` or raises `ApiFault`, which carries
-the error body of OpenAI's dialect. Texts and schemas that repeat are counted and compiled once.
+Runs after the check of the key. Returns a `ChatRequest` or raises `ApiFault`, which carries the
+error body in OpenAI's form. Texts and schemas that repeat are counted and compiled once.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ _ARGUMENTS: Final = frozenset(_ARGUMENT_NAMES.split())
 
 @dataclass(frozen=True, slots=True)
 class AcceptedSchema:
-    """A response schema that was accepted: what it costs in tokens, and who answers it."""
+    """A response schema that was accepted: its tokens, and the analyst that writes answers to it.
+
+    `key` is the schema as JSON.
+    """
 
     key: bytes
     digest: bytes
@@ -82,8 +85,7 @@ class ChatRequest:
 class SchemaShelf:
     """Compiled schemas by their JSON, so that each is checked once.
 
-    A schema is most of a body, so bodies that begin with one that was seen are not even parsed that
-    far.
+    A schema is most of a body, so where a body begins with a known one, only the rest is parsed.
     """
 
     def __init__(self) -> None:
@@ -92,7 +94,7 @@ class SchemaShelf:
         self._parsed_before: dict[int, AcceptedSchema | str] = {}
 
     def parse(self, body: bytes) -> Any:
-        """What `from_json` makes of a body; raises ValueError as it does."""
+        """The body as JSON, like `from_json` gives it. Raises ValueError."""
         for opening, response_format in self._openings.items():
             if body.startswith(opening):
                 request = from_json(b'{"' + body[len(opening) :])
@@ -103,11 +105,11 @@ class SchemaShelf:
         return request
 
     def get(self, node: Any) -> AcceptedSchema | str:
-        """The schema, or why it is turned down."""
+        """The compiled schema, or as a text why it is refused."""
         return self._parsed_before.get(id(node)) or self._by_content(node)
 
     def _remember_opening(self, body: bytes) -> None:
-        """Keep what stands before the second name in a body, and the schema in it."""
+        """Keep the part of a body that holds `response_format`, if it comes first."""
         opening = _opening_of(body)
         if opening is None:
             return
@@ -123,6 +125,7 @@ class SchemaShelf:
         self._parsed_before[id(node)] = self._by_content(node)
 
     def _by_content(self, node: Any) -> AcceptedSchema | str:
+        """As `get`, by the schema's JSON; compiles it if it is new."""
         key = to_json(node)
         known = self._known.get(key)
         if known is None:
@@ -134,7 +137,9 @@ class SchemaShelf:
 
 
 def _opening_of(body: bytes) -> bytes | None:
-    """A valid body up to its second name, when the first one is `response_format`."""
+    """The beginning of a body up to its second name, if the first one is `response_format`; else
+    None.
+    """
     if not body.startswith(_OPENING):
         return None
     text = body.decode()
@@ -146,7 +151,7 @@ def _opening_of(body: bytes) -> bytes | None:
 
 
 def read_chat_request(body: bytes, config: SimulatorConfig, shelf: SchemaShelf) -> ChatRequest:
-    """Parse and check. Raises ApiFault with status 400 or 404."""
+    """The request in a body, parsed and checked. Raises ApiFault with status 400 or 404."""
     try:
         request = shelf.parse(body)
     except ValueError:
@@ -155,7 +160,7 @@ def read_chat_request(body: bytes, config: SimulatorConfig, shelf: SchemaShelf) 
 
 
 def check_chat_request(request: Any, config: SimulatorConfig, shelf: SchemaShelf) -> ChatRequest:
-    """Like `read_chat_request`, for a parsed body such as a line of a batch file."""
+    """As `read_chat_request`, for a parsed body such as that of a line of a batch file."""
     if not isinstance(request, dict):
         raise ApiFault(400, "The body of your request must be a JSON object.")
     if unknown := sorted(request.keys() - _ARGUMENTS):
@@ -234,7 +239,7 @@ def _check_context(prompt_tokens: int, charged_output: int, limits: ModelLimits)
 
 
 def _metadata(request: Mapping[str, Any]) -> dict[str, str] | None:
-    """What a call is stored with; None when it does not ask to be stored."""
+    """The metadata to store a call with; None when it does not ask to be stored."""
     metadata = request.get("metadata") or {}
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise ApiFault(400, "Invalid type for 'metadata'.", param="metadata")
@@ -250,6 +255,7 @@ def _metadata(request: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def _compiled(key: bytes, node: Any) -> AcceptedSchema | str:
+    """The schema with its analyst, or as a text why it cannot be read."""
     try:
         analyst = Analyst(node)
     except (KeyError, TypeError, ValueError, AttributeError, EndlessSchema) as error:
@@ -265,6 +271,7 @@ def model_unknown(model: Any) -> ApiFault:
 
 
 def _model(model: Any, config: SimulatorConfig) -> tuple[str, ModelLimits]:
+    """(name, limits) of the requested model. Raises ApiFault for an unknown one."""
     if not isinstance(model, str) or not model:
         raise ApiFault(400, "you must provide a model parameter")
     limits = config.models.get(model)
@@ -276,7 +283,8 @@ def _model(model: Any, config: SimulatorConfig) -> tuple[str, ModelLimits]:
 def _schema(
     response_format: Any, messages: list[Any], shelf: SchemaShelf
 ) -> tuple[str, AcceptedSchema | None]:
-    """(name, schema) that the answer must follow; without a strict one, the prompt's own, if any.
+    """(name, schema) that the answer must follow: the strict one of the request, else one at the
+    end of the instructions, else None.
 
     Raises:
         ApiFault: the format, its name or its schema is invalid.
@@ -305,7 +313,9 @@ def _schema(
 
 
 def _schema_in_prompt(messages: list[Any], shelf: SchemaShelf) -> AcceptedSchema | None:
-    """A schema that the instructions end with: what a model does without structured outputs."""
+    """The schema in the last line of the instructions, which a model also follows; None without
+    one.
+    """
     first = messages[0].get("content") if isinstance(messages[0], dict) else None
     text = first if isinstance(first, str) else ""
     _, _, tail = text.rpartition("\n")
@@ -319,7 +329,7 @@ def _schema_in_prompt(messages: list[Any], shelf: SchemaShelf) -> AcceptedSchema
 
 
 def _message(message: Any, number: int, model: str, config: SimulatorConfig) -> tuple[str, int]:
-    """Text of a message, and the tokens of its images."""
+    """(text of a message, tokens of its images). Raises ApiFault for a malformed message."""
     place = f"messages[{number}]"
     if not isinstance(message, Mapping) or message.get("role") not in _ROLES:
         raise ApiFault(400, f"Invalid value: '{place}.role'.", param=f"{place}.role")
@@ -358,7 +368,7 @@ def _image(image: Any, place: str, model: str, config: SimulatorConfig) -> int:
 
 
 def _allowance(request: Mapping[str, Any], limits: ModelLimits) -> tuple[int, int]:
-    """The longest answer that may be given, and the tokens charged for it at admission."""
+    """(most output tokens allowed, output tokens charged at admission). Raises ApiFault."""
     asked = request.get("max_completion_tokens", request.get("max_tokens"))
     if asked is None:
         return limits.output_tokens, _DEFAULT_ALLOWANCE_TOKENS

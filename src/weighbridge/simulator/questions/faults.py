@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ApiFault(Exception):
-    """An error response of the API: status, and what stands in its `error` object."""
+    """An error response of the API: its status and its `body` with the `error` object."""
 
     def __init__(
         self,

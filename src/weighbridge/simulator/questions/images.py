@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class _Sizing(NamedTuple):
-    """How far a picture is made smaller before its patches are counted; 0: no bound."""
+    """How far a picture is made smaller before its patches are counted.
+
+    `longest_px` bounds the longer side; `most_patches` is 0 for no bound.
+    """
 
     longest_px: int
     most_patches: int = 0
@@ -45,7 +48,7 @@ _TILE_COSTS: Final[Mapping[str, tuple[int, int]]] = {
 }  # fmt: skip
 _DEFAULT_TILE_COST: Final = (85, 170)  # base, per tile
 _REFUSED_ABOVE: Final = 30_000
-"""Patches of one picture after it was made smaller."""
+"""A picture that has more patches than this after it was made smaller is refused."""
 _REMOTE_SIZE: Final = (1024, 1024)
 _UNREADABLE: Final = (
     binascii.Error, UnidentifiedImageError, OSError, ValueError, SyntaxError,
@@ -56,7 +59,7 @@ _MIME_TYPES: Final = ("image/png", "image/jpeg", "image/jpg", "image/webp", "ima
 
 
 class ImageUnusable(ValueError):
-    """The provider cannot read this picture; the message is OpenAI's, more or less."""
+    """The provider cannot read this picture; the message is close to OpenAI's."""
 
 
 def image_tokens(url: str, model: str, detail: str) -> int:
@@ -101,8 +104,12 @@ def _size(url: str) -> tuple[int, int]:
 
 
 def _patches(width: int, height: int, sizing: _Sizing) -> int:
-    """Patches of 32 px after the picture was made smaller: first to the longest side, then to the
-    most patches, whole ones in one direction.
+    """The number of 32 px patches of a picture after it was made smaller.
+
+    First to `longest_px`, then to `most_patches`, so that patches in one direction are whole.
+
+    Raises:
+        ImageUnusable: too many patches are left.
     """
     scale = min(1.0, sizing.longest_px / max(width, height))
     width, height = max(1, round(width * scale)), max(1, round(height * scale))
@@ -120,7 +127,9 @@ def _patches(width: int, height: int, sizing: _Sizing) -> int:
 
 
 def _tiles(width: int, height: int) -> int:
-    """Tiles of 512 px, after fitting into 2048 × 2048 and then to a shorter side of at most 768."""
+    """The number of 512 px tiles, after fitting into 2048 × 2048 px and then to a shorter side of
+    at most 768 px.
+    """
     scale = min(1.0, 2048 / max(width, height))
     scale *= min(1.0, 768 / (min(width, height) * scale))
     width, height = int(width * scale + 1e-6), int(height * scale + 1e-6)

@@ -1,6 +1,5 @@
-"""Parameters beside the question: reasoning effort, service tier, prompt cache.
-
-Checked as the documentation says.
+"""Checks the parameters for reasoning effort, service tier and prompt cache as OpenAI documents
+them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _USUAL_TIERS = ("auto", "default")
 
 
 def check_options(request: Mapping[str, Any], model: str, limits: ModelLimits) -> tuple[str, str]:
-    """(reasoning effort, service tier) by which the call is served. Raises ApiFault."""
+    """(reasoning effort, service tier) of a call. Raises ApiFault for what the model refuses."""
     effort = _effort(request, model, limits)
     temperature = request.get("temperature", 1)
     if limits.reasons and effort != "none" and temperature != 1:
@@ -42,13 +41,13 @@ def check_options(request: Mapping[str, Any], model: str, limits: ModelLimits) -
 
 
 def caches_implicitly(request: Mapping[str, Any]) -> bool:
-    """Whether the provider puts a breakpoint of its own at the end of the newest message."""
+    """Whether the provider itself sets a cache breakpoint at the end of the last message."""
     options = request.get("prompt_cache_options")
     return not (isinstance(options, dict) and options.get("mode") == "explicit")
 
 
 def is_marked(message: Any) -> bool:
-    """Whether a block of this message ends a prefix that shall be cached."""
+    """Whether a part of this message carries a breakpoint of the prompt cache."""
     content = message.get("content") if isinstance(message, dict) else None
     return isinstance(content, list) and any(
         isinstance(part, dict) and part.get("prompt_cache_breakpoint") for part in content
@@ -93,6 +92,7 @@ def _tier(request: Mapping[str, Any], model: str, limits: ModelLimits) -> str:
 
 
 def _unsupported_value(name: str, what: str, allowed: Any) -> ApiFault:
+    """The 400 for a parameter's value; `what` describes the value, `allowed` are the right ones."""
     listed = ", ".join(f"'{value}'" for value in allowed)
     return ApiFault(
         400,

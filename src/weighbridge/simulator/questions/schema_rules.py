@@ -1,8 +1,8 @@
-"""What a provider demands of a strict JSON schema, as OpenAI publishes it for structured outputs:
+"""Checks a strict JSON schema by the rules that OpenAI publishes for structured outputs:
 https://developers.openai.com/api/docs/guides/structured-outputs
 
-Used by `questions/chat.py` for every schema it has not seen before. Pure. The clauses are those of
-the guide "Structured model outputs", section "Supported schemas".
+Used by `questions/chat.py` for every new schema. Pure. The rules are those of the guide "Structured
+model outputs", section "Supported schemas".
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ _TYPES: Final = frozenset({"string", "number", "integer", "boolean", "object", "
 
 @dataclass(slots=True)
 class _Tally:
+    """Counts over a whole schema, for the limits that hold for all of it."""
+
     properties: int = 0
     enum_values: int = 0
     characters: int = 0
 
 
 def strict_schema_fault(schema: Any) -> str | None:
-    """Why the schema would be turned down, in OpenAI's manner; None when it is accepted."""
+    """Why OpenAI would refuse the schema, in words like OpenAI's; None when it is accepted."""
     if not isinstance(schema, Mapping) or schema.get("type") != "object" or "anyOf" in schema:
         return "schema must be a JSON Schema of 'type: \"object\"'"
     tally = _Tally()
@@ -57,10 +59,7 @@ def strict_schema_fault(schema: Any) -> str | None:
 def _nodes(
     node: Any, path: tuple[str, ...], depth: int
 ) -> Iterator[tuple[tuple[str, ...], Any, int]]:
-    """The schema and everything in it that is itself a schema.
-
-    Definitions start anew at depth 0.
-    """
+    """(path, schema, depth) of the schema and of every schema in it; definitions have depth 0."""
     yield path, node, depth
     if not isinstance(node, Mapping):
         return
@@ -82,7 +81,10 @@ def _nodes(
 
 
 def _node_fault(path: tuple[str, ...], node: Any, depth: int, tally: _Tally) -> str | None:
-    """The first rule that this node breaks, in OpenAI's words; None if it breaks none."""
+    """The first rule that this node breaks, in OpenAI's words; None if it breaks none.
+
+    Adds the node's names and values to `tally`.
+    """
     place = f"In context=({', '.join(repr(part) for part in path)}), "
     if not isinstance(node, Mapping):
         return f"{place}schema must be an object"
@@ -106,7 +108,7 @@ def _node_fault(path: tuple[str, ...], node: Any, depth: int, tally: _Tally) -> 
 
 
 def _object_fault(place: str, node: Mapping[str, Any], tally: _Tally) -> str | None:
-    """The first rule that an object breaks; its properties are added to `tally`."""
+    """The first rule that an object breaks, or None; adds its properties to `tally`."""
     if node.get("additionalProperties") is not False:
         return f"{place}'additionalProperties' is required to be supplied and to be false"
     properties = node.get("properties", {})
@@ -123,7 +125,7 @@ def _object_fault(place: str, node: Mapping[str, Any], tally: _Tally) -> str | N
 
 
 def _enum_fault(place: str, node: Mapping[str, Any], tally: _Tally) -> str | None:
-    """The first rule that an enum breaks; its values are added to `tally`."""
+    """The first rule that an enum breaks, or None; adds its values to `tally`."""
     if isinstance(node.get("const"), str):
         tally.characters += len(node["const"])
     if "enum" not in node:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.simulator.chance import throw
+from weighbridge.simulator.chance import throw_dice
 from weighbridge.simulator.completions import complete
 from weighbridge.simulator.config import SimulatorConfig
 from weighbridge.simulator.questions.chat import (
@@ -116,7 +116,10 @@ def check_answered_or_refused(node: Any, content: Any) -> None:
     refused = refusal_of(good(schema, text))
     if refused is None:
         request = check_chat_request(good(schema, text), CONFIG, SchemaShelf())
-        assert complete(request, CONFIG, None, throw(0, request.digest, 0)).finish_reason == "stop"
+        assert (
+            complete(request, CONFIG, None, throw_dice(0, request.digest, 0)).finish_reason
+            == "stop"
+        )
     else:
         assert refused.status == 400
 
