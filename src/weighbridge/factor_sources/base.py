@@ -14,7 +14,7 @@ class FactorSource(Protocol):
     def load(self) -> FactorTable:
         """Read, check and version the factors.
 
-        Raises FactorTableInvalid, naming file, row and column, when a value is missing or cannot
-        be, and UnreadableFile or MissingColumn when the file is not such a table at all.
+        Raises FactorTableInvalid, naming file, row and column, when a value is missing or
+        impossible, and UnreadableFile or MissingColumn when the file is not such a table at all.
         """
         ...

@@ -46,29 +46,29 @@ class BundledFactors(FactorSource):
 
     @override
     def load(self) -> FactorTable:
-        heat = _read("heat.csv", HEAT_COLUMNS, heat_factor)
+        heat = _parsed_rows("heat.csv", HEAT_COLUMNS, heat_factor)
         if len(heat) != 1:
             raise FactorTableInvalid(f"heat.csv must have one row; it has {len(heat)}.")
         return FactorTable.of(
             name=BUNDLED_NAME,
-            materials=_read("materials.csv", MATERIAL_COLUMNS, material_factor),
-            processes=_read("processes.csv", PROCESS_COLUMNS, process_factor),
-            electricity=_read("electricity.csv", ELECTRICITY_COLUMNS, electricity_factor),
+            materials=_parsed_rows("materials.csv", MATERIAL_COLUMNS, material_factor),
+            processes=_parsed_rows("processes.csv", PROCESS_COLUMNS, process_factor),
+            electricity=_parsed_rows("electricity.csv", ELECTRICITY_COLUMNS, electricity_factor),
             heat=heat[0],
-            components=_read("components.csv", COMPONENT_COLUMNS, component_factor),
+            components=_parsed_rows("components.csv", COMPONENT_COLUMNS, component_factor),
             references=[
                 reference
                 for file in ("class_references.csv", "device_references.csv")
-                for reference in _read(file, REFERENCE_COLUMNS, class_reference)
+                for reference in _parsed_rows(file, REFERENCE_COLUMNS, class_reference)
                 if reference is not None
             ],
-            alike=_read("alike_kinds.csv", _ALIKE_COLUMNS, _alike_kind),
+            alike=_parsed_rows("alike_kinds.csv", _ALIKE_COLUMNS, _alike_kind),
         )
 
 
 def load_taxonomy() -> Taxonomy:
     """The categories that a product may be given, with their CPC codes."""
-    return Taxonomy.of(_read("categories.csv", _TAXONOMY_COLUMNS, _subcategory))
+    return Taxonomy.of(_parsed_rows("categories.csv", _TAXONOMY_COLUMNS, _subcategory))
 
 
 def _alike_kind(row: Row) -> AlikeKind:
@@ -79,13 +79,15 @@ def _alike_kind(row: Row) -> AlikeKind:
 
 
 def _subcategory(row: Row) -> tuple[str, Subcategory]:
+    """The name of the category, and the subcategory, in a row of the file of categories."""
     code = row.text("cpc_code")
     if not (code.isdecimal() and len(code) <= 5):
         raise row.error("cpc_code", f"{code!r} is not a CPC code of 1 to 5 digits.")
     return row.text("category"), Subcategory(row.text("subcategory"), code, row.text("cpc_title"))
 
 
-def _read(file: str, columns: Collection[str], parse: Callable[[Row], _T]) -> list[_T]:
+def _parsed_rows(file: str, columns: Collection[str], parse: Callable[[Row], _T]) -> list[_T]:
+    """What `parse` makes of each row of a bundled file."""
     path = resources.files(_DATA_PACKAGE) / "data" / file
     with path.open(encoding="utf-8") as stream:
         return [parse(row) for row in read_rows(stream, file, columns)]

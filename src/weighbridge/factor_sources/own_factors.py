@@ -39,13 +39,16 @@ REFERENCE: Final = "reference"
 KINDS: Final = (MATERIAL, PROCESS, REFERENCE)
 MOST_OFFERED: Final = 1_000
 MOST_CHARACTERS: Final = 15_000
-"""What providers take in the closed lists of one question."""
+"""The most keys, and the most characters in them, that providers accept in the closed lists of one
+question."""
 _CITED: Final = ("source", "source_id", "year", "region", "licence")
+"""Columns that every row needs, because they say where its figures come from."""
 _SHOWN_PROBLEMS: Final = 20
+"""How many bad rows an error message lists."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _OwnRows:
     """The rows of a file by kind and key."""
 
     materials: dict[str, MaterialFactor]
@@ -63,12 +66,12 @@ class UploadedFile(NamedTuple):
     content: bytes
 
     def open(self, encoding: str, newline: str) -> IO[str]:
-        """As a path opens."""
+        """The content as a text stream; the arguments are those of `Path.open`."""
         return io.TextIOWrapper(io.BytesIO(self.content), encoding=encoding, newline=newline)
 
 
 class OwnFactors(FactorSource):
-    """The factors of `base` with the rows of a CSV file put over them."""
+    """The factors of `base`, replaced and added to by the rows of a CSV file."""
 
     def __init__(self, file: Path | UploadedFile, base: FactorSource) -> None:
         self._file = file
@@ -92,9 +95,9 @@ class OwnFactors(FactorSource):
         self._refuse_too_many(table)
         return table
 
-    def _read(self, base: FactorTable) -> _Read:
-        """All rows, or a FactorTableInvalid that names every bad one."""
-        own = _Read({}, {}, {})
+    def _read(self, base: FactorTable) -> _OwnRows:
+        """All rows of the file. Raises FactorTableInvalid, which names every bad one."""
+        own = _OwnRows({}, {}, {})
         problems: list[CalculationError] = []
         try:
             # utf-8-sig: spreadsheets put a byte-order mark in front of the header.
@@ -104,7 +107,7 @@ class OwnFactors(FactorSource):
                 needed = ("kind", "key", *_CITED) if has_kinds else MATERIAL_COLUMNS
                 for row in read_rows(stream, self._file.name, needed):
                     try:
-                        _take(row, own, base)
+                        _add_row(row, own, base)
                     except CalculationError as error:
                         problems.append(error)
         except (OSError, UnicodeDecodeError) as error:
@@ -122,7 +125,9 @@ class OwnFactors(FactorSource):
         return own
 
     def _refuse_too_many(self, table: FactorTable) -> None:
-        """Raises FactorTableInvalid for more keys than a strict schema can list."""
+        """Raises FactorTableInvalid where the model would choose from more keys than a strict
+        schema can list.
+        """
         materials = [one.key for one in table.materials.values() if not one.retired]
         processes = [one.key for one in table.processes.values() if not one.retired]
         if (
@@ -137,22 +142,25 @@ class OwnFactors(FactorSource):
             )
 
 
-def _take(row: Row, own: _Read, base: FactorTable) -> None:
+def _add_row(row: Row, own: _OwnRows, base: FactorTable) -> None:
+    """Put the factor in this row into `own`. Raises FactorTableInvalid for a row that cannot be
+    one.
+    """
     kind = row.one_of("kind", KINDS, MATERIAL)
     if kind == MATERIAL:
-        _take_material(row, own.materials, base)
+        _add_material(row, own.materials, base)
     elif kind == PROCESS:
-        _take_process(row, own.processes, base)
+        _add_process(row, own.processes, base)
     else:
-        _take_reference(row, own.references)
+        _add_reference(row, own.references)
 
 
-def _take_material(row: Row, own: dict[str, MaterialFactor], base: FactorTable) -> None:
+def _add_material(row: Row, own: dict[str, MaterialFactor], base: FactorTable) -> None:
     """Put the material of this row into `own`; what it leaves out is as in `base`."""
     key = row.text("key")
     known = base.materials.get(key)
     if known is not None:
-        row = _filled(
+        row = _filled_from(
             row,
             name=known.name,
             family=known.family,
@@ -170,15 +178,15 @@ def _take_material(row: Row, own: dict[str, MaterialFactor], base: FactorTable) 
     if factor.family not in families:
         known_ones = ", ".join(sorted(families))
         raise row.error("family", f"{factor.family!r} must be one of {known_ones}.")
-    own[_new_key(row, own)] = factor
+    own[_unused_key(row, own)] = factor
 
 
-def _take_process(row: Row, own: dict[str, ProcessFactor], base: FactorTable) -> None:
+def _add_process(row: Row, own: dict[str, ProcessFactor], base: FactorTable) -> None:
     """Put the process of this row into `own`; what it leaves out is as in `base`."""
     key = row.text("key")
     known = base.processes.get(key)
     if known is not None:
-        row = _filled(
+        row = _filled_from(
             row,
             name=known.name,
             families=known.families,
@@ -194,10 +202,10 @@ def _take_process(row: Row, own: dict[str, ProcessFactor], base: FactorTable) ->
         raise row.error("families", "a value is missing.")
     if not factor.range_low <= 1 <= factor.range_high:
         raise row.error("range_low", "range_low to range_high must include 1.")
-    own[_new_key(row, own)] = factor
+    own[_unused_key(row, own)] = factor
 
 
-def _take_reference(row: Row, own: dict[str, ClassReference]) -> None:
+def _add_reference(row: Row, own: dict[str, ClassReference]) -> None:
     """Put the published figure of this row into `own`."""
     categories = load_taxonomy().categories
     category = row.text("category")
@@ -210,25 +218,28 @@ def _take_reference(row: Row, own: dict[str, ClassReference]) -> None:
     factor = class_reference(row)
     if factor is None:
         raise row.error("kg_co2e", "a value is missing.")
-    own[_new_key(row, own)] = factor
+    own[_unused_key(row, own)] = factor
 
 
-def _new_key(row: Row, own: Container[str]) -> str:
+def _unused_key(row: Row, own: Container[str]) -> str:
+    """The key of the row. Raises FactorTableInvalid where an earlier row has it."""
     key = row.text("key")
     if key in own:
         raise row.error("key", f"{key!r} is listed twice. Remove one row.")
     return key
 
 
-def _filled(row: Row, **known: object) -> Row:
-    """The row with empty cells filled from a factor that it replaces."""
+def _filled_from(row: Row, **known: object) -> Row:
+    """The row with its empty cells filled with the values of the factor that it replaces, by
+    column.
+    """
     cells = {column: _cell(value) for column, value in known.items()}
     given = {column: cell for column, cell in row.cells.items() if cell}
     return replace(row, cells={**row.cells, **cells, **given})
 
 
 def _cell(value: object) -> str:
-    """As it is written in a file."""
+    """A value as a factor file writes it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, frozenset):

@@ -1,4 +1,5 @@
-"""One row of a factor file, read with care: every complaint names the file, the row and the column.
+"""One row of a factor file, checked cell by cell: every complaint names the file, the row and the
+column.
 
 Used by the bundled tables and by a user's own. Rows count as a person does: the header is row 1.
 `NA` is Namibia's code and not a missing value; only an empty cell is missing.
@@ -98,7 +99,7 @@ class Row:
         return frozenset(part for part in parts if part)
 
     def ranged(self, unit: str) -> RangedValue:
-        """The columns value, low and high, in the unit that the column `unit` must state."""
+        """The columns value, low and high. The column `unit` must state this unit."""
         if self.text("unit") != unit:
             raise self.error("unit", f"{self.text('unit')!r} must be {unit!r}.")
         value, low, high = (self.as_number(column) for column in ("value", "low", "high"))
@@ -109,7 +110,7 @@ class Row:
         return RangedValue(value, low, high)
 
     def citation(self, region: str | None = None) -> Citation:
-        """The columns that say where the row comes from."""
+        """The source that the row names; `region` replaces the column of that name."""
         return Citation(
             source=self.text("source"),
             source_id=self.text("source_id"),
@@ -175,7 +176,7 @@ MATERIAL_COLUMNS: Final = (
 
 
 def material_factor(row: Row) -> MaterialFactor:
-    """A row of a materials file."""
+    """The factor in a row of a materials file."""
     return MaterialFactor(
         key=row.text("key"),
         name=row.text("name"),
@@ -198,6 +199,7 @@ def material_factor(row: Row) -> MaterialFactor:
 
 
 def _share(row: Row, column: str) -> float:
+    """The cell as a number of 0 or more; 0 where it is empty."""
     return row.not_negative(column) if row.optional(column, "") else 0.0
 
 
@@ -221,7 +223,7 @@ PROCESS_COLUMNS: Final = (
 
 
 def process_factor(row: Row) -> ProcessFactor:
-    """A row of the processes file."""
+    """The factor in a row of a processes file."""
     yield_fraction = row.positive("yield_fraction")
     if yield_fraction > 1:
         raise row.error("yield_fraction", f"{yield_fraction} is above 1: more out than in.")
@@ -259,7 +261,7 @@ ELECTRICITY_COLUMNS: Final = (
 
 
 def electricity_factor(row: Row) -> ElectricityFactor:
-    """A row of the electricity file: its region is the country itself."""
+    """The factor in a row of the electricity file; its region is the country itself."""
     country = row.text("country")
     return ElectricityFactor(
         country=country,
@@ -286,7 +288,7 @@ HEAT_COLUMNS: Final = (
 
 
 def heat_factor(row: Row) -> HeatFactor:
-    """A row of the heat file."""
+    """The factor in a row of the heat file."""
     return HeatFactor(
         key=row.text("key"),
         name=row.text("name"),
@@ -314,7 +316,7 @@ COMPONENT_COLUMNS: Final = (
 
 
 def component_factor(row: Row) -> ComponentFactor:
-    """A row of the components file; its unit is written "kg CO2e/GB"."""
+    """The factor in a row of the components file, whose unit is written "kg CO2e/GB"."""
     unit = row.text("unit")
     return ComponentFactor(
         attribute=row.text("attribute"),
@@ -331,7 +333,7 @@ def component_factor(row: Row) -> ComponentFactor:
 
 
 def _largest_by_kind(row: Row) -> tuple[tuple[str, float], ...]:
-    """Written "Smartphones 12;Tablets 25": the last word of each is the number."""
+    """(Subcategory, largest value) pairs, written "Smartphones 12;Tablets 25"."""
     entries = filter(None, row.optional("max_by_kind", "").split(";"))
     split = (entry.strip().rpartition(" ") for entry in entries)
     return tuple((kind, float(largest)) for kind, _, largest in split)
@@ -356,7 +358,7 @@ REFERENCE_COLUMNS: Final = (
 
 
 def class_reference(row: Row) -> ClassReference | None:
-    """A row of published whole products; None where it gives no figure up to the gate."""
+    """The published figure in a row; None where the row has no figure up to the gate."""
     if not row.optional("kg_co2e", ""):
         return None
     has_range = bool(row.optional("low", ""))
@@ -377,6 +379,7 @@ def class_reference(row: Row) -> ClassReference | None:
 
 
 def _range_log_sigma(row: Row) -> float:
+    """The standard deviation of the logarithm, from the 95 % range of the row."""
     low, high = row.positive("low"), row.positive("high")
     if high < low:
         raise row.error("high", f"{high} is below low {low}.")
