@@ -43,7 +43,10 @@ STEPS: Final[tuple[type[Step[Any]], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Everything that can be asked: each step alone, in their order, and all together."""
+    """Everything that can be asked: each step alone, in their order, and all together.
+
+    `own_versions` are all versions that these questions can have.
+    """
 
     steps: Steps
     alone: tuple[Question, ...]
@@ -55,16 +58,16 @@ class Questions:
         return all(name in answers for name in self.steps.names)
 
     def held(self, stored: Stored) -> dict[StepName, str]:
-        """The stored answers that still hold: step → version."""
+        """For each answered step, the version of its stored answer that still holds."""
         return held_answers(stored, self.alone, self.together, self.own_versions)
 
     def expected_lengths(self) -> dict[str, int]:
-        """Initial output tokens per product, by question."""
+        """Question → output tokens per product to expect until real lengths are known."""
         return {q.name: q.output_tokens_per_product for q in (*self.alone, self.together)}
 
 
 def build_questions(vocabulary: Vocabulary, steps: Sequence[type[Step[Any]]] = STEPS) -> Questions:
-    """The questions over these lists.
+    """The questions of these steps, with answers from these closed lists.
 
     Raises FactorTableInvalid when the vocabulary is larger than a strict schema may be.
     """

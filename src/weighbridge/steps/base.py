@@ -42,7 +42,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A reply, sorted.
+    """A reply, sorted into answers and refusals.
 
     A product that is refused may have answers to the steps before the one that failed.
     """
@@ -55,7 +55,7 @@ class Step(ABC, Generic[A]):
     """One thing asked about every product. `A` is the class of its answers."""
 
     name: ClassVar[StepName]
-    """The `step` of its answers."""
+    """Name of the step; its answers have it as `step`."""
     fields: ClassVar[tuple[ShownField, ...]]
     """What exports and the API show of an answer. Names are unique across all steps."""
     needs: tuple[StepName, ...] = ()
@@ -66,16 +66,17 @@ class Step(ABC, Generic[A]):
     """The instructions when this step is asked alone, placed before the rules all questions share.
     """
     chapter: str
-    """The same as a chapter of the combined question, where the model itself gives the earlier
-    answers.
-    """
+    """The instructions as a chapter of the combined question, where the model itself gives the
+    earlier answers."""
     properties: Mapping[str, Any]
     """JSON schema properties of each product in the reply, `confidence` last."""
     about: str
-    """The property that `confidence` refers to; in a combined reply it is renamed after it."""
+    """The property that `confidence` refers to. In a combined reply `confidence` is named after it:
+    see `sureness_field`."""
     shown_besides: Sequence[str] = ()
     """Anything else the model sees with the products; part of the question's version."""
     sees_image: bool
+    """Whether a call for this step carries the product's pictures."""
     output_tokens_per_product: int
     """Output allowance for one product until real lengths are known."""
 
@@ -158,7 +159,9 @@ class Step(ABC, Generic[A]):
         return data[path[0]]
 
     def recorded_as(self, answer: A, path: Path, value: Any) -> Recorded:
-        """The path and value under which `correct` is recorded; `answer` is what it returned."""
+        """The path and value under which a correction is recorded; `answer` is what `correct`
+        returned.
+        """
         return path, value
 
     def choices(self, path: Path) -> Mapping[str, str]:
@@ -166,17 +169,20 @@ class Step(ABC, Generic[A]):
         return {}
 
     def follow(self, answer: A, subject: Subject) -> A:
-        """The answer as it has to be once earlier answers are corrected."""
+        """The answer adapted to the corrected earlier answers that `subject` has."""
         return answer
 
     def anchor(self, path: Path, subject: Subject) -> str | None:
-        """What tells the place of `path` apart when the answer is given anew, if anything does."""
+        """What the place of `path` can be found by in a new answer (the material of a line); None
+        where the path itself is enough.
+        """
         return None
 
     def relocate(self, path: Path, anchor: str | None, subject: Subject, given: Subject) -> Path:
-        """Where the place with this anchor is now. `given`: with the model's own answers.
+        """The path to the place with this anchor in the present answers of `subject`; `given` has
+        the model's own.
 
-        Raises AnswerError.
+        Raises AnswerError when there is no such place.
         """
         return path
 

@@ -36,7 +36,7 @@ from weighbridge.steps.fields import (
     parts,
     plain_text,
 )
-from weighbridge.steps.mass_units import MAX_DEVIATION, refuse_other_units, unchecked_in
+from weighbridge.steps.mass_units import MAX_DEVIATION, refuse_other_units, unchecked_masses_reason
 from weighbridge.steps.misplaced import refuse_misplaced_bills
 from weighbridge.steps.schemas import array_schema, enum_schema, object_schema
 from weighbridge.steps.shown import ShownField
@@ -51,18 +51,20 @@ if TYPE_CHECKING:
 
 MAX_LINES: Final = 25
 USUAL_LINES: Final = 5
-"""Of the sample catalogue: 4.7 in the recorded answers, 4.2 in the simulator's."""
+"""Lines of a typical bill: in the sample catalogue 4.7 in the recorded answers, 4.2 in those of the
+simulator."""
 LIGHTEST_KG: Final = 1e-6
 HEAVIEST_KG: Final = 1e5
 """Limits for the mass of one unit when only the model states it."""
 SMALLEST_LINE_KG: Final = 1e-9
-"""A microgram. Also keeps scaled masses clear of the smallest number that a float can hold."""
+"""The least mass of a line: a microgram. Also keeps scaled masses clear of the smallest number that
+a float can hold."""
 COMPONENT_CHARACTERS: Final = 80
 ATTRIBUTE_LIMIT: Final = 12
 _BASES: Final = frozenset(basis.value for basis in AttributeBasis)
 _WEIGHT_BASES: Final = frozenset(basis.value for basis in WeightBasis)
 
-_WHAT_CAN_BE_CORRECTED: Final = (
+_NO_SUCH_VALUE: Final = (
     "there is no such value. Choose mass_kg, attributes.NAME, lines, lines.N.material, "
     "lines.N.mass_kg or lines.N.component."
 )
@@ -159,7 +161,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
     @override
     def read(self, subject: Subject, entry: Entry) -> BillOfMaterials:
         """A plausible bill, scaled to the known weight."""
-        stated = tuple(self._line(part) for part in parts(entry, "materials"))
+        stated = tuple(self._read_line(part) for part in parts(entry, "materials"))
         if not 1 <= len(stated) <= MAX_LINES:
             raise ImplausibleAnswer(
                 f"the bill has {len(stated)} materials; 1 to {MAX_LINES} are allowed."
@@ -167,8 +169,8 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         flag = optional_flag(entry, "weight_plausible")
         bill = weighed_bill(stated, subject.product.weight_kg, flag, confidence(entry))
         if bill.mass_inferred and subject.doubted_unit:
-            raise ImplausibleAnswer(unchecked_in(subject.doubted_unit))
-        attributes, notes = self._facts(entry)
+            raise ImplausibleAnswer(unchecked_masses_reason(subject.doubted_unit))
+        attributes, notes = self._read_attributes(entry)
         return replace(
             bill, attributes=attributes, weight_basis=_weight_basis(entry, bill), notes=notes
         )
@@ -217,8 +219,8 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
     def for_sibling(
         self, answer: BillOfMaterials, asked: Product, sibling: Product
     ) -> BillOfMaterials:
-        """The same shares of each material in the other's own weight; what the model stated scales
-        with it.
+        """The bill scaled to the sibling's own weight, and so are the masses that the model stated;
+        unchanged where one of the weights is not known or is doubted.
         """
         if asked.weight_kg is None or sibling.weight_kg is None or not answer.weight_plausible:
             return answer
@@ -229,6 +231,7 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
 
     @override
     def usual_answer(self) -> BillOfMaterials:
+        """A bill of as many lines as bills usually have."""
         materials = list(self._materials)[:USUAL_LINES]
         return BillOfMaterials(
             lines=tuple(BomLine(material, 0.2, "outer shell") for material in materials),
@@ -262,29 +265,34 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
     def correct(
         self, subject: Subject, answer: BillOfMaterials, path: Path, value: Any
     ) -> BillOfMaterials:
-        """The mass, an attribute, a line's material, mass or component, or all lines."""
+        """The bill with its mass, an attribute, one line's material, mass or component, or all
+        lines overridden.
+        """
         match path:
             case ("mass_kg",):
-                return _weighing(answer, finite_number({"mass_kg": value}, "mass_kg"))
+                return _scaled_to(answer, finite_number({"mass_kg": value}, "mass_kg"))
             case ("attributes", name):
                 return self._with_attribute(answer, name, value)
             case ("lines",):
-                lines = tuple(self._line(part) for part in parts({"lines": value}, "lines"))
+                lines = tuple(self._read_line(part) for part in parts({"lines": value}, "lines"))
                 whole = _with_lines(subject, answer, lines)
                 return replace(whole, mass_inferred=False, weight_plausible=True)
             case ("lines", _, "material" | "mass_kg" | "component" as field):
                 number = line_number(path, answer) or 0
                 part = answer.lines[number - 1]._asdict() | {field: value}
                 lines = tuple(
-                    self._line(part) if place == number else line
+                    self._read_line(part) if place == number else line
                     for place, line in enumerate(answer.lines, start=1)
                 )
                 return _with_lines(subject, answer, lines)
             case _:
-                raise AnswerMalformed(_WHAT_CAN_BE_CORRECTED)
+                raise AnswerMalformed(_NO_SUCH_VALUE)
 
     @override
     def value_at(self, answer: BillOfMaterials, path: Path) -> Any:
+        """What `correct` would override, as JSON; None for an attribute that the bill does not
+        have.
+        """
         match path:
             case ("mass_kg",):
                 return float(f"{answer.mass_kg:.12g}")  # without what adding up leaves
@@ -296,10 +304,13 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
                 number = line_number(path, answer) or 0
                 return answer.lines[number - 1]._asdict()[field]
             case _:
-                raise AnswerMalformed(_WHAT_CAN_BE_CORRECTED)
+                raise AnswerMalformed(_NO_SUCH_VALUE)
 
     @override
     def choices(self, path: Path) -> Mapping[str, str]:
+        """Key → name of the materials or attributes that the value at `path` is chosen from; empty:
+        any value.
+        """
         match path:
             case ("lines",) | ("lines", _, "material"):
                 return {term.key: term.name for term in self._materials.values()}
@@ -310,16 +321,20 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
 
     @override
     def anchor(self, path: Path, subject: Subject) -> str | None:
+        """The material of the line that `path` leads to."""
         bill = subject.answer(BillOfMaterials)
         return None if bill is None else line_anchor(path, bill)
 
     @override
     def relocate(self, path: Path, anchor: str | None, subject: Subject, given: Subject) -> Path:
+        """The path to the line of that material in the present bill."""
         bills = (subject.answer(BillOfMaterials), given.answer(BillOfMaterials))
         return relocated(path, anchor, [bill for bill in bills if bill is not None])
 
     def _with_attribute(self, answer: BillOfMaterials, name: str, value: Any) -> BillOfMaterials:
-        """The bill with this attribute; None takes it away."""
+        """The bill with this value of an attribute, stated by a person; None takes the attribute
+        away.
+        """
         choice({"attribute": name}, "attribute", self._attributes)
         others = tuple(a for a in answer.attributes if a.name != name)
         if value is None:
@@ -330,10 +345,9 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         stated = Attribute(name, number, AttributeBasis.STATED)
         return replace(answer, attributes=(*others, stated))
 
-    def _facts(self, entry: Entry) -> tuple[tuple[Attribute, ...], tuple[str, ...]]:
-        """Attributes that can be, and notes on those that were dropped.
-
-        A wrong one never costs the answer.
+    def _read_attributes(self, entry: Entry) -> tuple[tuple[Attribute, ...], tuple[str, ...]]:
+        """The usable attributes in an entry, and notes on those that were dropped. A wrong one
+        never makes the answer unusable.
         """
         found: dict[str, Attribute] = {}
         notes = []
@@ -352,7 +366,8 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
                 found.setdefault(name, Attribute(name, value, basis))
         return tuple(found.values()), tuple(notes)
 
-    def _line(self, part: Entry) -> BomLine:
+    def _read_line(self, part: Entry) -> BomLine:
+        """The line that an entry of a list describes. Raises AnswerError where it cannot be one."""
         material = choice(part, "material", self._materials)
         mass_kg = finite_number(part, "mass_kg")
         if mass_kg < SMALLEST_LINE_KG:
@@ -362,11 +377,8 @@ class BillOfMaterialsStep(Step[BillOfMaterials]):
         return BomLine(material, mass_kg, plain_text(part.get("component"), COMPONENT_CHARACTERS))
 
 
-def _weighing(answer: BillOfMaterials, mass_kg: float) -> BillOfMaterials:
-    """The bill of a product of this mass.
-
-    A person says so: the catalogue's weight no longer counts.
-    """
+def _scaled_to(answer: BillOfMaterials, mass_kg: float) -> BillOfMaterials:
+    """The bill scaled to the mass that a person gives: the catalogue's weight no longer counts."""
     if not LIGHTEST_KG <= mass_kg <= HEAVIEST_KG:
         raise ImplausibleAnswer(f"no single product weighs {mass_kg:g} kg.")
     scale = mass_kg / answer.mass_kg
@@ -382,8 +394,8 @@ def _weighing(answer: BillOfMaterials, mass_kg: float) -> BillOfMaterials:
 def _with_lines(
     subject: Subject, answer: BillOfMaterials, lines: tuple[BomLine, ...]
 ) -> BillOfMaterials:
-    """The bill of these lines: their masses stand as they are, and have to fit a weight that is
-    believed.
+    """The bill with these lines, whose masses are not scaled. Raises ImplausibleAnswer where they
+    are far from a weight that is believed.
     """
     if not 1 <= len(lines) <= MAX_LINES:
         raise ImplausibleAnswer(f"{len(lines)} lines; 1 to {MAX_LINES} are allowed.")
@@ -396,7 +408,9 @@ def _with_lines(
 
 
 def _weight_basis(entry: Entry, bill: BillOfMaterials) -> WeightBasis | None:
-    """None where no weight counts, and for answers to questions that did not ask."""
+    """What the weight is the weight of; None where no weight counts, and where the question did not
+    ask.
+    """
     named = entry.get("weight_basis")
     if bill.mass_inferred or not isinstance(named, str) or named not in _WEIGHT_BASES:
         return None
@@ -409,7 +423,8 @@ def weighed_bill(
     weight_plausible: bool | None,
     sureness: Confidence,
 ) -> BillOfMaterials:
-    """The bill scaled to the product's weight, if that is known and plausible.
+    """The bill scaled to the product's weight where that is known and plausible; otherwise with the
+    masses as stated, marked as inferred.
 
     Raises ImplausibleAnswer when the masses cannot be those of one unit.
     """

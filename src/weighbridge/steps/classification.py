@@ -115,7 +115,9 @@ class ClassificationStep(Step[Classification]):
     def correct(
         self, subject: Subject, answer: Classification, path: Path, value: Any
     ) -> Classification:
-        """By the label in the list: the category follows from the subcategory."""
+        """The answer with another subcategory, given as its label in the list; the category follows
+        from it.
+        """
         if path != ("subcategory",):
             return super().correct(subject, answer, path, value)
         category, subcategory = self._labels[choice({"subcategory": value}, *path, self._labels)]
@@ -123,6 +125,7 @@ class ClassificationStep(Step[Classification]):
 
     @override
     def choices(self, path: Path) -> Mapping[str, str]:
+        """Label → subcategory, for the path of the subcategory."""
         if path != ("subcategory",):
             return {}
         return {label: subcategory for label, (_, subcategory) in self._labels.items()}
@@ -139,7 +142,9 @@ class ClassificationStep(Step[Classification]):
 
 
 def subcategory_labels(categories: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, str]]:
-    """How each (category, subcategory) is written in the list, in the order of the taxonomy."""
+    """Label in the list that the model chooses from → (category, subcategory), in the order of the
+    taxonomy.
+    """
     counts = Counter(name for names in categories.values() for name in set(names))
     return {
         name if counts[name] == 1 else f"{name} ({category})": (category, name)

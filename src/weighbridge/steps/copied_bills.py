@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FITS_WEIGHT: Final = 0.05
-"""The original's masses add up to its own weight, within this share; the copy's do not."""
+"""A bill whose stated masses are off the product's weight by more than this share is the copy, not
+the original."""
 
 Fingerprint = tuple[tuple[str, str, str], ...]
+"""Material, component and stated mass of each line."""
 
 
 def refuse_copies(answers: Mapping[str, Answer], group: Sequence[Subject]) -> tuple[Refusal, ...]:
-    """The answers (by product code) that certainly belong to another product of the group."""
+    """Refusals of the answers (by product code) that certainly belong to another product of the
+    group.
+    """
     alike: dict[Fingerprint, list[Subject]] = defaultdict(list)
     for subject in group:
         bill = answers.get(subject.product.code)
@@ -51,13 +55,16 @@ def refuse_copies(answers: Mapping[str, Answer], group: Sequence[Subject]) -> tu
 
 
 def _copies(subjects: Sequence[Subject], answers: Mapping[str, Answer]) -> list[str]:
-    """All of them, unless the weights tell which is the original."""
+    """The codes of the products whose bill is a copy: all of them, unless the weights tell which is
+    the original.
+    """
     codes = [subject.product.code for subject in subjects]
     copies = [s.product.code for s in subjects if not _fits_weight(s, answers[s.product.code])]
     return copies or codes
 
 
 def _fits_weight(subject: Subject, bill: Answer) -> bool:
+    """Whether the stated masses add up to the product's weight."""
     weight_kg = subject.product.weight_kg
     if weight_kg is None or not isinstance(bill, BillOfMaterials):
         return False
@@ -70,7 +77,8 @@ def _category(subject: Subject) -> str | None:
 
 
 def _fingerprint(bill: BillOfMaterials) -> Fingerprint:
-    """The bill as the model stated it, before scaling.
+    """What two bills have in common when one is a copy: materials, components and masses as the
+    model stated them, before scaling.
 
     Rounding can hide a difference of 1 ppm, no more.
     """

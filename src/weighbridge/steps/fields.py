@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 SHOWN_CHARACTERS: Final = 60
+"""How much of a value a message quotes."""
 MOST_PARTS: Final = 100
+"""More entries than this no list of a usable answer has."""
 _CONFIDENCES: Final = {word.value: word for word in Confidence}
 
 
 def choice(part: Mapping[str, Any], field: str, allowed: Collection[str]) -> str:
-    """A word from a closed list."""
+    """The value of a field, which must be a word of the closed list."""
     value = part.get(field)
     if not isinstance(value, str) or value not in allowed:
         raise AnswerMalformed(f'"{field}" has to be from the list, and is {shown(value)}.')
@@ -29,12 +31,12 @@ def choice(part: Mapping[str, Any], field: str, allowed: Collection[str]) -> str
 
 
 def confidence(part: Mapping[str, Any]) -> Confidence:
-    """How sure the model says it is."""
+    """How sure the model says that it is."""
     return _CONFIDENCES[choice(part, "confidence", _CONFIDENCES)]
 
 
 def finite_number(part: Mapping[str, Any], field: str) -> float:
-    """A number that can be calculated with."""
+    """The value of a field, which must be a number other than infinity and NaN."""
     value = part.get(field)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise AnswerMalformed(f'"{field}" has to be a number, and is {shown(value)}.')
@@ -48,7 +50,7 @@ def finite_number(part: Mapping[str, Any], field: str) -> float:
 
 
 def optional_flag(part: Mapping[str, Any], field: str) -> bool | None:
-    """True, false, or null for "does not apply"."""
+    """The value of a field that is true, false, or null for "does not apply"."""
     value = part.get(field)
     if value is not None and not isinstance(value, bool):
         raise AnswerMalformed(f'"{field}" has to be true, false or null, and is {shown(value)}.')
@@ -56,8 +58,10 @@ def optional_flag(part: Mapping[str, Any], field: str) -> bool | None:
 
 
 def parts(part: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
-    """A list of objects, no longer than any honest one: counted as received, before anything is
+    """The value of a field that is a list of objects, counted as received, before anything is
     merged or left out.
+
+    Raises ImplausibleAnswer for more than `MOST_PARTS`.
     """
     value = part.get(field)
     if not isinstance(value, list) or not all(isinstance(element, dict) for element in value):
@@ -70,7 +74,8 @@ def parts(part: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
 
 
 def plain_text(value: object, max_characters: int) -> str:
-    """The model's free text, fit to be stored and shown.
+    """The text without control characters, with single blanks, cut to `max_characters`; "" for
+    anything but a text.
 
     NUL and lone surrogates can be written in JSON and cannot be stored in PostgreSQL.
     """

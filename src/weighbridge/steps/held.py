@@ -50,13 +50,17 @@ def held_answers(
 ) -> dict[StepName, str]:
     """For each answered step the version of the answer that holds. `own`: see `own_versions`.
 
-    No answer rests on another than the one that is returned with it: of a late reply that crossed
-    with others, the longer line of answers is taken.
+    Answers that are returned together rest on each other. Where late replies have left several such
+    sets, it is the one that answers the most steps.
     """
     if not stored:
         return {}
     at_once = together.version({})
-    held = max(_line(stored, alone, None), _line(stored, alone, at_once), key=len)
+    held = max(
+        _consistent_versions(stored, alone, None),
+        _consistent_versions(stored, alone, at_once),
+        key=len,
+    )
     if len(held) == len({step for step, _ in stored}):
         return held
     step_of = {part.name: part for question in alone for part in question.parts}
@@ -65,19 +69,20 @@ def held_answers(
         for (step, version), answer in stored.items()
         if version not in own and step_of[step].can_be_true(answer)
     }
-    mixed = (_line(stored, alone, way, others) for way in (None, at_once))
+    mixed = (_consistent_versions(stored, alone, way, others) for way in (None, at_once))
     return max(held, *mixed, key=len)
 
 
-def _line(
+def _consistent_versions(
     stored: Stored,
     alone: Sequence[Question],
     together: str | None,
     others: Stored | None = None,
 ) -> dict[StepName, str]:
-    """The answers that rest on each other. `together`: begin with those that were given at once.
+    """Step → version of stored answers that rest on each other.
 
-    `others` are of other versions, and fill the gaps.
+    `together`: the version of the combined question where its answers are preferred; None: those of
+    single steps alone. `others` are answers to other versions, which fill the gaps.
     """
     versions: dict[StepName, str] = {}
     for question in alone:
@@ -88,20 +93,20 @@ def _line(
         if together is not None and all(versions[name] == together for name in question.needs):
             asked.insert(0, together)
         if others:
-            asked += _filling(stored, question, versions, others)
+            asked += _fitting_other_versions(stored, question, versions, others)
         found = next((version for version in asked if (step, version) in stored), None)
         if found is not None:
             versions[step] = found
     return versions
 
 
-def _filling(
+def _fitting_other_versions(
     stored: Stored, question: Question, versions: Mapping[StepName, str], others: Stored
 ) -> list[str]:
-    """Versions of those `others` that rest on the answers in `versions`.
+    """Versions of those `others` that are consistent with the answers in `versions`.
 
-    A version does not tell what the answer rests on. Where each step before has one answer alone,
-    it is that.
+    A version does not tell which earlier answers it was given with. Only where each earlier step
+    has a single answer is it that one.
     """
     (step,) = question.parts
     answers = Counter(name for name, _ in stored)

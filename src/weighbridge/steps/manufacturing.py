@@ -2,18 +2,16 @@
 product's own bill.
 
 The model sees the bill with each material's family, and which of them are `"formed"`: their factor
-covers shaping, and nothing may be added. Asked together with the bill, it goes by what the keys
-name: a list of the formed ones took 120 tokens of every call. What it adds all the same is judged
-so:
+covers shaping, and nothing may be added. Asked together with the bill, it has only their keys
+to go by: a list of the formed ones took 120 tokens of every call. What it adds all the same is
+judged so:
 
 - a line that is not in the bill: refused. The answer is about something else.
-- a process on a formed material: dropped, and the rest kept. It is the known trap, the prompt warns
-of it, and
-  leaving the use out is the right answer.
-- a process that is not for the material's family: dropped too, because no factor stands behind the
-pair. If
-  nothing is left then, the answer is an empty list of low confidence. Refusing it would help
-  nobody: for some pairs (lay-up of glass fibre) there is no better answer in the list, and the
+- a process on a formed material: dropped, and the rest kept. It is the known mistake, the prompt
+  warns of it, and leaving the use out is the right answer.
+- a process that is not for the material's family: dropped too, because no factor exists for the
+  pair. If nothing is left then, the answer is an empty list of low confidence. Refusing it would
+  help nobody: for some pairs (lay-up of glass fibre) there is no better answer in the list, and the
   product would fail.
 """
 
@@ -67,6 +65,7 @@ _NO_SUCH_VALUE: Final = (
 _FACT_KINDS: Final[dict[str, Plain]] = {
     name: float if name in ENERGY_FIGURES else str for name in ProcessFacts._fields
 }
+"""Name of each fact of a process → the type of its value."""
 USUAL_USES: Final = 3
 
 TASK: Final = """\
@@ -82,7 +81,9 @@ FORMED_BY_NAME: Final = """\
 
 
 def rules(formed: str) -> str:
-    """The rules, with the one that says how to know what must not be shaped again."""
+    """The rules of the question; `formed` is the rule that says which materials must not be shaped
+    again.
+    """
     return f"""\
 - A use is a "process" and the "line" it is applied to: its number in the product's own "materials", the first is 1. Each pair once, at most {MAX_USES} uses.
 - Start from the state that the material's key names, and end with the finished part. A fibre is spun, then woven or knitted, then dyed; a resin is moulded or extruded; a sheet is bent or drawn. What the key names is done and not done again: a dyed knit is neither knitted nor dyed, plywood is not pressed, cold-rolled steel not rolled, tanned leather not tanned.
@@ -134,16 +135,18 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
 
     @override
     def row(self, subject: Subject) -> dict[str, Any]:
-        """With the materials of its bill. Asking without one is a programming error."""
+        """The product with the materials of its bill. Asking without a bill is a programming
+        error.
+        """
         return {**super().row(subject), "materials": self._material_rows(subject)}
 
     @override
     def read(self, subject: Subject, entry: Entry) -> ManufacturingProcesses:
         """The valid processes, by the rules in the module's docstring."""
         bill = bill_of(subject)
-        stated = dict.fromkeys(self._use(part, bill) for part in parts(entry, "uses"))
+        stated = dict.fromkeys(self._read_use(part, bill) for part in parts(entry, "uses"))
         allowed = [use for use in stated if not self._is_formed(use)]
-        kept = tuple(use for use in allowed if self._fits(use))
+        kept = tuple(use for use in allowed if self._is_for_family(use))
         if len(kept) > MAX_USES:
             raise ImplausibleAnswer(
                 f"the answer has {len(kept)} processes; at most {MAX_USES} are allowed."
@@ -167,7 +170,10 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     def decode(self, data: Mapping[str, Any]) -> ManufacturingProcesses:
         uses = (
             ProcessUse(
-                str(use["process"]), str(use["material"]), _line(use), ProcessFacts.from_stored(use)
+                str(use["process"]),
+                str(use["material"]),
+                _line_number(use),
+                ProcessFacts.from_stored(use),
             )
             for use in data["uses"]
         )
@@ -218,21 +224,24 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         number = line_number(path, bill)
         if number is None or len(path) > 3:
             raise AnswerMalformed(_NO_SUCH_VALUE)
-        uses = list(dict.fromkeys(_by_line(answer.uses, bill)))
+        uses = list(dict.fromkeys(_one_for_each_line(answer.uses, bill)))
         done = [use for use in uses if use.line == number]
         others = [use for use in uses if use.line != number]
         if len(path) == 3:
             return replace(answer, uses=(*others, *self._with_fact(done, number, path[2], value)))
         if not isinstance(value, list):
             raise AnswerMalformed("give a list of processes; it may be empty.")
-        stated = dict.fromkeys(self._stated(one, number, bill, done) for one in value)
+        stated = dict.fromkeys(self._given_use(one, number, bill, done) for one in value)
         for use in stated:
-            if self._is_formed(use) or not self._fits(use):
+            if self._is_formed(use) or not self._is_for_family(use):
                 raise ImplausibleAnswer(f"{use.process} cannot be applied to {use.material}.")
         return replace(answer, uses=(*others, *stated))
 
     @override
     def value_at(self, answer: ManufacturingProcesses, path: Path) -> Any:
+        """The processes of one line, or one fact of them, as JSON: a list with the fact of each
+        process where they differ.
+        """
         if len(path) not in (2, 3) or path[0] != LINES:
             raise AnswerMalformed(_NO_SUCH_VALUE)
         done = [use for use in answer.uses if str(use.line) == path[1]]
@@ -245,18 +254,22 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
 
     @override
     def choices(self, path: Path) -> Mapping[str, str]:
+        """Key → name of the processes, or of the countries for that fact; empty: any value."""
         if len(path) == 3:
             return self._countries if path[2] == "country" else {}
         return {term.key: term.name for term in self._processes.values()}
 
     @override
     def recorded_as(self, answer: ManufacturingProcesses, path: Path, value: Any) -> Recorded:
-        """With the processes of the line: what is known of them says nothing of others."""
+        """All processes of the line, also for a correction of one fact: it is about these processes
+        and no others.
+        """
         return path[:2], self.value_at(answer, path[:2])
 
     @override
     def follow(self, answer: ManufacturingProcesses, subject: Subject) -> ManufacturingProcesses:
-        """Each process stays with its material, or with its line whose material is another now.
+        """The answer with each process on the line that has its material now, or on the line that
+        had it before and has another material now.
 
         A process that the new material cannot have is left out by the calculation, with a note.
         """
@@ -274,10 +287,12 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
 
     @override
     def anchor(self, path: Path, subject: Subject) -> str | None:
+        """The material of the line that `path` leads to."""
         return line_anchor(path, bill_of(subject))
 
     @override
     def relocate(self, path: Path, anchor: str | None, subject: Subject, given: Subject) -> Path:
+        """The path to the line of that material in the present bill."""
         return relocated(path, anchor, (bill_of(subject), bill_of(given)))
 
     def _material_rows(self, subject: Subject) -> list[dict[str, Any]]:
@@ -298,7 +313,7 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
             rows.append(row)
         return rows
 
-    def _use(self, part: Entry, bill: BillOfMaterials) -> ProcessUse:
+    def _read_use(self, part: Entry, bill: BillOfMaterials) -> ProcessUse:
         """One process of the model's answer. Raises AnswerError if it does not fit the bill."""
         process = choice(part, "process", self._processes)
         number = part.get("line")
@@ -313,13 +328,15 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
             )
         return ProcessUse(process, bill.lines[number - 1].material, number)
 
-    def _stated(
+    def _given_use(
         self, entry: Any, number: int, bill: BillOfMaterials, before: Sequence[ProcessUse]
     ) -> ProcessUse:
-        """A process as a person gives it: its key, or a record with what is known of it."""
+        """A use as a person gives it: the key of a process, or a dictionary with its facts too.
+        Facts that are not given stay as they are in `before`, the present uses of the line.
+        """
         facts = {**entry} if isinstance(entry, dict) else {"process": entry}
         process = facts.pop("process", None)
-        use = self._use({"process": process, "line": number}, bill)
+        use = self._read_use({"process": process, "line": number}, bill)
         kept = next((old.known for old in before if old.process == use.process), None)
         if kept is None:
             countries = {old.known.country for old in before}
@@ -330,7 +347,9 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
     def _with_fact(
         self, done: Sequence[ProcessUse], number: int, name: str, value: Any
     ) -> list[ProcessUse]:
-        """The processes of a line with one fact: the same of all, or a list with one of each."""
+        """The uses of a line with one fact changed: to the same value for all, or to those of a
+        list, one for each.
+        """
         if not done:
             process_fact(name, None, self._countries)
             raise ImplausibleAnswer(
@@ -353,10 +372,12 @@ class ManufacturingStep(Step[ManufacturingProcesses]):
         ]
 
     def _is_formed(self, use: ProcessUse) -> bool:
+        """Whether the material's factor covers its shaping already."""
         term = self._materials.get(use.material)
         return term is not None and term.includes_forming
 
-    def _fits(self, use: ProcessUse) -> bool:
+    def _is_for_family(self, use: ProcessUse) -> bool:
+        """Whether the process is for the family of its material."""
         term = self._materials.get(use.material)
         return term is not None and term.family in self._processes[use.process].families
 
@@ -370,21 +391,27 @@ def worked_lines(use: ProcessUse, bill: BillOfMaterials) -> list[int]:
     return same if use.line is None else [n for n in same if n == use.line]
 
 
-def _by_line(uses: Iterable[ProcessUse], bill: BillOfMaterials) -> Iterator[ProcessUse]:
-    """The uses with a line each: one that names its material alone, once for each line of it."""
+def _one_for_each_line(uses: Iterable[ProcessUse], bill: BillOfMaterials) -> Iterator[ProcessUse]:
+    """The uses with the number of a line; a use that names its material alone comes once for each
+    line of that material.
+    """
     for use in uses:
         for number in worked_lines(use, bill):
             yield use._replace(line=number)
 
 
 def _entry_of(use: ProcessUse) -> Any:
-    """As a correction names it: the key, or a record where more is known."""
+    """A use as a correction names it: the key of its process, or a dictionary where facts are
+    known.
+    """
     known = use.known.known()
     return {"process": use.process, **known} if known else use.process
 
 
-def _line(use: Mapping[str, Any]) -> int | None:
-    """Answers to earlier versions of the question name no line."""
+def _line_number(use: Mapping[str, Any]) -> int | None:
+    """The number of the line in a stored use; None in answers to earlier versions of the
+    question.
+    """
     number = use.get("line")
     return None if number is None else int(number)
 

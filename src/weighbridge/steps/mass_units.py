@@ -22,17 +22,15 @@ if TYPE_CHECKING:
     from weighbridge.steps.base import Accepted
 
 MAX_DEVIATION: Final = 0.5
-"""Relative to the given weight: masses that total less than half or more than 1.5 times it are
-refused.
-"""
+"""How far the masses may be off the given weight, as a share of it: those that add up to less than
+half or more than 1.5 times the weight are refused."""
 SAME: Final = 0.1
-"""Factors that differ by less than this share are the same."""
+"""Factors that differ by less than this share count as the same."""
 ROUNDED: Final = 0.02
-"""So near to 100 or 1 a sum of shares comes."""
+"""A sum of shares may be off 100 or 1 by this share, because they were rounded."""
 ENOUGH: Final = 2
-"""So many products must show a factor that no unit has, or show the unit before products asked
-later are doubted too.
-"""
+"""How many products must agree: on a factor that no unit has, or on a unit before products that are
+asked later are doubted too."""
 UNITS_PER_KG: Final = {
     "milligrams": 1e6,
     "grams": 1000.0,
@@ -41,10 +39,13 @@ UNITS_PER_KG: Final = {
     "tonnes": 0.001,
 }
 SHARES: Final = {"percent of the whole": 100.0, "parts of the whole": 1.0}
+"""Kinds of shares of the whole → what they add up to."""
 
 
 class UnitWatch:
-    """What the products with a weight in the latest replies have shown. One per process."""
+    """Watches in which unit the model gives masses, from the products with a weight in the latest
+    replies. One per process.
+    """
 
     def __init__(self) -> None:
         self._unit: str | None = None
@@ -52,13 +53,13 @@ class UnitWatch:
 
     @property
     def doubted(self) -> str | None:
-        """The unit in which the model gives masses at present; None: kilograms, as far as is
-        known.
+        """The unit in which the model gives masses at present, in words; None: nothing speaks
+        against kilograms.
         """
         return self._unit if len(self._shown_by) >= ENOUGH else None
 
     def observe(self, accepted: Accepted, group: Sequence[Subject]) -> None:
-        """Learn from a reply. One without weights shows nothing."""
+        """Learn from a reply. One without a weight to compare with changes nothing."""
         bills = {
             code: found[BillOfMaterials.step]
             for code, found in accepted.answers.items()
@@ -78,26 +79,28 @@ class UnitWatch:
 def refuse_other_units(
     answers: Mapping[str, Answer], refusals: Sequence[Refusal], group: Sequence[Subject]
 ) -> tuple[Refusal, ...]:
-    """Refuse what was given in another unit, with its name as the reason; in the place of earlier
-    refusals.
+    """Refuse the masses of a group that are in another unit than kilograms; none where they are in
+    kilograms.
+
+    The reason names the unit. These refusals replace earlier ones of the same products.
     """
     sums = stated_sums(answers, refusals, group)
     unit = wrong_unit([*sums.values()])
     if unit is None:
         return ()
     off = [
-        Refusal(code, ImplausibleAnswer(f"{code}: {_off(unit, *pair)}", pair[0]))
+        Refusal(code, ImplausibleAnswer(f"{code}: {_wrong_unit_reason(unit, *pair)}", pair[0]))
         for code, pair in sums.items()
     ]
     without = answers.keys() | {r.code for r in refusals if isinstance(r.error, ImplausibleAnswer)}
     unchecked = [
-        Refusal(code, ImplausibleAnswer(f"{code}: {unchecked_in(unit)}"))
+        Refusal(code, ImplausibleAnswer(f"{code}: {unchecked_masses_reason(unit)}"))
         for code in sorted(without - sums.keys())
     ]
     return (*off, *unchecked)
 
 
-def unchecked_in(unit: str) -> str:
+def unchecked_masses_reason(unit: str) -> str:
     """Why masses without a weight to check them against are not believed."""
     return (
         f"the model gave the masses of other products as {unit} instead of kilograms, and this one "
@@ -109,8 +112,8 @@ def unchecked_in(unit: str) -> str:
 def stated_sums(
     answers: Mapping[str, Answer], refusals: Iterable[Refusal], group: Sequence[Subject]
 ) -> dict[str, tuple[float, float]]:
-    """(sum of the masses as stated, weight in the catalogue) of the products that have both, by
-    code.
+    """Product code → (sum of the masses as stated, weight in the catalogue in kg), for the products
+    that have both.
     """
     refused = {
         refusal.code: refusal.error.stated_kg
@@ -131,8 +134,8 @@ def stated_sums(
 
 
 def wrong_unit(sums: Sequence[tuple[float, float]]) -> str | None:
-    """The unit that all of these (stated sum, weight) agree on when it is not the kilogram, in
-    words.
+    """The unit, in words, that all of these (stated sum, weight in kg) agree on; None where that is
+    the kilogram, or where they do not agree.
     """
     factors = [stated / weight_kg for stated, weight_kg in sums]
     if all(abs(factor - 1) <= MAX_DEVIATION for factor in factors):
@@ -148,7 +151,8 @@ def wrong_unit(sums: Sequence[tuple[float, float]]) -> str | None:
     return f"{lowest:.3g} times the kilograms" if is_same else None
 
 
-def _off(unit: str, stated: float, weight_kg: float) -> str:
+def _wrong_unit_reason(unit: str, stated: float, weight_kg: float) -> str:
+    """Why masses in another unit are refused; `stated` is their sum."""
     return (
         f"the masses add up to {stated:g}, the catalogue says {weight_kg:g} kg: the model seems to "
         f"have given {unit} instead of kilograms. If the weight is right, set WEIGHBRIDGE_MODEL to "

@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from weighbridge.domain.answers import Answer, Subject
 
 FITS: Final = 0.01
-"""The model is told that the masses add up to the weight: within this share they do."""
+"""Masses fit a weight when they add up to it within this share: the model is told to let them."""
 COMMON: Final = 3
-"""A word that more subcategories than this have in their names ("other", "accessories") tells
-nothing.
-"""
+"""A word in the names of more subcategories than this ("other", "accessories") says nothing about a
+product."""
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 
 Kind = tuple[str, str]
@@ -35,9 +34,9 @@ Kind = tuple[str, str]
 
 
 class Kinds:
-    """What the names of subcategories say in words.
+    """The words in the names of subcategories, by which a text is matched with them.
 
-    Texts in other languages have none of them, and nothing is refused.
+    Texts in other languages have none of these words, and nothing is refused.
     """
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
@@ -70,24 +69,27 @@ class Kinds:
             code: others
             for subject in group
             if (code := subject.product.code) in kinds
-            and not self._is_said(kinds[code], texts[code])
-            and any(self._is_said(kinds[code], text) for text in texts.values())
-            and (others := self._said_of(subject, texts[code], kinds.values()))
+            and not self._is_named(kinds[code], texts[code])
+            and any(self._is_named(kinds[code], text) for text in texts.values())
+            and (others := self._kinds_named(subject, texts[code], kinds.values()))
             and all(category != kinds[code][0] for category, _ in others)
         }
         # Laptop sleeves are bags, and so may be their neighbours: only texts about different things
         # count.
         return () if odd and set.intersection(*odd.values()) else _refusals(odd, "kind")
 
-    def _is_said(self, kind: Kind, text: str) -> bool:
+    def _is_named(self, kind: Kind, text: str) -> bool:
+        """Whether the text has a word of the name of this kind."""
         return any(word in text for word in self._words.get(kind, ()))
 
-    def _said_of(self, subject: Subject, text: str, given: Iterable[Kind]) -> set[Kind]:
-        """All kinds that the name speaks of, and those of this reply that the text speaks of."""
+    def _kinds_named(self, subject: Subject, text: str, answered: Iterable[Kind]) -> set[Kind]:
+        """All kinds that the product's name has a word of, and those of the reply (`answered`) that
+        its text has a word of.
+        """
         named = {
             kind for word in _words(subject.product.name) for kind in self._by_word.get(word, ())
         }
-        return named | {kind for kind in given if self._is_said(kind, text)}
+        return named | {kind for kind in answered if self._is_named(kind, text)}
 
 
 def refuse_misplaced_bills(
@@ -99,13 +101,14 @@ def refuse_misplaced_bills(
         code
         for code, weight_kg in weights_kg.items()
         if isinstance(bill := answers.get(code), BillOfMaterials)
-        and not _fits(bill, weight_kg)
-        and any(_fits(bill, other_kg) for other_kg in weights_kg.values())
+        and not _fits_weight(bill, weight_kg)
+        and any(_fits_weight(bill, other_kg) for other_kg in weights_kg.values())
     ]
     return _refusals(odd, "bill of materials")
 
 
-def _fits(bill: BillOfMaterials, weight_kg: float) -> bool:
+def _fits_weight(bill: BillOfMaterials, weight_kg: float) -> bool:
+    """Whether the stated masses add up to this weight."""
     return abs(bill.stated_mass_kg - weight_kg) <= FITS * weight_kg
 
 
@@ -114,11 +117,14 @@ def _text(subject: Subject) -> str:
 
 
 def _words(text: str) -> set[str]:
-    """In the singular, more or less."""
+    """The words of a text in lower case, without a plural s."""
     return {word.removesuffix("s") for word in _WORD.findall(text.casefold())}
 
 
 def _refusals(odd: Iterable[str], what: str) -> tuple[Refusal, ...]:
+    """Refusals of these products; none for a single one, which may just be odd. `what` is what the
+    model gave it.
+    """
     codes = list(odd)
     if len(codes) < 2:
         return ()

@@ -50,7 +50,7 @@ ENTRY_TOKENS: Final = 20
 class Question:
     """Asks for one step or, in their order, for several; `steps` names them.
 
-    `name` is what its calls, statistics and learned output lengths go by.
+    `name` identifies it in calls, statistics and learned output lengths.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class Question:
         needed = tuple(map(answered.__getitem__, self.needs))
         version = self._versions.get(needed)
         if version is None:
-            version = self._versions[needed] = self._hashed(needed)
+            version = self._versions[needed] = self._build_version(needed)
         return version
 
-    def _hashed(self, needed_versions: Sequence[str]) -> str:
-        """The numbers of the rules, and a hash for everything that the model is shown before the
+    def _build_version(self, needed_versions: Sequence[str]) -> str:
+        """The numbers of the rules, and a hash of everything that the model is shown before the
         products.
         """
         besides = (text for part in self.parts for text in part.shown_besides)
@@ -125,25 +125,27 @@ class Question:
             for subject in standing:
                 code = subject.product.code
                 answers.setdefault(code, {})[part.name] = found[code]
-            standing = [_with(s, part.name, found[s.product.code]) for s in standing]
+            standing = [_with_answer(s, part.name, found[s.product.code]) for s in standing]
         return Accepted(answers, tuple(refusals))
 
     def _reader(self, part: Step[Any]) -> ReadEntry:
-        """How the step reads an entry: in a combined reply it has a confidence of its own."""
+        """The function that reads the answer to a step from an entry: in a combined reply each step
+        has a confidence of its own.
+        """
         if len(self.parts) == 1:
             read_alone: ReadEntry = part.read
             return read_alone
         sureness = sureness_field(part)
 
-        def read(subject: Subject, entry: Entry) -> Answer:
+        def read_with_own_confidence(subject: Subject, entry: Entry) -> Answer:
             answer: Answer = part.read(subject, {**entry, "confidence": entry.get(sureness)})
             return answer
 
-        return read
+        return read_with_own_confidence
 
 
 def ask_alone(step: Step[Any]) -> Question:
-    """One step as a question of its own."""
+    """The question that asks for one step."""
     instructions = f'{step.instructions}\n\n{HOW_TO_READ}- "confidence": {SURENESS}'
     return Question(step.name, (step,), instructions, reply_schema(step.properties))
 
@@ -153,7 +155,7 @@ def sureness_field(step: Step[Any]) -> str:
     return f"{step.about}_confidence"
 
 
-def _with(subject: Subject, name: StepName, answer: Answer) -> Subject:
+def _with_answer(subject: Subject, name: StepName, answer: Answer) -> Subject:
     return subject._replace(answers={**subject.answers, name: answer})
 
 

@@ -56,7 +56,7 @@ class SortedReply:
     def judge(
         self, subjects: Sequence[Subject], read: ReadEntry
     ) -> tuple[dict[str, Answer], list[Refusal]]:
-        """(answers by product code, refusals): `read` judges each product by itself."""
+        """The answers by product code, and the refusals; `read` judges each product by itself."""
         answers: dict[str, Answer] = {}
         refusals: list[Refusal] = []
         for subject in subjects:
@@ -64,7 +64,7 @@ class SortedReply:
             try:
                 entries = self._found.get(code)
                 if entries is None:
-                    raise _missing(self._reply, self._parsed)
+                    raise _why_missing(self._reply, self._parsed)
                 answers[code] = _read_once(subject, entries, read)
             except AnswerError as error:
                 refusals.append(Refusal(code, error.about(code)))
@@ -140,6 +140,7 @@ def _only_code_in(text: str, codes: Sequence[str]) -> str | None:
 
 
 def _same_dashes(text: str) -> str:
+    """The text with every kind of dash as a hyphen."""
     return "".join("-" if unicodedata.category(char) == "Pd" else char for char in text)
 
 
@@ -152,19 +153,21 @@ def loose_form(code: str) -> str:
 
 
 def _unescaped(code: str) -> str:
-    """Twice, since some servers escape what was escaped."""
+    """The code without HTML's escapes: resolved twice, since some servers escape what was
+    escaped.
+    """
     return unescape(unescape(code)).strip()
 
 
 def _unambiguous(codes: Sequence[str], form: Callable[[str], str]) -> dict[str, str]:
+    """Form of a code → the code, for the forms that only one code of the group has."""
     counts = Counter(form(code) for code in set(codes))
     return {form(code): code for code in codes if counts[form(code)] == 1}
 
 
 def _complete_entries(text: str) -> Iterable[Entry]:
-    """The elements of the first products list that are whole.
-
-    The one that was cut is not among them.
+    """The elements of the first list of products that are whole; the one that was cut off is not
+    among them.
     """
     start = _PRODUCTS_LIST.search(text)
     if start is None:
@@ -181,7 +184,9 @@ def _complete_entries(text: str) -> Iterable[Entry]:
 
 
 def _read_once(subject: Subject, entries: Sequence[Entry], read: ReadEntry) -> Answer:
-    """Read the entry; duplicates must agree."""
+    """The answer in the entries for a product. Raises WrongProducts where several entries
+    disagree.
+    """
     first, *others = [read(subject, entry) for entry in entries]
     if any(other != first for other in others):
         raise WrongProducts(
@@ -190,8 +195,8 @@ def _read_once(subject: Subject, entries: Sequence[Entry], read: ReadEntry) -> A
     return first
 
 
-def _missing(reply: CallReply, parsed: ParsedReply) -> AnswerError:
-    """Why the reply has no entry for a product."""
+def _why_missing(reply: CallReply, parsed: ParsedReply) -> AnswerError:
+    """The error that says why the reply has no entry for a product."""
     if reply.finish_reason is FinishReason.REFUSAL:
         return AnswerMalformed(
             "the model declined to answer. If it also declines about this product alone, look for "

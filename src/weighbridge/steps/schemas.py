@@ -13,9 +13,10 @@ from typing import Any, Final
 from weighbridge.errors import FactorTableInvalid
 
 MAX_ENUM_VALUES: Final = 1_000
-"""In the whole schema: https://developers.openai.com/api/docs/guides/structured-outputs."""
+"""The most enum values in a whole schema:
+https://developers.openai.com/api/docs/guides/structured-outputs."""
 MAX_LONG_ENUM_CHARACTERS: Final = 15_000
-"""In one enum of more than LONG_ENUM_VALUES values; same page."""
+"""The most characters in an enum of more than LONG_ENUM_VALUES values; same page."""
 LONG_ENUM_VALUES: Final = 250
 
 
@@ -30,7 +31,7 @@ def object_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def array_schema(items: Mapping[str, Any]) -> dict[str, Any]:
-    """A list of these."""
+    """A list of such items."""
     return {"type": "array", "items": dict(items)}
 
 
@@ -71,6 +72,7 @@ def _check_enums(schema: Mapping[str, Any]) -> None:
 
 
 def _enums(node: object) -> Iterable[Sequence[str]]:
+    """Every closed list in a schema, however deep."""
     if isinstance(node, Mapping):
         if isinstance(node.get("enum"), list):
             yield node["enum"]

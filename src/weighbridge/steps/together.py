@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from weighbridge.steps.base import Step
 
 TOGETHER: Final = "together"
+"""Name of the question."""
 
 TASK: Final = """\
 You collect what the carbon footprint of a product is calculated from. For each product say, in this order, what the numbers below ask: each part rests on those before it."""
 
 
 def ask_together(steps: Sequence[Step[Any]]) -> Question:
-    """One question for all of these.
+    """The question that asks for all of these steps at once.
 
     Raises FactorTableInvalid when the lists of all steps are more than one schema may hold.
     """
