@@ -1,4 +1,4 @@
-"""Results become files. `open_writer` chooses the writer by the name of the format."""
+"""Writes results to files. `open_writer` chooses the writer by the name of the format."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def _pact_2(path: Path, fields: Fields) -> Writer:
 
 
 def _company() -> Company:
+    """The company that the settings name as the sender of exchanged footprints."""
     from weighbridge.export.pact_writer import Company
     from weighbridge.settings import load_settings
 
@@ -77,7 +78,7 @@ PACT: Final = "pact"
 """The format for exchange: it contains the products with a figure, and names the others."""
 
 PACT_2: Final = "pact2"
-"""The same in version 2, for receivers that do not read version 3 yet."""
+"""The exchange format in version 2, for receivers that do not read version 3 yet."""
 _EXCHANGED: Final[Mapping[str, Callable[[Path, Fields], Writer]]] = {PACT: _pact, PACT_2: _pact_2}
 
 MEDIA_TYPES: Final[Mapping[str, str]] = {
@@ -92,21 +93,25 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
 
 
 def checked_format(name: str) -> str:
-    """The normalised name, or UnsupportedFormat, so that a long run fails before it starts."""
+    """The normalised name of a format; raises UnsupportedFormat if there is none.
+
+    Called at once, so that a long run fails before it starts. Formats of exchange also need the
+    company in the settings.
+    """
     wanted = name.strip().lower().removeprefix(".")
     if wanted in WRITERS:
         return wanted
     if wanted in _EXCHANGED:
-        _company()  # or it says what is missing
+        _company()  # raises, and says which setting is missing
         return wanted
     known = ", ".join((*WRITERS, *_EXCHANGED))
     raise UnsupportedFormat(f"Results cannot be written as {name!r}. Choose one of: {known}.")
 
 
 def open_writer(format_name: str, path: Path, fields: Fields, extras: Extras = NO_EXTRAS) -> Writer:
-    """A writer of results to `path`, with the `fields` of the steps.
+    """A writer of results to `path`; `fields` are those that the steps show.
 
-    The folder is made if it is not there.
+    The folder is made if it does not exist.
     """
     name = checked_format(format_name)
     if name in _EXCHANGED:
@@ -115,7 +120,7 @@ def open_writer(format_name: str, path: Path, fields: Fields, extras: Extras = N
 
 
 def file_name(stem: str, format_name: str) -> str:
-    """The name of a file of this format: PACT is JSON, and opens as such."""
+    """The name of a file of this format; a PACT file ends in .json, so that it opens as JSON."""
     return f"{stem}.{format_name}{'.json' if format_name in _EXCHANGED else ''}"
 
 

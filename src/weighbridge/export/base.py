@@ -1,8 +1,8 @@
-"""What every writer of results takes and promises. Last stop of the flow: `service/` reads results,
-this folder writes them.
+"""What every writer of results is given and guarantees. `service/` reads results from the database,
+this folder writes them to files.
 
-A row here holds everything that a file may want to say about one product; each writer shows the
-part that its format can carry. Nothing is rounded before it gets here (see `columns.py`).
+A row here holds everything that a file may say about one product; each writer writes the part for
+which its format has a place. Nothing is rounded before it gets here (see `columns.py`).
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ class ResultRow:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What only some formats take.
+    """Options of single formats.
 
-    `byte_order_mark`: CSV begins with one, by which Excel knows UTF-8. `totals`: the workbook's
-    Summary shows these; without them it has none.
+    `byte_order_mark`: the CSV begins with one, by which Excel recognises UTF-8. `totals` are shown
+    on the workbook's sheet Summary; None: it has no such sheet.
     """
 
     byte_order_mark: bool = False
@@ -104,11 +104,11 @@ NO_EXTRAS: Final = Extras()
 
 
 class Writer(Protocol):
-    """A file of results in the making.
+    """A file of results that is being written.
 
     `write` is called with one batch after the other, so memory does not grow with the catalogue.
-    The file appears under its own name only at `close`; `discard`, or an exception inside the
-    `with`, leaves whatever was there before.
+    The file gets its name only at `close`. After `discard`, or an exception inside the `with`, a
+    file that had this name before is still there, unchanged.
     """
 
     def write(self, rows: Sequence[ResultRow]) -> None:
@@ -124,7 +124,7 @@ class Writer(Protocol):
         ...
 
     def __enter__(self) -> Self:
-        """The writer is open from its making."""
+        """Return this writer, which its constructor has opened."""
         ...
 
     def __exit__(
@@ -133,5 +133,5 @@ class Writer(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """`close`, or `discard` when an exception is on its way out."""
+        """`close` the file; `discard` it if there was an exception."""
         ...

@@ -1,9 +1,9 @@
-"""Text and numbers as a spreadsheet may hold them: nothing that a program would run, nothing that a
-file cannot hold.
+"""Makes texts and numbers safe for the cells of spreadsheets: nothing that a program would run,
+nothing that a file cannot hold.
 
 A product's name comes from outside, and a cell of a CSV such as `=HYPERLINK(…)` is run by the
-program that opens it. So there text that could be read as a formula gets an apostrophe in front,
-which spreadsheets read as "this is text". Cells of a workbook say themselves that they are text.
+program that opens it. So in a CSV an apostrophe is put before text that could be read as a formula;
+spreadsheets then take it for text. In a workbook each cell has a type, so text is never run.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ def looks_like_formula(text: str) -> bool:
 
 
 def neutral_text(text: str) -> str:
-    """`text` as a cell that no spreadsheet runs. Harmless text comes back unchanged."""
+    """`text` with an apostrophe before whatever a spreadsheet would run as a formula.
+
+    Otherwise as `writable_text` gives it.
+    """
     marked = _BEFORE_FORMULA.sub(rf"\1{_MARK}", writable_text(text))
     return _MARK + marked if marked[:1] in ("\t", "\n") else marked
 
@@ -54,7 +57,7 @@ def finite(value: float | None) -> float | None:
 
 
 def significant(value: float, digits: int) -> float:
-    """`value` rounded to so many significant digits: 0.012345 to four is 0.01235."""
+    """`value` rounded to `digits` significant digits: 0.012345 to four is 0.01235."""
     return float(f"{value:.{digits}g}")
 
 

@@ -28,6 +28,7 @@ SIMULATED_WARNING: Final = (
 )
 RECORDED_WARNING: Final = "RECORDED: these figures come from replayed answers; the column model says which model gave them, and when"
 _TOP: Final = 3
+"""How many contributions are named."""
 _EMISSIONS_DIGITS: Final = 4
 # Twelve digits keep every mass that a person wrote and drop what adding up a bill leaves:
 # 0.30000000000000004.
@@ -41,10 +42,11 @@ _GATHERED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `unit` is "" for text, `number_format` is Excel's (None: text), `width` in
-    characters.
+    """One column. `value` gives a product's cell.
 
-    `figure` is what `value` was rounded from: a workbook keeps it, and shows less of it.
+    `unit` is "" for text, `number_format` is Excel's (None: text), `width` is in characters.
+    `figure` gives the number before it was rounded to `value`: a workbook stores it unrounded and
+    shows it rounded.
     """
 
     name: str
@@ -71,10 +73,11 @@ def top_contributions(contributions: Sequence[Contribution], shares: Sequence[fl
 
 
 def _percent(share: float) -> str:
+    """A share in whole percent, such as "62 %"."""
     return f"{share:.0%}".replace("%", " %") if share >= 0.005 else "<1 %"
 
 
-def _emissions(value: float | None) -> float | None:
+def _rounded_emissions(value: float | None) -> float | None:
     known = finite(value)
     return None if known is None else significant(known, _EMISSIONS_DIGITS)
 
@@ -86,45 +89,52 @@ def _figure_column(
     figure: Callable[[ResultRow], float | None],
     unit: str = "kg CO2e per unit of product",
 ) -> Column:
-    return Column(name, unit, meaning, width, lambda row: _emissions(figure(row)), figure=figure)
+    """A column of emissions, which `figure` gives and the column rounds."""
+    return Column(
+        name, unit, meaning, width, lambda row: _rounded_emissions(figure(row)), figure=figure
+    )
 
 
-def _route(name: RouteName) -> Callable[[ResultRow], float | None]:
-    def figure(row: ResultRow) -> float | None:
+def _emissions_of_route(name: RouteName) -> Callable[[ResultRow], float | None]:
+    """A function that gives a product's emissions in kg CO2e by this route, None without it."""
+
+    def route_kg_co2e(row: ResultRow) -> float | None:
         found = (route.emissions_kg_co2e for route in row.routes if route.name is name)
         return next(found, None)
 
-    return figure
+    return route_kg_co2e
 
 
-def _mass_kg(row: ResultRow) -> float | None:
+def _rounded_mass_kg(row: ResultRow) -> float | None:
     known = finite(row.mass_kg)
     return None if known is None else significant(known, _MASS_DIGITS)
 
 
-def _data_quality(row: ResultRow) -> float | None:
+def _rounded_data_quality(row: ResultRow) -> float | None:
     known = finite(row.data_quality.overall if row.data_quality else None)
     return None if known is None else round(known, 2)
 
 
-def _cost_usd(row: ResultRow) -> float | None:
+def _rounded_cost_usd(row: ResultRow) -> float | None:
     known = finite(row.cost_usd)
     return None if known is None else round(known, 6)
 
 
 def _weight_basis(row: ResultRow) -> str | None:
+    """Whether the catalogue's weight is "gross" or "net"; None if there is none."""
     if row.weight_kg is None:
         return None
     return "gross" if row.facts.weight_is_gross else "net"
 
 
 def _pictures(row: ResultRow) -> str | None:
+    """The addresses or names of the product's pictures with spaces between; None if it has none."""
     first = row.image_url or row.picture
     return " ".join([first, *row.more_pictures]) if first else None
 
 
 def note_sentence(note: Mapping[str, Any]) -> str:
-    """One sentence: where in the file, and what."""
+    """A stored RowNote as a sentence: sheet, row and column, and what is wrong there."""
     sheet = f"sheet {note['sheet']}, " if note.get("sheet") else ""
     return f"{sheet}row {note['row']}, {note.get('column') or note['field']}: {note['reason']}"
 
@@ -182,13 +192,13 @@ _FIGURES: Final[tuple[Column, ...]] = (
         "bill_kg_co2e",
         "Figure by the bill of materials, the first of the two routes.",
         14,
-        _route(RouteName.BILL),
+        _emissions_of_route(RouteName.BILL),
     ),
     _figure_column(
         "class_kg_co2e",
         "Figure by published figures of products of the same kind, the second route.",
         14,
-        _route(RouteName.CLASS),
+        _emissions_of_route(RouteName.CLASS),
     ),
     Column(
         "primary_data",
@@ -208,7 +218,7 @@ _FIGURES: Final[tuple[Column, ...]] = (
         "1 (best) to 3",
         "Mean of PACT's technological, geographical and temporal ratings.",
         13,
-        _data_quality,
+        _rounded_data_quality,
         "0.00",
     ),
     Column(
@@ -216,7 +226,7 @@ _FIGURES: Final[tuple[Column, ...]] = (
         "kg per unit of product",
         "Mass that the footprint was computed for.",
         12,
-        _mass_kg,
+        _rounded_mass_kg,
         "#,##0.0#####",
     ),
     Column(
@@ -274,7 +284,7 @@ _FIGURES: Final[tuple[Column, ...]] = (
         "USD",
         "Cost of the calls about this product: its share of each call.",
         11,
-        _cost_usd,
+        _rounded_cost_usd,
         "0.000000",
     ),
     Column(
@@ -407,14 +417,14 @@ _FIGURES: Final[tuple[Column, ...]] = (
 
 
 def columns_of(fields: Iterable[ShownField]) -> tuple[Column, ...]:
-    """Every column, in order: the product, what the steps found out about it, the figures."""
+    """Every column, in order: those of the product, of the steps' `fields`, and of the figures."""
     answered = [
         Column(
             field.name,
             field.column.unit,
             field.meaning,
             field.column.width,
-            _shown(field.name),
+            _cell_of_answer(field.name),
             field.column.number_format,
         )
         for field in fields
@@ -423,11 +433,13 @@ def columns_of(fields: Iterable[ShownField]) -> tuple[Column, ...]:
     return (*_PRODUCT, *answered, *_FIGURES)
 
 
-def _shown(name: str) -> Callable[[ResultRow], Cell]:
-    def value(row: ResultRow) -> Cell:
+def _cell_of_answer(name: str) -> Callable[[ResultRow], Cell]:
+    """A function that gives a product's cell for this field of a step; yes or no for booleans."""
+
+    def cell(row: ResultRow) -> Cell:
         found = row.answered.get(name)
         if isinstance(found, bool):
             return "yes" if found else "no"
         return finite(found) if isinstance(found, float) else found
 
-    return value
+    return cell

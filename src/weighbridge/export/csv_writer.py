@@ -1,7 +1,8 @@
-"""CSV: one line per product, for spreadsheets and scripts. UTF-8, commas, quotes where needed.
+"""Writes CSV: one line per product, for spreadsheets and scripts. UTF-8, commas, quotes where
+needed.
 
-`write_csv_line` writes every cell of results, rejected rows and notes: text that a spreadsheet
-would run is neutralised there.
+`write_csv_line` writes every line of results, rejected rows and notes, and neutralises text that a
+spreadsheet would run.
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ class LineWriter(Protocol):
 
 
 def open_csv(path: Path, *, byte_order_mark: bool = False) -> tuple[IO[str], LineWriter]:
-    """A new CSV file and the writer of its lines. The caller closes the file.
+    """(a new CSV file, the writer of its lines). The caller closes the file.
 
-    With a byte order mark Excel takes it for UTF-8, and not for the machine's own encoding.
+    With a byte order mark Excel reads the file as UTF-8 instead of the machine's own encoding.
     """
     file = path.open("w", encoding="utf-8-sig" if byte_order_mark else "utf-8", newline="")
     return file, csv.writer(file, lineterminator="\n")
 
 
 def write_csv_line(lines: LineWriter, cells: Iterable[Cell]) -> None:
-    """One line: text neutralised, numbers in plain digits, times in ISO 8601, nothing for None."""
+    """Write one line: text neutralised, numbers in plain digits, times in ISO 8601, None empty."""
     lines.writerow([_as_text(cell) for cell in cells])
 
 
 def _as_text(cell: Cell) -> str:
-    """None becomes "", times are in UTC, and text is neutralised against formulas."""
+    """The text of a cell: "" for None, times in UTC, texts neutralised against formulas."""
     match cell:
         case None:
             return ""
@@ -60,7 +61,7 @@ def _as_text(cell: Cell) -> str:
 
 
 class CsvWriter(FileWriter):
-    """Writes the columns of `columns.py`."""
+    """Writes products to a CSV file, in the columns of `columns.py`."""
 
     _file: IO[str]
     _lines: LineWriter

@@ -1,7 +1,8 @@
-"""Files that are whole or not there: written under a temporary name beside the target, renamed when
-complete.
+"""Writes files whole or not at all: under a temporary name beside the target, and renamed when they
+are complete.
 
-Below every writer of this folder. A crash, a full disk or an interrupt leaves the target as it was.
+Every writer of this folder uses this. A crash, a full disk or an interrupt leaves the target as it
+was.
 """
 
 from __future__ import annotations
@@ -32,9 +33,7 @@ _NO_FOLDER: Final = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST}
 
 
 def explanation(path: Path, error: OSError) -> WeighbridgeError:
-    """What an operating-system error means for the person who wanted `path`, and what to do about
-    it.
-    """
+    """The error to raise for an OSError in writing `path`: what happened and what to do."""
     if error.errno in _FULL:
         return StoreError(
             f"{path} was not written: the disk is full, or the file is too large for its file system. "
@@ -56,7 +55,9 @@ def explanation(path: Path, error: OSError) -> WeighbridgeError:
 
 @contextlib.contextmanager
 def explaining(path: Path) -> Iterator[None]:
-    """Turn an OSError inside the block into a message that a person can act on."""
+    """Context manager that turns an OSError in writing `path` into an error that says what to
+    do.
+    """
     try:
         yield
     except OSError as error:
@@ -64,10 +65,11 @@ def explaining(path: Path) -> Iterator[None]:
 
 
 class PendingFile:
-    """A temporary folder beside the target, and in it the file that is to take the target's place.
+    """A file in a temporary folder beside the target, which `commit` moves to the target.
 
-    Beside it, so that renaming never copies from one disk to another. The name is new every time:
-    two exports to the same target do not write into each other; the later one to finish wins.
+    The folder is beside the target so that the move never copies from one disk to another. Its name
+    is new every time, so two exports to the same target do not write into each other's file; the
+    later one to finish replaces the other.
     """
 
     def __init__(self, target: Path) -> None:
@@ -80,22 +82,21 @@ class PendingFile:
         self.folder.mkdir()
 
     def commit(self) -> None:
-        """Make sure that the bytes are on the disk, then give the file its name."""
+        """Make sure that the bytes are on the disk, then move the file to the target."""
         with self.path.open("rb+") as file:
             os.fsync(file.fileno())
         self.path.replace(self.target)
         self.discard()
 
     def discard(self) -> None:
-        """Remove the folder with whatever is left in it.
-
-        Never raises: there is nothing more to save.
-        """
+        """Remove the folder with whatever is left in it; never raises."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class FileWriter(Writer, ABC):
-    """What all formats share; a format defines how to start, write and finish."""
+    """The part of a writer that all formats share; a format defines how to start, append,
+    finish.
+    """
 
     def __init__(self, path: Path, fields: Sequence[ShownField]) -> None:
         """Open a temporary file beside `path`, which is not touched before `close`.
@@ -176,7 +177,7 @@ class FileWriter(Writer, ABC):
 
     @contextlib.contextmanager
     def _discarding(self) -> Iterator[None]:
-        """A half-written file is of no use: whatever goes wrong inside, remove it."""
+        """Context manager that discards the file if anything goes wrong inside."""
         try:
             yield
         except BaseException:

@@ -1,4 +1,4 @@
-"""JSON Lines: one object per product with everything behind its figure, at full precision.
+"""Writes JSON Lines: one object per product with everything behind its figure, at full precision.
 
 The keys are those of the HTTP API. What is not known is null, so every line has the same keys.
 """
@@ -29,7 +29,7 @@ _LINE_BREAKS: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "\x85\u2028\
 
 
 def as_json_object(row: ResultRow, fields: Sequence[ShownField]) -> dict[str, Any]:
-    """The row as plain values under the API's names; `fields` are those of the steps."""
+    """The row as values for JSON, under the API's names; `fields` are those of the steps."""
     return {
         "code": row.code,
         "name": row.name,
@@ -57,23 +57,28 @@ def as_json_object(row: ResultRow, fields: Sequence[ShownField]) -> dict[str, An
 
 
 def answered_json(fields: Iterable[ShownField], answered: Mapping[str, Any]) -> dict[str, Any]:
-    """What the steps found out, under the API's names."""
+    """The values of the steps' fields for JSON, under the API's names."""
     return {
-        field.json_name: _plain(answered.get(field.name, field.empty), field) for field in fields
+        field.json_name: _json_value(answered.get(field.name, field.empty), field)
+        for field in fields
     }
 
 
-def _plain(value: Any, field: ShownField) -> Any:
+def _json_value(value: Any, field: ShownField) -> Any:
+    """The value of a step's field for JSON: null for infinite numbers, camel-case keys in lists."""
     if field.is_list:
-        return [{_camel(name): _finite(part) for name, part in one.items()} for one in value]
-    return _finite(value)
+        return [
+            {_api_name(name): _null_if_infinite(part) for name, part in one.items()}
+            for one in value
+        ]
+    return _null_if_infinite(value)
 
 
-def _camel(name: str) -> str:
+def _api_name(name: str) -> str:
     return to_camel(name).replace("Co2E", "Co2e")
 
 
-def _finite(value: Any) -> Any:
+def _null_if_infinite(value: Any) -> Any:
     return finite(value) if isinstance(value, float) else value
 
 
@@ -170,13 +175,14 @@ def _provenance(provenance: Provenance | None) -> dict[str, Any]:
 
 
 def _iso(moment: datetime | None) -> str | None:
+    """The time in UTC as ISO 8601, ending in Z."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class JsonlWriter(FileWriter):
-    """Writes `as_json_object` of every row on a line of its own."""
+    """Writes one product per line, as `as_json_object` gives it."""
 
     _file: IO[str]
 

@@ -1,5 +1,5 @@
-"""Parquet: typed columns for analysis, with the bill, the processes and the contributions as nested
-lists.
+"""Writes Parquet: typed columns for analysis, with the bill, the processes and the contributions as
+nested lists.
 
 polars has no writer that takes one batch after the other. So every few thousand rows become a small
 file of their own, and at the end polars streams these files into one.
@@ -150,7 +150,7 @@ _PLAIN: Final[Mapping[type, type[pl.DataType]]] = {
 
 
 def schema_of(fields: Iterable[ShownField]) -> pl.Schema:
-    """One column for all that a row says, the same whether a file holds a million products or none.
+    """The columns of the file and their types, whatever products it holds.
 
     `fields` are those of the steps: single values go before the figures, lists after them.
     """
@@ -166,19 +166,20 @@ def schema_of(fields: Iterable[ShownField]) -> pl.Schema:
 
 
 def as_frame(rows: Sequence[ResultRow], schema: pl.Schema) -> pl.DataFrame:
-    """These rows as a table of `schema`."""
+    """These rows as a data frame with the columns of `schema`."""
     return pl.DataFrame(
         {name: [_cell(row, name) for row in rows] for name in schema}, schema=schema
     )
 
 
 def _cell(row: ResultRow, column: str) -> Any:
+    """The value of a product in this column; None for a step's field that is not answered."""
     if column in row.answered:
         return row.answered[column]
     if column in _FACTS:
         return getattr(row.facts, column)
     special = _SPECIAL.get(column)
-    # A field of a step that has not answered is no field of the row.
+    # `row` has no attribute for a field of a step that has not answered.
     return special(row) if special else getattr(row, column, None)
 
 
@@ -231,10 +232,10 @@ _SPECIAL: Final[dict[str, Callable[[ResultRow], Any]]] = {
 
 @contextlib.contextmanager
 def _disk_errors() -> Iterator[None]:
-    """polars reports a full disk as an error of its own; make it an OSError again.
+    """Context manager that turns an error of polars back into the OSError it came from.
 
     Our columns have fixed types and go to a local file, so nothing but the disk can fail here. The
-    number of the error stands in the text, or (when the very end of the file did not fit) nowhere.
+    number of the OSError is taken from the error's text; EIO where it has none.
     """
     try:
         yield

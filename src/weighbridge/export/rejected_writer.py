@@ -21,29 +21,34 @@ NOTES_HEADER = (*HEADER, "found")
 
 
 def rejected_cells(row: RejectedRow) -> tuple[Cell, ...]:
-    """A rejected row under HEADER."""
+    """The cells of a rejected row, in the order of HEADER."""
     return (row.row, row.field, row.reason, row.code, row.sheet, row.column)
 
 
 def note_cells(note: RowNote) -> tuple[Cell, ...]:
-    """A note under NOTES_HEADER."""
+    """The cells of a note, in the order of NOTES_HEADER."""
     return (note.row, note.field, note.reason, note.code, note.sheet, note.column, note.found)
 
 
 def write_rejected(path: Path, rows: Iterable[RejectedRow]) -> int:
-    """Write one line per rejected row and return how many there were.
+    """Write a CSV with one line per rejected row; returns how many rows there were.
 
-    Whole or not at all, as every file here.
+    On an error a file that was there before stays as it was.
     """
-    return _write(path, HEADER, map(rejected_cells, rows))
+    return _write_lines(path, HEADER, map(rejected_cells, rows))
 
 
 def write_notes(path: Path, notes: Iterable[RowNote]) -> int:
-    """The same for notes."""
-    return _write(path, NOTES_HEADER, map(note_cells, notes))
+    """Write a CSV with one line per note; returns how many notes there were.
+
+    On an error a file that was there before stays as it was.
+    """
+    return _write_lines(path, NOTES_HEADER, map(note_cells, notes))
 
 
-def _write(path: Path, header: Sequence[str], lines_of_cells: Iterable[tuple[Cell, ...]]) -> int:
+def _write_lines(
+    path: Path, header: Sequence[str], lines_of_cells: Iterable[tuple[Cell, ...]]
+) -> int:
     """Write the lines and return how many; on an error the old file stays as it was."""
     count = 0
     with explaining(path):

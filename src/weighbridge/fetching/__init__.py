@@ -1,1 +1,3 @@
-"""Requests to addresses that strangers wrote: only public ones, bounded in time and size."""
+"""Fetches pictures from addresses that strangers wrote: only public ones, within limits of time and
+size.
+"""

@@ -1,4 +1,4 @@
-"""Which network addresses a catalogue may make us talk to: public ones, and nothing else.
+"""Decides which network addresses a catalogue may make us talk to: public ones, and nothing else.
 
 A picture's address comes from a file that anybody may have written. If we followed it blindly, it
 could reach this machine, its neighbours, or a cloud's metadata service (169.254.169.254). Pure.
@@ -16,7 +16,7 @@ _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 https://www.iana.org/assignments/ipv6-address-space
 """
 _NAT64: Final = IPv6Network("64:ff9b::/96")
-"""RFC 6052: the last 32 bits are an IPv4 address, which a gateway would turn to."""
+"""RFC 6052: the last 32 bits are an IPv4 address, to which a gateway would pass the request on."""
 _NEVER: Final = tuple(
     ip_network(network)
     for network in (
@@ -26,13 +26,14 @@ _NEVER: Final = tuple(
         "3fff::/20",  # RFC 9637: documentation
     )
 )
+"""Networks that are refused although Python may call them global."""
 _IPV4_BITS: Final = 0xFFFF_FFFF
 _ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})
 """RFC 5214: what stands before the IPv4 address in the last 64 bits."""
 
 
 def require_public(address: str, host: str) -> None:
-    """Raise PictureRefused unless `address`, to which `host` resolves, is a public unicast
+    """Raise PictureRefused unless `address`, which is that of `host`, is a public unicast
     address.
     """
     if not is_public(address):
@@ -43,19 +44,23 @@ def require_public(address: str, host: str) -> None:
 
 
 def is_public(address: str) -> bool:
-    """Whether this IP address, with or without a zone, may be talked to."""
-    return all(_is_public(part) for part in _meant(ip_address(address)))
+    """Whether this IP address, with or without a zone, is public, and so are all embedded in it."""
+    return all(_is_public(part) for part in _with_embedded(ip_address(address)))
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether this one address is a public unicast address, whatever is embedded in it."""
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return False
     is_global = address.is_global and not address.is_multicast
     return is_global and not any(address in network for network in _NEVER)
 
 
-def _meant(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
-    """The address and every IPv4 address that is embedded in it."""
+def _with_embedded(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
+    """The address and the IPv4 addresses embedded in it.
+
+    Where the system connects to the embedded address instead, only that one.
+    """
     if isinstance(address, IPv4Address):
         return [address]
     if address.ipv4_mapped is not None:

@@ -1,7 +1,7 @@
-"""Makes of fetched bytes the picture that a model is shown, in processes of its own.
+"""Turns fetched bytes into the picture that a model is shown, in processes of its own.
 
-Each process decodes one picture after another. One that takes too long is killed, and the next
-picture gets a new one: no picture costs more than its own place.
+Each process decodes one picture after another. A process that takes too long is killed, and the
+next picture gets a new one, so that a bad picture harms no other.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from weighbridge.planning.image_tokens import PictureBounds
 
 PROCESSES: Final = 2
+"""How many pictures are decoded at a time."""
 TIMEOUT_S: Final = 10.0
-"""For one picture; a large one takes about one second."""
+"""How long decoding one picture may take; a large one takes about one second."""
 _PROGRAM: Final = str(Path(picture_process.__file__))
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedPicture:
-    """A JPEG as the model is shown it."""
+    """A JPEG, `data`, as the model is shown it."""
 
     width_px: int
     height_px: int
@@ -40,7 +41,10 @@ class DecodedPicture:
 
 
 class PictureDecoder:
-    """Any number of tasks may use it; two pictures are decoded at a time."""
+    """Decodes pictures in child processes.
+
+    Any number of tasks may use it; `processes` pictures are decoded at a time.
+    """
 
     def __init__(self, timeout_s: float = TIMEOUT_S, processes: int = PROCESSES) -> None:
         self._timeout_s = timeout_s
@@ -49,12 +53,15 @@ class PictureDecoder:
         self._is_closed = False
 
     async def decode(self, data: bytes, bounds: PictureBounds) -> DecodedPicture:
-        """The picture in these bytes. Raises PictureRefused with what is wrong with it."""
+        """The picture in these bytes, no larger than `bounds`.
+
+        Raises PictureRefused with what is wrong with it.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._decode, data, bounds)
 
     def close(self) -> None:
-        """End the processes; one that is at work ends after its picture."""
+        """End the processes; one that is decoding ends after its picture."""
         self._is_closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         with suppress(Empty):
@@ -62,6 +69,7 @@ class PictureDecoder:
                 self._idle.get_nowait().end()
 
     def _decode(self, data: bytes, bounds: PictureBounds) -> DecodedPicture:
+        """`decode` in a thread, by an idle process or a new one."""
         try:
             child = self._idle.get_nowait()
         except Empty:
@@ -83,10 +91,12 @@ class PictureDecoder:
 
 
 class _ChildEnded(Exception):
-    """The process was killed for taking too long, or died of the picture."""
+    """The process was killed because it took too long, or the picture made it crash."""
 
 
 class _Child:
+    """A process that decodes pictures, one after another (`picture_process.py`)."""
+
     def __init__(self) -> None:
         # It has no use for keys and passwords, which the environment may hold.
         self._process = subprocess.Popen(  # noqa: S603 - a file of our own
@@ -99,7 +109,10 @@ class _Child:
         )
 
     def ask(self, data: bytes, bounds: PictureBounds, timeout_s: float) -> DecodedPicture | str:
-        """The picture, or why there is none. Raises _ChildEnded, and the process is then gone."""
+        """The decoded picture, or why these bytes are none.
+
+        Raises _ChildEnded if the process took longer than `timeout_s` or died; it is ended then.
+        """
         killer = threading.Timer(timeout_s, self._process.kill)
         killer.start()
         try:
@@ -111,6 +124,7 @@ class _Child:
             killer.cancel()
 
     def _exchange(self, data: bytes, bounds: PictureBounds) -> DecodedPicture | str:
+        """Send the request and read the reply; raises EOFError or OSError if the process ended."""
         request, replies = self._process.stdin, self._process.stdout
         if request is None or replies is None:
             raise EOFError
@@ -127,7 +141,7 @@ class _Child:
         return DecodedPicture(width_px, height_px, body) if is_picture else body.decode()
 
     def end(self) -> None:
-        """Kill it; nothing of it is left behind."""
+        """Kill the process, wait for its end, and close the pipes to it."""
         self._process.kill()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:

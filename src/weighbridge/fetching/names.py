@@ -1,7 +1,7 @@
-"""Resolves the names in addresses that strangers wrote, in threads of its own.
+"""Resolves the host names in addresses that strangers wrote, in threads of its own.
 
-A name server that never answers holds a thread for as long as the system waits. These are not the
-threads that the rest of the program works with.
+A name server that never answers blocks a thread for as long as the system waits for it; the threads
+of the rest of the program must not be blocked so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ThreadedNames(AbstractResolver):
-    """The system's resolver; at most `threads` names at a time."""
+    """The system's resolver, run in threads; it resolves at most `threads` names at a time."""
 
     def __init__(self, threads: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="names")

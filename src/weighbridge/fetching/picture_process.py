@@ -1,12 +1,12 @@
-"""The process in which pictures of strangers are decoded: a bomb or a fault in a decoder ends this
-process and nothing else.
+"""The process in which pictures of strangers are decoded: a decompression bomb or a fault in a
+decoder ends this process and nothing else.
 
 Run by its path from `decoding.py`, without the environment; it imports little but Pillow. Requests
 come on stdin, replies go to stdout:
 
-    request   length of the picture, most pixels, longest side, shortest side (each 4 bytes);
-    picture reply     1 for a picture or 0 for a reason (1 byte), width, height, length; JPEG or
-    reason
+    request   length of the picture, most pixels, long side, short side (4 bytes each); the picture
+    reply     1 for a picture or 0 for a reason (1 byte), width, height, length (4 bytes each);
+              the JPEG or the reason
 """
 
 from __future__ import annotations
@@ -30,12 +30,15 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 MAX_PIXELS: Final = 50_000_000
 MAX_SIDE_PX: Final = 16_384
 MEMORY_BYTES: Final = 1_500_000_000
-"""Address space: a picture of the most pixels decodes in a third of it."""
+"""The address space of this process; a picture of MAX_PIXELS decodes in a third of it."""
 JPEG_QUALITY: Final = 90
 
 
 class Bounds(NamedTuple):
-    """What the model uses of a picture, in pixels; 0: as much as there is."""
+    """The size to which a picture is reduced because the model uses no more; 0: no bound.
+
+    All in pixels; `long_side` and `short_side` bound the longer and the shorter side.
+    """
 
     most_pixels: int
     long_side: int
@@ -47,20 +50,20 @@ class NoPicture(Exception):
 
 
 def re_encode(data: bytes, bounds: Bounds) -> tuple[int, int, bytes]:
-    """Width, height and bytes of a JPEG: upright, on white, no larger than `bounds`, and without
-    the metadata of the original.
+    """(width, height, bytes) of the picture as a JPEG.
 
-    Raises NoPicture.
+    It is upright, on white, no larger than `bounds`, and without the metadata of the original.
+    Raises NoPicture for bytes that are no picture.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _require_size(*image.size)
             if image.format in {"JPEG", "MPO"} and has_too_many_scans(data):
                 raise NoPicture(f"the JPEG has more than {MAX_JPEG_SCANS} scans; save it again")
-            wanted = _fitted(*image.size, bounds)
+            wanted = _size_within(*image.size, bounds)
             image.draft("RGB", wanted)  # JPEGs alone: decodes no more pixels than are wanted
             upright = _on_white(ImageOps.exif_transpose(image))
-        small = upright.resize(_fitted(*upright.size, bounds), Image.Resampling.LANCZOS)
+        small = upright.resize(_size_within(*upright.size, bounds), Image.Resampling.LANCZOS)
         small.info.clear()  # comments would be written into the JPEG
         out = io.BytesIO()
         small.save(out, "JPEG", quality=JPEG_QUALITY)
@@ -76,6 +79,7 @@ def re_encode(data: bytes, bounds: Bounds) -> tuple[int, int, bytes]:
 
 
 def _require_size(width: int, height: int) -> None:
+    """Raises NoPicture for a picture that is too large or empty."""
     if max(width, height) > MAX_SIDE_PX or width * height > MAX_PIXELS:
         raise NoPicture(_too_large())
     if min(width, height) < 1:
@@ -89,7 +93,8 @@ def _too_large() -> str:
     )
 
 
-def _fitted(width: int, height: int, bounds: Bounds) -> tuple[int, int]:
+def _size_within(width: int, height: int, bounds: Bounds) -> tuple[int, int]:
+    """(width, height) scaled down, in proportion, until they are within the bounds."""
     scales = [1.0]
     if bounds.most_pixels:
         scales.append(sqrt(bounds.most_pixels / (width * height)))
@@ -102,7 +107,7 @@ def _fitted(width: int, height: int, bounds: Bounds) -> tuple[int, int]:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """In RGB; what is transparent becomes white, as on a shop's page."""
+    """The picture in RGB; what is transparent becomes white, as on a shop's page."""
     if image.mode.startswith("I"):  # 16 bits of grey
         return image.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
     if not image.has_transparency_data:
@@ -114,7 +119,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until `requests` ends."""
     while len(head := requests.read(REQUEST.size)) == REQUEST.size:
         length, *bounds = REQUEST.unpack(head)
         try:
@@ -127,8 +132,11 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
         replies.flush()
 
 
-def limit_itself() -> None:
-    """No more memory than a picture takes, no file, no core dump; nothing of it on Windows."""
+def limit_this_process() -> None:
+    """Limit the memory of this process, and forbid it to write files and core dumps.
+
+    Windows has no such limits.
+    """
     if sys.platform == "win32":
         return
     import resource
@@ -140,5 +148,5 @@ def limit_itself() -> None:
 
 if __name__ == "__main__":
     Image.preinit()
-    limit_itself()
+    limit_this_process()
     serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,10 +1,8 @@
-"""Fetches the pictures that a catalogue names by address, for a provider that shall not do so
-itself.
+"""Fetches the pictures that a catalogue names by address, so that the provider need not.
 
-Every address is checked where the connection is made: the resolver hands out checked addresses
-only, so a name that changes its mind between check and connection changes nothing, and every
-redirect passes the same gate. Proxies from the environment, cookies and compressed bodies are not
-used.
+Every address is checked where the connection is made: the resolver gives out checked addresses
+only, so a name cannot lead to another address between check and connection, and every redirect is
+checked likewise. Proxies from the environment, cookies and compressed bodies are not used.
 """
 
 from __future__ import annotations
@@ -32,11 +30,12 @@ if TYPE_CHECKING:
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 PIECE_BYTES: Final = 65_536
 WORTH_ANOTHER_TRY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""HTTP statuses after which another try may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """What one picture may take."""
+    """What fetching one picture may take, and how many connections are open at a time."""
 
     total_s: float = 20.0
     max_bytes: int = 20_000_000
@@ -46,7 +45,11 @@ class FetchLimits:
 
 
 class PictureFetcher:
-    """Fetches pictures. Safe for any number of tasks at a time, on one event loop; close it."""
+    """Fetches pictures over HTTP.
+
+    Safe for any number of tasks at a time, on one event loop. `require` raises PictureRefused for
+    (address, host) that must not be talked to. Call `aclose` at the end.
+    """
 
     def __init__(
         self,
@@ -60,10 +63,10 @@ class PictureFetcher:
         self._session: aiohttp.ClientSession | None = None
 
     def _opened(self) -> aiohttp.ClientSession:
-        """The pool of connections, opened by the first picture.
+        """The pool of connections, opened when the first picture is fetched.
 
-        Whoever calls `fetch` keeps to the numbers of connections: waiting for one here would count
-        as the picture's time.
+        It has no limit of its own: the callers of `fetch` keep to the limits of connections,
+        because waiting for one here would count as the picture's time.
         """
         if self._session is not None:
             return self._session
@@ -85,17 +88,18 @@ class PictureFetcher:
         return self._session
 
     async def aclose(self) -> None:
-        """Close what is open."""
+        """Close the connections."""
         if self._session is not None:
             await self._session.close()
 
     async def fetch(self, address: str) -> bytes:
-        """The bytes at this address. They are not yet known to be a picture.
+        """The bytes at this address, which may not be a picture.
 
         Raises:
-            PictureRefused: the address, or one that it redirects to, will never be followed; or its
-            content is too large. PictureUnreachable: nothing usable came this time; `is_final`
-            tells whether another try can help.
+            PictureRefused: the address, or one that it redirects to, is not allowed, or its content
+                is too large.
+            PictureUnreachable: nothing usable came this time; unless `is_final`, another try may
+                help.
         """
         try:
             async with asyncio.timeout(self.limits.total_s):
@@ -112,20 +116,21 @@ class PictureFetcher:
             ) from error
 
     async def _follow(self, address: str) -> bytes:
-        url = self._checked(address)
+        """The bytes at this address, or at the one that its redirects lead to."""
+        url = self._allowed_url(address)
         for _ in range(self.limits.max_redirects + 1):
             reply = await self._get(url)
             if isinstance(reply, bytes):
                 return reply
-            url = self._checked(str(url.join(reply)))
+            url = self._allowed_url(str(url.join(reply)))
         raise PictureRefused(
             f"the picture's address redirects more than {self.limits.max_redirects} times"
         )
 
-    def _checked(self, address: str) -> URL:
-        """An http(s) address without a password.
+    def _allowed_url(self, address: str) -> URL:
+        """The address as a URL; raises PictureRefused unless it is http(s) and has no password.
 
-        A literal IP address is checked here, names by the resolver.
+        A literal IP address must be public; names are checked by the resolver.
         """
         try:
             url = URL(address)
@@ -141,7 +146,7 @@ class PictureFetcher:
         return url
 
     async def _get(self, url: URL) -> bytes | URL:
-        """The body, or where it is to be found."""
+        """The bytes of the reply, or the URL that it redirects to."""
         async with self._opened().get(url, allow_redirects=False) as response:
             if response.status in REDIRECTS and "Location" in response.headers:
                 return URL(response.headers["Location"])
@@ -157,6 +162,7 @@ class PictureFetcher:
             return await self._body(response)
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        """The bytes of a reply; raises PictureRefused above the largest size."""
         body = bytearray()
         async for piece in response.content.iter_chunked(PIECE_BYTES):
             body += piece
@@ -169,7 +175,7 @@ class PictureFetcher:
 
 
 class _CheckedResolver(AbstractResolver):
-    """Resolves names, and hands out nothing unless every address of the name may be talked to."""
+    """Resolves host names; raises PictureRefused unless all addresses of the name are allowed."""
 
     def __init__(self, resolver: AbstractResolver, require: Callable[[str, str], None]) -> None:
         self._resolver = resolver

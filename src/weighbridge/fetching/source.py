@@ -1,8 +1,8 @@
-"""The pictures of a catalogue by address: fetched in turn, and decoded.
+"""Fetches and decodes the pictures that a catalogue names by address.
 
-A slow or dead shop costs its own pictures alone: each host has few places of the pool, hosts that
-are slow or new share half of it, waiting for a place takes nothing of a picture's time, and a host
-that never answers, or takes too long again and again, is soon not asked any more.
+A slow or dead shop delays its own pictures only: each host may use few connections, hosts that are
+slow or new share half of all connections, waiting for a connection does not count as a picture's
+time, and a host that never answers, or is too slow again and again, is not asked for a while.
 """
 
 from __future__ import annotations
@@ -25,50 +25,50 @@ if TYPE_CHECKING:
     from weighbridge.planning.image_tokens import PictureBounds
 
 TRIES: Final = 2
+"""How many times a picture is asked for."""
 PAUSE_S: Final = 1.0
-"""Before another try."""
+"""How long to wait before another try."""
 DEAD_AFTER: Final = 5
-"""Pictures in a row that did not come from a host."""
+"""A host is dead after so many pictures in a row that did not come."""
 DEAD_FOR_S: Final = 60.0
-"""Then one more picture is asked for."""
+"""How long a dead host is not asked; then one more picture is tried."""
 SLOW_S: Final = 10.0
-"""A picture that takes longer makes its host a slow one, until another comes sooner."""
-PATIENCE_S: Final = 2_400.0
-"""What slow pictures of a host may take together: ten minutes of its four places."""
-RESTS_FOR_S: Final = 600.0
-"""So long a host that took more is not asked."""
+"""A picture that takes longer makes its host slow, until another comes sooner."""
+MOST_SLOW_S: Final = 2_400.0
+"""How long the slow pictures of a host may take together: ten minutes on its four connections."""
+TOO_SLOW_FOR_S: Final = 600.0
+"""How long a host is not asked whose slow pictures took longer."""
 MOST_HOSTS: Final = 10_000
-"""Remembered, of each kind."""
+"""How many quick hosts, and how many others, are remembered."""
 
 
 class SourceClosed(Exception):
-    """This process fetches no more pictures."""
+    """This process fetches no more pictures, because it is about to end."""
 
 
 class PicturesByAddress:
-    """One per process. Safe for any number of tasks at a time."""
+    """Gives pictures by their address. One per process; safe for any number of tasks at a time."""
 
     def __init__(self, fetcher: PictureFetcher, decoder: PictureDecoder, clock: Clock) -> None:
         self._fetcher = fetcher
         self._decoder = decoder
         self._clock = clock
-        self._places = asyncio.Semaphore(fetcher.limits.connections)
-        self._doubtful_places = asyncio.Semaphore(fetcher.limits.connections // 2)
-        self._host_places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._connections = asyncio.Semaphore(fetcher.limits.connections)
+        self._doubtful_connections = asyncio.Semaphore(fetcher.limits.connections // 2)
+        self._host_connections: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._hosts = _Hosts()
         self._tasks: set[asyncio.Task[DecodedPicture]] = set()
         self._is_closed = False
 
     @property
     def is_busy(self) -> bool:
-        """Whether somebody waits for a picture."""
+        """Whether a task waits for a picture."""
         return bool(self._tasks)
 
     async def picture(self, address: str, bounds: PictureBounds) -> DecodedPicture:
         """The picture at this address, as the model is shown it.
 
-        Raises PictureRefused, PictureUnreachable or, once this is closed or has let go,
-        SourceClosed.
+        Raises PictureRefused or PictureUnreachable, or SourceClosed after `let_go` or `aclose`.
         """
         if self._is_closed:
             raise SourceClosed
@@ -84,12 +84,12 @@ class PicturesByAddress:
         return task.result()
 
     def let_go(self) -> None:
-        """Whoever waits for a picture waits no longer."""
+        """End every wait for a picture: `picture` raises SourceClosed in each task that waits."""
         for task in self._tasks:
             task.cancel()
 
     async def aclose(self) -> None:
-        """Let go, and close connections and processes."""
+        """End every wait for a picture, and close connections and processes."""
         self._is_closed = True
         self.let_go()
         await self._fetcher.aclose()
@@ -97,21 +97,26 @@ class PicturesByAddress:
 
     async def _picture(self, address: str, bounds: PictureBounds) -> DecodedPicture:
         host = _host(address)
-        async with self._turn(host):
-            data = await self._fetched(address, host)
+        async with self._connection_permit(host):
+            data = await self._fetch_with_retry(address, host)
             return await self._decoder.decode(data, bounds)
 
     @asynccontextmanager
-    async def _turn(self, host: str) -> AsyncIterator[None]:
-        of_host = self._host_places.setdefault(
+    async def _connection_permit(self, host: str) -> AsyncIterator[None]:
+        """Context manager that waits until a connection to the host may be used, and holds it."""
+        host_permits = self._host_connections.setdefault(
             host, asyncio.Semaphore(self._fetcher.limits.connections_per_host)
         )
-        async with of_host:
-            places = nullcontext() if self._hosts.is_quick(host) else self._doubtful_places
-            async with places, self._places:
+        async with host_permits:
+            doubtful = nullcontext() if self._hosts.is_quick(host) else self._doubtful_connections
+            async with doubtful, self._connections:
                 yield
 
-    async def _fetched(self, address: str, host: str) -> bytes:
+    async def _fetch_with_retry(self, address: str, host: str) -> bytes:
+        """The bytes at this address, after up to TRIES tries; notes how the host does.
+
+        Raises PictureUnreachable if the host is dead or too slow, or the last try fails.
+        """
         for tries_left in reversed(range(TRIES)):
             began_s = self._clock.monotonic_s()
             self._hosts.require_alive(host, began_s)
@@ -119,20 +124,22 @@ class PicturesByAddress:
                 data = await self._fetcher.fetch(address)
             except PictureUnreachable as error:
                 if error.is_final:  # the host answers
-                    self._hosts.answered(host, began_s, self._clock.monotonic_s())
+                    self._hosts.note_answer(host, began_s, self._clock.monotonic_s())
                     raise
-                self._hosts.failed(host, began_s, self._clock.monotonic_s())
+                self._hosts.note_failure(host, began_s, self._clock.monotonic_s())
                 if not tries_left:
                     raise
                 await self._clock.sleep(PAUSE_S)
             else:
-                self._hosts.answered(host, began_s, self._clock.monotonic_s())
+                self._hosts.note_answer(host, began_s, self._clock.monotonic_s())
                 return data
         raise AssertionError("the last try returns or raises")
 
 
-class _Ailment(NamedTuple):
-    """What is wrong with a host, since it last answered quickly."""
+class _Trouble(NamedTuple):
+    """What went wrong with a host since it last answered quickly; `last_s` is when, by the
+    clock.
+    """
 
     failures: int = 0  # in a row
     slow_s: float = 0.0  # taken by pictures that were slow or did not come
@@ -140,53 +147,58 @@ class _Ailment(NamedTuple):
 
 
 class _Hosts:
-    """Those whose last picture came quickly, and those whose last pictures did not."""
+    """Remembers which hosts answered their last picture quickly, and the trouble with the
+    others.
+    """
 
     def __init__(self) -> None:
-        self._ailing: dict[str, _Ailment] = {}
+        self._troubles: dict[str, _Trouble] = {}
         self._quick: dict[str, None] = {}
 
     def is_quick(self, host: str) -> bool:
         return host in self._quick
 
     def require_alive(self, host: str, now_s: float) -> None:
-        failures, slow_s, last_s = self._ailing.get(host, _Ailment())
+        """Raises PictureUnreachable if the host is dead or too slow to be asked now."""
+        failures, slow_s, last_s = self._troubles.get(host, _Trouble())
         if failures >= DEAD_AFTER and now_s - last_s < DEAD_FOR_S:
             raise PictureUnreachable(
                 f"{host} did not answer {failures} times in a row, so it is not asked for now",
                 is_final=True,
             )
-        if slow_s >= PATIENCE_S and now_s - last_s < RESTS_FOR_S:
+        if slow_s >= MOST_SLOW_S and now_s - last_s < TOO_SLOW_FOR_S:
             raise PictureUnreachable(
                 f"{host} is too slow: its last pictures took {slow_s / 60:.0f} minutes together, "
                 "so it is not asked for now",
                 is_final=True,
             )
 
-    def failed(self, host: str, began_s: float, now_s: float) -> None:
-        failures, slow_s, _ = self._ailing.get(host, _Ailment())
-        self._note(host, _Ailment(failures + 1, slow_s + now_s - began_s, now_s))
+    def note_failure(self, host: str, began_s: float, now_s: float) -> None:
+        """Note that nothing came from the host, from `began_s` until `now_s`."""
+        failures, slow_s, _ = self._troubles.get(host, _Trouble())
+        self._note_trouble(host, _Trouble(failures + 1, slow_s + now_s - began_s, now_s))
 
-    def answered(self, host: str, began_s: float, now_s: float) -> None:
+    def note_answer(self, host: str, began_s: float, now_s: float) -> None:
+        """Note that the host answered, at `now_s`, a request of `began_s`: quickly or slowly."""
         took_s = now_s - began_s
         if took_s > SLOW_S:
-            slow_s = self._ailing.get(host, _Ailment()).slow_s
-            self._note(host, _Ailment(0, slow_s + took_s, now_s))
+            slow_s = self._troubles.get(host, _Trouble()).slow_s
+            self._note_trouble(host, _Trouble(0, slow_s + took_s, now_s))
             return
-        self._ailing.pop(host, None)
+        self._troubles.pop(host, None)
         if len(self._quick) >= MOST_HOSTS:
             self._quick.clear()
         self._quick[host] = None
 
-    def _note(self, host: str, ailment: _Ailment) -> None:
-        if len(self._ailing) >= MOST_HOSTS:
-            self._ailing.clear()
-        self._ailing[host] = ailment
+    def _note_trouble(self, host: str, trouble: _Trouble) -> None:
+        if len(self._troubles) >= MOST_HOSTS:
+            self._troubles.clear()
+        self._troubles[host] = trouble
         self._quick.pop(host, None)
 
 
 def _host(address: str) -> str:
-    """The host of an address; nothing for one that is none, which is refused in its turn."""
+    """The host of an address; "" for one that is not valid, which `fetch` will refuse."""
     try:
         return URL(address).host or ""
     except ValueError:
