@@ -1,1 +1,3 @@
-"""What a person can ask for; API, dashboard and command line all call these."""
+"""Everything that a user can ask Weighbridge to do; API, dashboard and command line all call these
+functions.
+"""

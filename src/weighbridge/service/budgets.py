@@ -1,4 +1,6 @@
-"""The caps on money: show, set, remove. They bind every process from the next call on."""
+"""Shows, sets and removes the caps on what may be spent; every process keeps to them from its next
+call on.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["MOST_USD", "PERIODS", "Budget"]
 
 MOST_USD: Final = 1e9
+"""The largest cap that can be set."""
 
 
 class InvalidBudget(InputError):
-    """A cap that is not an amount of money, or for something that has none. Nothing was changed."""
+    """A cap is no amount of money, or is for a period that has no cap. Nothing was changed."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -32,18 +35,18 @@ class InvalidBudget(InputError):
 
 
 async def read_budgets(database: Database, clock: Clock) -> list[Budget]:
-    """The caps in force, with what is committed of each."""
+    """The caps in force, each with what is spent or reserved of it."""
     async with database.transaction() as connection:
         return await budgets.lock(connection, clock.now())
 
 
 async def set_budgets(database: Database, caps: Mapping[str, Any]) -> None:
-    """Set the caps of these periods; None removes one. All or none.
+    """Set the caps of these periods; None removes a cap. All are changed or none.
 
     Raises:
-        InvalidBudget: names the period.
+        InvalidBudget: one of them cannot be used; names the period.
     """
-    checked = {period: _checked(period, cap) for period, cap in caps.items()}
+    checked = {period: _valid_cap(period, cap) for period, cap in caps.items()}
     async with database.transaction() as connection:
         for period, cap_usd in checked.items():
             if cap_usd is None:
@@ -54,7 +57,7 @@ async def set_budgets(database: Database, caps: Mapping[str, Any]) -> None:
 
 
 async def remove_catalogue_budgets(database: Database) -> int:
-    """Remove the caps that interrupted runs have left; returns how many."""
+    """Remove the caps that interrupted runs left behind; returns how many were removed."""
     async with database.transaction() as connection:
         removed = await budgets.remove_catalogues(connection)
         await queue_state.announce(connection)
@@ -63,10 +66,10 @@ async def remove_catalogue_budgets(database: Database) -> int:
 
 @asynccontextmanager
 async def capped(database: Database, file: Path, cap_usd: float | None) -> AsyncIterator[None]:
-    """Cap what the catalogue in `file` may cost, all its runs together, while the block runs.
+    """Context manager that caps what all runs of the catalogue in `file` may cost together.
 
-    After a block that ends in good order what was spent is remembered, and the cap binds nobody
-    else. After one that does not, it goes on to bind: calls in flight may still be paid for.
+    None: no cap. If the block ends without an exception, what was spent is remembered and the cap
+    ends. Otherwise it stays in force, because calls in flight may still cost something.
     """
     if cap_usd is None:
         yield
@@ -81,8 +84,8 @@ async def capped(database: Database, file: Path, cap_usd: float | None) -> Async
         await budgets.end(connection, name)
 
 
-def _checked(period: str, cap: object) -> float | None:
-    """The cap in USD, None for none.
+def _valid_cap(period: str, cap: object) -> float | None:
+    """The cap of a period in USD; None for no cap.
 
     Raises:
         InvalidBudget: there is no such period, or the cap is no amount in range.

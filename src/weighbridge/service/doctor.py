@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A violated rule. `examples` are product codes or jobs."""
+    """A violated rule, the number of cases, and some of them: product codes or jobs."""
 
     rule: str
     count: int
@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """The rules checked, and the findings."""
+    """How many rules were checked, and which of them are violated."""
 
     checks: int
     findings: tuple[Finding, ...]
@@ -36,7 +36,7 @@ class Examination:
 
 
 async def examine(database: Database) -> Examination:
-    """Check every invariant. Changes nothing, and may run while others work."""
+    """Check every invariant. Changes nothing, and may run while others use the database."""
     async with database.pool.acquire() as connection:
         broken = await broken_rules(connection)
     findings = tuple(

@@ -1,10 +1,10 @@
 """Events for live views: progress, state changes, log lines, finished products.
 
-One `EventHub` per process. It gathers what the program says (`telemetry.watch`) and what the
-database announces, and publishes a few updates a second however much goes on: thousands of products
-a second must not drown a browser. Every event has an id; recent ones are kept, so that a client
-that comes back with its last id misses nothing. A client that was away for longer is told so, with
-a fresh look at everything.
+One `EventHub` per process. It gathers what the program logs (`telemetry.watch`) and what the
+database announces, and publishes a few updates a second, however many products are finished: a
+browser could not take thousands. Every event has an id; recent ones are kept, so that a client that
+reconnects with the id of its last event misses none. A client that was away for too long gets an
+event of the kind `reset` with the whole present state.
 """
 
 from __future__ import annotations
@@ -33,16 +33,19 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 UPDATE_INTERVAL_S: Final = 0.25
-"""At most four updates a second."""
+"""The shortest pause between two updates."""
 IDLE_LOOK_S: Final = 2.0
-"""Longest pause between two looks: some changes are not announced, such as quota in use."""
+"""The longest pause between two updates: some changes are not announced, such as quota in use."""
 HEARTBEAT_S: Final = 15.0
+"""After so long without an event a listener gets a heartbeat."""
 RECONNECT_S: Final = 1.0
+"""The pause before connecting again to a database that was away."""
 FOLLOWED_S: Final = 300.0
-"""How long events are kept up after the last listener left; it may reconnect."""
+"""How long progress is still published after the last listener left; it may reconnect."""
 LINES_PER_UPDATE: Final = 50
+"""The most log lines, and the most products, in one event."""
 KEPT_BYTES: Final = 8_000_000
-"""Events kept for reconnecting clients: minutes at full load, hours otherwise."""
+"""The size of all events kept for clients that reconnect: minutes at full load, hours otherwise."""
 _FINISHED: Final = {"product_completed": "completed", "product_failed": "failed"}
 _STATE_FIELDS: Final = (
     "running",
@@ -59,7 +62,7 @@ _STATE_FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `data` is a JSON document; `number` increases by one."""
+    """One event. `data` is a JSON document; `number` counts the events of this process."""
 
     id: str
     number: int
@@ -69,7 +72,9 @@ class Event:
 
 @dataclass(slots=True)
 class _Gathered:
-    """Log lines since the last update: the first ones, and the number left out."""
+    """Log lines and finished products since the last update: the first of them, and how many were
+    left out.
+    """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
     lines_omitted: int = 0
@@ -79,7 +84,7 @@ class _Gathered:
     def note(
         self, at: str, level: str, event: str, message: str, fields: Mapping[str, Any]
     ) -> None:
-        """Keep a line if there is room, and note a finished product."""
+        """Keep a log line if there is room, and the product if the line is about a finished one."""
         if event in _FINISHED:
             if len(self.products) < LINES_PER_UPDATE:
                 self.products.append(
@@ -96,7 +101,7 @@ class _Gathered:
             self.lines_omitted += 1
 
     def _make_room(self) -> bool:
-        """Drop the last harmless line, if any, to make room for a more important one."""
+        """Drop the last line of level INFO for a more important one; False if there is none."""
         for place in range(len(self.lines) - 1, -1, -1):
             if self.lines[place]["level"] == "INFO":
                 del self.lines[place]
@@ -106,6 +111,7 @@ class _Gathered:
 
 
 def _state_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The queue's settings and state, without its counts, from the document of its status."""
     return {name: document["queue"][name] for name in _STATE_FIELDS}
 
 
@@ -136,14 +142,13 @@ class EventHub:
     # Reading --------------------------------------------------------------------------------------
 
     async def listen(self, last_id: str | None = None) -> AsyncGenerator[Event | None, None]:
-        """Events from after `last_id` (from now on, without one) until the hub closes; None is a
-        heartbeat.
+        """Yields the events after `last_id`, or from now on, until the hub closes.
 
-        The first event of a new listener, or of one whose last id is no longer known, shows
-        everything.
+        None is a heartbeat. A new listener, and one whose last id is no longer known, first gets an
+        event with the whole present state.
         """
         self.listeners += 1
-        self._wake.set()  # somebody wants to know how things stand now
+        self._wake.set()  # the new listener wants the present state
         try:
             position = self._position_of(last_id)
             if position is None:
@@ -165,7 +170,7 @@ class EventHub:
             self._followed_until_s = self._clock.monotonic_s() + FOLLOWED_S
 
     def _position_of(self, last_id: str | None) -> int | None:
-        """The number behind an id, or None when we cannot tell what came after it."""
+        """The number of the event with this id; None if the events after it are not all kept."""
         epoch, _, number = (last_id or "").partition("-")
         if epoch != self.epoch or not number.isdecimal() or len(number) > 18:
             return None
@@ -174,9 +179,7 @@ class EventHub:
         return position if oldest - 1 <= position <= self.newest_number else None
 
     def recent_lines(self, count: int, after: int = -1) -> list[dict[str, Any]]:
-        """The last log lines, newest last; only those of events with higher numbers than
-        `after`.
-        """
+        """The last `count` log lines, newest last, of events with a higher number than `after`."""
         lines: list[dict[str, Any]] = []
         for event in reversed(self._kept):
             if event.number <= after or len(lines) >= count:
@@ -186,12 +189,14 @@ class EventHub:
         return lines[-count:]
 
     def _since(self, position: int) -> list[Event]:
+        """The kept events with a higher number than `position`."""
         if position == self.newest_number or not self._kept:
             return []
         first = position + 1 - self._kept[0].number
         return [self._kept[i] for i in range(max(first, 0), len(self._kept))]
 
     async def _wait_for_news(self) -> bool:
+        """Wait for the next event; False if none came within HEARTBEAT_S."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HEARTBEAT_S):
                 await self._news.wait()
@@ -199,7 +204,7 @@ class EventHub:
         return False
 
     async def _snapshot(self, kind: str) -> Event:
-        """A snapshot of the current state, numbered after the newest event."""
+        """An event with the whole present state; it has the number of the newest event."""
         number = self.newest_number
         document = status_document(await queue_status(self._database, self._clock))
         # Whoever sees this must be told of the first change after it.
@@ -224,7 +229,7 @@ class EventHub:
     async def run(self) -> None:
         """Collect and publish events until cancelled."""
         self._loop = asyncio.get_running_loop()
-        telemetry.watch(self._hear)
+        telemetry.watch(self._note_log_line)
         listening = asyncio.create_task(self._listen_to_database(), name="events-listener")
         try:
             while True:
@@ -235,7 +240,7 @@ class EventHub:
                 await self.update()
                 await asyncio.sleep(UPDATE_INTERVAL_S)
         finally:
-            telemetry.unwatch(self._hear)
+            telemetry.unwatch(self._note_log_line)
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
@@ -245,7 +250,7 @@ class EventHub:
         self._news.set()
 
     async def update(self) -> None:
-        """Publish what was gathered and what changed since the last update."""
+        """Publish the log lines, products and changes since the last update."""
         with self._hearing:
             gathered, self._gathered = self._gathered, _Gathered()
             self._has_heard = False
@@ -260,7 +265,7 @@ class EventHub:
                 await self._publish_progress()
 
     async def _publish_progress(self) -> None:
-        """Publish what has changed: first the state of the queue, then the progress."""
+        """Publish the state of the queue if it has changed, then the progress if that has."""
         document = status_document(await queue_status(self._database, self._clock))
         state = _state_of(document)
         if self._state and state != self._state:
@@ -271,8 +276,12 @@ class EventHub:
             self._progress = data
             self.publish("progress", document)
 
-    def _hear(self, level: str, event: str, message: str, fields: Mapping[str, Any]) -> None:
-        """Receives every log line, in any thread. Must be quick: it only notes the line."""
+    def _note_log_line(
+        self, level: str, event: str, message: str, fields: Mapping[str, Any]
+    ) -> None:
+        """Called with every log line, in any thread; only keeps the line, since it must be
+        quick.
+        """
         at = self._clock.now().isoformat()
         with self._hearing:
             self._gathered.note(at, level, event, message, fields)
@@ -281,7 +290,7 @@ class EventHub:
             self._loop.call_soon_threadsafe(self._wake.set)
 
     async def _listen_to_database(self) -> None:
-        """Receives changes announced by other processes."""
+        """Wake the updates whenever a process announces a change, until cancelled."""
         while True:
             with contextlib.suppress(*DATABASE_ERRORS, TimeoutError):
                 connection = await self._database.connect()

@@ -1,4 +1,6 @@
-"""Opens the configured database and seeds the queue's settings. Every command starts here."""
+"""Opens the configured database, and stores the queue's first settings in a new one. Every command
+starts here.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["DATABASE_AWAY", "Database", "check_database", "opened_database"]
 
 DATABASE_AWAY: Final = (*DATABASE_ERRORS, TimeoutError, StoreError)
-"""What any service may raise while the database is away."""
+"""The errors that any service may raise while the database cannot be reached."""
 
 
 @asynccontextmanager
 async def opened_database(settings: Settings) -> AsyncIterator[Database]:
-    """Start or reach PostgreSQL, migrate, seed the queue's configuration once; close at the end.
+    """Context manager for the database: starts or reaches PostgreSQL, migrates it, and closes it.
+
+    A new database gets the queue's configuration from the settings.
 
     Raises:
         DatabaseUnavailable, SchemaTooNew: as their names say.
@@ -58,10 +62,10 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 async def check_database(database: Database, within_s: float) -> None:
-    """Run the cheapest query there is.
+    """Run the cheapest query there is, to see whether the database answers.
 
     Raises:
-        DatabaseUnavailable: no answer in this time.
+        DatabaseUnavailable: it did not answer within `within_s`.
     """
     try:
         async with asyncio.timeout(within_s):

@@ -1,7 +1,7 @@
 """Processing statistics of the last 24 hours and overall, by step and by model, from the database.
 
-`StatisticsReader` keeps what cannot change any more in memory (sums over calls long finished), so
-that neither statistics nor metrics go through the whole table again and again. All servers on one
+`StatisticsReader` keeps the sums over calls that finished long ago in memory, since they cannot
+change any more: neither statistics nor metrics read the whole table each time. All servers on one
 database give the same figures.
 """
 
@@ -37,26 +37,26 @@ __all__ = [
 ]
 
 SETTLED_AFTER_S: Final = 60.0
-"""A call's row is committed within milliseconds of getting its id; after this long nothing comes in
-below it.
+"""How long after an id was first seen no call with a smaller id can still be stored.
+
+A call's row is committed within milliseconds of getting its id.
 """
 LONG_AGO: Final = timedelta(minutes=15)
-"""A call that began so long ago ended minutes ago: the first look of a process need not wait for it
-to settle.
-"""
+"""Calls that began before then have ended: the first read of a process takes them as settled."""
 FRESH_FOR_S: Final = 2.0
+"""How long a result is used again, at least."""
 COST_FACTOR: Final = 20.0
-"""A result that took t seconds is kept for 20 t, so statistics use at most 5 % of one connection.
+"""A result that took t seconds to read is used again for 20 t, so that statistics take at most 5 %
+of one connection's time.
 """
 DAY: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class CallFigures:
-    """Sums over some calls. Latencies are of calls with a reply, in seconds; None without any.
+    """Sums over some calls. Latencies are those of calls with a reply; None if there are none.
 
-    `cost_usd` is what is known: nothing of the `unpriced_calls` is in it. `known_cost_usd` is None
-    where it would say $0.
+    `cost_usd` does not contain the `unpriced_calls`, whose price is not known.
     """
 
     calls: int
@@ -77,13 +77,15 @@ class CallFigures:
 
     @property
     def known_cost_usd(self) -> float | None:
-        """The cost, unless nobody knows any of it."""
+        """The cost of the priced calls; None if it is 0 and there are calls without a price."""
         return None if self.unpriced_calls and not self.cost_usd else self.cost_usd
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodStats:
-    """One period. `products_per_hour` is over the time that calls were made in."""
+    """The statistics of one period. `products_per_hour` is over the time between its first and last
+    call.
+    """
 
     completed: int
     failed: int
@@ -97,7 +99,7 @@ class PeriodStats:
 
     @property
     def failure_rate(self) -> float:
-        """Failed products among the finished ones, 0 to 1."""
+        """The share of failed products among the finished ones, from 0 to 1."""
         finished = self.completed + self.failed
         return self.failed / finished if finished else 0.0
 
@@ -114,7 +116,7 @@ class ProcessingStats:
 
 
 class StatisticsReader:
-    """One per process."""
+    """Reads the statistics, and keeps in memory what cannot change. One per process."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -128,14 +130,14 @@ class StatisticsReader:
         self._known_until_s = 0.0
 
     async def call_sums(self) -> list[CallSum]:
-        """All calls ever made, summed; reads only those of the last minute or two."""
+        """Sums over all calls ever made; only calls of the last minutes are read from the table."""
         async with self._lock, self._database.pool.acquire() as connection:
             return await self._call_sums(connection)
 
     async def processing_stats(self) -> ProcessingStats:
-        """Both periods.
+        """The statistics of both periods.
 
-        A few seconds old at most, more when the tables are so large that a look is costly.
+        They are a few seconds old at most, or older if reading them takes long.
         """
         async with self._lock:
             began_s = self._clock.monotonic_s()
@@ -148,13 +150,14 @@ class StatisticsReader:
             return self._known
 
     async def _call_sums(self, connection: Connection) -> list[CallSum]:
+        """Sums over all calls ever made, as of one moment."""
         # One snapshot: calls must not be trimmed between what is read here of them and of their
         # sums.
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             return await self._call_sums_now(connection)
 
     async def _call_sums_now(self, connection: Connection) -> list[CallSum]:
-        """Sums over all calls ever; only those not yet settled are read from the table.
+        """Sums over all calls ever made; only calls not yet settled are read from the table.
 
         A call is settled `SETTLED_AFTER_S` after its id was first seen: by then no slower
         transaction can add one with a smaller id.
@@ -181,7 +184,9 @@ class StatisticsReader:
         return list(_merge([*self._settled.values(), *recent]).values())
 
     async def _read(self, connection: Connection) -> ProcessingStats:
-        """Both periods as of now. Each figure is a query of its own: they may be a moment apart."""
+        """The statistics of both periods; each figure is a query of its own, so they may be of
+        slightly different moments.
+        """
         now = self._clock.now()
         since = now - DAY
         counts = await products.counts(connection)
@@ -218,7 +223,9 @@ class StatisticsReader:
 
 
 def _hours(first: datetime | None, last: datetime | None) -> float:
-    """The span of the work; at least a minute, so that the first calls do not look like a flood."""
+    """The hours between the first and the last call; 0 without calls, else at least a minute, so
+    that the rate of the first calls is not absurdly high.
+    """
     if first is None or last is None:
         return 0.0
     return max((last - first).total_seconds(), 60.0) / 3600
@@ -233,7 +240,7 @@ def _period(
     sums: Sequence[CallSum],
     errors: list[ErrorGroup],
 ) -> PeriodStats:
-    """The figures of a period of `hours`; a rate of 0 where that is 0."""
+    """The statistics of a period; `hours` is the time in which its calls were made."""
     return PeriodStats(
         completed=completed,
         failed=failed,
@@ -241,13 +248,14 @@ def _period(
         reused=reused,
         products_per_hour=(completed + failed) / hours if hours else 0.0,
         total=figures(sums),
-        by_step=_by(sums, lambda row: row.step),
-        by_model=_by(sums, lambda row: row.model),
+        by_step=_grouped(sums, lambda row: row.step),
+        by_model=_grouped(sums, lambda row: row.model),
         errors=errors,
     )
 
 
-def _by(sums: Iterable[CallSum], key: Callable[[CallSum], str]) -> dict[str, CallFigures]:
+def _grouped(sums: Iterable[CallSum], key: Callable[[CallSum], str]) -> dict[str, CallFigures]:
+    """The figures of the calls with each value of `key`, in order of these values."""
     groups: dict[str, list[CallSum]] = defaultdict(list)
     for row in sums:
         groups[key(row)].append(row)
@@ -255,7 +263,7 @@ def _by(sums: Iterable[CallSum], key: Callable[[CallSum], str]) -> dict[str, Cal
 
 
 def figures(sums: Sequence[CallSum]) -> CallFigures:
-    """Add up."""
+    """The figures of all these calls together."""
     answered = [row for row in sums if row.outcome == OK]
     calls = sum(row.calls for row in sums)
     replies = sum(row.calls for row in answered)
@@ -283,10 +291,10 @@ def figures(sums: Sequence[CallSum]) -> CallFigures:
 
 
 def quantile(histogram: Sequence[int], share: float) -> float | None:
-    """The latency that `share` of the calls did not exceed, in seconds; exact to the width of its
-    bucket.
+    """The latency in seconds that this share of the calls did not exceed; None without calls.
 
-    Interpolates within the bucket. Beyond the last bound it answers the last bound.
+    `histogram` counts the calls by the buckets of LATENCY_BOUNDS_S. The latency is interpolated
+    within its bucket; beyond the last bound it is the last bound.
     """
     total = sum(histogram)
     if total == 0:
@@ -302,7 +310,7 @@ def quantile(histogram: Sequence[int], share: float) -> float | None:
 
 
 def _merge(sums: Iterable[CallSum]) -> dict[tuple[object, ...], CallSum]:
-    """One row for each kind of call."""
+    """The sums added up by kind of call: step, model, outcome and so on, which are the key."""
     merged: dict[tuple[object, ...], CallSum] = {}
     for row in sums:
         key = (
@@ -319,7 +327,7 @@ def _merge(sums: Iterable[CallSum]) -> dict[tuple[object, ...], CallSum]:
 
 
 def _add(one: CallSum, other: CallSum) -> CallSum:
-    """Both sums together, under the labels of `one`."""
+    """Two sums over calls of the same kind added up."""
     return replace(
         one,
         calls=one.calls + other.calls,

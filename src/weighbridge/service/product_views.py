@@ -1,5 +1,5 @@
-"""Products as a person looks at them: a page of the list, and one with all that is known about
-it.
+"""Products for people to look at: a page of the list, and one product with all that is known
+of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ListedProduct:
-    """A product in a list. Figures are those of its present state: None until it is completed."""
+    """A product in a list. Its figures are None unless its status is completed."""
 
     id: int
     code: str
@@ -77,7 +77,10 @@ _OWN_COLUMNS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class ProductPage:
-    """Some products, in the order in which they came. `next_after_id` None: there are no more."""
+    """Some products, in the order in which they were stored.
+
+    `next_after_id` is the `after_id` of the next page; None: there are no more.
+    """
 
     products: tuple[ListedProduct, ...]
     next_after_id: int | None
@@ -85,9 +88,9 @@ class ProductPage:
 
 @dataclass(frozen=True, slots=True)
 class ShownFootprint:
-    """A figure and everything it was computed from.
+    """A product's footprint and what it was computed from.
 
-    `answered` has the fields that the steps show, by name.
+    `answered` has the fields that the steps show, by name. `cost_usd` is what its calls cost.
     """
 
     footprint: Footprint
@@ -136,10 +139,11 @@ async def list_products(
     checked: bool | None = None,
     corrected: bool | None = None,
 ) -> ProductPage:
-    """Up to `limit` products after the one with this id. `search` looks into code and name.
+    """Up to `limit` products after the one with the id `after_id`.
 
-    `checked`: only those that somebody has marked as checked, or that nobody has. `corrected`: only
-    those that somebody has corrected, or that nobody has.
+    `search` is looked for in code and name. `checked` True: only products that somebody has marked
+    as checked; False: only completed ones that nobody has. `corrected` True: only products that
+    somebody has corrected; False: only others.
     """
     where = [
         condition if wanted else f"NOT {condition}"
@@ -147,7 +151,7 @@ async def list_products(
         if wanted is not None
     ]
     if checked is False:
-        where.append("p.status = 'completed'")  # of the others there is nothing to check
+        where.append("p.status = 'completed'")  # the others have nothing to check
     async with database.pool.acquire() as connection:
         rows = await products.page(
             connection,
@@ -170,7 +174,7 @@ async def show_product(database: Database, steps: Steps, code: str) -> ProductRe
         NotFound: there is no such product.
     """
     async with database.pool.acquire() as connection:
-        row = _found(await products.find(connection, code), code)
+        row = _require_row(await products.find(connection, code), code)
         given = await answers.answers_of(connection, row["id"])
         made = await calls.calls_of(connection, row["id"])
         detail = await footprints.detail_of(connection, row)
@@ -189,17 +193,17 @@ async def show_product(database: Database, steps: Steps, code: str) -> ProductRe
 async def require_product(database: Database, code: str) -> None:
     """Raises NotFound when there is no such product."""
     async with database.pool.acquire() as connection:
-        _found(await products.find(connection, code), code)
+        _require_row(await products.find(connection, code), code)
 
 
 async def show_picture(database: Database, code: str, number: int = 1) -> ProductPicture:
-    """A stored picture of a product, counted from 1 among all of its pictures.
+    """A stored picture of a product; `number` counts all of its pictures from 1.
 
     Raises:
         NotFound: there is no such product, or no such picture is stored.
     """
     async with database.pool.acquire() as connection:
-        row = _found(await products.find(connection, code), code)
+        row = _require_row(await products.find(connection, code), code)
         picture = dict(enumerate(products.product_of(row).pictures, start=1)).get(number)
         if not isinstance(picture, Picture):
             which = f" number {number}" if number > 1 else ""
@@ -208,13 +212,15 @@ async def show_picture(database: Database, code: str, number: int = 1) -> Produc
     return ProductPicture(data, picture.media_type)
 
 
-def _found(row: Record | None, code: str) -> Record:
+def _require_row(row: Record | None, code: str) -> Record:
+    """The row; raises NotFound if there is none."""
     if row is None:
         raise NotFound(f"There is no product {code}.")
     return row
 
 
 def _listed(row: Record) -> ListedProduct:
+    """The product of a row, without figures unless it is completed."""
     is_current = row["status"] == ProcessingStatus.COMPLETED
     values: dict[str, Any] = {name: row[name] for name in _OWN_COLUMNS}
     values |= {name: row[name] if is_current else None for name in _FIGURES}
@@ -226,7 +232,7 @@ def _listed(row: Record) -> ListedProduct:
 
 
 def _problems(row: Record, made: list[dict[str, Any]]) -> list[ProductProblem]:
-    """Errors, newest first: the product's own and those of its calls."""
+    """The errors of a product: its own, then those of its calls, newest first."""
     found = []
     if row["error"] is not None:
         kind = row["error_kind"] or "unknown"

@@ -1,4 +1,6 @@
-"""Stored products: their rejected neighbours and notes, pictures, what to ask again, deletion."""
+"""Operations on stored products: rejected rows and notes of their import, pictures, discarding
+answers, deletion.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ async def rejected_rows(database: Database, import_id: UUID) -> AsyncGenerator[R
     """Every rejected row of an import, in file order."""
     async with (
         database.pool.acquire() as connection,
-        # A reader that leaves early must not leave the transaction open.
+        # A caller that stops early must not leave the transaction open.
         aclosing(stream_rejected(connection, import_id)) as rows,
     ):
         async for row in rows:
@@ -51,7 +53,10 @@ async def row_notes(database: Database, import_id: UUID) -> AsyncGenerator[RowNo
 async def choose_what_to_ask(
     database: Database, import_id: UUID, *, redo: bool, simulated: bool
 ) -> None:
-    """Before a run: discard simulated answers for a real provider; with `redo`, all answers."""
+    """Before a run, discard the answers of the import's products that must be asked for again.
+
+    With `redo` these are all answers. If the run is not `simulated`, they include simulated ones.
+    """
     async with database.transaction() as connection:
         if redo:
             await products.redo(connection, import_id, simulated)
@@ -61,7 +66,7 @@ async def choose_what_to_ask(
 
 
 async def attach_picture(database: Database, code: str, data: bytes) -> Picture:
-    """Attach a picture to a product; a new picture makes it pending again.
+    """Attach a picture to a product, which is pending again if the picture is new.
 
     Raises:
         NotFound: there is no such product.

@@ -1,4 +1,4 @@
-"""Operations on the queue: status, start, stop, reset, configure."""
+"""Operations on the queue: status, start, stop, retry of failed products, configuration."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueueStatus:
-    """A snapshot of the queue."""
+    """The queue as it is at one moment.
+
+    `used` is what calls of the last minute took of the `limits`.
+    """
 
     state: QueueState
     counts: dict[ProcessingStatus, int]
@@ -46,7 +49,7 @@ class QueueStatus:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the operator should know of the provider and its model."""
+        """Messages for the operator about the provider and its model."""
         return self.provider.notices if self.provider else ()
 
 
@@ -90,8 +93,8 @@ _ALLOWED: Final = (
 _SHOWN_CHARACTERS: Final = 60
 
 
-def _shown(value: object) -> str:
-    """A value as JSON, shortened if it is long."""
+def _as_shown(value: object) -> str:
+    """A value for a message: as JSON, shortened if it is long; "a list" or "an object"."""
     if isinstance(value, list | dict):  # perhaps nested too deeply to be written again
         return "a list" if isinstance(value, list) else "an object"
     text = json.dumps(value, ensure_ascii=False)
@@ -113,7 +116,11 @@ async def queue_status(
     scope: UUID | None = None,
     overrides: Overrides = Overrides(),  # noqa: B008 - frozen
 ) -> QueueStatus:
-    """The state of the queue; counts are of one import's products when `scope` is given."""
+    """The state of the queue.
+
+    With `scope`, the id of an import, only that import's products are counted. `overrides` are this
+    process's own settings.
+    """
     async with database.pool.acquire() as connection:
         seen = await status.load(connection)
         counts = await products.counts(connection, scope) if scope else seen.counts
@@ -143,7 +150,9 @@ async def start_queue(database: Database) -> int:
 
 
 async def stop_queue(database: Database) -> int:
-    """Stop: no call starts after this returns. Returns how many products went back to `pending`.
+    """Stop processing; returns how many products went back to `pending`.
+
+    No call starts after this returns.
 
     Calls in flight finish and are stored. The queue stays stopped after a restart.
     """
@@ -153,14 +162,14 @@ async def stop_queue(database: Database) -> int:
 
 
 async def calls_elsewhere(database: Database, worker_id: UUID | None) -> int:
-    """Calls in flight of all workers but this one (None: of all)."""
+    """How many calls are in flight in all workers but this one; None: in all workers."""
     async with database.pool.acquire() as connection:
         cap = (await queue_state.load(connection)).concurrency_cap
         return await statistics.calls_elsewhere(connection, worker_id, are_noted=cap is not None)
 
 
 async def reset_failed(database: Database) -> int:
-    """Retry all failed products with a clean slate; returns how many."""
+    """Make all failed products pending again, as if never tried; returns how many there were."""
     async with database.transaction() as connection:
         modified = await products.reset_failed(connection)
         await queue_state.announce(connection)
@@ -168,7 +177,7 @@ async def reset_failed(database: Database) -> int:
 
 
 def check_config(values: dict[str, Any]) -> dict[str, Any]:
-    """Column values for the named settings.
+    """The settings, checked, by the name of their column in the database.
 
     Raises:
         InvalidConfig: names the field, what was given and what is allowed.
@@ -182,11 +191,13 @@ def check_config(values: dict[str, Any]) -> dict[str, Any]:
         if name == "pacing":
             if value not in PACINGS:
                 raise InvalidConfig(
-                    name, f"pacing is {_shown(value)}; it may be batch or continuous."
+                    name, f"pacing is {_as_shown(value)}; it may be batch or continuous."
                 )
         elif name in SWITCHES:
             if not isinstance(value, bool):
-                raise InvalidConfig(name, f"{name} is {_shown(value)}; it must be true or false.")
+                raise InvalidConfig(
+                    name, f"{name} is {_as_shown(value)}; it must be true or false."
+                )
         else:
             _check_integer(name, value)
         checked[_COLUMN_OF[name]] = value
@@ -194,16 +205,17 @@ def check_config(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_integer(name: str, value: object) -> None:
+    """Raises InvalidConfig unless the value is a whole number in the setting's range."""
     allowed = CONFIG_RANGES[name]
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if not is_whole or value < allowed.low or (allowed.high is not None and value > allowed.high):  # type: ignore[operator]
-        raise InvalidConfig(name, f"{name} is {_shown(value)}; it must be {allowed}.")
+        raise InvalidConfig(name, f"{name} is {_as_shown(value)}; it must be {allowed}.")
 
 
 async def configure(
     database: Database, values: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Change settings while running; all or none. Returns (previous, current).
+    """Change settings while the queue runs, all or none; returns (previous, current) settings.
 
     Raises:
         InvalidConfig: nothing was changed.
@@ -211,14 +223,17 @@ async def configure(
     columns = check_config(values)
     async with database.transaction() as connection:
         previous = await queue_state.load(connection)
-        columns |= _changed_wait(previous, columns)
+        columns |= _changed_pause(previous, columns)
         await queue_state.update(connection, **columns)
         current = await queue_state.load(connection)
     return config_of(previous), config_of(current)
 
 
-def _changed_wait(state: QueueState, changes: dict[str, Any]) -> dict[str, Any]:
-    """A changed delay also applies to the current pause, which may be a day long by mistake."""
+def _changed_pause(state: QueueState, changes: dict[str, Any]) -> dict[str, Any]:
+    """The new end of the current pause between batches, as a column value; {} if it stays.
+
+    A changed delay also applies to the current pause, which may be a day long by mistake.
+    """
     if changes.get("pacing") == "continuous":
         return {"next_batch_at": None}
     if state.next_batch_at is None or "batch_delay_ms" not in changes:
@@ -228,15 +243,16 @@ def _changed_wait(state: QueueState, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 async def choose_steps(database: Database, steps: str | None) -> None:
-    """`together` or `apart`, for every process of the queue and until it is changed; None: as it
-    is.
+    """Set whether all steps are asked for in one call (`together`) or each in its own (`apart`).
+
+    It applies to every process until it is changed. None: nothing is changed.
     """
     if steps is not None:
         await configure(database, {"askTogether": steps == "together"})
 
 
 def config_of(state: QueueState) -> dict[str, Any]:
-    """The settings under their public names."""
+    """The settings in the queue's state, under their public names."""
     stored = asdict(state)
     config = {name: stored[column] for name, column in _COLUMN_OF.items()}
     config["maxConcurrentRequests"] = (

@@ -80,7 +80,7 @@ def row_document(row: RejectedRow) -> dict[str, Any]:
 
 
 def note_document(note: RowNote) -> dict[str, Any]:
-    """A note, by row."""
+    """A note as it appears in the JSON report."""
     return {
         "row": note.row,
         "field": note.field,
@@ -119,13 +119,15 @@ def _reason(reason: Reason) -> dict[str, Any]:
 def _estimate(estimate: CatalogueEstimate | None) -> dict[str, Any] | None:
     if estimate is None:
         return None
-    return _camel_names(asdict(estimate))
+    return _with_camel_keys(asdict(estimate))
 
 
-def _camel_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`costUsd` of `cost_usd`, in lists of records too."""
+def _with_camel_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values under names such as `costUsd` for `cost_usd`, in tuples of records too."""
     return {
-        _camel(name): [_camel_names(one) for one in value] if isinstance(value, tuple) else value
+        _camel(name): [_with_camel_keys(one) for one in value]
+        if isinstance(value, tuple)
+        else value
         for name, value in values.items()
     }
 

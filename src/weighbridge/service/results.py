@@ -1,4 +1,4 @@
-"""Reads results from the database for export."""
+"""Reads results from the database and exports them to files."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export has written: so many products, and whether a figure rests on the simulator or
-    a recording.
+    """What an export has written: the number of products, and whether any figure of them is from
+    the simulator or from recorded answers.
     """
 
     products: int
@@ -42,7 +42,7 @@ class Exported:
 
 
 def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> ResultRow:
-    """One product with all that is known about it."""
+    """The export row of a product from its row in the database (`stream_results`)."""
     base: dict[str, Any] = {
         "code": row["code"],
         "name": row["name"],
@@ -51,7 +51,7 @@ def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> Resu
         "weight_kg": row["weight_kg"],
         "image_url": row["image_url"],
         "picture": picture_name(row["picture_sha256"], row["media_type"]),
-        "more_pictures": tuple(map(_picture_shown, row["more_pictures"])),
+        "more_pictures": tuple(map(_address_or_name, row["more_pictures"])),
         "country_of_origin": row["country_of_origin"],
         "facts": ProductFacts.from_stored(row["facts"]),
         "row_notes": tuple(row["notes"]),
@@ -89,12 +89,14 @@ def result_row(row: Mapping[str, Any], taxonomy: Taxonomy, steps: Steps) -> Resu
 
 
 def _cpc_code(row: Mapping[str, Any], taxonomy: Taxonomy) -> str | None:
+    """The product's code in the Central Product Classification; None if it is not classified."""
     if row["category"] is None or row["subcategory"] is None:
         return None
     return taxonomy.subcategory(row["category"], row["subcategory"]).cpc_code
 
 
-def _picture_shown(stored: Mapping[str, Any]) -> str:
+def _address_or_name(stored: Mapping[str, Any]) -> str:
+    """The address of a further picture, or the file name of a stored one."""
     picture = picture_from_stored(stored)
     if isinstance(picture, str):
         return picture
@@ -115,23 +117,28 @@ async def iterate_results(
     scope: UUID | None = None,
     codes: Sequence[str] | None = None,
 ) -> AsyncGenerator[list[ResultRow], None]:
-    """All products, or those with `codes`, batch by batch, in order of arrival."""
+    """The export rows of all products, batch by batch, in the order in which they were stored.
+
+    `scope`: only those of this import; `codes`: only those with these codes.
+    """
     async with (
         database.pool.acquire() as connection,
-        # A reader that leaves early (a broken download) must not leave the transaction open.
+        # A caller that stops early (a broken download) must not leave the transaction open.
         aclosing(_rows(connection, taxonomy, steps, Within(scope, codes))) as batches,
     ):
         async for rows in batches:
             yield rows
 
 
-def _one_moment(connection: Connection) -> Transaction:
+def _one_snapshot(connection: Connection) -> Transaction:
+    """A transaction in which every query sees the database as of one moment."""
     return connection.transaction(isolation="repeatable_read", readonly=True)
 
 
 async def _rows(
     connection: Connection, taxonomy: Taxonomy, steps: Steps, within: Within, order: str = BY_ID
 ) -> AsyncGenerator[list[ResultRow], None]:
+    """The export rows of these products, batch by batch, in this order."""
     batches = stream_results(connection, within.scope, within.codes, order=order)
     async with aclosing(batches):
         async for rows in batches:
@@ -149,15 +156,17 @@ async def export_results(
     *,
     byte_order_mark: bool = False,
 ) -> Exported:
-    """Write every product, or those with `codes`, to each of the (format, path) pairs.
+    """Write the results of the products to a file for each (format, path) of `paths`.
 
-    All show the same moment; a workbook begins with the products that matter most, the others are
-    in order of arrival. Files appear under their names only when all of them are complete.
+    `scope`: only products of this import; `codes`: only those with these codes. All files are as of
+    the same moment. A workbook begins with the products of the largest totals; the other formats
+    have them in the order in which they were stored. Files get their names only when all of them
+    are complete.
     """
     within = Within(scope, codes)
     exported = Exported(0, simulated=False)
     with ExitStack() as open_files:
-        async with database.pool.acquire() as connection, _one_moment(connection):
+        async with database.pool.acquire() as connection, _one_snapshot(connection):
             totals = None
             if any(file_format == WORKBOOK for file_format, _ in paths):
                 totals = await totals_within(connection, factors, within)
@@ -170,16 +179,19 @@ async def export_results(
                 chosen = [w for name, w in writers if (name == WORKBOOK) == (order == BY_TOTAL)]
                 if chosen:
                     batches = _rows(connection, taxonomy, steps, within, order)
-                    exported = await _write(batches, chosen)
+                    exported = await _write_batches(batches, chosen)
         for _, writer in writers:
             await run_sync(writer.close)
     return exported
 
 
-async def _write(
+async def _write_batches(
     batches: AsyncGenerator[list[ResultRow], None], writers: Sequence[Writer]
 ) -> Exported:
-    """Write in a thread: others that share the event loop go on."""
+    """Write the batches to every writer; returns what was written.
+
+    Writes in a thread, so that the event loop is not blocked.
+    """
     written, simulated, recorded = 0, False, False
     async with aclosing(batches):
         async for rows in batches:

@@ -1,7 +1,7 @@
 """Shares one expensive read among concurrent callers.
 
-A look answers those who asked before it began, and nobody else: what one has just changed one
-always sees.
+A caller only gets the result of a read that began after the call, so callers always see what they
+have just changed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 
 class SharedLook(Generic[T]):
-    """Calls `look` for whoever asks; one at a time, and the next one for all who asked
-    meanwhile.
+    """Calls `look`, one call at a time; all who ask during one call share the result of the
+    next.
     """
 
     def __init__(self, look: Callable[[], Awaitable[T]]) -> None:
@@ -26,21 +26,25 @@ class SharedLook(Generic[T]):
         self._next: asyncio.Task[T] | None = None
 
     async def __call__(self) -> T:
-        """What a look that begins after this call has seen, or its error."""
+        """The result, or the error, of a call of `look` that begins after this one."""
         if self._next is None:
             self._next = asyncio.create_task(self._look_after(self._under_way))
-            self._next.add_done_callback(_heed)
-        # Whoever goes away must not take the look from the others.
+            self._next.add_done_callback(_retrieve_error)
+        # A caller that is cancelled must not cancel the read for the others.
         return await asyncio.shield(self._next)
 
     async def _look_after(self, before: asyncio.Task[T] | None) -> T:
+        """Call `look` once the call before has ended."""
         if before is not None and not before.done():
             await asyncio.wait({before})
         self._under_way, self._next = self._next, None
         return await self._look()
 
 
-def _heed(task: asyncio.Task[T]) -> None:
-    """Everybody who asked may have gone; asyncio would then call an error forgotten."""
+def _retrieve_error(task: asyncio.Task[T]) -> None:
+    """Retrieve the task's error, since asyncio logs errors that nobody retrieves.
+
+    All callers may have been cancelled.
+    """
     if not task.cancelled():
         task.exception()

@@ -23,34 +23,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A snapshot of a run. Times in seconds, cost in USD."""
+    """How far a run is, at one moment. Cost is in USD."""
 
     status: QueueStatus
     totals: CallTotals  # calls since the run began
     done_before: int  # products that were finished when the run began
     elapsed_s: float
-    waited_s: float = 0.0  # of which between batches
+    waited_s: float = 0.0  # how much of `elapsed_s` was spent waiting between batches
 
     @property
     def finished(self) -> int:
-        """Products of this run that are completed or failed."""
+        """How many products of this run are completed or failed."""
         counts = self.status.counts
         return counts[ProcessingStatus.COMPLETED] + counts[ProcessingStatus.FAILED]
 
     @property
     def total(self) -> int:
-        """Products of this run."""
+        """How many products this run has."""
         return self.status.total_products
 
     @property
     def products_per_hour(self) -> float:
-        """Rate since the run began; 0 until the first product is done."""
+        """Products finished per hour since the run began."""
         done = self.finished - self.done_before
         return done / self.elapsed_s * 3600 if self.elapsed_s > 0 else 0.0
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds left at the pace so far, and the pauses that are to come; None if unknown."""
+        """Seconds left: at the pace so far, plus the pauses between batches to come.
+
+        None until a product is finished.
+        """
         done = self.finished - self.done_before
         worked_s = self.elapsed_s - self.waited_s
         if done <= 0 or worked_s <= 0:
@@ -70,7 +73,7 @@ class Progress:
 
     @property
     def _pauses_ahead_s(self) -> float:
-        """Before each batch that is still to come there is a pause."""
+        """Seconds of the pauses before all batches to come; 0 if pacing is not by batch."""
         state = self.status.state
         batches = ceil(self.status.counts[ProcessingStatus.PENDING] / state.batch_size)
         if state.pacing != "batch" or not batches:
@@ -96,7 +99,10 @@ async def progress(
     done_before: int,
     overrides: Overrides,
 ) -> Progress:
-    """Look at a run that began at `since`, by the wall clock of its calls, and `elapsed_s` ago."""
+    """How far the run of the import `scope` is.
+
+    It began at `since`, which is compared with the times of its calls, and `elapsed_s` seconds ago.
+    """
     status = await queue_status(database, clock, scope=scope, overrides=overrides)
     async with database.pool.acquire() as connection:
         totals = await calls.totals(connection, since)

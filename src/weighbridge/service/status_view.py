@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def status_document(look: QueueStatus) -> dict[str, Any]:
-    """Field names and types as design and clients know them."""
+    """The queue's status as the API's document."""
     state, counts = look.state, look.counts
     config = config_of(state)
     processing = counts[ProcessingStatus.PROCESSING]
@@ -56,7 +56,7 @@ def status_document(look: QueueStatus) -> dict[str, Any]:
 
 
 def _provider_document(provider: ProviderFacts) -> dict[str, Any]:
-    """The provider under the contract's names; null for what is not learned yet."""
+    """The provider as part of the document; None for what is not learned yet."""
     return {
         "name": provider.name,
         "model": provider.model,

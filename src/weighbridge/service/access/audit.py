@@ -28,8 +28,9 @@ __all__ = [
 
 _SHOWN_UPLOADS: Final = 10
 UPLOADED: Final = "uploaded a catalogue"
+"""What an entry calls the upload of a catalogue."""
 NAMED_IN_AUDIT: Final = 50
-"""Codes of a selection that the audit log names; beyond these it gives their number."""
+"""How many codes of a selection an entry names at most."""
 
 
 async def record_action(
@@ -39,7 +40,7 @@ async def record_action(
     subject: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write an entry."""
+    """Write an entry: who (`actor`) did what (`action`) to what (`subject`)."""
     async with database.pool.acquire() as connection:
         await audit_log.add(connection, actor, action, subject, detail or {})
 
@@ -47,19 +48,21 @@ async def record_action(
 async def audit_page(
     database: Database, *, before_id: int | None = None, limit: int = 100
 ) -> list[AuditEntry]:
-    """The newest entries, or those before an id, newest first."""
+    """Up to `limit` entries, newest first: the newest ones, or those before the one with this
+    id.
+    """
     async with database.pool.acquire() as connection:
         return await audit_log.page(connection, before_id=before_id, limit=limit)
 
 
 async def latest_uploads(database: Database) -> list[AuditEntry]:
-    """The catalogues that were stored last, newest first."""
+    """The entries of the last uploads of catalogues, newest first."""
     async with database.pool.acquire() as connection:
         return await audit_log.latest(connection, UPLOADED, limit=_SHOWN_UPLOADS)
 
 
 async def audit_of(database: Database, subject: str, limit: int) -> list[AuditEntry]:
-    """What was done to one product, newest first."""
+    """The last `limit` entries about a subject, such as a product's code, newest first."""
     async with database.pool.acquire() as connection:
         return await audit_log.about(connection, subject, limit)
 
@@ -70,11 +73,12 @@ async def record_command(
     subject: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write an entry for whoever works on the command line."""
+    """Write an entry whose actor is the user of the command line."""
     await record_action(database, command_line_user(), action, subject, detail)
 
 
 def command_line_user() -> str:
+    """What the audit log calls the user of the command line."""
     try:
         return f"command line ({getpass.getuser()})"
     except (OSError, KeyError):  # a container's user without a name

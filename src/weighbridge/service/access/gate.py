@@ -1,4 +1,4 @@
-"""Decides who somebody is, from a token or a session cookie."""
+"""Identifies who sends a request, by a token or a session cookie."""
 
 from __future__ import annotations
 
@@ -18,37 +18,42 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 KNOWN_FOR_S: Final = 1.0
-"""Time after which a revoked token is refused on every server."""
+"""How long tokens are known before they are read again: until then a revoked one is accepted."""
 _OF_SETTINGS: Final = 0
 """The id of the token in WEIGHBRIDGE_API_TOKEN; stored ones begin at 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody who was let in."""
+    """Somebody who may use the server, identified by a token."""
 
     name: str
     role: Role
 
     @property
     def may_operate(self) -> bool:
-        """Whether they may change anything."""
+        """Whether they may make changes, and not only read."""
         return self.role is Role.OPERATOR
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
+    """A valid token: its id, its hash, and who has it."""
+
     id: int
     digest: bytes
     principal: Principal
 
 
 LOCAL: Final = Principal("local", Role.OPERATOR)
-"""The visitor of a server that asks for no token, because it listens on this machine only."""
+"""The user of a server that requires no token, because it listens on this machine only."""
 
 
 class Gate:
-    """One per server. Tokens are read again every second, while requests come in."""
+    """Checks tokens and sessions. One per server.
+
+    While requests come in, the stored tokens are read again every second.
+    """
 
     def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
         self._database = database
@@ -64,23 +69,23 @@ class Gate:
         self._reading = asyncio.Lock()
 
     async def is_open(self) -> bool:
-        """Whether no token is asked for: none is configured and none was ever added."""
+        """Whether no token is required: none is configured and none was ever added."""
         if self._of_settings:
             return False
         await self._refresh()
         return not self._has_stored
 
     def forget(self) -> None:
-        """Read the tokens again at the next request."""
+        """Forget the stored tokens, so that the next request reads them again."""
         self._known_until_s = 0.0
 
     async def by_token(self, given: str) -> Principal | None:
-        """Who has this token."""
+        """Who has this token; None if it is not valid."""
         found = await self._find(given)
         return found.principal if found else None
 
     async def open_session(self, given: str) -> tuple[Principal, str] | None:
-        """Who has this token, and the value of a session cookie for them; None for nobody."""
+        """(who has this token, the value of a new session cookie); None if it is not valid."""
         token = await self._find(given)
         if token is None:
             return None
@@ -88,7 +93,7 @@ class Gate:
         return token.principal, open_session(token.id, token.digest, now_s)
 
     async def by_session(self, cookie: str) -> Principal | None:
-        """Whose session this is, while it lasts."""
+        """Whose session this cookie is; None if it is not ours or has ended."""
         now_s = self._clock.now().timestamp()
         for token in await self._tokens():
             if session_holds(cookie, token.id, token.digest, now_s):
@@ -96,6 +101,7 @@ class Gate:
         return None
 
     async def _find(self, given: str) -> _Token | None:
+        """The valid token with this text, or None."""
         digest = token_hash(given)
         matching = [
             token for token in await self._tokens() if hmac.compare_digest(token.digest, digest)
@@ -103,13 +109,15 @@ class Gate:
         return matching[0] if matching else None
 
     async def _tokens(self) -> list[_Token]:
+        """Every valid token: the configured one and the stored ones."""
         await self._refresh()
         return self._of_settings + self._stored
 
     async def _refresh(self) -> None:
-        """Read the stored tokens, unless that was just done.
+        """Read the stored tokens, unless they were read within KNOWN_FOR_S.
 
-        The configured one opens without a database.
+        While the database is away, the tokens known before stay valid, and so does the configured
+        one. Raises if none is known.
         """
         if self._clock.monotonic_s() < self._known_until_s:
             return

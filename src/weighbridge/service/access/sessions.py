@@ -1,7 +1,8 @@
-"""Session cookies that the server need not remember. Pure.
+"""Session cookies that the server need not store. Pure.
 
-A cookie names its token, says when it ends, and is signed with a key made of that token's hash. So
-several servers accept each other's sessions, and the end of a token is the end of its sessions.
+A cookie has the id of its token and the time when the session ends, and is signed with a key made
+of that token's hash. So several servers accept each other's sessions, and revoking a token ends its
+sessions.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from typing import Final
 
 SESSION_COOKIE: Final = "weighbridge_session"
 SESSION_S: Final = 12 * 3600
+"""How long a session lasts."""
 
 
 def open_session(token_id: int, token_sha256: bytes, now_s: float) -> str:
-    """The value of a new cookie."""
+    """The value of a cookie for a new session with this token."""
     claim = f"{token_id}.{int(now_s) + SESSION_S}"
     return f"{claim}.{_sign(claim, token_sha256)}"
 
 
 def session_holds(cookie: str, token_id: int, token_sha256: bytes, now_s: float) -> bool:
-    """Whether we gave out this cookie for this token, and it has not ended."""
+    """Whether this cookie is of a session with this token that has not ended."""
     claim, _, signature = cookie.rpartition(".")
     named, _, ends = claim.partition(".")
     if named != str(token_id):
@@ -31,6 +33,7 @@ def session_holds(cookie: str, token_id: int, token_sha256: bytes, now_s: float)
 
 
 def _sign(claim: str, token_sha256: bytes) -> str:
+    """The signature of a cookie's claim (token id and end), as hexadecimal digits."""
     key = hashlib.sha256(b"weighbridge session\0" + token_sha256).digest()
     return hmac.new(key, _encoded(claim), hashlib.sha256).hexdigest()
 

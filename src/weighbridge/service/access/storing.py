@@ -1,4 +1,4 @@
-"""Uploads that are being stored: received, and not yet part of the catalogue."""
+"""Lists the uploads that are received but not yet stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoringUpload:
-    """A file that this server is storing."""
+    """A file that this server is storing: since when, by whom, and its name."""
 
     at: datetime
     actor: str
@@ -21,19 +21,19 @@ class StoringUpload:
 
 
 class StoringUploads:
-    """Those of this server, oldest first."""
+    """The uploads that this server is storing, oldest first."""
 
     def __init__(self) -> None:
         self._uploads: list[StoringUpload] = []
 
     @property
     def now(self) -> tuple[StoringUpload, ...]:
-        """Those that are being stored at this moment."""
+        """The uploads that are being stored at this moment."""
         return tuple(self._uploads)
 
     @contextmanager
     def note(self, upload: StoringUpload) -> Iterator[None]:
-        """List the upload until it is stored or refused."""
+        """Context manager that lists the upload while the block stores it."""
         self._uploads.append(upload)
         try:
             yield

@@ -1,5 +1,5 @@
-"""Slows down whoever guesses tokens: each wrong one from an address doubles the wait for the
-next.
+"""Slows down guessing of tokens: each wrong token from an address doubles the wait before the next
+try.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from weighbridge.clock import Clock
 
 FREE_TRIES: Final = 5
+"""How many wrong tokens an address may send before it has to wait."""
 LONGEST_WAIT_S: Final = 60.0
 FORGOTTEN_AFTER_S: Final = 900.0
+"""How long after its last wrong token an address starts afresh."""
 MOST_ADDRESSES: Final = 10_000
+"""How many addresses are remembered."""
 
 
 class LoginThrottle:
@@ -26,10 +29,10 @@ class LoginThrottle:
         self._clock = clock
         self._wrong: OrderedDict[str, tuple[int, float]] = (
             OrderedDict()
-        )  # address → (tries, last, s)
+        )  # address → (number of wrong tokens, time of the last one in s)
 
     def wait_s(self, address: str) -> float:
-        """How long this address has to wait before its next try; 0: not at all."""
+        """How many seconds this address has to wait before its next try; 0: none."""
         tries, last_s = self._wrong.get(address, (0, 0.0))
         now_s = self._clock.monotonic_s()
         if tries < FREE_TRIES or now_s - last_s > FORGOTTEN_AFTER_S:
@@ -38,7 +41,7 @@ class LoginThrottle:
         return max(0.0, last_s + wait_s - now_s)
 
     def note_wrong(self, address: str) -> None:
-        """One more wrong token from there."""
+        """Count a wrong token from this address."""
         now_s = self._clock.monotonic_s()
         tries, last_s = self._wrong.pop(address, (0, now_s))
         tries = 0 if now_s - last_s > FORGOTTEN_AFTER_S else tries
@@ -47,5 +50,5 @@ class LoginThrottle:
             self._wrong.popitem(last=False)
 
     def note_right(self, address: str) -> None:
-        """A right one: start afresh."""
+        """Forget the wrong tokens from this address, because it sent a right one."""
         self._wrong.pop(address, None)

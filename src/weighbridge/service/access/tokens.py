@@ -1,4 +1,7 @@
-"""Named tokens: made, listed, revoked. The token itself is shown once and never stored."""
+"""Makes, lists and revokes access tokens, which have names.
+
+A token's text is shown once, when it is made; only its hash is stored.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 TOKEN_PREFIX: Final = "wb_"  # noqa: S105 - what our tokens begin with, so that scanners can find a leaked one
 TOKEN_BYTES: Final = 24
+"""How many random bytes a token has."""
 _NAME: Final = re.compile(r"[\w.@-][\w.@ -]{0,62}[\w.@-]|[\w.@-]")
 
 
@@ -31,7 +35,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """A token as people see it."""
+    """A token as it is listed, without its text."""
 
     name: str
     role: Role
@@ -40,12 +44,12 @@ class TokenView:
 
 
 def token_hash(token: str) -> bytes:
-    """What is stored of a token, and compared."""
+    """The hash of a token's text, which is stored and compared."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
 async def add_token(database: Database, name: str, role: Role) -> str:
-    """Make a token; returns it, for the only time.
+    """Make a token and store its hash; returns its text, which cannot be read again later.
 
     Raises:
         InputError: the name cannot be used.

@@ -1,1 +1,1 @@
-"""How far footprints are from what others published: the command `evaluate`."""
+"""Compares footprints with published ones: the command `evaluate`."""

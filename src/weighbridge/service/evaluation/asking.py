@@ -1,8 +1,8 @@
-"""Answers for an evaluation, asked of a provider one call after the other.
+"""Asks a provider for the answers of an evaluation, one call after the other.
 
-The queue is not involved: nothing is stored, and no limit is kept but what the provider says. A
-rate limit is waited for; any other error, and any answer that the program would refuse, leaves its
-products out of the evaluation.
+The queue is not involved: nothing is stored, and there are no limits but the provider's. After a
+rate limit the call is tried again; products with any other error, or with an answer that the
+program would refuse, are left out of the evaluation.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from weighbridge.steps import Question
 
 GROUP: Final = 5
+"""How many products are asked about in one call."""
 TRIES: Final = 4
+"""How many times a call is tried."""
 WAIT_S: Final = 5.0
-"""Where the provider does not say how long to wait; doubled with every try."""
+"""How long to wait after a rate limit if the provider does not say; doubled with every try."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskedAnswers:
-    """What came back, and who said it."""
+    """The answers to an evaluation's questions; `label` names the model that gave them."""
 
     checked: CheckedAnswers
     label: str
@@ -44,7 +46,9 @@ class AskedAnswers:
 async def ask(
     products: Sequence[Product], question: Question, provider: Provider, clock: Clock
 ) -> AskedAnswers:
-    """Ask about all products; each that has no usable answer is refused with the reason."""
+    """Ask the question about all products; for each without a usable answer, the reason is
+    given.
+    """
     allowances = OutputAllowances({question.name: question.output_tokens_per_product})
     answers: dict[str, Mapping[StepName, Answer]] = {}
     refused: dict[str, str] = {}
@@ -52,7 +56,7 @@ async def ask(
     for first in range(0, len(products), GROUP):
         group = [Subject(product) for product in products[first : first + GROUP]]
         try:
-            reply = await _reply(question, group, allowances, provider, clock)
+            reply = await _reply_about(question, group, allowances, provider, clock)
         except ProviderError as error:
             refused |= {subject.product.code: str(error) for subject in group}
             continue
@@ -66,14 +70,17 @@ async def ask(
     return AskedAnswers(CheckedAnswers(answers, refused), by, cost_usd if known else None)
 
 
-async def _reply(
+async def _reply_about(
     question: Question,
     group: Sequence[Subject],
     allowances: OutputAllowances,
     provider: Provider,
     clock: Clock,
 ) -> CallReply:
-    """One reply. Raises ProviderError, the last one if the provider is too busy every time."""
+    """The provider's reply about a group of products.
+
+    Raises ProviderError at once, but after a rate limit only if all tries fail.
+    """
     request = question.request(group, allowances.allowance(question.name, len(group)))
     for attempt in range(TRIES - 1):
         try:

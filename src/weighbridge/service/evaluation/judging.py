@@ -1,8 +1,8 @@
-"""Calculates the products of a catalogue from their answers, and puts the figures beside what was
-published.
+"""Calculates footprints of the products of a catalogue from their answers, and compares them with
+published ones.
 
-No product is judged by what its own maker published: where references of that maker are among the
-factors, they are left out for its products.
+If the factors contain footprints that a product's own maker published, these are left out when that
+product is calculated: they would give the result away.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Products that could be judged, and for the others with a published figure why not."""
+    """The products whose footprints were compared; for others with a published one, why not."""
 
     judged: tuple[ComparedFigure, ...]
     left_out: Mapping[str, str]
@@ -42,7 +42,10 @@ def evaluate(
     *,
     keep_own_maker: bool = False,
 ) -> Evaluation:
-    """Judge every product that has both an answer and a published figure."""
+    """Compare every product that has both answers and a published footprint (`truths`, by code).
+
+    `keep_own_maker` True: published footprints of the product's own maker are not left out.
+    """
     makers = sorted({one.maker for kind in factors.references.values() for one in kind})
     countries = {grid.name.casefold(): code for code, grid in factors.electricity.items()}
     without = lru_cache(None)(factors.without_maker)
@@ -58,21 +61,21 @@ def evaluate(
         country = product.country_of_origin or countries.get(truth.country.casefold())
         try:
             judged.append(
-                _judge(replace(product, country_of_origin=country), truth, answers, table)
+                _compare(replace(product, country_of_origin=country), truth, answers, table)
             )
         except (KeyError, CalculationError) as error:
             left_out[product.code] = "no answer" if isinstance(error, KeyError) else str(error)
     return Evaluation(tuple(judged), left_out)
 
 
-def _judge(
+def _compare(
     product: Product,
     truth: Truth,
     answers: Mapping[str, Mapping[StepName, Answer]],
     factors: FactorTable,
 ) -> ComparedFigure:
     """The computed figure (kg CO2e, with its 95 % range) beside the published one."""
-    classification, bill, processes = _of_steps(answers[product.code].values())
+    classification, bill, processes = _three_answers(answers[product.code].values())
     footprint = calculate(product, classification, bill, processes, factors)
     return ComparedFigure(
         kind=f"{classification.category} / {classification.subcategory}",
@@ -85,10 +88,10 @@ def _judge(
     )
 
 
-def _of_steps(
+def _three_answers(
     answers: Iterable[Answer],
 ) -> tuple[Classification, BillOfMaterials, ManufacturingProcesses]:
-    """KeyError: one is missing."""
+    """The three answers of a product; raises KeyError if one is missing."""
     by_step = {answer.step: answer for answer in answers}
     classification = by_step[Classification.step]
     bill = by_step[BillOfMaterials.step]
@@ -100,8 +103,9 @@ def _of_steps(
 
 
 def is_maker(reference: str, company: str) -> bool:
-    """Whether the maker of a reference is this company: by the words of its name, or its
-    initials.
+    """Whether the maker of a reference is this company.
+
+    It is if the company's name has all its words, or begins with its initials.
     """
     words = re.findall(r"\w+", company.casefold())
     initials = "".join(word[0] for word in words[:2])

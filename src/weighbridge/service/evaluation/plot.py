@@ -1,6 +1,4 @@
-"""Predicted against published, both logarithmic, as plain SVG: nothing needs to be installed for
-it.
-"""
+"""Draws computed against published footprints on logarithmic scales, as SVG without any library."""
 
 from __future__ import annotations
 
@@ -27,12 +25,15 @@ COLOURS: Final = (
 
 
 def scatter(judged: Sequence[ComparedFigure], title: str) -> str:
-    """The SVG: a point for each product with its range, lines for equal, half and double."""
+    """The SVG: a point and a range for each product, and lines where computed is equal to, half or
+    double the published footprint.
+    """
     values = [v for one in judged for v in (one.emissions_kg_co2e, one.truth.middle_kg_co2e)]
     first = math.floor(math.log10(min(values)))
     last = max(math.ceil(math.log10(max(values))), first + 1)
 
     def along(value: float) -> float:
+        """How far from the scale's beginning a footprint is drawn."""
         return (math.log10(value) - first) / (last - first) * (SIZE - 2 * MARGIN)
 
     def x(value: float) -> float:
@@ -57,10 +58,10 @@ def scatter(judged: Sequence[ComparedFigure], title: str) -> str:
             f'<text x="{x(tick):.1f}" y="{y(low) + 18:.1f}" text-anchor="middle">{tick:g}</text>',
             f'<text x="{x(low) - 6:.1f}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>',
         ]
-    for times, dashes in ((1.0, ""), (2.0, "4 4"), (0.5, "4 4")):
-        start, end = max(low, low / times), min(high, high / times)
+    for ratio, dashes in ((1.0, ""), (2.0, "4 4"), (0.5, "4 4")):
+        start, end = max(low, low / ratio), min(high, high / ratio)
         parts.append(
-            f'<line x1="{x(start):.1f}" y1="{y(start * times):.1f}" x2="{x(end):.1f}" y2="{y(end * times):.1f}"'
+            f'<line x1="{x(start):.1f}" y1="{y(start * ratio):.1f}" x2="{x(end):.1f}" y2="{y(end * ratio):.1f}"'
             f' stroke="#888" stroke-dasharray="{dashes}"/>'
         )
     for one in judged:

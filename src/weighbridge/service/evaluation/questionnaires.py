@@ -1,9 +1,8 @@
-"""What would be asked about a catalogue, as files; and whether answers that somebody wrote would be
-accepted.
+"""Writes the questions about a catalogue to files, so that somebody else can answer them, and
+checks the answers as those of a model are checked.
 
-The question is the one that covers all steps, so that it can be answered in one pass without the
-program. A questionnaire has the instructions and the schema once, and a line for every group of
-products.
+The question is the one that covers all steps, so each product is answered at once. A questionnaire
+has the instructions and the schema once, and a line for every group of products.
 """
 
 from __future__ import annotations
@@ -42,20 +41,20 @@ if TYPE_CHECKING:
     from weighbridge.steps import Question
 
 _NO_ALLOWANCE: Final = 1
-"""Nothing is sent: the output allowance of a call does not matter."""
+"""The output allowance in requests that are not sent, where it does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Questionnaire:
-    """Everything that somebody needs who answers in the place of a model."""
+    """Everything that is needed to answer the questions in place of a model."""
 
     version: str
     instructions: str
     schema: Mapping[str, Any]
     groups: tuple[tuple[str, tuple[Product, ...], str], ...]
-    """For each question its id, its products, and what the user message says."""
+    """For each question: its id, its products, and the text of the user message."""
     rejected: tuple[RejectedRow, ...] = ()
-    """Rows of the catalogue that are no products, and that nothing is asked about."""
+    """Rows of the catalogue that are no products, so nothing is asked about them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class ReadCatalogue:
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswers:
-    """Answers by product code and step, and for every other product why there is none."""
+    """The accepted answers by product code and step; for other products why there is none."""
 
     answers: Mapping[str, Mapping[StepName, Answer]]
     refused: Mapping[str, str]
@@ -77,9 +76,10 @@ class CheckedAnswers:
 def write_questionnaire(
     path: Path, question: Question, options: ReadOptions = USUAL, *, model: str
 ) -> Questionnaire:
-    """Read the catalogue and group it as the queue would, pictures left out.
+    """The questionnaire about the products of a catalogue, grouped as the queue would do it.
 
-    Raises InputError: the file cannot be used.
+    Pictures are left out. `model` is the one whose tokens are counted. Raises InputError: the file
+    cannot be used.
     """
     read = read_products(path, options)
     products = read.products
@@ -100,9 +100,9 @@ def write_questionnaire(
 
 
 def read_products(path: Path, options: ReadOptions = USUAL) -> ReadCatalogue:
-    """One product for each code.
+    """The products of a catalogue, one for each code, and its rejected rows.
 
-    Raises InputError: the file cannot be used, or leaves open what only its owner can decide.
+    Raises InputError: the file cannot be used, or only its owner can say how to read a column.
     """
     found: dict[str, Product] = {}
     rejected: list[RejectedRow] = []
@@ -120,7 +120,7 @@ def read_products(path: Path, options: ReadOptions = USUAL) -> ReadCatalogue:
 def check_answers(
     questionnaire: Questionnaire, question: Question, replies: Mapping[str, str]
 ) -> CheckedAnswers:
-    """Judge replies (question id → text) as the program judges a provider's."""
+    """Check replies, by the id of their question, as replies of a provider are checked."""
     answers: dict[str, Mapping[StepName, Answer]] = {}
     refused: dict[str, str] = {}
     for question_id, members, _ in questionnaire.groups:
@@ -135,7 +135,7 @@ def check_answers(
 
 
 def recorded_reply(text: str) -> CallReply:
-    """A reply that nobody paid for."""
+    """A provider's reply with this text that used no tokens and cost nothing."""
     return CallReply(text, FinishReason.STOP, Usage(0, 0), Remaining(), RECORDED)
 
 
@@ -147,7 +147,7 @@ def record(
     by: str,
     on: str,
 ) -> Recording:
-    """The accepted answers of these replies, as they were given."""
+    """A recording of the accepted answers in these replies, by whom (`by`) and when (`on`)."""
     accepted = check_answers(questionnaire, question, replies).answers
     given: dict[AskedAbout, Mapping[str, Any]] = {}
     for question_id, members, _ in questionnaire.groups:
@@ -162,7 +162,7 @@ def record(
 
 
 def load_recording(path: Path) -> Recording:
-    """A recording in a file. Raises UnreadableFile naming the file and the line."""
+    """The recording in a file. Raises UnreadableFile naming the file and the line."""
     try:
         return read_recording(path.read_text(encoding="utf-8").splitlines())
     except (OSError, ValueError) as error:
@@ -174,9 +174,7 @@ def load_recording(path: Path) -> Recording:
 def recorded_answers(
     recording: Recording, question: Question, products: Sequence[Product]
 ) -> CheckedAnswers:
-    """What a recording says about these products, judged as the program judges a provider's
-    reply.
-    """
+    """The answers of a recording about these products, checked as a provider's replies are."""
     answers: dict[str, Mapping[StepName, Answer]] = {}
     refused: dict[str, str] = {}
     for product in products:
@@ -192,14 +190,14 @@ def recorded_answers(
 
 
 def read_replies(paths: Sequence[Path]) -> dict[str, str]:
-    """The replies of JSONL files: each line `{"id": "Q-0001", "reply": {…}}`, the last of an id
-    counts.
+    """The replies in JSONL files, by the id of their question.
 
+    Each line is `{"id": "Q-0001", "reply": {…}}`; of several with the same id the last one counts.
     Raises UnreadableFile naming the file and the line.
     """
     replies: dict[str, str] = {}
     for path in paths:
-        for number, line in _lines(path):
+        for number, line in _numbered_lines(path):
             try:
                 entry = json.loads(line)
                 reply = entry["reply"]
@@ -211,7 +209,8 @@ def read_replies(paths: Sequence[Path]) -> dict[str, str]:
     return replies
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number, line) of each line that is not blank; raises UnreadableFile."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,5 +1,5 @@
-"""Footprints against what was published, as figures: errors, bias, coverage, rank, with a bootstrap
-over makers.
+"""Scores how well computed footprints agree with published ones: error, bias, coverage and rank,
+with a bootstrap over makers.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from weighbridge.service.evaluation.truth import Truth
 
 RESAMPLES: Final = 1_000
+"""How many times the bootstrap draws makers."""
 SEED: Final = 20_261_127
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedFigure:
-    """One product: what was computed, with its range, and what was published."""
+    """One product: its computed footprint with the 95 % range, and the published one (`truth`)."""
 
     kind: str
     mass_kg: float
@@ -34,12 +35,12 @@ class ComparedFigure:
 
     @property
     def ratio(self) -> float:
-        """Computed over published."""
+        """The computed footprint divided by the published one."""
         return self.truth.ratio(self.emissions_kg_co2e)
 
     @property
     def is_covered(self) -> bool:
-        """Whether the 95 % range meets what was published."""
+        """Whether the computed 95 % range contains or overlaps what was published."""
         return (
             self.low_kg_co2e <= self.truth.high_kg_co2e
             and self.truth.low_kg_co2e <= self.high_kg_co2e
@@ -48,14 +49,14 @@ class ComparedFigure:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How far a set of products is off."""
+    """How well the computed footprints of a set of products agree with the published ones."""
 
     name: str
     products: int
-    median_error: float
-    within_2: float
+    median_error: float  # median of |computed / published - 1|
+    within_2: float  # share within a factor of 2
     bias: float  # geometric mean of computed / published
-    covered: float
+    covered: float  # share whose 95 % range covers what was published
     rank_correlation: float | None  # Spearman; None below three products
 
 
@@ -79,14 +80,19 @@ def median_error(ratios: Sequence[float]) -> float:
 
 
 def within_2(ratios: Sequence[float]) -> float:
-    """The share that is at least half and at most twice what was published."""
+    """The share of products computed at no less than half and no more than twice the published
+    footprint.
+    """
     return statistics.fmean(0.5 <= ratio <= 2 for ratio in ratios)
 
 
 def by_group(
     judged: Sequence[ComparedFigure], group: Callable[[ComparedFigure], str]
 ) -> list[Scores]:
-    """The scores of each group, in order of their names. Products without one are left out."""
+    """The scores of each group, in order of the names that `group` gives.
+
+    Products whose group is "" are left out.
+    """
     groups: defaultdict[str, list[ComparedFigure]] = defaultdict(list)
     for one in judged:
         if name := group(one):
@@ -95,8 +101,9 @@ def by_group(
 
 
 def distinct(judged: Sequence[ComparedFigure]) -> list[ComparedFigure]:
-    """Each product of a maker once: of several rows of one kind and mass (later years, most often)
-    the middle one, or of an even number the geometric mean of the two in the middle.
+    """One comparison for each maker, kind and mass.
+
+    Several are mostly the same product in different years: `_middle` of them is taken.
     """
     groups: defaultdict[tuple[str, str, str], list[ComparedFigure]] = defaultdict(list)
     for one in judged:
@@ -111,18 +118,18 @@ def _middle(rows: Sequence[ComparedFigure]) -> ComparedFigure:
         return rows[half]
     one, other = rows[half - 1 : half + 1]
 
-    def mean(value: Callable[[ComparedFigure], float]) -> float:
-        return math.sqrt(value(one) * value(other))
+    def geometric_mean(figure: Callable[[ComparedFigure], float]) -> float:
+        return math.sqrt(figure(one) * figure(other))
 
     return replace(
         one,
-        emissions_kg_co2e=mean(lambda row: row.emissions_kg_co2e),
-        low_kg_co2e=mean(lambda row: row.low_kg_co2e),
-        high_kg_co2e=mean(lambda row: row.high_kg_co2e),
+        emissions_kg_co2e=geometric_mean(lambda row: row.emissions_kg_co2e),
+        low_kg_co2e=geometric_mean(lambda row: row.low_kg_co2e),
+        high_kg_co2e=geometric_mean(lambda row: row.high_kg_co2e),
         truth=replace(
             one.truth,
-            low_kg_co2e=mean(lambda row: row.truth.low_kg_co2e),
-            high_kg_co2e=mean(lambda row: row.truth.high_kg_co2e),
+            low_kg_co2e=geometric_mean(lambda row: row.truth.low_kg_co2e),
+            high_kg_co2e=geometric_mean(lambda row: row.truth.high_kg_co2e),
         ),
     )
 
@@ -130,7 +137,7 @@ def _middle(rows: Sequence[ComparedFigure]) -> ComparedFigure:
 def bootstrap(
     judged: Sequence[ComparedFigure], score: Callable[[Sequence[float]], float]
 ) -> tuple[float, float]:
-    """The 95 % interval of a score when other makers had been drawn."""
+    """(low, high) of the 95 % bootstrap interval of a score of ratios, resampled by maker."""
     makers: defaultdict[str, list[float]] = defaultdict(list)
     for one in judged:
         makers[one.truth.maker].append(one.ratio)
@@ -144,8 +151,10 @@ def bootstrap(
 
 
 def baseline(judged: Sequence[ComparedFigure]) -> list[float]:
-    """Ratios of the simplest guess: weight × the sector's median kg CO2e per kg, own maker left
-    out.
+    """Guessed divided by published footprint of each product, for the simplest guess there is.
+
+    The guess is weight times the median published kg CO2e per kg of the sector's other makers;
+    products of sectors without any are left out.
     """
     ratios = []
     for one in judged:
@@ -160,6 +169,7 @@ def baseline(judged: Sequence[ComparedFigure]) -> list[float]:
 
 
 def _spearman(judged: Sequence[ComparedFigure]) -> float | None:
+    """Spearman's rank correlation of computed and published; None where all of one are equal."""
     ours = _ranks([one.emissions_kg_co2e for one in judged])
     theirs = _ranks([one.truth.middle_kg_co2e for one in judged])
     try:
@@ -169,6 +179,7 @@ def _spearman(judged: Sequence[ComparedFigure]) -> float | None:
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
+    """The rank of each value, from 0; equal values share the mean of their ranks."""
     ordered = sorted(values)
     first = {value: place for place, value in reversed(list(enumerate(ordered)))}
     return [first[value] + (ordered.count(value) - 1) / 2 for value in values]

@@ -1,5 +1,5 @@
-"""What others published for the products of a catalogue: one figure each, or the range that
-published figures span.
+"""Reads the published footprints of the products of a catalogue: for each one figure, or a range of
+several.
 """
 
 from __future__ import annotations
@@ -31,22 +31,27 @@ class Truth:
     high_kg_co2e: float
     sector: str
     maker: str
-    country: str  # as written; counts where the catalogue has none
+    country: str  # as written; used if the catalogue has none
 
     def ratio(self, emissions_kg_co2e: float) -> float:
-        """Computed over published: 1 anywhere inside the range, otherwise by its nearer end."""
+        """A computed footprint divided by the published one.
+
+        1 within the published range; outside it, the nearer end of the range is what counts.
+        """
         nearest = min(max(emissions_kg_co2e, self.low_kg_co2e), self.high_kg_co2e)
         return emissions_kg_co2e / nearest
 
     @property
     def middle_kg_co2e(self) -> float:
-        """The figure, or the geometric middle of the range."""
+        """The published figure; of a range, the geometric mean of its ends."""
         return float((self.low_kg_co2e * self.high_kg_co2e) ** 0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedFigures:
-    """What a file of published figures gave, by code; and for its other rows why not."""
+    """The published figures in a file by product code; for other rows, by code and row number, why
+    they have none.
+    """
 
     truths: Mapping[str, Truth]
     left_out: Mapping[str, str]

@@ -1,1 +1,1 @@
-"""What looking after an installation needs: notices, backups."""
+"""Operations for those who run an installation: notices, backups, own factors, scratch folders."""

@@ -1,6 +1,7 @@
-"""A backup is one ZIP file: each table as PostgreSQL's COPY writes it, and a manifest.
+"""Writes and restores backups: ZIP files with each table as PostgreSQL's COPY writes it, and a
+manifest.
 
-A restore checks all of it before it changes anything, and changes everything or nothing.
+A restore checks the whole file before it changes anything, and changes everything or nothing.
 """
 
 from __future__ import annotations
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 FORMAT: Final = 1
+"""The version of the layout of a backup."""
 MANIFEST: Final = "manifest.json"
 CHUNK: Final = 1 << 20
+"""How many bytes are read at a time."""
 LARGEST_MANIFEST: Final = 1 << 20
+"""The most bytes that are read of a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,13 @@ class BackedUpTable:
 
     @property
     def member(self) -> str:
-        """Its name in the file."""
+        """The name of the table's member in the ZIP file."""
         return f"tables/{self.name}.copy"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup is of."""
+    """What a backup contains, and which schema and program it is from."""
 
     schema: int
     program: str
@@ -58,14 +62,14 @@ class Manifest:
     tables: list[BackedUpTable]
 
     def rows_of(self, table: str) -> int:
-        """How many rows of a table it has."""
+        """How many rows of a table the backup has."""
         return next((one.rows for one in self.tables if one.name == table), 0)
 
 
 async def write_backup(
     database: Database, file: Path, clock: Clock, *, overwrite: bool = False
 ) -> Manifest:
-    """Write everything into one file; processes may go on with their work meanwhile.
+    """Write all tables into one file; processes may use the database meanwhile.
 
     Raises:
         Conflict: the file exists, and `overwrite` is not set.
@@ -79,14 +83,14 @@ async def write_backup(
             os.fdopen(descriptor, "wb") as raw,
             zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         ):
-            manifest = await _write(database, archive, clock)
+            manifest = await _write_tables(database, archive, clock)
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
     return manifest
 
 
-async def _write(database: Database, archive: zipfile.ZipFile, clock: Clock) -> Manifest:
+async def _write_tables(database: Database, archive: zipfile.ZipFile, clock: Clock) -> Manifest:
     """Write each table as of one moment, then the manifest with rows and SHA-256 of each."""
     tables: list[BackedUpTable] = []
     async with backups.snapshot(database) as connection:
@@ -96,11 +100,11 @@ async def _write(database: Database, archive: zipfile.ZipFile, clock: Clock) -> 
             digest = hashlib.sha256()
             with archive.open(f"tables/{name}.copy", "w", force_zip64=True) as member:
 
-                async def write(data: bytes) -> None:
+                async def write_and_digest(data: bytes) -> None:
                     digest.update(data)  # noqa: B023 - called within this turn of the loop
                     member.write(data)
 
-                rows = await backups.copy_out(connection, name, columns, write)
+                rows = await backups.copy_out(connection, name, columns, write_and_digest)
             tables.append(BackedUpTable(name, columns, rows, digest.hexdigest()))
     manifest = Manifest(schema, __version__, clock.now().isoformat(), tables)
     archive.writestr(MANIFEST, json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1))
@@ -108,7 +112,7 @@ async def _write(database: Database, archive: zipfile.ZipFile, clock: Clock) -> 
 
 
 async def restore_backup(database: Database, file: Path, *, overwrite: bool = False) -> Manifest:
-    """Put everything of a backup in the place of what the database holds.
+    """Replace everything in the database by what is in the backup.
 
     Products that were being processed are pending again.
 
@@ -119,7 +123,7 @@ async def restore_backup(database: Database, file: Path, *, overwrite: bool = Fa
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            manifest = _checked(archive, file)
+            manifest = _verified_manifest(archive, file)
             names = [table.name for table in manifest.tables]
             async with backups.replacing(database, names, overwrite=overwrite) as connection:
                 for table in manifest.tables:
@@ -133,8 +137,13 @@ async def restore_backup(database: Database, file: Path, *, overwrite: bool = Fa
     return manifest
 
 
-def _checked(archive: zipfile.ZipFile, file: Path) -> Manifest:
-    """The manifest, where every byte of the file is what it says."""
+def _verified_manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
+    """The manifest of a backup whose every byte was compared with it.
+
+    Raises:
+        SchemaTooNew: a newer program wrote it.
+        UnreadableFile: it is damaged, or no backup of ours.
+    """
     manifest = _manifest(archive, file)
     newest = migrations()[-1].number
     serving = [m for m in migrations() if manifest.schema < m.number and m.serves > manifest.schema]
@@ -162,7 +171,7 @@ def _checked(archive: zipfile.ZipFile, file: Path) -> Manifest:
 
 
 def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
-    """What the archive says of itself. Raises an error for a file that is no backup."""
+    """The manifest in the archive. Raises UnreadableFile for a file that is no backup."""
     try:
         with archive.open(MANIFEST) as member:
             document: dict[str, Any] = json.loads(member.read(LARGEST_MANIFEST))
@@ -178,6 +187,7 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
 
 
 def _check_format(found: object) -> None:
+    """Raises ValueError unless this program reads backups of this format."""
     if found != FORMAT:
         raise ValueError(f"it has format {found!r}, and this program reads {FORMAT}")
 

@@ -1,4 +1,4 @@
-"""The notices of the operator: what was sent, and a test."""
+"""Lists the notices that were sent to the operator, and sends one as a test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One notice, with what became of it."""
+    """One notice to the operator, and whether it was delivered."""
 
     channel: Channel
     kind: NoticeKind
@@ -36,14 +36,14 @@ class Sent:
 
     @property
     def state(self) -> str:
-        """In a word or two."""
+        """Whether it is delivered, given up or still waiting, in a word or two."""
         if self.delivered_at:
             return "delivered"
         return "given up" if self.given_up_at else "waiting"
 
 
 async def newest_notices(database: Database) -> list[Sent]:
-    """The last ones, newest first."""
+    """The last NEWEST notices, newest first."""
     async with database.transaction() as connection:
         rows = await notices.newest(connection, NEWEST)
     return [Sent(Channel(row["channel"]), NoticeKind(row["kind"]), *tuple(row)[2:]) for row in rows]
@@ -52,7 +52,10 @@ async def newest_notices(database: Database) -> list[Sent]:
 async def send_test(
     database: Database, carriers: Sequence[Carrier], clock: Clock
 ) -> dict[Channel, str | None]:
-    """Try every way out once, now; by channel None, or why it did not arrive."""
+    """Send a test notice through every carrier, once.
+
+    Returns, by channel, why it was not delivered; None if it was.
+    """
     async with database.transaction() as connection:
         counts = await products.counts(connection)
     now = clock.now()

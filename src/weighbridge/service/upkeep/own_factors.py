@@ -1,4 +1,4 @@
-"""Own factors that all processes share: uploaded whole or not at all, and taken back."""
+"""Uploads a file of own factors, with which all processes then compute, and takes it back."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 UPLOADED: Final = "uploaded factors"
 TAKEN_BACK: Final = "took factors back"
 UNNAMED: Final = "uploaded.csv"
+"""The name of an upload without one."""
 LONGEST_NAME: Final = 100
 SHOWN_UPLOADS: Final = 50
 
 
 class FactorsRefused(InputError):
-    """A file of factors cannot be used, and none of it is."""
+    """A file of factors has a mistake, so no row of it is used; `rows` are its bad cells."""
 
     def __init__(self, message: str, rows: Sequence[BadCell] = ()) -> None:
         super().__init__(message)
@@ -44,7 +45,11 @@ class FactorsRefused(InputError):
 
 @dataclass(frozen=True, slots=True)
 class FactorsState:
-    """What this process computes with, and how it came to that. `uploads` are newest first."""
+    """The factors that this process computes with, and the uploads so far, newest first.
+
+    `replaced` and `added` name the bundled factors that the current upload replaces, and the
+    factors that it adds.
+    """
 
     name: str
     version: str
@@ -54,12 +59,12 @@ class FactorsState:
 
     @property
     def current(self) -> FactorUpload | None:
-        """The upload that counts."""
+        """The upload in use; None if there is none or it was taken back."""
         newest = self.uploads[0] if self.uploads else None
         return newest if newest is not None and newest.content is not None else None
 
     def as_document(self) -> dict[str, Any]:
-        """As the API and `--json` give it."""
+        """The state as JSON for the API and `--json`."""
         return {
             "name": self.name,
             "version": self.version,
@@ -81,7 +86,7 @@ def _upload_document(one: FactorUpload) -> dict[str, Any]:
 
 
 async def factors_state(database: Database, in_use: FactorsInUse) -> FactorsState:
-    """What counts now, and the latest uploads."""
+    """The factors in use now, and the latest uploads."""
     async with database.pool.acquire() as connection:
         now = await in_use.refresh(connection)
         uploads = await factor_uploads.newest(connection, SHOWN_UPLOADS)
@@ -97,7 +102,7 @@ async def factors_state(database: Database, in_use: FactorsInUse) -> FactorsStat
 
 
 def _factors(table: FactorTable) -> Iterator[tuple[tuple[str, str], object]]:
-    """Every factor that a file may hold, by kind and key."""
+    """((kind, key), factor) of every factor that a file may hold."""
     for key, material in table.materials.items():
         yield ("material", key), material
     for key, process in table.processes.items():
@@ -112,6 +117,7 @@ def _differs(
     before: Mapping[tuple[str, str], object],
     key: tuple[str, str],
 ) -> bool:
+    """Whether the factor with this key is another one than before."""
     return repr(after[key]) != repr(before[key])  # factors are compared by identity
 
 
@@ -142,7 +148,7 @@ async def upload_factors(
 
 
 async def take_factors_back(database: Database, by: str) -> FactorUpload:
-    """Compute without uploaded factors from now on. Returns the upload that counted.
+    """Compute without uploaded factors from now on; returns the upload that was in use.
 
     Raises:
         Conflict: nothing is uploaded.
@@ -171,7 +177,7 @@ async def uploaded_file(database: Database, number: int) -> FactorUpload:
 
 
 def _file_name(name: str) -> str:
-    """The name as it is shown in every trace: without folders and control characters."""
+    """The name of an uploaded file without folders and control characters, shortened."""
     shown = "".join(sign for sign in PurePath(name.replace("\\", "/")).name if sign.isprintable())
     shown = shown.encode("utf-8", "replace").decode().strip()
     return shown[-LONGEST_NAME:] or UNNAMED

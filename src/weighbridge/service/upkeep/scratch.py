@@ -1,8 +1,9 @@
-"""Folders for files that are being received or exported, each gone when its request ends.
+"""Makes folders for files that are being received or exported; each is removed when its request
+ends.
 
-They lie in the data directory, on the disk of the data: a temporary folder may live in memory. Root
-at work in the directory of another user takes a temporary folder all the same, where that user can
-put no link in the way of what root writes.
+They are in the data directory, because the system's temporary folder may be in memory. Only when
+root uses another user's data directory, they are in the system's temporary folder, because that
+user could redirect by a link what root writes into the data directory.
 """
 
 from __future__ import annotations
@@ -30,29 +31,32 @@ if TYPE_CHECKING:
 PREFIX: Final = "weighbridge-"
 """Only folders with such a name are ever removed."""
 LEFT_BEHIND_AFTER_S: Final = 86_400
+"""A folder that is older was left by a crash."""
 
 
 def uploads_of(data_dir: Path) -> Path:
-    """Where the folders are made."""
+    """The folder in the data directory in which the scratch folders are made."""
     return absolute_data_dir(data_dir) / "uploads"
 
 
 @asynccontextmanager
 async def scratch_folder(data_dir: Path) -> AsyncIterator[Path]:
-    """A folder of one request.
+    """Context manager for a new folder, which is removed at the end.
 
     Raises:
-        OSError: none can be made in the data directory.
+        OSError: it cannot be made in the data directory.
     """
-    folder = await run_sync(_make, data_dir)
+    folder = await run_sync(_make_folder, data_dir)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)  # a few files; who was cancelled cannot wait
+        shutil.rmtree(folder, ignore_errors=True)  # not in a thread: a cancelled task cannot wait
 
 
 def clear_left_behind(data_dir: Path, now: datetime) -> None:
-    """Remove what a crash left; another server may be using the folder right now."""
+    """Remove the folders that crashes left behind, but not those that another server may be
+    using.
+    """
     data_dir = absolute_data_dir(data_dir)
     parent = uploads_of(data_dir)
     if not parent.is_dir() or owner_of(data_dir) is not None or not _is_ours(parent):
@@ -63,7 +67,7 @@ def clear_left_behind(data_dir: Path, now: datetime) -> None:
                 shutil.rmtree(folder, ignore_errors=True)  # does not follow links
 
 
-def _make(data_dir: Path) -> Path:
+def _make_folder(data_dir: Path) -> Path:
     """A new folder under the data directory, or a temporary one if that is another user's.
 
     Raises:
@@ -88,4 +92,5 @@ if sys.platform == "win32":
 else:
 
     def _is_ours(folder: Path) -> bool:
+        """Whether the folder belongs to the user of this process."""
         return folder.stat().st_uid == os.geteuid()

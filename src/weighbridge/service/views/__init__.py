@@ -1,3 +1,3 @@
-"""What people look at: the state of the queue in a sentence, its recent past, who works, what the
-results say.
+"""What pages show: the state of the queue in a sentence, its last hour, the workers, the totals of
+the results.
 """

@@ -1,6 +1,6 @@
-"""The last hour, minute by minute, and the present pace.
+"""The activity of the last hour, minute by minute, and the present pace.
 
-Minutes long over are read once and kept.
+Minutes that cannot change any more are read once and kept.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 SHOWN: Final = timedelta(minutes=60)
 UNSETTLED: Final = timedelta(minutes=6)
-"""A call is on record when it ends, under the minute in which it began: younger minutes are read
-again.
+"""How long a minute may still change: a call is stored when it ends, and counted in the minute in
+which it began.
 """
 PACE_OVER: Final = timedelta(seconds=60)
+"""The time over which the present pace is taken."""
 FRESH_FOR_S: Final = 4.0
+"""How long a reading is used again."""
 SHORTEST_S: Final = 30.0
+"""The shortest time over which the pace is taken: a burst of a few seconds says little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Minute:
 
 
 class ActivityReader:
-    """One per server, for any number of viewers."""
+    """Reads the activity of the last hour. One per server, for any number of viewers."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -51,7 +54,7 @@ class ActivityReader:
         self._known_until_s = 0.0
 
     async def last_hour(self) -> list[Minute]:
-        """Sixty minutes, the present one last; a few seconds old at most."""
+        """The last sixty minutes, the present one last; a few seconds old at most."""
         async with self._lock:
             now = self._clock.now()
             this_minute = now.replace(second=0, microsecond=0)
@@ -60,7 +63,7 @@ class ActivityReader:
                 await self._read(first, this_minute)
                 self._known_until_s = self._clock.monotonic_s() + FRESH_FOR_S
             shown = (first + timedelta(minutes=n) for n in range(SHOWN // timedelta(minutes=1)))
-            return [self._known.get(at, _quiet(at)) for at in shown]
+            return [self._known.get(at, _without_calls(at)) for at in shown]
 
     async def _read(self, first: datetime, this_minute: datetime) -> None:
         """Read the minutes that may still change, and forget those before `first`."""
@@ -74,7 +77,7 @@ class ActivityReader:
             row = by_minute.get(at)
             done = completed.get(at, 0)
             self._known[at] = (
-                _quiet(at, done)
+                _without_calls(at, done)
                 if row is None
                 else Minute(
                     at,
@@ -89,16 +92,19 @@ class ActivityReader:
             )
 
     async def products_per_hour(self) -> float:
-        """The pace of the last minute; of the time since the first product, when that is less."""
+        """The pace at which products were completed in the last minute.
+
+        It is taken over the time since the first of them.
+        """
         now = self._clock.now()
         async with self._database.pool.acquire() as connection:
             count, first = await activity.completed_since(connection, now - PACE_OVER)
         if first is None:
             return 0.0
-        # A burst of a few seconds says little about an hour.
         over_s = max((now - first).total_seconds(), SHORTEST_S)
         return count / over_s * 3600
 
 
-def _quiet(at: datetime, completed: int = 0) -> Minute:
+def _without_calls(at: datetime, completed: int = 0) -> Minute:
+    """A minute in which no call began."""
     return Minute(at, completed, 0, 0, 0, 0.0, None, None)

@@ -1,4 +1,4 @@
-"""The batches of the half-price lane, as a person follows them."""
+"""The batches at the provider's Batch API, which costs half, with their state in words."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TROUBLE: Final[dict[str | None, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class FollowedBatch:
-    """A batch with its state in words. `share` is how much of it is answered, from 0 to 1."""
+    """A batch with its state in words. `share` is the share of requests answered, from 0 to 1."""
 
     batch: ListedBatch
     words: str
@@ -41,24 +41,26 @@ class FollowedBatch:
 
     @property
     def is_open(self) -> bool:
-        """Whether anything still comes of it."""
+        """Whether the batch is not finished: answers may still come."""
         return self.batch.state not in {BatchState.COLLECTED, BatchState.DISCARDED}
 
     @property
     def is_troubled(self) -> bool:
-        """Whether it ended before all was answered."""
+        """Whether the batch ended before all its requests were answered."""
         return self.batch.state is BatchState.DISCARDED or self.batch.status in _TROUBLE
 
     @property
     def answered(self) -> int:
-        """Requests that the provider has an answer to, good or bad."""
+        """How many requests the provider has answered, with success or an error."""
         return self.batch.completed + self.batch.failed
 
 
 async def followed_batches(
     database: Database, *, before_id: int | None, limit: int
 ) -> list[FollowedBatch]:
-    """The newest first."""
+    """Up to `limit` batches, newest first: the newest ones, or those before the one with this
+    id.
+    """
     async with database.pool.acquire() as connection:
         found = await batches.newest(connection, before_id, limit)
     return [_followed(batch) for batch in found]
@@ -71,7 +73,7 @@ def _followed(batch: ListedBatch) -> FollowedBatch:
 
 
 def _words(batch: ListedBatch) -> str:
-    """What became of it; where it is collected, how it ended at the provider."""
+    """The state of a batch in words."""
     if said := _BEFORE.get(batch.state):
         return said
     if trouble := _TROUBLE.get(batch.status):

@@ -1,5 +1,5 @@
-"""What a person corrects of a product's facts: checked like a row of a catalogue, and weighed
-again.
+"""Corrects a product's name, description, weight or country: checked like a row of a catalogue; the
+product is then processed again.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ _ATTRIBUTE: Final = {
 async def correct_facts(
     database: Database, code: str, given: Mapping[str, str], limits: FieldLimits
 ) -> dict[str, list[Any]]:
-    """Store what differs; returns it by field, before and after. A changed product is processed
-    again.
+    """Store the fields that differ from what is stored; returns [before, after] of each, by field.
+
+    If any differs, the product is processed again. `given` has every field of CORRECTABLE.
 
     Raises:
         NotFound: there is no such product.
         InputError: names each field that cannot be used; nothing was changed.
     """
-    new = _checked(code, given, limits)
+    new = _checked_product(code, given, limits)
     async with database.transaction() as connection:
         row = await products.find(connection, code)
         if row is None:
@@ -56,7 +57,8 @@ async def correct_facts(
     return changed
 
 
-def _checked(code: str, given: Mapping[str, str], limits: FieldLimits) -> Product:
+def _checked_product(code: str, given: Mapping[str, str], limits: FieldLimits) -> Product:
+    """The product with these facts; raises InputError if a row with them would be rejected."""
     record = {"code": code, **{name: given[name] or None for name in CORRECTABLE}}
     for chunk in check_records([record], limits=limits):
         if chunk.rejected:

@@ -1,4 +1,4 @@
-"""Why things failed, by cause and by step."""
+"""Groups failed products and failed calls by cause and step."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DAY: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class FailureGroups:
-    """Products that failed, and calls that failed in the last 24 hours."""
+    """Groups of products that are failed, and of calls that failed in the last 24 hours."""
 
     products: list[FailedProducts]
     calls: list[FailedCalls]
 
 
 async def failure_groups(database: Database, now: datetime) -> FailureGroups:
-    """Both, the most frequent first."""
+    """The groups of failed products and calls, the largest first."""
     async with database.pool.acquire() as connection:
         return FailureGroups(
             await failures.failed_products(connection),

@@ -1,8 +1,9 @@
-"""What the results say together: the totals of `totals.py`, and besides them how footprints are
-distributed, how much there is to a kilogram, and what to find out next.
+"""What the page Insights shows of all results: the totals of `totals.py`, the distribution of
+footprints, the footprint per kilogram, and what to find out next.
 
-What needs every contribution (proxies, inferred masses, routes that disagree) is taken from the
-products that add most to the total, and says how much of it these are.
+What needs the details of each footprint (proxies, inferred masses, routes that disagree) is worked
+out only for the products with the largest totals; `looked_into_share` says which share of the total
+these have.
 """
 
 from __future__ import annotations
@@ -29,21 +30,27 @@ if TYPE_CHECKING:
     from weighbridge.service.opening import Database
 
 HEAVIEST: Final = 1_000
+"""How many products, those with the largest totals, are looked at in detail."""
 SHOWN: Final = 12
+"""How many groups, hotspots and disagreements are shown."""
 TAKEN_APART: Final = 100_000
-"""Totals by material take every footprint apart; a page does not, where there are more."""
+"""The most completed products for which there are totals by material.
+
+These need every contribution of every footprint, which takes too long for a page.
+"""
 FRESH_FOR_S: Final = 10.0
+"""How long insights are used again, at least."""
 PATIENCE_S: Final = 0.5
-"""Longest time that opening the page may take."""
+"""How long a page waits for new insights."""
 COST_FACTOR: Final = 20.0
-"""A look that took t seconds is kept for 20 t."""
+"""Insights that took t seconds to work out are used again for 20 t."""
 DISAGREE: Final = 2.0
-"""Factor between two routes from which they count as disagreeing."""
+"""Two routes disagree if the figure of one is so many times that of the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Part of a total."""
+    """A part of the total, and how many products it is of."""
 
     name: str
     emissions_kg_co2e: float
@@ -62,7 +69,7 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Something worth finding out, and how much it bears on."""
+    """Something worth finding out: what, why, and the emissions and products it concerns."""
 
     what: str
     why: str
@@ -72,9 +79,11 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Insights:
-    """One look. Emissions are those of the totals: each footprint times its quantity.
+    """What the page shows. Emissions are each footprint times its product's quantity.
 
-    `totals` has no groups by material where there are more than `TAKEN_APART` products.
+    `totals` has no groups by material if there are more than `TAKEN_APART` completed products.
+    `distribution` counts footprints by half decade of kg CO2e. `looked_into` products were looked
+    at in detail; `looked_into_share` is their share of the total.
     """
 
     totals: CatalogueTotals
@@ -87,13 +96,13 @@ class Insights:
 
     @property
     def mass_kg(self) -> float:
-        """Of all pieces."""
+        """The mass of all pieces of all products."""
         return sum(one.mass_kg for one in self.traits.values())
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """A heavy product, and its footprint."""
+class _DetailedProduct:
+    """A product that is looked at in detail: one of those with the largest totals."""
 
     code: str
     name: str
@@ -102,12 +111,14 @@ class _Looked:
 
     @property
     def total_kg_co2e(self) -> float:
-        """What it adds to the total."""
+        """Its footprint times its quantity."""
         return self.footprint.emissions_kg_co2e * self.pieces
 
 
 class InsightsReader:
-    """One per server; a look serves everybody for a while."""
+    """Works out the insights, and gives the same ones to every visitor for a while. One per
+    server.
+    """
 
     def __init__(
         self, database: Database, factors: Callable[[], FactorTable], clock: Clock
@@ -121,9 +132,7 @@ class InsightsReader:
         self._looking: asyncio.Task[Insights] | None = None
 
     async def look(self) -> Insights:
-        """The present insights; some seconds old at most, more when there are very many
-        products.
-        """
+        """The insights; some seconds old at most, older if working them out takes long."""
         async with self._lock:
             began_s = self._clock.monotonic_s()
             if self._known is None or began_s >= self._known_until_s:
@@ -133,8 +142,9 @@ class InsightsReader:
             return self._known
 
     async def look_soon(self) -> Insights | None:
-        """The last look, at once; None while the first one over very many products is still being
-        worked out.
+        """The newest insights that are ready within PATIENCE_S; None if there are none yet.
+
+        Older ones are given while new ones are worked out.
         """
         if self._known is not None and self._clock.monotonic_s() < self._known_until_s:
             return self._known
@@ -146,7 +156,7 @@ class InsightsReader:
         return self._known
 
     async def _read(self) -> Insights:
-        """Look at the whole catalogue at one moment, and take the heaviest products apart."""
+        """Work out the insights from the database as of one moment."""
         async with (
             self._database.pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -160,39 +170,40 @@ class InsightsReader:
             rows = await totals.heaviest(connection, HEAVIEST)
             stored = [row["detail"] for row in rows]
             details = await footprints.read_details(connection, stored, {})
-        looked = [
-            _Looked(row["code"], row["name"], row["pieces"], detail.footprint)
+        detailed = [
+            _DetailedProduct(row["code"], row["name"], row["pieces"], detail.footprint)
             for row, detail in zip(rows, details, strict=True)
         ]
-        return await asyncio.to_thread(_put_together, added, traits, distribution, looked)
+        return await asyncio.to_thread(_insights_of, added, traits, distribution, detailed)
 
 
-def _put_together(
+def _insights_of(
     added: CatalogueTotals,
     traits: Mapping[str, CategoryTraits],
     distribution: dict[int, int],
-    looked: Sequence[_Looked],
+    detailed: Sequence[_DetailedProduct],
 ) -> Insights:
-    covered = sum(one.total_kg_co2e for one in looked)
+    """The insights from the totals and the products looked at in detail."""
+    covered = sum(one.total_kg_co2e for one in detailed)
     return Insights(
         totals=added,
         traits=traits,
         distribution=distribution,
-        disagreements=_disagreements(looked),
-        advice=_advice(looked),
-        looked_into=len(looked),
+        disagreements=_disagreements(detailed),
+        advice=_advice(detailed),
+        looked_into=len(detailed),
         looked_into_share=min(1.0, covered / added.total_kg_co2e) if added.total_kg_co2e else 0.0,
     )
 
 
-def _proxies(looked: Iterable[_Looked]) -> list[Share]:
-    """Contributions that rest on proxies, added up by the factor, the heaviest first."""
+def _proxies(detailed: Iterable[_DetailedProduct]) -> list[Share]:
+    """Contributions computed with a proxy factor, added up by factor, the largest first."""
     sums: dict[str, float] = defaultdict(float)
     products: dict[str, set[str]] = defaultdict(set)
     names: dict[str, str] = {}
-    for one in looked:
+    for one in detailed:
         for part in one.footprint.contributions:
-            if _is_proxy(part):
+            if _is_bill_proxy(part):
                 sums[part.factor_key] += part.emissions_kg_co2e * one.pieces
                 products[part.factor_key].add(one.code)
                 names.setdefault(part.factor_key, _without_component(part.label))
@@ -201,24 +212,27 @@ def _proxies(looked: Iterable[_Looked]) -> list[Share]:
 
 
 def _without_component(label: str) -> str:
-    """`Oak wood (seat)` → `Oak wood`: the last bracket says what it is in one product."""
+    """The label without the component of the product that it names: `Oak wood (seat)` → `Oak
+    wood`.
+    """
     head, bracket, _ = label.rpartition(" (")
     return head if bracket and label.endswith(")") else label
 
 
-def _disagreements(looked: Iterable[_Looked]) -> list[Disagreement]:
+def _disagreements(detailed: Iterable[_DetailedProduct]) -> list[Disagreement]:
+    """The products whose two routes disagree most, at most SHOWN, the worst first."""
     found = [
         Disagreement(one.code, one.name, times, one.total_kg_co2e)
-        for one in looked
+        for one in detailed
         if (times := one.footprint.disagreement) is not None and times >= DISAGREE
     ]
     return sorted(found, key=lambda one: -one.times)[:SHOWN]
 
 
-def _advice(looked: Sequence[_Looked]) -> list[Advice]:
-    """What would help most, those with the most kg CO2e first."""
+def _advice(detailed: Sequence[_DetailedProduct]) -> list[Advice]:
+    """Everything worth finding out, what concerns the most kg CO2e first."""
     found = []
-    inferred = [one for one in looked if one.footprint.mass.origin is Origin.INFERRED]
+    inferred = [one for one in detailed if one.footprint.mass.origin is Origin.INFERRED]
     if inferred:
         found.append(
             Advice(
@@ -235,9 +249,9 @@ def _advice(looked: Sequence[_Looked]) -> list[Advice]:
             share.emissions_kg_co2e,
             share.products,
         )
-        for share in _proxies(looked)[:5]
+        for share in _proxies(detailed)[:5]
     ]
-    apart = [one for one in looked if (one.footprint.disagreement or 0) >= DISAGREE]
+    apart = [one for one in detailed if (one.footprint.disagreement or 0) >= DISAGREE]
     if apart:
         found.append(
             Advice(
@@ -250,5 +264,5 @@ def _advice(looked: Sequence[_Looked]) -> list[Advice]:
     return sorted(found, key=lambda one: -one.emissions_kg_co2e)
 
 
-def _is_proxy(part: Contribution) -> bool:
+def _is_bill_proxy(part: Contribution) -> bool:
     return part.is_proxy and part.route is RouteName.BILL

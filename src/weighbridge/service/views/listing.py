@@ -1,4 +1,4 @@
-"""Lists of products, and what is done to a selection of them."""
+"""Lists products by filters, and retries, approves or deletes those that a filter finds."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ __all__ = [
 ]
 
 PAGE: Final = 50
+"""How many products a page has."""
 SUPPLIERS: Final = 200
-"""Names offered in a list to choose from; any other name can be typed."""
+"""How many names of suppliers are offered to choose from; any other can be typed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Some products. `next_page` leads to more; empty: there are none."""
+    """Some products. `next_page` is the `after` of the next page; "" if there is none."""
 
     rows: list[ListRow]
     next_page: str
@@ -51,7 +52,9 @@ class ListPage:
 async def list_page(
     database: Database, wanted: Filter, order: Order, after: str = "", limit: int = PAGE
 ) -> ListPage:
-    """The page behind `after`, which the page before gave as `next_page`.
+    """The products that the filter `wanted` finds, from the place `after` on.
+
+    `after` is the `next_page` of the page before; "" for the first page.
 
     Raises:
         InputError: `after` did not come from a page.
@@ -64,6 +67,7 @@ async def list_page(
 
 
 def _place(text: str) -> ListPlace | None:
+    """The place in the list that `next_page` names; None for the beginning."""
     if not text:
         return None
     value, _, row_id = text.partition("_")
@@ -80,7 +84,7 @@ async def categories(database: Database) -> list[str]:
 
 
 async def suppliers(database: Database) -> list[str]:
-    """The first suppliers by name."""
+    """The names of suppliers in order, at most SUPPLIERS."""
     async with database.pool.acquire() as connection:
         return await listing.suppliers(connection, SUPPLIERS)
 
@@ -100,7 +104,9 @@ async def retry(database: Database, wanted: Filter) -> int:
 
 
 async def remove(database: Database, wanted: Filter, expected: int | None = None) -> int:
-    """Delete what the filter finds with answers and footprints; the record of paid calls stays.
+    """Delete the products that the filter finds, with answers and footprints; returns how many.
+
+    The record of paid calls stays.
 
     Raises:
         Conflict: the filter does not find the `expected` number any more; nothing was deleted.
@@ -115,7 +121,7 @@ async def remove(database: Database, wanted: Filter, expected: int | None = None
 
 
 async def take_approval_back(database: Database, codes: Sequence[str]) -> int:
-    """Take the marks of products back; returns how many had one."""
+    """Remove the marks of these products as checked; returns how many had one."""
     async with database.transaction() as connection:
         return await selections.uncheck_codes(connection, codes)
 
@@ -127,12 +133,18 @@ async def codes_of(database: Database, wanted: Filter) -> list[str]:
 
 
 async def completed_codes(database: Database, category: str, search: str) -> list[str]:
-    """The codes of the completed products of a category, or with these words in code or name."""
+    """The codes of the completed products of a category that have `search` in code or name.
+
+    "" for either: any.
+    """
     wanted = Filter(status=ProcessingStatus.COMPLETED, category=category, search=search)
     return await codes_of(database, wanted)
 
 
 async def approve(database: Database, wanted: Filter, by: str) -> int:
-    """Mark completed products as checked by somebody, until they change; returns how many."""
+    """Mark the completed products that the filter finds as checked; returns how many.
+
+    `by` is who checked them. A mark ends when its product changes.
+    """
     async with database.transaction() as connection:
         return await selections.check(connection, wanted, by)

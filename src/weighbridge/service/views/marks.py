@@ -1,4 +1,4 @@
-"""Whether there are figures that no language model was asked for now: every page says so."""
+"""Whether any figures come from the simulator or from recorded answers: every page then says so."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Database
 
 FRESH_FOR_S: Final = 2.0
+"""How long the marks are used again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What the figures of this database are, apart from asked for."""
+    """Whether some figures of this database are simulated, and whether some are recorded."""
 
     simulated: bool
     recorded: bool
 
 
 class MarksReader:
-    """One per server, for any number of pages; a look is two seconds old at most."""
+    """Reads the marks, and keeps them for FRESH_FOR_S. One per server, for any number of pages."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -32,7 +33,7 @@ class MarksReader:
         self._known_until_s = 0.0
 
     async def __call__(self) -> Marks:
-        """What there is."""
+        """The marks, at most FRESH_FOR_S old."""
         now_s = self._clock.monotonic_s()
         if self._known is None or now_s >= self._known_until_s:
             async with self._database.pool.acquire() as connection:
@@ -41,5 +42,5 @@ class MarksReader:
         return self._known
 
     def forget(self) -> None:
-        """Look anew the next time."""
+        """Forget the marks, so that the next call reads them."""
         self._known = None

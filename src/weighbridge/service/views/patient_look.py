@@ -1,4 +1,4 @@
-"""A costly read for pages, which rather show what was seen a moment ago than wait."""
+"""Shares a slow read among pages, which get an earlier result if the new one takes too long."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE_S: Final = 0.1
-"""Longest time that a page waits for a new look, if there is an earlier one."""
+"""How long a caller waits for a new result, if there is an earlier one."""
 OLDEST_S: Final = 60.0
-"""An earlier look is shown for no longer than this."""
+"""The oldest earlier result that is still given."""
 
 
 class PatientLook(Generic[T]):
-    """Calls `look`, one at a time. Where that takes long, the earlier look answers, and the new one
-    answers those who ask after it.
+    """Calls `look`, one call at a time, and gives its result to all who ask.
+
+    If that takes longer than PATIENCE_S, they get the earlier result.
+    Later callers get the new one.
     """
 
     def __init__(self, look: Callable[[], Awaitable[T]], clock: Clock) -> None:
@@ -30,26 +32,30 @@ class PatientLook(Generic[T]):
         self._under_way: asyncio.Task[T] | None = None
 
     async def __call__(self) -> T:
-        """What a look sees now, or saw less than `OLDEST_S` ago."""
+        """A new result of `look`, or an earlier one of less than OLDEST_S ago."""
         if self._under_way is None or self._under_way.done():
             self._under_way = asyncio.create_task(self._look_now())
-            self._under_way.add_done_callback(_heed)
+            self._under_way.add_done_callback(_retrieve_error)
         under_way = self._under_way
         if self._known and self._clock.monotonic_s() - self._known[1] < OLDEST_S:
             await asyncio.wait({under_way}, timeout=PATIENCE_S)
             if not under_way.done():
                 return self._known[0]
-        # Whoever goes away must not take the look from the others.
+        # A caller that is cancelled must not cancel the read for the others.
         return await asyncio.shield(under_way)
 
     async def _look_now(self) -> T:
+        """Call `look`, and keep the result with the time at which it began."""
         began_s = self._clock.monotonic_s()
         seen = await self._look()
         self._known = seen, began_s
         return seen
 
 
-def _heed(task: asyncio.Task[T]) -> None:
-    """Everybody who asked may have gone; asyncio would then call an error forgotten."""
+def _retrieve_error(task: asyncio.Task[T]) -> None:
+    """Retrieve the task's error, since asyncio logs errors that nobody retrieves.
+
+    All callers may have been cancelled.
+    """
     if not task.cancelled():
         task.exception()

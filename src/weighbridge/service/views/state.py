@@ -1,8 +1,7 @@
 """The state of the queue in one sentence, and what to do about it.
 
-Pure. A sentence may contain `{done}` (a time of day) and `{wait}` (seconds that run down): whoever
-shows it puts in what `done_at` and `wait_until` say, in the reader's own time zone and second by
-second.
+Pure. A sentence may contain `{done}` (a time of day) and `{wait}` (a countdown): the page fills
+them in from `done_at` and `wait_until`, in the reader's own time zone and anew every second.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.service.queue import QueueStatus
 
 NEARLY_USED: Final = 0.97
-"""Share of a limit in use from which the limit is said to set the pace."""
+"""If more than this share of a limit is in use, the limit is said to hold processing back."""
 
 
 class Situation(StrEnum):
@@ -37,7 +36,7 @@ class Situation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a person sees first. `remedy` is empty where nothing is to be done."""
+    """What the overview says first: a sentence, and what to do ("" for nothing)."""
 
     situation: Situation
     sentence: str
@@ -47,7 +46,7 @@ class Outlook:
 
 
 def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -> Outlook:
-    """How things stand."""
+    """The state of the queue in a sentence, and what to do about it."""
     counts = look.counts
     failed = counts[ProcessingStatus.FAILED]
     finished = counts[ProcessingStatus.COMPLETED] + failed
@@ -62,10 +61,10 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
         return _stopped(left, look.state.paused_reason)
     if look.state.paused_reason:
         why, _ = _first_sentence(look.state.paused_reason)
-        remedy = _while_paused(look.state.paused_reason)
+        remedy = _remedy_while_paused(look.state.paused_reason)
         return Outlook(Situation.PAUSED, f"Paused: {why}", remedy)
     if left == 0:
-        return Outlook(Situation.FINISHED, _all_done(finished, failed), _retry(failed))
+        return Outlook(Situation.FINISHED, _all_done(finished, failed), _hint_at_failures(failed))
     if live_workers == 0:
         return Outlook(
             Situation.UNATTENDED,
@@ -82,7 +81,8 @@ def outlook(look: QueueStatus, *, products_per_hour: float, live_workers: int) -
     return _working(look, finished, left, products_per_hour)
 
 
-def _while_paused(reason: str) -> str:
+def _remedy_while_paused(reason: str) -> str:
+    """What people read they can do while the queue is paused for this reason."""
     if is_budget_reason(reason):
         return "Raise the budget under Settings to resume at once; otherwise processing resumes when the next day or month begins."
     _, rest = _first_sentence(reason)
@@ -90,13 +90,13 @@ def _while_paused(reason: str) -> str:
 
 
 def _first_sentence(reason: str) -> tuple[str, str]:
-    """What is the matter, for a headline; and the rest of it."""
+    """(the first sentence of a reason, the rest of it)."""
     first, _, rest = reason.partition(". ")
     return (f"{first}." if rest else first), rest
 
 
 def _stopped(left: int, reason: str | None) -> Outlook:
-    """What people read while the queue is stopped."""
+    """The outlook while the queue is stopped; `left` products wait."""
     if reason:
         why, rest = _first_sentence(reason)
         waits = f"{_products(left)} {_verb(left, 'wait')}. Press Start once that is settled."
@@ -113,7 +113,7 @@ def _stopped(left: int, reason: str | None) -> Outlook:
 
 
 def _working(look: QueueStatus, finished: int, left: int, products_per_hour: float) -> Outlook:
-    """What people read while products are processed."""
+    """The outlook while products are processed."""
     sentence = f"Weighing {finished + 1:,} of {_products(look.total_products)}"
     done_at = None
     if products_per_hour >= 1:
@@ -131,7 +131,7 @@ def _working(look: QueueStatus, finished: int, left: int, products_per_hour: flo
 
 
 def limiting(look: QueueStatus) -> str:
-    """Which limit sets the pace: `token`, `request`, or an empty text."""
+    """Which limit is nearly used up: "token", "request", or "" for none."""
     if look.used.tokens >= NEARLY_USED * look.limits.tokens_per_minute:
         return "token"
     if look.used.requests >= NEARLY_USED * look.limits.requests_per_minute:
@@ -140,7 +140,7 @@ def limiting(look: QueueStatus) -> str:
 
 
 def batches_at_provider(look: QueueStatus) -> str:
-    """What waits in batches of the Batch API; an empty text without any."""
+    """A sentence on the batches in flight at the Batch API; "" if there are none."""
     batches = look.batches
     if not batches.batches:
         return ""
@@ -157,7 +157,7 @@ def _all_done(finished: int, failed: int) -> str:
     return f"{finished - failed:,} of {_products(finished)} weighed; {failed:,} failed."
 
 
-def _retry(failed: int) -> str:
+def _hint_at_failures(failed: int) -> str:
     return "The page Failures says why, and can retry them." if failed else ""
 
 
@@ -166,4 +166,5 @@ def _products(count: int) -> str:
 
 
 def _verb(count: int, plural: str) -> str:
+    """The verb for so many: "waits" for one, else as given, such as "wait"."""
     return f"{plural}s" if count == 1 else plural

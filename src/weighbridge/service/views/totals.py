@@ -1,5 +1,5 @@
-"""What a catalogue adds up to, by category, material, supplier and country, and what to look at
-first. The command line, the API, the workbook's Summary and the page Insights all show this.
+"""The totals of a catalogue by category, material, supplier and country, and the products to look
+at first. The command line, the API, the workbook's Summary and the page Insights all show this.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from weighbridge.store.database import Connection, Database
 
 NAMED: Final = 10
-"""Most hotspots, products to check first and missing products that are listed."""
+"""How many hotspots, products to check first and missing products are listed at most."""
 _NO_MATERIAL: Final = {
     ContributionKind.PROCESS_ELECTRICITY: "Electricity in manufacturing",
     ContributionKind.PROCESS_HEAT: "Heat in manufacturing",
@@ -50,7 +50,11 @@ async def catalogue_totals(
     codes: Sequence[str] | None = None,
     named: int = NAMED,
 ) -> CatalogueTotals:
-    """The totals of all products, or of those of an import or with these codes, at one moment."""
+    """The totals of all products as of one moment.
+
+    `by` are the groups to add up. `scope`: only products of this import; `codes`: only those with
+    these codes. `named` is how many hotspots and so on are listed.
+    """
     async with (
         database.pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -65,7 +69,10 @@ async def totals_within(
     by: Collection[TotalBy] = tuple(TotalBy),
     named: int = NAMED,
 ) -> CatalogueTotals:
-    """The same over a connection, whose transaction makes them agree with what else it reads."""
+    """The totals of the products `within`, read in the transaction of this connection.
+
+    So they agree with what else it reads.
+    """
     counted = await stored.counts(connection, within)
     total = counted["total_kg_co2e"]
     groups = {one: await _groups(connection, one, within, factors, total) for one in by}
@@ -85,6 +92,7 @@ async def totals_within(
 async def _groups(
     connection: Connection, by: TotalBy, within: Within, factors: FactorTable, total: float
 ) -> tuple[GroupTotal, ...]:
+    """The totals of one kind of groups, with each group's share of `total`."""
     if by is TotalBy.MATERIAL:
         found = [_material(row, factors) for row in await stored.materials(connection, within)]
     else:
@@ -94,6 +102,7 @@ async def _groups(
 
 
 def _material(row: Record, factors: FactorTable) -> GroupTotal:
+    """The total of a material, or of contributions that are no material, such as electricity."""
     kind = ContributionKind(row["kind"])
     if kind is not ContributionKind.MATERIAL:
         return GroupTotal(_NO_MATERIAL[kind], row["products"], row["total_kg_co2e"])
@@ -107,4 +116,5 @@ def _ranked(row: Record, total: float) -> RankedProduct:
 
 
 def _share(part: float, total: float) -> float | None:
+    """The part divided by the total; None if the total is not a number above 0."""
     return part / total if total > 0 and math.isfinite(total) else None

@@ -1,4 +1,4 @@
-"""Who works on the queue at present."""
+"""The workers that are running at present."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from weighbridge.store.workers import WorkerRow
 
 LIVE_WITHIN: Final = timedelta(seconds=10)
-"""A worker counts as live this long after it renewed its row, which it does every two seconds."""
+"""A worker counts as running for this long after it renewed its row, which it does every 2 s."""
 
 
 async def live_workers(database: Database) -> list[WorkerRow]:
-    """Workers that were seen in the last seconds, longest first."""
+    """The running workers, the one that started first at the head."""
     async with database.pool.acquire() as connection:
         return await workers.load_live(connection, LIVE_WITHIN)
