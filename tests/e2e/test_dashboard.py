@@ -396,7 +396,7 @@ def test_own_factors_are_uploaded_from_the_settings_and_taken_back(
     page.get_by_role("link", name="Show or upload your own").click()
     page.get_by_label("File of factors").set_input_files(bad)
     page.get_by_role("button", name="Check and upload").click()
-    expect(page.get_by_role("alert")).to_contain_text("Nothing of the file was taken")
+    expect(page.get_by_role("alert")).to_contain_text("No row of the file was used")
     expect(page.get_by_role("region", name="Rows to mend")).to_contain_text("unit")
     assert violations(page) == []
     page.get_by_label("File of factors").set_input_files(good)
@@ -406,7 +406,7 @@ def test_own_factors_are_uploaded_from_the_settings_and_taken_back(
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Take back").click()
     expect(page.locator(".flash")).to_contain_text("ours.csv is taken back")
-    expect(page.get_by_text("the factors that come with Weighbridge count")).to_be_visible()
+    expect(page.get_by_text("the factors that come with Weighbridge are used")).to_be_visible()
     assert violations(page) == []
 
 

@@ -1,3 +1,3 @@
-"""The pages for people: one module and one template folder per page, over the same services as API
-and CLI.
+"""The web pages: one module and one folder of templates for each page, on the same services as the
+API and the command line.
 """

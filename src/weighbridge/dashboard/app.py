@@ -1,4 +1,4 @@
-"""The dashboard put together: `install_dashboard` adds its pages to the server's application."""
+"""Adds the dashboard's pages to the server's application."""
 
 from __future__ import annotations
 
@@ -45,12 +45,14 @@ PAGES: Final = (
     factors,
     settings,
 )
-"""In this order: a product's code may contain anything, so its routes come after those of the list.
+"""The modules of the pages, in the order in which their routes are tried.
+
+A product's code may contain anything, so the routes of a product come after those of the list.
 """
 
 
 def install_dashboard(app: FastAPI, server: ServerContext) -> None:
-    """Add the pages."""
+    """Add all pages, their files and their error pages to `app`."""
     app.state.dashboard = Dashboard(server)
     app.add_middleware(ProblemPages)
     for module in (assets, *PAGES):

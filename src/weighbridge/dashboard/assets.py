@@ -1,7 +1,7 @@
-"""Scripts, styles and icons, from this server only: held in memory, compressed once, kept by
-browsers for good.
+"""Serves scripts, styles and icons, which are kept in memory and compressed once.
 
-Their address carries a hash of their content, so a new version is a new address.
+Browsers keep them for a year: their address contains a hash of their content, so a new version has
+a new address.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ MEDIA_TYPES: Final = {
     ".txt": "text/plain; charset=utf-8",
 }
 SMALL_BYTES: Final = 600
-"""Compressing less than this saves nothing."""
+"""Files up to this size are not compressed, because that saves nothing."""
 
 router = APIRouter(include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file as it is sent."""
+    """A file as it is sent; `compressed` is None for a small one."""
 
     media_type: str
     plain: bytes
@@ -57,14 +57,14 @@ def load_asset(name: str) -> Asset:
 
 
 def asset_url(name: str) -> str:
-    """The address of a file, for templates."""
+    """The address of a file of the static folder, with its version."""
     return f"/static/{name}?v={load_asset(name).version}"
 
 
 @router.get("/static/{name:path}", name="asset")
 async def send_asset(name: str, request: Request) -> Response:
-    """The file, for a year."""
-    asset = load_asset(name)  # in memory since a page named it
+    """The file, which the browser may keep for a year."""
+    asset = load_asset(name)  # usually in memory already, since a page has its address
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
     body = asset.plain
     if asset.compressed and "gzip" in request.headers.get("accept-encoding", ""):

@@ -1,4 +1,4 @@
-"""What pages share, and how a page's function gets at it."""
+"""What the pages of a server share, and the types by which a page's function is given it."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ async def _dashboard(request: Request) -> Dashboard:
 
 
 async def _principal(request: Request) -> Principal:
-    """Who asks; `RequireAccess` has let them in."""
+    """The user who sent the request, as `RequireAccess` has identified them."""
     principal: Principal = request.state.principal
     return principal
 
 
 Pages = Annotated[Dashboard, Depends(_dashboard)]
-"""Annotate a page's parameter with this to get what pages share."""
+"""A parameter of a page with this type is given the server's Dashboard."""
 Visitor = Annotated[Principal, Depends(_principal)]
-"""Annotate a page's parameter with this to know who asks."""
+"""A parameter of a page with this type is given the user who sent the request."""
 
 
 def note_action(
@@ -54,5 +54,5 @@ def note_action(
     subject: str | None = None,
     detail: Mapping[str, object] | None = None,
 ) -> None:
-    """What the audit log says of this request, if it succeeds."""
+    """Set the entry that the audit log gets if this request succeeds."""
     request.state.audit = {"action": action, "subject": subject, "detail": dict(detail or {})}

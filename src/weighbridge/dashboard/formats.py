@@ -1,4 +1,4 @@
-"""How figures are written for people. Pure; used as filters in templates and for live updates."""
+"""Writes figures as texts for people. Pure; used as filters in templates and for live updates."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ NOTHING: Final = "–"
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """1,204 — a dash where there is none."""
+    """A number with thousands separators: 1,204; a dash for None."""
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
 def significant(value: float | None, digits: int = 2) -> str:
-    """As many digits as a figure is good for, as on the terminal: 0.012, 1.2, 1,200."""
+    """A number to so many significant digits, as on the terminal: 0.012, 1.2, 1,200."""
     if value is None or not math.isfinite(value):
         return NOTHING
     return plain_text.significant(value, digits)
 
 
 def kilograms(value: float | None, digits: int = 2) -> str:
-    """A mass of CO2e with the unit that suits it: g, kg, t or kt."""
+    """A mass in kilograms written in the unit that suits it: g, kg, t or kt."""
     if value is None:
         return NOTHING
     unit, size = _unit_of(value)
@@ -40,12 +40,12 @@ def kilograms(value: float | None, digits: int = 2) -> str:
 
 
 def mass(value: float | None) -> str:
-    """What a product weighs, with the digits that its catalogue may have given."""
+    """A product's mass in kilograms, to four digits: its catalogue may have given as many."""
     return kilograms(value, 4)
 
 
 def span(low: float | None, high: float | None) -> str:
-    """From one mass of CO2e to another, both in the unit of the larger: 0.061 – 2.7 kg."""
+    """A range of masses in kilograms, both written in the unit of the larger: 0.061 – 2.7 kg."""
     if low is None or high is None:
         return NOTHING
     unit, size = _unit_of(high)
@@ -53,7 +53,9 @@ def span(low: float | None, high: float | None) -> str:
 
 
 def moved(before: float, after: float) -> str:
-    """From one mass of CO2e to another, with the digits that it takes to tell them apart."""
+    """ "from … to … CO2e" for two masses in kilograms, with as many digits as they need to
+    differ.
+    """
     written = "", ""
     for digits in range(2, 8):
         written = kilograms(before, digits), kilograms(after, digits)
@@ -63,7 +65,7 @@ def moved(before: float, after: float) -> str:
 
 
 def _unit_of(value: float) -> tuple[str, float]:
-    """The unit that suits a mass in kilograms, and how many kilograms it has."""
+    """(the unit that suits a mass in kilograms, the kilograms of one such unit)."""
     size = abs(value)
     if size >= 1_000_000:
         return "kt", 1_000_000
@@ -73,7 +75,7 @@ def _unit_of(value: float) -> tuple[str, float]:
 
 
 def dollars(value: float | None) -> str:
-    """US dollars: cents, or four digits where a call costs less than that."""
+    """An amount of US dollars: in cents, or with four decimals below 10 cents."""
     if value is None:
         return NOTHING
     if value and abs(value) < 0.00005:
@@ -84,26 +86,26 @@ def dollars(value: float | None) -> str:
 
 
 def cost(figures: CallFigures) -> str:
-    """The dollars of some calls, as far as their prices are known."""
+    """The cost of some calls in dollars; says "unknown" if some of their prices are not known."""
     if not figures.unpriced_calls:
         return dollars(figures.cost_usd)
     return f"{dollars(figures.cost_usd)} + unknown" if figures.cost_usd else "unknown"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share of 1 as per cent."""
+    """A share from 0 to 1 in percent."""
     if share is None:
         return NOTHING
     return f"{share * 100:,.{digits if share else 0}f} %"
 
 
 def change(share: float | None) -> str:
-    """By how much something moved: +12.5 %, -3.0 %; no sign where it did not."""
+    """A relative change, 0.125 for +12.5 %, in percent with its sign; no sign for no change."""
     return NOTHING if share is None else f"{share * 100:{'+' if round(share, 3) else ''},.1f} %"
 
 
 def seconds(value: float | None) -> str:
-    """A duration in the unit that suits it."""
+    """A duration in seconds written in the unit that suits it: ms, s, min, h or days."""
     if value is None:
         return NOTHING
     if value < 1:
@@ -118,7 +120,7 @@ def seconds(value: float | None) -> str:
 
 
 def moment(value: datetime | None) -> Markup:
-    """A point in time; the page's script writes it in the reader's own zone."""
+    """A time as an HTML element in UTC; the page's script rewrites it in the reader's time zone."""
     if value is None:
         return Markup(NOTHING)  # noqa: S704 - a constant
     written = value.strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -126,18 +128,21 @@ def moment(value: datetime | None) -> Markup:
 
 
 def quantity(value: float | None) -> str:
-    """How many pieces: as given."""
+    """A number of pieces with all the digits that were given."""
     return significant(value, 12)
 
 
 def words(name: str) -> str:
-    """`bill_of_materials` → `Bill of materials`."""
+    """The name of a thing in a program as words: `bill_of_materials` → `Bill of materials`."""
     text = name.replace("_", " ").strip()
     return text[:1].upper() + text[1:]
 
 
 def answer(value: Any, names: Mapping[str, str] = MappingProxyType({})) -> str:
-    """A value of an answer, before or after a correction; `names` of keys that it may have."""
+    """A value of a model's answer, or of its correction, as text.
+
+    `names` has the names for people of the keys that the value may contain.
+    """
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -160,7 +165,7 @@ def answer(value: Any, names: Mapping[str, str] = MappingProxyType({})) -> str:
 
 
 def proxies_apart(notes: Sequence[str]) -> tuple[list[str], list[str]]:
-    """(notes on factors of something similar, the others): a laptop has twenty of the first."""
+    """(notes on proxy factors, the other notes): a laptop has twenty of the first kind."""
     proxies = [note for note in notes if note.startswith("proxy for ")]
     return proxies, [note for note in notes if note not in proxies]
 

@@ -1,4 +1,4 @@
-"""Small forms, read with a limit: the login form is open to everybody."""
+"""Reads the forms that pages send, within limits of size: anybody can send the login form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_FIELDS: Final = 2_000
 
 
 class Form:
-    """The fields of a form; one that is missing is an empty text."""
+    """The fields of a form; a field that was not sent counts as empty."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
         self._fields = fields
@@ -29,7 +29,9 @@ class Form:
         return self._fields.get(name, [])
 
     def starting_with(self, prefix: str) -> dict[str, str]:
-        """The fields whose names begin so, by the rest of their names."""
+        """The first values of the fields whose names begin with `prefix`, by the rest of the
+        name.
+        """
         return {
             name.removeprefix(prefix): values[0].strip()
             for name, values in self._fields.items()
@@ -41,7 +43,7 @@ async def read_form(request: Request, limit_bytes: int = LONGEST_FORM_BYTES) -> 
     """The form in the request's body.
 
     Raises:
-        InputError: it is larger than forms of ours are.
+        InputError: it is larger, or has more fields, than any form of ours.
     """
     body = await read_body(request, limit_bytes)
     try:
@@ -57,7 +59,7 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
     """The whole body.
 
     Raises:
-        InputError: it is larger than that.
+        InputError: it is larger than `limit_bytes`.
     """
     body = bytearray()
     async for part in request.stream():
@@ -68,5 +70,5 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
 
 def row_id(text: str) -> int | None:
-    """The number of a row, as an address has it; None for anything else."""
+    """The id of a database row that an address contains; None for any text that is no id."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

@@ -1,4 +1,4 @@
-"""Addresses that pages point to."""
+"""Addresses of pages for links and redirects."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 
 def product_url(code: str) -> str:
-    """The page of a product, whatever its code contains."""
+    """The address of a product's page; its code may contain anything."""
     return "/products/" + quote(code, safe="")
 
 
 def own_page(target: str) -> str:
-    """The redirect target, unless it is on another server."""
+    """The redirect target if it is on this server, else "/"."""
     is_ours = target.startswith("/") and not target.startswith(("//", "/\\"))
     return target if is_ours and target.isprintable() else "/"

@@ -1,8 +1,8 @@
-"""What the overview shows as it happens: worked out once, sent to every viewer.
+"""Sends the overview's live updates, which are worked out once for all viewers.
 
-One task looks while anybody watches, and wakes the viewers at most every `UPDATE_S`. A viewer costs
-the bytes that are sent to it, in one piece a wake; neither the database nor the log notices how
-many there are.
+While anybody watches, one task reads the database and wakes the viewers, at most once every
+`UPDATE_S`. Another viewer only costs the bytes that are sent to it: the database is not read more
+often.
 """
 
 from __future__ import annotations
@@ -34,20 +34,24 @@ if TYPE_CHECKING:
     from weighbridge.service.views.state import Outlook
 
 UPDATE_S: Final = 0.5
-"""At most two updates a second."""
+"""The shortest pause between two updates."""
 PACE_S: Final = 2.0
+"""How long the pace is used again."""
 MINUTES_S: Final = 5.0
+"""The shortest pause between two readings of the last hour."""
 COST_FACTOR: Final = 20.0
-"""A look at the last hour that took t seconds is followed by 20 t without one."""
+"""After a reading of the last hour that took t seconds, there is none for 20 t."""
 HEARTBEAT_S: Final = 15.0
+"""After so long without an update a viewer gets a heartbeat."""
 KEPT_LINES: Final = 60
-"""The page shows so many."""
+"""How many log lines the page shows."""
 RECONNECT_MS: Final = 2_000
+"""How long a browser waits before it reconnects."""
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One look at everything that the overview shows."""
+    """Everything that the overview shows but the charts and the log, as of one moment."""
 
     look: QueueStatus
     outlook: Outlook
@@ -55,7 +59,7 @@ class Board:
     products_per_hour: float
 
     def document(self) -> dict[str, Any]:
-        """As the page's script takes it: texts by name, numbers for the bars."""
+        """The board as JSON for the page's script: texts by name, shares for the bars."""
         counts = self.look.counts
         total = max(self.look.total_products, 1)
         used, limits = self.look.used, self.look.limits
@@ -89,7 +93,7 @@ class Board:
 
     @property
     def finished(self) -> int:
-        """Products that are completed or failed."""
+        """How many products are completed or failed."""
         counts = self.look.counts
         return counts[ProcessingStatus.COMPLETED] + counts[ProcessingStatus.FAILED]
 
@@ -99,7 +103,7 @@ def _epoch(at: datetime | None) -> float | None:
 
 
 class LiveBoard:
-    """One per server."""
+    """Works out the live updates and sends them to the viewers. One per server."""
 
     def __init__(self, server: ServerContext) -> None:
         self._server = server
@@ -114,13 +118,14 @@ class LiveBoard:
         self._pace = 0.0
         self._pace_due_s = float("-inf")
         self.look = SharedLook(self._look)
-        """How things stand now; whoever asks at the same time shares the answer."""
+        """Gives the present board; those who call it at the same time share one reading."""
 
     async def status(self) -> QueueStatus:
         """The state of the queue and its counts."""
         return await queue_status(self._server.database, self._server.clock)
 
     async def _look(self) -> Board:
+        """The present board, read from the database."""
         server = self._server
         status, pace, workers = await asyncio.gather(
             queue_status(server.database, server.clock),
@@ -142,6 +147,7 @@ class LiveBoard:
         return Board(status, how, shown, pace)
 
     async def _products_per_hour(self) -> float:
+        """The pace of the last minute, at most PACE_S old."""
         now_s = self._server.clock.monotonic_s()
         if now_s >= self._pace_due_s:
             self._pace = await self.activity.products_per_hour()
@@ -158,12 +164,11 @@ class LiveBoard:
             events = self._server.events
             board = minutes = b""
             position = events.newest_number
-            # Between the drawing of the page and this moment lines may have come: all that the page
-            # shows, anew.
-            yield _lines(events.recent_lines(KEPT_LINES), is_all=True)
-            # The board at hand may be older than the page: it would take back what it says.
+            # Lines may have been logged since the page was drawn: send all that it shows.
+            yield _lines_event(events.recent_lines(KEPT_LINES), is_all=True)
+            # The board that is kept may be older than the page, which would then go back in time.
             with contextlib.suppress(*DATABASE_AWAY):
-                self._board = _frame("board", (await self.look()).document())
+                self._board = _event("board", (await self.look()).document())
             while not events.is_closed:
                 news = self._news
                 pieces = b""
@@ -188,23 +193,26 @@ class LiveBoard:
                 self._following.cancel()
 
     def _fresh_lines(self, position: int) -> bytes:
-        """The log lines after a position, made once for all viewers that stand there."""
+        """The log lines after a position as an event, made once for all viewers at this
+        position.
+        """
         events = self._server.events
         if self._rendered_up_to != events.newest_number:
             self._rendered_up_to = events.newest_number
             self._rendered = {}
         if position not in self._rendered:
             fresh = events.recent_lines(KEPT_LINES, after=position)
-            self._rendered[position] = _lines(fresh, is_all=False) if fresh else b""
+            self._rendered[position] = _lines_event(fresh, is_all=False) if fresh else b""
         return self._rendered[position]
 
     async def _run(self) -> None:
+        """Keep the board up to date and wake the viewers, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._wake_viewers())
             tasks.create_task(self._follow_board())
 
     async def _wake_viewers(self) -> None:
-        """Wake them when anything is new, and when the server is leaving, so that they go."""
+        """Wake the viewers when anything is new, or the server shuts down and their streams end."""
         events = self._server.events
         told: tuple[object, ...] = ()
         while True:
@@ -216,6 +224,7 @@ class LiveBoard:
             await asyncio.sleep(UPDATE_S)
 
     async def _follow_board(self) -> None:
+        """Read the board every UPDATE_S, and the last hour less often."""
         minutes_due_s = 0.0
         clock = self._server.clock
         while True:
@@ -225,24 +234,25 @@ class LiveBoard:
                     hour = minutes_document(await self.activity.last_hour())
                     now_s = clock.monotonic_s()
                     minutes_due_s = now_s + max(MINUTES_S, (now_s - began_s) * COST_FACTOR)
-                    self._minutes = _frame("minutes", hour)
-                board = _frame("board", (await self.look()).document())
+                    self._minutes = _event("minutes", hour)
+                board = _event("board", (await self.look()).document())
                 if board != self._board:
                     self._board = board
             await asyncio.sleep(UPDATE_S)
 
 
-def _lines(lines: list[dict[str, Any]], *, is_all: bool) -> bytes:
-    return _frame("log", {"all": is_all, "lines": lines})
+def _lines_event(lines: list[dict[str, Any]], *, is_all: bool) -> bytes:
+    """A server-sent event with log lines; `is_all`: they replace those on the page."""
+    return _event("log", {"all": is_all, "lines": lines})
 
 
-def _frame(event: str, document: dict[str, Any]) -> bytes:
-    """A server-sent event."""
+def _event(event: str, document: dict[str, Any]) -> bytes:
+    """A server-sent event with this name and document."""
     return f"event: {event}\ndata: ".encode() + to_json(document) + b"\n\n"
 
 
 def minutes_document(minutes: list[Minute]) -> dict[str, Any]:
-    """The last hour as columns, for charts."""
+    """The activity of these minutes as JSON for charts: one list for each quantity."""
     return {
         "at": [minute.at.replace(tzinfo=UTC).timestamp() for minute in minutes],
         "products": [minute.completed for minute in minutes],

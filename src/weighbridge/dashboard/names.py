@@ -1,4 +1,4 @@
-"""What people call the things that programs have names for. Pure; used as filters in templates."""
+"""Turns names in programs into names for people. Pure; used as filters in templates."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ _FIELDS: Final = {"imageUrl": "Picture"}
 
 
 def fact(name: str) -> str:
-    """What people call a fact of the catalogue."""
+    """The name for people of a fact of the catalogue."""
     return _FACTS.get(name) or words(name)
 
 
 def fact_value(value: Any, name: str) -> str:
-    """A fact of the catalogue as it is read."""
+    """The value of a fact of the catalogue (`name`) as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name.endswith("_kg"):
@@ -64,7 +64,7 @@ def fact_value(value: Any, name: str) -> str:
 
 
 def in_words(text: str, names: Mapping[str, str]) -> str:
-    """A sentence with the names of keys in place of them: steel_roll_forming → Roll forming."""
+    """A sentence with keys replaced by their names: steel_roll_forming → Roll forming."""
     return _KEY.sub(lambda found: names.get(found[0], found[0]), text)
 
 
@@ -74,12 +74,12 @@ def cause(kind: str) -> str:
 
 
 def file_kind(name: str) -> str:
-    """XLSX, CSV, JSONL, Parquet."""
+    """The name of a file format: XLSX, CSV, JSONL, Parquet."""
     return name.capitalize() if len(name) > 5 else name.upper()
 
 
 def country(code: str) -> str:
-    """What people call a country: CN → China."""
+    """The English name of a country: CN → China."""
     return str(_english().territories.get(code, code))
 
 

@@ -1,4 +1,4 @@
-"""Figures as pictures: what a template draws and what a chart takes. Pure."""
+"""Turns figures into what templates and charts draw. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from weighbridge.domain.results import Contribution
 
 MARGIN: Final = 0.06
-"""Of the width, left free on both sides of a scale."""
+"""The share of the width that is left free on each side of a scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class RangeBar:
 def range_bars(rows: Sequence[tuple[str, float, float, float]]) -> list[RangeBar]:
     """One bar for each (label, low, figure, high), all on the same scale.
 
-    Nothing can be drawn of 0 and below.
+    Rows with a number of 0 or below are left out: a logarithmic scale has no place for them.
     """
     positive = [row for row in rows if min(row[1:]) > 0]
     if not positive:
@@ -42,6 +42,7 @@ def range_bars(rows: Sequence[tuple[str, float, float, float]]) -> list[RangeBar
     width = max(right - left, 0.05)
 
     def at(value: float) -> float:
+        """The position of a value on the scale, as a share of the width."""
         return MARGIN + (1 - 2 * MARGIN) * (math.log10(value) - left) / width
 
     return [
@@ -51,7 +52,10 @@ def range_bars(rows: Sequence[tuple[str, float, float, float]]) -> list[RangeBar
 
 
 def treemap(contributions: Iterable[Contribution]) -> list[dict[str, Any]]:
-    """Contributions by kind, the largest first, for a chart. What is below zero cannot be drawn."""
+    """Contributions grouped by kind as the data of a treemap, the largest first.
+
+    Those of 0 or below are left out: they cannot be drawn.
+    """
     kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in contributions:
         if one.emissions_kg_co2e > 0:
@@ -76,15 +80,19 @@ class Bin:
 
 
 def bins(counts: dict[int, int]) -> list[Bin]:
-    """Half decades, without gaps, named in kilograms."""
+    """The columns of a distribution, without gaps, labelled in kilograms.
+
+    `counts` is by half decade: k counts values from 10^(k/2) to 10^((k+1)/2) kg.
+    """
     if not counts:
         return []
     return [
-        Bin(f"{_edge(number)}–{_edge(number + 1)}", counts.get(number, 0))
+        Bin(f"{_lower_bound(number)}–{_lower_bound(number + 1)}", counts.get(number, 0))
         for number in range(min(counts), max(counts) + 1)
     ]
 
 
-def _edge(number: int) -> str:
-    value = 10 ** (number / 2)
+def _lower_bound(half_decade: int) -> str:
+    """Where a half decade begins, in kilograms."""
+    value = 10 ** (half_decade / 2)
     return f"{value:.0f}" if value >= 10 else f"{value:.2g}"

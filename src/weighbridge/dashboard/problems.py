@@ -1,4 +1,4 @@
-"""Errors as pages: whoever looks at a page reads words, not the JSON that programs get."""
+"""Shows errors as pages in browsers, instead of the JSON that programs get."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _ITS_OWN: Final = frozenset({"content-type", "content-length", "content-security
 
 
 class ProblemPages:
-    """Outermost: draws the problem documents of everything outside of `/api` for browsers."""
+    """The outermost middleware: turns the JSON of an error outside of `/api` into a page."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; an error is held back until it is complete, and drawn."""
+        """Pass the response on; hold back an error until it is complete, and send it as a page."""
         if scope["type"] != "http" or not _wants_a_page(scope):
             await self.app(scope, receive, send)
             return
@@ -43,7 +43,7 @@ class ProblemPages:
                 return
             body.extend(message.get("body", b""))
             if not message.get("more_body", False):
-                await _draw(scope, receive, send, begun, bytes(body))
+                await _send_page(scope, receive, send, begun, bytes(body))
 
         await self.app(scope, receive, send_or_hold)
 
@@ -54,7 +54,10 @@ def _wants_a_page(scope: Scope) -> bool:
     )
 
 
-async def _draw(scope: Scope, receive: Receive, send: Send, begun: Message, body: bytes) -> None:
+async def _send_page(
+    scope: Scope, receive: Receive, send: Send, begun: Message, body: bytes
+) -> None:
+    """Send the page of an error; `begun` and `body` are the start and the JSON held back."""
     problem = from_json(body)
     answer = page(
         Request(scope),

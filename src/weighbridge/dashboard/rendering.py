@@ -1,5 +1,5 @@
-"""Templates to pages, with the headers that keep browsers strict: no inline scripts or styles, no
-eval.
+"""Renders templates as pages, with headers that forbid browsers inline scripts and styles,
+and eval.
 """
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ NAVIGATION: Final = (
     ("/settings", "Settings"),
 )
 FLASH_COOKIE: Final = "weighbridge_flash"
+"""The cookie with a message that the next page shows once."""
 FLASH_S: Final = 30
+"""How long such a message waits for the next page."""
 
 
 @lru_cache(maxsize=1)
 def environment() -> Environment:
-    """The templates of this package."""
+    """The Jinja environment with the dashboard's templates, filters and globals."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -63,7 +65,7 @@ def environment() -> Environment:
 
 
 def render_text(template: str, **values: Any) -> str:
-    """A template filled in."""
+    """The text of a template filled in with these values."""
     return environment().get_template(template).render(**values)
 
 
@@ -76,7 +78,10 @@ def page(
     marks: Marks | None = None,
     **values: Any,
 ) -> HTMLResponse:
-    """A whole page, or a part of one for htmx. `marks`: what it has to say of the figures."""
+    """The response with a filled-in template: a whole page, or a part of one for htmx.
+
+    `marks` says whether the page must warn of simulated or recorded figures.
+    """
     theme = request.cookies.get("weighbridge_theme", "")
     flash = request.cookies.get(FLASH_COOKIE, "")
     text = render_text(
@@ -97,7 +102,7 @@ def page(
 
 
 def redirect(target: str, message: str = "") -> RedirectResponse:
-    """Go on to another page, which says `message` once."""
+    """A redirect to another page, which shows `message` once."""
     response = RedirectResponse(target, 303)
     if message:
         response.set_cookie(
@@ -107,5 +112,5 @@ def redirect(target: str, message: str = "") -> RedirectResponse:
 
 
 def _cookie_text(message: str) -> str:
-    """What a cookie can carry; Starlette quotes the rest."""
+    """The message without characters beyond Latin-1, which no cookie can have, and shortened."""
     return message.encode("latin-1", "replace").decode("latin-1")[:500]

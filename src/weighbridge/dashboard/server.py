@@ -1,7 +1,4 @@
-"""What the dashboard needs of the server that it is part of.
-
-The server's own context has it all.
-"""
+"""What the dashboard needs of the server that it is part of; the server's context provides it."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ class AnsweredBy(Protocol):
 
     @property
     def provider(self) -> str:
-        """Its name."""
+        """The provider's name."""
         ...
 
     @property
@@ -57,19 +54,19 @@ class ServerContext(Protocol):
 
     @property
     def factors(self) -> FactorTable:
-        """The factors as they were at the last look."""
+        """The factors in use when `follow_factors` was last called."""
         ...
 
     @property
     def steps(self) -> Steps:
-        """The steps over the lists of these factors."""
+        """The steps, whose lists of materials and processes are those of these factors."""
         ...
 
     async def follow_factors(self) -> None:
-        """Take the factors that count now."""
+        """Read which factors are in use now, and take these."""
         ...
 
     @property
     def provenance(self) -> AnsweredBy:
-        """Who answers."""
+        """The provider and model that answer."""
         ...

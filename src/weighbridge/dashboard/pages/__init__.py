@@ -1,1 +1,1 @@
-"""One module for each page. A page asks a service and fills a template."""
+"""One module for each page, which calls services and fills in templates."""

@@ -1,5 +1,5 @@
-"""Correct the model's answers about a product in place, and take corrections back: the figure moves
-at once, without a call.
+"""Corrects the model's answers about a product on its page, and takes corrections back. The figure
+is computed again at once, without a call to the model.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False)
 
 LONGEST_REASON: int = 1_000
+"""The most characters of the reason for a correction."""
 
 
 @router.post("/products/{code:code}/answers")
 async def correct_answers(
     code: str, request: Request, dashboard: Pages, visitor: Visitor
 ) -> Response:
-    """Change what was changed in the form; all of it or nothing."""
+    """Store the corrections made in the form, all of them or none."""
     form = await read_form(request)
     await dashboard.server.follow_factors()
     given, shown = _filled_in(form)
@@ -46,7 +47,7 @@ async def correct_answers(
         problems, general = _by_target(code, str(error), given)
         refused = RefusedEdits(given, shown, reason, problems, general)
     else:
-        return redirect(product_url(code) + "#answers", _said(figures))
+        return redirect(product_url(code) + "#answers", _outcome_message(figures))
     return await product_page(code, request, dashboard, visitor, status=422, refused=refused)
 
 
@@ -61,12 +62,13 @@ async def take_back(code: str, request: Request, dashboard: Pages, visitor: Visi
     figures = await correcting.take_back(
         server.database, server.factors, server.steps, code, visitor.name, int(number)
     )
-    return redirect(product_url(code) + "#answers", _said(figures, done="Taken back."))
+    return redirect(product_url(code) + "#answers", _outcome_message(figures, done="Taken back."))
 
 
 async def _correct(
     code: str, changes: tuple[Change, ...], form: Form, dashboard: Dashboard, by: str
 ) -> list[CorrectedFigure]:
+    """Store the changes; returns the figures computed with them, none if there are no changes."""
     reason = form.text("reason")
     if len(reason) > LONGEST_REASON or "\0" in reason:
         raise InputError(f"A reason has at most {LONGEST_REASON:,} characters.")
@@ -78,7 +80,7 @@ async def _correct(
 
 
 def _filled_in(form: Form) -> tuple[dict[str, str], dict[str, str]]:
-    """What the fields have in them, and what they had when the page was drawn, by target."""
+    """(what the fields contain, what they contained when the page was drawn), by target."""
     given = form.starting_with("to.")
     if name := form.text("attribute"):
         given[f"{ATTRIBUTES}{name}"] = form.text("attribute-value")
@@ -86,7 +88,7 @@ def _filled_in(form: Form) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _by_target(code: str, message: str, given: dict[str, str]) -> tuple[dict[str, str], str]:
-    """A refusal by the fields that it is about; and what is about none of them."""
+    """(the lines of a refusal by the field that each is about, the lines about no field)."""
     found: dict[str, str] = {}
     rest = []
     for line in message.splitlines():
@@ -99,8 +101,8 @@ def _by_target(code: str, message: str, given: dict[str, str]) -> tuple[dict[str
     return found, " ".join(rest)
 
 
-def _said(figures: list[CorrectedFigure], done: str = "Corrected.") -> str:
-    """What became of the figure; and why nothing did."""
+def _outcome_message(figures: list[CorrectedFigure], done: str = "Corrected.") -> str:
+    """The message after a correction: how the figure has changed, or that it has not."""
     if not figures:
         return "Nothing was changed."
     before, after = figures[0].before_kg_co2e, figures[0].after_kg_co2e

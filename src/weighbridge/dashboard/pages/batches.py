@@ -1,4 +1,4 @@
-"""The batches of the half-price lane: state, progress and money of each."""
+"""The page with the batches at the provider's Batch API: state, progress and cost of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE: Final = 50
 
 @router.get("/batches")
 async def batches(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Each batch, the newest first."""
+    """The batches, newest first."""
     before = request.query_params.get("before", "")
     found = await followed_batches(
         dashboard.server.database, before_id=row_id(before), limit=PAGE + 1

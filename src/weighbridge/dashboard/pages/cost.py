@@ -1,4 +1,4 @@
-"""What it cost, by step and by model."""
+"""The page with what the calls cost, by step and by model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/cost")
 async def cost(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Money and tokens of the last 24 hours and overall."""
+    """The cost and tokens of the last 24 hours and overall."""
     stats = await dashboard.statistics()
     return page(
         request,

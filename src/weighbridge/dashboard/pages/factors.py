@@ -1,6 +1,6 @@
-"""Own factors: what everybody computes with, another file, and taking it back.
+"""The page with the emission factors in use, and a form to upload own ones or take them back.
 
-The browser sends a file to the API, which checks and stores it; this page shows what counts.
+The browser sends the file to the API, which checks and stores it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class OwnFactor:
-    """A factor of the upload, in a person's words."""
+    """A factor of the uploaded file, as the page shows it; `does` is "replaces" or "adds"."""
 
     kind: str
     name: str
@@ -36,7 +36,7 @@ class OwnFactor:
 
 @router.get("/settings/factors")
 async def factors(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """What counts now, what of it is uploaded, and the form for another file."""
+    """The factors in use, those of them that are uploaded, and the form for another file."""
     server = dashboard.server
     state: FactorsState | None = None
     problem = ""
@@ -50,7 +50,7 @@ async def factors(request: Request, dashboard: Pages, visitor: Visitor) -> Respo
         principal=visitor,
         marks=await dashboard.marks(),
         state=state,
-        own=_own(state, server.factors) if state else [],
+        own=_own_factors(state, server.factors) if state else [],
         problem=problem,
     )
 
@@ -66,7 +66,8 @@ async def end_factors(dashboard: Pages, visitor: Visitor) -> Response:
     return redirect("/settings/factors", said)
 
 
-def _own(state: FactorsState, table: FactorTable) -> list[OwnFactor]:
+def _own_factors(state: FactorsState, table: FactorTable) -> list[OwnFactor]:
+    """The factors of the uploaded file: those that replace a bundled one, then the others."""
     references = {one.key: one.name for kind in table.references.values() for one in kind}
     return [
         OwnFactor(words(kind), _name(kind, key, table, references), key, does)
@@ -76,6 +77,7 @@ def _own(state: FactorsState, table: FactorTable) -> list[OwnFactor]:
 
 
 def _name(kind: str, key: str, table: FactorTable, references: dict[str, str]) -> str:
+    """The name of a material, process or reference by its key."""
     if kind == "material":
         return table.materials[key].name
     if kind == "process":

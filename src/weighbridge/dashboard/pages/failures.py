@@ -1,4 +1,4 @@
-"""What failed and why, and another try for a group."""
+"""The page with failed products and calls by cause, which can retry the products of a cause."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REMEDIES: Final = {
     "AuthenticationFailed": "The provider does not accept the key. Set OPENAI_API_KEY, restart, then press Start.",
     "ModelUnknown": "The account has no such model. Set WEIGHBRIDGE_MODEL and restart.",
 }
-"""What to do about an error, by its kind."""
+"""What to do about an error, by its kind, in words for the page."""
 
 
 @router.get("/failures")
@@ -54,7 +54,7 @@ async def failures(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
 
 @router.post("/failures/retry")
 async def retry_group(request: Request, dashboard: Pages) -> Response:
-    """Give every product of a group another try."""
+    """Retry every failed product whose error is of this kind."""
     kind = (await read_form(request)).text("kind")
     count = await retry(dashboard.server.database, Filter(error_kind=kind))
     note_action(request, "retried failed products", kind, {"count": count})

@@ -1,4 +1,6 @@
-"""What is done to everything that the filters of the list find: counted first, then confirmed."""
+"""The page that retries, approves or deletes all products that a filter finds, once their number is
+confirmed.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/products-found")
 async def found(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """How many products pass the filters of the address, and what can be done to all of them."""
+    """How many products the filter in the address finds, and what can be done to all of them."""
     return await _found_page(request, dashboard, visitor, filter_of(request.query_params))
 
 
@@ -51,7 +53,7 @@ async def _found_page(
         principal=visitor,
         marks=await dashboard.marks(),
         found=await listing.count(dashboard.server.database, wanted),
-        said=_said(wanted),
+        said=_conditions_in_words(wanted),
         query=address_of(wanted),
         problem=problem,
     )
@@ -59,7 +61,10 @@ async def _found_page(
 
 @router.post("/products-found")
 async def act_on_found(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Retry, approve or delete all of them. Deleted are as many as were confirmed, or none."""
+    """Retry, approve or delete all products that the filter finds.
+
+    Nothing is deleted if their number is no longer the confirmed one.
+    """
     form = await read_form(request)
     query, action = form.text("filter"), form.text("action")
     wanted = filter_of(dict(parse_qsl(query)))
@@ -73,13 +78,16 @@ async def act_on_found(request: Request, dashboard: Pages, visitor: Visitor) -> 
             request, dashboard, visitor, wanted, status=409, problem=str(error)
         )
     note_action(
-        request, DONE.get(action, action), products_counted(expected), {"filter": _said(wanted)}
+        request,
+        DONE.get(action, action),
+        products_counted(expected),
+        {"filter": _conditions_in_words(wanted)},
     )
     return redirect(f"/products?{address_of(wanted)}", message)
 
 
-def _said(wanted: Filter) -> list[str]:
-    """The filter in words, one for each of its conditions."""
+def _conditions_in_words(wanted: Filter) -> list[str]:
+    """The conditions of a filter in words."""
     named = {
         "state": wanted.status.value if wanted.status else "",
         "code or name contains": wanted.search,

@@ -1,4 +1,4 @@
-"""What the results say together."""
+"""The page with the totals of all results, and what to find out next."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ TABLES: Final = {
     TotalBy.SUPPLIER: "Suppliers",
     TotalBy.COUNTRY: "Countries of origin",
 }
-"""Groups besides the categories; those that nothing is known of are left out."""
+"""The tables of groups besides the categories; a table is left out if no product states its group.
+"""
 
 
 @router.get("/insights")

@@ -1,4 +1,4 @@
-"""Log in with a token, log out."""
+"""The page for logging in with a token, and logging out."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from weighbridge.service.access.sessions import SESSION_COOKIE, SESSION_S
 router = APIRouter(include_in_schema=False)
 
 LOGIN_BYTES: Final = 10_000
+"""The most bytes of the login form."""
 
 
 @router.get("/login")
@@ -26,13 +27,13 @@ async def login_page(
     dashboard: Pages,
     next: str = "/",  # noqa: A002 - the name in the address
 ) -> Response:
-    """The form; the page itself for whoever is in already."""
+    """The login form; somebody who is logged in already is redirected to `next`."""
     if request.state.principal is not None:
         return redirect(own_page(next))
-    return _form(request, next, has_ended=SESSION_COOKIE in request.cookies)
+    return _login_form(request, next, has_ended=SESSION_COOKIE in request.cookies)
 
 
-def _form(
+def _login_form(
     request: Request, target: str, problem: str = "", status: int = 200, *, has_ended: bool = False
 ) -> Response:
     return page(
@@ -50,7 +51,7 @@ async def login(
     request: Request,
     dashboard: Pages,
 ) -> Response:
-    """Exchange the token for a session cookie. Wrong ones make the next try wait."""
+    """Exchange the token for a session cookie. After wrong tokens the next try has to wait."""
     form = await read_form(request, LOGIN_BYTES)
     token, target = form.text("token"), form.text("next", "/")
     server = dashboard.server
@@ -59,13 +60,13 @@ async def login(
     address = request.client.host if request.client else "unknown"
     if wait_s := server.throttle.wait_s(address):
         said = f"Too many wrong tokens. Try again in {math.ceil(wait_s)} s."
-        answer = _form(request, target, said, 429)
+        answer = _login_form(request, target, said, 429)
         answer.headers["Retry-After"] = str(math.ceil(wait_s))
         return answer
     opened = await server.gate.open_session(token)
     if opened is None:
         server.throttle.note_wrong(address)
-        return _form(
+        return _login_form(
             request,
             target,
             "This is not a valid token of this server. Ask its operator for one.",
@@ -88,7 +89,7 @@ async def login(
 
 @router.post("/logout")
 async def logout() -> Response:
-    """Forget the session in this browser."""
+    """Delete the session cookie in this browser."""
     response = redirect("/login")
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
     return response

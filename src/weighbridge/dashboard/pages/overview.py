@@ -1,4 +1,4 @@
-"""The overview: what the queue does now, and start, stop and retry."""
+"""The overview: the present state of the queue, and buttons to start, stop and retry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 async def overview(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Everything at a glance; from then on the page follows `/live`."""
+    """The overview as of now; its script then follows `/live`."""
     board = await dashboard.live.look()
     minutes = await dashboard.minutes()
     stats = await dashboard.statistics()
@@ -41,7 +41,7 @@ async def overview(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
 
 @router.get("/live")
 async def live(dashboard: Pages) -> StreamingResponse:
-    """What changes on the overview, as server-sent events."""
+    """The changes of the overview, as server-sent events."""
     return StreamingResponse(
         dashboard.live.follow(),
         media_type="text/event-stream",
@@ -51,28 +51,31 @@ async def live(dashboard: Pages) -> StreamingResponse:
 
 @router.post("/queue/start")
 async def press_start(request: Request, dashboard: Pages) -> Response:
-    """Let processing go on."""
+    """Start processing."""
     note_action(request, "started the queue")
     waiting = await service.start_queue(dashboard.server.database)
-    return await _back(request, f"Started. {counted(waiting, 'product')} waiting.")
+    return await _redirect_back(request, f"Started. {counted(waiting, 'product')} waiting.")
 
 
 @router.post("/queue/stop")
 async def press_stop(request: Request, dashboard: Pages) -> Response:
-    """Begin no further call."""
+    """Stop processing: no further call begins."""
     note_action(request, "stopped the queue")
     await service.stop_queue(dashboard.server.database)
-    return await _back(request, "Stopped. Calls in flight finish and are stored.")
+    return await _redirect_back(request, "Stopped. Calls in flight finish and are stored.")
 
 
 @router.post("/queue/reset-failed")
 async def press_retry(request: Request, dashboard: Pages) -> Response:
-    """Give every failed product another try."""
+    """Retry every failed product."""
     note_action(request, "retried failed products")
     count = await service.reset_failed(dashboard.server.database)
-    return await _back(request, f"{counted(count, 'failed product')} put back in the queue.")
+    return await _redirect_back(
+        request, f"{counted(count, 'failed product')} put back in the queue."
+    )
 
 
-async def _back(request: Request, message: str) -> Response:
+async def _redirect_back(request: Request, message: str) -> Response:
+    """A redirect to the page that the form names, which shows the message."""
     form = await read_form(request)
     return redirect(own_page(form.text("next", "/")), message)

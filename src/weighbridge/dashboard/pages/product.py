@@ -1,6 +1,4 @@
-"""One product: what it is, its figure as a picture, where the figure comes from, and what
-happened.
-"""
+"""The page of one product: its facts, its figure, how the figure was computed, and its history."""
 
 from __future__ import annotations
 
@@ -39,25 +37,27 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False)
 
 HISTORY: Final = 50
+"""How many entries of the audit log the history shows."""
 SHOWN_PROBLEMS: Final = 10
+"""How many errors the history shows."""
 
 
 @router.get("/products/{code:code}/figure")
 async def figure(code: str, request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """The figure alone, for a page that waits for it."""
+    """The part of the page with the figure, which the page loads again until there is one."""
     record = await views.show_product(dashboard.server.database, dashboard.server.steps, code)
     return page(
         request,
         "product/figure.html",
         principal=visitor,
         record=record,
-        **_pictures(record.footprint),
+        **_chart_data(record.footprint),
     )
 
 
 @router.post("/products/{code:code}/correct")
 async def correct(code: str, request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Change what is known of the product; it is weighed again at once."""
+    """Correct name, description, weight or country; the product is then processed again."""
     form = await read_form(request)
     given = {name: form.text(name) for name in CORRECTABLE}
     server = dashboard.server
@@ -75,7 +75,7 @@ async def correct(code: str, request: Request, dashboard: Pages, visitor: Visito
 
 @router.post("/products/{code:code}/act")
 async def act(code: str, request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Retry or approve this one product, or take the approval back."""
+    """Retry or approve the product, or take its approval back."""
     database = dashboard.server.database
     match (await read_form(request)).text("action"):
         case "retry":
@@ -96,7 +96,7 @@ async def act(code: str, request: Request, dashboard: Pages, visitor: Visitor) -
 
 @router.get("/products/{code:code}")
 async def product(code: str, request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Everything about one product."""
+    """The page of one product."""
     return await product_page(code, request, dashboard, visitor)
 
 
@@ -111,7 +111,11 @@ async def product_page(
     problem: str = "",
     refused: RefusedEdits | None = None,
 ) -> Response:
-    """The page; with what was filled in, where that was refused."""
+    """The page of one product.
+
+    After a refusal it shows again what was filled in: in the form of facts (`given`, with the
+    `problem`), or in that of answers (`refused`).
+    """
     server = dashboard.server
     record = await views.show_product(server.database, server.steps, code)
     listed = await listing.list_page(
@@ -133,15 +137,17 @@ async def product_page(
         refused=refused or RefusedEdits(),
         corrections=await corrections_of(server.database, code),
         past=await history_of(server.database, code),
-        **_pictures(record.footprint),
+        **_chart_data(record.footprint),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedEdits:
-    """A form of corrections that was refused: what it had in it, and why, by target.
+    """A form of corrections that was refused.
 
-    `earlier`: what somebody else has corrected already.
+    By target: what the fields contained (`given`), what they contained when the page was drawn
+    (`shown`), and what is wrong with them (`problems`). `general` is wrong with no single field;
+    `earlier` says what somebody else has already corrected.
     """
 
     given: Mapping[str, str] = field(default_factory=dict)
@@ -153,7 +159,9 @@ class RefusedEdits:
 
 
 async def _explained(dashboard: Dashboard, record: ProductRecord) -> ExplainedProduct | None:
-    """The figure as a tree; None where there is none, or its answers are no longer whole."""
+    """How the figure was computed; None if there is no figure, or not all of its answers are
+    kept.
+    """
     if record.footprint is None:
         return None
     server = dashboard.server
@@ -175,7 +183,7 @@ class Happening:
 
 
 def _history(record: ProductRecord, audited: list[AuditEntry]) -> list[Happening]:
-    """What people did to the product and what became of it, newest first."""
+    """What people did to the product and what happened to it, newest first."""
     found = [Happening(record.product.created_at, "came in")]
     if record.footprint is not None:
         weighed = kilograms(record.footprint.footprint.emissions_kg_co2e)
@@ -192,14 +200,14 @@ def _history(record: ProductRecord, audited: list[AuditEntry]) -> list[Happening
 
 
 def _changes(entry: AuditEntry) -> Iterator[tuple[str, object, object]]:
-    """What was changed from what to what."""
+    """(field, before, after) of each change in an entry on a corrected product."""
     if entry.action == CORRECTED:
         for name, (before, after) in entry.detail.items():
             yield name, before, after
 
 
 def _facts(record: ProductRecord) -> dict[str, str]:
-    """What the form shows."""
+    """The product's facts as the form for correcting them shows them."""
     product = record.product
     return {
         "name": product.name,
@@ -209,7 +217,8 @@ def _facts(record: ProductRecord) -> dict[str, str]:
     }
 
 
-def _pictures(shown: ShownFootprint | None) -> dict[str, Any]:
+def _chart_data(shown: ShownFootprint | None) -> dict[str, Any]:
+    """The template's values for the range bars and the treemap; both empty without a figure."""
     if shown is None:
         return {"bars": [], "tree": "[]"}
     figure = shown.footprint

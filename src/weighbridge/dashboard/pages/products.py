@@ -1,4 +1,4 @@
-"""Products: filtered, sorted, a page at a time; and what is done to a selection."""
+"""The list of products, filtered and sorted, and what can be done to those that are selected."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 @router.get("/products")
 async def products(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """The list. Filters, order and page stand in the address."""
+    """The list of products; the address has the filter, the order and the page."""
     wanted, order = filter_of(request.query_params), _order(request)
     after = request.query_params.get("after", "")
     database = dashboard.server.database
@@ -65,21 +65,22 @@ async def products(request: Request, dashboard: Pages, visitor: Visitor) -> Resp
 
 
 def filter_of(given: Mapping[str, str]) -> Filter:
-    """The filter that an address has; unknown values are ignored."""
+    """The filter in the query of an address; unknown values are ignored."""
     return Filter(
         status=_one_of(ProcessingStatus, given.get("status", "")),
-        search=_words(given, "search"),
-        category=_words(given, "category"),
-        supplier=_words(given, "supplier"),
+        search=_short_text(given, "search"),
+        category=_short_text(given, "category"),
+        supplier=_short_text(given, "supplier"),
         quality=_one_of(Quality, given.get("quality", "")),
-        error_kind=_words(given, "errorKind"),
+        error_kind=_short_text(given, "errorKind"),
         unchecked=given.get("unchecked") == "true",
         corrected=given.get("corrected") == "true",
         noted=given.get("noted") == "true",
     )
 
 
-def _words(given: Mapping[str, str], name: str) -> str:
+def _short_text(given: Mapping[str, str], name: str) -> str:
+    """The value of a parameter as a short text that the database can take."""
     return given.get(name, "").strip().replace("\0", "")[:200]
 
 
@@ -88,11 +89,12 @@ def _order(request: Request) -> Order:
 
 
 def _one_of(kind: type[_Choice], text: str) -> _Choice | None:
+    """The member of an enumeration with this value, or None."""
     return kind(text) if text in set(kind) else None
 
 
 def address_of(wanted: Filter, order: Order = Order.UPLOADED) -> str:
-    """The filter as an address has it, without the page."""
+    """The query of an address with this filter and order, without the page."""
     values = {
         "status": wanted.status.value if wanted.status else "",
         "search": wanted.search,
@@ -110,7 +112,7 @@ def address_of(wanted: Filter, order: Order = Order.UPLOADED) -> str:
 
 @router.post("/products/selection")
 async def act_on_selection(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Retry, delete or approve what was ticked."""
+    """Retry, delete or approve the selected products."""
     form = await read_form(request)
     codes = form.texts("code")
     back = own_page(form.text("next", "/products"))
@@ -127,10 +129,10 @@ async def act_on_selection(request: Request, dashboard: Pages, visitor: Visitor)
 async def act(
     action: str, wanted: Filter, database: Database, by: str, expected: int | None = None
 ) -> str:
-    """Do it to all that the filter finds, and say what was done.
+    """Retry, delete or approve all products that the filter finds; returns a message for the user.
 
     Raises:
-        Conflict: another number than `expected` would be deleted.
+        Conflict: `expected` is given, and another number of products would be deleted.
     """
     match action:
         case "retry":
@@ -145,5 +147,5 @@ async def act(
 
 
 def products_counted(count: int, kind: str = "") -> str:
-    """`1,204 failed products`."""
+    """A number of products in words, such as `1,204 failed products`."""
     return f"{count:,} {kind}product{'' if count == 1 else 's'}"

@@ -1,5 +1,5 @@
-"""The queue's configuration with ranges and meaning, tokens, and how other pages can follow
-along.
+"""The page with the settings: the queue, caps on money, tokens, and how own pages can follow the
+queue.
 """
 
 from __future__ import annotations
@@ -51,19 +51,20 @@ MEANINGS: Final = {
         "One call asks for category, bill and processes: a third of the requests and a fifth fewer tokens.",
     ),
 }
-"""What each setting is called, and what it does."""
+"""The label of each setting, and what it does."""
 SHOWN_UNITS: Final = {"batchDelayMs": 1_000}
-"""People set seconds; the queue keeps milliseconds."""
+"""How many units of a stored setting make one of the form: milliseconds are shown as seconds."""
 SHOWN_RANGES: Final = {
     name: IntegerRange(each.low // unit, each.high // unit if each.high else None)
     for name, each in CONFIG_RANGES.items()
     for unit in [SHOWN_UNITS.get(name, 1)]
 }
+"""The ranges of the settings in the units of the form."""
 
 
 @router.get("/settings")
 async def settings(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Everything that can be set while running."""
+    """The page with everything that can be set while the queue runs."""
     return await _settings_page(request, dashboard, visitor)
 
 
@@ -78,6 +79,10 @@ async def _settings_page(
     new_token: tuple[str, str] = ("", ""),
     given_caps: dict[str, str] | None = None,
 ) -> Response:
+    """The page. After a refusal it shows again what was filled in, and the `problem`.
+
+    `problem` is (field, why); `new_token` is (name, token).
+    """
     server = dashboard.server
     budgets = {one.name: one for one in await read_budgets(server.database, server.clock)}
     config = await service.read_config(server.database)
@@ -88,7 +93,8 @@ async def _settings_page(
         principal=visitor,
         marks=await dashboard.marks(),
         config={
-            name: (given or {}).get(name, _shown(name, value)) for name, value in config.items()
+            name: (given or {}).get(name, _as_in_form(name, value))
+            for name, value in config.items()
         },
         meanings=MEANINGS,
         ranges=SHOWN_RANGES,
@@ -112,12 +118,12 @@ async def _settings_page(
 
 @router.post("/settings")
 async def change_settings(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Change what was changed in the form; all of it or nothing."""
+    """Store the settings that were changed in the form, all of them or none."""
     given = (await read_form(request)).starting_with("config.")
     current = await service.read_config(dashboard.server.database)
     values = {
         name: value
-        for name, value in ((name, _value(name, text)) for name, text in given.items())
+        for name, value in ((name, _setting_from_form(name, text)) for name, text in given.items())
         if value != current.get(name)
     }
     if not values:
@@ -126,7 +132,7 @@ async def change_settings(request: Request, dashboard: Pages, visitor: Visitor) 
         previous, new = await service.configure(dashboard.server.database, values)
     except InvalidConfig as error:
         return await _settings_page(
-            request, dashboard, visitor, status=422, given=given, problem=_problem(error)
+            request, dashboard, visitor, status=422, given=given, problem=_refusal(error)
         )
     note_action(
         request,
@@ -136,20 +142,23 @@ async def change_settings(request: Request, dashboard: Pages, visitor: Visitor) 
     return redirect("/settings", "Saved. The change takes effect at once, for every worker.")
 
 
-def _shown(name: str, value: Any) -> Any:
-    """As the form has it: 450,000."""
+def _as_in_form(name: str, value: Any) -> Any:
+    """A setting as the form shows it: numbers in its unit and with separators, 450,000."""
     return f"{value // SHOWN_UNITS.get(name, 1):,}" if name in CONFIG_RANGES else value
 
 
-def _problem(error: InvalidConfig) -> tuple[str, str]:
-    """The field that was refused, and why in the words of the form."""
+def _refusal(error: InvalidConfig) -> tuple[str, str]:
+    """(the field that was refused, why, in the units of the form)."""
     if error.field not in SHOWN_RANGES:
         return error.field, str(error)
     return error.field, f"Nothing was changed: it must be {SHOWN_RANGES[error.field]}."
 
 
-def _value(name: str, text: str) -> Any:
-    """As the service takes it; a number that is none stays text, and is refused with its range."""
+def _setting_from_form(name: str, text: str) -> Any:
+    """A setting from the form, in the type and unit of the service.
+
+    A text that should be a number and is none stays a text: the service refuses it.
+    """
     if name in SWITCHES:
         return text == "true"
     plain = text.replace(",", "").replace(" ", "")
@@ -160,9 +169,9 @@ def _value(name: str, text: str) -> Any:
 
 @router.post("/settings/budgets")
 async def change_budgets(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Set, change or remove the caps on money."""
+    """Store the caps on money in the form; an empty one is removed."""
     given = (await read_form(request)).starting_with("cap.")
-    caps = {period: _cap(text) for period, text in given.items()}
+    caps = {period: _cap_from_form(text) for period, text in given.items()}
     try:
         await set_budgets(dashboard.server.database, caps)
     except InvalidBudget as error:
@@ -180,8 +189,11 @@ async def change_budgets(request: Request, dashboard: Pages, visitor: Visitor) -
     )
 
 
-def _cap(text: str) -> float | str | None:
-    """As the service takes it; what is no number stays text, and is refused."""
+def _cap_from_form(text: str) -> float | str | None:
+    """A cap from the form in USD, None for an empty one.
+
+    A text that is no number stays a text: the service refuses it.
+    """
     plain = text.replace(",", "").replace("$", "").strip()
     try:
         return float(plain) if plain else None
@@ -191,7 +203,7 @@ def _cap(text: str) -> float | str | None:
 
 @router.post("/settings/tokens")
 async def make_token(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """Make a token and show it, for the only time."""
+    """Make a token and show it; it is never shown again."""
     form = await read_form(request)
     name, role = form.text("name"), _role(form)
     try:
@@ -211,7 +223,7 @@ def _role(form: Form) -> Role:
 
 @router.post("/settings/tokens/revoke")
 async def end_token(request: Request, dashboard: Pages, visitor: Visitor) -> Response:
-    """End a token and its sessions."""
+    """Revoke a token, which ends its sessions."""
     name = (await read_form(request)).text("name")
     await revoke_token(dashboard.server.database, name)
     dashboard.server.gate.forget()

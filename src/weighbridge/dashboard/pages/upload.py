@@ -1,7 +1,7 @@
-"""Upload: what a file would be taken for, before anything is stored; then its products.
+"""The page for uploading a catalogue, which shows how the file is understood before it is stored.
 
-The browser sends the file to the API, first to be inspected and then to be stored; this page draws
-the report.
+The browser sends the file to the API, first to be inspected and then to be stored; this module
+renders the API's answers.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ LANES: Final = {
     ),
     Lane.BATCH: (
         "Batch",
-        "Answers come within 24 hours for each batch; it takes three, or one if all is asked in one.",
+        "Answers come within 24 hours for each batch. A product takes three batches, or one if all steps are asked in one call.",
     ),
 }
-"""What each lane is called, and when answers come in it."""
+"""The label of each lane, and when answers come in it."""
 
 
 @router.get("/upload")
@@ -56,13 +56,16 @@ async def upload(request: Request, dashboard: Pages, visitor: Visitor) -> Respon
 
 @router.get("/upload/recent")
 async def recent_uploads(request: Request, dashboard: Pages) -> Response:
-    """What was stored lately, and what is being stored, for a page that waits for it."""
-    # What was being stored at the last look is told of once its entry is written: look once more.
+    """The part of the page with the last uploads, which the page loads again while one is
+    stored.
+    """
+    # An upload that was just stored is listed once its entry is written: load once more.
     again = request.query_params.get("again") == "1"
     return page(request, "upload/recent.html", **await _recent(dashboard, look_again=again))
 
 
 async def _recent(dashboard: Dashboard, *, look_again: bool = False) -> dict[str, Any]:
+    """The template's values for the last uploads; `look_again`: the page loads them once more."""
     storing = dashboard.server.storing.now  # first: what is stored meanwhile is in the other list
     uploads = await latest_uploads(dashboard.server.database)
     return {"storing": storing, "uploads": uploads, "look_again": look_again}
@@ -70,7 +73,7 @@ async def _recent(dashboard: Dashboard, *, look_again: bool = False) -> dict[str
 
 @router.post("/upload/report")
 async def show_report(request: Request) -> Response:
-    """The report of POST /api/products/inspect, drawn."""
+    """The document that POST /api/products/inspect answered, as a part of the page."""
     return page(
         request,
         "upload/report.html",
@@ -82,11 +85,12 @@ async def show_report(request: Request) -> Response:
 
 @router.post("/upload/result")
 async def show_result(request: Request) -> Response:
-    """The answer of POST /api/products/bulk-upload, drawn."""
+    """The document that POST /api/products/bulk-upload answered, as a part of the page."""
     return page(request, "upload/result.html", result=await _document(request))
 
 
 async def _document(request: Request) -> dict[str, Any]:
+    """The JSON object in the request's body; raises InputError if it is none."""
     try:
         document = from_json(await read_body(request, LONGEST_REPORT_BYTES))
     except ValueError as error:

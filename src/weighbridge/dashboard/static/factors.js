@@ -49,7 +49,7 @@
       if (answer.ok) { location.assign(location.pathname); return; }
       const { detail, title, errors = [] } = await refusalOf(answer);
       const bad = errors.filter((one) => one.row !== undefined);
-      say(bad.length ? "Nothing of the file was taken. Mend these cells and upload it again." : detail || title, true);
+      say(bad.length ? "No row of the file was used. Correct these cells and upload it again." : detail || title, true);
       showRows(bad);
     } catch (error) {
       say(`The server cannot be reached: ${error.message}`, true);
